@@ -1,0 +1,5 @@
+"""`python -m dnaspt`."""
+
+from dnaspt.cli import main
+
+main()

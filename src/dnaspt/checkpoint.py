@@ -1,0 +1,224 @@
+"""Checkpoints: a folder of tensors (safetensors) and a JSON that describes them; read and written without running code.
+
+The folder is published by one rename. BEND's ConvNet format converts both ways with the same hidden states.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from dnaspt import __version__
+from dnaspt.config import BEND_CHANNELS, EncoderConfig
+from dnaspt.data.store import write_text_atomically
+from dnaspt.errors import CheckpointError
+from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead
+from dnaspt.models.language import LanguageModel
+from dnaspt.models.task_model import TaskModel
+from dnaspt.tasks import TASKS
+
+FORMAT_VERSION = 1
+TENSORS, DESCRIPTION = "model.safetensors", "config.json"
+
+
+class CheckpointConfig(BaseModel):
+    """`config.json` of a checkpoint.
+
+    kind: "language" (from pretraining) or "task" (fine-tuned). provenance: what it saw and how it was made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format_version: int = FORMAT_VERSION
+    dnaspt_version: str = __version__
+    kind: str
+    encoder: EncoderConfig
+    tokens: tuple[str, ...] = ("A", "C", "G", "T", "N", "mask", "pad")
+    task: str = ""
+    head: str = ""
+    labels: tuple[str, ...] = ()
+    window_bp: int = 0
+    stop_in_cds: bool | None = None
+    data_digest: str = ""
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+
+def build_model(config: CheckpointConfig, class_weights: Tensor | None = None) -> LanguageModel | TaskModel:
+    """A model with fresh weights for a description."""
+    if config.kind == "language":
+        return LanguageModel(config.encoder)
+    return TaskModel(config.encoder, _build_head(config, class_weights))
+
+
+def _build_head(config: CheckpointConfig, class_weights: Tensor | None) -> Head:
+    hidden_size = config.encoder.hidden_size
+    if config.head == "sigmoid":
+        return SigmoidHead(hidden_size, len(config.labels), class_weights)
+    states = TASKS[config.task].states
+    if states is None or config.head not in ("crf", "softmax"):
+        fitting = ", ".join(TASKS[config.task].heads)
+        raise CheckpointError(f"head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
+    return CRFHead(hidden_size, states) if config.head == "crf" else SoftmaxHead(hidden_size, states, class_weights)
+
+
+def publish_folder(unfinished: Path, final: Path) -> None:
+    """Make a finished folder appear under its name by one rename, in place of an older one."""
+    if final.exists():
+        aside = final.with_name(f".{final.name}.replaced-{os.getpid()}")
+        final.rename(aside)
+        unfinished.rename(final)
+        shutil.rmtree(aside)
+    else:
+        unfinished.rename(final)
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, config: CheckpointConfig, extra: dict[str, dict[str, Tensor] | str] | None = None
+) -> None:
+    """Write a checkpoint folder whole or not at all; `extra` adds files: tensors by name, or text."""
+    unfinished = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, unfinished / TENSORS)
+        for name, content in (extra or {}).items():
+            if isinstance(content, str):
+                (unfinished / name).write_text(content, encoding="utf-8")
+            else:
+                save_file({key: tensor.contiguous() for key, tensor in content.items()}, unfinished / name)
+        write_text_atomically(unfinished / DESCRIPTION, config.model_dump_json(indent=1) + "\n")
+        publish_folder(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The checkpoint that a path means: the folder itself, or the best one of a run.
+
+    Raises:
+        CheckpointError: nothing there that could be one.
+    """
+    path = Path(path)
+    if (path / TENSORS).is_file():
+        return path
+    for name in ("best", "last"):
+        steps = sorted((path / name).glob("step-*"))
+        if steps:
+            return steps[-1]
+    what = "has no checkpoint in it" if path.is_dir() else "no such folder"
+    raise CheckpointError(f"{path}: {what}; expected a run of 'dnaspt pretrain' or 'dnaspt finetune'")
+
+
+def read_config(path: str | Path) -> CheckpointConfig:
+    """The description of a checkpoint or run.
+
+    Raises:
+        CheckpointError: none there, another format version, or not readable as one.
+    """
+    file = find_checkpoint(path) / DESCRIPTION
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+        if "format_version" not in raw and "vocab_size" in raw:
+            return _bend_config(raw)
+        if raw.get("format_version") != FORMAT_VERSION:
+            raise CheckpointError(f"{file}: format version {raw.get('format_version')}; expected {FORMAT_VERSION}")
+        return CheckpointConfig.model_validate(raw)
+    except (OSError, ValueError, ValidationError, AttributeError) as error:
+        raise CheckpointError(f"{file}: not a description of a checkpoint ({str(error).splitlines()[0]})") from error
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file.
+
+    Raises:
+        CheckpointError: not there, truncated, or not safetensors.
+    """
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{file}: cannot be read ({error}); is it whole?") from error
+
+
+def load_model(path: str | Path) -> tuple[LanguageModel | TaskModel, CheckpointConfig]:
+    """Model with its weights, in eval mode, and its description; `path` is a checkpoint or a run.
+
+    Raises:
+        CheckpointError: not a checkpoint, or its tensors do not fit its description.
+    """
+    folder = find_checkpoint(path)
+    config = read_config(folder)
+    tensors = read_tensors(folder / TENSORS)
+    if any(name.startswith("model.encoder.") for name in tensors):
+        tensors = _from_bend(tensors)
+    model = build_model(config)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"{folder}: tensors do not fit the description ({str(error).splitlines()[-1].strip()})") from error
+    return model.eval(), config
+
+
+# In BEND's ConvNet a token id is a channel, A0 C1 G2 N3 T4; its mask token is the base T (id 4), ours has a channel of its own.
+_BEND_LAYER = {"conv.1": "conv", "conv.4": "conv_norm", "ffn.0": "linear", "ffn.2": "linear_norm"}
+_BEND_HEAD = {"cls.decoder.0": "head.linear", "cls.decoder.2": "head.norm", "cls.decoder.3": "head.logits"}
+
+
+def _bend_config(raw: dict[str, Any]) -> CheckpointConfig:
+    names = ("hidden_size", "n_layers", "kernel_size", "dilation_max", "dilation_cycle", "dilation_double_every")
+    encoder = EncoderConfig(channels=BEND_CHANNELS, **{name: raw[name] for name in names if name in raw})
+    return CheckpointConfig(kind="language", encoder=encoder, provenance={"format": "BEND ConvNet"})
+
+
+def _from_bend(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename BEND's tensors to ours; its logits are ordered by channel, ours by token."""
+    renamed = {}
+    for name, tensor in tensors.items():
+        stem, kind = name.rsplit(".", 1)
+        if stem in _BEND_HEAD:
+            order = tensor[list(BEND_CHANNELS)] if _BEND_HEAD[stem] == "head.logits" else tensor
+            renamed[f"{_BEND_HEAD[stem]}.{kind}"] = order
+            continue
+        _, _, layer, part = stem.split(".", 3)
+        tensor = tensor.unsqueeze(2) if part == "conv.1" and kind == "weight" else tensor
+        renamed[f"encoder.layers.{layer}.{_BEND_LAYER[part]}.{kind}"] = tensor
+    return renamed
+
+
+def export_bend(path: str | Path, out: Path) -> None:
+    """Write the language model of a checkpoint or run in the format of BEND's ConvNet (config.json, model.safetensors).
+
+    Raises:
+        CheckpointError: not a language model.
+    """
+    model, config = load_model(path)
+    if not isinstance(model, LanguageModel):
+        raise CheckpointError(f"{path}: holds a fine-tuned model; expected a run of 'dnaspt pretrain'")
+    if config.encoder.channels != BEND_CHANNELS:
+        raise CheckpointError(f"{path}: its channels are {config.encoder.channels}; expected BEND's {BEND_CHANNELS}")
+    token_of = [BEND_CHANNELS.index(channel) for channel in range(len(BEND_CHANNELS))]
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        stem, kind = name.rsplit(".", 1)
+        head = next((theirs for theirs, mine in _BEND_HEAD.items() if mine == stem), None)
+        if head:
+            tensors[f"{head}.{kind}"] = tensor[token_of] if stem == "head.logits" else tensor
+            continue
+        _, _, layer, part = stem.split(".", 3)
+        theirs = next(key for key, mine in _BEND_LAYER.items() if mine == part)
+        tensor = tensor.squeeze(2) if part == "conv" and kind == "weight" else tensor
+        tensors[f"model.encoder.{layer}.{theirs}.{kind}"] = tensor
+    raw = config.encoder.model_dump(exclude={"channels"}) | {"vocab_size": len(BEND_CHANNELS), "initializer_range": 0.02}
+    out.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, out / TENSORS)
+    write_text_atomically(out / DESCRIPTION, json.dumps(raw, indent=1) + "\n")
+
+
+def model_device(model: nn.Module) -> torch.device:
+    """Where a model's parameters are."""
+    return next(model.parameters()).device

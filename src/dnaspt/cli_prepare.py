@@ -1,0 +1,132 @@
+"""`dnaspt prepare ...`: sources to dataset folders."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+prepare_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Make a dataset folder from your files.")
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Dataset folder to write.")]
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file with any setting; options win.")]
+Split = Annotated[
+    str | None,
+    typer.Option(help="position (72 / 8 / 20 of every contig), contig, or a table: chromosome, start, end, split."),
+]
+ValidContigs = Annotated[str | None, typer.Option(help="Comma-separated contigs for valid (with --split contig).")]
+TestContigs = Annotated[str | None, typer.Option(help="Comma-separated contigs for test (with --split contig).")]
+Strict = Annotated[bool | None, typer.Option("--strict", help="Refuse leakage and contigs that are not in the FASTA.")]
+Overwrite = Annotated[bool | None, typer.Option("--overwrite", help="Replace --out.")]
+Genome = Annotated[Path, typer.Option(help="FASTA: plain, gzip or bgzip.")]
+WindowBp = Annotated[int | None, typer.Option(help="Length of a window.")]
+
+
+@prepare_app.command()
+def genes(
+    genome: Annotated[list[Path], typer.Option(help="FASTA: plain, gzip or bgzip; once per annotation.")],
+    annotation: Annotated[list[Path], typer.Option(help="GFF3 or GTF; once per genome.")],
+    out: Out,
+    valid_genome: Annotated[list[Path] | None, typer.Option(help="FASTA of a separate valid set.")] = None,
+    valid_annotation: Annotated[list[Path] | None, typer.Option(help="Its annotation.")] = None,
+    test_genome: Annotated[list[Path] | None, typer.Option(help="FASTA of a separate test set.")] = None,
+    test_annotation: Annotated[list[Path] | None, typer.Option(help="Its annotation.")] = None,
+    unlabeled: Annotated[list[Path] | None, typer.Option(help="Extra FASTA for pretraining only.")] = None,
+    unknown: Annotated[Path | None, typer.Option(help="BED of stretches whose annotation is unknown.")] = None,
+    config: Config = None,
+    split: Split = None,
+    valid_contigs: ValidContigs = None,
+    test_contigs: TestContigs = None,
+    windows: Annotated[str | None, typer.Option(help="tile (whole contigs) or gene (one window per gene).")] = None,
+    window_bp: WindowBp = None,
+    flank_bp: Annotated[int | None, typer.Option(help="Unlabeled context on both sides of a window.")] = None,
+    strict: Strict = None,
+    overwrite: Overwrite = None,
+) -> None:
+    """FASTA and GFF3 or GTF to gene structure per base (nine classes).
+
+    Example: `dnaspt prepare genes --genome g.fa --annotation g.gff3 --out data/genes`
+    """
+    options = _options(locals())
+    from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
+
+    _run(prepare_genes, PrepareGenesConfig, options, config)
+
+
+@prepare_app.command()
+def regions(
+    genome: Genome,
+    regions: Annotated[list[Path], typer.Option(help="BED or narrowPeak; one label per file, or a label column.")],
+    out: Out,
+    labels_file: Annotated[Path | None, typer.Option(help="Names of the labels, one a line.")] = None,
+    config: Config = None,
+    split: Split = None,
+    valid_contigs: ValidContigs = None,
+    test_contigs: TestContigs = None,
+    window_bp: WindowBp = None,
+    min_overlap: Annotated[float | None, typer.Option(help="Share of the core that makes a window positive.")] = None,
+    background: Annotated[str | None, typer.Option(help="all (tile the genome) or matched.")] = None,
+    background_ratio: Annotated[float | None, typer.Option(help="Background windows per region.")] = None,
+    match_gc: Annotated[bool | None, typer.Option("--match-gc/--no-match-gc", help="Match background in GC.")] = None,
+    blacklist: Annotated[Path | None, typer.Option(help="BED of stretches to leave out.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the background.")] = None,
+    strict: Strict = None,
+    overwrite: Overwrite = None,
+) -> None:
+    """FASTA and peaks to windows with one or many labels.
+
+    Example: `dnaspt prepare regions --genome g.fa --regions peaks.bed --out data/peaks`
+    """
+    options = _options(locals())
+    from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
+
+    _run(prepare_regions, PrepareRegionsConfig, options, config)
+
+
+@prepare_app.command()
+def methylation(
+    genome: Genome,
+    calls: Annotated[list[Path], typer.Option(help="bedMethyl, Bismark coverage or bigWig; one file per sample.")],
+    out: Out,
+    names: Annotated[str | None, typer.Option(help="Comma-separated names of the samples.")] = None,
+    coverage: Annotated[list[Path] | None, typer.Option(help="bigWig of coverage, one per bigWig of calls.")] = None,
+    config: Config = None,
+    split: Split = None,
+    valid_contigs: ValidContigs = None,
+    test_contigs: TestContigs = None,
+    window_bp: WindowBp = None,
+    threshold: Annotated[float | None, typer.Option(help="Level from which a site is methylated.")] = None,
+    min_coverage: Annotated[int | None, typer.Option(help="Reads a site needs, both strands together.")] = None,
+    strict: Strict = None,
+    overwrite: Overwrite = None,
+) -> None:
+    """FASTA and methylation calls to windows centered on CpGs.
+
+    Example: `dnaspt prepare methylation --genome g.fa --calls wgbs.bedmethyl --out data/cpg`
+    """
+    options = _options(locals())
+    from dnaspt.data.methylation import PrepareMethylationConfig, prepare_methylation
+
+    _run(prepare_methylation, PrepareMethylationConfig, options, config)
+
+
+_COMMA_SEPARATED = ("valid_contigs", "test_contigs", "names")
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """Options as settings: lists of names are cut at commas, what was not given is left out."""
+    options = {name: value for name, value in given.items() if name != "config" and value not in (None, [])}
+    for name in _COMMA_SEPARATED:
+        if name in options:
+            options[name] = tuple(part.strip() for part in options[name].split(",") if part.strip())
+    return options
+
+
+def _run(prepare: Any, kind: Any, options: dict[str, Any], config: Path | None) -> None:
+    from dnaspt.config import build_config
+    from dnaspt.display import show
+    from dnaspt.inspection import show_dataset
+
+    settings = build_config(kind, options, config)
+    manifest = prepare(settings)
+    show_dataset(manifest, str(settings.out))
+    show(f"{settings.out}: ready; see it again with 'dnaspt inspect {settings.out}'")

@@ -1,0 +1,168 @@
+"""Settings as frozen, checked objects: architecture presets, and what a run needs, from a TOML file and options."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dnaspt.errors import ConfigError
+
+N_TOKENS = 7
+"""Vocabulary: A C G T N = 0..4, mask = 5, pad = 6."""
+MASK_TOKEN, PAD_TOKEN = 5, 6
+BEND_CHANNELS = (0, 1, 2, 4, 3, 5, 6)
+"""Hidden channel of each token id. BEND's ConvNet orders its channels A C G N T: the same here, so checkpoints convert."""
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EncoderConfig(Settings):
+    """Architecture of `DilatedEncoder` (arXiv 2506.17766; the ConvNet of BEND and GPN).
+
+    channels: for each token id (A C G T N mask pad) the hidden channel it lights up.
+    """
+
+    hidden_size: int = Field(64, ge=N_TOKENS)
+    n_layers: int = Field(30, ge=1)
+    kernel_size: int = Field(9, ge=1)
+    dilation_max: int = Field(32, ge=1)
+    dilation_cycle: int = Field(6, ge=1)
+    dilation_double_every: int = Field(1, ge=1)
+    channels: tuple[int, ...] = BEND_CHANNELS
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size {self.kernel_size} is even; expected an odd one")
+        if len(self.channels) != N_TOKENS or not all(0 <= channel < self.hidden_size for channel in self.channels):
+            raise ValueError(f"channels {self.channels}; expected {N_TOKENS} of 0..{self.hidden_size - 1}")
+        return self
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Dilation of each layer: 1 2 4 8 16 32, repeated."""
+        return tuple(
+            min(self.dilation_max, 2 ** (layer % self.dilation_cycle // self.dilation_double_every))
+            for layer in range(self.n_layers)
+        )
+
+    @property
+    def flank_bp(self) -> int:
+        """Bases on either side that a hidden state depends on: 1,260 for 30 layers of kernel 9."""
+        return sum(self.dilations) * (self.kernel_size // 2)
+
+
+PRESETS: Mapping[str, EncoderConfig] = MappingProxyType(
+    {
+        "paper": EncoderConfig(hidden_size=512),
+        "base": EncoderConfig(hidden_size=256),
+        "small": EncoderConfig(hidden_size=64),
+        "tiny": EncoderConfig(hidden_size=32, n_layers=12),
+    }
+)
+"""`paper` and `base` are the published sizes, `small` is the default without a GPU, `tiny` is for demos and tests."""
+
+Preset = Literal["paper", "base", "small", "tiny"]
+
+
+class TrainingConfig(Settings):
+    """What every training run needs. Rates are per optimizer step; `batch_bp` is the size of the global batch."""
+
+    seed: int = Field(0, ge=0)
+    steps: int = Field(0, ge=0)
+    """Optimizer steps; 0 derives them from `epochs`."""
+    epochs: float = Field(10.0, gt=0)
+    batch_bp: int = Field(16_384, ge=64)
+    accumulate: int = Field(1, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_fraction: float = Field(0.05, ge=0, lt=1)
+    final_rate_fraction: float = Field(0.01, ge=0, le=1)
+    clip_norm: float = Field(1.0, gt=0)
+    reverse_complement: bool = True
+    validate_every: int = Field(0, ge=0)
+    """Steps between validations; 0 spreads 20 over the run."""
+    patience: int = Field(0, ge=0)
+    """Validations without a new best before the run stops; 0 never stops early."""
+    save_every: int = Field(0, ge=0)
+    """Steps between checkpoints for resuming; 0 saves at validations only."""
+    max_minutes: float = Field(0.0, ge=0)
+    """Stop and save after so many minutes; 0 has no limit. The schedule is a function of steps and does not change."""
+    precision: Literal["auto", "32", "bf16", "16"] = "auto"
+    devices: int = Field(1, ge=1)
+    num_nodes: int = Field(1, ge=1)
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    tensorboard: bool = True
+
+
+class PretrainConfig(TrainingConfig):
+    """Masked-language-model pretraining."""
+
+    data: Path
+    out: Path
+    preset: Preset = "small"
+    encoder: EncoderConfig | None = None
+    """Architecture in full; wins over `preset`."""
+    epochs: float = Field(40.0, gt=0)
+    learning_rate: float = Field(2e-3, gt=0)
+    mask_fraction: float = Field(0.15, gt=0, lt=1)
+    repeat_weight: float = Field(1.0, ge=0, le=1)
+    """Loss weight of soft-masked bases."""
+    splits: tuple[str, ...] = ("train",)
+    """Splits whose sequences are read, beside `unlabeled` where the dataset has it."""
+
+
+class FinetuneConfig(TrainingConfig):
+    """Fine-tuning of an encoder with a task head, or training both from scratch."""
+
+    data: Path
+    out: Path
+    encoder: Path | None = None
+    """A run or checkpoint of `pretrain`; left out: from scratch."""
+    preset: Preset = "small"
+    head: Literal["auto", "crf", "softmax", "sigmoid"] = "auto"
+    freeze_encoder: bool = False
+    encoder_rate: float = Field(1.0, gt=0, le=1)
+    """Learning rate of the encoder as a share of the head's."""
+    class_weights: Literal["none", "balanced"] = "none"
+    label_fraction: float = Field(1.0, gt=0, le=1)
+    epochs: float = Field(60.0, gt=0)
+
+
+Config = TypeVar("Config", bound=Settings)
+
+
+def build_config(kind: type[Config], options: Mapping[str, Any], toml: Path | None = None) -> Config:
+    """Merge a TOML file and options (options win; None means not given) into checked settings.
+
+    Raises:
+        ConfigError: no such file, not TOML, a name that no setting has (with the nearest one), or a bad value.
+    """
+    values: dict[str, Any] = {}
+    if toml is not None:
+        try:
+            values = tomllib.loads(toml.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{toml}: {error.strerror}; expected a readable TOML file") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{toml}: not TOML ({error})") from error
+    values |= {name: value for name, value in options.items() if value is not None}
+    for name in values:
+        if name not in kind.model_fields:
+            near = difflib.get_close_matches(name, kind.model_fields, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(kind.model_fields)}"
+            raise ConfigError(f"{toml or 'options'}: no setting is called {name!r}; {hint}")
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        raise ConfigError(f"{toml or 'options'}: {where} = {first['input']!r}: {first['msg']}") from error

@@ -1,0 +1,1 @@
+"""Sources to dataset folders, dataset folders to batches."""

@@ -1,0 +1,213 @@
+"""A split in memory to padded batches, in an order that is a function of (seed, epoch) alone.
+
+Windows that follow each other on a contig are cut anew in every epoch, at a random offset, so that no base always sits at
+the edge of a window. Batches hold windows of like length up to a budget of bases.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dnaspt.config import PAD_TOKEN
+from dnaspt.data.masking import mask_for_training
+from dnaspt.data.store import Split
+from dnaspt.genome import alphabet
+from dnaspt.tasks import MISSING
+
+_ORDER, _OFFSET, _STRAND, _MASK = range(4)
+_POOL_BATCHES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayBatch:
+    """A padded batch as arrays: tokens (B, L) uint8, lengths (B,), labels (B, L) or (B, K) int8, weights (B, L) or None."""
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray | None = None
+
+    @property
+    def n_bp(self) -> int:
+        """Real bases in the batch."""
+        return int(self.lengths.sum())
+
+    def part(self, rank: int, world: int) -> "ArrayBatch":
+        """Every world-th sequence: the share of one process of a global batch."""
+        rows = slice(rank, None, world)
+        weights = None if self.weights is None else self.weights[rows]
+        return ArrayBatch(self.tokens[rows], self.lengths[rows], self.labels[rows], weights)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How batches are made.
+
+    Attributes:
+        batch_bp: budget of bases per batch, padding included (a longer window is a batch of its own).
+        seed: of everything random here.
+        complement: for each label its label on the other strand; None where labels do not depend on the strand.
+        reverse_complement: turn half of the windows around.
+        mask_fraction: share of bases to mask for language modeling; 0 keeps the labels.
+        repeat_weight: loss weight of soft-masked bases, for language modeling.
+        n_shares: processes that share a batch; every batch has at least one window for each.
+    """
+
+    batch_bp: int
+    seed: int = 0
+    complement: tuple[int, ...] | None = None
+    reverse_complement: bool = True
+    mask_fraction: float = 0.0
+    repeat_weight: float = 1.0
+    n_shares: int = 1
+
+
+class TrainingBatches:
+    """Batches of one or several splits (train, unlabeled), epoch after epoch."""
+
+    def __init__(self, splits: list[Split], window_bp: int, options: BatchOptions) -> None:
+        self.options = options
+        self.window_bp = window_bp
+        self.codes = np.concatenate([split.codes for split in splits])
+        self.per_base = all(len(split.labels) == len(split.codes) for split in splits)
+        self.labels = np.concatenate([split.labels for split in splits])
+        self._label_width = 0 if self.per_base or options.mask_fraction else _label_width(splits)
+        self._segments = np.concatenate(
+            [
+                _segments(split) + np.array([offset, offset, 0])
+                for split, offset in zip(splits, np.cumsum([0, *(len(split.codes) for split in splits[:-1])]))
+            ]
+        )
+
+    @property
+    def n_bp(self) -> int:
+        """Bases in one epoch."""
+        return len(self.codes)
+
+    def spans(self, epoch: int) -> np.ndarray:
+        """Windows of an epoch as (start, end) into the codes: (n, 2). Segments of several windows are cut anew."""
+        starts, ends, rows = self._segments.T
+        generator = np.random.default_rng((self.options.seed, epoch, _OFFSET))
+        offsets = generator.integers(0, self.window_bp, len(starts))
+        pieces = []
+        for start, end, n_rows, offset in zip(starts, ends, rows, offsets):
+            if n_rows == 1:
+                pieces.append(np.array([[start, end]]))
+                continue
+            cuts = np.arange(start + offset, end, self.window_bp)
+            cuts = np.concatenate([[start], cuts[(cuts > start + self.window_bp // 8) & (cuts < end - self.window_bp // 8)], [end]])
+            pieces.append(np.stack([cuts[:-1], cuts[1:]], axis=1))
+        return np.concatenate(pieces)
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """Batches of an epoch, each the (start, end) of its windows: like lengths together, all in random order."""
+        spans = self.spans(epoch)
+        generator = np.random.default_rng((self.options.seed, epoch, _ORDER))
+        spans = spans[generator.permutation(len(spans))]
+        lengths = spans[:, 1] - spans[:, 0]
+        per_pool = max(1, int(_POOL_BATCHES * self.options.batch_bp // max(1, lengths.mean())))
+        batches: list[np.ndarray] = []
+        for first in range(0, len(spans), per_pool):
+            pool = spans[first : first + per_pool]
+            pool = pool[np.argsort(pool[:, 0] - pool[:, 1], kind="stable")]
+            batches += _cut(pool, self.options.batch_bp, self.options.n_shares)
+        return [batches[index] for index in generator.permutation(len(batches))]
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[ArrayBatch]:
+        """Batches of an epoch from the `first` on (where a resumed run left off)."""
+        for number, spans in enumerate(self.plan(epoch)):
+            if number >= first:
+                yield self._assemble(spans, epoch, number)
+
+    def _assemble(self, spans: np.ndarray, epoch: int, number: int) -> ArrayBatch:
+        options = self.options
+        lengths = spans[:, 1] - spans[:, 0]
+        position = np.arange(lengths.max())
+        inside = position < lengths[:, None]
+        turned = np.zeros(len(spans), dtype=bool)
+        if options.reverse_complement:
+            turned = np.random.default_rng((options.seed, epoch, _STRAND, number)).random(len(spans)) < 0.5
+        forward = spans[:, :1] + position
+        backward = spans[:, 1:] - 1 - position
+        index = np.where(inside, np.where(turned[:, None], backward, forward), 0)
+        codes = self.codes[index]
+        codes = np.where(turned[:, None], _complement(codes), codes)
+        tokens = np.where(inside, codes & 7, PAD_TOKEN).astype(np.uint8)
+        if options.mask_fraction:
+            generator = np.random.default_rng((options.seed, epoch, _MASK, number))
+            tokens, labels = mask_for_training(tokens, options.mask_fraction, generator)
+            weights = None
+            if options.repeat_weight != 1.0:
+                weights = np.where(codes & alphabet.SOFT_MASKED, options.repeat_weight, 1.0).astype(np.float32)
+            return ArrayBatch(tokens, lengths, labels, weights)
+        return ArrayBatch(tokens, lengths, self._labels(spans, index, inside, turned))
+
+    def _labels(self, spans: np.ndarray, index: np.ndarray, inside: np.ndarray, turned: np.ndarray) -> np.ndarray:
+        if not self.per_base:
+            rows = np.searchsorted(self._segments[:, 0], spans[:, 0])
+            return self.labels.reshape(-1, self._label_width)[rows]
+        labels = np.where(inside, self.labels[index], MISSING).astype(np.int8)
+        if self.options.complement is None or not turned.any():
+            return labels
+        table = np.array([*self.options.complement, MISSING], dtype=np.int8)
+        labels[turned] = table[np.where(labels[turned] == MISSING, len(table) - 1, labels[turned])]
+        return labels
+
+
+def _complement(codes: np.ndarray) -> np.ndarray:
+    return alphabet.reverse_complement(codes)[..., ::-1]
+
+
+def _label_width(splits: list[Split]) -> int:
+    widths = {int(width) for split in splits for width in np.unique(np.diff(split.label_offsets))}
+    assert len(widths) == 1, f"windows of one dataset have {widths} labels"
+    return widths.pop()
+
+
+def _segments(split: Split) -> np.ndarray:
+    """Runs of rows that follow each other on a contig: (start, end in the codes, number of rows), (n, 3)."""
+    per_base = len(split.labels) == len(split.codes)
+    follows = np.zeros(len(split), dtype=bool)
+    if per_base and len(split) > 1:
+        follows[1:] = (split.chrom[1:] == split.chrom[:-1]) & (split.start[1:] == split.end[:-1])
+    first = np.flatnonzero(~follows)
+    last = np.append(first[1:], len(split))
+    return np.stack([split.offsets[first], split.offsets[last], last - first], axis=1)
+
+
+def _cut(pool: np.ndarray, batch_bp: int, n_shares: int) -> list[np.ndarray]:
+    """Cut windows sorted from long to short into batches whose padded size stays within the budget."""
+    batches, first = [], 0
+    while first < len(pool):
+        longest = int(pool[first, 1] - pool[first, 0])
+        n_windows = max(n_shares, batch_bp // longest, 1)
+        batches.append(pool[first : first + n_windows])
+        first += n_windows
+    if len(batches) > 1 and len(batches[-1]) < n_shares:
+        batches[-2:] = [np.concatenate(batches[-2:])]
+    return batches
+
+
+def label_subset(split: Split, fraction: float, seed: int) -> Split:
+    """A random share of the windows of a split; a smaller fraction of the same seed is a part of a larger one."""
+    if fraction >= 1:
+        return split
+    n_windows = max(1, round(len(split) * fraction))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(split))[:n_windows])
+    return take(split, rows)
+
+
+def take(split: Split, rows: np.ndarray) -> Split:
+    """The given rows of a split."""
+    windows = [split.window(int(row)) for row in rows]
+    return Split(
+        chrom=split.chrom[rows],
+        start=split.start[rows],
+        end=split.end[rows],
+        strand=split.strand[rows],
+        codes=np.concatenate([window.codes for window in windows]),
+        offsets=np.concatenate([[0], np.cumsum([len(window.codes) for window in windows])]),
+        labels=np.concatenate([window.labels for window in windows]),
+        label_offsets=np.concatenate([[0], np.cumsum([len(window.labels) for window in windows])]),
+    )

@@ -1,0 +1,225 @@
+"""Coding transcripts of a contig <-> one of nine classes per base (`tasks.GENE_STATES`), read along the forward strand.
+
+A base whose truth is not known has the label MISSING. Legality is that of the state table: the moves of a linear chain.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import numpy as np
+
+from dnaspt.genome import alphabet
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.tasks import ACCEPTOR, CDS, DONOR, GENE_STATES, INTRON, MINUS, MISSING, NONCODING, StateTable
+
+MIN_INTRON_BP = 4
+"""A shorter gap between coding exons is a frameshift that the annotation writes as an intron."""
+
+_COMPLEMENT = np.full(256, np.int8(MISSING), dtype=np.int8)
+_COMPLEMENT[: len(GENE_STATES.complement)] = GENE_STATES.complement
+
+
+def longest_per_gene(transcripts: Iterable[Transcript]) -> tuple[list[Transcript], dict[str, int]]:
+    """The transcript with the longest CDS of each gene of each contig; among equals the first by transcript id.
+
+    Returns:
+        the transcripts by contig and start, and counts of transcripts, coding genes and isoforms left out.
+    """
+    best: dict[tuple[str, str], Transcript] = {}
+    n = 0
+    for transcript in transcripts:
+        n += 1
+        key = (transcript.chrom, transcript.gene_id)
+        other = best.get(key)
+        if other is None or (-transcript.cds_bp, transcript.transcript_id) < (-other.cds_bp, other.transcript_id):
+            best[key] = transcript
+    longest = sorted(best.values(), key=lambda one: (one.chrom, one.start, one.transcript_id))
+    return longest, {"transcripts": n, "coding_genes": len(best), "other_isoforms": n - len(best)}
+
+
+def label_contig(
+    transcripts: Sequence[Transcript], codes: np.ndarray, *, unknown: Iterable[tuple[int, int]] = ()
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Classes of the bases of one contig: (L,) codes -> (L,) int8.
+
+    Args:
+        transcripts: one transcript per gene, all of this contig, the stop codon in the CDS.
+        codes: letters of the contig, (L,) uint8 (see `alphabet`).
+        unknown: intervals whose labels are missing whatever the transcripts say.
+
+    Returns:
+        labels, and how many genes, introns, stretches and bases became missing for which reason.
+    """
+    labels = np.full(len(codes), NONCODING, dtype=np.int8)
+    counts: Counter[str] = Counter()
+    for cluster in _clusters(transcripts):
+        start = cluster[0].start
+        end = max(transcript.end for transcript in cluster)
+        labels[start:end], conflicting = _paint(cluster, start, end)
+        if conflicting.any():
+            spans = (slice(one.start - start, one.end - start) for one in cluster)
+            counts["genes_conflicting"] += sum(bool(conflicting[span].any()) for span in spans)
+            counts["bp_conflicting"] += int(conflicting.sum())
+    for transcript in transcripts:
+        for start, end in transcript.introns:
+            if end - start < MIN_INTRON_BP:
+                labels[start:end] = MISSING
+                counts["frameshift_introns"] += 1
+    for start, end in unknown:
+        counts["bp_unknown"] += int((labels[start:end] != MISSING).sum())
+        labels[start:end] = MISSING
+    is_n = (codes & 7) == alphabet.N
+    counts["bp_n"] = int(is_n.sum())
+    labels[is_n] = MISSING
+    counts.update(widen_missing(labels, GENE_STATES))
+    return labels, dict(counts)
+
+
+def _clusters(transcripts: Sequence[Transcript]) -> list[list[Transcript]]:
+    """Groups of transcripts whose spans overlap."""
+    groups: list[list[Transcript]] = []
+    reach = -1
+    for transcript in sorted(transcripts, key=lambda one: (one.start, one.end)):
+        if transcript.start < reach:
+            groups[-1].append(transcript)
+        else:
+            groups.append([transcript])
+        reach = max(reach, transcript.end)
+    return groups
+
+
+def _paint(cluster: Sequence[Transcript], start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (L,) of the stretch a cluster covers, missing where two genes disagree, and these places (L,) bool."""
+    painted = np.full(end - start, NONCODING, dtype=np.int8)
+    conflicting = np.zeros(end - start, dtype=bool)
+    for transcript in cluster:
+        span = slice(transcript.start - start, transcript.end - start)
+        labels = transcript_labels(transcript)
+        covered = painted[span] != NONCODING
+        conflicting[span] |= covered & (painted[span] != labels)
+        painted[span] = np.where(covered, painted[span], labels)
+    painted[conflicting] = MISSING
+    return painted, conflicting
+
+
+def transcript_labels(transcript: Transcript) -> np.ndarray:
+    """Classes of a transcript's span, first to last coding base: (end - start,) int8.
+
+    The donor is the first base of an intron in the direction of transcription, the acceptor its last.
+    """
+    minus = transcript.strand == "-"
+    shift = MINUS if minus else 0
+    first, last = (ACCEPTOR, DONOR) if minus else (DONOR, ACCEPTOR)
+    labels = np.full(transcript.end - transcript.start, CDS + shift, dtype=np.int8)
+    for start, end in transcript.introns:
+        left, right = start - transcript.start, end - transcript.start
+        labels[left:right] = INTRON + shift
+        labels[left], labels[right - 1] = first + shift, last + shift
+    return labels
+
+
+@cache
+def _legal_over_gaps(states: StateTable) -> np.ndarray:
+    """Whether state b may stand m + 1 bases after state a: (M, K, K) bool; the last m stands for all longer."""
+    step = states.legal_matrix()
+    powers = [step]
+    while len(powers) < 2 or (powers[-1] != powers[-2]).any():
+        powers.append((powers[-1].astype(np.int64) @ step) > 0)
+        if len(powers) > 4 * len(step) ** 2:
+            raise ValueError("the state table's moves never settle: give some state a move to itself")
+    return np.stack(powers)
+
+
+def _illegal_pairs(labels: np.ndarray, states: StateTable) -> tuple[np.ndarray, np.ndarray]:
+    """Labeled neighbors (missing ones between them skipped) that no legal path joins: positions left and right."""
+    n_states = len(states.names)
+    legal = _legal_over_gaps(states)
+    missing = labels == MISSING
+    index = np.where(missing, np.int8(n_states), labels)
+    if len(labels) and (index.min() < 0 or labels.max() >= n_states):
+        raise ValueError(f"a label outside 0 .. {n_states - 1}")
+    adjacent = np.ones((n_states + 1, n_states + 1), dtype=bool)
+    adjacent[:n_states, :n_states] = legal[0]
+    lefts = np.flatnonzero(~adjacent[index[:-1], index[1:]])
+    starts, ends = _runs(missing, missing)
+    inside = (starts > 0) & (ends < len(labels))
+    before, after = starts[inside] - 1, ends[inside]
+    gaps = np.minimum(after - before - 1, len(legal) - 1)
+    bad = ~legal[gaps, labels[before], labels[after]]
+    return np.concatenate([lefts, before[bad]]), np.concatenate([lefts + 1, after[bad]])
+
+
+def illegal_positions(labels: np.ndarray, states: StateTable) -> np.ndarray:
+    """Positions whose label cannot follow the labeled one before it: (L,) int8 -> (n,) int64.
+
+    Between two labels with m missing ones between them, some path of m states must be legal. A sequence may begin and
+    end in any state.
+
+    Raises:
+        ValueError: a label that is neither a state nor missing.
+    """
+    return np.sort(_illegal_pairs(labels, states)[1])
+
+
+def widen_missing(labels: np.ndarray, states: StateTable) -> dict[str, int]:
+    """Make labels (L,) missing, in place, on both sides of every illegal move until a legal path exists.
+
+    Returns:
+        counts of illegal stretches and of the bases that became missing.
+    """
+    left, right = _illegal_pairs(labels, states)
+    if not len(left):
+        return {}
+    n_stretches, n_missing = len(left), int((labels == MISSING).sum())
+    while len(left):
+        labels[left] = labels[right] = MISSING
+        left, right = _illegal_pairs(labels, states)
+    return {"illegal_stretches": n_stretches, "bp_illegal": int((labels == MISSING).sum()) - n_missing}
+
+
+def transcripts_from_labels(
+    labels: np.ndarray, chrom: str, *, start: int = 0, first_number: int = 1
+) -> list[Transcript]:
+    """Genes that a legal path of classes (L,) spells, by start.
+
+    A gene is a maximal run of classes of one strand; its CDS runs are joined across introns. Where the path begins or
+    ends inside an intron, only the CDS counts; a run without CDS is no gene. A missing label ends a gene.
+
+    Args:
+        labels: classes along the forward strand.
+        chrom: contig name; gene n is called CHROM.gN, its transcript CHROM.gN.t1.
+        start: 0-based position of the first label on the contig.
+        first_number: n of the first gene.
+    """
+    plus = (labels >= CDS) & (labels < MINUS)
+    minus = (labels >= MINUS) & (labels < NONCODING)
+    strands = plus.astype(np.int8) - minus.astype(np.int8)
+    starts, ends = _runs((labels == CDS) | (labels == CDS + MINUS), labels)
+    if not len(starts):
+        return []
+    gene_starts, _ = _runs(strands != 0, strands)
+    genes = np.searchsorted(gene_starts, starts, side="right")
+    cuts = np.flatnonzero(np.diff(genes)) + 1
+    found = []
+    for number, (left, right) in enumerate(
+        zip(np.split(starts, cuts), np.split(ends, cuts), strict=True), start=first_number
+    ):
+        name = f"{chrom}.g{number}"
+        cds = tuple(zip((left + start).tolist(), (right + start).tolist(), strict=True))
+        found.append(Transcript(chrom, "+" if strands[left[0]] > 0 else "-", name, f"{name}.t1", cds))
+    return found
+
+
+def _runs(chosen: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends (half-open) of maximal runs of one value among the chosen positions (L,) bool."""
+    changes = np.flatnonzero((values[1:] != values[:-1]) | (chosen[1:] != chosen[:-1])) + 1
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), changes]) if len(values) else changes
+    ends = np.append(changes, len(values))[: len(starts)]
+    keep = chosen[starts]
+    return starts[keep], ends[keep]
+
+
+def reverse_complement_labels(labels: np.ndarray) -> np.ndarray:
+    """Classes of the opposite strand, read 5' to 3': (..., L) int8 -> (..., L). Missing stays missing."""
+    return _COMPLEMENT[labels.view(np.uint8)][..., ::-1]

@@ -1,0 +1,31 @@
+"""Masking for the language model: tokens to (input tokens, labels), with distinct mask, pad and N tokens.
+
+15 % of the bases are scored; of these 80 % become the mask token, 10 % a random letter of A C G T, 10 % stay. N and padding
+are never masked, never scored and never drawn. (Devlin et al. 2019; the rule that a letter is never the mask token: design.)
+"""
+
+import numpy as np
+
+from dnaspt.config import MASK_TOKEN
+from dnaspt.genome.alphabet import N
+from dnaspt.tasks import MISSING
+
+
+def mask_for_training(
+    tokens: np.ndarray, fraction: float, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Input tokens and labels of tokens (B, L): labels hold the true base where it is scored, -100 elsewhere."""
+    chance = generator.random(tokens.shape, dtype=np.float32)
+    letters = generator.integers(0, 4, tokens.shape, dtype=np.uint8)
+    scored = (chance < fraction) & (tokens < N)
+    labels = np.where(scored, tokens, MISSING).astype(np.int8)
+    masked = np.where(scored & (chance < 0.8 * fraction), MASK_TOKEN, tokens)
+    replaced = np.where(scored & (chance >= 0.9 * fraction), letters, masked)
+    return replaced.astype(np.uint8), labels
+
+
+def mask_for_validation(tokens: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fixed positions of one sequence (L,), all with the mask token, so that any model can be scored on the same ones."""
+    generator = np.random.default_rng((seed, len(tokens)))
+    scored = (generator.random(tokens.shape, dtype=np.float32) < fraction) & (tokens < N)
+    return np.where(scored, MASK_TOKEN, tokens).astype(np.uint8), np.where(scored, tokens, MISSING).astype(np.int8)

@@ -1,0 +1,77 @@
+"""Neighboring windows of a split joined into segments: the contiguous stretches that prediction and scoring work on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dnaspt.data.store import Split
+from dnaspt.tasks import MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a contig: codes (L,) uint8 and labels per base (L,) int8, from start (0-based) on."""
+
+    chrom: str
+    start: int
+    codes: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def end(self) -> int:
+        """End on the contig, half-open."""
+        return self.start + len(self.codes)
+
+
+def segments(split: Split) -> Iterator[Segment]:
+    """Join the windows of a split that touch or overlap; a base that one of them labels is labeled.
+
+    Where labels are per window and not per base, all bases come out as missing.
+    """
+    order = np.lexsort((split.start, split.chrom.astype(str)))
+    group: list[int] = []
+    end = -1
+    for index in order:
+        joins = group and split.chrom[index] == split.chrom[group[-1]] and split.start[index] <= end
+        if group and not joins:
+            yield _join(split, group, end)
+            group, end = [], -1
+        group.append(int(index))
+        end = max(end, int(split.end[index]))
+    if group:
+        yield _join(split, group, end)
+
+
+def _join(split: Split, group: list[int], end: int) -> Segment:
+    start = int(split.start[group[0]])
+    codes = np.empty(end - start, dtype=np.uint8)
+    labels = np.full(end - start, MISSING, dtype=np.int8)
+    per_base = len(split.labels) == len(split.codes)
+    for index in group:
+        window = split.window(index)
+        place = slice(window.start - start, window.end - start)
+        codes[place] = window.codes
+        if per_base:
+            labels[place] = np.where(window.labels != MISSING, window.labels, labels[place])
+    return Segment(str(split.chrom[group[0]]), start, codes, labels)
+
+
+def joined(split: Split, window_bp: int) -> Split:
+    """The bases of a split without labels, each base once: overlapping windows joined and cut again at `window_bp`."""
+    rows: list[tuple[str, int, np.ndarray]] = []
+    for segment in segments(split):
+        for start in range(0, len(segment.codes), window_bp):
+            rows.append((segment.chrom, segment.start + start, segment.codes[start : start + window_bp]))
+    starts = np.array([start for _, start, _ in rows])
+    lengths = np.array([len(codes) for _, _, codes in rows])
+    return Split(
+        chrom=np.array([chrom for chrom, _, _ in rows], dtype=object),
+        start=starts,
+        end=starts + lengths,
+        strand=np.full(len(rows), "+", dtype=object),
+        codes=np.concatenate([codes for _, _, codes in rows]),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        labels=np.full(int(lengths.sum()), MISSING, dtype=np.int8),
+        label_offsets=np.concatenate([[0], np.cumsum(lengths)]),
+    )

@@ -1,0 +1,350 @@
+"""The dataset folder: Parquet tables of windows by split beside a manifest that says where they come from.
+
+`manifest.json` is written last and the whole folder appears by one rename: a folder without a manifest is unfinished.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dnaspt import __version__
+from dnaspt.data.leakage import LeakageSketch
+from dnaspt.errors import DatasetError
+from dnaspt.genome import alphabet
+
+log = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+SPLITS = ("train", "valid", "test")
+UNLABELED = "unlabeled"
+_ROW_GROUP = 4096
+_ROW_GROUP_BP = 1 << 25
+
+SCHEMA = pa.schema(
+    [
+        ("chrom", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("strand", pa.string()),
+        ("sequence", pa.string()),
+        ("labels", pa.list_(pa.int8())),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One row: codes (L,) uint8 of a stretch of a contig, and its labels.
+
+    labels is (L,) int8 for per-base classes, (K,) int8 of 0 / 1 for one label set per window, -100 where missing;
+    empty for sequence that is there for pretraining only.
+    """
+
+    chrom: str
+    start: int
+    end: int
+    strand: str
+    codes: np.ndarray
+    labels: np.ndarray
+
+
+class Source(BaseModel):
+    """A file that the dataset was made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    path: str
+    sha256: str
+    n_bytes: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Source":
+        """Read the file once and remember its digest."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(path=str(path), sha256=digest, n_bytes=path.stat().st_size)
+
+
+class SplitSummary(BaseModel):
+    """What one split holds. label_counts: how often each label is true, in bases or windows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    n_windows: int
+    n_bp: int
+    n_labeled: int
+    n_missing: int
+    label_counts: dict[str, int]
+
+
+class Manifest(BaseModel):
+    """`manifest.json`: what the folder is, where it comes from, what was dropped and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format_version: int = FORMAT_VERSION
+    dnaspt_version: str = __version__
+    task: str
+    labels: tuple[str, ...]
+    resolution_bp: int
+    window_bp: int
+    sources: tuple[Source, ...]
+    settings: dict[str, Any]
+    splits: dict[str, SplitSummary] = Field(default_factory=dict)
+    counts: dict[str, int] = Field(default_factory=dict)
+    dropped: dict[str, int] = Field(default_factory=dict)
+    leakage: dict[str, Any] = Field(default_factory=dict)
+    stop_in_cds: bool | None = None
+    digest: str = ""
+    """sha256 over the tables' own digests: what a checkpoint remembers as the data it saw."""
+
+
+class DatasetWriter:
+    """Write a dataset folder whole or not at all; use it as a context manager and call `finish` last.
+
+    Args:
+        out: the folder.
+        overwrite: whether a folder that is there may be replaced.
+        same_genome: whether equal contig names in two splits mean the same contig (false where each split has a FASTA
+            of its own): then windows that overlap across splits are leakage.
+    """
+
+    def __init__(self, out: Path, *, overwrite: bool = False, same_genome: bool = True) -> None:
+        if out.exists() and not overwrite:
+            raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
+        self.out = out
+        self.folder = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
+        self._labels: tuple[str, ...] = ()
+        self._pending: dict[str, list[Window]] = {}
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._summaries: dict[str, dict[str, Any]] = {}
+        self._sketch = LeakageSketch(same_genome=same_genome)
+
+    def __enter__(self) -> "DatasetWriter":
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def add(self, split: str, window: Window) -> None:
+        """Append one window to a split (train, valid, test or unlabeled)."""
+        self._sketch.add(split, window)
+        pending = self._pending.setdefault(split, [])
+        pending.append(window)
+        if len(pending) >= _ROW_GROUP or len(pending) * len(window.codes) >= _ROW_GROUP_BP:
+            self._flush(split)
+
+    def _flush(self, split: str) -> None:
+        windows = self._pending.pop(split, [])
+        if not windows:
+            return
+        table = pa.table(
+            {
+                "chrom": [window.chrom for window in windows],
+                "start": [window.start for window in windows],
+                "end": [window.end for window in windows],
+                "strand": [window.strand for window in windows],
+                "sequence": [alphabet.decode(window.codes) for window in windows],
+                "labels": _list_array([window.labels for window in windows]),
+            },
+            schema=SCHEMA,
+        )
+        if split not in self._writers:
+            self._writers[split] = pq.ParquetWriter(self.folder / f"{split}.parquet", SCHEMA, compression="zstd")
+            self._summaries[split] = {"n_windows": 0, "n_bp": 0, "counts": np.zeros(256, dtype=np.int64), "n_ones": 0}
+        self._writers[split].write_table(table)
+        summary = self._summaries[split]
+        summary["n_windows"] += len(windows)
+        summary["n_bp"] += sum(len(window.codes) for window in windows)
+        labels = np.concatenate([window.labels for window in windows])
+        summary["counts"] += np.bincount(labels.view(np.uint8), minlength=256)
+        if len(windows[0].labels) and len({len(window.labels) for window in windows}) == 1:
+            matrix = np.stack([window.labels for window in windows])
+            ones = (matrix == 1).sum(axis=0)
+            if np.shape(summary["n_ones"]) in ((), ones.shape):
+                summary["n_ones"] = summary["n_ones"] + ones
+
+    def add_table(self, name: str, table: pa.Table) -> None:
+        """Add a table of another kind (for genes: `transcripts`), as NAME.parquet."""
+        pq.write_table(table, self.folder / f"{name}.parquet", compression="zstd")
+
+    def finish(self, manifest: Manifest, *, strict: bool = False) -> Manifest:
+        """Write what is pending and the manifest with its leakage report, and publish the folder by one rename.
+
+        Raises:
+            DatasetError: with `strict`, when splits share sequence.
+        """
+        leakage = self._sketch.report()
+        if strict:
+            leakage.refuse(self.out)
+        for split in list(self._pending):
+            self._flush(split)
+        for writer in self._writers.values():
+            writer.close()
+        digests = hashlib.sha256()
+        for split in sorted(self._writers):
+            digests.update(f"{split} {Source.of(self.folder / f'{split}.parquet').sha256}\n".encode())
+        splits = {split: self._summary(manifest, split) for split in (*SPLITS, UNLABELED) if split in self._writers}
+        self._writers.clear()
+        found = {"splits": splits, "leakage": leakage.as_dict(), "digest": digests.hexdigest()}
+        manifest = manifest.model_copy(update=found)
+        write_text_atomically(self.folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
+        if self.out.exists():
+            shutil.rmtree(self.out)
+        self.folder.rename(self.out)
+        return manifest
+
+    def _summary(self, manifest: Manifest, split: str) -> SplitSummary:
+        raw = self._summaries[split]
+        n_missing = int(raw["counts"][np.array(-100, dtype=np.int8).view(np.uint8)])
+        if manifest.resolution_bp:
+            counts = {name: int(raw["counts"][index]) for index, name in enumerate(manifest.labels)}
+        else:
+            ones = np.broadcast_to(raw["n_ones"], len(manifest.labels))
+            counts = {name: int(count) for name, count in zip(manifest.labels, ones, strict=True)}
+        return SplitSummary(
+            n_windows=raw["n_windows"],
+            n_bp=raw["n_bp"],
+            n_labeled=int(raw["counts"].sum()) - n_missing,
+            n_missing=n_missing,
+            label_counts=counts,
+        )
+
+
+def _list_array(arrays: list[np.ndarray]) -> pa.ListArray:
+    offsets = np.zeros(len(arrays) + 1, dtype=np.int32)
+    np.cumsum([len(array) for array in arrays], out=offsets[1:])
+    return pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(arrays).astype(np.int8, copy=False)))
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a text file that appears whole or not at all."""
+    with publish_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def publish_file(path: Path) -> Iterator[Path]:
+    """A name to write to; the file appears under `path` when the block ends well, and not at all otherwise."""
+    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """The manifest of a finished dataset folder.
+
+    Raises:
+        DatasetError: no folder, no manifest (unfinished), another format version, or a manifest that does not parse.
+    """
+    path = Path(folder) / "manifest.json"
+    if not path.is_file():
+        what = "no manifest.json in it: not a dataset, or unfinished" if path.parent.is_dir() else "no such folder"
+        raise DatasetError(f"{folder}: {what}; make it with 'dnaspt prepare'")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        version = raw.get("format_version")
+        if version != FORMAT_VERSION:
+            raise DatasetError(f"{path}: format version {version}; expected {FORMAT_VERSION}; prepare it again")
+        return Manifest.model_validate(raw)
+    except (ValueError, ValidationError, AttributeError) as error:
+        raise DatasetError(f"{path}: not a manifest of dnaspt ({str(error).splitlines()[0]})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """All windows of one split as contiguous arrays.
+
+    Window i has codes[offsets[i]:offsets[i+1]] and labels[label_offsets[i]:label_offsets[i+1]].
+    """
+
+    chrom: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    strand: np.ndarray
+    codes: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+    label_offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def window(self, index: int) -> Window:
+        """Row `index` as a `Window` (views, no copies)."""
+        return Window(
+            str(self.chrom[index]),
+            int(self.start[index]),
+            int(self.end[index]),
+            str(self.strand[index]),
+            self.codes[self.offsets[index] : self.offsets[index + 1]],
+            self.labels[self.label_offsets[index] : self.label_offsets[index + 1]],
+        )
+
+    def __iter__(self) -> Iterator[Window]:
+        return (self.window(index) for index in range(len(self)))
+
+
+SplitName = Literal["train", "valid", "test", "unlabeled"]
+
+
+def read_split(folder: str | Path, split: str) -> Split:
+    """Decode one split of a dataset folder into contiguous arrays.
+
+    Raises:
+        DatasetError: the split is not there or its table is broken.
+    """
+    path = Path(folder) / f"{split}.parquet"
+    if not path.is_file():
+        raise DatasetError(f"{folder}: has no {split} split; expected {path.name} in it")
+    try:
+        table = pq.read_table(path, schema=SCHEMA).combine_chunks()
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
+    codes, offsets = _letters(table["sequence"])
+    labels, label_offsets = _lists(table["labels"])
+    return Split(
+        chrom=table["chrom"].to_numpy(),
+        start=table["start"].to_numpy(),
+        end=table["end"].to_numpy(),
+        strand=table["strand"].to_numpy(),
+        codes=codes,
+        offsets=offsets,
+        labels=labels,
+        label_offsets=label_offsets,
+    )
+
+
+def _letters(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of all sequences end to end, and the n + 1 offsets."""
+    parts = [alphabet.encode(memoryview(value.as_buffer())) for chunk in column.chunks for value in chunk]
+    offsets = np.zeros(len(parts) + 1, dtype=np.int64)
+    np.cumsum([len(part) for part in parts], out=offsets[1:])
+    return (np.concatenate(parts) if parts else np.zeros(0, np.uint8)), offsets
+
+
+def _lists(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    lengths = np.concatenate([np.asarray(chunk.value_lengths()) for chunk in column.chunks] or [np.zeros(0)])
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    values = [chunk.flatten().to_numpy() for chunk in column.chunks]
+    return (np.concatenate(values) if values else np.zeros(0, np.int8)), offsets

@@ -1,0 +1,166 @@
+"""A fine-tuned model and a split of a dataset to scores with 95 % intervals: BEND's metrics, and gene structures for genes."""
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dnaspt.checkpoint import CheckpointConfig, find_checkpoint, load_model
+from dnaspt.data.genes import read_transcripts
+from dnaspt.data.labels import transcripts_from_labels
+from dnaspt.data.segments import Segment, segments
+from dnaspt.data.store import Manifest, Split, read_manifest, read_split, write_text_atomically
+from dnaspt.errors import CheckpointError
+from dnaspt.evaluation import genes
+from dnaspt.evaluation.metrics import block_confusions, blocks_outside_genes, class_scores, label_scores, mcc_score, window_blocks
+from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
+from dnaspt.evaluation.structures import structure_report
+from dnaspt.evaluation.validate import decode, window_scores
+from dnaspt.genome.alphabet import C, G
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.models.task_model import TaskModel
+from dnaspt.tasks import TASKS
+
+log = logging.getLogger(__name__)
+
+LOG = "evaluations.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class GenePrediction:
+    """A segment, its decoded path (L,) int8, the posterior of the path (L,), and the transcripts it means."""
+
+    segment: Segment
+    path: np.ndarray
+    posterior: np.ndarray
+    transcripts: list[Transcript]
+
+
+def evaluate(
+    run: Path, data: Path, *, split: str = "test", any_data: bool = False, average_strands: bool = False
+) -> dict[str, Any]:
+    """Score a run's best checkpoint on a split; the result is also written into the run, and logged there.
+
+    Raises:
+        CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset.
+        DatasetError: no dataset, or without that split.
+    """
+    model, config = load_model(run)
+    manifest = read_manifest(data)
+    if not isinstance(model, TaskModel):
+        raise CheckpointError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
+    if config.labels != manifest.labels:
+        raise CheckpointError(f"{run}: predicts {_few(config.labels)}; {data} is labeled with {_few(manifest.labels)}")
+    if config.data_digest != manifest.digest and not any_data:
+        raise CheckpointError(
+            f"{run}: was trained on another dataset than {data} (digests differ); "
+            "say --any-data to evaluate all the same: its train windows may be in this test split"
+        )
+    rows = read_split(data, split)
+    if TASKS[manifest.task].resolution_bp:
+        scores = _evaluate_genes(model, manifest, data, split, average_strands=average_strands)
+    else:
+        scores = _evaluate_windows(model, manifest, rows)
+    result = {
+        "split": split,
+        "data": str(data),
+        "data_digest": manifest.digest,
+        "checkpoint": str(find_checkpoint(run)),
+        "same_data": config.data_digest == manifest.digest,
+        "average_strands": average_strands,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "n_windows": len(rows),
+        **scores,
+    }
+    _log(run, result, config)
+    return result
+
+
+def _few(labels: tuple[str, ...]) -> str:
+    return ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
+
+
+def predict_genes(model: TaskModel, split: Split, *, average_strands: bool = False) -> list[GenePrediction]:
+    """Decoded segments of a per-base split."""
+    complement = TASKS["genes"].states.complement if TASKS["genes"].states else None
+    predictions: list[GenePrediction] = []
+    n_genes = 0
+    for segment in segments(split):
+        if average_strands:
+            emissions = predict_both_strands(model, segment.codes, complement)
+        else:
+            emissions = predict_sequence(model, segment.codes)
+        path, posterior = (part.numpy() for part in decode(model, emissions))
+        found = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=n_genes + 1)
+        n_genes += len(found)
+        predictions.append(GenePrediction(segment, path, posterior, found))
+    return predictions
+
+
+def _evaluate_genes(
+    model: TaskModel, manifest: Manifest, data: Path, split: str, *, average_strands: bool
+) -> dict[str, Any]:
+    predictions = predict_genes(model, read_split(data, split), average_strands=average_strands)
+    n_labels = len(manifest.labels)
+    confusions = np.concatenate(
+        [
+            block_confusions(p.segment.labels, p.path, blocks_outside_genes(p.segment.labels), n_labels)
+            for p in predictions
+        ]
+    )
+    total = confusions.sum(axis=0)
+    found = [transcript for prediction in predictions for transcript in prediction.transcripts]
+    scored = genes.score_genes(
+        read_transcripts(data, split),
+        found,
+        [genes.Segment.of(p.segment.chrom, p.segment.start, p.segment.labels) for p in predictions],
+    )
+    # Every segment is a contig of its own here: structures are looked up in its codes.
+    local = [t for n, p in enumerate(predictions) for t in transcripts_from_labels(p.path, str(n))]
+    structures = structure_report(
+        local, {str(n): p.segment.codes for n, p in enumerate(predictions)}, stop_in_cds=manifest.stop_in_cds is not False
+    )
+    return {
+        "mcc": mcc_score(confusions).to_dict(),
+        "classes": class_scores(total).to_dict(),
+        "confusion": total.tolist(),
+        "n_blocks": len(confusions),
+        "genes": scored.to_dict(),
+        "structures": structures.to_dict(),
+    }
+
+
+def _evaluate_windows(model: TaskModel, manifest: Manifest, rows: Split) -> dict[str, Any]:
+    truth = rows.labels.reshape(len(rows), -1)
+    blocks = window_blocks(rows.chrom.astype(str), rows.start)
+    scored = label_scores(truth, window_scores(model, rows), blocks, manifest.labels)
+    baseline = np.repeat(cpg_counts(rows)[:, None], truth.shape[1], axis=1)
+    by_count = label_scores(truth, baseline, blocks, manifest.labels, n=200)
+    # A label that CpGs speak against is as well predicted by their absence: the better direction is the bar.
+    flipped = label_scores(truth, -baseline, blocks, manifest.labels, n=200)
+    better = max(by_count, flipped, key=lambda scores: scores.mean_auroc.value)
+    return scored.to_dict() | {"cpg_count": better.to_dict(), "n_blocks": int(blocks.max()) + 1}
+
+
+def cpg_counts(rows: Split) -> np.ndarray:
+    """CpG dinucleotides in each window: (n,)."""
+    tokens = rows.codes & 7
+    is_cpg = np.append((tokens[:-1] == C) & (tokens[1:] == G), False)
+    is_cpg[rows.offsets[1:] - 1] = False
+    sums = np.concatenate([[0], np.cumsum(is_cpg)])
+    return sums[rows.offsets[1:]] - sums[rows.offsets[:-1]]
+
+
+def _log(run: Path, result: dict[str, Any], config: CheckpointConfig) -> None:
+    """Write the result into the run, and a line of every measurement made."""
+    folder = run if run.is_dir() else find_checkpoint(run)
+    text = json.dumps(result, indent=1) + "\n"
+    write_text_atomically(folder / f"evaluation-{result['split']}.json", text)
+    metric = "mcc" if "mcc" in result else "mean_auroc"
+    line = {name: result[name] for name in ("date", "split", "data", "checkpoint", metric)}
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line | {"head": config.head}) + "\n")

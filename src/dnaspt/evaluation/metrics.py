@@ -1,0 +1,350 @@
+"""Labels and predictions to scores with 95 % intervals: MCC over bases, AUROC and AUPRC over windows.
+
+Missing labels are skipped. Intervals are percentile bootstraps over blocks of the genome, since neighboring bases and
+windows are not independent.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from dnaspt.tasks import MISSING, NONCODING
+
+BLOCK_BP = 10_000
+N_BOOTSTRAP = 1000
+_CHUNK = 1 << 22
+"""Numbers held at a time while resampling (32 MB of float64)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceInterval:
+    """Bounds of a 95 % interval; nan where the score is not defined."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score with its 95 % interval; nan where it is not defined."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @classmethod
+    def of(cls, value: float, interval: ConfidenceInterval) -> "Score":
+        """A value with its interval."""
+        return cls(float(value), interval.low, interval.high)
+
+    def to_dict(self) -> dict[str, float | None]:
+        """For JSON: nan becomes None."""
+        return {name: none_if_nan(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """Precision, recall and F1 of each of K classes (nan where 0 / 0), and how many positions truly have the class."""
+
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    f1: tuple[float, ...]
+    support: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, list[float | None]]:
+        """For JSON: nan becomes None."""
+        return {name: [none_if_nan(value) for value in values] for name, values in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScores:
+    """AUROC and AUPRC of each label, and their unweighted means over the labels where they are defined.
+
+    undefined names the labels that have one class only: their scores are nan and left out of the means.
+    """
+
+    auroc: Mapping[str, Score]
+    auprc: Mapping[str, Score]
+    mean_auroc: Score
+    mean_auprc: Score
+    undefined: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: nan becomes None."""
+        return {
+            "mean_auroc": self.mean_auroc.to_dict(),
+            "mean_auprc": self.mean_auprc.to_dict(),
+            "auroc": {name: score.to_dict() for name, score in self.auroc.items()},
+            "auprc": {name: score.to_dict() for name, score in self.auprc.items()},
+            "undefined": list(self.undefined),
+        }
+
+
+def none_if_nan(value: float) -> float | None:
+    """JSON has no nan: None stands for it."""
+    return None if math.isnan(value) else value
+
+
+def confusion(labels: np.ndarray, predictions: np.ndarray, n_classes: int) -> np.ndarray:
+    """Confusion matrix (K, K) int64 of labels and predictions of one shape; row = label, column = prediction.
+
+    Positions whose label is missing are skipped.
+
+    Raises:
+        ValueError: shapes differ, or a class is outside 0..K-1.
+    """
+    whole: np.ndarray = block_confusions(labels, predictions, np.array([0, labels.size]), n_classes)[0]
+    return whole
+
+
+def block_confusions(labels: np.ndarray, predictions: np.ndarray, cuts: np.ndarray, n_classes: int) -> np.ndarray:
+    """Confusion matrices (B, K, K) int64 of the blocks between B + 1 ascending cuts that run from 0 to the length.
+
+    Raises:
+        ValueError: shapes differ, or a class is outside 0..K-1.
+    """
+    if labels.shape != predictions.shape:
+        raise ValueError(f"labels have shape {labels.shape}, predictions {predictions.shape}")
+    labels, predictions = labels.ravel(), predictions.ravel()
+    known = np.flatnonzero(labels != MISSING)
+    truth, guess = labels[known].astype(np.int64), predictions[known].astype(np.int64)
+    for name, classes in (("label", truth), ("prediction", guess)):
+        if classes.size and not 0 <= classes.min() <= classes.max() < n_classes:
+            raise ValueError(f"a {name} lies in {classes.min()}..{classes.max()}; expected 0..{n_classes - 1}")
+    block = np.searchsorted(cuts, known, side="right") - 1
+    cells = (block * n_classes + truth) * n_classes + guess
+    n_blocks = len(cuts) - 1
+    return np.bincount(cells, minlength=n_blocks * n_classes**2).reshape(n_blocks, n_classes, n_classes)
+
+
+def mcc(confusion: np.ndarray) -> float:
+    """Matthews correlation of a confusion matrix (K, K), as scikit-learn's `matthews_corrcoef` (Gorodkin 2004).
+
+    Whole numbers are multiplied exactly: three billion bases squared overflow 64 bits. 0 where one side has a single
+    class, nan where there is no position at all.
+    """
+    matrix = np.asarray(confusion).astype(object)
+    n = int(matrix.sum())
+    if n == 0:
+        return math.nan
+    truth, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    covariance = int(np.trace(matrix)) * n - int(truth @ predicted)
+    variances = (n * n - int(truth @ truth)) * (n * n - int(predicted @ predicted))
+    return covariance / math.sqrt(variances) if variances else 0.0
+
+
+def mcc_batch(confusions: np.ndarray) -> np.ndarray:
+    """Matthews correlation of many confusion matrices in floating point: (..., K, K) -> (...)."""
+    n = confusions.sum(axis=(-2, -1))
+    share = confusions / np.maximum(n, 1)[..., None, None]
+    truth, predicted = share.sum(axis=-1), share.sum(axis=-2)
+    covariance = np.trace(share, axis1=-2, axis2=-1) - (truth * predicted).sum(axis=-1)
+    variances = (1 - (truth**2).sum(axis=-1)) * (1 - (predicted**2).sum(axis=-1))
+    defined = variances > 1e-24
+    value = np.where(defined, covariance, 0.0) / np.sqrt(np.where(defined, variances, 1.0))
+    return np.asarray(np.where(n > 0, value, np.nan))
+
+
+def class_scores(confusion: np.ndarray) -> ClassScores:
+    """Precision, recall and F1 of each class of a confusion matrix (K, K)."""
+    hits, truth, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    return ClassScores(
+        precision=tuple(ratio(hits, predicted).tolist()),
+        recall=tuple(ratio(hits, truth).tolist()),
+        f1=tuple(ratio(2 * hits, truth + predicted).tolist()),
+        support=tuple(truth.tolist()),
+    )
+
+
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Elementwise quotient, nan where the denominator is 0."""
+    return np.asarray(np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan))
+
+
+def mcc_score(confusions: np.ndarray, *, n: int = N_BOOTSTRAP, seed: int = 0) -> Score:
+    """MCC over all blocks' positions, with its interval over blocks: (B, K, K) -> score."""
+    return Score.of(mcc(confusions.sum(axis=0)), bootstrap(confusions, mcc_batch, n=n, seed=seed))
+
+
+def bootstrap(
+    blocks: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, n: int = N_BOOTSTRAP, seed: int = 0
+) -> ConfidenceInterval:
+    """95 % interval of a statistic of summed counts, blocks drawn with replacement.
+
+    Args:
+        blocks: counts of B blocks (B, ...), which add up.
+        statistic: summed counts of R resamples (R, ...) -> (R,).
+        n: number of resamples.
+        seed: seed of the draw.
+    """
+    return percentile_interval(bootstrap_values(blocks, statistic, n=n, seed=seed))
+
+
+def bootstrap_values(
+    blocks: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, n: int = N_BOOTSTRAP, seed: int = 0
+) -> np.ndarray:
+    """The statistic (n, ...) of n resamples; see `bootstrap`."""
+    flat = blocks.reshape(len(blocks), -1).astype(np.float64)
+    sums = (weights @ flat for weights in _block_weights(len(blocks), len(blocks), n, seed))
+    return np.concatenate([statistic(part.reshape(-1, *blocks.shape[1:])) for part in sums])
+
+
+def percentile_interval(values: np.ndarray) -> ConfidenceInterval:
+    """The middle 95 % of resampled values; undefined (nan) resamples are left out."""
+    defined = values[~np.isnan(values)]
+    if not defined.size:
+        return ConfidenceInterval(math.nan, math.nan)
+    low, high = np.percentile(defined, (2.5, 97.5))
+    return ConfidenceInterval(float(low), float(high))
+
+
+def _block_weights(n_blocks: int, width: int, n: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each block is drawn: chunks (R, n_blocks) float64 of n resamples, R such that R * width stays small."""
+    rng = np.random.default_rng(seed)
+    rows = max(1, _CHUNK // max(n_blocks, width, 1))
+    for first in range(0, n, rows):
+        n_rows = min(rows, n - first)
+        drawn = rng.integers(max(n_blocks, 1), size=(n_rows, n_blocks)) + np.arange(n_rows)[:, None] * n_blocks
+        counts = np.bincount(drawn.ravel(), minlength=n_rows * n_blocks)
+        yield counts.reshape(n_rows, n_blocks).astype(np.float64)
+
+
+def blocks_outside_genes(labels: np.ndarray, block_bp: int = BLOCK_BP) -> np.ndarray:
+    """Cut a stretch of per-base labels (L,) into blocks of about block_bp: B + 1 ascending cuts from 0 to L.
+
+    A cut falls before a non-coding base (class 8), so no labeled gene is divided; a long gene makes a long block.
+    """
+    free = np.flatnonzero(labels == NONCODING)
+    cuts = [0]
+    while len(labels) - cuts[-1] >= 1.5 * block_bp:
+        index = np.searchsorted(free, cuts[-1] + block_bp)
+        if index == len(free):
+            break
+        cuts.append(int(free[index]))
+    return np.array([*cuts, len(labels)], dtype=np.int64)
+
+
+def window_blocks(chrom: np.ndarray, start: np.ndarray, block_bp: int = BLOCK_BP) -> np.ndarray:
+    """Block of each of n windows (n,), 0..B-1: windows that start in the same block_bp of a contig share one."""
+    contig = np.unique(chrom, return_inverse=True)[1].astype(np.int64)
+    place = start.astype(np.int64) // block_bp
+    return np.unique(contig * (place.max(initial=0) + 1) + place, return_inverse=True)[1]
+
+
+def auroc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve of each label: labels (n, K) of 0, 1, missing; scores (n, K) -> (K,).
+
+    scikit-learn's `roc_auc_score` on the entries that are not missing; nan where they hold one class only.
+    """
+    return _per_label(roc_auc_score, labels, scores)
+
+
+def auprc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Average precision of each label, as `auroc` but with scikit-learn's `average_precision_score`."""
+    return _per_label(average_precision_score, labels, scores)
+
+
+def _per_label(score: Callable[..., float], labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    values = np.full(labels.shape[1], np.nan)
+    for column in range(labels.shape[1]):
+        known = labels[:, column] != MISSING
+        truth = labels[known, column]
+        if (truth == 1).any() and (truth == 0).any():
+            values[column] = score(truth, scores[known, column])
+    return values
+
+
+def label_scores(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    blocks: np.ndarray,
+    names: Sequence[str],
+    *,
+    n: int = N_BOOTSTRAP,
+    seed: int = 0,
+) -> LabelScores:
+    """AUROC and AUPRC of K labels of n windows, and their means, with intervals over blocks of windows.
+
+    Args:
+        labels: (n, K) of 0, 1, missing.
+        scores: (n, K), higher for 1.
+        blocks: block of each window (n,), 0..B-1; see `window_blocks`.
+        names: names of the K labels.
+        n: number of resamples.
+        seed: seed of the draw.
+    """
+    values = np.stack([auroc(labels, scores), auprc(labels, scores)])
+    rankings = [_Ranking.of(labels[:, column], scores[:, column]) for column in range(len(names))]
+    n_blocks = int(blocks.max(initial=-1)) + 1
+    chunks = _block_weights(n_blocks, len(labels), n, seed)
+    drawn = np.concatenate([np.stack([r.areas(weights, blocks) for r in rankings], axis=-1) for weights in chunks])
+    drawn[:, np.isnan(values)] = np.nan
+    named = [
+        {name: Score.of(values[m, k], percentile_interval(drawn[:, m, k])) for k, name in enumerate(names)}
+        for m in (0, 1)
+    ]
+    means = [Score.of(_mean(values[m]), percentile_interval(_mean_rows(drawn[:, m]))) for m in (0, 1)]
+    undefined = tuple(name for name, value in zip(names, values[0], strict=True) if np.isnan(value))
+    return LabelScores(named[0], named[1], means[0], means[1], undefined)
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(_mean_rows(values[None])[0])
+
+
+def _mean_rows(values: np.ndarray) -> np.ndarray:
+    """Mean of the defined values of each row: (R, K) -> (R,); nan where none is."""
+    return ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """Windows of one label by descending score, sorted once for all resamples.
+
+    Attributes:
+        rows: windows whose label is not missing, best first (n,).
+        positive: places in `rows` whose label is 1 (P,).
+        first: first place of each run of equal scores that holds a positive (G,).
+        last: its last place (G,).
+        n_positive: positives up to and with each of those runs (G,).
+    """
+
+    rows: np.ndarray
+    positive: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    n_positive: np.ndarray
+
+    @classmethod
+    def of(cls, labels: np.ndarray, scores: np.ndarray) -> "_Ranking":
+        known = np.flatnonzero(labels != MISSING)
+        rows = known[np.argsort(-scores[known], kind="stable")]
+        positive = np.flatnonzero(labels[rows] == 1)
+        steps = np.flatnonzero(np.diff(scores[rows]) != 0)
+        first = np.concatenate(([0], steps + 1))
+        last = np.concatenate((steps, [len(rows) - 1]))
+        n_positive = np.searchsorted(positive, last, side="right")
+        holds = np.diff(n_positive, prepend=0) > 0
+        return cls(rows, positive, first[holds], last[holds], n_positive[holds])
+
+    def areas(self, weights: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+        """AUROC and AUPRC (R, 2) of R resamples from the weights of their blocks (R, B)."""
+        if not len(self.positive):
+            return np.full((len(weights), 2), np.nan)
+        weight = weights[:, blocks[self.rows]]
+        total = np.cumsum(weight, axis=1)
+        hits = np.cumsum(weight[:, self.positive], axis=1)[:, self.n_positive - 1]
+        gained = np.diff(hits, axis=1, prepend=0)
+        ranked = total[:, self.last]
+        misses = ranked - hits
+        before = total[:, self.first] - weight[:, self.first] - (hits - gained)
+        n_hits, n_misses = hits[:, -1], total[:, -1] - hits[:, -1]
+        pairs = (gained * (n_misses[:, None] - (before + misses) / 2)).sum(axis=1)
+        precision = (gained * hits / np.maximum(ranked, 1)).sum(axis=1)
+        areas = np.stack([ratio(pairs, n_hits * n_misses), ratio(precision, n_hits)], axis=1)
+        areas[n_misses == 0] = np.nan
+        return areas

@@ -1,0 +1,92 @@
+"""The one inference path: windows of tokens through a model, in batches, and sequences of any length tiled through it.
+
+A tile is read with the model's receptive field on both sides, which is trimmed from its emissions: tiled equals untiled.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+
+from dnaspt.checkpoint import model_device
+from dnaspt.config import PAD_TOKEN
+from dnaspt.genome import alphabet
+from dnaspt.models.task_model import TaskModel
+
+TILE_BP = 16_384
+BATCH_BP = 32_768
+
+
+@torch.no_grad()
+def predict_batches(
+    model: TaskModel, windows: Iterable[np.ndarray], batch_bp: int = BATCH_BP
+) -> Iterator[np.ndarray]:
+    """Emissions of each window of codes (L,), in order: (L, K) float per base, or (K,) per window."""
+    pending: list[np.ndarray] = []
+    for window in windows:
+        longest = max([len(window), *(len(other) for other in pending)])
+        if pending and longest * (len(pending) + 1) > batch_bp:
+            yield from _forward(model, pending)
+            pending = []
+        pending.append(window)
+    if pending:
+        yield from _forward(model, pending)
+
+
+def _forward(model: TaskModel, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
+    tokens = np.full((len(windows), max(map(len, windows))), PAD_TOKEN, dtype=np.uint8)
+    for row, window in zip(tokens, windows, strict=True):
+        row[: len(window)] = window & 7
+    emissions = model(torch.from_numpy(tokens).to(model_device(model)))
+    emissions = emissions.to("cpu", torch.float64 if emissions.dtype == torch.float64 else torch.float32).numpy()
+    for row, window in zip(emissions, windows, strict=True):
+        yield row[: len(window)] if emissions.ndim == 3 else row
+
+
+def predict_sequence(
+    model: TaskModel,
+    codes: np.ndarray,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    tile_bp: int = TILE_BP,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Emissions (end - start, K) of a stretch of a contig of any length: codes (L,), what lies around it is context.
+
+    out: where to write them (a memory map, say).
+    """
+    end = len(codes) if end is None else end
+    flank = model.flank_bp
+    tiles = [(first, min(first + tile_bp, end)) for first in range(start, end, tile_bp)]
+    windows = (codes[max(0, first - flank) : last + flank] for first, last in tiles)
+    for (first, last), emissions in zip(tiles, predict_batches(model, windows), strict=True):
+        if out is None:
+            out = np.empty((end - start, emissions.shape[1]), dtype=emissions.dtype)
+        context = first - max(0, first - flank)
+        out[first - start : last - start] = emissions[context : context + last - first]
+    if out is None:
+        raise ValueError("an empty sequence has no emissions")
+    return out
+
+
+def predict_both_strands(
+    model: TaskModel,
+    codes: np.ndarray,
+    complement: tuple[int, ...] | None,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Mean of the emissions of a stretch and of its reverse complement, in forward order: (L,) -> (end - start, K).
+
+    complement: the state of a base on the other strand, for each state; None where labels have no strand.
+    """
+    end = len(codes) if end is None else end
+    turned = alphabet.reverse_complement(codes)
+    backward = predict_sequence(model, turned, start=len(codes) - end, end=len(codes) - start)[::-1]
+    forward = predict_sequence(model, codes, start=start, end=end, out=out)
+    forward += backward if complement is None else backward[:, list(complement)]
+    forward /= 2
+    return forward

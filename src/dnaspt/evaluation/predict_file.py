@@ -1,0 +1,81 @@
+"""FASTA to a file of predictions: genes or windows, whichever the model was trained for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dnaspt.checkpoint import load_model
+from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.evaluation.predict_genes import GeneSummary, predict_genes_file
+from dnaspt.evaluation.predict_windows import WindowOptions, WindowSummary, predict_windows_file
+from dnaspt.genome.bed import read_bed
+from dnaspt.genome.fasta import read_fasta
+from dnaspt.models.task_model import TaskModel
+from dnaspt.tasks import TASKS
+
+_GENE_SUFFIXES = (".gff3", ".gff")
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """stride_bp: step of windows. threshold: probability from which BED rows are written. average_strands: mean of both."""
+
+    stride_bp: int = 128
+    threshold: float = 0.5
+    average_strands: bool = False
+
+
+def predict_file(
+    run: Path, genome: Path, out: Path, options: PredictOptions | None = None, *, regions: Path | None = None
+) -> GeneSummary | WindowSummary:
+    """Predict on a FASTA file and write what the task's users open: GFF3 for genes; BED, bigWig or Parquet for windows.
+
+    Args:
+        run: run of `finetune`, or a checkpoint.
+        genome: FASTA, plain, gzip or bgzip.
+        out: the file; it appears whole or not at all.
+        options: how.
+        regions: BED of the stretches to predict; None for all of every contig.
+
+    Raises:
+        CheckpointError: not a fine-tuned model. ConfigError: a suffix that does not fit the task, or a bad stride.
+        InputError: the FASTA or the BED cannot be used.
+    """
+    options = options or PredictOptions()
+    model, config = load_model(run)
+    if not isinstance(model, TaskModel):
+        raise CheckpointError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
+    stretches = None if regions is None else _stretches(regions, genome)
+    task = TASKS[config.task]
+    if task.resolution_bp:
+        if out.suffix.lower() not in _GENE_SUFFIXES:
+            raise ConfigError(f"{out}: genes are written as GFF3; expected a name that ends in .gff3")
+        return predict_genes_file(
+            run, model, config, genome, out, stretches=stretches, average_strands=options.average_strands
+        )
+    if not 0 < options.stride_bp <= config.window_bp:
+        raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
+    layout = WindowOptions(
+        options.stride_bp, task.name == "methylation", options.threshold, options.average_strands
+    )
+    return predict_windows_file(model, config, genome, out, layout, stretches)
+
+
+def _stretches(path: Path, genome: Path) -> dict[str, list[tuple[int, int]]]:
+    """Stretches of a BED file by contig, ascending, those that touch joined; they must lie on the genome's contigs."""
+    regions = read_bed(path)
+    rows = regions.rows_by_contig()
+    found: dict[str, list[tuple[int, int]]] = {}
+    for contig in read_fasta(genome):
+        if contig.name not in rows:
+            continue
+        regions.check_inside(contig.name, rows[contig.name], len(contig))
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted((int(regions.start[row]), int(regions.end[row])) for row in rows[contig.name]):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        found[contig.name] = merged
+    if absent := [name for name in rows if name not in found]:
+        raise ConfigError(f"{path}: contig {absent[0]!r} is not in {genome}; are its names those of the FASTA?")
+    return found

@@ -1,0 +1,39 @@
+"""A model on one split of a dataset: the metrics that choose a checkpoint, by the same inference path as prediction."""
+
+import numpy as np
+import torch
+
+from dnaspt.checkpoint import model_device
+from dnaspt.data.segments import segments
+from dnaspt.data.store import Split
+from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc
+from dnaspt.evaluation.predict import predict_batches, predict_sequence
+from dnaspt.models.heads import CRFHead, Decoded, SoftmaxHead
+from dnaspt.models.task_model import TaskModel
+
+
+def decode(model: TaskModel, emissions: np.ndarray) -> Decoded:
+    """Path and posterior of one sequence from its emissions (L, K)."""
+    assert isinstance(model.head, CRFHead | SoftmaxHead)
+    device = model_device(model)
+    with torch.no_grad():
+        decoded = model.head.decode(torch.from_numpy(emissions)[None].to(device), torch.tensor([len(emissions)], device=device))
+    return Decoded(decoded.path[0].cpu(), decoded.posterior[0].cpu())
+
+
+def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict[str, float]:
+    """mcc over all labeled bases, or mean auroc and auprc over the labels of windows."""
+    if len(split.labels) == len(split.codes):
+        counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
+        for segment in segments(split):
+            path = decode(model, predict_sequence(model, segment.codes)).path.numpy()
+            counts += confusion(segment.labels, path, len(labels))
+        return {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
+    truth = split.labels.reshape(len(split), -1)
+    scores = window_scores(model, split)
+    return {"auroc": float(np.nanmean(auroc(truth, scores))), "auprc": float(np.nanmean(auprc(truth, scores)))}
+
+
+def window_scores(model: TaskModel, split: Split) -> np.ndarray:
+    """Logits of the labels of all windows: (n, K)."""
+    return np.stack(list(predict_batches(model, (window.codes for window in split))))

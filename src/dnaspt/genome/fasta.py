@@ -1,0 +1,148 @@
+"""FASTA (plain, gzip or bgzip) to codes, one contig at a time, so that a genome of any size passes through bounded memory."""
+
+import gzip
+import logging
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from dnaspt.errors import InputError
+from dnaspt.genome import alphabet
+
+log = logging.getLogger(__name__)
+
+_CHUNK_BYTES = 1 << 24
+_NEWLINES = b"\r\n \t"
+_PLAIN_LETTERS = frozenset("ACGTNacgtn")
+
+
+@dataclass(frozen=True, slots=True)
+class Contig:
+    """One FASTA record: its name (the first word of the header) and its codes (L,) uint8 (see `alphabet`)."""
+
+    name: str
+    codes: np.ndarray
+    n_ambiguous: int = 0
+    """Bases given as an IUPAC letter other than N, read as N."""
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a plain, gzip or bgzip file for reading bytes; the content decides, not the name.
+
+    Raises:
+        InputError: no such file, a folder, or not readable.
+    """
+    if path.is_dir():
+        raise InputError(path, "is a folder", expected="a file")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(2)
+    except OSError as error:
+        raise InputError(path, error.strerror or str(error), expected="a readable file") from error
+    if magic == b"\x1f\x8b":
+        return gzip.open(path, "rb")
+    return path.open("rb")
+
+
+def read_fasta(path: str | Path) -> Iterator[Contig]:
+    """Yield the contigs of a FASTA file in file order.
+
+    Raises:
+        InputError: no FASTA, truncated gzip, a letter that is no IUPAC nucleotide, an empty or a repeated record.
+    """
+    path = Path(path)
+    seen: set[str] = set()
+    try:
+        with open_bytes(path) as file:
+            for name, letters, line in _records(path, file):
+                if name in seen:
+                    raise InputError(path, f"record {name!r} stands here twice", expected="unique names", line=line)
+                seen.add(name)
+                yield _contig(path, name, letters, line)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
+    if not seen:
+        raise InputError(path, "no sequence in it", expected="FASTA records ('>name', then letters)")
+
+
+def _records(path: Path, file: IO[bytes]) -> Iterator[tuple[str, bytearray, int]]:
+    """Yield (name, letters with line breaks, line of the header); headers are found by '>' at the start of a line."""
+    name, letters = "", bytearray()
+    line, header_line = 1, 0
+    rest = b""
+    while chunk := file.read(_CHUNK_BYTES):
+        chunk = rest + chunk
+        cut = chunk.rfind(b"\n") + 1
+        chunk, rest = (chunk[:cut], chunk[cut:]) if cut else (b"", chunk)
+        for is_header, block in _blocks(chunk):
+            if is_header:
+                if name:
+                    yield name, letters, header_line
+                name, letters, header_line = _name(path, block, line), bytearray(), line
+            else:
+                _append(path, name, letters, block, line)
+            line += block.count(b"\n")
+    for is_header, block in _blocks(rest):
+        if is_header:
+            if name:
+                yield name, letters, header_line
+            name, letters, header_line = _name(path, block, line), bytearray(), line
+        else:
+            _append(path, name, letters, block, line)
+    if name:
+        yield name, letters, header_line
+
+
+def _blocks(chunk: bytes) -> Iterator[tuple[bool, bytes]]:
+    """Cut whole lines into (is a header, lines): a header is one line, all lines between two headers are one block."""
+    at = 0
+    while at < len(chunk):
+        if chunk[at : at + 1] == b">":
+            stop = chunk.find(b"\n", at) + 1 or len(chunk)
+            yield True, chunk[at:stop]
+        else:
+            stop = chunk.find(b"\n>", at) + 1 or len(chunk)
+            yield False, chunk[at:stop]
+        at = stop
+
+
+def _name(path: Path, header: bytes, line: int) -> str:
+    words = header[1:].split()
+    if not words:
+        raise InputError(path, "a header without a name", expected="'>name'", line=line)
+    try:
+        return words[0].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(path, "a header that is not UTF-8 text", expected="'>name'", line=line) from error
+
+
+def _append(path: Path, name: str, letters: bytearray, block: bytes, line: int) -> None:
+    sequence = block.translate(None, _NEWLINES)
+    if not sequence:
+        return
+    if not name:
+        raise InputError(path, f"{sequence[:20]!r} before the first header", expected="FASTA ('>name')", line=line)
+    codes = alphabet.encode(sequence)
+    if (codes == alphabet.NOT_DNA).any():
+        for offset, row in enumerate(block.split(b"\n")):
+            bad = [letter for letter in row.translate(None, _NEWLINES) if alphabet.encode(bytes([letter]))[0] == alphabet.NOT_DNA]
+            if bad:
+                found = f"{chr(bad[0])!r} in record {name!r}"
+                raise InputError(path, found, expected="IUPAC nucleotide letters", do="is it protein?", line=line + offset)
+    letters += sequence
+
+
+def _contig(path: Path, name: str, letters: bytearray, line: int) -> Contig:
+    if not letters:
+        raise InputError(path, f"record {name!r} has no sequence", expected="letters below its header", line=line)
+    codes = alphabet.encode(letters)
+    n_read_as_n = int(np.count_nonzero((codes & 7) == alphabet.N))
+    n_ambiguous = n_read_as_n - letters.count(b"N") - letters.count(b"n")
+    return Contig(name, codes, n_ambiguous)

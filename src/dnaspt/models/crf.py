@@ -1,0 +1,188 @@
+"""Emissions (B, L, K) into log-likelihoods, posteriors and best paths of a linear-chain CRF with hard legal moves.
+
+A path y of n positions scores start[y_0] + sum_t emissions[t, y_t] + sum_t transitions[y_t-1, y_t] + end[y_n-1], in
+nats (Lafferty, McCallum and Pereira 2001). A window may start and end in any state; only moves can be forbidden.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from dnaspt.models import crf_cpu
+from dnaspt.models.crf_chain import Chain, make_chain, mixing_time
+from dnaspt.tasks import StateTable
+
+MAX_STATES = 127
+"""Paths are int8."""
+
+
+class BestPaths(NamedTuple):
+    """Paths (B, L) int8 with MISSING at padding, and their scores (B,) in nats."""
+
+    paths: Tensor
+    scores: Tensor
+
+
+class LinearChainCRF(nn.Module):
+    """Linear-chain CRF over K states with hard-forbidden transitions.
+
+    Forbidden entries of `transitions` are never read: they keep their value, have gradient 0, and no path uses them.
+
+    Args:
+        states: the table of states, or the legal moves themselves as a boolean matrix (K, K), row = from, column = to.
+    """
+
+    def __init__(self, states: StateTable | np.ndarray) -> None:
+        super().__init__()
+        self.legal = states.legal_matrix() if isinstance(states, StateTable) else np.array(states)
+        if self.legal.dtype != bool or self.legal.ndim != 2 or self.legal.shape[0] != self.legal.shape[1]:
+            raise ValueError(f"legal moves are {self.legal.dtype} {self.legal.shape}, expected a boolean matrix (K, K)")
+        n_states = len(self.legal)
+        if not 1 <= n_states <= MAX_STATES:
+            raise ValueError(f"{n_states} states, expected 1 to {MAX_STATES}")
+        self.mixing = mixing_time(self.legal)
+        self.start = nn.Parameter(torch.zeros(n_states))
+        self.end = nn.Parameter(torch.zeros(n_states))
+        self.transitions = nn.Parameter(torch.zeros(n_states, n_states))
+
+    def log_likelihood(self, emissions: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
+        """Log-probability of the labels, summed over all legal paths that agree with them: (B, L, K), (B, L) -> (B,).
+
+        Args:
+            emissions: (B, L, K) of any float type, nats; -inf forbids a state at a position.
+            labels: (B, L) of any integer type; MISSING leaves the state open.
+            lengths: (B,) positions of each sequence, 1 to L; nothing beyond is read, its gradient is 0.
+
+        Returns:
+            Nats, <= 0; float64 for float64 emissions, else float32. The gradient has the emissions' type.
+
+        Raises:
+            ValueError: no legal path agrees with a sequence's labels, or its scores are NaN or +inf; names it.
+        """
+        return self._log_mass(emissions, lengths, labels)
+
+    def log_partition(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """Log of the summed exponentials of all legal paths' scores: (B, L, K) -> (B,), differentiable."""
+        return self._log_mass(emissions, lengths, None)
+
+    @torch.no_grad()
+    def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """Posterior probability of each state: (B, L, K) -> (B, L, K), 0 at padding; float64 or float32 (see above)."""
+        lattice = self._lattice(emissions, lengths, None)
+        return _sum_paths(emissions, (self.start, self.end, self.transitions), lattice, gradients=True)[1]
+
+    @torch.no_grad()
+    def viterbi(self, emissions: Tensor, lengths: Tensor) -> BestPaths:
+        """Best legal path of each sequence: (B, L, K) -> (B, L) int8 and its score (B,)."""
+        lattice = self._lattice(emissions, lengths, None)
+        chain = _make_chain((self.start, self.end, self.transitions), lattice)
+        rows = _to_numpy(emissions)
+        paths, scores = crf_cpu.find_paths(rows, lattice.lengths, chain, n_threads=torch.get_num_threads())
+        return BestPaths(
+            torch.from_numpy(paths).to(emissions.device),
+            torch.from_numpy(scores).to(emissions.device, _result_type(emissions)),
+        )
+
+    def chain(self) -> Chain:
+        """The scores as the numpy functions `crf_cpu.find_paths` and `find_posterior` read them."""
+        scores = (_to_numpy(self.start), _to_numpy(self.end), _to_numpy(self.transitions))
+        return make_chain(self.legal, scores, self.mixing)
+
+    def _log_mass(self, emissions: Tensor, lengths: Tensor, labels: Tensor | None) -> Tensor:
+        lattice = self._lattice(emissions, lengths, labels)
+        scores = (self.start, self.end, self.transitions)
+        gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (emissions, *scores))
+        mass: Tensor = _LogMass.apply(emissions, *scores, lattice, gradients)  # type: ignore[no-untyped-call]
+        return mass
+
+    def _lattice(self, emissions: Tensor, lengths: Tensor, labels: Tensor | None) -> "_Lattice":
+        """Checks shapes and lengths; a wrong one would let the kernels read foreign memory."""
+        if emissions.ndim != 3 or emissions.shape[2] != len(self.legal) or not emissions.is_floating_point():
+            found = f"{emissions.dtype} {tuple(emissions.shape)}"
+            raise ValueError(f"emissions are {found}, expected floats (B, L, {len(self.legal)})")
+        if lengths.shape != emissions.shape[:1]:
+            raise ValueError(f"lengths are {tuple(lengths.shape)}, expected {tuple(emissions.shape[:1])}")
+        if labels is not None and (labels.shape != emissions.shape[:2] or labels.is_floating_point()):
+            found = f"{labels.dtype} {tuple(labels.shape)}"
+            raise ValueError(f"labels are {found}, expected integers {tuple(emissions.shape[:2])}")
+        counts = lengths.detach().cpu().numpy().astype(np.int64)
+        wrong = (counts < 1) | (counts > emissions.shape[1])
+        if wrong.any():
+            b = int(wrong.argmax())
+            raise ValueError(f"sequence {b} has length {counts[b]}, expected 1 to {emissions.shape[1]}")
+        return _Lattice(self.legal, self.mixing, counts, labels)
+
+
+class _Lattice(NamedTuple):
+    """What a batch's paths may be: legal moves (K, K), their mixing time, lengths (B,), labels (B, L) or none."""
+
+    legal: np.ndarray
+    mixing: int
+    lengths: np.ndarray
+    labels: Tensor | None
+
+
+class _LogMass(torch.autograd.Function):
+    """Log-likelihood or, without labels, log-partition; the forward pass computes the gradient too.
+
+    The gradient is (posterior given the labels) - (posterior), likewise for expected moves: backward only scales it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, emissions: Tensor, *rest: Any) -> Tensor:
+        *scores, lattice, gradients = rest
+        mass, posterior, moves = _sum_paths(emissions, tuple(scores), lattice, gradients=gradients)
+        if gradients:
+            ctx.save_for_backward(posterior, moves, torch.from_numpy(lattice.lengths).to(emissions.device))
+            ctx.types = tuple(tensor.dtype for tensor in (emissions, *scores))
+        return mass.to(_result_type(emissions))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        posterior, moves, lengths = ctx.saved_tensors
+        scale = upstream.double()
+        ends = torch.arange(len(lengths), device=lengths.device), lengths - 1
+        sums = (
+            (scale[:, None] * posterior[:, 0]).sum(0),
+            (scale[:, None] * posterior[ends]).sum(0),
+            (scale[:, None, None] * moves).sum(0),
+        )
+        per_position = scale.to(posterior.dtype)[:, None, None] * posterior if ctx.needs_input_grad[0] else None
+        grads = (per_position, *sums)
+        return *(grad if grad is None else grad.to(dtype) for grad, dtype in zip(grads, ctx.types)), None, None
+
+
+def _sum_paths(
+    emissions: Tensor, scores: tuple[Tensor, ...], lattice: _Lattice, *, gradients: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Log mass (B,), posterior (B, L, K) and expected moves (B, K, K) on the emissions' device."""
+    sums = crf_cpu.sum_batch(
+        _to_numpy(emissions),
+        lattice.lengths,
+        _make_chain(scores, lattice),
+        None if lattice.labels is None else lattice.labels.detach().to("cpu", torch.int64).contiguous().numpy(),
+        gradients=gradients,
+        n_threads=torch.get_num_threads(),
+    )
+    mass, posterior, moves = (
+        torch.from_numpy(array).to(emissions.device) for array in (sums.log_mass, sums.emissions, sums.transitions)
+    )
+    return mass, posterior, moves
+
+
+def _make_chain(scores: tuple[Tensor, ...], lattice: _Lattice) -> Chain:
+    start, end, transitions = (_to_numpy(score) for score in scores)
+    return make_chain(lattice.legal, (start, end, transitions), lattice.mixing)
+
+
+def _to_numpy(tensor: Tensor) -> np.ndarray:
+    """Values on the CPU in C order, as float64 if they are, else as float32."""
+    return tensor.detach().to("cpu", _result_type(tensor)).contiguous().numpy()
+
+
+def _result_type(tensor: Tensor) -> torch.dtype:
+    return torch.float64 if tensor.dtype == torch.float64 else torch.float32

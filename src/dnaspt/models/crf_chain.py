@@ -1,0 +1,52 @@
+"""Scores and legal moves of a linear chain into the arrays that its kernels read; float64 nats, forbidden is -inf."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Chain(NamedTuple):
+    """Scores of a chain with its legal moves as predecessor lists, as the kernels read them (float64, nats).
+
+    Attributes:
+        first: (2, K + 1) row 0: moves first[0, j] to first[0, j + 1] lead to state j; row 1: they leave it.
+        other: (2, E) row 0: the state that each of these moves comes from; row 1: the state that it leads to.
+        score: (2, E) their transition scores.
+        transitions: (K, K) the same scores, -inf where forbidden.
+        start: (K,) score of the first state.
+        end: (K,) score of the last state.
+        mixing: smallest n such that n moves lead from every state to every state; 0 where there is none.
+        branching: largest number of moves that leave a state.
+    """
+
+    first: np.ndarray
+    other: np.ndarray
+    score: np.ndarray
+    transitions: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    mixing: int
+    branching: int
+
+
+def mixing_time(legal: np.ndarray, limit: int = 256) -> int:
+    """Smallest n such that exactly n legal moves lead from every state to every state, or 0 if none up to `limit`."""
+    reach = legal.astype(np.float32)
+    moves = reach
+    for n in range(1, limit + 1):
+        if reach.all():
+            return n
+        reach = (reach @ moves > 0).astype(np.float32)
+    return 0
+
+
+def make_chain(legal: np.ndarray, scores: tuple[np.ndarray, np.ndarray, np.ndarray], mixing: int) -> Chain:
+    """Chain of the legal moves (K, K) and the scores start (K,), end (K,), transitions (K, K)."""
+    start, end, transitions = (np.ascontiguousarray(score, dtype=np.float64) for score in scores)
+    to, source = np.nonzero(legal.T)
+    state, onward = np.nonzero(legal)
+    first = np.zeros((2, len(legal) + 1), np.uintp)
+    first[:, 1:] = np.cumsum([legal.sum(axis=0), legal.sum(axis=1)], axis=1)
+    score = np.stack([transitions[source, to], transitions[state, onward]])
+    masked = np.where(legal, transitions, -np.inf)
+    return Chain(first, np.stack([source, onward]).astype(np.uintp), score, masked, start, end, mixing, int(legal.sum(axis=1).max()))

@@ -1,0 +1,70 @@
+"""The dilated residual encoder: token ids (B, L) to hidden states (B, L, D), one base per position.
+
+Architecture of arXiv 2506.17766 (the ConvNet of GPN and BEND): no embedding, a token lights up one hidden channel.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dnaspt.config import PAD_TOKEN, EncoderConfig
+
+
+class ResidualLayer(nn.Module):
+    """x + LN(GELU(conv(x))), then x + LN(GELU(linear(x))): (B, L, D) -> (B, L, D)."""
+
+    def __init__(self, hidden_size: int, kernel_size: int, dilation: int) -> None:
+        super().__init__()
+        padding = dilation * (kernel_size // 2)
+        # Conv2d of height 1 in channels_last: (B, L, D) in memory is what the kernel wants, so nothing is transposed.
+        # Measured on 2 cores at hidden 64: 2.1 times the speed of Conv1d between transposes (float32).
+        self.conv = nn.Conv2d(
+            hidden_size, hidden_size, (1, kernel_size), padding=(0, padding), dilation=(1, dilation)
+        ).to(memory_format=torch.channels_last)
+        self.conv_norm = nn.LayerNorm(hidden_size)
+        self.linear = nn.Linear(hidden_size, hidden_size)
+        self.linear_norm = nn.LayerNorm(hidden_size)
+
+    def forward(self, x: Tensor, real: Tensor | None) -> Tensor:
+        """Apply the layer; `real` (B, L, 1) is 0 at padding, None where nothing is padded."""
+        convolved = self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
+        x = x + self.conv_norm(functional.gelu(convolved))
+        x = x + self.linear_norm(functional.gelu(self.linear(x)))
+        return x if real is None else x * real
+
+
+class DilatedEncoder(nn.Module):
+    """Stack of residual dilated convolutions: tokens (B, L) -> hidden states (B, L, D).
+
+    Hidden states at padding are zero after every layer, just as beyond the ends of a sequence, so padding changes nothing.
+    """
+
+    channels: Tensor
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("channels", torch.tensor(config.channels), persistent=False)
+        self.layers = nn.ModuleList(
+            ResidualLayer(config.hidden_size, config.kernel_size, dilation) for dilation in config.dilations
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Hidden states (B, L, D) of token ids (B, L)."""
+        # The residual stream stays in the parameters' dtype; autocast lowers only the matrix products.
+        dtype = self.layers[0].conv_norm.weight.dtype  # type: ignore[union-attr]
+        x = functional.one_hot(self.channels[tokens.long()], self.config.hidden_size).to(dtype)
+        real = real_positions(tokens)
+        if real is not None:
+            real = real.to(dtype)
+            x = x * real
+        for layer in self.layers:
+            x = layer(x, real)
+        return x
+
+
+def real_positions(tokens: Tensor) -> Tensor | None:
+    """Which positions are no padding: (B, L) -> (B, L, 1) bool, or None on the CPU where none is padded."""
+    real = (tokens != PAD_TOKEN).unsqueeze(-1)
+    # Asking a GPU would make the host wait for it.
+    return None if tokens.device.type == "cpu" and bool(real.all()) else real

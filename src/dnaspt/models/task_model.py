@@ -1,0 +1,31 @@
+"""Encoder and task head as one model: tokens (B, L) to emissions (B, L, K) per base or (B, K) per window."""
+
+from torch import Tensor, nn
+
+from dnaspt.config import EncoderConfig
+from dnaspt.models.batch import Batch, Loss
+from dnaspt.models.encoder import DilatedEncoder, real_positions
+from dnaspt.models.heads import HEAD_FLANK_BP, Head
+
+
+class TaskModel(nn.Module):
+    """What is fine-tuned, evaluated and used for prediction."""
+
+    def __init__(self, config: EncoderConfig, head: Head) -> None:
+        super().__init__()
+        self.encoder = DilatedEncoder(config)
+        self.head = head
+
+    @property
+    def flank_bp(self) -> int:
+        """Bases on either side that an emission depends on: 1,262 for 30 layers of kernel 9 and the head."""
+        return self.encoder.config.flank_bp + HEAD_FLANK_BP
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Emissions of token ids (B, L)."""
+        emissions: Tensor = self.head.trunk(self.encoder(tokens), real_positions(tokens))
+        return emissions
+
+    def loss(self, batch: Batch) -> Loss:
+        """The head's own loss on a batch."""
+        return self.head.loss(self(batch.tokens), batch)

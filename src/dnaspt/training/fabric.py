@@ -1,0 +1,39 @@
+"""Lightning Fabric from settings: devices, precision, DDP and multi-node launch (SLURM and torchrun are found by it)."""
+
+import warnings
+
+import torch
+from lightning_fabric import Fabric
+
+from dnaspt.config import TrainingConfig
+
+
+def bf16_is_fast(accelerator: str) -> bool:
+    """Whether the hardware multiplies in bfloat16: GPUs from Ampere on, CPUs with AVX512-BF16 or AMX."""
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            flags = file.read()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def build_fabric(config: TrainingConfig) -> Fabric:
+    """A launched Fabric. DDP where there is more than one device or node."""
+    precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}.get(config.precision)
+    if precision is None:
+        precision = "bf16-mixed" if bf16_is_fast(config.accelerator) else "32-true"
+    with warnings.catch_warnings():
+        # Lightning warns of SLURM's srun being there but unused; a single process is what was asked for.
+        warnings.filterwarnings("ignore", message=".*srun.*")
+        fabric = Fabric(
+            accelerator=config.accelerator if config.accelerator != "auto" or torch.cuda.is_available() else "cpu",
+            devices=config.devices,
+            num_nodes=config.num_nodes,
+            precision=precision,  # type: ignore[arg-type]
+            strategy="ddp" if config.devices * config.num_nodes > 1 else "auto",
+        )
+        fabric.launch()
+    return fabric

@@ -1,0 +1,141 @@
+"""Fine-tuning: a dataset folder and an encoder (pretrained or fresh) to a model with a task head, chosen on the valid split."""
+
+import json
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dnaspt.checkpoint import CheckpointConfig, build_model, find_checkpoint, load_model
+from dnaspt.config import PRESETS, FinetuneConfig
+from dnaspt.data.batches import BatchOptions, TrainingBatches, label_subset
+from dnaspt.data.store import Manifest, Split, read_manifest, read_split
+from dnaspt.errors import ConfigError
+from dnaspt.evaluation.validate import score_model
+from dnaspt.models.task_model import TaskModel
+from dnaspt.tasks import MISSING, TASKS
+from dnaspt.training.fabric import build_fabric
+from dnaspt.training.loop import Fit, FitResult, Reporter, SilentReporter, fit
+from dnaspt.training.optim import build_optimizer
+from dnaspt.training.runs import Run
+
+log = logging.getLogger(__name__)
+
+
+def finetune(
+    config: FinetuneConfig, *, resume: bool = False, overwrite: bool = False, reporter: Reporter | None = None
+) -> tuple[FitResult, dict[str, Any]]:
+    """Train a task head and, unless frozen, the encoder; the best checkpoint by the task's metric on valid is kept.
+
+    Raises:
+        DatasetError: no dataset, or without train and valid. ConfigError: a head that does not fit the task.
+        CheckpointError: `--encoder` is no checkpoint.
+    """
+    manifest = read_manifest(config.data)
+    checkpoint = _describe(config, manifest)
+    run = Run(config.out, config, resume=resume, overwrite=overwrite)
+    train = label_subset(read_split(config.data, "train"), config.label_fraction, config.seed)
+    valid = read_split(config.data, "valid")
+    fabric = build_fabric(config)
+    model = _build(config, checkpoint, _class_weights(config, manifest, train))
+    states = TASKS[manifest.task].states
+    options = BatchOptions(
+        batch_bp=config.batch_bp,
+        seed=config.seed,
+        complement=states.complement if states else None,
+        reverse_complement=config.reverse_complement,
+        n_shares=fabric.world_size,
+    )
+    metric = TASKS[manifest.task].metric
+
+    def validate(current: nn.Module) -> dict[str, float]:
+        assert isinstance(current, TaskModel)
+        return {f"valid_{name}": value for name, value in score_model(current, valid, manifest.labels).items()}
+
+    job = Fit(
+        model=model,
+        optimizer=build_optimizer(model, config, config.encoder_rate),
+        batches=TrainingBatches([train], manifest.window_bp, options),
+        validate=validate,
+        score=f"valid_{metric}",
+        checkpoint=checkpoint,
+        config=config,
+        run=run,
+        reporter=reporter or SilentReporter(),
+    )
+    outcome = fit(job, fabric)
+    progress = outcome.progress
+    result: dict[str, Any] = {}
+    if outcome.finished and fabric.is_global_zero:
+        result = {
+            f"valid_{metric}": progress.best,
+            "best_step": progress.best_step,
+            "steps": progress.step,
+            "n_bp": progress.n_bp,
+            "minutes": progress.seconds / 60,
+        }
+        run.finish(result)
+    return outcome, result
+
+
+def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
+    """What the fine-tuned model will be.
+
+    Raises:
+        ConfigError: head and task do not fit, or a split is missing.
+    """
+    task = TASKS[manifest.task]
+    head = task.heads[0] if config.head == "auto" else config.head
+    if head not in task.heads:
+        raise ConfigError(f"head {head!r} does not fit task {task.name!r}; expected {' or '.join(task.heads)}")
+    if missing := [name for name in ("train", "valid") if name not in manifest.splits]:
+        raise ConfigError(f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid")
+    if config.class_weights != "none" and head == "crf":
+        log.warning("class weights have no effect on a CRF head")
+    if config.freeze_encoder and config.encoder is None:
+        log.warning("the encoder is frozen and not pretrained: only the head learns")
+    provenance: dict[str, Any] = {"command": "finetune", "settings": json.loads(config.model_dump_json())}
+    encoder = PRESETS[config.preset]
+    if config.encoder is not None:
+        pretrained = load_model(config.encoder)[1]
+        encoder = pretrained.encoder
+        provenance["encoder"] = {"path": str(find_checkpoint(config.encoder)), "provenance": pretrained.provenance}
+    return CheckpointConfig(
+        kind="task",
+        encoder=encoder,
+        task=task.name,
+        head=head,
+        labels=manifest.labels,
+        window_bp=manifest.window_bp,
+        stop_in_cds=manifest.stop_in_cds,
+        data_digest=manifest.digest,
+        provenance=provenance,
+    )
+
+
+def _build(config: FinetuneConfig, checkpoint: CheckpointConfig, class_weights: Tensor | None) -> TaskModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = build_model(checkpoint, class_weights)
+    assert isinstance(model, TaskModel)
+    if config.encoder is not None:
+        model.encoder.load_state_dict(load_model(config.encoder)[0].encoder.state_dict())
+    if config.freeze_encoder:
+        model.encoder.requires_grad_(False)
+    return model
+
+
+def _class_weights(config: FinetuneConfig, manifest: Manifest, train: Split) -> Tensor | None:
+    """balanced: classes by the inverse root of their frequency; labels of windows by negatives over positives."""
+    if config.class_weights == "none":
+        return None
+    n_labels = len(manifest.labels)
+    if manifest.resolution_bp:
+        counts = np.bincount(train.labels[train.labels != MISSING], minlength=n_labels).astype(float)
+        weights = 1 / np.sqrt(np.maximum(counts, 1))
+        return torch.from_numpy(weights / weights.mean()).float()
+    matrix = train.labels.reshape(-1, n_labels)
+    positives = np.maximum((matrix == 1).sum(0), 1)
+    return torch.from_numpy((matrix == 0).sum(0) / positives).float()

@@ -1,0 +1,301 @@
+"""The one training path: steps an optimizer on `model.loss(batch)` until the schedule, a time limit or a signal ends it.
+
+A run is a function of its settings and data: killed at any moment and resumed, it ends with the same bits on the CPU.
+"""
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from types import FrameType
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from dnaspt.checkpoint import CheckpointConfig
+from dnaspt.config import TrainingConfig
+from dnaspt.data.batches import ArrayBatch, TrainingBatches
+from dnaspt.errors import DnasptError
+from dnaspt.models.batch import Batch
+from dnaspt.training.optim import learning_rate, set_rate
+from dnaspt.training.runs import Run
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands; written beside every checkpoint.
+
+    step: optimizer steps done. epoch, cursor: next batch. best, best_step: best validation so far. n_bad: validations since.
+    n_bp: bases seen. seconds: time spent, over all sittings.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    cursor: int = 0
+    best: float = -math.inf
+    best_step: int = 0
+    n_bad: int = 0
+    n_bp: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """finished: the schedule or early stopping ended it. stopped_by: "", "time" or a signal's name."""
+
+    progress: Progress
+    finished: bool
+    stopped_by: str
+
+
+class Reporter(Protocol):
+    """What shows progress to a person."""
+
+    def start(self, n_steps: int, step: int) -> None:
+        """A run of n_steps begins (or goes on) at step."""
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        """A step was done; row holds the newest numbers."""
+
+    def stop(self) -> None:
+        """The run is over."""
+
+
+class SilentReporter:
+    """Shows nothing."""
+
+    def start(self, n_steps: int, step: int) -> None:
+        """Nothing."""
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What `fit` works on.
+
+    score: the primary validation metric, higher is better; validate returns it under that name beside others.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    batches: TrainingBatches
+    validate: Callable[[nn.Module], dict[str, float]]
+    score: str
+    checkpoint: CheckpointConfig
+    config: TrainingConfig
+    run: Run
+    reporter: Reporter
+
+
+def to_tensors(batch: ArrayBatch, device: torch.device) -> Batch:
+    """Arrays to tensors on a device."""
+
+    def move(array: Any) -> Tensor:
+        return torch.from_numpy(array).to(device, non_blocking=True)
+
+    weights = None if batch.weights is None else move(batch.weights)
+    return Batch(move(batch.tokens), move(batch.lengths), move(batch.labels), weights)
+
+
+def steps_of(config: TrainingConfig, n_bp: int) -> int:
+    """Optimizer steps of a run over data of n_bp bases an epoch: `steps`, or what `epochs` amounts to."""
+    return config.steps or max(1, math.ceil(config.epochs * n_bp / (config.batch_bp * config.accumulate)))
+
+
+def fit(job: Fit, fabric: Fabric) -> FitResult:
+    """Train to the end of the schedule, or until time, patience or a signal stops it; see `Fit`."""
+    n_steps = steps_of(job.config, job.batches.n_bp)
+    progress = Progress()
+    state = job.run.load_last(job.model, job.optimizer) if job.run.out.exists() else None
+    if fabric.is_global_zero:
+        job.run.open()
+        job.run.cut_metrics(state["step"] if state else -1)
+    if state:
+        progress = Progress(**state)
+    model, optimizer = fabric.setup(job.model, job.optimizer)
+    model.mark_forward_method("loss")
+    writer = _tensorboard(job, fabric)
+    job.reporter.start(n_steps, progress.step)
+    try:
+        with _StopSignals() as signals:
+            return _loop(_Sitting(job, fabric, model, optimizer, n_steps, signals, writer), progress)
+    finally:
+        job.reporter.stop()
+        if writer is not None:
+            writer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sitting:
+    job: Fit
+    fabric: Fabric
+    model: Any
+    optimizer: Any
+    n_steps: int
+    signals: "_StopSignals"
+    writer: Any
+
+
+def _loop(sitting: _Sitting, progress: Progress) -> FitResult:
+    job, n_steps = sitting.job, sitting.n_steps
+    began, before = time.monotonic(), progress
+    validate_every = job.config.validate_every or max(1, n_steps // 20)
+    stream = _endless(job.batches, progress.epoch, progress.cursor)
+    row: dict[str, float] = {}
+    while progress.step < n_steps:
+        micro = [next(stream) for _ in range(job.config.accumulate)]
+        loss, norm = _step(sitting, [batch for _, _, batch in micro], progress.step)
+        epoch, cursor, _ = micro[-1]
+        n_bp = progress.n_bp + sum(batch.n_bp for _, _, batch in micro)
+        sitting_s = time.monotonic() - began
+        seconds = before.seconds + sitting_s
+        progress = replace(progress, step=progress.step + 1, epoch=epoch, cursor=cursor + 1, n_bp=n_bp, seconds=seconds)
+        row |= {"loss": loss, "grad_norm": norm, "rate": learning_rate(progress.step - 1, n_steps, job.config)}
+        row["bp_per_s"] = (n_bp - before.n_bp) / max(sitting_s, 1e-9)
+        stopped_by = _stop_reason(sitting, sitting_s)
+        if progress.step % validate_every == 0 or progress.step == n_steps:
+            progress, scores = _validate(sitting, progress, row)
+            row |= scores
+            if job.config.patience and progress.n_bad >= job.config.patience:
+                _save(sitting, progress)
+                return FitResult(progress, finished=True, stopped_by="")
+            _save(sitting, progress)
+        elif stopped_by or (job.config.save_every and progress.step % job.config.save_every == 0):
+            _save(sitting, progress)
+        if progress.step % 10 == 0:
+            _log(sitting, progress, {name: row[name] for name in ("loss", "grad_norm", "rate")})
+        job.reporter.update(progress.step, row)
+        if stopped_by and progress.step < n_steps:
+            return FitResult(progress, finished=False, stopped_by=stopped_by)
+    return FitResult(progress, finished=True, stopped_by="")
+
+
+def _endless(batches: TrainingBatches, epoch: int, cursor: int) -> Iterator[tuple[int, int, ArrayBatch]]:
+    """Batches from (epoch, cursor) on, with their places."""
+    while True:
+        for number, batch in enumerate(batches.batches(epoch, cursor), start=cursor):
+            yield epoch, number, batch
+        epoch, cursor = epoch + 1, 0
+
+
+def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float, float]:
+    """One optimizer step on one or several batches; returns the mean loss in nats per scored item and the gradient norm."""
+    fabric, model, optimizer = sitting.fabric, sitting.model, sitting.optimizer
+    model.train()
+    rank, world = fabric.global_rank, fabric.world_size
+    n_bp = sum(batch.n_bp for batch in micro)
+    totals = torch.zeros(2, device=fabric.device, dtype=torch.float64)
+    for index, batch in enumerate(micro):
+        with fabric.no_backward_sync(model, enabled=index < len(micro) - 1):
+            loss = model.loss(to_tensors(batch.part(rank, world), fabric.device))
+            # DDP averages gradients over processes; the count of scored items is only known when all have been seen.
+            fabric.backward(loss.total * (world / n_bp))
+        totals += torch.stack([loss.total.detach().double(), loss.count.double()])
+    if world > 1:
+        totals = fabric.all_reduce(totals, reduce_op="sum")
+    total, count = totals.tolist()
+    if not math.isfinite(total):
+        raise DnasptError(f"step {step}: the loss is {total}; try a lower learning rate, or --precision 32")
+    if count:
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.mul_(n_bp / count)
+    norm = fabric.clip_gradients(model, optimizer, max_norm=sitting.job.config.clip_norm, error_if_nonfinite=False)
+    set_rate(optimizer, learning_rate(step, sitting.n_steps, sitting.job.config))
+    if count:
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return total / max(count, 1.0), float(norm)
+
+
+def _validate(sitting: _Sitting, progress: Progress, row: dict[str, float]) -> tuple[Progress, dict[str, float]]:
+    """Score the valid split on rank 0 and keep the weights where they are the best so far."""
+    job, fabric = sitting.job, sitting.fabric
+    scores: dict[str, float] = {}
+    if fabric.is_global_zero:
+        job.model.eval()
+        with torch.no_grad(), fabric.autocast():
+            scores = job.validate(job.model)
+    scores = fabric.broadcast(scores)
+    score = scores[job.score]
+    if score > progress.best:
+        progress = replace(progress, best=score, best_step=progress.step, n_bad=0)
+        if fabric.is_global_zero:
+            job.run.save_best(job.model, _described(job, progress), progress.step)
+    else:
+        progress = replace(progress, n_bad=progress.n_bad + 1)
+    _log(sitting, progress, {"loss": row["loss"], "seconds": progress.seconds, "n_bp": progress.n_bp} | scores)
+    return progress, scores
+
+
+def _described(job: Fit, progress: Progress) -> CheckpointConfig:
+    provenance = job.checkpoint.provenance | {"step": progress.step, "n_bp": progress.n_bp, f"valid_{job.score}": progress.best}
+    return job.checkpoint.model_copy(update={"provenance": provenance})
+
+
+def _save(sitting: _Sitting, progress: Progress) -> None:
+    job = sitting.job
+    if sitting.fabric.is_global_zero:
+        job.run.save_last(job.model, _described(job, progress), job.optimizer, asdict(progress))
+    sitting.fabric.barrier()
+
+
+def _log(sitting: _Sitting, progress: Progress, row: dict[str, float]) -> None:
+    if not sitting.fabric.is_global_zero:
+        return
+    sitting.job.run.log_metrics({"step": progress.step, "epoch": progress.epoch} | row)
+    if sitting.writer is not None:
+        for name, value in row.items():
+            sitting.writer.add_scalar(name, value, progress.step)
+
+
+def _tensorboard(job: Fit, fabric: Fabric) -> Any:
+    if not job.config.tensorboard or not fabric.is_global_zero:
+        return None
+    from torch.utils.tensorboard import SummaryWriter  # takes a second to import
+
+    return SummaryWriter(str(job.run.out / "tensorboard"))  # type: ignore[no-untyped-call]
+
+
+def _stop_reason(sitting: _Sitting, seconds: float) -> str:
+    """Why to stop now, agreed between processes: "", "time" or a signal's name."""
+    limit_s = sitting.job.config.max_minutes * 60
+    reason = sitting.signals.received or ("time" if limit_s and seconds > limit_s else "")
+    if sitting.fabric.world_size > 1:
+        reasons = sitting.fabric.all_gather(torch.tensor(float(bool(reason)), device=sitting.fabric.device))
+        reason = reason or ("another process" if bool(reasons.any()) else "")
+    return reason
+
+
+class _StopSignals:
+    """While open, Ctrl-C and SIGTERM (SLURM's requeue) ask for a clean stop; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.received = ""
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_StopSignals":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        self.received = signal.Signals(number).name
+        signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,169 @@
+"""Self-pretraining: a dataset folder's own train sequences to a masked language model, scored beside n-gram models."""
+
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dnaspt.checkpoint import CheckpointConfig
+from dnaspt.config import PAD_TOKEN, PRESETS, PretrainConfig
+from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.masking import mask_for_validation
+from dnaspt.data.segments import joined
+from dnaspt.data.store import UNLABELED, Split, read_manifest, read_split
+from dnaspt.errors import ConfigError
+from dnaspt.evaluation.ngram import MaskedBases, best_ngram
+from dnaspt.models.language import LanguageModel
+from dnaspt.tasks import MISSING
+from dnaspt.training.fabric import build_fabric
+from dnaspt.training.loop import Fit, FitResult, Reporter, SilentReporter, fit
+from dnaspt.training.optim import build_optimizer
+from dnaspt.training.runs import Run
+
+log = logging.getLogger(__name__)
+
+WINDOW_BP = 4096
+_VALIDATION_SEED = 20
+_VALIDATION_BP = 2_000_000
+_VALIDATION_BATCH_BP = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedWindows:
+    """Fixed masked positions of the valid split: per window input tokens, true bases where scored (-100 elsewhere)."""
+
+    tokens: list[np.ndarray]
+    labels: list[np.ndarray]
+
+
+def masked_windows(split: Split, fraction: float) -> MaskedWindows:
+    """Mask the first 2 Mb of a split at positions that depend on nothing but the windows."""
+    tokens, labels, n_bp = [], [], 0
+    for index, window in enumerate(split):
+        masked, truth = mask_for_validation(window.codes & 7, fraction, _VALIDATION_SEED + index)
+        tokens.append(masked)
+        labels.append(truth)
+        n_bp += len(masked)
+        if n_bp >= _VALIDATION_BP:
+            break
+    return MaskedWindows(tokens, labels)
+
+
+def score_language_model(model: LanguageModel, windows: MaskedWindows) -> dict[str, float]:
+    """nats: mean cross-entropy in nats per masked base over A C G T; accuracy: share of masked bases guessed right."""
+    device = next(model.parameters()).device
+    total = hits = count = 0.0
+    longest = max(map(len, windows.tokens))
+    per_batch = max(1, _VALIDATION_BATCH_BP // longest)
+    for first in range(0, len(windows.tokens), per_batch):
+        group = range(first, min(first + per_batch, len(windows.tokens)))
+        tokens = np.full((len(group), longest), PAD_TOKEN, dtype=np.uint8)
+        labels = np.full((len(group), longest), MISSING, dtype=np.int64)
+        for row, index in enumerate(group):
+            tokens[row, : len(windows.tokens[index])] = windows.tokens[index]
+            labels[row, : len(windows.labels[index])] = windows.labels[index]
+        truth = torch.from_numpy(labels).to(device)
+        scored = truth != MISSING
+        log_p = model.base_log_probabilities(torch.from_numpy(tokens).to(device))[scored]
+        total -= float(log_p.gather(1, truth[scored][:, None]).double().sum())
+        hits += float((log_p.argmax(1) == truth[scored]).sum())
+        count += float(scored.sum())
+    return {"nats": total / max(count, 1), "accuracy": hits / max(count, 1)}
+
+
+def pretrain(
+    config: PretrainConfig, *, resume: bool = False, overwrite: bool = False, reporter: Reporter | None = None
+) -> tuple[FitResult, dict[str, Any]]:
+    """Pretrain on the sequences of `config.splits` (and `unlabeled`, where the dataset has it).
+
+    Returns the state at the end and the result that is written to result.json: nats per masked base and masked accuracy of
+    the best checkpoint on fixed valid positions, beside an order-5 Markov model and the best two-sided k-mer model.
+
+    Raises:
+        DatasetError: no dataset, or without the splits asked for. ConfigError: settings that do not fit.
+    """
+    manifest = read_manifest(config.data)
+    if "valid" not in manifest.splits:
+        raise ConfigError(f"{config.data}: has no valid split; the best checkpoint could not be chosen")
+    run = Run(config.out, config, resume=resume, overwrite=overwrite)
+    names = [*config.splits, *([UNLABELED] if UNLABELED in manifest.splits else [])]
+    window_bp = max(manifest.window_bp, WINDOW_BP)
+    splits = [joined(read_split(config.data, name), window_bp) for name in names]
+    valid = masked_windows(joined(read_split(config.data, "valid"), window_bp), config.mask_fraction)
+    fabric = build_fabric(config)
+    options = BatchOptions(
+        batch_bp=config.batch_bp,
+        seed=config.seed,
+        reverse_complement=config.reverse_complement,
+        mask_fraction=config.mask_fraction,
+        repeat_weight=config.repeat_weight,
+        n_shares=fabric.world_size,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = LanguageModel(config.encoder or PRESETS[config.preset])
+    checkpoint = CheckpointConfig(
+        kind="language",
+        encoder=model.encoder.config,
+        task=manifest.task,
+        window_bp=window_bp,
+        data_digest=manifest.digest,
+        provenance={"command": "pretrain", "read_splits": names, "settings": json.loads(config.model_dump_json())},
+    )
+
+    def validate(current: nn.Module) -> dict[str, float]:
+        assert isinstance(current, LanguageModel)
+        scores = score_language_model(current, valid)
+        return {"valid_nats": scores["nats"], "valid_accuracy": scores["accuracy"], "score": -scores["nats"]}
+
+    batches = TrainingBatches(splits, window_bp, options)
+    job = Fit(
+        model=model,
+        optimizer=build_optimizer(model, config),
+        batches=batches,
+        validate=validate,
+        score="score",
+        checkpoint=checkpoint,
+        config=config,
+        run=run,
+        reporter=reporter or SilentReporter(),
+    )
+    outcome = fit(job, fabric)
+    result: dict[str, Any] = {}
+    if outcome.finished and fabric.is_global_zero:
+        result = _result(outcome, splits, valid)
+        run.finish(result)
+    return outcome, result
+
+
+def _result(outcome: FitResult, splits: list[Split], valid: MaskedWindows) -> dict[str, Any]:
+    began = time.monotonic()
+    ngram = best_ngram(*_end_to_end([window.codes for split in splits for window in split]), _masked_bases(valid))
+    log.info("n-gram models fitted in %.1f s", time.monotonic() - began)
+    progress = outcome.progress
+    return {
+        "valid_nats": -progress.best,
+        "best_step": progress.best_step,
+        "steps": progress.step,
+        "n_bp": progress.n_bp,
+        "minutes": progress.seconds / 60,
+        **asdict(ngram),
+    }
+
+
+def _end_to_end(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays joined, and the offsets of each."""
+    return np.concatenate(parts), np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+
+
+def _masked_bases(windows: MaskedWindows) -> MaskedBases:
+    """The valid positions as n-gram models take them: the same neighbors are hidden from them."""
+    codes, offsets = _end_to_end(windows.tokens)
+    labels = np.concatenate(windows.labels)
+    positions = np.flatnonzero(labels != MISSING)
+    return MaskedBases(codes, offsets, positions, labels[positions].astype(np.uint8))

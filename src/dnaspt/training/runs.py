@@ -1,0 +1,139 @@
+"""The run folder: settings, metrics.jsonl, checkpoints to resume from and the best one, and the final result.
+
+out/run.json  out/metrics.jsonl  out/last/step-N  out/best/step-N  out/tensorboard/  out/result.json (finished runs only)
+"""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dnaspt.checkpoint import CheckpointConfig, read_tensors, save_checkpoint
+from dnaspt.config import TrainingConfig
+from dnaspt.data.store import write_text_atomically
+from dnaspt.errors import CheckpointError
+
+log = logging.getLogger(__name__)
+
+OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
+# Settings that may differ between a run and its continuation: they move no weight.
+_FREE_SETTINGS = frozenset({"out", "max_minutes", "tensorboard", "save_every"})
+
+
+class Run:
+    """A run folder, to be started or resumed. Only rank 0 writes."""
+
+    def __init__(self, out: Path, config: TrainingConfig, *, resume: bool, overwrite: bool = False) -> None:
+        self.out = out
+        self.settings = json.loads(config.model_dump_json())
+        if out.exists() and overwrite and not resume:
+            shutil.rmtree(out)
+        if out.exists() and any(out.iterdir()):
+            self._check(resume=resume)
+        self.metrics_file = out / "metrics.jsonl"
+
+    def _check(self, *, resume: bool) -> None:
+        settings_file = self.out / "run.json"
+        if not resume:
+            raise CheckpointError(f"{self.out}: already there; go on with --resume, choose another --out, or say --overwrite")
+        if not settings_file.is_file():
+            raise CheckpointError(f"{self.out}: has no run.json; expected a run to resume")
+        before = json.loads(settings_file.read_text(encoding="utf-8"))
+        for name, value in self.settings.items():
+            if name not in _FREE_SETTINGS and before.get(name) != value:
+                raise CheckpointError(
+                    f"{self.out}: was started with {name} = {before.get(name)!r}, now {value!r}; resume with the same settings"
+                )
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return (self.out / "result.json").is_file()
+
+    def open(self) -> None:
+        """Make the folder and write the settings."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(self.out / "run.json", json.dumps(self.settings, indent=1) + "\n")
+
+    def log_metrics(self, row: dict[str, Any]) -> None:
+        """Append a row to metrics.jsonl."""
+        with self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def cut_metrics(self, step: int) -> None:
+        """Drop rows past a step (written after the checkpoint that a resumed run starts from)."""
+        if not self.metrics_file.is_file():
+            return
+        kept = []
+        for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the last line of a killed run may be half-written
+            if row["step"] <= step:
+                kept.append(line + "\n")
+        write_text_atomically(self.metrics_file, "".join(kept))
+
+    def save_best(self, model: nn.Module, config: CheckpointConfig, step: int) -> None:
+        """Publish the best weights so far."""
+        self._publish("best", step, model, config)
+
+    def save_last(
+        self, model: nn.Module, config: CheckpointConfig, optimizer: torch.optim.Optimizer, state: dict[str, Any]
+    ) -> None:
+        """Publish all that a resumed run needs: weights, optimizer tensors, step, epoch and cursor."""
+        extra = {OPTIMIZER: optimizer_tensors(model, optimizer), STATE: json.dumps(state, indent=1) + "\n"}
+        self._publish("last", int(state["step"]), model, config, extra)
+
+    def _publish(
+        self,
+        kind: str,
+        step: int,
+        model: nn.Module,
+        config: CheckpointConfig,
+        extra: dict[str, dict[str, Tensor] | str] | None = None,
+    ) -> None:
+        folder = self.out / kind / f"step-{step:08d}"
+        save_checkpoint(folder, model, config, extra)
+        for older in folder.parent.iterdir():
+            if older.name != folder.name:
+                shutil.rmtree(older)
+
+    def load_last(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+        """Load the newest checkpoint into model and optimizer; its state, or None where there is none."""
+        steps = sorted((self.out / "last").glob("step-*"))
+        if not steps:
+            return None
+        model.load_state_dict(read_tensors(steps[-1] / "model.safetensors"))
+        load_optimizer(model, optimizer, read_tensors(steps[-1] / OPTIMIZER))
+        state: dict[str, Any] = json.loads((steps[-1] / STATE).read_text(encoding="utf-8"))
+        return state
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write the result: the mark of a run that came to its end."""
+        write_text_atomically(self.out / "result.json", json.dumps(result, indent=1) + "\n")
+
+
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """State of an optimizer as named tensors: 'parameter|slot'."""
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    return {
+        f"{names[parameter]}|{slot}": value.detach().clone()
+        for parameter, slots in optimizer.state.items()
+        for slot, value in slots.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put named tensors back into an optimizer, on the device of each parameter."""
+    parameters = dict(model.named_parameters())
+    for key, value in tensors.items():
+        name, slot = key.split("|")
+        parameter = parameters[name]
+        place = torch.device("cpu") if slot == "step" and parameter.device.type == "cpu" else parameter.device
+        optimizer.state[parameter][slot] = value.to(place)

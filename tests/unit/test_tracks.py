@@ -1,0 +1,164 @@
+"""Readers of methylation calls and the writer of bigWig."""
+
+from pathlib import Path
+
+import numpy as np
+import pyBigWig
+import pytest
+
+from dnaspt.errors import InputError
+from dnaspt.genome.tracks import Sample, read_calls, write_bigwig
+
+TAIL = "\t22\t13\t9\t0\t0\t0\t0\t0"
+
+
+def _file(folder: Path, text: str, name: str = "a.bedmethyl") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def _row(start: int, strand: str, coverage: object, percent: object, name: str = "m", chrom: str = "chr1") -> str:
+    return f"{chrom}\t{start}\t{start + 1}\t{name}\t22\t{strand}\t{start}\t{start + 1}\t0,0,0\t{coverage}\t{percent}"
+
+
+def _calls(sample: Sample, chrom: str = "chr1") -> list[tuple[int, str, int, float]]:
+    calls = sample.contigs[chrom]
+    strands = [chr(code) for code in calls.strand]
+    levels = [round(float(level), 6) for level in calls.level]
+    return list(zip(calls.position.tolist(), strands, calls.coverage.tolist(), levels))
+
+
+def _bigwig(path: Path, rows: list[tuple[int, int, float]], chrom: str = "chr1") -> Path:
+    starts, ends, values = (np.array(column) for column in zip(*rows))
+    write_bigwig(path, [("chr0", 10), (chrom, 1000)], [(chrom, starts, ends, values)])
+    return path
+
+
+def test_bedmethyl_of_encode_is_read(tmp_path: Path) -> None:
+    path = _file(tmp_path, f"track x\n{_row(4, '+', 22, 59.1, '.')}\n{_row(5, '-', 0, 0, 'sample 1')}\n")
+    assert _calls(read_calls(path)) == [(4, "+", 22, 0.591), (5, "-", 0, 0)]
+
+
+@pytest.mark.parametrize("separator", ["\t", " "])
+def test_bedmethyl_of_modkit_keeps_5mc_and_counts_the_rest(tmp_path: Path, separator: str) -> None:
+    rows = [_row(4, "+", 22, 59.1), _row(4, "+", 22, 1, "h"), _row(9, ".", 3, 100, "m,CG,0"), _row(9, ".", 3, 1, "21839")]
+    text = "".join((row + TAIL).replace("\t", "\0", 9).replace("\t", separator).replace("\0", "\t") + "\n" for row in rows)
+    sample = read_calls(_file(tmp_path, text))
+    assert _calls(sample) == [(4, "+", 22, 0.591), (9, ".", 3, 1)]
+    assert sample.dropped == {"other_modification": 2}
+
+
+def test_a_row_of_two_bases_is_a_call_of_both_strands(tmp_path: Path) -> None:
+    path = _file(tmp_path, "chr1\t4\t6\tm\t22\t+\t4\t6\t0,0,0\t22\t50\n")
+    assert _calls(read_calls(path)) == [(4, ".", 22, 0.5)]
+
+
+def test_bismark_coverage_is_one_based(tmp_path: Path) -> None:
+    path = _file(tmp_path, "chr1\t5\t5\t75\t3\t1\nchr2\t1\t1\t0\t0\t2\n", "a.bismark.cov")
+    sample = read_calls(path)
+    assert _calls(sample) == [(4, ".", 4, 0.75)]
+    assert _calls(sample, "chr2") == [(0, ".", 2, 0)]
+    assert len(sample) == 2
+
+
+def test_zero_based_coverage_is_told_by_its_ends(tmp_path: Path) -> None:
+    path = _file(tmp_path, "track type=bedGraph\nchr1\t4\t5\t75\t3\t1\n", "a.bedGraph")
+    assert _calls(read_calls(path)) == [(4, ".", 4, 0.75)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (_row(4, "+", 5, 50) + "\n" + _row(5, "-", 5, 101), 2, "percent 101"),
+        (_row(4, "+", 5, -0.5), 1, "percent -0.5"),
+        (_row(4, "+", 5, "nan"), 1, "percent nan"),
+        (_row(4, "+", -5, 50), 1, "coverage -5"),
+        (_row(4, "+", "x", 50), 1, "coverage 'x'; expected an integer in column 10"),
+        (_row(4, "+", 5, "high"), 1, "percent 'high'"),
+        (_row(4, "*", 5, 50), 1, "strand *"),
+        (_row(-4, "+", 5, 50), 1, "end -3"),
+        (_row(4, "+", 5, 50).replace("\t5\tm", "\t90\tm"), 1, "end 90"),
+        ("chr1\t5\t5\t75\t3\t1\nchr1\t5\t6\t75\t3\t1\n", 2, "end 6"),
+        ("chr1\t5\t5\t175\t3\t1\n", 1, "percent 175"),
+        ("chr1\t5\t5\t75\t-3\t1\n", 1, "methylated -3"),
+        ("chr1\t0\t0\t75\t3\t1\n", 1, "start 0; expected 1 or more"),
+    ],
+)
+def test_malformed_calls_are_named_with_their_line(tmp_path: Path, text: str, line: int, message: str) -> None:
+    path = _file(tmp_path, text)
+    with pytest.raises(InputError) as error:
+        read_calls(path)
+    assert str(error.value).startswith(f"{path}:{line}: ") and message in str(error.value)
+
+
+def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="rows of 4 columns"):
+        read_calls(_file(tmp_path, "chr1\t4\t5\t0.5\n"))
+    with pytest.raises(InputError, match="no call of 5mC"):
+        read_calls(_file(tmp_path, _row(4, "+", 5, 50, "a")))
+    with pytest.raises(InputError, match="no row in it"):
+        read_calls(_file(tmp_path, ""))
+    with pytest.raises(InputError, match="no bigWig"):
+        read_calls(_file(tmp_path, _row(4, "+", 5, 50)), coverage=tmp_path / "c.bw")
+    path = tmp_path / "broken.bw"
+    path.write_bytes(b"\x26\xfc\x8f\x88" + bytes(20))
+    with pytest.raises(InputError, match="broken"):
+        read_calls(path)
+
+
+def test_a_row_without_coverage_may_lack_its_level(tmp_path: Path) -> None:
+    assert _calls(read_calls(_file(tmp_path, _row(4, "+", 0, "nan")))) == [(4, "+", 0, 0)]
+
+
+@pytest.mark.parametrize("scale", [1, 100])
+def test_bigwig_levels_are_shares_or_percent(tmp_path: Path, scale: int) -> None:
+    levels = _bigwig(tmp_path / "l.bw", [(4, 5, 0.25 * scale), (9, 11, 1.0 * scale), (20, 24, 0.5 * scale)])
+    sample = read_calls(levels)
+    assert not sample.has_coverage
+    assert _calls(sample) == [(4, ".", 1, 0.25), (9, ".", 1, 1), (20, ".", 1, 0.5), (22, ".", 1, 0.5)]
+
+
+def test_bigwig_of_coverage_gives_the_reads_of_each_call(tmp_path: Path) -> None:
+    levels = _bigwig(tmp_path / "l.bw", [(4, 5, 0.25), (9, 11, 1.0), (30, 31, 0.5)])
+    depths = _bigwig(tmp_path / "d.bw", [(4, 5, 7), (9, 11, 12)])
+    sample = read_calls(levels, coverage=depths)
+    assert sample.has_coverage
+    assert _calls(sample) == [(4, ".", 7, 0.25), (9, ".", 12, 1), (30, ".", 0, 0.5)]
+    elsewhere = _bigwig(tmp_path / "e.bw", [(4, 5, 7)], "chr2")
+    assert [call[2] for call in _calls(read_calls(levels, coverage=elsewhere))] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("row", [(4, 5, -1.0), (4, 5, 101.0), (4, 7, 0.5)])
+def test_bigwig_values_that_are_no_levels_are_refused(tmp_path: Path, row: tuple[int, int, float]) -> None:
+    with pytest.raises(InputError, match="expected"):
+        read_calls(_bigwig(tmp_path / "l.bw", [row]))
+
+
+def test_written_bigwig_holds_the_values(tmp_path: Path) -> None:
+    path = tmp_path / "out.bw"
+    starts = np.arange(0, 100, 10)
+    blocks = [("a", starts, starts + 5, starts / 7), ("a", starts + 100, starts + 110, starts), ("b", starts[:1], starts[:1] + 1, [3.0])]
+    write_bigwig(path, [("a", 300), ("b", 50)], [(c, s, e, np.asarray(v, dtype=np.float32)) for c, s, e, v in blocks])
+    with pyBigWig.open(str(path)) as file:
+        assert file.chroms() == {"a": 300, "b": 50}
+        assert len(file.intervals("a")) == 20
+        assert file.intervals("b") == ((0, 1, 3.0),)
+        assert file.intervals("a")[1] == (10, 15, pytest.approx(10 / 7))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.bw"]
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "values"),
+    [([5, 0], [6, 1], [1, 1]), ([0, 3], [4, 6], [1, 1]), ([40], [60], [1]), ([0], [1], [np.nan]), ([3], [3], [1])],
+)
+def test_intervals_a_bigwig_cannot_hold_leave_no_file(tmp_path: Path, starts: list, ends: list, values: list) -> None:
+    block = ("a", np.array(starts), np.array(ends), np.array(values, dtype=float))
+    with pytest.raises(ValueError, match="a: "):
+        write_bigwig(tmp_path / "out.bw", [("a", 50)], [block])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bigwig_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="could not be written"):
+        write_bigwig(tmp_path / "none" / "out.bw", [("a", 50)], [])
