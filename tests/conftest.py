@@ -1,9 +1,24 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and one thread per process: tests run side by side, and threads that wait spin."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where the real data is there, a test on it that is skipped has failed."""
+    report = yield
+    if report.skipped and item.get_closest_marker("real") and os.environ.get("DNASPT_REAL_DATA"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, although DNASPT_REAL_DATA is set: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +29,24 @@ def real_data() -> Path:
     if not Path(folder).is_dir():
         pytest.fail(f"DNASPT_REAL_DATA={folder} is no folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small simulated genome: three contigs of 24 kb."""
+    from dnaspt.data.simulate import SimulateConfig, simulate
+
+    out = tmp_path_factory.mktemp("simulated") / "genome"
+    simulate(SimulateConfig(out=out, n_contigs=3, contig_bp=24_000, seed=1))
+    return out
+
+
+@pytest.fixture(scope="session")
+def gene_data(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its genes as a dataset of windows of 1,024 bp."""
+    from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
+
+    out = tmp_path_factory.mktemp("data") / "genes"
+    genome, annotation = simulated / "genome.fa", simulated / "annotation.gff3"
+    prepare_genes(PrepareGenesConfig(out=out, genome=(genome,), annotation=(annotation,), window_bp=1024))
+    return out

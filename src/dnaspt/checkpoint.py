@@ -160,7 +160,9 @@ def load_model(path: str | Path) -> tuple[LanguageModel | TaskModel, CheckpointC
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise CheckpointError(f"{folder}: tensors do not fit the description ({str(error).splitlines()[-1].strip()})") from error
+        raise CheckpointError(
+            f"{folder}: tensors do not fit the description ({str(error).splitlines()[-1].strip()})"
+        ) from error
     return model.eval(), config
 
 
@@ -213,7 +215,10 @@ def export_bend(path: str | Path, out: Path) -> None:
         theirs = next(key for key, mine in _BEND_LAYER.items() if mine == part)
         tensor = tensor.squeeze(2) if part == "conv" and kind == "weight" else tensor
         tensors[f"model.encoder.{layer}.{theirs}.{kind}"] = tensor
-    raw = config.encoder.model_dump(exclude={"channels"}) | {"vocab_size": len(BEND_CHANNELS), "initializer_range": 0.02}
+    raw = config.encoder.model_dump(exclude={"channels"}) | {
+        "vocab_size": len(BEND_CHANNELS),
+        "initializer_range": 0.02,
+    }
     out.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, out / TENSORS)
     write_text_atomically(out / DESCRIPTION, json.dumps(raw, indent=1) + "\n")

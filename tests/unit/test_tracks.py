@@ -1,5 +1,6 @@
 """Readers of methylation calls and the writer of bigWig."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,15 @@ def test_bedmethyl_of_encode_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("separator", ["\t", " "])
 def test_bedmethyl_of_modkit_keeps_5mc_and_counts_the_rest(tmp_path: Path, separator: str) -> None:
-    rows = [_row(4, "+", 22, 59.1), _row(4, "+", 22, 1, "h"), _row(9, ".", 3, 100, "m,CG,0"), _row(9, ".", 3, 1, "21839")]
-    text = "".join((row + TAIL).replace("\t", "\0", 9).replace("\t", separator).replace("\0", "\t") + "\n" for row in rows)
+    rows = [
+        _row(4, "+", 22, 59.1),
+        _row(4, "+", 22, 1, "h"),
+        _row(9, ".", 3, 100, "m,CG,0"),
+        _row(9, ".", 3, 1, "21839"),
+    ]
+    text = "".join(
+        (row + TAIL).replace("\t", "\0", 9).replace("\t", separator).replace("\0", "\t") + "\n" for row in rows
+    )
     sample = read_calls(_file(tmp_path, text))
     assert _calls(sample) == [(4, "+", 22, 0.591), (9, ".", 3, 1)]
     assert sample.dropped == {"other_modification": 2}
@@ -138,7 +146,11 @@ def test_bigwig_values_that_are_no_levels_are_refused(tmp_path: Path, row: tuple
 def test_written_bigwig_holds_the_values(tmp_path: Path) -> None:
     path = tmp_path / "out.bw"
     starts = np.arange(0, 100, 10)
-    blocks = [("a", starts, starts + 5, starts / 7), ("a", starts + 100, starts + 110, starts), ("b", starts[:1], starts[:1] + 1, [3.0])]
+    blocks = [
+        ("a", starts, starts + 5, starts / 7),
+        ("a", starts + 100, starts + 110, starts),
+        ("b", starts[:1], starts[:1] + 1, [3.0]),
+    ]
     write_bigwig(path, [("a", 300), ("b", 50)], [(c, s, e, np.asarray(v, dtype=np.float32)) for c, s, e, v in blocks])
     with pyBigWig.open(str(path)) as file:
         assert file.chroms() == {"a": 300, "b": 50}
@@ -162,3 +174,25 @@ def test_intervals_a_bigwig_cannot_hold_leave_no_file(tmp_path: Path, starts: li
 def test_a_bigwig_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="could not be written"):
         write_bigwig(tmp_path / "none" / "out.bw", [("a", 50)], [])
+
+
+@pytest.mark.parametrize("n_bytes", [4, 100, 300])
+def test_a_truncated_bigwig_is_refused(tmp_path: Path, n_bytes: int) -> None:
+    whole = _bigwig(tmp_path / "l.bw", [(at, at + 1, 0.5) for at in range(0, 900, 2)]).read_bytes()
+    path = tmp_path / "cut.bw"
+    path.write_bytes(whole[:n_bytes])
+    with pytest.raises(InputError, match=r"truncated|broken"):
+        read_calls(path)
+
+
+def test_a_full_disk_leaves_no_bigwig(tmp_path: Path) -> None:
+    starts = np.arange(100_000) * 10
+    blocks = [("a", starts, starts + 5, np.sin(starts))]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"could not be written .*; is the disk full"):
+            write_bigwig(tmp_path / "out.bw", [("a", 1_000_000)], blocks)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())

@@ -96,7 +96,9 @@ class TrainingBatches:
                 pieces.append(np.array([[start, end]]))
                 continue
             cuts = np.arange(start + offset, end, self.window_bp)
-            cuts = np.concatenate([[start], cuts[(cuts > start + self.window_bp // 8) & (cuts < end - self.window_bp // 8)], [end]])
+            cuts = np.concatenate(
+                [[start], cuts[(cuts > start + self.window_bp // 8) & (cuts < end - self.window_bp // 8)], [end]]
+            )
             pieces.append(np.stack([cuts[:-1], cuts[1:]], axis=1))
         return np.concatenate(pieces)
 

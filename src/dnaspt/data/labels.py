@@ -61,11 +61,9 @@ def label_contig(
             spans = (slice(one.start - start, one.end - start) for one in cluster)
             counts["genes_conflicting"] += sum(bool(conflicting[span].any()) for span in spans)
             counts["bp_conflicting"] += int(conflicting.sum())
-    for transcript in transcripts:
-        for start, end in transcript.introns:
-            if end - start < MIN_INTRON_BP:
-                labels[start:end] = MISSING
-                counts["frameshift_introns"] += 1
+    counts["frameshift_introns"] = sum(
+        end - start < MIN_INTRON_BP for transcript in transcripts for start, end in transcript.introns
+    )
     for start, end in unknown:
         counts["bp_unknown"] += int((labels[start:end] != MISSING).sum())
         labels[start:end] = MISSING
@@ -92,21 +90,24 @@ def _clusters(transcripts: Sequence[Transcript]) -> list[list[Transcript]]:
 def _paint(cluster: Sequence[Transcript], start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
     """Labels (L,) of the stretch a cluster covers, missing where two genes disagree, and these places (L,) bool."""
     painted = np.full(end - start, NONCODING, dtype=np.int8)
+    missing = np.zeros(end - start, dtype=bool)
     conflicting = np.zeros(end - start, dtype=bool)
     for transcript in cluster:
         span = slice(transcript.start - start, transcript.end - start)
         labels = transcript_labels(transcript)
-        covered = painted[span] != NONCODING
-        conflicting[span] |= covered & (painted[span] != labels)
-        painted[span] = np.where(covered, painted[span], labels)
-    painted[conflicting] = MISSING
+        known, free = labels != MISSING, painted[span] == NONCODING
+        conflicting[span] |= known & ~free & (painted[span] != labels)
+        missing[span] |= ~known
+        painted[span] = np.where(known & free, labels, painted[span])
+    painted[conflicting | missing] = MISSING
     return painted, conflicting
 
 
 def transcript_labels(transcript: Transcript) -> np.ndarray:
     """Classes of a transcript's span, first to last coding base: (end - start,) int8.
 
-    The donor is the first base of an intron in the direction of transcription, the acceptor its last.
+    The donor is the first base of an intron in the direction of transcription, the acceptor its last. A frameshift that
+    is written as an intron is missing.
     """
     minus = transcript.strand == "-"
     shift = MINUS if minus else 0
@@ -114,6 +115,9 @@ def transcript_labels(transcript: Transcript) -> np.ndarray:
     labels = np.full(transcript.end - transcript.start, CDS + shift, dtype=np.int8)
     for start, end in transcript.introns:
         left, right = start - transcript.start, end - transcript.start
+        if end - start < MIN_INTRON_BP:
+            labels[left:right] = MISSING
+            continue
         labels[left:right] = INTRON + shift
         labels[left], labels[right - 1] = first + shift, last + shift
     return labels

@@ -85,7 +85,9 @@ def read_split_table(path: str | Path) -> dict[str, tuple[Piece, ...]]:
     names = ["chrom" if name in ("chromosome", "chr") else name for name in header]
     wanted = ("chrom", "start", "end", "split")
     if missing := [name for name in wanted if name not in names]:
-        raise InputError(path, f"no column {missing[0]!r}", expected="a header with chromosome, start, end, split", line=1)
+        raise InputError(
+            path, f"no column {missing[0]!r}", expected="a header with chromosome, start, end, split", line=1
+        )
     columns = [names.index(name) for name in wanted]
     found: dict[str, list[Piece]] = {}
     for number, line in enumerate(lines[1:], start=2):
@@ -96,7 +98,9 @@ def read_split_table(path: str | Path) -> dict[str, tuple[Piece, ...]]:
             chrom, start, end, split = (fields[column] for column in columns)
             piece = Piece(chrom, int(start), int(end), split)
         except (IndexError, ValueError):
-            raise InputError(path, f"row {line[:60]!r}", expected="chromosome, start, end, split", line=number) from None
+            raise InputError(
+                path, f"row {line[:60]!r}", expected="chromosome, start, end, split", line=number
+            ) from None
         if split not in SPLITS or not 0 <= piece.start < piece.end:
             found_text = f"split {split!r}" if split not in SPLITS else f"interval {start}-{end}"
             raise InputError(path, found_text, expected="train, valid or test, and 0 <= start < end", line=number)

@@ -16,7 +16,14 @@ from dnaspt.data.segments import Segment, segments
 from dnaspt.data.store import Manifest, Split, read_manifest, read_split, write_text_atomically
 from dnaspt.errors import CheckpointError
 from dnaspt.evaluation import genes
-from dnaspt.evaluation.metrics import block_confusions, blocks_outside_genes, class_scores, label_scores, mcc_score, window_blocks
+from dnaspt.evaluation.metrics import (
+    block_confusions,
+    blocks_outside_genes,
+    class_scores,
+    label_scores,
+    mcc_score,
+    window_blocks,
+)
 from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
 from dnaspt.evaluation.structures import structure_report
 from dnaspt.evaluation.validate import decode, window_scores
@@ -122,7 +129,9 @@ def _evaluate_genes(
     # Every segment is a contig of its own here: structures are looked up in its codes.
     local = [t for n, p in enumerate(predictions) for t in transcripts_from_labels(p.path, str(n))]
     structures = structure_report(
-        local, {str(n): p.segment.codes for n, p in enumerate(predictions)}, stop_in_cds=manifest.stop_in_cds is not False
+        local,
+        {str(n): p.segment.codes for n, p in enumerate(predictions)},
+        stop_in_cds=manifest.stop_in_cds is not False,
     )
     return {
         "mcc": mcc_score(confusions).to_dict(),
@@ -152,7 +161,7 @@ def cpg_counts(rows: Split) -> np.ndarray:
     is_cpg = np.append((tokens[:-1] == C) & (tokens[1:] == G), False)
     is_cpg[rows.offsets[1:] - 1] = False
     sums = np.concatenate([[0], np.cumsum(is_cpg)])
-    return sums[rows.offsets[1:]] - sums[rows.offsets[:-1]]
+    return np.asarray(sums[rows.offsets[1:]] - sums[rows.offsets[:-1]])
 
 
 def _log(run: Path, result: dict[str, Any], config: CheckpointConfig) -> None:

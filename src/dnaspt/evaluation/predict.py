@@ -18,9 +18,7 @@ BATCH_BP = 32_768
 
 
 @torch.no_grad()
-def predict_batches(
-    model: TaskModel, windows: Iterable[np.ndarray], batch_bp: int = BATCH_BP
-) -> Iterator[np.ndarray]:
+def predict_batches(model: TaskModel, windows: Iterable[np.ndarray], batch_bp: int = BATCH_BP) -> Iterator[np.ndarray]:
     """Emissions of each window of codes (L,), in order: (L, K) float per base, or (K,) per window."""
     pending: list[np.ndarray] = []
     for window in windows:

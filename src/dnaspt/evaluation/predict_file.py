@@ -54,9 +54,7 @@ def predict_file(
         )
     if not 0 < options.stride_bp <= config.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
-    layout = WindowOptions(
-        options.stride_bp, task.name == "methylation", options.threshold, options.average_strands
-    )
+    layout = WindowOptions(options.stride_bp, task.name == "methylation", options.threshold, options.average_strands)
     return predict_windows_file(model, config, genome, out, layout, stretches)
 
 

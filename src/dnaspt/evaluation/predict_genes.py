@@ -16,11 +16,12 @@ import numpy as np
 
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, find_checkpoint
 from dnaspt.data.labels import transcripts_from_labels
+from dnaspt.data.stop_codons import stop_codon_in_cds
 from dnaspt.data.store import Source, write_text_atomically
-from dnaspt.data.stop_codons import with_stop_codon
 from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
 from dnaspt.evaluation.validate import decode
 from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.models.task_model import TaskModel
@@ -111,7 +112,9 @@ def contig_genes(
         found = transcripts_from_labels(path, contig.name, start=start, first_number=len(genes) + 1)
         genes += [replace(gene, score=_score(gene, path, posterior, start)) for gene in found]
     if config.stop_in_cds is False:
-        genes = [with_stop_codon(gene, contig.codes) for gene in genes]
+        # The model was trained on CDS without the stop codon; GFF3 has it inside.
+        bare = [AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path()) for gene in genes]
+        genes, _ = stop_codon_in_cds(bare, contig.codes)
     return genes
 
 

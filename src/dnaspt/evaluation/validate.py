@@ -17,12 +17,14 @@ def decode(model: TaskModel, emissions: np.ndarray) -> Decoded:
     assert isinstance(model.head, CRFHead | SoftmaxHead)
     device = model_device(model)
     with torch.no_grad():
-        decoded = model.head.decode(torch.from_numpy(emissions)[None].to(device), torch.tensor([len(emissions)], device=device))
+        decoded = model.head.decode(
+            torch.from_numpy(emissions)[None].to(device), torch.tensor([len(emissions)], device=device)
+        )
     return Decoded(decoded.path[0].cpu(), decoded.posterior[0].cpu())
 
 
 def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict[str, float]:
-    """mcc over all labeled bases, or mean auroc and auprc over the labels of windows."""
+    """Scores by name: mcc over all labeled bases, or mean auroc and auprc over the labels of windows."""
     if len(split.labels) == len(split.codes):
         counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
         for segment in segments(split):

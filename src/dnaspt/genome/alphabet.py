@@ -20,7 +20,7 @@ for _code, _letter in enumerate(LETTERS):
     _ENCODE[ord(_letter)] = _code
     _ENCODE[ord(_letter.lower())] = _code | SOFT_MASKED
 
-_DECODE = np.full(256, ord("?"), dtype=np.uint8)
+_DECODE: np.ndarray = np.full(256, ord("?"), dtype=np.uint8)
 _DECODE[:5] = np.frombuffer(LETTERS.encode(), dtype=np.uint8)
 _DECODE[SOFT_MASKED : SOFT_MASKED + 5] = np.frombuffer(LETTERS.lower().encode(), dtype=np.uint8)
 
@@ -36,9 +36,9 @@ def encode(letters: bytes | bytearray | memoryview) -> np.ndarray:
 
 def decode(codes: np.ndarray) -> str:
     """Letters of codes (L,), soft-masked bases in lower case."""
-    return _DECODE[codes].tobytes().decode("ascii")
+    return str(_DECODE[codes].tobytes(), "ascii")
 
 
 def reverse_complement(codes: np.ndarray) -> np.ndarray:
     """Codes of the opposite strand, read 5' to 3': (..., L) -> (..., L). N stays N; case is kept."""
-    return _COMPLEMENT[codes][..., ::-1]
+    return np.asarray(_COMPLEMENT[codes][..., ::-1])

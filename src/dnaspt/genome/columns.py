@@ -119,7 +119,6 @@ def _rows(lines: list[bytes], first: int, skip_line: int) -> Iterator[tuple[list
 
 def _frame(path: Path, rows: list[bytes], lines: np.ndarray, columns: Sequence[Column], separator: str) -> pd.DataFrame:
     by_place = sorted(columns, key=lambda column: column.index)
-    kinds = {column.name: "category" if column.kind is str else column.kind for column in by_place}
     try:
         frame = pd.read_csv(
             io.BytesIO(b"\n".join(rows)),
@@ -128,13 +127,16 @@ def _frame(path: Path, rows: list[bytes], lines: np.ndarray, columns: Sequence[C
             quoting=csv.QUOTE_NONE,
             usecols=[column.index for column in by_place],
             names=[column.name for column in by_place],
-            dtype=kinds,
+            dtype={column.name: column.kind for column in by_place},
             keep_default_na=False,
             na_values={column.name: _NOT_A_NUMBER for column in by_place if column.kind is float},
         )
     except (ValueError, OverflowError) as error:
         fault = _fault(path, zip(rows, lines.tolist()), columns, "\t" if separator == "\t" else None)
         raise fault or InputError(path, str(error).splitlines()[0], expected="tab-separated rows") from error
+    for column in by_place:
+        if column.kind is str:
+            frame[column.name] = frame[column.name].astype("category")
     frame["line"] = lines
     return frame
 

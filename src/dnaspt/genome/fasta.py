@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def open_bytes(path: Path) -> IO[bytes]:
     except OSError as error:
         raise InputError(path, error.strerror or str(error), expected="a readable file") from error
     if magic == b"\x1f\x8b":
-        return gzip.open(path, "rb")
+        return cast(IO[bytes], gzip.open(path, "rb"))
     return path.open("rb")
 
 
@@ -132,10 +132,16 @@ def _append(path: Path, name: str, letters: bytearray, block: bytes, line: int) 
     codes = alphabet.encode(sequence)
     if (codes == alphabet.NOT_DNA).any():
         for offset, row in enumerate(block.split(b"\n")):
-            bad = [letter for letter in row.translate(None, _NEWLINES) if alphabet.encode(bytes([letter]))[0] == alphabet.NOT_DNA]
+            bad = [
+                letter
+                for letter in row.translate(None, _NEWLINES)
+                if alphabet.encode(bytes([letter]))[0] == alphabet.NOT_DNA
+            ]
             if bad:
                 found = f"{chr(bad[0])!r} in record {name!r}"
-                raise InputError(path, found, expected="IUPAC nucleotide letters", do="is it protein?", line=line + offset)
+                raise InputError(
+                    path, found, expected="IUPAC nucleotide letters", do="is it protein?", line=line + offset
+                )
     letters += sequence
 
 

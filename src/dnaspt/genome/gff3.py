@@ -95,6 +95,13 @@ class _Tables(NamedTuple):
     features: dict[Key, _Feature]
     parts: dict[Key, _Parts]
 
+    def part(self, chrom: str, name: str) -> _Parts:
+        """Rows of one transcript so far."""
+        found = self.parts.get((chrom, name))
+        if found is None:
+            found = self.parts[chrom, name] = _Parts(chrom)
+        return found
+
 
 def read_annotation(path: str | Path) -> Annotation:
     """Coding transcripts of a GFF3 or GTF file, plain, gzip or bgzip; column 9 decides which of the two it is.
@@ -157,7 +164,7 @@ def _add_gff3(path: Path, row: Row, kind: str, tables: _Tables) -> None:
         found = f"CDS without Parent at {row.chrom}:{row.start + 1}-{row.end}"
         raise InputError(path, found, expected="Parent=TRANSCRIPT in column 9", line=row.line)
     for name in parents:
-        part = tables.parts.setdefault((row.chrom, name), _Parts(row.chrom))
+        part = tables.part(row.chrom, name)
         part.trans_spliced |= kind == "cds" and attributes.get("exception") == "trans-splicing"
         _add_row(path, row, kind, part, name)
         if len(parents) > 1:
@@ -174,7 +181,7 @@ def _add_gtf(path: Path, row: Row, kind: str, tables: _Tables) -> None:
         raise InputError(path, found, expected='gene_id "..."; transcript_id "...";', line=row.line)
     if kind in _TRANSCRIPT_KINDS:
         tables.features[row.chrom, name] = _Feature(kind, (gene_id,))
-    part = tables.parts.setdefault((row.chrom, name), _Parts(row.chrom))
+    part = tables.part(row.chrom, name)
     if part.gene_id not in ("", gene_id):
         found = f"transcript {name!r} in genes {part.gene_id!r} and {gene_id!r}"
         raise InputError(path, found, expected="one gene for a transcript", line=row.line)

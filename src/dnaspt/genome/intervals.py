@@ -14,7 +14,9 @@ class Interval:
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
-            raise ValueError(f"{self.chrom}:{self.start}-{self.end} is not a 0-based half-open interval of one base or more")
+            raise ValueError(
+                f"{self.chrom}:{self.start}-{self.end} is not a 0-based half-open interval of one base or more"
+            )
         if self.strand not in ("+", "-", "."):
             raise ValueError(f"strand {self.strand!r} is none of + - .")
 

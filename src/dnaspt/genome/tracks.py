@@ -1,25 +1,22 @@
-"""Methylation calls (bedMethyl, Bismark coverage, bigWig) to 0-based columns by contig; values on contigs to bigWig."""
+"""Methylation calls (bedMethyl, Bismark coverage, bigWig) to 0-based columns by contig."""
 
 import logging
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyBigWig
 
 from dnaspt.errors import InputError
+from dnaspt.genome.bigwig import intervals, is_bigwig, open_bigwig
+from dnaspt.genome.bigwig import write_bigwig as write_bigwig
 from dnaspt.genome.columns import Column, first_row, read_columns
-from dnaspt.genome.fasta import open_bytes
 
 log = logging.getLogger(__name__)
 
-_BIGWIG_MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
-_ENTRIES_AT_ONCE = 1 << 20
 _OTHER_MODIFICATIONS = frozenset(["h", "f", "c", "g", "e", "b", "T", "U", "a", "A", "o", "G", "n", "N"])
 """Codes of SAM's MM tag other than m (5mC) and C (any cytosine modification); numbers are ChEBI's."""
 _CHEBI_5MC = "27551"
@@ -70,9 +67,7 @@ def read_calls(path: str | Path, coverage: str | Path | None = None) -> Sample:
         InputError: a malformed row, a level out of range, a negative coverage, or an unknown format.
     """
     path = Path(path)
-    with open_bytes(path) as file:
-        magic = file.read(4) if file.seekable() else b""
-    if magic in _BIGWIG_MAGIC:
+    if is_bigwig(path):
         return _read_bigwig(path, Path(coverage) if coverage else None)
     if coverage:
         raise InputError(path, "no bigWig", expected="a bigWig of levels where a bigWig of coverage is given")
@@ -198,50 +193,31 @@ class _Collected:
 
 
 def _read_bigwig(path: Path, coverage: Path | None) -> Sample:
-    with _open_bigwig(path) as levels:
-        header = levels.header()
-        if header["minVal"] < 0 or header["maxVal"] > 100:
-            found = f"values from {header['minVal']:g} to {header['maxVal']:g}"
-            raise InputError(path, found, expected="levels 0 to 1, or percent 0 to 100")
-        scale = 100.0 if header["maxVal"] > 1 else 1.0
-        contigs = {name: _bigwig_calls(path, levels, name, scale) for name in levels.chroms()}
-    contigs = {name: calls for name, calls in contigs.items() if len(calls)}
-    if not contigs:
+    with open_bigwig(path) as file:
+        found = {name: intervals(path, file, name) for name in file.chroms()}
+    found = {name: rows for name, rows in found.items() if len(rows[0])}
+    if not found:
         raise InputError(path, "no value in it", expected="methylation levels")
+    high = max(float(np.nanmax(value)) for _, _, value in found.values())
+    scale = 100.0 if high > 1 else 1.0
+    contigs = {name: _bigwig_calls(path, name, found.pop(name), scale) for name in list(found)}
     if coverage is None:
         return Sample(path, contigs, {}, has_coverage=False)
-    with _open_bigwig(coverage) as depths:
-        contigs = {name: _with_coverage(coverage, depths, name, calls) for name, calls in contigs.items()}
+    with open_bigwig(coverage) as file:
+        contigs = {name: _with_coverage(coverage, file, name, calls) for name, calls in contigs.items()}
     return Sample(path, contigs, {})
 
 
-def _open_bigwig(path: Path) -> Any:
-    with open_bytes(path):
-        pass
-    try:
-        file = pyBigWig.open(str(path))
-    except RuntimeError as error:
-        raise InputError(path, "no bigWig, or a broken one", expected="a whole bigWig", do="copy it again") from error
-    if not file.isBigWig():
-        raise InputError(path, "a bigBed", expected="a bigWig")
-    return file
-
-
-def _intervals(file: Any, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts, ends and values of a contig's intervals."""
-    rows = np.array(file.intervals(name) or np.zeros((0, 3)), dtype=np.float64).reshape(-1, 3)
-    return rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64), rows[:, 2]
-
-
-def _bigwig_calls(path: Path, file: Any, name: str, scale: float) -> Calls:
+def _bigwig_calls(path: Path, name: str, found: tuple[np.ndarray, np.ndarray, np.ndarray], scale: float) -> Calls:
     """One call per interval of 1 bp, or per CpG of an even one (4 bp: two neighboring CpGs of one value)."""
-    start, end, value = _intervals(file, name)
+    start, end, value = found
     width = end - start
-    bad = np.flatnonzero((width > 1) & (width % 2 == 1) | np.isnan(value))
+    with np.errstate(invalid="ignore"):
+        bad = np.flatnonzero((width > 1) & (width % 2 == 1) | ~((value >= 0) & (value <= scale)))
     if len(bad):
         row = bad[0]
-        found = f"{name}:{start[row]}-{end[row]} has {value[row]:g}"
-        raise InputError(path, found, expected="one level per base, or per CpG (2 bp)")
+        expected = f"a level of 0 to {scale:g} for each base or each CpG (2 bp)"
+        raise InputError(path, f"{name}:{start[row]}-{end[row]} has {value[row]:g}", expected=expected)
     n_calls = np.maximum(width // 2, 1)
     within = np.arange(n_calls.sum()) - np.repeat(np.cumsum(n_calls) - n_calls, n_calls)
     position = np.repeat(start, n_calls) + 2 * within
@@ -254,71 +230,10 @@ def _with_coverage(path: Path, file: Any, name: str, calls: Calls) -> Calls:
     """The coverage of each call from a second bigWig; 0 where that has no value."""
     if name not in file.chroms():
         return Calls(calls.position, calls.strand, np.zeros(len(calls), dtype=np.int32), calls.level)
-    start, end, value = _intervals(file, name)
+    start, end, value = intervals(path, file, name)
     if (value < 0).any() or np.isnan(value).any():
         raise InputError(path, f"a negative or missing value on {name}", expected="coverage, 0 or more")
     at = np.searchsorted(start, calls.position, side="right") - 1
     inside = (at >= 0) & (calls.position < end[at]) if len(start) else np.zeros(len(calls), dtype=bool)
     coverage = np.where(inside, np.rint(value[at]) if len(start) else 0, 0).astype(np.int32)
     return Calls(calls.position, calls.strand, coverage, calls.level)
-
-
-def write_bigwig(
-    path: str | Path,
-    contigs: Iterable[tuple[str, int]],
-    blocks: Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
-) -> None:
-    """Write a bigWig whole or not at all.
-
-    Args:
-        path: the file.
-        contigs: (name, length in bp), in the order of the file.
-        blocks: (contig, starts, ends, values), 0-based half-open, ascending and in the order of the contigs.
-
-    Raises:
-        InputError: the file could not be written.
-        ValueError: intervals that overlap, are out of order or off their contig, or a value that is no finite number.
-    """
-    path = Path(path)
-    lengths = dict(contigs)
-    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
-    try:
-        unfinished.touch()  # pyBigWig ends the process where it cannot open a file for writing
-        file = pyBigWig.open(str(unfinished), "w")
-        try:
-            file.addHeader(list(lengths.items()))
-            for name, starts, ends, values in _in_order(lengths, blocks):
-                file.addEntries([name] * len(starts), starts, ends=ends, values=values)
-        finally:
-            file.close()
-        unfinished.replace(path)
-    except (RuntimeError, OSError) as error:
-        raise InputError(path, f"could not be written ({error})", do="is the disk full?") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _in_order(
-    lengths: Mapping[str, int], blocks: Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray]]
-) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Blocks of bounded size, checked."""
-    rank = {name: index for index, name in enumerate(lengths)}
-    last_rank, last_end = -1, 0
-    for name, starts, ends, values in blocks:
-        if not len(starts):
-            continue
-        last_end = last_end if rank[name] == last_rank else 0
-        bounds = np.concatenate([[last_end], np.column_stack([starts, ends]).ravel()])
-        if (
-            rank[name] < last_rank
-            or (np.diff(bounds) < 0).any()
-            or (starts >= ends).any()
-            or bounds[-1] > lengths[name]
-        ):
-            raise ValueError(f"{name}: intervals overlap, are out of order or lie off the contig")
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name}: a value is no finite number")
-        last_rank, last_end = rank[name], int(bounds[-1])
-        for at in range(0, len(starts), _ENTRIES_AT_ONCE):
-            rows = slice(at, at + _ENTRIES_AT_ONCE)
-            yield name, starts[rows].astype(np.int64), ends[rows].astype(np.int64), values[rows].astype(np.float64)

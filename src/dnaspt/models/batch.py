@@ -21,7 +21,7 @@ class Batch(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """total: summed negative log-likelihood in nats; count: what it is a sum over (bases, or labels of windows)."""
+    """total: summed negative log-likelihood in nats; n_scored: what it is a sum over (bases, or labels of windows)."""
 
     total: Tensor
-    count: Tensor
+    n_scored: Tensor

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+Block = tuple[np.ndarray, np.ndarray]
+"""Emissions or weights (m, K) of consecutive positions, and their forward pass (m, K)."""
+
 
 class Chain(NamedTuple):
     """Scores of a chain with its legal moves as predecessor lists, as the kernels read them (float64, nats).
@@ -29,6 +32,15 @@ class Chain(NamedTuple):
     branching: int
 
 
+class Sink(NamedTuple):
+    """Where a pass adds `sign` times its posteriors (n, K) and its expected moves (K, K), if `wanted`."""
+
+    posterior: np.ndarray
+    moves: np.ndarray
+    sign: float
+    wanted: bool
+
+
 def mixing_time(legal: np.ndarray, limit: int = 256) -> int:
     """Smallest n such that exactly n legal moves lead from every state to every state, or 0 if none up to `limit`."""
     reach = legal.astype(np.float32)
@@ -49,4 +61,13 @@ def make_chain(legal: np.ndarray, scores: tuple[np.ndarray, np.ndarray, np.ndarr
     first[:, 1:] = np.cumsum([legal.sum(axis=0), legal.sum(axis=1)], axis=1)
     score = np.stack([transitions[source, to], transitions[state, onward]])
     masked = np.where(legal, transitions, -np.inf)
-    return Chain(first, np.stack([source, onward]).astype(np.uintp), score, masked, start, end, mixing, int(legal.sum(axis=1).max()))
+    return Chain(
+        first,
+        np.stack([source, onward]).astype(np.uintp),
+        score,
+        masked,
+        start,
+        end,
+        mixing,
+        int(legal.sum(axis=1).max()),
+    )

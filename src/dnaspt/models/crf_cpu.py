@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from dnaspt.models.crf_chain import Chain
-from dnaspt.models.crf_sums import Sink, sum_labeled, sum_segment
+from dnaspt.models.crf_chain import Chain, Sink
+from dnaspt.models.crf_sums import sum_labeled, sum_segment
 from dnaspt.tasks import MISSING
 
 BLOCK = 1 << 20
@@ -48,9 +48,11 @@ def _best_block(emissions: np.ndarray, score: np.ndarray, chain: Chain, back: np
         for j in range(k):
             sound &= emissions[t, j] < np.inf
         if t == begin:
-            score[:] = chain.start + emissions[0]
+            for j in range(k):
+                score[j] = chain.start[j] + emissions[t, j]
             continue
-        previous[:] = score
+        for j in range(k):
+            previous[j] = score[j]
         for j in range(k):
             best, origin = -np.inf, source[0]
             for p in range(first[j], first[j + 1]):
@@ -68,14 +70,16 @@ def _best_path(emissions: np.ndarray, chain: Chain, path: np.ndarray) -> float:
     n, k = emissions.shape
     size = min(n, BLOCK)
     n_blocks = (n + size - 1) // size
-    back, entering, score = np.zeros((size, k), np.uint8), np.empty((n_blocks, k)), np.zeros(k)
+    back, entering, score = np.zeros((size, k), np.uint8), np.zeros((n_blocks, k)), np.zeros(k)
     for b in range(n_blocks):
-        entering[b] = score
+        for j in range(k):
+            entering[b, j] = score[j]
         if not _best_block(emissions[b * size : (b + 1) * size], score, chain, back, 0 if b == 0 else -1):
             return np.nan
-    score += chain.end
-    state = score.argmax()
-    best: float = score[state]
+    state, best = np.int64(0), -np.inf
+    for j in range(k):
+        if not score[j] + chain.end[j] <= best:
+            state, best = np.int64(j), score[j] + chain.end[j]
     for b in range(n_blocks - 1, -1, -1):
         if b < n_blocks - 1:
             _best_block(emissions[b * size : (b + 1) * size], entering[b], chain, back, 0 if b == 0 else -1)

@@ -5,12 +5,10 @@ back, so that memory beyond input and output stays small (a sequence of one bloc
 Sums run in probability space where a bound proves that nothing can underflow, else in log space.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
-from dnaspt.models.crf_chain import Chain
+from dnaspt.models.crf_chain import Block, Chain, Sink
 
 SAFE_NATS = 500.0
 """Largest depth of a live state below the best one, in nats, in probability space; float64 ends at 708."""
@@ -18,18 +16,6 @@ SMALL, TINY = 1e-20, 1e-290
 """Mass of a position below SMALL is scaled up to 1; below TINY, near float64's denormals, log space takes over."""
 BLOCK = 16384
 """Positions per block: 2.4 MB of float64 for nine states."""
-
-
-Block = tuple[np.ndarray, np.ndarray]
-
-
-class Sink(NamedTuple):
-    """Where a pass adds `sign` times its posteriors (n, K) and its expected moves (K, K), if `wanted`."""
-
-    posterior: np.ndarray
-    moves: np.ndarray
-    sign: float
-    wanted: bool
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -49,6 +35,13 @@ def _exp(values: np.ndarray) -> None:
         p = (p * r + 1.0) * r + 1.0
         bits = np.int64((np.float64(shifted).view(np.int64) + 1023) << 52)
         values[i] = p * bits.view(np.float64)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _copy(source: np.ndarray, copy: np.ndarray) -> None:
+    """As copy[:] = source; NumPy's own form brings its error messages along and doubles the time to compile."""
+    for i in range(source.size):
+        copy[i] = source[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -128,7 +121,8 @@ def _forward(weights: np.ndarray, ahead: np.ndarray, chain: Chain, edge: np.ndar
             if not mass > TINY:
                 return np.nan
             log_scale += np.log(mass)
-            alpha[t] /= mass
+            for j in range(k):
+                alpha[t, j] /= mass
         for j in range(k):
             total = 0.0
             for p in range(first[j], first[j + 1]):
@@ -147,7 +141,7 @@ def _backward(block: Block, beta: np.ndarray, chain: Chain, edge: np.ndarray, si
     weights, alpha = block
     m, k = weights.shape
     first, to, weight = chain.first[1], chain.other[1], edge[1]
-    following, here = beta[0], beta[1]
+    following, here, number = beta[0], beta[1], sink.posterior.dtype.type
     moves = np.zeros(weight.size)
     for t in range(m - 1, -1, -1):
         inside = t < n_inside
@@ -161,12 +155,13 @@ def _backward(block: Block, beta: np.ndarray, chain: Chain, edge: np.ndarray, si
             norm += alpha[t, i] * here[i]
         inverse = 1.0 / norm
         if not SMALL < norm < 1 / SMALL:
-            here *= inverse
-            following *= inverse
+            for i in range(k):
+                here[i] *= inverse
+                following[i] *= inverse
             inverse = 1.0
         for i in range(k):
             share = alpha[t, i] * inverse
-            sink.posterior[t, i] += sink.sign * (share * here[i])
+            sink.posterior[t, i] += number(sink.sign * (share * here[i]))
             if inside:
                 for p in range(first[i], first[i + 1]):
                     moves[p] += share * following[to[p]]
@@ -178,16 +173,20 @@ def _backward(block: Block, beta: np.ndarray, chain: Chain, edge: np.ndarray, si
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _log_sum(values: np.ndarray) -> float:
-    """Log of the sum of the exponentials, -inf for none."""
-    best: float = values.max()
-    total: float = np.exp(values - best).sum() if best > -np.inf else 0.0
-    return best + np.log(total)
+def _log_sum(left: np.ndarray, right: np.ndarray) -> float:
+    """Log of the sum of exp(left + right), -inf for none."""
+    best, total = -np.inf, 0.0
+    for j in range(left.size):
+        best = max(best, left[j] + right[j])
+    for j in range(left.size):
+        if best != -np.inf:
+            total += np.exp(left[j] + right[j] - best)
+    return float(best + np.log(total))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _forward_log(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, alpha: np.ndarray) -> float:
-    """As `_forward`, in log space from the emissions themselves; returns -inf where no mass is left."""
+    """As `_forward`, in log space, from emissions; returns -inf where no mass is left, NaN for NaN or +inf."""
     m, k = emissions.shape
     first, source, score = chain.first[0], chain.other[0], chain.score[0]
     log_scale = 0.0
@@ -195,6 +194,8 @@ def _forward_log(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, alpha: 
         best = -np.inf
         for j in range(k):
             alpha[t, j] = ahead[j] + emissions[t, j]
+            if not alpha[t, j] < np.inf:
+                return np.nan
             best = max(best, alpha[t, j])
         if best == -np.inf:
             return best
@@ -218,7 +219,7 @@ def _backward_log(block: Block, beta: np.ndarray, chain: Chain, sink: Sink, n_in
     """As `_backward`, in log space, from emissions and alpha."""
     emissions, alpha = block
     m, k = emissions.shape
-    following, here = beta[0], beta[1]
+    following, here, number = beta[0], beta[1], sink.posterior.dtype.type
     first, to, score = chain.first[1], chain.other[1], chain.score[1]
     for t in range(m - 1, -1, -1):
         inside = t < n_inside
@@ -232,14 +233,14 @@ def _backward_log(block: Block, beta: np.ndarray, chain: Chain, sink: Sink, n_in
                     if best > -np.inf:
                         total += np.exp(score[p] + following[to[p]] - best)
                 here[i] = best + np.log(total)
-        norm = _log_sum(alpha[t] + here)
+        norm = _log_sum(alpha[t], here)
         if inside:
             for i in range(k):
                 for p in range(first[i], first[i + 1]):
                     expected = np.exp(alpha[t, i] + score[p] + following[to[p]] - norm)
                     sink.moves[i, to[p]] += sink.sign * expected
         for j in range(k):
-            sink.posterior[t, j] += sink.sign * np.exp(alpha[t, j] + here[j] - norm)
+            sink.posterior[t, j] += number(sink.sign * np.exp(alpha[t, j] + here[j] - norm))
             following[j] = emissions[t, j] + here[j] - norm
 
 
@@ -253,6 +254,26 @@ def _forward_block(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, block
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _shifted(values: np.ndarray, top: float, log_space: int) -> np.ndarray:
+    """Log values less their largest; their exponentials for probability space."""
+    shifted = np.empty(values.size)
+    for j in range(values.size):
+        shifted[j] = values[j] - top if log_space else np.exp(values[j] - top)
+    return shifted
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _finish(alpha: np.ndarray, leave: np.ndarray, log_space: int) -> float:
+    """Log mass of the last position joined with leaving; NaN where probability space has lost it."""
+    if log_space:
+        return _log_sum(alpha, leave)
+    total = 0.0
+    for j in range(alpha.size):
+        total += alpha[j] * leave[j]
+    return np.log(total) if total > TINY else np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sum_paths(
     emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, chain: Chain, edge: np.ndarray, sink: Sink
 ) -> float:
@@ -263,24 +284,19 @@ def _sum_paths(
     n_blocks = (n + size - 1) // size
     alpha, weights = np.empty((size, k)), np.empty((0 if log_space else size, k))
     entering, beta = np.empty((n_blocks, k)), np.empty((2, k))
-    ahead = entry - entry.max()
-    beta[1] = leave - leave.max()
-    mass = entry.max() + leave.max()
-    if not log_space:
-        ahead, beta[1] = np.exp(ahead), np.exp(beta[1])
-        mass += (n - 1) * chain.score[0].max()
+    top_entry, top_leave = _range(entry)[1], _range(leave)[1]
+    if top_entry == -np.inf or top_leave == -np.inf:
+        return -np.inf
+    mass = top_entry + top_leave + (0.0 if log_space else (n - 1) * _range(chain.score[0])[1])
+    ahead = _shifted(entry, top_entry, log_space)
+    _copy(_shifted(leave, top_leave, log_space), beta[1])
     for b in range(n_blocks):
-        entering[b] = ahead
+        _copy(ahead, entering[b])
         here = emissions[b * size : (b + 1) * size]
         mass += _forward_block(here, ahead, chain, (weights[: len(here)], alpha), edge)
         if not mass > -np.inf:
             return mass
-    final = alpha[n - 1 - (n_blocks - 1) * size]
-    if log_space:
-        mass += _log_sum(final + beta[1])
-    else:
-        total = (final * beta[1]).sum()
-        mass += np.log(total) if total > TINY else np.nan
+    mass += _finish(alpha[n - 1 - (n_blocks - 1) * size], beta[1], log_space)
     if not (sink.wanted and mass > -np.inf):
         return mass
     for b in range(n_blocks - 1, -1, -1):
@@ -288,7 +304,7 @@ def _sum_paths(
         gain = Sink(sink.posterior[b * size : (b + 1) * size], sink.moves, sink.sign, True)
         n_inside = len(here) if b < n_blocks - 1 else len(here) - 1
         if b < n_blocks - 1:
-            ahead[:] = entering[b]
+            _copy(entering[b], ahead)
             _forward_block(here, ahead, chain, (weights[: len(here)], alpha), edge)
         if log_space:
             _backward_log((here, alpha), beta, chain, gain, n_inside)
@@ -311,20 +327,24 @@ def sum_segment(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, cha
     Returns:
         Nats; -inf where no path is legal, NaN where a score is NaN or +inf.
     """
-    if entry.max() == -np.inf or leave.max() == -np.inf:
-        return -np.inf
-    if probability_is_safe(emissions, entry, leave, chain):
-        edge = np.exp(chain.score - chain.score[0].max())
+    log_space = not probability_is_safe(emissions, entry, leave, chain)
+    while True:
+        top = _range(chain.score[0])[1]
+        edge = np.empty((2, 0 if log_space else chain.score.shape[1]))
+        for p in range(edge.shape[1]):
+            edge[0, p] = np.exp(chain.score[0, p] - top)
+            edge[1, p] = np.exp(chain.score[1, p] - top)
         mass = _sum_paths(emissions, entry, leave, chain, edge, sink)
-        if not np.isnan(mass):
+        if log_space or not np.isnan(mass):
             return mass
-    return _sum_paths(emissions, entry, leave, chain, np.empty((2, 0)), sink)
+        log_space = True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: Sink) -> float:
     """As `sum_segment`, over the paths that agree with labels (n,); a negative label leaves its state open."""
     n = len(labels)
+    leave = np.empty(len(chain.end))
     mass = chain.start[labels[0]] if labels[0] >= 0 else 0.0
     previous = -1  # label of the position before, where the move from it is still to be scored
     t = 0
@@ -344,12 +364,16 @@ def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: S
         while stop < n and labels[stop] < 0:
             stop += 1
         entry = chain.transitions[previous] if previous >= 0 else chain.start
-        leave = chain.transitions[:, labels[stop]].copy() if stop < n else chain.end
+        if stop < n:
+            _copy(chain.transitions[:, labels[stop]], leave)
+        else:
+            _copy(chain.end, leave)
         gain = Sink(sink.posterior[t:stop], sink.moves, sink.sign, sink.wanted)
         mass += sum_segment(emissions[t:stop], entry, leave, chain, gain)
-        if sink.wanted and previous >= 0:
-            sink.moves[previous] += sink.posterior[t]
-        if sink.wanted and stop < n:
-            sink.moves[:, labels[stop]] += sink.posterior[stop - 1]
+        for j in range(len(leave) if sink.wanted else 0):
+            if previous >= 0:
+                sink.moves[previous, j] += sink.posterior[t, j]
+            if stop < n:
+                sink.moves[j, labels[stop]] += sink.posterior[stop - 1, j]
         previous, t = -1, stop
     return mass + (chain.end[previous] if previous >= 0 else 0.0)

@@ -18,9 +18,8 @@ class ResidualLayer(nn.Module):
         padding = dilation * (kernel_size // 2)
         # Conv2d of height 1 in channels_last: (B, L, D) in memory is what the kernel wants, so nothing is transposed.
         # Measured on 2 cores at hidden 64: 2.1 times the speed of Conv1d between transposes (float32).
-        self.conv = nn.Conv2d(
-            hidden_size, hidden_size, (1, kernel_size), padding=(0, padding), dilation=(1, dilation)
-        ).to(memory_format=torch.channels_last)
+        self.conv = nn.Conv2d(hidden_size, hidden_size, (1, kernel_size), padding=(0, padding), dilation=(1, dilation))
+        self.conv.weight.data = self.conv.weight.data.contiguous(memory_format=torch.channels_last)
         self.conv_norm = nn.LayerNorm(hidden_size)
         self.linear = nn.Linear(hidden_size, hidden_size)
         self.linear_norm = nn.LayerNorm(hidden_size)
@@ -52,7 +51,7 @@ class DilatedEncoder(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Hidden states (B, L, D) of token ids (B, L)."""
         # The residual stream stays in the parameters' dtype; autocast lowers only the matrix products.
-        dtype = self.layers[0].conv_norm.weight.dtype  # type: ignore[union-attr]
+        dtype = next(self.parameters()).dtype
         x = functional.one_hot(self.channels[tokens.long()], self.config.hidden_size).to(dtype)
         real = real_positions(tokens)
         if real is not None:

@@ -36,7 +36,8 @@ class Trunk(nn.Module):
         self.first = nn.Conv2d(hidden_size, HEAD_CHANNELS, shape, padding=padding)
         self.second = nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, shape, padding=padding)
         self.linear = nn.Linear(HEAD_CHANNELS, n_labels)
-        self.to(memory_format=torch.channels_last)
+        for conv in (self.first, self.second):
+            conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
         """Emissions; `real` (B, L, 1) is 0 at padding, None where nothing is padded."""

@@ -51,4 +51,5 @@ class LanguageModel(nn.Module):
     @torch.no_grad()
     def base_log_probabilities(self, tokens: Tensor) -> Tensor:
         """Log-probabilities of A, C, G, T given that the base is one of them: (B, L) -> (B, L, 4)."""
-        return self(tokens)[..., :4].float().log_softmax(-1)
+        logits: Tensor = self(tokens)
+        return logits[..., :4].float().log_softmax(-1)

@@ -11,7 +11,7 @@ from dnaspt.config import TrainingConfig
 def bf16_is_fast(accelerator: str) -> bool:
     """Whether the hardware multiplies in bfloat16: GPUs from Ampere on, CPUs with AVX512-BF16 or AMX."""
     if accelerator != "cpu" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             flags = file.read()

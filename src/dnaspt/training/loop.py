@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -202,9 +202,9 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
             loss = model.loss(to_tensors(batch.part(rank, world), fabric.device))
             # DDP averages gradients over processes; the count of scored items is only known when all have been seen.
             fabric.backward(loss.total * (world / n_bp))
-        totals += torch.stack([loss.total.detach().double(), loss.count.double()])
+        totals += torch.stack([loss.total.detach().double(), loss.n_scored.double()])
     if world > 1:
-        totals = fabric.all_reduce(totals, reduce_op="sum")
+        totals = cast(Tensor, fabric.all_reduce(totals, reduce_op="sum"))
     total, count = totals.tolist()
     if not math.isfinite(total):
         raise DnasptError(f"step {step}: the loss is {total}; try a lower learning rate, or --precision 32")
@@ -217,7 +217,7 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
     if count:
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return total / max(count, 1.0), float(norm)
+    return total / max(count, 1.0), float(cast(Tensor, norm))
 
 
 def _validate(sitting: _Sitting, progress: Progress, row: dict[str, float]) -> tuple[Progress, dict[str, float]]:
@@ -241,7 +241,11 @@ def _validate(sitting: _Sitting, progress: Progress, row: dict[str, float]) -> t
 
 
 def _described(job: Fit, progress: Progress) -> CheckpointConfig:
-    provenance = job.checkpoint.provenance | {"step": progress.step, "n_bp": progress.n_bp, f"valid_{job.score}": progress.best}
+    provenance = job.checkpoint.provenance | {
+        "step": progress.step,
+        "n_bp": progress.n_bp,
+        f"valid_{job.score}": progress.best,
+    }
     return job.checkpoint.model_copy(update={"provenance": provenance})
 
 
@@ -266,7 +270,7 @@ def _tensorboard(job: Fit, fabric: Fabric) -> Any:
         return None
     from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
-    return SummaryWriter(str(job.run.out / "tensorboard"))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(job.run.out / "tensorboard"))
 
 
 def _stop_reason(sitting: _Sitting, seconds: float) -> str:
@@ -274,7 +278,8 @@ def _stop_reason(sitting: _Sitting, seconds: float) -> str:
     limit_s = sitting.job.config.max_minutes * 60
     reason = sitting.signals.received or ("time" if limit_s and seconds > limit_s else "")
     if sitting.fabric.world_size > 1:
-        reasons = sitting.fabric.all_gather(torch.tensor(float(bool(reason)), device=sitting.fabric.device))
+        asked = torch.tensor(float(bool(reason)), device=sitting.fabric.device)
+        reasons = cast(Tensor, sitting.fabric.all_gather(asked))
         reason = reason or ("another process" if bool(reasons.any()) else "")
     return reason
 

@@ -39,7 +39,9 @@ class Run:
     def _check(self, *, resume: bool) -> None:
         settings_file = self.out / "run.json"
         if not resume:
-            raise CheckpointError(f"{self.out}: already there; go on with --resume, choose another --out, or say --overwrite")
+            raise CheckpointError(
+                f"{self.out}: already there; go on with --resume, choose another --out, or say --overwrite"
+            )
         if not settings_file.is_file():
             raise CheckpointError(f"{self.out}: has no run.json; expected a run to resume")
         before = json.loads(settings_file.read_text(encoding="utf-8"))
@@ -86,7 +88,10 @@ class Run:
         self, model: nn.Module, config: CheckpointConfig, optimizer: torch.optim.Optimizer, state: dict[str, Any]
     ) -> None:
         """Publish all that a resumed run needs: weights, optimizer tensors, step, epoch and cursor."""
-        extra = {OPTIMIZER: optimizer_tensors(model, optimizer), STATE: json.dumps(state, indent=1) + "\n"}
+        extra: dict[str, dict[str, Tensor] | str] = {
+            OPTIMIZER: optimizer_tensors(model, optimizer),
+            STATE: json.dumps(state, indent=1) + "\n",
+        }
         self._publish("last", int(state["step"]), model, config, extra)
 
     def _publish(
@@ -120,9 +125,9 @@ class Run:
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """State of an optimizer as named tensors: 'parameter|slot'."""
-    names = {parameter: name for name, parameter in model.named_parameters()}
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
     return {
-        f"{names[parameter]}|{slot}": value.detach().clone()
+        f"{names[id(parameter)]}|{slot}": value.detach().clone()
         for parameter, slots in optimizer.state.items()
         for slot, value in slots.items()
         if isinstance(value, Tensor)

@@ -1,0 +1,191 @@
+"""A per-base dataset and runs to one stretch of the test split to draw: annotated genes beside each run's predictions.
+
+The stretch is chosen by a fixed rule, which the locus carries in words; contig coordinates, 0-based half-open.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dnaspt.checkpoint import load_model
+from dnaspt.data.labels import transcripts_from_labels
+from dnaspt.data.segments import Segment, segments
+from dnaspt.data.store import read_split
+from dnaspt.data.transcript_table import read_transcripts
+from dnaspt.errors import CheckpointError
+from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
+from dnaspt.evaluation.validate import decode
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.models.task_model import TaskModel
+from dnaspt.tasks import GENE_STATES, MISSING
+
+MIN_BP, MAX_BP = 8_000, 15_000
+_MARGIN_BP = 300
+_CONTEXT_BP = 4_000
+_N_CANDIDATES = 6
+_MAX_MISSING = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece start..end of a segment of the test split."""
+
+    segment: Segment
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Locus:
+    """What is drawn.
+
+    Attributes:
+        chrom: contig name.
+        start: first base.
+        end: end, half-open.
+        truth: annotated transcripts, the longest of each gene, that reach into it.
+        predicted: transcripts that each run predicts, in the order of the runs.
+        missing: intervals (start, end) whose labels are not known.
+        choice: how it was chosen, in words.
+    """
+
+    chrom: str
+    start: int
+    end: int
+    truth: tuple[Transcript, ...]
+    predicted: tuple[tuple[Transcript, ...], ...]
+    missing: tuple[tuple[int, int], ...]
+    choice: str
+
+
+def choose_locus(data: Path, runs: Sequence[tuple[Path, bool]]) -> Locus | None:
+    """The candidate stretch on which the runs' labels differ most; None where the test split has no genes.
+
+    Candidates begin at a gene and hold two genes with introns or more, or as many as there are; a few, evenly spread
+    over all such places, are predicted with 4 kb of context on both sides.
+
+    Args:
+        data: dataset folder of a per-base task.
+        runs: run folders, and whether each was evaluated with both strands averaged.
+    """
+    genes = [transcript for transcript, longest in read_transcripts(data, "test") if longest]
+    places, n_genes = _places(list(segments(read_split(data, "test"))), genes)
+    if not places:
+        return None
+    spread = np.unique(np.linspace(0, len(places) - 1, _N_CANDIDATES).round().astype(int))
+    candidates = [places[index] for index in spread]
+    paths = [[_path(model, place, both_strands=both) for place in candidates] for model, both in map(_load, runs)]
+    disagreement = [_disagreement([of_run[n] for of_run in paths], place) for n, place in enumerate(candidates)]
+    index = int(np.argmax(disagreement))
+    place = candidates[index]
+    choice = (
+        f"of {len(candidates)} stretches with {_wanted(n_genes)}, evenly spread over the {len(places)} such places "
+        f"of the test split, {_reason(len(runs))}"
+    )
+    return _locus(place, genes, [of_run[index] for of_run in paths], choice)
+
+
+def _wanted(n_genes: int) -> str:
+    return {2: "two or more annotated genes with introns", 1: "an annotated gene with introns"}.get(n_genes, "a gene")
+
+
+def _reason(n_runs: int) -> str:
+    if n_runs == 1:
+        return "the one where prediction and annotation differ at most bases"
+    return "the one where the runs differ from each other at most bases (so it is not a typical one)"
+
+
+def _load(run: tuple[Path, bool]) -> tuple[TaskModel, bool]:
+    model, _ = load_model(run[0])
+    if not isinstance(model, TaskModel):
+        raise CheckpointError(f"{run[0]}: holds a language model; expected a run of 'dnaspt finetune'")
+    return model, run[1]
+
+
+def _places(pieces: Sequence[Segment], genes: Sequence[Transcript]) -> tuple[list[Stretch], int]:
+    """Stretches with the most genes with introns that can be asked for, and that number: 2, 1 or 0."""
+    stretches = [place for piece in pieces for place in _stretches(piece, genes)]
+    known = [place for place in stretches if _labels(place).size and (_labels(place) == MISSING).mean() <= _MAX_MISSING]
+    for n_genes in (2, 1, 0):
+        found = [place for place in known or stretches if _n_with_introns(place, genes) >= n_genes]
+        if found:
+            return found, n_genes
+    return [], 0
+
+
+def _stretches(piece: Segment, genes: Sequence[Transcript]) -> list[Stretch]:
+    """From each gene of a segment on: up to 15 kb that end behind a gene, at least 8 kb where the segment allows it."""
+    inside = sorted(
+        (gene for gene in genes if gene.chrom == piece.chrom and piece.start <= gene.start and gene.end <= piece.end),
+        key=lambda gene: gene.start,
+    )
+    ends = np.maximum.accumulate([gene.end for gene in inside]) if inside else np.zeros(0, dtype=np.int64)
+    found = []
+    for first, gene in enumerate(inside):
+        start = max(piece.start, gene.start - _MARGIN_BP)
+        last = bisect_left(ends.tolist(), start + MAX_BP - _MARGIN_BP) - 1
+        end = int(ends[last]) + _MARGIN_BP if last >= first else gene.end + _MARGIN_BP
+        end = min(piece.end, start + MAX_BP, max(end, start + MIN_BP))
+        found.append(Stretch(piece, max(piece.start, min(start, end - MIN_BP)), end))
+    return found
+
+
+def _n_with_introns(place: Stretch, genes: Sequence[Transcript]) -> int:
+    chrom = place.segment.chrom
+    return sum(g.chrom == chrom and place.start <= g.start and g.end <= place.end and len(g.cds) > 1 for g in genes)
+
+
+def _labels(place: Stretch) -> np.ndarray:
+    return place.segment.labels[place.start - place.segment.start : place.end - place.segment.start]
+
+
+def _context(place: Stretch) -> tuple[int, int]:
+    """The stretch and its surroundings, as far as the segment goes: contig positions."""
+    piece = place.segment
+    return max(place.start - _CONTEXT_BP, piece.start), min(place.end + _CONTEXT_BP, piece.end)
+
+
+def _path(model: TaskModel, place: Stretch, *, both_strands: bool) -> np.ndarray:
+    """Decoded classes of a stretch with its context."""
+    piece = place.segment
+    start, end = (position - piece.start for position in _context(place))
+    if both_strands:
+        emissions = predict_both_strands(model, piece.codes, GENE_STATES.complement, start=start, end=end)
+    else:
+        emissions = predict_sequence(model, piece.codes, start=start, end=end)
+    path: np.ndarray = decode(model, emissions).path.numpy()
+    return path
+
+
+def _disagreement(paths: Sequence[np.ndarray], place: Stretch) -> float:
+    """Share of bases on which not all runs agree; for a single run, on which it differs from the truth."""
+    first = place.start - _context(place)[0]
+    labels = np.stack([path[first : first + place.end - place.start] for path in paths])
+    if len(labels) == 1:
+        truth = _labels(place)
+        return float(((labels[0] != truth) & (truth != MISSING)).mean())
+    return float((labels != labels[0]).any(axis=0).mean())
+
+
+def _locus(place: Stretch, genes: Sequence[Transcript], paths: Sequence[np.ndarray], choice: str) -> Locus:
+    chrom, start, end = place.segment.chrom, place.start, place.end
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], _labels(place) == MISSING, [0]]).astype(np.int8)))
+    predicted = (transcripts_from_labels(path, chrom, start=_context(place)[0]) for path in paths)
+    return Locus(
+        chrom,
+        start,
+        end,
+        truth=_reaching(genes, place),
+        predicted=tuple(_reaching(found, place) for found in predicted),
+        missing=tuple((start + int(left), start + int(right)) for left, right in edges.reshape(-1, 2)),
+        choice=choice,
+    )
+
+
+def _reaching(transcripts: Sequence[Transcript], place: Stretch) -> tuple[Transcript, ...]:
+    """Transcripts that share a base with the stretch."""
+    chrom = place.segment.chrom
+    return tuple(one for one in transcripts if one.chrom == chrom and one.start < place.end and place.start < one.end)

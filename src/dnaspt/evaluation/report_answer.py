@@ -1,0 +1,161 @@
+"""Scores of runs to the sentences that open a report: every claim is a comparison of numbers that the report shows.
+
+Two scores differ clearly only where their 95 % intervals do not overlap.
+"""
+
+import math
+from collections.abc import Sequence
+
+from dnaspt.data.store import Manifest
+from dnaspt.evaluation.metrics import Score
+from dnaspt.evaluation.report_inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
+
+_SAME_NATS = 0.005
+_MANY = 6
+# Settings that may differ between two arms without the comparison being about anything else.
+_NEUTRAL = frozenset(
+    {"out", "data", "encoder", "preset", "head", "devices", "num_nodes", "accelerator", "tensorboard", "save_every"}
+    | {"max_minutes", "freeze_encoder", "steps", "epochs", "seed"}
+)
+
+
+def answer(runs: Sequence[RunRecord], manifest: Manifest, pretraining: PretrainRecord | None) -> list[str]:
+    """Sentences, the most important first."""
+    metric = metric_name(manifest)
+    sentences = [_standing(runs, metric), *_pairs(runs, metric)]
+    if not manifest.resolution_bp:
+        sentences.append(_against_count(runs))
+    if pretraining is not None:
+        sentences.append(_language(pretraining))
+    return [*sentences, _seeds(runs)]
+
+
+def metric_name(manifest: Manifest) -> str:
+    """The metric that the report compares by."""
+    return "MCC" if manifest.resolution_bp else "mean AUROC"
+
+
+def written(score: Score) -> str:
+    """A score and its 95 % interval: "0.612 [0.583, 0.641]"; "–" where it is not defined."""
+    if math.isnan(score.value):
+        return "–"
+    if math.isnan(score.low):
+        return f"{score.value:.3f}"
+    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+
+
+def overlap(first: Score, second: Score) -> bool:
+    """Whether two 95 % intervals share a value; a score without an interval overlaps everything."""
+    bounds = (first.low, first.high, second.low, second.high)
+    return any(map(math.isnan, bounds)) or (first.low <= second.high and second.low <= first.high)
+
+
+def _standing(runs: Sequence[RunRecord], metric: str) -> str:
+    ranked = sorted(runs, key=lambda run: _rank(primary_score(run)), reverse=True)
+    if len(ranked) > _MANY:
+        ranked = [*ranked[: _MANY - 1], ranked[-1]]
+    best, *others = ranked
+    sentence = f"On the test split {best.name} reaches {metric} {written(primary_score(best))}"
+    if others:
+        sentence += "; " + "; ".join(f"{run.name} {written(primary_score(run))}" for run in others)
+    return sentence + "."
+
+
+def _rank(score: Score) -> float:
+    return -math.inf if math.isnan(score.value) else score.value
+
+
+def _pairs(runs: Sequence[RunRecord], metric: str) -> list[str]:
+    """What pretraining changes under one head, and what the CRF changes under one initialization."""
+    sentences = []
+    for start, run in ((a, b) for a in runs for b in runs):
+        one_head = start.head == run.head and not start.is_pretrained and run.is_pretrained
+        one_init = start.init == run.init and (start.head, run.head) == ("softmax", "crf")
+        if one_head and start.head in ("crf", "softmax"):
+            subject, place = _subject(run), f"with {HEAD_NAMES[run.head]}"
+        elif one_head:
+            subject, place = _subject(run), ""
+        elif one_init and start.settings.get("freeze_encoder") == run.settings.get("freeze_encoder"):
+            subject = "The CRF head instead of softmax"
+            place = "from scratch" if run.init == "scratch" else f"after {_pretraining(run)}"
+        else:
+            continue
+        differing = _differing(start, run)
+        if "label_fraction" in differing:
+            continue
+        sentences.append(_change(subject, place, metric, start, run) + _remark(start, run, differing))
+    return sentences
+
+
+def _pretraining(run: RunRecord) -> str:
+    return "self-pretraining" if run.init == "SPT" else "pretraining on another dataset"
+
+
+def _subject(run: RunRecord) -> str:
+    frozen = " with a frozen encoder" if run.settings.get("freeze_encoder") else ""
+    return _pretraining(run).capitalize() + frozen
+
+
+def _change(subject: str, place: str, metric: str, start: RunRecord, run: RunRecord) -> str:
+    before, after = primary_score(start), primary_score(run)
+    between = f"from {before.value:.3f} ({start.name}) to {after.value:.3f} ({run.name})"
+    where = f" {place}" if place else ""
+    if math.isnan(before.value) or math.isnan(after.value):
+        return f"{subject} cannot be compared{where}: a score is not defined."
+    if overlap(before, after):
+        return f"{subject}{where}: no clear difference in {metric}, {between}; the 95 % intervals overlap."
+    verb = "raises" if after.value > before.value else "lowers"
+    return f"{subject} {verb} {metric}{where} by {abs(after.value - before.value):.3f}, {between}."
+
+
+def _differing(start: RunRecord, run: RunRecord) -> list[str]:
+    """Settings in which two runs differ though the comparison is not about them; steps as they were done."""
+    names = (set(start.settings) | set(run.settings)) - _NEUTRAL
+    found = sorted(name for name in names if start.settings.get(name) != run.settings.get(name))
+    if start.config.encoder != run.config.encoder:
+        found.append("encoder size")
+    return found + (["steps"] if start.steps != run.steps else [])
+
+
+def _remark(start: RunRecord, run: RunRecord, differing: Sequence[str]) -> str:
+    if not differing:
+        return ""
+    told = ", ".join(name.replace("_", " ") for name in differing)
+    return f" ({start.name} and {run.name} also differ in {told}, so this is not the effect of one change alone.)"
+
+
+def _against_count(runs: Sequence[RunRecord]) -> str:
+    best = max(runs, key=lambda run: _rank(primary_score(run)))
+    score, baseline = primary_score(best), score_of(best.scores["cpg_count"]["mean_auroc"])
+    told = f"Counting the CpGs of a window alone reaches mean AUROC {written(baseline)}"
+    if overlap(score, baseline):
+        return f"{told}: no clear difference from {best.name}, since the 95 % intervals overlap."
+    return f"{told}: {best.name} is {'above' if score.value > baseline.value else 'below'} it."
+
+
+def _language(pretraining: PretrainRecord) -> str:
+    result = pretraining.result
+    nats, markov, two_sided = result["valid_nats"], result["markov_nats"], result["two_sided_nats"]
+    told = (
+        f"The pretrained model needs {nats:.3f} nats per masked base, an order-{result['markov_order']} Markov model "
+        f"{markov:.3f} and the best two-sided k-mer model {two_sided:.3f}"
+    )
+    best = min(markov, two_sided)
+    if nats < best - _SAME_NATS:
+        return f"{told}: it has learned more than either."
+    if nats <= best + _SAME_NATS:
+        return f"{told}: it is about as good as the better of the two."
+    worse = "either" if nats > max(markov, two_sided) + _SAME_NATS else "the better of the two"
+    return f"{told}: it is worse than {worse}."
+
+
+def _seeds(runs: Sequence[RunRecord]) -> str:
+    """How far the intervals speak."""
+    seeds = {run.settings.get("seed") for run in runs}
+    if len(runs) == 1:
+        told = f"This is one training run with one seed ({seeds.pop()})"
+    elif len(seeds) == 1:
+        told = f"Each run was trained once, with seed {seeds.pop()}"
+    else:
+        told = f"Each run was trained once; there are {len(seeds)} seeds among them"
+    return f"{told}. The intervals resample the test split; they do not show how scores vary between seeds."

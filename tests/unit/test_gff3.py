@@ -1,0 +1,327 @@
+import gzip
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+
+from dnaspt.errors import InputError
+from dnaspt.genome import alphabet
+from dnaspt.genome.gff3 import read_annotation
+from dnaspt.genome.gff3_writer import gff3_header, gff3_lines, phases, write_gff3
+from dnaspt.genome.intervals import Interval
+from dnaspt.genome.transcripts import Transcript
+
+GFF3 = """\
+##gff-version 3
+##sequence-region chr1 1 1000
+# a comment
+
+chr1\tx\tgene\t11\t100\t.\t+\t.\tID=g1
+chr1\tx\tmRNA\t11\t100\t.\t+\t.\tID=t1;Parent=g1
+chr1\tx\texon\t11\t40\t.\t+\t.\tParent=t1
+chr1\tx\texon\t61\t100\t.\t+\t.\tParent=t1
+chr1\tx\tCDS\t21\t40\t.\t+\t0\tID=c1;Parent=t1
+chr1\tx\tCDS\t61\t70\t.\t+\t1\tID=c1;Parent=t1
+"""
+T1 = Transcript("chr1", "+", "g1", "t1", ((20, 40), (60, 70)))
+
+GTF = """\
+chr1\tx\ttranscript\t11\t100\t.\t+\t.\tgene_id "g1"; transcript_id "t1"; note "a; b";
+chr1\tx\texon\t11\t40\t.\t+\t.\tgene_id "g1"; transcript_id "t1";
+chr1\tx\texon\t61\t100\t.\t+\t.\tgene_id "g1"; transcript_id "t1";
+chr1\tx\tCDS\t21\t40\t.\t+\t0\tgene_id "g1"; transcript_id "t1";
+chr1\tx\tCDS\t61\t70\t.\t+\t1\tgene_id "g1"; transcript_id "t1";
+chr1\tx\tstop_codon\t71\t73\t.\t+\t0\tgene_id "g1"; transcript_id "t1";
+"""
+
+
+def rows(*texts: str) -> str:
+    """Rows with blanks for tabs between the first eight columns."""
+    return "".join("\t".join(text.split(None, 8)) + "\n" for text in texts)
+
+
+GENE = ("c x gene 1 90 . + . ID=g", "c x mRNA 1 90 . + . ID=t;Parent=g")
+
+
+def read(tmp_path: Path, content: str | bytes, name: str = "a.gff3"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_annotation(path)
+
+
+def transcripts(tmp_path: Path, content: str | bytes) -> list[Transcript]:
+    return [one.transcript for one in read(tmp_path, content).transcripts]
+
+
+def test_gff3_rows_become_half_open_transcripts_with_exons_and_lengths(tmp_path):
+    found = read(tmp_path, GFF3)
+    (one,) = found.transcripts
+    assert one.transcript == T1
+    assert one.exons == ((10, 40), (60, 100))
+    assert one.stop_codon == ()
+    assert one.line == 10
+    assert (found.contigs, found.lengths, found.counts["rows"]) == ({"chr1"}, {"chr1": 1000}, 6)
+
+
+def test_gtf_gives_the_same_transcript_and_its_explicit_stop_codon(tmp_path):
+    (one,) = read(tmp_path, GTF).transcripts
+    assert one.transcript == T1
+    assert one.exons == ((10, 40), (60, 100))
+    assert one.stop_codon == ((70, 73),)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GFF3.replace("\n", "\r\n").encode(),
+        gzip.compress(GFF3.encode()),
+        b"\xef\xbb\xbf" + GFF3.encode(),
+        (GFF3 + "##FASTA\n>chr1\nACGT\n").encode(),
+        (GFF3 + ">chr1\nACGT\n").encode(),
+        GFF3.rstrip("\n").encode(),
+        GFF3.split("\n", 1)[1].encode(),
+        (GFF3 + "chr1\trnaseq\tintron\t41\t60\t9\t.\t.\tName=evidence\n").encode(),
+        "".join(reversed(GFF3.splitlines(keepends=True))).encode(),
+    ],
+    ids=["crlf", "gzip", "bom", "fasta-section", "bare-fasta", "no-last-newline", "no-version", "evidence", "reversed"],
+)
+def test_unusual_but_valid_files_give_the_same_transcript(tmp_path, content):
+    assert transcripts(tmp_path, content) == [T1]
+
+
+def test_bgzip_is_read_like_plain_text(tmp_path):
+    plain, packed = tmp_path / "a.gff3", tmp_path / "a.gff3.gz"
+    plain.write_text(GFF3)
+    pysam.tabix_compress(str(plain), str(packed))
+    assert read_annotation(packed).transcripts[0].transcript == T1
+
+
+def test_a_cds_of_two_parents_belongs_to_both_transcripts_and_not_to_a_protein(tmp_path):
+    text = rows(
+        *GENE,
+        "c x mRNA 1 90 . + . ID=u;Parent=g",
+        "c x protein 1 30 . + . ID=p;Derives_from=t",
+        "c x CDS 1 30 . + 0 Parent=t,u,p;",
+    )
+    found = transcripts(tmp_path, text)
+    assert [(one.transcript_id, one.gene_id, one.cds) for one in found] == [
+        ("t", "g", ((0, 30),)),
+        ("u", "g", ((0, 30),)),
+    ]
+
+
+def test_percent_encoding_is_resolved_in_names(tmp_path):
+    text = rows(
+        "c%7C1 x gene 1 90 . + . ID=g%3B1",
+        "c%7C1 x mRNA 1 90 . + . ID=t%2C1;Parent=g%3B1",
+        "c%7C1 x CDS 1 30 . + 0 Parent=t%2C1",
+    )
+    (one,) = transcripts(tmp_path, text)
+    assert (one.chrom, one.gene_id, one.transcript_id) == ("c|1", "g;1", "t,1")
+
+
+def test_bacterial_cds_directly_below_a_gene_is_a_transcript(tmp_path):
+    (one,) = transcripts(tmp_path, rows(GENE[0], "c x CDS 1 30 . + 0 ID=c;Parent=g"))
+    assert (one.gene_id, one.transcript_id) == ("g", "g")
+
+
+def test_cds_rows_alone_are_transcripts_of_their_parents(tmp_path):
+    (one,) = transcripts(tmp_path, rows("c x CDS 1 30 . - 0 Parent=t", "c x CDS 41 60 . - 0 Parent=t"))
+    assert (one.gene_id, one.transcript_id, one.cds) == ("t", "t", ((0, 30), (40, 60)))
+
+
+def test_pseudogenes_and_untranslated_transcripts_are_counted_and_left_out(tmp_path):
+    text = rows(
+        *GENE,
+        "c x CDS 1 30 . + 0 Parent=t",
+        "c x pseudogene 1 90 . + . ID=q",
+        "c x mRNA 1 90 . + . ID=r;Parent=q",
+        "c x CDS 1 9 . + 0 Parent=r",
+        "c x NMD_transcript_variant 1 90 . + . ID=n;Parent=g",
+        "c x CDS 1 9 . + 0 Parent=n",
+    )
+    found = read(tmp_path, text)
+    assert [one.transcript.transcript_id for one in found.transcripts] == ["t"]
+    assert found.counts["transcripts_of_other_kinds"] == 2
+
+
+def test_cds_whose_transcript_row_was_cut_off_is_unknown(tmp_path):
+    found = read(tmp_path, rows(*GENE, "c x CDS 1 30 . + 0 Parent=t", "c x CDS 95 99 . + 0 Parent=lost"))
+    assert found.unknown == (Interval("c", 94, 99),)
+    assert found.counts["transcripts_cut_off"] == 1
+
+
+def test_receptor_gene_segments_are_unknown_in_gtf(tmp_path):
+    text = rows('c x CDS 1 30 . + 0 gene_id "g"; transcript_id "t"; transcript_biotype "TR_V_gene";')
+    found = read(tmp_path, text)
+    assert (found.transcripts, found.unknown) == ((), (Interval("c", 0, 30),))
+
+
+def test_overlapping_and_touching_cds_rows_are_united(tmp_path):
+    cds = ("c x CDS 1 30 . + 0 Parent=t", "c x CDS 31 40 . + 0 Parent=t", "c x CDS 40 50 . + 0 Parent=t")
+    found = read(tmp_path, rows(*GENE, *cds))
+    assert found.transcripts[0].transcript.cds == ((0, 50),)
+    assert found.counts["transcripts_with_overlapping_cds"] == 1
+
+
+def test_a_gene_copied_to_two_contigs_is_two_transcripts(tmp_path):
+    text = rows(*GENE, "c x CDS 1 30 . + 0 Parent=t")
+    found = transcripts(tmp_path, text + text.replace("c\t", "d\t"))
+    assert [(one.chrom, one.transcript_id) for one in found] == [("c", "t"), ("d", "t_d")]
+
+
+def test_trans_spliced_transcripts_are_left_out_and_counted(tmp_path):
+    cds = [
+        f"c x CDS {at} . {strand} 0 Parent=t;exception=trans-splicing" for at, strand in (("1 30", "+"), ("41 60", "-"))
+    ]
+    found = read(tmp_path, rows(*GENE, *cds))
+    assert found.transcripts == ()
+    assert found.counts["transcripts_trans_spliced"] == 1
+
+
+def test_a_gene_row_that_begins_before_its_region_is_accepted(tmp_path):
+    assert len(transcripts(tmp_path, rows("c x gene -15 90 . + . ID=g", GENE[1], "c x CDS 1 30 . + 0 Parent=t"))) == 1
+
+
+def test_a_version_line_without_rows_is_an_annotation_without_genes(tmp_path):
+    assert read(tmp_path, "##gff-version 3\n").transcripts == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (rows(*GENE, "c x CDS 1e2 300 . + 0 Parent=t"), "a.gff3:3: coordinates '1e2' and '300'; expected integers"),
+        (rows(*GENE, "c x CDS 30 1 . + 0 Parent=t"), "a.gff3:3: start 30 after end 1"),
+        (rows(*GENE, "c x CDS 0 10 . + 0 Parent=t"), "a.gff3:3: CDS of 't' with start 0; expected 1 or more"),
+        (rows(*GENE, "c x CDS 1 30 . . 0 Parent=t"), "a.gff3:3: CDS of 't' without strand; expected [+] or -"),
+        (rows(*GENE, "c x CDS 1 30 . x 0 Parent=t"), "a.gff3:3: strand 'x'; expected [+] - or [.]"),
+        (rows(*GENE, "c x CDS 1 30 . + 3 Parent=t"), "a.gff3:3: phase '3' of a CDS; expected 0, 1, 2 or [.]"),
+        (rows(*GENE, "c x CDS 1 30 . + 0 ID=c"), "a.gff3:3: CDS without Parent at c:1-30; expected Parent="),
+        (rows(*GENE, "c x CDS 1 30 . + 0"), "a.gff3:3: 8 columns in .*; expected 9 tab-separated columns"),
+        (rows(*GENE).replace("\t", " "), "a.gff3:1: 1 column in .*; is it an annotation"),
+        (rows(*GENE, "c x CDS 1 30 . + 0 nonsense"), "a.gff3:3: column 9 'nonsense'; expected key=value"),
+        (rows("c x gene 1 30 . + 0 12,5"), "a.gff3:1: column 9 '12,5'; expected 'key=value;...' of GFF3 or"),
+        (
+            rows(*GENE, "c x CDS 1 30 . + 0 Parent=t", "c x CDS 41 60 . - 0 Parent=t"),
+            "a.gff3:4: transcript 't' has CDS on both strands; expected one strand",
+        ),
+        (
+            rows(*GENE, "c x CDS 1 30 . + 0 Parent=t", "d x CDS 41 60 . + 0 Parent=t"),
+            "a.gff3:4: transcript 't' on contigs 'c' and 'd'; expected one contig",
+        ),
+        (rows('c x CDS 1 30 . + 0 gene_id "g";'), "a.gff3:1: CDS without transcript_id at c:1-30"),
+        (rows('c x CDS 1 30 . + 0 transcript_id "g";'), "a.gff3:1: CDS without gene_id at c:1-30"),
+        (
+            rows(*(f'c x CDS 1 30 . + 0 gene_id "{gene}"; transcript_id "t";' for gene in "gh")),
+            "a.gff3:2: transcript 't' in genes 'g' and 'h'",
+        ),
+        ("##sequence-region c one 90\n", "a.gff3:1: '##sequence-region c one 90'; expected '##sequence-region CONTIG"),
+        (GFF3.encode() + b"chr1\t\xff\n", "a.gff3:11: byte 0xff that is not UTF-8 text"),
+        (gzip.compress(GFF3.encode() * 50)[:-40], "a.gff3: broken gzip data .*; expected a whole file; copy it again"),
+        ("", "a.gff3: no annotation in it; expected rows of GFF3 or GTF"),
+        ("# nothing\n\n", "a.gff3: no annotation in it"),
+        (">chr1\nACGT\n", "a.gff3:1: 1 column in '>chr1'; expected 9 tab-separated columns .*; is it an annotation"),
+    ],
+)
+def test_malformed_files_are_refused_with_the_line(tmp_path, content, message):
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, content)
+
+
+def test_a_folder_or_an_absent_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is a folder; expected a file"):
+        read_annotation(tmp_path)
+    with pytest.raises(InputError, match="No such file"):
+        read_annotation(tmp_path / "absent.gff3")
+
+
+PREDICTED = [
+    Transcript("c1", "+", "c1.g1", "c1.g1.t1", ((9, 13), (30, 38)), 0.9876),
+    Transcript("c1", "-", "c1.g2", "c1.g2.t1", ((50, 54), (70, 71), (80, 84)), 0.5),
+    Transcript("c 2", "-", "same", "same", ((0, 3),)),
+]
+CONTIGS = [("c1", 100), ("c 2", 20), ("empty", 7)]
+
+
+def test_written_transcripts_are_read_back(tmp_path):
+    path = tmp_path / "p.gff3"
+    write_gff3(path, reversed(PREDICTED), CONTIGS)
+    found = read_annotation(path)
+    read_back = {
+        (one.transcript.chrom, one.transcript.strand, one.transcript.transcript_id, one.transcript.cds)
+        for one in found.transcripts
+    }
+    assert read_back == {(one.chrom, one.strand, one.transcript_id, one.cds) for one in PREDICTED}
+    assert found.lengths == dict(CONTIGS)
+    assert [path.name for path in tmp_path.iterdir()] == ["p.gff3"]
+
+
+def test_gff3_text_is_exactly_this(tmp_path):
+    write_gff3(tmp_path / "p.gff3", PREDICTED[:1], [("c1", 100)])
+    assert (tmp_path / "p.gff3").read_text() == (
+        "##gff-version 3\n##sequence-region c1 1 100\n"
+        "c1\tdnaspt\tgene\t10\t38\t0.9876\t+\t.\tID=c1.g1\n"
+        "c1\tdnaspt\tmRNA\t10\t38\t0.9876\t+\t.\tID=c1.g1.t1;Parent=c1.g1\n"
+        "c1\tdnaspt\texon\t10\t13\t0.9876\t+\t.\tParent=c1.g1.t1\n"
+        "c1\tdnaspt\texon\t31\t38\t0.9876\t+\t.\tParent=c1.g1.t1\n"
+        "c1\tdnaspt\tCDS\t10\t13\t0.9876\t+\t0\tID=c1.g1.t1.cds;Parent=c1.g1.t1\n"
+        "c1\tdnaspt\tCDS\t31\t38\t0.9876\t+\t2\tID=c1.g1.t1.cds;Parent=c1.g1.t1\n"
+        "###\n"
+    )
+
+
+def test_phase_is_counted_in_the_direction_of_transcription():
+    plus = Transcript("c", "+", "g", "t", ((0, 4), (10, 11), (20, 24)))
+    minus = Transcript("c", "-", "g", "t", ((0, 4), (10, 11), (20, 24)))
+    assert phases(plus) == (0, 2, 1)
+    assert phases(minus) == (1, 2, 0)
+
+
+def test_writing_contig_by_contig_gives_the_same_rows(tmp_path):
+    write_gff3(tmp_path / "p.gff3", PREDICTED, CONTIGS)
+    parts = [*gff3_header(CONTIGS), *gff3_lines(PREDICTED[:2]), *gff3_lines(PREDICTED[2:])]
+    assert (tmp_path / "p.gff3").read_text() == "".join(parts)
+
+
+def test_isoforms_share_one_gene_row(tmp_path):
+    isoforms = [Transcript("c", "+", "g", name, ((start, 30),)) for name, start in (("t1", 0), ("t2", 9))]
+    lines = list(gff3_lines(isoforms))
+    assert sum("\tgene\t" in line for line in lines) == 1
+    assert lines[0].split("\t")[3:5] == ["1", "30"]
+
+
+def genome_with_genes(tmp_path: Path) -> tuple[Path, Path]:
+    """A genome whose three transcripts have a start, no stop inside, a stop at the end and GT..AG introns."""
+    codes = np.random.default_rng(0).integers(0, 4, 300).astype(np.uint8)
+    letters = bytearray(alphabet.decode(codes).encode())
+    plus = Transcript("c1", "+", "c1.g1", "c1.g1.t1", ((10, 15), (40, 50)), 0.75)
+    minus = Transcript("c1", "-", "c1.g2", "c1.g2.t1", ((100, 104), (130, 141)), 0.5)
+    letters[10:15], letters[15:17], letters[38:40], letters[40:50] = b"ATGGC", b"GT", b"AG", b"TGCTGCTTAA"
+    letters[100:104], letters[104:106], letters[128:130], letters[130:141] = b"TTAG", b"CT", b"AC", b"CAGCAGCCCAT"
+    fasta, gff3 = tmp_path / "g.fa", tmp_path / "g.gff3"
+    fasta.write_text(f">c1\n{letters.decode()}\n>c2\nACGT\n")
+    write_gff3(gff3, [minus, plus], [("c1", 300), ("c2", 4)])
+    return fasta, gff3
+
+
+@pytest.mark.skipif(not shutil.which("gffread"), reason="gffread is not installed (apt-get install gffread)")
+def test_gffread_reads_the_gff3_without_complaint_and_extracts_the_cds(tmp_path):
+    fasta, gff3 = genome_with_genes(tmp_path)
+    ran = subprocess.run(["gffread", "-E", gff3, "-o", tmp_path / "o.gff3"], capture_output=True, text=True, check=True)
+    complaints = [line for line in ran.stderr.splitlines() if not line.startswith(("Command line", "gffread", " "))]
+    assert [line for line in complaints if line and "loaded" not in line] == []
+    subprocess.run(["gffread", "-x", tmp_path / "cds.fa", "-g", fasta, gff3], check=True, capture_output=True)
+    sequences = {}
+    for record in pysam.FastxFile(str(tmp_path / "cds.fa")):
+        sequences[record.name] = record.sequence
+    assert sequences == {"c1.g1.t1": "ATGGCTGCTGCTTAA", "c1.g2.t1": "ATGGGCTGCTGCTAA"}
+
+
+@pytest.mark.skipif(not shutil.which("gt"), reason="gt is not installed (apt-get install genometools)")
+def test_genometools_finds_the_gff3_valid(tmp_path):
+    _, gff3 = genome_with_genes(tmp_path)
+    ran = subprocess.run(["gt", "gff3validator", gff3], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "input is valid GFF3", "")

@@ -1,0 +1,322 @@
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dnaspt.data.gene_labels import label_genes
+from dnaspt.data.labels import (
+    illegal_positions,
+    label_contig,
+    longest_per_gene,
+    reverse_complement_labels,
+    transcripts_from_labels,
+    widen_missing,
+)
+from dnaspt.data.splits import Piece
+from dnaspt.data.stop_codons import stop_codon_in_cds
+from dnaspt.errors import InputError
+from dnaspt.genome import alphabet
+from dnaspt.genome.fasta import Contig
+from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
+from dnaspt.genome.gff3_writer import write_gff3
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.tasks import GENE_STATES, MISSING
+
+LENGTH = 120
+
+
+def gene(strand: str, *cds: tuple[int, int], name: str = "g") -> Transcript:
+    return Transcript("c", strand, name, f"{name}.t", cds)
+
+
+def letters(text: str) -> np.ndarray:
+    return alphabet.encode(text.encode())
+
+
+def row(text: str) -> np.ndarray:
+    """Labels written as one character per base; a dot is missing."""
+    return np.array([MISSING if one == "." else int(one) for one in text], dtype=np.int8)
+
+
+def text(labels: np.ndarray) -> str:
+    return "".join("." if one == MISSING else str(one) for one in labels.tolist())
+
+
+@pytest.mark.parametrize(
+    ("transcripts", "expected"),
+    [
+        ([], "888888888888888888888888"),
+        ([gene("+", (2, 8))], "880000008888888888888888"),
+        ([gene("-", (2, 8))], "884444448888888888888888"),
+        ([gene("+", (1, 4), (9, 12), (16, 17))], "800012223000122308888888"),
+        ([gene("-", (1, 4), (9, 12), (16, 17))], "844476665444766548888888"),
+        ([gene("+", (0, 4), (8, 24))], "000012230000000000000000"),
+        ([gene("+", (1, 4), (9, 12)), gene("-", (14, 17), (22, 24), name="h")], "800012223000884447666544"),
+        # A gap of 1 to 3 bases between coding exons is a frameshift, not an intron.
+        ([gene("+", (1, 4), (7, 12))], "8000...00000888888888888"),
+        ([gene("-", (1, 4), (5, 12))], "8444.4444444888888888888"),
+        # Genes on opposite strands disagree where they overlap; genes nested in an intron hide it.
+        ([gene("+", (1, 9)), gene("-", (6, 14), name="h")], "800000...444448888888888"),
+        ([gene("+", (1, 4), (16, 20)), gene("-", (8, 12), name="h")], "80001222....222300008888"),
+        # On the same strand they disagree only where their labels do.
+        ([gene("+", (1, 4), (16, 20)), gene("+", (7, 9), (13, 15), name="h")], "8000122...22...300008888"),
+        ([gene("+", (1, 9)), gene("+", (1, 9), name="h")], "800000000888888888888888"),
+        # Neighbors without a base between them: no path leads from one strand to the other.
+        ([gene("+", (1, 5)), gene("-", (5, 9), name="h")], "8000..444888888888888888"),
+    ],
+)
+def test_labels_base_by_base(transcripts, expected):
+    labels, _ = label_contig(transcripts, letters("A" * 24))
+    assert text(labels) == expected
+
+
+def test_n_bases_are_missing_and_counted():
+    labels, counts = label_contig([gene("+", (2, 8))], letters("AANAAAnRAA"))
+    assert text(labels) == "88.000..88"
+    assert counts["bp_n"] == 3
+
+
+def test_unknown_intervals_are_missing_and_counted():
+    labels, counts = label_contig([gene("+", (2, 8))], letters("A" * 10), unknown=[(0, 4), (9, 20)])
+    assert text(labels) == "....00008."
+    assert counts["bp_unknown"] == 5
+
+
+def test_conflicts_and_frameshifts_are_counted():
+    _, counts = label_contig(
+        [gene("+", (0, 3), (5, 9)), gene("-", (7, 12), name="h"), gene("+", (14, 20), name="i")], letters("A" * 24)
+    )
+    assert {name: counts[name] for name in ("genes_conflicting", "bp_conflicting", "frameshift_introns")} == {
+        "genes_conflicting": 2,
+        "bp_conflicting": 2,
+        "frameshift_introns": 1,
+    }
+
+
+def test_the_longest_cds_stands_for_a_gene_and_ties_go_to_the_first_name():
+    isoforms = [
+        Transcript("c", "+", "g", "t3", ((0, 9),)),
+        Transcript("c", "+", "g", "t2", ((0, 12),)),
+        Transcript("c", "+", "g", "t1", ((3, 15),)),
+        Transcript("c", "+", "h", "u1", ((0, 3),)),
+        Transcript("d", "+", "g", "v1", ((0, 3),)),
+    ]
+    longest, counts = longest_per_gene(isoforms)
+    assert [one.transcript_id for one in longest] == ["u1", "t1", "v1"]
+    assert counts == {"transcripts": 5, "coding_genes": 3, "other_isoforms": 2}
+
+
+def has_legal_path(labels: tuple[int, ...]) -> bool:
+    """Whether some assignment of states to the missing labels is legal, by trying every one."""
+    legal = set(GENE_STATES.legal)
+    choices = [range(9) if one == MISSING else (one,) for one in labels]
+    return any(all(pair in legal for pair in pairwise(path)) for path in product(*choices))
+
+
+@pytest.mark.parametrize("gap", [0, 1, 2, 3])
+def test_a_gap_is_legal_exactly_where_some_path_leads_across_it(gap):
+    for left, right in product(range(9), range(9)):
+        labels = (left, *[MISSING] * gap, right)
+        found = illegal_positions(np.array(labels, dtype=np.int8), GENE_STATES)
+        assert found.tolist() == ([] if has_legal_path(labels) else [gap + 1]), labels
+
+
+def test_from_any_state_any_other_is_reached_across_a_long_gap():
+    labels = np.full(2000, MISSING, dtype=np.int8)
+    for left, right in product(range(9), range(9)):
+        labels[0], labels[-1] = left, right
+        assert not len(illegal_positions(labels, GENE_STATES))
+
+
+def test_illegal_positions_are_those_of_the_second_label():
+    assert illegal_positions(row("8801230081.3044"), GENE_STATES).tolist() == [9, 13]
+    assert illegal_positions(row(""), GENE_STATES).tolist() == []
+    assert illegal_positions(row("...."), GENE_STATES).tolist() == []
+
+
+def test_a_label_that_is_no_state_is_refused():
+    with pytest.raises(ValueError, match=r"outside 0 \.\. 8"):
+        illegal_positions(np.array([0, 9], dtype=np.int8), GENE_STATES)
+    with pytest.raises(ValueError, match=r"outside 0 \.\. 8"):
+        illegal_positions(np.array([-1, 8], dtype=np.int8), GENE_STATES)
+
+
+any_labels = st.lists(st.sampled_from([*range(9), MISSING]), max_size=40).map(
+    lambda found: np.array(found, dtype=np.int8)
+)
+
+
+@settings(deadline=None)
+@given(any_labels)
+def test_widened_labels_are_legal_and_only_lose_labels(labels):
+    widened = labels.copy()
+    counts = widen_missing(widened, GENE_STATES)
+    assert not len(illegal_positions(widened, GENE_STATES))
+    changed = widened != labels
+    assert (widened[changed] == MISSING).all()
+    assert counts.get("bp_illegal", 0) == changed.sum()
+
+
+@settings(deadline=None)
+@given(any_labels)
+def test_reverse_complement_of_labels_undoes_itself(labels):
+    assert (reverse_complement_labels(reverse_complement_labels(labels)) == labels).all()
+
+
+def test_reverse_complement_swaps_the_strands_of_a_gene():
+    assert text(reverse_complement_labels(row("800012230008.8"))) == "8.844476654448"
+
+
+@st.composite
+def annotations(draw: st.DrawFn) -> list[AnnotatedTranscript]:
+    """Up to five transcripts of four genes, with exons that may go beyond the CDS; they overlap as they like."""
+    found = []
+    for number in range(draw(st.integers(0, 5))):
+        n_exons = draw(st.integers(1, 4))
+        cuts = sorted(draw(st.sets(st.integers(0, LENGTH), min_size=2 * n_exons, max_size=2 * n_exons)))
+        cds = tuple(zip(cuts[::2], cuts[1::2], strict=True))
+        left, right = draw(st.integers(0, 6)), draw(st.integers(0, 6))
+        exons = ((max(0, cuts[0] - left), cds[0][1]), *cds[1:]) if len(cds) > 1 else cds
+        exons = (*exons[:-1], (exons[-1][0], min(LENGTH, cuts[-1] + right)))
+        transcript = Transcript("c", draw(st.sampled_from("+-")), f"g{draw(st.integers(0, 3))}", f"t{number}", cds)
+        found.append(AnnotatedTranscript(transcript, draw(st.sampled_from([(), exons])), (), 1, Path("a.gff3")))
+    return found
+
+
+def mirrored(one: AnnotatedTranscript) -> AnnotatedTranscript:
+    """The same transcript on the reverse-complemented contig."""
+    old = one.transcript
+
+    def mirror(spans: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        return tuple((LENGTH - end, LENGTH - start) for start, end in reversed(spans))
+
+    strand = {"+": "-", "-": "+"}[old.strand]
+    transcript = Transcript(old.chrom, strand, old.gene_id, old.transcript_id, mirror(old.cds))
+    return AnnotatedTranscript(transcript, mirror(one.exons), mirror(one.stop_codon), one.line, one.path)
+
+
+contigs = st.lists(st.sampled_from([0, 1, 2, 3, 3, 0, 4, 8, 11]), min_size=LENGTH, max_size=LENGTH).map(
+    lambda found: np.array(found, dtype=np.uint8)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(annotations(), contigs, st.integers(1, LENGTH - 1))
+def test_labels_of_the_reverse_complemented_genome_are_the_mapped_labels(annotated, codes, cut):
+    pieces = [Piece("c", 0, cut, "train"), Piece("c", cut, LENGTH, "test")]
+    turned_pieces = [Piece("c", 0, LENGTH - cut, "test"), Piece("c", LENGTH - cut, LENGTH, "train")]
+    forward = label_genes(Contig("c", codes), annotated, pieces)
+    turned = [mirrored(one) for one in annotated]
+    backward = label_genes(Contig("c", alphabet.reverse_complement(codes)), turned, turned_pieces)
+    assert text(backward.labels) == text(reverse_complement_labels(forward.labels))
+    assert backward.counts == forward.counts
+    assert not len(illegal_positions(forward.labels, GENE_STATES))
+
+
+@st.composite
+def separate_genes(draw: st.DrawFn) -> list[Transcript]:
+    """Genes with introns of 4 bp or more and at least one base between them, numbered from left to right."""
+    at, found = draw(st.integers(0, 5)), []
+    for number in range(1, draw(st.integers(0, 4)) + 1):
+        cds = []
+        for _ in range(draw(st.integers(1, 4))):
+            end = at + draw(st.integers(1, 12))
+            cds.append((at, end))
+            at = end + draw(st.integers(4, 12))
+        found.append(Transcript("c", draw(st.sampled_from("+-")), f"c.g{number}", f"c.g{number}.t1", tuple(cds)))
+    return found
+
+
+@settings(deadline=None)
+@given(separate_genes())
+def test_genes_to_labels_to_genes_is_the_identity(genes):
+    length = 10 + max((one.end for one in genes), default=0)
+    labels, _ = label_contig(genes, letters("A" * length))
+    assert transcripts_from_labels(labels, "c") == genes
+
+
+def test_gff3_to_labels_to_gff3_is_the_identity(tmp_path):
+    genes = [gene("+", (3, 9), (15, 20), name="c.g1"), gene("-", (30, 34), (40, 41), (50, 60), name="c.g2")]
+    genes = [Transcript("c", one.strand, one.gene_id, f"{one.gene_id}.t1", one.cds) for one in genes]
+    first, second = tmp_path / "first.gff3", tmp_path / "second.gff3"
+    write_gff3(first, genes, [("c", 70)])
+    read = [one.transcript for one in read_annotation(first).transcripts]
+    labels, _ = label_contig(read, letters("A" * 70))
+    write_gff3(second, transcripts_from_labels(labels, "c"), [("c", 70)])
+    assert second.read_text() == first.read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "genes"),
+    [
+        ("0001223000", [("+", ((0, 3), (7, 10)))]),
+        ("2230001222", [("+", ((3, 6),))]),
+        ("6654447666", [("-", ((3, 6),))]),
+        ("2222222222", []),
+        ("8800880088", [("+", ((2, 4),)), ("+", ((6, 8),))]),
+        ("3088444884", [("+", ((1, 2),)), ("-", ((4, 7),)), ("-", ((9, 10),))]),
+        ("800..00088", [("+", ((1, 3),)), ("+", ((5, 8),))]),
+        ("8888888888", []),
+        ("", []),
+    ],
+)
+def test_paths_that_begin_or_end_inside_a_gene_give_their_cds(path, genes):
+    found = transcripts_from_labels(row(path), "c", start=100, first_number=7)
+    assert [(one.strand, tuple((a - 100, b - 100) for a, b in one.cds)) for one in found] == genes
+    assert [one.gene_id for one in found] == [f"c.g{7 + n}" for n in range(len(genes))]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "strand", "cds", "exons", "rows", "expected", "kind"),
+    [
+        ("CCATGAAATAACC", "+", ((2, 11),), (), (), ((2, 11),), "in_cds"),
+        ("CCATGAAATAACC", "+", ((2, 8),), (), (), ((2, 11),), "from_sequence"),
+        ("CCATGAAATAACC", "+", ((2, 8),), ((0, 13),), (), ((2, 11),), "from_sequence"),
+        ("CCATGAAATAACC", "+", ((2, 8),), ((0, 9),), (), ((2, 8),), "not_found"),
+        ("CCATGAAACCACC", "+", ((2, 8),), (), (), ((2, 8),), "not_found"),
+        ("CCATGAAATA", "+", ((2, 8),), (), (), ((2, 8),), "not_found"),
+        ("CCATGAAATNACC", "+", ((2, 8),), (), (), ((2, 8),), "not_found"),
+        ("CCATGAAACCACC", "+", ((2, 8),), (), ((8, 11),), ((2, 11),), "from_rows"),
+        ("CCATGAAATAACC", "+", ((2, 11),), (), ((8, 11),), ((2, 11),), "in_cds"),
+        # TGA in two exons, one base before the intron GTCCAG.
+        ("ATGAAATGTCCAGGACC", "+", ((0, 6),), ((0, 7), (13, 17)), (), ((0, 7), (13, 15)), "from_sequence"),
+        ("ATGAAATGTCCAGGACC", "+", ((0, 6),), (), ((6, 7), (13, 15)), ((0, 7), (13, 15)), "from_rows"),
+        # The same gene on the minus strand.
+        ("GGTCCTGGACATTTCAT", "-", ((11, 17),), ((0, 4), (10, 17)), (), ((2, 4), (10, 17)), "from_sequence"),
+        ("GGTTATTTCATGG", "-", ((5, 11),), (), (), ((2, 11),), "from_sequence"),
+        ("GGTTATTTCATGG", "-", ((2, 11),), (), (), ((2, 11),), "in_cds"),
+        ("ggttatttcatgg", "-", ((5, 11),), ((4, 13),), (), ((5, 11),), "not_found"),
+        # A last codon that an intron divides: TA, intron, A.
+        ("ATGTAGTCCAGACC", "+", ((0, 5), (11, 12)), (), (), ((0, 5), (11, 12)), "in_cds"),
+    ],
+)
+def test_the_stop_codon_belongs_to_the_cds_for_every_source(sequence, strand, cds, exons, rows, expected, kind):
+    one = AnnotatedTranscript(gene(strand, *cds), exons, rows, 1, Path("a.gff3"))
+    (found,), counts = stop_codon_in_cds([one], letters(sequence))
+    assert found.cds == expected
+    assert counts == {f"stop_codons_{kind}": 1}
+
+
+def test_a_cds_off_the_end_of_its_contig_is_refused_with_its_line():
+    one = AnnotatedTranscript(gene("+", (2, 30)), (), (), 17, Path("a.gff3"))
+    with pytest.raises(InputError, match=r"a.gff3:17: CDS of 'g.t' ends at 30 on 'c'; expected at most 24"):
+        label_genes(Contig("c", letters("A" * 24)), [one], [Piece("c", 0, 24, "train")])
+
+
+def test_a_gene_across_a_cut_is_missing_on_both_sides_and_no_truth():
+    annotated = [
+        AnnotatedTranscript(gene("+", *cds, name=name), (), (), 1, Path("a.gff3"))
+        for name, cds in (("g", ((2, 5),)), ("h", ((8, 14),)), ("i", ((18, 21),)))
+    ]
+    pieces = [Piece("c", 0, 10, "train"), Piece("c", 10, 24, "test")]
+    found = label_genes(Contig("c", letters("C" * 24)), annotated, pieces)
+    assert text(found.labels) == "88000888......8888000888"
+    assert found.counts["genes_across_splits"] == 1
+    assert found.dropped == {"transcripts_not_in_one_split": 1}
+    assert [(one.transcript.gene_id, one.split, one.longest) for one in found.placed] == [
+        ("g", "train", True),
+        ("i", "test", True),
+    ]
