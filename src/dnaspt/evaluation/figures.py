@@ -14,7 +14,6 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from dnaspt.evaluation.locus import Locus
 from dnaspt.evaluation.metrics import Score
@@ -144,8 +143,7 @@ def locus_tracks(locus: Locus, names: Sequence[str]) -> Figure:
     for index, (name, genes) in enumerate(tracks):
         y = -_TRACK * index
         color = _INK if index == 0 else _style(index - 1)[0]
-        for gene in genes:
-            _draw_gene(axes, gene, y, color, exons)
+        _draw_track(axes, genes, y, color, exons)
         axes.text(0, y + 0.33, name, transform=axes.get_yaxis_transform(), fontsize=9.5, color=_INK, fontweight="bold")
         if not genes:
             axes.text(0, y, "no genes", transform=axes.get_yaxis_transform(), va="center", color="#57606a")
@@ -157,23 +155,33 @@ def locus_tracks(locus: Locus, names: Sequence[str]) -> Figure:
     return figure
 
 
-def _draw_gene(axes: Axes, gene: Transcript, y: float, color: str, exons: set[tuple[str, int, int]]) -> None:
-    """CDS as boxes, introns as lines with chevrons along the strand, and a chevron ahead of the last exon."""
-    start, end = (1000 * edge for edge in axes.get_xlim())
-    step = (end - start) / 90
-    ahead = 1 if gene.strand == "+" else -1
-    chevrons = [gene.end + step / 2 if ahead > 0 else gene.start - step / 2]
-    for left, right in gene.introns:
-        axes.plot([left / 1000, right / 1000], [y, y], color=color, linewidth=1.0, zorder=1)
+def _draw_track(
+    axes: Axes, genes: Sequence[Transcript], y: float, color: str, exons: set[tuple[str, int, int]]
+) -> None:
+    """CDS as boxes, introns as lines with chevrons along the strand, and a chevron ahead of each gene."""
+    introns = np.array([intron for gene in genes for intron in gene.introns]).reshape(-1, 2) / 1000
+    axes.hlines(np.full(len(introns), y), introns[:, 0], introns[:, 1], color=color, linewidth=1.0, zorder=1)
+    first, last = axes.get_xlim()
+    for strand, ahead in (("+", 1), ("-", -1)):
+        x = _chevrons([gene for gene in genes if gene.strand == strand], ahead, (last - first) * 1000 / 90) / 1000
+        x = x[(x > first) & (x < last)]
+        arrow = [(-0.5 * ahead, 1.0), (0.5 * ahead, 0.0), (-0.5 * ahead, -1.0), (0.5 * ahead, 0.0)]
+        axes.plot(
+            x, np.full(len(x), y), marker=arrow, markersize=4.5, linestyle="none", color=color, mew=0.9, mfc="none"
+        )
+    for is_known, fill in ((True, color), (False, "white")):
+        boxes = [exon for gene in genes for exon in gene.cds if ((gene.strand, *exon) in exons) == is_known]
+        spans = [(start / 1000, (end - start) / 1000) for start, end in boxes]
+        axes.broken_barh(spans, (y - 0.17, 0.34), facecolor=fill, edgecolor=color, linewidth=0.9, zorder=2)
+
+
+def _chevrons(genes: Sequence[Transcript], ahead: int, step: float) -> np.ndarray:
+    """Where the chevrons of genes of one strand stand: every `step` bases of an intron, and ahead of each gene."""
+    at = [gene.end + step / 2 if ahead > 0 else gene.start - step / 2 for gene in genes]
+    for left, right in (intron for gene in genes for intron in gene.introns):
         n_marks = max(int(right - left > step / 2), int((right - left) / step))
-        chevrons += [left + (mark + 0.5) * (right - left) / n_marks for mark in range(n_marks)]
-    x = [position / 1000 for position in chevrons if start < position < end]
-    arrow = [(-0.5 * ahead, 1.0), (0.5 * ahead, 0.0), (-0.5 * ahead, -1.0), (0.5 * ahead, 0.0)]
-    axes.plot(x, [y] * len(x), marker=arrow, markersize=4.5, linestyle="none", color=color, mew=0.9, mfc="none")
-    for left, right in gene.cds:
-        box = Rectangle((left / 1000, y - 0.17), (right - left) / 1000, 0.34, edgecolor=color, linewidth=0.9, zorder=2)
-        box.set_facecolor(color if (gene.strand, left, right) in exons else "white")
-        axes.add_patch(box)
+        at += [left + (mark + 0.5) * (right - left) / n_marks for mark in range(n_marks)]
+    return np.array(at, dtype=float)
 
 
 def _panel(height: float) -> tuple[Figure, Axes]:
