@@ -134,7 +134,7 @@ class FinetuneConfig(TrainingConfig):
     """Learning rate of the encoder as a share of the head's."""
     class_weights: Literal["none", "balanced"] = "none"
     label_fraction: float = Field(1.0, gt=0, le=1)
-    epochs: float = Field(60.0, gt=0)
+    epochs: float = Field(40.0, gt=0)
 
 
 Config = TypeVar("Config", bound=Settings)

@@ -15,7 +15,7 @@ _MANY = 6
 # Settings that may differ between two arms without the comparison being about anything else.
 _NEUTRAL = frozenset(
     {"out", "data", "encoder", "preset", "head", "devices", "num_nodes", "accelerator", "tensorboard", "save_every"}
-    | {"max_minutes", "freeze_encoder", "steps", "epochs", "seed"}
+    | {"max_minutes", "freeze_encoder", "seed"}
 )
 
 
@@ -80,10 +80,8 @@ def _pairs(runs: Sequence[RunRecord], metric: str) -> list[str]:
             place = "from scratch" if run.init == "scratch" else f"after {_pretraining(run)}"
         else:
             continue
-        differing = _differing(start, run)
-        if "label_fraction" in differing:
-            continue
-        sentences.append(_change(subject, place, metric, start, run) + _remark(start, run, differing))
+        if start.settings.get("label_fraction", 1.0) == run.settings.get("label_fraction", 1.0):
+            sentences.append(_change(subject, place, metric, start, run))
     return sentences
 
 
@@ -98,10 +96,16 @@ def _subject(run: RunRecord) -> str:
 
 def _change(subject: str, place: str, metric: str, start: RunRecord, run: RunRecord) -> str:
     before, after = primary_score(start), primary_score(run)
-    between = f"from {before.value:.3f} ({start.name}) to {after.value:.3f} ({run.name})"
     where = f" {place}" if place else ""
     if math.isnan(before.value) or math.isnan(after.value):
-        return f"{subject} cannot be compared{where}: a score is not defined."
+        return f"{subject} cannot be judged{where}: a score is not defined."
+    if differing := _differing(start, run):
+        apart = "their 95 % intervals overlap" if overlap(before, after) else "their 95 % intervals do not overlap"
+        return (
+            f"{subject} cannot be judged{where} by itself: {start.name} ({before.value:.3f}) and {run.name} "
+            f"({after.value:.3f}) also differ in {' and '.join(differing)}; {apart}."
+        )
+    between = f"from {before.value:.3f} ({start.name}) to {after.value:.3f} ({run.name})"
     if overlap(before, after):
         return f"{subject}{where}: no clear difference in {metric}, {between}; the 95 % intervals overlap."
     verb = "raises" if after.value > before.value else "lowers"
@@ -109,19 +113,14 @@ def _change(subject: str, place: str, metric: str, start: RunRecord, run: RunRec
 
 
 def _differing(start: RunRecord, run: RunRecord) -> list[str]:
-    """Settings in which two runs differ though the comparison is not about them; steps as they were done."""
-    names = (set(start.settings) | set(run.settings)) - _NEUTRAL
-    found = sorted(name for name in names if start.settings.get(name) != run.settings.get(name))
+    """Settings in which two runs differ though the comparison is not about them."""
+    names = set(start.settings) | set(run.settings)
+    # Steps, where given, make epochs idle.
+    names -= _NEUTRAL | ({"epochs"} if start.settings.get("steps") and run.settings.get("steps") else set())
+    found = sorted(name.replace("_", " ") for name in names if start.settings.get(name) != run.settings.get(name))
     if start.config.encoder != run.config.encoder:
         found.append("encoder size")
-    return found + (["steps"] if start.steps != run.steps else [])
-
-
-def _remark(start: RunRecord, run: RunRecord, differing: Sequence[str]) -> str:
-    if not differing:
-        return ""
-    told = ", ".join(name.replace("_", " ") for name in differing)
-    return f" ({start.name} and {run.name} also differ in {told}, so this is not the effect of one change alone.)"
+    return found + (["whether they came to their end"] if bool(start.result) != bool(run.result) else [])
 
 
 def _against_count(runs: Sequence[RunRecord]) -> str:
@@ -140,13 +139,13 @@ def _language(pretraining: PretrainRecord) -> str:
         f"The pretrained model needs {nats:.3f} nats per masked base, an order-{result['markov_order']} Markov model "
         f"{markov:.3f} and the best two-sided k-mer model {two_sided:.3f}"
     )
-    best = min(markov, two_sided)
-    if nats < best - _SAME_NATS:
-        return f"{told}: it has learned more than either."
-    if nats <= best + _SAME_NATS:
-        return f"{told}: it is about as good as the better of the two."
-    worse = "either" if nats > max(markov, two_sided) + _SAME_NATS else "the better of the two"
-    return f"{told}: it is worse than {worse}."
+    better = "the Markov model" if markov < two_sided else "the k-mer model"
+    if nats < min(markov, two_sided) - _SAME_NATS:
+        return f"{told}: it predicts better than both."
+    if nats <= min(markov, two_sided) + _SAME_NATS:
+        return f"{told}: it predicts about as well as {better}."
+    worse = "both" if nats > max(markov, two_sided) + _SAME_NATS else better
+    return f"{told}: it predicts worse than {worse}."
 
 
 def _seeds(runs: Sequence[RunRecord]) -> str:

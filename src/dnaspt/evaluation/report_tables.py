@@ -110,7 +110,7 @@ def _fault_table(runs: Sequence[RunRecord]) -> Table:
             row.append(_share(found["faults"].get(kind, 0), found[among]))
         rows.append(tuple(row))
     columns = ("run", "predicted genes", "with a fault", *kinds)
-    note = "Shares are of predicted transcripts; for introns, of predicted introns. The heads know no sequence rule."
+    note = "Shares are of predicted transcripts; for introns, of predicted introns."
     return Table("Illegal structures", columns, tuple(rows), note)
 
 

@@ -1,0 +1,182 @@
+"""Real genomes to rows of docs/results.md: prepare, pretrain, finetune, evaluate and predict.
+
+`DNASPT_REAL_DATA=... python benchmarks/real_data.py athaliana --out runs/real` (or fly_loci, human_brain, arabidopsis_chr3,
+human_wgbs). A finished step is skipped and a broken-off one resumed, so the script can be stopped and run again. What each run
+gave is kept in benchmarks/results/real-NAME.json; `benchmarks/real_tables.py` makes the document from these files.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is run on one set; `{data}` stands for its folder of real data, `{out}` for the output folder.
+
+    pretrain and finetune hold options beyond the defaults; arms are (name, head, from the pretrained encoder).
+    """
+
+    prepare: str
+    arms: tuple[tuple[str, str, bool], ...]
+    pretrain: str = ""
+    finetune: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    genome: str = ""
+
+
+GENES = "genes --genome {data}/genome.fa.gz --annotation {data}/annotation.gff3.gz"
+FLY = "genes --genome {data}/train.fa.gz --annotation {data}/train.gff3.gz"
+BRAIN_LABELS = tuple(
+    f"{mark}_{cell}"
+    for cell in ("astrocyte", "neuron", "oligodendrocyte", "microglia")
+    for mark in ("H3K27ac", "H3K4me3", "ATAC")
+)
+TWO_BY_TWO = (
+    ("spt-crf", "crf", True),
+    ("scratch-crf", "crf", False),
+    ("spt-softmax", "softmax", True),
+    ("scratch-softmax", "softmax", False),
+)
+WINDOWS = (("spt", "sigmoid", True), ("scratch", "sigmoid", False))
+# One record trains and is cut for valid, the other is the test: 691,823 bp, of which the last 15 % are valid.
+WGBS_SPLIT = "chromosome\tstart\tend\tsplit\n{rows}"
+
+EXPERIMENTS = {
+    "gene_finding/athaliana": Experiment(GENES, TWO_BY_TWO, genome="genome.fa.gz"),
+    "gene_finding/fly_loci": Experiment(
+        FLY + " --test-genome {data}/test.fa.gz --test-annotation {data}/test.gff3.gz",
+        (("spt-crf", "crf", True), ("scratch-crf", "crf", False)),
+        pretrain="--epochs 6",
+        finetune="--epochs 8",
+    ),
+    "regions/human_brain": Experiment(
+        "regions --genome {data}/genome.fa.gz --labels-file {data}/labels.txt "
+        + " ".join(f"--regions {{data}}/peaks/{label}.bed" for label in BRAIN_LABELS)
+        + " --split contig --valid-contigs hg19_chr4_103000000_105000001 --test-contigs hg19_chr5_124000000_126000001",
+        WINDOWS,
+        pretrain="--epochs 4",
+        finetune="--epochs 4",
+    ),
+    "methylation/arabidopsis_chr3": Experiment(
+        "methylation --genome {data}/genome.fa.gz --calls {data}/wild_type.bedmethyl.gz",
+        WINDOWS,
+        finetune="--epochs 6",
+    ),
+    "methylation/human_wgbs": Experiment(
+        "methylation --genome {data}/genome.fa.gz --calls {data}/imr90.bedmethyl.gz --split {out}/split.tsv",
+        WINDOWS,
+        finetune="--epochs 4",
+        files={"split.tsv": WGBS_SPLIT},
+    ),
+}
+
+
+def main() -> None:
+    """Run one experiment and keep its numbers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = {name.split("/")[1]: name for name in EXPERIMENTS}
+    parser.add_argument("name", choices=sorted(names))
+    parser.add_argument("--out", type=Path, default=Path("runs/real"))
+    parser.add_argument("--arms", nargs="*", help="only these arms")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    run_experiment(chosen.name, names[chosen.name], chosen.out / chosen.name, chosen.arms, chosen.seed)
+
+
+def run_experiment(name: str, key: str, out: Path, only: list[str] | None, seed: int) -> None:
+    """Prepare, pretrain once, then every arm: finetune and evaluate; genes are predicted on the whole genome too."""
+    experiment = EXPERIMENTS[key]
+    data = Path(os.environ["DNASPT_REAL_DATA"]) / key
+    out.mkdir(parents=True, exist_ok=True)
+    for file, text in experiment.files.items():
+        (out / file).write_text(text.format(rows=wgbs_rows(data)))
+    places = {"data": data, "out": out}
+    rows: dict[str, dict[str, object]] = {}
+    dataset = out / "data"
+    dnaspt(f"prepare {experiment.prepare.format(**places)} --out {dataset}", unless=dataset)
+    encoder = out / f"pretrained-{seed}"
+    train(f"pretrain {dataset} --seed {seed} {experiment.pretrain}", encoder)
+    for arm, head, pretrained in experiment.arms:
+        run = out / f"{arm}-{seed}"
+        if only and arm not in only:
+            continue
+        options = f"--encoder {encoder} " if pretrained else ""
+        command = train(f"finetune {dataset} {options}--head {head} --seed {seed} {experiment.finetune}", run)
+        dnaspt(f"evaluate {run} --data {dataset}", unless=run / "evaluation-test.json")
+        rows[arm] = {
+            "command": command,
+            "result": json.loads((run / "result.json").read_text()),
+            "test": without_long(json.loads((run / "evaluation-test.json").read_text())),
+        }
+        if experiment.genome and arm == "spt-crf":
+            gff3 = out / "genes.gff3"
+            dnaspt(f"predict {run} --genome {data / experiment.genome} --out {gff3}", unless=gff3)
+        write(name, seed, json.loads((encoder / "result.json").read_text()), rows)
+
+
+def wgbs_rows(data: Path) -> str:
+    """Split of human_wgbs: the first record trains, its last 15 % are valid; the second record is the test."""
+    from dnaspt.genome.fasta import read_fasta
+
+    lengths = {contig.name: len(contig) for contig in read_fasta(data / "genome.fa.gz")}
+    first, second = lengths
+    cut = round(0.85 * lengths[first])
+    pieces = ((first, 0, cut, "train"), (first, cut, lengths[first], "valid"), (second, 0, lengths[second], "test"))
+    return "".join("\t".join(map(str, piece)) + "\n" for piece in pieces)
+
+
+def train(command: str, run: Path) -> str:
+    """Start a training run, or go on with it; returns the command as a user types it."""
+    line = " ".join(f"{command} --out {run}".split())
+    dnaspt(line + (" --resume" if run.exists() else ""), unless=run / "result.json")
+    return f"dnaspt {line}"
+
+
+def dnaspt(line: str, unless: Path) -> None:
+    """Run one command unless its result is there."""
+    if unless.exists():
+        return
+    print(f"$ dnaspt {line}", flush=True)
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "dnaspt", *line.split()], check=True)
+    print(f"  {(time.monotonic() - began) / 60:.1f} min", flush=True)
+
+
+def without_long(test: dict[str, object]) -> dict[str, object]:
+    """An evaluation without what a small file need not hold."""
+    return {name: value for name, value in test.items() if name not in ("checkpoint", "data")}
+
+
+def write(name: str, seed: int, pretrained: dict[str, object], rows: dict[str, dict[str, object]]) -> None:
+    """Keep the numbers, with date, device and commit."""
+    import torch
+
+    import dnaspt as package
+
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"real-{name}-seed{seed}.json"
+    before = json.loads(file.read_text())["arms"] if file.exists() else {}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    found = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": f"{os.cpu_count()} cores, {platform.machine()}",
+        "commit": commit,
+        "versions": {"dnaspt": package.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "pretrain": pretrained,
+        "arms": before | rows,
+    }
+    file.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
