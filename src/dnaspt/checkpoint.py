@@ -94,6 +94,8 @@ def save_checkpoint(
                 save_file({key: tensor.contiguous() for key, tensor in content.items()}, unfinished / name)
         write_text_atomically(unfinished / DESCRIPTION, config.model_dump_json(indent=1) + "\n")
         publish_folder(unfinished, folder)
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder}: could not be written ({error}); is the disk full?") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -111,7 +113,7 @@ def find_checkpoint(path: str | Path) -> Path:
         steps = sorted((path / name).glob("step-*"))
         if steps:
             return steps[-1]
-    what = "has no checkpoint in it" if path.is_dir() else "no such folder"
+    what = "has no checkpoint in it" if path.is_dir() else "is a file" if path.is_file() else "no such folder"
     raise CheckpointError(f"{path}: {what}; expected a run of 'dnaspt pretrain' or 'dnaspt finetune'")
 
 
@@ -128,9 +130,32 @@ def read_config(path: str | Path) -> CheckpointConfig:
             return _bend_config(raw)
         if raw.get("format_version") != FORMAT_VERSION:
             raise CheckpointError(f"{file}: format version {raw.get('format_version')}; expected {FORMAT_VERSION}")
-        return CheckpointConfig.model_validate(raw)
+        config = CheckpointConfig.model_validate(raw)
     except (OSError, ValueError, ValidationError, AttributeError) as error:
         raise CheckpointError(f"{file}: not a description of a checkpoint ({str(error).splitlines()[0]})") from error
+    if config.kind == "task" and config.task not in TASKS:
+        raise CheckpointError(f"{file}: task {config.task!r}; expected {', '.join(TASKS)}")
+    if config.kind == "task" and config.head not in TASKS[config.task].heads:
+        fitting = " or ".join(TASKS[config.task].heads)
+        raise CheckpointError(f"{file}: head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
+    return config
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object of a run.
+
+    Raises:
+        CheckpointError: not there, or broken.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{file}: no such file; expected a run of dnaspt") from error
+    except ValueError as error:
+        raise CheckpointError(f"{file}: not JSON ({error}); is it whole?") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{file}: a {type(content).__name__}; expected a JSON object")
+    return content
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:

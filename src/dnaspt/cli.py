@@ -1,8 +1,11 @@
 """The command line: each command builds a config, calls one function, says what happened. torch is imported late."""
 
 import logging
+import signal
 import sys
+import threading
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -243,8 +246,14 @@ def _say_if_stopped(outcome: Any) -> None:
     raise typer.Exit(codes.get(outcome.stopped_by, 0))
 
 
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
-    """Entry point: a user's error is one line and exit code 2."""
+    """Entry point: a user's error is one line and exit code 2; SIGTERM ends as Ctrl-C does, with nothing half-written."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except DnasptError as error:

@@ -132,6 +132,8 @@ class FinetuneConfig(TrainingConfig):
     freeze_encoder: bool = False
     encoder_rate: float = Field(1.0, gt=0, le=1)
     """Learning rate of the encoder as a share of the head's."""
+    crf_rate: float = Field(10.0, gt=0)
+    """Learning rate of the chain's scores as a multiple of the head's: they start at 0 and have to reach about -7."""
     class_weights: Literal["none", "balanced"] = "none"
     label_fraction: float = Field(1.0, gt=0, le=1)
     epochs: float = Field(40.0, gt=0)
@@ -163,6 +165,15 @@ def build_config(kind: type[Config], options: Mapping[str, Any], toml: Path | No
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or kind.__name__
-        raise ConfigError(f"{toml or 'options'}: {where} = {first['input']!r}: {first['msg']}") from error
+        raise ConfigError(f"{toml or 'options'}: {_first_fault(error)}") from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong; settings that contradict each other say so themselves, without a value."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "value_error":
+        return f"{where}: {first['ctx']['error']}" if where else str(first["ctx"]["error"])
+    if first["type"] == "extra_forbidden":
+        return f"no setting is called {where!r}; check its name"
+    return f"{where} = {first['input']!r}: {first['msg']}"

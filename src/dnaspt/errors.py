@@ -1,6 +1,10 @@
 """Errors that a user can act on: each is one line that says where, what was found, what was expected and what to do."""
 
+import errno
+import os
 from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DnasptError(Exception):
@@ -30,6 +34,10 @@ class InputError(DnasptError):
         super().__init__("; ".join(parts))
 
 
+class NoSpaceError(InputError):
+    """A file or folder that a full disk, a quota or a limit of file size kept from being written."""
+
+
 class ConfigError(DnasptError):
     """A setting that is misspelt, out of range, or contradicts another one."""
 
@@ -40,3 +48,14 @@ class DatasetError(DnasptError):
 
 class CheckpointError(DnasptError):
     """A checkpoint or run folder that is unfinished or does not fit."""
+
+
+def refuse_full_disk(path: Path, error: BaseException | None) -> None:
+    """Name the file or folder that could not be written for want of space.
+
+    Raises:
+        NoSpaceError: the error is about that; any other one is left to the caller.
+    """
+    if isinstance(error, OSError) and error.errno in _FULL:
+        found = f"could not be written ({os.strerror(error.errno)})"
+        raise NoSpaceError(path, found, do="make room, or write elsewhere") from error

@@ -1,6 +1,5 @@
 """`dnaspt inspect`: a dataset folder or a run as tables."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def _show_leakage(leakage: dict[str, Any]) -> None:
 
 def show_run(run: Path) -> None:
     """What a run is: settings, progress, result, evaluations."""
-    from dnaspt.checkpoint import find_checkpoint, read_config
+    from dnaspt.checkpoint import find_checkpoint, read_config, read_json
 
     config = read_config(run)
     show(f"{run}: {config.kind} model, checkpoint {find_checkpoint(run)}")
@@ -59,11 +58,11 @@ def show_run(run: Path) -> None:
     mapping_table("provenance", provenance | {"data digest": config.data_digest[:16]})
     result = run / "result.json"
     if result.is_file():
-        mapping_table("result", json.loads(result.read_text(encoding="utf-8")))
+        mapping_table("result", read_json(result))
     elif (run / "run.json").is_file():
         show("not finished: go on with --resume")
     for file in sorted(run.glob("evaluation-*.json")):
-        show_evaluation(json.loads(file.read_text(encoding="utf-8")), str(file))
+        show_evaluation(read_json(file), str(file))
 
 
 def show_evaluation(result: dict[str, Any], name: str) -> None:

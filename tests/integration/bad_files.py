@@ -19,7 +19,9 @@ GENOME = f">chr1\n{CHR1}\n>chr2\n{CHR2}\n"
 
 def feature(kind: str, first: object, last: object, attributes: str, **columns: str) -> str:
     """A row of GFF3 or GTF on the plus strand of chr1, with other columns where given."""
-    chrom, strand, phase = (columns.get(name, default) for name, default in (("chrom", "chr1"), ("strand", "+"), ("phase", "0")))
+    chrom, strand, phase = (
+        columns.get(name, default) for name, default in (("chrom", "chr1"), ("strand", "+"), ("phase", "0"))
+    )
     return f"{chrom}\ttest\t{kind}\t{first}\t{last}\t.\t{strand}\t{phase}\t{attributes}\n"
 
 
@@ -82,7 +84,9 @@ def bigwig(*rows: tuple[int, int, float], chrom: str = "chr1", keep: float = 1.0
     def write(path: Path) -> None:
         file = pyBigWig.open(str(path), "w")
         file.addHeader([(chrom, 1200)])
-        file.addEntries([chrom] * len(rows), [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+        file.addEntries(
+            [chrom] * len(rows), [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+        )
         file.close()
         path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
 
@@ -135,10 +139,16 @@ GFF3 = {
     "absent.gff3": BadFile("annotation", ABSENT, None, _ABSENT),
     "truncated_gzip.gff3.gz": BadFile("annotation", gzip.compress(GENES.encode())[:-20], None, _CUT),
     "cds_without_strand.gff3": BadFile(
-        "annotation", TOP + feature("CDS", 31, 60, "Parent=t", strand="."), 4, r"CDS of 't' without strand; expected \+ or -"
+        "annotation",
+        TOP + feature("CDS", 31, 60, "Parent=t", strand="."),
+        4,
+        r"CDS of 't' without strand; expected \+ or -",
     ),
     "cds_without_parent.gff3": BadFile(
-        "annotation", TOP + feature("CDS", 31, 60, "ID=c"), 4, "CDS without Parent at chr1:31-60; expected Parent=TRANSCRIPT"
+        "annotation",
+        TOP + feature("CDS", 31, 60, "ID=c"),
+        4,
+        "CDS without Parent at chr1:31-60; expected Parent=TRANSCRIPT",
     ),
     "start_after_end.gff3": BadFile(
         "annotation", TOP + feature("CDS", 60, 31, "Parent=t"), 4, "start 60 after end 31; expected start <= end"
@@ -150,7 +160,10 @@ GFF3 = {
         "annotation", TOP + feature("CDS", "ten", 60, "Parent=t"), 4, "coordinates 'ten' and '60'; expected integers"
     ),
     "phase_of_three.gff3": BadFile(
-        "annotation", TOP + feature("CDS", 31, 60, "Parent=t", phase="3"), 4, "phase '3' of a CDS; expected 0, 1, 2 or ."
+        "annotation",
+        TOP + feature("CDS", 31, 60, "Parent=t", phase="3"),
+        4,
+        "phase '3' of a CDS; expected 0, 1, 2 or .",
     ),
     "strand_in_words.gff3": BadFile(
         "annotation", TOP + feature("CDS", 31, 60, "Parent=t", strand="plus"), 4, r"strand 'plus'; expected \+ - or \."
@@ -158,7 +171,9 @@ GFF3 = {
     "eight_columns.gff3": BadFile(
         "annotation", TOP + "chr1\tx\tCDS\t31\t60\t.\t+\t0\n", 4, "8 columns in .*; expected 9 tab-separated columns"
     ),
-    "truncated_last_line.gff3": BadFile("annotation", GENES[:-30], 5, "columns in .*; expected 9 tab-separated columns"),
+    "truncated_last_line.gff3": BadFile(
+        "annotation", GENES[:-30], 5, "columns in .*; expected 9 tab-separated columns"
+    ),
     "spaces_for_tabs.gff3": BadFile("annotation", GENES.replace("\t", " "), 2, "1 column in .*is it an annotation"),
     "column_nine_without_keys.gff3": BadFile(
         "annotation", TOP + feature("CDS", 31, 60, "just words"), 4, "column 9 'just words'; expected key=value"
@@ -173,7 +188,10 @@ GFF3 = {
         "annotation", GENES + feature("CDS", 31, 60, "Parent=t", chrom="chr2"), 6, "'t' on contigs 'chr1' and 'chr2'"
     ),
     "cds_off_contig.gff3": BadFile(
-        "annotation", GENES.replace("\t120\t", "\t1203\t"), 5, "CDS of 't' ends at 1,203 on 'chr1'; expected at most 1,200"
+        "annotation",
+        GENES.replace("\t120\t", "\t1203\t"),
+        5,
+        "CDS of 't' ends at 1,203 on 'chr1'; expected at most 1,200",
     ),
     "sequence_region_without_end.gff3": BadFile(
         "annotation", "##gff-version 3\n##sequence-region chr1 1\n", 2, "expected '##sequence-region CONTIG FIRST LAST'"
@@ -182,7 +200,9 @@ GFF3 = {
     "web_page_as_gff3.gff3": BadFile("annotation", "<!DOCTYPE html>\n", 1, "1 column in .*is it an annotation?"),
     "fasta_as_gff3.gff3": BadFile("annotation", GENOME, 1, "1 column in .*is it an annotation?"),
     "no_cds.gff3": BadFile("annotation", TOP, None, "no coding transcript in it; expected CDS rows"),
-    "names_without_chr.gff3": BadFile("annotation", GENES.replace("chr1", "1"), None, "differ only in 'chr': rename one"),
+    "names_without_chr.gff3": BadFile(
+        "annotation", GENES.replace("chr1", "1"), None, "differ only in 'chr': rename one"
+    ),
     "another_genome.gff3": BadFile(
         "annotation", GENES.replace("chr1", "scaffold_9"), None, "contig 'scaffold_9' has no record in .*genome.fa"
     ),
@@ -190,7 +210,10 @@ GFF3 = {
 _GTF = 'gene_id "g"; transcript_id "t";'
 GTF = {
     "cds_without_transcript_id.gtf": BadFile(
-        "annotation", feature("CDS", 31, 60, 'gene_id "g";'), 1, "CDS without transcript_id at chr1:31-60; expected gene_id"
+        "annotation",
+        feature("CDS", 31, 60, 'gene_id "g";'),
+        1,
+        "CDS without transcript_id at chr1:31-60; expected gene_id",
     ),
     "cds_without_gene_id.gtf": BadFile(
         "annotation", feature("CDS", 31, 60, 'transcript_id "t";'), 1, "CDS without gene_id at chr1:31-60"
@@ -205,7 +228,10 @@ GTF = {
         "annotation", feature("CDS", 31, 60, _GTF, strand="."), 1, "CDS of 't' without strand"
     ),
     "stop_codon_off_contig.gtf": BadFile(
-        "annotation", feature("CDS", 31, 60, _GTF) + feature("stop_codon", 1201, 1203, _GTF), 1, "ends at 1,203 on 'chr1'"
+        "annotation",
+        feature("CDS", 31, 60, _GTF) + feature("stop_codon", 1201, 1203, _GTF),
+        1,
+        "ends at 1,203 on 'chr1'",
     ),
 }
 BED = {
@@ -218,20 +244,32 @@ BED = {
     "start_after_end.bed": BadFile("regions", f"{_BED}chr1\t40\t30\n", 2, "interval 40-30; expected 0 <= start < end"),
     "start_equals_end.bed": BadFile("regions", f"{_BED}chr1\t40\t40\n", 2, "interval 40-40; expected 0 <= start < end"),
     "negative_start.bed": BadFile("regions", f"{_BED}chr1\t-1\t30\n", 2, "interval -1-30; expected 0 <= start < end"),
-    "start_in_words.bed": BadFile("regions", f"{_BED}chr1\tten\t30\n", 2, "start 'ten'; expected an integer in column 2"),
+    "start_in_words.bed": BadFile(
+        "regions", f"{_BED}chr1\tten\t30\n", 2, "start 'ten'; expected an integer in column 2"
+    ),
     "decimal_end.bed": BadFile("regions", f"{_BED}chr1\t10\t30.5\n", 2, "end '30.5'; expected an integer in column 3"),
-    "thousands_separators.bed": BadFile("regions", f"{_BED}chr1\t1,000\t1,100\n", 2, "start '1,000'; expected an integer"),
+    "thousands_separators.bed": BadFile(
+        "regions", f"{_BED}chr1\t1,000\t1,100\n", 2, "start '1,000'; expected an integer"
+    ),
     "end_beyond_64_bits.bed": BadFile("regions", f"{_BED}chr1\t10\t{1 << 64}\n", 2, "end .*; expected an integer"),
     "off_contig.bed": BadFile("regions", f"{_BED}chr1\t10\t1201\n", 2, "chr1:10-1201 ends off the contig; .* 1200 bp"),
-    "another_genome.bed": BadFile("regions", "chrX\t10\t20\n", None, "contig 'chrX' has no record in .*is it the genome"),
+    "another_genome.bed": BadFile(
+        "regions", "chrX\t10\t20\n", None, "contig 'chrX' has no record in .*is it the genome"
+    ),
     "binary.bed": BadFile("regions", bytes(range(256)), 1, "columns|expected"),
     "start_after_end_blacklist.bed": BadFile("blacklist", "chr1\t9\t3\n", 1, "interval 9-3"),
     "start_after_end_unknown.bed": BadFile("unknown", "chr1\t9\t3\n", 1, "interval 9-3"),
     "summit_outside_peak.narrowPeak": BadFile(
-        "regions", "chr1\t10\t20\tp\t0\t.\t1.5\t2.5\t3.5\t10\n", 1, "summit 10 of a peak of 10 bp; expected an offset inside"
+        "regions",
+        "chr1\t10\t20\tp\t0\t.\t1.5\t2.5\t3.5\t10\n",
+        1,
+        "summit 10 of a peak of 10 bp; expected an offset inside",
     ),
     "truncated_row.narrowPeak": BadFile(
-        "regions", "chr1\t10\t20\tp\t0\t.\t1.5\t2.5\t3.5\t4\nchr1\t30\t40\tp\t0\n", 2, "5 columns .*; expected at least 10"
+        "regions",
+        "chr1\t10\t20\tp\t0\t.\t1.5\t2.5\t3.5\t4\nchr1\t30\t40\tp\t0\n",
+        2,
+        "5 columns .*; expected at least 10",
     ),
 }
 LABELED = {
@@ -240,7 +278,10 @@ LABELED = {
     ),
     "negative_label.bed": BadFile("regions", f"{_TABLE}chr1\t0\t99\t+\t-1\ttrain\n", 2, "label '-1'; expected indices"),
     "split_of_another_name.bed": BadFile(
-        "regions", f"{_TABLE}chr1\t0\t99\t+\t1\ttrain\nchr1\t0\t99\t+\t1\tdev\n", 3, "split 'dev'; expected train, valid"
+        "regions",
+        f"{_TABLE}chr1\t0\t99\t+\t1\ttrain\nchr1\t0\t99\t+\t1\tdev\n",
+        3,
+        "split 'dev'; expected train, valid",
     ),
     "strand_in_words.bed": BadFile("regions", f"{_TABLE}chr1\t0\t99\tplus\t1\ttrain\n", 2, "strand 'plus'; expected"),
     "header_only.bed": BadFile("regions", _TABLE, None, "no row in it; expected rows of chrom, start, end"),
@@ -252,16 +293,27 @@ METHYLATION = {
     "empty.bedmethyl": BadFile("calls", "", None, "no row in it"),
     "folder_as_bedmethyl.bedmethyl": BadFile("calls", FOLDER, None, _IS_FOLDER),
     "nine_columns.bedmethyl": BadFile(
-        "calls", "\t".join("123456789") + "\n", None, r"rows of 9 columns; expected bedMethyl \(11 or 18 columns\), Bismark"
+        "calls",
+        "\t".join("123456789") + "\n",
+        None,
+        r"rows of 9 columns; expected bedMethyl \(11 or 18 columns\), Bismark",
     ),
-    "level_above_100.bedmethyl": BadFile("calls", GOOD_CALL + call(30, 31, 9, 101), 2, "percent 101.*; expected 0 to 100"),
+    "level_above_100.bedmethyl": BadFile(
+        "calls", GOOD_CALL + call(30, 31, 9, 101), 2, "percent 101.*; expected 0 to 100"
+    ),
     "nan_level.bedmethyl": BadFile("calls", GOOD_CALL + call(30, 31, 9, "nan"), 2, "percent nan; expected 0 to 100"),
     "negative_coverage.bedmethyl": BadFile("calls", GOOD_CALL + call(30, 31, -9), 2, "coverage -9; expected 0 or more"),
-    "decimal_coverage.bedmethyl": BadFile("calls", GOOD_CALL + call(30, 31, 9.5), 2, "coverage '9.5'; expected an integer"),
+    "decimal_coverage.bedmethyl": BadFile(
+        "calls", GOOD_CALL + call(30, 31, 9.5), 2, "coverage '9.5'; expected an integer"
+    ),
     "end_too_far.bedmethyl": BadFile("calls", GOOD_CALL + call(30, 40), 2, r"end 40; expected start \+ 1"),
     "strand_in_words.bedmethyl": BadFile("calls", GOOD_CALL + call(30, 31, strand="plus"), 2, "strand plus; expected"),
-    "no_5mc.bedmethyl": BadFile("calls", call(30, 31, code="h"), None, "no call of 5mC in it; expected rows of 5-methyl"),
-    "off_contig.bedmethyl": BadFile("calls", GOOD_CALL + call(1200, 1201), None, "a call at chr1:1200 .*off the contig"),
+    "no_5mc.bedmethyl": BadFile(
+        "calls", call(30, 31, code="h"), None, "no call of 5mC in it; expected rows of 5-methyl"
+    ),
+    "off_contig.bedmethyl": BadFile(
+        "calls", GOOD_CALL + call(1200, 1201), None, "a call at chr1:1200 .*off the contig"
+    ),
     "shifted_by_one.bedmethyl": BadFile(
         "calls", call(CPG - 1, CPG), None, "1 of 1 calls lie on no CpG of .*are its positions shifted by one?"
     ),
@@ -274,9 +326,15 @@ METHYLATION = {
         "calls", "chr1\t9\t9\t50\t6\t1\nchr1\t20\t21\t50\t6\t1\n", 2, "end 21; expected end = start .* in all rows"
     ),
     "four_columns.bedgraph": BadFile("calls", "chr1\t9\t10\t50\n", None, "rows of 4 columns; expected bedMethyl"),
-    "nan_level.bw": BadFile("calls", bigwig((CPG, CPG + 1, float("nan"))), None, f"chr1:{CPG}-{CPG + 1} has nan; expected"),
-    "level_above_100.bw": BadFile("calls", bigwig((30, 31, 101.0)), None, "chr1:30-31 has 101; expected a level of 0 to 100"),
-    "negative_level.bw": BadFile("calls", bigwig((30, 31, -0.5)), None, "chr1:30-31 has -0.5; expected a level of 0 to 1"),
+    "nan_level.bw": BadFile(
+        "calls", bigwig((CPG, CPG + 1, float("nan"))), None, f"chr1:{CPG}-{CPG + 1} has nan; expected"
+    ),
+    "level_above_100.bw": BadFile(
+        "calls", bigwig((30, 31, 101.0)), None, "chr1:30-31 has 101; expected a level of 0 to 100"
+    ),
+    "negative_level.bw": BadFile(
+        "calls", bigwig((30, 31, -0.5)), None, "chr1:30-31 has -0.5; expected a level of 0 to 1"
+    ),
     "truncated_header.bw": BadFile("calls", bigwig((30, 31, 0.5), keep=0.05), None, "no bigWig, or a truncated one"),
     "truncated.bw": BadFile("calls", bigwig((30, 31, 0.5), keep=0.6), None, "truncated|broken|cannot be read"),
     "negative_coverage.bw": BadFile("coverage", bigwig((0, 1200, -3.0)), None, "a negative or missing value on chr1"),
@@ -285,9 +343,13 @@ METHYLATION = {
 _SPLIT = "chromosome\tstart\tend\tsplit\n"
 TABLES = {
     "empty.tsv": BadFile("split", "", 1, "no column 'chrom'; expected a header"),
-    "no_split_column.tsv": BadFile("split", "chrom\tstart\tend\nchr1\t0\t9\n", 1, "no column 'split'; expected a header"),
+    "no_split_column.tsv": BadFile(
+        "split", "chrom\tstart\tend\nchr1\t0\t9\n", 1, "no column 'split'; expected a header"
+    ),
     "header_only.tsv": BadFile("split", _SPLIT, None, "no row in it"),
-    "split_of_another_name.tsv": BadFile("split", f"{_SPLIT}chr1\t0\t9\tdev\n", 2, "split 'dev'; expected train, valid"),
+    "split_of_another_name.tsv": BadFile(
+        "split", f"{_SPLIT}chr1\t0\t9\tdev\n", 2, "split 'dev'; expected train, valid"
+    ),
     "start_after_end.tsv": BadFile("split", f"{_SPLIT}chr1\t9\t3\ttrain\n", 2, "interval 9-3; expected .*start < end"),
     "start_in_words.tsv": BadFile("split", f"{_SPLIT}chr1\tzero\t3\ttrain\n", 2, "row .*; expected chromosome, start"),
     "three_columns.tsv": BadFile("split", f"{_SPLIT}chr1\t0\t9\n", 2, "row .*; expected chromosome, start, end, split"),
@@ -298,7 +360,9 @@ TABLES = {
     "folder_as_table.tsv": BadFile("split", FOLDER, None, _IS_FOLDER),
 }
 CONFIG = {
-    "misspelt.toml": BadFile("config", "window_pb = 64\n", None, "no setting is called 'window_pb'; did you mean 'window_bp'"),
+    "misspelt.toml": BadFile(
+        "config", "window_pb = 64\n", None, "no setting is called 'window_pb'; did you mean 'window_bp'"
+    ),
     "misspelt_training.toml": BadFile("training", "learning_rat = 1\n", None, "did you mean 'learning_rate'"),
     "misspelt_inside_a_table.toml": BadFile("training", "[encoder]\nlayers = 3\n", None, "encoder.layers = 3: "),
     "unknown_setting.toml": BadFile("config", "xyz = 1\n", None, "no setting is called 'xyz'; known: out, genome,"),
@@ -306,7 +370,6 @@ CONFIG = {
     "not_utf8.toml": BadFile("config", b"split = '\xe9'\n", None, r"not TOML \(.*utf-8"),
     "text_for_a_number.toml": BadFile("config", "flank_bp = 'wide'\n", None, "flank_bp = 'wide': .*valid integer"),
     "out_of_range.toml": BadFile("config", "flank_bp = -1\n", None, "flank_bp = -1: .*greater than or equal to 0"),
-    "fractions_above_one.toml": BadFile("config", "fractions = [0.8, 0.3, 0.2]\n", None, "fractions .*sum to 1"),
     "even_kernel.toml": BadFile("training", "[encoder]\nkernel_size = 8\n", None, "encoder.*kernel_size 8 is even"),
     "folder_as_config.toml": BadFile("config", FOLDER, None, "Is a directory; expected a readable TOML file"),
     "absent.toml": BadFile("config", ABSENT, None, "No such file or directory; expected a readable TOML file"),

@@ -1,10 +1,12 @@
 """Bad input ends with exit code 2 and one line that says where, what and what to do; nothing half-written stays behind."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
-from tests.integration.bad_files import BAD_FILES, CHR1, COMMANDS, CPG, GENES, GENOME, PEAKS, bigwig
+from tests.integration.bad_files import BAD_FILES, COMMANDS, CPG, GENES, GENOME, PEAKS, bigwig
+from tests.integration.bad_folders import BAD_FOLDERS, make_good
 from tests.integration.in_process import dnaspt, files_below
 
 
@@ -34,3 +36,25 @@ def test_a_bad_file_is_refused_in_one_line(name: str, good: Path, tmp_path: Path
     assert errors[0].startswith(f"error: {where}: ")
     assert re.search(bad.message, errors[0])
     assert list(files_below(tmp_path)) == before
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Datasets and runs that are all right."""
+    folder = tmp_path_factory.mktemp("made")
+    make_good(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", BAD_FOLDERS)
+def test_a_bad_folder_or_option_is_refused_in_one_line(name: str, made: Path, tmp_path: Path) -> None:
+    bad = BAD_FOLDERS[name]
+    folder = tmp_path / name
+    shutil.copytree(made, folder)
+    bad.spoil(folder)
+    before = list(files_below(folder))
+    code, _, errors = dnaspt(*(word.replace("{}", str(folder)) for word in bad.command.split()))
+    assert (code, len(errors)) == (2, 1), errors
+    assert errors[0].startswith(f"error: {bad.where.replace('{}', str(folder))}")
+    assert re.search(bad.message, errors[0])
+    assert list(files_below(folder)) == before

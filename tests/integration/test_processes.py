@@ -28,7 +28,9 @@ def finetune(data: Path, out: Path, *options: str) -> list[dict[str, float]]:
 
 
 def weights_of(run: Path) -> dict[str, bytes]:
-    return {name: value.tobytes() for name, value in load_file(next((run / "last").iterdir()) / "model.safetensors").items()}
+    return {
+        name: value.tobytes() for name, value in load_file(next((run / "last").iterdir()) / "model.safetensors").items()
+    }
 
 
 def test_two_processes_have_the_loss_of_one(gene_data: Path, tmp_path: Path) -> None:

@@ -6,7 +6,19 @@ from pathlib import Path
 import dnaspt
 
 SOURCE = Path(dnaspt.__file__).parent
-ORDER = ("errors", "config", "tasks", "genome", "data", "models", "checkpoint", "evaluation", "training", "study", "cli")
+ORDER = (
+    "errors",
+    "config",
+    "tasks",
+    "genome",
+    "data",
+    "models",
+    "checkpoint",
+    "evaluation",
+    "training",
+    "study",
+    "cli",
+)
 TERMINAL = ("cli", "cli_prepare", "display", "inspection", "__main__")
 SHIPPED = sorted(SOURCE.rglob("*.py"))
 
@@ -57,7 +69,9 @@ def test_nothing_unpickles_or_runs_configuration() -> None:
     for path in SHIPPED:
         assert not imports_of(path) & {"pickle", "dill", "joblib", "yaml"}, path
         text = path.read_text()
-        assert "torch.save(" not in text and "torch.load(" not in text and "eval(" not in text.replace(".eval(", ""), path
+        assert "torch.save(" not in text and "torch.load(" not in text and "eval(" not in text.replace(".eval(", ""), (
+            path
+        )
 
 
 def test_files_stay_short() -> None:

@@ -211,7 +211,7 @@ def test_arms_that_differ_in_another_setting_are_said_to(gene_data: Path) -> Non
 def test_a_score_that_is_not_defined_makes_no_claim(gene_data: Path) -> None:
     arms = [record("scratch", "softmax", (0.4, 0.3, 0.5)), record("SPT", "softmax", (math.nan, math.nan, math.nan))]
     told = " ".join(answer(arms, read_manifest(gene_data), None))
-    assert "cannot be judged" in told
+    assert "cannot be told" in told
     assert "nan" not in told
 
 

@@ -163,7 +163,9 @@ def prepare_genes(config: PrepareGenesConfig) -> Manifest:
         if config.test_genome:
             _prepare_input(config, (config.test_genome, config.test_annotation), SplitPlan("test"), writer, tally)
         if not tally.n_windows:
-            reasons = ", ".join(f"{reason} {count}" for reason, count in tally.dropped.items()) or "no base at all"
+            reasons = (
+                ", ".join(f"{reason} {count}" for reason, count in tally.dropped.items() if count) or "no base at all"
+            )
             raise InputError(config.genome[0], f"no window left ({reasons})", do="check the split and the annotation")
         _add_unlabeled(config, writer, tally)
         writer.add_table(TABLE, transcript_table(tally.rows))

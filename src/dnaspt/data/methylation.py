@@ -111,7 +111,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Manifest:
     Raises:
         InputError: a file that cannot be used, no contig in common, calls of another genome, or no window left.
         ConfigError: settings that contradict the genome.
-        DatasetError: `config.out` is there already.
+        DatasetError: `config.out` is there already, or, with `strict`, splits share sequence.
     """
     plan = config.plan()
     counts, dropped = Counter[str](), Counter[str]()
@@ -150,7 +150,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Manifest:
             counts=dict(counts),
             dropped={reason: count for reason, count in dropped.items() if count},
         )
-        return writer.finish(manifest)
+        return writer.finish(manifest, strict=config.strict)
 
 
 def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> list[Sample]:

@@ -90,7 +90,7 @@ def prepare_regions(config: PrepareRegionsConfig) -> Manifest:
     Raises:
         InputError: a file that cannot be used, a region off its contig, no contig in common, or no window left.
         ConfigError: settings that contradict each other or the files.
-        DatasetError: `config.out` is there already.
+        DatasetError: `config.out` is there already, or, with `strict`, splits share sequence.
     """
     plan = config.plan()
     counts, dropped = Counter[str](), Counter[str]()
@@ -124,7 +124,7 @@ def prepare_regions(config: PrepareRegionsConfig) -> Manifest:
             counts=dict(counts),
             dropped={reason: count for reason, count in dropped.items() if count},
         )
-        return writer.finish(manifest)
+        return writer.finish(manifest, strict=config.strict)
 
 
 def _chooser(

@@ -18,7 +18,7 @@ from dnaspt.data.simulate_contig import ContigBuilder, SimulatedContig
 from dnaspt.data.simulate_genes import GeneSource
 from dnaspt.data.simulate_marks import bed_rows, bedmethyl_rows, fasta_record, gff3_rows
 from dnaspt.data.simulate_species import MOTIFS, Species, make_species
-from dnaspt.errors import DatasetError
+from dnaspt.errors import DatasetError, refuse_full_disk
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +85,9 @@ def simulate(config: SimulateConfig) -> SimulationSummary:
         if config.out.exists():
             shutil.rmtree(config.out)
         unfinished.rename(config.out)
+    except OSError as error:
+        refuse_full_disk(config.out, error)
+        raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     log.info("simulated %d genes on %d bp in %s", summary.n_genes, summary.n_bp, config.out)

@@ -1,6 +1,6 @@
 """Contigs to train / valid / test pieces. A window with its flanks lies in one piece, so splits never share a base."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -89,14 +89,14 @@ def read_split_table(path: str | Path) -> dict[str, tuple[Piece, ...]]:
             path, f"no column {missing[0]!r}", expected="a header with chromosome, start, end, split", line=1
         )
     columns = [names.index(name) for name in wanted]
-    found: dict[str, list[Piece]] = {}
+    found: dict[str, list[_Row]] = {}
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip():
             continue
         fields = line.split("\t")
         try:
             chrom, start, end, split = (fields[column] for column in columns)
-            piece = Piece(chrom, int(start), int(end), split)
+            piece = _Row(chrom, int(start), int(end), split, line=number)
         except (IndexError, ValueError):
             raise InputError(
                 path, f"row {line[:60]!r}", expected="chromosome, start, end, split", line=number
@@ -105,19 +105,28 @@ def read_split_table(path: str | Path) -> dict[str, tuple[Piece, ...]]:
             found_text = f"split {split!r}" if split not in SPLITS else f"interval {start}-{end}"
             raise InputError(path, found_text, expected="train, valid or test, and 0 <= start < end", line=number)
         found.setdefault(chrom, []).append(piece)
+    if not found:
+        raise InputError(path, "no row in it", expected="rows of chromosome, start, end, split below the header")
     return {chrom: _merged(path, sorted(pieces)) for chrom, pieces in found.items()}
 
 
-def _merged(path: Path, pieces: list[Piece]) -> tuple[Piece, ...]:
+@dataclass(frozen=True, slots=True, order=True)
+class _Row(Piece):
+    """A piece as a table gives it, with its 1-based line."""
+
+    line: int
+
+
+def _merged(path: Path, pieces: Sequence[_Row]) -> tuple[Piece, ...]:
     """Join touching pieces of one split; refuse an overlap of two."""
     merged: list[Piece] = []
     for piece in pieces:
         last = merged[-1] if merged else None
         if last and piece.start < last.end and piece.split != last.split:
             found = f"{piece.chrom}:{piece.start}-{piece.end} is {piece.split} and overlaps a {last.split} piece"
-            raise InputError(path, found, expected="splits that share no base")
+            raise InputError(path, found, expected="splits that share no base", line=piece.line)
         if last and piece.start <= last.end and piece.split == last.split:
             merged[-1] = Piece(last.chrom, last.start, max(last.end, piece.end), last.split)
         else:
-            merged.append(piece)
+            merged.append(Piece(piece.chrom, piece.start, piece.end, piece.split))
     return tuple(merged)

@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dnaspt import __version__
 from dnaspt.data.leakage import LeakageSketch
-from dnaspt.errors import DatasetError
+from dnaspt.data.tables import decode_windows
+from dnaspt.errors import DatasetError, refuse_full_disk
 from dnaspt.genome import alphabet
+from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +124,8 @@ class DatasetWriter:
     def __init__(self, out: Path, *, overwrite: bool = False, same_genome: bool = True) -> None:
         if out.exists() and not overwrite:
             raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
+        if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file()):
+            raise DatasetError(f"{out}: is there and is no dataset (no manifest.json in it); choose another --out")
         self.out = out
         self.folder = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
         self._labels: tuple[str, ...] = ()
@@ -139,8 +143,10 @@ class DatasetWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for writer in self._writers.values():
-            writer.close()
+            with suppress(OSError):  # on a full disk a table cannot be closed either
+                writer.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        refuse_full_disk(self.out, error)
 
     def add(self, split: str, window: Window) -> None:
         """Append one window to a split (train, valid, test or unlabeled)."""
@@ -246,6 +252,9 @@ def publish_file(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
         unfinished.replace(path)
+    except OSError as error:
+        refuse_full_disk(path, error)
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -259,12 +268,15 @@ def read_manifest(folder: str | Path) -> Manifest:
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         what = "no manifest.json in it: not a dataset, or unfinished" if path.parent.is_dir() else "no such folder"
+        what = "is a file; expected a folder" if path.parent.is_file() else what
         raise DatasetError(f"{folder}: {what}; make it with 'dnaspt prepare'")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         version = raw.get("format_version")
         if version != FORMAT_VERSION:
             raise DatasetError(f"{path}: format version {version}; expected {FORMAT_VERSION}; prepare it again")
+        if raw.get("task") not in TASKS:
+            raise DatasetError(f"{path}: task {raw.get('task')!r}; expected {', '.join(TASKS)}")
         return Manifest.model_validate(raw)
     except (ValueError, ValidationError, AttributeError) as error:
         raise DatasetError(f"{path}: not a manifest of dnaspt ({str(error).splitlines()[0]})") from error
@@ -320,8 +332,9 @@ def read_split(folder: str | Path, split: str) -> Split:
         table = pq.read_table(path, schema=SCHEMA).combine_chunks()
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
-    codes, offsets = _letters(table["sequence"])
-    labels, label_offsets = _lists(table["labels"])
+    manifest = read_manifest(folder)
+    n_classes = len(manifest.labels) if manifest.resolution_bp else 2
+    (codes, offsets), (labels, label_offsets) = decode_windows(path, table, n_classes)
     return Split(
         chrom=table["chrom"].to_numpy(),
         start=table["start"].to_numpy(),
@@ -332,19 +345,3 @@ def read_split(folder: str | Path, split: str) -> Split:
         labels=labels,
         label_offsets=label_offsets,
     )
-
-
-def _letters(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of all sequences end to end, and the n + 1 offsets."""
-    parts = [alphabet.encode(memoryview(value.as_buffer())) for chunk in column.chunks for value in chunk]
-    offsets = np.zeros(len(parts) + 1, dtype=np.int64)
-    np.cumsum([len(part) for part in parts], out=offsets[1:])
-    return (np.concatenate(parts) if parts else np.zeros(0, np.uint8)), offsets
-
-
-def _lists(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    lengths = np.concatenate([np.asarray(chunk.value_lengths()) for chunk in column.chunks] or [np.zeros(0)])
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    values = [chunk.flatten().to_numpy() for chunk in column.chunks]
-    return (np.concatenate(values) if values else np.zeros(0, np.int8)), offsets

@@ -28,7 +28,7 @@ class WindowSettings(Settings):
 
     split: "position", "contig", one of the other words of `SplitPlan`, or the path of a split table.
     max_n_fraction: windows with a larger share of N are dropped.
-    strict: a contig without a record in the genome is an error, not a count.
+    strict: a contig without a record in the genome, or sequence shared by splits, is an error and no count.
     """
 
     out: Path
@@ -153,9 +153,12 @@ def count_in_windows(mask: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> 
     """True bases of a mask (L,) in each of n windows, which may overlap: (n,) int64."""
     if not len(starts):
         return np.zeros(0, dtype=np.int64)
+    order = np.argsort(starts, kind="stable")  # ascending, so that the gaps that reduceat sums too stay short
     padded = np.append(mask, False).view(np.uint8)
-    bounds = np.column_stack([starts, ends]).ravel()
-    return np.add.reduceat(padded, bounds, dtype=np.int64)[::2]
+    bounds = np.column_stack([starts[order], ends[order]]).ravel()
+    counts = np.empty(len(starts), dtype=np.int64)
+    counts[order] = np.add.reduceat(padded, bounds, dtype=np.int64)[::2]
+    return counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnaspt.checkpoint import load_model
-from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.evaluation.predict_genes import GeneSummary, predict_genes_file
 from dnaspt.evaluation.predict_windows import WindowOptions, WindowSummary, predict_windows_file
 from dnaspt.genome.bed import read_bed
-from dnaspt.genome.fasta import read_fasta
+from dnaspt.genome.fasta import open_bytes, read_fasta
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
 
@@ -41,6 +41,10 @@ def predict_file(
         InputError: the FASTA or the BED cannot be used.
     """
     options = options or PredictOptions()
+    _check_out(out)
+    open_bytes(genome).close()
+    if not 0 <= options.threshold <= 1:
+        raise ConfigError(f"threshold {options.threshold:g}; expected 0 to 1, a probability")
     model, config = load_model(run)
     if not isinstance(model, TaskModel):
         raise CheckpointError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
@@ -56,6 +60,14 @@ def predict_file(
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
     layout = WindowOptions(options.stride_bp, task.name == "methylation", options.threshold, options.average_strands)
     return predict_windows_file(model, config, genome, out, layout, stretches)
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a place that no file can be written to, before anything is computed."""
+    if out.is_dir():
+        raise InputError(out, "is a folder", expected="a file to write")
+    if not out.parent.is_dir():
+        raise InputError(out.parent, "no such folder", do="make it first")
 
 
 def _stretches(path: Path, genome: Path) -> dict[str, list[tuple[int, int]]]:

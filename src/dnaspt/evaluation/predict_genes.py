@@ -17,7 +17,8 @@ import numpy as np
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, find_checkpoint
 from dnaspt.data.labels import transcripts_from_labels
 from dnaspt.data.stop_codons import stop_codon_in_cds
-from dnaspt.data.store import Source, write_text_atomically
+from dnaspt.data.store import Source, publish_file, write_text_atomically
+from dnaspt.errors import DnasptError, NoSpaceError
 from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
 from dnaspt.evaluation.validate import decode
 from dnaspt.genome.fasta import Contig, read_fasta
@@ -66,9 +67,32 @@ def predict_genes_file(
         out: the GFF3; it appears whole or not at all.
         stretches: what to predict; None for everything.
         average_strands: average emissions over both strands.
+
+    Raises:
+        InputError: the FASTA cannot be used; finished contigs are not kept then. NoSpaceError: they are.
     """
-    parts = out.with_name(f".{out.name}.parts")
-    _open_parts(parts, {"run": _digest(run), "genome": Source.of(genome).sha256, "both": average_strands})
+    parts = _parts_of(out)
+    mark = {"run": _digest(run), "genome": Source.of(genome).sha256, "both": average_strands}
+    _open_parts(parts, mark | {"stretches": None if stretches is None else dict(stretches)})
+    try:
+        return _predict_parts(model, config, genome, out, stretches, average_strands=average_strands)
+    except NoSpaceError:
+        raise
+    except DnasptError:
+        shutil.rmtree(parts)
+        raise
+
+
+def _predict_parts(
+    model: TaskModel,
+    config: CheckpointConfig,
+    genome: Path,
+    out: Path,
+    stretches: Stretches | None,
+    *,
+    average_strands: bool,
+) -> GeneSummary:
+    parts = _parts_of(out)
     lengths: list[tuple[str, int]] = []
     n_bp = n_genes = n_resumed = 0
     names: list[Path] = []
@@ -87,12 +111,10 @@ def predict_genes_file(
             write_text_atomically(part, "".join(gff3_lines(genes)))
         n_genes += part.read_text(encoding="utf-8").count("\tgene\t")
     header = "".join(gff3_header(lengths))
-    unfinished = parts / "whole.gff3"
-    with unfinished.open("w", encoding="utf-8") as file:
+    with publish_file(out) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.write(header)
         for part in names:
             file.write(part.read_text(encoding="utf-8"))
-    unfinished.replace(out)
     shutil.rmtree(parts)
     return GeneSummary(len(names), n_bp, n_genes, n_resumed)
 
@@ -148,6 +170,10 @@ def _score(gene: Transcript, path: np.ndarray, posterior: np.ndarray, offset: in
 def _digest(run: Path) -> str:
     with (find_checkpoint(run) / TENSORS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parts_of(out: Path) -> Path:
+    return out.with_name(f".{out.name}.parts")
 
 
 def _open_parts(parts: Path, mark: dict[str, object]) -> None:

@@ -97,12 +97,13 @@ def _subject(run: RunRecord) -> str:
 def _change(subject: str, place: str, metric: str, start: RunRecord, run: RunRecord) -> str:
     before, after = primary_score(start), primary_score(run)
     where = f" {place}" if place else ""
+    effect = f"The effect of {subject[0].lower()}{subject[1:]}{where}"
     if math.isnan(before.value) or math.isnan(after.value):
-        return f"{subject} cannot be judged{where}: a score is not defined."
+        return f"{effect} cannot be told: a score is not defined."
     if differing := _differing(start, run):
         apart = "their 95 % intervals overlap" if overlap(before, after) else "their 95 % intervals do not overlap"
         return (
-            f"{subject} cannot be judged{where} by itself: {start.name} ({before.value:.3f}) and {run.name} "
+            f"{effect} cannot be told from these runs: {start.name} ({before.value:.3f}) and {run.name} "
             f"({after.value:.3f}) also differ in {' and '.join(differing)}; {apart}."
         )
     between = f"from {before.value:.3f} ({start.name}) to {after.value:.3f} ({run.name})"

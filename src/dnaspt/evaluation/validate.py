@@ -6,6 +6,7 @@ import torch
 from dnaspt.checkpoint import model_device
 from dnaspt.data.segments import segments
 from dnaspt.data.store import Split
+from dnaspt.errors import DatasetError
 from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc
 from dnaspt.evaluation.predict import predict_batches, predict_sequence
 from dnaspt.models.heads import CRFHead, Decoded, SoftmaxHead
@@ -33,7 +34,10 @@ def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict
         return {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
     truth = split.labels.reshape(len(split), -1)
     scores = window_scores(model, split)
-    return {"auroc": float(np.nanmean(auroc(truth, scores))), "auprc": float(np.nanmean(auprc(truth, scores)))}
+    values = {"auroc": auroc(truth, scores), "auprc": auprc(truth, scores)}
+    if np.isnan(values["auroc"]).all():
+        raise DatasetError("no label has both positive and negative windows in this split; AUROC is not defined")
+    return {name: float(np.nanmean(value)) for name, value in values.items()}
 
 
 def window_scores(model: TaskModel, split: Split) -> np.ndarray:

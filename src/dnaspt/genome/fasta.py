@@ -2,6 +2,7 @@
 
 import gzip
 import logging
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1 << 24
 _NEWLINES = b"\r\n \t"
-_PLAIN_LETTERS = frozenset("ACGTNacgtn")
+_BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,26 @@ def open_bytes(path: Path) -> IO[bytes]:
         raise InputError(path, "is a folder", expected="a file")
     try:
         with path.open("rb") as file:
-            magic = file.read(2)
+            magic = file.read(18)
+            if _is_bgzip(magic) and not _has_end_mark(file):
+                raise InputError(path, "bgzip data without its end mark", expected="a whole file", do="copy it again")
     except OSError as error:
         raise InputError(path, error.strerror or str(error), expected="a readable file") from error
-    if magic == b"\x1f\x8b":
+    if magic[:2] == b"\x1f\x8b":
         return cast(IO[bytes], gzip.open(path, "rb"))
     return path.open("rb")
+
+
+def _is_bgzip(header: bytes) -> bool:
+    """Whether gzip data begin with the extra field BC of bgzip (SAM specification, 4.1)."""
+    return header[:4] == b"\x1f\x8b\x08\x04" and header[12:16] == b"BC\x02\x00"
+
+
+def _has_end_mark(file: IO[bytes]) -> bool:
+    """Whether bgzip data end with the empty block of 28 bytes: cut between two blocks, they are valid gzip without it."""
+    file.seek(0, os.SEEK_END)
+    file.seek(-min(28, file.tell()), os.SEEK_END)
+    return file.read() == _BGZIP_END
 
 
 def read_fasta(path: str | Path) -> Iterator[Contig]:
@@ -139,9 +154,8 @@ def _append(path: Path, name: str, letters: bytearray, block: bytes, line: int) 
             ]
             if bad:
                 found = f"{chr(bad[0])!r} in record {name!r}"
-                raise InputError(
-                    path, found, expected="IUPAC nucleotide letters", do="is it protein?", line=line + offset
-                )
+                do = "is it protein?" if chr(bad[0]).isalpha() else ""
+                raise InputError(path, found, expected="IUPAC nucleotide letters", do=do, line=line + offset)
     letters += sequence
 
 

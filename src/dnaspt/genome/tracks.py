@@ -198,7 +198,7 @@ def _read_bigwig(path: Path, coverage: Path | None) -> Sample:
     found = {name: rows for name, rows in found.items() if len(rows[0])}
     if not found:
         raise InputError(path, "no value in it", expected="methylation levels")
-    high = max(float(np.nanmax(value)) for _, _, value in found.values())
+    high = max(float(np.fmax.reduce(value)) for _, _, value in found.values())
     scale = 100.0 if high > 1 else 1.0
     contigs = {name: _bigwig_calls(path, name, found.pop(name), scale) for name in list(found)}
     if coverage is None:

@@ -56,7 +56,7 @@ def finetune(
 
     job = Fit(
         model=model,
-        optimizer=build_optimizer(model, config, config.encoder_rate),
+        optimizer=build_optimizer(model, config, config.encoder_rate, config.crf_rate),
         batches=TrainingBatches([train], manifest.window_bp, options),
         validate=validate,
         score=f"valid_{metric}",

@@ -8,21 +8,28 @@ from torch import nn
 from dnaspt.config import TrainingConfig
 
 
-def build_optimizer(model: nn.Module, config: TrainingConfig, encoder_rate: float = 1.0) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019); biases and norms do not decay; encoder weights learn at `encoder_rate` times the rate."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+def build_optimizer(
+    model: nn.Module, config: TrainingConfig, encoder_rate: float = 1.0, crf_rate: float = 1.0
+) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019); biases, norms and the scores of a CRF do not decay.
+
+    encoder_rate, crf_rate: learning rates of the encoder and of a CRF's scores as multiples of the head's.
+    """
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            key = (name.startswith("encoder."), parameter.ndim > 1 and ".crf." not in name)
-            groups.setdefault(key, []).append(parameter)
+        if not parameter.requires_grad:
+            continue
+        in_crf = ".crf." in name
+        rate = encoder_rate if name.startswith("encoder.") else crf_rate if in_crf else 1.0
+        groups.setdefault((rate, parameter.ndim > 1 and not in_crf), []).append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
-                "rate": encoder_rate if is_encoder else 1.0,
+                "rate": rate,
                 "weight_decay": config.weight_decay if decays else 0.0,
             }
-            for (is_encoder, decays), parameters in groups.items()
+            for (rate, decays), parameters in groups.items()
         ],
         lr=config.learning_rate,
         betas=(0.9, 0.98),

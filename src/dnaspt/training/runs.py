@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dnaspt.checkpoint import CheckpointConfig, read_tensors, save_checkpoint
+from dnaspt.checkpoint import CheckpointConfig, read_json, read_tensors, save_checkpoint
 from dnaspt.config import TrainingConfig
 from dnaspt.data.store import write_text_atomically
 from dnaspt.errors import CheckpointError
@@ -30,8 +30,10 @@ class Run:
     def __init__(self, out: Path, config: TrainingConfig, *, resume: bool, overwrite: bool = False) -> None:
         self.out = out
         self.settings = json.loads(config.model_dump_json())
+        if out.is_file():
+            raise CheckpointError(f"{out}: is a file; expected a folder to write; choose another --out")
         if out.exists() and overwrite and not resume:
-            shutil.rmtree(out)
+            _remove_run(out)
         if out.exists() and any(out.iterdir()):
             self._check(resume=resume)
         self.metrics_file = out / "metrics.jsonl"
@@ -44,7 +46,7 @@ class Run:
             )
         if not settings_file.is_file():
             raise CheckpointError(f"{self.out}: has no run.json; expected a run to resume")
-        before = json.loads(settings_file.read_text(encoding="utf-8"))
+        before = read_json(settings_file)
         for name, value in self.settings.items():
             if name not in _FREE_SETTINGS and before.get(name) != value:
                 raise CheckpointError(
@@ -115,12 +117,18 @@ class Run:
             return None
         model.load_state_dict(read_tensors(steps[-1] / "model.safetensors"))
         load_optimizer(model, optimizer, read_tensors(steps[-1] / OPTIMIZER))
-        state: dict[str, Any] = json.loads((steps[-1] / STATE).read_text(encoding="utf-8"))
-        return state
+        return read_json(steps[-1] / STATE)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write the result: the mark of a run that came to its end."""
         write_text_atomically(self.out / "result.json", json.dumps(result, indent=1) + "\n")
+
+
+def _remove_run(out: Path) -> None:
+    """Remove a run that is to be replaced, and nothing that is no run."""
+    if any(out.iterdir()) and not (out / "run.json").is_file():
+        raise CheckpointError(f"{out}: is there and is no run (no run.json in it); choose another --out")
+    shutil.rmtree(out)
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
