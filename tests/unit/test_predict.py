@@ -76,7 +76,7 @@ def test_decoded_paths_are_legal_and_their_genes_can_be_read_back(tmp_path: Path
     genome = write_fasta(tmp_path / "g.fa", contigs)
     model = model_of(GENES)
     save_checkpoint(tmp_path / "run", model, GENES)
-    path = decode(model, predict_sequence(model, contigs["chr1"])).path.numpy()
+    path = decode(model, predict_sequence(model, contigs["chr1"])).path
     assert not len(illegal_positions(path, GENE_STATES))
     summary = predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3")
     expected = contig_genes(model, GENES, Contig("chr1", contigs["chr1"]), [(0, 5000)])

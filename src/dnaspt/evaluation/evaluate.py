@@ -101,7 +101,7 @@ def predict_genes(model: TaskModel, split: Split, *, average_strands: bool = Fal
             emissions = predict_both_strands(model, segment.codes, complement)
         else:
             emissions = predict_sequence(model, segment.codes)
-        path, posterior = (part.numpy() for part in decode(model, emissions))
+        path, posterior = decode(model, emissions)
         found = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=n_genes + 1)
         n_genes += len(found)
         predictions.append(GenePrediction(segment, path, posterior, found))

@@ -156,7 +156,7 @@ def _path(model: TaskModel, place: Stretch, *, both_strands: bool) -> np.ndarray
         emissions = predict_both_strands(model, piece.codes, GENE_STATES.complement, start=start, end=end)
     else:
         emissions = predict_sequence(model, piece.codes, start=start, end=end)
-    path: np.ndarray = decode(model, emissions).path.numpy()
+    path: np.ndarray = decode(model, emissions).path
     return path
 
 

@@ -25,6 +25,7 @@ from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.models.heads import Decoded
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import CDS, MINUS, TASKS
 
@@ -140,24 +141,23 @@ def contig_genes(
     return genes
 
 
-def _decoded(
-    model: TaskModel, contig: Contig, start: int, end: int, *, average_strands: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _decoded(model: TaskModel, contig: Contig, start: int, end: int, *, average_strands: bool) -> Decoded:
     states = TASKS["genes"].states
     assert states is not None
     with tempfile.TemporaryDirectory(prefix="dnaspt-") as folder:
         emissions: np.ndarray | None = None
+        marginals: np.ndarray | None = None
         if end - start > _MAPPED_BP:
             shape = (end - start, len(states.names))
             emissions = np.memmap(Path(folder) / "emissions", dtype=np.float32, mode="w+", shape=shape)
+            marginals = np.memmap(Path(folder) / "marginals", dtype=np.float32, mode="w+", shape=shape)
         if average_strands:
             emissions = predict_both_strands(
                 model, contig.codes, states.complement, start=start, end=end, out=emissions
             )
         else:
             emissions = predict_sequence(model, contig.codes, start=start, end=end, out=emissions)
-        decoded = decode(model, emissions)
-        return decoded.path.numpy(), decoded.posterior.numpy()
+        return decode(model, emissions, marginals)
 
 
 def _score(gene: Transcript, path: np.ndarray, posterior: np.ndarray, offset: int) -> float:

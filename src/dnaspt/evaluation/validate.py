@@ -1,9 +1,7 @@
 """A model on one split of a dataset: the metrics that choose a checkpoint, by the same inference path as prediction."""
 
 import numpy as np
-import torch
 
-from dnaspt.checkpoint import model_device
 from dnaspt.data.segments import segments
 from dnaspt.data.store import Split
 from dnaspt.errors import DatasetError
@@ -13,15 +11,10 @@ from dnaspt.models.heads import CRFHead, Decoded, SoftmaxHead
 from dnaspt.models.task_model import TaskModel
 
 
-def decode(model: TaskModel, emissions: np.ndarray) -> Decoded:
-    """Path and posterior of one sequence from its emissions (L, K)."""
+def decode(model: TaskModel, emissions: np.ndarray, buffer: np.ndarray | None = None) -> Decoded:
+    """Path and posterior of one sequence of a gene model from its emissions (L, K); see the heads' `decode`."""
     assert isinstance(model.head, CRFHead | SoftmaxHead)
-    device = model_device(model)
-    with torch.no_grad():
-        decoded = model.head.decode(
-            torch.from_numpy(emissions)[None].to(device), torch.tensor([len(emissions)], device=device)
-        )
-    return Decoded(decoded.path[0].cpu(), decoded.posterior[0].cpu())
+    return model.head.decode(emissions, buffer)
 
 
 def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict[str, float]:
@@ -29,7 +22,7 @@ def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict
     if len(split.labels) == len(split.codes):
         counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
         for segment in segments(split):
-            path = decode(model, predict_sequence(model, segment.codes)).path.numpy()
+            path = decode(model, predict_sequence(model, segment.codes)).path
             counts += confusion(segment.labels, path, len(labels))
         return {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
     truth = split.labels.reshape(len(split), -1)

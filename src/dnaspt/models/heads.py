@@ -3,16 +3,20 @@
 A head owns its loss and its decoding, so nobody asks which task it is. Shape of the head: BEND's CNN (Marin et al. 2024).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dnaspt.models import crf_cpu
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.tasks import MISSING, StateTable
 
+_BLOCK = 1 << 20
 HEAD_CHANNELS = 64
 HEAD_KERNEL = 3
 HEAD_FLANK_BP = 2 * (HEAD_KERNEL // 2)
@@ -20,10 +24,10 @@ HEAD_FLANK_BP = 2 * (HEAD_KERNEL // 2)
 
 
 class Decoded(NamedTuple):
-    """path: (B, L) int8 states, -100 at padding; posterior: (B, L) probability of the decoded state."""
+    """path: (L,) int8 states; posterior: (L,) float32, the probability of the decoded state at each position."""
 
-    path: Tensor
-    posterior: Tensor
+    path: np.ndarray
+    posterior: np.ndarray
 
 
 class Trunk(nn.Module):
@@ -72,11 +76,15 @@ class SoftmaxHead(nn.Module):
         labeled = labels != MISSING
         return Loss(total, weights[labels[labeled]].sum())
 
-    def decode(self, emissions: Tensor, lengths: Tensor) -> Decoded:
-        """The most probable class of each base."""
-        posterior, path = emissions.float().softmax(-1).max(-1)
-        padded = torch.arange(path.shape[1], device=path.device) >= lengths[:, None]
-        return Decoded(path.to(torch.int8).masked_fill(padded, MISSING), posterior)
+    def decode(self, emissions: np.ndarray, buffer: np.ndarray | None = None) -> Decoded:
+        """The most probable class of each base of one sequence (L, K), and its probability."""
+        path = np.empty(len(emissions), np.int8)
+        posterior = np.empty(len(emissions), np.float32)
+        for block in _blocks(len(emissions)):
+            share = torch.from_numpy(emissions[block]).softmax(-1)
+            best = share.max(-1)
+            path[block], posterior[block] = best.indices.numpy(), best.values.numpy()
+        return Decoded(path, posterior)
 
 
 class CRFHead(nn.Module):
@@ -92,12 +100,19 @@ class CRFHead(nn.Module):
         log_likelihood = self.crf.log_likelihood(emissions, batch.labels, batch.lengths)
         return Loss(-log_likelihood.sum(), (batch.labels != MISSING).sum().to(log_likelihood.dtype))
 
-    def decode(self, emissions: Tensor, lengths: Tensor) -> Decoded:
-        """The Viterbi path, and the marginal probability of its states."""
-        path, _ = self.crf.viterbi(emissions, lengths)
-        marginals = self.crf.marginals(emissions, lengths)
-        states = path.long().clamp(min=0).unsqueeze(-1)
-        return Decoded(path, marginals.gather(-1, states).squeeze(-1))
+    def decode(self, emissions: np.ndarray, buffer: np.ndarray | None = None) -> Decoded:
+        """The Viterbi path of one sequence (L, K) of any length, and the marginal probability of its states.
+
+        buffer: zeros of the emissions' shape and type to hold all marginals, a memory map where they are large.
+        """
+        chain = self.crf.chain()
+        paths, _ = crf_cpu.find_paths(emissions[None], np.array([len(emissions)]), chain)
+        marginals = crf_cpu.find_posterior(emissions, chain, buffer)
+        posterior = np.empty(len(emissions), np.float32)
+        for block in _blocks(len(emissions)):
+            states = paths[0, block, None].astype(np.int64)
+            posterior[block] = np.take_along_axis(marginals[block], states, axis=1)[:, 0]
+        return Decoded(paths[0], posterior)
 
 
 class SigmoidHead(nn.Module):
@@ -121,3 +136,8 @@ class SigmoidHead(nn.Module):
 
 
 Head = SoftmaxHead | CRFHead | SigmoidHead
+
+
+def _blocks(length: int) -> Iterator[slice]:
+    """Stretches of a sequence that are small enough to be handled at once."""
+    return (slice(start, start + _BLOCK) for start in range(0, length, _BLOCK))
