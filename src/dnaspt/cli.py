@@ -42,7 +42,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on where a broken-off
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace --out.")]
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
@@ -210,6 +210,22 @@ def inspect(path: Annotated[Path, typer.Argument(help="Dataset folder or run.")]
     from dnaspt.inspection import inspect as describe
 
     describe(path)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Run of 'dnaspt pretrain'.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+) -> None:
+    """Write a pretrained model in the format of BEND's ConvNet (`--encoder` reads that format too).
+
+    Example: `dnaspt export runs/pre --out bend_model`
+    """
+    from dnaspt.checkpoint import export_bend
+    from dnaspt.display import show
+
+    export_bend(run, out)
+    show(f"{out}: written")
 
 
 @app.command()

@@ -139,14 +139,14 @@ def sample_chain(rng: np.random.Generator, cumulative: np.ndarray, n: int) -> np
     for step, drawn in enumerate(rng.random((steps + ORDER, _LANES))):
         symbols[step] = (drawn[:, None] >= cumulative[state]).sum(axis=1)
         state = (state * n_symbols + symbols[step]) % n_states
-    return symbols[ORDER:].T.ravel()
+    return np.asarray(symbols[ORDER:].T.ravel())
 
 
 def sample_weights(rng: np.random.Generator, matrix: np.ndarray) -> np.ndarray:
     """One sequence from a position weight matrix: (L, 4) -> codes (L,) uint8."""
     drawn = rng.random((len(matrix), 1))
     letters: np.ndarray = (drawn >= np.cumsum(matrix, axis=1)).sum(axis=1)
-    return np.minimum(letters, 3).astype(np.uint8)
+    return np.asarray(np.minimum(letters, 3).astype(np.uint8))
 
 
 class Pool:

@@ -1,0 +1,112 @@
+"""benchmarks/results/*.json to docs/results.md and the README's table; every number comes from a file, none is typed here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+ORDER = ("athaliana", "fly_loci", "human_brain", "arabidopsis_chr3", "human_wgbs")
+AUGUSTUS = {"athaliana": 0.880, "fly_loci": 0.720}
+START, END = "<!-- results -->", "<!-- /results -->"
+
+
+def main() -> None:
+    """Write both tables."""
+    found = {name: load(name) for name in ORDER if load(name)}
+    genes = [row for name in found for row in gene_rows(name, found[name])]
+    windows = [row for name in found for row in window_rows(name, found[name])]
+    pretraining = [pretrain_row(name, found[name]) for name in found]
+    gene_table = markdown(
+        ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed"), genes
+    )
+    window_table = markdown(
+        ("set", "model", "mean test AUROC [95 %]", "AUPRC", "CpG count AUROC", "AUPRC", "minutes", "seed"), windows
+    )
+    pretrain_table = markdown(
+        ("set", "nats per masked base", "order-5 Markov", "two-sided k-mer (best k)", "steps", "minutes"), pretraining
+    )
+    notes = (ROOT / "docs" / "results_notes.md").read_text()
+    commands = "\n\n".join(command_block(name, found[name]) for name in found)
+    text = notes.format(genes=gene_table, windows=window_table, pretraining=pretrain_table, commands=commands)
+    (ROOT / "docs" / "results.md").write_text(text)
+    readme = (ROOT / "README.md").read_text()
+    before, rest = readme.split(START)
+    after = rest.split(END)[1] if END in rest else rest
+    tables = "\n\n".join(table for table, rows in ((gene_table, genes), (window_table, windows)) if rows)
+    (ROOT / "README.md").write_text(f"{before}{START}\n{tables}\n{END}{after}")
+
+
+def load(name: str) -> dict[str, Any]:
+    """Results of all seeds of one set by seed."""
+    files = sorted(RESULTS.glob(f"real-{name}-seed*.json"))
+    return {file.stem.split("seed")[1]: json.loads(file.read_text()) for file in files}
+
+
+def interval(score: dict[str, float]) -> str:
+    """A value and its interval."""
+    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+
+
+def gene_rows(name: str, seeds: dict[str, Any]) -> list[tuple[str, ...]]:
+    """One row per arm of a gene set; minutes count pretraining too."""
+    rows = []
+    for seed, result in seeds.items():
+        for arm, run in result["arms"].items():
+            if "mcc" not in run["test"]:
+                return []
+            levels = run["test"]["genes"]["levels"]
+            f1 = [f"{levels[level]['f1']['value']:.3f}" for level in ("base", "exon", "gene")]
+            rows.append((name, arm, interval(run["test"]["mcc"]), *f1, minutes(result, arm), seed))
+    if name in AUGUSTUS:
+        rows.append((name, "AUGUSTUS 3.5.0, its own species model", f"{AUGUSTUS[name]:.3f}", "", "", "", "", ""))
+    return rows
+
+
+def window_rows(name: str, seeds: dict[str, Any]) -> list[tuple[str, ...]]:
+    """One row per arm of a set of windows."""
+    rows = []
+    for seed, result in seeds.items():
+        for arm, run in result["arms"].items():
+            test = run["test"]
+            if "mean_auroc" not in test:
+                return []
+            count = test["cpg_count"]
+            values = (interval(test["mean_auroc"]), f"{test['mean_auprc']['value']:.3f}")
+            baseline = (f"{count['mean_auroc']['value']:.3f}", f"{count['mean_auprc']['value']:.3f}")
+            rows.append((name, arm, *values, *baseline, minutes(result, arm), seed))
+    return rows
+
+
+def minutes(result: dict[str, Any], arm: str) -> str:
+    """Minutes of training, pretraining included."""
+    pretraining = result["pretrain"]["minutes"] if arm.startswith("spt") else 0.0
+    return f"{pretraining + result['arms'][arm]['result']['minutes']:.0f}"
+
+
+def pretrain_row(name: str, seeds: dict[str, Any]) -> tuple[str, ...]:
+    """Nats of the language model beside the n-gram models, first seed."""
+    found = next(iter(seeds.values()))["pretrain"]
+    kmer = f"{found['two_sided_nats']:.4f} ({found['two_sided_k']})"
+    values = (f"{found['valid_nats']:.4f}", f"{found['markov_nats']:.4f}", kmer)
+    return (name, *values, str(found["steps"]), f"{found['minutes']:.0f}")
+
+
+def command_block(name: str, seeds: dict[str, Any]) -> str:
+    """Commands of a set, with device, date and commit."""
+    lines = [f"**{name}**"]
+    for seed, result in seeds.items():
+        versions = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
+        lines.append(f"seed {seed}, {result['date'][:10]}, {result['device']}, commit {result['commit']}, {versions}")
+        lines.append("```\n" + "\n".join(run["command"] for run in result["arms"].values()) + "\n```")
+    return "\n\n".join(lines)
+
+
+def markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [columns, tuple("---" for _ in columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) if rows else "Not measured yet."
+
+
+if __name__ == "__main__":
+    main()
