@@ -151,7 +151,7 @@ def build_config(kind: type[Config], options: Mapping[str, Any], toml: Path | No
     values: dict[str, Any] = {}
     if toml is not None:
         try:
-            values = tomllib.loads(toml.read_text(encoding="utf-8"))
+            values = tomllib.loads(toml.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise ConfigError(f"{toml}: {error.strerror}; expected a readable TOML file") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyBigWig
+import pysam
 from tests.integration.in_process import letters
 
 FOLDER, ABSENT = "a folder", "no file"
@@ -99,6 +100,13 @@ def call(start: object, end: object, coverage: object = 9, percent: object = 50,
     return f"chr1\t{start}\t{end}\t{code}\t{coverage}\t{strand}\t{start}\t{end}\t255,0,0\t{coverage}\t{percent}\n"
 
 
+def cut_bgzip(path: Path) -> None:
+    """Write bgzip data without the last block: whole gzip data that end too early."""
+    with pysam.BGZFile(str(path), "wb") as file:
+        file.write(GENOME.encode())
+    path.write_bytes(path.read_bytes()[:-28])
+
+
 CPG = CHR1.index("CG", 200)
 GOOD_CALL = call(CPG, CPG + 1)
 _BED = "chr1\t10\t20\n"
@@ -115,8 +123,11 @@ FASTA = {
     "truncated_gzip.fa.gz": BadFile("genome", gzip.compress(GENOME.encode())[:-99], None, _CUT),
     "gzip_without_data.fa.gz": BadFile("genome", gzip.compress(GENOME.encode())[:4], None, _CUT),
     "damaged_gzip.fa.gz": BadFile("genome", _damaged(GENOME), None, _CUT),
+    "bgzip_cut_between_blocks.fa.gz": BadFile("genome", cut_bgzip, None, "bgzip data without its end mark; .*copy it"),
     "protein.fa": BadFile("genome", ">p\nMKTAYIAKQR\n", 2, "'I' in record 'p'; expected IUPAC .* is it protein?"),
-    "gaps_of_an_alignment.fa": BadFile("genome", ">a\nACGT\nAC--GT\n", 3, "'-' in record 'a'"),
+    "gaps_of_an_alignment.fa": BadFile(
+        "genome", ">a\nACGT\nAC--GT\n", 3, "'-' in record 'a'; expected IUPAC nucleotide letters$"
+    ),
     "numbered_lines.fa": BadFile("genome", ">a\n1 ACGT\n", 2, "'1' in record 'a'"),
     "letters_before_header.fa": BadFile("genome", "ACGT\n>a\nACGT\n", 1, "b'ACGT' before the first header"),
     "fastq_as_fasta.fa": BadFile("genome", "@r\nACGT\n+\nIIII\n", 1, "before the first header; expected FASTA"),
@@ -285,6 +296,7 @@ LABELED = {
     ),
     "strand_in_words.bed": BadFile("regions", f"{_TABLE}chr1\t0\t99\tplus\t1\ttrain\n", 2, "strand 'plus'; expected"),
     "header_only.bed": BadFile("regions", _TABLE, None, "no row in it; expected rows of chrom, start, end"),
+    "truncated_gzip.txt.gz": BadFile("names", gzip.compress(b"peaks")[:-9], None, _CUT),
     "names_of_labels_empty.txt": BadFile("names", "\n", None, "no label; expected one name a line"),
     "names_of_labels_twice.txt": BadFile("names", "a\na\n", None, "a label that stands here twice"),
     "names_of_labels_too_many.txt": BadFile("names", "a\nb\n", None, r"2 names \(a, ...\) for 1 region files \(peaks"),
@@ -292,6 +304,7 @@ LABELED = {
 METHYLATION = {
     "empty.bedmethyl": BadFile("calls", "", None, "no row in it"),
     "folder_as_bedmethyl.bedmethyl": BadFile("calls", FOLDER, None, _IS_FOLDER),
+    "truncated_gzip.bedmethyl.gz": BadFile("calls", gzip.compress(GOOD_CALL.encode())[:12], None, _CUT),
     "nine_columns.bedmethyl": BadFile(
         "calls",
         "\t".join("123456789") + "\n",
@@ -356,6 +369,7 @@ TABLES = {
     "splits_that_overlap.tsv": BadFile(
         "split", f"{_SPLIT}chr1\t0\t9\ttrain\nchr1\t5\t20\ttest\n", 3, "chr1:5-20 is test and overlaps a train piece"
     ),
+    "truncated_gzip.tsv.gz": BadFile("split", gzip.compress(_SPLIT.encode())[:-9], None, _CUT),
     "another_genome.tsv": BadFile("split of windows", f"{_SPLIT}chr9\t0\t9\ttrain\n", None, "'chr9' has no record in"),
     "folder_as_table.tsv": BadFile("split", FOLDER, None, _IS_FOLDER),
 }
@@ -364,7 +378,9 @@ CONFIG = {
         "config", "window_pb = 64\n", None, "no setting is called 'window_pb'; did you mean 'window_bp'"
     ),
     "misspelt_training.toml": BadFile("training", "learning_rat = 1\n", None, "did you mean 'learning_rate'"),
-    "misspelt_inside_a_table.toml": BadFile("training", "[encoder]\nlayers = 3\n", None, "encoder.layers = 3: "),
+    "misspelt_inside_a_table.toml": BadFile(
+        "training", "[encoder]\nlayers = 3\n", None, "no setting is called 'encoder.layers'; check its name"
+    ),
     "unknown_setting.toml": BadFile("config", "xyz = 1\n", None, "no setting is called 'xyz'; known: out, genome,"),
     "not_toml.toml": BadFile("config", "window_bp: 64\n", None, r"not TOML \(.*line 1"),
     "not_utf8.toml": BadFile("config", b"split = '\xe9'\n", None, r"not TOML \(.*utf-8"),

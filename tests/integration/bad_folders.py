@@ -68,6 +68,16 @@ def _cut(path: str) -> Callable[[Path], None]:
     )
 
 
+def _resumable(path: str) -> Callable[[Path], None]:
+    """Make a copied run one of the copied dataset, and cut one of its files."""
+
+    def spoil(folder: Path) -> None:
+        _edit("pretrained/run.json", lambda raw: raw.update(data=str(folder / "data")))(folder)
+        _cut(path)(folder)
+
+    return spoil
+
+
 def _text(path: str, text: str) -> Callable[[Path], Any]:
     return lambda folder: (folder / path).write_text(text)
 
@@ -96,12 +106,16 @@ def _drop_column(folder: Path) -> None:
 _PRETRAIN = "pretrain {}/data --out {}/out --config {}/pretrain.toml"
 _FINETUNE = "finetune {}/data --out {}/out --head softmax --config {}/finetune.toml --preset tiny"
 _PREDICT = "predict {}/genes --genome {}/genome.fa --out {}/out.gff3"
+_RESUME = "pretrain {}/data --out {}/pretrained --config {}/pretrain.toml --resume"
+_REGIONS = "prepare regions --genome {}/genome.fa --regions {}/peaks.bed --out {}/few --config {}/w.toml"
 _EVALUATE = "evaluate {}/genes --data {}/data"
 _BEST, _LAST = "genes/best/step-00000001", "pretrained/last/step-00000001"
 
 DATASETS = {
     "dataset_absent": BadFolder("pretrain {}/nothing --out {}/out", "{}/nothing", "no such folder; make it with"),
-    "file_as_dataset": BadFolder("pretrain {}/genome.fa --out {}/out", "{}/genome.fa", "is a file; make it with"),
+    "file_as_dataset": BadFolder(
+        "pretrain {}/genome.fa --out {}/out", "{}/genome.fa", "is a file; expected a folder; make it with"
+    ),
     "manifest_absent": BadFolder(
         _PRETRAIN, "{}/data", "not a dataset, or unfinished; make", _remove("data/manifest.json")
     ),
@@ -116,7 +130,10 @@ DATASETS = {
         _PRETRAIN, "{}/data/manifest.json", "not a manifest", _text("data/manifest.json", "[]")
     ),
     "manifest_without_task": BadFolder(
-        _PRETRAIN, "{}/data/manifest.json", "not a manifest", _edit("data/manifest.json", lambda raw: raw.pop("task"))
+        _PRETRAIN,
+        "{}/data/manifest.json",
+        "task None; expected genes",
+        _edit("data/manifest.json", lambda raw: raw.pop("task")),
     ),
     "manifest_of_unknown_task": BadFolder(
         _FINETUNE,
@@ -129,7 +146,9 @@ DATASETS = {
         _PRETRAIN, "{}/data/train.parquet", "broken table .*prepare it", _cut("data/train.parquet")
     ),
     "table_empty": BadFolder(_PRETRAIN, "{}/data/train.parquet", "broken table", _text("data/train.parquet", "")),
-    "table_without_labels": BadFolder(_FINETUNE, "{}/data/train.parquet", "broken table|no column", _drop_column),
+    "table_without_labels": BadFolder(
+        _FINETUNE, "{}/data/train.parquet", "column 'labels' has no value in 14 rows", _drop_column
+    ),
     "labels_nan": BadFolder(
         _FINETUNE,
         "{}/data/train.parquet",
@@ -139,7 +158,7 @@ DATASETS = {
     "labels_null": BadFolder(
         _FINETUNE,
         "{}/data/train.parquet",
-        "labels",
+        "'labels' has an empty label; prepare it again",
         _column("labels", lambda rows: [[None] * len(row) for row in rows]),
     ),
     "labels_in_words": BadFolder(
@@ -151,20 +170,32 @@ DATASETS = {
     "labels_of_a_tenth_class": BadFolder(
         _FINETUNE,
         "{}/data/train.parquet",
-        "label 9; expected 0 to 8",
+        "'labels' has label 9; expected 0 to 8, or -100 where missing; prepare it again",
         _column("labels", lambda rows: [[9] * len(row) for row in rows]),
     ),
     "labels_too_few": BadFolder(
-        _FINETUNE, "{}/data/train.parquet", "labels", _column("labels", lambda rows: [row[1:] for row in rows])
+        _FINETUNE,
+        "{}/data/train.parquet",
+        "neither one label a base",
+        _column("labels", lambda rows: [row[1:] for row in rows]),
     ),
     "sequence_null": BadFolder(
-        _PRETRAIN, "{}/data/train.parquet", "sequence", _column("sequence", lambda rows: [None for _ in rows])
+        _PRETRAIN,
+        "{}/data/train.parquet",
+        "'sequence' has no value",
+        _column("sequence", lambda rows: [None for _ in rows]),
     ),
     "sequence_of_protein": BadFolder(
         _PRETRAIN,
         "{}/data/train.parquet",
-        "sequence",
+        "'sequence' has letters other than A C G T N",
         _column("sequence", lambda rows: ["E" * len(row) for row in rows]),
+    ),
+    "sequence_cut_short": BadFolder(
+        _PRETRAIN,
+        "{}/data/train.parquet",
+        "'sequence' is not as long as start and end say",
+        _column("sequence", lambda rows: [row[1:] for row in rows]),
     ),
     "valid_split_absent": BadFolder(
         _FINETUNE, "{}/data", "has no valid split", _edit("data/manifest.json", lambda raw: raw["splits"].pop("valid"))
@@ -223,8 +254,8 @@ RUNS = {
     ),
     "checkpoint_of_unknown_head": BadFolder(
         _PREDICT,
-        "head 'mlp' does not fit task 'genes'",
-        "expected crf, softmax",
+        f"{{}}/{_BEST}/config.json",
+        "head 'mlp' does not fit task 'genes'; expected crf or softmax",
         _edit(f"{_BEST}/config.json", lambda raw: raw.update(head="mlp")),
     ),
     "language_model_predicts": BadFolder(
@@ -264,25 +295,34 @@ RUNS = {
         "was started with seed = 0, now 5; resume with the same settings",
     ),
     "resumed_settings_truncated": BadFolder(
-        "pretrain {}/data --out {}/pretrained --config {}/pretrain.toml --resume",
+        _RESUME,
         "{}/pretrained/run.json",
         "not JSON",
         _cut("pretrained/run.json"),
     ),
     "resumed_state_truncated": BadFolder(
-        "pretrain {}/data --out {}/pretrained --config {}/pretrain.toml --resume",
+        _RESUME,
         f"{{}}/{_LAST}/state.json",
         "not JSON",
-        _cut(f"{_LAST}/state.json"),
+        _resumable(f"{_LAST}/state.json"),
     ),
     "resumed_optimizer_truncated": BadFolder(
-        "pretrain {}/data --out {}/pretrained --config {}/pretrain.toml --resume",
+        _RESUME,
         f"{{}}/{_LAST}/optimizer.safetensors",
         "cannot be read",
-        _cut(f"{_LAST}/optimizer.safetensors"),
+        _resumable(f"{_LAST}/optimizer.safetensors"),
     ),
     "inspected_result_truncated": BadFolder(
         "inspect {}/genes", "{}/genes/result.json", "not JSON", _cut("genes/result.json")
+    ),
+    "one_kind_of_windows_on_valid": BadFolder(
+        "finetune {}/few --out {}/out --preset tiny",
+        "{}/few",
+        "no label has both positive and negative windows in the valid split",
+        lambda folder: dnaspt(*(_REGIONS.replace("{}", str(folder)) + " --window-bp 64").split()),
+    ),
+    "overwritten_folder_is_no_run": BadFolder(
+        "pretrain {}/data --out {}/windows --overwrite", "{}/windows", "is there and is no run .*; choose another"
     ),
     "reported_run_not_evaluated": BadFolder(
         "report {}/genes --data {}/data --out {}/out.html", "{}/genes", "not evaluated on the test split; run"
@@ -310,7 +350,7 @@ OPTIONS = {
     "regions_of_another_genome": BadFolder(
         "predict {}/genes --genome {}/other.fa --out {}/out.gff3 --regions {}/peaks.bed",
         "{}/peaks.bed",
-        "contig 'chr1' is not in",
+        "contig 'chr1' is not in .*/other.fa; are its names those of the FASTA",
     ),
     "predicted_into_no_folder": BadFolder(
         "predict {}/genes --genome {}/genome.fa --out {}/no/where/out.gff3", "{}/no/where", "no such folder"
@@ -342,6 +382,22 @@ OPTIONS = {
         "prepare genes --genome {}/genome.fa --annotation {}/genes.gff3 --out {}/data",
         "{}/data",
         "already there; choose another",
+    ),
+    "overwritten_folder_is_no_dataset": BadFolder(
+        "prepare genes --genome {}/genome.fa --annotation {}/genes.gff3 --out {}/genes --overwrite",
+        "{}/genes",
+        "is there and is no dataset .*; choose another --out",
+    ),
+    "protein_predicted": BadFolder(
+        "predict {}/genes --genome {}/protein.fa --out {}/out.gff3",
+        "{}/protein.fa:4",
+        "is it protein?",
+        _text("protein.fa", f">chr1\n{GENOME.split()[1]}\n>p\nMKTAYI\n"),
+    ),
+    "genome_absent_predicted": BadFolder(
+        "predict {}/genes --genome {}/no.fa --out {}/out.gff3",
+        "{}/no.fa",
+        "No such file or directory; expected a readable",
     ),
     "valid_contigs_beside_position": BadFolder(
         "prepare genes --genome {}/genome.fa --annotation {}/genes.gff3 --out {}/out --valid-contigs chr2",

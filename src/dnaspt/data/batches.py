@@ -95,10 +95,8 @@ class TrainingBatches:
             if n_rows == 1:
                 pieces.append(np.array([[start, end]]))
                 continue
-            cuts = np.arange(start + offset, end, self.window_bp)
-            cuts = np.concatenate(
-                [[start], cuts[(cuts > start + self.window_bp // 8) & (cuts < end - self.window_bp // 8)], [end]]
-            )
+            cuts = np.arange(start + 1 + offset, end, self.window_bp)
+            cuts = np.concatenate([[start], cuts, [end]])
             pieces.append(np.stack([cuts[:-1], cuts[1:]], axis=1))
         return np.concatenate(pieces)
 
@@ -113,8 +111,25 @@ class TrainingBatches:
         for first in range(0, len(spans), per_pool):
             pool = spans[first : first + per_pool]
             pool = pool[np.argsort(pool[:, 0] - pool[:, 1], kind="stable")]
-            batches += _cut(pool, self.options.batch_bp, self.options.n_shares)
+            batches += self._cut(pool)
         return [batches[index] for index in generator.permutation(len(batches))]
+
+    def _cut(self, pool: np.ndarray) -> list[np.ndarray]:
+        """Cut windows sorted from long to short into batches whose padded size stays within the budget."""
+        n_shares = self.options.n_shares
+        batches, first = [], 0
+        while first < len(pool):
+            n_windows = max(n_shares, self.options.batch_bp // self._padded(pool[first, 1] - pool[first, 0]), 1)
+            batches.append(pool[first : first + n_windows])
+            first += n_windows
+        if len(batches) > 1 and len(batches[-1]) < n_shares:
+            batches[-2:] = [np.concatenate(batches[-2:])]
+        return batches
+
+    def _padded(self, longest: int) -> int:
+        """Length of a batch: few different ones, since oneDNN and cuDNN prepare their kernels anew for each shape."""
+        step = max(1, self.window_bp // 8)
+        return -(-int(longest) // step) * step
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[ArrayBatch]:
         """Batches of an epoch from the `first` on (where a resumed run left off)."""
@@ -125,7 +140,7 @@ class TrainingBatches:
     def _assemble(self, spans: np.ndarray, epoch: int, number: int) -> ArrayBatch:
         options = self.options
         lengths = spans[:, 1] - spans[:, 0]
-        position = np.arange(lengths.max())
+        position = np.arange(self._padded(lengths.max()))
         inside = position < lengths[:, None]
         turned = np.zeros(len(spans), dtype=bool)
         if options.reverse_complement:
@@ -176,19 +191,6 @@ def _segments(split: Split) -> np.ndarray:
     first = np.flatnonzero(~follows)
     last = np.append(first[1:], len(split))
     return np.stack([split.offsets[first], split.offsets[last], last - first], axis=1)
-
-
-def _cut(pool: np.ndarray, batch_bp: int, n_shares: int) -> list[np.ndarray]:
-    """Cut windows sorted from long to short into batches whose padded size stays within the budget."""
-    batches, first = [], 0
-    while first < len(pool):
-        longest = int(pool[first, 1] - pool[first, 0])
-        n_windows = max(n_shares, batch_bp // longest, 1)
-        batches.append(pool[first : first + n_windows])
-        first += n_windows
-    if len(batches) > 1 and len(batches[-1]) < n_shares:
-        batches[-2:] = [np.concatenate(batches[-2:])]
-    return batches
 
 
 def label_subset(split: Split, fraction: float, seed: int) -> Split:

@@ -9,7 +9,7 @@ import numpy as np
 from dnaspt.data.store import SPLITS
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
-from dnaspt.genome.fasta import open_bytes
+from dnaspt.genome.columns import read_lines
 
 
 def row_splits(labeled: LabeledRegions) -> np.ndarray | None:
@@ -31,9 +31,7 @@ def row_splits(labeled: LabeledRegions) -> np.ndarray | None:
 
 
 def _read_names(path: Path) -> tuple[str, ...]:
-    with open_bytes(path) as file:
-        names = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines()]
-    names = [name for name in names if name]
+    names = [line.strip() for _, line in read_lines(path) if line.strip()]
     if not names or len(set(names)) < len(names):
         raise InputError(
             path, "no label" if not names else "a label that stands here twice", expected="one name a line"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from dnaspt.data.store import SPLITS
 from dnaspt.errors import ConfigError, InputError
-from dnaspt.genome.fasta import open_bytes
+from dnaspt.genome.columns import read_lines
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,8 +79,7 @@ def read_split_table(path: str | Path) -> dict[str, tuple[Piece, ...]]:
         InputError: a column is missing, a row is malformed, a split is unknown, or two pieces of different splits overlap.
     """
     path = Path(path)
-    with open_bytes(path) as file:
-        lines = file.read().decode("utf-8", errors="replace").splitlines()
+    lines = [line.rstrip("\r\n") for _, line in read_lines(path)]
     header = lines[0].lstrip("#").split("\t") if lines else []
     names = ["chrom" if name in ("chromosome", "chr") else name for name in header]
     wanted = ("chrom", "start", "end", "split")

@@ -4,9 +4,11 @@ The library below (libBigWig, through pyBigWig) ends the process on some truncat
 leaves a truncated file without an error: so headers are checked before it reads, and space before it writes.
 """
 
+import gzip
 import os
 import resource
 import struct
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -30,8 +32,11 @@ _FIXED_BYTES = 1 << 22
 
 def is_bigwig(path: Path) -> bool:
     """Whether a file begins like a bigWig, of either byte order."""
-    with open_bytes(path) as file:
-        return file.read(4) in (MAGIC, MAGIC[::-1])
+    try:
+        with open_bytes(path) as file:
+            return file.read(4) in (MAGIC, MAGIC[::-1])
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return False
 
 
 def open_bigwig(path: Path) -> Any:

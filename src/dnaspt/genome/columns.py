@@ -39,7 +39,7 @@ class Header:
 
 def find_header(path: Path) -> Header | None:
     """The header (chromosome or chrom, start, ...) of a table of intervals, or none where rows begin at once."""
-    for number, line in islice(_lines(path), 1000):
+    for number, line in islice(read_lines(path), 1000):
         fields = line.lstrip("#").rstrip("\r\n").split("\t")
         if fields[0].lower() in ("chrom", "chromosome", "chr") and len(fields) > 2 and "start" in fields[1].lower():
             return Header(("chrom", *(name.strip().lower() for name in fields[1:])), number)
@@ -54,7 +54,7 @@ def first_row(path: Path) -> list[str]:
     Raises:
         InputError: no such row, or no readable file.
     """
-    for _, line in _lines(path):
+    for _, line in read_lines(path):
         if _is_row(line.encode()):
             return line.rstrip("\r\n").split("\t" if "\t" in line else None)
     raise InputError(path, "no row in it", expected="tab-separated rows")
@@ -84,12 +84,16 @@ def _is_row(line: bytes) -> bool:
     return bool(line.strip()) and not line.startswith(_NO_ROW)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """1-based number and text of each line."""
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """1-based number and text of each line, without a byte order mark; bytes that are no UTF-8 become U+FFFD.
+
+    Raises:
+        InputError: no readable file, or broken gzip data.
+    """
     try:
         with open_bytes(path) as file:
             for number, line in enumerate(file, start=1):
-                yield number, line.decode("utf-8", errors="replace")
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8", errors="replace")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
 

@@ -1,5 +1,6 @@
 """FASTA (plain, gzip or bgzip) to codes, one contig at a time, so that a genome of any size passes through bounded memory."""
 
+import codecs
 import gzip
 import logging
 import os
@@ -93,7 +94,7 @@ def _records(path: Path, file: IO[bytes]) -> Iterator[tuple[str, bytearray, int]
     line, header_line = 1, 0
     rest = b""
     while chunk := file.read(_CHUNK_BYTES):
-        chunk = rest + chunk
+        chunk = rest + (chunk.removeprefix(codecs.BOM_UTF8) if line == 1 and not rest else chunk)
         cut = chunk.rfind(b"\n") + 1
         chunk, rest = (chunk[:cut], chunk[cut:]) if cut else (b"", chunk)
         for is_header, block in _blocks(chunk):

@@ -12,7 +12,7 @@ from dnaspt.checkpoint import CheckpointConfig, build_model, find_checkpoint, lo
 from dnaspt.config import PRESETS, FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches, label_subset
 from dnaspt.data.store import Manifest, Split, read_manifest, read_split
-from dnaspt.errors import ConfigError
+from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.validate import score_model
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import MISSING, TASKS
@@ -38,6 +38,7 @@ def finetune(
     run = Run(config.out, config, resume=resume, overwrite=overwrite)
     train = label_subset(read_split(config.data, "train"), config.label_fraction, config.seed)
     valid = read_split(config.data, "valid")
+    _check_valid(config, manifest, valid)
     fabric = build_fabric(config)
     model = _build(config, checkpoint, _class_weights(config, manifest, train))
     states = TASKS[manifest.task].states
@@ -125,6 +126,22 @@ def _build(config: FinetuneConfig, checkpoint: CheckpointConfig, class_weights: 
     if config.freeze_encoder:
         model.encoder.requires_grad_(False)
     return model
+
+
+def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> None:
+    """Refuse a valid split of windows on which nothing can be chosen, before anything is trained.
+
+    Raises:
+        DatasetError: no label has both windows where it is true and windows where it is not.
+    """
+    if TASKS[manifest.task].resolution_bp:
+        return
+    labels = valid.labels.reshape(len(valid), -1)
+    if not ((labels == 1).any(axis=0) & (labels == 0).any(axis=0)).any():
+        found = (
+            "no label has both positive and negative windows in the valid split, so no checkpoint can be chosen on it"
+        )
+        raise DatasetError(f"{config.data}: {found}; split otherwise, or prepare more data")
 
 
 def _class_weights(config: FinetuneConfig, manifest: Manifest, train: Split) -> Tensor | None:

@@ -32,11 +32,16 @@ class Run:
         self.settings = json.loads(config.model_dump_json())
         if out.is_file():
             raise CheckpointError(f"{out}: is a file; expected a folder to write; choose another --out")
-        if out.exists() and overwrite and not resume:
-            _remove_run(out)
-        if out.exists() and any(out.iterdir()):
+        self._replaces = overwrite and not resume and out.exists()
+        if self._replaces:
+            self._check_replaceable()
+        elif out.exists() and any(out.iterdir()):
             self._check(resume=resume)
         self.metrics_file = out / "metrics.jsonl"
+
+    def _check_replaceable(self) -> None:
+        if any(self.out.iterdir()) and not (self.out / "run.json").is_file():
+            raise CheckpointError(f"{self.out}: is there and is no run (no run.json in it); choose another --out")
 
     def _check(self, *, resume: bool) -> None:
         settings_file = self.out / "run.json"
@@ -59,7 +64,10 @@ class Run:
         return (self.out / "result.json").is_file()
 
     def open(self) -> None:
-        """Make the folder and write the settings."""
+        """Make the folder and write the settings; a run that is replaced goes here, once its successor can begin."""
+        if self._replaces:
+            shutil.rmtree(self.out)
+            self._replaces = False
         self.out.mkdir(parents=True, exist_ok=True)
         write_text_atomically(self.out / "run.json", json.dumps(self.settings, indent=1) + "\n")
 
@@ -113,7 +121,7 @@ class Run:
     def load_last(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
         """Load the newest checkpoint into model and optimizer; its state, or None where there is none."""
         steps = sorted((self.out / "last").glob("step-*"))
-        if not steps:
+        if not steps or self._replaces:
             return None
         model.load_state_dict(read_tensors(steps[-1] / "model.safetensors"))
         load_optimizer(model, optimizer, read_tensors(steps[-1] / OPTIMIZER))
@@ -122,13 +130,6 @@ class Run:
     def finish(self, result: dict[str, Any]) -> None:
         """Write the result: the mark of a run that came to its end."""
         write_text_atomically(self.out / "result.json", json.dumps(result, indent=1) + "\n")
-
-
-def _remove_run(out: Path) -> None:
-    """Remove a run that is to be replaced, and nothing that is no run."""
-    if any(out.iterdir()) and not (out / "run.json").is_file():
-        raise CheckpointError(f"{out}: is there and is no run (no run.json in it); choose another --out")
-    shutil.rmtree(out)
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
