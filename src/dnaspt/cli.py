@@ -240,7 +240,7 @@ def report(
     Example: `dnaspt report runs/scratch runs/spt --pretrain runs/pre --data data/genes --out report.html`
     """
     from dnaspt.display import show
-    from dnaspt.evaluation.report import write_report
+    from dnaspt.report.page import write_report
 
     write_report(out, data, runs, pretrain)
     show(f"{out}: written")
@@ -257,7 +257,10 @@ def _say_if_stopped(outcome: Any) -> None:
         return
     from dnaspt.display import show
 
-    show(f"stopped by {outcome.stopped_by} at step {outcome.progress.step}; go on with the same command and --resume")
+    if outcome.rank == 0:
+        show(
+            f"stopped by {outcome.stopped_by} at step {outcome.progress.step}; go on with the same command and --resume"
+        )
     codes = {"SIGINT": 130, "SIGTERM": 143}
     raise typer.Exit(codes.get(outcome.stopped_by, 0))
 

@@ -19,15 +19,15 @@ ValidContigs = Annotated[str | None, typer.Option(help="Comma-separated contigs 
 TestContigs = Annotated[str | None, typer.Option(help="Comma-separated contigs for test (with --split contig).")]
 Strict = Annotated[bool | None, typer.Option("--strict", help="Refuse leakage and contigs that are not in the FASTA.")]
 Overwrite = Annotated[bool | None, typer.Option("--overwrite", help="Replace --out.")]
-Genome = Annotated[Path, typer.Option(help="FASTA: plain, gzip or bgzip.")]
+Genome = Annotated[Path | None, typer.Option(help="FASTA: plain, gzip or bgzip.")]
 WindowBp = Annotated[int | None, typer.Option(help="Length of a window.")]
 
 
 @prepare_app.command()
 def genes(
-    genome: Annotated[list[Path], typer.Option(help="FASTA: plain, gzip or bgzip; once per annotation.")],
-    annotation: Annotated[list[Path], typer.Option(help="GFF3 or GTF; once per genome.")],
     out: Out,
+    genome: Annotated[list[Path] | None, typer.Option(help="FASTA: plain, gzip or bgzip; once per annotation.")] = None,
+    annotation: Annotated[list[Path] | None, typer.Option(help="GFF3 or GTF; once per genome.")] = None,
     valid_genome: Annotated[list[Path] | None, typer.Option(help="FASTA of a separate valid set.")] = None,
     valid_annotation: Annotated[list[Path] | None, typer.Option(help="Its annotation.")] = None,
     test_genome: Annotated[list[Path] | None, typer.Option(help="FASTA of a separate test set.")] = None,
@@ -56,9 +56,11 @@ def genes(
 
 @prepare_app.command()
 def regions(
-    genome: Genome,
-    regions: Annotated[list[Path], typer.Option(help="BED or narrowPeak; one label per file, or a label column.")],
     out: Out,
+    genome: Genome = None,
+    regions: Annotated[
+        list[Path] | None, typer.Option(help="BED or narrowPeak; a label per file, or a label column.")
+    ] = None,
     labels_file: Annotated[Path | None, typer.Option(help="Names of the labels, one a line.")] = None,
     config: Config = None,
     split: Split = None,
@@ -86,9 +88,11 @@ def regions(
 
 @prepare_app.command()
 def methylation(
-    genome: Genome,
-    calls: Annotated[list[Path], typer.Option(help="bedMethyl, Bismark coverage or bigWig; one file per sample.")],
     out: Out,
+    genome: Genome = None,
+    calls: Annotated[
+        list[Path] | None, typer.Option(help="bedMethyl, Bismark coverage, bigWig; one file a sample.")
+    ] = None,
     names: Annotated[str | None, typer.Option(help="Comma-separated names of the samples.")] = None,
     coverage: Annotated[list[Path] | None, typer.Option(help="bigWig of coverage, one per bigWig of calls.")] = None,
     config: Config = None,

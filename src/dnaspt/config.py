@@ -74,7 +74,7 @@ Preset = Literal["paper", "base", "small", "tiny"]
 
 
 class TrainingConfig(Settings):
-    """What every training run needs. Rates are per optimizer step; `batch_bp` is the size of the global batch."""
+    """What every training run needs. An optimizer step sees `accumulate` batches of `batch_bp` bases over all processes."""
 
     seed: int = Field(0, ge=0)
     steps: int = Field(0, ge=0)

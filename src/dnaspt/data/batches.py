@@ -51,7 +51,7 @@ class BatchOptions:
         reverse_complement: turn half of the windows around.
         mask_fraction: share of bases to mask for language modeling; 0 keeps the labels.
         repeat_weight: loss weight of soft-masked bases, for language modeling.
-        n_shares: processes that share a batch; every batch has at least one window for each.
+        n_shares: processes that share a batch; a batch has at least one window for each wherever there are that many.
     """
 
     batch_bp: int
@@ -89,14 +89,15 @@ class TrainingBatches:
         """Windows of an epoch as (start, end) into the codes: (n, 2). Segments of several windows are cut anew."""
         starts, ends, rows = self._segments.T
         generator = np.random.default_rng((self.options.seed, epoch, _OFFSET))
-        offsets = generator.integers(0, self.window_bp, len(starts))
+        shortest = self.window_bp // 8
+        firsts = generator.integers(shortest, self.window_bp, len(starts), endpoint=True)
         pieces = []
-        for start, end, n_rows, offset in zip(starts, ends, rows, offsets):
-            if n_rows == 1:
-                pieces.append(np.array([[start, end]]))
-                continue
-            cuts = np.arange(start + 1 + offset, end, self.window_bp)
-            cuts = np.concatenate([[start], cuts, [end]])
+        for start, end, n_rows, first in zip(starts, ends, rows, firsts):
+            cuts = np.array([start, end])
+            if n_rows > 1:
+                cuts = np.concatenate([[start], np.arange(start + first, end, self.window_bp), [end]])
+            if len(cuts) > 2 and cuts[-1] - cuts[-2] < shortest:
+                cuts[-2] = (cuts[-1] + cuts[-3]) // 2  # the last two share their bases, so that none is a scrap
             pieces.append(np.stack([cuts[:-1], cuts[1:]], axis=1))
         return np.concatenate(pieces)
 

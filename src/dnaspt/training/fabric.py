@@ -6,6 +6,7 @@ import torch
 from lightning_fabric import Fabric
 
 from dnaspt.config import TrainingConfig
+from dnaspt.errors import ConfigError
 
 
 def bf16_is_fast(accelerator: str) -> bool:
@@ -25,15 +26,20 @@ def build_fabric(config: TrainingConfig) -> Fabric:
     precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}.get(config.precision)
     if precision is None:
         precision = "bf16-mixed" if bf16_is_fast(config.accelerator) else "32-true"
-    with warnings.catch_warnings():
-        # Lightning warns of SLURM's srun being there but unused; a single process is what was asked for.
-        warnings.filterwarnings("ignore", message=".*srun.*")
-        fabric = Fabric(
-            accelerator=config.accelerator if config.accelerator != "auto" or torch.cuda.is_available() else "cpu",
-            devices=config.devices,
-            num_nodes=config.num_nodes,
-            precision=precision,  # type: ignore[arg-type]
-            strategy="ddp" if config.devices * config.num_nodes > 1 else "auto",
-        )
-        fabric.launch()
+    accelerator = config.accelerator if config.accelerator != "auto" or torch.cuda.is_available() else "cpu"
+    try:
+        with warnings.catch_warnings():
+            # Lightning warns of SLURM's srun being there but unused; a single process is what was asked for.
+            warnings.filterwarnings("ignore", message=".*srun.*")
+            fabric = Fabric(
+                accelerator=accelerator,
+                devices=config.devices,
+                num_nodes=config.num_nodes,
+                precision=precision,  # type: ignore[arg-type]
+                strategy="ddp" if config.devices * config.num_nodes > 1 else "auto",
+            )
+            fabric.launch()
+    except (RuntimeError, ValueError) as error:
+        wanted = f"--accelerator {config.accelerator} --devices {config.devices} --num-nodes {config.num_nodes}"
+        raise ConfigError(f"{wanted}: {str(error).splitlines()[0]}") from error
     return fabric

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dnaspt.checkpoint import CheckpointConfig, build_model, find_checkpoint, load_model
+from dnaspt.checkpoint import TENSORS, CheckpointConfig, build_model, find_checkpoint, load_model, read_config
 from dnaspt.config import PRESETS, FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches, label_subset
-from dnaspt.data.store import Manifest, Split, read_manifest, read_split
+from dnaspt.data.store import Manifest, Source, Split, read_manifest, read_split
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.validate import score_model
 from dnaspt.models.task_model import TaskModel
@@ -71,7 +71,7 @@ def finetune(
     result: dict[str, Any] = {}
     if outcome.finished and fabric.is_global_zero:
         result = {
-            f"valid_{metric}": progress.best,
+            **progress.best_scores,
             "best_step": progress.best_step,
             "steps": progress.step,
             "n_bp": progress.n_bp,
@@ -95,14 +95,26 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
         raise ConfigError(f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid")
     if config.class_weights != "none" and head == "crf":
         log.warning("class weights have no effect on a CRF head")
+    if config.encoder is not None and "preset" in config.model_fields_set:
+        log.warning("--preset has no effect: the pretrained encoder has its own size")
+    if config.crf_rate != FinetuneConfig.model_fields["crf_rate"].default and head != "crf":
+        log.warning("crf_rate has no effect on a %s head", head)
+    if config.freeze_encoder and config.encoder_rate != 1:
+        log.warning("encoder_rate has no effect on a frozen encoder")
     if config.freeze_encoder and config.encoder is None:
         log.warning("the encoder is frozen and not pretrained: only the head learns")
     provenance: dict[str, Any] = {"command": "finetune", "settings": json.loads(config.model_dump_json())}
     encoder = PRESETS[config.preset]
     if config.encoder is not None:
-        pretrained = load_model(config.encoder)[1]
+        folder = find_checkpoint(config.encoder)
+        pretrained = read_config(folder)
         encoder = pretrained.encoder
-        provenance["encoder"] = {"path": str(find_checkpoint(config.encoder)), "provenance": pretrained.provenance}
+        provenance["encoder"] = {
+            "path": str(folder),
+            "sha256": Source.of(folder / TENSORS).sha256,
+            "data_digest": pretrained.data_digest,
+            "provenance": pretrained.provenance,
+        }
     return CheckpointConfig(
         kind="task",
         encoder=encoder,

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import FrameType
 from typing import Any, Protocol, cast
 
@@ -23,7 +23,7 @@ from dnaspt.data.batches import ArrayBatch, TrainingBatches
 from dnaspt.errors import DnasptError
 from dnaspt.models.batch import Batch
 from dnaspt.training.optim import learning_rate, set_rate
-from dnaspt.training.runs import Run
+from dnaspt.training.runs import Run, load_optimizer
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 class Progress:
     """Where a run stands; written beside every checkpoint.
 
-    step: optimizer steps done. epoch, cursor: next batch. best, best_step: best validation so far. n_bad: validations since.
-    n_bp: bases seen. seconds: time spent, over all sittings.
+    step: optimizer steps done. epoch, cursor: next batch. best, best_step, best_scores: best validation so far, and all its
+    scores. n_bad: validations since. n_bp: bases seen. seconds: time spent, over all sittings.
     """
 
     step: int = 0
@@ -41,6 +41,7 @@ class Progress:
     cursor: int = 0
     best: float = -math.inf
     best_step: int = 0
+    best_scores: dict[str, float] = field(default_factory=dict)
     n_bad: int = 0
     n_bp: int = 0
     seconds: float = 0.0
@@ -48,11 +49,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """finished: the schedule or early stopping ended it. stopped_by: "", "time" or a signal's name."""
+    """finished: the schedule or early stopping ended it. stopped_by: "", "time" or a signal's name. rank: of this process."""
 
     progress: Progress
     finished: bool
     stopped_by: str
+    rank: int = 0
 
 
 class Reporter(Protocol):
@@ -109,36 +111,46 @@ def to_tensors(batch: ArrayBatch, device: torch.device) -> Batch:
     return Batch(move(batch.tokens), move(batch.lengths), move(batch.labels), weights)
 
 
-def steps_of(config: TrainingConfig, n_bp: int) -> int:
-    """Optimizer steps of a run over data of n_bp bases an epoch: `steps`, or what `epochs` amounts to."""
-    return config.steps or max(1, math.ceil(config.epochs * n_bp / (config.batch_bp * config.accumulate)))
+def steps_of(config: TrainingConfig, batches: TrainingBatches) -> int:
+    """Optimizer steps of a run: `steps`, or as many as `epochs` passes over the batches take."""
+    return config.steps or max(1, math.ceil(config.epochs * len(batches.plan(0)) / config.accumulate))
 
 
 def fit(job: Fit, fabric: Fabric) -> FitResult:
-    """Train to the end of the schedule, or until time, patience or a signal stops it; see `Fit`."""
-    n_steps = steps_of(job.config, job.batches.n_bp)
-    progress = Progress()
-    state = job.run.load_last(job.model, job.optimizer) if job.run.out.exists() else None
-    if fabric.is_global_zero:
-        job.run.open()
-        job.run.cut_metrics(state["step"] if state else -1)
-    if state:
-        progress = Progress(**state)
+    """Train to the end of the schedule, or until time, patience or a signal stops it; see `Fit`.
+
+    Raises:
+        CheckpointError: what is to be resumed was trained on other data or from another encoder.
+        DnasptError: the loss is not finite.
+    """
+    last = job.run.find_last(job.checkpoint)
+    if last:
+        job.model.load_state_dict(last.weights)
     model, optimizer = fabric.setup(job.model, job.optimizer)
     model.mark_forward_method("loss")
+    if last:
+        load_optimizer(job.model, job.optimizer, last.optimizer)  # after setup, which has moved the parameters
+    progress = Progress(**last.progress) if last else Progress()
+    if fabric.is_global_zero:
+        job.run.open()
+        job.run.cut_metrics(progress.step)
+    n_steps = steps_of(job.config, job.batches)
+    reporter = job.reporter if fabric.is_global_zero else SilentReporter()
+    reporter.start(n_steps, progress.step)
     writer = _tensorboard(job, fabric)
-    job.reporter.start(n_steps, progress.step)
     try:
         with _StopSignals() as signals:
-            return _loop(_Sitting(job, fabric, model, optimizer, n_steps, signals, writer), progress)
+            return _loop(_Sitting(job, fabric, model, optimizer, n_steps, signals, writer, reporter), progress)
     finally:
-        job.reporter.stop()
+        reporter.stop()
         if writer is not None:
             writer.close()
 
 
 @dataclass(frozen=True, slots=True)
 class _Sitting:
+    """One stretch of a run without interruption: the job, and what Fabric made of its model and optimizer."""
+
     job: Fit
     fabric: Fabric
     model: Any
@@ -146,40 +158,55 @@ class _Sitting:
     n_steps: int
     signals: "_StopSignals"
     writer: Any
+    reporter: Reporter
 
 
 def _loop(sitting: _Sitting, progress: Progress) -> FitResult:
-    job, n_steps = sitting.job, sitting.n_steps
+    config, n_steps = sitting.job.config, sitting.n_steps
     began, before = time.monotonic(), progress
-    validate_every = job.config.validate_every or max(1, n_steps // 20)
-    stream = _endless(job.batches, progress.epoch, progress.cursor)
+    stream = _endless(sitting.job.batches, progress.epoch, progress.cursor)
     row: dict[str, float] = {}
-    while progress.step < n_steps:
-        micro = [next(stream) for _ in range(job.config.accumulate)]
+    stopped_by = ""
+    while progress.step < n_steps and not stopped_by and not _out_of_patience(config, progress):
+        micro = [next(stream) for _ in range(config.accumulate)]
         loss, norm = _step(sitting, [batch for _, _, batch in micro], progress.step)
         epoch, cursor, _ = micro[-1]
-        n_bp = progress.n_bp + sum(batch.n_bp for _, _, batch in micro)
         sitting_s = time.monotonic() - began
-        seconds = before.seconds + sitting_s
-        progress = replace(progress, step=progress.step + 1, epoch=epoch, cursor=cursor + 1, n_bp=n_bp, seconds=seconds)
-        row |= {"loss": loss, "grad_norm": norm, "rate": learning_rate(progress.step - 1, n_steps, job.config)}
-        row["bp_per_s"] = (n_bp - before.n_bp) / max(sitting_s, 1e-9)
+        progress = replace(
+            progress,
+            step=progress.step + 1,
+            epoch=epoch,
+            cursor=cursor + 1,
+            n_bp=progress.n_bp + sum(batch.n_bp for _, _, batch in micro),
+            seconds=before.seconds + sitting_s,
+        )
+        row |= {"loss": loss, "grad_norm": norm, "rate": learning_rate(progress.step - 1, n_steps, config)}
+        row["bp_per_s"] = (progress.n_bp - before.n_bp) / max(sitting_s, 1e-9)
         stopped_by = _stop_reason(sitting, sitting_s)
-        if progress.step % validate_every == 0 or progress.step == n_steps:
-            progress, scores = _validate(sitting, progress, row)
-            row |= scores
-            if job.config.patience and progress.n_bad >= job.config.patience:
-                _save(sitting, progress)
-                return FitResult(progress, finished=True, stopped_by="")
-            _save(sitting, progress)
-        elif stopped_by or (job.config.save_every and progress.step % job.config.save_every == 0):
-            _save(sitting, progress)
-        if progress.step % 10 == 0:
-            _log(sitting, progress, {name: row[name] for name in ("loss", "grad_norm", "rate")})
-        job.reporter.update(progress.step, row)
-        if stopped_by and progress.step < n_steps:
-            return FitResult(progress, finished=False, stopped_by=stopped_by)
-    return FitResult(progress, finished=True, stopped_by="")
+        progress = _end_of_step(sitting, progress, row, stopping=bool(stopped_by))
+        sitting.reporter.update(progress.step, row)
+    finished = progress.step >= n_steps or _out_of_patience(config, progress)
+    return FitResult(progress, finished, "" if finished else stopped_by, sitting.fabric.global_rank)
+
+
+def _out_of_patience(config: TrainingConfig, progress: Progress) -> bool:
+    return bool(config.patience) and progress.n_bad >= config.patience
+
+
+def _end_of_step(sitting: _Sitting, progress: Progress, row: dict[str, float], *, stopping: bool) -> Progress:
+    """Validate, log and save where it is time to; a row is logged before the checkpoint of its step appears."""
+    config, step = sitting.job.config, progress.step
+    logged = {name: row[name] for name in ("loss", "grad_norm", "rate")}
+    validates = step % (config.validate_every or max(1, sitting.n_steps // 20)) == 0 or step == sitting.n_steps
+    if validates:
+        progress, scores = _validate(sitting, progress)
+        row |= scores
+        logged |= {"seconds": progress.seconds, "n_bp": progress.n_bp} | scores
+    if validates or step % 10 == 0:
+        _log(sitting, progress, logged)
+    if validates or stopping or (config.save_every and step % config.save_every == 0):
+        _save(sitting, progress)
+    return progress
 
 
 def _endless(batches: TrainingBatches, epoch: int, cursor: int) -> Iterator[tuple[int, int, ArrayBatch]]:
@@ -220,7 +247,7 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
     return total / max(count, 1.0), float(cast(Tensor, norm))
 
 
-def _validate(sitting: _Sitting, progress: Progress, row: dict[str, float]) -> tuple[Progress, dict[str, float]]:
+def _validate(sitting: _Sitting, progress: Progress) -> tuple[Progress, dict[str, float]]:
     """Score the valid split on rank 0 and keep the weights where they are the best so far."""
     job, fabric = sitting.job, sitting.fabric
     scores: dict[str, float] = {}
@@ -230,23 +257,18 @@ def _validate(sitting: _Sitting, progress: Progress, row: dict[str, float]) -> t
             scores = job.validate(job.model)
     scores = fabric.broadcast(scores)
     score = scores[job.score]
-    if score > progress.best:
-        progress = replace(progress, best=score, best_step=progress.step, n_bad=0)
-        if fabric.is_global_zero:
-            job.run.save_best(job.model, _described(job, progress), progress.step)
-    else:
-        progress = replace(progress, n_bad=progress.n_bad + 1)
-    _log(sitting, progress, {"loss": row["loss"], "seconds": progress.seconds, "n_bp": progress.n_bp} | scores)
+    if not score > progress.best:
+        return replace(progress, n_bad=progress.n_bad + 1), scores
+    progress = replace(progress, best=score, best_step=progress.step, best_scores=scores, n_bad=0)
+    if fabric.is_global_zero:
+        job.run.save_best(job.model, _described(job, progress), progress.step)
     return progress, scores
 
 
 def _described(job: Fit, progress: Progress) -> CheckpointConfig:
-    provenance = job.checkpoint.provenance | {
-        "step": progress.step,
-        "n_bp": progress.n_bp,
-        f"valid_{job.score}": progress.best,
-    }
-    return job.checkpoint.model_copy(update={"provenance": provenance})
+    """The description of a checkpoint of this moment."""
+    moment = {"step": progress.step, "n_bp": progress.n_bp, "best_step": progress.best_step, **progress.best_scores}
+    return job.checkpoint.model_copy(update={"provenance": job.checkpoint.provenance | moment})
 
 
 def _save(sitting: _Sitting, progress: Progress) -> None:

@@ -119,7 +119,7 @@ def pretrain(
     def validate(current: nn.Module) -> dict[str, float]:
         assert isinstance(current, LanguageModel)
         scores = score_language_model(current, valid)
-        return {"valid_nats": scores["nats"], "valid_accuracy": scores["accuracy"], "score": -scores["nats"]}
+        return {"valid_nats": scores["nats"], "valid_accuracy": scores["accuracy"], "valid_score": -scores["nats"]}
 
     batches = TrainingBatches(splits, window_bp, options)
     job = Fit(
@@ -127,7 +127,7 @@ def pretrain(
         optimizer=build_optimizer(model, config),
         batches=batches,
         validate=validate,
-        score="score",
+        score="valid_score",
         checkpoint=checkpoint,
         config=config,
         run=run,
@@ -147,7 +147,8 @@ def _result(outcome: FitResult, splits: list[Split], valid: MaskedWindows) -> di
     log.info("n-gram models fitted in %.1f s", time.monotonic() - began)
     progress = outcome.progress
     return {
-        "valid_nats": -progress.best,
+        "valid_nats": progress.best_scores["valid_nats"],
+        "valid_accuracy": progress.best_scores["valid_accuracy"],
         "best_step": progress.best_step,
         "steps": progress.step,
         "n_bp": progress.n_bp,

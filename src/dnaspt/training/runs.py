@@ -7,12 +7,12 @@ import json
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from dnaspt.checkpoint import CheckpointConfig, read_json, read_tensors, save_checkpoint
+from dnaspt.checkpoint import TENSORS, CheckpointConfig, read_config, read_json, read_tensors, save_checkpoint
 from dnaspt.config import TrainingConfig
 from dnaspt.data.store import write_text_atomically
 from dnaspt.errors import CheckpointError
@@ -22,6 +22,19 @@ log = logging.getLogger(__name__)
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
 # Settings that may differ between a run and its continuation: they move no weight.
 _FREE_SETTINGS = frozenset({"out", "max_minutes", "tensorboard", "save_every"})
+
+
+class Last(NamedTuple):
+    """What a resumed run starts from: model and optimizer tensors, and where it stands."""
+
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    progress: dict[str, Any]
+
+
+def _identity(checkpoint: CheckpointConfig) -> tuple[str, str]:
+    """Digests of the data and of the pretrained encoder, "" where there is none."""
+    return checkpoint.data_digest, str(checkpoint.provenance.get("encoder", {}).get("sha256", ""))
 
 
 class Run:
@@ -57,11 +70,6 @@ class Run:
                 raise CheckpointError(
                     f"{self.out}: was started with {name} = {before.get(name)!r}, now {value!r}; resume with the same settings"
                 )
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run came to its end."""
-        return (self.out / "result.json").is_file()
 
     def open(self) -> None:
         """Make the folder and write the settings; a run that is replaced goes here, once its successor can begin."""
@@ -118,14 +126,23 @@ class Run:
             if older.name != folder.name:
                 shutil.rmtree(older)
 
-    def load_last(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
-        """Load the newest checkpoint into model and optimizer; its state, or None where there is none."""
+    def find_last(self, checkpoint: CheckpointConfig) -> "Last | None":
+        """The newest checkpoint for resuming, or None where there is none.
+
+        Raises:
+            CheckpointError: it was trained on other data, or from another encoder, than `checkpoint` describes.
+        """
         steps = sorted((self.out / "last").glob("step-*"))
         if not steps or self._replaces:
             return None
-        model.load_state_dict(read_tensors(steps[-1] / "model.safetensors"))
-        load_optimizer(model, optimizer, read_tensors(steps[-1] / OPTIMIZER))
-        return read_json(steps[-1] / STATE)
+        before = read_config(steps[-1])
+        for what, old, now in zip(("dataset", "encoder"), _identity(before), _identity(checkpoint)):
+            if old != now:
+                raise CheckpointError(
+                    f"{self.out}: its {what} has changed since it was started; start it again in a new --out"
+                )
+        progress: dict[str, Any] = json.loads((steps[-1] / STATE).read_text(encoding="utf-8"))
+        return Last(read_tensors(steps[-1] / TENSORS), read_tensors(steps[-1] / OPTIMIZER), progress)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write the result: the mark of a run that came to its end."""

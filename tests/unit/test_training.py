@@ -1,0 +1,164 @@
+"""What a training run does with its settings, on a model of a few hundred weights."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dnaspt.checkpoint import find_checkpoint, read_config
+from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, TrainingConfig, build_config
+from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.training.finetune import finetune
+from dnaspt.training.optim import learning_rate
+from dnaspt.training.pretrain import pretrain
+
+QUICK = {
+    "steps": 4,
+    "batch_bp": 2048,
+    "validate_every": 2,
+    "tensorboard": False,
+    "precision": "32",
+    "accelerator": "cpu",
+}
+ENCODER = EncoderConfig(hidden_size=16, n_layers=2)
+
+
+@pytest.fixture(scope="module")
+def pretrained(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "pretrained"
+    _, result = pretrain(PretrainConfig(data=gene_data, out=run, encoder=ENCODER, **QUICK))
+    assert {"valid_nats", "valid_accuracy", "markov_nats", "two_sided_nats"} <= result.keys()
+    return run
+
+
+def settings(data: Path, out: Path, encoder: Path, **other: object) -> FinetuneConfig:
+    return FinetuneConfig.model_validate({"data": data, "out": out, "encoder": encoder} | QUICK | other)
+
+
+def weights_of(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(next((run / "last").iterdir()) / "model.safetensors")
+
+
+def losses_of(run: Path) -> list[float]:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [row["loss"] for row in rows]
+
+
+def test_rate_warms_up_to_its_peak_and_falls_to_its_floor() -> None:
+    config = TrainingConfig(learning_rate=1.0, warmup_fraction=0.1, final_rate_fraction=0.01)
+    rates = [learning_rate(step, 100, config) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert all(left >= right for left, right in zip(rates[9:], rates[10:], strict=False))
+    assert rates[-1] == pytest.approx(0.01, abs=0.005)
+
+
+def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    finetune(settings(gene_data, tmp_path / "run", pretrained, freeze_encoder=True))
+    before, after = load_file(find_checkpoint(pretrained) / "model.safetensors"), weights_of(tmp_path / "run")
+    shared = [name for name in before if name.startswith("encoder.")]
+    assert shared
+    assert all(torch.equal(before[name], after[name]) for name in shared)
+    assert after["head.crf.transitions"].any()
+
+
+def test_two_accumulated_batches_weigh_as_much_as_their_bases(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    common = {"reverse_complement": False, "head": "softmax", "steps": 1, "learning_rate": 1e-12, "validate_every": 1}
+    finetune(settings(gene_data, tmp_path / "two", pretrained, accumulate=100, batch_bp=1024, **common))
+    finetune(settings(gene_data, tmp_path / "one", pretrained, batch_bp=1024 * 1000, **common))
+    two, one = losses_of(tmp_path / "two")[0], losses_of(tmp_path / "one")[0]
+    assert two == pytest.approx(one, rel=0.02)  # a thousand small batches run over several epochs
+
+
+def test_patience_ends_a_run_and_resuming_it_changes_nothing(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    config = settings(
+        gene_data, tmp_path / "run", pretrained, steps=500, patience=2, learning_rate=1e-12, validate_every=1
+    )
+    outcome, result = finetune(config)
+    assert outcome.finished
+    assert outcome.progress.n_bad == 2
+    again, same = finetune(config, resume=True)
+    assert again.progress == outcome.progress
+    assert same == result
+
+
+def test_a_run_that_replaces_another_starts_from_the_beginning(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    config = settings(gene_data, tmp_path / "run", pretrained)
+    finetune(config)
+    before = weights_of(tmp_path / "run")
+    outcome, _ = finetune(config, overwrite=True)
+    assert outcome.progress.step == 4
+    assert len(losses_of(tmp_path / "run")) == 2
+    assert all(torch.equal(before[name], value) for name, value in weights_of(tmp_path / "run").items())
+
+
+def test_a_time_limit_stops_saves_and_leaves_the_schedule_alone(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    config = settings(gene_data, tmp_path / "run", pretrained, steps=6, max_minutes=1e-9)
+    outcome, result = finetune(config)
+    assert (outcome.finished, outcome.stopped_by, outcome.progress.step, result) == (False, "time", 1, {})
+    finetune(config.model_copy(update={"max_minutes": 0.0}), resume=True)
+    finetune(config.model_copy(update={"max_minutes": 0.0, "out": tmp_path / "alone"}))
+    stopped, alone = weights_of(tmp_path / "run"), weights_of(tmp_path / "alone")
+    assert all(torch.equal(stopped[name], alone[name]) for name in alone)
+
+
+def test_other_data_or_another_encoder_is_not_resumed(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    config = settings(gene_data, tmp_path / "run", pretrained)
+    finetune(config)
+    described = next((tmp_path / "run" / "last").iterdir()) / "config.json"
+    raw = json.loads(described.read_text())
+    described.write_text(json.dumps(raw | {"data_digest": "0" * 64}))
+    with pytest.raises(CheckpointError, match="dataset has changed"):
+        finetune(config, resume=True)
+    raw["provenance"]["encoder"]["sha256"] = "0" * 64
+    described.write_text(json.dumps(raw))
+    with pytest.raises(CheckpointError, match="encoder has changed"):
+        finetune(config, resume=True)
+
+
+@pytest.mark.parametrize(
+    "other", [{"class_weights": "balanced", "head": "softmax"}, {"label_fraction": 0.25}, {"encoder_rate": 0.1}]
+)
+def test_every_setting_trains(other: dict[str, object], gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    outcome, result = finetune(settings(gene_data, tmp_path / "run", pretrained, **other))
+    assert outcome.finished
+    assert math.isfinite(result["valid_mcc"])
+    description = read_config(tmp_path / "run")
+    assert description.provenance["encoder"]["sha256"]
+
+
+def test_bf16_autocast_trains_to_nearly_the_same_loss(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    for precision in ("32", "bf16"):
+        finetune(settings(gene_data, tmp_path / precision, pretrained, precision=precision))
+    assert losses_of(tmp_path / "bf16") == pytest.approx(losses_of(tmp_path / "32"), rel=0.02)
+
+
+def test_a_gpu_that_is_not_there_is_a_users_error(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(ConfigError, match="--accelerator gpu"):
+        finetune(settings(gene_data, tmp_path / "run", pretrained, accelerator="gpu"))
+
+
+def test_a_misspelt_setting_offers_the_right_one(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("learning_rat = 1e-3\n")
+    with pytest.raises(ConfigError, match="did you mean 'learning_rate'"):
+        build_config(FinetuneConfig, {"data": tmp_path, "out": tmp_path}, file)
+
+
+def test_options_win_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("seed = 3\nsteps = 7\n")
+    config = build_config(FinetuneConfig, {"data": tmp_path, "out": tmp_path, "seed": 5, "steps": None}, file)
+    assert (config.seed, config.steps) == (5, 7)
