@@ -1,0 +1,50 @@
+"""Every command in the README runs, in the order it stands there."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dnaspt.cli import app
+
+README = Path(__file__).parents[2] / "README.md"
+SHORT = ["--steps", "3", "--batch-bp", "2048", "--precision", "32"]
+
+
+def blocks() -> list[str]:
+    return re.findall(r"^```\n(.*?)^```", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    assert [line.split("#")[0].strip() for line in blocks()[0].splitlines()] == ["make demo", "make test"]
+
+
+def test_the_tour_on_the_users_own_data_runs(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tour = [line for line in blocks()[1].splitlines() if line.startswith("dnaspt ")]
+    assert len(tour) == 5
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(simulated / "genome.fa", "g.fa")
+    shutil.copy(simulated / "genome.fa", "new.fa")
+    shutil.copy(simulated / "annotation.gff3", "g.gff3")
+    for line in tour:
+        arguments = line.split()[1:]
+        if arguments[0] == "prepare":
+            arguments += ["--window-bp", "1024"]
+        if arguments[0] == "pretrain":
+            arguments += ["--preset", "tiny", *SHORT]
+        if arguments[0] == "finetune":
+            arguments += SHORT
+        said = CliRunner().invoke(app, arguments)
+        assert said.exit_code == 0, f"{line}: {said.output} {said.exception!r}"
+    assert Path("genes.gff3").read_text().startswith("##gff-version 3")
+
+
+def test_options_named_in_the_readme_exist() -> None:
+    named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)[^`]*`", README.read_text()))
+    helps = " ".join(
+        CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
+        for command in ("pretrain", "finetune", "evaluate", "predict", "prepare genes", "prepare regions", "prepare methylation")
+    )
+    assert {name for name in named if name not in helps} <= {"--help"}
