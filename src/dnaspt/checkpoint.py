@@ -4,8 +4,8 @@ The folder is published by one rename. BEND's ConvNet format converts both ways 
 """
 
 import json
-import os
-import shutil
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from dnaspt import __version__
 from dnaspt.config import BEND_CHANNELS, EncoderConfig
-from dnaspt.data.store import write_text_atomically
 from dnaspt.errors import CheckpointError
 from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead
 from dnaspt.models.language import LanguageModel
 from dnaspt.models.task_model import TaskModel
+from dnaspt.publish import publish_folder
 from dnaspt.tasks import TASKS
 
 FORMAT_VERSION = 1
@@ -67,37 +67,25 @@ def _build_head(config: CheckpointConfig, class_weights: Tensor | None) -> Head:
     return CRFHead(hidden_size, states) if config.head == "crf" else SoftmaxHead(hidden_size, states, class_weights)
 
 
-def publish_folder(unfinished: Path, final: Path) -> None:
-    """Make a finished folder appear under its name by one rename, in place of an older one."""
-    if final.exists():
-        aside = final.with_name(f".{final.name}.replaced-{os.getpid()}")
-        final.rename(aside)
-        unfinished.rename(final)
-        shutil.rmtree(aside)
-    else:
-        unfinished.rename(final)
-
-
 def save_checkpoint(
     folder: Path, model: nn.Module, config: CheckpointConfig, extra: dict[str, dict[str, Tensor] | str] | None = None
 ) -> None:
     """Write a checkpoint folder whole or not at all; `extra` adds files: tensors by name, or text."""
-    unfinished = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, unfinished / TENSORS)
+    with publish_folder(folder) as unfinished:
+        _save_tensors(folder, unfinished / TENSORS, model.state_dict())
         for name, content in (extra or {}).items():
             if isinstance(content, str):
                 (unfinished / name).write_text(content, encoding="utf-8")
             else:
-                save_file({key: tensor.contiguous() for key, tensor in content.items()}, unfinished / name)
-        write_text_atomically(unfinished / DESCRIPTION, config.model_dump_json(indent=1) + "\n")
-        publish_folder(unfinished, folder)
+                _save_tensors(folder, unfinished / name, content)
+        (unfinished / DESCRIPTION).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _save_tensors(folder: Path, file: Path, tensors: Mapping[str, Tensor]) -> None:
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file)
     except SafetensorError as error:
         raise CheckpointError(f"{folder}: could not be written ({error}); is the disk full?") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def find_checkpoint(path: str | Path) -> Path:
@@ -180,7 +168,7 @@ def load_model(path: str | Path) -> tuple[LanguageModel | TaskModel, CheckpointC
     config = read_config(folder)
     tensors = read_tensors(folder / TENSORS)
     if any(name.startswith("model.encoder.") for name in tensors):
-        tensors = _from_bend(tensors)
+        tensors = _from_bend(folder, tensors)
     model = build_model(config)
     try:
         model.load_state_dict(tensors)
@@ -193,6 +181,7 @@ def load_model(path: str | Path) -> tuple[LanguageModel | TaskModel, CheckpointC
 
 # In BEND's ConvNet a token id is a channel, A0 C1 G2 N3 T4; its mask token is the base T (id 4), ours has a channel of its own.
 _BEND_LAYER = {"conv.1": "conv", "conv.4": "conv_norm", "ffn.0": "linear", "ffn.2": "linear_norm"}
+_BEND_TENSOR = re.compile(r"model\.encoder\.(?P<layer>[0-9]+)\.(?P<part>.+)")
 _BEND_HEAD = {"cls.decoder.0": "head.linear", "cls.decoder.2": "head.norm", "cls.decoder.3": "head.logits"}
 
 
@@ -202,16 +191,23 @@ def _bend_config(raw: dict[str, Any]) -> CheckpointConfig:
     return CheckpointConfig(kind="language", encoder=encoder, provenance={"format": "BEND ConvNet"})
 
 
-def _from_bend(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename BEND's tensors to ours; its logits are ordered by channel, ours by token."""
+def _from_bend(folder: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename BEND's tensors to ours; its logits are ordered by channel, ours by token.
+
+    Raises:
+        CheckpointError: a name that BEND's ConvNet does not have.
+    """
     renamed = {}
     for name, tensor in tensors.items():
-        stem, kind = name.rsplit(".", 1)
+        stem, _, kind = name.rpartition(".")
         if stem in _BEND_HEAD:
             order = tensor[list(BEND_CHANNELS)] if _BEND_HEAD[stem] == "head.logits" else tensor
             renamed[f"{_BEND_HEAD[stem]}.{kind}"] = order
             continue
-        _, _, layer, part = stem.split(".", 3)
+        found = _BEND_TENSOR.fullmatch(stem)
+        if not found or found["part"] not in _BEND_LAYER:
+            raise CheckpointError(f"{folder}: tensor {name!r}; expected those of BEND's ConvNet and of nothing else")
+        layer, part = found["layer"], found["part"]
         tensor = tensor.unsqueeze(2) if part == "conv.1" and kind == "weight" else tensor
         renamed[f"encoder.layers.{layer}.{_BEND_LAYER[part]}.{kind}"] = tensor
     return renamed
@@ -221,8 +217,10 @@ def export_bend(path: str | Path, out: Path) -> None:
     """Write the language model of a checkpoint or run in the format of BEND's ConvNet (config.json, model.safetensors).
 
     Raises:
-        CheckpointError: not a language model.
+        CheckpointError: not a language model, or `out` is there already.
     """
+    if out.exists():
+        raise CheckpointError(f"{out}: already there; choose another --out")
     model, config = load_model(path)
     if not isinstance(model, LanguageModel):
         raise CheckpointError(f"{path}: holds a fine-tuned model; expected a run of 'dnaspt pretrain'")
@@ -244,9 +242,9 @@ def export_bend(path: str | Path, out: Path) -> None:
         "vocab_size": len(BEND_CHANNELS),
         "initializer_range": 0.02,
     }
-    out.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, out / TENSORS)
-    write_text_atomically(out / DESCRIPTION, json.dumps(raw, indent=1) + "\n")
+    with publish_folder(out) as unfinished:
+        _save_tensors(out, unfinished / TENSORS, tensors)
+        (unfinished / DESCRIPTION).write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
 
 
 def model_device(model: nn.Module) -> torch.device:

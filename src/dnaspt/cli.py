@@ -142,6 +142,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="test or valid.")] = "test",
     average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
     any_data: Annotated[bool, typer.Option("--any-data", help="Accept a model trained on another dataset.")] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
 ) -> None:
     """Score a run on a split: MCC or AUROC and AUPRC with 95 % intervals, gene structures for genes.
 
@@ -150,7 +151,7 @@ def evaluate(
     from dnaspt.evaluation.evaluate import evaluate as score
     from dnaspt.inspection import show_evaluation
 
-    result = score(run, data, split=split, any_data=any_data, average_strands=average_strands)
+    result = score(run, data, split=split, any_data=any_data, average_strands=average_strands, accelerator=accelerator)
     show_evaluation(result, str(run))
 
 
@@ -163,6 +164,7 @@ def predict(
     stride_bp: Annotated[int, typer.Option(help="Windows: step along the contig.")] = 128,
     threshold: Annotated[float, typer.Option(help="Windows: probability from which a BED row is written.")] = 0.5,
     average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
 ) -> None:
     """Predict on a FASTA file: genes to GFF3, window labels to BED, bigWig or Parquet.
 
@@ -173,7 +175,7 @@ def predict(
     from dnaspt.display import mapping_table
     from dnaspt.evaluation.predict_file import PredictOptions, predict_file
 
-    options = PredictOptions(stride_bp=stride_bp, threshold=threshold, average_strands=average_strands)
+    options = PredictOptions(stride_bp, threshold, average_strands, accelerator)
     summary = predict_file(run, genome, out, options, regions=regions)
     mapping_table(f"{out}: written", asdict(summary))
 

@@ -23,7 +23,7 @@ def show_dataset(manifest: Manifest, name: str) -> None:
         row: list[Any] = [f"{index} {label}"]
         for summary in manifest.splits.values():
             count = summary.label_counts.get(label, 0)
-            among = summary.n_labeled if manifest.resolution_bp else summary.n_windows
+            among = summary.known_counts.get(label, 0)
             row += [count, f"{count / among:.2%}" if among else "-"]
         balance.append(row)
     columns = ["label", *(name for split in manifest.splits for name in (split, "share"))]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.integration.bad_folders import make_good
+from tests.integration.spoiling import make_good
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.integration.bad_files import BAD_FILES, COMMANDS
+from tests.integration.bad_files import BAD_FILES
 from tests.integration.bad_folders import BAD_FOLDERS
 from tests.integration.in_process import dnaspt, files_below
+from tests.integration.sources import COMMANDS
+
+pytestmark = pytest.mark.xdist_group("made")  # one process makes what these tests start from
 
 REAL_COMMANDS = [
     "truncated_gzip.fa.gz",

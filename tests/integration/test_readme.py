@@ -45,6 +45,14 @@ def test_options_named_in_the_readme_exist() -> None:
     named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)[^`]*`", README.read_text()))
     helps = " ".join(
         CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
-        for command in ("pretrain", "finetune", "evaluate", "predict", "prepare genes", "prepare regions", "prepare methylation")
+        for command in (
+            "pretrain",
+            "finetune",
+            "evaluate",
+            "predict",
+            "prepare genes",
+            "prepare regions",
+            "prepare methylation",
+        )
     )
     assert {name for name in named if name not in helps} <= {"--help"}

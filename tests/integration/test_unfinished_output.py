@@ -12,20 +12,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.integration.bad_files import GENES
 from tests.integration.in_process import dnaspt, files_below
+from tests.integration.sources import GENES
+
+pytestmark = pytest.mark.xdist_group("made")  # one process makes what these tests start from
 
 PREPARE_GENES = "prepare genes --genome {}/genome.fa --annotation {}/genes.gff3 --out {out}/data --window-bp 64"
 # What is written, the bytes that the disk takes, and the file that the error names.
 WRITES = {
     "dataset_of_genes": (PREPARE_GENES, 500, "data"),
     "dataset_of_regions": (
-        "prepare regions --genome {}/genome.fa --regions {}/peaks.bed --out {out}/data --window-bp 256",
+        "prepare regions --genome {}/genome.fa --regions {}/peaks.bed --out {out}/data --window-bp 256 --split train-only",
         500,
         "data",
     ),
     "dataset_of_methylation": (
-        "prepare methylation --genome {}/genome.fa --calls {}/one.bedmethyl --out {out}/data --window-bp 64",
+        "prepare methylation --genome {}/genome.fa --calls {}/one.bedmethyl --out {out}/data --window-bp 64 --split train-only",
         500,
         "data",
     ),

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pysam
 import pytest
-from tests.integration.bad_files import CHR1, CHR2, CPG, GENES, GENOME, PEAKS, bigwig, call, feature
 from tests.integration.in_process import dnaspt
+from tests.integration.sources import CHR1, CHR2, CPG, GENES, GENOME, PEAKS, bigwig, call, feature
 
 from dnaspt.data.store import SPLITS, Manifest, read_manifest, read_split
 from dnaspt.tasks import MISSING
@@ -60,7 +60,8 @@ def methylation(folder: Path, calls: str | bytes | Path, *more: str) -> Dataset:
     """The dataset of a genome and calls at its CpGs."""
     file = calls if isinstance(calls, Path) else write(folder / "calls.bedmethyl", calls)
     fasta = write(folder / "genome.fa", GENOME)
-    return prepared(folder, "methylation", "--genome", fasta, "--calls", file, "--window-bp", "64", *more)
+    arguments = ("--genome", fasta, "--calls", file, "--window-bp", "64", "--split", "train-only")
+    return prepared(folder, "methylation", *arguments, *more)
 
 
 @pytest.fixture(scope="module")

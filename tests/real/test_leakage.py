@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dnaspt.data.leakage import leakage_report
-from dnaspt.data.store import Window
+from dnaspt.data.window import Window
 from dnaspt.genome.fasta import read_fasta
 
 pytestmark = pytest.mark.real

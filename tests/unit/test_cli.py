@@ -17,7 +17,8 @@ def test_help_loads_neither_torch_nor_pandas_nor_numpy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["pretrain", "finetune", "evaluate", "predict", "simulate", "inspect", "report", "export", "prepare genes"]
+    "command",
+    ["pretrain", "finetune", "evaluate", "predict", "simulate", "inspect", "report", "export", "prepare genes"],
 )
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     said = CliRunner().invoke(app, [*command.split(), "--help"])

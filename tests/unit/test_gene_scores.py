@@ -97,19 +97,28 @@ def test_predicted_isoforms_are_one_gene_and_the_longest_counts_below_it() -> No
     assert counts(found, "exon") == (1, 2, 1, 2)
 
 
-def test_genes_on_missing_labels_or_off_the_segments_are_ignored_and_counted() -> None:
+def test_genes_off_the_segments_are_ignored_and_those_on_missing_labels_count_by_their_known_bases() -> None:
     ground = segment(500, start=100)
     ground.labels[205:210] = MISSING
     inside, missing, outside = (transcript(((at, at + 30),), f"g{at}") for at in (120, 300, 590))
     found = score([inside, missing, outside], [inside, missing, outside, replace(inside, chrom="d")], ground)
     assert counts(found, "gene") == (1, 1, 1, 1)
-    assert counts(found, "base") == (30, 30, 30, 30)
+    assert all(counts(found, level)[1] == counts(found, level)[3] == 1 for level in ("exon", "transcript", "gene"))
+    assert counts(found, "base") == (55, 55, 55, 55)  # 30 of one gene, 25 of the one with 5 missing bases
     assert found.ignored == {
         "annotated gene on missing labels": 1,
         "annotated gene not wholly on a segment": 1,
         "predicted gene on missing labels": 1,
         "predicted gene not wholly on a segment": 2,
     }
+
+
+def test_a_predicted_gene_with_one_missing_base_is_right_or_wrong_at_its_other_bases() -> None:
+    ground = segment()
+    ground.labels[150] = MISSING
+    found = score([transcript(((400, 430),))], [transcript(((140, 170),), "p"), transcript(((415, 430),), "q")], ground)
+    assert counts(found, "base") == (15, 30, 15, 29 + 15)
+    assert counts(found, "exon") == (0, 1, 0, 1)
 
 
 def test_a_missing_label_in_an_intron_does_not_matter() -> None:

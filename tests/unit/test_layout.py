@@ -8,6 +8,7 @@ import dnaspt
 SOURCE = Path(dnaspt.__file__).parent
 ORDER = (
     "errors",
+    "publish",
     "config",
     "tasks",
     "genome",
@@ -16,6 +17,7 @@ ORDER = (
     "checkpoint",
     "evaluation",
     "training",
+    "report",
     "study",
     "cli",
 )

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from dnaspt.data.kmers import sampled_kmers
-from dnaspt.data.leakage import LeakageReport, LeakageSketch, check_leakage, leakage_report
-from dnaspt.data.store import DatasetWriter, Manifest, Window, read_manifest
+from dnaspt.data.leakage import LeakageReport, LeakageSketch, leakage_report
+from dnaspt.data.store import DatasetWriter, Manifest, read_manifest
+from dnaspt.data.window import Window
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
 
@@ -165,9 +166,10 @@ def test_strict_refuses_shared_windows_and_says_which() -> None:
     rng = np.random.default_rng(14)
     codes = random_codes(rng, 512)
     splits = {"train": windows([codes], "a"), "test": windows([codes], "b")}
-    assert check_leakage(splits, "data/x").found
+    report = leakage_report(splits)
+    assert report.found
     with pytest.raises(DatasetError, match=r"data/x: 1 of 1 test windows share sequence with train .*b:0-512 \(test\)"):
-        check_leakage(splits, "data/x", strict=True)
+        report.refuse("data/x")
 
 
 def manifest() -> Manifest:

@@ -1,22 +1,31 @@
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pysam
 import pytest
 import torch
 
 from dnaspt.checkpoint import CheckpointConfig, build_model, save_checkpoint
 from dnaspt.config import EncoderConfig
 from dnaspt.data.labels import illegal_positions
+from dnaspt.errors import ConfigError, NoSpaceError
+from dnaspt.evaluation import gene_paths, predict, predict_genes, predict_windows
+from dnaspt.evaluation.device import choose_device
+from dnaspt.evaluation.gene_paths import decode, predict_path, unknown_runs
 from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
 from dnaspt.evaluation.predict_file import PredictOptions, predict_file
 from dnaspt.evaluation.predict_genes import contig_genes
-from dnaspt.evaluation.validate import decode
 from dnaspt.genome.alphabet import N, reverse_complement
 from dnaspt.genome.alphabet import decode as letters
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import GENE_STATES
+from dnaspt.tasks import CDS, GENE_STATES, MINUS, NONCODING
 
 ENCODER = EncoderConfig(hidden_size=16, n_layers=4)
 GENES = CheckpointConfig(
@@ -71,6 +80,25 @@ def test_mean_of_both_strands_is_the_mean_and_turns_with_the_sequence() -> None:
     assert np.abs(both - turned[::-1][:, list(GENE_STATES.complement)]).max() < 1e-10
 
 
+def test_both_strands_of_a_long_stretch_are_read_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes, model = random_codes(2000), model_of(GENES).double()
+    whole = predict_both_strands(model, codes, GENE_STATES.complement)
+    lengths: list[int] = []
+
+    def turned(part: np.ndarray) -> np.ndarray:
+        lengths.append(len(part))
+        return reverse_complement(part)
+
+    monkeypatch.setattr(predict, "TURNED_BP", 137)
+    monkeypatch.setattr(predict.alphabet, "reverse_complement", turned)
+    out = np.empty((1300, 9))
+    blocks = predict_both_strands(model, codes, GENE_STATES.complement, start=400, end=1700, out=out)
+    assert blocks is out
+    assert np.abs(blocks - whole[400:1700]).max() < 1e-10
+    assert max(lengths) <= 137 + 2 * model.flank_bp
+    assert len(lengths) == 10
+
+
 def test_decoded_paths_are_legal_and_their_genes_can_be_read_back(tmp_path: Path) -> None:
     contigs = {"chr1": random_codes(5000), "tiny": random_codes(9), "unknown": np.full(700, N, np.uint8)}
     genome = write_fasta(tmp_path / "g.fa", contigs)
@@ -88,8 +116,6 @@ def test_decoded_paths_are_legal_and_their_genes_can_be_read_back(tmp_path: Path
 
 
 def test_a_broken_off_prediction_goes_on_by_contig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dnaspt.evaluation import predict_genes
-
     genome = write_fasta(tmp_path / "g.fa", {f"chr{n}": random_codes(900, n) for n in range(4)})
     save_checkpoint(tmp_path / "run", model_of(GENES), GENES)
     predict_file(tmp_path / "run", genome, tmp_path / "alone.gff3")
@@ -139,3 +165,274 @@ def test_regions_limit_what_is_predicted(tmp_path: Path) -> None:
     found = read_annotation(tmp_path / "genes.gff3").transcripts
     assert found
     assert all(one.transcript.start >= 1000 and one.transcript.end <= 2500 for one in found)
+
+
+@contextmanager
+def limited(n_bytes: int) -> Iterator[None]:
+    """No file can grow beyond n_bytes: writing fails as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def genes_run(tmp_path: Path, contigs: dict[str, np.ndarray]) -> tuple[Path, Path]:
+    save_checkpoint(tmp_path / "run", model_of(GENES), GENES)
+    return tmp_path / "run", write_fasta(tmp_path / "g.fa", contigs)
+
+
+def windows_run(tmp_path: Path, contigs: dict[str, np.ndarray]) -> tuple[Path, Path]:
+    save_checkpoint(tmp_path / "run", model_of(REGIONS), REGIONS)
+    return tmp_path / "run", write_fasta(tmp_path / "g.fa", contigs)
+
+
+def test_maps_on_disk_give_the_same_genes_and_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(3000)})
+    predict_file(run, genome, tmp_path / "memory.gff3")
+    monkeypatch.setattr(predict_genes, "MAPPED_BP", 100)
+    predict_file(run, genome, tmp_path / "maps.gff3")
+    assert (tmp_path / "maps.gff3").read_bytes() == (tmp_path / "memory.gff3").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_map_that_finds_no_space_is_an_error_and_finished_contigs_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(900), "chr2": random_codes(9000, 1)})
+    predict_file(run, genome, tmp_path / "alone.gff3")
+    monkeypatch.setattr(predict_genes, "MAPPED_BP", 1000)
+    with limited(200_000), pytest.raises(NoSpaceError, match=r"genes.gff3: could not be written"):
+        predict_file(run, genome, tmp_path / "genes.gff3")
+    assert {file.name for file in (tmp_path / ".genes.gff3.parts").iterdir()} == {"mark.json", "0.gff3"}
+    summary = predict_file(run, genome, tmp_path / "genes.gff3")
+    assert summary.n_resumed == 1
+    assert (tmp_path / "genes.gff3").read_bytes() == (tmp_path / "alone.gff3").read_bytes()
+
+
+def test_contigs_of_another_prediction_are_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(900), "chr2": random_codes(900, 1)})
+    real = predict_genes.contig_genes
+    monkeypatch.setattr(predict_genes, "contig_genes", broken_at("chr2", real, 2))
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(run, genome, tmp_path / "genes.gff3")
+    monkeypatch.setattr(predict_genes, "contig_genes", real)
+    summary = predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(average_strands=True))
+    assert summary.n_resumed == 0
+
+
+def broken_at(name: str, real: object, argument: int) -> object:
+    """The function, interrupted at the contig of a name."""
+
+    def interrupted(*arguments: object, **options: object) -> object:
+        if arguments[argument].name == name:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        return real(*arguments, **options)  # type: ignore[operator]
+
+    return interrupted
+
+
+@pytest.mark.parametrize("name", ["p.bed", "p.parquet", "p.bw"])
+def test_a_broken_off_prediction_of_windows_goes_on_by_contig(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, genome = windows_run(tmp_path, {f"chr{n}": random_codes(2000 - 600 * n, n) for n in range(4)})
+    options = PredictOptions(stride_bp=64, threshold=0.3)
+    (tmp_path / "alone").mkdir()
+    alone = predict_file(run, genome, tmp_path / "alone" / name, options)
+    real = predict_windows.contig_windows
+    monkeypatch.setattr(predict_windows, "contig_windows", broken_at("chr2", real, 3))
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(run, genome, tmp_path / name, options)
+    assert not list(tmp_path.glob("p.*"))
+    monkeypatch.setattr(predict_windows, "contig_windows", real)
+    summary = predict_file(run, genome, tmp_path / name, options)
+    assert summary.n_resumed == 2
+    assert summary.n_windows == alone.n_windows > 0
+    for file in (tmp_path / "alone").iterdir():
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_windows_are_written_chunk_by_chunk_and_every_one_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = random_codes(3000)
+    codes[1000:1600] = N
+    run, genome = windows_run(tmp_path, {"chr1": codes, "short": random_codes(100)})
+    options = PredictOptions(stride_bp=50, threshold=0)
+    predict_file(run, genome, tmp_path / "whole.bed", options)
+    sizes: list[int] = []
+
+    def counted(model: TaskModel, windows: np.ndarray, *, average_strands: bool) -> np.ndarray:
+        sizes.append(len(windows))
+        return predict.predict_windows(model, windows, average_strands=average_strands)
+
+    monkeypatch.setattr(predict_windows, "predict_windows", counted)
+    monkeypatch.setattr(predict_windows, "_CHUNK_WINDOWS", 7)
+    summary = predict_file(run, genome, tmp_path / "chunks.bed", options)
+    assert max(sizes) == 7
+    assert sum(sizes) == summary.n_windows
+    # One window for each 50 bases: those of the contig's first 103 bases and last 153 reach off it, as all of `short`.
+    assert summary.n_off_contig == 3 + 3 + 2
+    assert summary.n_windows + summary.n_unknown + summary.n_off_contig == 60 + 2
+    rows, whole = ((tmp_path / name).read_text().splitlines() for name in ("chunks.bed", "whole.bed"))
+    assert [row.split("\t")[:4] for row in rows] == [row.split("\t")[:4] for row in whole]
+    assert all(len(row.split("\t")) == 6 for row in rows)
+
+
+def test_windows_of_both_strands_are_the_mean_of_logits(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    codes = random_codes(1500)
+    run, genome = windows_run(tmp_path, {"chr1": codes})
+    found = {}
+    for name, sequence, both in (
+        ("one", codes, False),
+        ("turned", reverse_complement(codes), False),
+        ("both", codes, True),
+    ):
+        write_fasta(genome, {"chr1": sequence})
+        options = PredictOptions(stride_bp=100, average_strands=both)
+        predict_file(run, genome, tmp_path / "p.parquet", options)
+        table = pq.read_table(tmp_path / "p.parquet").to_pandas()
+        found[name] = table[["A", "B"]].to_numpy(dtype=np.float64)
+    logits = {name: np.log(share / (1 - share)) for name, share in found.items()}
+    assert np.abs(logits["both"] - (logits["one"] + logits["turned"][::-1]) / 2).max() < 1e-4
+    assert np.abs(logits["both"] - logits["one"]).max() > 1e-3
+
+
+def test_genes_of_both_strands_turn_with_the_genome(tmp_path: Path) -> None:
+    codes = random_codes(4000)
+    run, genome = genes_run(tmp_path, {"chr1": codes})
+    options = PredictOptions(average_strands=True)
+    predict_file(run, genome, tmp_path / "forward.gff3", options)
+    write_fasta(genome, {"chr1": reverse_complement(codes)})
+    predict_file(run, genome, tmp_path / "backward.gff3", options)
+    forward, backward = (
+        [one.transcript for one in read_annotation(tmp_path / name).transcripts]
+        for name in ("forward.gff3", "backward.gff3")
+    )
+    turned = {
+        ({"+": "-", "-": "+"}[one.strand], tuple((4000 - end, 4000 - start) for start, end in reversed(one.cds)))
+        for one in backward
+    }
+    assert len(forward) > 3
+    assert {(one.strand, one.cds) for one in forward} == turned
+
+
+def test_tiled_and_untiled_give_the_same_gff3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(6000), "chr2": random_codes(2500, 1)})
+    rows = {}
+    for tile_bp in (16_384, 311):
+        monkeypatch.setattr(predict, "TILE_BP", tile_bp)
+        predict_file(run, genome, tmp_path / "genes.gff3")
+        rows[tile_bp] = [line.split("\t") for line in (tmp_path / "genes.gff3").read_text().splitlines()]
+    for untiled, tiled in zip(*rows.values(), strict=True):
+        assert [*untiled[:5], *untiled[6:]] == [*tiled[:5], *tiled[6:]]
+        if len(tiled) == 9:
+            # Sums of float32 in another order may differ in the last of the four digits that are written.
+            assert float(tiled[5]) == pytest.approx(float(untiled[5]), abs=1.1e-4)
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_no_coding_base_lies_in_a_long_run_of_n(head: str) -> None:
+    codes = random_codes(4000)
+    codes[900:1400] = codes[2000:2040] = codes[2500:2551] = codes[3900:] = N
+    model = model_of(GENES.model_copy(update={"head": head}))
+    # A model that calls everything coding: a gene has to end where the run begins.
+    model.head.trunk.linear.bias.data[CDS] += 50
+    path, posterior = predict_path(model, codes)
+    for run in (slice(910, 1390), slice(2510, 2541), slice(3910, 3990)):
+        assert (path[run] == NONCODING).all()
+        assert (posterior[run] == 1).all()
+    assert (path[[800, 2020]] == CDS).all()
+    if head == "crf":
+        assert not len(illegal_positions(path, GENE_STATES))
+
+
+def test_decoding_between_runs_of_n_is_exact() -> None:
+    codes = random_codes(1500)
+    codes[600:800] = N
+    model = model_of(GENES).double()
+    emissions = predict_sequence(model, codes)
+    emissions[610:790, :NONCODING] = -1e4
+    path, posterior = decode(model, emissions)
+    found = predict_path(model, codes)
+    assert (found.path == path).all()
+    assert np.abs(found.posterior - posterior).max() < 1e-6
+    assert (path[:600] != NONCODING).any() and (path[800:] != NONCODING).any()
+
+
+def test_a_run_of_n_counts_in_full_where_a_stretch_cuts_it() -> None:
+    codes = random_codes(1000)
+    codes[400:500] = N
+    codes[700:750] = N
+    assert unknown_runs(codes, 0, 1000) == [(410, 490)]
+    assert unknown_runs(codes, 480, 1000) == [(0, 10)]
+    assert unknown_runs(codes, 100, 420) == [(310, 320)]
+    assert unknown_runs(codes, 495, 1000) == []
+    assert unknown_runs(np.full(30, N, np.uint8), 0, 30) == []
+    assert gene_paths.LONG_RUN_BP == 50
+
+
+def test_a_stretch_within_a_run_of_n_has_no_gene() -> None:
+    path, posterior = predict_path(model_of(GENES), np.full(500, N, np.uint8), start=100, end=300)
+    assert (path == NONCODING).all() and (posterior == 1).all()
+    assert CDS + MINUS not in path
+
+
+def test_a_gpu_that_is_not_there_and_a_word_that_means_none_are_errors(tmp_path: Path) -> None:
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(ConfigError, match="expected auto, cpu, gpu"):
+        choose_device("tpu")
+    if not torch.cuda.is_available():
+        run, genome = windows_run(tmp_path, {"chr1": random_codes(500)})
+        with pytest.raises(ConfigError, match="no CUDA device"):
+            predict_file(run, genome, tmp_path / "p.bed", PredictOptions(accelerator="gpu"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_predicts_what_the_cpu_does(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    run, genome = windows_run(tmp_path, {"chr1": random_codes(3000)})
+    found = []
+    for accelerator in ("cpu", "gpu"):
+        predict_file(run, genome, tmp_path / "p.parquet", PredictOptions(accelerator=accelerator))
+        found.append(pq.read_table(tmp_path / "p.parquet").to_pandas()[["A", "B"]].to_numpy())
+    assert np.abs(found[0] - found[1]).max() < 1e-2
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a genome and the genes predicted on it."""
+    folder = tmp_path_factory.mktemp("predicted")
+    contigs = {"chr1": random_codes(5000), "scaffold_2.1": random_codes(3000, 1)}
+    run, genome = genes_run(folder, contigs)
+    assert predict_file(run, genome, folder / "genes.gff3").n_genes > 5
+    return folder
+
+
+@pytest.mark.skipif(not shutil.which("gffread"), reason="gffread is not installed (apt-get install gffread)")
+def test_gffread_reads_predicted_genes_without_complaint_and_extracts_their_cds(
+    predicted: Path, tmp_path: Path
+) -> None:
+    gff3, genome = predicted / "genes.gff3", tmp_path / "g.fa"
+    ran = subprocess.run(["gffread", "-E", gff3, "-o", tmp_path / "o.gff3"], capture_output=True, text=True, check=True)
+    complaints = [line for line in ran.stderr.splitlines() if not line.startswith(("Command line", "gffread", " "))]
+    assert [line for line in complaints if line and "loaded" not in line] == []
+    shutil.copy(predicted / "g.fa", genome)  # gffread writes an index beside it
+    subprocess.run(["gffread", "-x", tmp_path / "cds.fa", "-g", genome, gff3], check=True, capture_output=True)
+    with pysam.FastxFile(str(tmp_path / "cds.fa")) as records:
+        lengths = {record.name: len(record.sequence) for record in records}
+    genes = [one.transcript for one in read_annotation(gff3).transcripts]
+    assert lengths == {gene.transcript_id: gene.cds_bp for gene in genes}
+
+
+@pytest.mark.skipif(not shutil.which("gt"), reason="gt is not installed (apt-get install genometools)")
+def test_genometools_finds_predicted_genes_valid(predicted: Path) -> None:
+    ran = subprocess.run(["gt", "gff3validator", predicted / "genes.gff3"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "input is valid GFF3", "")

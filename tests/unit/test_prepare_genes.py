@@ -1,3 +1,4 @@
+import gzip
 import logging
 from pathlib import Path
 
@@ -7,13 +8,16 @@ from pydantic import ValidationError
 
 from dnaspt.data.gene_windows import around_genes, tiles
 from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
-from dnaspt.data.labels import transcripts_from_labels
-from dnaspt.data.segments import segments
+from dnaspt.data.labels import reverse_complement_labels, transcripts_from_labels
+from dnaspt.data.segments import joined, segments
 from dnaspt.data.splits import Piece
-from dnaspt.data.store import read_manifest, read_split
+from dnaspt.data.stop_codons import stop_codon_in_cds
+from dnaspt.data.store import Split, read_manifest, read_split
 from dnaspt.data.transcript_table import read_transcripts
+from dnaspt.data.window import Window
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
+from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.tasks import GENE_STATES, MISSING
@@ -192,6 +196,34 @@ def test_several_genomes_and_annotations_are_matched_by_contig_name(tmp_path, in
     }
 
 
+def test_few_train_contigs_beside_a_test_input_give_their_last_tenth_to_valid(tmp_path, inputs):
+    genome = write_genome(tmp_path / "t.fa", {"t": 400}, seed=5)
+    annotation = tmp_path / "t.gff3"
+    write_gff3(annotation, [gene("t", "+", (50, 80), name="t1")], [("t", 400)])
+    prepare(inputs, test_genome=genome, test_annotation=annotation)
+    spans = [(one.chrom, one.start, one.end) for one in read_split(inputs["out"], "valid")]
+    assert spans == [("a", 900, 1000), ("b", 270, 300)]
+    assert set(read_split(inputs["out"], "test").chrom) == {"t"}
+
+
+def test_two_contigs_cannot_be_divided_by_contig(inputs):
+    refused(
+        inputs, "split 'contig' of 2 contigs; expected 3 or more; say --split position", ConfigError, split="contig"
+    )
+
+
+def test_a_split_that_would_be_empty_is_refused(tmp_path, inputs):
+    bed = tmp_path / "unknown.bed"
+    bed.write_text("a\t700\t820\nb\t200\t250\n")
+    refused(inputs, r"no window in the valid split \(.*windows_all_missing 2", unknown=bed)
+
+
+def test_a_split_table_of_another_genome_is_refused_with_its_line(tmp_path, inputs):
+    table = tmp_path / "splits.tsv"
+    table.write_text("chrom\tstart\tend\tsplit\na\t0\t650\ttrain\na\t650\t1001\tvalid\n")
+    refused(inputs, r"splits.tsv:3: a:650-1001 ends off the contig; expected at most 1000 bp", split=str(table))
+
+
 def test_a_split_table_decides_what_goes_where(tmp_path, inputs):
     table = tmp_path / "splits.tsv"
     table.write_text("chrom\tstart\tend\tsplit\na\t0\t650\ttrain\na\t650\t1000\ttest\n")
@@ -209,6 +241,62 @@ def test_regions_of_unknown_annotation_are_missing(tmp_path, inputs):
     assert manifest.counts["bp_unknown"] == 600
     assert manifest.splits["train"].n_labeled == 700
     assert manifest.dropped["windows_all_missing"] == 5
+
+
+def test_unknown_regions_are_checked_against_the_genome(tmp_path, inputs):
+    bed = tmp_path / "unknown.bed"
+    bed.write_text("a\t0\t300\nz\t0\t300\n")
+    refused(inputs, "unknown.bed: contig 'z' has no record in", unknown=bed, strict=True)
+    assert prepare(inputs, unknown=bed).dropped["unknown_regions_on_contigs_without_sequence"] == 1
+    bed.write_text("chra\t0\t300\n")
+    with pytest.raises(InputError, match=r"unknown.bed: contig 'chra' .*differ only in 'chr'"):
+        prepare(inputs, unknown=bed, overwrite=True)
+    bed.write_text("a\t0\t300\na\t900\t1001\n")
+    with pytest.raises(InputError, match=r"unknown.bed:2: a:900-1001 ends off the contig"):
+        prepare(inputs, unknown=bed, overwrite=True)
+
+
+def test_unlabeled_contigs_of_one_name_stay_apart(tmp_path, inputs):
+    files = [tmp_path / "p" / "e.fa", tmp_path / "q" / "e.fa", tmp_path / "r" / "e.fa.gz"]
+    for number, path in enumerate(files):
+        path.parent.mkdir()
+        open_text = gzip.open if path.suffix == ".gz" else open
+        with open_text(path, "wt") as file:
+            file.write(f">a\n{'ACG'[number] * 40}\n")
+    manifest = prepare(inputs, unlabeled=files)
+    found = {one.chrom: alphabet.decode(one.codes) for one in segments(read_split(inputs["out"], "unlabeled"))}
+    assert found == {"e:a": "A" * 40, "e-2:a": "C" * 40, "e-3:a": "G" * 40}
+    assert manifest.counts["unlabeled_contigs_renamed"] == 3
+
+
+def test_the_score_of_a_transcript_is_kept_where_its_stop_codon_is_added():
+    codes = alphabet.encode(b"ATGGCTTAAA")
+    scored = Transcript("c", "+", "g", "t", ((0, 6),), 0.75)
+    annotated = AnnotatedTranscript(scored, (), (), 1, Path("a.gff3"))
+    assert stop_codon_in_cds([annotated], codes)[0] == [Transcript("c", "+", "g", "t", ((0, 9),), 0.75)]
+
+
+def test_windows_of_the_minus_strand_join_as_the_forward_strand_reads():
+    codes = alphabet.encode(b"ACGTTGCAAC")
+    labels = np.array([8, 8, 0, 0, 1, 2, 3, 0, 8, MISSING], dtype=np.int8)
+    forward = Window("c", 5, 15, "+", codes, labels)
+    turned = [
+        Window("c", 5, 11, "-", alphabet.reverse_complement(codes[:6]), reverse_complement_labels(labels[:6])),
+        Window("c", 9, 15, "-", alphabet.reverse_complement(codes[4:]), reverse_complement_labels(labels[4:])),
+    ]
+    for windows in ([forward], turned):
+        (segment,) = segments(split_of_windows(windows))
+        assert (segment.start, segment.end) == (5, 15)
+        assert np.array_equal(segment.codes, codes)
+        assert np.array_equal(segment.labels, labels)
+        assert np.array_equal(joined(split_of_windows(windows), 10).codes, codes)
+
+
+def split_of_windows(windows: list[Window]) -> Split:
+    offsets = np.concatenate([[0], np.cumsum([len(one.codes) for one in windows])])
+    columns = {name: np.array([getattr(one, name) for one in windows]) for name in ("chrom", "start", "end", "strand")}
+    joined_up = {name: np.concatenate([getattr(one, name) for one in windows]) for name in ("codes", "labels")}
+    return Split(**columns, **joined_up, offsets=offsets, label_offsets=offsets)
 
 
 def test_unlabeled_sequence_is_tiled_beside_the_splits(tmp_path, inputs):

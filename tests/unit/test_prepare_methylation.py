@@ -13,6 +13,8 @@ from dnaspt.data.store import Manifest, Split, read_split
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.tracks import Calls, write_bigwig
+from dnaspt.inspection import show_dataset
+from dnaspt.report.tables import dataset_tables
 from dnaspt.tasks import MISSING
 
 UNIT = "ATTAcGATTA"
@@ -77,6 +79,19 @@ def test_too_few_reads_are_missing_and_a_site_without_any_label_is_dropped(genom
     assert splits["train"].labels.reshape(-1, 2).tolist() == [[1, 0], [1, MISSING], [MISSING, 0]]
 
 
+def test_the_manifest_says_how_often_each_label_is_known_and_true(genome: Path, capsys: pytest.CaptureFixture) -> None:
+    one = _calls(genome.parent, ("a", 14, "+", 5, 100), ("a", 24, "+", 4, 0), ("a", 34, "+", 9, 0), name="one.bed")
+    two = _calls(genome.parent, ("a", 34, "+", 9, 100), name="two.bed")
+    manifest, _ = _prepare(genome, one, two)
+    train = manifest.splits["train"]
+    assert (train.label_counts, train.known_counts) == ({"one": 1, "two": 1}, {"one": 2, "two": 1})
+    show_dataset(manifest, "data")
+    printed = capsys.readouterr().out
+    assert "50.00%" in printed and "100.00%" in printed
+    (labels,) = (table for table in dataset_tables(manifest) if table.title == "Labels")
+    assert "50.0" in labels.rows[0][1] and "100.0" in labels.rows[1][1]
+
+
 def test_threshold_and_names_are_options(genome: Path) -> None:
     calls = _calls(genome.parent, ("a", 14, "+", 10, 80), ("a", 24, "+", 10, 79.9))
     manifest, splits = _prepare(genome, calls, threshold=0.8, names=("liver",))
@@ -115,11 +130,22 @@ def test_calls_of_another_genome_are_refused(genome: Path) -> None:
 
 def test_windows_off_the_contig_or_across_a_split_are_dropped_and_counted(genome: Path) -> None:
     calls = _calls(genome.parent, *(("a", 4 + 10 * i, "+", 9, 50) for i in range(10)))
-    manifest, splits = _prepare(genome, calls, window_bp=30, split="position")
-    bases = [{base for window in split for base in range(window.start, window.end)} for split in splits.values()]
-    assert splits["train"].start.tolist() == [0, 10, 20, 30, 40] and "valid" not in splits
-    assert not bases[0] & bases[-1] or len(splits) == 1
-    assert manifest.dropped == {"off_contig": 2, "not_in_one_split": 3}
+    manifest, splits = _prepare(genome, calls, window_bp=30, split="position", fractions=(0.6, 0.4, 0.0))
+    assert {name: split.start.tolist() for name, split in splits.items()} == {
+        "train": [0, 10, 20, 30],
+        "valid": [60, 70],
+    }
+    assert manifest.dropped == {"off_contig": 2, "not_in_one_split": 2}
+    with pytest.raises(InputError, match=r"no window in the valid split \(off_contig 2, not_in_one_split 3\)"):
+        _prepare(genome, calls, window_bp=30, split="position")
+
+
+def test_only_contigs_with_calls_are_divided(genome: Path) -> None:
+    calls = _calls(genome.parent, *(("a", 4 + 10 * i, "+", 9, 50) for i in range(10)))
+    _, splits = _prepare(genome, calls, split="train")
+    assert {name: len(split) for name, split in splits.items()} == {"train": 9, "valid": 1}
+    with pytest.raises(ConfigError, match="split 'contig' of 1 contig; expected 3 or more; say --split position"):
+        _prepare(genome, calls, split="contig")
 
 
 def test_a_split_table_decides(genome: Path) -> None:

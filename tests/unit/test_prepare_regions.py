@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from dnaspt.data.background import merge_centers
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.data.store import Manifest, Split, read_split
-from dnaspt.data.windows import Cover, count_in_windows
+from dnaspt.data.store import DatasetWriter, Manifest, Split, read_split
+from dnaspt.data.windows import Chosen, Cover, add_windows, count_in_windows
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta
@@ -173,12 +173,41 @@ def test_matched_background_has_the_gc_of_the_positives_and_touches_no_region(tm
     )
 
 
-def test_a_narrow_region_makes_its_own_centered_window_positive(genome: Path) -> None:
-    peaks = [_bed(genome.parent, "x.bed", "a 200 204"), _bed(genome.parent, "y.bed", "a 203 211", "a 5 9")]
+def test_matched_windows_follow_the_rule_of_overlap_and_regions_too_narrow_for_it_are_counted(genome: Path) -> None:
+    wide, narrow = ("a 200 210", "a 204 216", "a 5 17"), ("a 202 206", "a 300 309", "a 1 5")
+    peaks = [_bed(genome.parent, "x.bed", *wide, narrow[1]), _bed(genome.parent, "y.bed", narrow[0], narrow[2])]
     manifest, splits = _prepare(genome, peaks, background="matched", background_ratio=0)
-    assert splits["train"].start.tolist() == [177]
-    assert _labels(splits["train"]).tolist() == [[1, 1]]
-    assert manifest.dropped == {"off_contig": 1} and manifest.counts["regions_merged"] == 1
+    assert splits["train"].start.tolist() == [180]
+    assert _labels(splits["train"]).tolist() == [[1, 0]]
+    assert manifest.dropped == {"regions_below_min_overlap": 3, "off_contig": 1}
+    assert manifest.counts["regions_merged"] == 1
+
+
+def test_two_narrow_regions_of_one_label_reach_the_rule_together(genome: Path) -> None:
+    peaks = [_bed(genome.parent, "x.bed", "a 200 206", "a 207 213")]
+    manifest, splits = _prepare(genome, peaks, background="matched", background_ratio=0)
+    assert len(splits["train"]) == 1 and manifest.dropped == {}
+
+
+def test_windows_hold_no_contig_in_memory(genome: Path) -> None:
+    contig = next(read_fasta(genome))
+    chosen = Chosen(np.array([5]), np.array([25]), np.array([0]), np.zeros((1, 1), dtype=np.int8))
+    with DatasetWriter(genome.parent / "out") as writer:
+        add_windows(writer, contig, chosen)
+        (window,) = writer._pending["train"]
+        assert window.codes.base is None
+
+
+def test_a_split_that_would_be_empty_is_refused(genome: Path) -> None:
+    peaks = [_bed(genome.parent, "x.bed", "a 10 40")]
+    with pytest.raises(
+        InputError, match=r"g\.fa: no window in the valid split \(.*; expected one or more; choose another"
+    ):
+        _prepare(genome, peaks, split="position", window_bp=100)
+    with pytest.raises(ValidationError, match="with split 'contig' alone"):
+        _prepare(genome, peaks, split="position", test_contigs=("a",))
+    _, splits = _prepare(genome, peaks, split="train", window_bp=25)
+    assert set(splits) == {"train", "valid"} and splits["valid"].start.min() >= 454
 
 
 def test_contigs_without_a_record_are_counted_and_fatal_where_none_matches(genome: Path) -> None:
@@ -272,6 +301,4 @@ def test_covered_bases_equal_a_count_base_by_base(
 
 
 def test_centers_that_lie_close_are_one_window() -> None:
-    centers, labels = merge_centers(np.array([50, 10, 14, 300]), np.array([0, 1, 2, 1]), 3, 10)
-    assert centers.tolist() == [10, 50, 300]
-    assert labels.tolist() == [[0, 1, 1], [1, 0, 0], [0, 1, 0]]
+    assert merge_centers(np.array([50, 10, 14, 300]), 10).tolist() == [10, 50, 300]

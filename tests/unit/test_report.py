@@ -17,14 +17,14 @@ from dnaspt.data.simulate import SimulateConfig, simulate
 from dnaspt.data.store import read_manifest, read_split
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DnasptError, InputError
-from dnaspt.evaluation import figures
 from dnaspt.evaluation.evaluate import evaluate
-from dnaspt.evaluation.locus import choose_locus
 from dnaspt.evaluation.metrics import Score
-from dnaspt.evaluation.report import write_report
-from dnaspt.evaluation.report_answer import answer
-from dnaspt.evaluation.report_inputs import RunRecord, read_runs
-from dnaspt.evaluation.report_tables import commands
+from dnaspt.report import figures
+from dnaspt.report.answer import answer
+from dnaspt.report.inputs import RunRecord, read_runs
+from dnaspt.report.locus import choose_locus
+from dnaspt.report.page import write_report
+from dnaspt.report.tables import commands
 from dnaspt.training.finetune import finetune
 from dnaspt.training.pretrain import pretrain
 
@@ -239,7 +239,7 @@ def test_a_thinned_curve_keeps_its_mean_and_ends_within_range() -> None:
 
 def test_a_report_of_windows_sets_labels_beside_the_cpg_count(tmp_path: Path) -> None:
     data, genome = tmp_path / "peaks", tmp_path / "genome"
-    simulate(SimulateConfig(out=genome, n_contigs=2, contig_bp=100_000))
+    simulate(SimulateConfig(out=genome, n_contigs=2, contig_bp=40_000))
     peaks = (genome / "peaks_A.bed", genome / "peaks_B.bed")
     prepare_regions(PrepareRegionsConfig(out=data, genome=genome / "genome.fa", regions=peaks))
     finetune(FinetuneConfig(data=data, out=tmp_path / "run", preset="tiny", **QUICK))

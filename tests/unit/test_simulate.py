@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from dnaspt.data.simulate import SimulateConfig, SimulationSummary, simulate
 from dnaspt.data.simulate_species import MOTIFS
-from dnaspt.errors import DatasetError
+from dnaspt.errors import DatasetError, NoSpaceError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta
 
@@ -180,7 +180,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(NoSpaceError, match=r"demo: could not be written .No space left on device.; make room"):
         simulate(small(tmp_path / "demo"))
     assert list(tmp_path.iterdir()) == []
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_rate_warms_up_to_its_peak_and_falls_to_its_floor() -> None:
     config = TrainingConfig(learning_rate=1.0, warmup_fraction=0.1, final_rate_fraction=0.01)
     rates = [learning_rate(step, 100, config) for step in range(100)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
-    assert all(left >= right for left, right in zip(rates[9:], rates[10:], strict=False))
+    assert all(left >= right for left, right in pairwise(rates[9:]))
     assert rates[-1] == pytest.approx(0.01, abs=0.005)
 
 

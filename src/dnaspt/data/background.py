@@ -94,27 +94,18 @@ def _rank_within(groups: np.ndarray, n_groups: int) -> np.ndarray:
     return rank
 
 
-def merge_centers(
-    centers: np.ndarray, owners: np.ndarray, n_labels: int, apart_bp: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Join centers that lie closer than `apart_bp` to the kept one left of them.
+def merge_centers(centers: np.ndarray, apart_bp: int) -> np.ndarray:
+    """Leave out centers that lie closer than `apart_bp` to the kept one left of them.
 
     Args:
         centers: positions (n,), any order.
-        owners: label of each (n,).
-        n_labels: K.
         apart_bp: kept centers lie at least this far apart.
 
     Returns:
-        Kept centers (m,), ascending, and the labels of all that were joined to each (m, K) int8.
+        Kept centers (m,), ascending.
     """
-    order = np.argsort(centers, kind="stable")
     kept: list[int] = []
-    group = np.empty(len(centers), dtype=np.int64)
-    for place, center in enumerate(centers[order].tolist()):
+    for center in np.sort(centers).tolist():
         if not kept or center - kept[-1] >= max(apart_bp, 1):
             kept.append(center)
-        group[place] = len(kept) - 1
-    labels = np.zeros((len(kept), n_labels), dtype=np.int8)
-    labels[group, owners[order]] = 1
-    return np.array(kept, dtype=np.int64), labels
+    return np.array(kept, dtype=np.int64)

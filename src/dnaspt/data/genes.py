@@ -8,30 +8,31 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from dnaspt.config import Settings
 from dnaspt.data.gene_labels import LabeledContig, label_genes
 from dnaspt.data.gene_windows import Frame, around_genes, tiles
-from dnaspt.data.splits import Piece, SplitPlan, read_split_table
-from dnaspt.data.store import UNLABELED, DatasetWriter, Manifest, Source, Window
+from dnaspt.data.split_settings import SplitSettings, check_written
+from dnaspt.data.splits import Piece, SplitPlan
+from dnaspt.data.store import UNLABELED, DatasetWriter, Manifest, Source
 from dnaspt.data.transcript_table import TABLE, PlacedTranscript, read_transcripts, transcript_table
+from dnaspt.data.window import Window
 from dnaspt.data.windows import check_contigs
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
-from dnaspt.genome.bed import read_bed
-from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.bed import Regions, read_bed
+from dnaspt.genome.fasta import Contig, contig_names, read_fasta
 from dnaspt.genome.gff3 import AnnotatedTranscript, Annotation, read_annotation
 from dnaspt.tasks import MISSING, TASKS
 
 log = logging.getLogger(__name__)
 
 GENE_FLANK_BP = 1000
-_SPLIT_WORDS = ("position", "contig", "train", "train-only", "valid", "test")
 
 
 def _as_tuple(value: Any) -> Any:
@@ -42,13 +43,13 @@ Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple)]
 """One file or several."""
 
 
-class PrepareGenesConfig(Settings):
+class PrepareGenesConfig(SplitSettings):
     """Settings of `prepare genes`.
 
     genome, annotation: FASTA and GFF3 or GTF; where there are several, contigs are matched by name across all of them.
     valid_genome .. test_annotation: separate inputs for a split. Without separate valid input every tenth contig that
-        trains (in file order) is valid.
-    split: "position", "contig", another word of `SplitPlan`, or the path of a split table; left out: by position.
+        trains (in file order) is valid, or the last tenth of each where they are fewer than ten.
+    split: left out: by position, or, beside separate inputs, all for training and valid.
     windows: "tile" cuts whole contigs, "gene" gives each gene its own window.
     flank_bp: tile: context on both sides of `window_bp` whose labels are missing, so that each base is labeled once;
         gene: bases around the coding span. Left out: 0 for tile, 1,000 for gene.
@@ -64,10 +65,6 @@ class PrepareGenesConfig(Settings):
     valid_annotation: Paths = ()
     test_genome: Paths = ()
     test_annotation: Paths = ()
-    split: str | None = None
-    fractions: tuple[float, float, float] = (0.72, 0.08, 0.20)
-    valid_contigs: tuple[str, ...] = ()
-    test_contigs: tuple[str, ...] = ()
     windows: Literal["tile", "gene"] = "tile"
     window_bp: int = Field(4096, ge=16)
     flank_bp: int | None = Field(None, ge=0)
@@ -83,10 +80,6 @@ class PrepareGenesConfig(Settings):
                 raise ValueError(f"{name}_genome and {name}_annotation belong together; give both or none")
         if self.split and self.is_separate:
             raise ValueError(f"split {self.split!r} beside a separate valid or test input; choose one")
-        if self.split and self.split not in _SPLIT_WORDS and not Path(self.split).exists():
-            raise ValueError(f"split {self.split!r} is neither a file nor one of {', '.join(_SPLIT_WORDS)}")
-        if self.split != "contig" and (self.valid_contigs or self.test_contigs):
-            raise ValueError("valid_contigs and test_contigs have an effect with split 'contig' alone")
         return self
 
     @property
@@ -103,21 +96,13 @@ class PrepareGenesConfig(Settings):
 
     def plan(self) -> SplitPlan:
         """How the contigs of `genome` are divided."""
-        if self.split is None:
-            separate: Literal["train", "train-only"] = "train-only" if self.valid_genome else "train"
-            return SplitPlan(separate if self.is_separate else "position", self.fractions)
-        if self.split not in _SPLIT_WORDS:
-            return SplitPlan(by="column", table=read_split_table(self.split))
-        return SplitPlan(
-            by=self.split,  # type: ignore[arg-type]  # one of the words, checked when built
-            fractions=self.fractions,
-            valid_contigs=frozenset(self.valid_contigs),
-            test_contigs=frozenset(self.test_contigs),
-        )
+        if self.split is None and self.is_separate:
+            return SplitPlan("train-only" if self.valid_genome else "train", self.fractions)
+        return super().plan()
 
     def files(self) -> tuple[Path, ...]:
         """Every file that is read."""
-        table = (Path(self.split),) if self.split and self.split not in _SPLIT_WORDS else ()
+        table = (self.split_table,) if self.split_table else ()
         train = (*self.genome, *self.annotation)
         others = (*self.valid_genome, *self.valid_annotation, *self.test_genome, *self.test_annotation)
         return tuple(dict.fromkeys((*train, *others, *self.unknown, *self.unlabeled, *table)))
@@ -130,43 +115,64 @@ class _Tally:
     counts: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     rows: list[PlacedTranscript] = field(default_factory=list)
-    n_windows: int = 0
+    contigs: set[str] = field(default_factory=set)
     longest_bp: int = 0
 
 
 @dataclass(frozen=True, slots=True)
+class _Input:
+    """One set of FASTA and annotation files, and how its contigs are divided."""
+
+    genomes: tuple[Path, ...]
+    annotations: tuple[Path, ...]
+    plan: SplitPlan
+
+
+@dataclass(frozen=True, slots=True)
 class _Genes:
-    """Annotation of all contigs of one input, by contig."""
+    """Annotation of all contigs of one input, by contig, and BED files of unknown regions."""
 
     transcripts: dict[str, list[AnnotatedTranscript]]
     unknown: dict[str, list[tuple[int, int]]]
     contigs: frozenset[str]
+    beds: tuple[Regions, ...]
+
+    def unknown_on(self, contig: Contig) -> list[tuple[int, int]]:
+        """Intervals of unknown annotation; refuses one that ends off the contig."""
+        spans = list(self.unknown.get(contig.name, ()))
+        for bed in self.beds:
+            rows = np.flatnonzero(bed.chrom == contig.name)
+            bed.check_inside(contig.name, rows, len(contig))
+            spans.extend(zip(bed.start[rows].tolist(), bed.end[rows].tolist(), strict=True))
+        return spans
 
 
 def prepare_genes(config: PrepareGenesConfig) -> Manifest:
     """Write the dataset folder `config.out`, one contig after the other; nothing is left behind where this fails.
 
-    Dropped and counted: contigs without annotation, annotated contigs without a sequence, windows without a known label
-    or without a known letter. Genes that straddle a cut between splits are missing on both sides.
+    Dropped and counted: contigs without annotation, annotated contigs and unknown regions without a sequence, windows
+    without a known label or without a known letter. Genes that straddle a cut between splits are missing on both sides.
 
     Raises:
-        InputError: a file that cannot be used, a CDS off the end of its contig, no contig in common, no window left.
+        InputError: a file that cannot be used, a CDS or an unknown region off the end of its contig, no contig in
+            common, no window left, or none in a split that training needs.
         ConfigError: settings that contradict the genome.
         DatasetError: `config.out` is there already, or with `strict` splits share sequence.
     """
     tally = _Tally()
+    beds = tuple(read_bed(path) for path in config.unknown)
+    inputs = [_Input(config.genome, config.annotation, config.plan())]
+    if config.valid_genome:
+        inputs.append(_Input(config.valid_genome, config.valid_annotation, SplitPlan("valid")))
+    if config.test_genome:
+        inputs.append(_Input(config.test_genome, config.test_annotation, SplitPlan("test")))
     same_genome = not config.is_separate and not config.unlabeled
     with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=same_genome) as writer:
-        _prepare_input(config, (config.genome, config.annotation), config.plan(), writer, tally)
-        if config.valid_genome:
-            _prepare_input(config, (config.valid_genome, config.valid_annotation), SplitPlan("valid"), writer, tally)
-        if config.test_genome:
-            _prepare_input(config, (config.test_genome, config.test_annotation), SplitPlan("test"), writer, tally)
-        if not tally.n_windows:
-            reasons = (
-                ", ".join(f"{reason} {count}" for reason, count in tally.dropped.items() if count) or "no base at all"
-            )
-            raise InputError(config.genome[0], f"no window left ({reasons})", do="check the split and the annotation")
+        for one in inputs:
+            _prepare_input(config, one, beds, writer, tally)
+        _check_beds(config, beds, tally)
+        wanted = frozenset[str]().union(*(one.plan.wanted for one in inputs))
+        check_written(config.genome[0], writer.n_windows, wanted, tally.dropped)
         _add_unlabeled(config, writer, tally)
         writer.add_table(TABLE, transcript_table(tally.rows))
         task = TASKS["genes"]
@@ -185,30 +191,28 @@ def prepare_genes(config: PrepareGenesConfig) -> Manifest:
 
 
 def _prepare_input(
-    config: PrepareGenesConfig,
-    files: tuple[tuple[Path, ...], tuple[Path, ...]],
-    plan: SplitPlan,
-    writer: DatasetWriter,
-    tally: _Tally,
+    config: PrepareGenesConfig, one: _Input, beds: tuple[Regions, ...], writer: DatasetWriter, tally: _Tally
 ) -> None:
     """Windows of one set of FASTA and annotation files."""
-    genomes, annotations = files
-    read = {path: read_annotation(path) for path in annotations}
-    genes = _by_contig(config, read, tally)
+    read = {path: read_annotation(path) for path in one.annotations}
+    genes = _by_contig(read, beds, tally)
+    plan = one.plan
+    if plan.needs_contigs:
+        plan = plan.among([name for path in one.genomes for name in contig_names(path) if name in genes.contigs])
     present: set[str] = set()
-    index = 0
-    for contig in _contigs(genomes, present):
+    for contig in _contigs(one.genomes, present):
+        unknown = genes.unknown_on(contig)
         if contig.name not in genes.contigs:
             tally.dropped["contigs_without_annotation"] += 1
             tally.dropped["bp_on_contigs_without_annotation"] += len(contig)
             continue
         tally.counts["contigs"] += 1
         tally.counts["ambiguous_letters"] += contig.n_ambiguous
-        annotated, unknown = genes.transcripts.get(contig.name, ()), genes.unknown.get(contig.name, ())
-        labeled = label_genes(contig, annotated, plan.pieces(contig.name, len(contig), index), unknown=unknown)
+        annotated = genes.transcripts.get(contig.name, ())
+        labeled = label_genes(contig, annotated, plan.pieces(contig.name, len(contig)), unknown=unknown)
         _add_contig(config, contig, labeled, writer, tally)
-        index += 1
-    _check_names(config, read, plan, present, genomes[0])
+    tally.contigs |= present
+    _check_names(config, read, one, present)
     absent = genes.contigs - present
     tally.dropped["annotated_contigs_without_sequence"] += len(absent)
     tally.dropped["transcripts_on_contigs_without_sequence"] += sum(
@@ -227,8 +231,8 @@ def _contigs(genomes: Sequence[Path], present: set[str]) -> Iterator[Contig]:
             yield contig
 
 
-def _by_contig(config: PrepareGenesConfig, read: dict[Path, Annotation], tally: _Tally) -> _Genes:
-    genes = _Genes({}, {}, frozenset().union(*(annotation.contigs for annotation in read.values())))
+def _by_contig(read: dict[Path, Annotation], beds: tuple[Regions, ...], tally: _Tally) -> _Genes:
+    genes = _Genes({}, {}, frozenset().union(*(annotation.contigs for annotation in read.values())), beds)
     for path, annotation in read.items():
         if not annotation.transcripts:
             expected = "CDS rows of transcripts that belong to a gene"
@@ -236,25 +240,28 @@ def _by_contig(config: PrepareGenesConfig, read: dict[Path, Annotation], tally: 
         tally.counts.update({f"annotation_{name}": count for name, count in annotation.counts.items()})
         for one in annotation.transcripts:
             genes.transcripts.setdefault(one.transcript.chrom, []).append(one)
-        for interval in annotation.unknown:
-            genes.unknown.setdefault(interval.chrom, []).append((interval.start, interval.end))
-    for path in config.unknown:
-        regions = read_bed(path)
-        for chrom, start, end in zip(regions.chrom, regions.start.tolist(), regions.end.tolist(), strict=True):
-            genes.unknown.setdefault(str(chrom), []).append((start, end))
+        for chrom, start, end in annotation.unknown:
+            genes.unknown.setdefault(chrom, []).append((start, end))
     return genes
 
 
-def _check_names(
-    config: PrepareGenesConfig, read: dict[Path, Annotation], plan: SplitPlan, present: set[str], genome: Path
-) -> None:
+def _check_names(config: PrepareGenesConfig, read: dict[Path, Annotation], one: _Input, present: set[str]) -> None:
     """Refuse files whose contig names do not meet those of the genome."""
+    plan, genome = one.plan, one.genomes[0]
     for path, annotation in read.items():
         check_contigs(path, annotation.contigs, genome, present, strict=config.strict)
     if absent := sorted((plan.valid_contigs | plan.test_contigs) - present):
         raise ConfigError(f"contig {absent[0]!r} of the split has no record in {genome}; check its name")
-    if plan.by == "column":
-        check_contigs(Path(config.split or ""), plan.table, genome, present, strict=config.strict)
+    if plan.table is not None:
+        check_contigs(plan.table.path, plan.table.pieces, genome, present, strict=config.strict)
+
+
+def _check_beds(config: PrepareGenesConfig, beds: tuple[Regions, ...], tally: _Tally) -> None:
+    """Refuse unknown regions of another genome, and count those on contigs without a sequence."""
+    for bed in beds:
+        rows = bed.rows_by_contig()
+        absent = check_contigs(bed.path, rows, config.genome[0], tally.contigs, strict=config.strict)
+        tally.dropped["unknown_regions_on_contigs_without_sequence"] += sum(len(rows[name]) for name in absent)
 
 
 def _add_contig(
@@ -287,22 +294,32 @@ def _add_window(
         tally.dropped["windows_all_n" if all_n else "windows_all_missing"] += 1
         tally.dropped["bp_in_windows_all_n" if all_n else "bp_in_windows_all_missing"] += core.stop - core.start
         return
-    tally.n_windows += 1
     tally.longest_bp = max(tally.longest_bp, len(codes))
     writer.add(split, Window(contig.name, frame.start, frame.end, ".", codes, own))
 
 
 def _add_unlabeled(config: PrepareGenesConfig, writer: DatasetWriter, tally: _Tally) -> None:
-    """Tile the sequence that is there for pretraining only."""
+    """Tile the sequence that is there for pretraining only; a contig whose name is taken gets that of its file too."""
+    taken = set(tally.contigs)
     for path in config.unlabeled:
         for contig in read_fasta(path):
             tally.counts["unlabeled_ambiguous_letters"] += contig.n_ambiguous
+            name = _free_name(contig.name, path, taken)
+            taken.add(name)
+            tally.counts["unlabeled_contigs_renamed"] += name != contig.name
             for frame in tiles(Piece(contig.name, 0, len(contig), UNLABELED), config.window_bp):
                 codes = contig.codes[frame.start : frame.end].copy()
                 if ((codes & 7) == alphabet.N).all():
                     tally.dropped["unlabeled_windows_all_n"] += 1
                     continue
-                writer.add(UNLABELED, Window(contig.name, frame.start, frame.end, ".", codes, np.zeros(0, np.int8)))
+                writer.add(UNLABELED, Window(name, frame.start, frame.end, ".", codes, np.zeros(0, np.int8)))
+
+
+def _free_name(name: str, path: Path, taken: set[str]) -> str:
+    """The name, or, where it is taken, STEM:name or else STEM-2:name and so on."""
+    stem = Path(path.name.removesuffix(".gz")).stem
+    prefixed = (f"{stem}{'' if number == 1 else f'-{number}'}:{name}" for number in count(1))
+    return name if name not in taken else next(one for one in prefixed if one not in taken)
 
 
 __all__ = ["PrepareGenesConfig", "prepare_genes", "read_transcripts"]

@@ -7,17 +7,15 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dnaspt.data.kmers import HASHES, K, sampled_kmers
 from dnaspt.data.shared_windows import SplitSketch, exact_copies, near_copies, overlapping
+from dnaspt.data.window import Window
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
-
-if TYPE_CHECKING:
-    from dnaspt.data.store import Window
 
 PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"), ("unlabeled", "valid"), ("unlabeled", "test"))
 """Splits that must not share sequence; the second is the one that would look too good."""
@@ -108,7 +106,7 @@ class LeakageReport:
 
 
 def leakage_report(
-    windows_by_split: Mapping[str, Iterable["Window"]],
+    windows_by_split: Mapping[str, Iterable[Window]],
     *,
     same_genome: bool = True,
     min_containment: float = MIN_CONTAINMENT,
@@ -125,20 +123,6 @@ def leakage_report(
         for window in windows:
             sketch.add(split, window)
     return sketch.report()
-
-
-def check_leakage(
-    windows_by_split: Mapping[str, Iterable["Window"]], where: object, *, strict: bool = False
-) -> LeakageReport:
-    """Like `leakage_report`, and with `strict` refuse what is shared.
-
-    Raises:
-        DatasetError: with `strict`, when the splits share anything.
-    """
-    report = leakage_report(windows_by_split)
-    if strict:
-        report.refuse(where)
-    return report
 
 
 @dataclass(slots=True)
@@ -176,7 +160,7 @@ class LeakageSketch:
         self._contigs: dict[str, int] = {}
         self._n_kmers = 0
 
-    def add(self, split: str, window: "Window") -> None:
+    def add(self, split: str, window: Window) -> None:
         """Take in one window."""
         seen = self._splits.setdefault(split, _Windows())
         codes = window.codes & 7

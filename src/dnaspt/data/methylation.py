@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from dnaspt.data.split_settings import check_written
 from dnaspt.data.store import DatasetWriter, Manifest
 from dnaspt.data.windows import (
     Chosen,
@@ -22,7 +23,6 @@ from dnaspt.data.windows import (
     add_windows,
     check_contigs,
     check_split_contigs,
-    check_written,
 )
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
@@ -109,17 +109,18 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Manifest:
     over too many N. A site below `min_coverage` in some samples is missing in those.
 
     Raises:
-        InputError: a file that cannot be used, no contig in common, calls of another genome, or no window left.
+        InputError: a file that cannot be used, no contig in common, calls of another genome, or no window left, in all or
+            in a split that training needs.
         ConfigError: settings that contradict the genome.
         DatasetError: `config.out` is there already, or, with `strict`, splits share sequence.
     """
-    plan = config.plan()
     counts, dropped = Counter[str](), Counter[str]()
     names: set[str] = set()
     with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
         samples = _read_samples(config, dropped)
+        plan = config.plan_of_genome(frozenset[str]().union(*(sample.contigs for sample in samples)))
         not_cpg = Counter[Path]()
-        for index, contig in enumerate(read_fasta(config.genome)):
+        for contig in read_fasta(config.genome):
             names.add(contig.name)
             cpg = find_cpg(contig.codes)
             counts["cpg_in_genome"] += len(cpg)
@@ -128,7 +129,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Manifest:
                 continue
             known = (labels != MISSING).any(axis=1)
             starts = cpg[known] - (config.window_bp // 2 - 1)
-            limits = Limits(plan.pieces(contig.name, len(contig), index), config.max_n_fraction)
+            limits = Limits(plan.pieces(contig.name, len(contig)), config.max_n_fraction)
             placed = limits.place(contig, starts, starts + config.window_bp, dropped)
             starts = starts[placed.rows]
             counts["cpg_labeled"] += int(known.sum())
@@ -139,7 +140,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Manifest:
         check_split_contigs(config, plan, names)
         _check_samples(config, samples, names, not_cpg, dropped)
         dropped["low_coverage"] = counts["cpg_with_call"] - counts["cpg_labeled"]
-        check_written(counts["windows"], config, dropped)
+        check_written(config.genome, writer.n_windows, plan.wanted, dropped)
         manifest = Manifest(
             task="methylation",
             labels=config.labels(),

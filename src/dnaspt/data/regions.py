@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from dnaspt.data.background import Background, merge_centers
 from dnaspt.data.label_names import peak_labels, row_labels, row_splits
+from dnaspt.data.split_settings import check_written
 from dnaspt.data.splits import Piece, SplitPlan
 from dnaspt.data.store import SPLITS, DatasetWriter, Manifest
 from dnaspt.data.windows import (
@@ -25,7 +26,6 @@ from dnaspt.data.windows import (
     add_windows,
     check_contigs,
     check_split_contigs,
-    check_written,
 )
 from dnaspt.errors import ConfigError
 from dnaspt.genome.bed import LabeledRegions, Regions, has_labels, read_bed, read_labeled_bed
@@ -40,8 +40,9 @@ class PrepareRegionsConfig(WindowSettings):
     regions: BED or narrowPeak, one label per file (its stem); or one table with a `label` column in BEND's format,
         whose rows are taken as they are.
     labels_file: names of the labels, one a line; for peaks it orders the files' stems, or names them in order.
-    background: "all" tiles the genome (unlabeled windows are all zero); "matched" centers windows on regions and adds
-        `background_ratio` windows without any for each, of the same length, split, and, with `match_gc`, GC.
+    background: "all" tiles the genome (unlabeled windows are all zero); "matched" centers windows on regions that reach
+        `min_overlap` and adds `background_ratio` windows without any for each, of the same length, split, and, with
+        `match_gc`, GC.
     stride_bp: step of the tiling; window_bp where left out.
     blacklist: BED; windows that touch it are dropped.
     """
@@ -74,6 +75,7 @@ class _Chooser(Protocol):
     labels: tuple[str, ...]
     window_bp: int
     files: tuple[Regions, ...]
+    wanted: frozenset[str]
 
     def choose(self, contig: Contig, index: int) -> Chosen: ...
 
@@ -84,15 +86,17 @@ def prepare_regions(config: PrepareRegionsConfig) -> Manifest:
     """Write the dataset folder `config.out`, one contig after the other; nothing is left behind where this fails.
 
     Dropped and counted: regions on a contig without a record (`contig_not_in_genome`) or that make no window positive
-    (`region_without_window`), and windows that run off their contig, lie across splits, touch the blacklist, or hold
+    (`region_without_window`; with matched background those too narrow for `min_overlap` of the core, as
+    `regions_below_min_overlap`), and windows that run off their contig, lie across splits, touch the blacklist, or hold
     too many N (`unknown_bases`).
 
     Raises:
-        InputError: a file that cannot be used, a region off its contig, no contig in common, or no window left.
+        InputError: a file that cannot be used, a region off its contig, no contig in common, or no window left, in all or
+            in a split that training needs.
         ConfigError: settings that contradict each other or the files.
         DatasetError: `config.out` is there already, or, with `strict`, splits share sequence.
     """
-    plan = config.plan()
+    plan = config.plan_of_genome()
     counts, dropped = Counter[str](), Counter[str]()
     with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
         blacklist = read_bed(config.blacklist) if config.blacklist else None
@@ -113,7 +117,7 @@ def prepare_regions(config: PrepareRegionsConfig) -> Manifest:
             dropped["contig_not_in_genome"] += sum(len(rows[name]) for name in absent)
         if blacklist is not None:
             check_contigs(blacklist.path, blacklist.rows_by_contig(), config.genome, names, strict=False)
-        check_written(counts["windows"], config, dropped)
+        check_written(config.genome, writer.n_windows, chooser.wanted, dropped)
         manifest = Manifest(
             task="regions",
             labels=chooser.labels,
@@ -168,8 +172,8 @@ class _Stay:
     blacklist: dict[str, Cover]
     dropped: Counter[str]
 
-    def limits(self, contig: Contig, index: int) -> Limits:
-        pieces = self.plan.pieces(contig.name, len(contig), index)
+    def limits(self, contig: Contig) -> Limits:
+        pieces = self.plan.pieces(contig.name, len(contig))
         return Limits(pieces, self.config.max_n_fraction, self.blacklist.get(contig.name))
 
 
@@ -184,7 +188,7 @@ class _Peaks:
     """K files of regions, one label each."""
 
     def __init__(self, stay: _Stay, files: tuple[Regions, ...]) -> None:
-        self.stay, self.window_bp = stay, stay.config.window_bp
+        self.stay, self.window_bp, self.wanted = stay, stay.config.window_bp, stay.plan.wanted
         names, order = peak_labels(stay.config.regions, stay.config.labels_file)
         self.labels = names
         self.files = tuple(files[place] for place in order)
@@ -201,10 +205,11 @@ class _Peaks:
         """Labels (n, K) int8 of windows by the share of their core that regions cover."""
         config = self.stay.config
         core = starts + (config.window_bp - config.core_bp) // 2
+        core, core_end = np.maximum(core, 0), np.maximum(core + config.core_bp, 0)
         labels = np.zeros((len(starts), len(self.files)), dtype=np.int8)
         for column, (regions, index) in enumerate(zip(self.files, rows)):
             if len(index):
-                covered = Cover.of(regions.start[index], regions.end[index]).count(core, core + config.core_bp)
+                covered = Cover.of(regions.start[index], regions.end[index]).count(core, core_end)
                 labels[:, column] = covered >= config.needed_bp
         return labels
 
@@ -224,7 +229,7 @@ class _Tiling(_Peaks):
 
     def choose(self, contig: Contig, index: int) -> Chosen:
         """The windows of one contig."""
-        config, limits = self.stay.config, self.stay.limits(contig, index)
+        config, limits = self.stay.config, self.stay.limits(contig)
         rows = self.on(contig)
         starts = _tiles(limits.pieces, config.window_bp, config.stride_bp or config.window_bp, len(contig))
         placed = limits.place(contig, starts, starts + config.window_bp, self.stay.dropped)
@@ -254,17 +259,18 @@ class _Matched(_Peaks):
 
     def choose(self, contig: Contig, index: int) -> Chosen:
         """The windows of one contig, ascending."""
-        config, limits = self.stay.config, self.stay.limits(contig, index)
+        config, limits = self.stay.config, self.stay.limits(contig)
         rows = self.on(contig)
         centers = np.concatenate([regions.center[index] for regions, index in zip(self.files, rows)])
         owners = np.repeat(np.arange(len(rows)), [len(index) for index in rows])
-        n_regions = len(centers)
-        centers, own = merge_centers(centers, owners, len(self.files), config.core_bp // 2)
-        self.counts["regions_merged"] += n_regions - len(centers)
-        starts = centers - config.window_bp // 2
+        own = self.overlap_labels(rows, centers - config.window_bp // 2)[np.arange(len(centers)), owners]
+        self.stay.dropped["regions_below_min_overlap"] += int((own == 0).sum())
+        kept = merge_centers(centers[own == 1], config.core_bp // 2)
+        self.counts["regions_merged"] += int((own == 1).sum()) - len(kept)
+        starts = kept - config.window_bp // 2
         placed = limits.place(contig, starts, starts + config.window_bp, self.stay.dropped)
         starts = starts[placed.rows]
-        labels = self.overlap_labels(rows, starts) | own[placed.rows]
+        labels = self.overlap_labels(rows, starts)
         spans = [(regions.start[index], regions.end[index]) for regions, index in zip(self.files, rows)]
         taken = Cover.of(
             np.concatenate([starts, *(start for start, _ in spans)]),
@@ -295,13 +301,14 @@ class _LabeledRows:
         self.window_bp = int((labeled.regions.end - labeled.regions.start).max())
         self._rows = labeled.regions.rows_by_contig()
         self._split = row_splits(labeled)
+        self.wanted = stay.plan.wanted if self._split is None else frozenset[str]()
 
     def choose(self, contig: Contig, index: int) -> Chosen:
         """The windows of one contig, in file order."""
         rows = self._rows.get(contig.name, np.zeros(0, dtype=np.int64))
         regions = self.labeled.regions
         regions.check_inside(contig.name, rows, len(contig))
-        limits = self.stay.limits(contig, index)
+        limits = self.stay.limits(contig)
         pieces = limits.pieces if self._split is None else [Piece(contig.name, 0, len(contig), SPLITS[0])]
         limits = Limits(pieces, 1.0, limits.blacklist)
         placed = limits.place(contig, regions.start[rows], regions.end[rows], self.stay.dropped)

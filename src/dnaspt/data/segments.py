@@ -5,13 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dnaspt.data.labels import reverse_complement_labels
 from dnaspt.data.store import Split
+from dnaspt.genome import alphabet
 from dnaspt.tasks import MISSING
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a contig: codes (L,) uint8 and labels per base (L,) int8, from start (0-based) on."""
+    """A stretch of a contig: codes (L,) uint8 and labels per base (L,) int8, from start (0-based) on.
+
+    Both read along the forward strand.
+    """
 
     chrom: str
     start: int
@@ -27,7 +32,8 @@ class Segment:
 def segments(split: Split) -> Iterator[Segment]:
     """Join the windows of a split that touch or overlap; a base that one of them labels is labeled.
 
-    Where labels are per window and not per base, all bases come out as missing.
+    Windows of the minus strand are turned back, so that all reads along the forward strand. Where labels are per window
+    and not per base, all bases come out as missing.
     """
     order = np.lexsort((split.start, split.chrom.astype(str)))
     group: list[int] = []
@@ -51,9 +57,11 @@ def _join(split: Split, group: list[int], end: int) -> Segment:
     for index in group:
         window = split.window(index)
         place = slice(window.start - start, window.end - start)
-        codes[place] = window.codes
+        turned = window.strand == "-"
+        codes[place] = alphabet.reverse_complement(window.codes) if turned else window.codes
         if per_base:
-            labels[place] = np.where(window.labels != MISSING, window.labels, labels[place])
+            own = reverse_complement_labels(window.labels) if turned else window.labels
+            labels[place] = np.where(own != MISSING, own, labels[place])
     return Segment(str(split.chrom[group[0]]), start, codes, labels)
 
 

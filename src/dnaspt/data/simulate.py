@@ -5,8 +5,6 @@ The folder appears whole or not at all, and the same configuration gives the sam
 
 import json
 import logging
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,8 @@ from dnaspt.data.simulate_contig import ContigBuilder, SimulatedContig
 from dnaspt.data.simulate_genes import GeneSource
 from dnaspt.data.simulate_marks import bed_rows, bedmethyl_rows, fasta_record, gff3_rows
 from dnaspt.data.simulate_species import MOTIFS, Species, make_species
-from dnaspt.errors import DatasetError, refuse_full_disk
+from dnaspt.errors import DatasetError
+from dnaspt.publish import publish_folder
 
 log = logging.getLogger(__name__)
 
@@ -77,19 +76,8 @@ def simulate(config: SimulateConfig) -> SimulationSummary:
     _check_out(config)
     species = make_species(config.species)
     contigs = [_contig(config, species, index) for index in range(config.n_contigs)]
-    unfinished = config.out.with_name(f".{config.out.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        unfinished.mkdir(parents=True)
+    with publish_folder(config.out) as unfinished:
         summary = _write(config, contigs, unfinished)
-        if config.out.exists():
-            shutil.rmtree(config.out)
-        unfinished.rename(config.out)
-    except OSError as error:
-        refuse_full_disk(config.out, error)
-        raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     log.info("simulated %d genes on %d bp in %s", summary.n_genes, summary.n_bp, config.out)
     return summary
 

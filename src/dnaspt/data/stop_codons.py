@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -34,8 +35,7 @@ def stop_codon_in_cds(
     for one in annotated:
         cds, kind = _with_stop(one, codes)
         counts[kind] += 1
-        old = one.transcript
-        found.append(Transcript(old.chrom, old.strand, old.gene_id, old.transcript_id, cds))
+        found.append(replace(one.transcript, cds=cds))
     return found, dict(counts)
 
 

@@ -6,14 +6,13 @@
 import hashlib
 import json
 import logging
-import os
-import shutil
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dnaspt import __version__
 from dnaspt.data.leakage import LeakageSketch
 from dnaspt.data.tables import decode_windows
-from dnaspt.errors import DatasetError, refuse_full_disk
+from dnaspt.data.window import Window
+from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
-from dnaspt.tasks import TASKS
+from dnaspt.publish import publish_folder, write_text_atomically
+from dnaspt.tasks import MISSING, TASKS
 
 log = logging.getLogger(__name__)
 
@@ -47,22 +48,6 @@ SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One row: codes (L,) uint8 of a stretch of a contig, and its labels.
-
-    labels is (L,) int8 for per-base classes, (K,) int8 of 0 / 1 for one label set per window, -100 where missing;
-    empty for sequence that is there for pretraining only.
-    """
-
-    chrom: str
-    start: int
-    end: int
-    strand: str
-    codes: np.ndarray
-    labels: np.ndarray
-
-
 class Source(BaseModel):
     """A file that the dataset was made from."""
 
@@ -80,7 +65,10 @@ class Source(BaseModel):
 
 
 class SplitSummary(BaseModel):
-    """What one split holds. label_counts: how often each label is true, in bases or windows."""
+    """What one split holds.
+
+    label_counts: how often each label is true, in bases or windows. known_counts: how often it is known.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     n_windows: int
@@ -88,6 +76,7 @@ class SplitSummary(BaseModel):
     n_labeled: int
     n_missing: int
     label_counts: dict[str, int]
+    known_counts: dict[str, int] = Field(default_factory=dict)
 
 
 class Manifest(BaseModel):
@@ -112,13 +101,16 @@ class Manifest(BaseModel):
 
 
 class DatasetWriter:
-    """Write a dataset folder whole or not at all; use it as a context manager and call `finish` last.
+    """Write a dataset folder whole or not at all: a context manager, whose folder appears at its end after `finish`.
 
     Args:
         out: the folder.
         overwrite: whether a folder that is there may be replaced.
         same_genome: whether equal contig names in two splits mean the same contig (false where each split has a FASTA
             of its own): then windows that overlap across splits are leakage.
+
+    Attributes:
+        n_windows: windows by split so far.
     """
 
     def __init__(self, out: Path, *, overwrite: bool = False, same_genome: bool = True) -> None:
@@ -127,7 +119,9 @@ class DatasetWriter:
         if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file()):
             raise DatasetError(f"{out}: is there and is no dataset (no manifest.json in it); choose another --out")
         self.out = out
-        self.folder = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
+        self.n_windows: Counter[str] = Counter()
+        self._publishing = publish_folder(out)
+        self._finished = False
         self._labels: tuple[str, ...] = ()
         self._pending: dict[str, list[Window]] = {}
         self._writers: dict[str, pq.ParquetWriter] = {}
@@ -135,8 +129,7 @@ class DatasetWriter:
         self._sketch = LeakageSketch(same_genome=same_genome)
 
     def __enter__(self) -> "DatasetWriter":
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder = self._publishing.__enter__()
         return self
 
     def __exit__(
@@ -145,12 +138,14 @@ class DatasetWriter:
         for writer in self._writers.values():
             with suppress(OSError):  # on a full disk a table cannot be closed either
                 writer.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        refuse_full_disk(self.out, error)
+        if error is None and not self._finished:
+            error = RuntimeError(f"{self.out}: finish was not called")  # what is written so far is thrown away
+        self._publishing.__exit__(type(error) if error else None, error, trace)
 
     def add(self, split: str, window: Window) -> None:
         """Append one window to a split (train, valid, test or unlabeled)."""
         self._sketch.add(split, window)
+        self.n_windows[split] += 1
         pending = self._pending.setdefault(split, [])
         pending.append(window)
         if len(pending) >= _ROW_GROUP or len(pending) * len(window.codes) >= _ROW_GROUP_BP:
@@ -173,7 +168,7 @@ class DatasetWriter:
         )
         if split not in self._writers:
             self._writers[split] = pq.ParquetWriter(self.folder / f"{split}.parquet", SCHEMA, compression="zstd")
-            self._summaries[split] = {"n_windows": 0, "n_bp": 0, "counts": np.zeros(256, dtype=np.int64), "n_ones": 0}
+            self._summaries[split] = {"n_windows": 0, "n_bp": 0, "counts": np.zeros(256, dtype=np.int64), "by_label": 0}
         self._writers[split].write_table(table)
         summary = self._summaries[split]
         summary["n_windows"] += len(windows)
@@ -182,16 +177,16 @@ class DatasetWriter:
         summary["counts"] += np.bincount(labels.view(np.uint8), minlength=256)
         if len(windows[0].labels) and len({len(window.labels) for window in windows}) == 1:
             matrix = np.stack([window.labels for window in windows])
-            ones = (matrix == 1).sum(axis=0)
-            if np.shape(summary["n_ones"]) in ((), ones.shape):
-                summary["n_ones"] = summary["n_ones"] + ones
+            true_and_known = np.stack([(matrix == 1).sum(axis=0), (matrix != MISSING).sum(axis=0)])
+            if np.shape(summary["by_label"]) in ((), true_and_known.shape):
+                summary["by_label"] = summary["by_label"] + true_and_known
 
     def add_table(self, name: str, table: pa.Table) -> None:
         """Add a table of another kind (for genes: `transcripts`), as NAME.parquet."""
         pq.write_table(table, self.folder / f"{name}.parquet", compression="zstd")
 
     def finish(self, manifest: Manifest, *, strict: bool = False) -> Manifest:
-        """Write what is pending and the manifest with its leakage report, and publish the folder by one rename.
+        """Write what is pending and the manifest with its leakage report, ; the folder appears with the block's end.
 
         Raises:
             DatasetError: with `strict`, when splits share sequence.
@@ -211,25 +206,24 @@ class DatasetWriter:
         found = {"splits": splits, "leakage": leakage.as_dict(), "digest": digests.hexdigest()}
         manifest = manifest.model_copy(update=found)
         write_text_atomically(self.folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
-        if self.out.exists():
-            shutil.rmtree(self.out)
-        self.folder.rename(self.out)
+        self._finished = True
         return manifest
 
     def _summary(self, manifest: Manifest, split: str) -> SplitSummary:
         raw = self._summaries[split]
         n_missing = int(raw["counts"][np.array(-100, dtype=np.int8).view(np.uint8)])
+        n_labeled = int(raw["counts"].sum()) - n_missing
         if manifest.resolution_bp:
-            counts = {name: int(raw["counts"][index]) for index, name in enumerate(manifest.labels)}
+            true, known = raw["counts"][: len(manifest.labels)], np.full(len(manifest.labels), n_labeled)
         else:
-            ones = np.broadcast_to(raw["n_ones"], len(manifest.labels))
-            counts = {name: int(count) for name, count in zip(manifest.labels, ones, strict=True)}
+            true, known = np.broadcast_to(raw["by_label"], (2, len(manifest.labels)))
         return SplitSummary(
             n_windows=raw["n_windows"],
             n_bp=raw["n_bp"],
-            n_labeled=int(raw["counts"].sum()) - n_missing,
+            n_labeled=n_labeled,
             n_missing=n_missing,
-            label_counts=counts,
+            label_counts=dict(zip(manifest.labels, true.tolist(), strict=True)),
+            known_counts=dict(zip(manifest.labels, known.tolist(), strict=True)),
         )
 
 
@@ -237,26 +231,6 @@ def _list_array(arrays: list[np.ndarray]) -> pa.ListArray:
     offsets = np.zeros(len(arrays) + 1, dtype=np.int32)
     np.cumsum([len(array) for array in arrays], out=offsets[1:])
     return pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(arrays).astype(np.int8, copy=False)))
-
-
-def write_text_atomically(path: Path, text: str) -> None:
-    """Write a text file that appears whole or not at all."""
-    with publish_file(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def publish_file(path: Path) -> Iterator[Path]:
-    """A name to write to; the file appears under `path` when the block ends well, and not at all otherwise."""
-    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    except OSError as error:
-        refuse_full_disk(path, error)
-        raise
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read_manifest(folder: str | Path) -> Manifest:
@@ -314,9 +288,6 @@ class Split:
 
     def __iter__(self) -> Iterator[Window]:
         return (self.window(index) for index in range(len(self)))
-
-
-SplitName = Literal["train", "valid", "test", "unlabeled"]
 
 
 def read_split(folder: str | Path, split: str) -> Split:

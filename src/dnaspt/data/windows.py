@@ -2,31 +2,30 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from dnaspt.config import Settings
-from dnaspt.data.splits import Piece, SplitPlan, read_split_table
-from dnaspt.data.store import SPLITS, DatasetWriter, Source, Window
+from dnaspt.data.split_settings import SplitSettings
+from dnaspt.data.splits import Piece, SplitPlan
+from dnaspt.data.store import SPLITS, DatasetWriter, Source
+from dnaspt.data.window import Window
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
-from dnaspt.genome.fasta import Contig
+from dnaspt.genome.fasta import Contig, contig_names
 
 log = logging.getLogger(__name__)
 
-_SPLIT_WORDS = ("position", "contig", "train", "train-only", "valid", "test")
 _OUTSIDE = -1
 
 
-class WindowSettings(Settings):
+class WindowSettings(SplitSettings):
     """Settings of every dataset of windows with one label set each.
 
-    split: "position", "contig", one of the other words of `SplitPlan`, or the path of a split table.
     max_n_fraction: windows with a larger share of N are dropped.
     strict: a contig without a record in the genome, or sequence shared by splits, is an error and no count.
     """
@@ -36,29 +35,16 @@ class WindowSettings(Settings):
     window_bp: int = Field(512, ge=2)
     max_n_fraction: float = Field(0.5, ge=0, le=1)
     split: str = "position"
-    fractions: tuple[float, float, float] = (0.72, 0.08, 0.20)
-    valid_contigs: tuple[str, ...] = ()
-    test_contigs: tuple[str, ...] = ()
     seed: int = Field(0, ge=0)
     strict: bool = False
     overwrite: bool = False
 
-    @model_validator(mode="after")
-    def _check_split(self) -> Self:
-        if self.split not in _SPLIT_WORDS and not Path(self.split).exists():
-            raise ValueError(f"split {self.split!r} is neither a file nor one of {', '.join(_SPLIT_WORDS)}")
-        return self
-
-    def plan(self) -> SplitPlan:
-        """How contigs are divided into splits."""
-        if self.split not in _SPLIT_WORDS:
-            return SplitPlan(by="column", table=read_split_table(self.split))
-        return SplitPlan(
-            by=self.split,  # type: ignore[arg-type]  # one of the words, checked above
-            fractions=self.fractions,
-            valid_contigs=frozenset(self.valid_contigs),
-            test_contigs=frozenset(self.test_contigs),
-        )
+    def plan_of_genome(self, only: Set[str] | None = None) -> SplitPlan:
+        """How the contigs of the genome are divided, of all or of those named."""
+        plan = self.plan()
+        if not plan.needs_contigs:
+            return plan
+        return plan.among([name for name in contig_names(self.genome) if only is None or name in only])
 
     def recorded(self) -> dict[str, Any]:
         """The settings as the manifest keeps them: all that decide what is in the tables."""
@@ -66,8 +52,7 @@ class WindowSettings(Settings):
 
     def sources(self, paths: Iterable[Path | None]) -> tuple[Source, ...]:
         """Digests of the genome, the split table and the other files that were given."""
-        table = Path(self.split) if self.split not in _SPLIT_WORDS else None
-        return tuple(Source.of(path) for path in (self.genome, *paths, table) if path is not None)
+        return tuple(Source.of(path) for path in (self.genome, *paths, self.split_table) if path is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +174,7 @@ def add_windows(writer: DatasetWriter, contig: Contig, chosen: Chosen) -> None:
     strands = ["."] * len(chosen) if chosen.strands is None else chosen.strands.tolist()
     rows = zip(splits, chosen.starts.tolist(), chosen.ends.tolist(), strands, chosen.labels)
     for split, start, end, strand, labels in rows:
-        codes = contig.codes[start:end]
+        codes = contig.codes[start:end].copy()  # a view would keep the whole contig in memory
         if strand == "-":
             codes = alphabet.reverse_complement(codes)
         writer.add(split, Window(contig.name, start, end, strand, codes, labels))
@@ -221,18 +206,5 @@ def check_split_contigs(settings: WindowSettings, plan: SplitPlan, present: set[
     """
     if absent := sorted((plan.valid_contigs | plan.test_contigs) - present):
         raise ConfigError(f"contig {absent[0]!r} of the split has no record in {settings.genome}; check its name")
-    if plan.by == "column":
-        check_contigs(Path(settings.split), plan.table, settings.genome, present, strict=settings.strict)
-
-
-def check_written(n_windows: int, settings: WindowSettings, dropped: Counter[str]) -> None:
-    """Refuse a dataset without a window.
-
-    Raises:
-        InputError: no window is left; the reasons are named.
-    """
-    if not n_windows:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items() if count) or "no site at all"
-        raise InputError(
-            settings.genome, f"no window left ({reasons})", do="check window_bp, the split and the filters"
-        )
+    if plan.table is not None:
+        check_contigs(plan.table.path, plan.table.pieces, settings.genome, present, strict=settings.strict)

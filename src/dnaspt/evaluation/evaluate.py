@@ -2,20 +2,23 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dnaspt.checkpoint import CheckpointConfig, find_checkpoint, load_model
+from dnaspt.checkpoint import TENSORS, CheckpointConfig, find_checkpoint
 from dnaspt.data.genes import read_transcripts
 from dnaspt.data.labels import transcripts_from_labels
 from dnaspt.data.segments import Segment, segments
-from dnaspt.data.store import Manifest, Split, read_manifest, read_split, write_text_atomically
+from dnaspt.data.store import Manifest, Split, read_manifest, read_split
 from dnaspt.errors import CheckpointError
 from dnaspt.evaluation import genes
+from dnaspt.evaluation.device import Accelerator, load_task_model
+from dnaspt.evaluation.gene_paths import predict_path
 from dnaspt.evaluation.metrics import (
     block_confusions,
     blocks_outside_genes,
@@ -24,12 +27,12 @@ from dnaspt.evaluation.metrics import (
     mcc_score,
     window_blocks,
 )
-from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
 from dnaspt.evaluation.structures import structure_report
-from dnaspt.evaluation.validate import decode, window_scores
+from dnaspt.evaluation.validate import window_scores
 from dnaspt.genome.alphabet import C, G
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.models.task_model import TaskModel
+from dnaspt.publish import write_text_atomically
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -48,18 +51,33 @@ class GenePrediction:
 
 
 def evaluate(
-    run: Path, data: Path, *, split: str = "test", any_data: bool = False, average_strands: bool = False
+    run: Path,
+    data: Path,
+    *,
+    split: str = "test",
+    any_data: bool = False,
+    average_strands: bool = False,
+    accelerator: Accelerator = "auto",
 ) -> dict[str, Any]:
     """Score a run's best checkpoint on a split; the result is also written into the run, and logged there.
 
+    `evaluation-SPLIT.json` holds the scores on the run's own data, without averaging over strands; those of another
+    dataset or of both strands are called so by the file's name. Into a checkpoint folder nothing is written.
+
+    Args:
+        run: run of `finetune`, or one of its checkpoints.
+        data: dataset folder.
+        split: test or valid, or train.
+        any_data: accept a model that was trained on another dataset.
+        average_strands: mean of both strands.
+        accelerator: auto takes a GPU where there is one.
+
     Raises:
         CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset.
-        DatasetError: no dataset, or without that split.
+        DatasetError: no dataset, or without that split. ConfigError: no GPU where one is asked for.
     """
-    model, config = load_model(run)
+    model, config = load_task_model(run, accelerator)
     manifest = read_manifest(data)
-    if not isinstance(model, TaskModel):
-        raise CheckpointError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
     if config.labels != manifest.labels:
         raise CheckpointError(f"{run}: predicts {_few(config.labels)}; {data} is labeled with {_few(manifest.labels)}")
     if config.data_digest != manifest.digest and not any_data:
@@ -69,9 +87,10 @@ def evaluate(
         )
     rows = read_split(data, split)
     if TASKS[manifest.task].resolution_bp:
-        scores = _evaluate_genes(model, manifest, data, split, average_strands=average_strands)
+        annotated = read_transcripts(data, split)
+        scores = _evaluate_genes(model, manifest, rows, annotated, average_strands=average_strands)
     else:
-        scores = _evaluate_windows(model, manifest, rows)
+        scores = _evaluate_windows(model, manifest, rows, average_strands=average_strands)
     result = {
         "split": split,
         "data": str(data),
@@ -93,15 +112,10 @@ def _few(labels: tuple[str, ...]) -> str:
 
 def predict_genes(model: TaskModel, split: Split, *, average_strands: bool = False) -> list[GenePrediction]:
     """Decoded segments of a per-base split."""
-    complement = TASKS["genes"].states.complement if TASKS["genes"].states else None
     predictions: list[GenePrediction] = []
     n_genes = 0
     for segment in segments(split):
-        if average_strands:
-            emissions = predict_both_strands(model, segment.codes, complement)
-        else:
-            emissions = predict_sequence(model, segment.codes)
-        path, posterior = decode(model, emissions)
+        path, posterior = predict_path(model, segment.codes, average_strands=average_strands)
         found = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=n_genes + 1)
         n_genes += len(found)
         predictions.append(GenePrediction(segment, path, posterior, found))
@@ -109,9 +123,14 @@ def predict_genes(model: TaskModel, split: Split, *, average_strands: bool = Fal
 
 
 def _evaluate_genes(
-    model: TaskModel, manifest: Manifest, data: Path, split: str, *, average_strands: bool
+    model: TaskModel,
+    manifest: Manifest,
+    rows: Split,
+    annotated: Iterable[tuple[Transcript, bool]],
+    *,
+    average_strands: bool,
 ) -> dict[str, Any]:
-    predictions = predict_genes(model, read_split(data, split), average_strands=average_strands)
+    predictions = predict_genes(model, rows, average_strands=average_strands)
     n_labels = len(manifest.labels)
     confusions = np.concatenate(
         [
@@ -122,12 +141,12 @@ def _evaluate_genes(
     total = confusions.sum(axis=0)
     found = [transcript for prediction in predictions for transcript in prediction.transcripts]
     scored = genes.score_genes(
-        read_transcripts(data, split),
+        annotated,
         found,
         [genes.Segment.of(p.segment.chrom, p.segment.start, p.segment.labels) for p in predictions],
     )
     # Every segment is a contig of its own here: structures are looked up in its codes.
-    local = [t for n, p in enumerate(predictions) for t in transcripts_from_labels(p.path, str(n))]
+    local = [_moved(t, str(n), p.segment.start) for n, p in enumerate(predictions) for t in p.transcripts]
     structures = structure_report(
         local,
         {str(n): p.segment.codes for n, p in enumerate(predictions)},
@@ -143,10 +162,16 @@ def _evaluate_genes(
     }
 
 
-def _evaluate_windows(model: TaskModel, manifest: Manifest, rows: Split) -> dict[str, Any]:
+def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:
+    """The same transcript on a contig of its own that begins at `start`."""
+    return replace(transcript, chrom=chrom, cds=tuple((left - start, right - start) for left, right in transcript.cds))
+
+
+def _evaluate_windows(model: TaskModel, manifest: Manifest, rows: Split, *, average_strands: bool) -> dict[str, Any]:
     truth = rows.labels.reshape(len(rows), -1)
     blocks = window_blocks(rows.chrom.astype(str), rows.start)
-    scored = label_scores(truth, window_scores(model, rows), blocks, manifest.labels)
+    scores = window_scores(model, rows, average_strands=average_strands)
+    scored = label_scores(truth, scores, blocks, manifest.labels)
     baseline = np.repeat(cpg_counts(rows)[:, None], truth.shape[1], axis=1)
     by_count = label_scores(truth, baseline, blocks, manifest.labels, n=200)
     # A label that CpGs speak against is as well predicted by their absence: the better direction is the bar.
@@ -166,10 +191,22 @@ def cpg_counts(rows: Split) -> np.ndarray:
 
 def _log(run: Path, result: dict[str, Any], config: CheckpointConfig) -> None:
     """Write the result into the run, and a line of every measurement made."""
-    folder = run if run.is_dir() else find_checkpoint(run)
+    if (run / TENSORS).is_file():
+        log.warning("%s: is a checkpoint, which stays as it is: the scores are not written into it", run)
+        return
     text = json.dumps(result, indent=1) + "\n"
-    write_text_atomically(folder / f"evaluation-{result['split']}.json", text)
+    write_text_atomically(run / f"{_file_stem(result)}.json", text)
     metric = "mcc" if "mcc" in result else "mean_auroc"
-    line = {name: result[name] for name in ("date", "split", "data", "checkpoint", metric)}
-    with (folder / LOG).open("a", encoding="utf-8") as file:
+    line = {name: result[name] for name in ("date", "split", "data", "checkpoint", "average_strands", metric)}
+    with (run / LOG).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line | {"head": config.head}) + "\n")
+
+
+def _file_stem(result: dict[str, Any]) -> str:
+    """evaluation-SPLIT, with the beginning of a foreign dataset's digest and the word both-strands where they apply."""
+    words = ["evaluation", result["split"]]
+    if not result["same_data"]:
+        words.append(result["data_digest"][:8])
+    if result["average_strands"]:
+        words.append("both-strands")
+    return "-".join(words)

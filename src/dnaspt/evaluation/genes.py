@@ -97,11 +97,12 @@ class GeneScores:
 
 @dataclass(frozen=True, slots=True)
 class _Gene:
-    """A gene that is scored: its longest isoform, all isoforms, where it lies."""
+    """A gene that is scored: its longest isoform, all isoforms, where it lies, whether all its CDS bases are labeled."""
 
     longest: Transcript
     isoforms: tuple[Transcript, ...]
     segment: int
+    is_known: bool
 
 
 def score_genes(
@@ -114,8 +115,8 @@ def score_genes(
 ) -> GeneScores:
     """Score predicted genes against annotated ones, with 95 % intervals over the segments' blocks.
 
-    Genes that lie on no segment as a whole, and genes with a coding base where the label is missing, are not scored but
-    counted in `ignored`. Several predicted transcripts of one gene are isoforms: the longest counts.
+    Genes that lie on no segment as a whole are not scored, genes with a coding base where the label is missing by their
+    other bases alone; both are counted in `ignored`. Several predicted transcripts of one gene are isoforms: the longest counts.
 
     Args:
         truth: annotated transcripts, and whether each is the longest isoform of its gene.
@@ -133,6 +134,7 @@ def score_genes(
     predicted_genes = list(_scored(_grouped(predicted), "predicted", ground, ignored))
     counts = np.zeros((ground.n_blocks, len(LEVELS), 4), dtype=np.int64)
     _count_bases(true_genes, predicted_genes, ground, counts[:, 0])
+    true_genes, predicted_genes = ([gene for gene in one if gene.is_known] for one in (true_genes, predicted_genes))
     for level, features in enumerate((_splice_sites, _exons, _intron_chain, _structure), start=1):
         true_features = {key: gene.segment for gene in true_genes for key in features(gene.longest)}
         predicted_features = {key: gene.segment for gene in predicted_genes for key in features(gene.longest)}
@@ -207,16 +209,20 @@ def _grouped(predicted: Iterable[Transcript]) -> Iterator[tuple[Transcript, list
 def _scored(
     genes: Iterable[tuple[Transcript, list[Transcript]]], kind: str, ground: _Ground, ignored: Counter[str]
 ) -> Iterator[_Gene]:
-    """Genes on the ground; the others are counted. Of an annotated gene only the longest isoform has labels."""
+    """Genes on the ground; the others, and those that are not known as a whole, are counted.
+
+    Of an annotated gene only the longest isoform has labels.
+    """
     for longest, isoforms in genes:
         segment = ground.segment_of(longest)
         judged = [longest] if kind == "annotated" else isoforms
         if segment is None or any(ground.segment_of(isoform) != segment for isoform in judged):
             ignored[f"{kind} gene not wholly on a segment"] += 1
-        elif not all(ground.is_known(isoform, segment) for isoform in judged):
+            continue
+        is_known = all(ground.is_known(isoform, segment) for isoform in judged)
+        if not is_known:
             ignored[f"{kind} gene on missing labels"] += 1
-        else:
-            yield _Gene(longest, tuple(isoforms), segment)
+        yield _Gene(longest, tuple(isoforms), segment, is_known)
 
 
 def _splice_sites(transcript: Transcript) -> Iterator[Feature]:
@@ -242,7 +248,7 @@ def _structure(transcript: Transcript) -> Iterator[Feature]:
 
 
 def _count_bases(true: list[_Gene], predicted: list[_Gene], ground: _Ground, counts: np.ndarray) -> None:
-    """Add coding bases by strand to the counts of blocks (B, 4)."""
+    """Add coding bases by strand, where labels are known, to the counts of blocks (B, 4)."""
     coding: dict[tuple[int, str], list[list[Transcript]]] = {}
     for side, genes in enumerate((true, predicted)):
         for gene in genes:
@@ -261,6 +267,7 @@ def _coding_bases(segment: Segment, transcripts: list[Transcript]) -> np.ndarray
     for transcript in transcripts:
         for start, end in transcript.cds:
             coding[start - segment.start : end - segment.start] = True
+    coding &= segment.labels != MISSING
     return coding
 
 

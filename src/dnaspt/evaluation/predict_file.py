@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnaspt.checkpoint import load_model
-from dnaspt.errors import CheckpointError, ConfigError, InputError
+from dnaspt.errors import ConfigError, InputError
+from dnaspt.evaluation.device import Accelerator, load_task_model
+from dnaspt.evaluation.parts import Request
 from dnaspt.evaluation.predict_genes import GeneSummary, predict_genes_file
 from dnaspt.evaluation.predict_windows import WindowOptions, WindowSummary, predict_windows_file
 from dnaspt.genome.bed import read_bed
 from dnaspt.genome.fasta import open_bytes, read_fasta
-from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
 
 _GENE_SUFFIXES = (".gff3", ".gff")
@@ -17,11 +17,18 @@ _GENE_SUFFIXES = (".gff3", ".gff")
 
 @dataclass(frozen=True, slots=True)
 class PredictOptions:
-    """stride_bp: step of windows. threshold: probability from which BED rows are written. average_strands: mean of both."""
+    """How to predict.
+
+    stride_bp: step of windows.
+    threshold: probability from which BED rows are written.
+    average_strands: mean of both strands.
+    accelerator: auto takes a GPU where there is one.
+    """
 
     stride_bp: int = 128
     threshold: float = 0.5
     average_strands: bool = False
+    accelerator: Accelerator = "auto"
 
 
 def predict_file(
@@ -37,7 +44,8 @@ def predict_file(
         regions: BED of the stretches to predict; None for all of every contig.
 
     Raises:
-        CheckpointError: not a fine-tuned model. ConfigError: a suffix that does not fit the task, or a bad stride.
+        CheckpointError: not a fine-tuned model. ConfigError: a suffix that does not fit the task, a bad stride, or
+            no GPU where one is asked for.
         InputError: the FASTA or the BED cannot be used.
     """
     options = options or PredictOptions()
@@ -45,21 +53,17 @@ def predict_file(
     open_bytes(genome).close()
     if not 0 <= options.threshold <= 1:
         raise ConfigError(f"threshold {options.threshold:g}; expected 0 to 1, a probability")
-    model, config = load_model(run)
-    if not isinstance(model, TaskModel):
-        raise CheckpointError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
-    stretches = None if regions is None else _stretches(regions, genome)
+    model, config = load_task_model(run, options.accelerator)
+    request = Request(run, genome, out, None if regions is None else _stretches(regions, genome))
     task = TASKS[config.task]
     if task.resolution_bp:
         if out.suffix.lower() not in _GENE_SUFFIXES:
             raise ConfigError(f"{out}: genes are written as GFF3; expected a name that ends in .gff3")
-        return predict_genes_file(
-            run, model, config, genome, out, stretches=stretches, average_strands=options.average_strands
-        )
+        return predict_genes_file(request, model, config, average_strands=options.average_strands)
     if not 0 < options.stride_bp <= config.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
     layout = WindowOptions(options.stride_bp, task.name == "methylation", options.threshold, options.average_strands)
-    return predict_windows_file(model, config, genome, out, layout, stretches)
+    return predict_windows_file(request, model, config, layout)
 
 
 def _check_out(out: Path) -> None:

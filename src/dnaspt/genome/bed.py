@@ -1,7 +1,6 @@
 """BED, narrowPeak and BEND's tables of labeled windows to columns of 0-based half-open intervals, and back to BED."""
 
 import gzip
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 
 from dnaspt.errors import InputError
 from dnaspt.genome.columns import Column, Header, find_header, first_row, read_columns
+from dnaspt.publish import publish_file
 
 _INTERVAL = (Column("chrom", 0, str), Column("start", 1, int), Column("end", 2, int))
 _NARROW_PEAK_COLUMNS = 10
@@ -62,10 +62,6 @@ class Regions:
             found = f"{chrom}:{self.start[row]}-{self.end[row]} ends off the contig"
             do = "was it made for another genome?"
             raise InputError(self.path, found, expected=f"at most {length_bp} bp", do=do, line=int(self.line[row]))
-
-    def frame(self) -> pd.DataFrame:
-        """The intervals as bioframe takes them: chrom, start, end, strand."""
-        return pd.DataFrame({"chrom": self.chrom, "start": self.start, "end": self.end, "strand": self.strand})
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,14 +230,9 @@ def write_bed(path: str | Path, frames: Iterable[pd.DataFrame]) -> None:
     Numbers that are no integers are written with six digits; a name that ends in .gz is written as gzip.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
     open_text = gzip.open if path.suffix == ".gz" else open
-    try:
-        with open_text(unfinished, "wt", encoding="utf-8", newline="") as file:
-            for frame in frames:
-                if tuple(frame.columns[:3]) != ("chrom", "start", "end"):
-                    raise ValueError(f"columns {tuple(frame.columns)}; expected chrom, start, end first")
-                frame.to_csv(file, sep="\t", header=False, index=False, float_format="%.6g", lineterminator="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with publish_file(path) as unfinished, open_text(unfinished, "wt", encoding="utf-8", newline="") as file:
+        for frame in frames:
+            if tuple(frame.columns[:3]) != ("chrom", "start", "end"):
+                raise ValueError(f"columns {tuple(frame.columns)}; expected chrom, start, end first")
+            frame.to_csv(file, sep="\t", header=False, index=False, float_format="%.6g", lineterminator="\n")

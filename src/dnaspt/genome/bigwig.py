@@ -19,6 +19,7 @@ import pyBigWig
 
 from dnaspt.errors import InputError
 from dnaspt.genome.fasta import open_bytes
+from dnaspt.publish import publish_file
 
 MAGIC = b"\x26\xfc\x8f\x88"
 """First and last four bytes of a file written on a little-endian machine."""
@@ -90,29 +91,32 @@ def write_bigwig(
     """
     path = Path(path)
     lengths = dict(contigs)
-    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
     try:
-        unfinished.touch()  # the library ends the process where it cannot open a file for writing
-        with _Space(unfinished) as space:
-            space.claim(64 * len(lengths))
-            file = pyBigWig.open(str(unfinished), "w")
-            try:
-                file.addHeader(list(lengths.items()))
-                for name, starts, ends, values in _in_order(lengths, blocks):
-                    space.claim(len(starts))
-                    file.addEntries([name] * len(starts), starts, ends=ends, values=values)
-            finally:
-                space.release()
-                file.close()
-        with unfinished.open("rb") as written:
-            written.seek(-4, os.SEEK_END)
-            if written.read(4) not in (MAGIC, MAGIC[::-1]):
-                raise InputError(path, "could not be written to its end", do="is the disk full?")
-        unfinished.replace(path)
+        with publish_file(path) as unfinished:
+            _write(unfinished, lengths, blocks)
+            with unfinished.open("rb") as written:
+                written.seek(-4, os.SEEK_END)
+                if written.read(4) not in (MAGIC, MAGIC[::-1]):
+                    raise InputError(path, "could not be written to its end", do="is the disk full?")
     except (RuntimeError, OSError) as error:
         raise InputError(path, f"could not be written ({error})", do="is the disk full?") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+
+def _write(
+    path: Path, lengths: dict[str, int], blocks: Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray]]
+) -> None:
+    path.touch()  # the library ends the process where it cannot open a file for writing
+    with _Space(path) as space:
+        space.claim(64 * len(lengths))
+        file = pyBigWig.open(str(path), "w")
+        try:
+            file.addHeader(list(lengths.items()))
+            for name, starts, ends, values in _in_order(lengths, blocks):
+                space.claim(len(starts))
+                file.addEntries([name] * len(starts), starts, ends=ends, values=values)
+        finally:
+            space.release()
+            file.close()
 
 
 class _Space:

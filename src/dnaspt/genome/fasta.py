@@ -88,6 +88,22 @@ def read_fasta(path: str | Path) -> Iterator[Contig]:
         raise InputError(path, "no sequence in it", expected="FASTA records ('>name', then letters)")
 
 
+def contig_names(path: str | Path) -> list[str]:
+    """Names of the records of a FASTA file, in file order, without decoding their letters.
+
+    Raises:
+        InputError: not readable, truncated gzip, or a header without a name.
+    """
+    path = Path(path)
+    try:
+        with open_bytes(path) as file:
+            lines = ((line, number) for number, line in enumerate(file, start=1))
+            whole = ((line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, number) for line, number in lines)
+            return [_name(path, line, number) for line, number in whole if line.startswith(b">")]
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
+
+
 def _records(path: Path, file: IO[bytes]) -> Iterator[tuple[str, bytearray, int]]:
     """Yield (name, letters with line breaks, line of the header); headers are found by '>' at the start of a line."""
     name, letters = "", bytearray()

@@ -13,7 +13,6 @@ from urllib.parse import unquote
 
 from dnaspt.errors import InputError
 from dnaspt.genome.gff3_rows import Header, Row, attributes_of, read_rows
-from dnaspt.genome.intervals import Interval
 from dnaspt.genome.transcripts import Transcript
 
 _TRANSCRIPT_KINDS = frozenset(("mrna", "transcript"))
@@ -21,6 +20,8 @@ _GENE_KINDS = frozenset(("gene", "protein_coding_gene"))
 _PROTEIN_KINDS = frozenset(("protein", "polypeptide", "mature_protein_region"))
 _EXON_KINDS = frozenset(("exon", "five_prime_utr", "three_prime_utr", "utr", "5utr", "3utr"))
 _NOT_TRANSLATED = frozenset(("nonsense_mediated_decay", "non_stop_decay"))
+_BIOTYPES = ("transcript_biotype", "transcript_type", "biotype", "gene_biotype", "gene_type")
+"""Attributes that name a biotype (Ensembl, GENCODE, RefSeq), that of the transcript before that of its gene."""
 _SEGMENTS = ("IG_", "TR_")
 """Biotypes of immunoglobulin and T-cell receptor segments: coding, but no gene with start and stop by themselves."""
 
@@ -56,20 +57,22 @@ class Annotation:
         transcripts: coding transcripts, by contig, start and name.
         contigs: contigs that have a row of any kind.
         lengths: contig lengths from `##sequence-region` lines.
-        unknown: stretches with CDS rows that belong to no whole gene: not non-coding, but of no known structure.
+        unknown: stretches (contig, start, end) with CDS rows that belong to no whole gene: not non-coding, but of no
+            known structure; ascending.
         counts: rows, and what was left out by reason.
     """
 
     transcripts: tuple[AnnotatedTranscript, ...]
     contigs: frozenset[str]
     lengths: dict[str, int]
-    unknown: tuple[Interval, ...]
+    unknown: tuple[tuple[str, int, int], ...]
     counts: dict[str, int]
 
 
 class _Feature(NamedTuple):
     kind: str
     parents: tuple[str, ...]
+    biotype: str = ""
 
 
 @dataclass(slots=True)
@@ -132,7 +135,7 @@ def read_annotation(path: str | Path) -> Annotation:
         genes, unknown = _genes_of_gff3(coding, tables.features, counts)
     transcripts = [_transcript(path, names[key], gene_id, coding[key], counts) for key, gene_id in genes.items()]
     transcripts.sort(key=lambda one: (one.transcript.chrom, one.transcript.start, one.transcript.transcript_id))
-    spans = {Interval(part.chrom, min(part.cds)[0], part.end) for part in unknown}
+    spans = {(part.chrom, min(part.cds)[0], part.end) for part in unknown}
     return Annotation(tuple(transcripts), frozenset(header.contigs), header.lengths, tuple(sorted(spans)), dict(counts))
 
 
@@ -150,7 +153,11 @@ def merged(spans: Iterable[tuple[int, int]]) -> Spans:
 def _add_feature(path: Path, row: Row, kind: str, tables: _Tables) -> None:
     attributes = attributes_of(path, row, "gff3")
     if name := unquote(attributes.get("ID", "")):
-        tables.features[row.chrom, name] = _Feature(kind, _parents(attributes))
+        tables.features[row.chrom, name] = _Feature(kind, _parents(attributes), _biotype(attributes))
+
+
+def _biotype(attributes: dict[str, str]) -> str:
+    return next((attributes[name] for name in _BIOTYPES if attributes.get(name)), "")
 
 
 def _parents(attributes: dict[str, str]) -> tuple[str, ...]:
@@ -169,6 +176,8 @@ def _add_gff3(path: Path, row: Row, kind: str, tables: _Tables) -> None:
         _add_row(path, row, kind, part, name)
         if len(parents) > 1:
             part.peers.update(parents)
+        else:
+            part.biotype = part.biotype or _biotype(attributes)
 
 
 def _add_gtf(path: Path, row: Row, kind: str, tables: _Tables) -> None:
@@ -186,7 +195,7 @@ def _add_gtf(path: Path, row: Row, kind: str, tables: _Tables) -> None:
         found = f"transcript {name!r} in genes {part.gene_id!r} and {gene_id!r}"
         raise InputError(path, found, expected="one gene for a transcript", line=row.line)
     part.gene_id = gene_id
-    part.biotype = part.biotype or attributes.get("transcript_biotype", attributes.get("transcript_type", ""))
+    part.biotype = part.biotype or _biotype(attributes)
     if kind not in _TRANSCRIPT_KINDS:
         _add_row(path, row, kind, part, name)
 
@@ -255,8 +264,13 @@ def _genes_of_gff3(
     segments: list[Key] = []
     for key, part in coding.items():
         feature = features.get(key)
+        biotype = _biotype_of(key, part, features)
         if part.trans_spliced:
             counts["transcripts_trans_spliced"] += 1
+        elif biotype in _NOT_TRANSLATED:
+            counts["transcripts_of_other_kinds"] += 1
+        elif biotype.startswith(_SEGMENTS):
+            segments.append(key)
         elif feature is None and has_rows:
             cut.append(key)
         elif feature is None or feature.kind in _GENE_KINDS:
@@ -271,6 +285,15 @@ def _genes_of_gff3(
     counts["transcripts_cut_off"] += len(cut)
     counts["transcripts_of_other_kinds"] += len(segments)
     return genes, [coding[key] for key in (*cut, *segments)]
+
+
+def _biotype_of(key: Key, part: _Parts, features: dict[Key, _Feature]) -> str:
+    """Biotype that the row of a transcript gives, else its CDS and exon rows, else the row of its gene."""
+    feature = features.get(key)
+    if feature is None or feature.biotype or part.biotype:
+        return feature.biotype if feature and feature.biotype else part.biotype
+    rows = (features.get((key[0], parent)) for parent in feature.parents)
+    return next((row.biotype for row in rows if row and row.biotype), "")
 
 
 def _gene_of(key: Key, feature: _Feature, features: dict[Key, _Feature]) -> str:

@@ -1,11 +1,11 @@
 """Transcripts, 0-based half-open, to GFF3 (version 3, 1-based closed): gene, mRNA, exon and CDS rows."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.publish import publish_file
 
 _NOT_IN_SEQID = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
 _NOT_IN_VALUE = re.compile(r"[\x00-\x1f\x7f%;=&,]")
@@ -26,14 +26,9 @@ def write_gff3(
     contigs = list(contigs)
     rank = {name: index for index, (name, _) in enumerate(contigs)}
     in_order = sorted(transcripts, key=lambda one: (rank[one.chrom], one.start, one.end, one.transcript_id))
-    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(gff3_header(contigs))
-            file.writelines(gff3_lines(in_order, source))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with publish_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(gff3_header(contigs))
+        file.writelines(gff3_lines(in_order, source))
 
 
 def gff3_header(contigs: Iterable[tuple[str, int]]) -> Iterator[str]:

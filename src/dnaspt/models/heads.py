@@ -76,8 +76,15 @@ class SoftmaxHead(nn.Module):
         labeled = labels != MISSING
         return Loss(total, weights[labels[labeled]].sum())
 
-    def decode(self, emissions: np.ndarray, buffer: np.ndarray | None = None) -> Decoded:
-        """The most probable class of each base of one sequence (L, K), and its probability."""
+    def decode(
+        self,
+        emissions: np.ndarray,
+        buffer: np.ndarray | None = None,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> Decoded:
+        """The most probable class of each base of one sequence (L, K), and its probability; neighbors have no say."""
         path = np.empty(len(emissions), np.int8)
         posterior = np.empty(len(emissions), np.float32)
         for block in _blocks(len(emissions)):
@@ -100,12 +107,24 @@ class CRFHead(nn.Module):
         log_likelihood = self.crf.log_likelihood(emissions, batch.labels, batch.lengths)
         return Loss(-log_likelihood.sum(), (batch.labels != MISSING).sum().to(log_likelihood.dtype))
 
-    def decode(self, emissions: np.ndarray, buffer: np.ndarray | None = None) -> Decoded:
+    def decode(
+        self,
+        emissions: np.ndarray,
+        buffer: np.ndarray | None = None,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> Decoded:
         """The Viterbi path of one sequence (L, K) of any length, and the marginal probability of its states.
 
         buffer: zeros of the emissions' shape and type to hold all marginals, a memory map where they are large.
+        before, after: the state of the position left or right of the sequence, where it is known.
         """
         chain = self.crf.chain()
+        if before is not None:
+            chain = chain._replace(start=chain.transitions[before])
+        if after is not None:
+            chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, after]))
         paths, _ = crf_cpu.find_paths(emissions[None], np.array([len(emissions)]), chain)
         marginals = crf_cpu.find_posterior(emissions, chain, buffer)
         posterior = np.empty(len(emissions), np.float32)

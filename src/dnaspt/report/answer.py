@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dnaspt.data.store import Manifest
 from dnaspt.evaluation.metrics import Score
-from dnaspt.evaluation.report_inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
+from dnaspt.report.inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
 
 _SAME_NATS = 0.005
 _MANY = 6

@@ -15,9 +15,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnaspt.evaluation.locus import Locus
 from dnaspt.evaluation.metrics import Score
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.report.locus import Locus
 
 _STYLES = (
     ("#8a8f98", (0, (4, 2)), "o"),

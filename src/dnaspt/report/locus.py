@@ -10,17 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dnaspt.checkpoint import load_model
 from dnaspt.data.labels import transcripts_from_labels
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.store import read_split
 from dnaspt.data.transcript_table import read_transcripts
-from dnaspt.errors import CheckpointError
-from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
-from dnaspt.evaluation.validate import decode
+from dnaspt.evaluation.device import load_task_model
+from dnaspt.evaluation.gene_paths import predict_path
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import GENE_STATES, MISSING
+from dnaspt.tasks import MISSING
 
 MIN_BP, MAX_BP = 8_000, 15_000
 _MARGIN_BP = 300
@@ -77,7 +74,7 @@ def choose_locus(data: Path, runs: Sequence[tuple[Path, bool]]) -> Locus | None:
         return None
     spread = np.unique(np.linspace(0, len(places) - 1, _N_CANDIDATES).round().astype(int))
     candidates = [places[index] for index in spread]
-    paths = [[_path(model, place, both_strands=both) for place in candidates] for model, both in map(_load, runs)]
+    paths = [_paths(run, candidates, both_strands=both) for run, both in runs]
     disagreement = [_disagreement([of_run[n] for of_run in paths], place) for n, place in enumerate(candidates)]
     index = int(np.argmax(disagreement))
     place = candidates[index]
@@ -96,13 +93,6 @@ def _reason(n_runs: int) -> str:
     if n_runs == 1:
         return "the one where prediction and annotation differ at most bases"
     return "the one where the runs differ from each other at most bases (so it is not a typical one)"
-
-
-def _load(run: tuple[Path, bool]) -> tuple[TaskModel, bool]:
-    model, _ = load_model(run[0])
-    if not isinstance(model, TaskModel):
-        raise CheckpointError(f"{run[0]}: holds a language model; expected a run of 'dnaspt finetune'")
-    return model, run[1]
 
 
 def _places(pieces: Sequence[Segment], genes: Sequence[Transcript]) -> tuple[list[Stretch], int]:
@@ -148,16 +138,15 @@ def _context(place: Stretch) -> tuple[int, int]:
     return max(place.start - _CONTEXT_BP, piece.start), min(place.end + _CONTEXT_BP, piece.end)
 
 
-def _path(model: TaskModel, place: Stretch, *, both_strands: bool) -> np.ndarray:
-    """Decoded classes of a stretch with its context."""
-    piece = place.segment
-    start, end = (position - piece.start for position in _context(place))
-    if both_strands:
-        emissions = predict_both_strands(model, piece.codes, GENE_STATES.complement, start=start, end=end)
-    else:
-        emissions = predict_sequence(model, piece.codes, start=start, end=end)
-    path: np.ndarray = decode(model, emissions).path
-    return path
+def _paths(run: Path, places: Sequence[Stretch], *, both_strands: bool) -> list[np.ndarray]:
+    """Classes that a run predicts on stretches, each with its context."""
+    model, _ = load_task_model(run)
+    found = []
+    for place in places:
+        piece = place.segment
+        start, end = (position - piece.start for position in _context(place))
+        found.append(predict_path(model, piece.codes, start=start, end=end, average_strands=both_strands).path)
+    return found
 
 
 def _disagreement(paths: Sequence[np.ndarray], place: Stretch) -> float:

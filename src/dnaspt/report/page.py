@@ -20,13 +20,13 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from dnaspt import __version__
-from dnaspt.data.store import Manifest, publish_file, read_manifest, write_text_atomically
+from dnaspt.data.store import Manifest, read_manifest
 from dnaspt.errors import DnasptError
-from dnaspt.evaluation import figures
-from dnaspt.evaluation.locus import Locus, choose_locus
 from dnaspt.evaluation.metrics import Score
-from dnaspt.evaluation.report_answer import answer, metric_name
-from dnaspt.evaluation.report_inputs import (
+from dnaspt.publish import publish_file, write_text_atomically
+from dnaspt.report import figures
+from dnaspt.report.answer import answer, metric_name
+from dnaspt.report.inputs import (
     PretrainRecord,
     Row,
     RunRecord,
@@ -35,7 +35,8 @@ from dnaspt.evaluation.report_inputs import (
     read_runs,
     score_of,
 )
-from dnaspt.evaluation.report_tables import (
+from dnaspt.report.locus import Locus, choose_locus
+from dnaspt.report.tables import (
     LEVELS,
     Table,
     commands,
@@ -238,7 +239,7 @@ def _versions(records: Sequence[RunRecord]) -> str:
 
 
 def _page(content: Mapping[str, Any]) -> str:
-    template = resources.files("dnaspt.evaluation").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    template = resources.files("dnaspt.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["inline"] = Markup
     return environment.from_string(template).render(content)

@@ -10,9 +10,9 @@ from typing import Any
 
 from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig
 from dnaspt.data.store import Manifest
-from dnaspt.evaluation.report_answer import metric_name, written
-from dnaspt.evaluation.report_inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
 from dnaspt.evaluation.structures import INTRON_FAULT
+from dnaspt.report.answer import metric_name, written
+from dnaspt.report.inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
 from dnaspt.tasks import TASKS
 
 _MAX_LABELS = 30
@@ -152,7 +152,7 @@ def dataset_tables(manifest: Manifest) -> list[Table]:
     tables = [Table("Splits", ("split", "windows", "bases", what, "missing"), sizes)]
     balance = []
     for label in manifest.labels[:_MAX_LABELS]:
-        among = {name: s.n_labeled if manifest.resolution_bp else s.n_windows for name, s in splits.items()}
+        among = {name: s.known_counts.get(label, 0) for name, s in splits.items()}
         balance.append((label, *(_share(s.label_counts.get(label, 0), among[name]) for name, s in splits.items())))
     more = len(manifest.labels) - _MAX_LABELS
     tables.append(Table("Labels", ("label", *splits), tuple(balance), f"And {more} more labels." if more > 0 else ""))

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, read_config, read_json, read_tensors, save_checkpoint
 from dnaspt.config import TrainingConfig
-from dnaspt.data.store import write_text_atomically
 from dnaspt.errors import CheckpointError
+from dnaspt.publish import write_text_atomically
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Run:
                 raise CheckpointError(
                     f"{self.out}: its {what} has changed since it was started; start it again in a new --out"
                 )
-        progress: dict[str, Any] = json.loads((steps[-1] / STATE).read_text(encoding="utf-8"))
+        progress = read_json(steps[-1] / STATE)
         return Last(read_tensors(steps[-1] / TENSORS), read_tensors(steps[-1] / OPTIMIZER), progress)
 
     def finish(self, result: dict[str, Any]) -> None:

@@ -1,0 +1,76 @@
+"""Files and folders that appear whole or not at all: they are written beside their place and renamed at the end."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dnaspt.errors import refuse_full_disk
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a text file that appears whole or not at all.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    with publish_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def publish_file(path: Path) -> Iterator[Path]:
+    """A name to write to; the file appears under `path` when the block ends well, and not at all otherwise.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    unfinished = _beside(path, "unfinished")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        refuse_full_disk(path, error)
+        raise
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def publish_folder(path: Path) -> Iterator[Path]:
+    """An empty folder to write to; it appears as `path`, in place of an older one, when the block ends well.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    unfinished = _beside(path, "unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        _put_in_place(unfinished, path)
+    except OSError as error:
+        refuse_full_disk(path, error)
+        raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _put_in_place(unfinished: Path, path: Path) -> None:
+    """Rename an older folder aside, the finished one in its place, and only then remove the older one."""
+    if not path.exists():
+        unfinished.rename(path)
+        return
+    aside = _beside(path, "replaced")
+    path.rename(aside)
+    try:
+        unfinished.rename(path)
+    except OSError:
+        aside.rename(path)
+        raise
+    shutil.rmtree(aside)
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.name}.{what}-{os.getpid()}")

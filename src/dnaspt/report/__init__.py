@@ -1,0 +1,1 @@
+"""Evaluated runs to a page that compares them."""
