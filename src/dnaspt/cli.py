@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -142,7 +142,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="test or valid.")] = "test",
     average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
     any_data: Annotated[bool, typer.Option("--any-data", help="Accept a model trained on another dataset.")] = False,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute.")] = "auto",
 ) -> None:
     """Score a run on a split: MCC or AUROC and AUPRC with 95 % intervals, gene structures for genes.
 
@@ -164,7 +164,7 @@ def predict(
     stride_bp: Annotated[int, typer.Option(help="Windows: step along the contig.")] = 128,
     threshold: Annotated[float, typer.Option(help="Windows: probability from which a BED row is written.")] = 0.5,
     average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute.")] = "auto",
 ) -> None:
     """Predict on a FASTA file: genes to GFF3, window labels to BED, bigWig or Parquet.
 
