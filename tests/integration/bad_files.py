@@ -21,7 +21,7 @@ from tests.integration.sources import (
 
 def _damaged(text: str) -> bytes:
     """Gzip data with a byte that flipped."""
-    content = bytearray(gzip.compress(text.encode()))
+    content = bytearray(gzip.compress(text.encode(), mtime=0))
     content[len(content) // 2] ^= 0xFF
     return bytes(content)
 
@@ -38,8 +38,8 @@ FASTA = {
     "blank_lines_only.fa": BadFile("genome", "\n\n \n", None, "no sequence in it"),
     "folder_as_fasta.fa": BadFile("genome", FOLDER, None, IS_FOLDER),
     "absent.fa": BadFile("genome", ABSENT, None, NOT_THERE),
-    "truncated_gzip.fa.gz": BadFile("genome", gzip.compress(GENOME.encode())[:-99], None, CUT_GZIP),
-    "gzip_without_data.fa.gz": BadFile("genome", gzip.compress(GENOME.encode())[:4], None, CUT_GZIP),
+    "truncated_gzip.fa.gz": BadFile("genome", gzip.compress(GENOME.encode(), mtime=0)[:-99], None, CUT_GZIP),
+    "gzip_without_data.fa.gz": BadFile("genome", gzip.compress(GENOME.encode(), mtime=0)[:4], None, CUT_GZIP),
     "damaged_gzip.fa.gz": BadFile("genome", _damaged(GENOME), None, CUT_GZIP),
     "bgzip_cut_between_blocks.fa.gz": BadFile("genome", cut_bgzip, None, "bgzip data without its end mark; .*copy it"),
     "protein.fa": BadFile("genome", ">p\nMKTAYIAKQR\n", 2, "'I' in record 'p'; expected IUPAC .* is it protein?"),
@@ -65,7 +65,7 @@ GFF3 = {
     "version_line_only.gff3": BadFile("annotation", "##gff-version 3\n", None, "no coding transcript in it"),
     "folder_as_gff3.gff3": BadFile("annotation", FOLDER, None, IS_FOLDER),
     "absent.gff3": BadFile("annotation", ABSENT, None, NOT_THERE),
-    "truncated_gzip.gff3.gz": BadFile("annotation", gzip.compress(GENES.encode())[:-20], None, CUT_GZIP),
+    "truncated_gzip.gff3.gz": BadFile("annotation", gzip.compress(GENES.encode(), mtime=0)[:-20], None, CUT_GZIP),
     "cds_without_strand.gff3": BadFile(
         "annotation",
         TOP + feature("CDS", 31, 60, "Parent=t", strand="."),

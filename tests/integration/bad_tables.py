@@ -12,7 +12,7 @@ BED = {
     "track_line_only.bed": BadFile("regions", "track name=peaks\n", None, "no row in it"),
     "folder_as_bed.bed": BadFile("regions", FOLDER, None, IS_FOLDER),
     "absent.bed": BadFile("regions", ABSENT, None, NOT_THERE),
-    "truncated_gzip.bed.gz": BadFile("regions", gzip.compress(PEAKS.encode())[:-9], None, CUT_GZIP),
+    "truncated_gzip.bed.gz": BadFile("regions", gzip.compress(PEAKS.encode(), mtime=0)[:-9], None, CUT_GZIP),
     "two_columns.bed": BadFile("regions", f"{_BED}chr1\t30\n", 2, "2 columns .*; expected at least 3, tab-separated"),
     "start_after_end.bed": BadFile("regions", f"{_BED}chr1\t40\t30\n", 2, "interval 40-30; expected 0 <= start < end"),
     "start_equals_end.bed": BadFile("regions", f"{_BED}chr1\t40\t40\n", 2, "interval 40-40; expected 0 <= start < end"),
@@ -58,7 +58,7 @@ LABELED = {
     ),
     "strand_in_words.bed": BadFile("regions", f"{_TABLE}chr1\t0\t99\tplus\t1\ttrain\n", 2, "strand 'plus'; expected"),
     "header_only.bed": BadFile("regions", _TABLE, None, "no row in it; expected rows of chrom, start, end"),
-    "truncated_gzip.txt.gz": BadFile("names", gzip.compress(b"peaks")[:-9], None, CUT_GZIP),
+    "truncated_gzip.txt.gz": BadFile("names", gzip.compress(b"peaks", mtime=0)[:-9], None, CUT_GZIP),
     "names_of_labels_empty.txt": BadFile("names", "\n", None, "no label; expected one name a line"),
     "names_of_labels_twice.txt": BadFile("names", "a\na\n", None, "a label that stands here twice"),
     "names_of_labels_too_many.txt": BadFile("names", "a\nb\n", None, r"2 names \(a, ...\) for 1 region files \(peaks"),
@@ -66,7 +66,7 @@ LABELED = {
 METHYLATION = {
     "empty.bedmethyl": BadFile("calls", "", None, "no row in it"),
     "folder_as_bedmethyl.bedmethyl": BadFile("calls", FOLDER, None, IS_FOLDER),
-    "truncated_gzip.bedmethyl.gz": BadFile("calls", gzip.compress(GOOD_CALL.encode())[:12], None, CUT_GZIP),
+    "truncated_gzip.bedmethyl.gz": BadFile("calls", gzip.compress(GOOD_CALL.encode(), mtime=0)[:12], None, CUT_GZIP),
     "nine_columns.bedmethyl": BadFile(
         "calls",
         "\t".join("123456789") + "\n",
@@ -131,7 +131,7 @@ TABLES = {
     "splits_that_overlap.tsv": BadFile(
         "split", f"{_SPLIT}chr1\t0\t9\ttrain\nchr1\t5\t20\ttest\n", 3, "chr1:5-20 is test and overlaps a train piece"
     ),
-    "truncated_gzip.tsv.gz": BadFile("split", gzip.compress(_SPLIT.encode())[:-9], None, CUT_GZIP),
+    "truncated_gzip.tsv.gz": BadFile("split", gzip.compress(_SPLIT.encode(), mtime=0)[:-9], None, CUT_GZIP),
     "another_genome.tsv": BadFile("split of windows", f"{_SPLIT}chr9\t0\t9\ttrain\n", None, "'chr9' has no record in"),
     "folder_as_table.tsv": BadFile("split", FOLDER, None, IS_FOLDER),
 }
