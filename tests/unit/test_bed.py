@@ -45,7 +45,7 @@ def test_valid_but_unusual_bed_is_read(tmp_path: Path, text: str) -> None:
 
 def test_gzip_is_known_by_its_content(tmp_path: Path) -> None:
     path = tmp_path / "a.bed"
-    path.write_bytes(gzip.compress(b"NA\t1\t5\tn\t0\t-\n", mtime=0, mtime=0))
+    path.write_bytes(gzip.compress(b"NA\t1\t5\tn\t0\t-\n", mtime=0))
     assert _rows(path) == [("NA", 1, 5, "-")]
 
 
@@ -82,7 +82,7 @@ def test_malformed_rows_are_named_with_their_line(tmp_path: Path, text: str, lin
     assert str(error.value).startswith(f"{path}:{line}: ") and message in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"# nothing\n\n", gzip.compress(b"chr1\t1\t5\n" * 99, mtime=0, mtime=0)[:-9]])
+@pytest.mark.parametrize("content", [b"", b"# nothing\n\n", gzip.compress(b"chr1\t1\t5\n" * 99, mtime=0)[:-9]])
 def test_files_without_a_whole_row_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.bed"
     path.write_bytes(content)
