@@ -99,7 +99,8 @@ SAME_GENOME = {
     "spaces_in_lines": GENOME.replace(CHR1, folded(CHR1, 10).replace("\n", " ") + " "),
     "header_after_a_space": GENOME.replace(">chr1", "> chr1"),
     "gzip": gzip.compress(GENOME.encode(), mtime=0),
-    "gzip_of_two_members": gzip.compress(GENOME[:500].encode(), mtime=0) + gzip.compress(GENOME[500:].encode(), mtime=0),
+    "gzip_of_two_members": gzip.compress(GENOME[:500].encode(), mtime=0)
+    + gzip.compress(GENOME[500:].encode(), mtime=0),
     "bgzip": bgzip(GENOME),
     "tab_after_the_name": GENOME.replace(">chr1", ">chr1\tlength=1200"),
     "byte_order_mark": "\ufeff" + GENOME,
