@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-SETTINGS = ("--preset", "tiny", "--batch-bp", "16384", "--lr", "3e-3")
+SETTINGS = ("--batch-bp", "16384", "--lr", "3e-3")
+TINY = ("--preset", "tiny")
 PRETRAIN_STEPS, FINETUNE_STEPS = "300", "150"
 
 
@@ -34,11 +35,11 @@ def main(out: Path) -> None:
     dnaspt("simulate", "--out", str(genome), unless=genome)
     dnaspt("prepare", "genes", "--genome", fasta, "--annotation", gff3, "--out", str(data), unless=data)
     pretrained = runs / "pretrained"
-    schedule = (*SETTINGS, "--steps", PRETRAIN_STEPS)
+    schedule = (*TINY, *SETTINGS, "--steps", PRETRAIN_STEPS)
     unfinished = () if not pretrained.exists() else ("--resume",)
     dnaspt("pretrain", str(data), "--out", str(pretrained), *schedule, *unfinished, unless=pretrained / "result.json")
     arms = {
-        "scratch": ("--head", "softmax"),
+        "scratch": ("--head", "softmax", *TINY),
         "spt": ("--head", "softmax", "--encoder", str(pretrained)),
         "spt_crf": ("--head", "crf", "--encoder", str(pretrained)),
     }

@@ -50,6 +50,8 @@ def _options(
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
+    if not verbose:  # Lightning announces precision and launch at every start, under its own logger's level
+        logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     if version:
         typer.echo(__version__)
         raise typer.Exit
