@@ -114,7 +114,7 @@ def run_experiment(name: str, key: str, out: Path, only: list[str] | None, seed:
         command = train(f"finetune {dataset} {options}--head {head} --seed {seed} {experiment.finetune}", run)
         dnaspt(f"evaluate {run} --data {dataset}", unless=run / "evaluation-test.json")
         rows[arm] = {
-            "command": command,
+            "command": command.replace(str(out), f"runs/real/{name}"),
             "result": json.loads((run / "result.json").read_text()),
             "test": without_long(json.loads((run / "evaluation-test.json").read_text())),
         }
