@@ -48,7 +48,7 @@ TWO_BY_TWO = (
     ("scratch-softmax", "softmax", False),
 )
 WINDOWS = (("spt", "sigmoid", True), ("scratch", "sigmoid", False))
-# One record trains and is cut for valid, the other is the test: 691,823 bp, of which the last 15 % are valid.
+# The first record trains and its last 15 % are valid; the second is the test.
 WGBS_SPLIT = "chromosome\tstart\tend\tsplit\n{rows}"
 
 EXPERIMENTS = {

@@ -1,6 +1,5 @@
 """What a person sees on the terminal: tables, and the progress of a run with loss, metric, bases/s and time left."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 console = Console()
-errors = Console(stderr=True)
 
 _SHOWN = ("loss", "valid_mcc", "valid_auroc", "valid_nats", "bp_per_s")
 
@@ -17,11 +15,6 @@ _SHOWN = ("loss", "valid_mcc", "valid_auroc", "valid_nats", "bp_per_s")
 def show(text: str) -> None:
     """Print a line, without markup."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def show_error(text: str) -> None:
-    """Print a line to stderr, without markup."""
-    print(text, file=sys.stderr)  # noqa: T201
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -108,12 +108,8 @@ def _records(path: Path, file: IO[bytes]) -> Iterator[tuple[str, bytearray, int]
     """Yield (name, letters with line breaks, line of the header); headers are found by '>' at the start of a line."""
     name, letters = "", bytearray()
     line, header_line = 1, 0
-    rest = b""
-    while chunk := file.read(_CHUNK_BYTES):
-        chunk = rest + (chunk.removeprefix(codecs.BOM_UTF8) if line == 1 and not rest else chunk)
-        cut = chunk.rfind(b"\n") + 1
-        chunk, rest = (chunk[:cut], chunk[cut:]) if cut else (b"", chunk)
-        for is_header, block in _blocks(chunk):
+    for lines in _whole_lines(file):
+        for is_header, block in _blocks(lines):
             if is_header:
                 if name:
                     yield name, letters, header_line
@@ -121,15 +117,19 @@ def _records(path: Path, file: IO[bytes]) -> Iterator[tuple[str, bytearray, int]
             else:
                 _append(path, name, letters, block, line)
             line += block.count(b"\n")
-    for is_header, block in _blocks(rest):
-        if is_header:
-            if name:
-                yield name, letters, header_line
-            name, letters, header_line = _name(path, block, line), bytearray(), line
-        else:
-            _append(path, name, letters, block, line)
     if name:
         yield name, letters, header_line
+
+
+def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the file in pieces that end with a line; the last one may lack its line end, a byte order mark is dropped."""
+    rest, mark = b"", codecs.BOM_UTF8
+    while chunk := file.read(_CHUNK_BYTES):
+        chunk, mark = rest + chunk.removeprefix(mark), b""
+        cut = chunk.rfind(b"\n") + 1
+        rest = chunk[cut:]
+        yield chunk[:cut]
+    yield rest
 
 
 def _blocks(chunk: bytes) -> Iterator[tuple[bool, bytes]]:
