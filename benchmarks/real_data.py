@@ -56,8 +56,8 @@ EXPERIMENTS = {
     "gene_finding/fly_loci": Experiment(
         FLY + " --test-genome {data}/test.fa.gz --test-annotation {data}/test.gff3.gz",
         (("spt-crf", "crf", True), ("scratch-crf", "crf", False)),
-        pretrain="--epochs 6",
-        finetune="--epochs 8",
+        pretrain="--epochs 3",
+        finetune="--epochs 3",
     ),
     "regions/human_brain": Experiment(
         "regions --genome {data}/genome.fa.gz --labels-file {data}/labels.txt "

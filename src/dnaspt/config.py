@@ -111,7 +111,7 @@ class PretrainConfig(TrainingConfig):
     preset: Preset = "small"
     encoder: EncoderConfig | None = None
     """Architecture in full; wins over `preset`."""
-    epochs: float = Field(40.0, gt=0)
+    epochs: float = Field(24.0, gt=0)
     learning_rate: float = Field(2e-3, gt=0)
     mask_fraction: float = Field(0.15, gt=0, lt=1)
     repeat_weight: float = Field(1.0, ge=0, le=1)
@@ -136,7 +136,7 @@ class FinetuneConfig(TrainingConfig):
     """Learning rate of the chain's scores as a multiple of the head's: they start at 0 and have to reach about -7."""
     class_weights: Literal["none", "balanced"] = "none"
     label_fraction: float = Field(1.0, gt=0, le=1)
-    epochs: float = Field(40.0, gt=0)
+    epochs: float = Field(16.0, gt=0)
 
 
 Config = TypeVar("Config", bound=Settings)

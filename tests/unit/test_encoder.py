@@ -4,6 +4,7 @@ import torch
 
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN, PRESETS, EncoderConfig
 from dnaspt.models.encoder import DilatedEncoder
+from dnaspt.models.encoder_cpu import run_blocks
 from dnaspt.models.heads import HEAD_FLANK_BP, SoftmaxHead
 from dnaspt.models.language import LanguageModel
 from dnaspt.models.task_model import TaskModel
@@ -84,3 +85,62 @@ def test_language_model_loss_scores_masked_positions_only() -> None:
 def test_even_kernel_is_refused() -> None:
     with pytest.raises(ValueError, match="even"):
         EncoderConfig(kernel_size=8)
+
+
+@pytest.mark.parametrize("hidden_size", [16, 64])
+def test_cpu_kernels_give_the_plain_layers_hidden_states_and_gradients(hidden_size: int) -> None:
+    config = EncoderConfig(hidden_size=hidden_size, n_layers=7)
+    torch.manual_seed(1)
+    fast, plain = DilatedEncoder(config), DilatedEncoder(config).double()
+    for parameter in fast.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    plain.load_state_dict(fast.state_dict())
+    tokens = random_tokens(4, 1000)
+    for row, length in enumerate(
+        (1000, 731, 5, 0)
+    ):  # beyond a piece, no whole number of tiles, within a kernel, nothing
+        tokens[row, length:] = PAD_TOKEN
+    weights = torch.randn(4, 1000, hidden_size)
+    hidden, expected = fast(tokens), plain(tokens)
+    assert (hidden - expected).abs().max() < 3e-6 * expected.abs().max()
+    (hidden * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for (name, one), other in zip(fast.named_parameters(), plain.parameters(), strict=True):
+        assert one.grad is not None and other.grad is not None
+        assert (one.grad - other.grad).abs().max() < 1e-5 * other.grad.abs().max(), name
+
+
+def test_hidden_states_are_the_same_bits_for_any_batch_and_number_of_threads() -> None:
+    torch.manual_seed(2)
+    encoder = DilatedEncoder(PRESETS["small"]).eval()
+    tokens = random_tokens(2, 3000)
+    tokens[1, 2000:] = PAD_TOKEN
+    before = torch.get_num_threads()
+    with torch.no_grad():
+        together = encoder(tokens)
+        try:
+            torch.set_num_threads(3)
+            assert torch.equal(encoder(tokens[1:, :2000])[0], together[1, :2000])
+        finally:
+            torch.set_num_threads(before)
+
+
+def test_padding_inside_a_sequence_is_computed_as_padding() -> None:
+    tokens = random_tokens(1, 300)
+    tokens[0, 100:110] = PAD_TOKEN
+    torch.manual_seed(3)
+    fast, plain = DilatedEncoder(SMALL), DilatedEncoder(SMALL).double()
+    plain.load_state_dict(fast.state_dict())
+    with torch.no_grad():
+        assert torch.allclose(fast(tokens).double(), plain(tokens), atol=1e-4)
+
+
+def test_gradient_of_the_cpu_kernels_reaches_their_input() -> None:
+    torch.manual_seed(4)
+    layer = DilatedEncoder(EncoderConfig(hidden_size=16, n_layers=1)).layers[0]
+    x = torch.randn(2, 60, 16, requires_grad=True)
+    lengths = torch.tensor([60, 41])
+    real = (torch.arange(60) < lengths[:, None]).unsqueeze(-1)
+    (ours,) = torch.autograd.grad(run_blocks(x, lengths, (1, 1), layer.blocks()).square().sum(), x)
+    (plain,) = torch.autograd.grad(layer(x * real, real).square().sum(), x)
+    assert torch.allclose(ours, plain, atol=1e-4)

@@ -3,11 +3,14 @@
 Architecture of arXiv 2506.17766 (the ConvNet of GPN and BEND): no embedding, a token lights up one hidden channel.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dnaspt.config import PAD_TOKEN, EncoderConfig
+from dnaspt.models import encoder_cpu
 
 
 class ResidualLayer(nn.Module):
@@ -30,6 +33,15 @@ class ResidualLayer(nn.Module):
         x = x + self.conv_norm(functional.gelu(convolved))
         x = x + self.linear_norm(functional.gelu(self.linear(x)))
         return x if real is None else x * real
+
+    def blocks(self) -> list[Tensor]:
+        """Parameters of both residual blocks, as `encoder_cpu` takes them; a linear layer is a convolution of one tap."""
+        assert self.conv.bias is not None
+        conv, linear = self.conv.weight.squeeze(2), self.linear.weight.unsqueeze(2)
+        return [
+            *(conv, self.conv.bias, self.conv_norm.weight, self.conv_norm.bias),
+            *(linear, self.linear.bias, self.linear_norm.weight, self.linear_norm.bias),
+        ]
 
 
 class DilatedEncoder(nn.Module):
@@ -57,6 +69,11 @@ class DilatedEncoder(nn.Module):
         if real is not None:
             real = real.to(dtype)
             x = x * real
+        lengths = sequence_lengths(tokens, real)
+        if lengths is not None and encoder_cpu.fits(x):
+            dilations = tuple(dilation for each in self.config.dilations for dilation in (each, 1))
+            parameters = [tensor for layer in self.layers for tensor in cast(ResidualLayer, layer).blocks()]
+            return encoder_cpu.run_blocks(x, lengths, dilations, parameters)
         for layer in self.layers:
             x = layer(x, real)
         return x
@@ -67,3 +84,15 @@ def real_positions(tokens: Tensor) -> Tensor | None:
     real = (tokens != PAD_TOKEN).unsqueeze(-1)
     # Asking a GPU would make the host wait for it.
     return None if tokens.device.type == "cpu" and bool(real.all()) else real
+
+
+def sequence_lengths(tokens: Tensor, real: Tensor | None) -> Tensor | None:
+    """Lengths (B,) of padded sequences on the CPU; None elsewhere, and where padding stands inside a sequence."""
+    if tokens.device.type != "cpu":
+        return None
+    if real is None:
+        return torch.full((len(tokens),), tokens.shape[1])
+    inside = real.squeeze(2) != 0
+    lengths = inside.sum(1)
+    at_end = torch.arange(tokens.shape[1]) < lengths.unsqueeze(1)
+    return lengths if bool((inside == at_end).all()) else None
