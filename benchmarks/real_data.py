@@ -6,15 +6,18 @@ gave is kept in benchmarks/results/real-NAME.json; `benchmarks/real_tables.py` m
 """
 
 import argparse
+import gzip
 import json
 import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -100,28 +103,87 @@ def run_experiment(name: str, key: str, out: Path, only: list[str] | None, seed:
     out.mkdir(parents=True, exist_ok=True)
     for file, text in experiment.files.items():
         (out / file).write_text(text.format(rows=wgbs_rows(data)))
-    places = {"data": data, "out": out}
-    rows: dict[str, dict[str, object]] = {}
-    dataset = out / "data"
-    dnaspt(f"prepare {experiment.prepare.format(**places)} --out {dataset}", unless=dataset)
-    encoder = out / f"pretrained-{seed}"
-    train(f"pretrain {dataset} --seed {seed} {experiment.pretrain}", encoder)
+    steps = Steps(out, {str(data): f"$DNASPT_REAL_DATA/{key}", str(out): f"runs/real/{name}"})
+    dataset, encoder = out / "data", out / f"pretrained-{seed}"
+    prepare = experiment.prepare.format(data=data, out=out)
+    shared = [
+        steps.run(f"prepare {prepare} --out {dataset}", dataset),
+        steps.train(f"pretrain {dataset} --seed {seed} {experiment.pretrain}", encoder),
+    ]
     for arm, head, pretrained in experiment.arms:
         run = out / f"{arm}-{seed}"
         if only and arm not in only:
             continue
         options = f"--encoder {encoder} " if pretrained else ""
-        command = train(f"finetune {dataset} {options}--head {head} --seed {seed} {experiment.finetune}", run)
-        dnaspt(f"evaluate {run} --data {dataset}", unless=run / "evaluation-test.json")
-        rows[arm] = {
-            "command": command.replace(str(out), f"runs/real/{name}"),
+        done = [
+            *(shared if pretrained else shared[:1]),
+            steps.train(f"finetune {dataset} {options}--head {head} --seed {seed} {experiment.finetune}", run),
+            steps.run(f"evaluate {run} --data {dataset}", run / "evaluation-test.json"),
+        ]
+        row = {
             "result": json.loads((run / "result.json").read_text()),
             "test": without_long(json.loads((run / "evaluation-test.json").read_text())),
         }
         if experiment.genome and arm == "spt-crf":
             gff3 = out / "genes.gff3"
-            dnaspt(f"predict {run} --genome {data / experiment.genome} --out {gff3}", unless=gff3)
-        write(name, seed, json.loads((encoder / "result.json").read_text()), rows)
+            done.append(steps.run(f"predict {run} --genome {data / experiment.genome} --out {gff3}", gff3))
+            row["gff3"] = judge(gff3, data / experiment.genome)
+        row |= {"commands": [step["command"] for step in done], "wall_minutes": sum(step["minutes"] for step in done)}
+        write(name, seed, json.loads((encoder / "result.json").read_text()), {arm: row})
+
+
+@dataclass
+class Steps:
+    """Commands of dnaspt in a folder, with the wall time that each took over all sittings: kept in steps.json there.
+
+    shown: what stands for paths of this machine where a command is recorded.
+    """
+
+    out: Path
+    shown: dict[str, str]
+
+    def train(self, command: str, run: Path) -> dict[str, Any]:
+        """Start a training run, or go on with it."""
+        return self.run(f"{command} --out {run}", run / "result.json", more=" --resume" if run.exists() else "")
+
+    def run(self, command: str, unless: Path, more: str = "") -> dict[str, Any]:
+        """Run one command unless its result is there; returns the command as a user types it, and its minutes."""
+        file = self.out / "steps.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        shown = "dnaspt " + " ".join(command.split())
+        for path, name in self.shown.items():
+            shown = shown.replace(path, name)
+        if not unless.exists():
+            print(f"$ dnaspt {command}{more}", flush=True)
+            began = time.monotonic()
+            done = subprocess.run([sys.executable, "-m", "dnaspt", *f"{command}{more}".split()], check=False)
+            known[shown] = known.get(shown, 0.0) + (time.monotonic() - began) / 60
+            file.write_text(json.dumps(known, indent=1) + "\n")
+            print(f"  {known[shown]:.1f} min", flush=True)
+            if done.returncode or not unless.exists():
+                sys.exit(done.returncode or 1)
+        return {"command": shown, "minutes": known.get(shown, 0.0)}
+
+
+def judge(gff3: Path, genome: Path) -> dict[str, Any]:
+    """What gffread and genometools say of a GFF3: the lines of complaint, and the records of CDS that gffread extracts."""
+    with tempfile.TemporaryDirectory() as folder:
+        fasta, cds = Path(folder) / "genome.fa", Path(folder) / "cds.fa"
+        fasta.write_bytes(gzip.decompress(genome.read_bytes()) if genome.suffix == ".gz" else genome.read_bytes())
+        checks = {
+            "gffread -E": ["gffread", "-E", str(gff3), "-o", os.devnull],
+            "gt gff3validator": ["gt", "gff3validator", str(gff3)],
+            "gffread -x": ["gffread", "-x", str(cds), "-g", str(fasta), str(gff3)],
+        }
+        said = {name: subprocess.run(line, capture_output=True, text=True, check=True) for name, line in checks.items()}
+        found: dict[str, Any] = {name: complaints(one.stdout + one.stderr) for name, one in said.items()}
+        return found | {"cds_records": cds.read_text().count(">"), "genes": gff3.read_text().count("\tgene\t")}
+
+
+def complaints(said: str) -> list[str]:
+    """Lines that are more than an echo of the command, its count of records or the word that all is well."""
+    quiet = ("Command line was:", "gffread ", "input is valid GFF3")
+    return [line for line in said.splitlines() if not line.startswith(quiet) and ".. loaded" not in line]
 
 
 def wgbs_rows(data: Path) -> str:
@@ -135,29 +197,12 @@ def wgbs_rows(data: Path) -> str:
     return "".join("\t".join(map(str, piece)) + "\n" for piece in pieces)
 
 
-def train(command: str, run: Path) -> str:
-    """Start a training run, or go on with it; returns the command as a user types it."""
-    line = " ".join(f"{command} --out {run}".split())
-    dnaspt(line + (" --resume" if run.exists() else ""), unless=run / "result.json")
-    return f"dnaspt {line}"
-
-
-def dnaspt(line: str, unless: Path) -> None:
-    """Run one command unless its result is there."""
-    if unless.exists():
-        return
-    print(f"$ dnaspt {line}", flush=True)
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "dnaspt", *line.split()], check=True)
-    print(f"  {(time.monotonic() - began) / 60:.1f} min", flush=True)
-
-
 def without_long(test: dict[str, object]) -> dict[str, object]:
     """An evaluation without what a small file need not hold."""
     return {name: value for name, value in test.items() if name not in ("checkpoint", "data")}
 
 
-def write(name: str, seed: int, pretrained: dict[str, object], rows: dict[str, dict[str, object]]) -> None:
+def write(name: str, seed: int, pretrained: dict[str, object], rows: dict[str, dict[str, Any]]) -> None:
     """Keep the numbers, with date, device and commit."""
     import torch
 
@@ -166,7 +211,7 @@ def write(name: str, seed: int, pretrained: dict[str, object], rows: dict[str, d
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"real-{name}-seed{seed}.json"
     before = json.loads(file.read_text())["arms"] if file.exists() else {}
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     found = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": f"{os.cpu_count()} cores, {platform.machine()}",

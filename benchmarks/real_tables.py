@@ -80,9 +80,8 @@ def window_rows(name: str, seeds: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def minutes(result: dict[str, Any], arm: str) -> str:
-    """Minutes of training, pretraining included."""
-    pretraining = result["pretrain"]["minutes"] if arm.startswith("spt") else 0.0
-    return f"{pretraining + result['arms'][arm]['result']['minutes']:.0f}"
+    """Minutes of wall time of all commands of an arm, pretraining included."""
+    return f"{result['arms'][arm]['wall_minutes']:.0f}"
 
 
 def pretrain_row(name: str, seeds: dict[str, Any]) -> tuple[str, ...]:
@@ -99,7 +98,8 @@ def command_block(name: str, seeds: dict[str, Any]) -> str:
     for seed, result in seeds.items():
         versions = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
         lines.append(f"seed {seed}, {result['date'][:10]}, {result['device']}, commit {result['commit']}, {versions}")
-        lines.append("```\n" + "\n".join(run["command"] for run in result["arms"].values()) + "\n```")
+        commands = dict.fromkeys(command for run in result["arms"].values() for command in run["commands"])
+        lines.append("```\n" + "\n".join(commands) + "\n```")
     return "\n\n".join(lines)
 
 

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from dnaspt.models.crf_chain import Chain, Sink
 from dnaspt.models.crf_sums import sum_labeled, sum_segment
+from dnaspt.models.kernel import kernel
 from dnaspt.tasks import MISSING
 
 BLOCK = 1 << 20
@@ -34,7 +34,7 @@ class Sums:
     transitions: np.ndarray
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _best_block(emissions: np.ndarray, score: np.ndarray, chain: Chain, back: np.ndarray, begin: int) -> bool:
     """Updates the best score of a path to each state (K,) and notes where it came from (m, K); False for NaN, +inf.
 
@@ -64,7 +64,7 @@ def _best_block(emissions: np.ndarray, score: np.ndarray, chain: Chain, back: np
     return sound
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _best_path(emissions: np.ndarray, chain: Chain, path: np.ndarray) -> float:
     """Writes the best path (n,) and returns its score; NaN where a score is NaN or +inf."""
     n, k = emissions.shape

@@ -6,9 +6,9 @@ Sums run in probability space where a bound proves that nothing can underflow, e
 """
 
 import numpy as np
-from numba import njit
 
 from dnaspt.models.crf_chain import Block, Chain, Sink
+from dnaspt.models.kernel import kernel
 
 SAFE_NATS = 500.0
 """Largest depth of a live state below the best one, in nats, in probability space; float64 ends at 708."""
@@ -18,7 +18,7 @@ BLOCK = 16384
 """Positions per block: 2.4 MB of float64 for nine states."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _exp(values: np.ndarray) -> None:
     """Exponential in place for arguments in [-708, 0], within 3e-16; this form vectorizes, the library's does not.
 
@@ -37,14 +37,14 @@ def _exp(values: np.ndarray) -> None:
         values[i] = p * bits.view(np.float64)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _copy(source: np.ndarray, copy: np.ndarray) -> None:
     """As copy[:] = source; NumPy's own form brings its error messages along and doubles the time to compile."""
     for i in range(source.size):
         copy[i] = source[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _range(values: np.ndarray) -> tuple[float, float]:
     """Smallest and largest of the values above -inf; (inf, -inf) for none."""
     low, high = np.inf, -np.inf
@@ -54,14 +54,14 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _spread(values: np.ndarray) -> float:
     """Largest minus smallest of the values above -inf."""
     low, high = _range(values)
     return high - low
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def probability_is_safe(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, chain: Chain) -> bool:
     """Whether no live state can fall more than SAFE_NATS below the best one, on the way forth or back.
 
@@ -87,7 +87,7 @@ def probability_is_safe(emissions: np.ndarray, entry: np.ndarray, leave: np.ndar
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _weigh(emissions: np.ndarray, weights: np.ndarray) -> float:
     """Emissions (m, K) into weights exp(emission - best of its position); returns the sum of the bests."""
     total = 0.0
@@ -103,7 +103,7 @@ def _weigh(emissions: np.ndarray, weights: np.ndarray) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _forward(weights: np.ndarray, ahead: np.ndarray, chain: Chain, edge: np.ndarray, alpha: np.ndarray) -> float:
     """Forward pass of one block in probability space; `ahead` enters and leaves as the prediction of the next position.
 
@@ -131,7 +131,7 @@ def _forward(weights: np.ndarray, ahead: np.ndarray, chain: Chain, edge: np.ndar
     return log_scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _backward(block: Block, beta: np.ndarray, chain: Chain, edge: np.ndarray, sink: Sink, n_inside: int) -> None:
     """Backward pass of one block (weights, alpha): adds posteriors and expected moves to the sink.
 
@@ -172,7 +172,7 @@ def _backward(block: Block, beta: np.ndarray, chain: Chain, edge: np.ndarray, si
             sink.moves[i, to[p]] += sink.sign * (moves[p] * weight[p])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _log_sum(left: np.ndarray, right: np.ndarray) -> float:
     """Log of the sum of exp(left + right), -inf for none."""
     best, total = -np.inf, 0.0
@@ -184,7 +184,7 @@ def _log_sum(left: np.ndarray, right: np.ndarray) -> float:
     return float(best + np.log(total))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _forward_log(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, alpha: np.ndarray) -> float:
     """As `_forward`, in log space, from emissions; returns -inf where no mass is left, NaN for NaN or +inf."""
     m, k = emissions.shape
@@ -214,7 +214,7 @@ def _forward_log(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, alpha: 
     return log_scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _backward_log(block: Block, beta: np.ndarray, chain: Chain, sink: Sink, n_inside: int) -> None:
     """As `_backward`, in log space, from emissions and alpha."""
     emissions, alpha = block
@@ -244,7 +244,7 @@ def _backward_log(block: Block, beta: np.ndarray, chain: Chain, sink: Sink, n_in
             following[j] = emissions[t, j] + here[j] - norm
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _forward_block(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, block: Block, edge: np.ndarray) -> float:
     """Fills one block (weights, alpha) in probability space, or in log space where `edge` is empty; its log scale."""
     weights, alpha = block
@@ -253,7 +253,7 @@ def _forward_block(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, block
     return _weigh(emissions, weights) + _forward(weights, ahead, chain, edge, alpha)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _shifted(values: np.ndarray, top: float, log_space: int) -> np.ndarray:
     """Log values less their largest; their exponentials for probability space."""
     shifted = np.empty(values.size)
@@ -262,7 +262,7 @@ def _shifted(values: np.ndarray, top: float, log_space: int) -> np.ndarray:
     return shifted
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _finish(alpha: np.ndarray, leave: np.ndarray, log_space: int) -> float:
     """Log mass of the last position joined with leaving; NaN where probability space has lost it."""
     if log_space:
@@ -273,7 +273,7 @@ def _finish(alpha: np.ndarray, leave: np.ndarray, log_space: int) -> float:
     return np.log(total) if total > TINY else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def _sum_paths(
     emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, chain: Chain, edge: np.ndarray, sink: Sink
 ) -> float:
@@ -313,7 +313,7 @@ def _sum_paths(
     return mass
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def sum_segment(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, chain: Chain, sink: Sink) -> float:
     """Log mass of all legal paths through emissions (n, K); adds its derivatives to the sink.
 
@@ -340,7 +340,7 @@ def sum_segment(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, cha
         log_space = True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel()
 def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: Sink) -> float:
     """As `sum_segment`, over the paths that agree with labels (n,); a negative label leaves its state open."""
     n = len(labels)

@@ -34,8 +34,8 @@ class ResidualLayer(nn.Module):
         x = x + self.linear_norm(functional.gelu(self.linear(x)))
         return x if real is None else x * real
 
-    def blocks(self) -> list[Tensor]:
-        """Parameters of both residual blocks, as `encoder_cpu` takes them; a linear layer is a convolution of one tap."""
+    def for_kernels(self) -> list[Tensor]:
+        """Parameters as `encoder_cpu` takes them; the linear part is a convolution of one tap."""
         assert self.conv.bias is not None
         conv, linear = self.conv.weight.squeeze(2), self.linear.weight.unsqueeze(2)
         return [
@@ -71,9 +71,8 @@ class DilatedEncoder(nn.Module):
             x = x * real
         lengths = sequence_lengths(tokens, real)
         if lengths is not None and encoder_cpu.fits(x):
-            dilations = tuple(dilation for each in self.config.dilations for dilation in (each, 1))
-            parameters = [tensor for layer in self.layers for tensor in cast(ResidualLayer, layer).blocks()]
-            return encoder_cpu.run_blocks(x, lengths, dilations, parameters)
+            parameters = [tensor for layer in self.layers for tensor in cast(ResidualLayer, layer).for_kernels()]
+            return encoder_cpu.run_layers(x, lengths, self.config.dilations, parameters)
         for layer in self.layers:
             x = layer(x, real)
         return x

@@ -1,6 +1,6 @@
-"""Residual blocks on the CPU in float32, with exact gradients: x (B, L, D) and the blocks' weights to y (B, L, D).
+"""The encoder's layers on the CPU in float32, with exact gradients: x (B, L, D) and the layers' weights to y (B, L, D).
 
-Each block is computed at once for all positions by the kernels of `residual_cpu`, in pieces spread over threads. A position's
+Each layer is computed at once for all positions by the kernels of `residual_cpu`, in pieces spread over threads. A position's
 value depends neither on the batch around it nor on the number of threads; gradients of weights are summed per thread.
 """
 
@@ -15,42 +15,57 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dnaspt.models import residual_cpu
-from dnaspt.models.tile import TALL, WIDTH
+from dnaspt.models import convolution_cpu, residual_cpu
+from dnaspt.models.residual_cpu import Activations, Weights
+from dnaspt.models.vectors import WIDTH
 
-PARAMETERS = 4
-"""Per block: weight (D, D, K), bias (D,), and weight and bias (D,) of the norm."""
-_PIECE = 8 * residual_cpu.BLOCK
+PARAMETERS = 8
+"""Per layer: weight (D, D, K), bias (D,), and weight and bias (D,) of the norm; the same for the linear part, K = 1."""
+_PIECE = 768
+"""Rows of a piece at least."""
 
 
-class _Block(NamedTuple):
-    """A block as the kernels take it; `packed` is forward, `turned` for the gradient of the input."""
+class _Layer(NamedTuple):
+    """A layer as the kernels take it."""
 
-    packed: np.ndarray
-    turned: np.ndarray
-    vectors: np.ndarray
+    conv: Weights
+    linear: Weights
     dilation: int
+    n_tiles: int
+    n_taps: int
 
 
 class _Work(NamedTuple):
-    """Where the rows of each sequence are, and which thread computes which: pieces (n, 3) for each thread."""
+    """Where the rows of each sequence are, and which thread computes which: pieces (n, 2) for each thread."""
 
     lengths: tuple[int, ...]
-    margin: int
+    starts: tuple[int, ...]
+    n_rows: int
     shares: tuple[np.ndarray, ...]
 
-    def empty(self, like: Tensor) -> np.ndarray:
-        """Room for the activations of x (B, L, D), zero outside the sequences."""
-        room = np.empty((len(like), like.shape[1] + 2 * self.margin, like.shape[2]), np.float32)
-        for sequence, length in zip(room, self.lengths, strict=True):
-            sequence[: self.margin] = 0
-            sequence[self.margin + length :] = 0
+    def empty(self, depth: int) -> np.ndarray:
+        """Room for activations (rows, D), zero outside the sequences."""
+        room = np.empty((self.n_rows, depth), np.float32)
+        end = 0
+        for start, length in zip(self.starts, self.lengths, strict=True):
+            room[end:start] = 0
+            end = start + length
+        room[end:] = 0
         return room
 
-    def fill(self, room: np.ndarray, x: Tensor) -> None:
-        """Copy the rows of x (B, L, D) into a room."""
-        for sequence, rows, length in zip(room, x.detach().numpy(), self.lengths, strict=True):
-            sequence[self.margin : self.margin + length] = rows[:length]
+    def gather(self, x: Tensor) -> np.ndarray:
+        """Rows of x (B, L, D)."""
+        room = self.empty(x.shape[2])
+        for sequence, start, length in zip(x.detach().numpy(), self.starts, self.lengths, strict=True):
+            room[start : start + length] = sequence[:length]
+        return room
+
+    def scatter(self, room: np.ndarray, n_positions: int) -> Tensor:
+        """Back to (B, L, D), zero at padding."""
+        x = torch.zeros(len(self.lengths), n_positions, room.shape[1])
+        for sequence, start, length in zip(x.numpy(), self.starts, self.lengths, strict=True):
+            sequence[:length] = room[start : start + length]
+        return x
 
     def run(self, kernel: Callable[..., None], *arrays: Any, own: tuple[np.ndarray, ...] = ()) -> None:
         """Run a kernel on all pieces; of each array in `own` a thread gets the row with its number."""
@@ -65,7 +80,7 @@ class _Work(NamedTuple):
 @cache
 def _threads(process: int, n: int) -> ThreadPoolExecutor:
     """Threads of this process (a forked one has none of its parent's)."""
-    return ThreadPoolExecutor(n, thread_name_prefix=f"blocks-{process}")
+    return ThreadPoolExecutor(n, thread_name_prefix=f"layers-{process}")
 
 
 def fits(x: Tensor) -> bool:
@@ -74,87 +89,118 @@ def fits(x: Tensor) -> bool:
     return plain and x.shape[-1] % WIDTH == 0
 
 
-def run_blocks(x: Tensor, lengths: Tensor, dilations: tuple[int, ...], parameters: list[Tensor]) -> Tensor:
-    """Apply residual blocks to x (B, L, D): -> (B, L, D), zero from each sequence's length on.
+def run_layers(x: Tensor, lengths: Tensor, dilations: tuple[int, ...], parameters: list[Tensor]) -> Tensor:
+    """Apply layers to x (B, L, D): -> (B, L, D), zero from each sequence's length on.
 
-    dilations: of each block. parameters: `PARAMETERS` tensors for each block, in their order.
+    dilations: of each layer. parameters: `PARAMETERS` tensors for each layer, in their order.
     """
-    y: Tensor = _Blocks.apply(x, tuple(lengths.tolist()), dilations, *parameters)  # type: ignore[no-untyped-call]
+    y: Tensor = _Layers.apply(x, tuple(lengths.tolist()), dilations, *parameters)  # type: ignore[no-untyped-call]
     return y
 
 
-class _Blocks(torch.autograd.Function):
+class _Layers(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, lengths: tuple[int, ...], dilations: tuple[int, ...], *parameters: Tensor
     ) -> Tensor:
         learns = any(ctx.needs_input_grad)
-        blocks = [
-            _pack(parameters[PARAMETERS * i : PARAMETERS * (i + 1)], dilation, learns=learns)
+        layers = [
+            _layer(parameters[PARAMETERS * i : PARAMETERS * (i + 1)], dilation, learns=learns)
             for i, dilation in enumerate(dilations)
         ]
-        reach = max(block.packed.shape[1] // 2 * block.dilation for block in blocks)
-        work = _Work(lengths, reach + TALL, _share(lengths, torch.get_num_threads()))
-        source, y, before = work.empty(x), work.empty(x), work.empty(x)
-        work.fill(source, x)
-        kept = []
-        for block in blocks:
-            work.run(
-                residual_cpu.forward_rows, source, block.packed, block.vectors, block.dilation, work.margin, before, y
-            )
+        work = _place(lengths, layers, torch.get_num_threads())
+        source, spare, kept = work.gather(x), None, []
+        for layer in layers:
+            out = spare or Activations(*(work.empty(x.shape[2]) for _ in Activations._fields))
+            work.run(residual_cpu.forward_rows, source, layer.conv, layer.linear, layer.dilation, layer.n_tiles, out)
             if learns:
-                kept.append((source, before))
-                source, y, before = y, work.empty(x), work.empty(x)
+                kept.append((source, out))
             else:
-                source, y = y, source
-        ctx.blocks, ctx.work, ctx.kept = blocks, work, kept
-        return torch.from_numpy(source[:, work.margin : work.margin + x.shape[1]])
+                spare = out._replace(y=source)
+            source = out.y
+        ctx.layers, ctx.work, ctx.kept = layers, work, kept
+        return work.scatter(source, x.shape[1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
         work: _Work = ctx.work
-        gradient, inner = work.empty(given), work.empty(given)
-        work.fill(gradient, given)
-        found: list[Tensor] = []
-        for block in reversed(ctx.blocks):
-            source, before = ctx.kept.pop()
-            n_taps, depth = block.packed.shape[1:3]
-            sums = np.zeros((len(work.shares), 3, depth), np.float32)
-            weights = np.zeros((len(work.shares), n_taps, depth, depth), np.float32)
-            work.run(residual_cpu.backward_rows, before, gradient, block.vectors, work.margin, inner, own=(sums,))
-            work.run(
-                residual_cpu.backward_products,
-                *(source, inner, block.turned, block.dilation, work.margin, gradient),
-                own=(weights,),
-            )
-            weight = torch.from_numpy(weights.sum(0)).permute(1, 2, 0)
-            found += [*reversed(torch.from_numpy(sums.sum(0)).unbind()), weight]
-        x = torch.from_numpy(gradient[:, work.margin : work.margin + given.shape[1]])
-        for sequence, length in zip(x, work.lengths, strict=True):
-            sequence[length:] = 0
-        return (x if ctx.needs_input_grad[0] else None, None, None, *reversed(found))
+        gradient, inner = work.gather(given), work.empty(given.shape[2])
+        # Sums first, tensors after the loop: PyTorch's threads go on spinning for milliseconds after what they have done.
+        sums = []
+        for layer in reversed(ctx.layers):
+            source, out = ctx.kept.pop()
+            sums.append(_backward(work, layer, source, out, gradient, inner))
+        x = work.scatter(gradient, given.shape[1]) if ctx.needs_input_grad[0] else None
+        return (x, None, None, *(tensor for parts in reversed(sums) for tensor in parts.tensors()))
 
 
-def _pack(parameters: tuple[Tensor, ...], dilation: int, *, learns: bool) -> _Block:
-    """Weight (out, in, K) to (out / 16, K, in, 16), and for the way back to (in / 16, K reversed, out, 16)."""
+class _Sums(NamedTuple):
+    """Gradients of a layer's parameters, as the kernels sum them."""
+
+    conv_weight: np.ndarray
+    linear_weight: np.ndarray
+    vectors: np.ndarray
+
+    def tensors(self) -> list[Tensor]:
+        """Gradients of the `PARAMETERS`, in their order."""
+        conv, linear = torch.from_numpy(self.vectors)
+        conv_weight = convolution_cpu.unpack_gradient(torch.from_numpy(self.conv_weight))
+        return [conv_weight, *conv, torch.from_numpy(self.linear_weight).unsqueeze(2), *linear]
+
+
+def _backward(
+    work: _Work, layer: _Layer, source: np.ndarray, out: Activations, gradient: np.ndarray, inner: np.ndarray
+) -> _Sums:
+    """Turn the gradient of a layer's output into that of its input, in place; returns those of its parameters."""
+    n, depth = len(work.shares), gradient.shape[1]
+    vectors, linear_weight = np.zeros((n, 2, 3, depth), np.float32), np.zeros((n, depth, depth), np.float32)
+    conv_weight = np.zeros((n, *convolution_cpu.gradient_shape(layer.n_taps, depth)), np.float32)
+    work.run(
+        residual_cpu.backward_rows,
+        *(layer.n_tiles, layer.conv, layer.linear, out, gradient, inner),
+        own=(vectors, linear_weight),
+    )
+    work.run(
+        residual_cpu.backward_convolution,
+        *(source, inner, layer.conv, layer.dilation, layer.n_tiles, gradient),
+        own=(conv_weight,),
+    )
+    return _Sums(conv_weight.sum(0), linear_weight.sum(0), vectors.sum(0))
+
+
+def _layer(parameters: tuple[Tensor, ...], dilation: int, *, learns: bool) -> _Layer:
+    n_taps = parameters[0].shape[2]
+    half = PARAMETERS // 2
+    conv, linear = (_weights(part, learns=learns) for part in (parameters[:half], parameters[half:]))
+    return _Layer(conv, linear, dilation, convolution_cpu.tiles_of(n_taps, dilation), n_taps)
+
+
+def _weights(parameters: tuple[Tensor, ...], *, learns: bool) -> Weights:
+    """Weights packed for the way forward and, where they learn, for the way back."""
     weight, *vectors = (parameter.detach() for parameter in parameters)
-    depth, _, n_taps = weight.shape
-    packed = weight.view(-1, WIDTH, depth, n_taps).permute(0, 3, 2, 1).contiguous()
-    turned = packed
-    if learns:
-        turned = weight.flip(2).view(depth, -1, WIDTH, n_taps).permute(1, 3, 0, 2).contiguous()
-    return _Block(packed.numpy(), turned.numpy(), torch.stack(vectors).numpy(), dilation)
+    packed = convolution_cpu.pack(weight)
+    turned = convolution_cpu.pack(weight.flip(2).transpose(0, 1)) if learns else packed
+    return Weights(packed, turned, torch.stack(vectors).numpy())
 
 
-def _share(lengths: tuple[int, ...], n_threads: int) -> tuple[np.ndarray, ...]:
-    """Spread the rows of all sequences over threads, in pieces of whole tiles: (n, 3) for each thread, about alike."""
-    pieces = [
-        (sequence, start, min(start + _PIECE, length))
-        for sequence, length in enumerate(lengths)
-        for start in range(0, length, _PIECE)
-    ]
-    ends = np.cumsum([end - start for _, start, end in pieces])
-    owners = np.minimum((ends - 1) * n_threads // max(1, ends[-1]), n_threads - 1)
-    shares = [np.array(pieces, dtype=np.int64)[owners == owner] for owner in range(n_threads)]
-    return tuple(share for share in shares if len(share))
+def _place(lengths: tuple[int, ...], layers: list[_Layer], n_threads: int) -> _Work:
+    """Rows for all sequences, and their pieces spread over threads, about alike."""
+    reach = max(layer.n_taps // 2 * layer.dilation for layer in layers)
+    gap = reach + max(4 * layer.n_tiles for layer in layers)
+    ends = reach + np.cumsum(np.array(lengths) + gap)
+    starts = tuple((ends - np.array(lengths) - gap).tolist())
+    whole = np.lcm.reduce([4 * layer.n_tiles for layer in layers])
+    size = -(-_PIECE // whole) * whole
+    pieces = np.array(
+        [
+            (first, min(first + size, start + length))
+            for start, length in zip(starts, lengths, strict=True)
+            for first in range(start, start + length, size)
+        ],
+        dtype=np.int64,
+    ).reshape(-1, 2)
+    done = np.cumsum(pieces[:, 1] - pieces[:, 0])
+    owners = np.minimum((done - 1) * n_threads // max(1, done[-1] if len(done) else 1), n_threads - 1)
+    shares = tuple(pieces[owners == owner] for owner in range(n_threads) if (owners == owner).any())
+    return _Work(lengths, starts, int(ends[-1]) + reach, shares)

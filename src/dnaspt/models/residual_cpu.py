@@ -1,21 +1,51 @@
-"""One residual block, x + LN(GELU(conv(x))), and its exact derivatives on rows of float32 arrays: Numba kernels, no GIL.
+"""One layer of the encoder, x + LN(GELU(conv(x))) and then x + LN(GELU(linear(x))), and its exact derivatives: Numba kernels.
 
-Arrays of activations are (B, T, D): each sequence has `margin` rows of zeros before and after it, so that a convolution reads
-beyond its ends without asking. A kernel works on pieces (n, 3) of sequence, first and last row (half-open, the first row of a
-sequence is 0); a piece that is not a whole number of `TALL` rows ends its sequence, since a tile may write rows beyond it.
-Weights are packed as (D / 16, K, D, 16), see `pack`. A linear layer is a convolution of one tap.
+Activations are float32 rows (n, D): the sequences of a batch one after another, with rows of zeros between them for what a
+convolution reads or writes beyond their ends. A kernel works on pieces (n, 2) of rows, first and last (half-open), each a whole
+number of blocks from the start of its sequence unless it ends there. Kernels hold no GIL.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from dnaspt.models.tile import LOW, TALL, WIDTH, float_of_bits, multiply_low, multiply_tall
+from dnaspt.models.convolution_cpu import (
+    SIZE,
+    add_convolution,
+    add_outer_product,
+    add_product,
+    add_weight_gradient,
+)
+from dnaspt.models.kernel import kernel
+from dnaspt.models.vectors import LOW, float_of_bits
+
+
+class Weights(NamedTuple):
+    """A convolution or linear layer and the norm after it.
+
+    Attributes:
+        packed: weights, see `convolution_cpu.pack`.
+        turned: weights from outputs to inputs, taps in reverse, packed alike.
+        vectors: bias, weight and bias of the norm: (3, D).
+    """
+
+    packed: np.ndarray
+    turned: np.ndarray
+    vectors: np.ndarray
+
+
+class Activations(NamedTuple):
+    """What a layer computes from its input, and the backward pass reads: rows (n, D) each, y the output."""
+
+    convolved: np.ndarray
+    middle: np.ndarray
+    linear: np.ndarray
+    y: np.ndarray
+
 
 EPSILON = 1e-5
 """Added to the variance, as in PyTorch's LayerNorm."""
-BLOCK = 16 * TALL
-"""Rows whose products stay in the cache until they are used."""
-_SIZE = 4
 _MATH = {"contract", "reassoc", "nsz", "arcp"}
 # Single-precision constants: Numba would carry Python floats in double precision.
 _ONE, _HALF = np.float32(1), np.float32(0.5)
@@ -51,160 +81,166 @@ def _normal(x: np.float32) -> tuple[np.float32, np.float32]:
     return (_ONE - tail if x > 0 else tail), bell
 
 
-@njit(inline="always")
-def _address(array: np.ndarray, sequence: int, row: int) -> int:
-    at: int = array.ctypes.data + _SIZE * array.shape[2] * (sequence * array.shape[1] + row)
-    return at
+@njit(inline="always", fastmath=_MATH)
+def _finish_rows(first: int, last: int, x: np.ndarray, before: np.ndarray, vectors: np.ndarray, y: np.ndarray) -> None:
+    """Write y = x + LN(GELU(before))."""
+    depth = x.shape[1]
+    weight, shift = vectors[1], vectors[2]
+    active = np.empty(depth, np.float32)
+    inverse = np.float32(1 / depth)
+    for row in range(first, last):
+        source, residual, result = before[row], x[row], y[row]
+        total, squares = np.float32(0), np.float32(0)
+        for c in range(depth):
+            value = source[c] * _normal(source[c])[0]
+            active[c] = value
+            total += value
+        mean = total * inverse
+        for c in range(depth):
+            squares += (active[c] - mean) * (active[c] - mean)
+        scale = np.float32(_ONE / np.sqrt(squares * inverse + np.float32(EPSILON)))
+        for c in range(depth):
+            result[c] = residual[c] + (active[c] - mean) * scale * weight[c] + shift[c]
 
 
 @njit(inline="always")
-def _add_products(out: int, left: int, packed: np.ndarray, n_rows: int, step: int) -> None:
-    """Add to out (n_rows, D) the sum over taps k of left (n_rows, D), shifted by k * step rows, times tap k of the weights."""
-    n_blocks, n_taps, depth, _ = packed.shape
-    base = packed.ctypes.data
-    for block in range(n_blocks):
-        for tap in range(n_taps):
-            right = base + _SIZE * (block * n_taps + tap) * depth * WIDTH
-            for row in range(0, n_rows, TALL):
-                multiply_tall(
-                    out + _SIZE * (row * depth + block * WIDTH),
-                    depth,
-                    left + _SIZE * (row + tap * step) * depth,
-                    depth,
-                    1,
-                    right,
-                    WIDTH,
-                    depth,
-                )
+def _fill(rows: np.ndarray, first: int, last: int, values: np.ndarray) -> None:
+    for row in range(first, last):
+        for c in range(len(values)):
+            rows[row, c] = values[c]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_MATH)
+@kernel(fastmath=_MATH)
 def forward_rows(
     pieces: np.ndarray,
     x: np.ndarray,
-    packed: np.ndarray,
-    vectors: np.ndarray,
+    conv: Weights,
+    linear: Weights,
     dilation: int,
-    margin: int,
-    before: np.ndarray,
-    y: np.ndarray,
+    n_tiles: int,
+    out: Activations,
 ) -> None:
-    """Write y = x + LN(GELU(a)) and a = conv(x), named before.
-
-    vectors: bias of the convolution, weight and bias of the norm: (3, D).
-    """
-    depth = x.shape[2]
-    bias, weight, shift = vectors[0], vectors[1], vectors[2]
-    reach = packed.shape[1] // 2 * dilation
-    active = np.empty(depth, np.float32)
-    inverse = np.float32(1 / depth)
+    """Compute a layer for the rows of the pieces; n_tiles: see `convolution_cpu`."""
+    depth = x.shape[1]
+    work = np.empty((2, 6, n_tiles, depth), np.float32)
+    block = 4 * n_tiles
     for piece in range(len(pieces)):
-        b, start, end = pieces[piece]
-        for first in range(start, end, BLOCK):
-            last = min(first + BLOCK, end)
-            n_rows = (last - first + TALL - 1) // TALL * TALL
-            for row in range(margin + first, margin + first + n_rows):
-                for c in range(depth):
-                    before[b, row, c] = bias[c]
-            left = _address(x, b, margin + first - reach)
-            _add_products(_address(before, b, margin + first), left, packed, n_rows, dilation)
-            for row in range(margin + first, margin + last):
-                source, residual, result = before[b, row], x[b, row], y[b, row]
-                total, squares = np.float32(0), np.float32(0)
-                for c in range(depth):
-                    value = source[c] * _normal(source[c])[0]
-                    active[c] = value
-                    total += value
-                mean = total * inverse
-                for c in range(depth):
-                    squares += (active[c] - mean) * (active[c] - mean)
-                scale = np.float32(_ONE / np.sqrt(squares * inverse + np.float32(EPSILON)))
-                for c in range(depth):
-                    result[c] = residual[c] + (active[c] - mean) * scale * weight[c] + shift[c]
+        start, end = pieces[piece]
+        for first in range(start, end, block):
+            last = min(first + block, end)
+            offset = SIZE * first * depth
+            _fill(out.convolved, first, first + block, conv.vectors[0])
+            at = out.convolved.ctypes.data + offset
+            add_convolution(at, x.ctypes.data + offset, conv.packed, dilation, n_tiles, work)
+            _finish_rows(first, last, x, out.convolved, conv.vectors, out.middle)
+            _fill(out.linear, first, first + block, linear.vectors[0])
+            at, n_rows = out.linear.ctypes.data + offset, (last - first + LOW - 1) // LOW * LOW
+            add_product(at, out.middle.ctypes.data + offset, linear.packed.ctypes.data, n_rows, depth)
+            _finish_rows(first, last, out.middle, out.linear, linear.vectors, out.y)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_MATH)
-def backward_rows(
-    pieces: np.ndarray,
+@njit(inline="always", fastmath=_MATH)
+def _start_rows(
+    first: int,
+    last: int,
     before: np.ndarray,
     gradient: np.ndarray,
     vectors: np.ndarray,
-    margin: int,
     inner: np.ndarray,
+    offset: int,
     sums: np.ndarray,
 ) -> None:
-    """From the gradient of y: that of a into `inner`, and those of `vectors`, added to sums (3, D)."""
-    depth = before.shape[2]
+    """From the gradient of y = x + LN(GELU(before)): that of before into `inner`, those of vectors added to sums (3, D).
+
+    offset: row of `inner` for row 0.
+    """
+    depth = before.shape[1]
     weight = vectors[1]
     active, slope, pulled = np.empty(depth, np.float32), np.empty(depth, np.float32), np.empty(depth, np.float32)
     inverse = np.float32(1 / depth)
+    for row in range(first, last):
+        source, given, result = before[row], gradient[row], inner[row + offset]
+        total, squares = np.float32(0), np.float32(0)
+        for c in range(depth):
+            share, bell = _normal(source[c])
+            value = source[c] * share
+            active[c] = value
+            slope[c] = share + source[c] * bell * _INVERSE_ROOT_2_PI
+            total += value
+        mean = total * inverse
+        for c in range(depth):
+            squares += (active[c] - mean) * (active[c] - mean)
+        scale = np.float32(_ONE / np.sqrt(squares * inverse + np.float32(EPSILON)))
+        pull, along = np.float32(0), np.float32(0)
+        for c in range(depth):
+            active[c] = (active[c] - mean) * scale
+            pulled[c] = given[c] * weight[c]
+            pull += pulled[c]
+            along += pulled[c] * active[c]
+        pull, along = pull * inverse, along * inverse
+        for c in range(depth):
+            value = scale * (pulled[c] - pull - active[c] * along) * slope[c]
+            result[c] = value
+            sums[0, c] += value
+            sums[1, c] += given[c] * active[c]
+            sums[2, c] += given[c]
+
+
+@kernel(fastmath=_MATH)
+def backward_rows(
+    pieces: np.ndarray,
+    n_tiles: int,
+    conv: Weights,
+    linear: Weights,
+    out: Activations,
+    gradient: np.ndarray,
+    inner: np.ndarray,
+    sums: np.ndarray,
+    linear_weights: np.ndarray,
+) -> None:
+    """Back through a layer to its convolution: the gradient of y becomes that of `middle`, that of `convolved` goes to inner.
+
+    sums (2, 3, D): of both `vectors`, added to. linear_weights (D, D): added to.
+    """
+    depth = gradient.shape[1]
+    block = 4 * n_tiles
+    scratch = np.zeros((block, depth), np.float32)
+    own = np.zeros(sums.shape, np.float32)  # of this thread alone: rows of `sums` may share a cache line
     for piece in range(len(pieces)):
-        b, start, end = pieces[piece]
-        for row in range(margin + start, margin + end):
-            source, given, result = before[b, row], gradient[b, row], inner[b, row]
-            total, squares = np.float32(0), np.float32(0)
-            for c in range(depth):
-                share, bell = _normal(source[c])
-                value = source[c] * share
-                active[c] = value
-                slope[c] = share + source[c] * bell * _INVERSE_ROOT_2_PI
-                total += value
-            mean = total * inverse
-            for c in range(depth):
-                squares += (active[c] - mean) * (active[c] - mean)
-            scale = np.float32(_ONE / np.sqrt(squares * inverse + np.float32(EPSILON)))
-            pull, along = np.float32(0), np.float32(0)
-            for c in range(depth):
-                active[c] = (active[c] - mean) * scale
-                pulled[c] = given[c] * weight[c]
-                pull += pulled[c]
-                along += pulled[c] * active[c]
-            pull, along = pull * inverse, along * inverse
-            for c in range(depth):
-                value = scale * (pulled[c] - pull - active[c] * along) * slope[c]
-                result[c] = value
-                sums[0, c] += value
-                sums[1, c] += given[c] * active[c]
-                sums[2, c] += given[c]
+        start, end = pieces[piece]
+        for first in range(start, end, block):
+            last = min(first + block, end)
+            offset, n_rows = SIZE * first * depth, (last - first + LOW - 1) // LOW * LOW
+            _start_rows(first, last, out.linear, gradient, linear.vectors, scratch, -first, own[1])
+            given = scratch.ctypes.data
+            add_product(gradient.ctypes.data + offset, given, linear.turned.ctypes.data, n_rows, depth)
+            source = out.middle.ctypes.data + offset
+            add_outer_product(linear_weights.ctypes.data, given, source, last - first, depth)
+            _start_rows(first, last, out.convolved, gradient, conv.vectors, inner, 0, own[0])
+    sums += own
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def backward_products(
+@kernel()
+def backward_convolution(
     pieces: np.ndarray,
     x: np.ndarray,
     inner: np.ndarray,
-    packed: np.ndarray,
+    conv: Weights,
     dilation: int,
-    margin: int,
+    n_tiles: int,
     gradient: np.ndarray,
     weights: np.ndarray,
 ) -> None:
-    """From the gradient of a: the gradient of x, added to that of y in place, and that of the weights, added to (K, D, D).
+    """The gradient of x from those of `middle` (in place) and of `convolved` (inner), and that of the weights, added to.
 
-    packed: the weights for the opposite direction, see `pack`; inner is zero outside the sequences.
+    inner is zero outside the sequences.
     """
-    n_taps, depth, _ = weights.shape
-    reach = n_taps // 2 * dilation
+    depth = x.shape[1]
+    work = np.empty((2, 6, n_tiles, depth), np.float32)
     for piece in range(len(pieces)):
-        b, start, end = pieces[piece]
-        for first in range(start, end, BLOCK):
-            last = min(first + BLOCK, end)
-            n_rows = (last - first + TALL - 1) // TALL * TALL
-            left = _address(inner, b, margin + first - reach)
-            _add_products(_address(gradient, b, margin + first), left, packed, n_rows, dilation)
-            here = _address(inner, b, margin + first)
-            for tap in range(n_taps):
-                there = _address(x, b, margin + first - reach + tap * dilation)
-                out = weights.ctypes.data + _SIZE * tap * depth * depth
-                for column in range(0, depth, WIDTH):
-                    for row in range(0, depth, LOW):
-                        multiply_low(
-                            out + _SIZE * (row * depth + column),
-                            depth,
-                            here + _SIZE * row,
-                            1,
-                            depth,
-                            there + _SIZE * column,
-                            depth,
-                            last - first,
-                        )
+        start, end = pieces[piece]
+        for first in range(start, end, 4 * n_tiles):
+            offset = SIZE * first * depth
+            given = inner.ctypes.data + offset
+            add_convolution(gradient.ctypes.data + offset, given, conv.turned, dilation, n_tiles, work)
+            add_weight_gradient(weights, given, x.ctypes.data + offset, dilation, n_tiles, work)
