@@ -13,9 +13,10 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where the real data is there, a test on it that is skipped has failed."""
+    """Where the real data is there, a test on it or with a judge of our output that is skipped has failed."""
     report = yield
-    if report.skipped and item.get_closest_marker("real") and os.environ.get("DNASPT_REAL_DATA"):
+    must_run = item.get_closest_marker("real") or item.get_closest_marker("tool")
+    if report.skipped and must_run and os.environ.get("DNASPT_REAL_DATA"):
         report.outcome = "failed"
         report.longrepr = f"skipped, although DNASPT_REAL_DATA is set: {report.longrepr}"
     return report

@@ -21,7 +21,7 @@ BEND_CHANNELS = (0, 1, 2, 4, 3, 5, 6)
 class Settings(BaseModel):
     """Base of all settings: frozen, and an unknown name is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class EncoderConfig(Settings):
@@ -77,17 +77,27 @@ class TrainingConfig(Settings):
     """What every training run needs. An optimizer step sees `accumulate` batches of `batch_bp` bases over all processes."""
 
     seed: int = Field(0, ge=0)
+    """Seed of weights, order, masks and strands."""
     steps: int = Field(0, ge=0)
     """Optimizer steps; 0 derives them from `epochs`."""
     epochs: float = Field(10.0, gt=0)
+    """Passes over the data."""
     batch_bp: int = Field(16_384, ge=64)
+    """Bases of a batch over all devices, padding included."""
     accumulate: int = Field(1, ge=1)
+    """Batches of an optimizer step."""
     learning_rate: float = Field(1e-3, gt=0)
+    """Peak learning rate of AdamW."""
     weight_decay: float = Field(0.01, ge=0)
+    """Of AdamW."""
     warmup_fraction: float = Field(0.05, ge=0, lt=1)
+    """Share of the steps in which the rate rises to its peak; a cosine brings it down."""
     final_rate_fraction: float = Field(0.01, ge=0, le=1)
+    """The last rate as a share of the peak."""
     clip_norm: float = Field(1.0, gt=0)
+    """Largest norm of a gradient."""
     reverse_complement: bool = True
+    """Turn half of the windows around."""
     validate_every: int = Field(0, ge=0)
     """Steps between validations; 0 spreads 20 over the run."""
     patience: int = Field(0, ge=0)
@@ -97,23 +107,34 @@ class TrainingConfig(Settings):
     max_minutes: float = Field(0.0, ge=0)
     """Stop and save after so many minutes; 0 has no limit. The schedule is a function of steps and does not change."""
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
+    """auto: bf16 autocast where the hardware multiplies in it, else 32."""
     devices: int = Field(1, ge=1)
+    """GPUs or CPU processes on a node."""
     num_nodes: int = Field(1, ge=1)
+    """Nodes; SLURM and torchrun are detected."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """auto takes a GPU where there is one."""
     tensorboard: bool = True
+    """Write curves for TensorBoard into the run."""
 
 
 class PretrainConfig(TrainingConfig):
     """Masked-language-model pretraining."""
 
     data: Path
+    """Dataset folder."""
     out: Path
+    """Run folder to write."""
     preset: Preset = "small"
+    """Size of the encoder: paper, base, small or tiny."""
     encoder: EncoderConfig | None = None
     """Architecture in full; wins over `preset`."""
     epochs: float = Field(24.0, gt=0)
+    """Passes over the data."""
     learning_rate: float = Field(2e-3, gt=0)
+    """Peak learning rate of AdamW."""
     mask_fraction: float = Field(0.15, gt=0, lt=1)
+    """Share of the bases to mask."""
     repeat_weight: float = Field(1.0, ge=0, le=1)
     """Loss weight of soft-masked bases."""
     splits: tuple[str, ...] = ("train",)
@@ -124,19 +145,27 @@ class FinetuneConfig(TrainingConfig):
     """Fine-tuning of an encoder with a task head, or training both from scratch."""
 
     data: Path
+    """Dataset folder."""
     out: Path
+    """Run folder to write."""
     encoder: Path | None = None
     """A run or checkpoint of `pretrain`; left out: from scratch."""
     preset: Preset = "small"
+    """Size of the encoder: paper, base, small or tiny."""
     head: Literal["auto", "crf", "softmax", "sigmoid"] = "auto"
+    """auto takes the task's first."""
     freeze_encoder: bool = False
+    """Train the head alone."""
     encoder_rate: float = Field(1.0, gt=0, le=1)
     """Learning rate of the encoder as a share of the head's."""
     crf_rate: float = Field(10.0, gt=0)
     """Learning rate of the chain's scores as a multiple of the head's: they start at 0 and have to reach about -7."""
     class_weights: Literal["none", "balanced"] = "none"
+    """balanced: rare classes weigh more in a softmax or sigmoid head."""
     label_fraction: float = Field(1.0, gt=0, le=1)
+    """Share of the train windows to learn from."""
     epochs: float = Field(16.0, gt=0)
+    """Passes over the data."""
 
 
 Config = TypeVar("Config", bound=Settings)
@@ -174,6 +203,8 @@ def _first_fault(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "value_error":
         return f"{where}: {first['ctx']['error']}" if where else str(first["ctx"]["error"])
+    if first["type"] == "missing":
+        return f"{where} is missing; give --{where.replace('_', '-')}, or set it in a file given with --config"
     if first["type"] == "extra_forbidden":
         return f"no setting is called {where!r}; check its name"
     return f"{where} = {first['input']!r}: {first['msg']}"

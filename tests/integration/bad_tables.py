@@ -47,7 +47,7 @@ BED = {
 }
 LABELED = {
     "label_in_words.bed": BadFile(
-        "regions", f"{_TABLE}chr1\t0\t99\t+\tenhancer\ttrain\n", 2, "label 'enhancer'; expected indices with commas"
+        "regions", f"{_TABLE}chr1\t0\t99\t+\tenhancer\ttrain\n", 2, "label 'enhancer'; expected indices .* with commas"
     ),
     "negative_label.bed": BadFile("regions", f"{_TABLE}chr1\t0\t99\t+\t-1\ttrain\n", 2, "label '-1'; expected indices"),
     "split_of_another_name.bed": BadFile(
@@ -60,6 +60,9 @@ LABELED = {
     "header_only.bed": BadFile("regions", _TABLE, None, "no row in it; expected rows of chrom, start, end"),
     "truncated_gzip.txt.gz": BadFile("names", gzip.compress(b"peaks", mtime=0)[:-9], None, CUT_GZIP),
     "names_of_labels_empty.txt": BadFile("names", "\n", None, "no label; expected one name a line"),
+    "names_of_labels_with_a_slash.txt": BadFile(
+        "names", "a/b\n", None, "label 'a/b'; expected a name that can stand in"
+    ),
     "names_of_labels_twice.txt": BadFile("names", "a\na\n", None, "a label that stands here twice"),
     "names_of_labels_too_many.txt": BadFile("names", "a\nb\n", None, r"2 names \(a, ...\) for 1 region files \(peaks"),
 }

@@ -1,6 +1,7 @@
 """Every command in the README runs, in the order it stands there."""
 
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -56,3 +57,9 @@ def test_options_named_in_the_readme_exist() -> None:
         )
     )
     assert {name for name in named if name not in helps} <= {"--help"}
+
+
+def test_the_page_of_settings_is_that_of_the_code() -> None:
+    docs = README.parent / "docs"
+    page = runpy.run_path(str(docs / "make_settings.py"))["settings_page"]()
+    assert (docs / "settings.md").read_text() == page, "run python docs/make_settings.py"

@@ -120,3 +120,13 @@ def test_smaller_label_fractions_are_parts_of_larger_ones() -> None:
     quarter, half = (set(label_subset(split, fraction, 1).start.tolist()) for fraction in (0.25, 0.5))
     assert len(quarter) == 10
     assert quarter < half
+
+
+def test_windows_longer_than_a_batch_are_cut_anew_in_every_epoch() -> None:
+    split = make_split([30, 5000, 200, 900], contiguous=False)
+    batches = TrainingBatches([split], 100, BatchOptions(batch_bp=1000, seed=1))
+    first, second = (np.concatenate(batches.plan(epoch)) for epoch in (0, 1))
+    assert (np.diff(first)[:, 0] <= 1000).all()
+    assert set(first[:, 0]) != set(second[:, 0])
+    assert {(0, 30), (5030, 5230), (5230, 6130)} <= set(map(tuple, first.tolist()))
+    assert all(batch.tokens.size <= 1008 for batch in batches.batches(0))  # lengths are padded to a multiple of 12

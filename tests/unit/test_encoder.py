@@ -144,3 +144,18 @@ def test_gradient_of_the_cpu_kernels_reaches_their_input() -> None:
     (ours,) = torch.autograd.grad(run_layers(x, lengths, (1,), layer.for_kernels()).square().sum(), x)
     (plain,) = torch.autograd.grad(layer(x * real, real).square().sum(), x)
     assert torch.allclose(ours, plain, atol=1e-4)
+
+
+def test_two_threads_give_the_same_gradients_every_time() -> None:
+    torch.manual_seed(5)
+    encoder = DilatedEncoder(SMALL)
+    tokens, weights = random_tokens(3, 2000), torch.randn(3, 2000, 16)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        first, second = (
+            torch.autograd.grad((encoder(tokens) * weights).sum(), list(encoder.parameters())) for _ in range(2)
+        )
+    finally:
+        torch.set_num_threads(before)
+    assert all(map(torch.equal, first, second))

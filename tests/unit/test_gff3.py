@@ -333,6 +333,7 @@ def genome_with_genes(tmp_path: Path) -> tuple[Path, Path]:
     return fasta, gff3
 
 
+@pytest.mark.tool
 @pytest.mark.skipif(not shutil.which("gffread"), reason="gffread is not installed (apt-get install gffread)")
 def test_gffread_reads_the_gff3_without_complaint_and_extracts_the_cds(tmp_path):
     fasta, gff3 = genome_with_genes(tmp_path)
@@ -346,6 +347,7 @@ def test_gffread_reads_the_gff3_without_complaint_and_extracts_the_cds(tmp_path)
     assert sequences == {"c1.g1.t1": "ATGGCTGCTGCTTAA", "c1.g2.t1": "ATGGGCTGCTGCTAA"}
 
 
+@pytest.mark.tool
 @pytest.mark.skipif(not shutil.which("gt"), reason="gt is not installed (apt-get install genometools)")
 def test_genometools_finds_the_gff3_valid(tmp_path):
     _, gff3 = genome_with_genes(tmp_path)

@@ -416,6 +416,7 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.tool
 @pytest.mark.skipif(not shutil.which("gffread"), reason="gffread is not installed (apt-get install gffread)")
 def test_gffread_reads_predicted_genes_without_complaint_and_extracts_their_cds(
     predicted: Path, tmp_path: Path
@@ -432,6 +433,7 @@ def test_gffread_reads_predicted_genes_without_complaint_and_extracts_their_cds(
     assert lengths == {gene.transcript_id: gene.cds_bp for gene in genes}
 
 
+@pytest.mark.tool
 @pytest.mark.skipif(not shutil.which("gt"), reason="gt is not installed (apt-get install genometools)")
 def test_genometools_finds_predicted_genes_valid(predicted: Path) -> None:
     ran = subprocess.run(["gt", "gff3validator", predicted / "genes.gff3"], capture_output=True, text=True)

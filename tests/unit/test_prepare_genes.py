@@ -162,7 +162,7 @@ def test_gene_windows_label_their_neighbors_too(inputs):
     windows = list(read_split(inputs["out"], "train"))
     assert [(one.start, one.end) for one in windows] == [(0, 360), (600, 860), (690, 950), (800, 1000), (0, 199)]
     assert (windows[1].labels[190:250] == 4).all()
-    assert manifest.window_bp == 360
+    assert manifest.window_bp == 128  # what pretraining cuts at; the windows of genes are as long as they are
 
 
 def test_gene_windows_have_a_thousand_bases_on_both_sides_unless_told(tmp_path):
@@ -393,3 +393,26 @@ def test_more_windows_than_a_row_group_may_have_different_lengths(tmp_path, inpu
     manifest = prepare(inputs | files, split="train-only")
     assert manifest.splits["train"].n_bp == sum(lengths.values())
     assert not caplog.records
+
+
+def test_an_annotation_of_another_assembly_is_told_apart(tmp_path, inputs, caplog):
+    write_gff3(inputs["annotation"], GENES, [("a", 1001), ("b", 300)])
+    prepare(inputs)
+    assert "##sequence-region of 'a' ends at 1,001; the contig has 1,000 bp" in caplog.text
+    with pytest.raises(InputError, match="is it the annotation of this assembly"):
+        prepare(inputs, out=tmp_path / "strict", strict=True)
+
+
+def test_introns_without_the_usual_ends_are_a_warning(simulated, tmp_path, caplog):
+    genome = write_genome(tmp_path / "other.fa", {f"chr{n}": 24_000 for n in (1, 2, 3)})
+    options = {"genome": genome, "annotation": simulated / "annotation.gff3", "window_bp": 1024}
+    prepare_genes(PrepareGenesConfig(out=tmp_path / "out", **options))
+    assert "introns are GT-AG, GC-AG or AT-AC; expected 90% at least" in caplog.text
+
+
+def test_the_digest_covers_the_true_transcripts(tmp_path, inputs):
+    digests = set()
+    for number, genes in enumerate((GENES, [one for one in GENES if one.transcript_id != "g1.u"])):
+        write_gff3(inputs["annotation"], genes, [("a", 1000), ("b", 300)])
+        digests.add(prepare(inputs, out=tmp_path / str(number)).digest)
+    assert len(digests) == 2

@@ -302,3 +302,11 @@ def test_covered_bases_equal_a_count_base_by_base(
 
 def test_centers_that_lie_close_are_one_window() -> None:
     assert merge_centers(np.array([50, 10, 14, 300]), 10).tolist() == [10, 50, 300]
+
+
+def test_a_label_column_of_0_and_1_alone_is_one_label(genome: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = _bed(genome.parent, "t.bed", "chrom start end label", "a 0 50 1", "a 60 110 0", "a 120 170 1")
+    manifest, splits = _prepare(genome, [table])
+    assert manifest.labels == ("label",)
+    assert _labels(splits["train"])[:, 0].tolist() == [1, 0, 1]
+    assert "read as no and yes" in caplog.text

@@ -192,6 +192,7 @@ def test_a_misspelt_or_impossible_setting_is_refused(tmp_path: Path) -> None:
         small(tmp_path, contig_bp=10)
 
 
+@pytest.mark.tool
 @pytest.mark.skipif(shutil.which("gt") is None, reason="GenomeTools (Debian package genometools) is not installed")
 def test_gt_accepts_the_annotation(demo: Simulated) -> None:
     done = subprocess.run(["gt", "gff3validator", demo.out / "annotation.gff3"], capture_output=True, text=True)
@@ -199,6 +200,7 @@ def test_gt_accepts_the_annotation(demo: Simulated) -> None:
     assert "input is valid GFF3" in done.stdout
 
 
+@pytest.mark.tool
 @pytest.mark.skipif(shutil.which("gffread") is None, reason="gffread (Debian package gffread) is not installed")
 def test_gffread_extracts_the_coding_sequences(demo: Simulated, tmp_path: Path) -> None:
     genome = shutil.copy(demo.out / "genome.fa", tmp_path)

@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 
 from dnaspt.checkpoint import find_checkpoint, read_config
 from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, TrainingConfig, build_config
+from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.store import read_split
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.training.finetune import finetune
 from dnaspt.training.optim import learning_rate
@@ -67,14 +69,14 @@ def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
     assert after["head.crf.transitions"].any()
 
 
-def test_two_accumulated_batches_weigh_as_much_as_their_bases(
-    gene_data: Path, tmp_path: Path, pretrained: Path
-) -> None:
+def test_accumulated_batches_weigh_as_much_as_their_bases(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
     common = {"reverse_complement": False, "head": "softmax", "steps": 1, "learning_rate": 1e-12, "validate_every": 1}
-    finetune(settings(gene_data, tmp_path / "two", pretrained, accumulate=100, batch_bp=1024, **common))
-    finetune(settings(gene_data, tmp_path / "one", pretrained, batch_bp=1024 * 1000, **common))
-    two, one = losses_of(tmp_path / "two")[0], losses_of(tmp_path / "one")[0]
-    assert two == pytest.approx(one, rel=0.02)  # a thousand small batches run over several epochs
+    options = BatchOptions(batch_bp=1024, reverse_complement=False)
+    n_batches = len(TrainingBatches([read_split(gene_data, "train")], 1024, options).plan(0))
+    finetune(settings(gene_data, tmp_path / "many", pretrained, accumulate=n_batches, batch_bp=1024, **common))
+    finetune(settings(gene_data, tmp_path / "one", pretrained, batch_bp=1024 * n_batches * 2, **common))
+    many, one = losses_of(tmp_path / "many")[0], losses_of(tmp_path / "one")[0]
+    assert many == pytest.approx(one, rel=1e-6)
 
 
 def test_patience_ends_a_run_and_resuming_it_changes_nothing(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
@@ -163,3 +165,35 @@ def test_options_win_over_the_file(tmp_path: Path) -> None:
     file.write_text("seed = 3\nsteps = 7\n")
     config = build_config(FinetuneConfig, {"data": tmp_path, "out": tmp_path, "seed": 5, "steps": None}, file)
     assert (config.seed, config.steps) == (5, 7)
+
+
+def test_a_missing_setting_is_named_with_its_option() -> None:
+    with pytest.raises(ConfigError, match="out is missing; give --out, or set it in a file given with --config"):
+        build_config(PretrainConfig, {"data": "x"})
+
+
+def test_a_run_resumes_where_its_data_is_called_otherwise(
+    gene_data: Path, tmp_path: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings(gene_data, tmp_path / "run", pretrained)
+    finetune(config.model_copy(update={"max_minutes": 1e-9}))
+    monkeypatch.chdir(gene_data.parent)
+    outcome, _ = finetune(config.model_copy(update={"data": Path(gene_data.name)}), resume=True)
+    assert outcome.finished
+
+
+def test_an_encoder_that_has_read_the_test_split_is_a_warning(
+    gene_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    everything = tmp_path / "pre"
+    pretrain(PretrainConfig(data=gene_data, out=everything, encoder=ENCODER, splits=("train", "test"), **QUICK))
+    finetune(settings(gene_data, tmp_path / "run", everything))
+    assert "was pretrained on the test split of this dataset too" in caplog.text
+
+
+def test_pretraining_that_time_ends_is_compared_with_the_n_grams_too(gene_data: Path, tmp_path: Path) -> None:
+    options = QUICK | {"steps": 100, "validate_every": 1, "max_minutes": 1e-9}
+    outcome, result = pretrain(PretrainConfig(data=gene_data, out=tmp_path / "run", encoder=ENCODER, **options))
+    assert not outcome.finished
+    assert result["markov_nats"] > 0
+    assert not (tmp_path / "run" / "result.json").exists()

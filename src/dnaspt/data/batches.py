@@ -1,7 +1,8 @@
 """A split in memory to padded batches, in an order that is a function of (seed, epoch) alone.
 
 Windows that follow each other on a contig are cut anew in every epoch, at a random offset, so that no base always sits at
-the edge of a window. Batches hold windows of like length up to a budget of bases.
+the edge of a window; so is a window with labels per base that is longer than a batch. Batches hold windows of like length up to
+a budget of bases.
 """
 
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ class BatchOptions:
     """How batches are made.
 
     Attributes:
-        batch_bp: budget of bases per batch, padding included (a longer window is a batch of its own).
+        batch_bp: budget of bases per batch, padding included.
         seed: of everything random here.
         complement: for each label its label on the other strand; None where labels do not depend on the strand.
         reverse_complement: turn half of the windows around.
@@ -86,16 +87,16 @@ class TrainingBatches:
         return len(self.codes)
 
     def spans(self, epoch: int) -> np.ndarray:
-        """Windows of an epoch as (start, end) into the codes: (n, 2). Segments of several windows are cut anew."""
+        """Windows of an epoch as (start, end) into the codes: (n, 2), cut anew where there is a choice."""
         starts, ends, rows = self._segments.T
         generator = np.random.default_rng((self.options.seed, epoch, _OFFSET))
-        shortest = self.window_bp // 8
-        firsts = generator.integers(shortest, self.window_bp, len(starts), endpoint=True)
+        widths = np.where(rows > 1, self.window_bp, max(self.window_bp, self.options.batch_bp))
+        firsts = generator.integers(widths // 8, widths, endpoint=True)
         pieces = []
-        for start, end, n_rows, first in zip(starts, ends, rows, firsts):
-            cuts = np.array([start, end])
-            if n_rows > 1:
-                cuts = np.concatenate([[start], np.arange(start + first, end, self.window_bp), [end]])
+        for start, end, n_rows, first, width in zip(starts, ends, rows, firsts, widths):
+            cuts, shortest = np.array([start, end]), width // 8
+            if n_rows > 1 or (self.per_base and end - start > width):
+                cuts = np.concatenate([[start], np.arange(start + first, end, width), [end]])
             if len(cuts) > 2 and cuts[-1] - cuts[-2] < shortest:
                 cuts[-2] = (cuts[-1] + cuts[-3]) // 2  # the last two share their bases, so that none is a scrap
             pieces.append(np.stack([cuts[:-1], cuts[1:]], axis=1))

@@ -16,7 +16,7 @@ from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.transcripts import Transcript
 
-_MOTIFS = {"GTAG": "introns_gt_ag", "GCAG": "introns_gc_ag", "ATAC": "introns_at_ac"}
+INTRON_MOTIFS = {"GTAG": "introns_gt_ag", "GCAG": "introns_gc_ag", "ATAC": "introns_at_ac"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +115,5 @@ def _structure_counts(longest: Sequence[Transcript], codes: np.ndarray) -> dict[
                 continue
             ends = codes[[start, start + 1, end - 2, end - 1]] & 7
             letters = alphabet.decode(alphabet.reverse_complement(ends) if transcript.strand == "-" else ends)
-            counts[_MOTIFS.get(letters, "introns_other")] += 1
+            counts[INTRON_MOTIFS.get(letters, "introns_other")] += 1
     return dict(counts)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from dnaspt.data.gene_labels import LabeledContig, label_genes
+from dnaspt.data.gene_labels import INTRON_MOTIFS, LabeledContig, label_genes
 from dnaspt.data.gene_windows import Frame, around_genes, tiles
 from dnaspt.data.split_settings import SplitSettings, check_written
 from dnaspt.data.splits import Piece, SplitPlan
@@ -33,6 +33,8 @@ from dnaspt.tasks import MISSING, TASKS
 log = logging.getLogger(__name__)
 
 GENE_FLANK_BP = 1000
+_MIN_INTRONS, _USUAL_INTRONS = 20, 0.9
+"""From so many introns on, so large a share has the usual ends where annotation and genome belong together."""
 
 
 def _as_tuple(value: Any) -> Any:
@@ -50,12 +52,14 @@ class PrepareGenesConfig(SplitSettings):
     valid_genome .. test_annotation: separate inputs for a split. Without separate valid input every tenth contig that
         trains (in file order) is valid, or the last tenth of each where they are fewer than ten.
     split: left out: by position, or, beside separate inputs, all for training and valid.
-    windows: "tile" cuts whole contigs, "gene" gives each gene its own window.
+    windows: "tile" cuts whole contigs, "gene" gives each gene its own window of any length.
+    window_bp: of a tile; pretraining cuts long windows so, whatever their kind.
     flank_bp: tile: context on both sides of `window_bp` whose labels are missing, so that each base is labeled once;
         gene: bases around the coding span. Left out: 0 for tile, 1,000 for gene.
     unknown: BED files of regions of unknown annotation.
     unlabeled: FASTA files for pretraining only.
-    strict: an annotated contig without a sequence, or splits that share sequence, are errors.
+    strict: an annotated contig without a sequence, an annotation that does not seem to be of this genome, or splits that
+        share sequence, are errors.
     """
 
     out: Path
@@ -116,7 +120,6 @@ class _Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     rows: list[PlacedTranscript] = field(default_factory=list)
     contigs: set[str] = field(default_factory=set)
-    longest_bp: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ def prepare_genes(config: PrepareGenesConfig) -> Manifest:
             task=task.name,
             labels=task.labels,
             resolution_bp=task.resolution_bp,
-            window_bp=config.window_bp if config.windows == "tile" else tally.longest_bp,
+            window_bp=config.window_bp,
             sources=tuple(Source.of(path) for path in config.files()),
             settings=config.model_dump(mode="json", exclude={"out", "overwrite"}),
             counts={name: count for name, count in tally.counts.items() if count},
@@ -200,7 +203,10 @@ def _prepare_input(
     if plan.needs_contigs:
         plan = plan.among([name for path in one.genomes for name in contig_names(path) if name in genes.contigs])
     present: set[str] = set()
+    lengths: dict[str, int] = {}
+    before = tally.counts.copy()
     for contig in _contigs(one.genomes, present):
+        lengths[contig.name] = len(contig)
         unknown = genes.unknown_on(contig)
         if contig.name not in genes.contigs:
             tally.dropped["contigs_without_annotation"] += 1
@@ -213,6 +219,7 @@ def _prepare_input(
         _add_contig(config, contig, labeled, writer, tally)
     tally.contigs |= present
     _check_names(config, read, one, present)
+    _check_assembly(config, read, lengths, introns=tally.counts - before)
     absent = genes.contigs - present
     tally.dropped["annotated_contigs_without_sequence"] += len(absent)
     tally.dropped["transcripts_on_contigs_without_sequence"] += sum(
@@ -256,6 +263,33 @@ def _check_names(config: PrepareGenesConfig, read: dict[Path, Annotation], one: 
         check_contigs(plan.table.path, plan.table.pieces, genome, present, strict=config.strict)
 
 
+def _check_assembly(
+    config: PrepareGenesConfig, read: dict[Path, Annotation], lengths: dict[str, int], introns: Counter[str]
+) -> None:
+    """Say, or with `strict` refuse, that an annotation seems to be of another assembly.
+
+    Raises:
+        InputError: with `strict`: a `##sequence-region` of another length than its contig, or too few introns that begin
+            and end as introns do.
+    """
+    found = [
+        (path, f"##sequence-region of {name!r} ends at {end:,}; the contig has {lengths[name]:,} bp")
+        for path, annotation in read.items()
+        for name, end in annotation.lengths.items()
+        if end != lengths.get(name, end)
+    ]
+    n_usual = sum(introns[name] for name in INTRON_MOTIFS.values())
+    n_known = n_usual + introns["introns_other"]
+    if n_known >= _MIN_INTRONS and n_usual < _USUAL_INTRONS * n_known:
+        share = f"{n_usual:,} of {n_known:,} introns are GT-AG, GC-AG or AT-AC"
+        found.append((next(iter(read)), f"{share}; expected {_USUAL_INTRONS:.0%} at least"))
+    for path, what in found:
+        do = "is it the annotation of this assembly?"
+        if config.strict:
+            raise InputError(path, what, do=do)
+        log.warning("%s: %s; %s", path, what, do)
+
+
 def _check_beds(config: PrepareGenesConfig, beds: tuple[Regions, ...], tally: _Tally) -> None:
     """Refuse unknown regions of another genome, and count those on contigs without a sequence."""
     for bed in beds:
@@ -294,7 +328,6 @@ def _add_window(
         tally.dropped["windows_all_n" if all_n else "windows_all_missing"] += 1
         tally.dropped["bp_in_windows_all_n" if all_n else "bp_in_windows_all_missing"] += core.stop - core.start
         return
-    tally.longest_bp = max(tally.longest_bp, len(codes))
     writer.add(split, Window(contig.name, frame.start, frame.end, ".", codes, own))
 
 

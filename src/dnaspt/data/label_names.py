@@ -1,5 +1,6 @@
 """Region files and a list of names to the labels of a dataset: which name stands for which file or index."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,11 @@ from dnaspt.data.store import SPLITS
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.columns import read_lines
+
+log = logging.getLogger(__name__)
+
+_COLUMNS = ("chrom", "start", "end")
+"""Columns beside the labels in predictions."""
 
 
 def row_splits(labeled: LabeledRegions) -> np.ndarray | None:
@@ -36,25 +42,34 @@ def _read_names(path: Path) -> tuple[str, ...]:
         raise InputError(
             path, "no label" if not names else "a label that stands here twice", expected="one name a line"
         )
+    if unfit := [name for name in names if "/" in name or name in _COLUMNS]:
+        raise InputError(
+            path, f"label {unfit[0]!r}", expected="a name that can stand in a file's name and is no column's"
+        )
     return tuple(names)
 
 
-def row_labels(labeled: LabeledRegions, labels_file: Path | None) -> tuple[str, ...]:
-    """Names of the labels of a table: those of the file, or label_0, label_1, ...
+def row_labels(labeled: LabeledRegions, labels_file: Path | None) -> tuple[LabeledRegions, tuple[str, ...]]:
+    """The table and the names of its labels: those of the file, or label_0, label_1, ...
+
+    Where each row says 0 or 1 and no second name is given, that is no and yes for a single label, and not two indices.
 
     Raises:
         InputError: a row has an index beyond the names.
     """
-    if labels_file is None:
-        return tuple(f"label_{index}" for index in range(max(1, labeled.n_labels())))
-    names = _read_names(labels_file)
+    names = None if labels_file is None else _read_names(labels_file)
+    if (names is None or len(names) == 1) and labeled.says_yes_or_no():
+        log.warning("%s: column 'label' holds 0 and 1 alone: read as no and yes", labeled.regions.path)
+        return labeled.yes_as_index(), names or ("label",)
+    if names is None:
+        return labeled, tuple(f"label_{index}" for index in range(max(1, labeled.n_labels())))
     if labeled.n_labels() > len(names):
         at = int(np.argmax(labeled.indices >= len(names)))
         row = int(np.searchsorted(labeled.offsets, at, side="right")) - 1
         expected = f"an index below {len(names)}, the number of names in {labels_file}"
         line = int(labeled.regions.line[row])
         raise InputError(labeled.regions.path, f"label {labeled.indices[at]}", expected=expected, line=line)
-    return names
+    return labeled, names
 
 
 def _stem(path: Path) -> str:

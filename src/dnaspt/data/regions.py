@@ -295,9 +295,9 @@ class _LabeledRows:
     """Rows of BEND's table as they are: any length; the split column, where there is one, decides."""
 
     def __init__(self, stay: _Stay, labeled: LabeledRegions) -> None:
-        self.stay, self.labeled = stay, labeled
+        self.stay = stay
+        self.labeled, self.labels = row_labels(labeled, stay.config.labels_file)
         self.files: tuple[Regions, ...] = (labeled.regions,)
-        self.labels = row_labels(labeled, stay.config.labels_file)
         self.window_bp = int((labeled.regions.end - labeled.regions.start).max())
         self._rows = labeled.regions.rows_by_contig()
         self._split = row_splits(labeled)

@@ -199,8 +199,8 @@ class DatasetWriter:
         for writer in self._writers.values():
             writer.close()
         digests = hashlib.sha256()
-        for split in sorted(self._writers):
-            digests.update(f"{split} {Source.of(self.folder / f'{split}.parquet').sha256}\n".encode())
+        for file in sorted(self.folder.glob("*.parquet")):
+            digests.update(f"{file.stem} {Source.of(file).sha256}\n".encode())
         splits = {split: self._summary(manifest, split) for split in (*SPLITS, UNLABELED) if split in self._writers}
         self._writers.clear()
         found = {"splits": splits, "leakage": leakage.as_dict(), "digest": digests.hexdigest()}
@@ -300,7 +300,7 @@ def read_split(folder: str | Path, split: str) -> Split:
     if not path.is_file():
         raise DatasetError(f"{folder}: has no {split} split; expected {path.name} in it")
     try:
-        table = pq.read_table(path, schema=SCHEMA).combine_chunks()
+        table = pq.read_table(path, schema=SCHEMA)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
     manifest = read_manifest(folder)

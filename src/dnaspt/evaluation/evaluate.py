@@ -98,12 +98,19 @@ def evaluate(
         "checkpoint": str(find_checkpoint(run)),
         "same_data": config.data_digest == manifest.digest,
         "average_strands": average_strands,
+        "encoder_read_splits": _encoder_read(config),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "n_windows": len(rows),
         **scores,
     }
     _log(run, result, config)
     return result
+
+
+def _encoder_read(config: CheckpointConfig) -> list[str] | None:
+    """Splits whose sequences the encoder was pretrained on, None where it was not pretrained here."""
+    pretrained = config.provenance.get("encoder", {}).get("provenance", {})
+    return pretrained.get("read_splits")  # type: ignore[no-any-return]
 
 
 def _few(labels: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """FASTA to a file of predictions: genes or windows, whichever the model was trained for."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from dnaspt.evaluation.predict_windows import WindowOptions, WindowSummary, pred
 from dnaspt.genome.bed import read_bed
 from dnaspt.genome.fasta import open_bytes, read_fasta
 from dnaspt.tasks import TASKS
+
+log = logging.getLogger(__name__)
 
 _GENE_SUFFIXES = (".gff3", ".gff")
 
@@ -59,6 +62,8 @@ def predict_file(
     if task.resolution_bp:
         if out.suffix.lower() not in _GENE_SUFFIXES:
             raise ConfigError(f"{out}: genes are written as GFF3; expected a name that ends in .gff3")
+        if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
+            log.warning("--stride-bp and --threshold have no effect on genes")
         return predict_genes_file(request, model, config, average_strands=options.average_strands)
     if not 0 < options.stride_bp <= config.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")

@@ -80,6 +80,15 @@ class LabeledRegions:
         """One more than the largest index in the file."""
         return int(self.indices.max()) + 1 if len(self.indices) else 0
 
+    def says_yes_or_no(self) -> bool:
+        """Whether each row has one label, which is 0 or 1, and both occur."""
+        return bool((np.diff(self.offsets) == 1).all()) and set(np.unique(self.indices).tolist()) == {0, 1}
+
+    def yes_as_index(self) -> "LabeledRegions":
+        """The same rows with the single label 0 where they said 1, and none where they said 0."""
+        offsets = np.concatenate([[0], np.cumsum(self.indices == 1)])
+        return LabeledRegions(self.regions, np.zeros(offsets[-1], dtype=np.int64), offsets, self.split)
+
     def matrix(self, rows: np.ndarray, n_labels: int) -> np.ndarray:
         """Labels of some rows: (len(rows), K) int8 of 0 and 1."""
         labels = np.zeros((len(rows), n_labels), dtype=np.int8)
@@ -218,9 +227,8 @@ def _label_indices(path: Path, labels: np.ndarray, lines: np.ndarray) -> tuple[n
         row = next(
             i for i, text in enumerate(labels) if text and not all(part.strip().isdecimal() for part in text.split(","))
         )
-        raise InputError(
-            path, f"label {labels[row][:40]!r}", expected="indices with commas between", line=int(lines[row])
-        )
+        expected = "indices (0, 1, ...) with commas between; --labels-file names them"
+        raise InputError(path, f"label {labels[row][:40]!r}", expected=expected, line=int(lines[row]))
     return indices, offsets
 
 

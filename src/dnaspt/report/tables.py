@@ -37,7 +37,7 @@ def run_table(runs: Sequence[RunRecord], manifest: Manifest) -> Table:
     shown = metric_name(manifest)
     rows = []
     for run in runs:
-        valid = run.result.get(f"valid_{metric}", run.config.provenance.get(f"valid_valid_{metric}"))
+        valid = run.result.get(f"valid_{metric}", run.config.provenance.get(f"valid_{metric}"))
         best = run.result.get("best_step", run.config.provenance.get("step"))
         steps = f"{run.steps:,}" + ("" if run.result else ", stopped")
         trained = (steps, "–" if best is None else f"{best:,}", _number(run.minutes, 1))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, build_model, find_checkpoint, load_model, read_config
 from dnaspt.config import PRESETS, FinetuneConfig
-from dnaspt.data.batches import BatchOptions, TrainingBatches, label_subset
+from dnaspt.data.batches import BatchOptions, TrainingBatches, label_subset, take
 from dnaspt.data.store import Manifest, Source, Split, read_manifest, read_split
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.validate import score_model
@@ -22,6 +22,9 @@ from dnaspt.training.optim import build_optimizer
 from dnaspt.training.runs import Run
 
 log = logging.getLogger(__name__)
+
+VALIDATION_BP = 4_000_000
+"""Bases of the valid split on which a checkpoint is chosen."""
 
 
 def finetune(
@@ -39,6 +42,7 @@ def finetune(
     train = label_subset(read_split(config.data, "train"), config.label_fraction, config.seed)
     valid = read_split(config.data, "valid")
     _check_valid(config, manifest, valid)
+    valid = _spread(valid, VALIDATION_BP)
     fabric = build_fabric(config)
     model = _build(config, checkpoint, _class_weights(config, manifest, train))
     states = TASKS[manifest.task].states
@@ -109,6 +113,11 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
         folder = find_checkpoint(config.encoder)
         pretrained = read_config(folder)
         encoder = pretrained.encoder
+        held_out = [name for name in pretrained.provenance.get("read_splits", ()) if name in ("valid", "test")]
+        if held_out and pretrained.data_digest == manifest.digest:
+            log.warning(
+                "%s: was pretrained on the %s split of this dataset too", config.encoder, " and ".join(held_out)
+            )
         provenance["encoder"] = {
             "path": str(folder),
             "sha256": Source.of(folder / TENSORS).sha256,
@@ -138,6 +147,18 @@ def _build(config: FinetuneConfig, checkpoint: CheckpointConfig, class_weights: 
     if config.freeze_encoder:
         model.encoder.requires_grad_(False)
     return model
+
+
+def _spread(split: Split, n_bp: int) -> Split:
+    """The split, or, where it is larger than n_bp bases, stretches of neighboring windows spread evenly over it."""
+    if len(split.codes) <= n_bp:
+        return split
+    n_stretches = 100
+    starts = np.linspace(0, len(split.codes), n_stretches, endpoint=False)
+    middles = split.offsets[:-1]
+    inside = (middles - starts[np.searchsorted(starts, middles, side="right") - 1]) < n_bp / n_stretches
+    log.info("checkpoints are chosen on %d of %d windows of the valid split", inside.sum(), len(split))
+    return take(split, np.flatnonzero(inside))
 
 
 def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> None:

@@ -135,8 +135,9 @@ def pretrain(
     )
     outcome = fit(job, fabric)
     result: dict[str, Any] = {}
-    if outcome.finished and fabric.is_global_zero:
+    if fabric.is_global_zero and outcome.progress.best_scores and (outcome.finished or outcome.stopped_by == "time"):
         result = _result(outcome, splits, valid)
+    if fabric.is_global_zero and outcome.finished:
         run.finish(result)
     return outcome, result
 

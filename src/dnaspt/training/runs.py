@@ -20,8 +20,8 @@ from dnaspt.publish import write_text_atomically
 log = logging.getLogger(__name__)
 
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
-# Settings that may differ between a run and its continuation: they move no weight.
-_FREE_SETTINGS = frozenset({"out", "max_minutes", "tensorboard", "save_every"})
+# Settings that may differ between a run and its continuation: they move no weight. So may paths: their contents are compared.
+_FREE_SETTINGS = frozenset({"max_minutes", "tensorboard", "save_every", "accelerator"})
 
 
 class Last(NamedTuple):
@@ -43,6 +43,11 @@ class Run:
     def __init__(self, out: Path, config: TrainingConfig, *, resume: bool, overwrite: bool = False) -> None:
         self.out = out
         self.settings = json.loads(config.model_dump_json())
+        self._fixed = {
+            name: field.get_default()
+            for name, field in type(config).model_fields.items()
+            if name not in _FREE_SETTINGS and field.annotation not in (Path, Path | None)
+        }
         if out.is_file():
             raise CheckpointError(f"{out}: is a file; expected a folder to write; choose another --out")
         self._replaces = overwrite and not resume and out.exists()
@@ -65,10 +70,11 @@ class Run:
         if not settings_file.is_file():
             raise CheckpointError(f"{self.out}: has no run.json; expected a run to resume")
         before = read_json(settings_file)
-        for name, value in self.settings.items():
-            if name not in _FREE_SETTINGS and before.get(name) != value:
+        for name, default in self._fixed.items():
+            old, now = before.get(name, default), self.settings[name]
+            if old != now:
                 raise CheckpointError(
-                    f"{self.out}: was started with {name} = {before.get(name)!r}, now {value!r}; resume with the same settings"
+                    f"{self.out}: was started with {name} = {old!r}, now {now!r}; resume with the same settings"
                 )
 
     def open(self) -> None:
