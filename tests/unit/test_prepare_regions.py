@@ -126,7 +126,7 @@ def test_rows_that_bring_labels_are_taken_as_they_are(genome: Path) -> None:
 
 
 def test_labeled_rows_without_a_split_column_are_divided_like_any_window(genome: Path) -> None:
-    rows = ["chromosome start end label", "a 0 50 0", "a 700 750 0", "a 720 770 0", "a 900 950 1"]
+    rows = ["chromosome start end label", "a 0 50 0", "a 700 750 0", "a 720 770 0", "a 900 950 0,1"]
     manifest, splits = _prepare(genome, [_bed(genome.parent, "w.bed", *rows)], split="position")
     assert {split: windows.start.tolist() for split, windows in splits.items()} == {
         "train": [0],
