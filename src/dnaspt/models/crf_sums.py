@@ -8,240 +8,22 @@ Sums run in probability space where a bound proves that nothing can underflow, e
 import numpy as np
 
 from dnaspt.models.crf_chain import Block, Chain, Sink
+from dnaspt.models.crf_passes import (
+    TINY,
+    backward,
+    backward_log,
+    copy,
+    extent,
+    forward,
+    forward_log,
+    log_sum,
+    probability_is_safe,
+    weigh,
+)
 from dnaspt.models.kernel import kernel
 
-SAFE_NATS = 500.0
-"""Largest depth of a live state below the best one, in nats, in probability space; float64 ends at 708."""
-SMALL, TINY = 1e-20, 1e-290
-"""Mass of a position below SMALL is scaled up to 1; below TINY, near float64's denormals, log space takes over."""
 BLOCK = 16384
 """Positions per block: 2.4 MB of float64 for nine states."""
-
-
-@kernel()
-def _exp(values: np.ndarray) -> None:
-    """Exponential in place for arguments in [-708, 0], within 3e-16; this form vectorizes, the library's does not.
-
-    x = n ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite 1980), exp(r) by Taylor's series of degree 13, 2^n by its bits.
-    """
-    for i in range(values.size):
-        shifted = values[i] * 1.4426950408889634 + 6755399441055744.0
-        n = shifted - 6755399441055744.0
-        r = (values[i] - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10
-        p = (r / 6227020800 + 1 / 479001600) * r + 1 / 39916800
-        p = ((p * r + 1 / 3628800) * r + 1 / 362880) * r + 1 / 40320
-        p = ((p * r + 1 / 5040) * r + 1 / 720) * r + 1 / 120
-        p = ((p * r + 1 / 24) * r + 1 / 6) * r + 0.5
-        p = (p * r + 1.0) * r + 1.0
-        bits = np.int64((np.float64(shifted).view(np.int64) + 1023) << 52)
-        values[i] = p * bits.view(np.float64)
-
-
-@kernel()
-def _copy(source: np.ndarray, copy: np.ndarray) -> None:
-    """As copy[:] = source; NumPy's own form brings its error messages along and doubles the time to compile."""
-    for i in range(source.size):
-        copy[i] = source[i]
-
-
-@kernel()
-def _range(values: np.ndarray) -> tuple[float, float]:
-    """Smallest and largest of the values above -inf; (inf, -inf) for none."""
-    low, high = np.inf, -np.inf
-    for i in range(values.size):
-        if values[i] != -np.inf:
-            low, high = min(low, values[i]), max(high, values[i])
-    return low, high
-
-
-@kernel()
-def _spread(values: np.ndarray) -> float:
-    """Largest minus smallest of the values above -inf."""
-    low, high = _range(values)
-    return high - low
-
-
-@kernel()
-def probability_is_safe(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, chain: Chain) -> bool:
-    """Whether no live state can fall more than SAFE_NATS below the best one, on the way forth or back.
-
-    Exactly `mixing` moves lead from the best state to every other, so no state lies deeper than the spreads of
-    emissions and transitions on those moves add up to. Near the ends the spread of entry or leaving counts too.
-    """
-    if chain.mixing == 0:
-        return False
-    n, k = emissions.shape
-    span = chain.mixing + 1
-    per_move = _spread(chain.score[0]) + np.log(chain.branching)
-    bound = SAFE_NATS - span * per_move - max(_spread(entry), _spread(leave))
-    recent = np.zeros(span)
-    window = 0.0
-    for t in range(n):
-        low = high = emissions[t, 0]
-        for j in range(1, k):
-            low, high = min(low, emissions[t, j]), max(high, emissions[t, j])
-        window += (high - low) - recent[t % span]
-        recent[t % span] = high - low
-        if not window < bound:
-            return False
-    return True
-
-
-@kernel()
-def _weigh(emissions: np.ndarray, weights: np.ndarray) -> float:
-    """Emissions (m, K) into weights exp(emission - best of its position); returns the sum of the bests."""
-    total = 0.0
-    m, k = emissions.shape
-    for t in range(m):
-        best = emissions[t, 0]
-        for j in range(1, k):
-            best = max(best, emissions[t, j])
-        total += best
-        for j in range(k):
-            weights[t, j] = np.float64(emissions[t, j]) - best
-    _exp(weights[:m].reshape(-1))
-    return total
-
-
-@kernel()
-def _forward(weights: np.ndarray, ahead: np.ndarray, chain: Chain, edge: np.ndarray, alpha: np.ndarray) -> float:
-    """Forward pass of one block in probability space; `ahead` enters and leaves as the prediction of the next position.
-
-    Returns the log of the product of all scales, or NaN where a scale is too small.
-    """
-    m, k = weights.shape
-    first, source, weight = chain.first[0], chain.other[0], edge[0]
-    log_scale = 0.0
-    for t in range(m):
-        mass = 0.0
-        for j in range(k):
-            alpha[t, j] = ahead[j] * weights[t, j]
-            mass += alpha[t, j]
-        if not SMALL < mass < 1 / SMALL:
-            if not mass > TINY:
-                return np.nan
-            log_scale += np.log(mass)
-            for j in range(k):
-                alpha[t, j] /= mass
-        for j in range(k):
-            total = 0.0
-            for p in range(first[j], first[j + 1]):
-                total += alpha[t, source[p]] * weight[p]
-            ahead[j] = total
-    return log_scale
-
-
-@kernel()
-def _backward(block: Block, beta: np.ndarray, chain: Chain, edge: np.ndarray, sink: Sink, n_inside: int) -> None:
-    """Backward pass of one block (weights, alpha): adds posteriors and expected moves to the sink.
-
-    `beta` (2, K) holds what follows the block. Row 0: the weight of each state of the next position with all after it;
-    row 1: the weight of leaving, where that is after this block. Only the first `n_inside` positions have a next one.
-    """
-    weights, alpha = block
-    m, k = weights.shape
-    first, to, weight = chain.first[1], chain.other[1], edge[1]
-    following, here, number = beta[0], beta[1], sink.posterior.dtype.type
-    moves = np.zeros(weight.size)
-    for t in range(m - 1, -1, -1):
-        inside = t < n_inside
-        norm = 0.0
-        for i in range(k):
-            if inside:
-                total = 0.0
-                for p in range(first[i], first[i + 1]):
-                    total += weight[p] * following[to[p]]
-                here[i] = total
-            norm += alpha[t, i] * here[i]
-        inverse = 1.0 / norm
-        if not SMALL < norm < 1 / SMALL:
-            for i in range(k):
-                here[i] *= inverse
-                following[i] *= inverse
-            inverse = 1.0
-        for i in range(k):
-            share = alpha[t, i] * inverse
-            sink.posterior[t, i] += number(sink.sign * (share * here[i]))
-            if inside:
-                for p in range(first[i], first[i + 1]):
-                    moves[p] += share * following[to[p]]
-        for i in range(k):
-            following[i] = weights[t, i] * here[i]
-    for i in range(k):
-        for p in range(first[i], first[i + 1]):
-            sink.moves[i, to[p]] += sink.sign * (moves[p] * weight[p])
-
-
-@kernel()
-def _log_sum(left: np.ndarray, right: np.ndarray) -> float:
-    """Log of the sum of exp(left + right), -inf for none."""
-    best, total = -np.inf, 0.0
-    for j in range(left.size):
-        best = max(best, left[j] + right[j])
-    for j in range(left.size):
-        if best != -np.inf:
-            total += np.exp(left[j] + right[j] - best)
-    return float(best + np.log(total))
-
-
-@kernel()
-def _forward_log(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, alpha: np.ndarray) -> float:
-    """As `_forward`, in log space, from emissions; returns -inf where no mass is left, NaN for NaN or +inf."""
-    m, k = emissions.shape
-    first, source, score = chain.first[0], chain.other[0], chain.score[0]
-    log_scale = 0.0
-    for t in range(m):
-        best = -np.inf
-        for j in range(k):
-            alpha[t, j] = ahead[j] + emissions[t, j]
-            if not alpha[t, j] < np.inf:
-                return np.nan
-            best = max(best, alpha[t, j])
-        if best == -np.inf:
-            return best
-        log_scale += best
-        for j in range(k):
-            alpha[t, j] -= best
-        for j in range(k):
-            best = -np.inf
-            for p in range(first[j], first[j + 1]):
-                best = max(best, alpha[t, source[p]] + score[p])
-            total = 0.0
-            for p in range(first[j], first[j + 1]):
-                if best > -np.inf:
-                    total += np.exp(alpha[t, source[p]] + score[p] - best)
-            ahead[j] = best + np.log(total)
-    return log_scale
-
-
-@kernel()
-def _backward_log(block: Block, beta: np.ndarray, chain: Chain, sink: Sink, n_inside: int) -> None:
-    """As `_backward`, in log space, from emissions and alpha."""
-    emissions, alpha = block
-    m, k = emissions.shape
-    following, here, number = beta[0], beta[1], sink.posterior.dtype.type
-    first, to, score = chain.first[1], chain.other[1], chain.score[1]
-    for t in range(m - 1, -1, -1):
-        inside = t < n_inside
-        if inside:
-            for i in range(k):
-                best = -np.inf
-                for p in range(first[i], first[i + 1]):
-                    best = max(best, score[p] + following[to[p]])
-                total = 0.0
-                for p in range(first[i], first[i + 1]):
-                    if best > -np.inf:
-                        total += np.exp(score[p] + following[to[p]] - best)
-                here[i] = best + np.log(total)
-        norm = _log_sum(alpha[t], here)
-        if inside:
-            for i in range(k):
-                for p in range(first[i], first[i + 1]):
-                    expected = np.exp(alpha[t, i] + score[p] + following[to[p]] - norm)
-                    sink.moves[i, to[p]] += sink.sign * expected
-        for j in range(k):
-            sink.posterior[t, j] += number(sink.sign * np.exp(alpha[t, j] + here[j] - norm))
-            following[j] = emissions[t, j] + here[j] - norm
 
 
 @kernel()
@@ -249,8 +31,8 @@ def _forward_block(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, block
     """Fills one block (weights, alpha) in probability space, or in log space where `edge` is empty; its log scale."""
     weights, alpha = block
     if edge.size == 0:
-        return _forward_log(emissions, ahead, chain, alpha)
-    return _weigh(emissions, weights) + _forward(weights, ahead, chain, edge, alpha)
+        return forward_log(emissions, ahead, chain, alpha)
+    return weigh(emissions, weights) + forward(weights, ahead, chain, edge, alpha)
 
 
 @kernel()
@@ -266,7 +48,7 @@ def _shifted(values: np.ndarray, top: float, log_space: int) -> np.ndarray:
 def _finish(alpha: np.ndarray, leave: np.ndarray, log_space: int) -> float:
     """Log mass of the last position joined with leaving; NaN where probability space has lost it."""
     if log_space:
-        return _log_sum(alpha, leave)
+        return log_sum(alpha, leave)
     total = 0.0
     for j in range(alpha.size):
         total += alpha[j] * leave[j]
@@ -284,14 +66,14 @@ def _sum_paths(
     n_blocks = (n + size - 1) // size
     alpha, weights = np.empty((size, k)), np.empty((0 if log_space else size, k))
     entering, beta = np.empty((n_blocks, k)), np.empty((2, k))
-    top_entry, top_leave = _range(entry)[1], _range(leave)[1]
+    top_entry, top_leave = extent(entry)[1], extent(leave)[1]
     if top_entry == -np.inf or top_leave == -np.inf:
         return -np.inf
-    mass = top_entry + top_leave + (0.0 if log_space else (n - 1) * _range(chain.score[0])[1])
+    mass = top_entry + top_leave + (0.0 if log_space else (n - 1) * extent(chain.score[0])[1])
     ahead = _shifted(entry, top_entry, log_space)
-    _copy(_shifted(leave, top_leave, log_space), beta[1])
+    copy(_shifted(leave, top_leave, log_space), beta[1])
     for b in range(n_blocks):
-        _copy(ahead, entering[b])
+        copy(ahead, entering[b])
         here = emissions[b * size : (b + 1) * size]
         mass += _forward_block(here, ahead, chain, (weights[: len(here)], alpha), edge)
         if not mass > -np.inf:
@@ -304,12 +86,12 @@ def _sum_paths(
         gain = Sink(sink.posterior[b * size : (b + 1) * size], sink.moves, sink.sign, True)
         n_inside = len(here) if b < n_blocks - 1 else len(here) - 1
         if b < n_blocks - 1:
-            _copy(entering[b], ahead)
+            copy(entering[b], ahead)
             _forward_block(here, ahead, chain, (weights[: len(here)], alpha), edge)
         if log_space:
-            _backward_log((here, alpha), beta, chain, gain, n_inside)
+            backward_log((here, alpha), beta, chain, gain, n_inside)
         else:
-            _backward((weights[: len(here)], alpha), beta, chain, edge, gain, n_inside)
+            backward((weights[: len(here)], alpha), beta, chain, edge, gain, n_inside)
     return mass
 
 
@@ -329,7 +111,7 @@ def sum_segment(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, cha
     """
     log_space = not probability_is_safe(emissions, entry, leave, chain)
     while True:
-        top = _range(chain.score[0])[1]
+        top = extent(chain.score[0])[1]
         edge = np.empty((2, 0 if log_space else chain.score.shape[1]))
         for p in range(edge.shape[1]):
             edge[0, p] = np.exp(chain.score[0, p] - top)
@@ -365,9 +147,9 @@ def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: S
             stop += 1
         entry = chain.transitions[previous] if previous >= 0 else chain.start
         if stop < n:
-            _copy(chain.transitions[:, labels[stop]], leave)
+            copy(chain.transitions[:, labels[stop]], leave)
         else:
-            _copy(chain.end, leave)
+            copy(chain.end, leave)
         gain = Sink(sink.posterior[t:stop], sink.moves, sink.sign, sink.wanted)
         mass += sum_segment(emissions[t:stop], entry, leave, chain, gain)
         for j in range(len(leave) if sink.wanted else 0):

@@ -18,7 +18,7 @@ from dnaspt.models.convolution_cpu import (
     add_weight_gradient,
 )
 from dnaspt.models.kernel import kernel
-from dnaspt.models.vectors import LOW, float_of_bits
+from dnaspt.models.vectors import LOW
 
 
 class Weights(NamedTuple):
@@ -66,8 +66,8 @@ def _exp_negative(x: np.float32) -> np.float32:
     n = np.floor(x * _LOG2_E + _HALF)
     r = x - n * _LN2_HIGH - n * _LN2_LOW
     series: np.float32 = _ONE + r * (_ONE + r * (_E2 + r * (_E3 + r * (_E4 + r * (_E5 + r * _E6)))))
-    power = float_of_bits((np.int32(n) + np.int32(127)) << np.int32(23))
-    result: np.float32 = series * power
+    bits = (np.int32(n) + np.int32(127)) << np.int32(23)
+    result: np.float32 = series * np.int32(bits).view(np.float32)
     return result
 
 

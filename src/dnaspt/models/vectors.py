@@ -1,4 +1,4 @@
-"""What Numba lacks, as LLVM vectors of float32: tiles of a matrix product, fixed linear combinations of rows, bits as a float.
+"""What Numba lacks, as LLVM vectors of float32: tiles of a matrix product, and fixed linear combinations of rows.
 
 The tile is the inner kernel of the BLIS design (Van Zee and van de Geijn 2015): a few rows by 16 columns of the product stay in
 registers while one factor is broadcast. LLVM makes AVX2, AVX-512 or NEON of the same vectors. Addresses are integers, steps
@@ -104,16 +104,6 @@ def combine_rows(matrix: Sequence[Sequence[float]], *, add: bool = False) -> Cal
     return combine
 
 
-@intrinsic
-def _bitcast(typingctx: Any, bits: Any) -> Any:
-    """The float32 with the bits of an int32."""
-
-    def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], _FLOAT)
-
-    return types.float32(types.int32), generate
-
-
 def _load(builder: Any, pointer: Any, width: int) -> Any:
     return builder.load(builder.bitcast(pointer, ir.VectorType(_FLOAT, width).as_pointer()), align=4)
 
@@ -141,4 +131,3 @@ def _broadcast(builder: Any, value: Any, width: int) -> Any:
 
 
 multiply_tall, multiply_low = _multiply_rows(TALL), _multiply_rows(LOW)
-float_of_bits: Callable[..., Any] = _bitcast
