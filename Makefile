@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -25,7 +25,16 @@ check: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/crf.py
+
+## build the wheel, install it in an empty environment and simulate a genome with it
+wheel: $(READY)
+	rm -rf build/wheel && $(BIN)/python -m build -q --wheel --outdir build/wheel .
+	$(PYTHON) -m venv --clear build/wheel/venv
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt build/wheel/venv/bin/python -m pip install -q torch==2.13.0
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt build/wheel/venv/bin/python -m pip install -q build/wheel/*.whl
+	build/wheel/venv/bin/dnaspt simulate --out build/wheel/genome
 
 clean:
 	rm -rf $(VENV) demo build dist

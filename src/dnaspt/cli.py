@@ -18,7 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     help="Self-pretraining for DNA: pretrain on your own task's sequences, fine-tune, predict.",
 )
 app.add_typer(prepare_app, name="prepare")
@@ -82,7 +82,7 @@ def pretrain(
 ) -> None:
     """Pretrain a masked language model on the dataset's own train sequences.
 
-    Example: `dnaspt pretrain data/genes --out runs/pre --preset small`
+    Example: dnaspt pretrain data/genes --out runs/pre --preset small
     """
     options = _given(locals())
     from dnaspt.config import PretrainConfig, build_config
@@ -124,7 +124,7 @@ def finetune(
 ) -> None:
     """Fine-tune a pretrained encoder with a task head, or train both from scratch.
 
-    Example: `dnaspt finetune data/genes --encoder runs/pre --head crf --out runs/genes`
+    Example: dnaspt finetune data/genes --encoder runs/pre --head crf --out runs/genes
     """
     options = _given(locals())
     from dnaspt.config import FinetuneConfig, build_config
@@ -148,7 +148,7 @@ def evaluate(
 ) -> None:
     """Score a run on a split: MCC or AUROC and AUPRC with 95 % intervals, gene structures for genes.
 
-    Example: `dnaspt evaluate runs/genes --data data/genes --split test`
+    Example: dnaspt evaluate runs/genes --data data/genes --split test
     """
     from dnaspt.evaluation.evaluate import evaluate as score
     from dnaspt.inspection import show_evaluation
@@ -170,7 +170,7 @@ def predict(
 ) -> None:
     """Predict on a FASTA file: genes to GFF3, window labels to BED, bigWig or Parquet.
 
-    Example: `dnaspt predict runs/genes --genome new.fa --out genes.gff3`
+    Example: dnaspt predict runs/genes --genome new.fa --out genes.gff3
     """
     from dataclasses import asdict
 
@@ -193,7 +193,7 @@ def simulate(
 ) -> None:
     """Simulate a small genome with known genes, peaks and methylation (FASTA, GFF3, BED, bedMethyl).
 
-    Example: `dnaspt simulate --out demo/genome`
+    Example: dnaspt simulate --out demo/genome
     """
     options = _given(locals())
     from dnaspt.config import build_config
@@ -209,7 +209,7 @@ def simulate(
 def inspect(path: Annotated[Path, typer.Argument(help="Dataset folder or run.")]) -> None:
     """Describe a dataset folder or a run.
 
-    Example: `dnaspt inspect data/genes`
+    Example: dnaspt inspect data/genes
     """
     from dnaspt.inspection import inspect as describe
 
@@ -223,7 +223,7 @@ def export(
 ) -> None:
     """Write a pretrained model in the format of BEND's ConvNet (`--encoder` reads that format too).
 
-    Example: `dnaspt export runs/pre --out bend_model`
+    Example: dnaspt export runs/pre --out bend_model
     """
     from dnaspt.checkpoint import export_bend
     from dnaspt.display import show
@@ -241,7 +241,7 @@ def report(
 ) -> None:
     """Compare evaluated runs in one HTML file: tables, training curves, a drawn locus.
 
-    Example: `dnaspt report runs/scratch runs/spt --pretrain runs/pre --data data/genes --out report.html`
+    Example: dnaspt report runs/scratch runs/spt --pretrain runs/pre --data data/genes --out report.html
     """
     from dnaspt.display import show
     from dnaspt.report.page import write_report

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 prepare_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="markdown", help="Make a dataset folder from your files."
+    no_args_is_help=True, rich_markup_mode=None, help="Make a dataset folder from your files."
 )
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Dataset folder to write.")]
@@ -46,7 +46,7 @@ def genes(
 ) -> None:
     """FASTA and GFF3 or GTF to gene structure per base (nine classes).
 
-    Example: `dnaspt prepare genes --genome g.fa --annotation g.gff3 --out data/genes`
+    Example: dnaspt prepare genes --genome g.fa --annotation g.gff3 --out data/genes
     """
     options = _options(locals())
     from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
@@ -78,7 +78,7 @@ def regions(
 ) -> None:
     """FASTA and peaks to windows with one or many labels.
 
-    Example: `dnaspt prepare regions --genome g.fa --regions peaks.bed --out data/peaks`
+    Example: dnaspt prepare regions --genome g.fa --regions peaks.bed --out data/peaks
     """
     options = _options(locals())
     from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
@@ -107,7 +107,7 @@ def methylation(
 ) -> None:
     """FASTA and methylation calls to windows centered on CpGs.
 
-    Example: `dnaspt prepare methylation --genome g.fa --calls wgbs.bedmethyl --out data/cpg`
+    Example: dnaspt prepare methylation --genome g.fa --calls wgbs.bedmethyl --out data/cpg
     """
     options = _options(locals())
     from dnaspt.data.methylation import PrepareMethylationConfig, prepare_methylation
