@@ -5,9 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-prepare_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Make a dataset folder from your files."
-)
+prepare_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make a dataset folder from your files.")
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Dataset folder to write.")]
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with any setting; options win.")]

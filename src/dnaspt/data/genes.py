@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from dnaspt.data.gene_labels import INTRON_MOTIFS, LabeledContig, label_genes
+from dnaspt.data.gene_checks import check_assembly
+from dnaspt.data.gene_labels import LabeledContig, label_genes
 from dnaspt.data.gene_windows import Frame, around_genes, tiles
 from dnaspt.data.split_settings import SplitSettings, check_written
 from dnaspt.data.splits import Piece, SplitPlan
@@ -33,8 +34,6 @@ from dnaspt.tasks import MISSING, TASKS
 log = logging.getLogger(__name__)
 
 GENE_FLANK_BP = 1000
-_MIN_INTRONS, _USUAL_INTRONS = 20, 0.9
-"""From so many introns on, so large a share has the usual ends where annotation and genome belong together."""
 
 
 def _as_tuple(value: Any) -> Any:
@@ -219,7 +218,7 @@ def _prepare_input(
         _add_contig(config, contig, labeled, writer, tally)
     tally.contigs |= present
     _check_names(config, read, one, present)
-    _check_assembly(config, read, lengths, introns=tally.counts - before)
+    check_assembly(read, lengths, tally.counts - before, strict=config.strict)
     absent = genes.contigs - present
     tally.dropped["annotated_contigs_without_sequence"] += len(absent)
     tally.dropped["transcripts_on_contigs_without_sequence"] += sum(
@@ -261,33 +260,6 @@ def _check_names(config: PrepareGenesConfig, read: dict[Path, Annotation], one: 
         raise ConfigError(f"contig {absent[0]!r} of the split has no record in {genome}; check its name")
     if plan.table is not None:
         check_contigs(plan.table.path, plan.table.pieces, genome, present, strict=config.strict)
-
-
-def _check_assembly(
-    config: PrepareGenesConfig, read: dict[Path, Annotation], lengths: dict[str, int], introns: Counter[str]
-) -> None:
-    """Say, or with `strict` refuse, that an annotation seems to be of another assembly.
-
-    Raises:
-        InputError: with `strict`: a `##sequence-region` of another length than its contig, or too few introns that begin
-            and end as introns do.
-    """
-    found = [
-        (path, f"##sequence-region of {name!r} ends at {end:,}; the contig has {lengths[name]:,} bp")
-        for path, annotation in read.items()
-        for name, end in annotation.lengths.items()
-        if end != lengths.get(name, end)
-    ]
-    n_usual = sum(introns[name] for name in INTRON_MOTIFS.values())
-    n_known = n_usual + introns["introns_other"]
-    if n_known >= _MIN_INTRONS and n_usual < _USUAL_INTRONS * n_known:
-        share = f"{n_usual:,} of {n_known:,} introns are GT-AG, GC-AG or AT-AC"
-        found.append((next(iter(read)), f"{share}; expected {_USUAL_INTRONS:.0%} at least"))
-    for path, what in found:
-        do = "is it the annotation of this assembly?"
-        if config.strict:
-            raise InputError(path, what, do=do)
-        log.warning("%s: %s; %s", path, what, do)
 
 
 def _check_beds(config: PrepareGenesConfig, beds: tuple[Regions, ...], tally: _Tally) -> None:
