@@ -1,15 +1,12 @@
 """Time of the CRF's forward and backward pass beside pytorch-crf's, into a printed table and a JSON file.
 
-Run: python benchmarks/crf.py [OUT.json]. Positions per second are B * L over the median of 30 runs, or over the one run
+Run: python benchmarks/crf.py. Positions per second are B * L over the median of 30 runs, or over the one run
 of pytorch-crf, whose backward pass at this length takes most of a minute.
 """
 
-import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +14,7 @@ from torchcrf import CRF
 
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.tasks import GENE_STATES
+from record import write_result
 
 BATCH, LENGTH, STATES = 4, 8192, 9
 
@@ -84,9 +82,8 @@ def main() -> None:
             for part, value in own.items()
         ]
         print(f"{name:16s} " + "  ".join(cells))
-    if len(sys.argv) > 1:
-        shape = {"batch": BATCH, "length": LENGTH, "states": STATES, "threads": torch.get_num_threads()}
-        Path(sys.argv[1]).write_text(json.dumps({**shape, "seconds": seconds}, indent=2) + "\n")
+    shape = {"batch": BATCH, "length": LENGTH, "states": STATES, "threads": torch.get_num_threads()}
+    write_result("crf-cpu", "python benchmarks/crf.py", {**shape, "seconds": seconds})
 
 
 if __name__ == "__main__":

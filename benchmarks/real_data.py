@@ -9,17 +9,15 @@ import argparse
 import gzip
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+from record import RESULTS, write_result
 
 
 @dataclass(frozen=True)
@@ -202,25 +200,13 @@ def without_long(test: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in test.items() if name not in ("checkpoint", "data")}
 
 
-def write(name: str, seed: int, pretrained: dict[str, object], rows: dict[str, dict[str, Any]]) -> None:
-    """Keep the numbers, with date, device and commit."""
-    import torch
-
-    import dnaspt as package
-
-    RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"real-{name}-seed{seed}.json"
+def write(name: str, seed: int, pretrained: dict[str, Any], rows: dict[str, Any]) -> None:
+    """Keep the numbers, beside those of other arms."""
+    stem = f"real-{name}-seed{seed}"
+    file = RESULTS / f"{stem}.json"
     before = json.loads(file.read_text())["arms"] if file.exists() else {}
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    found = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": f"{os.cpu_count()} cores, {platform.machine()}",
-        "commit": commit,
-        "versions": {"dnaspt": package.__version__, "torch": torch.__version__, "python": platform.python_version()},
-        "pretrain": pretrained,
-        "arms": before | rows,
-    }
-    file.write_text(json.dumps(found, indent=1) + "\n")
+    command = f"python benchmarks/real_data.py {name} --seed {seed}"
+    write_result(stem, command, {"pretrain": pretrained, "arms": before | rows})
 
 
 if __name__ == "__main__":

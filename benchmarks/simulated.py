@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-RESULT = Path(__file__).parent / "results" / "simulated.json"
+from record import write_result
+
 SETTINGS = "--batch-bp 16384"
 PRETRAIN = f"--preset tiny {SETTINGS} --lr 3e-3 --steps 300"
 FINETUNE_STEPS = 400
@@ -39,10 +40,8 @@ def main() -> None:
             scores[arm].append(test_mcc(chosen.out, seed, arm, rate))
     print("learning rates: " + ", ".join(f"{arm} {rate}" for arm, rate in rates.items()))
     show(scores)
-    RESULT.parent.mkdir(exist_ok=True)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    found = {"commit": commit, "seeds": chosen.seeds, "learning_rates": rates, "test_mcc": scores}
-    RESULT.write_text(json.dumps(found, indent=1) + "\n")
+    found = {"seeds": chosen.seeds, "learning_rates": rates, "test_mcc": scores}
+    write_result("simulated", "python benchmarks/simulated.py", found)
 
 
 def best_rate(out: Path, seed: int, arm: str) -> str:
