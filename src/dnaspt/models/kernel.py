@@ -19,7 +19,11 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
     """Decorator: compile at the first call, keep the machine code on disk, hold no GIL."""
 
     def compile_late(function: Function) -> Function:
-        compiled: Any = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+        compiled: Any = njit(nogil=True, error_model="numpy", **options)(function)
+        try:
+            compiled.enable_caching()
+        except RuntimeError:  # neither this folder nor the user's cache can be written: compile in every process
+            return compiled  # type: ignore[no-any-return]
         compiled._cache._cache_file._source_stamp = _digest()  # Numba has no public name for it
         return compiled  # type: ignore[no-any-return]
 
