@@ -25,8 +25,10 @@ check: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q -e '.[bench]'
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/crf.py
+	$(BIN)/python benchmarks/encoder.py
 
 ## build the wheel, install it in an empty environment and simulate a genome with it
 wheel: $(READY)

@@ -1,89 +1,138 @@
-"""Time of the CRF's forward and backward pass beside pytorch-crf's, into a printed table and a JSON file.
+"""The CRF beside TorchCRF and pytorch-crf on the CPU, interleaved in one run, into a table and benchmarks/results/crf-cpu.json.
 
-Run: python benchmarks/crf.py. Positions per second are B * L over the median of 30 runs, or over the one run
-of pytorch-crf, whose backward pass at this length takes most of a minute.
+`python benchmarks/crf.py` times a training step (log-likelihood and its gradients) and Viterbi decoding of one batch: medians of
+--repeats rounds, in each of which every implementation runs once (ours, which takes milliseconds, five times). Log-likelihood and
+gradients are compared with pytorch-crf's on the same weights.
 """
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from torchcrf import CRF
+import TorchCRF
+import torchcrf
+from torch import Tensor, nn
 
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.tasks import GENE_STATES
 from record import write_result
 
-BATCH, LENGTH, STATES = 4, 8192, 9
+Run = Callable[[], object]
 
 
-def time_it(run: Callable[[], object], repeats: int) -> float:
-    """Median seconds of `repeats` calls."""
-    seconds = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - begin)
-    return statistics.median(seconds)
-
-
-def measure_ours(crf: LinearChainCRF, emissions: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Seconds of forward and backward, of the likelihood alone and of Viterbi decoding."""
-    lengths = torch.full((len(emissions),), emissions.shape[1])
-
-    def learn() -> None:
-        crf.log_likelihood(emissions, labels, lengths).sum().backward()
-
-    def score() -> None:
-        with torch.no_grad():
-            crf.log_likelihood(emissions, labels, lengths)
-
-    runs = {"forward+backward": learn, "likelihood": score, "viterbi": lambda: crf.viterbi(emissions, lengths)}
-    for run in runs.values():
-        run()
-    return {name: time_it(run, 30) for name, run in runs.items()}
-
-
-def measure_reference(emissions: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Seconds of the same with pytorch-crf, once each after a short warm-up."""
-    crf = CRF(emissions.shape[2], batch_first=True)
-    crf(emissions[:, :64], labels[:, :64]).backward()
-
-    def score() -> None:
-        with torch.no_grad():
-            crf(emissions, labels)
-
+def ours(legal: np.ndarray, emissions: Tensor, labels: Tensor) -> dict[str, Run]:
+    """A step and a decoding with the kernels of this package."""
+    crf, lengths = LinearChainCRF(legal), torch.full((len(emissions),), emissions.shape[1])
     return {
-        "forward+backward": time_it(lambda: crf(emissions, labels).backward(), 1),
-        "likelihood": time_it(score, 1),
-        "viterbi": time_it(lambda: crf.decode(emissions, torch.ones_like(labels, dtype=torch.bool)), 1),
+        "step": lambda: crf.log_likelihood(emissions, labels, lengths).sum().backward(),
+        "viterbi": lambda: crf.viterbi(emissions, lengths),
     }
 
 
+def references(emissions: Tensor, labels: Tensor) -> dict[str, dict[str, Run]]:
+    """The same with the two packages, which know no forbidden moves."""
+    mask = torch.ones_like(labels, dtype=torch.bool)
+    batch_first = torchcrf.CRF(emissions.shape[2], batch_first=True)
+    other = TorchCRF.CRF(emissions.shape[2], use_gpu=False)
+    return {
+        "pytorch-crf": {
+            "step": lambda: batch_first(emissions, labels).backward(),
+            "viterbi": lambda: batch_first.decode(emissions, mask),
+        },
+        "TorchCRF": {
+            "step": lambda: other(emissions, labels, mask).sum().backward(),
+            "viterbi": lambda: other.viterbi_decode(emissions.detach(), mask),
+        },
+    }
+
+
+def difference(n_states: int) -> dict[str, float]:
+    """Largest relative difference from pytorch-crf's log-likelihood and gradients, 2 x 1,024 positions, all moves legal."""
+    generator = torch.Generator().manual_seed(1)
+    crf, reference = LinearChainCRF(np.ones((n_states, n_states), bool)), torchcrf.CRF(n_states, batch_first=True)
+    for mine, theirs in (
+        (crf.start, "start_transitions"),
+        (crf.end, "end_transitions"),
+        (crf.transitions, "transitions"),
+    ):
+        mine.data = torch.randn(mine.shape, generator=generator)
+        getattr(reference, theirs).data.copy_(mine.data)
+    emissions = torch.randn(2, 1024, n_states, generator=generator)
+    labels = torch.randint(n_states, (2, 1024), generator=generator)
+    found = []
+    for module, score in (
+        (crf, lambda x: crf.log_likelihood(x, labels, torch.tensor([1024, 1024])).sum()),
+        (reference, lambda x: reference(x, labels)),
+    ):
+        leaf = emissions.clone().requires_grad_()
+        value = score(leaf)
+        assert isinstance(module, nn.Module)
+        value.backward()
+        found.append([value.detach(), leaf.grad, *(parameter.grad for parameter in _weights(module))])
+    names = ("log-likelihood", "emissions", "start", "end", "transitions")
+    return {name: float((mine - theirs).abs().max() / theirs.abs().max()) for name, mine, theirs in zip(names, *found)}
+
+
+def _weights(module: nn.Module) -> list[nn.Parameter]:
+    parameters = dict(module.named_parameters())
+    return [parameters.get(name, parameters.get(f"{name}_transitions")) for name in ("start", "end", "transitions")]
+
+
 def main() -> None:
-    """Measures the gene table, and all moves legal, against pytorch-crf."""
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--length", type=int, default=8192)
+    parser.add_argument("--states", type=int, default=9)
+    parser.add_argument("--repeats", type=int, default=5)
+    chosen = parser.parse_args()
     torch.manual_seed(0)
-    emissions = (torch.randn(BATCH, LENGTH, STATES) * 2).requires_grad_()
-    lengths = torch.full((BATCH,), LENGTH)
-    tables = {"genes, 17 moves": GENE_STATES.legal_matrix(), "dense, 81 moves": np.ones((STATES, STATES), dtype=bool)}
-    seconds = {}
-    for name, legal in tables.items():
-        crf = LinearChainCRF(legal)
-        seconds[name] = measure_ours(crf, emissions, crf.viterbi(emissions, lengths).paths)
-    labels = torch.randint(STATES, (BATCH, LENGTH))
-    seconds["pytorch-crf"] = measure_reference(emissions, labels)
-    positions = BATCH * LENGTH
-    print(f"B={BATCH} L={LENGTH} K={STATES} float32, {torch.get_num_threads()} threads: million positions/s (speed-up)")
-    for name, own in seconds.items():
-        cells = [
-            f"{part} {positions / value / 1e6:8.4f} ({seconds['pytorch-crf'][part] / value:6.0f}x)"
-            for part, value in own.items()
-        ]
-        print(f"{name:16s} " + "  ".join(cells))
-    shape = {"batch": BATCH, "length": LENGTH, "states": STATES, "threads": torch.get_num_threads()}
-    write_result("crf-cpu", "python benchmarks/crf.py", {**shape, "seconds": seconds})
+    shape = (chosen.batch, chosen.length)
+    emissions = (torch.randn(*shape, chosen.states) * 2).requires_grad_()
+    labels = torch.randint(chosen.states, shape)
+    dense = np.ones((chosen.states, chosen.states), dtype=bool)
+    runs = {"ours, all moves legal": ours(dense, emissions, labels)}
+    if chosen.states == len(GENE_STATES.names):
+        legal = LinearChainCRF(GENE_STATES)
+        paths = legal.viterbi(emissions, torch.full((chosen.batch,), chosen.length)).paths
+        runs["ours, gene moves"] = ours(GENE_STATES.legal_matrix(), emissions, paths)
+    runs |= references(emissions, labels)
+    taken: dict[str, dict[str, list[float]]] = {name: {"step": [], "viterbi": []} for name in runs}
+    for round_ in range(chosen.repeats + 1):  # the first compiles and is not counted
+        for name, parts in runs.items():
+            for part, run in parts.items():
+                values = [_seconds(run) for _ in range(5 if name.startswith("ours") else 1)]
+                if round_:
+                    taken[name][part] += values
+    median = {
+        name: {part: statistics.median(values) for part, values in parts.items()} for name, parts in taken.items()
+    }
+    _show(median, chosen.batch * chosen.length)
+    compared = difference(chosen.states)
+    print(
+        "relative difference from pytorch-crf: " + ", ".join(f"{name} {value:.1e}" for name, value in compared.items())
+    )
+    found = vars(chosen) | {"threads": torch.get_num_threads(), "median_s": median, "relative_difference": compared}
+    write_result("crf-cpu", "python benchmarks/crf.py", found)
+
+
+def _seconds(run: Run) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def _show(median: dict[str, dict[str, float]], n_positions: int) -> None:
+    """One line per implementation and part: rate, and how many times faster ours is."""
+    for name, parts in median.items():
+        for part, value in parts.items():
+            gains = [f"{value / own[part]:,.0f} x" for other, own in median.items() if other.startswith("ours")]
+            print(
+                f"{name:22s} {part:8s} {n_positions / value / 1e6:10.4f} million positions/s, ours: {', '.join(gains)}"
+            )
 
 
 if __name__ == "__main__":
