@@ -65,18 +65,18 @@ EXPERIMENTS = {
         + " ".join(f"--regions {{data}}/peaks/{label}.bed" for label in BRAIN_LABELS)
         + " --split contig --valid-contigs hg19_chr4_103000000_105000001 --test-contigs hg19_chr5_124000000_126000001",
         WINDOWS,
-        pretrain="--epochs 4",
-        finetune="--epochs 4",
+        pretrain="--epochs 2",
+        finetune="--epochs 2",
     ),
     "methylation/arabidopsis_chr3": Experiment(
         "methylation --genome {data}/genome.fa.gz --calls {data}/wild_type.bedmethyl.gz",
         WINDOWS,
-        finetune="--epochs 6",
+        finetune="--epochs 3",
     ),
     "methylation/human_wgbs": Experiment(
         "methylation --genome {data}/genome.fa.gz --calls {data}/imr90.bedmethyl.gz --split {out}/split.tsv",
         WINDOWS,
-        finetune="--epochs 4",
+        finetune="--epochs 3",
         files={"split.tsv": WGBS_SPLIT},
     ),
 }
