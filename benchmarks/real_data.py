@@ -180,7 +180,7 @@ def judge(gff3: Path, genome: Path) -> dict[str, Any]:
 
 def complaints(said: str) -> list[str]:
     """Lines that are more than an echo of the command, its count of records or the word that all is well."""
-    quiet = ("Command line was:", "gffread ", "input is valid GFF3")
+    quiet = ("Command line was:", "gffread ", "input is valid GFF3", "FASTA index file")
     return [line for line in said.splitlines() if not line.startswith(quiet) and ".. loaded" not in line]
 
 
