@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN, PRESETS, EncoderConfig
-from dnaspt.models.encoder import DilatedEncoder
+from dnaspt.models.encoder import DilatedEncoder, ResidualLayer
 from dnaspt.models.encoder_cpu import run_layers
 from dnaspt.models.heads import HEAD_FLANK_BP, SoftmaxHead
 from dnaspt.models.language import LanguageModel
@@ -159,3 +159,45 @@ def test_two_threads_give_the_same_gradients_every_time() -> None:
     finally:
         torch.set_num_threads(before)
     assert all(map(torch.equal, first, second))
+
+
+@pytest.mark.parametrize("dilation", [1, 3, 5, 31, 48])
+@pytest.mark.parametrize("kernel_size", [1, 3, 5, 9, 15])
+def test_cpu_kernels_know_every_kernel_size_and_dilation(kernel_size: int, dilation: int) -> None:
+    torch.manual_seed(6)
+    layer = ResidualLayer(16, kernel_size, dilation)
+    x, lengths = torch.randn(2, 450, 16), torch.tensor([450, 97])
+    real = (torch.arange(450) < lengths[:, None]).unsqueeze(-1)
+    weights = torch.randn(2, 450, 16)
+    ours, plain = run_layers(x, lengths, (dilation,), layer.for_kernels()), layer(x * real, real)
+    assert torch.allclose(ours, plain, atol=2e-5)
+    parameters = list(layer.parameters())
+    found, expected = (torch.autograd.grad((y * weights).sum(), parameters) for y in (ours, plain))
+    for one, other in zip(found, expected, strict=True):
+        assert (one - other).abs().max() < 1e-5 * other.abs().max() + 1e-6
+
+
+def test_hidden_states_are_the_same_bits_without_gradient() -> None:
+    torch.manual_seed(7)
+    encoder = DilatedEncoder(SMALL)
+    tokens = random_tokens(2, 500)
+    tokens[1, 200:] = PAD_TOKEN
+    with torch.no_grad():
+        assert torch.equal(encoder(tokens), encoder(tokens).clone())
+        without = encoder(tokens)
+    assert torch.equal(without, encoder(tokens))
+
+
+def test_a_graph_that_is_kept_can_be_walked_twice() -> None:
+    torch.manual_seed(8)
+    encoder = DilatedEncoder(SMALL)
+    total, weights = encoder(random_tokens(1, 200)).square().sum(), list(encoder.parameters())
+    first = torch.autograd.grad(total, weights, retain_graph=True)
+    second = torch.autograd.grad(total, weights)
+    assert all(map(torch.equal, first, second))
+    with pytest.raises(RuntimeError, match="second time"):
+        torch.autograd.grad(total, weights)
+
+
+def test_no_sequence_has_no_hidden_states() -> None:
+    assert DilatedEncoder(SMALL)(torch.zeros(0, 10, dtype=torch.long)).shape == (0, 10, 16)

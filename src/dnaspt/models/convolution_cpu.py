@@ -42,8 +42,9 @@ _enter_gradient = combine_rows(tuple(zip(*_BACK, strict=True)))
 
 
 def tiles_of(n_taps: int, dilation: int) -> int:
-    """Tiles of four rows that are computed at once: a whole number of dilations for the minimal filters."""
-    return _TILES if n_taps % _TAPS else -(-_TILES // dilation) * dilation
+    """Tiles of four rows that are computed at once: an even number, and whole dilations for the minimal filters."""
+    step = dilation if dilation % 2 == 0 else 2 * dilation
+    return _TILES if n_taps % _TAPS else -(-_TILES // step) * step
 
 
 def pack(weight: Tensor) -> np.ndarray:
@@ -52,7 +53,7 @@ def pack(weight: Tensor) -> np.ndarray:
     taps = weight.permute(2, 0, 1).reshape(n_taps, -1, WIDTH, n_in).transpose(2, 3)
     if n_taps % _TAPS:
         return taps.unsqueeze(1).contiguous().numpy()
-    filters = torch.tensor(_FILTER) @ taps.reshape(-1, _TAPS, n_out * n_in)
+    filters = _filter() @ taps.reshape(-1, _TAPS, n_out * n_in)
     return filters.view(-1, _POINTS, n_out // WIDTH, n_in, WIDTH).numpy()
 
 
@@ -60,8 +61,13 @@ def unpack_gradient(gradient: Tensor) -> Tensor:
     """The gradient of filters (filters, points, out, in) to that of the weights (out, in, K)."""
     _, n_points, n_out, n_in = gradient.shape
     if n_points == _POINTS:
-        gradient = torch.tensor(_FILTER).T @ gradient.flatten(2)
+        with torch.autocast("cpu", enabled=False):
+            gradient = _filter().T @ gradient.flatten(2)
     return gradient.reshape(-1, n_out, n_in).permute(1, 2, 0)
+
+
+def _filter() -> Tensor:
+    return torch.tensor(_FILTER, dtype=torch.float32, device="cpu")
 
 
 def gradient_shape(n_taps: int, depth: int) -> tuple[int, int, int, int]:
@@ -71,7 +77,7 @@ def gradient_shape(n_taps: int, depth: int) -> tuple[int, int, int, int]:
 
 @njit(inline="always")
 def add_product(out: int, left: int, right: int, n_rows: int, depth: int) -> None:
-    """Add left (n_rows, D) times right (D / 16, D, 16) to out (n_rows, D); n_rows is a multiple of LOW."""
+    """Add left (n_rows, D) times right (D / 16, D, 16) to out (n_rows, D); n_rows is even and at least LOW."""
     for block in range(depth // WIDTH):
         panel, column, row = right + SIZE * block * depth * WIDTH, out + SIZE * block * WIDTH, 0
         while row < n_rows:

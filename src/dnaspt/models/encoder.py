@@ -70,7 +70,7 @@ class DilatedEncoder(nn.Module):
             real = real.to(dtype)
             x = x * real
         lengths = sequence_lengths(tokens, real)
-        if lengths is not None and encoder_cpu.fits(x):
+        if lengths is not None and len(tokens) and encoder_cpu.fits(x):
             parameters = [tensor for layer in self.layers for tensor in cast(ResidualLayer, layer).for_kernels()]
             return encoder_cpu.run_layers(x, lengths, self.config.dilations, parameters)
         for layer in self.layers:

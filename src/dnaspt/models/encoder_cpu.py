@@ -21,6 +21,8 @@ from dnaspt.models.vectors import WIDTH
 
 PARAMETERS = 8
 """Per layer: weight (D, D, K), bias (D,), and weight and bias (D,) of the norm; the same for the linear part, K = 1."""
+_KEPT = len(Activations._fields)
+"""Arrays per layer that the backward pass reads: its input, and all but its output."""
 _PIECE = 768
 """Rows of a piece at least."""
 
@@ -62,7 +64,7 @@ class _Work(NamedTuple):
 
     def scatter(self, room: np.ndarray, n_positions: int) -> Tensor:
         """Back to (B, L, D), zero at padding."""
-        x = torch.zeros(len(self.lengths), n_positions, room.shape[1])
+        x = torch.zeros(len(self.lengths), n_positions, room.shape[1], dtype=torch.float32, device="cpu")
         for sequence, start, length in zip(x.numpy(), self.starts, self.lengths, strict=True):
             sequence[:length] = room[start : start + length]
         return x
@@ -70,7 +72,7 @@ class _Work(NamedTuple):
     def run(self, kernel: Callable[..., None], *arrays: Any, own: tuple[np.ndarray, ...] = ()) -> None:
         """Run a kernel on all pieces; of each array in `own` a thread gets the row with its number."""
         calls = [(share, *arrays, *(array[i] for array in own)) for i, share in enumerate(self.shares)]
-        others = [_threads(os.getpid(), len(calls) - 1).submit(kernel, *call) for call in calls[1:]]
+        others = [_threads(os.getpid(), torch.get_num_threads()).submit(kernel, *call) for call in calls[1:]]
         if calls:
             kernel(*calls[0])
         for other in others:
@@ -94,31 +96,40 @@ def run_layers(x: Tensor, lengths: Tensor, dilations: tuple[int, ...], parameter
 
     dilations: of each layer. parameters: `PARAMETERS` tensors for each layer, in their order.
     """
-    y: Tensor = _Layers.apply(x, tuple(lengths.tolist()), dilations, *parameters)  # type: ignore[no-untyped-call]
+    learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters))
+    settings = _Settings(tuple(lengths.tolist()), dilations, learns)
+    y: Tensor = _Layers.apply(x, settings, *parameters)  # type: ignore[no-untyped-call]
     return y
+
+
+class _Settings(NamedTuple):
+    """What is no tensor; learns: whether a backward pass can follow."""
+
+    lengths: tuple[int, ...]
+    dilations: tuple[int, ...]
+    learns: bool
 
 
 class _Layers(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, lengths: tuple[int, ...], dilations: tuple[int, ...], *parameters: Tensor
-    ) -> Tensor:
-        learns = any(ctx.needs_input_grad)
+    def forward(ctx: Any, x: Tensor, settings: _Settings, *parameters: Tensor) -> Tensor:
+        learns = settings.learns
         layers = [
             _layer(parameters[PARAMETERS * i : PARAMETERS * (i + 1)], dilation, learns=learns)
-            for i, dilation in enumerate(dilations)
+            for i, dilation in enumerate(settings.dilations)
         ]
-        work = _place(lengths, layers, torch.get_num_threads())
+        work = _place(settings.lengths, layers, torch.get_num_threads())
         source, spare, kept = work.gather(x), None, []
         for layer in layers:
             out = spare or Activations(*(work.empty(x.shape[2]) for _ in Activations._fields))
             work.run(residual_cpu.forward_rows, source, layer.conv, layer.linear, layer.dilation, layer.n_tiles, out)
             if learns:
-                kept.append((source, out))
+                kept += [source, *out[:-1]]
             else:
                 spare = out._replace(y=source)
             source = out.y
-        ctx.layers, ctx.work, ctx.kept = layers, work, kept
+        ctx.layers, ctx.work = layers, work
+        ctx.save_for_backward(*map(torch.from_numpy, kept))
         return work.scatter(source, x.shape[1])
 
     @staticmethod
@@ -128,11 +139,13 @@ class _Layers(torch.autograd.Function):
         gradient, inner = work.gather(given), work.empty(given.shape[2])
         # Sums first, tensors after the loop: PyTorch's threads go on spinning for milliseconds after what they have done.
         sums = []
-        for layer in reversed(ctx.layers):
-            source, out = ctx.kept.pop()
+        kept = [tensor.numpy() for tensor in ctx.saved_tensors]
+        for i, layer in reversed(list(enumerate(ctx.layers))):
+            source, convolved, middle, linear = kept[_KEPT * i : _KEPT * (i + 1)]
+            out = Activations(convolved, middle, linear, y=gradient)
             sums.append(_backward(work, layer, source, out, gradient, inner))
         x = work.scatter(gradient, given.shape[1]) if ctx.needs_input_grad[0] else None
-        return (x, None, None, *(tensor for parts in reversed(sums) for tensor in parts.tensors()))
+        return (x, None, *(tensor for parts in reversed(sums) for tensor in parts.tensors()))
 
 
 class _Sums(NamedTuple):
