@@ -8,6 +8,7 @@ that an algorithm with fewer of them shows as a higher rate. bf16 means autocast
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -151,7 +152,7 @@ def main() -> None:
             f"  ours is {row['ours / plain']:.2f} times plain, {row['ours / product rate']:.0%} of the product's rate"
         )
     write_result(
-        f"encoder-{DEVICE.type}", "python benchmarks/encoder.py", {"batch": BATCH, "length": LENGTH, "rows": rows}
+        f"encoder-{DEVICE.type}", f"python {' '.join(sys.argv)}", {"batch": BATCH, "length": LENGTH, "rows": rows}
     )
 
 

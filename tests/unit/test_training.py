@@ -14,7 +14,7 @@ from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, Trainin
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.store import read_split
 from dnaspt.errors import CheckpointError, ConfigError
-from dnaspt.training.finetune import finetune
+from dnaspt.training.finetune import _spread, finetune
 from dnaspt.training.optim import learning_rate
 from dnaspt.training.pretrain import pretrain
 
@@ -197,3 +197,11 @@ def test_pretraining_that_time_ends_is_compared_with_the_n_grams_too(gene_data: 
     assert not outcome.finished
     assert result["markov_nats"] > 0
     assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_large_valid_split_is_scored_on_stretches_spread_over_it(gene_data: Path) -> None:
+    split = read_split(gene_data, "train")
+    assert _spread(split, len(split.codes)) is split
+    part = _spread(split, len(split.codes) // 4)
+    assert 0.1 * len(split) < len(part) < 0.5 * len(split)
+    assert set(part.chrom) == set(split.chrom)

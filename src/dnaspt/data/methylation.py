@@ -58,6 +58,8 @@ class PrepareMethylationConfig(WindowSettings):
             if values and len(values) != len(self.calls):
                 raise ValueError(f"{len(values)} {name} for {len(self.calls)} files of calls; expected one each")
         labels = self.labels()
+        if unfit := [label for label in labels if "/" in label]:
+            raise ValueError(f"sample {unfit[0]!r}; expected a name that can stand in a file's name")
         if len(set(labels)) < len(labels):
             raise ValueError(f"samples {', '.join(labels)} do not have distinct names; give names")
         return self

@@ -182,7 +182,7 @@ def log_sum(left: np.ndarray, right: np.ndarray) -> float:
 
 @kernel()
 def forward_log(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, alpha: np.ndarray) -> float:
-    """As `_forward`, in log space, from emissions; returns -inf where no mass is left, NaN for NaN or +inf."""
+    """As `forward`, in log space, from emissions; returns -inf where no mass is left, NaN for NaN or +inf."""
     m, k = emissions.shape
     first, source, score = chain.first[0], chain.other[0], chain.score[0]
     log_scale = 0.0
@@ -212,7 +212,7 @@ def forward_log(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, alpha: n
 
 @kernel()
 def backward_log(block: Block, beta: np.ndarray, chain: Chain, sink: Sink, n_inside: int) -> None:
-    """As `_backward`, in log space, from emissions and alpha."""
+    """As `backward`, in log space, from emissions and alpha."""
     emissions, alpha = block
     m, k = emissions.shape
     following, here, number = beta[0], beta[1], sink.posterior.dtype.type

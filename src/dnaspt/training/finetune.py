@@ -153,10 +153,10 @@ def _spread(split: Split, n_bp: int) -> Split:
     """The split, or, where it is larger than n_bp bases, stretches of neighboring windows spread evenly over it."""
     if len(split.codes) <= n_bp:
         return split
-    n_stretches = 100
+    n_stretches = max(1, min(100, len(split) // 10))
     starts = np.linspace(0, len(split.codes), n_stretches, endpoint=False)
-    middles = split.offsets[:-1]
-    inside = (middles - starts[np.searchsorted(starts, middles, side="right") - 1]) < n_bp / n_stretches
+    firsts = split.offsets[:-1]
+    inside = firsts - starts[np.searchsorted(starts, firsts, side="right") - 1] < n_bp / n_stretches
     log.info("checkpoints are chosen on %d of %d windows of the valid split", inside.sum(), len(split))
     return take(split, np.flatnonzero(inside))
 

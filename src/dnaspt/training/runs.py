@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from pydantic_core import to_jsonable_python
 from torch import Tensor, nn
 
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, read_config, read_json, read_tensors, save_checkpoint
@@ -20,7 +21,8 @@ from dnaspt.publish import write_text_atomically
 log = logging.getLogger(__name__)
 
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
-# Settings that may differ between a run and its continuation: they move no weight. So may paths: their contents are compared.
+# Settings that may differ between a run and its continuation; the first three move no weight, another accelerator rounds
+# otherwise. So may paths: their contents are compared.
 _FREE_SETTINGS = frozenset({"max_minutes", "tensorboard", "save_every", "accelerator"})
 
 
@@ -44,7 +46,7 @@ class Run:
         self.out = out
         self.settings = json.loads(config.model_dump_json())
         self._fixed = {
-            name: field.get_default()
+            name: to_jsonable_python(field.get_default())
             for name, field in type(config).model_fields.items()
             if name not in _FREE_SETTINGS and field.annotation not in (Path, Path | None)
         }
