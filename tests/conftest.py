@@ -1,9 +1,17 @@
-"""Fixtures that every test may use, and one thread per process: tests run side by side, and threads that wait spin."""
+"""Fixtures that every test may use, and one thread per process: tests run side by side, and threads that wait spin.
+
+Without a GPU its kernels run under Triton's interpreter, which must be asked for before triton is imported.
+"""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+
+import torch
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 
 from collections.abc import Generator
 from pathlib import Path

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from dnaspt.models import crf_cpu
+from dnaspt.models import crf_cpu, crf_gpu
 from dnaspt.models.crf_chain import Chain, make_chain, mixing_time
 from dnaspt.tasks import StateTable
 
@@ -35,6 +35,8 @@ class LinearChainCRF(nn.Module):
         states: the table of states, or the legal moves themselves as a boolean matrix (K, K), row = from, column = to.
     """
 
+    _legal_moves: Tensor
+
     def __init__(self, states: StateTable | np.ndarray) -> None:
         super().__init__()
         self.legal = states.legal_matrix() if isinstance(states, StateTable) else np.array(states)
@@ -47,6 +49,7 @@ class LinearChainCRF(nn.Module):
         self.start = nn.Parameter(torch.zeros(n_states))
         self.end = nn.Parameter(torch.zeros(n_states))
         self.transitions = nn.Parameter(torch.zeros(n_states, n_states))
+        self.register_buffer("_legal_moves", torch.from_numpy(self.legal), persistent=False)
 
     def log_likelihood(self, emissions: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
         """Log-probability of the labels, summed over all legal paths that agree with them: (B, L, K), (B, L) -> (B,).
@@ -78,6 +81,10 @@ class LinearChainCRF(nn.Module):
     def viterbi(self, emissions: Tensor, lengths: Tensor) -> BestPaths:
         """Best legal path of each sequence: (B, L, K) -> (B, L) int8 and its score (B,)."""
         lattice = self._lattice(emissions, lengths, None)
+        if crf_gpu.fits(emissions):
+            chain_scores = (self.start, self.end, self.transitions)
+            found, best = crf_gpu.find_paths(emissions, lengths, chain_scores, self._legal_moves)
+            return BestPaths(found, best.to(_result_type(emissions)))
         chain = _make_chain((self.start, self.end, self.transitions), lattice)
         rows = _to_numpy(emissions)
         paths, scores = crf_cpu.find_paths(rows, lattice.lengths, chain, n_threads=torch.get_num_threads())
@@ -113,16 +120,20 @@ class LinearChainCRF(nn.Module):
         if wrong.any():
             b = int(wrong.argmax())
             raise ValueError(f"sequence {b} has length {counts[b]}, expected 1 to {emissions.shape[1]}")
-        return _Lattice(self.legal, self.mixing, counts, labels)
+        return _Lattice(self.legal, self.mixing, counts, labels, self._legal_moves)
 
 
 class _Lattice(NamedTuple):
-    """What a batch's paths may be: legal moves (K, K), their mixing time, lengths (B,), labels (B, L) or none."""
+    """What a batch's paths may be: legal moves (K, K), their mixing time, lengths (B,), labels (B, L) or none.
+
+    moves: the legal moves where the emissions are.
+    """
 
     legal: np.ndarray
     mixing: int
     lengths: np.ndarray
     labels: Tensor | None
+    moves: Tensor
 
 
 class _LogMass(torch.autograd.Function):
@@ -134,7 +145,7 @@ class _LogMass(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, emissions: Tensor, *rest: Any) -> Tensor:
         *scores, lattice, gradients = rest
-        mass, posterior, moves = _sum_paths(emissions, tuple(scores), lattice, gradients=gradients)
+        mass, posterior, moves = _sum_paths(emissions, (scores[0], scores[1], scores[2]), lattice, gradients=gradients)
         if gradients:
             ctx.save_for_backward(posterior, moves, torch.from_numpy(lattice.lengths).to(emissions.device))
             ctx.types = tuple(tensor.dtype for tensor in (emissions, *scores))
@@ -157,9 +168,13 @@ class _LogMass(torch.autograd.Function):
 
 
 def _sum_paths(
-    emissions: Tensor, scores: tuple[Tensor, ...], lattice: _Lattice, *, gradients: bool
+    emissions: Tensor, scores: tuple[Tensor, Tensor, Tensor], lattice: _Lattice, *, gradients: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Log mass (B,), posterior (B, L, K) and expected moves (B, K, K) on the emissions' device."""
+    if crf_gpu.fits(emissions):
+        lengths = torch.from_numpy(lattice.lengths)
+        found = crf_gpu.sum_batch(emissions, lengths, scores, lattice.moves, lattice.labels, gradients=gradients)
+        return found.log_mass, found.emissions, found.transitions
     sums = crf_cpu.sum_batch(
         _to_numpy(emissions),
         lattice.lengths,

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnaspt.tasks import MISSING
+
 Block = tuple[np.ndarray, np.ndarray]
 """Emissions or weights (m, K) of consecutive positions, and their forward pass (m, K)."""
 
@@ -71,3 +73,24 @@ def make_chain(legal: np.ndarray, scores: tuple[np.ndarray, np.ndarray, np.ndarr
         mixing,
         int(legal.sum(axis=1).max()),
     )
+
+
+def refuse_unknown(unknown: np.ndarray, n_states: int) -> None:
+    """Raise for the first sequence that has unknown labels; unknown: (B,) bool."""
+    _refuse(unknown, f"has labels that are neither 0 to {n_states - 1} nor {MISSING}")
+
+
+def refuse_impossible(scores: np.ndarray) -> None:
+    """Raise for the first sequence whose log-partition or best score (B,) is NaN, or -inf: no path is legal."""
+    _refuse(np.isnan(scores), "has emissions or CRF scores that are NaN or +inf")
+    _refuse(np.isneginf(scores), "has no legal path at all")
+
+
+def refuse_disagreeing(mass: np.ndarray) -> None:
+    """Raise for the first sequence without a path that agrees with its labels; mass: log mass (B,) of those that do."""
+    _refuse(~np.isfinite(mass), "has no legal path that agrees with its labels")
+
+
+def _refuse(bad: np.ndarray, fault: str) -> None:
+    if bad.any():
+        raise ValueError(f"sequence {int(np.argmax(bad))} of the batch {fault}")

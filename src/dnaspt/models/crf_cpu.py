@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dnaspt.models.crf_chain import Chain, Sink
+from dnaspt.models.crf_chain import Chain, Sink, refuse_disagreeing, refuse_impossible, refuse_unknown
 from dnaspt.models.crf_sums import sum_labeled, sum_segment
 from dnaspt.models.kernel import kernel
 from dnaspt.tasks import MISSING
@@ -101,16 +101,6 @@ def _each(run: Callable[[int], None], lengths: np.ndarray, n_threads: int) -> No
             pass
 
 
-def _refuse(bad: np.ndarray, fault: str) -> None:
-    if bad.any():
-        raise ValueError(f"sequence {int(np.argmax(bad))} of the batch {fault}")
-
-
-def _refuse_impossible(scores: np.ndarray) -> None:
-    _refuse(np.isnan(scores), "has emissions or CRF scores that are NaN or +inf")
-    _refuse(np.isneginf(scores), "has no legal path at all")
-
-
 def sum_batch(
     emissions: np.ndarray,
     lengths: np.ndarray,
@@ -137,8 +127,7 @@ def sum_batch(
     n_sequences, length, k = emissions.shape
     if labels is not None:
         unknown = ((labels < 0) & (labels != MISSING)) | (labels >= k)
-        unknown &= np.arange(length) < lengths[:, None]
-        _refuse(unknown.any(axis=1), f"has labels that are neither 0 to {k - 1} nor {MISSING}")
+        refuse_unknown((unknown & (np.arange(length) < lengths[:, None])).any(axis=1), k)
     mass = np.empty(n_sequences)
     partition = np.empty(n_sequences)
     posterior = np.zeros((n_sequences, length if gradients else 0, k), emissions.dtype)
@@ -153,10 +142,10 @@ def sum_batch(
         partition[b] = sum_segment(here, chain.start, chain.end, chain, Sink(gain, moves[b], sign, gradients))
 
     _each(run, lengths, n_threads)
-    _refuse_impossible(partition)
+    refuse_impossible(partition)
     if labels is None:
         return Sums(partition, posterior, moves)
-    _refuse(~np.isfinite(mass), "has no legal path that agrees with its labels")
+    refuse_disagreeing(mass)
     return Sums(mass - partition, posterior, moves)
 
 
@@ -175,7 +164,7 @@ def find_paths(
         scores[b] = _best_path(np.asarray(emissions[b, : lengths[b]]), chain, paths[b, : lengths[b]])
 
     _each(run, lengths, n_threads)
-    _refuse_impossible(scores)
+    refuse_impossible(scores)
     return paths, scores
 
 
@@ -187,5 +176,5 @@ def find_posterior(emissions: np.ndarray, chain: Chain, posterior: np.ndarray | 
     posterior = np.zeros_like(emissions) if posterior is None else posterior
     moves = np.zeros((len(chain.start), len(chain.start)))
     sink = Sink(np.asarray(posterior), moves, 1.0, True)
-    _refuse_impossible(np.array([sum_segment(np.asarray(emissions), chain.start, chain.end, chain, sink)]))
+    refuse_impossible(np.array([sum_segment(np.asarray(emissions), chain.start, chain.end, chain, sink)]))
     return posterior
