@@ -1,8 +1,8 @@
-"""The CRF beside TorchCRF and pytorch-crf on the CPU, interleaved in one run, into a table and benchmarks/results/crf-cpu.json.
+"""The CRF beside TorchCRF and pytorch-crf, interleaved in one run, into a table and benchmarks/results/crf-DEVICE.json.
 
 `python benchmarks/crf.py` times a training step (log-likelihood and its gradients) and Viterbi decoding of one batch: medians of
 --repeats rounds, in each of which every implementation runs once (ours, which takes milliseconds, five times). Log-likelihood and
-gradients are compared with pytorch-crf's on the same weights.
+gradients are compared with pytorch-crf's on the same weights. With a GPU everything runs there, on longer batches.
 """
 
 import argparse
@@ -21,11 +21,13 @@ from dnaspt.tasks import GENE_STATES
 from record import write_result
 
 Run = Callable[[], object]
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+BATCH, LENGTH = (32, 14_000) if DEVICE.type == "cuda" else (4, 8192)
 
 
 def ours(legal: np.ndarray, emissions: Tensor, labels: Tensor) -> dict[str, Run]:
     """A step and a decoding with the kernels of this package."""
-    crf, lengths = LinearChainCRF(legal), torch.full((len(emissions),), emissions.shape[1])
+    crf, lengths = LinearChainCRF(legal).to(DEVICE), torch.full((len(emissions),), emissions.shape[1])
     return {
         "step": lambda: crf.log_likelihood(emissions, labels, lengths).sum().backward(),
         "viterbi": lambda: crf.viterbi(emissions, lengths),
@@ -35,8 +37,8 @@ def ours(legal: np.ndarray, emissions: Tensor, labels: Tensor) -> dict[str, Run]
 def references(emissions: Tensor, labels: Tensor) -> dict[str, dict[str, Run]]:
     """The same with the two packages, which know no forbidden moves."""
     mask = torch.ones_like(labels, dtype=torch.bool)
-    batch_first = torchcrf.CRF(emissions.shape[2], batch_first=True)
-    other = TorchCRF.CRF(emissions.shape[2], use_gpu=False)
+    batch_first = torchcrf.CRF(emissions.shape[2], batch_first=True).to(DEVICE)
+    other = TorchCRF.CRF(emissions.shape[2], use_gpu=DEVICE.type == "cuda").to(DEVICE)
     return {
         "pytorch-crf": {
             "step": lambda: batch_first(emissions, labels).backward(),
@@ -52,16 +54,17 @@ def references(emissions: Tensor, labels: Tensor) -> dict[str, dict[str, Run]]:
 def difference(n_states: int) -> dict[str, float]:
     """Largest relative difference from pytorch-crf's log-likelihood and gradients, 2 x 1,024 positions, all moves legal."""
     generator = torch.Generator().manual_seed(1)
-    crf, reference = LinearChainCRF(np.ones((n_states, n_states), bool)), torchcrf.CRF(n_states, batch_first=True)
+    crf = LinearChainCRF(np.ones((n_states, n_states), bool)).to(DEVICE)
+    reference = torchcrf.CRF(n_states, batch_first=True).to(DEVICE)
     for mine, theirs in (
         (crf.start, "start_transitions"),
         (crf.end, "end_transitions"),
         (crf.transitions, "transitions"),
     ):
-        mine.data = torch.randn(mine.shape, generator=generator)
+        mine.data = torch.randn(mine.shape, generator=generator).to(DEVICE)
         getattr(reference, theirs).data.copy_(mine.data)
-    emissions = torch.randn(2, 1024, n_states, generator=generator)
-    labels = torch.randint(n_states, (2, 1024), generator=generator)
+    emissions = torch.randn(2, 1024, n_states, generator=generator).to(DEVICE)
+    labels = torch.randint(n_states, (2, 1024), generator=generator).to(DEVICE)
     found = []
     for module, score in (
         (crf, lambda x: crf.log_likelihood(x, labels, torch.tensor([1024, 1024])).sum()),
@@ -84,22 +87,23 @@ def _weights(module: nn.Module) -> list[nn.Parameter]:
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--length", type=int, default=8192)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--length", type=int, default=LENGTH)
     parser.add_argument("--states", type=int, default=9)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--references", nargs="*", default=["pytorch-crf", "TorchCRF"])
     chosen = parser.parse_args()
     torch.manual_seed(0)
     shape = (chosen.batch, chosen.length)
-    emissions = (torch.randn(*shape, chosen.states) * 2).requires_grad_()
-    labels = torch.randint(chosen.states, shape)
+    emissions = (torch.randn(*shape, chosen.states, device=DEVICE) * 2).requires_grad_()
+    labels = torch.randint(chosen.states, shape, device=DEVICE)
     dense = np.ones((chosen.states, chosen.states), dtype=bool)
     runs = {"ours, all moves legal": ours(dense, emissions, labels)}
     if chosen.states == len(GENE_STATES.names):
-        legal = LinearChainCRF(GENE_STATES)
+        legal = LinearChainCRF(GENE_STATES).to(DEVICE)
         paths = legal.viterbi(emissions, torch.full((chosen.batch,), chosen.length)).paths
         runs["ours, gene moves"] = ours(GENE_STATES.legal_matrix(), emissions, paths)
-    runs |= references(emissions, labels)
+    runs |= {name: parts for name, parts in references(emissions, labels).items() if name in chosen.references}
     taken: dict[str, dict[str, list[float]]] = {name: {"step": [], "viterbi": []} for name in runs}
     for round_ in range(chosen.repeats + 1):  # the first compiles and is not counted
         for name, parts in runs.items():
@@ -116,13 +120,20 @@ def main() -> None:
         "relative difference from pytorch-crf: " + ", ".join(f"{name} {value:.1e}" for name, value in compared.items())
     )
     found = vars(chosen) | {"threads": torch.get_num_threads(), "median_s": median, "relative_difference": compared}
-    write_result("crf-cpu", "python benchmarks/crf.py", found)
+    write_result(f"crf-{DEVICE.type}", "python benchmarks/crf.py", found)
 
 
 def _seconds(run: Run) -> float:
+    _finish()
     began = time.perf_counter()
     run()
+    _finish()
     return time.perf_counter() - began
+
+
+def _finish() -> None:
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def _show(median: dict[str, dict[str, float]], n_positions: int) -> None:

@@ -2,8 +2,8 @@
 
 `python benchmarks/encoder.py` prints a table and writes benchmarks/results/encoder-DEVICE.json. The plain formulation is that of
 the published code: Conv1d between transposes, float32, LayerNorm, exact GELU. A step is forward and backward of 30 layers on
-8 x 1,024 random bases. Rates count the multiplications that the plain formulation needs (two operations each, three passes), so
-that an algorithm with fewer of them shows as a higher rate. bf16 means autocast.
+8 x 1,024 random bases (on a GPU 16 x 4,096). Rates count the multiplications that the plain formulation needs (two operations
+each, three passes), so that an algorithm with fewer of them shows as a higher rate.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,9 @@ from dnaspt.config import PRESETS, EncoderConfig
 from dnaspt.models.encoder import DilatedEncoder
 from record import write_result
 
-BATCH, LENGTH = 8, 1024
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+BATCH, LENGTH, SQUARE = (16, 4096, 8192) if DEVICE.type == "cuda" else (8, 1024, 2048)
+DTYPES = ["bfloat16", "float16"] if DEVICE.type == "cuda" else ["float32", "bfloat16"]
 
 
 class PlainEncoder(nn.Module):
@@ -56,11 +57,11 @@ class PlainEncoder(nn.Module):
             self.norms[2 * i + 1].load_state_dict(layer.linear_norm.state_dict())
 
 
-def step(model: nn.Module, tokens: Tensor, weights: Tensor, *, bf16: bool) -> Callable[[], None]:
-    """Forward and backward."""
+def run_step(model: nn.Module, tokens: Tensor, weights: Tensor, dtype: torch.dtype) -> Callable[[], None]:
+    """Forward and backward; half precision means autocast."""
 
     def run() -> None:
-        with torch.autocast(DEVICE.type, torch.bfloat16) if bf16 else nullcontext():
+        with autocast(dtype):
             hidden = model(tokens)
         (hidden.float() * weights).sum().backward()
         model.zero_grad(set_to_none=True)
@@ -68,12 +69,29 @@ def step(model: nn.Module, tokens: Tensor, weights: Tensor, *, bf16: bool) -> Ca
     return run
 
 
-def product(size: int, *, bf16: bool) -> tuple[Callable[[], None], float]:
-    """A square matrix product, and its operations."""
-    left, right = (
-        torch.randn(size, size, device=DEVICE, dtype=torch.bfloat16 if bf16 else torch.float32) for _ in "ab"
-    )
-    return lambda: torch.mm(left, right), 2.0 * size**3
+def run_forward(model: nn.Module, tokens: Tensor, dtype: torch.dtype) -> Callable[[], None]:
+    """Forward alone, without gradients."""
+
+    def run() -> None:
+        with torch.inference_mode(), autocast(dtype):
+            model(tokens)
+
+    return run
+
+
+def autocast(dtype: torch.dtype) -> AbstractContextManager[None]:
+    """To a half precision; nothing for float32."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(DEVICE.type, dtype)
+
+
+def product(size: int, dtype: torch.dtype) -> Callable[[], None]:
+    """A square matrix product."""
+    left, right = (torch.randn(size, size, device=DEVICE, dtype=dtype) for _ in "ab")
+
+    def run() -> None:
+        torch.mm(left, right)
+
+    return run
 
 
 def seconds(run: Callable[[], None]) -> float:
@@ -88,12 +106,12 @@ def seconds(run: Callable[[], None]) -> float:
 
 
 def operations(config: EncoderConfig) -> float:
-    """Of a training step in the plain formulation."""
+    """Of a forward pass in the plain formulation; a training step takes three times as many."""
     per_base = config.n_layers * (config.kernel_size + 1) * config.hidden_size**2
-    return 3 * 2.0 * per_base * BATCH * LENGTH
+    return 2.0 * per_base * BATCH * LENGTH
 
 
-def measure(preset: str, repeats: int, *, bf16: bool) -> dict[str, object]:
+def measure(preset: str, repeats: int, dtypes: list[str]) -> dict[str, object]:
     """Median seconds and rates of all formulations at one size."""
     config = PRESETS[preset]
     torch.manual_seed(0)
@@ -103,37 +121,37 @@ def measure(preset: str, repeats: int, *, bf16: bool) -> dict[str, object]:
     with torch.no_grad():
         difference = float((ours(tokens) - plain(tokens)).abs().max())
     weights = torch.randn(BATCH, LENGTH, config.hidden_size, device=DEVICE)
-    square, n_square = product(2048 if DEVICE.type == "cpu" else 8192, bf16=False)
-    runs = {
-        "plain": step(plain, tokens, weights, bf16=False),
-        "ours": step(ours, tokens, weights, bf16=False),
-        "product": square,
-    }
-    if bf16:
-        half, _ = product(2048 if DEVICE.type == "cpu" else 8192, bf16=True)
-        runs |= {
-            "plain bf16": step(plain, tokens, weights, bf16=True),
-            "ours bf16": step(ours, tokens, weights, bf16=True),
-            "product bf16": half,
-        }
+    runs: dict[str, Callable[[], None]] = {}
+    for name in dtypes:
+        dtype = getattr(torch, name)
+        for who, model in (("plain", plain), ("ours", ours)):
+            runs[f"{who} step {name}"] = run_step(model, tokens, weights, dtype)
+            runs[f"{who} forward {name}"] = run_forward(model, tokens, dtype)
+        runs[f"product {name}"] = product(SQUARE, dtype)
     for run in runs.values():
+        run()
         run()
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
             taken[name].append(seconds(run))
     median = {name: statistics.median(values) for name, values in taken.items()}
+    counts = {"step": 3 * operations(config), "forward": operations(config), "product": 2.0 * SQUARE**3}
     rate = {
-        name: (n_square if "product" in name else operations(config)) / value / 1e9 for name, value in median.items()
+        name: next(count for kind, count in counts.items() if kind in name) / value / 1e9
+        for name, value in median.items()
     }
     return {
         "preset": preset,
         "largest difference of hidden states": difference,
         "median_s": median,
         "gflop_per_s": rate,
-        "ours / plain": median["plain"] / median["ours"],
-        "ours / product rate": rate["ours"] / rate["product"],
-    }
+        "ratios": {
+            **{f"ours {name} / plain {other}": median[f"plain step {other}"] / median[f"ours step {name}"]
+               for name in dtypes for other in dtypes},
+            **{f"ours {name} / product {name}": rate[f"ours step {name}"] / rate[f"product {name}"] for name in dtypes},
+        },
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -141,19 +159,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--presets", nargs="*", default=["small", "base", "paper"])
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--bf16", action="store_true", help="also under bfloat16 autocast")
+    parser.add_argument(
+        "--dtypes", nargs="*", default=DTYPES, help="float32, bfloat16, float16: half precision by autocast"
+    )
     chosen = parser.parse_args()
-    rows = [measure(preset, chosen.repeats, bf16=chosen.bf16) for preset in chosen.presets]
+    rows = [measure(preset, chosen.repeats, chosen.dtypes) for preset in chosen.presets]
     for row in rows:
         print(f"{row['preset']}: hidden states differ by {row['largest difference of hidden states']:.1e} at most")
         for name, value in row["median_s"].items():
-            print(f"  {name:13s} {value:8.3f} s {row['gflop_per_s'][name]:9.1f} GF/s")
-        print(
-            f"  ours is {row['ours / plain']:.2f} times plain, {row['ours / product rate']:.0%} of the product's rate"
-        )
-    write_result(
-        f"encoder-{DEVICE.type}", f"python {' '.join(sys.argv)}", {"batch": BATCH, "length": LENGTH, "rows": rows}
-    )
+            print(f"  {name:22s} {value * 1e3:9.2f} ms {row['gflop_per_s'][name]:11.1f} GF/s")
+        for name, value in row["ratios"].items():
+            print(f"  {name}: {value:.2f}")
+    found = {"batch": BATCH, "length": LENGTH, "threads": torch.get_num_threads(), "rows": rows}
+    write_result(f"encoder-{DEVICE.type}", f"python {' '.join(sys.argv)}", found)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def mask_for_training(
     chance = generator.random(tokens.shape, dtype=np.float32)
     letters = generator.integers(0, 4, tokens.shape, dtype=np.uint8)
     scored = (chance < fraction) & (tokens < N)
-    labels = np.where(scored, tokens, MISSING).astype(np.int8)
+    labels = np.where(scored, tokens.astype(np.int8), np.int8(MISSING))
     masked = np.where(scored & (chance < 0.8 * fraction), MASK_TOKEN, tokens)
     replaced = np.where(scored & (chance >= 0.9 * fraction), letters, masked)
     return replaced.astype(np.uint8), labels
@@ -28,4 +28,6 @@ def mask_for_validation(tokens: np.ndarray, fraction: float, seed: int) -> tuple
     """Fixed positions of one sequence (L,), all with the mask token, so that any model can be scored on the same ones."""
     generator = np.random.default_rng((seed, len(tokens)))
     scored = (generator.random(tokens.shape, dtype=np.float32) < fraction) & (tokens < N)
-    return np.where(scored, MASK_TOKEN, tokens).astype(np.uint8), np.where(scored, tokens, MISSING).astype(np.int8)
+    return np.where(scored, MASK_TOKEN, tokens).astype(np.uint8), np.where(
+        scored, tokens.astype(np.int8), np.int8(MISSING)
+    )

@@ -85,6 +85,7 @@ class _Pieces:
             BEST=self.best,
             SIZE=self.size,
             num_warps=self.warps,
+            enable_fp_fusion=True,
         )
         kernels.join_pieces[(batch, 2)](
             *(rows, scales, self.lengths, self.start, self.entering, self.following, mass, self.n),
@@ -92,6 +93,7 @@ class _Pieces:
             BEST=self.best,
             SIZE=self.size,
             num_warps=self.warps,
+            enable_fp_fusion=True,
         )
         return mass.masked_fill(faults.any(1) | ~self.sound, torch.nan)
 
@@ -105,6 +107,7 @@ class _Pieces:
             LABELED=labels is not None,
             SIZE=self.size,
             num_warps=self.warps,
+            enable_fp_fusion=True,
         )
 
 
@@ -184,7 +187,7 @@ def find_paths(
     last_state = torch.empty(batch, dtype=torch.int32, device=emissions.device)
     leaving = torch.empty(batch, pieces.n, dtype=torch.int32, device=emissions.device)
     paths = torch.full((batch, length), MISSING, dtype=torch.int8, device=emissions.device)
-    settings = {"PIECE": pieces.piece, "SIZE": pieces.size, "num_warps": pieces.warps}
+    settings = {"PIECE": pieces.piece, "SIZE": pieces.size, "num_warps": pieces.warps, "enable_fp_fusion": True}
     kernels.piece_origins[(batch, pieces.n)](
         *(pieces.emissions, pieces.lengths, pieces.transitions, pieces.end, pieces.entering),
         *(origins, first_states, last_state, length, pieces.k, pieces.n),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dnaspt.config import PAD_TOKEN, EncoderConfig
-from dnaspt.models import encoder_cpu
+from dnaspt.models import encoder_cpu, encoder_gpu
 
 
 class ResidualLayer(nn.Module):
@@ -71,11 +71,16 @@ class DilatedEncoder(nn.Module):
             x = x * real
         lengths = sequence_lengths(tokens, real)
         if lengths is not None and len(tokens) and encoder_cpu.fits(x):
-            parameters = [tensor for layer in self.layers for tensor in cast(ResidualLayer, layer).for_kernels()]
-            return encoder_cpu.run_layers(x, lengths, self.config.dilations, parameters)
+            return encoder_cpu.run_layers(x, lengths, self.config.dilations, self._for_kernels())
+        if real is not None and x.numel() and encoder_gpu.fits(x):
+            half = torch.get_autocast_dtype("cuda")
+            return encoder_gpu.run_layers(x, real.squeeze(2), self.config.dilations, self._for_kernels(), half)
         for layer in self.layers:
             x = layer(x, real)
         return x
+
+    def _for_kernels(self) -> list[Tensor]:
+        return [tensor for layer in self.layers for tensor in cast(ResidualLayer, layer).for_kernels()]
 
 
 def real_positions(tokens: Tensor) -> Tensor | None:

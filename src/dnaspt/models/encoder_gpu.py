@@ -1,0 +1,108 @@
+"""The encoder's layers on a GPU in half precision, with exact gradients: x (B, L, D) and the layers' weights to y (B, L, D).
+
+The residual stream and its gradient stay in float32, only factors of matrix products are rounded: the precision of autocast. What
+the backward pass reads is kept in half precision, four values per base, channel and layer.
+"""
+
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from dnaspt.models.rows_gpu import Rows
+
+PARAMETERS = 8
+"""Per layer: weight (D, D, K), bias (D,), and weight and bias (D,) of the norm; the same for the linear part, K = 1."""
+_DEPTHS = (64, 128, 256, 512, 1024)
+
+
+class _Settings(NamedTuple):
+    """What is no tensor; learns: whether a backward pass can follow; dtype: of the factors of products."""
+
+    dilations: tuple[int, ...]
+    learns: bool
+    dtype: torch.dtype
+
+
+class _Part(NamedTuple):
+    """The convolution or the linear part of a layer: weights (taps, in, out), and turned round (taps, out, in)."""
+
+    weight: Tensor
+    turned: Tensor
+    bias: Tensor
+    norm: tuple[Tensor, Tensor]
+
+
+def fits(x: Tensor) -> bool:
+    """Whether the kernels can compute on x: on a GPU under autocast, a hidden size that is a power of two."""
+    usable = x.is_cuda and x.dtype == torch.float32 and torch.is_autocast_enabled("cuda") and x.shape[-1] in _DEPTHS
+    return usable and find_spec("triton") is not None
+
+
+def run_layers(
+    x: Tensor, real: Tensor, dilations: tuple[int, ...], parameters: list[Tensor], dtype: torch.dtype
+) -> Tensor:
+    """Apply layers to x (B, L, D): -> (B, L, D) float32, zero at padding.
+
+    real: (B, L) where no padding is. dilations: of each layer. parameters: `PARAMETERS` tensors for each layer, in their order.
+    dtype: of the factors of products.
+    """
+    learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters))
+    y: Tensor = _Layers.apply(x, real, _Settings(dilations, learns, dtype), *parameters)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _Layers(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, real: Tensor, settings: _Settings, *parameters: Tensor) -> Tensor:
+        dilations, learns, dtype = settings
+        convs, linears = (_pack(parameters[first::PARAMETERS], parameters[first + 1 :], settings) for first in (0, 4))
+        rows = Rows(real, x.shape[2], max(len(conv.weight) // 2 * dilation for conv, dilation in zip(convs, dilations)))
+        stream = rows.place(x.detach())
+        # Inputs of convolutions have margins of zeros; one input and its layer's other activations are used again without
+        # a backward pass.
+        inputs = rows.room(len(dilations) + 1 if learns else 2, dtype)
+        others = torch.empty(len(dilations) if learns else 1, 3, *stream.shape, dtype=dtype, device=x.device)
+        inputs[0].copy_(stream)
+        for i, (conv, linear, dilation) in enumerate(zip(convs, linears, dilations, strict=True)):
+            convolved, middle, flat = others[i % len(others)]
+            rows.convolve(inputs[i % len(inputs)], conv.weight, conv.bias, convolved, dilation)
+            rows.finish(stream, convolved, conv.norm, stream, middle)
+            rows.convolve(middle, linear.weight, linear.bias, flat, 1)
+            rows.finish(stream, flat, linear.norm, stream, inputs[(i + 1) % len(inputs)])
+        ctx.convs, ctx.linears, ctx.rows, ctx.real, ctx.dilations = convs, linears, rows, real, dilations
+        ctx.save_for_backward(*((inputs, others) if learns else ()))
+        return rows.view(stream)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
+        rows: Rows = ctx.rows
+        inputs, others = ctx.saved_tensors
+        gradient = rows.place(given.float())
+        inner = rows.room(1, inputs.dtype)[0]
+        found: list[Tensor] = []
+        for i in reversed(range(len(ctx.dilations))):
+            conv, linear, dilation = ctx.convs[i], ctx.linears[i], ctx.dilations[i]
+            convolved, middle, flat = others[i]
+            sums = rows.start(flat, gradient, linear.norm[0], inner)
+            linear_parts = (rows.weigh(middle, inner, 1, 1).permute(2, 1, 0), *sums)
+            rows.convolve(inner, linear.turned, None, gradient, 1)
+            sums = rows.start(convolved, gradient, conv.norm[0], inner)
+            conv_parts = (rows.weigh(inputs[i], inner, len(conv.weight), dilation).permute(2, 1, 0), *sums)
+            if i or ctx.needs_input_grad[0]:
+                rows.convolve(inner, conv.turned, None, gradient, dilation)
+            found = [*conv_parts, *linear_parts, *found]
+        x = rows.view(gradient) * ctx.real.unsqueeze(2) if ctx.needs_input_grad[0] else None
+        return (x, None, None, *found)
+
+
+def _pack(weights: tuple[Tensor, ...], vectors: tuple[Tensor, ...], settings: _Settings) -> list[_Part]:
+    """The parts of all layers from weights (out, in, taps), and bias and norm, which stand first in each `PARAMETERS` vectors."""
+    stacked = torch.stack([weight.detach() for weight in weights]).to(settings.dtype)
+    packed = stacked.permute(0, 3, 2, 1).contiguous()
+    turned = stacked.flip(3).permute(0, 3, 1, 2).contiguous() if settings.learns else packed
+    bias, weight, shift = ([one.detach() for one in vectors[i::PARAMETERS]] for i in range(3))
+    return [_Part(*parts[:3], parts[3:]) for parts in zip(packed, turned, bias, weight, shift)]

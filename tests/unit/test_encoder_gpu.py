@@ -1,0 +1,83 @@
+"""The encoder's Triton kernels against its plain layers in float64, on a GPU or else under Triton's interpreter."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from dnaspt.config import EncoderConfig
+from dnaspt.models import encoder_gpu
+from dnaspt.models.encoder import DilatedEncoder
+
+pytest.importorskip("triton")
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+LENGTHS = (21, 9)
+
+
+def make_case() -> tuple[DilatedEncoder, Tensor, Tensor]:
+    """Two layers of dilations 1 and 2 with random norms, x (2, 21, 64) zero at padding, and where it is real."""
+    torch.manual_seed(0)
+    encoder = DilatedEncoder(EncoderConfig(hidden_size=64, n_layers=2)).double()
+    with torch.no_grad():
+        for name, parameter in encoder.named_parameters():
+            if "norm" in name or "bias" in name:
+                parameter.normal_()
+    real = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS).unsqueeze(1)
+    return encoder, torch.randn(*real.shape, 64, dtype=torch.float64) * real.unsqueeze(2), real
+
+
+def plain(encoder: DilatedEncoder, x: Tensor, real: Tensor) -> Tensor:
+    for layer in encoder.layers:
+        x = layer(x, real.unsqueeze(2))
+    return x
+
+
+def kernels(encoder: DilatedEncoder, x: Tensor, real: Tensor, dtype: torch.dtype) -> Tensor:
+    moved = encoder.float().to(DEVICE)
+    return encoder_gpu.run_layers(
+        x.float().to(DEVICE), real.to(DEVICE), encoder.config.dilations, moved._for_kernels(), dtype
+    )
+
+
+def test_values_and_gradients_equal_those_of_the_plain_layers() -> None:
+    encoder, x, real = make_case()
+    upstream = torch.randn(x.shape, dtype=torch.float64)
+    leaf = x.clone().requires_grad_()
+    expected = plain(encoder, leaf * real.unsqueeze(2), real)
+    parameters = list(encoder.parameters())
+    gradients = torch.autograd.grad((expected * upstream).sum(), [leaf, *parameters])
+    moved = x.clone().float().requires_grad_()
+    found = kernels(encoder, moved, real, torch.float32)
+    torch.testing.assert_close(found.cpu().double(), expected.detach(), rtol=1e-5, atol=1e-5)
+    own = torch.autograd.grad((found * upstream.to(found)).sum(), [moved, *encoder.parameters()])
+    for mine, theirs in zip(own, gradients, strict=True):
+        torch.testing.assert_close(mine.cpu().double(), theirs, rtol=1e-4, atol=1e-4)
+
+
+HALF = torch.bfloat16 if torch.cuda.is_available() else torch.float16  # the interpreter multiplies no bfloat16
+
+
+def test_half_precision_rounds_only_the_factors_of_products() -> None:
+    encoder, x, real = make_case()
+    expected = plain(encoder, x, real).detach()
+    with torch.no_grad():
+        found = kernels(encoder, x, real, HALF).cpu().double()
+    assert float((found - expected).norm() / expected.norm()) < 5e-3
+    assert not found[1, LENGTHS[1] :].any()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("depth", [64, 256, 512])
+def test_the_encoder_under_autocast_is_as_near_to_float64_as_pytorch(depth: int) -> None:
+    torch.manual_seed(0)
+    encoder = DilatedEncoder(EncoderConfig(hidden_size=depth, n_layers=8)).to(DEVICE)
+    tokens = torch.randint(0, 4, (3, 700), device=DEVICE)
+    tokens[1, 500:] = 6
+    exact = encoder.double()(tokens)
+    encoder.float()
+    with torch.autocast("cuda", torch.bfloat16):
+        own = encoder(tokens)
+        real = (tokens != 6).unsqueeze(2)
+        x = torch.nn.functional.one_hot(encoder.channels[tokens.long()], depth).float() * real
+        pytorch = plain(encoder, x, real.squeeze(2))
+    errors = [float((found.double() - exact).norm() / exact.norm()) for found in (own, pytorch)]
+    assert errors[0] < 1.2 * errors[1], errors
