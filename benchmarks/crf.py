@@ -105,12 +105,14 @@ def main() -> None:
         runs["ours, gene moves"] = ours(GENE_STATES.legal_matrix(), emissions, paths)
     runs |= {name: parts for name, parts in references(emissions, labels).items() if name in chosen.references}
     taken: dict[str, dict[str, list[float]]] = {name: {"step": [], "viterbi": []} for name in runs}
-    for round_ in range(chosen.repeats + 1):  # the first compiles and is not counted
+    for name, parts in runs.items():
+        for run in parts.values() if name.startswith("ours") else ():
+            run()  # compiles
+    for round_ in range(chosen.repeats):
         for name, parts in runs.items():
             for part, run in parts.items():
-                values = [_seconds(run) for _ in range(5 if name.startswith("ours") else 1)]
-                if round_:
-                    taken[name][part] += values
+                taken[name][part] += [_seconds(run) for _ in range(5 if name.startswith("ours") else 1)]
+                print(f"round {round_ + 1}, {name}, {part}: {taken[name][part][-1]:.4f} s", flush=True)
     median = {
         name: {part: statistics.median(values) for part, values in parts.items()} for name, parts in taken.items()
     }

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dnaspt.config import EncoderConfig
+from dnaspt.config import PAD_TOKEN, EncoderConfig
 from dnaspt.models import encoder_gpu
 from dnaspt.models.encoder import DilatedEncoder
 
@@ -67,17 +67,22 @@ def test_half_precision_rounds_only_the_factors_of_products() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("depth", [64, 256, 512])
-def test_the_encoder_under_autocast_is_as_near_to_float64_as_pytorch(depth: int) -> None:
+def test_values_and_gradients_under_autocast_are_as_near_to_float64_as_pytorchs(depth: int) -> None:
     torch.manual_seed(0)
     encoder = DilatedEncoder(EncoderConfig(hidden_size=depth, n_layers=8)).to(DEVICE)
     tokens = torch.randint(0, 4, (3, 700), device=DEVICE)
-    tokens[1, 500:] = 6
-    exact = encoder.double()(tokens)
+    tokens[1, 500:] = PAD_TOKEN
+    real = tokens != PAD_TOKEN
+    x = torch.nn.functional.one_hot(encoder.channels[tokens], depth) * real.unsqueeze(2)
+    upstream = torch.randn(x.shape, device=DEVICE)
+
+    def results(hidden: Tensor) -> list[Tensor]:
+        gradients = torch.autograd.grad((hidden * upstream).sum(), list(encoder.parameters()))
+        return [hidden.detach(), torch.cat([gradient.flatten() for gradient in gradients])]
+
+    exact = results(encoder.double()(tokens))
     encoder.float()
     with torch.autocast("cuda", torch.bfloat16):
-        own = encoder(tokens)
-        real = (tokens != 6).unsqueeze(2)
-        x = torch.nn.functional.one_hot(encoder.channels[tokens.long()], depth).float() * real
-        pytorch = plain(encoder, x, real.squeeze(2))
-    errors = [float((found.double() - exact).norm() / exact.norm()) for found in (own, pytorch)]
-    assert errors[0] < 1.2 * errors[1], errors
+        own, pytorch = results(encoder(tokens)), results(plain(encoder, x.float(), real))
+    for mine, theirs, true in zip(own, pytorch, exact, strict=True):
+        assert float((mine - true).norm()) < 1.2 * float((theirs - true).norm())

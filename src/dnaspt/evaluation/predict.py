@@ -41,8 +41,8 @@ def _forward(model: TaskModel, windows: list[np.ndarray]) -> Iterator[np.ndarray
     tokens = np.full((len(windows), max(map(len, windows))), PAD_TOKEN, dtype=np.uint8)
     for row, window in zip(tokens, windows, strict=True):
         row[: len(window)] = window & 7
-    emissions = model(torch.from_numpy(tokens).to(model_device(model)))
-    emissions = emissions.to("cpu", torch.float64 if emissions.dtype == torch.float64 else torch.float32).numpy()
+    found = model.predict(torch.from_numpy(tokens).to(model_device(model)))
+    emissions = found.to("cpu", torch.float64 if found.dtype == torch.float64 else torch.float32).numpy()
     for row, window in zip(emissions, windows, strict=True):
         yield row[: len(window)] if emissions.ndim == 3 else row
 

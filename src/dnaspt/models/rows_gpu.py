@@ -70,6 +70,14 @@ class Rows:
 
     def weigh(self, x: Tensor, inner: Tensor, n_taps: int, dilation: int) -> Tensor:
         """Gradient (taps, in, out) float32 of the weights of a convolution of x from that of its outputs, `inner`."""
+        if (
+            self.depth > 256
+        ):  # enough tiles for the library: measured 661 TF/s against 456 at 512, but 51 against 222 at 64
+            start = (self.reach - n_taps // 2 * dilation) * self.depth
+            shifted = x.as_strided((n_taps, self.n, self.depth), (dilation * self.depth, self.depth, 1), start)
+            outputs = inner[self.reach : self.reach + self.n]
+            with torch.autocast(self.device.type, enabled=False):
+                return torch.bmm(shifted.transpose(1, 2), outputs.expand(n_taps, -1, -1)).float()
         side, rows = min(self.depth, 128), 64
         n_tiles, n_blocks = n_taps * (self.depth // side) ** 2, self.n // rows
         n_parts = max(1, min(_PROGRAMS // n_tiles, n_blocks))
@@ -81,7 +89,7 @@ class Rows:
             TAPS=n_taps,
             ROWS=rows,
             SIDE=side,
-            num_warps=8 if side > 64 else 4,
+            num_warps=4,
             num_stages=4,
             enable_fp_fusion=True,
         )
@@ -109,7 +117,7 @@ class Rows:
             DEPTH=self.depth,
             ROWS=rows,
             EPSILON=EPSILON,
-            num_warps=8,
+            num_warps=4,
             enable_fp_fusion=True,
         )
         return sums.sum(0).unbind()

@@ -1,5 +1,6 @@
 """Encoder and task head as one model: tokens (B, L) to emissions (B, L, K) per base or (B, K) per window."""
 
+import torch
 from torch import Tensor, nn
 
 from dnaspt.config import EncoderConfig
@@ -24,6 +25,15 @@ class TaskModel(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Emissions of token ids (B, L)."""
         emissions: Tensor = self.head.trunk(self.encoder(tokens), real_positions(tokens))
+        return emissions
+
+    def predict(self, tokens: Tensor) -> Tensor:
+        """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it."""
+        on_gpu = tokens.is_cuda and next(self.parameters()).dtype == torch.float32
+        half = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):
+            hidden = self.encoder(tokens)
+        emissions: Tensor = self.head.trunk(hidden, real_positions(tokens))
         return emissions
 
     def loss(self, batch: Batch) -> Loss:
