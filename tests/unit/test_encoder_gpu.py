@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from dnaspt.config import PAD_TOKEN, EncoderConfig
-from dnaspt.models import encoder_gpu
+from dnaspt.models import encoder_gpu, rows_gpu
 from dnaspt.models.encoder import DilatedEncoder
 
 pytest.importorskip("triton")
@@ -38,7 +38,11 @@ def kernels(encoder: DilatedEncoder, x: Tensor, real: Tensor, dtype: torch.dtype
     )
 
 
-def test_values_and_gradients_equal_those_of_the_plain_layers() -> None:
+@pytest.mark.parametrize("own_products", [True, False])
+def test_values_and_gradients_equal_those_of_the_plain_layers(
+    own_products: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_gpu, "_OWN_PRODUCTS", 256 if own_products else 0)
     encoder, x, real = make_case()
     upstream = torch.randn(x.shape, dtype=torch.float64)
     leaf = x.clone().requires_grad_()

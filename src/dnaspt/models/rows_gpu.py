@@ -10,6 +10,11 @@ EPSILON = 1e-5
 """Added to the variance, as in PyTorch's LayerNorm."""
 _ROWS = 128
 """Rows of a tile of a product."""
+_OWN_PRODUCTS = 256
+"""Largest hidden size whose weight gradients are summed by the own kernel: beyond, cuBLAS has tiles enough.
+
+Measured on an H200: 222 TF/s against 51 of cuBLAS at 64, 481 against 420 at 256, 456 against 661 at 512.
+"""
 _PROGRAMS = 264
 """Programs that share the sums of a backward pass over rows: two on each multiprocessor of a large GPU."""
 
