@@ -71,6 +71,20 @@ def test_a_run_killed_five_times_and_resumed_ends_with_the_same_bits(
     assert metrics_of(killed) == metrics_of(alone)
 
 
+@pytest.mark.parametrize(("precision", "threads"), [("bf16", 1), ("32", 2)])
+def test_a_killed_run_ends_with_the_same_bits_in_bf16_and_with_two_threads(
+    precision: str, threads: int, gene_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+    config = tmp_path / "tiny.toml"
+    config.write_text(TINY.replace('"32"', f'"{precision}"').replace("steps = 40", "steps = 16") + ENCODER)
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    subprocess.run(command("pretrain", gene_data, alone, config), check=True, stdout=subprocess.DEVNULL)
+    kill_at(command("pretrain", gene_data, killed, config), killed, 7)
+    subprocess.run([*command("pretrain", gene_data, killed, config), "--resume"], check=True, stdout=subprocess.DEVNULL)
+    assert tensors_of(killed) == tensors_of(alone)
+
+
 def test_sigterm_saves_and_says_how_to_go_on(gene_data: Path, tmp_path: Path) -> None:
     config = tmp_path / "tiny.toml"
     config.write_text(TINY.replace("steps = 40", "steps = 100000") + ENCODER)
