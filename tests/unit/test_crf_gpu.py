@@ -90,6 +90,23 @@ def test_bfloat16_emissions_are_read_exactly() -> None:
     torch.testing.assert_close(found.log_mass.cpu(), exact.detach(), rtol=1e-6, atol=1e-5)
 
 
+def test_lengths_may_be_a_view() -> None:
+    crf, emissions, _ = make_case(np.ones((2, 2), bool))
+    rows, _, *rest = gpu_arguments(crf, emissions)
+    column = torch.tensor([[length, 3] for length in LENGTHS], dtype=torch.int32, device=DEVICE)[:, 0]
+    paths, _ = crf_gpu.find_paths(rows, column, *rest)
+    assert torch.equal(paths.cpu(), crf.viterbi(emissions.double(), torch.tensor(LENGTHS)).paths)
+
+
+def test_labels_that_are_all_missing_have_likelihood_one_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    crf, emissions, labels = make_case(np.ones((1, 1), bool))
+    assert crf_gpu.piece_size(emissions.shape[1]) > emissions.shape[1]
+    found = crf_gpu.sum_batch(*gpu_arguments(crf, emissions), torch.full_like(labels, MISSING).to(DEVICE))
+    for value in (found.log_mass, found.emissions, found.transitions):
+        torch.testing.assert_close(value, torch.zeros_like(value), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [

@@ -57,6 +57,15 @@ def test_values_and_gradients_equal_those_of_the_plain_layers(
         torch.testing.assert_close(mine.cpu().double(), theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_a_norm_that_changes_before_the_backward_pass_is_noticed() -> None:
+    encoder, x, real = make_case()
+    hidden = kernels(encoder, x, real, torch.float32)
+    with torch.no_grad():
+        encoder.layers[0].conv_norm.weight.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        hidden.sum().backward()
+
+
 HALF = torch.bfloat16 if torch.cuda.is_available() else torch.float16  # the interpreter multiplies no bfloat16
 
 

@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from dnaspt.models import crf_cpu, crf_gpu
 from dnaspt.models.crf_chain import Chain, make_chain, mixing_time
+from dnaspt.models.gpu import where
 from dnaspt.tasks import StateTable
 
 MAX_STATES = 127
@@ -83,7 +84,8 @@ class LinearChainCRF(nn.Module):
         lattice = self._lattice(emissions, lengths, None)
         if crf_gpu.fits(emissions):
             chain_scores = (self.start, self.end, self.transitions)
-            found, best = crf_gpu.find_paths(emissions, lengths, chain_scores, self._legal_moves)
+            with where(emissions):
+                found, best = crf_gpu.find_paths(emissions, lengths, chain_scores, self._legal_moves)
             return BestPaths(found, best.to(_result_type(emissions)))
         chain = _make_chain((self.start, self.end, self.transitions), lattice)
         rows = _to_numpy(emissions)
@@ -173,7 +175,8 @@ def _sum_paths(
     """Log mass (B,), posterior (B, L, K) and expected moves (B, K, K) on the emissions' device."""
     if crf_gpu.fits(emissions):
         lengths = torch.from_numpy(lattice.lengths)
-        found = crf_gpu.sum_batch(emissions, lengths, scores, lattice.moves, lattice.labels, gradients=gradients)
+        with where(emissions):
+            found = crf_gpu.sum_batch(emissions, lengths, scores, lattice.moves, lattice.labels, gradients=gradients)
         return found.log_mass, found.emissions, found.transitions
     sums = crf_cpu.sum_batch(
         _to_numpy(emissions),

@@ -5,7 +5,6 @@ Sequences of any lengths are cut into pieces that are computed at once; see `crf
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dnaspt.models.crf_chain import refuse_disagreeing, refuse_impossible, refuse_unknown
+from dnaspt.models.gpu import runs_kernels
 from dnaspt.tasks import MISSING
 
 MAX_STATES = 64
@@ -31,7 +31,7 @@ class GpuSums:
 def fits(emissions: Tensor) -> bool:
     """Whether the kernels can compute on emissions (B, L, K): on a GPU, no float64, up to MAX_STATES."""
     usable = emissions.is_cuda and emissions.dtype != torch.float64 and emissions.shape[2] <= MAX_STATES
-    return usable and emissions.numel() > 0 and find_spec("triton") is not None
+    return usable and emissions.numel() > 0 and runs_kernels(emissions.device)
 
 
 @cache
@@ -48,7 +48,10 @@ class _Pieces:
         self, emissions: Tensor, lengths: Tensor, scores: tuple[Tensor, Tensor, Tensor], legal: Tensor, *, best: bool
     ) -> None:
         batch, self.length, self.k = emissions.shape
-        self.emissions, self.lengths = emissions.detach().contiguous(), lengths.to(emissions.device, torch.int32)
+        self.emissions, self.lengths = (
+            emissions.detach().contiguous(),
+            lengths.to(emissions.device, torch.int32).contiguous(),
+        )
         self.size = max(2, 1 << (self.k - 1).bit_length())
         self.piece = piece_size(self.length)
         self.n = -(-self.length // self.piece)
@@ -77,7 +80,7 @@ class _Pieces:
         scales = self._room(batch, dtype=torch.float64).zero_()
         faults = torch.zeros(batch, self.n, dtype=torch.int32, device=rows.device)
         mass = torch.empty(batch, dtype=torch.float64, device=rows.device)
-        kernels.piece_rows[(batch, self.n, self.k)](
+        kernels.piece_rows[(self.n, batch, self.k)](
             *(self.emissions, labels, self.lengths, self.transitions, self.end, rows, scales, faults),
             *(self.length, self.k, self.n),
             PIECE=self.piece,
@@ -100,7 +103,7 @@ class _Pieces:
     def add_derivatives(self, labels: Tensor | None, sign: float, posterior: Tensor, moves: Tensor) -> None:
         """Add what `join` prepared, times a sign, to posterior (B, L, K) and moves (B, pieces, SIZE, SIZE)."""
         alphas = torch.empty(*posterior.shape[:2], self.size, device=posterior.device)
-        _kernels().piece_posteriors[(len(self.lengths), self.n)](
+        _kernels().piece_posteriors[(self.n, len(self.lengths))](
             *(self.emissions, labels, self.lengths, self.transitions, self.end, self.entering, self.following),
             *(alphas, posterior, moves, self.length, self.k, self.n, sign),
             PIECE=self.piece,
@@ -148,8 +151,8 @@ def sum_batch(
         masses.append(pieces.join(fixed))
         if gradients:
             pieces.add_derivatives(fixed, sign, posterior, moves)
-    if given is not None:
-        masses.append(_unknown(given, pieces.lengths, k).double())
+    if labels is not None:
+        masses.append(_unknown(labels, pieces.lengths, k).double())
     _refuse(torch.stack(masses).cpu().numpy(), k)
     mass = masses[0] if given is None else masses[1] - masses[0]
     return GpuSums(mass, posterior, moves.sum(1, dtype=torch.float64)[:, :k, :k])
@@ -157,6 +160,7 @@ def sum_batch(
 
 def _unknown(labels: Tensor, lengths: Tensor, k: int) -> Tensor:
     """Which sequences have labels that name no state: (B, L) -> (B,)."""
+    labels = labels.to(lengths.device)
     inside = torch.arange(labels.shape[1], device=labels.device) < lengths.unsqueeze(1)
     return (inside & ((labels >= k) | ((labels < 0) & (labels != MISSING)))).any(1)
 
@@ -188,11 +192,11 @@ def find_paths(
     leaving = torch.empty(batch, pieces.n, dtype=torch.int32, device=emissions.device)
     paths = torch.full((batch, length), MISSING, dtype=torch.int8, device=emissions.device)
     settings = {"PIECE": pieces.piece, "SIZE": pieces.size, "num_warps": pieces.warps, "enable_fp_fusion": True}
-    kernels.piece_origins[(batch, pieces.n)](
+    kernels.piece_origins[(pieces.n, batch)](
         *(pieces.emissions, pieces.lengths, pieces.transitions, pieces.end, pieces.entering),
         *(origins, first_states, last_state, length, pieces.k, pieces.n),
         **settings,
     )
     kernels.trace_pieces[(batch,)](first_states, pieces.lengths, last_state, leaving, pieces.n, **settings)
-    kernels.write_paths[(batch, pieces.n)](origins, pieces.lengths, leaving, paths, length, pieces.n, **settings)
+    kernels.write_paths[(pieces.n, batch)](origins, pieces.lengths, leaving, paths, length, pieces.n, **settings)
     return paths, best

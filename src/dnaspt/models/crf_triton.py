@@ -68,7 +68,7 @@ def piece_rows(
 
     rows (B, n_pieces, SIZE, SIZE) and their scales (B, n_pieces, SIZE) float64; faults (B, n_pieces): 1 for NaN and +inf.
     """
-    b, piece, origin = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    piece, b, origin = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     n = tl.load(lengths + b)
     if piece * PIECE < n:
         state = tl.arange(0, SIZE)
@@ -89,8 +89,8 @@ def piece_rows(
         if last == n:
             mass = _total(alpha + tl.load(end + state), BEST)
             ahead = tl.where(state == 0, mass, float("-inf"))
-        at = b * n_pieces + piece
-        tl.store(rows + (at.to(tl.int64) * SIZE + origin) * SIZE + state, ahead)
+        at = b.to(tl.int64) * n_pieces + piece
+        tl.store(rows + (at * SIZE + origin) * SIZE + state, ahead)
         tl.store(scales + at * SIZE + origin, scale)
         if origin == 0:
             tl.store(faults + at, tl.max(fault, 0))
@@ -143,7 +143,7 @@ def piece_posteriors(
 
     alphas: scratch (B, L, SIZE).
     """
-    b, piece = tl.program_id(0), tl.program_id(1)
+    piece, b = tl.program_id(0), tl.program_id(1)
     n = tl.load(lengths + b)
     if piece * PIECE < n:
         state = tl.arange(0, SIZE)
@@ -193,7 +193,7 @@ def piece_origins(
     first_states (B, n_pieces, SIZE): state at the first position of a piece on the best way to each at the first of the next,
     or at the end of the sequence.
     """
-    b, piece = tl.program_id(0), tl.program_id(1)
+    piece, b = tl.program_id(0), tl.program_id(1)
     n = tl.load(lengths + b)
     if piece * PIECE < n:
         state = tl.arange(0, SIZE)
@@ -233,7 +233,7 @@ def trace_pieces(first_states, lengths, last_state, leaving, n_pieces, PIECE: tl
 @triton.jit
 def write_paths(origins, lengths, leaving, paths, length, n_pieces, PIECE: tl.constexpr, SIZE: tl.constexpr):
     """Write paths (B, L) int8 of the states that leave the pieces."""
-    b, piece = tl.program_id(0), tl.program_id(1)
+    piece, b = tl.program_id(0), tl.program_id(1)
     n = tl.load(lengths + b)
     if piece * PIECE < n:
         last = tl.minimum(n, (piece + 1) * PIECE)

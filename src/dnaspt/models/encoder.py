@@ -72,7 +72,8 @@ class DilatedEncoder(nn.Module):
         lengths = sequence_lengths(tokens, real)
         if lengths is not None and len(tokens) and encoder_cpu.fits(x):
             return encoder_cpu.run_layers(x, lengths, self.config.dilations, self._for_kernels())
-        if real is not None and x.numel() and encoder_gpu.fits(x):
+        reach = self.config.kernel_size // 2 * max(self.config.dilations)
+        if real is not None and x.numel() and encoder_gpu.fits(x, reach):
             half = torch.get_autocast_dtype("cuda")
             return encoder_gpu.run_layers(x, real.squeeze(2), self.config.dilations, self._for_kernels(), half)
         for layer in self.layers:

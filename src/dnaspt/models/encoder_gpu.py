@@ -1,16 +1,16 @@
 """The encoder's layers on a GPU in half precision, with exact gradients: x (B, L, D) and the layers' weights to y (B, L, D).
 
-The residual stream and its gradient stay in float32, only factors of matrix products are rounded: the precision of autocast. What
-the backward pass reads is kept in half precision, four values per base, channel and layer.
+The residual stream and its gradient stay in float32; what enters and leaves a matrix product is rounded: the precision of
+autocast. What the backward pass reads is kept in half precision, four values per base, channel and layer.
 """
 
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dnaspt.models.gpu import runs_kernels, where
 from dnaspt.models.rows_gpu import Rows
 
 PARAMETERS = 8
@@ -35,10 +35,13 @@ class _Part(NamedTuple):
     norm: tuple[Tensor, Tensor]
 
 
-def fits(x: Tensor) -> bool:
-    """Whether the kernels can compute on x: on a GPU under autocast, a hidden size that is a power of two."""
-    usable = x.is_cuda and x.dtype == torch.float32 and torch.is_autocast_enabled("cuda") and x.shape[-1] in _DEPTHS
-    return usable and find_spec("triton") is not None
+def fits(x: Tensor, reach: int) -> bool:
+    """Whether the kernels can compute on x (B, L, D): on a GPU under autocast, a hidden size that is a power of two.
+
+    reach: of the widest convolution, to either side; sequences shorter than that would be mostly margins.
+    """
+    usable = x.is_cuda and x.dtype == torch.float32 and torch.is_autocast_enabled("cuda") and x.shape[2] in _DEPTHS
+    return usable and reach <= x.shape[1] and runs_kernels(x.device)
 
 
 def run_layers(
@@ -50,7 +53,8 @@ def run_layers(
     dtype: of the factors of products.
     """
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters))
-    y: Tensor = _Layers.apply(x, real, _Settings(dilations, learns, dtype), *parameters)  # type: ignore[no-untyped-call]
+    with where(x):
+        y: Tensor = _Layers.apply(x, real, _Settings(dilations, learns, dtype), *parameters)  # type: ignore[no-untyped-call]
     return y
 
 
@@ -73,24 +77,27 @@ class _Layers(torch.autograd.Function):
             rows.convolve(middle, linear.weight, linear.bias, flat, 1)
             rows.finish(stream, flat, linear.norm, stream, inputs[(i + 1) % len(inputs)])
         ctx.convs, ctx.linears, ctx.rows, ctx.real, ctx.dilations = convs, linears, rows, real, dilations
-        ctx.save_for_backward(*((inputs, others) if learns else ()))
-        return rows.view(stream)
+        # With the norms' weights PyTorch notices if they are changed before the backward pass.
+        norms = (*parameters[2::PARAMETERS], *parameters[6::PARAMETERS])
+        ctx.save_for_backward(*((inputs, others, *norms) if learns else ()))
+        return rows.view(stream).contiguous()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
         rows: Rows = ctx.rows
-        inputs, others = ctx.saved_tensors
+        inputs, others, *norms = ctx.saved_tensors
+        n_layers = len(ctx.dilations)
         gradient = rows.place(given.float())
         inner = rows.room(1, inputs.dtype)[0]
         found: list[Tensor] = []
-        for i in reversed(range(len(ctx.dilations))):
+        for i in reversed(range(n_layers)):
             conv, linear, dilation = ctx.convs[i], ctx.linears[i], ctx.dilations[i]
             convolved, middle, flat = others[i]
-            sums = rows.start(flat, gradient, linear.norm[0], inner)
+            sums = rows.start(flat, gradient, norms[n_layers + i], inner)
             linear_parts = (rows.weigh(middle, inner, 1, 1).permute(2, 1, 0), *sums)
             rows.convolve(inner, linear.turned, None, gradient, 1)
-            sums = rows.start(convolved, gradient, conv.norm[0], inner)
+            sums = rows.start(convolved, gradient, norms[i], inner)
             conv_parts = (rows.weigh(inputs[i], inner, len(conv.weight), dilation).permute(2, 1, 0), *sums)
             if i or ctx.needs_input_grad[0]:
                 rows.convolve(inner, conv.turned, None, gradient, dilation)

@@ -60,9 +60,10 @@ def weigh(
     rows = (first + begin * ROWS + tl.arange(0, ROWS)).to(tl.int64)
     left = x + (rows + (tap - TAPS // 2) * dilation)[:, None] * DEPTH + place_in[None, :]
     right = inner + rows[:, None] * DEPTH + place_out[None, :]
-    for block in range(tl.minimum(share, n_blocks - begin)):
-        step = block * ROWS * DEPTH
-        total = tl.dot(tl.trans(tl.load(left + step)), tl.load(right + step), total, input_precision="ieee")
+    for _ in range(tl.minimum(share, n_blocks - begin)):
+        total = tl.dot(tl.trans(tl.load(left)), tl.load(right), total, input_precision="ieee")
+        left += ROWS * DEPTH
+        right += ROWS * DEPTH
     square = sums + (tl.program_id(1) * TAPS + tap).to(tl.int64) * DEPTH * DEPTH
     tl.store(square + place_in[:, None] * DEPTH + place_out[None, :], total)
 

@@ -74,11 +74,12 @@ class Rows:
         )
 
     def weigh(self, x: Tensor, inner: Tensor, n_taps: int, dilation: int) -> Tensor:
-        """Gradient (taps, in, out) float32 of the weights of a convolution of x from that of its outputs, `inner`."""
-        if (
-            self.depth > 256
-        ):  # enough tiles for the library: measured 661 TF/s against 456 at 512, but 51 against 222 at 64
-            start = (self.reach - n_taps // 2 * dilation) * self.depth
+        """Gradient (taps, in, out) float32 of the weights of a convolution of x from that of its outputs, `inner`.
+
+        Beyond `_OWN_PRODUCTS` it has passed through the precision of x.
+        """
+        if self.depth > _OWN_PRODUCTS:
+            start = x.storage_offset() + (self.reach - n_taps // 2 * dilation) * self.depth
             shifted = x.as_strided((n_taps, self.n, self.depth), (dilation * self.depth, self.depth, 1), start)
             outputs = inner[self.reach : self.reach + self.n]
             with torch.autocast(self.device.type, enabled=False):

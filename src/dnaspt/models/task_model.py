@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from dnaspt.config import EncoderConfig
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.encoder import DilatedEncoder, real_positions
+from dnaspt.models.gpu import runs_kernels
 from dnaspt.models.heads import HEAD_FLANK_BP, Head
 
 
@@ -30,7 +31,7 @@ class TaskModel(nn.Module):
     def predict(self, tokens: Tensor) -> Tensor:
         """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it."""
         on_gpu = tokens.is_cuda and next(self.parameters()).dtype == torch.float32
-        half = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+        half = on_gpu and runs_kernels(tokens.device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):
             hidden = self.encoder(tokens)
         emissions: Tensor = self.head.trunk(hidden, real_positions(tokens))
