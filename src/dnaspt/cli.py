@@ -166,6 +166,9 @@ def predict(
     stride_bp: Annotated[int, typer.Option(help="Windows: step along the contig.")] = 128,
     threshold: Annotated[float, typer.Option(help="Windows: probability from which a BED row is written.")] = 0.5,
     average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
+    codons: Annotated[
+        bool, typer.Option("--codons/--no-codons", help="Genes of a CRF: start and stop codons, frame, GT-AG introns.")
+    ] = True,
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute.")] = "auto",
 ) -> None:
     """Predict on a FASTA file: genes to GFF3, window labels to BED, bigWig or Parquet.
@@ -177,7 +180,7 @@ def predict(
     from dnaspt.display import mapping_table
     from dnaspt.evaluation.predict_file import PredictOptions, predict_file
 
-    options = PredictOptions(stride_bp, threshold, average_strands, accelerator)
+    options = PredictOptions(stride_bp, threshold, average_strands, codons, accelerator)
     summary = predict_file(run, genome, out, options, regions=regions)
     mapping_table(f"{out}: written", asdict(summary))
 

@@ -67,16 +67,10 @@ def show_run(run: Path) -> None:
 
 def show_evaluation(result: dict[str, Any], name: str) -> None:
     """Scores of one evaluation, with 95 % intervals."""
-    rows: list[tuple[str, str]] = []
     if "mcc" in result:
-        rows.append(("MCC, all bases", _interval(result["mcc"])))
-        table(f"{name}: {result['split']}", ("metric", "value [95 % interval]"), rows)
-        levels = [
-            (level, *(_interval(scores[kind]) for kind in ("sensitivity", "precision", "f1")))
-            for level, scores in result["genes"]["levels"].items()
-        ]
-        table("gene structures", ("level", "sensitivity", "precision", "F1"), levels)
-        mapping_table("faults of predicted transcripts", result["structures"]["faults"])
+        _show_genes(result, f"{name}: {result['split']}")
+        if "codons" in result:
+            _show_genes(result["codons"], f"{name}: {result['split']}, as predict decodes: with codons")
         return
     baseline = result["cpg_count"]
     rows_with_baseline = [
@@ -87,6 +81,17 @@ def show_evaluation(result: dict[str, Any], name: str) -> None:
         rows_with_baseline.append((label, *values))
     columns = ("label", "AUROC", "AUPRC", "CpG count AUROC", "CpG count AUPRC")
     table(f"{name}: {result['split']}", columns, rows_with_baseline)
+
+
+def _show_genes(scores: dict[str, Any], title: str) -> None:
+    """Scores of bases and of gene structures by one way of decoding."""
+    table(title, ("metric", "value [95 % interval]"), [("MCC, all bases", _interval(scores["mcc"]))])
+    levels = [
+        (level, *(_interval(by_kind[kind]) for kind in ("sensitivity", "precision", "f1")))
+        for level, by_kind in scores["genes"]["levels"].items()
+    ]
+    table("gene structures", ("level", "sensitivity", "precision", "F1"), levels)
+    mapping_table("faults of predicted transcripts", scores["structures"]["faults"])
 
 
 def _interval(score: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import torch
 
 from dnaspt.checkpoint import CheckpointConfig, build_model, save_checkpoint
 from dnaspt.config import EncoderConfig
-from dnaspt.data.labels import illegal_positions
+from dnaspt.data.labels import illegal_positions, label_contig
 from dnaspt.errors import ConfigError, NoSpaceError
 from dnaspt.evaluation import gene_paths, predict, predict_genes, predict_windows
 from dnaspt.evaluation.device import choose_device
@@ -20,14 +20,16 @@ from dnaspt.evaluation.gene_paths import decode, predict_path, unknown_runs
 from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
 from dnaspt.evaluation.predict_file import PredictOptions, predict_file
 from dnaspt.evaluation.predict_genes import contig_genes
+from dnaspt.evaluation.structures import structure_report
 from dnaspt.genome.alphabet import N, reverse_complement
 from dnaspt.genome.alphabet import decode as letters
-from dnaspt.genome.fasta import Contig
+from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import CDS, GENE_STATES, MINUS, NONCODING
 
 ENCODER = EncoderConfig(hidden_size=16, n_layers=4)
+ALONE = PredictOptions(codons=False)
 GENES = CheckpointConfig(
     kind="task", encoder=ENCODER, task="genes", head="crf", labels=GENE_STATES.names, window_bp=512, stop_in_cds=True
 )
@@ -106,13 +108,41 @@ def test_decoded_paths_are_legal_and_their_genes_can_be_read_back(tmp_path: Path
     save_checkpoint(tmp_path / "run", model, GENES)
     path = decode(model, predict_sequence(model, contigs["chr1"])).path
     assert not len(illegal_positions(path, GENE_STATES))
-    summary = predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3")
+    summary = predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3", ALONE)
     expected = contig_genes(model, GENES, Contig("chr1", contigs["chr1"]), [(0, 5000)])
     assert len(expected) > 3
     found = {one.transcript.cds for one in read_annotation(tmp_path / "genes.gff3").transcripts}
     assert {gene.cds for gene in expected} <= found
     assert summary.n_genes == len(found)
     assert not list(tmp_path.glob(".genes*"))
+
+
+def test_genes_of_a_crf_have_codons_unless_told(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contigs = {contig.name: contig.codes for contig in read_fasta(simulated / "genome.fa")}
+    true = [one.transcript for one in read_annotation(simulated / "annotation.gff3").transcripts]
+    labels = {
+        name: label_contig([one for one in true if one.chrom == name], codes)[0] for name, codes in contigs.items()
+    }
+
+    def noisy_truth(_: TaskModel, codes: np.ndarray, **options: object) -> np.ndarray:
+        (name,) = (name for name, known in contigs.items() if np.array_equal(known, codes))
+        emissions = np.random.default_rng(0).standard_normal((len(codes), len(GENE_STATES.names)))
+        emissions[np.arange(len(codes)), np.maximum(labels[name], 0)] += 1
+        return emissions.astype(np.float32)
+
+    monkeypatch.setattr(gene_paths, "predict_sequence", noisy_truth)
+    save_checkpoint(tmp_path / "run", model_of(GENES), GENES)
+    exact = {}
+    for options in (None, ALONE):
+        predict_file(tmp_path / "run", simulated / "genome.fa", tmp_path / "genes.gff3", options)
+        found = [one.transcript for one in read_annotation(tmp_path / "genes.gff3").transcripts]
+        faults = structure_report(found, contigs).to_dict()["faults"]
+        del faults["stop codon in frame"]  # those that arise across an intron are not known
+        assert (sum(faults.values()) == 0) == (options is None), faults
+        exact[options] = len({(one.chrom, one.cds) for one in true} & {(one.chrom, one.cds) for one in found})
+    assert exact[None] > exact[ALONE]
 
 
 def test_a_broken_off_prediction_goes_on_by_contig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +191,7 @@ def test_regions_limit_what_is_predicted(tmp_path: Path) -> None:
     genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(6000)})
     (tmp_path / "r.bed").write_text("chr1\t1000\t2500\n")
     save_checkpoint(tmp_path / "run", model_of(GENES), GENES)
-    predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3", regions=tmp_path / "r.bed")
+    predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3", ALONE, regions=tmp_path / "r.bed")
     found = read_annotation(tmp_path / "genes.gff3").transcripts
     assert found
     assert all(one.transcript.start >= 1000 and one.transcript.end <= 2500 for one in found)
@@ -306,7 +336,7 @@ def test_windows_of_both_strands_are_the_mean_of_logits(tmp_path: Path) -> None:
 def test_genes_of_both_strands_turn_with_the_genome(tmp_path: Path) -> None:
     codes = random_codes(4000)
     run, genome = genes_run(tmp_path, {"chr1": codes})
-    options = PredictOptions(average_strands=True)
+    options = PredictOptions(average_strands=True, codons=False)
     predict_file(run, genome, tmp_path / "forward.gff3", options)
     write_fasta(genome, {"chr1": reverse_complement(codes)})
     predict_file(run, genome, tmp_path / "backward.gff3", options)
@@ -412,7 +442,7 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("predicted")
     contigs = {"chr1": random_codes(5000), "scaffold_2.1": random_codes(3000, 1)}
     run, genome = genes_run(folder, contigs)
-    assert predict_file(run, genome, folder / "genes.gff3").n_genes > 5
+    assert predict_file(run, genome, folder / "genes.gff3", ALONE).n_genes > 5
     return folder
 
 

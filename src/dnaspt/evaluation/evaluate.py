@@ -18,7 +18,7 @@ from dnaspt.data.store import Manifest, Split, read_manifest, read_split
 from dnaspt.errors import CheckpointError
 from dnaspt.evaluation import genes
 from dnaspt.evaluation.device import Accelerator, load_task_model
-from dnaspt.evaluation.gene_paths import predict_path
+from dnaspt.evaluation.gene_paths import decode_path, predict_emissions
 from dnaspt.evaluation.metrics import (
     block_confusions,
     blocks_outside_genes,
@@ -31,6 +31,8 @@ from dnaspt.evaluation.structures import structure_report
 from dnaspt.evaluation.validate import window_scores
 from dnaspt.genome.alphabet import C, G
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.models.codons import Grammar, gene_grammar
+from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
 from dnaspt.publish import write_text_atomically
 from dnaspt.tasks import TASKS
@@ -117,15 +119,19 @@ def _few(labels: tuple[str, ...]) -> str:
     return ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
 
 
-def predict_genes(model: TaskModel, split: Split, *, average_strands: bool = False) -> list[GenePrediction]:
-    """Decoded segments of a per-base split."""
-    predictions: list[GenePrediction] = []
-    n_genes = 0
+def predict_genes(
+    model: TaskModel, split: Split, grammars: Iterable[Grammar | None], *, average_strands: bool = False
+) -> list[list[GenePrediction]]:
+    """Decoded segments of a per-base split, for each of the grammars (None: the head alone)."""
+    rules = list(grammars)
+    predictions: list[list[GenePrediction]] = [[] for _ in rules]
     for segment in segments(split):
-        path, posterior = predict_path(model, segment.codes, average_strands=average_strands)
-        found = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=n_genes + 1)
-        n_genes += len(found)
-        predictions.append(GenePrediction(segment, path, posterior, found))
+        emissions = predict_emissions(model, segment.codes, average_strands=average_strands)
+        for grammar, known in zip(rules, predictions, strict=True):
+            path, posterior = decode_path(model, emissions, segment.codes, grammar=grammar)
+            n_genes = sum(len(prediction.transcripts) for prediction in known)
+            found = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=n_genes + 1)
+            known.append(GenePrediction(segment, path, posterior, found))
     return predictions
 
 
@@ -137,7 +143,19 @@ def _evaluate_genes(
     *,
     average_strands: bool,
 ) -> dict[str, Any]:
-    predictions = predict_genes(model, rows, average_strands=average_strands)
+    """Scores of the head alone and, as `codons`, of the genes that keep to the grammar of codons, where it is a CRF."""
+    grammars: list[Grammar | None] = [None]
+    if isinstance(model.head, CRFHead):
+        grammars.append(gene_grammar(stop_in_cds=manifest.stop_in_cds is not False))
+    known = list(annotated)
+    predictions = predict_genes(model, rows, grammars, average_strands=average_strands)
+    alone, *rest = (_score_genes(manifest, known, found) for found in predictions)
+    return alone | ({"codons": rest[0]} if rest else {})
+
+
+def _score_genes(
+    manifest: Manifest, annotated: list[tuple[Transcript, bool]], predictions: list[GenePrediction]
+) -> dict[str, Any]:
     n_labels = len(manifest.labels)
     confusions = np.concatenate(
         [

@@ -10,6 +10,7 @@ import numpy as np
 
 from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
 from dnaspt.genome import alphabet
+from dnaspt.models.codons import Grammar, flags_between
 from dnaspt.models.heads import CRFHead, Decoded, SoftmaxHead
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES, NONCODING
@@ -40,35 +41,61 @@ def predict_path(
     start: int = 0,
     end: int | None = None,
     average_strands: bool = False,
+    grammar: Grammar | None = None,
     buffers: Buffers | None = None,
 ) -> Decoded:
-    """Path and posterior (end - start,) of a stretch of a contig: codes (L,), what lies around it is context."""
-    end = len(codes) if end is None else end
+    """Path and posterior (end - start,) of a stretch of a contig: codes (L,), what lies around it is context.
+
+    grammar: of the codons that a path must keep to; only a CRF can.
+    """
     out = None if buffers is None else buffers.emissions
+    emissions = predict_emissions(model, codes, start=start, end=end, average_strands=average_strands, out=out)
+    return decode_path(model, emissions, codes, start=start, grammar=grammar, buffers=buffers)
+
+
+def predict_emissions(
+    model: TaskModel,
+    codes: np.ndarray,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    average_strands: bool = False,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Emissions (end - start, K) of a stretch of a contig."""
+    end = len(codes) if end is None else end
     if average_strands:
-        emissions = predict_both_strands(model, codes, GENE_STATES.complement, start=start, end=end, out=out)
-    else:
-        emissions = predict_sequence(model, codes, start=start, end=end, out=out)
-    return _decode_between(model, emissions, unknown_runs(codes, start, end), buffers)
+        return predict_both_strands(model, codes, GENE_STATES.complement, start=start, end=end, out=out)
+    return predict_sequence(model, codes, start=start, end=end, out=out)
 
 
-def _decode_between(
-    model: TaskModel, emissions: np.ndarray, runs: list[tuple[int, int]], buffers: Buffers | None
+def decode_path(
+    model: TaskModel,
+    emissions: np.ndarray,
+    codes: np.ndarray,
+    *,
+    start: int = 0,
+    grammar: Grammar | None = None,
+    buffers: Buffers | None = None,
 ) -> Decoded:
-    """Decode what lies between the runs, which are non-coding with certainty."""
-    assert isinstance(model.head, CRFHead | SoftmaxHead)
+    """Path and posterior of emissions (n, K) that begin at `start` of codes (L,): what lies between runs is decoded by itself."""
+    head, end = model.head, start + len(emissions)
+    assert isinstance(head, CRFHead | SoftmaxHead)
     path = np.full(len(emissions), NONCODING, dtype=np.int8)
     posterior = np.ones(len(emissions), dtype=np.float32)
-    edges = [0, *(edge for run in runs for edge in run), len(emissions)]
+    edges = [0, *(edge for run in unknown_runs(codes, start, end) for edge in run), len(emissions)]
     for left, right in zip(edges[::2], edges[1::2], strict=True):
         if left == right:
             continue
-        piece = model.head.decode(
-            emissions[left:right],
-            None if buffers is None else buffers.marginals[left:right],
-            before=NONCODING if left else None,
-            after=NONCODING if right < len(emissions) else None,
-        )
+        buffer = None if buffers is None else buffers.marginals[left:right]
+        before = NONCODING if left else None
+        after = NONCODING if right < len(emissions) else None
+        if grammar is None:
+            piece = head.decode(emissions[left:right], buffer, before=before, after=after)
+        else:
+            assert isinstance(head, CRFHead)
+            flags = flags_between(codes, start + left, start + right)
+            piece = head.decode_codons(emissions[left:right], grammar, flags, buffer, before=before, after=after)
         path[left:right], posterior[left:right] = piece
     return Decoded(path, posterior)
 

@@ -25,12 +25,14 @@ class PredictOptions:
     stride_bp: step of windows.
     threshold: probability from which BED rows are written.
     average_strands: mean of both strands.
+    codons: genes of a CRF keep to the grammar of codons.
     accelerator: auto takes a GPU where there is one.
     """
 
     stride_bp: int = 128
     threshold: float = 0.5
     average_strands: bool = False
+    codons: bool = True
     accelerator: Accelerator = "auto"
 
 
@@ -64,7 +66,9 @@ def predict_file(
             raise ConfigError(f"{out}: genes are written as GFF3; expected a name that ends in .gff3")
         if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
             log.warning("--stride-bp and --threshold have no effect on genes")
-        return predict_genes_file(request, model, config, average_strands=options.average_strands)
+        return predict_genes_file(
+            request, model, config, average_strands=options.average_strands, codons=options.codons
+        )
     if not 0 < options.stride_bp <= config.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
     layout = WindowOptions(options.stride_bp, task.name == "methylation", options.threshold, options.average_strands)

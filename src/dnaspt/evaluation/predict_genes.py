@@ -19,7 +19,8 @@ from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.models.heads import Decoded
+from dnaspt.models.codons import Grammar, gene_grammar
+from dnaspt.models.heads import CRFHead, Decoded
 from dnaspt.models.task_model import TaskModel
 from dnaspt.publish import publish_file, write_text_atomically
 from dnaspt.tasks import CDS, GENE_STATES, MINUS
@@ -39,7 +40,12 @@ class GeneSummary:
 
 
 def predict_genes_file(
-    request: Request, model: TaskModel, config: CheckpointConfig, *, average_strands: bool = False
+    request: Request,
+    model: TaskModel,
+    config: CheckpointConfig,
+    *,
+    average_strands: bool = False,
+    codons: bool = True,
 ) -> GeneSummary:
     """Write the genes of a FASTA file as GFF3.
 
@@ -48,6 +54,7 @@ def predict_genes_file(
         model: a gene model.
         config: its description.
         average_strands: average emissions over both strands.
+        codons: whether genes must keep to the grammar of codons; a softmax head knows no grammar.
 
     Raises:
         InputError: the FASTA cannot be used; finished contigs are not kept then. NoSpaceError: they are.
@@ -55,7 +62,11 @@ def predict_genes_file(
     lengths: list[tuple[str, int]] = []
     n_bp = n_genes = n_resumed = 0
     parts: list[Path] = []
-    with contig_parts(request, {"task": "genes", "average_strands": average_strands}) as folder:
+    grammar = None
+    if codons and isinstance(model.head, CRFHead):
+        grammar = gene_grammar(stop_in_cds=config.stop_in_cds is not False)
+    settings = {"task": "genes", "average_strands": average_strands, "codons": grammar is not None}
+    with contig_parts(request, settings) as folder:
         for number, contig, wanted in request.contigs(lengths):
             part = folder / f"{number}.gff3"
             parts.append(part)
@@ -63,7 +74,9 @@ def predict_genes_file(
             if part.is_file():
                 n_resumed += 1
             else:
-                genes = contig_genes(model, config, contig, wanted, average_strands=average_strands, folder=folder)
+                genes = contig_genes(
+                    model, config, contig, wanted, average_strands=average_strands, grammar=grammar, folder=folder
+                )
                 write_text_atomically(part, "".join(gff3_lines(genes)))
             n_genes += part.read_text(encoding="utf-8").count("\tgene\t")
     with publish_file(request.out) as unfinished, unfinished.open("w", encoding="utf-8") as file:
@@ -81,6 +94,7 @@ def contig_genes(
     stretches: list[tuple[int, int]],
     *,
     average_strands: bool = False,
+    grammar: Grammar | None = None,
     folder: Path | None = None,
 ) -> list[Transcript]:
     """Genes of the given stretches of a contig, scored by the mean posterior of their CDS, named CHROM.gN.
@@ -96,7 +110,13 @@ def contig_genes(
                 maps = (stack.enter_context(scratch_map(folder / name, shape)) for name in Buffers._fields)
                 buffers = Buffers(*maps)
             found = predict_path(
-                model, contig.codes, start=start, end=end, average_strands=average_strands, buffers=buffers
+                model,
+                contig.codes,
+                start=start,
+                end=end,
+                average_strands=average_strands,
+                grammar=grammar,
+                buffers=buffers,
             )
         transcripts = transcripts_from_labels(found.path, contig.name, start=start, first_number=len(genes) + 1)
         genes += [replace(gene, score=_score(gene, found, start)) for gene in transcripts]

@@ -7,6 +7,7 @@ on the batch around it or on the number of threads.
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,22 @@ from dnaspt.models.crf_chain import Chain, Sink, refuse_disagreeing, refuse_impo
 from dnaspt.models.crf_sums import sum_labeled, sum_segment
 from dnaspt.models.kernel import kernel
 from dnaspt.tasks import MISSING
+
+
+class Rules(NamedTuple):
+    """What states stand for, and which letters they need.
+
+    Attributes:
+        classes: (K,) column of the emissions that a state takes.
+        needed, forbidden: (K,) uint16 bits that a position's flags must have, and must not have.
+        flags: (L,) uint16 of one sequence; empty where all states are allowed everywhere.
+    """
+
+    classes: np.ndarray
+    needed: np.ndarray
+    forbidden: np.ndarray
+    flags: np.ndarray
+
 
 BLOCK = 1 << 20
 """Positions per block of Viterbi decoding: 1 byte of back-pointer per state and position."""
@@ -35,21 +52,30 @@ class Sums:
 
 
 @kernel()
-def _best_block(emissions: np.ndarray, score: np.ndarray, chain: Chain, back: np.ndarray, begin: int) -> bool:
+def _best_block(
+    emissions: np.ndarray, score: np.ndarray, chain: Chain, rules: Rules, back: np.ndarray, begin: int
+) -> bool:
     """Updates the best score of a path to each state (K,) and notes where it came from (m, K); False for NaN, +inf.
 
     The sequence begins at position `begin` of the block; -1 where it began before.
     """
-    m, k = emissions.shape
+    k = score.size
     first, source, move = chain.first[0], chain.other[0], chain.score[0]
-    previous = np.empty(k)
+    previous, here = np.empty(k), np.empty(k)
     sound = True
-    for t in range(m):
-        for j in range(k):
+    for t in range(len(emissions)):
+        for j in range(emissions.shape[1]):
             sound &= emissions[t, j] < np.inf
+        for j in range(k):
+            here[j] = emissions[t, rules.classes[j]]
+        if rules.flags.size:
+            flags = rules.flags[t]
+            for j in range(k):
+                if (flags & rules.needed[j]) != rules.needed[j] or flags & rules.forbidden[j]:
+                    here[j] = -np.inf
         if t == begin:
             for j in range(k):
-                score[j] = chain.start[j] + emissions[t, j]
+                score[j] = chain.start[j] + here[j]
             continue
         for j in range(k):
             previous[j] = score[j]
@@ -59,22 +85,23 @@ def _best_block(emissions: np.ndarray, score: np.ndarray, chain: Chain, back: np
                 value = previous[source[p]] + move[p]
                 if value > best:
                     best, origin = value, source[p]
-            score[j] = best + emissions[t, j]
+            score[j] = best + here[j]
             back[t, j] = origin
     return sound
 
 
 @kernel()
-def _best_path(emissions: np.ndarray, chain: Chain, path: np.ndarray) -> float:
-    """Writes the best path (n,) and returns its score; NaN where a score is NaN or +inf."""
-    n, k = emissions.shape
+def _best_path(emissions: np.ndarray, chain: Chain, rules: Rules, path: np.ndarray) -> float:
+    """Writes the classes of the best path (n,) and returns its score; NaN where a score is NaN or +inf."""
+    n, k = len(emissions), chain.start.size
     size = min(n, BLOCK)
     n_blocks = (n + size - 1) // size
     back, entering, score = np.zeros((size, k), np.uint8), np.zeros((n_blocks, k)), np.zeros(k)
     for b in range(n_blocks):
         for j in range(k):
             entering[b, j] = score[j]
-        if not _best_block(emissions[b * size : (b + 1) * size], score, chain, back, 0 if b == 0 else -1):
+        block, here = emissions[b * size : (b + 1) * size], _from(rules, b * size)
+        if not _best_block(block, score, chain, here, back, 0 if b == 0 else -1):
             return np.nan
     state, best = np.int64(0), -np.inf
     for j in range(k):
@@ -82,11 +109,18 @@ def _best_path(emissions: np.ndarray, chain: Chain, path: np.ndarray) -> float:
             state, best = np.int64(j), score[j] + chain.end[j]
     for b in range(n_blocks - 1, -1, -1):
         if b < n_blocks - 1:
-            _best_block(emissions[b * size : (b + 1) * size], entering[b], chain, back, 0 if b == 0 else -1)
+            block, here = emissions[b * size : (b + 1) * size], _from(rules, b * size)
+            _best_block(block, entering[b], chain, here, back, 0 if b == 0 else -1)
         for t in range(min((b + 1) * size, n) - 1, b * size - 1, -1):
-            path[t] = state
+            path[t] = rules.classes[state]
             state = np.int64(back[t - b * size, state])
     return best
+
+
+@kernel()
+def _from(rules: Rules, position: int) -> Rules:
+    """The rules of a sequence from a position on."""
+    return Rules(rules.classes, rules.needed, rules.forbidden, rules.flags[position:])
 
 
 def _each(run: Callable[[int], None], lengths: np.ndarray, n_threads: int) -> None:
@@ -150,18 +184,22 @@ def sum_batch(
 
 
 def find_paths(
-    emissions: np.ndarray, lengths: np.ndarray, chain: Chain, *, n_threads: int = 1
+    emissions: np.ndarray, lengths: np.ndarray, chain: Chain, *, rules: Rules | None = None, n_threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Best legal path of each sequence (Viterbi): emissions (B, L, K) -> (B, L) int8, MISSING at padding; scores (B,).
 
     One sequence may be of any length, and emissions a memory map. Where moves into a state are equally good, the one
-    from the lower state wins. Arguments and errors as in `sum_batch`.
+    from the lower state wins. Arguments and errors as in `sum_batch`. With rules, which are those of a single sequence, the
+    chain's states are theirs, and the path is one of their classes.
     """
+    if rules is None:
+        none = np.zeros(len(chain.start), np.uint16)
+        rules = Rules(np.arange(len(chain.start)), none, none, none[:0])
     paths = np.full(emissions.shape[:2], MISSING, np.int8)
     scores = np.empty(len(emissions))
 
     def run(b: int) -> None:
-        scores[b] = _best_path(np.asarray(emissions[b, : lengths[b]]), chain, paths[b, : lengths[b]])
+        scores[b] = _best_path(np.asarray(emissions[b, : lengths[b]]), chain, rules, paths[b, : lengths[b]])
 
     _each(run, lengths, n_threads)
     refuse_impossible(scores)

@@ -13,7 +13,9 @@ from torch.nn import functional
 
 from dnaspt.models import crf_cpu
 from dnaspt.models.batch import Batch, Loss
+from dnaspt.models.codons import BETWEEN, Grammar
 from dnaspt.models.crf import LinearChainCRF
+from dnaspt.models.crf_chain import Chain
 from dnaspt.tasks import MISSING, StateTable
 
 _BLOCK = 1 << 20
@@ -120,18 +122,50 @@ class CRFHead(nn.Module):
         buffer: zeros of the emissions' shape and type to hold all marginals, a memory map where they are large.
         before, after: the state of the position left or right of the sequence, where it is known.
         """
-        chain = self.crf.chain()
-        if before is not None:
-            chain = chain._replace(start=chain.transitions[before])
-        if after is not None:
-            chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, after]))
+        chain = _between(self.crf.chain(), before, after)
         paths, _ = crf_cpu.find_paths(emissions[None], np.array([len(emissions)]), chain)
+        return Decoded(paths[0], self._posterior(emissions, chain, paths[0], buffer))
+
+    def decode_codons(
+        self,
+        emissions: np.ndarray,
+        grammar: Grammar,
+        flags: np.ndarray,
+        buffer: np.ndarray | None = None,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> Decoded:
+        """As `decode`, over the paths of a grammar; probabilities remain those of the chain alone.
+
+        flags: `codons.sequence_flags` of the sequence (L,). before, after: None, or non-coding.
+        """
+        chain = self.crf.chain()
+        outside = (None if state is None else BETWEEN for state in (before, after))
+        expanded = _between(grammar.expand(chain), *outside)
+        lengths = np.array([len(emissions)])
+        paths, _ = crf_cpu.find_paths(emissions[None], lengths, expanded, rules=grammar.rules(flags))
+        return Decoded(paths[0], self._posterior(emissions, _between(chain, before, after), paths[0], buffer))
+
+    def _posterior(
+        self, emissions: np.ndarray, chain: Chain, path: np.ndarray, buffer: np.ndarray | None
+    ) -> np.ndarray:
+        """Marginal probability of the path's states (L,)."""
         marginals = crf_cpu.find_posterior(emissions, chain, buffer)
         posterior = np.empty(len(emissions), np.float32)
         for block in _blocks(len(emissions)):
-            states = paths[0, block, None].astype(np.int64)
+            states = path[block, None].astype(np.int64)
             posterior[block] = np.take_along_axis(marginals[block], states, axis=1)[:, 0]
-        return Decoded(paths[0], posterior)
+        return posterior
+
+
+def _between(chain: Chain, before: int | None, after: int | None) -> Chain:
+    """The chain of a sequence whose neighbors' states are known, where they are."""
+    if before is not None:
+        chain = chain._replace(start=chain.transitions[before])
+    if after is not None:
+        chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, after]))
+    return chain
 
 
 class SigmoidHead(nn.Module):

@@ -1,0 +1,161 @@
+"""The grammar of codons over the nine gene classes: a chain of more states, some of which only certain letters allow.
+
+A gene begins with ATG, ends with a stop codon, has none in frame before, keeps its frame across introns, and its introns begin
+with GT or GC and end with AG: what AUGUSTUS (Stanke and Waack 2003) and Tiberius (Gabriel et al. 2024) have in their models,
+here at decoding alone. Every state stands for one of the nine classes and takes its scores: nothing is trained. Not known to it:
+start and stop codons that an intron splits, stop codons that arise across an intron, and introns of other ends.
+"""
+
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from dnaspt.genome import alphabet
+from dnaspt.genome.alphabet import A, C, G, T
+from dnaspt.models.crf_chain import Chain, make_chain
+from dnaspt.models.crf_cpu import Rules
+from dnaspt.tasks import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
+
+_STOPS = ((T, A, A), (T, A, G), (T, G, A))
+START, STOP, STOP_ENDS, DONOR_HERE, ACCEPTOR_HERE = (1 << i for i in range(5))
+"""Bits of `sequence_flags`: a start or stop codon begins here, a stop codon ends here, an intron may begin or end here."""
+START_MINUS, STOP_MINUS, DONOR_MINUS, ACCEPTOR_MINUS = (1 << i for i in range(5, 9))
+"""The same on the minus strand: their codons' leftmost base, the intron's last and first base along the forward strand."""
+
+
+BETWEEN = 0
+"""The state between genes."""
+
+
+class Grammar(NamedTuple):
+    """States of a chain, K of them.
+
+    Attributes:
+        classes: (K,) class whose emissions and moves the state takes.
+        needed: (K,) bits that a position's flags must have.
+        forbidden: (K,) bits that they must not have.
+        legal: (K, K) bool, row = from, column = to.
+        initial: (K,) bool, whether a sequence may begin in the state: not in the middle of a start or stop codon.
+    """
+
+    classes: np.ndarray
+    needed: np.ndarray
+    forbidden: np.ndarray
+    legal: np.ndarray
+    initial: np.ndarray
+
+    def expand(self, chain: Chain) -> Chain:
+        """The chain of the grammar's states with the scores of a chain of their classes."""
+        moves = chain.transitions[np.ix_(self.classes, self.classes)]
+        start = np.where(self.initial, chain.start[self.classes], -np.inf)
+        return make_chain(self.legal, (start, chain.end[self.classes], moves), mixing=0)
+
+    def rules(self, flags: np.ndarray) -> Rules:
+        """As `crf_cpu.find_paths` reads them."""
+        return Rules(self.classes, self.needed, self.forbidden, flags)
+
+
+class _States:
+    """Collects states by name, and moves between names."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self.rows: list[tuple[int, int, int, bool]] = []
+        self.moves: list[tuple[str, str]] = []
+
+    def add(self, name: str, class_: int, needed: int = 0, forbidden: int = 0, *, initial: bool = True) -> None:
+        self.numbers[name] = len(self.rows)
+        self.rows.append((class_, needed, forbidden, initial))
+
+    def chain(self, *names: str) -> None:
+        self.moves += pairwise(names)
+
+    def grammar(self) -> Grammar:
+        legal = np.zeros((len(self.rows), len(self.rows)), dtype=bool)
+        for source, to in self.moves:
+            legal[self.numbers[source], self.numbers[to]] = True
+        classes, needed, forbidden, initial = np.array(self.rows).T
+        bits = (needed.astype(np.uint16), forbidden.astype(np.uint16))
+        return Grammar(classes.astype(np.int64), *bits, legal, initial.astype(bool))
+
+
+@cache
+def gene_grammar(*, stop_in_cds: bool) -> Grammar:
+    """The grammar of genes on both strands; stop_in_cds: whether the stop codon belongs to class CDS, else to non-coding."""
+    states = _States()
+    states.add("between", NONCODING)
+    states.chain("between", "between")
+    stop_class = CDS if stop_in_cds else NONCODING
+    # Codons along the forward strand: on the minus strand a gene's stop codon comes first, and its codons' last base.
+    strands = (
+        ("+", 0, ("start", CDS, START), ("stop", stop_class, STOP), (DONOR, DONOR_HERE), (ACCEPTOR, ACCEPTOR_HERE)),
+        (
+            "-",
+            MINUS,
+            ("stop", stop_class if stop_class == NONCODING else CDS + MINUS, STOP_MINUS),
+            ("start", CDS + MINUS, START_MINUS),
+            (ACCEPTOR + MINUS, ACCEPTOR_MINUS),
+            (DONOR + MINUS, DONOR_MINUS),
+        ),
+    )
+    for sign, shift, (first, first_class, first_flag), (last, last_class, last_flag), left, right in strands:
+        for name, class_, flag in ((first, first_class, first_flag), (last, last_class, last_flag)):
+            for i in range(3):
+                states.add(f"{sign}{name}{i}", class_, flag if i == 0 else 0, initial=i == 0)
+            states.chain(*(f"{sign}{name}{i}" for i in range(3)))
+        # A stop codon in frame is seen where the splice sites' letters cannot imitate one: at its end, from the left.
+        bars = (0, 0, STOP_ENDS) if sign == "+" else (STOP_MINUS, 0, 0)
+        for i in range(3):
+            states.add(f"{sign}codon{i}", CDS + shift, forbidden=bars[i])
+            for part, (class_, flag) in (("left", left), ("intron", (INTRON + shift, 0)), ("right", right)):
+                states.add(f"{sign}{part}{i}", class_, flag)
+        for i in range(3):
+            states.chain(f"{sign}codon{i}", f"{sign}codon{(i + 1) % 3}")
+            states.chain(f"{sign}codon{i}", *(f"{sign}{part}{(i + 1) % 3}" for part in ("left", "intron", "intron")))
+            states.chain(f"{sign}intron{i}", f"{sign}right{i}", f"{sign}codon{i}")
+        states.chain("between", f"{sign}{first}0")
+        states.chain(f"{sign}{first}2", f"{sign}codon0")
+        states.chain(f"{sign}{first}2", f"{sign}left0")
+        for source in (f"{sign}{first}2", f"{sign}codon2", f"{sign}right0"):
+            states.chain(source, f"{sign}{last}0")
+        states.chain(f"{sign}{last}2", "between")
+    return states.grammar()
+
+
+def sequence_flags(codes: np.ndarray) -> np.ndarray:
+    """What the letters at each position of codes (L,) allow: (L,) uint16 of the bits above; nothing where they are N."""
+    tokens = codes & 7
+    flags = np.zeros(len(tokens), np.uint16)
+    _mark(flags, tokens, ((A, T, G),), START)
+    _mark(flags, tokens, _STOPS, STOP)
+    _mark(flags, tokens, _STOPS, STOP_ENDS, at=2)
+    _mark(flags, tokens, ((G, T), (G, C)), DONOR_HERE)
+    _mark(flags, tokens, ((A, G),), ACCEPTOR_HERE, at=1)
+    _mark(flags, tokens, _turned(((A, T, G),)), START_MINUS)
+    _mark(flags, tokens, _turned(_STOPS), STOP_MINUS)
+    _mark(flags, tokens, _turned(((G, T), (G, C))), DONOR_MINUS, at=1)
+    _mark(flags, tokens, _turned(((A, G),)), ACCEPTOR_MINUS)
+    return flags
+
+
+def flags_between(codes: np.ndarray, start: int, end: int) -> np.ndarray:
+    """The flags of positions start to end of a contig's codes (L,), whose letters around them count too."""
+    first = max(0, start - 2)
+    return sequence_flags(codes[first : end + 2])[start - first : end - first]
+
+
+def _turned(words: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(alphabet.reverse_complement(np.array(word, np.uint8)).tolist()) for word in words)
+
+
+def _mark(flags: np.ndarray, tokens: np.ndarray, words: tuple[tuple[int, ...], ...], bit: int, at: int = 0) -> None:
+    """Set a bit at letter `at` of every occurrence of the words."""
+    for word in words:
+        n = len(tokens) - len(word) + 1
+        if n > 0:
+            here = np.ones(n, dtype=bool)
+            for i, letter in enumerate(word):
+                here &= tokens[i : i + n] == letter
+            flags[at : at + n][here] |= np.uint16(bit)

@@ -1,0 +1,101 @@
+"""The grammar of codons: true genes pass it, and nothing but genes with codons comes out of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dnaspt.data.labels import label_contig, reverse_complement_labels, transcripts_from_labels
+from dnaspt.data.simulate import SimulateConfig, simulate
+from dnaspt.evaluation.structures import structure_report
+from dnaspt.genome.alphabet import N, encode, reverse_complement
+from dnaspt.genome.fasta import read_fasta
+from dnaspt.genome.gff3 import read_annotation
+from dnaspt.models.codons import flags_between, gene_grammar, sequence_flags
+from dnaspt.models.crf import LinearChainCRF
+from dnaspt.models.crf_chain import Chain
+from dnaspt.models.crf_cpu import find_paths
+from dnaspt.tasks import CDS, GENE_STATES, MISSING, NONCODING
+
+
+def make_chain(seed: int = 0, scale: float = 0.0) -> Chain:
+    crf = LinearChainCRF(GENE_STATES)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in crf.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
+    return crf.chain()
+
+
+def decode(emissions: np.ndarray, codes: np.ndarray, chain: Chain, *, stop_in_cds: bool = True) -> np.ndarray:
+    grammar = gene_grammar(stop_in_cds=stop_in_cds)
+    rules = grammar.rules(sequence_flags(codes))
+    paths, _ = find_paths(emissions[None], np.array([len(codes)]), grammar.expand(chain), rules=rules)
+    return paths[0]
+
+
+def emissions_of(labels: np.ndarray, certainty: float, seed: int = 0) -> np.ndarray:
+    """Noise (L, K) that favors the labels."""
+    emissions = np.random.default_rng(seed).standard_normal((len(labels), len(GENE_STATES.names))).astype(np.float32)
+    known = np.flatnonzero(labels != MISSING)
+    emissions[known, labels[known]] += certainty
+    return emissions
+
+
+def test_true_genes_of_both_strands_pass(tmp_path: Path) -> None:
+    simulate(SimulateConfig(out=tmp_path / "genome", n_contigs=1, contig_bp=60_000, seed=3))
+    (contig,) = read_fasta(tmp_path / "genome" / "genome.fa")
+    annotated = read_annotation(tmp_path / "genome" / "annotation.gff3")
+    labels, _ = label_contig([one.transcript for one in annotated.transcripts], contig.codes)
+    assert {CDS, CDS + 4} <= set(labels.tolist())
+    path = decode(emissions_of(labels, 50.0), contig.codes, make_chain())
+    np.testing.assert_array_equal(path[labels != MISSING], labels[labels != MISSING])
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("stop_in_cds", [True, False])
+def test_whatever_the_scores_whole_genes_have_codons(seed: int, stop_in_cds: bool) -> None:
+    generator = np.random.default_rng(seed)
+    codes = generator.integers(0, 4, 6000).astype(np.uint8)
+    emissions = (generator.standard_normal((6000, 9)) * 3).astype(np.float32)
+    emissions[:, NONCODING] += 1
+    path = decode(emissions, codes, make_chain(seed, 0.2), stop_in_cds=stop_in_cds)
+    legal = GENE_STATES.legal_matrix()
+    assert legal[path[:-1], path[1:]].all()
+    inside = [t for t in transcripts_from_labels(path, "chr1") if t.start > 0 and t.end < len(codes)]
+    whole = [t for t in inside if path[t.start - 1] == path[t.end] == NONCODING]
+    assert whole
+    faults = structure_report(whole, {"chr1": codes}, stop_in_cds=stop_in_cds).to_dict()["faults"]
+    # Stop codons that arise across an intron are beyond the grammar.
+    assert [count for name, count in faults.items() if "stop codon in frame" not in name] == [0] * (len(faults) - 1)
+    single = [t for t in whole if len(t.cds) == 1]
+    faults = structure_report(single, {"chr1": codes}, stop_in_cds=stop_in_cds).to_dict()["faults"]
+    assert sum(faults.values()) == 0
+
+
+def test_the_reverse_complement_has_the_reverse_complements_genes() -> None:
+    generator = np.random.default_rng(1)
+    codes = generator.integers(0, 4, 3000).astype(np.uint8)
+    emissions = (generator.standard_normal((3000, 9)) * 3).astype(np.float32)
+    path = decode(emissions, codes, make_chain())
+    turned = emissions[::-1][:, list(GENE_STATES.complement)].copy()
+    back = decode(turned, reverse_complement(codes), make_chain())
+    np.testing.assert_array_equal(reverse_complement_labels(back[None])[0], path)
+
+
+def test_a_strong_hint_without_a_start_codon_is_moved_to_one() -> None:
+    letters = "CC" * 10 + "ATG" + "GCA" * 20 + "TAA" + "CC" * 10
+    codes = encode(letters.encode())
+    labels = np.full(len(codes), NONCODING, np.int8)
+    labels[24:82] = CDS  # begins four bases late, ends four early
+    (gene,) = transcripts_from_labels(decode(emissions_of(labels, 5.0), codes, make_chain()), "chr1")
+    assert gene.cds == ((20, 86),)
+
+
+def test_flags_of_a_stretch_see_the_letters_around_it() -> None:
+    codes = np.random.default_rng(0).integers(0, 5, 500).astype(np.uint8)
+    np.testing.assert_array_equal(flags_between(codes, 100, 200), sequence_flags(codes)[100:200])
+    np.testing.assert_array_equal(flags_between(codes, 0, 500), sequence_flags(codes))
+    assert not sequence_flags(np.full(10, N, np.uint8)).any()
+    assert len(sequence_flags(codes[:1])) == 1
