@@ -56,9 +56,13 @@ def gene_rows(name: str, seeds: dict[str, Any]) -> list[tuple[str, ...]]:
         for arm, run in result["arms"].items():
             if "mcc" not in run["test"]:
                 return []
-            levels = run["test"]["genes"]["levels"]
-            f1 = [f"{levels[level]['f1']['value']:.3f}" for level in ("base", "exon", "gene")]
-            rows.append((name, arm, interval(run["test"]["mcc"]), *f1, minutes(result, arm), seed))
+            decoded = {arm: run["test"]}
+            if "codons" in run["test"]:
+                decoded[f"{arm}, with codons"] = run["test"]["codons"]
+            for model, scores in decoded.items():
+                levels = scores["genes"]["levels"]
+                f1 = [f"{levels[level]['f1']['value']:.3f}" for level in ("base", "exon", "gene")]
+                rows.append((name, model, interval(scores["mcc"]), *f1, minutes(result, arm), seed))
     if name in AUGUSTUS:
         rows.append((name, "AUGUSTUS 3.5.0, its own species model", f"{AUGUSTUS[name]:.3f}", "", "", "", "", ""))
     return rows
