@@ -17,7 +17,9 @@ def write_result(name: str, command: str, found: dict[str, Any]) -> None:
 
     import dnaspt
 
-    described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    described = subprocess.run(["git", "describe", "--always"], capture_output=True, text=True)
+    others = ["git", "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)benchmarks/results"]
+    changed = subprocess.run(others, capture_output=True, text=True).stdout.strip()
     device = f"{os.cpu_count()} cores, {_processor()}"
     if torch.cuda.is_available():
         device = torch.cuda.get_device_name()
@@ -25,7 +27,7 @@ def write_result(name: str, command: str, found: dict[str, Any]) -> None:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "device": device,
-        "commit": described.stdout.strip(),
+        "commit": described.stdout.strip() + ("-dirty" if changed else ""),
         "versions": {"dnaspt": dnaspt.__version__, "torch": torch.__version__, "python": platform.python_version()},
     }
     RESULTS.mkdir(exist_ok=True)

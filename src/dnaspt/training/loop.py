@@ -8,7 +8,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from types import FrameType
 from typing import Any, Protocol, cast
@@ -24,6 +24,7 @@ from dnaspt.errors import DnasptError
 from dnaspt.models.batch import Batch
 from dnaspt.training.optim import learning_rate, set_rate
 from dnaspt.training.runs import Run, load_optimizer
+from dnaspt.training.stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +140,8 @@ def fit(job: Fit, fabric: Fabric) -> FitResult:
     reporter.start(n_steps, progress.step)
     writer = _tensorboard(job, fabric)
     try:
-        with _StopSignals() as signals:
-            return _loop(_Sitting(job, fabric, model, optimizer, n_steps, signals, writer, reporter), progress)
+        with _StopSignals() as signals, Stream(job.batches, progress.epoch, progress.cursor) as stream:
+            return _loop(_Sitting(job, fabric, model, optimizer, n_steps, signals, writer, reporter), stream, progress)
     finally:
         reporter.stop()
         if writer is not None:
@@ -161,14 +162,13 @@ class _Sitting:
     reporter: Reporter
 
 
-def _loop(sitting: _Sitting, progress: Progress) -> FitResult:
+def _loop(sitting: _Sitting, stream: Stream, progress: Progress) -> FitResult:
     config, n_steps = sitting.job.config, sitting.n_steps
     began, before = time.monotonic(), progress
-    stream = _endless(sitting.job.batches, progress.epoch, progress.cursor)
     row: dict[str, float] = {}
     stopped_by = ""
     while progress.step < n_steps and not stopped_by and not _out_of_patience(config, progress):
-        micro = [next(stream) for _ in range(config.accumulate)]
+        micro = stream.take(config.accumulate)
         loss, norm = _step(sitting, [batch for _, _, batch in micro], progress.step)
         epoch, cursor, _ = micro[-1]
         sitting_s = time.monotonic() - began
@@ -207,14 +207,6 @@ def _end_of_step(sitting: _Sitting, progress: Progress, row: dict[str, float], *
     if validates or stopping or (config.save_every and step % config.save_every == 0):
         _save(sitting, progress)
     return progress
-
-
-def _endless(batches: TrainingBatches, epoch: int, cursor: int) -> Iterator[tuple[int, int, ArrayBatch]]:
-    """Batches from (epoch, cursor) on, with their places."""
-    while True:
-        for number, batch in enumerate(batches.batches(epoch, cursor), start=cursor):
-            yield epoch, number, batch
-        epoch, cursor = epoch + 1, 0
 
 
 def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float, float]:
