@@ -4,7 +4,8 @@ A piece maps the scores `ahead` (K) with which its first position is reached, be
 piece after it: a (K, K) matrix of log-sum-exp or of maxima, one row per program. The matrices are joined one after another, and
 then each piece is walked from what enters it, all pieces at once: an associative scan of two levels (Blelloch 1990; for chains
 of states Särkkä and García-Fernández 2021). Everything is in log space and float32, rescaled at every position, so that nothing
-underflows; only scales are summed in float64. K is padded to a power of two (SIZE), with -inf.
+underflows; only scales are summed in float64. K is padded to a power of two (SIZE), with -inf. Lengths are not specialized,
+so that a batch of another shape compiles nothing.
 """
 
 import triton
@@ -58,7 +59,7 @@ def _square(values, SIZE: tl.constexpr):
     return tl.load(values + state[:, None] * SIZE + state[None, :])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length", "k", "n_pieces"])
 def piece_rows(
     emissions, labels, lengths, transitions, end, rows, scales, faults,
     length, k, n_pieces,
@@ -96,7 +97,7 @@ def piece_rows(
             tl.store(faults + at, tl.max(fault, 0))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_pieces"])
 def join_pieces(
     rows, scales, lengths, start, entering, following, mass,
     n_pieces,
@@ -133,7 +134,7 @@ def join_pieces(
         tl.store(mass + b, total + _total(tl.load(start + state) + rest, BEST))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length", "k", "n_pieces"])
 def piece_posteriors(
     emissions, labels, lengths, transitions, end, entering, following, alphas, posterior, moves_out,
     length, k, n_pieces, sign,
@@ -182,7 +183,7 @@ def piece_posteriors(
         tl.store(place, tl.load(place) + sign * expected)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length", "k", "n_pieces"])
 def piece_origins(
     emissions, lengths, transitions, end, entering, origins, first_states, last_state,
     length, k, n_pieces,
@@ -217,7 +218,7 @@ def piece_origins(
             tl.store(last_state + b, tl.argmax(alpha + tl.load(end + state), 0))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_pieces"])
 def trace_pieces(first_states, lengths, last_state, leaving, n_pieces, PIECE: tl.constexpr, SIZE: tl.constexpr):
     """Write leaving (B, n_pieces): the best path's state at the first position of the next piece, or at the end."""
     b = tl.program_id(0)
@@ -230,7 +231,7 @@ def trace_pieces(first_states, lengths, last_state, leaving, n_pieces, PIECE: tl
         state = tl.load(first_states + at * SIZE + state).to(tl.int32)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length", "n_pieces"])
 def write_paths(origins, lengths, leaving, paths, length, n_pieces, PIECE: tl.constexpr, SIZE: tl.constexpr):
     """Write paths (B, L) int8 of the states that leave the pieces."""
     piece, b = tl.program_id(0), tl.program_id(1)

@@ -9,7 +9,7 @@ import triton
 from triton import language as tl
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["dilation"])
 def convolve(
     x, weight, bias, out, dilation, first,
     DEPTH: tl.constexpr, TAPS: tl.constexpr, ADD: tl.constexpr,
@@ -40,7 +40,7 @@ def convolve(
     tl.store(place, total.to(out.dtype.element_ty))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["dilation", "n_blocks"])
 def weigh(
     inner, x, sums, dilation, first, n_blocks,
     DEPTH: tl.constexpr, TAPS: tl.constexpr, ROWS: tl.constexpr, SIDE: tl.constexpr,
@@ -98,7 +98,7 @@ def finish_rows(
     tl.store(y_half + at, result.to(y_half.dtype.element_ty))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_blocks"])
 def start_rows(
     before, given, weight, inside, inner, sums, first, n_blocks,
     DEPTH: tl.constexpr, ROWS: tl.constexpr, EPSILON: tl.constexpr,
