@@ -11,6 +11,7 @@ from dnaspt.data.genes import PrepareGenesConfig
 from dnaspt.data.methylation import PrepareMethylationConfig
 from dnaspt.data.regions import PrepareRegionsConfig
 from dnaspt.data.simulate import SimulateConfig
+from dnaspt.study.plan import Arm, StudyConfig
 
 COMMANDS: dict[str, type[Settings]] = {
     "dnaspt prepare genes": PrepareGenesConfig,
@@ -18,6 +19,8 @@ COMMANDS: dict[str, type[Settings]] = {
     "dnaspt prepare methylation": PrepareMethylationConfig,
     "dnaspt pretrain": PretrainConfig,
     "dnaspt finetune": FinetuneConfig,
+    "dnaspt study": StudyConfig,
+    "[[arms]] of dnaspt study": Arm,
     "dnaspt simulate": SimulateConfig,
     "[encoder] of dnaspt pretrain": EncoderConfig,
 }

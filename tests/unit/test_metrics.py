@@ -155,7 +155,7 @@ def test_auroc_and_auprc_equal_those_of_scikit_learn_on_the_entries_that_are_kno
 def test_resampled_areas_equal_those_of_scikit_learn_on_repeated_windows(seed: int) -> None:
     labels, scores = (array[:, 0] for array in random_windows(seed, 120, 1))
     blocks = np.arange(120) // 10
-    weights = next(metrics._block_weights(12, 120, 3, seed))
+    weights = next(metrics.block_weights(12, 120, 3, seed))
     found = metrics._Ranking.of(labels, scores).areas(weights, blocks)
     for row in range(3):
         rows = np.repeat(np.arange(120), weights[row, blocks].astype(int))

@@ -34,7 +34,7 @@ from dnaspt.genome.transcripts import Transcript
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
-from dnaspt.publish import write_text_atomically
+from dnaspt.publish import publish_file, write_text_atomically
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,9 @@ def evaluate(
     """Score a run's best checkpoint on a split; the result is also written into the run, and logged there.
 
     `evaluation-SPLIT.json` holds the scores on the run's own data, without averaging over strands; those of another
-    dataset or of both strands are called so by the file's name. Into a checkpoint folder nothing is written.
+    dataset or of both strands are called so by the file's name. Beside it, as .npz, lies what resampling reads: confusion
+    matrices (B, K, K) of the blocks, or truth and logits (n, K) and blocks (n,) of the windows. Into a checkpoint folder
+    nothing is written.
 
     Args:
         run: run of `finetune`, or one of its checkpoints.
@@ -90,9 +92,9 @@ def evaluate(
     rows = read_split(data, split)
     if TASKS[manifest.task].resolution_bp:
         annotated = read_transcripts(data, split)
-        scores = _evaluate_genes(model, manifest, rows, annotated, average_strands=average_strands)
+        scores, counted = _evaluate_genes(model, manifest, rows, annotated, average_strands=average_strands)
     else:
-        scores = _evaluate_windows(model, manifest, rows, average_strands=average_strands)
+        scores, counted = _evaluate_windows(model, manifest, rows, average_strands=average_strands)
     result = {
         "split": split,
         "data": str(data),
@@ -105,7 +107,7 @@ def evaluate(
         "n_windows": len(rows),
         **scores,
     }
-    _log(run, result, config)
+    _log(run, result, counted, config)
     return result
 
 
@@ -142,27 +144,39 @@ def _evaluate_genes(
     annotated: Iterable[tuple[Transcript, bool]],
     *,
     average_strands: bool,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Scores of the head alone and, as `codons`, of the genes that keep to the grammar of codons, where it is a CRF."""
     grammars: list[Grammar | None] = [None]
     if isinstance(model.head, CRFHead):
         grammars.append(gene_grammar(stop_in_cds=manifest.stop_in_cds is not False))
     known = list(annotated)
     predictions = predict_genes(model, rows, grammars, average_strands=average_strands)
-    alone, *rest = (_score_genes(manifest, known, found) for found in predictions)
-    return alone | ({"codons": rest[0]} if rest else {})
+    names = ("confusions", "confusions_codons")
+    counted = {
+        name: _block_counts(found, len(manifest.labels)) for name, found in zip(names, predictions, strict=False)
+    }
+    alone, *rest = (
+        _score_genes(manifest, known, found, counts)
+        for found, counts in zip(predictions, counted.values(), strict=True)
+    )
+    return alone | ({"codons": rest[0]} if rest else {}), counted
+
+
+def _block_counts(predictions: list[GenePrediction], n_labels: int) -> np.ndarray:
+    """Confusion matrices (B, K, K) of all segments' blocks."""
+    counts = [
+        block_confusions(p.segment.labels, p.path, blocks_outside_genes(p.segment.labels), n_labels)
+        for p in predictions
+    ]
+    return np.concatenate(counts)
 
 
 def _score_genes(
-    manifest: Manifest, annotated: list[tuple[Transcript, bool]], predictions: list[GenePrediction]
+    manifest: Manifest,
+    annotated: list[tuple[Transcript, bool]],
+    predictions: list[GenePrediction],
+    confusions: np.ndarray,
 ) -> dict[str, Any]:
-    n_labels = len(manifest.labels)
-    confusions = np.concatenate(
-        [
-            block_confusions(p.segment.labels, p.path, blocks_outside_genes(p.segment.labels), n_labels)
-            for p in predictions
-        ]
-    )
     total = confusions.sum(axis=0)
     found = [transcript for prediction in predictions for transcript in prediction.transcripts]
     scored = genes.score_genes(
@@ -192,7 +206,9 @@ def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:
     return replace(transcript, chrom=chrom, cds=tuple((left - start, right - start) for left, right in transcript.cds))
 
 
-def _evaluate_windows(model: TaskModel, manifest: Manifest, rows: Split, *, average_strands: bool) -> dict[str, Any]:
+def _evaluate_windows(
+    model: TaskModel, manifest: Manifest, rows: Split, *, average_strands: bool
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     truth = rows.labels.reshape(len(rows), -1)
     blocks = window_blocks(rows.chrom.astype(str), rows.start)
     scores = window_scores(model, rows, average_strands=average_strands)
@@ -202,7 +218,8 @@ def _evaluate_windows(model: TaskModel, manifest: Manifest, rows: Split, *, aver
     # A label that CpGs speak against is as well predicted by their absence: the better direction is the bar.
     flipped = label_scores(truth, -baseline, blocks, manifest.labels, n=200)
     better = max(by_count, flipped, key=lambda scores: scores.mean_auroc.value)
-    return scored.to_dict() | {"cpg_count": better.to_dict(), "n_blocks": int(blocks.max()) + 1}
+    counted = {"truth": truth, "logits": scores, "blocks": blocks}
+    return scored.to_dict() | {"cpg_count": better.to_dict(), "n_blocks": int(blocks.max()) + 1}, counted
 
 
 def cpg_counts(rows: Split) -> np.ndarray:
@@ -214,12 +231,14 @@ def cpg_counts(rows: Split) -> np.ndarray:
     return np.asarray(sums[rows.offsets[1:]] - sums[rows.offsets[:-1]])
 
 
-def _log(run: Path, result: dict[str, Any], config: CheckpointConfig) -> None:
+def _log(run: Path, result: dict[str, Any], counted: dict[str, np.ndarray], config: CheckpointConfig) -> None:
     """Write the result into the run, and a line of every measurement made."""
     if (run / TENSORS).is_file():
         log.warning("%s: is a checkpoint, which stays as it is: the scores are not written into it", run)
         return
     text = json.dumps(result, indent=1) + "\n"
+    with publish_file(run / f"{_file_stem(result)}.npz") as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, **counted)  # type: ignore[arg-type]
     write_text_atomically(run / f"{_file_stem(result)}.json", text)
     metric = "mcc" if "mcc" in result else "mean_auroc"
     line = {name: result[name] for name in ("date", "split", "data", "checkpoint", "average_strands", metric)}

@@ -189,7 +189,7 @@ def bootstrap_values(
 ) -> np.ndarray:
     """The statistic (n, ...) of n resamples; see `bootstrap`."""
     flat = blocks.reshape(len(blocks), -1).astype(np.float64)
-    sums = (weights @ flat for weights in _block_weights(len(blocks), len(blocks), n, seed))
+    sums = (weights @ flat for weights in block_weights(len(blocks), len(blocks), n, seed))
     return np.concatenate([statistic(part.reshape(-1, *blocks.shape[1:])) for part in sums])
 
 
@@ -202,7 +202,7 @@ def percentile_interval(values: np.ndarray) -> ConfidenceInterval:
     return ConfidenceInterval(float(low), float(high))
 
 
-def _block_weights(n_blocks: int, width: int, n: int, seed: int) -> Iterator[np.ndarray]:
+def block_weights(n_blocks: int, width: int, n: int, seed: int) -> Iterator[np.ndarray]:
     """How often each block is drawn: chunks (R, n_blocks) float64 of n resamples, R such that R * width stays small."""
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK // max(n_blocks, width, 1))
@@ -278,25 +278,31 @@ def label_scores(
         seed: seed of the draw.
     """
     values = np.stack([auroc(labels, scores), auprc(labels, scores)])
-    rankings = [_Ranking.of(labels[:, column], scores[:, column]) for column in range(len(names))]
-    n_blocks = int(blocks.max(initial=-1)) + 1
-    chunks = _block_weights(n_blocks, len(labels), n, seed)
-    drawn = np.concatenate([np.stack([r.areas(weights, blocks) for r in rankings], axis=-1) for weights in chunks])
+    drawn = resampled_areas(labels, scores, blocks, n=n, seed=seed)
     drawn[:, np.isnan(values)] = np.nan
     named = [
         {name: Score.of(values[m, k], percentile_interval(drawn[:, m, k])) for k, name in enumerate(names)}
         for m in (0, 1)
     ]
-    means = [Score.of(_mean(values[m]), percentile_interval(_mean_rows(drawn[:, m]))) for m in (0, 1)]
+    means = [Score.of(_mean(values[m]), percentile_interval(mean_rows(drawn[:, m]))) for m in (0, 1)]
     undefined = tuple(name for name, value in zip(names, values[0], strict=True) if np.isnan(value))
     return LabelScores(named[0], named[1], means[0], means[1], undefined)
 
 
+def resampled_areas(
+    labels: np.ndarray, scores: np.ndarray, blocks: np.ndarray, *, n: int = N_BOOTSTRAP, seed: int = 0
+) -> np.ndarray:
+    """AUROC and AUPRC (n, 2, K) of n resamples of the blocks; nan where a label is not defined. See `label_scores`."""
+    rankings = [_Ranking.of(labels[:, column], scores[:, column]) for column in range(labels.shape[1])]
+    chunks = block_weights(int(blocks.max(initial=-1)) + 1, len(labels), n, seed)
+    return np.concatenate([np.stack([r.areas(weights, blocks) for r in rankings], axis=-1) for weights in chunks])
+
+
 def _mean(values: np.ndarray) -> float:
-    return float(_mean_rows(values[None])[0])
+    return float(mean_rows(values[None])[0])
 
 
-def _mean_rows(values: np.ndarray) -> np.ndarray:
+def mean_rows(values: np.ndarray) -> np.ndarray:
     """Mean of the defined values of each row: (R, K) -> (R,); nan where none is."""
     return ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
 

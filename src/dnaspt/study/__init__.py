@@ -1,0 +1,1 @@
+"""Many runs to one answer: does self-pretraining help on these data?"""

@@ -1,0 +1,148 @@
+"""Records of final runs to means over seeds, and to differences between arms with intervals over seeds and test blocks.
+
+A resample draws seeds and blocks of the test split, the same for both arms of a comparison (a paired bootstrap: Efron and
+Tibshirani 1993), so that an interval covers both the choice of the seed and that of the test sequences.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from dnaspt.evaluation.metrics import (
+    Score,
+    block_weights,
+    mcc_batch,
+    mean_rows,
+    percentile_interval,
+    resampled_areas,
+)
+from dnaspt.study.plan import Arm, StudyConfig
+
+N_RESAMPLES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Runs of one arm and one label fraction, a row each for its seeds.
+
+    Attributes:
+        arm: as tables call it.
+        fraction: share of the labels.
+        values: (seeds,) the metric on test.
+        resampled: (seeds, N_RESAMPLES) the metric on resampled test blocks, the same draws for all runs of a study.
+        minutes: of fine-tuning, mean over the seeds.
+        rate: learning rate that was chosen.
+    """
+
+    arm: str
+    fraction: float
+    values: np.ndarray
+    resampled: np.ndarray
+    minutes: float
+    rate: float
+
+    @property
+    def score(self) -> Score:
+        """Mean over the seeds, with its interval over seeds and blocks."""
+        return Score.of(float(self.values.mean()), percentile_interval(_over_seeds(self.resampled)))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What an arm gains over another, paired by seed and block; sign: of an interval that excludes 0, else 0."""
+
+    question: str
+    before: str
+    after: str
+    fraction: float
+    gain: Score
+
+    @property
+    def sign(self) -> int:
+        """1, -1, or 0 where the interval holds 0."""
+        return int(self.gain.low > 0) - int(self.gain.high < 0)
+
+
+def metric_name(records: Sequence[dict[str, Any]]) -> str:
+    """MCC of genes, mean AUROC of windows."""
+    return "MCC" if "confusions" in records[0]["counted"] else "mean AUROC"
+
+
+def groups_of(records: Sequence[dict[str, Any]]) -> list[Group]:
+    """Arms and fractions in the order of the records."""
+    keys = dict.fromkeys((record["arm"], record["settings"]["label_fraction"]) for record in records)
+    found = []
+    for arm, fraction in keys:
+        own = [r for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == fraction]
+        own.sort(key=lambda record: int(record["settings"]["seed"]))
+        values = np.array([_value(record["test"]) for record in own])
+        resampled = np.stack([_resample(record["counted"]) for record in own])
+        minutes = float(np.mean([record["result"]["minutes"] for record in own]))
+        found.append(Group(arm, fraction, values, resampled, minutes, own[0]["settings"]["learning_rate"]))
+    return found
+
+
+def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Difference]:
+    """What pretraining, the CRF, extended training and fewer labels change, wherever the study has both sides."""
+    found = []
+    for first, second in product(study.arms, study.arms):
+        if question := _question(first, second):
+            for one, other in product(_groups(groups, first), _groups(groups, second)):
+                if one.fraction == other.fraction:
+                    found.append(_compare(question, one, other))
+    for first, second in product(study.arms, study.arms):
+        if _question(first, second) == "pretraining":  # P4: fewer labels after pretraining against all from scratch
+            whole = [group for group in _groups(groups, first) if group.fraction == 1]
+            fewer = [group for group in _groups(groups, second) if group.fraction < 1]
+            found += [_compare("pretraining, fewer labels", one, other) for one, other in product(whole, fewer)]
+    return found
+
+
+def _question(first: Arm, second: Arm) -> str:
+    """What the second of two arms has that the first has not; "" where that is nothing or more than one thing."""
+    same_head, same_init = first.head == second.head, first.init == second.init
+    if first.freeze_encoder != second.freeze_encoder:
+        return ""
+    if same_head and first.init == "scratch" != second.init and not second.extended:
+        return "pretraining, the same steps in all" if first.extended else "pretraining"
+    if same_head and same_init and second.extended and not first.extended:
+        return "training longer"
+    if same_init and first.extended == second.extended and (first.head, second.head) == ("softmax", "crf"):
+        return "the CRF"
+    return ""
+
+
+def _groups(groups: Sequence[Group], arm: Arm) -> list[Group]:
+    return [group for group in groups if group.arm == arm.name]
+
+
+def _compare(question: str, one: Group, other: Group) -> Difference:
+    gain = Score.of(
+        float(other.values.mean() - one.values.mean()),
+        percentile_interval(_over_seeds(other.resampled - one.resampled)),
+    )
+    return Difference(question, one.arm, other.arm, other.fraction, gain)
+
+
+def _over_seeds(resampled: np.ndarray) -> np.ndarray:
+    """Means over drawn seeds: (seeds, R) -> (R,)."""
+    n_seeds, n = resampled.shape
+    drawn = np.random.default_rng(1).integers(n_seeds, size=(n, n_seeds))
+    return np.asarray(resampled[drawn, np.arange(n)[:, None]].mean(axis=1))
+
+
+def _value(test: dict[str, Any]) -> float:
+    return float(test["mcc" if "mcc" in test else "mean_auroc"]["value"])
+
+
+def _resample(counted: dict[str, Any]) -> np.ndarray:
+    """The metric on N_RESAMPLES draws of test blocks (R,)."""
+    if "confusions" in counted:
+        confusions = np.array(counted["confusions"], dtype=np.float64)
+        weights = np.concatenate(list(block_weights(len(confusions), len(confusions), N_RESAMPLES, 0)))
+        return mcc_batch(np.tensordot(weights, confusions, axes=1))
+    truth, logits, blocks = (np.array(counted[name]) for name in ("truth", "logits", "blocks"))
+    return mean_rows(resampled_areas(truth, logits, blocks, n=N_RESAMPLES, seed=0)[:, 0])

@@ -1,0 +1,173 @@
+"""A study on a simulated genome: what is finished is skipped, and the tables follow from the records alone."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.integration.in_process import dnaspt
+
+from dnaspt.config import build_config
+from dnaspt.data.store import read_manifest
+from dnaspt.errors import ConfigError, DnasptError
+from dnaspt.evaluation.metrics import mcc
+from dnaspt.study import execute
+from dnaspt.study.command import planned, study_report
+from dnaspt.study.execute import Workshop
+from dnaspt.study.plan import Job, StudyConfig, finals, tuning
+from dnaspt.study.summary import differences_of, groups_of
+
+PLAN = """
+data = "{data}"
+seeds = [0, 1]
+learning_rates = [1e-3, 3e-3]
+[pretrain]
+preset = "tiny"
+epochs = 0.2
+batch_bp = 4096
+tensorboard = false
+[finetune]
+epochs = 0.2
+batch_bp = 4096
+tensorboard = false
+[[arms]]
+name = "scratch + CRF"
+head = "crf"
+label_fractions = [1.0, 0.5]
+[[arms]]
+name = "SPT + CRF"
+init = "spt"
+head = "crf"
+[[arms]]
+name = "longer"
+head = "crf"
+extended = true
+"""
+
+
+@pytest.fixture(scope="module")
+def plan(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("study") / "study.toml"
+    file.write_text(PLAN.format(data=gene_data))
+    return file
+
+
+def in_process(shop: Workshop, job: Job, *arguments: str) -> None:
+    ran = dnaspt(*arguments)
+    assert ran.code == 0, ran.errors
+
+
+@pytest.fixture(scope="module")
+def shop(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A finished study."""
+    out = tmp_path_factory.mktemp("studies") / "genes"
+    shop = Workshop(build_config(StudyConfig, {}, plan), out, out / "records")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "_dnaspt", in_process)
+        study_report(shop)
+    return shop
+
+
+def test_every_run_has_a_record_and_the_best_rate_is_trained(shop: Workshop) -> None:
+    records = [json.loads(file.read_text()) for file in shop.records.glob("*.json")]
+    kinds = [record["kind"] for record in records]
+    assert (kinds.count("pretrain"), kinds.count("tune"), kinds.count("final")) == (2, 6, 8)
+    digest = read_manifest(shop.study.data).digest
+    for arm in shop.study.arms:
+        trials = {job.settings["learning_rate"]: shop.record(job) for job in tuning(shop.study, digest, arm)}
+        best = max(trials, key=lambda rate: trials[rate]["result"]["valid_mcc"])
+        assert {r["settings"]["learning_rate"] for r in records if r["arm"] == arm.name and r["kind"] == "final"} == {
+            best
+        }
+    longer = next(r for r in records if r["arm"] == "longer" and r["kind"] == "final")
+    assert longer["settings"]["epochs"] == pytest.approx(0.4)
+    half = next(r for r in records if r["settings"].get("label_fraction") == 0.5)
+    assert half["settings"]["epochs"] == pytest.approx(0.4)  # as many steps as with all labels
+
+
+def test_finished_runs_are_skipped_wherever_their_records_lie(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("nothing is left to run")
+
+    monkeypatch.setattr(execute, "_dnaspt", never)
+    again = Workshop(shop.study, tmp_path / "elsewhere", shop.records)
+    said = study_report(again)
+    assert (again.out / "study.md").read_text() == (shop.out / "study.md").read_text()
+    assert said in (again.out / "study.md").read_text()
+    assert {row[-1] for row in planned(again)} == {"finished"}
+
+
+def test_tables_agree_with_the_evaluations(shop: Workshop) -> None:
+    rows = list(csv.DictReader((shop.out / "study.csv").read_text().splitlines()))
+    assert [(row["arm"], float(row["label_fraction"])) for row in rows] == [
+        ("scratch + CRF", 1.0),
+        ("scratch + CRF", 0.5),
+        ("SPT + CRF", 1.0),
+        ("longer", 1.0),
+    ]
+    digest = read_manifest(shop.study.data).digest
+    for row, arm in zip(rows[2:], shop.study.arms[1:], strict=True):
+        records = [shop.record(job) for job in finals(shop.study, digest, arm, float(row["learning_rate"]))]
+        values = [mcc(np.sum(record["counted"]["confusions"], axis=0)) for record in records]
+        assert values == pytest.approx([float(value) for value in row["values"].split()], abs=1e-6)
+        assert float(row["mean"]) == pytest.approx(np.mean(values))
+        assert float(row["low"]) <= float(row["mean"]) <= float(row["high"])
+
+
+def test_comparisons_are_paired_and_ask_one_thing_each(shop: Workshop) -> None:
+    digest = read_manifest(shop.study.data).digest
+    records = []
+    for arm, rate in ((arm, rate) for arm in shop.study.arms for rate in shop.study.learning_rates):
+        for job in finals(shop.study, digest, arm, rate):
+            if record := shop.record(job):
+                records.append(record | {"arm": arm.name})
+    groups = groups_of(records)
+    found = {(one.question, one.before, one.after, one.fraction) for one in differences_of(shop.study, groups)}
+    assert found == {
+        ("pretraining", "scratch + CRF", "SPT + CRF", 1.0),
+        ("pretraining, the same steps in all", "longer", "SPT + CRF", 1.0),
+        ("training longer", "scratch + CRF", "longer", 1.0),
+    }
+    same = groups_of([record | {"arm": "scratch + CRF"} for record in records if record["arm"] == "SPT + CRF"])
+    (pair,) = (one for one in differences_of(shop.study, [*same, groups[2]]) if one.question == "pretraining")
+    assert (pair.gain.value, pair.gain.low, pair.gain.high, pair.sign) == (0, 0, 0, 0)
+
+
+def test_a_dry_run_trains_nothing(plan: Path, tmp_path: Path) -> None:
+    ran = dnaspt("study", plan, "--out", tmp_path / "new", "--dry-run")
+    assert ran.code == 0 and not (tmp_path / "new").exists()
+    assert ran.printed.count("to do") == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('name = "longer"', 'name = "SPT + CRF"'), "two arms are called 'SPT + CRF'"),
+        (("epochs = 0.2", "seed = 3"), "pretrain.seed is set by the study itself"),
+        (("epochs = 0.2", "epoch = 3"), "no setting is called 'epoch'; did you mean 'epochs'?"),
+        (('head = "crf"', 'hed = "crf"'), "no setting is called 'arms.0.hed'"),
+    ],
+)
+def test_what_no_run_has_is_refused(plan: Path, tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(plan.read_text().replace(*change))
+    ran = dnaspt("study", file, "--out", tmp_path / "out", "--dry-run")
+    assert ran.code == 2
+    assert said in " ".join(ran.errors), ran.errors
+
+
+def test_a_run_that_fails_is_named_with_its_log(plan: Path, tmp_path: Path) -> None:
+    settings = build_config(StudyConfig, {}, plan)
+    shop = Workshop(settings, tmp_path / "out", tmp_path / "records")
+    job = Job("final", "scratch + CRF", {"seed": 0, "head": "sigmoid"}, "", "digest")
+    with pytest.raises(DnasptError, match=r"'dnaspt finetune' ended with 2: .*head 'sigmoid' does not fit.*\.log"):
+        execute._run(shop, job)
+    assert not list((tmp_path / "out" / "runs").glob("*/result.json"))
+
+
+def test_settings_are_checked_before_anything_runs(plan: Path) -> None:
+    with pytest.raises(ConfigError, match="learning_rates"):
+        build_config(StudyConfig, {"learning_rates": []}, plan)
