@@ -92,7 +92,7 @@ def shares(data: Path, repeats: int) -> dict[str, object]:
         for _ in range(repeats + 3):
             waited = stream.waited_s
             began = now()
-            ((_, _, arrays),) = stream.take(1)
+            ((_, _, arrays),) = stream.take()
             batch = to_tensors(arrays, DEVICE)
             with torch.autocast(DEVICE.type, torch.bfloat16, enabled=half):
                 emissions = model(batch.tokens)

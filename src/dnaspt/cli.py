@@ -167,7 +167,10 @@ def predict(
     threshold: Annotated[float, typer.Option(help="Windows: probability from which a BED row is written.")] = 0.5,
     average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
     codons: Annotated[
-        bool, typer.Option("--codons/--no-codons", help="Genes of a CRF: start and stop codons, frame, GT-AG introns.")
+        bool,
+        typer.Option(
+            "--codons/--no-codons", help="Genes of a CRF: start and stop codons, frame, GT-AG or GC-AG introns."
+        ),
     ] = True,
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute.")] = "auto",
 ) -> None:

@@ -1,21 +1,25 @@
 """The grammar of codons: true genes pass it, and nothing but genes with codons comes out of it."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from dnaspt.data.labels import label_contig, reverse_complement_labels, transcripts_from_labels
+from dnaspt.data.labels import (
+    label_contig,
+    reverse_complement_labels,
+    transcript_labels,
+    transcripts_from_labels,
+)
 from dnaspt.data.simulate import SimulateConfig, simulate
 from dnaspt.evaluation.structures import structure_report
 from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gff3 import read_annotation
+from dnaspt.genome.transcripts import Transcript
 from dnaspt.models.codons import flags_between, gene_grammar, sequence_flags
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.crf_chain import Chain
-from dnaspt.models.crf_cpu import find_paths
+from dnaspt.models.crf_cpu import BLOCK, find_paths
 from dnaspt.tasks import CDS, GENE_STATES, MISSING, NONCODING
 
 
@@ -43,14 +47,48 @@ def emissions_of(labels: np.ndarray, certainty: float, seed: int = 0) -> np.ndar
     return emissions
 
 
-def test_true_genes_of_both_strands_pass(tmp_path: Path) -> None:
-    simulate(SimulateConfig(out=tmp_path / "genome", n_contigs=1, contig_bp=60_000, seed=3))
-    (contig,) = read_fasta(tmp_path / "genome" / "genome.fa")
-    annotated = read_annotation(tmp_path / "genome" / "annotation.gff3")
-    labels, _ = label_contig([one.transcript for one in annotated.transcripts], contig.codes)
+@pytest.fixture(scope="module")
+def contig(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, list[Transcript]]:
+    """A simulated contig and its genes."""
+    out = tmp_path_factory.mktemp("codons") / "genome"
+    simulate(SimulateConfig(out=out, n_contigs=1, contig_bp=60_000, seed=3))
+    (found,) = read_fasta(out / "genome.fa")
+    return found.codes, [one.transcript for one in read_annotation(out / "annotation.gff3").transcripts]
+
+
+@pytest.mark.parametrize("stop_in_cds", [True, False])
+def test_true_genes_of_both_strands_pass(contig: tuple[np.ndarray, list[Transcript]], stop_in_cds: bool) -> None:
+    codes, genes = contig
+    labels, _ = label_contig(genes, codes)
+    if not stop_in_cds:
+        for gene in genes:
+            stop = slice(gene.end - 3, gene.end) if gene.strand == "+" else slice(gene.start, gene.start + 3)
+            labels[stop] = np.where(labels[stop] == MISSING, MISSING, NONCODING)
     assert {CDS, CDS + 4} <= set(labels.tolist())
-    path = decode(emissions_of(labels, 50.0), contig.codes, make_chain())
+    path = decode(emissions_of(labels, 50.0), codes, make_chain(), stop_in_cds=stop_in_cds)
     np.testing.assert_array_equal(path[labels != MISSING], labels[labels != MISSING])
+
+
+def test_a_sequence_of_more_than_a_block_is_decoded_the_same(contig: tuple[np.ndarray, list[Transcript]]) -> None:
+    codes, genes = contig
+    labels, _ = label_contig(genes, codes)
+    n = BLOCK // len(codes) + 2
+    long = np.tile(labels, n)
+    path = decode(np.tile(emissions_of(labels, 50.0), (n, 1)), np.tile(codes, n), make_chain())
+    np.testing.assert_array_equal(path[long != MISSING], long[long != MISSING])
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_start_and_stop_codons_may_stand_beside_introns(strand: str) -> None:
+    exons, intron = ("ATG", "GCAGCA", "TAA"), "GT" + "CC" * 5 + "AG"
+    letters = "C" * 30 + intron.join(exons) + "C" * 30
+    codes, labels = encode(letters.encode()), np.full(len(letters), NONCODING, np.int8)
+    cds = tuple((30 + at, 30 + at + len(exon)) for exon, at in zip(exons, (0, 17, 37), strict=True))
+    gene = Transcript("chr1", "+", "g", "t", cds)
+    labels[30 : cds[-1][1]] = transcript_labels(gene)
+    if strand == "-":
+        codes, labels = reverse_complement(codes), reverse_complement_labels(labels)
+    np.testing.assert_array_equal(decode(emissions_of(labels, 20.0), codes, make_chain()), labels)
 
 
 @pytest.mark.parametrize("seed", range(6))

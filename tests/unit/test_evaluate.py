@@ -18,6 +18,7 @@ from dnaspt.evaluation import gene_paths
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.evaluation.gene_paths import predict_path
 from dnaspt.genome.alphabet import reverse_complement
+from dnaspt.models.codons import gene_grammar
 from dnaspt.models.task_model import TaskModel
 
 ENCODER = EncoderConfig(hidden_size=16, n_layers=2)
@@ -88,14 +89,19 @@ def test_averaging_over_strands_changes_the_scores_of_windows(window_data: Path,
 @pytest.mark.parametrize("average_strands", [False, True])
 def test_mcc_of_genes_is_that_of_scikit_learn(gene_data: Path, tmp_path: Path, average_strands: bool) -> None:
     run, model = make_run(tmp_path / "run", gene_data, "crf")
-    truth, found = [], []
-    for segment in segments(read_split(gene_data, "test")):
-        known = segment.labels >= 0
-        truth.append(segment.labels[known])
-        found.append(predict_path(model, segment.codes, average_strands=average_strands).path[known])
     result = evaluate(run, gene_data, average_strands=average_strands)
-    expected = matthews_corrcoef(np.concatenate(truth), np.concatenate(found))
-    assert result["mcc"]["value"] == pytest.approx(expected, abs=1e-9)
+    grammars = {"confusions": None, "confusions_codons": gene_grammar(stop_in_cds=True)}
+    with np.load(next(run.glob("evaluation-test*.npz"))) as counted:
+        for scores, (name, grammar) in zip((result, result["codons"]), grammars.items(), strict=True):
+            truth, found = [], []
+            for segment in segments(read_split(gene_data, "test")):
+                known = segment.labels >= 0
+                truth.append(segment.labels[known])
+                path = predict_path(model, segment.codes, average_strands=average_strands, grammar=grammar).path
+                found.append(path[known])
+            expected = matthews_corrcoef(np.concatenate(truth), np.concatenate(found))
+            assert scores["mcc"]["value"] == pytest.approx(expected, abs=1e-9)
+            assert counted[name].sum(0).tolist() == scores["confusion"]
 
 
 def test_every_segment_is_predicted_once(gene_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

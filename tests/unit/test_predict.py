@@ -21,10 +21,11 @@ from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
 from dnaspt.evaluation.predict_file import PredictOptions, predict_file
 from dnaspt.evaluation.predict_genes import contig_genes
 from dnaspt.evaluation.structures import structure_report
-from dnaspt.genome.alphabet import N, reverse_complement
+from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.genome.alphabet import decode as letters
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gff3 import read_annotation
+from dnaspt.models.codons import gene_grammar
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import CDS, GENE_STATES, MINUS, NONCODING
 
@@ -148,7 +149,7 @@ def test_genes_of_a_crf_have_codons_unless_told(
 def test_a_broken_off_prediction_goes_on_by_contig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     genome = write_fasta(tmp_path / "g.fa", {f"chr{n}": random_codes(900, n) for n in range(4)})
     save_checkpoint(tmp_path / "run", model_of(GENES), GENES)
-    predict_file(tmp_path / "run", genome, tmp_path / "alone.gff3")
+    assert predict_file(tmp_path / "run", genome, tmp_path / "alone.gff3", ALONE).n_genes > 0
     real = predict_genes.contig_genes
 
     def interrupted(*arguments: object, **options: object) -> object:
@@ -158,10 +159,10 @@ def test_a_broken_off_prediction_goes_on_by_contig(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(predict_genes, "contig_genes", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3")
+        predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3", ALONE)
     assert not (tmp_path / "genes.gff3").exists()
     monkeypatch.setattr(predict_genes, "contig_genes", real)
-    summary = predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3")
+    summary = predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3", ALONE)
     assert summary.n_resumed == 2
     assert (tmp_path / "genes.gff3").read_bytes() == (tmp_path / "alone.gff3").read_bytes()
 
@@ -220,9 +221,9 @@ def windows_run(tmp_path: Path, contigs: dict[str, np.ndarray]) -> tuple[Path, P
 
 def test_maps_on_disk_give_the_same_genes_and_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, genome = genes_run(tmp_path, {"chr1": random_codes(3000)})
-    predict_file(run, genome, tmp_path / "memory.gff3")
+    assert predict_file(run, genome, tmp_path / "memory.gff3", ALONE).n_genes > 0
     monkeypatch.setattr(predict_genes, "MAPPED_BP", 100)
-    predict_file(run, genome, tmp_path / "maps.gff3")
+    predict_file(run, genome, tmp_path / "maps.gff3", ALONE)
     assert (tmp_path / "maps.gff3").read_bytes() == (tmp_path / "memory.gff3").read_bytes()
     assert not list(tmp_path.glob(".*"))
 
@@ -231,12 +232,12 @@ def test_a_map_that_finds_no_space_is_an_error_and_finished_contigs_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, genome = genes_run(tmp_path, {"chr1": random_codes(900), "chr2": random_codes(9000, 1)})
-    predict_file(run, genome, tmp_path / "alone.gff3")
+    assert predict_file(run, genome, tmp_path / "alone.gff3", ALONE).n_genes > 0
     monkeypatch.setattr(predict_genes, "MAPPED_BP", 1000)
     with limited(200_000), pytest.raises(NoSpaceError, match=r"genes.gff3: could not be written"):
-        predict_file(run, genome, tmp_path / "genes.gff3")
+        predict_file(run, genome, tmp_path / "genes.gff3", ALONE)
     assert {file.name for file in (tmp_path / ".genes.gff3.parts").iterdir()} == {"mark.json", "0.gff3"}
-    summary = predict_file(run, genome, tmp_path / "genes.gff3")
+    summary = predict_file(run, genome, tmp_path / "genes.gff3", ALONE)
     assert summary.n_resumed == 1
     assert (tmp_path / "genes.gff3").read_bytes() == (tmp_path / "alone.gff3").read_bytes()
 
@@ -357,13 +358,68 @@ def test_tiled_and_untiled_give_the_same_gff3(tmp_path: Path, monkeypatch: pytes
     rows = {}
     for tile_bp in (16_384, 311):
         monkeypatch.setattr(predict, "TILE_BP", tile_bp)
-        predict_file(run, genome, tmp_path / "genes.gff3")
+        assert predict_file(run, genome, tmp_path / "genes.gff3", ALONE).n_genes > 0
         rows[tile_bp] = [line.split("\t") for line in (tmp_path / "genes.gff3").read_text().splitlines()]
     for untiled, tiled in zip(*rows.values(), strict=True):
         assert [*untiled[:5], *untiled[6:]] == [*tiled[:5], *tiled[6:]]
         if len(tiled) == 9:
             # Sums of float32 in another order may differ in the last of the four digits that are written.
             assert float(tiled[5]) == pytest.approx(float(untiled[5]), abs=1.1e-4)
+
+
+def test_a_prediction_with_other_decoding_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(900), "chr2": random_codes(900, 1)})
+    real = predict_genes.contig_genes
+    monkeypatch.setattr(predict_genes, "contig_genes", broken_at("chr2", real, 2))
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(run, genome, tmp_path / "genes.gff3")
+    monkeypatch.setattr(predict_genes, "contig_genes", real)
+    assert predict_file(run, genome, tmp_path / "genes.gff3", ALONE).n_resumed == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "cds", "right", "strand", "phase"),
+    [
+        ("C", "CTA" + "ACG" * 6 + "TAA", "C" * 20, "+", 1),
+        ("C" * 20, "TTA" + "CGT" * 6 + "TAG", "C", "-", 1),
+        ("C" * 20, "ATG" + "GCA" * 6 + "GC", "", "+", 0),
+        ("C" * 20, "ATG" + "GCA" * 6 + "TAA", "C" * 20, "+", 0),
+    ],
+)
+def test_a_gene_cut_at_its_beginning_keeps_its_frame(
+    left: str, cds: str, right: str, strand: str, phase: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = encode((left + cds + right).encode())
+
+    def certain(*_: object, **__: object) -> np.ndarray:
+        emissions = np.zeros((len(codes), 9), np.float32)
+        emissions[:, NONCODING] = 5
+        inside = slice(0 if left == "C" else len(left), len(codes) if right == "C" else len(left) + len(cds))
+        emissions[inside, NONCODING], emissions[inside, CDS if strand == "+" else CDS + MINUS] = 0, 5
+        return emissions
+
+    monkeypatch.setattr(gene_paths, "predict_sequence", certain)
+    model, grammar = model_of(GENES), gene_grammar(stop_in_cds=True)
+    with torch.no_grad():
+        for parameter in model.head.crf.parameters():
+            parameter.zero_()
+    (gene,) = contig_genes(model, GENES, Contig("chr1", codes), [(0, len(codes))], grammar=grammar)
+    assert (gene.strand, gene.phase) == (strand, phase)
+
+
+def test_a_gene_that_a_long_run_of_n_cuts_is_written_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = encode(("C" * 100 + "N" * 200 + "GCA" * 60 + "TAA" + "C" * 100).encode())
+
+    def certain(*_: object, **__: object) -> np.ndarray:
+        emissions = np.zeros((len(codes), 9), np.float32)
+        emissions[:, NONCODING], emissions[290:483, CDS], emissions[290:483, NONCODING] = 5, 5, 0
+        return emissions
+
+    monkeypatch.setattr(gene_paths, "predict_sequence", certain)
+    grammar = gene_grammar(stop_in_cds=True)
+    (gene,) = contig_genes(model_of(GENES), GENES, Contig("chr1", codes), [(0, len(codes))], grammar=grammar)
+    assert gene.cds == ((290, 483),)
+    assert gene.phase == 193 % 3
 
 
 @pytest.mark.parametrize("head", ["crf", "softmax"])

@@ -11,7 +11,7 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.gff3 import AnnotatedTranscript, Spans, merged
 from dnaspt.genome.transcripts import Transcript
 
-_STOPS = frozenset(("TAA", "TAG", "TGA"))
+STOPS = frozenset(("TAA", "TAG", "TGA"))
 
 
 def stop_codon_in_cds(
@@ -44,10 +44,10 @@ def _with_stop(one: AnnotatedTranscript, codes: np.ndarray) -> tuple[Spans, str]
     united = merged((*cds, *one.stop_codon))
     if united != cds:
         return united, "stop_codons_from_rows"
-    if _codon(_backward(cds) if not minus else _forward(cds), codes, minus=minus, reverse=True) in _STOPS:
+    if _codon(_backward(cds) if not minus else _forward(cds), codes, minus=minus, reverse=True) in STOPS:
         return cds, "stop_codons_in_cds"
     after = list(islice(_after(one, len(codes)), 3))
-    if _codon(iter(after), codes, minus=minus, reverse=False) in _STOPS:
+    if _codon(iter(after), codes, minus=minus, reverse=False) in STOPS:
         return merged((*cds, *((base, base + 1) for base in after))), "stop_codons_from_sequence"
     return cds, "stop_codons_not_found"
 

@@ -66,9 +66,13 @@ def predict_file(
             raise ConfigError(f"{out}: genes are written as GFF3; expected a name that ends in .gff3")
         if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
             log.warning("--stride-bp and --threshold have no effect on genes")
+        if not options.codons and config.head != "crf":
+            log.warning("--no-codons has no effect on a %s head, which knows no codons", config.head)
         return predict_genes_file(
             request, model, config, average_strands=options.average_strands, codons=options.codons
         )
+    if not options.codons:
+        log.warning("--no-codons has no effect on windows")
     if not 0 < options.stride_bp <= config.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
     layout = WindowOptions(options.stride_bp, task.name == "methylation", options.threshold, options.average_strands)

@@ -12,9 +12,10 @@ import numpy as np
 
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.data.labels import transcripts_from_labels
-from dnaspt.data.stop_codons import stop_codon_in_cds
+from dnaspt.data.stop_codons import STOPS, stop_codon_in_cds
 from dnaspt.evaluation.gene_paths import Buffers, predict_path
 from dnaspt.evaluation.parts import Request, contig_parts, scratch_map
+from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
@@ -124,7 +125,21 @@ def contig_genes(
         # The model was trained on CDS without the stop codon; GFF3 has it inside.
         bare = [AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path()) for gene in genes]
         genes, _ = stop_codon_in_cds(bare, contig.codes)
+    if grammar is not None:
+        genes = [replace(gene, phase=first_phase(gene, contig.codes)) for gene in genes]
     return genes
+
+
+def first_phase(gene: Transcript, codes: np.ndarray) -> int:
+    """Bases before the first whole codon of a gene in frame: those of one that begins before the sequence, known by its end.
+
+    0 for a gene that begins with a start codon, or that goes on beyond both ends.
+    """
+    coding = np.concatenate([codes[start:end] & 7 for start, end in gene.cds])
+    if gene.strand == "-":
+        coding = alphabet.reverse_complement(coding)
+    has_start = alphabet.decode(coding[:3]) == "ATG"
+    return 0 if has_start or alphabet.decode(coding[-3:]) not in STOPS else len(coding) % 3
 
 
 def _score(gene: Transcript, found: Decoded, offset: int) -> float:

@@ -53,10 +53,10 @@ def gff3_lines(transcripts: Iterable[Transcript], source: str = "dnaspt") -> Ite
 def phases(transcript: Transcript) -> tuple[int, ...]:
     """Phase of each CDS interval, ascending along the forward strand: bases to skip to the first base of a codon.
 
-    It is (3 - coding bases before it mod 3) mod 3, counted in the direction of transcription.
+    It is (3 - coding bases before it mod 3) mod 3, counted in the direction of transcription from the first whole codon.
     """
     minus = transcript.strand == "-"
-    found, before = [], 0
+    found, before = [], -transcript.phase
     for start, end in reversed(transcript.cds) if minus else transcript.cds:
         found.append((3 - before % 3) % 3)
         before += end - start

@@ -15,6 +15,7 @@ class Transcript:
         cds: CDS intervals (start, end), 0-based half-open, ascending along the forward strand, disjoint; the stop
             codon is part of it (unless the dataset says `stop_in_cds` = false).
         score: mean posterior of its CDS bases, for predictions.
+        phase: bases of its first CDS interval, in the direction of transcription, that end a codon which began before it.
     """
 
     chrom: str
@@ -23,6 +24,7 @@ class Transcript:
     transcript_id: str
     cds: tuple[tuple[int, int], ...]
     score: float | None = None
+    phase: int = 0
 
     @property
     def start(self) -> int:

@@ -3,7 +3,8 @@
 A gene begins with ATG, ends with a stop codon, has none in frame before, keeps its frame across introns, and its introns begin
 with GT or GC and end with AG: what AUGUSTUS (Stanke and Waack 2003) and Tiberius (Gabriel et al. 2024) have in their models,
 here at decoding alone. Every state stands for one of the nine classes and takes its scores: nothing is trained. Not known to it:
-start and stop codons that an intron splits, stop codons that arise across an intron, and introns of other ends.
+start and stop codons that an intron splits, stop codons that arise across an intron, introns of other ends, other genetic codes.
+A gene that goes on beyond the sequence may begin and end anywhere, but keeps its frame.
 """
 
 from functools import cache
@@ -23,10 +24,6 @@ START, STOP, STOP_ENDS, DONOR_HERE, ACCEPTOR_HERE = (1 << i for i in range(5))
 """Bits of `sequence_flags`: a start or stop codon begins here, a stop codon ends here, an intron may begin or end here."""
 START_MINUS, STOP_MINUS, DONOR_MINUS, ACCEPTOR_MINUS = (1 << i for i in range(5, 9))
 """The same on the minus strand: their codons' leftmost base, the intron's last and first base along the forward strand."""
-
-
-BETWEEN = 0
-"""The state between genes."""
 
 
 class Grammar(NamedTuple):
@@ -121,6 +118,9 @@ def gene_grammar(*, stop_in_cds: bool) -> Grammar:
         for source in (f"{sign}{first}2", f"{sign}codon2", f"{sign}right0"):
             states.chain(source, f"{sign}{last}0")
         states.chain(f"{sign}{last}2", "between")
+        if not stop_in_cds:  # then a non-coding stop codon may be all that lies between two genes
+            states.chain(f"{sign}{last}2", "+start0")
+            states.chain(f"{sign}{last}2", "-stop0")
     return states.grammar()
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from dnaspt.models import crf_cpu
 from dnaspt.models.batch import Batch, Loss
-from dnaspt.models.codons import BETWEEN, Grammar
+from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.crf_chain import Chain
 from dnaspt.tasks import MISSING, StateTable
@@ -138,14 +138,12 @@ class CRFHead(nn.Module):
     ) -> Decoded:
         """As `decode`, over the paths of a grammar; probabilities remain those of the chain alone.
 
-        flags: `codons.sequence_flags` of the sequence (L,). before, after: None, or non-coding.
+        flags: `codons.sequence_flags` of the sequence (L,). A gene that goes on beyond the sequence need not be whole.
         """
-        chain = self.crf.chain()
-        outside = (None if state is None else BETWEEN for state in (before, after))
-        expanded = _between(grammar.expand(chain), *outside)
+        chain = _between(self.crf.chain(), before, after)
         lengths = np.array([len(emissions)])
-        paths, _ = crf_cpu.find_paths(emissions[None], lengths, expanded, rules=grammar.rules(flags))
-        return Decoded(paths[0], self._posterior(emissions, _between(chain, before, after), paths[0], buffer))
+        paths, _ = crf_cpu.find_paths(emissions[None], lengths, grammar.expand(chain), rules=grammar.rules(flags))
+        return Decoded(paths[0], self._posterior(emissions, chain, paths[0], buffer))
 
     def _posterior(
         self, emissions: np.ndarray, chain: Chain, path: np.ndarray, buffer: np.ndarray | None

@@ -140,12 +140,16 @@ def fit(job: Fit, fabric: Fabric) -> FitResult:
     reporter.start(n_steps, progress.step)
     writer = _tensorboard(job, fabric)
     try:
-        with _StopSignals() as signals, Stream(job.batches, progress.epoch, progress.cursor) as stream:
+        with _StopSignals() as signals, _stream(job, progress) as stream:
             return _loop(_Sitting(job, fabric, model, optimizer, n_steps, signals, writer, reporter), stream, progress)
     finally:
         reporter.stop()
         if writer is not None:
             writer.close()
+
+
+def _stream(job: Fit, progress: Progress) -> Stream:
+    return Stream(job.batches, progress.epoch, progress.cursor, job.config.accumulate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,7 @@ def _loop(sitting: _Sitting, stream: Stream, progress: Progress) -> FitResult:
     row: dict[str, float] = {}
     stopped_by = ""
     while progress.step < n_steps and not stopped_by and not _out_of_patience(config, progress):
-        micro = stream.take(config.accumulate)
+        micro = stream.take()
         loss, norm = _step(sitting, [batch for _, _, batch in micro], progress.step)
         epoch, cursor, _ = micro[-1]
         sitting_s = time.monotonic() - began
