@@ -194,7 +194,9 @@ def study(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs, their records and the report.")],
     records: Annotated[Path | None, typer.Option(help="Folder of the records of finished runs [OUT/records].")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be run, and what it would take here.")
+    ] = False,
 ) -> None:
     """Compare arms over seeds: does self-pretraining, the CRF, or training longer help on these data?
 
@@ -210,10 +212,13 @@ def study(
 
     shop = Workshop(build_config(StudyConfig, {}, config), out, records or out / "records", jobs, show)
     if dry_run:
-        table(f"{config}: runs", ("run", "arm", "seed", "epochs", "learning rate", "labels", "state"), planned(shop))
+        rows = planned(shop)
+        columns = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
+        table(f"{config}: runs", columns, rows)
+        show(f"{len(rows)} runs; to do, one after another: {sum(float(row[7] or 0) for row in rows):.0f} minutes")
         return
     show(study_report(shop))
-    show(f"{out}: study.md and study.csv written")
+    show(f"{out}: study.html, study.md and study.csv written")
 
 
 @app.command()

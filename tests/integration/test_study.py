@@ -97,7 +97,7 @@ def test_finished_runs_are_skipped_wherever_their_records_lie(
     said = study_report(again)
     assert (again.out / "study.md").read_text() == (shop.out / "study.md").read_text()
     assert said in (again.out / "study.md").read_text()
-    assert {row[-1] for row in planned(again)} == {"finished"}
+    assert {row[6] for row in planned(again)} == {"finished"}
 
 
 def test_tables_agree_with_the_evaluations(shop: Workshop) -> None:
@@ -139,7 +139,7 @@ def test_comparisons_are_paired_and_ask_one_thing_each(shop: Workshop) -> None:
 def test_a_dry_run_trains_nothing(plan: Path, tmp_path: Path) -> None:
     ran = dnaspt("study", plan, "--out", tmp_path / "new", "--dry-run")
     assert ran.code == 0 and not (tmp_path / "new").exists()
-    assert ran.printed.count("to do") == 16
+    assert "16 runs; to do, one after another:" in ran.printed, ran.errors
 
 
 @pytest.mark.parametrize(
@@ -171,3 +171,16 @@ def test_a_run_that_fails_is_named_with_its_log(plan: Path, tmp_path: Path) -> N
 def test_settings_are_checked_before_anything_runs(plan: Path) -> None:
     with pytest.raises(ConfigError, match="learning_rates"):
         build_config(StudyConfig, {"learning_rates": []}, plan)
+
+
+def test_the_page_is_whole_and_its_figures_stand_beside_it(shop: Workshop) -> None:
+    page = (shop.out / "study.html").read_text()
+    assert page.count("<svg") == 4 and "http" not in page.replace("http://www.w3.org", "")
+    assert {file.name for file in (shop.out / "study_figures").iterdir()} == {
+        "scores.svg",
+        "gains.svg",
+        "labels.svg",
+        "learning.svg",
+    }
+    for arm in shop.study.arms:
+        assert arm.name in page

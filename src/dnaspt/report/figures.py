@@ -104,8 +104,14 @@ def score_dots(
     return figure
 
 
-def curves(lines: Sequence[Curve], y_label: str, levels: Mapping[str, float] | None = None) -> Figure:
-    """Lines by optimizer step, and named horizontal levels; more than 240 points are joined to means of neighbors."""
+def curves(
+    lines: Sequence[Curve],
+    y_label: str,
+    levels: Mapping[str, float] | None = None,
+    *,
+    x_label: str = "optimizer step",
+) -> Figure:
+    """Lines, and named horizontal levels; more than 240 points are joined to means of neighbors."""
     figure, axes = _panel(2.9)
     for line in lines:
         color, dashes, marker = _style(line.style)
@@ -115,7 +121,7 @@ def curves(lines: Sequence[Curve], y_label: str, levels: Mapping[str, float] | N
     for index, (name, value) in enumerate((levels or {}).items()):
         dashes = ((0, (5, 3)), (0, (1.5, 2)))[index % 2]
         axes.axhline(value, color=_INK, linewidth=1.1, linestyle=dashes, label=f"{name}: {value:.3f}")
-    axes.set_xlabel("optimizer step")
+    axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(axis="y", color=_FAINT, linewidth=0.6)
     _legend(figure, axes, handle_length=3.2)

@@ -1,31 +1,22 @@
-"""Evaluated runs, their pretraining and their dataset to one HTML file that needs nothing else, figures inline.
-
-Each figure is also written on its own: REPORT_figures/NAME.svg beside REPORT.html.
-"""
+"""Evaluated runs, their pretraining and their dataset to a page that compares them; see `html`."""
 
 import json
-import logging
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 import torch
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from dnaspt import __version__
 from dnaspt.data.store import Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.metrics import Score
-from dnaspt.publish import publish_file, write_text_atomically
 from dnaspt.report import figures
 from dnaspt.report.answer import answer, metric_name
+from dnaspt.report.html import Section, make_picture, write_page
 from dnaspt.report.inputs import (
     PretrainRecord,
     Row,
@@ -38,7 +29,6 @@ from dnaspt.report.inputs import (
 from dnaspt.report.locus import Locus, choose_locus
 from dnaspt.report.tables import (
     LEVELS,
-    Table,
     commands,
     dataset_tables,
     gene_tables,
@@ -49,31 +39,7 @@ from dnaspt.report.tables import (
 )
 from dnaspt.tasks import TASKS
 
-log = logging.getLogger(__name__)
-
-_TEMPLATE = "report.html.j2"
 _MAX_LABELS_DRAWN = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure as SVG, what it shows in a sentence, and whether it takes the whole width."""
-
-    name: str
-    svg: str
-    caption: str
-    wide: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the report: text, pictures, tables, and tables that stay folded."""
-
-    title: str
-    text: str
-    pictures: tuple[Picture, ...] = ()
-    tables: tuple[Table, ...] = ()
-    folded: tuple[Table, ...] = ()
 
 
 def write_report(out: Path, data: Path, runs: list[Path], pretrain: Path | None) -> None:
@@ -98,7 +64,8 @@ def write_report(out: Path, data: Path, runs: list[Path], pretrain: Path | None)
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
     sections += [_training(records, manifest), _dataset(manifest)]
-    page = _page(
+    write_page(
+        out,
         {
             "title": f"{data.resolve().name}: comparison of {len(records)} run{'s' if len(records) > 1 else ''}",
             "answer": answer(records, manifest, pretraining),
@@ -106,9 +73,8 @@ def write_report(out: Path, data: Path, runs: list[Path], pretrain: Path | None)
             "commands": commands(records, pretraining, data),
             "settings": _settings(records, pretraining, manifest),
             "versions": _versions(records),
-        }
+        },
     )
-    _write(out, page, [picture for section in sections for picture in section.pictures])
 
 
 def _scores(records: Sequence[RunRecord], manifest: Manifest) -> Section:
@@ -126,7 +92,7 @@ def _scores(records: Sequence[RunRecord], manifest: Manifest) -> Section:
         names.append("CpG count")
         tables, folded = (run_table(records, manifest), window_table(records)), ()
     caption = "Scores on the test split with 95 % intervals."
-    picture = _picture("scores", lambda: figures.score_dots(groups, names, baseline="CpG count" in names), caption)
+    picture = make_picture("scores", lambda: figures.score_dots(groups, names, baseline="CpG count" in names), caption)
     return Section("Scores on the test split", "", (picture,), tables, folded)
 
 
@@ -142,7 +108,7 @@ def _locus(records: Sequence[RunRecord], data: Path) -> Section:
     )
     if locus.missing:
         caption += " Labels are not known where the ground is gray."
-    picture = _picture("locus", lambda: figures.locus_tracks(locus, names), caption, wide=True)
+    picture = make_picture("locus", lambda: figures.locus_tracks(locus, names), caption, wide=True)
     return Section(title, f"{_place(locus)} of the test split: {locus.choice}.", (picture,))
 
 
@@ -166,7 +132,7 @@ def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     groups = {label: [score_of(scores[label]) for scores in scored] for label in labels}
     names = [*(record.name for record in records), "CpG count"]
     caption = "AUROC on the test split with 95 % intervals; the dotted line is chance."
-    picture = _picture("labels", lambda: figures.score_dots(groups, names, chance=0.5, baseline=True), caption)
+    picture = make_picture("labels", lambda: figures.score_dots(groups, names, chance=0.5, baseline=True), caption)
     return Section("AUROC by label", text, (picture,))
 
 
@@ -178,7 +144,7 @@ def _pretraining(pretraining: PretrainRecord, manifest: Manifest) -> Section:
         f"two-sided k-mer, k = {result['two_sided_k']}": result["two_sided_nats"],
     }
     caption = "Validation during pretraining: nats per masked base, lower is better."
-    picture = _picture("pretraining", lambda: figures.curves([line], "nats per masked base", levels), caption)
+    picture = make_picture("pretraining", lambda: figures.curves([line], "nats per masked base", levels), caption)
     same = pretraining.config.data_digest == manifest.digest
     text = "" if same else "This model was pretrained on another dataset than the one the runs were evaluated on."
     held_out = [name for name in pretraining.read_splits if name in ("valid", "test")]
@@ -194,8 +160,10 @@ def _training(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     scale = " Losses of different heads are on different scales." if len({r.head for r in records}) > 1 else ""
     unit = "labeled base" if manifest.resolution_bp else "label of a window"
     pictures = (
-        _picture("loss", lambda: figures.curves(loss, "training loss (nats)"), f"Training loss per {unit}.{scale}"),
-        _picture("valid", lambda: figures.curves(valid, f"valid {metric_name(manifest)}"), "Score on the valid split."),
+        make_picture("loss", lambda: figures.curves(loss, "training loss (nats)"), f"Training loss per {unit}.{scale}"),
+        make_picture(
+            "valid", lambda: figures.curves(valid, f"valid {metric_name(manifest)}"), "Score on the valid split."
+        ),
     )
     return Section("Training", "", pictures)
 
@@ -212,10 +180,6 @@ def _dataset(manifest: Manifest) -> Section:
     if manifest.stop_in_cds is not None:
         words.append(f"The stop codon is {'part' if manifest.stop_in_cds else 'no part'} of the coding sequence.")
     return Section("Dataset", " ".join(words), (), (sizes, leakage, dropped), (labels, counted))
-
-
-def _picture(name: str, draw: Callable[[], Figure], caption: str, *, wide: bool = False) -> Picture:
-    return Picture(name, figures.to_svg(draw, name), caption, wide)
 
 
 def _settings(
@@ -236,20 +200,3 @@ def _versions(records: Sequence[RunRecord]) -> str:
         f"dnaspt {__version__} (checkpoints: {', '.join(trained)}), torch {torch.__version__}, "
         f"matplotlib {matplotlib.__version__}, Python {platform.python_version()} on {platform.system()}"
     )
-
-
-def _page(content: Mapping[str, Any]) -> str:
-    template = resources.files("dnaspt.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["inline"] = Markup
-    return environment.from_string(template).render(content)
-
-
-def _write(out: Path, page: str, pictures: Sequence[Picture]) -> None:
-    folder = out.with_name(f"{out.stem}_figures")
-    folder.mkdir(parents=True, exist_ok=True)
-    for picture in pictures:
-        write_text_atomically(folder / f"{picture.name}.svg", picture.svg)
-    with publish_file(out) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
-    log.info("%s: written, with %d figures in %s", out, len(pictures), folder)

@@ -2,14 +2,16 @@
 
 from dnaspt.data.store import read_manifest
 from dnaspt.publish import write_text_atomically
+from dnaspt.study.cost import Cost, measure, minutes, n_steps
 from dnaspt.study.execute import Workshop, run_study
-from dnaspt.study.plan import Job, check_settings, finals, pretraining, tuning
+from dnaspt.study.page import write_study_page
+from dnaspt.study.plan import SPT, Job, check_settings, finals, pretraining, tuning
 from dnaspt.study.report import answer, markdown, table_csv
 from dnaspt.study.summary import differences_of, groups_of, metric_name
 
 
 def study_report(shop: Workshop) -> str:
-    """Run what is missing, write OUT/study.md and OUT/study.csv; the answer in words.
+    """Run what is missing, write OUT/study.html, study.md and study.csv; the answer in words.
 
     Raises:
         DnasptError: a run failed; what is finished stays.
@@ -20,39 +22,54 @@ def study_report(shop: Workshop) -> str:
     shop.out.mkdir(parents=True, exist_ok=True)
     write_text_atomically(shop.out / "study.md", markdown(shop.study, groups, differences, metric))
     write_text_atomically(shop.out / "study.csv", table_csv(groups))
+    write_study_page(shop.out / "study.html", shop.study, records, groups, differences, metric)
     return answer(differences, metric)
 
 
 def planned(shop: Workshop) -> list[tuple[str, ...]]:
-    """The runs of a study, a row each; final runs stand for every rate until it is chosen."""
+    """The runs of a study, a row each, with what those that are to do would take here; see `cost`.
+
+    Final runs stand for the rate that is still to be chosen.
+    """
     study = shop.study
     check_settings(study)
     digest = read_manifest(study.data).digest
-    rows = []
-    if any(arm.init == "spt" for arm in study.arms):
-        rows += [_row(shop, pretraining(study, digest, seed)) for seed in study.seeds]
+    jobs: list[Job] = []
+    if any(arm.init == SPT for arm in study.arms):
+        jobs += [pretraining(study, digest, seed) for seed in study.seeds]
     for arm in study.arms:
-        rows += [_row(shop, job) for job in tuning(study, digest, arm)]
-        known = {}
+        jobs += tuning(study, digest, arm)
+        known: dict[tuple[int, float], Job] = {}
         for rate in study.learning_rates:
             for job in finals(study, digest, arm, rate):
                 key = (job.settings["seed"], job.settings["label_fraction"])
                 if key not in known or shop.record(job):
-                    known[key] = _row(shop, job)
-        rows += known.values()
+                    known[key] = job
+        jobs += known.values()
+    costs: dict[tuple[str, str], Cost] = {}
+    rows = []
+    for job in jobs:
+        like = ("pretrain", "") if job.kind == "pretrain" else ("finetune", job.settings["head"])
+        if shop.record(job) is None and like not in costs:
+            costs[like] = measure(study, job)
+        rows.append(_row(shop, job, costs.get(like)))
     return rows
 
 
-def _row(shop: Workshop, job: Job) -> tuple[str, ...]:
-    is_final = job.kind == "final" and len(shop.study.learning_rates) > 1
+def _row(shop: Workshop, job: Job, cost: Cost | None) -> tuple[str, ...]:
     done = shop.record(job) is not None
-    rate = job.settings.get("learning_rate", "")
+    is_open = job.kind == "final" and len(shop.study.learning_rates) > 1 and not done
+    told = ("finished", "", "") if done or cost is None else (
+        "to do",
+        f"{minutes(shop.study, job, cost):.1f}",
+        f"{cost.peak_mb:,.0f}",
+    )  # fmt: skip
     return (
         job.kind,
         job.arm,
         str(job.settings["seed"]),
-        f"{job.settings.get('epochs', 0) or 'default'}",
-        "the best" if is_final and not done else f"{rate}",
+        f"{n_steps(shop.study, job):,}",
+        "the best" if is_open else f"{job.settings.get('learning_rate', '')}",
         f"{job.settings['label_fraction']:.0%}" if "label_fraction" in job.settings else "",
-        "finished" if done else "to do",
+        *told,
     )

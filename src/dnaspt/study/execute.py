@@ -112,7 +112,7 @@ def _run(shop: Workshop, job: Job) -> None:
     if job.kind == "final":
         if not (folder / "evaluation-test.json").is_file():
             _dnaspt(shop, job, "evaluate", str(folder), "--data", str(shop.study.data))
-        record |= _scores(folder)
+        record |= _scores(folder) | {"curve": _curve(shop, folder)}
     shop.records.mkdir(parents=True, exist_ok=True)
     write_text_atomically(shop.record_file(job), json.dumps(record) + "\n")
 
@@ -155,6 +155,13 @@ def _dnaspt(shop: Workshop, job: Job, *arguments: str) -> None:
         raise DnasptError(
             f"{job.name}: 'dnaspt {arguments[0]}' ended with {done.returncode}: {' '.join(last)} (see {log})"
         )
+
+
+def _curve(shop: Workshop, folder: Path) -> list[tuple[int, float]]:
+    """Steps and scores of the validations."""
+    metric = f"valid_{TASKS[read_manifest(shop.study.data).task].metric}"
+    rows = map(json.loads, (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    return [(row["step"], row[metric]) for row in rows if metric in row]
 
 
 def _scores(folder: Path) -> Record:

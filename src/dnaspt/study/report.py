@@ -22,9 +22,14 @@ _VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
 
 def answer(differences: Sequence[Difference], metric: str) -> str:
     """What the study says, drawn from its intervals alone."""
+    return " ".join(sentences(differences, metric))
+
+
+def sentences(differences: Sequence[Difference], metric: str) -> list[str]:
+    """One sentence for each comparison."""
     if not differences:
-        return "The study compares no two arms that differ in one thing alone."
-    return " ".join(_sentence(difference, metric) for difference in differences)
+        return ["The study compares no two arms that differ in one thing alone."]
+    return [_sentence(difference, metric) for difference in differences]
 
 
 def _sentence(difference: Difference, metric: str) -> str:

@@ -1,0 +1,84 @@
+"""What a study's runs would take on this machine: from steps and a validation that are measured, in minutes and MB."""
+
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
+from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.store import read_manifest, read_split
+from dnaspt.study.plan import Job, StudyConfig
+from dnaspt.training.finetune import finetune
+from dnaspt.training.loop import steps_of
+from dnaspt.training.pretrain import pretrain
+
+STEPS = 6
+VALIDATIONS = 20
+"""Of a run, unless its settings say otherwise."""
+
+
+@dataclass(slots=True)
+class _Clock:
+    """When each step was done."""
+
+    at: list[float] = field(default_factory=list)
+
+    def start(self, n_steps: int, step: int) -> None:
+        """Begin."""
+        self.at = [time.monotonic()]
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        """A step, and what followed it, is done."""
+        self.at.append(time.monotonic())
+
+    def stop(self) -> None:
+        """The end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """step_s: of a training step; validation_s: of a validation and a checkpoint; peak_mb: memory of the process so far."""
+
+    step_s: float
+    validation_s: float
+    peak_mb: float
+
+
+def measure(study: StudyConfig, job: Job) -> Cost:
+    """Train a few steps with a run's settings, from scratch."""
+    settings = {name: value for name, value in job.settings.items() if name not in ("epochs", "label_fraction")}
+    if job.kind != "pretrain" and "preset" in study.pretrain:
+        settings |= {"preset": study.pretrain["preset"]}
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        short = settings | {"data": study.data, "out": Path(folder) / "run", "steps": STEPS, "validate_every": STEPS}
+        if job.kind == "pretrain":
+            pretrain(build_config(PretrainConfig, short | {"tensorboard": False}), reporter=clock)
+        else:
+            finetune(build_config(FinetuneConfig, short | {"tensorboard": False}), reporter=clock)
+    steps = [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
+    step_s = statistics.median(steps[1:-1])
+    scale = 1024**2 if sys.platform == "darwin" else 1024
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+    return Cost(step_s, max(0.0, steps[-1] - step_s), peak_mb)
+
+
+def minutes(study: StudyConfig, job: Job, cost: Cost) -> float:
+    """Of a run of that cost per step; evaluation is not counted."""
+    return (n_steps(study, job) * cost.step_s + VALIDATIONS * cost.validation_s) / 60
+
+
+def n_steps(study: StudyConfig, job: Job) -> int:
+    """Optimizer steps of a run; a share of the labels is trained for as many as all of them."""
+    kind: type[Any] = PretrainConfig if job.kind == "pretrain" else FinetuneConfig
+    settings = dict(job.settings)
+    settings["epochs"] = settings.get("epochs", kind.model_fields["epochs"].default) * settings.pop("label_fraction", 1)
+    config = build_config(kind, settings | {"data": study.data, "out": Path("run")})
+    options = BatchOptions(batch_bp=config.batch_bp, seed=config.seed)
+    window_bp = read_manifest(study.data).window_bp
+    return steps_of(config, TrainingBatches([read_split(study.data, "train")], window_bp, options))

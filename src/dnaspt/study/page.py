@@ -1,0 +1,108 @@
+"""A study to one HTML file: the answer, scores and gains with intervals, fewer labels, learning curves, and how it was made."""
+
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dnaspt import __version__
+from dnaspt.data.store import read_manifest
+from dnaspt.report import figures
+from dnaspt.report.html import Section, make_picture, write_page
+from dnaspt.report.tables import Table, dataset_tables
+from dnaspt.study.plan import StudyConfig
+from dnaspt.study.report import DIFFERENCE_COLUMNS, GROUP_COLUMNS, difference_rows, group_rows, sentences
+from dnaspt.study.summary import Difference, Group
+
+Record = dict[str, Any]
+
+
+def write_study_page(
+    out: Path,
+    study: StudyConfig,
+    records: Sequence[Record],
+    groups: Sequence[Group],
+    differences: Sequence[Difference],
+    metric: str,
+) -> None:
+    """Write the page, and its figures beside it."""
+    sections = [_scores(groups, metric), _gains(differences, metric)]
+    sections += _fewer_labels(groups, metric)
+    sections += [_learning(groups, records, metric), _dataset(study)]
+    write_page(
+        out,
+        {
+            "title": f"Study of {study.data.name}: {len(study.arms)} arms, {len(study.seeds)} seeds",
+            "answer": sentences(differences, metric),
+            "sections": sections,
+            "commands": [f"dnaspt study study.toml --out {out.parent}"],
+            "settings": {"the study": json.dumps(study.model_dump(mode="json"), indent=1)},
+            "versions": f"dnaspt {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
+        },
+    )
+
+
+def _scores(groups: Sequence[Group], metric: str) -> Section:
+    whole = [group for group in groups if group.fraction == 1]
+    shown = whole or list(groups)
+    caption = f"Test {metric}, mean over seeds, with 95 % intervals over seeds and test blocks."
+    picture = make_picture(
+        "scores",
+        lambda: figures.score_dots({metric: [group.score for group in shown]}, [group.arm for group in shown]),
+        caption,
+    )
+    table = Table("Arms", tuple(name.format(metric=metric) for name in GROUP_COLUMNS), tuple(group_rows(groups)))
+    return Section("Scores on the test split", "", (picture,), (table,))
+
+
+def _gains(differences: Sequence[Difference], metric: str) -> Section:
+    title = "Differences between arms"
+    if not differences:
+        return Section(title, "No two arms differ in one thing alone.")
+    rows = {f"{one.after} – {one.before}, {one.fraction:.0%}": [one.gain] for one in differences}
+    caption = f"Gain in test {metric}, paired by seed and test block; the dotted line is no difference."
+    picture = make_picture("gains", lambda: figures.score_dots(rows, ["gain"], chance=0.0), caption)
+    columns = tuple(name.format(metric=metric) for name in DIFFERENCE_COLUMNS)
+    return Section(title, "", (picture,), (Table("Gains", columns, tuple(difference_rows(differences))),))
+
+
+def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:
+    """The score by the share of the labels, where an arm has more than one."""
+    lines = []
+    for index, arm in enumerate(dict.fromkeys(group.arm for group in groups)):
+        own = sorted((group for group in groups if group.arm == arm), key=lambda group: group.fraction)
+        if len(own) > 1:
+            shares, scores = np.array([g.fraction for g in own]), np.array([g.values.mean() for g in own])
+            lines.append(figures.Curve(arm, shares, scores, index))
+    if not lines:
+        return []
+    names = ", ".join(line.name for line in lines)
+    caption = (
+        f"{names}: mean test {metric} by the share of the train windows whose labels were used, for as many steps."
+    )
+    draw = lambda: figures.curves(lines, f"test {metric}", x_label="share of the labels")  # noqa: E731
+    return [Section("Fewer labels", "", (make_picture("labels", draw, caption),))]
+
+
+def _learning(groups: Sequence[Group], records: Sequence[Record], metric: str) -> Section:
+    """Validation by step, mean over the seeds, with all labels."""
+    lines = []
+    for index, arm in enumerate(dict.fromkeys(group.arm for group in groups)):
+        own = [r["curve"] for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == 1]
+        n = min((len(curve) for curve in own), default=0)
+        if n:
+            steps, values = np.array([curve[:n] for curve in own], dtype=float).mean(axis=0).T
+            lines.append(figures.Curve(arm, steps, values, index))
+    caption = "Score on the valid split during training, mean over the seeds, all labels."
+    return Section(
+        "Learning", "", (make_picture("learning", lambda: figures.curves(lines, f"valid {metric}"), caption),)
+    )
+
+
+def _dataset(study: StudyConfig) -> Section:
+    sizes, labels, leakage, dropped, counted = dataset_tables(read_manifest(study.data))
+    return Section("Dataset", "", (), (sizes, leakage, dropped), (labels, counted))
