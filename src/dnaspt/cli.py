@@ -12,6 +12,7 @@ import typer
 
 from dnaspt import __version__
 from dnaspt.cli_prepare import prepare_app
+from dnaspt.cli_study import study
 from dnaspt.errors import DnasptError
 
 app = typer.Typer(
@@ -188,37 +189,7 @@ def predict(
     mapping_table(f"{out}: written", asdict(summary))
 
 
-@app.command()
-def study(
-    config: Annotated[Path, typer.Argument(help="TOML file: the dataset, arms, seeds, label fractions, budgets.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs, their records and the report.")],
-    records: Annotated[Path | None, typer.Option(help="Folder of the records of finished runs [OUT/records].")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be run, and what it would take here.")
-    ] = False,
-) -> None:
-    """Compare arms over seeds: does self-pretraining, the CRF, or training longer help on these data?
-
-    Each arm's learning rate is chosen on valid. Run it again to go on: finished runs are skipped.
-
-    Example: dnaspt study study.toml --out studies/genes
-    """
-    from dnaspt.config import build_config
-    from dnaspt.display import show, table
-    from dnaspt.study.command import planned, study_report
-    from dnaspt.study.execute import Workshop
-    from dnaspt.study.plan import StudyConfig
-
-    shop = Workshop(build_config(StudyConfig, {}, config), out, records or out / "records", jobs, show)
-    if dry_run:
-        rows = planned(shop)
-        columns = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
-        table(f"{config}: runs", columns, rows)
-        show(f"{len(rows)} runs; to do, one after another: {sum(float(row[7] or 0) for row in rows):.0f} minutes")
-        return
-    show(study_report(shop))
-    show(f"{out}: study.html, study.md and study.csv written")
+app.command()(study)
 
 
 @app.command()

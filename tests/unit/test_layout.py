@@ -21,7 +21,7 @@ ORDER = (
     "study",
     "cli",
 )
-TERMINAL = ("cli", "cli_prepare", "display", "inspection", "__main__")
+TERMINAL = ("cli", "cli_prepare", "cli_study", "display", "inspection", "__main__")
 SHIPPED = sorted(SOURCE.rglob("*.py"))
 
 

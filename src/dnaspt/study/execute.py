@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from dnaspt import __version__
 from dnaspt.data.store import read_manifest
-from dnaspt.errors import DnasptError
+from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.publish import write_text_atomically
-from dnaspt.study.plan import SPT, Job, StudyConfig, check_settings, finals, pretraining, tuning
+from dnaspt.study.plan import SPT, Arm, Job, StudyConfig, check_settings, finals, pretraining, tuning
 from dnaspt.tasks import TASKS
 
 Record = dict[str, Any]
+Stage = Literal["pretrain", "tune", "final"]
+STAGES: tuple[Stage, ...] = ("pretrain", "tune", "final")
 Say = Callable[[str], None]
 
 
@@ -61,34 +63,76 @@ def run_study(shop: Workshop) -> list[Record]:
         ConfigError: settings that no run has. DatasetError: no dataset. DnasptError: a run failed; what is finished stays.
     """
     check_settings(shop.study)
-    study, manifest = shop.study, read_manifest(shop.study.data)
-    metric = f"valid_{TASKS[manifest.task].metric}"
-    trials = {arm.name: tuning(study, manifest.digest, arm) for arm in study.arms}
-    _run_all(shop, manifest.digest, [job for jobs in trials.values() for job in jobs])
-    wanted: list[Job] = []
-    for arm in study.arms:
-        rate = study.learning_rates[0]
-        if trials[arm.name]:
-            scores = [_finished(shop, job)["result"][metric] for job in trials[arm.name]]
-            rate = study.learning_rates[int(np.argmax(scores))]
-            shop.say(f"{arm.name}: learning rate {rate:g} ({metric} {max(scores):.4f})")
-        wanted += finals(study, manifest.digest, arm, rate)
-    _run_all(shop, manifest.digest, wanted)
+    _run_all(shop, stage_jobs(shop, "tune"))
+    wanted = stage_jobs(shop, "final")
+    _run_all(shop, wanted)
     return [_finished(shop, job) | {"arm": job.arm} for job in wanted]
+
+
+def run_task(shop: Workshop, stage: Stage, number: int) -> None:
+    """One run of a stage, for which all stages before are done.
+
+    Raises:
+        ConfigError: settings that no run has, or a stage without that run. DnasptError: it failed.
+    """
+    check_settings(shop.study)
+    jobs = distinct(stage_jobs(shop, stage))
+    if not 0 <= number < len(jobs):
+        raise ConfigError(f"task {number}: stage {stage} has {len(jobs)} runs, counted from 0")
+    if shop.record(jobs[number]) is None:
+        _run(shop, jobs[number])
+
+
+def stage_jobs(shop: Workshop, stage: Stage) -> list[Job]:
+    """The runs of a stage; the final ones are known when the rates are chosen.
+
+    Raises:
+        DnasptError: they are not chosen yet.
+    """
+    study, digest = shop.study, read_manifest(shop.study.data).digest
+    if stage == "pretrain":
+        is_asked = any(arm.init == SPT for arm in study.arms)
+        return [pretraining(study, digest, seed) for seed in study.seeds] if is_asked else []
+    if stage == "tune":
+        return [job for arm in study.arms for job in tuning(study, digest, arm)]
+    return [job for arm in study.arms for job in finals(study, digest, arm, _chosen_rate(shop, digest, arm))]
+
+
+def n_jobs(shop: Workshop, stage: Stage) -> int:
+    """Distinct runs of a stage, before anything is run."""
+    if stage != "final":
+        return len(distinct(stage_jobs(shop, stage)))
+    study, digest = shop.study, read_manifest(shop.study.data).digest
+    return len(distinct(job for arm in study.arms for job in finals(study, digest, arm, study.learning_rates[0])))
+
+
+def distinct(jobs: Iterable[Job]) -> list[Job]:
+    """Equal runs once."""
+    return list({job.name: job for job in jobs}.values())
+
+
+def _chosen_rate(shop: Workshop, data_digest: str, arm: Arm) -> float:
+    """The learning rate with the best score on valid."""
+    jobs = tuning(shop.study, data_digest, arm)
+    if not jobs:
+        return shop.study.learning_rates[0]
+    metric = f"valid_{TASKS[read_manifest(shop.study.data).task].metric}"
+    scores = [_finished(shop, job)["result"][metric] for job in jobs]
+    return shop.study.learning_rates[int(np.argmax(scores))]
 
 
 def _finished(shop: Workshop, job: Job) -> Record:
     record = shop.record(job)
-    assert record is not None, job.name
+    if record is None:
+        raise DnasptError(f"{shop.record_file(job)}: is not there; run the stages before first")
     return record
 
 
-def _run_all(shop: Workshop, data_digest: str, jobs: Iterable[Job]) -> None:
+def _run_all(shop: Workshop, jobs: Iterable[Job]) -> None:
     """Run the jobs that have no record, after the pretrainings that they begin from; equal jobs run once."""
-    missing = {job.name: job for job in jobs if shop.record(job) is None}
-    needed = {job.encoder for job in missing.values()}
-    pretrainings = [pretraining(shop.study, data_digest, seed) for seed in shop.study.seeds]
-    for stage in ([job for job in pretrainings if job.digest in needed], list(missing.values())):
+    missing = distinct(job for job in jobs if shop.record(job) is None)
+    needed = {job.encoder for job in missing}
+    for stage in ([job for job in stage_jobs(shop, "pretrain") if job.digest in needed], missing):
         with ThreadPoolExecutor(shop.jobs) as pool:
             futures = [pool.submit(_run, shop, job) for job in stage]
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)

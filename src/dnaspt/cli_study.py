@@ -1,0 +1,54 @@
+"""The command `dnaspt study`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def study(
+    config: Annotated[Path, typer.Argument(help="TOML file: the dataset, arms, seeds, label fractions, budgets.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs, their records and the report.")],
+    records: Annotated[Path | None, typer.Option(help="Folder of the records of finished runs [OUT/records].")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be run, and what it would take here.")
+    ] = False,
+    engine: Annotated[
+        Literal["local", "slurm"], typer.Option(help="slurm writes OUT/submit.sh, job arrays.")
+    ] = "local",
+    sbatch: Annotated[str, typer.Option(help="Options of sbatch, as one text.")] = "",
+    stage: Annotated[
+        Literal["pretrain", "tune", "final"] | None, typer.Option(help="With --task: a part only.")
+    ] = None,
+    task: Annotated[int, typer.Option(help="Run of the stage, from 0.")] = 0,
+) -> None:
+    """Compare arms over seeds: does self-pretraining, the CRF, or training longer help on these data?
+
+    Each arm's learning rate is chosen on valid. Run it again to go on: finished runs are skipped.
+
+    Example: dnaspt study study.toml --out studies/genes
+    """
+    from dnaspt.config import build_config
+    from dnaspt.display import show, table
+    from dnaspt.study.command import planned, study_report
+    from dnaspt.study.execute import Workshop, run_task
+    from dnaspt.study.plan import StudyConfig, check_settings
+    from dnaspt.study.slurm import write_submission
+
+    shop = Workshop(build_config(StudyConfig, {}, config), out, records or out / "records", jobs, show)
+    if dry_run:
+        rows = planned(shop)
+        columns = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
+        table(f"{config}: runs", columns, rows)
+        show(f"{len(rows)} runs; to do, one after another: {sum(float(row[7] or 0) for row in rows):.0f} minutes")
+        return
+    if engine == "slurm":
+        check_settings(shop.study)
+        show(f"{write_submission(shop, config, sbatch)}: written; run it where sbatch is")
+        return
+    if stage is not None:
+        run_task(shop, stage, task)
+        return
+    show(study_report(shop))
+    show(f"{out}: study.html, study.md and study.csv written")
