@@ -54,6 +54,7 @@ def test_options_named_in_the_readme_exist() -> None:
             "prepare genes",
             "prepare regions",
             "prepare methylation",
+            "study",
         )
     )
     assert {name for name in named if name not in helps} <= {"--help"}
