@@ -13,8 +13,8 @@ from dnaspt.config import PAD_TOKEN
 from dnaspt.genome import alphabet
 from dnaspt.models.task_model import TaskModel
 
-TILE_BP = 16_384
-BATCH_BP = {"cpu": 32_768, "cuda": 131_072}
+TILE_BP = 65_536
+BATCH_BP = {"cpu": 65_536, "cuda": 131_072}
 """Bases of a batch, by kind of device."""
 TURNED_BP = 1 << 20
 """Bases whose reverse complement is held at once."""

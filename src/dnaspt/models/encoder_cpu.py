@@ -23,7 +23,7 @@ PARAMETERS = 8
 """Per layer: weight (D, D, K), bias (D,), and weight and bias (D,) of the norm; the same for the linear part, K = 1."""
 _KEPT = len(Activations._fields)
 """Arrays per layer that the backward pass reads: its input, and all but its output."""
-_PIECE = 768
+_PIECE = 384
 """Rows of a piece at least."""
 
 
