@@ -164,9 +164,18 @@ class _LogMass(torch.autograd.Function):
             (scale[:, None] * posterior[ends]).sum(0),
             (scale[:, None, None] * moves).sum(0),
         )
-        per_position = scale.to(posterior.dtype)[:, None, None] * posterior if ctx.needs_input_grad[0] else None
+        per_position = _scaled(posterior, scale) if ctx.needs_input_grad[0] else None
         grads = (per_position, *sums)
         return *(grad if grad is None else grad.to(dtype) for grad, dtype in zip(grads, ctx.types)), None, None
+
+
+def _scaled(posterior: Tensor, scale: Tensor) -> Tensor:
+    """Posterior (B, L, K) times the scale (B,) of each sequence."""
+    factor = scale.to(posterior.dtype)[:, None, None]
+    if posterior.is_cuda:
+        return factor * posterior
+    # NumPy takes one thread. PyTorch's would go on spinning for milliseconds, on the cores that the kernels use.
+    return torch.from_numpy(factor.numpy() * posterior.numpy())
 
 
 def _sum_paths(
