@@ -29,6 +29,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/crf.py
 	$(BIN)/python benchmarks/encoder.py
+	$(BIN)/python benchmarks/training.py
 
 ## build the wheel, install it in an empty environment and simulate a genome with it
 wheel: $(READY)

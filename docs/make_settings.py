@@ -4,6 +4,7 @@ import inspect
 import json
 from pathlib import Path
 
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, Settings
@@ -37,17 +38,18 @@ def settings_page() -> str:
     for command, kind in COMMANDS.items():
         parts += [f"## {command}", "```", inspect.getdoc(kind) or "", "```", "| setting | default | |", "|---|---|---|"]
         parts += [
-            f"| `{name}` | {_default(field.get_default())} | {' '.join((field.description or '').split())} |"
+            f"| `{name}` | {_default(field)} | {' '.join((field.description or '').split())} |"
             for name, field in kind.model_fields.items()
         ]
         parts.append("")
     return "\n".join(parts)
 
 
-def _default(value: object) -> str:
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "must be given"
-    if value is None or value == ():
+    if value is None or value in ((), {}):
         return "none"
     return f"`{json.dumps(value)}`"
 

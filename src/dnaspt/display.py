@@ -34,7 +34,9 @@ def cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1 else f"{value:,.2f}"
+        return f"{value:.4g}" if abs(value) < 1 else f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
+    if isinstance(value, tuple):
+        return ", ".join(map(cell, value))
     return str(value)
 
 

@@ -33,6 +33,9 @@ from dnaspt.genome.fasta import Contig, read_fasta
 
 log = logging.getLogger(__name__)
 
+_MANY_UNUSED = 0.1
+"""Share of the regions that may label no window without a word."""
+
 
 class PrepareRegionsConfig(WindowSettings):
     """Settings of `prepare regions`.
@@ -118,6 +121,12 @@ def prepare_regions(config: PrepareRegionsConfig) -> Manifest:
         if blacklist is not None:
             check_contigs(blacklist.path, blacklist.rows_by_contig(), config.genome, names, strict=False)
         check_written(config.genome, writer.n_windows, chooser.wanted, dropped)
+        if dropped["region_without_window"] > _MANY_UNUSED * counts["regions"]:
+            log.warning(
+                "%d of %d regions label no window: they cover less than min_overlap %g of its core of %d bp; lower it, or take "
+                "another stride_bp, or background = matched",
+                *(dropped["region_without_window"], counts["regions"], config.min_overlap, config.core_bp),
+            )
         manifest = Manifest(
             task="regions",
             labels=chooser.labels,

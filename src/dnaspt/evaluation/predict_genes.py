@@ -32,11 +32,15 @@ MAPPED_BP = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class GeneSummary:
-    """n_contigs, n_bp: predicted; n_genes: written; n_resumed: contigs taken over from a broken-off prediction."""
+    """n_contigs, n_bp: predicted; n_genes: written; n_partial: of them known to lack an end (with the grammar of codons).
+
+    n_resumed: contigs taken over from a broken-off prediction.
+    """
 
     n_contigs: int
     n_bp: int
     n_genes: int
+    n_partial: int
     n_resumed: int
 
 
@@ -61,7 +65,7 @@ def predict_genes_file(
         InputError: the FASTA cannot be used; finished contigs are not kept then. NoSpaceError: they are.
     """
     lengths: list[tuple[str, int]] = []
-    n_bp = n_genes = n_resumed = 0
+    n_bp = n_genes = n_partial = n_resumed = 0
     parts: list[Path] = []
     grammar = None
     if codons and isinstance(model.head, CRFHead):
@@ -79,13 +83,14 @@ def predict_genes_file(
                     model, config, contig, wanted, average_strands=average_strands, grammar=grammar, folder=folder
                 )
                 write_text_atomically(part, "".join(gff3_lines(genes)))
-            n_genes += part.read_text(encoding="utf-8").count("\tgene\t")
+            rows = [row for row in part.read_text(encoding="utf-8").splitlines() if "\tgene\t" in row]
+            n_genes, n_partial = n_genes + len(rows), n_partial + sum(";partial=true" in row for row in rows)
     with publish_file(request.out) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.writelines(gff3_header(lengths))
         for part in parts:
             file.write(part.read_text(encoding="utf-8"))
     shutil.rmtree(folder)
-    return GeneSummary(len(parts), n_bp, n_genes, n_resumed)
+    return GeneSummary(len(parts), n_bp, n_genes, n_partial, n_resumed)
 
 
 def contig_genes(
@@ -126,20 +131,21 @@ def contig_genes(
         bare = [AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path()) for gene in genes]
         genes, _ = stop_codon_in_cds(bare, contig.codes)
     if grammar is not None:
-        genes = [replace(gene, phase=first_phase(gene, contig.codes)) for gene in genes]
+        genes = [framed(gene, contig.codes) for gene in genes]
     return genes
 
 
-def first_phase(gene: Transcript, codes: np.ndarray) -> int:
-    """Bases before the first whole codon of a gene in frame: those of one that begins before the sequence, known by its end.
+def framed(gene: Transcript, codes: np.ndarray) -> Transcript:
+    """A gene that keeps to the grammar of codons, with its first phase, and marked where a start or stop codon is missing.
 
-    0 for a gene that begins with a start codon, or that goes on beyond both ends.
+    A gene that begins before the sequence has its frame from its end. One that goes on beyond both ends gets phase 0.
     """
     coding = np.concatenate([codes[start:end] & 7 for start, end in gene.cds])
     if gene.strand == "-":
         coding = alphabet.reverse_complement(coding)
-    has_start = alphabet.decode(coding[:3]) == "ATG"
-    return 0 if has_start or alphabet.decode(coding[-3:]) not in STOPS else len(coding) % 3
+    has_start, has_stop = alphabet.decode(coding[:3]) == "ATG", alphabet.decode(coding[-3:]) in STOPS
+    phase = len(coding) % 3 if has_stop and not has_start else 0
+    return replace(gene, phase=phase, is_partial=not (has_start and has_stop and len(coding) % 3 == 0))
 
 
 def _score(gene: Transcript, found: Decoded, offset: int) -> float:

@@ -70,11 +70,13 @@ def _gene_lines(isoforms: Sequence[Transcript], source: str) -> Iterator[str]:
     start, end = min(isoform.start for isoform in isoforms), max(isoform.end for isoform in isoforms)
     scores = [isoform.score for isoform in isoforms if isoform.score is not None]
     row = _Row(first, source, max(scores, default=None))
-    yield row("gene", start, end, f"ID={gene_id}")
+    partial = ";partial=true" if all(isoform.is_partial for isoform in isoforms) else ""
+    yield row("gene", start, end, f"ID={gene_id}{partial}")
     for isoform in isoforms:
         name = _value(isoform.transcript_id)
         row = _Row(isoform, source, isoform.score)
-        yield row("mRNA", isoform.start, isoform.end, f"ID={name};Parent={gene_id}")
+        partial = ";partial=true" if isoform.is_partial else ""
+        yield row("mRNA", isoform.start, isoform.end, f"ID={name};Parent={gene_id}{partial}")
         for start, end in isoform.cds:
             yield row("exon", start, end, f"Parent={name}")
         for (start, end), phase in zip(isoform.cds, phases(isoform), strict=True):

@@ -15,6 +15,7 @@ class Transcript:
         cds: CDS intervals (start, end), 0-based half-open, ascending along the forward strand, disjoint; the stop
             codon is part of it (unless the dataset says `stop_in_cds` = false).
         score: mean posterior of its CDS bases, for predictions.
+        is_partial: whether it goes on beyond the sequence, as far as is known.
         phase: bases of its first CDS interval, in the direction of transcription, that end a codon which began before it.
     """
 
@@ -25,6 +26,7 @@ class Transcript:
     cds: tuple[tuple[int, int], ...]
     score: float | None = None
     phase: int = 0
+    is_partial: bool = False
 
     @property
     def start(self) -> int:

@@ -82,6 +82,10 @@ def finetune(
             "minutes": progress.seconds / 60,
         }
         run.finish(result)
+        if metric == "mcc" and not progress.best > 0:
+            log.warning(
+                "%s: valid MCC never rose above 0: no better than calling all bases alike; train longer", config.out
+            )
     return outcome, result
 
 

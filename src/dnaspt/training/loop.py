@@ -253,9 +253,11 @@ def _validate(sitting: _Sitting, progress: Progress) -> tuple[Progress, dict[str
             scores = job.validate(job.model)
     scores = fabric.broadcast(scores)
     score = scores[job.score]
-    if not score > progress.best:
+    if not score >= progress.best:
         return replace(progress, n_bad=progress.n_bad + 1), scores
-    progress = replace(progress, best=score, best_step=progress.step, best_scores=scores, n_bad=0)
+    # Of equal scores the later weights are kept; patience counts them as no gain.
+    n_bad = 0 if score > progress.best else progress.n_bad + 1
+    progress = replace(progress, best=score, best_step=progress.step, best_scores=scores, n_bad=n_bad)
     if fabric.is_global_zero:
         job.run.save_best(job.model, _described(job, progress), progress.step)
     return progress, scores
