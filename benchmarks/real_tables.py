@@ -29,13 +29,28 @@ def main() -> None:
     )
     notes = (ROOT / "docs" / "results_notes.md").read_text()
     commands = "\n\n".join(command_block(name, found[name]) for name in found)
-    text = notes.format(genes=gene_table, windows=window_table, pretraining=pretrain_table, commands=commands)
+    tables = {
+        "genes": gene_table,
+        "windows": window_table,
+        "pretraining": pretrain_table,
+        "simulated": simulated_rows(),
+    }
+    text = notes.format(**tables, commands=commands)
     (ROOT / "docs" / "results.md").write_text(text)
     readme = (ROOT / "README.md").read_text()
     before, rest = readme.split(START)
     after = rest.split(END)[1] if END in rest else rest
-    tables = "\n\n".join(table for table, rows in ((gene_table, genes), (window_table, windows)) if rows)
-    (ROOT / "README.md").write_text(f"{before}{START}\n{tables}\n{END}{after}")
+    shown = "\n\n".join(table for table, rows in ((gene_table, genes), (window_table, windows)) if rows)
+    (ROOT / "README.md").write_text(f"{before}{START}\n{shown}\n{END}{after}")
+
+
+def simulated_rows() -> str:
+    """Test MCC of the simulated genomes' arms."""
+    scores = json.loads((RESULTS / "simulated.json").read_text())["test_mcc"]
+    lines = [
+        (arm, *(f"{value:.3f}" for value in (*values, sum(values) / len(values)))) for arm, values in scores.items()
+    ]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def load(name: str) -> dict[str, Any]:

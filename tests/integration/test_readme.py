@@ -60,6 +60,11 @@ def test_options_named_in_the_readme_exist() -> None:
     assert {name for name in named if name not in helps} <= {"--help"}
 
 
+def test_no_page_of_results_has_a_gap_left() -> None:
+    for name in ("performance.md", "results.md"):
+        assert not re.findall(r"\{\w*\}", (README.parent / "docs" / name).read_text()), name
+
+
 def test_the_page_of_settings_is_that_of_the_code() -> None:
     docs = README.parent / "docs"
     page = runpy.run_path(str(docs / "make_settings.py"))["settings_page"]()
