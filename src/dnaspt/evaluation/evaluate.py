@@ -17,13 +17,13 @@ from dnaspt.data.segments import Segment, segments
 from dnaspt.data.store import Manifest, Split, read_manifest, read_split
 from dnaspt.errors import CheckpointError
 from dnaspt.evaluation import genes
+from dnaspt.evaluation.areas import label_scores
 from dnaspt.evaluation.device import Accelerator, load_task_model
 from dnaspt.evaluation.gene_paths import decode_path, predict_emissions
 from dnaspt.evaluation.metrics import (
     block_confusions,
     blocks_outside_genes,
     class_scores,
-    label_scores,
     mcc_score,
     window_blocks,
 )

@@ -5,8 +5,9 @@ import numpy as np
 from dnaspt.data.segments import segments
 from dnaspt.data.store import Split
 from dnaspt.errors import DatasetError
+from dnaspt.evaluation.areas import auprc, auroc
 from dnaspt.evaluation.gene_paths import predict_path
-from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc
+from dnaspt.evaluation.metrics import confusion, mcc
 from dnaspt.evaluation.predict import predict_windows
 from dnaspt.models.task_model import TaskModel
 

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from dnaspt.evaluation.areas import mean_rows, resampled_areas
 from dnaspt.evaluation.metrics import (
     Score,
     block_weights,
     mcc_batch,
-    mean_rows,
     percentile_interval,
-    resampled_areas,
 )
 from dnaspt.study.plan import Arm, StudyConfig
 
