@@ -44,11 +44,10 @@ LOG = "evaluations.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class GenePrediction:
-    """A segment, its decoded path (L,) int8, the posterior of the path (L,), and the transcripts it means."""
+    """A segment, its decoded path (L,) int8, and the transcripts it means."""
 
     segment: Segment
     path: np.ndarray
-    posterior: np.ndarray
     transcripts: list[Transcript]
 
 
@@ -130,10 +129,10 @@ def predict_genes(
     for segment in segments(split):
         emissions = predict_emissions(model, segment.codes, average_strands=average_strands)
         for grammar, known in zip(rules, predictions, strict=True):
-            path, posterior = decode_path(model, emissions, segment.codes, grammar=grammar)
+            path = decode_path(model, emissions, segment.codes, grammar=grammar).path
             n_genes = sum(len(prediction.transcripts) for prediction in known)
             found = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=n_genes + 1)
-            known.append(GenePrediction(segment, path, posterior, found))
+            known.append(GenePrediction(segment, path, found))
     return predictions
 
 

@@ -1,4 +1,4 @@
-"""A study's settings to the runs it needs, each named by a digest of all that decides its outcome.
+"""A study's settings to the runs it needs, each named by a digest of its settings and data (a given checkpoint: of its path).
 
 Every arm's learning rate is chosen on valid, at a share of the budget, with one seed, from the same rates; then every seed and
 label fraction is trained with it. A fraction of the labels is trained for as many steps as all of them.
