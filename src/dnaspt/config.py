@@ -138,7 +138,9 @@ class PretrainConfig(TrainingConfig):
     repeat_weight: float = Field(1.0, ge=0, le=1)
     """Loss weight of soft-masked bases."""
     splits: tuple[str, ...] = ("train",)
-    """Splits whose sequences are read, beside `unlabeled` where the dataset has it."""
+    """Splits whose sequences are read."""
+    unlabeled: bool = True
+    """Read `unlabeled` too, where the dataset has it."""
 
 
 class FinetuneConfig(TrainingConfig):

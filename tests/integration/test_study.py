@@ -73,9 +73,9 @@ def test_every_run_has_a_record_and_the_best_rate_is_trained(shop: Workshop) -> 
     records = [json.loads(file.read_text()) for file in shop.records.glob("*.json")]
     kinds = [record["kind"] for record in records]
     assert (kinds.count("pretrain"), kinds.count("tune"), kinds.count("final")) == (2, 6, 8)
-    digest = read_manifest(shop.study.data).digest
+    dataset = read_manifest(shop.study.data)
     for arm in shop.study.arms:
-        trials = {job.settings["learning_rate"]: shop.record(job) for job in tuning(shop.study, digest, arm)}
+        trials = {job.settings["learning_rate"]: shop.record(job) for job in tuning(shop.study, dataset, arm)}
         best = max(trials, key=lambda rate: trials[rate]["result"]["valid_mcc"])
         assert {r["settings"]["learning_rate"] for r in records if r["arm"] == arm.name and r["kind"] == "final"} == {
             best
@@ -108,9 +108,9 @@ def test_tables_agree_with_the_evaluations(shop: Workshop) -> None:
         ("SPT + CRF", 1.0),
         ("longer", 1.0),
     ]
-    digest = read_manifest(shop.study.data).digest
+    dataset = read_manifest(shop.study.data)
     for row, arm in zip(rows[2:], shop.study.arms[1:], strict=True):
-        records = [shop.record(job) for job in finals(shop.study, digest, arm, float(row["learning_rate"]))]
+        records = [shop.record(job) for job in finals(shop.study, dataset, arm, float(row["learning_rate"]))]
         values = [mcc(np.sum(record["counted"]["confusions"], axis=0)) for record in records]
         assert values == pytest.approx([float(value) for value in row["values"].split()], abs=1e-6)
         assert float(row["mean"]) == pytest.approx(np.mean(values))
@@ -118,10 +118,10 @@ def test_tables_agree_with_the_evaluations(shop: Workshop) -> None:
 
 
 def test_comparisons_are_paired_and_ask_one_thing_each(shop: Workshop) -> None:
-    digest = read_manifest(shop.study.data).digest
+    dataset = read_manifest(shop.study.data)
     records = []
     for arm, rate in ((arm, rate) for arm in shop.study.arms for rate in shop.study.learning_rates):
-        for job in finals(shop.study, digest, arm, rate):
+        for job in finals(shop.study, dataset, arm, rate):
             if record := shop.record(job):
                 records.append(record | {"arm": arm.name})
     groups = groups_of(records)

@@ -16,10 +16,10 @@ from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.models.codons import flags_between, gene_grammar, sequence_flags
+from dnaspt.models.codons import gene_grammar, sequence_flags
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.crf_chain import Chain
-from dnaspt.models.crf_cpu import BLOCK, find_paths
+from dnaspt.models.crf_paths import BLOCK, find_path
 from dnaspt.tasks import CDS, GENE_STATES, MISSING, NONCODING
 
 
@@ -34,9 +34,7 @@ def make_chain(seed: int = 0, scale: float = 0.0) -> Chain:
 
 def decode(emissions: np.ndarray, codes: np.ndarray, chain: Chain, *, stop_in_cds: bool = True) -> np.ndarray:
     grammar = gene_grammar(stop_in_cds=stop_in_cds)
-    rules = grammar.rules(sequence_flags(codes))
-    paths, _ = find_paths(emissions[None], np.array([len(codes)]), grammar.expand(chain), rules=rules)
-    return paths[0]
+    return find_path(emissions, grammar.expand(chain), grammar.rules(codes))
 
 
 def emissions_of(labels: np.ndarray, certainty: float, seed: int = 0) -> np.ndarray:
@@ -133,7 +131,9 @@ def test_a_strong_hint_without_a_start_codon_is_moved_to_one() -> None:
 
 def test_flags_of_a_stretch_see_the_letters_around_it() -> None:
     codes = np.random.default_rng(0).integers(0, 5, 500).astype(np.uint8)
-    np.testing.assert_array_equal(flags_between(codes, 100, 200), sequence_flags(codes)[100:200])
-    np.testing.assert_array_equal(flags_between(codes, 0, 500), sequence_flags(codes))
+    flags, rules = sequence_flags(codes), gene_grammar(stop_in_cds=True).rules(codes)
+    np.testing.assert_array_equal(rules.flags(100, 200), flags[100:200])
+    np.testing.assert_array_equal(rules.flags(0, 500), flags)
+    np.testing.assert_array_equal(gene_grammar(stop_in_cds=True).rules(codes, 60).flags(40, 140), flags[100:200])
     assert not sequence_flags(np.full(10, N, np.uint8)).any()
     assert len(sequence_flags(codes[:1])) == 1

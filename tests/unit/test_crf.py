@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchcrf import CRF
 
-from dnaspt.models import crf_cpu, crf_sums
+from dnaspt.models import crf_cpu, crf_paths, crf_sums
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.crf_chain import Sink, make_chain, mixing_time
 from dnaspt.tasks import GENE_STATES, MISSING
@@ -312,7 +312,7 @@ def test_probability_space_is_chosen_up_to_its_bound_and_equals_log_space_there(
             sums = []
             for own in (chain, chain._replace(mixing=0)):
                 sink = Sink(np.zeros((400, 9)), np.zeros((9, 9)), 1.0, True)
-                mass = crf_sums.sum_segment(noise * spread, entry, leave, own, sink)
+                mass = crf_sums.sum_segment(noise * spread, entry, leave, own, sink, np.zeros((2, 9)))
                 sums.append((mass, sink.posterior, sink.moves))
             assert sums[0][0] == pytest.approx(sums[1][0], abs=1e-9)
             np.testing.assert_allclose(sums[0][1], sums[1][1], rtol=0, atol=1e-11)
@@ -337,13 +337,16 @@ def test_probability_space_keeps_every_live_state_at_its_bound(draw: int) -> Non
         results = []
         for own in (chain, chain._replace(mixing=0)):
             sink = Sink(np.zeros((300, 7)), np.zeros((7, 7)), 1.0, True)
-            results.append((crf_sums.sum_segment(shape * spread, chain.start, leave, own, sink), sink.posterior))
+            beyond = np.zeros((2, len(leave)))
+            mass = crf_sums.sum_segment(shape * spread, chain.start, leave, own, sink, beyond)
+            results.append((mass, sink.posterior, beyond - beyond.max(axis=1, keepdims=True)))
         assert results[0][0] == pytest.approx(results[1][0], abs=1e-9)
         np.testing.assert_allclose(results[0][1], results[1][1], rtol=0, atol=1e-10)
+        np.testing.assert_allclose(results[0][2], results[1][2], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1.0, 300.0])
-def test_a_sequence_of_many_blocks_equals_a_plain_loop(scale: float) -> None:
+def test_a_sequence_of_many_blocks_equals_a_plain_loop(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
     crf = make_crf(random_legal(3, 4)).double()
     chain = crf.chain()
     length = 2 * crf_sums.BLOCK + 77
@@ -358,13 +361,17 @@ def test_a_sequence_of_many_blocks_equals_a_plain_loop(scale: float) -> None:
     around = slice(crf_sums.BLOCK - 200, crf_sums.BLOCK + 200)
     near = crf.marginals(emissions[:, around].contiguous(), torch.tensor([400]))
     torch.testing.assert_close(marginals[:, around][:, 190:210], near[:, 190:210], rtol=0, atol=1e-9)
-    posterior = crf_cpu.find_posterior(rows, chain)
-    assert np.array_equal(posterior, marginals[0].numpy())
+    path = crf_paths.find_path(rows, chain)
+    expected = np.take_along_axis(marginals[0].numpy(), path[:, None].astype(np.int64), axis=1)[:, 0]
+    for block in (crf_paths.BLOCK, 10_000, 999):
+        monkeypatch.setattr(crf_paths, "BLOCK", block)
+        assert np.array_equal(crf_paths.find_path(rows, chain), path)
+        np.testing.assert_allclose(crf_paths.find_posterior(rows, chain, path), expected, rtol=0, atol=1e-6)
 
 
 def test_viterbi_over_many_blocks_returns_a_path_of_the_score_it_claims() -> None:
     crf = make_crf(random_legal(3, 9))
-    emissions = torch.randn(1, crf_cpu.BLOCK + 5000, 3)
+    emissions = torch.randn(1, crf_paths.BLOCK + 5000, 3)
     best = crf_cpu.find_paths(emissions.numpy(), np.array([emissions.shape[1]]), crf.chain())
     path = best[0][0].astype(np.int64)
     assert crf.legal[path[:-1], path[1:]].all()

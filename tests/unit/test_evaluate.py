@@ -16,9 +16,11 @@ from dnaspt.data.store import read_manifest, read_split
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.evaluation import gene_paths
 from dnaspt.evaluation.evaluate import evaluate
-from dnaspt.evaluation.gene_paths import predict_path
+from dnaspt.evaluation.gene_paths import predict_paths
+from dnaspt.evaluation.predict import Stretch
 from dnaspt.genome.alphabet import reverse_complement
 from dnaspt.models.codons import gene_grammar
+from dnaspt.models.crf_paths import Rows
 from dnaspt.models.task_model import TaskModel
 
 ENCODER = EncoderConfig(hidden_size=16, n_layers=2)
@@ -97,7 +99,8 @@ def test_mcc_of_genes_is_that_of_scikit_learn(gene_data: Path, tmp_path: Path, a
             for segment in segments(read_split(gene_data, "test")):
                 known = segment.labels >= 0
                 truth.append(segment.labels[known])
-                path = predict_path(model, segment.codes, average_strands=average_strands, grammar=grammar).path
+                whole = [Stretch.whole(segment.codes)]
+                (path,) = predict_paths(model, whole, average_strands=average_strands, grammar=grammar)
                 found.append(path[known])
             expected = matthews_corrcoef(np.concatenate(truth), np.concatenate(found))
             assert scores["mcc"]["value"] == pytest.approx(expected, abs=1e-9)
@@ -106,13 +109,13 @@ def test_mcc_of_genes_is_that_of_scikit_learn(gene_data: Path, tmp_path: Path, a
 
 def test_every_segment_is_predicted_once(gene_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = make_run(tmp_path / "run", gene_data, "crf")
-    real, calls = gene_paths.predict_sequence, []
+    real, calls = gene_paths.predict_sequences, []
 
-    def counted(model: TaskModel, codes: np.ndarray, **options: object) -> np.ndarray:
-        calls.append(len(codes))
-        return real(model, codes, **options)  # type: ignore[arg-type]
+    def counted(model: TaskModel, stretches: list[Stretch], **options: object) -> list[Rows]:
+        calls.extend(len(stretch) for stretch in stretches)
+        return real(model, stretches, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(gene_paths, "predict_sequence", counted)
+    monkeypatch.setattr(gene_paths, "predict_sequences", counted)
     evaluate(run, gene_data)
     assert calls == [len(segment.codes) for segment in segments(read_split(gene_data, "test"))]
 

@@ -5,11 +5,11 @@ import sys
 
 from numba.core.caching import IndexDataCacheFile
 
-from dnaspt.models import crf_cpu, kernel, residual_cpu
+from dnaspt.models import crf_paths, kernel, residual_cpu
 
 
 def test_every_kernel_is_stamped_with_the_digest_of_all_files() -> None:
-    for compiled in (residual_cpu.forward_rows, crf_cpu._best_path):
+    for compiled in (residual_cpu.forward_rows, crf_paths._best_block):
         cache_file = compiled._cache._cache_file  # type: ignore[attr-defined]
         assert isinstance(cache_file, IndexDataCacheFile)
         assert cache_file._source_stamp == kernel._digest()

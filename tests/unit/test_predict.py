@@ -1,7 +1,7 @@
 import resource
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from dnaspt.data.labels import illegal_positions, label_contig
 from dnaspt.errors import ConfigError, NoSpaceError
 from dnaspt.evaluation import gene_paths, predict, predict_genes, predict_windows
 from dnaspt.evaluation.device import choose_device
-from dnaspt.evaluation.gene_paths import decode, predict_path, unknown_runs
-from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
+from dnaspt.evaluation.gene_paths import decode_path, unknown_runs
+from dnaspt.evaluation.predict import Stretch, predict_both_strands, predict_sequences
 from dnaspt.evaluation.predict_file import PredictOptions, predict_file
 from dnaspt.evaluation.predict_genes import contig_genes
 from dnaspt.evaluation.structures import structure_report
@@ -25,7 +25,9 @@ from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.genome.alphabet import decode as letters
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gff3 import read_annotation
-from dnaspt.models.codons import gene_grammar
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.models.codons import Grammar, gene_grammar
+from dnaspt.models.heads import Decoded, Place
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import CDS, GENE_STATES, MINUS, NONCODING
 
@@ -58,6 +60,38 @@ def write_fasta(path: Path, contigs: dict[str, np.ndarray]) -> Path:
     return path
 
 
+def predict_sequence(
+    model: TaskModel, codes: np.ndarray, start: int = 0, end: int | None = None, tile_bp: int | None = None
+) -> np.ndarray:
+    stretch = Stretch(codes, start, len(codes) if end is None else end)
+    return np.asarray(predict_sequences(model, [stretch], tile_bp=tile_bp)[0])
+
+
+def both_strands(model: TaskModel, codes: np.ndarray) -> np.ndarray:
+    return np.asarray(predict_both_strands(model, [Stretch.whole(codes)], GENE_STATES.complement)[0])
+
+
+def genes_of(model: TaskModel, codes: np.ndarray, grammar: Grammar | None = None) -> list[Transcript]:
+    stretch = Stretch.whole(codes)
+    (emissions,) = gene_paths.predict_emissions(model, [stretch])
+    return contig_genes(model, GENES, Contig("chr1", codes), [(stretch, emissions)], grammar=grammar)
+
+
+def decoded(model: TaskModel, codes: np.ndarray, start: int = 0, end: int | None = None) -> Decoded:
+    stretch = Stretch(codes, start, len(codes) if end is None else end)
+    (emissions,) = gene_paths.predict_emissions(model, [stretch])
+    return decode_path(model, emissions, stretch)
+
+
+def give_emissions(patch: pytest.MonkeyPatch, found: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Emissions of whole contigs by their codes, instead of a model's."""
+
+    def predicted(_: TaskModel, stretches: Sequence[Stretch], **__: object) -> list[np.ndarray]:
+        return [found(stretch.codes) for stretch in stretches]
+
+    patch.setattr(gene_paths, "predict_sequences", predicted)
+
+
 @pytest.mark.parametrize("tile_bp", [97, 500, 4096])
 def test_tiled_equals_untiled(tile_bp: int) -> None:
     codes = random_codes(3001)
@@ -78,14 +112,14 @@ def test_a_stretch_reads_its_context() -> None:
 
 def test_mean_of_both_strands_is_the_mean_and_turns_with_the_sequence() -> None:
     codes, model = random_codes(800), model_of(GENES).double()
-    both = predict_both_strands(model, codes, GENE_STATES.complement)
-    turned = predict_both_strands(model, reverse_complement(codes), GENE_STATES.complement)
+    both = both_strands(model, codes)
+    turned = both_strands(model, reverse_complement(codes))
     assert np.abs(both - turned[::-1][:, list(GENE_STATES.complement)]).max() < 1e-10
 
 
 def test_both_strands_of_a_long_stretch_are_read_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
     codes, model = random_codes(2000), model_of(GENES).double()
-    whole = predict_both_strands(model, codes, GENE_STATES.complement)
+    whole = both_strands(model, codes)
     lengths: list[int] = []
 
     def turned(part: np.ndarray) -> np.ndarray:
@@ -95,7 +129,8 @@ def test_both_strands_of_a_long_stretch_are_read_block_by_block(monkeypatch: pyt
     monkeypatch.setattr(predict, "TURNED_BP", 137)
     monkeypatch.setattr(predict.alphabet, "reverse_complement", turned)
     out = np.empty((1300, 9))
-    blocks = predict_both_strands(model, codes, GENE_STATES.complement, start=400, end=1700, out=out)
+    stretch = Stretch(codes, 400, 1700)
+    (blocks,) = predict_both_strands(model, [stretch], GENE_STATES.complement, outs=[out])
     assert blocks is out
     assert np.abs(blocks - whole[400:1700]).max() < 1e-10
     assert max(lengths) <= 137 + 2 * model.flank_bp
@@ -107,10 +142,10 @@ def test_decoded_paths_are_legal_and_their_genes_can_be_read_back(tmp_path: Path
     genome = write_fasta(tmp_path / "g.fa", contigs)
     model = model_of(GENES)
     save_checkpoint(tmp_path / "run", model, GENES)
-    path = decode(model, predict_sequence(model, contigs["chr1"])).path
+    path = decoded(model, contigs["chr1"]).path
     assert not len(illegal_positions(path, GENE_STATES))
     summary = predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3", ALONE)
-    expected = contig_genes(model, GENES, Contig("chr1", contigs["chr1"]), [(0, 5000)])
+    expected = genes_of(model, contigs["chr1"])
     assert len(expected) > 3
     found = {one.transcript.cds for one in read_annotation(tmp_path / "genes.gff3").transcripts}
     assert {gene.cds for gene in expected} <= found
@@ -127,13 +162,13 @@ def test_genes_of_a_crf_have_codons_unless_told(
         name: label_contig([one for one in true if one.chrom == name], codes)[0] for name, codes in contigs.items()
     }
 
-    def noisy_truth(_: TaskModel, codes: np.ndarray, **options: object) -> np.ndarray:
+    def noisy_truth(codes: np.ndarray) -> np.ndarray:
         (name,) = (name for name, known in contigs.items() if np.array_equal(known, codes))
         emissions = np.random.default_rng(0).standard_normal((len(codes), len(GENE_STATES.names)))
         emissions[np.arange(len(codes)), np.maximum(labels[name], 0)] += 1
         return emissions.astype(np.float32)
 
-    monkeypatch.setattr(gene_paths, "predict_sequence", noisy_truth)
+    give_emissions(monkeypatch, noisy_truth)
     save_checkpoint(tmp_path / "run", model_of(GENES), GENES)
     exact = {}
     for options in (None, ALONE):
@@ -391,33 +426,33 @@ def test_a_gene_cut_at_its_beginning_keeps_its_frame(
 ) -> None:
     codes = encode((left + cds + right).encode())
 
-    def certain(*_: object, **__: object) -> np.ndarray:
+    def certain(_: np.ndarray) -> np.ndarray:
         emissions = np.zeros((len(codes), 9), np.float32)
         emissions[:, NONCODING] = 5
         inside = slice(0 if left == "C" else len(left), len(codes) if right == "C" else len(left) + len(cds))
         emissions[inside, NONCODING], emissions[inside, CDS if strand == "+" else CDS + MINUS] = 0, 5
         return emissions
 
-    monkeypatch.setattr(gene_paths, "predict_sequence", certain)
+    give_emissions(monkeypatch, certain)
     model, grammar = model_of(GENES), gene_grammar(stop_in_cds=True)
     with torch.no_grad():
         for parameter in model.head.crf.parameters():
             parameter.zero_()
-    (gene,) = contig_genes(model, GENES, Contig("chr1", codes), [(0, len(codes))], grammar=grammar)
+    (gene,) = genes_of(model, codes, grammar)
     assert (gene.strand, gene.phase) == (strand, phase)
 
 
 def test_a_gene_that_a_long_run_of_n_cuts_is_written_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = encode(("C" * 100 + "N" * 200 + "GCA" * 60 + "TAA" + "C" * 100).encode())
 
-    def certain(*_: object, **__: object) -> np.ndarray:
+    def certain(_: np.ndarray) -> np.ndarray:
         emissions = np.zeros((len(codes), 9), np.float32)
         emissions[:, NONCODING], emissions[290:483, CDS], emissions[290:483, NONCODING] = 5, 5, 0
         return emissions
 
-    monkeypatch.setattr(gene_paths, "predict_sequence", certain)
+    give_emissions(monkeypatch, certain)
     grammar = gene_grammar(stop_in_cds=True)
-    (gene,) = contig_genes(model_of(GENES), GENES, Contig("chr1", codes), [(0, len(codes))], grammar=grammar)
+    (gene,) = genes_of(model_of(GENES), codes, grammar)
     assert gene.cds == ((290, 483),)
     assert gene.phase == 193 % 3
 
@@ -429,7 +464,7 @@ def test_no_coding_base_lies_in_a_long_run_of_n(head: str) -> None:
     model = model_of(GENES.model_copy(update={"head": head}))
     # A model that calls everything coding: a gene has to end where the run begins.
     model.head.trunk.linear.bias.data[CDS] += 50
-    path, posterior = predict_path(model, codes)
+    path, posterior = decoded(model, codes)
     for run in (slice(910, 1390), slice(2510, 2541), slice(3910, 3990)):
         assert (path[run] == NONCODING).all()
         assert (posterior[run] == 1).all()
@@ -444,8 +479,8 @@ def test_decoding_between_runs_of_n_is_exact() -> None:
     model = model_of(GENES).double()
     emissions = predict_sequence(model, codes)
     emissions[610:790, :NONCODING] = -1e4
-    path, posterior = decode(model, emissions)
-    found = predict_path(model, codes)
+    path, posterior = model.head.decode(emissions, Place(codes))
+    found = decoded(model, codes)
     assert (found.path == path).all()
     assert np.abs(found.posterior - posterior).max() < 1e-6
     assert (path[:600] != NONCODING).any() and (path[800:] != NONCODING).any()
@@ -464,7 +499,7 @@ def test_a_run_of_n_counts_in_full_where_a_stretch_cuts_it() -> None:
 
 
 def test_a_stretch_within_a_run_of_n_has_no_gene() -> None:
-    path, posterior = predict_path(model_of(GENES), np.full(500, N, np.uint8), start=100, end=300)
+    path, posterior = decoded(model_of(GENES), np.full(500, N, np.uint8), 100, 300)
     assert (path == NONCODING).all() and (posterior == 1).all()
     assert CDS + MINUS not in path
 
@@ -499,12 +534,12 @@ def predicted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     contigs = {"chr1": random_codes(5000), "scaffold_2.1": random_codes(3000, 1)}
     run, genome = genes_run(folder, contigs)
 
-    def noise(_: TaskModel, codes: np.ndarray, **options: object) -> np.ndarray:
+    def noise(codes: np.ndarray) -> np.ndarray:
         emissions = np.random.default_rng(len(codes)).standard_normal((len(codes), len(GENE_STATES.names))) * 3
         return emissions.astype(np.float32)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gene_paths, "predict_sequence", noise)
+        give_emissions(patch, noise)
         options = PredictOptions(codons=request.param == "codons")
         summary = predict_file(run, genome, folder / "genes.gff3", options)
     assert summary.n_genes > 5

@@ -146,7 +146,8 @@ def _illegal_pairs(labels: np.ndarray, states: StateTable) -> tuple[np.ndarray, 
     adjacent = np.ones((n_states + 1, n_states + 1), dtype=bool)
     adjacent[:n_states, :n_states] = legal[0]
     lefts = np.flatnonzero(~adjacent[index[:-1], index[1:]])
-    starts, ends = _runs(missing, missing)
+    is_missing, starts, ends = _runs(missing)
+    starts, ends = starts[is_missing], ends[is_missing]
     inside = (starts > 0) & (ends < len(labels))
     before, after = starts[inside] - 1, ends[inside]
     gaps = np.minimum(after - before - 1, len(legal) - 1)
@@ -196,32 +197,28 @@ def transcripts_from_labels(
         start: 0-based position of the first label on the contig.
         first_number: n of the first gene.
     """
-    plus = (labels >= CDS) & (labels < MINUS)
-    minus = (labels >= MINUS) & (labels < NONCODING)
-    strands = plus.astype(np.int8) - minus.astype(np.int8)
-    starts, ends = _runs((labels == CDS) | (labels == CDS + MINUS), labels)
-    if not len(starts):
+    classes, starts, ends = _runs(labels)
+    strands = np.where(classes == MISSING, 0, np.where(classes < MINUS, 1, np.where(classes < NONCODING, -1, 0)))
+    is_cds = (classes == CDS) | (classes == CDS + MINUS)
+    if not is_cds.any():
         return []
-    gene_starts, _ = _runs(strands != 0, strands)
-    genes = np.searchsorted(gene_starts, starts, side="right")
+    begins_gene = np.append(True, strands[1:] != strands[:-1]) & (strands != 0)
+    genes = np.cumsum(begins_gene)[is_cds]
     cuts = np.flatnonzero(np.diff(genes)) + 1
+    parts = (np.split(values[is_cds], cuts) for values in (starts, ends, strands))
     found = []
-    for number, (left, right) in enumerate(
-        zip(np.split(starts, cuts), np.split(ends, cuts), strict=True), start=first_number
-    ):
+    for number, (left, right, strand) in enumerate(zip(*parts, strict=True), start=first_number):
         name = f"{chrom}.g{number}"
         cds = tuple(zip((left + start).tolist(), (right + start).tolist(), strict=True))
-        found.append(Transcript(chrom, "+" if strands[left[0]] > 0 else "-", name, f"{name}.t1", cds))
+        found.append(Transcript(chrom, "+" if strand[0] > 0 else "-", name, f"{name}.t1", cds))
     return found
 
 
-def _runs(chosen: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and ends (half-open) of maximal runs of one value among the chosen positions (L,) bool."""
-    changes = np.flatnonzero((values[1:] != values[:-1]) | (chosen[1:] != chosen[:-1])) + 1
-    starts = np.concatenate([np.zeros(1, dtype=np.int64), changes]) if len(values) else changes
-    ends = np.append(changes, len(values))[: len(starts)]
-    keep = chosen[starts]
-    return starts[keep], ends[keep]
+def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, starts and ends (half-open) of the maximal runs of one value in values (L,)."""
+    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
+    starts = np.concatenate([np.zeros(min(1, len(values)), dtype=np.int64), changes])
+    return values[starts], starts, np.append(changes, len(values))[: len(starts)]
 
 
 def reverse_complement_labels(labels: np.ndarray) -> np.ndarray:

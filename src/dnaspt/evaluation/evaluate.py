@@ -19,7 +19,7 @@ from dnaspt.errors import CheckpointError
 from dnaspt.evaluation import genes
 from dnaspt.evaluation.areas import label_scores
 from dnaspt.evaluation.device import Accelerator, load_task_model
-from dnaspt.evaluation.gene_paths import decode_path, predict_emissions
+from dnaspt.evaluation.gene_paths import decode_path, grouped, predict_emissions
 from dnaspt.evaluation.metrics import (
     block_confusions,
     blocks_outside_genes,
@@ -27,6 +27,7 @@ from dnaspt.evaluation.metrics import (
     mcc_score,
     window_blocks,
 )
+from dnaspt.evaluation.predict import Stretch
 from dnaspt.evaluation.structures import structure_report
 from dnaspt.evaluation.validate import window_scores
 from dnaspt.genome.alphabet import C, G
@@ -126,13 +127,15 @@ def predict_genes(
     """Decoded segments of a per-base split, for each of the grammars (None: the head alone)."""
     rules = list(grammars)
     predictions: list[list[GenePrediction]] = [[] for _ in rules]
-    for segment in segments(split):
-        emissions = predict_emissions(model, segment.codes, average_strands=average_strands)
-        for grammar, known in zip(rules, predictions, strict=True):
-            path = decode_path(model, emissions, segment.codes, grammar=grammar).path
-            n_genes = sum(len(prediction.transcripts) for prediction in known)
-            found = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=n_genes + 1)
-            known.append(GenePrediction(segment, path, found))
+    for group in grouped(segments(split), lambda segment: len(segment.codes)):
+        stretches = [Stretch.whole(segment.codes) for segment in group]
+        found = predict_emissions(model, stretches, average_strands=average_strands)
+        for segment, stretch, emissions in zip(group, stretches, found, strict=True):
+            for grammar, known in zip(rules, predictions, strict=True):
+                path = decode_path(model, emissions, stretch, grammar=grammar, with_posterior=False).path
+                first = 1 + sum(len(prediction.transcripts) for prediction in known)
+                genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
+                known.append(GenePrediction(segment, path, genes))
     return predictions
 
 

@@ -4,100 +4,89 @@ No CDS can be known where no base is: inside a run of more than 50 N every base 
 is decoded piece by piece between such places, each piece knowing its neighbors: that is exact, and always legal.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from dnaspt.evaluation.predict import predict_both_strands, predict_sequence
+from dnaspt.evaluation.predict import Outs, Stretch, predict_both_strands, predict_sequences
 from dnaspt.genome import alphabet
-from dnaspt.models.codons import Grammar, flags_between
-from dnaspt.models.heads import CRFHead, Decoded, SoftmaxHead
+from dnaspt.models.codons import Grammar
+from dnaspt.models.crf_paths import Rows
+from dnaspt.models.heads import CRFHead, Decoded, Place, SoftmaxHead
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES, NONCODING
 
+Item = TypeVar("Item")
+
 LONG_RUN_BP = 50
 """Longest run of N that a gene may cross."""
+GROUP_BP = 1 << 20
+"""Bases of short sequences that are computed together."""
 RUN_EDGE_BP = 10
 """Bases of a longer run, at each end, in which a gene beside it may come to its end."""
 
 
-class Buffers(NamedTuple):
-    """Memory maps (L, K) of zeros for what is as long as the stretch."""
-
-    emissions: np.ndarray
-    marginals: np.ndarray
-
-
-def decode(model: TaskModel, emissions: np.ndarray, buffer: np.ndarray | None = None) -> Decoded:
-    """Path and posterior of one sequence of a gene model from its emissions (L, K); see the heads' `decode`."""
-    assert isinstance(model.head, CRFHead | SoftmaxHead)
-    return model.head.decode(emissions, buffer)
-
-
-def predict_path(
-    model: TaskModel,
-    codes: np.ndarray,
-    *,
-    start: int = 0,
-    end: int | None = None,
-    average_strands: bool = False,
-    grammar: Grammar | None = None,
-    buffers: Buffers | None = None,
-) -> Decoded:
-    """Path and posterior (end - start,) of a stretch of a contig: codes (L,), what lies around it is context.
-
-    grammar: of the codons that a path must keep to; only a CRF can.
-    """
-    out = None if buffers is None else buffers.emissions
-    emissions = predict_emissions(model, codes, start=start, end=end, average_strands=average_strands, out=out)
-    return decode_path(model, emissions, codes, start=start, grammar=grammar, buffers=buffers)
-
-
 def predict_emissions(
-    model: TaskModel,
-    codes: np.ndarray,
-    *,
-    start: int = 0,
-    end: int | None = None,
-    average_strands: bool = False,
-    out: np.ndarray | None = None,
-) -> np.ndarray:
-    """Emissions (end - start, K) of a stretch of a contig."""
-    end = len(codes) if end is None else end
+    model: TaskModel, stretches: Sequence[Stretch], *, average_strands: bool = False, outs: Outs | None = None
+) -> list[Rows]:
+    """Emissions (end - start, K) of each stretch; `outs` as in `predict_sequences`."""
     if average_strands:
-        return predict_both_strands(model, codes, GENE_STATES.complement, start=start, end=end, out=out)
-    return predict_sequence(model, codes, start=start, end=end, out=out)
+        return predict_both_strands(model, stretches, GENE_STATES.complement, outs=outs)
+    return predict_sequences(model, stretches, outs=outs)
+
+
+def predict_paths(
+    model: TaskModel, stretches: Iterable[Stretch], *, average_strands: bool = False, grammar: Grammar | None = None
+) -> Iterator[np.ndarray]:
+    """Decoded classes (end - start,) int8 of each stretch, in order; short ones are computed together."""
+    for group in grouped(stretches, len):
+        found = predict_emissions(model, group, average_strands=average_strands)
+        for stretch, emissions in zip(group, found, strict=True):
+            yield decode_path(model, emissions, stretch, grammar=grammar, with_posterior=False).path
 
 
 def decode_path(
     model: TaskModel,
-    emissions: np.ndarray,
-    codes: np.ndarray,
+    emissions: Rows,
+    stretch: Stretch,
     *,
-    start: int = 0,
     grammar: Grammar | None = None,
-    buffers: Buffers | None = None,
+    with_posterior: bool = True,
 ) -> Decoded:
-    """Path and posterior of emissions (n, K) that begin at `start` of codes (L,): what lies between runs is decoded by itself."""
-    head, end = model.head, start + len(emissions)
+    """Path and posterior of the emissions of a stretch: what lies between runs of N is decoded by itself.
+
+    grammar: of the codons that a path must keep to; only a CRF can.
+    """
+    head, (codes, start, end) = model.head, stretch
     assert isinstance(head, CRFHead | SoftmaxHead)
-    path = np.full(len(emissions), NONCODING, dtype=np.int8)
-    posterior = np.ones(len(emissions), dtype=np.float32)
-    edges = [0, *(edge for run in unknown_runs(codes, start, end) for edge in run), len(emissions)]
+    path = np.full(end - start, NONCODING, dtype=np.int8)
+    posterior = np.ones(end - start if with_posterior else 0, dtype=np.float32)
+    edges = [0, *(edge for run in unknown_runs(codes, start, end) for edge in run), end - start]
     for left, right in zip(edges[::2], edges[1::2], strict=True):
         if left == right:
             continue
-        buffer = None if buffers is None else buffers.marginals[left:right]
-        before = NONCODING if left else None
-        after = NONCODING if right < len(emissions) else None
-        if grammar is None:
-            piece = head.decode(emissions[left:right], buffer, before=before, after=after)
-        else:
-            assert isinstance(head, CRFHead)
-            flags = flags_between(codes, start + left, start + right)
-            piece = head.decode_codons(emissions[left:right], grammar, flags, buffer, before=before, after=after)
-        path[left:right], posterior[left:right] = piece
+        before, after = (NONCODING if left else None), (NONCODING if right < end - start else None)
+        place = Place(codes, start + left, before, after, grammar)
+        piece = head.decode(emissions[left:right], place, with_posterior=with_posterior)
+        path[left:right] = piece.path
+        if with_posterior:
+            posterior[left:right] = piece.posterior
     return Decoded(path, posterior)
+
+
+def grouped(items: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Items in order, in groups of at most GROUP_BP, or one alone that is longer."""
+    some: list[Item] = []
+    n_bp = 0
+    for item in items:
+        if some and n_bp + length(item) > GROUP_BP:
+            yield some
+            some, n_bp = [], 0
+        some.append(item)
+        n_bp += length(item)
+    if some:
+        yield some
 
 
 def unknown_runs(codes: np.ndarray, start: int, end: int) -> list[tuple[int, int]]:

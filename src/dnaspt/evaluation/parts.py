@@ -5,15 +5,12 @@ The folder `.NAME.parts` bears the mark of what was asked: a broken-off predicti
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from dnaspt import __version__
 from dnaspt.checkpoint import DESCRIPTION, TENSORS, find_checkpoint
@@ -92,24 +89,3 @@ def contig_parts(request: Request, settings: Mapping[str, Any]) -> Iterator[Path
     except DnasptError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-@contextmanager
-def scratch_map(file: Path, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """A float32 memory map of zeros in a file that is gone when the block ends.
-
-    Its space is claimed first: to write to a map that has none would end the process.
-
-    Raises:
-        OSError: there is no space for it.
-    """
-    n_bytes = int(np.prod(shape)) * 4
-    try:
-        with file.open("wb") as handle:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(handle.fileno(), 0, n_bytes)
-            else:
-                handle.truncate(n_bytes)
-        yield np.memmap(file, dtype=np.float32, mode="r+", shape=shape)
-    finally:
-        file.unlink(missing_ok=True)

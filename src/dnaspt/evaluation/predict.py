@@ -3,14 +3,17 @@
 A tile is read with the model's receptive field on both sides, which is trimmed from its emissions: tiled equals untiled.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from dnaspt.checkpoint import model_device
 from dnaspt.config import PAD_TOKEN
+from dnaspt.evaluation.row_file import RowFile
 from dnaspt.genome import alphabet
+from dnaspt.models.crf_paths import Rows
 from dnaspt.models.task_model import TaskModel
 
 TILE_BP = 65_536
@@ -57,55 +60,85 @@ def predict_windows(model: TaskModel, windows: Iterable[np.ndarray], *, average_
     return mean
 
 
-def predict_sequence(
-    model: TaskModel,
-    codes: np.ndarray,
-    *,
-    start: int = 0,
-    end: int | None = None,
-    tile_bp: int | None = None,
-    out: np.ndarray | None = None,
-) -> np.ndarray:
-    """Emissions (end - start, K) of a stretch of a contig of any length: codes (L,), what lies around it is context.
+class Stretch(NamedTuple):
+    """Positions start to end of a contig's codes (L,); what lies around them is context."""
 
-    out: where to write them (a memory map, say).
-    """
-    end = len(codes) if end is None else end
-    tile_bp = tile_bp or TILE_BP
-    flank = model.flank_bp
-    tiles = [(first, min(first + tile_bp, end)) for first in range(start, end, tile_bp)]
-    windows = (codes[max(0, first - flank) : last + flank] for first, last in tiles)
-    for (first, last), emissions in zip(tiles, predict_batches(model, windows), strict=True):
-        if out is None:
-            out = np.empty((end - start, emissions.shape[1]), dtype=emissions.dtype)
-        context = first - max(0, first - flank)
-        out[first - start : last - start] = emissions[context : context + last - first]
-    if out is None:
-        raise ValueError("an empty sequence has no emissions")
-    return out
+    codes: np.ndarray
+    start: int
+    end: int
+
+    @classmethod
+    def whole(cls, codes: np.ndarray) -> "Stretch":
+        """All of a contig."""
+        return cls(codes, 0, len(codes))
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+Outs = Sequence[np.ndarray | RowFile | None]
+"""Where the emissions of each stretch are written; None makes an array."""
+
+
+def predict_sequences(
+    model: TaskModel, stretches: Sequence[Stretch], *, tile_bp: int | None = None, outs: Outs | None = None
+) -> list[Rows]:
+    """Emissions (end - start, K) of stretches of any length; tiles of all of them share batches, long ones first."""
+    tile_bp, flank = tile_bp or TILE_BP, model.flank_bp
+    found: list[Any] = list(outs or [None] * len(stretches))
+    tiles = [
+        (index, first, min(first + tile_bp, stretch.end))
+        for index, stretch in enumerate(stretches)
+        for first in range(stretch.start, stretch.end, tile_bp)
+    ]
+    tiles.sort(key=lambda tile: tile[1] - tile[2])
+    windows = (stretches[index].codes[max(0, first - flank) : last + flank] for index, first, last in tiles)
+    for (index, first, last), emissions in zip(tiles, predict_batches(model, windows), strict=True):
+        stretch = stretches[index]
+        if found[index] is None:
+            found[index] = np.empty((len(stretch), emissions.shape[1]), dtype=emissions.dtype)
+        context = min(first, flank)
+        rows = slice(first - stretch.start, last - stretch.start)
+        found[index][rows] = emissions[context : context + last - first]
+    return found
 
 
 def predict_both_strands(
-    model: TaskModel,
-    codes: np.ndarray,
-    complement: tuple[int, ...] | None,
-    *,
-    start: int = 0,
-    end: int | None = None,
-    out: np.ndarray | None = None,
-) -> np.ndarray:
-    """Mean of the emissions of a stretch and of its reverse complement, in forward order: (L,) -> (end - start, K).
+    model: TaskModel, stretches: Sequence[Stretch], complement: tuple[int, ...] | None, *, outs: Outs | None = None
+) -> list[Rows]:
+    """Mean of the emissions of each stretch and of its reverse complement, in forward order: (end - start, K).
 
     complement: the state of a base on the other strand, for each state; None where labels have no strand.
     """
-    end = len(codes) if end is None else end
-    mean = predict_sequence(model, codes, start=start, end=end, out=out)
-    for first in range(start, end, TURNED_BP):
-        last = min(first + TURNED_BP, end)
-        context_end = min(last + model.flank_bp, len(codes))
-        turned = alphabet.reverse_complement(codes[max(0, first - model.flank_bp) : context_end])
-        backward = predict_sequence(model, turned, start=context_end - last, end=context_end - first)[::-1]
-        block = mean[first - start : last - start]
-        block += backward if complement is None else backward[:, list(complement)]
-        block /= 2
-    return mean
+    means: list[Any] = predict_sequences(model, stretches, outs=outs)
+    states = slice(None) if complement is None else list(complement)
+    for blocks in _blocks(stretches):
+        turned = [_turned(stretches[index], first, last, model.flank_bp) for index, first, last in blocks]
+        backward = predict_sequences(model, turned)
+        for (index, first, last), rows in zip(blocks, backward, strict=True):
+            here = slice(first - stretches[index].start, last - stretches[index].start)
+            means[index][here] = (np.asarray(means[index][here]) + np.asarray(rows)[::-1, states]) / 2
+    return means
+
+
+def _turned(stretch: Stretch, first: int, last: int, flank: int) -> Stretch:
+    """The reverse complement of a part of a contig, with its context."""
+    end = min(last + flank, len(stretch.codes))
+    turned = alphabet.reverse_complement(stretch.codes[max(0, first - flank) : end])
+    return Stretch(turned, end - last, end - first)
+
+
+def _blocks(stretches: Sequence[Stretch]) -> Iterator[list[tuple[int, int, int]]]:
+    """Parts of stretches, (index, start, end), as many at a time as may be turned around at once."""
+    some: list[tuple[int, int, int]] = []
+    room = TURNED_BP
+    for index, stretch in enumerate(stretches):
+        for first in range(stretch.start, stretch.end, TURNED_BP):
+            last = min(first + TURNED_BP, stretch.end)
+            if some and last - first > room:
+                yield some
+                some, room = [], TURNED_BP
+            some.append((index, first, last))
+            room -= last - first
+    if some:
+        yield some

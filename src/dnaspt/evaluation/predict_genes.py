@@ -1,33 +1,40 @@
-"""FASTA to GFF3: contigs through a gene model one at a time, decoded whole, written as genes with phases and scores.
+"""FASTA to GFF3: contigs through a gene model decoded whole, written as genes with phases and scores.
 
 Finished contigs are kept beside the output until it is whole, so a broken-off prediction goes on where it stopped.
 """
 
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.data.labels import transcripts_from_labels
 from dnaspt.data.stop_codons import STOPS, stop_codon_in_cds
-from dnaspt.evaluation.gene_paths import Buffers, predict_path
-from dnaspt.evaluation.parts import Request, contig_parts, scratch_map
+from dnaspt.evaluation.gene_paths import GROUP_BP, decode_path, grouped, predict_emissions
+from dnaspt.evaluation.parts import Request, contig_parts
+from dnaspt.evaluation.predict import Stretch
+from dnaspt.evaluation.row_file import RowFile, row_file
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.models.codons import Grammar, gene_grammar
+from dnaspt.models.crf_paths import Rows
 from dnaspt.models.heads import CRFHead, Decoded
 from dnaspt.models.task_model import TaskModel
 from dnaspt.publish import publish_file, write_text_atomically
 from dnaspt.tasks import CDS, GENE_STATES, MINUS
 
 MAPPED_BP = 10_000_000
-"""Stretches above this keep emissions and marginals in memory maps beside the output (72 bytes a base)."""
+"""Stretches above this keep their emissions in a file beside the output (36 bytes a base)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +78,24 @@ def predict_genes_file(
     if codons and isinstance(model.head, CRFHead):
         grammar = gene_grammar(stop_in_cds=config.stop_in_cds is not False)
     settings = {"task": "genes", "average_strands": average_strands, "codons": grammar is not None}
-    with contig_parts(request, settings) as folder:
+
+    def missing() -> Iterator[_Contig]:
+        """Contigs that no earlier, broken-off prediction has finished."""
+        nonlocal n_bp, n_resumed
         for number, contig, wanted in request.contigs(lengths):
-            part = folder / f"{number}.gff3"
-            parts.append(part)
+            parts.append(folder / f"{number}.gff3")
             n_bp += sum(end - start for start, end in wanted)
-            if part.is_file():
+            if parts[-1].is_file():
                 n_resumed += 1
             else:
-                genes = contig_genes(
-                    model, config, contig, wanted, average_strands=average_strands, grammar=grammar, folder=folder
-                )
-                write_text_atomically(part, "".join(gff3_lines(genes)))
-            rows = [row for row in part.read_text(encoding="utf-8").splitlines() if "\tgene\t" in row]
-            n_genes, n_partial = n_genes + len(rows), n_partial + sum(";partial=true" in row for row in rows)
+                yield _Contig(contig, [Stretch(contig.codes, start, end) for start, end in wanted], parts[-1])
+
+    with contig_parts(request, settings) as folder, _Decoder(model, config, grammar) as decoder:
+        for group in grouped(missing(), _Contig.weight):
+            decoder.take(group, average_strands=average_strands)
+    for part in parts:
+        rows = [row for row in part.read_text(encoding="utf-8").splitlines() if "\tgene\t" in row]
+        n_genes, n_partial = n_genes + len(rows), n_partial + sum(";partial=true" in row for row in rows)
     with publish_file(request.out) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.writelines(gff3_header(lengths))
         for part in parts:
@@ -93,39 +104,84 @@ def predict_genes_file(
     return GeneSummary(len(parts), n_bp, n_genes, n_partial, n_resumed)
 
 
+class _Contig(NamedTuple):
+    """A contig, what of it is to be predicted, and the file for its genes."""
+
+    contig: Contig
+    stretches: list[Stretch]
+    part: Path
+
+    def weight(self) -> int:
+        """Bases to predict; where their emissions go to files, more than share a group."""
+        return GROUP_BP + 1 if any(map(_is_long, self.stretches)) else sum(map(len, self.stretches))
+
+
+class _Decoder:
+    """Genes of contigs, group by group: the emissions of one group are computed while the group before is decoded."""
+
+    def __init__(self, model: TaskModel, config: CheckpointConfig, grammar: Grammar | None) -> None:
+        self._genes = partial(contig_genes, model, config, grammar=grammar)
+        self._model = model
+        self._pool = ThreadPoolExecutor(1)
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> "_Decoder":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._pool:
+            if kind is None:
+                self._wait()
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+
+    def take(self, group: list[_Contig], *, average_strands: bool) -> None:
+        """Compute the emissions of a group, and leave it to be decoded and written."""
+        with ExitStack() as files:
+            stretches = [stretch for one in group for stretch in one.stretches]
+            outs = [_out(stretch, group[0].part.parent, files) for stretch in stretches]
+            if files_are_used := any(out is not None for out in outs):
+                self._wait()  # one long contig at a time: memory
+            emissions = predict_emissions(self._model, stretches, average_strands=average_strands, outs=outs)
+            self._wait()
+            self._pending = self._pool.submit(self._write, group, iter(emissions))
+            if files_are_used:
+                self._wait()
+
+    def _write(self, group: list[_Contig], emissions: Iterator[Rows]) -> None:
+        for contig, stretches, part in group:
+            genes = self._genes(contig, [(stretch, next(emissions)) for stretch in stretches])
+            write_text_atomically(part, "".join(gff3_lines(genes)))
+
+
+def _is_long(stretch: Stretch) -> bool:
+    return len(stretch) > MAPPED_BP
+
+
+def _out(stretch: Stretch, folder: Path, files: ExitStack) -> RowFile | None:
+    """Where the emissions of a long stretch are written."""
+    if not _is_long(stretch):
+        return None
+    return files.enter_context(row_file(folder / f"emissions-{stretch.start}", len(stretch), len(GENE_STATES.names)))
+
+
 def contig_genes(
     model: TaskModel,
     config: CheckpointConfig,
     contig: Contig,
-    stretches: list[tuple[int, int]],
+    found: list[tuple[Stretch, Rows]],
     *,
-    average_strands: bool = False,
     grammar: Grammar | None = None,
-    folder: Path | None = None,
 ) -> list[Transcript]:
-    """Genes of the given stretches of a contig, scored by the mean posterior of their CDS, named CHROM.gN.
-
-    folder: for memory maps of what long stretches need; None keeps all in memory.
-    """
+    """Genes of stretches of a contig and their emissions, scored by the mean posterior of their CDS, named CHROM.gN."""
     genes: list[Transcript] = []
-    for start, end in stretches:
-        with ExitStack() as stack:
-            buffers = None
-            if folder is not None and end - start > MAPPED_BP:
-                shape = (end - start, len(GENE_STATES.names))
-                maps = (stack.enter_context(scratch_map(folder / name, shape)) for name in Buffers._fields)
-                buffers = Buffers(*maps)
-            found = predict_path(
-                model,
-                contig.codes,
-                start=start,
-                end=end,
-                average_strands=average_strands,
-                grammar=grammar,
-                buffers=buffers,
-            )
-        transcripts = transcripts_from_labels(found.path, contig.name, start=start, first_number=len(genes) + 1)
-        genes += [replace(gene, score=_score(gene, found, start)) for gene in transcripts]
+    for stretch, emissions in found:
+        decoded = decode_path(model, emissions, stretch, grammar=grammar)
+        start = stretch.start
+        transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
+        genes += [replace(gene, score=_score(gene, decoded, start)) for gene in transcripts]
     if config.stop_in_cds is False:
         # The model was trained on CDS without the stop codon; GFF3 has it inside.
         bare = [AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path()) for gene in genes]

@@ -6,9 +6,9 @@ from dnaspt.data.segments import segments
 from dnaspt.data.store import Split
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.areas import auprc, auroc
-from dnaspt.evaluation.gene_paths import predict_path
+from dnaspt.evaluation.gene_paths import predict_paths
 from dnaspt.evaluation.metrics import confusion, mcc
-from dnaspt.evaluation.predict import predict_windows
+from dnaspt.evaluation.predict import Stretch, predict_windows
 from dnaspt.models.task_model import TaskModel
 
 
@@ -16,8 +16,10 @@ def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict
     """Scores by name: mcc over all labeled bases, or mean auroc and auprc over the labels of windows."""
     if len(split.labels) == len(split.codes):
         counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-        for segment in segments(split):
-            counts += confusion(segment.labels, predict_path(model, segment.codes).path, len(labels))
+        known = list(segments(split))
+        paths = predict_paths(model, (Stretch.whole(segment.codes) for segment in known))
+        for segment, path in zip(known, paths, strict=True):
+            counts += confusion(segment.labels, path, len(labels))
         return {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
     truth = split.labels.reshape(len(split), -1)
     scores = window_scores(model, split)

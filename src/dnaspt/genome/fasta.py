@@ -6,7 +6,7 @@ import logging
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
@@ -77,11 +77,12 @@ def read_fasta(path: str | Path) -> Iterator[Contig]:
     seen: set[str] = set()
     try:
         with open_bytes(path) as file:
-            for name, letters, line in _records(path, file):
-                if name in seen:
-                    raise InputError(path, f"record {name!r} stands here twice", expected="unique names", line=line)
-                seen.add(name)
-                yield _contig(path, name, letters, line)
+            for record in _records(path, file):
+                if record.name in seen:
+                    found = f"record {record.name!r} stands here twice"
+                    raise InputError(path, found, expected="unique names", line=record.line)
+                seen.add(record.name)
+                yield _contig(path, record)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
     if not seen:
@@ -104,21 +105,31 @@ def contig_names(path: str | Path) -> list[str]:
         raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
 
 
-def _records(path: Path, file: IO[bytes]) -> Iterator[tuple[str, bytearray, int]]:
-    """Yield (name, letters with line breaks, line of the header); headers are found by '>' at the start of a line."""
-    name, letters = "", bytearray()
-    line, header_line = 1, 0
+@dataclass(slots=True)
+class _Record:
+    """A record as far as it is read: codes of its letters, how many of them are N, and the line of its header."""
+
+    name: str
+    line: int
+    codes: bytearray = field(default_factory=bytearray)
+    n_unknown: int = 0
+
+
+def _records(path: Path, file: IO[bytes]) -> Iterator[_Record]:
+    """Yield the records; headers are found by '>' at the start of a line."""
+    record = _Record("", 0)
+    line = 1
     for lines in _whole_lines(file):
         for is_header, block in _blocks(lines):
             if is_header:
-                if name:
-                    yield name, letters, header_line
-                name, letters, header_line = _name(path, block, line), bytearray(), line
+                if record.name:
+                    yield record
+                record = _Record(_name(path, block, line), line)
             else:
-                _append(path, name, letters, block, line)
+                _append(path, record, block, line)
             line += block.count(b"\n")
-    if name:
-        yield name, letters, header_line
+    if record.name:
+        yield record
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -155,8 +166,8 @@ def _name(path: Path, header: bytes, line: int) -> str:
         raise InputError(path, "a header that is not UTF-8 text", expected="'>name'", line=line) from error
 
 
-def _append(path: Path, name: str, letters: bytearray, block: bytes, line: int) -> None:
-    sequence = block.translate(None, _NEWLINES)
+def _append(path: Path, record: _Record, block: bytes, line: int) -> None:
+    name, sequence = record.name, block.translate(None, _NEWLINES)
     if not sequence:
         return
     if not name:
@@ -173,13 +184,13 @@ def _append(path: Path, name: str, letters: bytearray, block: bytes, line: int) 
                 found = f"{chr(bad[0])!r} in record {name!r}"
                 do = "is it protein?" if chr(bad[0]).isalpha() else ""
                 raise InputError(path, found, expected="IUPAC nucleotide letters", do=do, line=line + offset)
-    letters += sequence
+    record.codes += codes.data
+    record.n_unknown += sequence.count(b"N") + sequence.count(b"n")
 
 
-def _contig(path: Path, name: str, letters: bytearray, line: int) -> Contig:
-    if not letters:
-        raise InputError(path, f"record {name!r} has no sequence", expected="letters below its header", line=line)
-    codes = alphabet.encode(letters)
-    n_read_as_n = int(np.count_nonzero((codes & 7) == alphabet.N))
-    n_ambiguous = n_read_as_n - letters.count(b"N") - letters.count(b"n")
-    return Contig(name, codes, n_ambiguous)
+def _contig(path: Path, record: _Record) -> Contig:
+    if not record.codes:
+        found = f"record {record.name!r} has no sequence"
+        raise InputError(path, found, expected="letters below its header", line=record.line)
+    n_read_as_n = record.codes.count(alphabet.N) + record.codes.count(alphabet.N | alphabet.SOFT_MASKED)
+    return Contig(record.name, np.frombuffer(record.codes, np.uint8), n_read_as_n - record.n_unknown)

@@ -7,7 +7,7 @@ start and stop codons that an intron splits, stop codons that arise across an in
 A gene that goes on beyond the sequence may begin and end anywhere, but keeps its frame.
 """
 
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from dnaspt.genome import alphabet
 from dnaspt.genome.alphabet import A, C, G, T
 from dnaspt.models.crf_chain import Chain, make_chain
-from dnaspt.models.crf_cpu import Rules
+from dnaspt.models.crf_paths import Rules
 from dnaspt.tasks import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
 
 _STOPS = ((T, A, A), (T, A, G), (T, G, A))
@@ -49,8 +49,9 @@ class Grammar(NamedTuple):
         start = np.where(self.initial, chain.start[self.classes], -np.inf)
         return make_chain(self.legal, (start, chain.end[self.classes], moves), mixing=0)
 
-    def rules(self, flags: np.ndarray) -> Rules:
-        """As `crf_cpu.find_paths` reads them."""
+    def rules(self, codes: np.ndarray, first: int = 0) -> Rules:
+        """Of a sequence that begins at position `first` of a contig's codes (L,), whose letters around it count too."""
+        flags = partial(_flags_between, codes, first)
         return Rules(self.classes, self.needed, self.forbidden, flags)
 
 
@@ -140,10 +141,11 @@ def sequence_flags(codes: np.ndarray) -> np.ndarray:
     return flags
 
 
-def flags_between(codes: np.ndarray, start: int, end: int) -> np.ndarray:
-    """The flags of positions start to end of a contig's codes (L,), whose letters around them count too."""
-    first = max(0, start - 2)
-    return sequence_flags(codes[first : end + 2])[start - first : end - first]
+def _flags_between(codes: np.ndarray, first: int, start: int, stop: int) -> np.ndarray:
+    """The flags of positions of a sequence that begins at `first` of a contig's codes."""
+    begin, end = first + start, first + stop
+    context = min(2, begin)
+    return sequence_flags(codes[begin - context : end + 2])[context : context + stop - start]
 
 
 def _turned(words: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:

@@ -56,8 +56,21 @@ def _finish(alpha: np.ndarray, leave: np.ndarray, log_space: int) -> float:
 
 
 @kernel()
+def _note(values: np.ndarray, log_space: int, noted: np.ndarray) -> None:
+    """Logs of values, which are logs already in log space."""
+    for j in range(values.size):
+        noted[j] = values[j] if log_space else np.log(values[j])
+
+
+@kernel()
 def _sum_paths(
-    emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, chain: Chain, edge: np.ndarray, sink: Sink
+    emissions: np.ndarray,
+    entry: np.ndarray,
+    leave: np.ndarray,
+    chain: Chain,
+    edge: np.ndarray,
+    sink: Sink,
+    beyond: np.ndarray,
 ) -> float:
     """Log mass of all paths in the space that `edge` says (see `_forward_block`); NaN where probability space fails."""
     n, k = emissions.shape
@@ -79,6 +92,7 @@ def _sum_paths(
         if not mass > -np.inf:
             return mass
     mass += _finish(alpha[n - 1 - (n_blocks - 1) * size], beta[1], log_space)
+    _note(ahead, log_space, beyond[0])
     if not (sink.wanted and mass > -np.inf):
         return mass
     for b in range(n_blocks - 1, -1, -1):
@@ -92,11 +106,14 @@ def _sum_paths(
             backward_log((here, alpha), beta, chain, gain, n_inside)
         else:
             backward((weights[: len(here)], alpha), beta, chain, edge, gain, n_inside)
+    _note(beta[0], log_space, beyond[1])
     return mass
 
 
 @kernel()
-def sum_segment(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, chain: Chain, sink: Sink) -> float:
+def sum_segment(
+    emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, chain: Chain, sink: Sink, beyond: np.ndarray
+) -> float:
     """Log mass of all legal paths through emissions (n, K); adds its derivatives to the sink.
 
     Args:
@@ -105,6 +122,9 @@ def sum_segment(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, cha
         leave: (K,) score of the last state.
         chain: scores and legal moves.
         sink: where posteriors and expected moves are added.
+        beyond: (2, K) gets the segment as its neighbors see it, each row up to a constant. Row 0: log mass of the paths
+            that go on to each state of the position after it; row 1, where the sink wants anything: log mass of the
+            segment and all after it by the state of its first position.
 
     Returns:
         Nats; -inf where no path is legal, NaN where a score is NaN or +inf.
@@ -116,7 +136,7 @@ def sum_segment(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, cha
         for p in range(edge.shape[1]):
             edge[0, p] = np.exp(chain.score[0, p] - top)
             edge[1, p] = np.exp(chain.score[1, p] - top)
-        mass = _sum_paths(emissions, entry, leave, chain, edge, sink)
+        mass = _sum_paths(emissions, entry, leave, chain, edge, sink, beyond)
         if log_space or not np.isnan(mass):
             return mass
         log_space = True
@@ -126,7 +146,7 @@ def sum_segment(emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, cha
 def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: Sink) -> float:
     """As `sum_segment`, over the paths that agree with labels (n,); a negative label leaves its state open."""
     n = len(labels)
-    leave = np.empty(len(chain.end))
+    leave, beyond = np.empty(len(chain.end)), np.empty((2, len(chain.end)))
     mass = chain.start[labels[0]] if labels[0] >= 0 else 0.0
     previous = -1  # label of the position before, where the move from it is still to be scored
     t = 0
@@ -151,7 +171,7 @@ def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: S
         else:
             copy(chain.end, leave)
         gain = Sink(sink.posterior[t:stop], sink.moves, sink.sign, sink.wanted)
-        mass += sum_segment(emissions[t:stop], entry, leave, chain, gain)
+        mass += sum_segment(emissions[t:stop], entry, leave, chain, gain, beyond)
         for j in range(len(leave) if sink.wanted else 0):
             if previous >= 0:
                 sink.moves[previous, j] += sink.posterior[t, j]

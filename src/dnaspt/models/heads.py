@@ -3,7 +3,6 @@
 A head owns its loss and its decoding, so nobody asks which task it is. Shape of the head: BEND's CNN (Marin et al. 2024).
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dnaspt.models import crf_cpu
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
-from dnaspt.models.crf_chain import Chain
+from dnaspt.models.crf_paths import BLOCK, Rows, find_path, find_posterior
 from dnaspt.tasks import MISSING, StateTable
 
-_BLOCK = 1 << 20
 HEAD_CHANNELS = 64
 HEAD_KERNEL = 3
 HEAD_FLANK_BP = 2 * (HEAD_KERNEL // 2)
@@ -26,10 +23,27 @@ HEAD_FLANK_BP = 2 * (HEAD_KERNEL // 2)
 
 
 class Decoded(NamedTuple):
-    """path: (L,) int8 states; posterior: (L,) float32, the probability of the decoded state at each position."""
+    """path: (L,) int8 states; posterior: (L,) float32, the probability of the decoded state at each position, if asked for."""
 
     path: np.ndarray
     posterior: np.ndarray
+
+
+class Place(NamedTuple):
+    """What is known about a sequence beside its emissions.
+
+    Attributes:
+        codes: of its contig.
+        first: position of the contig at which it begins.
+        before, after: the state of the position left or right of it, where it is known.
+        grammar: of the codons that a path must keep to, if any.
+    """
+
+    codes: np.ndarray
+    first: int = 0
+    before: int | None = None
+    after: int | None = None
+    grammar: Grammar | None = None
 
 
 class Trunk(nn.Module):
@@ -78,21 +92,15 @@ class SoftmaxHead(nn.Module):
         labeled = labels != MISSING
         return Loss(total, weights[labels[labeled]].sum())
 
-    def decode(
-        self,
-        emissions: np.ndarray,
-        buffer: np.ndarray | None = None,
-        *,
-        before: int | None = None,
-        after: int | None = None,
-    ) -> Decoded:
+    def decode(self, emissions: Rows, place: Place, *, with_posterior: bool = True) -> Decoded:
         """The most probable class of each base of one sequence (L, K), and its probability; neighbors have no say."""
         path = np.empty(len(emissions), np.int8)
-        posterior = np.empty(len(emissions), np.float32)
-        for block in _blocks(len(emissions)):
-            share = torch.from_numpy(emissions[block]).softmax(-1)
-            best = share.max(-1)
-            path[block], posterior[block] = best.indices.numpy(), best.values.numpy()
+        posterior = np.empty(len(emissions) if with_posterior else 0, np.float32)
+        for block in (slice(start, start + BLOCK) for start in range(0, len(emissions), BLOCK)):
+            rows = torch.from_numpy(np.asarray(emissions[block]))
+            path[block] = rows.argmax(-1).numpy()
+            if with_posterior:
+                posterior[block] = rows.softmax(-1).amax(-1).numpy()
         return Decoded(path, posterior)
 
 
@@ -109,61 +117,22 @@ class CRFHead(nn.Module):
         log_likelihood = self.crf.log_likelihood(emissions, batch.labels, batch.lengths)
         return Loss(-log_likelihood.sum(), (batch.labels != MISSING).sum().to(log_likelihood.dtype))
 
-    def decode(
-        self,
-        emissions: np.ndarray,
-        buffer: np.ndarray | None = None,
-        *,
-        before: int | None = None,
-        after: int | None = None,
-    ) -> Decoded:
+    def decode(self, emissions: Rows, place: Place, *, with_posterior: bool = True) -> Decoded:
         """The Viterbi path of one sequence (L, K) of any length, and the marginal probability of its states.
 
-        buffer: zeros of the emissions' shape and type to hold all marginals, a memory map where they are large.
-        before, after: the state of the position left or right of the sequence, where it is known.
+        With a grammar the path keeps to it; probabilities remain those of the chain alone. A gene that goes on beyond the
+        sequence need not be whole.
         """
-        chain = _between(self.crf.chain(), before, after)
-        paths, _ = crf_cpu.find_paths(emissions[None], np.array([len(emissions)]), chain)
-        return Decoded(paths[0], self._posterior(emissions, chain, paths[0], buffer))
-
-    def decode_codons(
-        self,
-        emissions: np.ndarray,
-        grammar: Grammar,
-        flags: np.ndarray,
-        buffer: np.ndarray | None = None,
-        *,
-        before: int | None = None,
-        after: int | None = None,
-    ) -> Decoded:
-        """As `decode`, over the paths of a grammar; probabilities remain those of the chain alone.
-
-        flags: `codons.sequence_flags` of the sequence (L,). A gene that goes on beyond the sequence need not be whole.
-        """
-        chain = _between(self.crf.chain(), before, after)
-        lengths = np.array([len(emissions)])
-        paths, _ = crf_cpu.find_paths(emissions[None], lengths, grammar.expand(chain), rules=grammar.rules(flags))
-        return Decoded(paths[0], self._posterior(emissions, chain, paths[0], buffer))
-
-    def _posterior(
-        self, emissions: np.ndarray, chain: Chain, path: np.ndarray, buffer: np.ndarray | None
-    ) -> np.ndarray:
-        """Marginal probability of the path's states (L,)."""
-        marginals = crf_cpu.find_posterior(emissions, chain, buffer)
-        posterior = np.empty(len(emissions), np.float32)
-        for block in _blocks(len(emissions)):
-            states = path[block, None].astype(np.int64)
-            posterior[block] = np.take_along_axis(marginals[block], states, axis=1)[:, 0]
-        return posterior
-
-
-def _between(chain: Chain, before: int | None, after: int | None) -> Chain:
-    """The chain of a sequence whose neighbors' states are known, where they are."""
-    if before is not None:
-        chain = chain._replace(start=chain.transitions[before])
-    if after is not None:
-        chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, after]))
-    return chain
+        chain = self.crf.chain()
+        if place.before is not None:
+            chain = chain._replace(start=chain.transitions[place.before])
+        if place.after is not None:
+            chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, place.after]))
+        if place.grammar is None:
+            path = find_path(emissions, chain)
+        else:
+            path = find_path(emissions, place.grammar.expand(chain), place.grammar.rules(place.codes, place.first))
+        return Decoded(path, find_posterior(emissions, chain, path) if with_posterior else np.empty(0, np.float32))
 
 
 class SigmoidHead(nn.Module):
@@ -187,8 +156,3 @@ class SigmoidHead(nn.Module):
 
 
 Head = SoftmaxHead | CRFHead | SigmoidHead
-
-
-def _blocks(length: int) -> Iterator[slice]:
-    """Stretches of a sequence that are small enough to be handled at once."""
-    return (slice(start, start + _BLOCK) for start in range(0, length, _BLOCK))

@@ -14,8 +14,9 @@ from dnaspt.data.labels import transcripts_from_labels
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.store import read_split
 from dnaspt.data.transcript_table import read_transcripts
+from dnaspt.evaluation import predict
 from dnaspt.evaluation.device import load_task_model
-from dnaspt.evaluation.gene_paths import predict_path
+from dnaspt.evaluation.gene_paths import predict_paths
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.tasks import MISSING
 
@@ -141,12 +142,12 @@ def _context(place: Stretch) -> tuple[int, int]:
 def _paths(run: Path, places: Sequence[Stretch], *, both_strands: bool) -> list[np.ndarray]:
     """Classes that a run predicts on stretches, each with its context."""
     model, _ = load_task_model(run)
-    found = []
+    stretches = []
     for place in places:
         piece = place.segment
         start, end = (position - piece.start for position in _context(place))
-        found.append(predict_path(model, piece.codes, start=start, end=end, average_strands=both_strands).path)
-    return found
+        stretches.append(predict.Stretch(piece.codes, start, end))
+    return list(predict_paths(model, stretches, average_strands=both_strands))
 
 
 def _disagreement(paths: Sequence[np.ndarray], place: Stretch) -> float:

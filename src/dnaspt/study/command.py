@@ -5,7 +5,7 @@ from dnaspt.publish import write_text_atomically
 from dnaspt.study.cost import Cost, measure, minutes, n_steps
 from dnaspt.study.execute import Workshop, run_study
 from dnaspt.study.page import write_study_page
-from dnaspt.study.plan import SPT, Job, check_settings, finals, pretraining, tuning
+from dnaspt.study.plan import Job, check_settings, finals, pretrainings, tuning
 from dnaspt.study.report import answer, markdown, table_csv
 from dnaspt.study.summary import differences_of, groups_of, metric_name
 
@@ -33,15 +33,13 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
     """
     study = shop.study
     check_settings(study)
-    digest = read_manifest(study.data).digest
-    jobs: list[Job] = []
-    if any(arm.init == SPT for arm in study.arms):
-        jobs += [pretraining(study, digest, seed) for seed in study.seeds]
+    dataset = read_manifest(study.data)
+    jobs: list[Job] = pretrainings(study, dataset)
     for arm in study.arms:
-        jobs += tuning(study, digest, arm)
+        jobs += tuning(study, dataset, arm)
         known: dict[tuple[int, float], Job] = {}
         for rate in study.learning_rates:
-            for job in finals(study, digest, arm, rate):
+            for job in finals(study, dataset, arm, rate):
                 key = (job.settings["seed"], job.settings["label_fraction"])
                 if key not in known or shop.record(job):
                     known[key] = job

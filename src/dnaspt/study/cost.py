@@ -11,7 +11,7 @@ from typing import Any
 
 from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.batches import BatchOptions, TrainingBatches
-from dnaspt.data.store import read_manifest, read_split
+from dnaspt.data.store import UNLABELED, read_manifest, read_split
 from dnaspt.study.plan import Job, StudyConfig
 from dnaspt.training.finetune import finetune
 from dnaspt.training.loop import steps_of
@@ -81,4 +81,5 @@ def n_steps(study: StudyConfig, job: Job) -> int:
     config = build_config(kind, settings | {"data": study.data, "out": Path("run")})
     options = BatchOptions(batch_bp=config.batch_bp, seed=config.seed)
     window_bp = read_manifest(study.data).window_bp
-    return steps_of(config, TrainingBatches([read_split(study.data, "train")], window_bp, options))
+    names = ["train", UNLABELED] if job.settings.get("unlabeled") else ["train"]
+    return steps_of(config, TrainingBatches([read_split(study.data, name) for name in names], window_bp, options))

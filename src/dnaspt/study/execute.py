@@ -16,10 +16,10 @@ from typing import Any, Literal
 import numpy as np
 
 from dnaspt import __version__
-from dnaspt.data.store import read_manifest
+from dnaspt.data.store import Manifest, read_manifest
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.publish import write_text_atomically
-from dnaspt.study.plan import SPT, Arm, Job, StudyConfig, check_settings, finals, pretraining, tuning
+from dnaspt.study.plan import PRETRAINED, Arm, Job, StudyConfig, check_settings, finals, pretrainings, tuning
 from dnaspt.tasks import TASKS
 
 Record = dict[str, Any]
@@ -65,7 +65,7 @@ def run_study(shop: Workshop) -> list[Record]:
     check_settings(shop.study)
     _run_all(shop, stage_jobs(shop, "tune"))
     wanted = stage_jobs(shop, "final")
-    _run_all(shop, wanted)
+    _run_all(shop, sorted(wanted, key=lambda job: -job.settings["label_fraction"]))
     return [_finished(shop, job) | {"arm": job.arm} for job in wanted]
 
 
@@ -89,21 +89,20 @@ def stage_jobs(shop: Workshop, stage: Stage) -> list[Job]:
     Raises:
         DnasptError: they are not chosen yet.
     """
-    study, digest = shop.study, read_manifest(shop.study.data).digest
+    study, dataset = shop.study, read_manifest(shop.study.data)
     if stage == "pretrain":
-        is_asked = any(arm.init == SPT for arm in study.arms)
-        return [pretraining(study, digest, seed) for seed in study.seeds] if is_asked else []
+        return pretrainings(study, dataset)
     if stage == "tune":
-        return [job for arm in study.arms for job in tuning(study, digest, arm)]
-    return [job for arm in study.arms for job in finals(study, digest, arm, _chosen_rate(shop, digest, arm))]
+        return [job for arm in study.arms for job in tuning(study, dataset, arm)]
+    return [job for arm in study.arms for job in finals(study, dataset, arm, _chosen_rate(shop, dataset, arm))]
 
 
 def n_jobs(shop: Workshop, stage: Stage) -> int:
     """Distinct runs of a stage, before anything is run."""
     if stage != "final":
         return len(distinct(stage_jobs(shop, stage)))
-    study, digest = shop.study, read_manifest(shop.study.data).digest
-    return len(distinct(job for arm in study.arms for job in finals(study, digest, arm, study.learning_rates[0])))
+    study, dataset = shop.study, read_manifest(shop.study.data)
+    return len(distinct(job for arm in study.arms for job in finals(study, dataset, arm, study.learning_rates[0])))
 
 
 def distinct(jobs: Iterable[Job]) -> list[Job]:
@@ -111,12 +110,12 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
     return list({job.name: job for job in jobs}.values())
 
 
-def _chosen_rate(shop: Workshop, data_digest: str, arm: Arm) -> float:
+def _chosen_rate(shop: Workshop, dataset: Manifest, arm: Arm) -> float:
     """The learning rate with the best score on valid."""
-    jobs = tuning(shop.study, data_digest, arm)
+    jobs = tuning(shop.study, dataset, arm)
     if not jobs:
         return shop.study.learning_rates[0]
-    metric = f"valid_{TASKS[read_manifest(shop.study.data).task].metric}"
+    metric = f"valid_{TASKS[dataset.task].metric}"
     scores = [_finished(shop, job)["result"][metric] for job in jobs]
     return shop.study.learning_rates[int(np.argmax(scores))]
 
@@ -167,7 +166,7 @@ def _train(shop: Workshop, job: Job, folder: Path) -> None:
     write_text_atomically(config, "".join(f"{name} = {_toml(value)}\n" for name, value in job.settings.items()))
     encoder: tuple[str, ...] = ()
     if job.encoder:
-        is_ours = any(arm.name == job.arm and arm.init == SPT for arm in shop.study.arms)
+        is_ours = any(arm.name == job.arm and arm.init in PRETRAINED for arm in shop.study.arms)
         encoder = ("--encoder", str(shop.out / "runs" / f"pretrain-{job.encoder}") if is_ours else job.encoder)
     command = "pretrain" if job.kind == "pretrain" else "finetune"
     again = ("--resume",) if folder.exists() else ()

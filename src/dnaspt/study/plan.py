@@ -13,8 +13,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from dnaspt.config import FinetuneConfig, PretrainConfig, Settings, build_config
+from dnaspt.data.store import UNLABELED, Manifest, read_manifest
+from dnaspt.errors import ConfigError
 
-SCRATCH, SPT = "scratch", "spt"
+SCRATCH, SPT, SPT_MORE = "scratch", "spt", "spt+unlabeled"
+PRETRAINED = (SPT, SPT_MORE)
 
 
 class Arm(Settings):
@@ -23,7 +26,8 @@ class Arm(Settings):
     name: str
     """As tables call it."""
     init: str = SCRATCH
-    """scratch, spt (pretrained on the dataset's own sequences), or the path of a checkpoint."""
+    """scratch, spt (pretrained on the train split's sequences), spt+unlabeled (on the unlabeled ones too, for as many
+    steps), or the path of a checkpoint."""
     head: Literal["auto", "crf", "softmax", "sigmoid"] = "auto"
     """auto takes the task's first."""
     freeze_encoder: bool = False
@@ -97,41 +101,59 @@ class Job:
 
 
 def check_settings(study: StudyConfig) -> None:
-    """Refuse settings that no run has.
+    """Refuse settings that no run has, or that the dataset does not allow.
 
     Raises:
-        ConfigError: names the first.
+        ConfigError: names the first. DatasetError: no dataset.
     """
+    if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in read_manifest(study.data).splits:
+        do = "prepare it with --unlabeled"
+        raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
     places = {"data": study.data, "out": Path("run")}
     build_config(PretrainConfig, study.pretrain | places)
     build_config(FinetuneConfig, study.finetune | places)
 
 
-def pretraining(study: StudyConfig, data_digest: str, seed: int) -> Job:
-    """The pretraining of a seed."""
-    return Job("pretrain", "", study.pretrain | {"seed": seed}, "", data_digest)
+def pretrainings(study: StudyConfig, dataset: Manifest) -> list[Job]:
+    """Those that any arm begins from."""
+    inits = [init for init in PRETRAINED if any(arm.init == init for arm in study.arms)]
+    return [_pretraining(study, dataset, init, seed) for init in inits for seed in study.seeds]
 
 
-def tuning(study: StudyConfig, data_digest: str, arm: Arm) -> list[Job]:
+def _pretraining(study: StudyConfig, dataset: Manifest, init: str, seed: int) -> Job:
+    settings = study.pretrain | {"seed": seed}
+    if UNLABELED in dataset.splits:
+        settings["unlabeled"] = init == SPT_MORE
+    if init == SPT_MORE:
+        own, more = dataset.splits["train"].n_bp, dataset.splits[UNLABELED].n_bp
+        settings["epochs"] = _pretrain_epochs(study) * own / (own + more)
+    return Job("pretrain", "", settings, "", dataset.digest)
+
+
+def tuning(study: StudyConfig, dataset: Manifest, arm: Arm) -> list[Job]:
     """Runs that choose an arm's learning rate, one for each."""
     if len(study.learning_rates) == 1:
         return []
-    return [_finetuning(study, data_digest, arm, study.seeds[0], rate, 1.0, "tune") for rate in study.learning_rates]
+    return [_finetuning(study, dataset, arm, study.seeds[0], rate, 1.0, "tune") for rate in study.learning_rates]
 
 
-def finals(study: StudyConfig, data_digest: str, arm: Arm, rate: float) -> list[Job]:
+def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list[Job]:
     """Runs of an arm whose scores count."""
     fractions = study.label_fractions if arm.label_fractions is None else arm.label_fractions
     return [
-        _finetuning(study, data_digest, arm, seed, rate, fraction, "final")
+        _finetuning(study, dataset, arm, seed, rate, fraction, "final")
         for fraction in fractions
         for seed in study.seeds
     ]
 
 
+def _pretrain_epochs(study: StudyConfig) -> float:
+    return float(study.pretrain.get("epochs", PretrainConfig.model_fields["epochs"].default))
+
+
 def _finetuning(
     study: StudyConfig,
-    data_digest: str,
+    dataset: Manifest,
     arm: Arm,
     seed: int,
     rate: float,
@@ -140,7 +162,7 @@ def _finetuning(
 ) -> Job:
     epochs = study.finetune.get("epochs", FinetuneConfig.model_fields["epochs"].default)
     if arm.extended:
-        epochs += study.pretrain.get("epochs", PretrainConfig.model_fields["epochs"].default)
+        epochs += _pretrain_epochs(study)
     settings = study.finetune | {
         "seed": seed,
         "head": arm.head,
@@ -152,5 +174,7 @@ def _finetuning(
         settings["freeze_encoder"] = True
     if arm.init == SCRATCH and "preset" in study.pretrain:
         settings.setdefault("preset", study.pretrain["preset"])
-    encoder = {SCRATCH: "", SPT: pretraining(study, data_digest, seed).digest}.get(arm.init, arm.init)
-    return Job(kind, arm.name, settings, encoder, data_digest)
+    encoder = "" if arm.init == SCRATCH else arm.init
+    if arm.init in PRETRAINED:
+        encoder = _pretraining(study, dataset, arm.init, seed).digest
+    return Job(kind, arm.name, settings, encoder, dataset.digest)

@@ -79,7 +79,7 @@ def score_language_model(model: LanguageModel, windows: MaskedWindows) -> dict[s
 def pretrain(
     config: PretrainConfig, *, resume: bool = False, overwrite: bool = False, reporter: Reporter | None = None
 ) -> tuple[FitResult, dict[str, Any]]:
-    """Pretrain on the sequences of `config.splits` (and `unlabeled`, where the dataset has it).
+    """Pretrain on the sequences of `config.splits`, and `unlabeled` where the dataset has it and the settings want it.
 
     Returns the state at the end and the result that is written to result.json: nats per masked base and masked accuracy of
     the best checkpoint on fixed valid positions, beside an order-5 Markov model and the best two-sided k-mer model.
@@ -91,7 +91,7 @@ def pretrain(
     if "valid" not in manifest.splits:
         raise ConfigError(f"{config.data}: has no valid split; the best checkpoint could not be chosen")
     run = Run(config.out, config, resume=resume, overwrite=overwrite)
-    names = [*config.splits, *([UNLABELED] if UNLABELED in manifest.splits else [])]
+    names = [*config.splits, *([UNLABELED] if config.unlabeled and UNLABELED in manifest.splits else [])]
     window_bp = max(manifest.window_bp, WINDOW_BP)
     splits = [joined(read_split(config.data, name), window_bp) for name in names]
     valid = masked_windows(joined(read_split(config.data, "valid"), window_bp), config.mask_fraction)
