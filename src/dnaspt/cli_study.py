@@ -15,7 +15,8 @@ def study(
         bool, typer.Option("--dry-run", help="Say what would be run, and what it would take here.")
     ] = False,
     engine: Annotated[
-        Literal["local", "slurm"], typer.Option(help="slurm writes OUT/submit.sh, job arrays.")
+        Literal["local", "ray", "slurm"],
+        typer.Option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes OUT/submit.sh, job arrays."),
     ] = "local",
     sbatch: Annotated[str, typer.Option(help="Options of sbatch, as one text.")] = "",
     stage: Annotated[
@@ -32,11 +33,13 @@ def study(
     from dnaspt.config import build_config
     from dnaspt.display import show, table
     from dnaspt.study.command import planned, study_report
-    from dnaspt.study.execute import Workshop, run_task
+    from dnaspt.study.execute import run_task
     from dnaspt.study.plan import StudyConfig, check_settings
     from dnaspt.study.slurm import write_submission
+    from dnaspt.study.workshop import Workshop
 
-    shop = Workshop(build_config(StudyConfig, {}, config), out, records or out / "records", jobs, show)
+    settings = build_config(StudyConfig, {}, config)
+    shop = Workshop(settings, out, records or out / "records", jobs, "ray" if engine == "ray" else "local", show)
     if dry_run:
         rows = planned(shop)
         columns = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")

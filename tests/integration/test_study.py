@@ -12,11 +12,11 @@ from dnaspt.config import build_config
 from dnaspt.data.store import read_manifest
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.evaluation.metrics import mcc
-from dnaspt.study import execute
+from dnaspt.study import execute, run
 from dnaspt.study.command import planned, study_report
-from dnaspt.study.execute import Workshop
 from dnaspt.study.plan import Job, StudyConfig, finals, tuning
 from dnaspt.study.summary import differences_of, groups_of
+from dnaspt.study.workshop import Workshop
 
 PLAN = """
 data = "{data}"
@@ -53,18 +53,13 @@ def plan(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def in_process(shop: Workshop, job: Job, *arguments: str) -> None:
-    ran = dnaspt(*arguments)
-    assert ran.code == 0, ran.errors
-
-
 @pytest.fixture(scope="module")
 def shop(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """A finished study."""
     out = tmp_path_factory.mktemp("studies") / "genes"
     shop = Workshop(build_config(StudyConfig, {}, plan), out, out / "records")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "_dnaspt", in_process)
+        patch.setattr(execute, "in_new_process", run.in_this_process)
         study_report(shop)
     return shop
 
@@ -92,7 +87,7 @@ def test_finished_runs_are_skipped_wherever_their_records_lie(
     def never(*_: object) -> None:
         raise AssertionError("nothing is left to run")
 
-    monkeypatch.setattr(execute, "_dnaspt", never)
+    monkeypatch.setattr(execute, "run_job", never)
     again = Workshop(shop.study, tmp_path / "elsewhere", shop.records)
     said = study_report(again)
     assert (again.out / "study.md").read_text() == (shop.out / "study.md").read_text()
@@ -164,7 +159,7 @@ def test_a_run_that_fails_is_named_with_its_log(plan: Path, tmp_path: Path) -> N
     shop = Workshop(settings, tmp_path / "out", tmp_path / "records")
     job = Job("final", "scratch + CRF", {"seed": 0, "head": "sigmoid"}, "", "digest")
     with pytest.raises(DnasptError, match=r"'dnaspt finetune' ended with 2: .*head 'sigmoid' does not fit.*\.log"):
-        execute._run(shop, job)
+        run.run_job(shop, job, run.in_new_process)
     assert not list((tmp_path / "out" / "runs").glob("*/result.json"))
 
 

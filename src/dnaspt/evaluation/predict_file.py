@@ -1,17 +1,22 @@
-"""FASTA to a file of predictions: genes or windows, whichever the model was trained for."""
+"""FASTA to a file of predictions: genes or windows, whichever the model was trained for.
+
+What only one of the two needs is imported where it is needed: pandas alone takes half a second.
+"""
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.evaluation.device import Accelerator, load_task_model
 from dnaspt.evaluation.parts import Request
 from dnaspt.evaluation.predict_genes import GeneSummary, predict_genes_file
-from dnaspt.evaluation.predict_windows import WindowOptions, WindowSummary, predict_windows_file
-from dnaspt.genome.bed import read_bed
 from dnaspt.genome.fasta import open_bytes, read_fasta
 from dnaspt.tasks import TASKS
+
+if TYPE_CHECKING:
+    from dnaspt.evaluation.predict_windows import WindowSummary
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +43,7 @@ class PredictOptions:
 
 def predict_file(
     run: Path, genome: Path, out: Path, options: PredictOptions | None = None, *, regions: Path | None = None
-) -> GeneSummary | WindowSummary:
+) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file and write what the task's users open: GFF3 for genes; BED, bigWig or Parquet for windows.
 
     Args:
@@ -71,6 +76,8 @@ def predict_file(
         return predict_genes_file(
             request, model, config, average_strands=options.average_strands, codons=options.codons
         )
+    from dnaspt.evaluation.predict_windows import WindowOptions, predict_windows_file
+
     if not options.codons:
         log.warning("--no-codons has no effect on windows")
     if not 0 < options.stride_bp <= config.window_bp:
@@ -89,6 +96,8 @@ def _check_out(out: Path) -> None:
 
 def _stretches(path: Path, genome: Path) -> dict[str, list[tuple[int, int]]]:
     """Stretches of a BED file by contig, ascending, those that touch joined; they must lie on the genome's contigs."""
+    from dnaspt.genome.bed import read_bed
+
     regions = read_bed(path)
     rows = regions.rows_by_contig()
     found: dict[str, list[tuple[int, int]]] = {}

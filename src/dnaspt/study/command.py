@@ -3,11 +3,12 @@
 from dnaspt.data.store import read_manifest
 from dnaspt.publish import write_text_atomically
 from dnaspt.study.cost import Cost, measure, minutes, n_steps
-from dnaspt.study.execute import Workshop, run_study
+from dnaspt.study.execute import run_study
 from dnaspt.study.page import write_study_page
 from dnaspt.study.plan import Job, check_settings, finals, pretrainings, tuning
 from dnaspt.study.report import answer, markdown, table_csv
 from dnaspt.study.summary import differences_of, groups_of, metric_name
+from dnaspt.study.workshop import Workshop
 
 
 def study_report(shop: Workshop) -> str:

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from dnaspt.publish import write_text_atomically
-from dnaspt.study.execute import STAGES, Workshop, n_jobs
+from dnaspt.study.execute import n_jobs
+from dnaspt.study.workshop import STAGES, Workshop
 
 _SCRIPT = """\
 #!/bin/sh

@@ -1,0 +1,57 @@
+"""Runs of a study on the workers of a Ray cluster: that of $RAY_ADDRESS, or one that is started on this machine.
+
+A run lives in its worker's process. Where the worker is killed, the run ends with it, and another worker resumes it.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dnaspt.errors import ConfigError, DnasptError
+from dnaspt.study.plan import Job
+from dnaspt.study.run import in_this_process, run_job, threads_of
+from dnaspt.study.workshop import Workshop
+
+RETRIES = 10
+"""Times that a run may lose its worker."""
+
+
+def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
+    """Run the jobs; all nodes must see the study's folders.
+
+    Raises:
+        ConfigError: Ray is not installed. DnasptError: a run failed, or lost its workers too often.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError("--engine ray needs Ray; install it with 'pip install dnaspt[ray]'") from error
+    if not ray.is_initialized():
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    n_gpus = min(1, ray.cluster_resources().get("GPU", 0))
+    options = {"num_cpus": threads_of(shop), "num_gpus": n_gpus, "max_retries": RETRIES, "max_calls": 1}
+    start = ray.remote(**options)(_run)
+    here = replace(shop, out=shop.out.resolve(), records=shop.records.resolve(), say=_silent)
+    here = replace(here, study=shop.study.model_copy(update={"data": shop.study.data.resolve()}))
+    names = {start.remote(here, job): job.name for job in jobs}
+    waiting = list(names)
+    while waiting:
+        (done,), waiting = ray.wait(waiting, num_returns=1)
+        try:
+            ray.get(done)
+        except ray.exceptions.RayError as error:
+            for other in waiting:
+                ray.cancel(other)
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, DnasptError):
+                raise cause from None
+            raise DnasptError(f"{names[done]}: lost its worker ({str(error).splitlines()[0]})") from error
+        shop.say(f"{names[done]}: finished")
+
+
+def _run(shop: Workshop, job: Job) -> None:
+    run_job(shop, job, in_this_process)
+
+
+def _silent(_: str) -> None:
+    """Workers have nobody to tell."""

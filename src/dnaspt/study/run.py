@@ -1,0 +1,140 @@
+"""One run of a study: trained and evaluated by the same commands that a person would give, then put on record."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dnaspt import __version__
+from dnaspt.data.store import read_manifest
+from dnaspt.errors import DnasptError
+from dnaspt.publish import write_text_atomically
+from dnaspt.study.plan import PRETRAINED, Job
+from dnaspt.study.workshop import Record, Workshop
+from dnaspt.tasks import TASKS
+
+Call = Callable[[Workshop, Job, Sequence[str]], None]
+"""Runs a `dnaspt` command for a run; its words go into a log."""
+
+
+def run_job(shop: Workshop, job: Job, call: Call) -> None:
+    """One run to its end, and its record.
+
+    Raises:
+        DnasptError: a command failed.
+    """
+    folder = shop.out / "runs" / job.name
+    if not (folder / "result.json").is_file():
+        shop.say(f"{job.name}: {job.arm or 'pretraining'}, seed {job.settings['seed']}")
+        _train(shop, job, folder, call)
+    record = {
+        **asdict(job),
+        "dnaspt_version": __version__,
+        "result": json.loads((folder / "result.json").read_text(encoding="utf-8")),
+    }
+    if job.kind == "final":
+        if not (folder / "evaluation-test.json").is_file():
+            call(shop, job, ("evaluate", str(folder), "--data", str(shop.study.data)))
+        record |= _scores(folder) | {"curve": _curve(shop, folder)}
+    shop.records.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(shop.record_file(job), json.dumps(record) + "\n")
+
+
+def _train(shop: Workshop, job: Job, folder: Path, call: Call) -> None:
+    config = shop.out / "configs" / f"{job.name}.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(config, "".join(f"{name} = {_toml(value)}\n" for name, value in job.settings.items()))
+    encoder: tuple[str, ...] = ()
+    if job.encoder:
+        is_ours = any(arm.name == job.arm and arm.init in PRETRAINED for arm in shop.study.arms)
+        encoder = ("--encoder", str(shop.out / "runs" / f"pretrain-{job.encoder}") if is_ours else job.encoder)
+    command = "pretrain" if job.kind == "pretrain" else "finetune"
+    again = ("--resume",) if folder.exists() else ()
+    options = ("--out", str(folder), "--config", str(config), *encoder, *again)
+    call(shop, job, (command, str(shop.study.data), *options))
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it; strings, numbers and lists of them are written as in JSON."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {_toml(part)}" for name, part in value.items()) + " }"
+    return json.dumps(value)
+
+
+def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str]) -> None:
+    """Run a command in a process of its own, with its share of the cores.
+
+    Raises:
+        DnasptError: it failed.
+    """
+    environment = os.environ | ({"OMP_NUM_THREADS": str(threads_of(shop))} if shop.jobs > 1 else {})
+    with _log(shop, job).open("a", encoding="utf-8") as file:
+        command = [sys.executable, "-m", "dnaspt", *arguments]
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False)
+    _check(shop, job, arguments, done.returncode)
+
+
+def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str]) -> None:
+    """Run a command here, so that it ends where this process is killed.
+
+    Raises:
+        DnasptError: it failed.
+    """
+    from dnaspt.cli import main
+
+    before, code = sys.argv, 0
+    sys.argv = ["dnaspt", *arguments]
+    try:
+        with _log(shop, job).open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+            main()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    finally:
+        sys.argv = before
+    _check(shop, job, arguments, code)
+
+
+def threads_of(shop: Workshop) -> int:
+    """A run's share of this machine's cores."""
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, n_cores // shop.jobs)
+
+
+def _log(shop: Workshop, job: Job) -> Path:
+    log = shop.out / "logs" / f"{job.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log
+
+
+def _check(shop: Workshop, job: Job, arguments: Sequence[str], code: int) -> None:
+    if code:
+        log = _log(shop, job)
+        last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        raise DnasptError(f"{job.name}: 'dnaspt {arguments[0]}' ended with {code}: {' '.join(last)} (see {log})")
+
+
+def _curve(shop: Workshop, folder: Path) -> list[tuple[int, float]]:
+    """Steps and scores of the validations."""
+    metric = f"valid_{TASKS[read_manifest(shop.study.data).task].metric}"
+    rows = map(json.loads, (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    return [(row["step"], row[metric]) for row in rows if metric in row]
+
+
+def _scores(folder: Path) -> Record:
+    """Scores on test, and what resampling reads."""
+    test = json.loads((folder / "evaluation-test.json").read_text(encoding="utf-8"))
+    for name in ("checkpoint", "data"):
+        test.pop(name, None)
+    with np.load(folder / "evaluation-test.npz", allow_pickle=False) as arrays:
+        counted = {
+            name: np.round(array.astype(np.float64), 5).tolist() if array.dtype.kind == "f" else array.tolist()
+            for name, array in arrays.items()
+        }
+    return {"test": test, "counted": counted}

@@ -1,0 +1,59 @@
+"""Where a study's runs are made, and what is kept of them.
+
+out/runs/NAME are the runs' folders; records/NAME.json, one small file for each finished run, is all that the tables need.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from dnaspt.errors import DnasptError
+from dnaspt.study.plan import Job, StudyConfig
+
+Record = dict[str, Any]
+Stage = Literal["pretrain", "tune", "final"]
+STAGES: tuple[Stage, ...] = ("pretrain", "tune", "final")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where a study's runs are made.
+
+    Attributes:
+        study: its settings.
+        out: folder of the runs.
+        records: folder of their records.
+        jobs: runs at a time; they share the processor's cores.
+        engine: where runs are made: in processes of this machine, or by the workers of a Ray cluster.
+        say: tells a person what happens.
+    """
+
+    study: StudyConfig
+    out: Path
+    records: Path
+    jobs: int = 1
+    engine: Literal["local", "ray"] = "local"
+    say: Say = field(default=lambda _: None)
+
+    def record_file(self, job: Job) -> Path:
+        """Where a run's record is or will be."""
+        return self.records / f"{job.name}.json"
+
+    def record(self, job: Job) -> Record | None:
+        """The record of a finished run."""
+        file = self.record_file(job)
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+    def finished(self, job: Job) -> Record:
+        """The record of a run that must be there.
+
+        Raises:
+            DnasptError: it is not.
+        """
+        record = self.record(job)
+        if record is None:
+            raise DnasptError(f"{self.record_file(job)}: is not there; run the stages before first")
+        return record
