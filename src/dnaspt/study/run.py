@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,13 @@ from dnaspt.study.plan import PRETRAINED, Job
 from dnaspt.study.workshop import Record, Workshop
 from dnaspt.tasks import TASKS
 
-Call = Callable[[Workshop, Job, Sequence[str]], None]
-"""Runs a `dnaspt` command for a run; its words go into a log."""
+try:
+    import fcntl
+except ImportError:  # Windows locks nothing
+    fcntl = None  # type: ignore[assignment]
+
+Call = Callable[[Workshop, Job, Sequence[str], int], None]
+"""Runs a `dnaspt` command for a run, while a file is locked; its words go into a log."""
 
 
 def run_job(shop: Workshop, job: Job, call: Call) -> None:
@@ -30,10 +35,16 @@ def run_job(shop: Workshop, job: Job, call: Call) -> None:
     Raises:
         DnasptError: a command failed.
     """
+    with _alone(shop, job) as lock:
+        if shop.record(job) is None:
+            _run_alone(shop, job, call, lock)
+
+
+def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
     folder = shop.out / "runs" / job.name
     if not (folder / "result.json").is_file():
         shop.say(f"{job.name}: {job.arm or 'pretraining'}, seed {job.settings['seed']}")
-        _train(shop, job, folder, call)
+        _train(shop, job, folder, call, lock)
     record = {
         **asdict(job),
         "dnaspt_version": __version__,
@@ -41,13 +52,13 @@ def run_job(shop: Workshop, job: Job, call: Call) -> None:
     }
     if job.kind == "final":
         if not (folder / "evaluation-test.json").is_file():
-            call(shop, job, ("evaluate", str(folder), "--data", str(shop.study.data)))
+            call(shop, job, ("evaluate", str(folder), "--data", str(shop.study.data)), lock)
         record |= _scores(folder) | {"curve": _curve(shop, folder)}
     shop.records.mkdir(parents=True, exist_ok=True)
     write_text_atomically(shop.record_file(job), json.dumps(record) + "\n")
 
 
-def _train(shop: Workshop, job: Job, folder: Path, call: Call) -> None:
+def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> None:
     config = shop.out / "configs" / f"{job.name}.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(config, "".join(f"{name} = {_toml(value)}\n" for name, value in job.settings.items()))
@@ -58,7 +69,7 @@ def _train(shop: Workshop, job: Job, folder: Path, call: Call) -> None:
     command = "pretrain" if job.kind == "pretrain" else "finetune"
     again = ("--resume",) if folder.exists() else ()
     options = ("--out", str(folder), "--config", str(config), *encoder, *again)
-    call(shop, job, (command, str(shop.study.data), *options))
+    call(shop, job, (command, str(shop.study.data), *options), lock)
 
 
 def _toml(value: Any) -> str:
@@ -68,8 +79,8 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str]) -> None:
-    """Run a command in a process of its own, with its share of the cores.
+def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int) -> None:
+    """Run a command in a process of its own, with its share of the cores; it keeps the lock, even where this process is killed.
 
     Raises:
         DnasptError: it failed.
@@ -77,11 +88,13 @@ def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str]) -> None:
     environment = os.environ | ({"OMP_NUM_THREADS": str(threads_of(shop))} if shop.jobs > 1 else {})
     with _log(shop, job).open("a", encoding="utf-8") as file:
         command = [sys.executable, "-m", "dnaspt", *arguments]
-        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False)
+        done = subprocess.run(
+            command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False, pass_fds=(lock,)
+        )
     _check(shop, job, arguments, done.returncode)
 
 
-def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str]) -> None:
+def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int) -> None:
     """Run a command here, so that it ends where this process is killed.
 
     Raises:
@@ -99,6 +112,21 @@ def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str]) -> None:
     finally:
         sys.argv = before
     _check(shop, job, arguments, code)
+
+
+@contextmanager
+def _alone(shop: Workshop, job: Job) -> Iterator[int]:
+    """Wait until no other process works on a run, and keep others away; gives the locked file."""
+    file = shop.out / "locks" / job.name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as handle:
+        if fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                shop.say(f"{job.name}: another process works on it; waiting for it")
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle.fileno()
 
 
 def threads_of(shop: Workshop) -> int:

@@ -1,0 +1,127 @@
+"""Studies that are killed: run again, or on another worker, they end with the tables of an undisturbed one."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dnaspt.config import build_config
+from dnaspt.study import execute, run
+from dnaspt.study.command import study_report
+from dnaspt.study.plan import StudyConfig
+from dnaspt.study.workshop import Workshop
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+PLAN = """
+data = "{data}"
+seeds = [0]
+learning_rates = [3e-3]
+pretrain = {{ preset = "tiny", epochs = 0.1, batch_bp = 4096, tensorboard = false, save_every = 1 }}
+finetune = {{ epochs = 1, batch_bp = 4096, tensorboard = false, save_every = 2 }}
+[[arms]]
+name = "scratch"
+[[arms]]
+name = "SPT"
+init = "spt"
+"""
+
+
+@pytest.fixture(scope="module")
+def plan(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("killed") / "study.toml"
+    file.write_text(PLAN.format(data=gene_data))
+    return file
+
+
+@pytest.fixture(scope="module")
+def calm(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """The undisturbed study."""
+    out = tmp_path_factory.mktemp("calm")
+    shop = Workshop(build_config(StudyConfig, {}, plan), out, out / "records")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "in_new_process", run.in_this_process)
+        study_report(shop)
+    return shop
+
+
+def begin(plan: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "dnaspt", "study", str(plan), "--out", str(out), *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "RAY_ADDRESS": ""}
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def check_same(out: Path, calm: Workshop) -> None:
+    """To the last digit, but for the minutes."""
+    for name in ("study.csv", "study.md"):
+        assert without_minutes(out / name) == without_minutes(calm.out / name)
+    records = {file.stem: json.loads(file.read_text()) for file in (out / "records").glob("*.json")}
+    assert set(records) == {file.stem for file in calm.records.glob("*.json")}
+    for name, record in records.items():
+        other = json.loads((calm.records / f"{name}.json").read_text())
+        assert record.get("counted") == other.get("counted") and record.get("curve") == other.get("curve")
+
+
+def without_minutes(file: Path) -> str:
+    return "\n".join(line.rsplit("|", 2)[0] if line.startswith("|") else line for line in file.read_text().splitlines())
+
+
+def test_killed_three_times_at_random_and_run_again(plan: Path, calm: Workshop, tmp_path: Path) -> None:
+    out, chance = tmp_path / "study", random.Random(0)
+    for whole_session in (True, False, True):  # alone, the study leaves a training behind, which the next one waits for
+        with begin(plan, out) as study:
+            time.sleep(chance.uniform(2, 7))
+            (os.killpg if whole_session else os.kill)(study.pid, signal.SIGKILL)
+    with begin(plan, out) as study:
+        said, _ = study.communicate(timeout=200)
+    assert study.returncode == 0, said
+    check_same(out, calm)
+
+
+def test_a_killed_worker_costs_nothing(plan: Path, calm: Workshop, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed (pip install 'dnaspt[ray]')")
+    out = tmp_path / "study"
+    with begin(plan, out, "--engine", "ray", "--jobs", "2") as study:
+        killed = kill_a_worker(out, study)
+        said, _ = study.communicate(timeout=200)
+    assert study.returncode == 0, said
+    assert (out / "records" / f"{killed}.json").is_file()
+    check_same(out, calm)
+
+
+def kill_a_worker(out: Path, study: subprocess.Popen[str]) -> str:
+    """Kill the worker of a run that has saved a checkpoint; the name of the run."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and study.poll() is None:
+        for folder in (out / "runs").glob("final-*"):
+            if list(folder.glob("last/*")) and not (folder / "result.json").exists():
+                for pid in workers_of(folder.name):
+                    os.kill(pid, signal.SIGKILL)
+                    return folder.name
+        time.sleep(0.02)
+    raise AssertionError(f"no run could be broken off: {study.communicate(timeout=60)[0]}")
+
+
+def workers_of(name: str) -> Iterator[int]:
+    """Processes that have the log of a run open."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            links = [os.readlink(link) for link in (process / "fd").iterdir()]
+        except OSError:
+            continue
+        if any(link.endswith(f"logs/{name}.log") for link in links):
+            yield int(process.name)
