@@ -312,7 +312,9 @@ def test_probability_space_is_chosen_up_to_its_bound_and_equals_log_space_there(
             sums = []
             for own in (chain, chain._replace(mixing=0)):
                 sink = Sink(np.zeros((400, 9)), np.zeros((9, 9)), 1.0, True)
-                mass = crf_sums.sum_segment(noise * spread, entry, leave, own, sink, np.zeros((2, 9)))
+                mass = crf_sums.sum_segment(
+                    noise * spread, entry, leave, own, sink, np.zeros((2, 9)), crf_sums.room_for(9)
+                )
                 sums.append((mass, sink.posterior, sink.moves))
             assert sums[0][0] == pytest.approx(sums[1][0], abs=1e-9)
             np.testing.assert_allclose(sums[0][1], sums[1][1], rtol=0, atol=1e-11)
@@ -337,8 +339,8 @@ def test_probability_space_keeps_every_live_state_at_its_bound(draw: int) -> Non
         results = []
         for own in (chain, chain._replace(mixing=0)):
             sink = Sink(np.zeros((300, 7)), np.zeros((7, 7)), 1.0, True)
-            beyond = np.zeros((2, len(leave)))
-            mass = crf_sums.sum_segment(shape * spread, chain.start, leave, own, sink, beyond)
+            beyond, room = np.zeros((2, len(leave))), crf_sums.room_for(len(leave))
+            mass = crf_sums.sum_segment(shape * spread, chain.start, leave, own, sink, beyond, room)
             results.append((mass, sink.posterior, beyond - beyond.max(axis=1, keepdims=True)))
         assert results[0][0] == pytest.approx(results[1][0], abs=1e-9)
         np.testing.assert_allclose(results[0][1], results[1][1], rtol=0, atol=1e-10)

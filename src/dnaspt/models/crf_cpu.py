@@ -4,15 +4,16 @@ NumPy arrays in and out, in nats. Sequences are spread over threads; each is com
 on the batch around it or on the number of threads.
 """
 
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from dnaspt.models.crf_chain import Chain, Sink, refuse_disagreeing, refuse_impossible, refuse_unknown
 from dnaspt.models.crf_paths import best_path, free_rules
-from dnaspt.models.crf_sums import sum_labeled, sum_segment
+from dnaspt.models.crf_sums import room_for, sum_labeled, sum_segment
+from dnaspt.models.threads import threads_of
 from dnaspt.tasks import MISSING
 
 
@@ -32,15 +33,14 @@ class Sums:
 
 
 def _each(run: Callable[[int], None], lengths: np.ndarray, n_threads: int) -> None:
-    """Calls `run` for every sequence, longest first; threads live for this call alone, so a later fork is safe."""
+    """Calls `run` for every sequence, longest first."""
     order = np.argsort(-lengths, kind="stable").tolist()
     if min(n_threads, len(order)) <= 1:
         for b in order:
             run(b)
         return
-    with ThreadPoolExecutor(min(n_threads, len(order))) as pool:
-        for _ in pool.map(run, order):
-            pass
+    for _ in threads_of(os.getpid(), n_threads).map(run, order):
+        pass
 
 
 def sum_batch(
@@ -76,13 +76,13 @@ def sum_batch(
     moves = np.zeros((n_sequences, k, k) if gradients else (n_sequences, 0, 0))
 
     def run(b: int) -> None:
-        here, gain = emissions[b, : lengths[b]], posterior[b, : lengths[b]]
+        here, gain, room = emissions[b, : lengths[b]], posterior[b, : lengths[b]], room_for(k)
         sign = 1.0
         if labels is not None:
-            mass[b] = sum_labeled(here, labels[b, : lengths[b]], chain, Sink(gain, moves[b], 1.0, gradients))
+            mass[b] = sum_labeled(here, labels[b, : lengths[b]], chain, Sink(gain, moves[b], 1.0, gradients), room)
             sign = -1.0
         sink, beyond = Sink(gain, moves[b], sign, gradients), np.empty((2, k))
-        partition[b] = sum_segment(here, chain.start, chain.end, chain, sink, beyond)
+        partition[b] = sum_segment(here, chain.start, chain.end, chain, sink, beyond, room)
 
     _each(run, lengths, n_threads)
     refuse_impossible(partition)

@@ -10,6 +10,10 @@ from dnaspt.models.kernel import kernel
 
 SAFE_NATS = 500.0
 """Largest depth of a live state below the best one, in nats, in probability space; float64 ends at 708."""
+_WIDTH = 8
+"""float64 values of a vector."""
+Edge = tuple[np.ndarray, np.ndarray]
+"""Weights of the legal moves as lists (2, E), as `Chain.score` has them, and, where most moves are legal, as `full_matrices`."""
 SMALL, TINY = 1e-20, 1e-290
 """Mass of a position below SMALL is scaled up to 1; below TINY, near float64's denormals, log space takes over."""
 
@@ -100,13 +104,46 @@ def weigh(emissions: np.ndarray, weights: np.ndarray) -> float:
 
 
 @kernel()
-def forward(weights: np.ndarray, ahead: np.ndarray, chain: Chain, edge: np.ndarray, alpha: np.ndarray) -> float:
+def full_matrices(chain: Chain, top: float) -> np.ndarray:
+    """Weights of all moves as two matrices (2, K, K padded to whole vectors), rows from and rows to; (2, K, 0) for few moves."""
+    k, n_moves = chain.start.size, chain.score.shape[1]
+    width = (k + _WIDTH - 1) // _WIDTH * _WIDTH if 2 * n_moves > k * k else 0
+    full = np.zeros((2, k, width))
+    for i in range(k if width else 0):
+        for j in range(k):
+            full[0, i, j] = full[1, j, i] = np.exp(chain.transitions[i, j] - top)
+    return full
+
+
+@kernel()
+def _product(row: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
+    """Row (K,) times matrix (K, W) into the first K of W columns; eight sums side by side, which LLVM makes a vector of."""
+    k = len(matrix)
+    for first in range(0, matrix.shape[1], _WIDTH):
+        a = b = c = d = e = f = g = h = 0.0
+        for i in range(k):
+            factor = row[i]
+            a += factor * matrix[i, first]
+            b += factor * matrix[i, first + 1]
+            c += factor * matrix[i, first + 2]
+            d += factor * matrix[i, first + 3]
+            e += factor * matrix[i, first + 4]
+            f += factor * matrix[i, first + 5]
+            g += factor * matrix[i, first + 6]
+            h += factor * matrix[i, first + 7]
+        out[first], out[first + 1], out[first + 2], out[first + 3] = a, b, c, d
+        out[first + 4], out[first + 5], out[first + 6], out[first + 7] = e, f, g, h
+
+
+@kernel()
+def forward(weights: np.ndarray, ahead: np.ndarray, chain: Chain, edge: Edge, alpha: np.ndarray) -> float:
     """Forward pass of one block in probability space; `ahead` enters and leaves as the prediction of the next position.
 
     Returns the log of the product of all scales, or NaN where a scale is too small.
     """
     m, k = weights.shape
-    first, source, weight = chain.first[0], chain.other[0], edge[0]
+    first, source, weight, full = chain.first[0], chain.other[0], edge[0][0], edge[1][0]
+    wide = np.empty(full.shape[1])
     log_scale = 0.0
     for t in range(m):
         mass = 0.0
@@ -119,6 +156,11 @@ def forward(weights: np.ndarray, ahead: np.ndarray, chain: Chain, edge: np.ndarr
             log_scale += np.log(mass)
             for j in range(k):
                 alpha[t, j] /= mass
+        if wide.size:
+            _product(alpha[t], full, wide)
+            for j in range(k):
+                ahead[j] = wide[j]
+            continue
         for j in range(k):
             total = 0.0
             for p in range(first[j], first[j + 1]):
@@ -128,7 +170,7 @@ def forward(weights: np.ndarray, ahead: np.ndarray, chain: Chain, edge: np.ndarr
 
 
 @kernel()
-def backward(block: Block, beta: np.ndarray, chain: Chain, edge: np.ndarray, sink: Sink, n_inside: int) -> None:
+def backward(block: Block, beta: np.ndarray, chain: Chain, edge: Edge, sink: Sink, n_inside: int) -> None:
     """Backward pass of one block (weights, alpha): adds posteriors and expected moves to the sink.
 
     `beta` (2, K) holds what follows the block. Row 0: the weight of each state of the next position with all after it;
@@ -136,14 +178,19 @@ def backward(block: Block, beta: np.ndarray, chain: Chain, edge: np.ndarray, sin
     """
     weights, alpha = block
     m, k = weights.shape
-    first, to, weight = chain.first[1], chain.other[1], edge[1]
+    first, to, weight, full = chain.first[1], chain.other[1], edge[0][1], edge[1][1]
+    wide, crowd = np.zeros(full.shape[1]), np.zeros(full.shape)
     following, here, number = beta[0], beta[1], sink.posterior.dtype.type
     moves = np.zeros(weight.size)
     for t in range(m - 1, -1, -1):
         inside = t < n_inside
         norm = 0.0
+        if inside and wide.size:
+            _product(following, full, wide)
+            for i in range(k):
+                here[i] = wide[i]
         for i in range(k):
-            if inside:
+            if inside and not wide.size:
                 total = 0.0
                 for p in range(first[i], first[i + 1]):
                     total += weight[p] * following[to[p]]
@@ -158,14 +205,18 @@ def backward(block: Block, beta: np.ndarray, chain: Chain, edge: np.ndarray, sin
         for i in range(k):
             share = alpha[t, i] * inverse
             sink.posterior[t, i] += number(sink.sign * (share * here[i]))
-            if inside:
+            if inside and wide.size:
+                for j in range(k):
+                    crowd[i, j] += share * following[j]
+            elif inside:
                 for p in range(first[i], first[i + 1]):
                     moves[p] += share * following[to[p]]
         for i in range(k):
             following[i] = weights[t, i] * here[i]
     for i in range(k):
         for p in range(first[i], first[i + 1]):
-            sink.moves[i, to[p]] += sink.sign * (moves[p] * weight[p])
+            found = crowd[i, to[p]] if wide.size else moves[p]
+            sink.moves[i, to[p]] += sink.sign * (found * weight[p])
 
 
 @kernel()

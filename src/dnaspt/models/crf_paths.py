@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from dnaspt.models.crf_chain import Chain, Sink, refuse_impossible
-from dnaspt.models.crf_sums import sum_segment
+from dnaspt.models.crf_sums import room_for, sum_segment
 from dnaspt.models.kernel import kernel
 
 BLOCK = 1 << 20
@@ -156,12 +156,12 @@ def find_posterior(emissions: Rows, chain: Chain, path: np.ndarray) -> np.ndarra
     posterior = np.empty(len(emissions), np.float32)
     k, blocks = len(chain.start), list(_blocks(len(emissions)))
     entry, beyond, anywhere = chain.start, np.empty((2, k)), np.zeros(k)
-    entering, moves = [], np.zeros((k, k))
+    entering, moves, room = [], np.zeros((k, k)), room_for(k)
     nothing = np.zeros((0, k), np.asarray(emissions[:1]).dtype)
     for start, stop in blocks[:-1]:
         entering.append(entry)
         unwanted = Sink(nothing, moves, 1.0, False)
-        mass = sum_segment(np.asarray(emissions[start:stop]), entry, anywhere, chain, unwanted, beyond)
+        mass = sum_segment(np.asarray(emissions[start:stop]), entry, anywhere, chain, unwanted, beyond, room)
         refuse_impossible(np.array([mass]))
         entry = beyond[0] - beyond[0].max()
     entering.append(entry)
@@ -169,7 +169,7 @@ def find_posterior(emissions: Rows, chain: Chain, path: np.ndarray) -> np.ndarra
     for (start, stop), entry in zip(reversed(blocks), reversed(entering), strict=True):
         rows = np.asarray(emissions[start:stop])
         sink = Sink(np.zeros_like(rows), moves, 1.0, True)
-        refuse_impossible(np.array([sum_segment(rows, entry, leave, chain, sink, beyond)]))
+        refuse_impossible(np.array([sum_segment(rows, entry, leave, chain, sink, beyond, room)]))
         states = path[start:stop, None].astype(np.int64)
         posterior[start:stop] = np.take_along_axis(sink.posterior, states, axis=1)[:, 0]
         leave = np.logaddexp.reduce(chain.transitions + (beyond[1] - beyond[1].max()), axis=1)

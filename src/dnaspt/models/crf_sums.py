@@ -5,17 +5,21 @@ back, so that memory beyond input and output stays small (a sequence of one bloc
 Sums run in probability space where a bound proves that nothing can underflow, else in log space.
 """
 
+import threading
+
 import numpy as np
 
 from dnaspt.models.crf_chain import Block, Chain, Sink
 from dnaspt.models.crf_passes import (
     TINY,
+    Edge,
     backward,
     backward_log,
     copy,
     extent,
     forward,
     forward_log,
+    full_matrices,
     log_sum,
     probability_is_safe,
     weigh,
@@ -27,10 +31,10 @@ BLOCK = 16384
 
 
 @kernel()
-def _forward_block(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, block: Block, edge: np.ndarray) -> float:
+def _forward_block(emissions: np.ndarray, ahead: np.ndarray, chain: Chain, block: Block, edge: Edge) -> float:
     """Fills one block (weights, alpha) in probability space, or in log space where `edge` is empty; its log scale."""
     weights, alpha = block
-    if edge.size == 0:
+    if edge[0].size == 0:
         return forward_log(emissions, ahead, chain, alpha)
     return weigh(emissions, weights) + forward(weights, ahead, chain, edge, alpha)
 
@@ -68,16 +72,17 @@ def _sum_paths(
     entry: np.ndarray,
     leave: np.ndarray,
     chain: Chain,
-    edge: np.ndarray,
+    edge: Edge,
     sink: Sink,
     beyond: np.ndarray,
+    room: np.ndarray,
 ) -> float:
     """Log mass of all paths in the space that `edge` says (see `_forward_block`); NaN where probability space fails."""
     n, k = emissions.shape
-    log_space = edge.size == 0
+    log_space = edge[0].size == 0
     size = min(n, BLOCK)
     n_blocks = (n + size - 1) // size
-    alpha, weights = np.empty((size, k)), np.empty((0 if log_space else size, k))
+    alpha, weights = room[0], room[1]
     entering, beta = np.empty((n_blocks, k)), np.empty((2, k))
     top_entry, top_leave = extent(entry)[1], extent(leave)[1]
     if top_entry == -np.inf or top_leave == -np.inf:
@@ -112,7 +117,13 @@ def _sum_paths(
 
 @kernel()
 def sum_segment(
-    emissions: np.ndarray, entry: np.ndarray, leave: np.ndarray, chain: Chain, sink: Sink, beyond: np.ndarray
+    emissions: np.ndarray,
+    entry: np.ndarray,
+    leave: np.ndarray,
+    chain: Chain,
+    sink: Sink,
+    beyond: np.ndarray,
+    room: np.ndarray,
 ) -> float:
     """Log mass of all legal paths through emissions (n, K); adds its derivatives to the sink.
 
@@ -125,6 +136,7 @@ def sum_segment(
         beyond: (2, K) gets the segment as its neighbors see it, each row up to a constant. Row 0: log mass of the paths
             that go on to each state of the position after it; row 1, where the sink wants anything: log mass of the
             segment and all after it by the state of its first position.
+        room: (2, min(n, BLOCK) or more, K) to work in; to get memory anew for every sequence takes as long as the sums.
 
     Returns:
         Nats; -inf where no path is legal, NaN where a score is NaN or +inf.
@@ -132,18 +144,19 @@ def sum_segment(
     log_space = not probability_is_safe(emissions, entry, leave, chain)
     while True:
         top = extent(chain.score[0])[1]
-        edge = np.empty((2, 0 if log_space else chain.score.shape[1]))
-        for p in range(edge.shape[1]):
-            edge[0, p] = np.exp(chain.score[0, p] - top)
-            edge[1, p] = np.exp(chain.score[1, p] - top)
-        mass = _sum_paths(emissions, entry, leave, chain, edge, sink, beyond)
+        weight = np.empty((2, 0 if log_space else chain.score.shape[1]))
+        for p in range(weight.shape[1]):
+            weight[0, p] = np.exp(chain.score[0, p] - top)
+            weight[1, p] = np.exp(chain.score[1, p] - top)
+        edge = (weight, full_matrices(chain, top))
+        mass = _sum_paths(emissions, entry, leave, chain, edge, sink, beyond, room)
         if log_space or not np.isnan(mass):
             return mass
         log_space = True
 
 
 @kernel()
-def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: Sink) -> float:
+def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: Sink, room: np.ndarray) -> float:
     """As `sum_segment`, over the paths that agree with labels (n,); a negative label leaves its state open."""
     n = len(labels)
     leave, beyond = np.empty(len(chain.end)), np.empty((2, len(chain.end)))
@@ -171,7 +184,7 @@ def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: S
         else:
             copy(chain.end, leave)
         gain = Sink(sink.posterior[t:stop], sink.moves, sink.sign, sink.wanted)
-        mass += sum_segment(emissions[t:stop], entry, leave, chain, gain, beyond)
+        mass += sum_segment(emissions[t:stop], entry, leave, chain, gain, beyond, room)
         for j in range(len(leave) if sink.wanted else 0):
             if previous >= 0:
                 sink.moves[previous, j] += sink.posterior[t, j]
@@ -179,3 +192,14 @@ def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, sink: S
                 sink.moves[j, labels[stop]] += sink.posterior[stop - 1, j]
         previous, t = -1, stop
     return mass + (chain.end[previous] if previous >= 0 else 0.0)
+
+
+_rooms = threading.local()
+
+
+def room_for(n_states: int) -> np.ndarray:
+    """Where this thread works: (2, BLOCK, K) float64, the same for all its sequences."""
+    room: np.ndarray | None = getattr(_rooms, "room", None)
+    if room is None or room.shape[2] != n_states:
+        room = _rooms.room = np.empty((2, BLOCK, n_states))
+    return room

@@ -6,8 +6,6 @@ value depends neither on the batch around it nor on the number of threads; gradi
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from dnaspt.models import convolution_cpu, residual_cpu
 from dnaspt.models.residual_cpu import Activations, Weights
+from dnaspt.models.threads import threads_of
 from dnaspt.models.vectors import WIDTH
 
 PARAMETERS = 8
@@ -72,17 +71,11 @@ class _Work(NamedTuple):
     def run(self, kernel: Callable[..., None], *arrays: Any, own: tuple[np.ndarray, ...] = ()) -> None:
         """Run a kernel on all pieces; of each array in `own` a thread gets the row with its number."""
         calls = [(share, *arrays, *(array[i] for array in own)) for i, share in enumerate(self.shares)]
-        others = [_threads(os.getpid(), torch.get_num_threads()).submit(kernel, *call) for call in calls[1:]]
+        others = [threads_of(os.getpid(), torch.get_num_threads()).submit(kernel, *call) for call in calls[1:]]
         if calls:
             kernel(*calls[0])
         for other in others:
             other.result()
-
-
-@cache
-def _threads(process: int, n: int) -> ThreadPoolExecutor:
-    """Threads of this process (a forked one has none of its parent's)."""
-    return ThreadPoolExecutor(n, thread_name_prefix=f"layers-{process}")
 
 
 def fits(x: Tensor) -> bool:
