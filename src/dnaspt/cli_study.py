@@ -54,4 +54,4 @@ def study(
         run_task(shop, stage, task)
         return
     show(study_report(shop))
-    show(f"{out}: study.html, study.md and study.csv written")
+    show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")

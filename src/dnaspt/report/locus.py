@@ -69,12 +69,11 @@ def choose_locus(data: Path, runs: Sequence[tuple[Path, bool]]) -> Locus | None:
         data: dataset folder of a per-base task.
         runs: run folders, and whether each was evaluated with both strands averaged.
     """
-    genes = [transcript for transcript, longest in read_transcripts(data, "test") if longest]
+    genes = _annotated(data)
     places, n_genes = _places(list(segments(read_split(data, "test"))), genes)
     if not places:
         return None
-    spread = np.unique(np.linspace(0, len(places) - 1, _N_CANDIDATES).round().astype(int))
-    candidates = [places[index] for index in spread]
+    candidates = _spread(places, _N_CANDIDATES)
     paths = [_paths(run, candidates, both_strands=both) for run, both in runs]
     disagreement = [_disagreement([of_run[n] for of_run in paths], place) for n, place in enumerate(candidates)]
     index = int(np.argmax(disagreement))
@@ -83,7 +82,38 @@ def choose_locus(data: Path, runs: Sequence[tuple[Path, bool]]) -> Locus | None:
         f"of {len(candidates)} stretches with {_wanted(n_genes)}, evenly spread over the {len(places)} such places "
         f"of the test split, {_reason(len(runs))}"
     )
-    return _locus(place, genes, [of_run[index] for of_run in paths], choice)
+    return _locus(place, genes, [_genes_of(of_run[index], place) for of_run in paths], choice)
+
+
+def example_genes(data: Path, run: Path, n: int) -> list[list[Transcript]]:
+    """Genes that a run predicts on n stretches of the test split, which depend on the annotation alone."""
+    candidates = _examples(data, n)
+    return [
+        list(_reaching(_genes_of(path, place), place))
+        for path, place in zip(_paths(run, candidates, both_strands=False), candidates, strict=True)
+    ]
+
+
+def example_loci(data: Path, predicted: Sequence[Sequence[Sequence[Transcript]]]) -> list[Locus]:
+    """The stretches of `example_genes` with their annotation; predicted: what it gave for each run, all for as many."""
+    genes, candidates = _annotated(data), _examples(data, len(predicted[0]))
+    choice = f"one of {len(candidates)} places with genes, evenly spread over those of the test split"
+    return [_locus(place, genes, [of_run[n] for of_run in predicted], choice) for n, place in enumerate(candidates)]
+
+
+def _annotated(data: Path) -> list[Transcript]:
+    return [transcript for transcript, longest in read_transcripts(data, "test") if longest]
+
+
+def _examples(data: Path, n: int) -> list[Stretch]:
+    return _spread(_places(list(segments(read_split(data, "test"))), _annotated(data))[0], n)
+
+
+def _spread(places: Sequence[Stretch], n: int) -> list[Stretch]:
+    """At most n of the places, evenly spread."""
+    if not places:
+        return []
+    return [places[index] for index in np.unique(np.linspace(0, len(places) - 1, n).round().astype(int))]
 
 
 def _wanted(n_genes: int) -> str:
@@ -160,10 +190,15 @@ def _disagreement(paths: Sequence[np.ndarray], place: Stretch) -> float:
     return float((labels != labels[0]).any(axis=0).mean())
 
 
-def _locus(place: Stretch, genes: Sequence[Transcript], paths: Sequence[np.ndarray], choice: str) -> Locus:
+def _genes_of(path: np.ndarray, place: Stretch) -> list[Transcript]:
+    return transcripts_from_labels(path, place.segment.chrom, start=_context(place)[0])
+
+
+def _locus(
+    place: Stretch, genes: Sequence[Transcript], predicted: Sequence[Sequence[Transcript]], choice: str
+) -> Locus:
     chrom, start, end = place.segment.chrom, place.start, place.end
     edges = np.flatnonzero(np.diff(np.concatenate([[0], _labels(place) == MISSING, [0]]).astype(np.int8)))
-    predicted = (transcripts_from_labels(path, chrom, start=_context(place)[0]) for path in paths)
     return Locus(
         chrom,
         start,

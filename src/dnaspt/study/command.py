@@ -1,18 +1,25 @@
 """A study from its settings to its report, and what it would run."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from dnaspt.data.store import read_manifest
-from dnaspt.publish import write_text_atomically
+from dnaspt.publish import publish_file, write_text_atomically
 from dnaspt.study.cost import Cost, measure, minutes, n_steps
 from dnaspt.study.execute import run_study
 from dnaspt.study.page import write_study_page
 from dnaspt.study.plan import Job, check_settings, finals, pretrainings, tuning
-from dnaspt.study.report import answer, markdown, table_csv
+from dnaspt.study.report import answer, difference_values, group_values, markdown, table_csv
 from dnaspt.study.summary import differences_of, groups_of, metric_name
+from dnaspt.study.tables import cost_table, score_tables
 from dnaspt.study.workshop import Workshop
 
 
 def study_report(shop: Workshop) -> str:
-    """Run what is missing, write OUT/study.html, study.md and study.csv; the answer in words.
+    """Run what is missing, write the report into OUT; the answer in words.
+
+    study.html and its figures; the same tables in study.md; scores and differences as study_scores and study_gains, CSV and
+    Parquet.
 
     Raises:
         DnasptError: a run failed; what is finished stays.
@@ -21,8 +28,12 @@ def study_report(shop: Workshop) -> str:
     groups, metric = groups_of(records), metric_name(records)
     differences = differences_of(shop.study, groups)
     shop.out.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(shop.out / "study.md", markdown(shop.study, groups, differences, metric))
-    write_text_atomically(shop.out / "study.csv", table_csv(groups))
+    tables = [*score_tables(records)[0], cost_table(records)]
+    write_text_atomically(shop.out / "study.md", markdown(shop.study, groups, differences, metric, tables))
+    for name, rows in (("scores", group_values(groups)), ("gains", difference_values(differences))):
+        write_text_atomically(shop.out / f"study_{name}.csv", table_csv(rows))
+        with publish_file(shop.out / f"study_{name}.parquet") as unfinished:
+            pq.write_table(pa.Table.from_pylist(rows), unfinished)
     write_study_page(shop.out / "study.html", shop.study, records, groups, differences, metric)
     return answer(differences, metric)
 

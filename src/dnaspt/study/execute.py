@@ -24,7 +24,10 @@ def run_study(shop: Workshop) -> list[Record]:
     _run_all(shop, stage_jobs(shop, "tune"))
     wanted = stage_jobs(shop, "final")
     _run_all(shop, sorted(wanted, key=lambda job: -job.settings["label_fraction"]))
-    return [shop.finished(job) | {"arm": job.arm} for job in wanted]
+    began = {job.digest: shop.finished(job)["result"] for job in stage_jobs(shop, "pretrain")}
+    labels = read_manifest(shop.study.data).labels
+    more = ({"arm": job.arm, "pretraining": began.get(job.encoder), "labels": labels} for job in wanted)
+    return [shop.finished(job) | extra for job, extra in zip(wanted, more, strict=True)]
 
 
 def run_task(shop: Workshop, stage: Stage, number: int) -> None:

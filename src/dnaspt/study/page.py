@@ -11,12 +11,23 @@ import torch
 
 from dnaspt import __version__
 from dnaspt.data.store import read_manifest
+from dnaspt.genome.transcripts import Transcript
 from dnaspt.report import figures
 from dnaspt.report.html import Section, make_picture, write_page
+from dnaspt.report.locus import example_loci
 from dnaspt.report.tables import Table, dataset_tables
 from dnaspt.study.plan import StudyConfig
-from dnaspt.study.report import DIFFERENCE_COLUMNS, GROUP_COLUMNS, difference_rows, group_rows, sentences
+from dnaspt.study.report import (
+    CLAIM_COLUMNS,
+    DIFFERENCE_COLUMNS,
+    GROUP_COLUMNS,
+    claim_rows,
+    difference_rows,
+    group_rows,
+    sentences,
+)
 from dnaspt.study.summary import Difference, Group
+from dnaspt.study.tables import bases_seen, cost_table, score_tables, whole_records
 
 Record = dict[str, Any]
 
@@ -30,9 +41,9 @@ def write_study_page(
     metric: str,
 ) -> None:
     """Write the page, and its figures beside it."""
-    sections = [_scores(groups, metric), _gains(differences, metric)]
-    sections += _fewer_labels(groups, metric)
-    sections += [_learning(groups, records, metric), _dataset(study)]
+    sections = [_scores(groups, metric), _gains(differences, metric), _details(records)]
+    sections += [*_fewer_labels(groups, metric), _cost(groups, records, metric), _learning(groups, records, metric)]
+    sections += [*_examples(study, records), _dataset(study)]
     write_page(
         out,
         {
@@ -67,7 +78,59 @@ def _gains(differences: Sequence[Difference], metric: str) -> Section:
     caption = f"Gain in test {metric}, paired by seed and test block; the dotted line is no difference."
     picture = make_picture("gains", lambda: figures.score_dots(rows, ["gain"], chance=0.0), caption)
     columns = tuple(name.format(metric=metric) for name in DIFFERENCE_COLUMNS)
-    return Section(title, "", (picture,), (Table("Gains", columns, tuple(difference_rows(differences))),))
+    claims = Table(
+        "Claims of the paper, on these data",
+        tuple(name.format(metric=metric) for name in CLAIM_COLUMNS),
+        tuple(claim_rows(differences)),
+        "Supported or not where the interval excludes 0. P1 to P6: arXiv 2506.17766, as docs/results.md numbers them.",
+    )
+    return Section(title, "", (picture,), (Table("Gains", columns, tuple(difference_rows(differences))), claims))
+
+
+def _details(records: Sequence[Record]) -> Section:
+    shown, folded = score_tables(records)
+    return Section("In detail", "Means over the seeds, all labels.", (), tuple(shown), tuple(folded))
+
+
+def _cost(groups: Sequence[Group], records: Sequence[Record], metric: str) -> Section:
+    """Scores by the bases seen in all: what training from scratch for longer, or pretraining, buys."""
+    lines = []
+    for index, group in enumerate(group for group in groups if group.fraction == 1):
+        own = whole_records(records)[group.arm]
+        seen = np.array([np.mean([bases_seen(record) for record in own]) / 1e6])
+        lines.append(figures.Curve(group.arm, seen, np.array([group.values.mean()]), index))
+    if not lines:
+        return Section("Cost", "", (), (cost_table(records),))
+    caption = f"Mean test {metric} by the bases that a run reads in pretraining and after it, in Mb; all labels."
+    draw = lambda: figures.curves(lines, f"test {metric}", x_label="Mb read")  # noqa: E731
+    return Section("Cost", "", (make_picture("cost", draw, caption),), (cost_table(records),))
+
+
+def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
+    """Places of the test split: annotation, and what the first seed of each arm predicts."""
+    firsts = {arm: own[0] for arm, own in whole_records(records).items() if own[0].get("examples")}
+    if not firsts:
+        return []
+    predicted = [[[_transcript(gene) for gene in genes] for genes in r["examples"]] for r in firsts.values()]
+    pictures = [
+        make_picture(
+            f"locus{number}",
+            lambda locus=locus: figures.locus_tracks(locus, list(firsts)),  # type: ignore[misc]
+            f"{locus.chrom}:{locus.start + 1:,}–{locus.end:,}, {locus.choice}.",
+            wide=True,
+        )
+        for number, locus in enumerate(example_loci(study.data, predicted), start=1)
+    ]
+    text = (
+        f"Seed {study.seeds[0]} of each arm, heads alone. Boxes are coding exons, lines introns; a predicted exon is filled "
+        "where both its ends are annotated, hollow otherwise."
+    )
+    return [Section("Example loci", text, tuple(pictures))]
+
+
+def _transcript(gene: dict[str, Any]) -> Transcript:
+    cds = tuple((start, end) for start, end in gene["cds"])
+    return Transcript(gene["chrom"], gene["strand"], "", "", cds)
 
 
 def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:

@@ -3,8 +3,10 @@
 import csv
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from dnaspt.evaluation.metrics import Score
+from dnaspt.report.tables import Table
 from dnaspt.study.plan import StudyConfig
 from dnaspt.study.summary import Difference, Group
 
@@ -18,6 +20,15 @@ _SUBJECTS = {
 GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
 DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
 _VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
+CLAIM_COLUMNS = ("claim of the paper", "compared", "gain in {metric} [95 %]", "verdict")
+_CLAIMS = {
+    "pretraining": "P1: self-pretraining beats training from scratch, for as many fine-tuning steps",
+    "pretraining, the same steps in all": "P1, P6: training from scratch for longer does not close the gap",
+    "the CRF": "P2: a CRF raises the scores",
+    "pretraining, fewer labels": "P4: with fewer labels it still beats all labels from scratch",
+}
+"""Claims of arXiv 2506.17766 that a comparison tests."""
+_CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: "undecided"}
 
 
 def answer(differences: Sequence[Difference], metric: str) -> str:
@@ -67,14 +78,42 @@ def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
     ]
 
 
+def claim_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
+    """The paper's claims that the study tests, with its verdicts on these data."""
+    return [
+        (
+            _CLAIMS[one.question],
+            f"{one.after} – {one.before}" + (f", {one.fraction:.0%} of the labels" if one.fraction != 1 else ""),
+            written(one.gain, sign=True),
+            _CLAIM_VERDICTS[one.sign],
+        )
+        for one in sorted(
+            differences, key=lambda one: list(_CLAIMS).index(one.question) if one.question in _CLAIMS else 0
+        )
+        if one.question in _CLAIMS
+    ]
+
+
 def written(score: Score, *, sign: bool = False) -> str:
     """A score with its interval."""
     form = "+.3f" if sign else ".3f"
     return f"{score.value:{form}} [{score.low:{form}}, {score.high:{form}}]"
 
 
-def markdown(study: StudyConfig, groups: Sequence[Group], differences: Sequence[Difference], metric: str) -> str:
-    """The whole report."""
+def markdown(
+    study: StudyConfig,
+    groups: Sequence[Group],
+    differences: Sequence[Difference],
+    metric: str,
+    tables: Sequence[Table],
+) -> str:
+    """The whole report; tables: what is shown beyond scores and differences."""
+    more = [
+        part
+        for table in tables
+        for part in (f"## {table.title}", _table(table.columns, table.rows), table.note)
+        if part
+    ]
     return "\n\n".join(
         [
             f"# Study of {study.data.name}",
@@ -83,6 +122,9 @@ def markdown(study: StudyConfig, groups: Sequence[Group], differences: Sequence[
             f"Each arm's learning rate was chosen on valid from {', '.join(f'{rate:g}' for rate in study.learning_rates)}.",
             _table(tuple(name.format(metric=metric) for name in GROUP_COLUMNS), group_rows(groups)),
             _table(tuple(name.format(metric=metric) for name in DIFFERENCE_COLUMNS), difference_rows(differences)),
+            "## Claims of the paper, on these data",
+            _table(tuple(name.format(metric=metric) for name in CLAIM_COLUMNS), claim_rows(differences)),
+            *more,
         ]
     ) + "\n"  # fmt: skip
 
@@ -92,14 +134,44 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def table_csv(groups: Sequence[Group]) -> str:
-    """Arms and fractions, a row for each seed's score and for their mean."""
+def group_values(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Arms and fractions as numbers: a row each, with the scores of its seeds."""
+    return [
+        {
+            "arm": group.arm,
+            "label_fraction": group.fraction,
+            "learning_rate": group.rate,
+            "n_seeds": len(group.values),
+            "mean": group.score.value,
+            "low": group.score.low,
+            "high": group.score.high,
+            "values": group.values.tolist(),
+        }
+        for group in groups
+    ]
+
+
+def difference_values(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+    """Comparisons as numbers."""
+    return [
+        {
+            "question": one.question,
+            "before": one.before,
+            "after": one.after,
+            "label_fraction": one.fraction,
+            "gain": one.gain.value,
+            "low": one.gain.low,
+            "high": one.gain.high,
+        }
+        for one in differences
+    ]
+
+
+def table_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as CSV; lists are written with spaces between."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("arm", "label_fraction", "learning_rate", "n_seeds", "mean", "low", "high", "values"))
-    for group in groups:
-        score = group.score
-        values = " ".join(f"{value:.6f}" for value in group.values)
-        row = (group.arm, group.fraction, group.rate, len(group.values), score.value, score.low, score.high, values)
-        writer.writerow(row)
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: " ".join(f"{x:.6f}" for x in v) if isinstance(v, list) else v for k, v in row.items()})
     return text.getvalue()

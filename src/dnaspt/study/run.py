@@ -16,6 +16,7 @@ from dnaspt import __version__
 from dnaspt.data.store import read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.publish import write_text_atomically
+from dnaspt.report.locus import example_genes
 from dnaspt.study.plan import PRETRAINED, Job
 from dnaspt.study.workshop import Record, Workshop
 from dnaspt.tasks import TASKS
@@ -24,6 +25,9 @@ try:
     import fcntl
 except ImportError:  # Windows locks nothing
     fcntl = None  # type: ignore[assignment]
+
+N_EXAMPLES = 3
+"""Stretches of the test split that a report draws."""
 
 Call = Callable[[Workshop, Job, Sequence[str], int], None]
 """Runs a `dnaspt` command for a run, while a file is locked; its words go into a log."""
@@ -53,7 +57,7 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
     if job.kind == "final":
         if not (folder / "evaluation-test.json").is_file():
             call(shop, job, ("evaluate", str(folder), "--data", str(shop.study.data)), lock)
-        record |= _scores(folder) | {"curve": _curve(shop, folder)}
+        record |= _scores(folder) | {"curve": _curve(shop, folder), "examples": _examples(shop, folder)}
     shop.records.mkdir(parents=True, exist_ok=True)
     write_text_atomically(shop.record_file(job), json.dumps(record) + "\n")
 
@@ -153,6 +157,14 @@ def _curve(shop: Workshop, folder: Path) -> list[tuple[int, float]]:
     metric = f"valid_{TASKS[read_manifest(shop.study.data).task].metric}"
     rows = map(json.loads, (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
     return [(row["step"], row[metric]) for row in rows if metric in row]
+
+
+def _examples(shop: Workshop, folder: Path) -> list[list[dict[str, Any]]]:
+    """Genes predicted on a few stretches of the test split, to draw; none for windows."""
+    if not TASKS[read_manifest(shop.study.data).task].resolution_bp:
+        return []
+    found = example_genes(shop.study.data, folder, N_EXAMPLES)
+    return [[{"chrom": gene.chrom, "strand": gene.strand, "cds": gene.cds} for gene in genes] for genes in found]
 
 
 def _scores(folder: Path) -> Record:

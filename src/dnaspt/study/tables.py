@@ -1,0 +1,109 @@
+"""Records of final runs to a study's tables beyond its scores: structures, classes, labels, confusions, and what runs cost.
+
+All are means over the seeds of the runs with all labels.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dnaspt.evaluation.areas import mean_rows
+from dnaspt.report.tables import LEVELS, Table
+from dnaspt.study.workshop import Record
+
+Pick = Callable[[dict[str, Any]], float]
+
+
+def whole_records(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Records with all labels by arm."""
+    arms = dict.fromkeys(record["arm"] for record in records)
+    found = {arm: [r for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == 1] for arm in arms}
+    return {arm: own for arm, own in found.items() if own}
+
+
+def score_tables(records: Sequence[Record]) -> tuple[list[Table], list[Table]]:
+    """Tables to show and tables to fold away: of genes or of windows."""
+    arms = whole_records(records)
+    if not arms:
+        return [], []
+    if "confusion" in records[0]["test"]:
+        return [_levels(arms), _classes(arms, "f1", "F1")], [
+            _classes(arms, "precision", "precision"),
+            _classes(arms, "recall", "recall"),
+            *(_confusion(arm, own) for arm, own in arms.items()),
+        ]
+    return [_labels(arms, "auroc", "AUROC")], [_labels(arms, "auprc", "AUPRC")]
+
+
+def _levels(arms: dict[str, list[Record]]) -> Table:
+    """F1 of coding bases, exons and genes; of a CRF also with the grammar of codons, as `predict` decodes."""
+    rows = []
+    for arm, own in arms.items():
+        decoded = {arm: [record["test"] for record in own]}
+        if all("codons" in record["test"] for record in own):
+            decoded[f"{arm}, with codons"] = [record["test"]["codons"] for record in own]
+        for name, tests in decoded.items():
+            f1 = (
+                _mean([test["genes"]["levels"][key]["f1"] for test in tests], lambda f1: f1["value"])
+                for key, _ in LEVELS
+            )
+            rows.append((name, *f1, _mean(tests, lambda test: test["mcc"]["value"])))
+    note = "With codons: as predict decodes. All else in this report is of the heads alone."
+    return Table("Gene structures", ("arm", *(f"{name} F1" for _, name in LEVELS), "MCC"), tuple(rows), note)
+
+
+def _classes(arms: dict[str, list[Record]], key: str, name: str) -> Table:
+    labels = next(iter(arms.values()))[0]["labels"]
+    rows = []
+    for index, label in enumerate(labels):
+        values = (_mean([r["test"] for r in own], lambda test: test["classes"][key][index]) for own in arms.values())  # noqa: B023
+        rows.append((label, *values))
+    return Table(f"{name[0].upper()}{name[1:]} by class", ("class", *arms), tuple(rows))
+
+
+def _confusion(arm: str, own: Sequence[Record]) -> Table:
+    """Bases by true class (rows) and predicted class, as shares of the row."""
+    counts = np.sum([record["test"]["confusion"] for record in own], axis=0, dtype=float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    labels = own[0]["labels"]
+    rows = tuple((label, *(f"{share:.1%}" for share in row)) for label, row in zip(labels, shares, strict=True))
+    return Table(f"Confusion, {arm}", ("true class", *labels), rows, "Shares of the bases of each true class.")
+
+
+def _labels(arms: dict[str, list[Record]], key: str, name: str) -> Table:
+    """Of each label, and of the CpG count."""
+    first = next(iter(arms.values()))[0]["test"]
+    rows = []
+    for label in first[key]:
+        values = [_mean([r["test"] for r in own], lambda test: test[key][label]["value"]) for own in arms.values()]  # noqa: B023
+        rows.append((label, *values, f"{first['cpg_count'][key][label]['value']:.3f}"))
+    return Table(f"{name} by label", ("label", *arms, "CpG count"), tuple(rows))
+
+
+def _mean(tests: Sequence[dict[str, Any]], pick: Pick) -> str:
+    values = np.array([[np.nan if pick(test) is None else pick(test)] for test in tests], dtype=float)
+    mean = mean_rows(values.T)[0]
+    return "–" if np.isnan(mean) else f"{mean:.3f}"
+
+
+def cost_table(records: Sequence[Record]) -> Table:
+    """Bases seen and minutes, in pretraining and after it, means over the seeds."""
+    keys = dict.fromkeys((record["arm"], record["settings"]["label_fraction"]) for record in records)
+    rows = []
+    for arm, fraction in keys:
+        own = [r for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == fraction]
+        before = [r["pretraining"] or {"n_bp": 0, "minutes": 0.0} for r in own]
+        after = [r["result"] for r in own]
+        cells = [f"{np.mean([part['n_bp'] for part in parts]) / 1e6:,.1f}" for parts in (before, after)]
+        cells += [f"{np.mean([part['minutes'] for part in parts]):,.1f}" for parts in (before, after)]
+        rows.append((arm, f"{fraction:.0%}", *cells))
+    columns = ("arm", "labels", "Mb pretraining", "Mb after it", "minutes pretraining", "minutes after it")
+    note = "Bases seen, each as often as it was read. Minutes depend on what else the machine did. Choosing rates is not counted."
+    return Table("Cost", columns, tuple(rows), note)
+
+
+def bases_seen(record: Record) -> float:
+    """In pretraining and after it."""
+    before = record["pretraining"]["n_bp"] if record["pretraining"] else 0
+    return float(before + record["result"]["n_bp"])
