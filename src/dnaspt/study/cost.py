@@ -11,11 +11,12 @@ from typing import Any
 
 from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.segments import joined
 from dnaspt.data.store import UNLABELED, read_manifest, read_split
 from dnaspt.study.plan import Job, StudyConfig
 from dnaspt.training.finetune import finetune
 from dnaspt.training.loop import steps_of
-from dnaspt.training.pretrain import pretrain
+from dnaspt.training.pretrain import WINDOW_BP, pretrain
 
 STEPS = 6
 VALIDATIONS = 20
@@ -82,4 +83,8 @@ def n_steps(study: StudyConfig, job: Job) -> int:
     options = BatchOptions(batch_bp=config.batch_bp, seed=config.seed)
     window_bp = read_manifest(study.data).window_bp
     names = ["train", UNLABELED] if job.settings.get("unlabeled") else ["train"]
-    return steps_of(config, TrainingBatches([read_split(study.data, name) for name in names], window_bp, options))
+    splits = [read_split(study.data, name) for name in names]
+    if job.kind == "pretrain":
+        window_bp = max(window_bp, WINDOW_BP)
+        splits = [joined(split, window_bp) for split in splits]
+    return steps_of(config, TrainingBatches(splits, window_bp, options))

@@ -7,13 +7,15 @@ label fraction is trained with it. A fraction of the labels is trained for as ma
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from dnaspt.config import FinetuneConfig, PretrainConfig, Settings, build_config
-from dnaspt.data.store import UNLABELED, Manifest, read_manifest
+from dnaspt.data.segments import joined
+from dnaspt.data.store import UNLABELED, Manifest, read_manifest, read_split
 from dnaspt.errors import ConfigError
 
 SCRATCH, SPT, SPT_MORE = "scratch", "spt", "spt+unlabeled"
@@ -35,7 +37,7 @@ class Arm(Settings):
     label_fractions: tuple[float, ...] | None = None
     """Shares of the train windows to learn from; left out: those of the study."""
     extended: bool = False
-    """Trained for the epochs of pretraining too: the same steps in all."""
+    """Trained for the steps of pretraining too: the same steps in all."""
 
 
 class StudyConfig(Settings):
@@ -147,6 +149,18 @@ def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list
     ]
 
 
+@lru_cache
+def _bp_of_joined(data: Path, window_bp: int, digest: str) -> int:
+    return len(joined(read_split(data, "train"), window_bp).codes)
+
+
+def _pretrain_bp(data: Path, dataset: Manifest) -> int:
+    """Bases of an epoch of pretraining, which reads what windows share once."""
+    if dataset.resolution_bp:
+        return dataset.splits["train"].n_bp
+    return _bp_of_joined(data, dataset.window_bp, dataset.digest)
+
+
 def _pretrain_epochs(study: StudyConfig) -> float:
     return float(study.pretrain.get("epochs", PretrainConfig.model_fields["epochs"].default))
 
@@ -162,7 +176,7 @@ def _finetuning(
 ) -> Job:
     epochs = study.finetune.get("epochs", FinetuneConfig.model_fields["epochs"].default)
     if arm.extended:
-        epochs += _pretrain_epochs(study)
+        epochs += _pretrain_epochs(study) * _pretrain_bp(study.data, dataset) / dataset.splits["train"].n_bp
     settings = study.finetune | {
         "seed": seed,
         "head": arm.head,
