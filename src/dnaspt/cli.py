@@ -173,6 +173,9 @@ def predict(
             "--codons/--no-codons", help="Genes of a CRF: start and stop codons, frame, GT-AG or GC-AG introns."
         ),
     ] = True,
+    complete_genes: Annotated[
+        bool, typer.Option("--complete-genes", help="With codons: no gene goes on beyond its contig.")
+    ] = False,
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute.")] = "auto",
 ) -> None:
     """Predict on a FASTA file: genes to GFF3, window labels to BED, bigWig or Parquet.
@@ -184,7 +187,7 @@ def predict(
     from dnaspt.display import mapping_table
     from dnaspt.evaluation.predict_file import PredictOptions, predict_file
 
-    options = PredictOptions(stride_bp, threshold, average_strands, codons, accelerator)
+    options = PredictOptions(stride_bp, threshold, average_strands, codons, complete_genes, accelerator)
     summary = predict_file(run, genome, out, options, regions=regions)
     mapping_table(f"{out}: written", asdict(summary))
 

@@ -129,6 +129,29 @@ def test_a_strong_hint_without_a_start_codon_is_moved_to_one() -> None:
     assert gene.cds == ((20, 86),)
 
 
+@pytest.mark.parametrize("stop_in_cds", [True, False])
+def test_complete_genes_lie_within_the_sequence(stop_in_cds: bool) -> None:
+    generator = np.random.default_rng(2)
+    codes = generator.integers(0, 4, 6000).astype(np.uint8)
+    emissions = (generator.standard_normal((6000, 9)) * 3).astype(np.float32)
+    paths = []
+    for complete in (False, True):
+        grammar = gene_grammar(stop_in_cds=stop_in_cds, complete=complete)
+        paths.append(find_path(emissions, grammar.expand(make_chain()), grammar.rules(codes)))
+    assert paths[0][0] != NONCODING
+    found = transcripts_from_labels(paths[1], "chr1")
+    assert found and len(found) == len([t for t in found if t.start > 0 and t.end < len(codes)])
+    faults = structure_report(found, {"chr1": codes}, stop_in_cds=stop_in_cds).to_dict()["faults"]
+    assert sum(count for name, count in faults.items() if "stop codon in frame" not in name) == 0
+
+
+def test_a_gene_may_fill_a_sequence_and_still_be_complete() -> None:
+    codes = encode(("ATG" + "GCA" * 20 + "TAA").encode())
+    grammar = gene_grammar(stop_in_cds=True, complete=True)
+    emissions = emissions_of(np.full(len(codes), CDS, np.int8), 20.0)
+    assert (find_path(emissions, grammar.expand(make_chain()), grammar.rules(codes)) == CDS).all()
+
+
 def test_flags_of_a_stretch_see_the_letters_around_it() -> None:
     codes = np.random.default_rng(0).integers(0, 5, 500).astype(np.uint8)
     flags, rules = sequence_flags(codes), gene_grammar(stop_in_cds=True).rules(codes)

@@ -31,6 +31,7 @@ class PredictOptions:
     threshold: probability from which BED rows are written.
     average_strands: mean of both strands.
     codons: genes of a CRF keep to the grammar of codons.
+    complete_genes: with codons, no gene goes on beyond its contig.
     accelerator: auto takes a GPU where there is one.
     """
 
@@ -38,6 +39,7 @@ class PredictOptions:
     threshold: float = 0.5
     average_strands: bool = False
     codons: bool = True
+    complete_genes: bool = False
     accelerator: Accelerator = "auto"
 
 
@@ -73,13 +75,23 @@ def predict_file(
             log.warning("--stride-bp and --threshold have no effect on genes")
         if not options.codons and config.head != "crf":
             log.warning("--no-codons has no effect on a %s head, which knows no codons", config.head)
+        knows_codons = options.codons and config.head == "crf"
+        if options.complete_genes and not knows_codons:
+            raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
         return predict_genes_file(
-            request, model, config, average_strands=options.average_strands, codons=options.codons
+            request,
+            model,
+            config,
+            average_strands=options.average_strands,
+            codons=options.codons,
+            complete=options.complete_genes,
         )
     from dnaspt.evaluation.predict_windows import WindowOptions, predict_windows_file
 
     if not options.codons:
         log.warning("--no-codons has no effect on windows")
+    if options.complete_genes:
+        log.warning("--complete-genes has no effect on windows")
     if not 0 < options.stride_bp <= config.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
     layout = WindowOptions(options.stride_bp, task.name == "methylation", options.threshold, options.average_strands)

@@ -58,6 +58,7 @@ def predict_genes_file(
     *,
     average_strands: bool = False,
     codons: bool = True,
+    complete: bool = False,
 ) -> GeneSummary:
     """Write the genes of a FASTA file as GFF3.
 
@@ -67,6 +68,7 @@ def predict_genes_file(
         config: its description.
         average_strands: average emissions over both strands.
         codons: whether genes must keep to the grammar of codons; a softmax head knows no grammar.
+        complete: whether, with that grammar, no gene may go on beyond the end of a contig or stretch, or into a long run of N.
 
     Raises:
         InputError: the FASTA cannot be used; finished contigs are not kept then. NoSpaceError: they are.
@@ -76,8 +78,13 @@ def predict_genes_file(
     parts: list[Path] = []
     grammar = None
     if codons and isinstance(model.head, CRFHead):
-        grammar = gene_grammar(stop_in_cds=config.stop_in_cds is not False)
-    settings = {"task": "genes", "average_strands": average_strands, "codons": grammar is not None}
+        grammar = gene_grammar(stop_in_cds=config.stop_in_cds is not False, complete=complete)
+    settings = {
+        "task": "genes",
+        "average_strands": average_strands,
+        "codons": grammar is not None,
+        "complete": complete,
+    }
 
     def missing() -> Iterator[_Contig]:
         """Contigs that no earlier, broken-off prediction has finished."""

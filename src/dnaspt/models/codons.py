@@ -4,9 +4,10 @@ A gene begins with ATG, ends with a stop codon, has none in frame before, keeps 
 with GT or GC and end with AG: what AUGUSTUS (Stanke and Waack 2003) and Tiberius (Gabriel et al. 2024) have in their models,
 here at decoding alone. Every state stands for one of the nine classes and takes its scores: nothing is trained. Not known to it:
 start and stop codons that an intron splits, stop codons that arise across an intron, introns of other ends, other genetic codes.
-A gene that goes on beyond the sequence may begin and end anywhere, but keeps its frame.
+A gene that goes on beyond the sequence may begin and end anywhere, but keeps its frame; `complete` knows no such genes.
 """
 
+from collections.abc import Sequence
 from functools import cache, partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -35,6 +36,7 @@ class Grammar(NamedTuple):
         forbidden: (K,) bits that they must not have.
         legal: (K, K) bool, row = from, column = to.
         initial: (K,) bool, whether a sequence may begin in the state: not in the middle of a start or stop codon.
+        final: (K,) bool, whether it may end in the state.
     """
 
     classes: np.ndarray
@@ -42,12 +44,14 @@ class Grammar(NamedTuple):
     forbidden: np.ndarray
     legal: np.ndarray
     initial: np.ndarray
+    final: np.ndarray
 
     def expand(self, chain: Chain) -> Chain:
         """The chain of the grammar's states with the scores of a chain of their classes."""
         moves = chain.transitions[np.ix_(self.classes, self.classes)]
         start = np.where(self.initial, chain.start[self.classes], -np.inf)
-        return make_chain(self.legal, (start, chain.end[self.classes], moves), mixing=0)
+        end = np.where(self.final, chain.end[self.classes], -np.inf)
+        return make_chain(self.legal, (start, end, moves), mixing=0)
 
     def rules(self, codes: np.ndarray, first: int = 0) -> Rules:
         """Of a sequence that begins at position `first` of a contig's codes (L,), whose letters around it count too."""
@@ -70,18 +74,29 @@ class _States:
     def chain(self, *names: str) -> None:
         self.moves += pairwise(names)
 
-    def grammar(self) -> Grammar:
+    def grammar(self, first: Sequence[str] = (), last: Sequence[str] = ()) -> Grammar:
+        """first, last: the states that a sequence may begin and end in; left out: whatever `initial` says, and all."""
         legal = np.zeros((len(self.rows), len(self.rows)), dtype=bool)
         for source, to in self.moves:
             legal[self.numbers[source], self.numbers[to]] = True
         classes, needed, forbidden, initial = np.array(self.rows).T
         bits = (needed.astype(np.uint16), forbidden.astype(np.uint16))
-        return Grammar(classes.astype(np.int64), *bits, legal, initial.astype(bool))
+        final = np.ones(len(self.rows), dtype=bool)
+        if first:
+            initial = np.isin(list(self.numbers), first)
+        if last:
+            final = np.isin(list(self.numbers), last)
+        return Grammar(classes.astype(np.int64), *bits, legal, initial.astype(bool), final)
 
 
 @cache
-def gene_grammar(*, stop_in_cds: bool) -> Grammar:
-    """The grammar of genes on both strands; stop_in_cds: whether the stop codon belongs to class CDS, else to non-coding."""
+def gene_grammar(*, stop_in_cds: bool, complete: bool = False) -> Grammar:
+    """The grammar of genes on both strands.
+
+    Args:
+        stop_in_cds: whether the stop codon belongs to class CDS, else to non-coding.
+        complete: whether no gene goes on beyond the sequence.
+    """
     states = _States()
     states.add("between", NONCODING)
     states.chain("between", "between")
@@ -122,6 +137,8 @@ def gene_grammar(*, stop_in_cds: bool) -> Grammar:
         if not stop_in_cds:  # then a non-coding stop codon may be all that lies between two genes
             states.chain(f"{sign}{last}2", "+start0")
             states.chain(f"{sign}{last}2", "-stop0")
+    if complete:
+        return states.grammar(("between", "+start0", "-stop0"), ("between", "+stop2", "-start2"))
     return states.grammar()
 
 
