@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,19 @@ def test_finished_runs_are_skipped_wherever_their_records_lie(
     assert (again.out / "study.md").read_text() == (shop.out / "study.md").read_text()
     assert said in (again.out / "study.md").read_text()
     assert {row[6] for row in planned(again)} == {"finished"}
+
+
+def test_a_pretraining_of_which_only_the_record_is_left_is_made_again(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "in_new_process", run.in_this_process)
+    again = Workshop(shop.study, tmp_path / "elsewhere", tmp_path / "records")
+    shutil.copytree(shop.records, again.records)
+    lost = next(file for file in again.records.glob("final-*.json") if json.loads(file.read_text())["encoder"])
+    lost.unlink()
+    study_report(again)
+    assert lost.is_file()
+    assert (again.out / "study_scores.csv").read_text() == (shop.out / "study_scores.csv").read_text()
 
 
 def test_tables_agree_with_the_evaluations(shop: Workshop) -> None:

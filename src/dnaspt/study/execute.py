@@ -82,12 +82,17 @@ def _chosen_rate(shop: Workshop, dataset: Manifest, arm: Arm) -> float:
 
 
 def _run_all(shop: Workshop, jobs: Iterable[Job]) -> None:
-    """Run the jobs that have no record, after the pretrainings that they begin from; equal jobs run once."""
+    """Run the jobs that have no record, equal ones once; those that begin from a pretraining when all others are done."""
     missing = distinct(job for job in jobs if shop.record(job) is None)
     needed = {job.encoder for job in missing}
-    for stage in ([job for job in stage_jobs(shop, "pretrain") if job.digest in needed], missing):
-        if stage:
-            ENGINES[shop.engine](shop, stage)
+    begun = [job for job in stage_jobs(shop, "pretrain") if job.digest in needed]
+    later = {job.digest for job in begun}
+    for part in (
+        [*begun, *(job for job in missing if job.encoder not in later)],
+        [job for job in missing if job.encoder in later],
+    ):
+        if part:
+            ENGINES[shop.engine](shop, part)
 
 
 def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:

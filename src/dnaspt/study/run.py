@@ -40,7 +40,8 @@ def run_job(shop: Workshop, job: Job, call: Call) -> None:
         DnasptError: a command failed.
     """
     with _alone(shop, job) as lock:
-        if shop.record(job) is None:
+        has_weights = (shop.out / "runs" / job.name / "result.json").is_file()
+        if shop.record(job) is None or (job.kind == "pretrain" and not has_weights):
             _run_alone(shop, job, call, lock)
 
 
