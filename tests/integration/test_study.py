@@ -168,6 +168,15 @@ def test_what_no_run_has_is_refused(plan: Path, tmp_path: Path, change: tuple[st
     assert said in " ".join(ran.errors), ran.errors
 
 
+def test_a_rate_that_an_arm_has_is_not_chosen(plan: Path) -> None:
+    study = build_config(StudyConfig, {}, plan)
+    arm = study.arms[0].model_copy(update={"learning_rate": 5e-4})
+    dataset = read_manifest(study.data)
+    assert not tuning(study, dataset, arm)
+    shop = Workshop(study.model_copy(update={"arms": (arm,)}), Path("out"), Path("records"))
+    assert {job.settings["learning_rate"] for job in execute.stage_jobs(shop, "final")} == {5e-4}
+
+
 def test_a_run_that_fails_is_named_with_its_log(plan: Path, tmp_path: Path) -> None:
     settings = build_config(StudyConfig, {}, plan)
     shop = Workshop(settings, tmp_path / "out", tmp_path / "records")

@@ -28,13 +28,15 @@ def study_report(shop: Workshop) -> str:
     groups, metric = groups_of(records), metric_name(records)
     differences = differences_of(shop.study, groups)
     shop.out.mkdir(parents=True, exist_ok=True)
+    pictures = write_study_page(shop.out / "study.html", shop.study, records, groups, differences, metric)
     tables = [*score_tables(records)[0], cost_table(records)]
-    write_text_atomically(shop.out / "study.md", markdown(shop.study, groups, differences, metric, tables))
+    text = markdown(shop.study, groups, differences, metric, tables)
+    shown = [f"![{picture.caption}](study_figures/{picture.name}.svg)\n{picture.caption}\n" for picture in pictures]
+    write_text_atomically(shop.out / "study.md", "\n".join([text, "## Figures", *shown]))
     for name, rows in (("scores", group_values(groups)), ("gains", difference_values(differences))):
         write_text_atomically(shop.out / f"study_{name}.csv", table_csv(rows))
         with publish_file(shop.out / f"study_{name}.parquet") as unfinished:
             pq.write_table(pa.Table.from_pylist(rows), unfinished)
-    write_study_page(shop.out / "study.html", shop.study, records, groups, differences, metric)
     return answer(differences, metric)
 
 
@@ -50,7 +52,7 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
     for arm in study.arms:
         jobs += tuning(study, dataset, arm)
         known: dict[tuple[int, float], Job] = {}
-        for rate in study.learning_rates:
+        for rate in (arm.learning_rate,) if arm.learning_rate else study.learning_rates:
             for job in finals(study, dataset, arm, rate):
                 key = (job.settings["seed"], job.settings["label_fraction"])
                 if key not in known or shop.record(job):
@@ -68,7 +70,8 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
 
 def _row(shop: Workshop, job: Job, cost: Cost | None) -> tuple[str, ...]:
     done = shop.record(job) is not None
-    is_open = job.kind == "final" and len(shop.study.learning_rates) > 1 and not done
+    given = {arm.name for arm in shop.study.arms if arm.learning_rate}
+    is_open = job.kind == "final" and len(shop.study.learning_rates) > 1 and not done and job.arm not in given
     told = ("finished", "", "") if done or cost is None else (
         "to do",
         f"{minutes(shop.study, job, cost):.1f}",

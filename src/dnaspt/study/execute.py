@@ -63,7 +63,13 @@ def n_jobs(shop: Workshop, stage: Stage) -> int:
     if stage != "final":
         return len(distinct(stage_jobs(shop, stage)))
     study, dataset = shop.study, read_manifest(shop.study.data)
-    return len(distinct(job for arm in study.arms for job in finals(study, dataset, arm, study.learning_rates[0])))
+    return len(
+        distinct(
+            job
+            for arm in study.arms
+            for job in finals(study, dataset, arm, arm.learning_rate or study.learning_rates[0])
+        )
+    )
 
 
 def distinct(jobs: Iterable[Job]) -> list[Job]:
@@ -75,7 +81,7 @@ def _chosen_rate(shop: Workshop, dataset: Manifest, arm: Arm) -> float:
     """The learning rate with the best score on valid."""
     jobs = tuning(shop.study, dataset, arm)
     if not jobs:
-        return shop.study.learning_rates[0]
+        return arm.learning_rate or shop.study.learning_rates[0]
     metric = f"valid_{TASKS[dataset.task].metric}"
     scores = [shop.finished(job)["result"][metric] for job in jobs]
     return shop.study.learning_rates[int(np.argmax(scores))]

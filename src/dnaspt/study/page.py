@@ -13,7 +13,7 @@ from dnaspt import __version__
 from dnaspt.data.store import read_manifest
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.report import figures
-from dnaspt.report.html import Section, make_picture, write_page
+from dnaspt.report.html import Picture, Section, make_picture, write_page
 from dnaspt.report.locus import example_loci
 from dnaspt.report.tables import Table, dataset_tables
 from dnaspt.study.plan import StudyConfig
@@ -39,8 +39,8 @@ def write_study_page(
     groups: Sequence[Group],
     differences: Sequence[Difference],
     metric: str,
-) -> None:
-    """Write the page, and its figures beside it."""
+) -> list[Picture]:
+    """Write the page, and its figures, which are returned, beside it."""
     sections = [_scores(groups, metric), _gains(differences, metric), _details(records)]
     sections += [*_fewer_labels(groups, metric), _cost(groups, records, metric), _learning(groups, records, metric)]
     sections += [*_examples(study, records), _dataset(study)]
@@ -55,6 +55,7 @@ def write_study_page(
             "versions": f"dnaspt {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
         },
     )
+    return [picture for section in sections for picture in section.pictures]
 
 
 def _scores(groups: Sequence[Group], metric: str) -> Section:

@@ -36,6 +36,8 @@ class Arm(Settings):
     """Train the head alone."""
     label_fractions: tuple[float, ...] | None = None
     """Shares of the train windows to learn from; left out: those of the study."""
+    learning_rate: float | None = Field(None, gt=0)
+    """Left out, it is chosen on valid."""
     extended: bool = False
     """Trained for the steps of pretraining too: the same steps in all."""
 
@@ -134,7 +136,7 @@ def _pretraining(study: StudyConfig, dataset: Manifest, init: str, seed: int) ->
 
 def tuning(study: StudyConfig, dataset: Manifest, arm: Arm) -> list[Job]:
     """Runs that choose an arm's learning rate, one for each."""
-    if len(study.learning_rates) == 1:
+    if arm.learning_rate or len(study.learning_rates) == 1:
         return []
     return [_finetuning(study, dataset, arm, study.seeds[0], rate, 1.0, "tune") for rate in study.learning_rates]
 

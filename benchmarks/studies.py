@@ -1,0 +1,72 @@
+"""The studies of examples/studies on real data, each with one command: prepare the dataset, make the missing runs, report.
+
+`DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci; --jobs 2 for two
+runs at a time). Finished runs have a record in examples/studies/NAME/records and are skipped; broken-off ones go on.
+`benchmarks/real_tables.py` puts the answers into docs/results.md.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from real_data import FLY, GENES, WGBS_SPLIT, wgbs_rows
+
+ROOT = Path(__file__).parent.parent
+STUDIES = ROOT / "examples" / "studies"
+PREPARE = {
+    "athaliana": ("gene_finding/athaliana", GENES + " --unlabeled {data}.extra.fa.gz"),
+    "fly_loci": (
+        "gene_finding/fly_loci",
+        FLY + " --test-genome {real}/test.fa.gz --test-annotation {real}/test.gff3.gz",
+    ),
+    "arabidopsis_chr3": (
+        "methylation/arabidopsis_chr3",
+        "methylation --genome {real}/genome.fa.gz --calls {real}/wild_type.bedmethyl.gz",
+    ),
+    "human_wgbs": (
+        "methylation/human_wgbs",
+        "methylation --genome {real}/genome.fa.gz --calls {real}/imr90.bedmethyl.gz --split {data}.split.tsv",
+    ),
+}
+
+
+def main() -> None:
+    """Prepare and run one study."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=sorted(PREPARE))
+    parser.add_argument("--jobs", type=int, default=1)
+    chosen = parser.parse_args()
+    prepare(chosen.name)
+    out = STUDIES / chosen.name
+    run("study", str(STUDIES / f"{chosen.name}.toml"), "--out", str(out), "--jobs", str(chosen.jobs))
+
+
+def prepare(name: str) -> None:
+    """data/NAME, where it is not there yet."""
+    data = Path("data") / name
+    if data.exists():
+        return
+    data.parent.mkdir(exist_ok=True)
+    folder, command = PREPARE[name]
+    real = Path(os.environ["DNASPT_REAL_DATA"]) / folder
+    if name == "human_wgbs":
+        Path(f"{data}.split.tsv").write_text(WGBS_SPLIT.format(rows=wgbs_rows(real)))
+    words = command.replace("{data}/", "{real}/").format(real=real, data=data).split()
+    if name == "athaliana":
+        own = [word for word in words if word != "--unlabeled" and word != f"{data}.extra.fa.gz"]
+        run("prepare", *own, "--out", f"{data}.own")
+        segments = Path(os.environ["DNASPT_REAL_DATA"]) / "splice_segments" / "eie.at.txt.gz"
+        script = [str(ROOT / "benchmarks" / "splice_segments.py"), str(segments), "--data", f"{data}.own"]
+        subprocess.run([sys.executable, *script, "--out", f"{data}.extra.fa.gz"], check=True)
+    run("prepare", *words, "--out", str(data))
+
+
+def run(*arguments: str) -> None:
+    """A command of dnaspt."""
+    subprocess.run([sys.executable, "-m", "dnaspt", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    main()
