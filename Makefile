@@ -30,6 +30,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/crf.py
 	$(BIN)/python benchmarks/encoder.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/preparation.py
 
 ## build the wheel, install it in an empty environment and simulate a genome with it
 wheel: $(READY)

@@ -1,4 +1,7 @@
-"""benchmarks/results/*.json to docs/results.md and the README's table; only AUGUSTUS was measured elsewhere."""
+"""Reports of examples/studies and benchmarks/results/*.json to docs/results.md and the README's tables.
+
+Only AUGUSTUS was measured elsewhere.
+"""
 
 import json
 from pathlib import Path
@@ -9,6 +12,9 @@ RESULTS = ROOT / "benchmarks" / "results"
 ORDER = ("athaliana", "fly_loci", "human_brain", "arabidopsis_chr3", "human_wgbs")
 # Nine-class MCC on the same test parts: version 3.5.0, default options, its authors' species models; not run by a script here.
 AUGUSTUS = {"athaliana": 0.880, "fly_loci": 0.720}
+STUDIES = ROOT / "examples" / "studies"
+CLAIMS = "## Claims of the paper, on these data"
+CLAIM_COLUMNS = ("claim of the paper", "compared", "gain [95 %]", "verdict")
 START, END = "<!-- results -->", "<!-- /results -->"
 
 
@@ -34,14 +40,38 @@ def main() -> None:
         "windows": window_table,
         "pretraining": pretrain_table,
         "simulated": simulated_rows(),
+        "studies": "\n\n".join(study_section(file) for file in study_files()),
     }
     text = notes.format(**tables, commands=commands)
     (ROOT / "docs" / "results.md").write_text(text)
     readme = (ROOT / "README.md").read_text()
     before, rest = readme.split(START)
     after = rest.split(END)[1] if END in rest else rest
-    shown = "\n\n".join(table for table, rows in ((gene_table, genes), (window_table, windows)) if rows)
+    claims = markdown(("data", *CLAIM_COLUMNS), [row for file in study_files() for row in claim_rows(file)])
+    tables = [claims] if study_files() else []
+    shown = "\n\n".join([*tables, *(table for table, rows in ((gene_table, genes), (window_table, windows)) if rows)])
     (ROOT / "README.md").write_text(f"{before}{START}\n{shown}\n{END}{after}")
+
+
+def study_files() -> list[Path]:
+    """Reports of studies that are done."""
+    return [file for name in ORDER for file in (STUDIES / name).glob("study.md")]
+
+
+def study_section(file: Path) -> str:
+    """A study's answer, scores, differences and verdicts, from its report."""
+    name = file.parent.name
+    text, rest = file.read_text().split(CLAIMS)
+    answer = text.split("\n", 1)[1].strip()
+    claims = rest.split("\n## ")[0].strip()
+    link = f"[All tables and figures](../examples/studies/{name}/study.md); `python benchmarks/studies.py {name}`."
+    return f"### {name}\n{answer}\n\n{claims}\n\n{link}"
+
+
+def claim_rows(file: Path) -> list[tuple[str, ...]]:
+    """The paper's claims with a study's verdicts, a row each."""
+    lines = file.read_text().split(CLAIMS)[1].split("\n## ")[0].strip().splitlines()[2:]
+    return [(file.parent.name, *(cell.strip() for cell in line.strip("|").split("|"))) for line in lines if line]
 
 
 def simulated_rows() -> str:
