@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from dnaspt.report import figures
 from dnaspt.report.html import Picture, Section, make_picture, write_page
 from dnaspt.report.locus import example_loci
 from dnaspt.report.tables import Table, dataset_tables
-from dnaspt.study.plan import StudyConfig
+from dnaspt.study.plan import Job, StudyConfig
 from dnaspt.study.report import (
     CLAIM_COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -50,7 +51,7 @@ def write_study_page(
             "title": f"Study of {study.data.name}: {len(study.arms)} arms, {len(study.seeds)} seeds",
             "answer": sentences(differences, metric),
             "sections": sections,
-            "commands": [f"dnaspt study study.toml --out {out.parent}"],
+            "commands": [f"dnaspt study study.toml --out {out.parent}", "", *_commands(study, records)],
             "settings": {"the study": json.dumps(study.model_dump(mode="json"), indent=1)},
             "versions": f"dnaspt {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
         },
@@ -127,6 +128,27 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
         "where both its ends are annotated, hollow otherwise."
     )
     return [Section("Example loci", text, tuple(pictures))]
+
+
+def _commands(study: StudyConfig, records: Sequence[Record]) -> list[str]:
+    """What the study ran for each final run, after the settings that its file holds."""
+    lines = []
+    for record in records:
+        job = Job(record["kind"], record["arm"], record["settings"], record["encoder"], record["data_digest"])
+        encoder = ["--encoder", job.encoder if record["pretraining"] is None else f"runs/pretrain-{job.encoder}"]
+        words = [
+            "dnaspt",
+            "finetune",
+            str(study.data),
+            "--out",
+            f"runs/{job.name}",
+            "--config",
+            f"configs/{job.name}.toml",
+        ]
+        lines.append(f"# {job.arm}; configs/{job.name}.toml: {job.toml().strip()}".replace("\n", "; "))
+        lines.append(shlex.join([*words, *(encoder if job.encoder else [])]))
+        lines.append(shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", str(study.data)]))
+    return lines
 
 
 def _transcript(gene: dict[str, Any]) -> Transcript:

@@ -103,6 +103,17 @@ class Job:
         """Of its folder and its record."""
         return f"{self.kind}-{self.digest}"
 
+    def toml(self) -> str:
+        """Its settings as the file that `--config` takes."""
+        return "".join(f"{name} = {_toml(value)}\n" for name, value in self.settings.items())
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it; strings, numbers and lists of them are written as in JSON."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {_toml(part)}" for name, part in value.items()) + " }"
+    return json.dumps(value)
+
 
 def check_settings(study: StudyConfig) -> None:
     """Refuse settings that no run has, or that the dataset does not allow.

@@ -66,7 +66,7 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
 def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> None:
     config = shop.out / "configs" / f"{job.name}.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(config, "".join(f"{name} = {_toml(value)}\n" for name, value in job.settings.items()))
+    write_text_atomically(config, job.toml())
     encoder: tuple[str, ...] = ()
     if job.encoder:
         is_ours = any(arm.name == job.arm and arm.init in PRETRAINED for arm in shop.study.arms)
@@ -75,13 +75,6 @@ def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> Non
     again = ("--resume",) if folder.exists() else ()
     options = ("--out", str(folder), "--config", str(config), *encoder, *again)
     call(shop, job, (command, str(shop.study.data), *options), lock)
-
-
-def _toml(value: Any) -> str:
-    """A value as TOML writes it; strings, numbers and lists of them are written as in JSON."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{name} = {_toml(part)}" for name, part in value.items()) + " }"
-    return json.dumps(value)
 
 
 def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int) -> None:
