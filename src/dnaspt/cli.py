@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from dnaspt import __version__
+from dnaspt.cli_bend import bend_app
 from dnaspt.cli_prepare import prepare_app
 from dnaspt.cli_study import study
 from dnaspt.errors import DnasptError
@@ -23,6 +24,7 @@ app = typer.Typer(
     help="Self-pretraining for DNA: pretrain on your own task's sequences, fine-tune, predict.",
 )
 app.add_typer(prepare_app, name="prepare")
+app.add_typer(bend_app, name="bend")
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with any setting; options win.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")]

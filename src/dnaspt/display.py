@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 console = Console()
@@ -92,3 +101,25 @@ class RichReporter:
         """The run is over."""
         if self._progress is not None:
             self._progress.stop()
+
+
+class DownloadProgress:
+    """A live bar for each file that is downloaded, on a terminal."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._progress = Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "DownloadProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def tell(self, name: str, so_far: int, total: int) -> None:
+        """A file has so many bytes now; total is -1 where it is not known."""
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=None if total < 0 else total)
+        self._progress.update(self._tasks[name], completed=so_far)

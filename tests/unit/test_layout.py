@@ -19,9 +19,10 @@ ORDER = (
     "training",
     "report",
     "study",
+    "bend",
     "cli",
 )
-TERMINAL = ("cli", "cli_prepare", "cli_study", "display", "inspection", "__main__")
+TERMINAL = ("cli", "cli_prepare", "cli_study", "cli_bend", "display", "inspection", "__main__")
 SHIPPED = sorted(SOURCE.rglob("*.py"))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -93,18 +94,16 @@ def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int
 
 
 def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int) -> None:
-    """Run a command here, so that it ends where this process is killed.
+    """Run a command here, as `python -m dnaspt` does, so that it ends where this process is killed.
 
     Raises:
         DnasptError: it failed.
     """
-    from dnaspt.cli import main
-
     before, code = sys.argv, 0
     sys.argv = ["dnaspt", *arguments]
     try:
         with _log(shop, job).open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
-            main()
+            runpy.run_module("dnaspt", run_name="__main__")
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     finally:

@@ -1,0 +1,1 @@
+"""BEND (Marin et al., ICLR 2024): its files, tasks and published numbers."""

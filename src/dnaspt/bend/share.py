@@ -1,0 +1,114 @@
+"""The public share's folder pages to the paths of files: what a page says is checked before it becomes a path of ours."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import PurePosixPath
+from urllib.parse import parse_qs, quote, unquote, urljoin, urlsplit
+
+from dnaspt.bend.http import Web
+from dnaspt.errors import DnasptError
+
+HOST, SHARE = "https://sid.erda.dk", "aNQa0Oz2lY"
+"""BEND's share (bend/README of its authors); the same layout is expected of a mirror."""
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=@, -]*")
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
+_MAX_DEPTH, _MAX_FILES = 8, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file of the share: its path below the share's root, and its address."""
+
+    path: PurePosixPath
+    url: str
+
+
+def list_files(web: Web, folder: str, host: str = HOST, share: str = SHARE) -> list[Remote]:
+    """All files below a folder of the share.
+
+    Raises:
+        DnasptError: a page cannot be read, names no file, or names a path that leads elsewhere.
+    """
+    found = list(_walk(web, host.rstrip("/"), share, safe_path(folder), 0))
+    if not found:
+        raise DnasptError(f"{host}: no file in {folder}; is it a mirror of BEND's share?")
+    return found
+
+
+def _walk(web: Web, host: str, share: str, folder: PurePosixPath, depth: int) -> Iterator[Remote]:
+    if depth > _MAX_DEPTH:
+        raise DnasptError(f"{host}: folder {folder} lies more than {_MAX_DEPTH} deep")
+    address = f"{host}/cgi-sid/ls.py?share_id={quote(share)}&current_dir={quote(str(folder))}&flags=f"
+    page = _Page()
+    page.feed(web.text(address))
+    for name in page.folders:
+        yield from _walk(web, host, share, folder / _safe_name(name, address), depth + 1)
+    for number, href in enumerate(page.files):
+        if number >= _MAX_FILES:
+            raise DnasptError(f"{address}: more than {_MAX_FILES:,} files")
+        url = urljoin(address, href)
+        parts = urlsplit(url)
+        if parts.netloc != urlsplit(host).netloc:
+            raise DnasptError(f"{address}: a file lies at {url!r}, on another host")
+        prefix = f"/share_redirect/{share}/"
+        if not parts.path.startswith(prefix):
+            raise DnasptError(f"{address}: a file lies at {url!r}; expected {prefix}...")
+        path = safe_path(unquote(parts.path.removeprefix(prefix)))
+        if path.parent != folder:
+            raise DnasptError(f"{address}: names {str(path)!r}, which is not in {folder}")
+        yield Remote(path, url)
+
+
+def safe_path(text: str) -> PurePosixPath:
+    """A relative path of plain names.
+
+    Raises:
+        DnasptError: it is absolute, climbs, or holds a name that some system reads as more than a name.
+    """
+    names = text.split("/")
+    return PurePosixPath(*(_safe_name(name, text) for name in names))
+
+
+def _safe_name(name: str, where: str) -> str:
+    """A name that is one path component on every system."""
+    plain = _NAME.fullmatch(name) and not name.endswith((".", " ")) and name.split(".")[0].upper() not in _DEVICES
+    if not plain or len(name) > 200:
+        raise DnasptError(f"{where!r}: names {name!r}; expected a plain file name")
+    return name
+
+
+class _Page(HTMLParser):
+    """Names of the folders and addresses of the files that a folder's page links to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folders: list[str] = []
+        self.files: list[str] = []
+        self._text: list[str] | None = None
+        self._name = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A link: to a folder by its class, to a file by its title."""
+        values = {name: value or "" for name, value in attrs}
+        if tag != "a":
+            return
+        if "directoryicon" in values.get("class", "").split():
+            inside = parse_qs(urlsplit(values.get("href", "")).query).get("current_dir", [""])[0].rstrip("/")
+            self._name, self._text = inside.rsplit("/", 1)[-1] if inside else "", []
+        elif values.get("title") == "open":
+            self.files.append(values.get("href", ""))
+
+    def handle_data(self, data: str) -> None:
+        """The text of a link to a folder."""
+        if self._text is not None:
+            self._text.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        """The end of a link: the folder's name is in its address, else it is its text."""
+        if tag == "a" and self._text is not None:
+            name = self._name or "".join(self._text).strip().rstrip("/")
+            if name not in (".", ".."):  # the page's own way up
+                self.folders.append(name)
+            self._text = None
