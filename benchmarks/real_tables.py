@@ -14,7 +14,7 @@ ORDER = ("athaliana", "fly_loci", "human_brain", "arabidopsis_chr3", "human_wgbs
 AUGUSTUS = {"athaliana": 0.880, "fly_loci": 0.720}
 STUDIES = ROOT / "examples" / "studies"
 CLAIMS = "## Claims of the paper, on these data"
-CLAIM_COLUMNS = ("claim of the paper", "compared", "gain [95 %]", "verdict")
+CLAIM_COLUMNS = ("claim of the paper", "compared", "gain [95 %]", "seeds", "verdict")
 START, END = "<!-- results -->", "<!-- /results -->"
 
 

@@ -56,7 +56,8 @@ def prepare(name: str) -> None:
     words = command.replace("{data}/", "{real}/").format(real=real, data=data).split()
     if name == "athaliana":
         own = [word for word in words if word != "--unlabeled" and word != f"{data}.extra.fa.gz"]
-        run("prepare", *own, "--out", f"{data}.own")
+        if not Path(f"{data}.own").exists():
+            run("prepare", *own, "--out", f"{data}.own")
         segments = Path(os.environ["DNASPT_REAL_DATA"]) / "splice_segments" / "eie.at.txt.gz"
         script = [str(ROOT / "benchmarks" / "splice_segments.py"), str(segments), "--data", f"{data}.own"]
         subprocess.run([sys.executable, *script, "--out", f"{data}.extra.fa.gz"], check=True)

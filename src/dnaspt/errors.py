@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -32,6 +33,16 @@ class InputError(DnasptError):
         if do:
             parts.append(do)
         super().__init__("; ".join(parts))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Its text alone: it may have to travel from one process to another."""
+        return _again, (type(self), str(self))
+
+
+def _again(kind: type[InputError], text: str) -> InputError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, text)
+    return error
 
 
 class NoSpaceError(InputError):

@@ -13,9 +13,9 @@ from dnaspt.config import build_config
 from dnaspt.data.store import read_manifest
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.evaluation.metrics import mcc
-from dnaspt.study import execute, run
+from dnaspt.study import execute, run, summary
 from dnaspt.study.command import planned, study_report
-from dnaspt.study.plan import Job, StudyConfig, finals, tuning
+from dnaspt.study.plan import Job, StudyConfig, check_settings, finals, pretrainings, tuning
 from dnaspt.study.summary import differences_of, groups_of
 from dnaspt.study.workshop import Workshop
 
@@ -166,6 +166,39 @@ def test_what_no_run_has_is_refused(plan: Path, tmp_path: Path, change: tuple[st
     ran = dnaspt("study", file, "--out", tmp_path / "out", "--dry-run")
     assert ran.code == 2
     assert said in " ".join(ran.errors), ran.errors
+
+
+def test_more_sequence_is_pretrained_on_for_as_many_bases_and_no_claim_of_the_paper(
+    plan: Path, gene_data: Path, simulated: Path, tmp_path: Path
+) -> None:
+    from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
+
+    inputs = {"genome": (simulated / "genome.fa",), "annotation": (simulated / "annotation.gff3",)}
+    prepare_genes(PrepareGenesConfig(out=tmp_path / "more", unlabeled=(simulated / "genome.fa",), **inputs))
+    file = tmp_path / "study.toml"
+    file.write_text(
+        plan.read_text().replace(str(gene_data), str(tmp_path / "more")).replace('"spt"', '"spt+unlabeled"')
+    )
+    study = build_config(StudyConfig, {}, file)
+    check_settings(study)
+    dataset = read_manifest(study.data)
+    (first, _) = pretrainings(study, dataset)
+    assert first.settings["unlabeled"] is True
+    n_bp = dataset.splits["train"].n_bp + dataset.splits["unlabeled"].n_bp
+    assert first.settings["epochs"] * n_bp == pytest.approx(0.2 * dataset.splits["train"].n_bp)
+    questions = {summary._question(one, other) for one in study.arms for other in study.arms}
+    assert questions == {
+        "",
+        "training longer",
+        "pretraining with more sequence",
+        "pretraining with more sequence, the same steps in all",
+    }
+    own = study.arms[1].model_copy(update={"init": "spt"})
+    assert summary._question(own, study.arms[1]) == "more sequence for pretraining"
+    with pytest.raises(ConfigError, match="has no unlabeled sequence"):
+        check_settings(study.model_copy(update={"data": gene_data}))
+    with pytest.raises(ConfigError, match="'spt_more' is no file or folder"):
+        check_settings(study.model_copy(update={"arms": (own.model_copy(update={"init": "spt_more"}),)}))
 
 
 def test_a_rate_that_an_arm_has_is_not_chosen(plan: Path) -> None:

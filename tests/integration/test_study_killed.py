@@ -3,9 +3,11 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,12 +87,47 @@ def test_killed_three_times_at_random_and_run_again(plan: Path, calm: Workshop, 
     out, chance = tmp_path / "study", random.Random(0)
     for whole_session in (True, False, True):  # alone, the study leaves a training behind, which the next one waits for
         with begin(plan, out) as study:
-            time.sleep(chance.uniform(2, 7))
+            wait_for_a_run(out, study)
+            time.sleep(chance.uniform(0, 1))
             (os.killpg if whole_session else os.kill)(study.pid, signal.SIGKILL)
     with begin(plan, out) as study:
         said, _ = study.communicate(timeout=200)
     assert study.returncode == 0, said
     check_same(out, calm)
+
+
+def test_a_run_that_another_process_works_on_is_waited_for(calm: Workshop, tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    said: list[str] = []
+    (job,) = execute.stage_jobs(calm, "pretrain")
+    shop = Workshop(calm.study, tmp_path, tmp_path / "records", say=said.append)
+    (tmp_path / "locks").mkdir()
+    with (tmp_path / "locks" / job.name).open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=run.run_job, args=(shop, job, never))
+        waiting.start()
+        while not said:
+            time.sleep(0.01)
+        assert "another process works on it" in said[0] and waiting.is_alive()
+        # What the other process leaves behind: the run with its result, and the record.
+        shutil.copytree(calm.out / "runs" / job.name, tmp_path / "runs" / job.name)
+        shutil.copytree(calm.records, shop.records)
+    waiting.join(timeout=20)
+    assert not waiting.is_alive() and len(said) == 1
+
+
+def never(*_: object) -> None:
+    raise AssertionError("the run is done already")
+
+
+def wait_for_a_run(out: Path, study: subprocess.Popen[str]) -> None:
+    """Until a run is under way: it has begun and has no result."""
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline and study.poll() is None:
+        if any(not (file.parent / "result.json").exists() for file in (out / "runs").glob("*/run.json")):
+            return
+        time.sleep(0.02)
+    raise AssertionError("no run began")
 
 
 def test_a_killed_worker_costs_nothing(plan: Path, calm: Workshop, tmp_path: Path) -> None:

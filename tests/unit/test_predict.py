@@ -181,6 +181,40 @@ def test_genes_of_a_crf_have_codons_unless_told(
     assert exact[None] > exact[ALONE]
 
 
+def test_complete_genes_are_whole(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def noise(codes: np.ndarray) -> np.ndarray:
+        return (np.random.default_rng(len(codes)).standard_normal((len(codes), 9)) * 3).astype(np.float32)
+
+    give_emissions(monkeypatch, noise)
+    codes = random_codes(6000)
+    codes[3000:3200] = N
+    run, genome = genes_run(tmp_path, {"chr1": codes, "chr2": random_codes(2000, 1)})
+    partial = predict_file(run, genome, tmp_path / "genes.gff3")
+    complete = predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True))
+    assert partial.n_partial > 0 == complete.n_partial < complete.n_genes
+    with pytest.raises(ConfigError, match="--complete-genes needs a CRF head"):
+        predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True, codons=False))
+
+
+def test_many_stretches_of_a_contig_go_to_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(5000)})
+    regions = tmp_path / "regions.bed"
+    regions.write_text("chr1\t0\t1500\nchr1\t2000\t3500\nchr1\t4000\t5000\n")
+    predict_file(run, genome, tmp_path / "memory.gff3", ALONE, regions=regions)
+    files: list[Path] = []
+    real = predict_genes.row_file
+
+    def counted(file: Path, n_rows: int, n_columns: int) -> object:
+        files.append(file)
+        return real(file, n_rows, n_columns)
+
+    monkeypatch.setattr(predict_genes, "FILED_BP", 3000)
+    monkeypatch.setattr(predict_genes, "row_file", counted)
+    predict_file(run, genome, tmp_path / "files.gff3", ALONE, regions=regions)
+    assert len(files) == 3 and not any(file.exists() for file in files)
+    assert (tmp_path / "files.gff3").read_bytes() == (tmp_path / "memory.gff3").read_bytes()
+
+
 def test_a_broken_off_prediction_goes_on_by_contig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     genome = write_fasta(tmp_path / "g.fa", {f"chr{n}": random_codes(900, n) for n in range(4)})
     save_checkpoint(tmp_path / "run", model_of(GENES), GENES)
@@ -257,7 +291,7 @@ def windows_run(tmp_path: Path, contigs: dict[str, np.ndarray]) -> tuple[Path, P
 def test_maps_on_disk_give_the_same_genes_and_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, genome = genes_run(tmp_path, {"chr1": random_codes(3000)})
     assert predict_file(run, genome, tmp_path / "memory.gff3", ALONE).n_genes > 0
-    monkeypatch.setattr(predict_genes, "MAPPED_BP", 100)
+    monkeypatch.setattr(predict_genes, "FILED_BP", 100)
     predict_file(run, genome, tmp_path / "maps.gff3", ALONE)
     assert (tmp_path / "maps.gff3").read_bytes() == (tmp_path / "memory.gff3").read_bytes()
     assert not list(tmp_path.glob(".*"))
@@ -268,7 +302,7 @@ def test_a_map_that_finds_no_space_is_an_error_and_finished_contigs_stay(
 ) -> None:
     run, genome = genes_run(tmp_path, {"chr1": random_codes(900), "chr2": random_codes(9000, 1)})
     assert predict_file(run, genome, tmp_path / "alone.gff3", ALONE).n_genes > 0
-    monkeypatch.setattr(predict_genes, "MAPPED_BP", 1000)
+    monkeypatch.setattr(predict_genes, "FILED_BP", 1000)
     with limited(200_000), pytest.raises(NoSpaceError, match=r"genes.gff3: could not be written"):
         predict_file(run, genome, tmp_path / "genes.gff3", ALONE)
     assert {file.name for file in (tmp_path / ".genes.gff3.parts").iterdir()} == {"mark.json", "0.gff3"}

@@ -6,7 +6,7 @@ Finished contigs are kept beside the output until it is whole, so a broken-off p
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,8 +33,8 @@ from dnaspt.models.task_model import TaskModel
 from dnaspt.publish import publish_file, write_text_atomically
 from dnaspt.tasks import CDS, GENE_STATES, MINUS
 
-MAPPED_BP = 10_000_000
-"""Stretches above this keep their emissions in a file beside the output (36 bytes a base)."""
+FILED_BP = 10_000_000
+"""Contigs of which more is predicted keep their emissions in files beside the output (36 bytes a base)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,19 @@ class _Contig(NamedTuple):
     stretches: list[Stretch]
     part: Path
 
+    @property
+    def n_bp(self) -> int:
+        """Bases to predict."""
+        return sum(map(len, self.stretches))
+
     def weight(self) -> int:
-        """Bases to predict; where their emissions go to files, more than share a group."""
-        return GROUP_BP + 1 if any(map(_is_long, self.stretches)) else sum(map(len, self.stretches))
+        """Bases that are held; where emissions go to files, more than share a group."""
+        return GROUP_BP + 1 if self.is_long else len(self.contig)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its emissions go to files."""
+        return self.n_bp > FILED_BP
 
 
 class _Decoder:
@@ -148,8 +158,10 @@ class _Decoder:
         """Compute the emissions of a group, and leave it to be decoded and written."""
         with ExitStack() as files:
             stretches = [stretch for one in group for stretch in one.stretches]
-            outs = [_out(stretch, group[0].part.parent, files) for stretch in stretches]
-            if files_are_used := any(out is not None for out in outs):
+            outs: list[RowFile | None] = [None] * len(stretches)
+            if files_are_used := any(one.is_long for one in group):
+                folder = group[0].part.parent
+                outs = [files.enter_context(_file_for(stretch, folder)) for stretch in stretches]
                 self._wait()  # one long contig at a time: memory
             emissions = predict_emissions(self._model, stretches, average_strands=average_strands, outs=outs)
             self._wait()
@@ -163,15 +175,9 @@ class _Decoder:
             write_text_atomically(part, "".join(gff3_lines(genes)))
 
 
-def _is_long(stretch: Stretch) -> bool:
-    return len(stretch) > MAPPED_BP
-
-
-def _out(stretch: Stretch, folder: Path, files: ExitStack) -> RowFile | None:
-    """Where the emissions of a long stretch are written."""
-    if not _is_long(stretch):
-        return None
-    return files.enter_context(row_file(folder / f"emissions-{stretch.start}", len(stretch), len(GENE_STATES.names)))
+def _file_for(stretch: Stretch, folder: Path) -> AbstractContextManager[RowFile]:
+    """Where the emissions of a stretch are written."""
+    return row_file(folder / f"emissions-{stretch.start}", len(stretch), len(GENE_STATES.names))
 
 
 def contig_genes(

@@ -96,7 +96,7 @@ class LinearChainCRF(nn.Module):
         )
 
     def chain(self) -> Chain:
-        """The scores as the numpy functions `crf_cpu.find_paths` and `find_posterior` read them."""
+        """The scores as `crf_cpu` and `crf_paths` read them."""
         scores = (_to_numpy(self.start), _to_numpy(self.end), _to_numpy(self.transitions))
         return make_chain(self.legal, scores, self.mixing)
 

@@ -29,7 +29,9 @@ def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     n_gpus = min(1, ray.cluster_resources().get("GPU", 0))
-    options = {"num_cpus": threads_of(shop), "num_gpus": n_gpus, "max_retries": RETRIES, "max_calls": 1}
+    largest = max(int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"])
+    n_cpus = max(1, min(threads_of(shop), largest))
+    options = {"num_cpus": n_cpus, "num_gpus": n_gpus, "max_retries": RETRIES, "max_calls": 1}
     start = ray.remote(**options)(_run)
     here = replace(shop, out=shop.out.resolve(), records=shop.records.resolve(), say=_silent)
     here = replace(here, study=shop.study.model_copy(update={"data": shop.study.data.resolve()}))
@@ -45,7 +47,10 @@ def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
             cause = getattr(error, "cause", None)
             if isinstance(cause, DnasptError):
                 raise cause from None
-            raise DnasptError(f"{names[done]}: lost its worker ({str(error).splitlines()[0]})") from error
+            lost = isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.NodeDiedError)
+            what = "lost its workers" if lost else "failed"
+            log = shop.out / "logs" / f"{names[done]}.log"
+            raise DnasptError(f"{names[done]}: {what} ({str(error).splitlines()[0]}); see {log}") from error
         shop.say(f"{names[done]}: finished")
 
 

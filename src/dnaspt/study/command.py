@@ -61,7 +61,8 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
     costs: dict[tuple[str, str], Cost] = {}
     rows = []
     for job in jobs:
-        like = ("pretrain", "") if job.kind == "pretrain" else ("finetune", job.settings["head"])
+        head = f"{job.settings.get('head', '')}{job.settings.get('freeze_encoder', '')}"
+        like = ("pretrain" if job.kind == "pretrain" else "finetune", head)
         if shop.record(job) is None and like not in costs:
             costs[like] = measure(study, job)
         rows.append(_row(shop, job, costs.get(like)))

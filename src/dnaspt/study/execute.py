@@ -40,8 +40,7 @@ def run_task(shop: Workshop, stage: Stage, number: int) -> None:
     jobs = distinct(stage_jobs(shop, stage))
     if not 0 <= number < len(jobs):
         raise ConfigError(f"task {number}: stage {stage} has {len(jobs)} runs, counted from 0")
-    if shop.record(jobs[number]) is None:
-        run_job(shop, jobs[number], in_new_process)
+    run_job(shop, jobs[number], in_new_process)
 
 
 def stage_jobs(shop: Workshop, stage: Stage) -> list[Job]:
@@ -105,9 +104,10 @@ def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:
     """Runs in processes of this machine, so many at a time; the first failure keeps the rest from starting."""
     with ThreadPoolExecutor(shop.jobs) as pool:
         futures = [pool.submit(run_job, shop, job, in_new_process) for job in jobs]
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in futures:
-            future.cancel()
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        finally:  # also where a person breaks it off
+            pool.shutdown(wait=False, cancel_futures=True)
         for future in done:
             future.result()
 

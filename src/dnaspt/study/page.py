@@ -84,7 +84,7 @@ def _gains(differences: Sequence[Difference], metric: str) -> Section:
         "Claims of the paper, on these data",
         tuple(name.format(metric=metric) for name in CLAIM_COLUMNS),
         tuple(claim_rows(differences)),
-        "Supported or not where the interval excludes 0. P1 to P6: arXiv 2506.17766, as docs/results.md numbers them.",
+        "Supported or not where the interval excludes 0. P1 to P6: arXiv 2506.17766, numbered as in docs/results.md of dnaspt.",
     )
     return Section(title, "", (picture,), (Table("Gains", columns, tuple(difference_rows(differences))), claims))
 
@@ -100,7 +100,8 @@ def _cost(groups: Sequence[Group], records: Sequence[Record], metric: str) -> Se
     for index, group in enumerate(group for group in groups if group.fraction == 1):
         own = whole_records(records)[group.arm]
         seen = np.array([np.mean([bases_seen(record) for record in own]) / 1e6])
-        lines.append(figures.Curve(group.arm, seen, np.array([group.values.mean()]), index))
+        if not np.isnan(seen[0]):
+            lines.append(figures.Curve(group.arm, seen, np.array([group.values.mean()]), index))
     if not lines:
         return Section("Cost", "", (), (cost_table(records),))
     caption = f"Mean test {metric} by the bases that a run reads in pretraining and after it, in Mb; all labels."

@@ -1,7 +1,7 @@
 """A study's settings to the runs it needs, each named by a digest of its settings and data (a given checkpoint: of its path).
 
 Every arm's learning rate is chosen on valid, at a share of the budget, with one seed, from the same rates; then every seed and
-label fraction is trained with it. A fraction of the labels is trained for as many steps as all of them.
+label fraction is trained with it. A fraction of the labels is trained for as many bases as all of them.
 """
 
 import hashlib
@@ -68,7 +68,8 @@ class StudyConfig(Settings):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two arms are called {twice[0]!r}")
         fixed = {"data", "out", "seed", "encoder", "head", "learning_rate", "label_fraction", "freeze_encoder", "steps"}
-        for part, taken in (("pretrain", fixed - {"encoder", "learning_rate"}), ("finetune", fixed)):
+        reads = {"unlabeled", "splits"}
+        for part, taken in (("pretrain", (fixed | reads) - {"encoder", "learning_rate"}), ("finetune", fixed)):
             if wrong := sorted(taken & set(getattr(self, part))):
                 raise ValueError(f"{part}.{wrong[0]} is set by the study itself")
         return self
@@ -124,6 +125,13 @@ def check_settings(study: StudyConfig) -> None:
     if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in read_manifest(study.data).splits:
         do = "prepare it with --unlabeled"
         raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
+    for arm in study.arms:
+        if arm.init not in (SCRATCH, *PRETRAINED) and not Path(arm.init).exists():
+            known = ", ".join((SCRATCH, *PRETRAINED))
+            raise ConfigError(f"arm {arm.name!r}: init {arm.init!r} is no file or folder; expected one, or {known}")
+    batches = [[part.get(name) for name in ("batch_bp", "accumulate")] for part in (study.pretrain, study.finetune)]
+    if batches[0] != batches[1] and any(arm.extended or arm.init == SPT_MORE for arm in study.arms):
+        raise ConfigError("pretrain and finetune have different batches; then equal bases are not equal steps")
     places = {"data": study.data, "out": Path("run")}
     build_config(PretrainConfig, study.pretrain | places)
     build_config(FinetuneConfig, study.finetune | places)

@@ -14,13 +14,17 @@ _SUBJECTS = {
     "pretraining": "Self-pretraining",
     "pretraining, the same steps in all": "Self-pretraining instead of training longer",
     "pretraining, fewer labels": "Self-pretraining with fewer labels",
+    "pretraining with more sequence": "Pretraining on more sequence than the task's own",
+    "pretraining with more sequence, the same steps in all": "Pretraining on more sequence instead of training longer",
+    "more sequence for pretraining": "More sequence than the task's own in pretraining",
+    "another encoder": "The given encoder instead of a random one",
     "training longer": "Training longer",
     "the CRF": "The CRF instead of softmax",
 }
 GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
 DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
 _VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
-CLAIM_COLUMNS = ("claim of the paper", "compared", "gain in {metric} [95 %]", "verdict")
+CLAIM_COLUMNS = ("claim of the paper", "compared", "gain in {metric} [95 %]", "seeds", "verdict")
 _CLAIMS = {
     "pretraining": "P1: self-pretraining beats training from scratch, for as many fine-tuning steps",
     "pretraining, the same steps in all": "P1, P6: training from scratch for longer does not close the gap",
@@ -85,6 +89,7 @@ def claim_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
             _CLAIMS[one.question],
             f"{one.after} – {one.before}" + (f", {one.fraction:.0%} of the labels" if one.fraction != 1 else ""),
             written(one.gain, sign=True),
+            str(one.n_seeds),
             _CLAIM_VERDICTS[one.sign],
         )
         for one in sorted(
@@ -118,8 +123,7 @@ def markdown(
         [
             f"# Study of {study.data.name}",
             answer(differences, metric),
-            "Means over the seeds; intervals resample seeds and test blocks, paired in comparisons (1,000 resamples). "
-            f"Each arm's learning rate was chosen on valid from {', '.join(f'{rate:g}' for rate in study.learning_rates)}.",
+            _method(study),
             _table(tuple(name.format(metric=metric) for name in GROUP_COLUMNS), group_rows(groups)),
             _table(tuple(name.format(metric=metric) for name in DIFFERENCE_COLUMNS), difference_rows(differences)),
             "## Claims of the paper, on these data",
@@ -127,6 +131,38 @@ def markdown(
             *more,
         ]
     ) + "\n"  # fmt: skip
+
+
+def _method(study: StudyConfig) -> str:
+    """What was resampled, how rates were chosen, and what is equal."""
+    several = len(study.seeds) > 1
+    drawn = (
+        "Means over the seeds; intervals resample seeds and test blocks"
+        if several
+        else "Intervals resample test blocks"
+    )
+    end = "." if several else "; with one seed they do not cover its choice."
+    words = [f"{drawn}, paired in comparisons (1,000 resamples){end}"]
+    rates = ", ".join(f"{rate:g}" for rate in study.learning_rates)
+    chosen = [arm for arm in study.arms if not arm.learning_rate]
+    if len(study.learning_rates) > 1 and chosen:
+        share = f"at {study.tuning_share:.0%} of the budget, with one seed"
+        whose = (
+            "Each arm's learning rate was"
+            if len(chosen) == len(study.arms)
+            else "Learning rates of the other arms were"
+        )
+        words.append(f"{whose} chosen on valid from {rates}, {share}.")
+    given = [f"{arm.name}: {arm.learning_rate:g}" for arm in study.arms if arm.learning_rate]
+    if len(study.learning_rates) == 1 and chosen:
+        given.append(f"all {'others' if given else 'arms'}: {rates}")
+    if given:
+        words.append(f"Learning rates that were given: {'; '.join(given)}.")
+    words.append(
+        "Fewer labels are trained on for as many bases as all of them, longer training reads those of pretraining on top; "
+        "steps differ by the padding of batches. Test was evaluated once for each run."
+    )
+    return " ".join(words)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ import os
 import runpy
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict
@@ -71,7 +72,10 @@ def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> Non
     encoder: tuple[str, ...] = ()
     if job.encoder:
         is_ours = any(arm.name == job.arm and arm.init in PRETRAINED for arm in shop.study.arms)
-        encoder = ("--encoder", str(shop.out / "runs" / f"pretrain-{job.encoder}") if is_ours else job.encoder)
+        encoder = (
+            "--encoder",
+            str(shop.out / "runs" / f"pretrain-{job.encoder}") if is_ours else str(Path(job.encoder).resolve()),
+        )
     command = "pretrain" if job.kind == "pretrain" else "finetune"
     again = ("--resume",) if folder.exists() else ()
     options = ("--out", str(folder), "--config", str(config), *encoder, *again)
@@ -88,7 +92,12 @@ def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int
     with _log(shop, job).open("a", encoding="utf-8") as file:
         command = [sys.executable, "-m", "dnaspt", *arguments]
         done = subprocess.run(
-            command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False, pass_fds=(lock,)
+            command,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            check=False,
+            pass_fds=(lock,) if fcntl else (),
         )
     _check(shop, job, arguments, done.returncode)
 
@@ -101,13 +110,17 @@ def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: in
     """
     before, code = sys.argv, 0
     sys.argv = ["dnaspt", *arguments]
-    try:
-        with _log(shop, job).open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
-            runpy.run_module("dnaspt", run_name="__main__")
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    finally:
-        sys.argv = before
+    with _log(shop, job).open("a", encoding="utf-8") as file:
+        try:
+            with redirect_stdout(file), redirect_stderr(file):
+                runpy.run_module("dnaspt", run_name="__main__")
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        except Exception:
+            traceback.print_exc(file=file)
+            code = 1
+        finally:
+            sys.argv = before
     _check(shop, job, arguments, code)
 
 

@@ -18,9 +18,10 @@ from dnaspt.evaluation.metrics import (
     mcc_batch,
     percentile_interval,
 )
-from dnaspt.study.plan import Arm, StudyConfig
+from dnaspt.study.plan import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig
 
 N_RESAMPLES = 1000
+_BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Difference:
     after: str
     fraction: float
     gain: Score
+    n_seeds: int
 
     @property
     def sign(self) -> int:
@@ -105,8 +107,17 @@ def _question(first: Arm, second: Arm) -> str:
     same_head, same_init = first.head == second.head, first.init == second.init
     if first.freeze_encoder != second.freeze_encoder:
         return ""
-    if same_head and first.init == "scratch" != second.init and not second.extended:
-        return "pretraining, the same steps in all" if first.extended else "pretraining"
+    if same_head and first.init == SCRATCH and second.init in _BEGINNINGS and not second.extended:
+        return f"{_BEGINNINGS[second.init]}, the same steps in all" if first.extended else _BEGINNINGS[second.init]
+    if same_head and (first.init, second.init) == (SPT, SPT_MORE) and first.extended == second.extended:
+        return "more sequence for pretraining"
+    if (
+        same_head
+        and first.init == SCRATCH != second.init not in _BEGINNINGS
+        and not first.extended
+        and not second.extended
+    ):
+        return "another encoder"
     if same_head and same_init and second.extended and not first.extended:
         return "training longer"
     if same_init and first.extended == second.extended and (first.head, second.head) == ("softmax", "crf"):
@@ -123,7 +134,7 @@ def _compare(question: str, one: Group, other: Group) -> Difference:
         float(other.values.mean() - one.values.mean()),
         percentile_interval(_over_seeds(other.resampled - one.resampled)),
     )
-    return Difference(question, one.arm, other.arm, other.fraction, gain)
+    return Difference(question, one.arm, other.arm, other.fraction, gain, len(one.values))
 
 
 def _over_seeds(resampled: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from dnaspt.evaluation.areas import mean_rows
 from dnaspt.report.tables import LEVELS, Table
 from dnaspt.study.workshop import Record
 
+_COSTS = (("n_bp", 1e6), ("steps", 1.0), ("minutes", 1.0))
 Pick = Callable[[dict[str, Any]], float]
 
 
@@ -93,17 +94,29 @@ def cost_table(records: Sequence[Record]) -> Table:
     rows = []
     for arm, fraction in keys:
         own = [r for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == fraction]
-        before = [r["pretraining"] or {"n_bp": 0, "minutes": 0.0} for r in own]
+        nothing = {"n_bp": 0, "steps": 0, "minutes": 0.0}
+        before = [r["pretraining"] or (None if r["encoder"] else nothing) for r in own]
         after = [r["result"] for r in own]
-        cells = [f"{np.mean([part['n_bp'] for part in parts]) / 1e6:,.1f}" for parts in (before, after)]
-        cells += [f"{np.mean([part['minutes'] for part in parts]):,.1f}" for parts in (before, after)]
+        cells = [_mean_of(parts, name, scale) for name, scale in _COSTS for parts in (before, after)]
         rows.append((arm, f"{fraction:.0%}", *cells))
-    columns = ("arm", "labels", "Mb pretraining", "Mb after it", "minutes pretraining", "minutes after it")
-    note = "Bases seen, each as often as it was read. Minutes depend on what else the machine did. Choosing rates is not counted."
+    columns = (
+        "arm",
+        "labels",
+        *(f"{name} {when}" for name in ("Mb", "steps", "minutes") for when in ("pretraining", "after it")),
+    )
+    note = "Mb: bases read, each as often as it was. Minutes depend on what else the machine did. Choosing rates is not counted."
     return Table("Cost", columns, tuple(rows), note)
 
 
+def _mean_of(parts: Sequence[dict[str, Any] | None], name: str, scale: float) -> str:
+    """Of a number of results; unknown where one is."""
+    values = [part[name] for part in parts if part is not None]
+    return f"{np.mean(values) / scale:,.1f}".removesuffix(".0") if len(values) == len(parts) else "–"
+
+
 def bases_seen(record: Record) -> float:
-    """In pretraining and after it."""
+    """In pretraining and after it; NaN where the encoder was given."""
+    if record["encoder"] and not record["pretraining"]:
+        return float("nan")
     before = record["pretraining"]["n_bp"] if record["pretraining"] else 0
     return float(before + record["result"]["n_bp"])
