@@ -134,3 +134,24 @@ def _run(prepare: Any, kind: Any, options: dict[str, Any], config: Path | None) 
     manifest = prepare(settings)
     show_dataset(manifest, str(settings.out))
     show(f"{settings.out}: ready; see it again with 'dnaspt inspect {settings.out}'")
+
+
+@prepare_app.command()
+def bend(
+    task: Annotated[str, typer.Argument(help="gene_finding, chromatin_accessibility, histone_modification, ...")],
+    out: Out,
+    root: Annotated[Path | None, typer.Option(help="Folder with the layout of BEND's share [bend].")] = None,
+    genome: Annotated[Path | None, typer.Option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
+    labels_file: Annotated[Path | None, typer.Option(help="Names of the labels, one a line.")] = None,
+    config: Config = None,
+    strict: Strict = None,
+    overwrite: Overwrite = None,
+) -> None:
+    """Make a dataset of a task of BEND from its own files ('dnaspt bend download' gets them).
+
+    Example: dnaspt prepare bend gene_finding --root bend --out data/bend_genes
+    """
+    from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
+
+    options = {"task": task, "out": out, "root": root, "genome": genome, "labels_file": labels_file}
+    _run(prepare_bend, PrepareBendConfig, options | {"strict": strict, "overwrite": overwrite}, config)

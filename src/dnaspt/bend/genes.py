@@ -1,0 +1,162 @@
+"""BEND's gene finding (bed and HDF5) to a dataset of genes: every row a sequence of its own, labels taken as they are.
+
+BEND's stop codons are non-coding. Its MCC counts each row's positions, also where rows overlap; so a row is a contig here, named
+CHROM:START-END, and nothing of one row is joined with another.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from dnaspt.data.labels import transcripts_from_labels
+from dnaspt.data.store import SPLITS, DatasetWriter
+from dnaspt.data.transcript_table import TABLE, PlacedTranscript, transcript_table
+from dnaspt.data.window import Window
+from dnaspt.errors import InputError
+from dnaspt.genome import alphabet
+from dnaspt.genome.bed import LabeledRegions
+from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.tasks import ACCEPTOR, DONOR, GENE_STATES, MINUS, MISSING
+
+_MIN_SHARE = 0.9
+"""Of splice-site labels that must lie on GT and AG."""
+_SITES = {
+    # class: (offset of the other letter, letters of both along the forward strand, left to right)
+    DONOR: (1, "GT"),
+    ACCEPTOR: (-1, "AG"),
+    DONOR + MINUS: (-1, "AC"),
+    ACCEPTOR + MINUS: (1, "CT"),
+}
+
+
+def write_genes(writer: DatasetWriter, labeled: LabeledRegions, labels: "LabelRows", genome: Path) -> Counter[str]:
+    """Write all rows, contig by contig, and the table of their genes; the counts of what was seen.
+
+    Raises:
+        InputError: a row off its contig, labels that do not fit, or splice sites that are not where BEND has them.
+    """
+    regions, split = labeled.regions, labeled.split
+    if split is None:
+        raise InputError(regions.path, "no column 'split'", expected="train, valid and test", line=1)
+    counts, rows_by_contig = Counter[str](), regions.rows_by_contig()
+    sites = np.zeros((len(GENE_STATES.names), 2, 2), dtype=np.int64)
+    genes: list[PlacedTranscript] = []
+    for contig in read_fasta(genome):
+        rows = rows_by_contig.get(contig.name, np.zeros(0, dtype=np.int64))
+        regions.check_inside(contig.name, rows, len(contig))
+        for row, window in _windows(contig, labeled, labels, rows):
+            writer.add(str(split[row]), window)
+            sites += splice_letters(contig.codes, window.labels, int(regions.start[row]))
+            counts["sequences"] += 1
+            found = transcripts_from_labels(window.labels, window.chrom)
+            genes += [PlacedTranscript(gene, str(split[row]), longest=True) for gene in found]
+    check_sites(labels.path, sites)
+    counts["genes"] = len(genes)
+    writer.add_table(TABLE, transcript_table(genes))
+    return counts
+
+
+def _windows(
+    contig: Contig, labeled: LabeledRegions, labels: "LabelRows", rows: np.ndarray
+) -> Iterator[tuple[int, Window]]:
+    assert labeled.split is not None
+    for row in rows.tolist():
+        start, end = int(labeled.regions.start[row]), int(labeled.regions.end[row])
+        if labeled.split[row] not in SPLITS:
+            expected = f"one of {', '.join(SPLITS)}"
+            found = f"split {labeled.split[row]!r}"
+            raise InputError(labeled.regions.path, found, expected=expected, line=int(labeled.regions.line[row]))
+        name = f"{contig.name}:{start}-{end}"
+        yield row, Window(name, 0, end - start, ".", contig.codes[start:end].copy(), labels.row(row, end - start))
+
+
+class LabelRows:
+    """Dataset `labels` of an HDF5 file: row i belongs to line i of the bed; rows are padded, or of their own length.
+
+    Raises:
+        InputError: no HDF5, no such dataset, not integers, or another number of rows than the bed has.
+    """
+
+    def __init__(self, path: Path, n_rows: int, n_classes: int) -> None:
+        self.path, self._n_classes = path, n_classes
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise InputError(path, f"no HDF5 ({error})", expected="a file with a dataset 'labels'") from error
+        held = list(self._file)
+        if "labels" not in held:
+            self._file.close()
+            raise InputError(path, f"holds {', '.join(held) or 'nothing'}", expected="a dataset 'labels'")
+        self._labels = self._file["labels"]
+        if (n_labels := len(self._labels)) != n_rows:
+            self._file.close()
+            raise InputError(path, f"{n_labels:,} rows of labels", expected=f"{n_rows:,}, one for each row of the bed")
+
+    def __enter__(self) -> "LabelRows":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def row(self, index: int, length: int) -> np.ndarray:
+        """Labels of a row (length,) int8; padding behind them is not read, -100 is a missing one."""
+        values = np.asarray(self._labels[index])
+        if values.ndim != 1 or len(values) < length or not np.issubdtype(values.dtype, np.number):
+            found = f"row {index} of labels is {values.dtype} {values.shape}"
+            raise InputError(self.path, found, expected=f"{length:,} numbers or more, as the bed's row is long")
+        values = values[:length]
+        sound = (values == MISSING) | ((values >= 0) & (values < self._n_classes) & (values == np.floor(values)))
+        if not sound.all():
+            found = f"row {index} has label {values[~sound][0]}"
+            raise InputError(self.path, found, expected=f"0 to {self._n_classes - 1}, or {MISSING}")
+        return values.astype(np.int8)
+
+
+def splice_letters(codes: np.ndarray, labels: np.ndarray, start: int) -> np.ndarray:
+    """How often each class of splice site lies on its own two letters, and on those of the other class of its strand.
+
+    codes: of the contig (L,); labels (n,) from position `start` on. Returns (K, 2, 2): sites that fit and all, for both.
+    """
+    counts = np.zeros((len(GENE_STATES.names), 2, 2), dtype=np.int64)
+    for state in _SITES:
+        at = np.flatnonzero(labels == state) + start
+        for other, letters in enumerate((state, _partner(state))):
+            offset, expected = _SITES[letters]
+            inside = at[(at + offset >= 0) & (at + offset < len(codes))]
+            left, right = np.minimum(inside, inside + offset), np.maximum(inside, inside + offset)
+            fits = (codes[left] & 7 == alphabet.LETTERS.index(expected[0])) & (
+                codes[right] & 7 == alphabet.LETTERS.index(expected[1])
+            )
+            counts[state, other] = int(fits.sum()), len(inside)
+    return counts
+
+
+def _partner(state: int) -> int:
+    """The other class of splice site on the same strand."""
+    shift = MINUS if state >= MINUS else 0
+    return (ACCEPTOR if state - shift == DONOR else DONOR) + shift
+
+
+def check_sites(path: Path, counts: np.ndarray) -> None:
+    """Refuse labels whose splice sites are not on GT and AG; counts: sums of `splice_letters`.
+
+    Raises:
+        InputError: names the class, and says where two classes seem to be swapped.
+    """
+    names = GENE_STATES.names
+    for state in _SITES:
+        (own, n_all), (swapped, n_swapped) = counts[state]
+        if n_all and own < _MIN_SHARE * n_all:
+            do = "are these labels of this genome?"
+            if n_swapped and swapped >= _MIN_SHARE * n_swapped:
+                other = _partner(state)
+                do = (
+                    f"{swapped / n_swapped:.0%} fit class {other} ({names[other]}): the two classes of that strand are swapped; "
+                    "donor and acceptor are the first and last base of the intron in the direction of transcription"
+                )
+            letters = "GT" if state - (MINUS if state >= MINUS else 0) == DONOR else "AG"
+            found = f"{own / n_all:.0%} of the bases of class {state} ({names[state]}) lie on the G of {letters} on their strand"
+            raise InputError(path, found, expected=f"at least {_MIN_SHARE:.0%}", do=do)

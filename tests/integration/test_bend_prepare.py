@@ -1,0 +1,167 @@
+"""`prepare bend` on small files in BEND's format: bed with a header, HDF5, FASTA with and without `chr`."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from tests.integration.in_process import dnaspt
+
+from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
+from dnaspt.data.labels import label_contig
+from dnaspt.data.store import read_split
+from dnaspt.errors import ConfigError, InputError
+from dnaspt.genome.alphabet import decode
+from dnaspt.genome.fasta import read_fasta
+from dnaspt.genome.gff3 import read_annotation
+from dnaspt.tasks import CDS, MINUS, MISSING, NONCODING
+
+SPLITS = ("train", "train", "valid", "test")
+
+
+@pytest.fixture(scope="module")
+def bend_root(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gene finding as BEND has it: a gene with flanks a row, odd lengths, labels padded, the stop codon non-coding."""
+    root = tmp_path_factory.mktemp("bend")
+    (root / "data/gene_finding").mkdir(parents=True)
+    (root / "data/genomes").mkdir()
+    genome = (simulated / "genome.fa").read_text()
+    (root / "data/genomes/GRCh38.primary_assembly.genome.fa").write_text(genome)
+    contigs = {contig.name: contig.codes for contig in read_fasta(simulated / "genome.fa")}
+    transcripts = [one.transcript for one in read_annotation(simulated / "annotation.gff3").transcripts]
+    rows, labels = ["chromosome\tstart\tend\tsplit\tstrand"], []
+    for number, gene in enumerate(sorted(transcripts, key=lambda one: (one.chrom, one.start))):
+        start, end = max(0, gene.start - 101 - number), min(len(contigs[gene.chrom]), gene.end + 57 + number)
+        full, _ = label_contig([gene], contigs[gene.chrom])
+        stop = slice(gene.end - 3, gene.end) if gene.strand == "+" else slice(gene.start, gene.start + 3)
+        full[stop] = np.where(np.isin(full[stop], (CDS, CDS + MINUS)), NONCODING, full[stop])
+        rows.append(f"{gene.chrom}\t{start}\t{end}\t{SPLITS[number % 4]}\t{gene.strand}")
+        labels.append(full[start:end])
+    (root / "data/gene_finding/gene_finding.bed").write_text("\n".join(rows) + "\n")
+    write_labels(root, labels)
+    return root
+
+
+def write_labels(root: Path, labels: list[np.ndarray]) -> None:
+    longest = max(map(len, labels))
+    padded = np.full((len(labels), longest), MISSING, np.int64)
+    for row, own in zip(padded, labels, strict=True):
+        row[: len(own)] = own
+    with h5py.File(root / "data/gene_finding/gene_finding.hdf5", "w") as file:
+        file["labels"] = padded
+
+
+def read_labels(root: Path) -> np.ndarray:
+    with h5py.File(root / "data/gene_finding/gene_finding.hdf5") as file:
+        return np.asarray(file["labels"])
+
+
+def test_gene_finding_is_taken_as_it_is_row_by_row(bend_root: Path, tmp_path: Path) -> None:
+    manifest = prepare_bend(PrepareBendConfig(task="gene_finding", root=bend_root, out=tmp_path / "data"))
+    rows = [
+        line.split("\t") for line in (bend_root / "data/gene_finding/gene_finding.bed").read_text().splitlines()[1:]
+    ]
+    labels, contigs = (
+        read_labels(bend_root),
+        {one.name: one.codes for one in read_fasta(next(bend_root.glob("data/genomes/*")))},
+    )
+    assert sum(one.n_windows for one in manifest.splits.values()) == len(rows)
+    assert manifest.stop_in_cds is False and manifest.counts["genes"] >= len(rows)
+    found = {}
+    for name in ("train", "valid", "test"):
+        for window in read_split(tmp_path / "data", name):
+            found[window.chrom] = (name, window)
+    for (chrom, start, end, split, _), own in zip(rows, labels, strict=True):
+        name, window = found[f"{chrom}:{start}-{end}"]
+        n = int(end) - int(start)
+        assert name == split and (window.start, window.end, window.strand) == (0, n, ".")
+        np.testing.assert_array_equal(window.labels, own[:n])
+        assert decode(window.codes) == decode(contigs[chrom][int(start) : int(end)])
+
+
+def test_it_trains_and_is_evaluated(bend_root: Path, tmp_path: Path) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    assert dnaspt("prepare", "bend", "gene_finding", "--root", bend_root, "--out", data).code == 0
+    options = ("--preset", "tiny", "--steps", "2", "--batch-bp", "8192")
+    assert dnaspt("finetune", data, "--out", run, "--head", "crf", *options).code == 0
+    assert dnaspt("evaluate", run, "--data", data).code == 0
+    scores = json.loads((run / "evaluation-test.json").read_text())
+    n_test = sum(int(n) for n in np.sum(scores["confusion"], axis=1))
+    assert n_test == sum(len(window.labels) for window in read_split(data, "test"))
+
+
+@pytest.mark.parametrize("shift", [0, MINUS])
+def test_swapped_splice_classes_are_refused_with_that_explanation(bend_root: Path, tmp_path: Path, shift: int) -> None:
+    root = copy_of(bend_root, tmp_path)
+    labels = read_labels(root)
+    donor, acceptor = labels == 1 + shift, labels == 3 + shift
+    labels[donor], labels[acceptor] = 3 + shift, 1 + shift
+    write_labels(root, list(labels))
+    with pytest.raises(InputError, match=r"of that strand are swapped; donor and acceptor are the first and last base"):
+        prepare_bend(PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "data"))
+    assert not (tmp_path / "data").exists()
+
+
+def test_labels_of_another_genome_are_refused(bend_root: Path, tmp_path: Path) -> None:
+    root = copy_of(bend_root, tmp_path)
+    write_labels(root, list(np.roll(read_labels(root), 5, axis=1)))
+    with pytest.raises(
+        InputError, match=r"lie on the G of (GT|AG) on their strand; expected at least 90%; are these labels"
+    ):
+        prepare_bend(PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "data"))
+
+
+def test_labels_that_do_not_fit_the_bed_are_refused(bend_root: Path, tmp_path: Path) -> None:
+    root = copy_of(bend_root, tmp_path)
+    labels = read_labels(root)
+    write_labels(root, list(labels[:-1]))
+    with pytest.raises(InputError, match="one for each row of the bed"):
+        prepare_bend(PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "data"))
+    labels[2, 7] = 9
+    write_labels(root, list(labels))
+    with pytest.raises(InputError, match="row 2 has label 9"):
+        prepare_bend(PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "data"))
+    (root / "data/gene_finding/gene_finding.hdf5").write_text("no HDF5")
+    with pytest.raises(InputError, match="no HDF5"):
+        prepare_bend(PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "data"))
+
+
+def test_what_is_missing_is_named_with_the_command_that_gets_it(bend_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="dnaspt bend download histone_modification"):
+        prepare_bend(PrepareBendConfig(task="histone_modification", root=bend_root, out=tmp_path / "data"))
+    with pytest.raises(ConfigError, match="known: gene_finding"):
+        prepare_bend(PrepareBendConfig(task="genes", root=bend_root, out=tmp_path / "data"))
+
+
+@pytest.mark.parametrize(
+    ("task", "assembly", "prefix"), [("chromatin_accessibility", "GRCh37", ""), ("cpg_methylation", "GRCh38", "chr")]
+)
+def test_windows_with_labels_on_both_naming_habits(task: str, assembly: str, prefix: str, tmp_path: Path) -> None:
+    root = tmp_path / "bend"
+    (root / "data" / task).mkdir(parents=True)
+    (root / "data/genomes").mkdir()
+    letters = "".join(np.random.default_rng(0).choice(list("ACGT"), 6000))
+    (root / "data/genomes" / f"{assembly}.fa").write_text(f">{prefix}1\n{letters}\n")
+    rows = ["chromosome\tstart\tend\tstrand\tlabel\tsplit"]
+    wanted = [("0,2", "+", "train"), ("", "-", "train"), ("1", "-", "valid"), ("2", "+", "test"), ("0", "+", "train")]
+    for number, (label, strand, split) in enumerate(wanted):
+        rows.append(f"{prefix}1\t{number * 600}\t{number * 600 + 512}\t{strand}\t{label}\t{split}")
+    (root / "data" / task / f"{task}.bed").write_text("\n".join(rows) + "\n")
+    manifest = prepare_bend(PrepareBendConfig(task=task, root=root, out=tmp_path / "data"))
+    assert {name: split.n_windows for name, split in manifest.splits.items()} == {"train": 3, "valid": 1, "test": 1}
+    (valid,) = read_split(tmp_path / "data", "valid")
+    assert valid.strand == "-" and valid.labels.tolist() == [0, 1, 0]
+    turned = letters[1200:1712][::-1].translate(str.maketrans("ACGT", "TGCA"))
+    assert decode(valid.codes) == turned
+    assert [window.labels.tolist() for window in read_split(tmp_path / "data", "train")] == [
+        [1, 0, 1],
+        [0, 0, 0],
+        [1, 0, 0],
+    ]
+
+
+def copy_of(root: Path, tmp_path: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(root, tmp_path / "copy"))
