@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from tests.integration.in_process import dnaspt
 
+from dnaspt.study import execute, run
+
 pytestmark = [
     pytest.mark.tool,
+    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(
         not shutil.which("chromium") or not shutil.which("chromedriver"),
         reason="Chromium is not installed (apt-get install chromium chromium-driver)",
@@ -66,7 +69,9 @@ def pages(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pat
     """A study's page, and a report of two of its runs."""
     out = tmp_path_factory.mktemp("pages")
     (out / "study.toml").write_text(PLAN.format(data=gene_data))
-    assert dnaspt("study", out / "study.toml", "--out", out / "study").code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "in_new_process", run.in_this_process)
+        assert dnaspt("study", out / "study.toml", "--out", out / "study").code == 0
     runs = sorted((out / "study" / "runs").glob("final-*"))[:2]
     assert dnaspt("report", *runs, "--data", gene_data, "--out", out / "report.html").code == 0
     return [out / "study" / "study.html", out / "report.html"]

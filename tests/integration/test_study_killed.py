@@ -20,7 +20,10 @@ from dnaspt.study.command import study_report
 from dnaspt.study.plan import StudyConfig
 from dnaspt.study.workshop import Workshop
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+    pytest.mark.xdist_group("killed"),  # they share an undisturbed study
+]
 
 PLAN = """
 data = "{data}"
@@ -147,19 +150,19 @@ def kill_a_worker(out: Path, study: subprocess.Popen[str]) -> str:
     while time.monotonic() < deadline and study.poll() is None:
         for folder in (out / "runs").glob("final-*"):
             if list(folder.glob("last/*")) and not (folder / "result.json").exists():
-                for pid in workers_of(folder.name):
+                for pid in workers_of(out / "logs" / f"{folder.name}.log"):
                     os.kill(pid, signal.SIGKILL)
                     return folder.name
         time.sleep(0.02)
     raise AssertionError(f"no run could be broken off: {study.communicate(timeout=60)[0]}")
 
 
-def workers_of(name: str) -> Iterator[int]:
+def workers_of(log: Path) -> Iterator[int]:
     """Processes that have the log of a run open."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             links = [os.readlink(link) for link in (process / "fd").iterdir()]
         except OSError:
             continue
-        if any(link.endswith(f"logs/{name}.log") for link in links):
+        if str(log) in links:
             yield int(process.name)
