@@ -248,6 +248,27 @@ def export(
 
 
 @app.command()
+def baseline(
+    data: Annotated[Path, typer.Argument(help="Dataset folder of windows.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the scores.")],
+    k: Annotated[int, typer.Option("-k", help="Length of the k-mers.")] = 4,
+    overwrite: Overwrite = False,
+) -> None:
+    """Score logistic regression on k-mer counts (both strands as one) on the test split: what a model has to beat.
+
+    Example: dnaspt baseline data/peaks --out runs/kmers
+    """
+    from dnaspt.display import show
+    from dnaspt.evaluation.kmer_model import kmer_baseline
+
+    scores = kmer_baseline(data, out, k=k, overwrite=overwrite)
+    area, count = scores["mean_auroc"], scores["cpg_count"]["mean_auroc"]
+    show(
+        f"mean test AUROC {area['value']:.3f} [{area['low']:.3f}, {area['high']:.3f}] (CpG count {count['value']:.3f}); {out}"
+    )
+
+
+@app.command()
 def report(
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],
     data: Annotated[Path, typer.Option(help="Dataset folder.")],

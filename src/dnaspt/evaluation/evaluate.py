@@ -211,14 +211,20 @@ def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:
 def _evaluate_windows(
     model: TaskModel, manifest: Manifest, rows: Split, *, average_strands: bool
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    return score_windows(rows, window_scores(model, rows, average_strands=average_strands), manifest.labels)
+
+
+def score_windows(
+    rows: Split, scores: np.ndarray, labels: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """AUROC and AUPRC of scores (n, K) of windows, beside the CpG count, and what resampling reads."""
     truth = rows.labels.reshape(len(rows), -1)
     blocks = window_blocks(rows.chrom.astype(str), rows.start)
-    scores = window_scores(model, rows, average_strands=average_strands)
-    scored = label_scores(truth, scores, blocks, manifest.labels)
+    scored = label_scores(truth, scores, blocks, labels)
     baseline = np.repeat(cpg_counts(rows)[:, None], truth.shape[1], axis=1)
-    by_count = label_scores(truth, baseline, blocks, manifest.labels, n=200)
+    by_count = label_scores(truth, baseline, blocks, labels, n=200)
     # A label that CpGs speak against is as well predicted by their absence: the better direction is the bar.
-    flipped = label_scores(truth, -baseline, blocks, manifest.labels, n=200)
+    flipped = label_scores(truth, -baseline, blocks, labels, n=200)
     better = max(by_count, flipped, key=lambda scores: scores.mean_auroc.value)
     counted = {"truth": truth, "logits": scores, "blocks": blocks}
     return scored.to_dict() | {"cpg_count": better.to_dict(), "n_blocks": int(blocks.max()) + 1}, counted
