@@ -10,6 +10,7 @@ import pytest
 from tests.integration.in_process import dnaspt
 
 from dnaspt.config import build_config
+from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.data.store import read_manifest
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.evaluation.metrics import mcc
@@ -199,6 +200,38 @@ def test_more_sequence_is_pretrained_on_for_as_many_bases_and_no_claim_of_the_pa
         check_settings(study.model_copy(update={"data": gene_data}))
     with pytest.raises(ConfigError, match="'spt_more' is no file or folder"):
         check_settings(study.model_copy(update={"arms": (own.model_copy(update={"init": "spt_more"}),)}))
+
+
+def test_a_baseline_joins_the_tables_of_windows(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "in_new_process", run.in_this_process)
+    data, file = tmp_path / "peaks", tmp_path / "study.toml"
+    peaks = (simulated / "peaks_A.bed", simulated / "peaks_B.bed")
+    prepare_regions(PrepareRegionsConfig(out=data, genome=simulated / "genome.fa", regions=peaks, window_bp=256))
+    arms = '[[arms]]\nname = "scratch"\n[[arms]]\nname = "4-mers"\ninit = "kmer"\n'
+    small = 'preset = "tiny"\nepochs = 0.1\nbatch_bp = 4096\ntensorboard = false\n'
+    file.write_text(f'data = "{data}"\nseeds = [0, 1]\nlearning_rates = [3e-3]\n[finetune]\n{small}{arms}')
+    shop = Workshop(build_config(StudyConfig, {}, file), tmp_path / "out", tmp_path / "out" / "records")
+    planned(shop)
+    said = study_report(shop)
+    assert "A network instead of logistic regression on 4-mers" in said
+    rows = list(csv.DictReader((shop.out / "study_scores.csv").read_text().splitlines()))
+    assert [(row["arm"], row["n_seeds"]) for row in rows] == [("scratch", "2"), ("4-mers", "1")]
+    text = (shop.out / "study.md").read_text()
+    assert "AUROC by label" in text and "| 4-mers |" in text
+    assert "dnaspt baseline" in (shop.out / "study.html").read_text()
+    with pytest.raises(ConfigError, match="is for windows"):
+        check_settings(build_config(StudyConfig, {}, _genes_with_kmers(tmp_path, shop)))
+
+
+def _genes_with_kmers(tmp_path: Path, shop: Workshop) -> Path:
+    genes = tmp_path / "genes.toml"
+    manifest = json.loads((shop.study.data / "manifest.json").read_text())
+    (tmp_path / "genes").mkdir()
+    (tmp_path / "genes" / "manifest.json").write_text(json.dumps(manifest | {"resolution_bp": 1}))
+    genes.write_text(f'data = "{tmp_path / "genes"}"\n[[arms]]\nname = "4-mers"\ninit = "kmer"\n')
+    return genes
 
 
 def test_a_rate_that_an_arm_has_is_not_chosen(plan: Path) -> None:

@@ -8,7 +8,7 @@ from dnaspt.publish import publish_file, write_text_atomically
 from dnaspt.study.cost import Cost, measure, minutes, n_steps
 from dnaspt.study.execute import run_study
 from dnaspt.study.page import write_study_page
-from dnaspt.study.plan import Job, check_settings, finals, pretrainings, tuning
+from dnaspt.study.plan import KMER, Job, check_settings, finals, pretrainings, tuning
 from dnaspt.study.report import answer, difference_values, group_values, markdown, table_csv
 from dnaspt.study.summary import differences_of, groups_of, metric_name
 from dnaspt.study.tables import cost_table, score_tables
@@ -63,15 +63,15 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
     for job in jobs:
         head = f"{job.settings.get('head', '')}{job.settings.get('freeze_encoder', '')}"
         like = ("pretrain" if job.kind == "pretrain" else "finetune", head)
-        if shop.record(job) is None and like not in costs:
+        if shop.record(job) is None and like not in costs and "baseline" not in job.settings:
             costs[like] = measure(study, job)
-        rows.append(_row(shop, job, costs.get(like)))
+        rows.append(_row(shop, job, Cost(0.0, 0.0, 0.0) if "baseline" in job.settings else costs.get(like)))
     return rows
 
 
 def _row(shop: Workshop, job: Job, cost: Cost | None) -> tuple[str, ...]:
     done = shop.record(job) is not None
-    given = {arm.name for arm in shop.study.arms if arm.learning_rate}
+    given = {arm.name for arm in shop.study.arms if arm.learning_rate or arm.init == KMER}
     is_open = job.kind == "final" and len(shop.study.learning_rates) > 1 and not done and job.arm not in given
     told = ("finished", "", "") if done or cost is None else (
         "to do",
@@ -83,7 +83,7 @@ def _row(shop: Workshop, job: Job, cost: Cost | None) -> tuple[str, ...]:
         job.arm,
         str(job.settings["seed"]),
         f"{n_steps(shop.study, job):,}",
-        "the best" if is_open else f"{job.settings.get('learning_rate', '')}",
+        "the best" if is_open else f"{job.settings.get('learning_rate') or ''}",
         f"{job.settings['label_fraction']:.0%}" if "label_fraction" in job.settings else "",
         *told,
     )

@@ -76,6 +76,8 @@ def minutes(study: StudyConfig, job: Job, cost: Cost) -> float:
 
 def n_steps(study: StudyConfig, job: Job) -> int:
     """Optimizer steps of a run; a share of the labels is trained for as many as all of them."""
+    if "baseline" in job.settings:
+        return 0
     kind: type[Any] = PretrainConfig if job.kind == "pretrain" else FinetuneConfig
     settings = dict(job.settings)
     settings["epochs"] = settings.get("epochs", kind.model_fields["epochs"].default) * settings.pop("label_fraction", 1)

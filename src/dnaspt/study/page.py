@@ -136,6 +136,9 @@ def _commands(study: StudyConfig, records: Sequence[Record]) -> list[str]:
     lines = []
     for record in records:
         job = Job(record["kind"], record["arm"], record["settings"], record["encoder"], record["data_digest"])
+        if "baseline" in job.settings:
+            lines += [f"# {job.arm}", shlex.join(["dnaspt", "baseline", str(study.data), "--out", f"runs/{job.name}"])]
+            continue
         encoder = ["--encoder", job.encoder if record["pretraining"] is None else f"runs/pretrain-{job.encoder}"]
         words = [
             "dnaspt",

@@ -7,7 +7,7 @@ from typing import Any
 
 from dnaspt.evaluation.metrics import Score
 from dnaspt.report.tables import Table
-from dnaspt.study.plan import StudyConfig
+from dnaspt.study.plan import KMER, StudyConfig
 from dnaspt.study.summary import Difference, Group
 
 _SUBJECTS = {
@@ -18,6 +18,7 @@ _SUBJECTS = {
     "pretraining with more sequence, the same steps in all": "Pretraining on more sequence instead of training longer",
     "more sequence for pretraining": "More sequence than the task's own in pretraining",
     "another encoder": "The given encoder instead of a random one",
+    "a network": "A network instead of logistic regression on 4-mers",
     "training longer": "Training longer",
     "the CRF": "The CRF instead of softmax",
 }
@@ -67,7 +68,7 @@ def group_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
             str(len(group.values)),
             written(group.score),
             " ".join(f"{value:.3f}" for value in group.values),
-            f"{group.rate:g}",
+            f"{group.rate:g}" if group.rate else "–",
             f"{group.minutes:.0f}",
         )
         for group in groups
@@ -144,13 +145,12 @@ def _method(study: StudyConfig) -> str:
     end = "." if several else "; with one seed they do not cover its choice."
     words = [f"{drawn}, paired in comparisons (1,000 resamples){end}"]
     rates = ", ".join(f"{rate:g}" for rate in study.learning_rates)
-    chosen = [arm for arm in study.arms if not arm.learning_rate]
+    networks = [arm for arm in study.arms if arm.init != KMER]
+    chosen = [arm for arm in networks if not arm.learning_rate]
     if len(study.learning_rates) > 1 and chosen:
         share = f"at {study.tuning_share:.0%} of the budget, with one seed"
         whose = (
-            "Each arm's learning rate was"
-            if len(chosen) == len(study.arms)
-            else "Learning rates of the other arms were"
+            "Each arm's learning rate was" if len(chosen) == len(networks) else "Learning rates of the other arms were"
         )
         words.append(f"{whose} chosen on valid from {rates}, {share}.")
     given = [f"{arm.name}: {arm.learning_rate:g}" for arm in study.arms if arm.learning_rate]

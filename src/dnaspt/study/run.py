@@ -66,6 +66,9 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
 
 
 def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> None:
+    if "baseline" in job.settings:
+        call(shop, job, ("baseline", str(shop.study.data), "--out", str(folder), "--overwrite"), lock)
+        return
     config = shop.out / "configs" / f"{job.name}.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(config, job.toml())
@@ -161,6 +164,8 @@ def _check(shop: Workshop, job: Job, arguments: Sequence[str], code: int) -> Non
 def _curve(shop: Workshop, folder: Path) -> list[tuple[int, float]]:
     """Steps and scores of the validations."""
     metric = f"valid_{TASKS[read_manifest(shop.study.data).task].metric}"
+    if not (folder / "metrics.jsonl").is_file():
+        return []
     rows = map(json.loads, (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
     return [(row["step"], row[metric]) for row in rows if metric in row]
 
