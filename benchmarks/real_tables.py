@@ -40,7 +40,7 @@ def main() -> None:
         "windows": window_table,
         "pretraining": pretrain_table,
         "simulated": simulated_rows(),
-        "studies": "\n\n".join(study_section(file) for file in study_files()),
+        "studies": "\n\n".join(study_section(file) for file in study_files()) or "None is finished yet.",
     }
     text = notes.format(**tables, commands=commands)
     (ROOT / "docs" / "results.md").write_text(text)
