@@ -138,7 +138,7 @@ def test_comparisons_are_paired_and_ask_one_thing_each(shop: Workshop) -> None:
     found = {(one.question, one.before, one.after, one.fraction) for one in differences_of(shop.study, groups)}
     assert found == {
         ("pretraining", "scratch + CRF", "SPT + CRF", 1.0),
-        ("pretraining, the same steps in all", "longer", "SPT + CRF", 1.0),
+        ("pretraining, the same bases in all", "longer", "SPT + CRF", 1.0),
         ("training longer", "scratch + CRF", "longer", 1.0),
     }
     same = groups_of([record | {"arm": "scratch + CRF"} for record in records if record["arm"] == "SPT + CRF"])
@@ -192,7 +192,7 @@ def test_more_sequence_is_pretrained_on_for_as_many_bases_and_no_claim_of_the_pa
         "",
         "training longer",
         "pretraining with more sequence",
-        "pretraining with more sequence, the same steps in all",
+        "pretraining with more sequence, the same bases in all",
     }
     own = study.arms[1].model_copy(update={"init": "spt"})
     assert summary._question(own, study.arms[1]) == "more sequence for pretraining"

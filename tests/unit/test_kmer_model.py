@@ -77,6 +77,12 @@ def test_the_command_scores_test_and_refuses_genes(windows: Path, gene_data: Pat
     ran = dnaspt("baseline", windows, "--out", tmp_path / "kmers")
     assert ran.code == 0 and "mean test AUROC" in ran.printed, ran.errors
     assert json.loads((tmp_path / "kmers" / "result.json").read_text())["k"] == 4
+    assert "NaN" not in (tmp_path / "kmers" / "result.json").read_text()
     assert dnaspt("baseline", windows, "--out", tmp_path / "kmers").code == 2
+    assert dnaspt("baseline", windows, "--out", tmp_path / "kmers", "--overwrite").code == 0
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    assert dnaspt("baseline", windows, "--out", tmp_path / "mine", "--overwrite").code == 2
+    assert (tmp_path / "mine" / "thesis.txt").is_file()
     ran = dnaspt("baseline", gene_data, "--out", tmp_path / "genes")
     assert ran.code == 2 and "is for windows" in " ".join(ran.errors)

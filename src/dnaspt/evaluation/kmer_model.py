@@ -50,7 +50,8 @@ def kmer_baseline(data: Path, out: Path, *, k: int = 4, overwrite: bool = False)
     """Fit on train, choose on valid, score test once; the folder gets what a run's has: result.json and evaluation-test.*.
 
     Raises:
-        DatasetError: no dataset of windows, or `out` is there. ConfigError: k out of range.
+        DatasetError: no dataset of windows; `out` is there, or is to be replaced and holds no baseline.
+        ConfigError: k out of range.
     """
     manifest = read_manifest(data)
     if manifest.resolution_bp:
@@ -59,6 +60,8 @@ def kmer_baseline(data: Path, out: Path, *, k: int = 4, overwrite: bool = False)
         raise ConfigError(f"k = {k}; expected 1 to 6")
     if out.exists() and not overwrite:
         raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and "strengths" not in _result_of(out)):
+        raise DatasetError(f"{out}: is there and holds no baseline; choose another --out")
     began = time.monotonic()
     splits = {name: read_split(data, name) for name in ("train", "valid", "test")}
     features = {name: kmer_counts(split, k) for name, split in splits.items()}
@@ -69,7 +72,7 @@ def kmer_baseline(data: Path, out: Path, *, k: int = 4, overwrite: bool = False)
     chosen, valid_scores = [], []
     for label in range(len(manifest.labels)):
         strength, score, model = _best_model(features, truth, label)
-        chosen.append(strength)
+        chosen.append(None if model is None else strength)
         valid_scores.append(score)
         if model is not None:
             logits[:, label] = model.decision_function(features["test"])
@@ -93,6 +96,16 @@ def kmer_baseline(data: Path, out: Path, *, k: int = 4, overwrite: bool = False)
         with publish_file(folder / "evaluation-test.npz") as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, **counted)  # type: ignore[arg-type]
     return scores
+
+
+def _result_of(folder: Path) -> dict[str, Any]:
+    """The result in a folder, empty where there is none."""
+    file = folder / "result.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _best_model(

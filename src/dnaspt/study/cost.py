@@ -75,7 +75,7 @@ def minutes(study: StudyConfig, job: Job, cost: Cost) -> float:
 
 
 def n_steps(study: StudyConfig, job: Job) -> int:
-    """Optimizer steps of a run; a share of the labels is trained for as many as all of them."""
+    """Optimizer steps of a run, about: a share of the labels is read as often as makes as many bases as all of them."""
     if "baseline" in job.settings:
         return 0
     kind: type[Any] = PretrainConfig if job.kind == "pretrain" else FinetuneConfig

@@ -172,7 +172,7 @@ def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:
         return []
     names = ", ".join(line.name for line in lines)
     caption = (
-        f"{names}: mean test {metric} by the share of the train windows whose labels were used, for as many steps."
+        f"{names}: mean test {metric} by the share of the train windows whose labels were used, for as many bases."
     )
     draw = lambda: figures.curves(lines, f"test {metric}", x_label="share of the labels")  # noqa: E731
     return [Section("Fewer labels", "", (make_picture("labels", draw, caption),))]

@@ -30,7 +30,7 @@ class Arm(Settings):
     """As tables call it."""
     init: str = SCRATCH
     """scratch, spt (pretrained on the train split's sequences), spt+unlabeled (on the unlabeled ones too, for as many
-    steps), the path of a checkpoint, or kmer: no network, but logistic regression on 4-mers, for windows."""
+    bases), the path of a checkpoint, or kmer: no network, but logistic regression on 4-mers, for windows."""
     head: Literal["auto", "crf", "softmax", "sigmoid"] = "auto"
     """auto takes the task's first."""
     freeze_encoder: bool = False
@@ -40,7 +40,7 @@ class Arm(Settings):
     learning_rate: float | None = Field(None, gt=0)
     """Left out, it is chosen on valid."""
     extended: bool = False
-    """Trained for the steps of pretraining too: the same steps in all."""
+    """Trained for the bases of pretraining too: the same bases in all."""
 
 
 class StudyConfig(Settings):

@@ -12,10 +12,10 @@ from dnaspt.study.summary import Difference, Group
 
 _SUBJECTS = {
     "pretraining": "Self-pretraining",
-    "pretraining, the same steps in all": "Self-pretraining instead of training longer",
+    "pretraining, the same bases in all": "Self-pretraining instead of training longer",
     "pretraining, fewer labels": "Self-pretraining with fewer labels",
     "pretraining with more sequence": "Pretraining on more sequence than the task's own",
-    "pretraining with more sequence, the same steps in all": "Pretraining on more sequence instead of training longer",
+    "pretraining with more sequence, the same bases in all": "Pretraining on more sequence instead of training longer",
     "more sequence for pretraining": "More sequence than the task's own in pretraining",
     "another encoder": "The given encoder instead of a random one",
     "a network": "A network instead of logistic regression on 4-mers",
@@ -27,8 +27,8 @@ DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]",
 _VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
 CLAIM_COLUMNS = ("claim of the paper", "compared", "gain in {metric} [95 %]", "seeds", "verdict")
 _CLAIMS = {
-    "pretraining": "P1: self-pretraining beats training from scratch, for as many fine-tuning steps",
-    "pretraining, the same steps in all": "P1, P6: training from scratch for longer does not close the gap",
+    "pretraining": "P1: self-pretraining beats training from scratch, for as many bases of fine-tuning",
+    "pretraining, the same bases in all": "P1, P6: training from scratch for longer does not close the gap",
     "the CRF": "P2: a CRF raises the scores",
     "pretraining, fewer labels": "P4: with fewer labels it still beats all labels from scratch",
 }

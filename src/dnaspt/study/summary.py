@@ -110,7 +110,7 @@ def _question(first: Arm, second: Arm) -> str:
     if KMER in (first.init, second.init):
         return "a network" if first.init == KMER != second.init and not second.extended else ""
     if same_head and first.init == SCRATCH and second.init in _BEGINNINGS and not second.extended:
-        return f"{_BEGINNINGS[second.init]}, the same steps in all" if first.extended else _BEGINNINGS[second.init]
+        return f"{_BEGINNINGS[second.init]}, the same bases in all" if first.extended else _BEGINNINGS[second.init]
     if same_head and (first.init, second.init) == (SPT, SPT_MORE) and first.extended == second.extended:
         return "more sequence for pretraining"
     if (
