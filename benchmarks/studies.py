@@ -1,7 +1,7 @@
 """The studies of examples/studies on real data, each with one command: prepare the dataset, make the missing runs, report.
 
-`DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci; --jobs 2 for two
-runs at a time). Finished runs have a record in examples/studies/NAME/records and are skipped; broken-off ones go on.
+`DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain;
+--jobs 2 for two runs at a time). Finished runs have a record in examples/studies/NAME/records and are skipped; others go on.
 `benchmarks/real_tables.py` puts the answers into docs/results.md.
 """
 
@@ -20,6 +20,10 @@ PREPARE = {
     "fly_loci": (
         "gene_finding/fly_loci",
         FLY + " --test-genome {real}/test.fa.gz --test-annotation {real}/test.gff3.gz",
+    ),
+    "human_brain": (
+        "regions/human_brain",
+        "bend histone_modification --bed {real}/windows512.bed.gz --genome {real}/genome.fa.gz --labels-file {real}/labels.txt",
     ),
     "arabidopsis_chr3": (
         "methylation/arabidopsis_chr3",

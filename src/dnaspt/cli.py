@@ -251,17 +251,20 @@ def export(
 def baseline(
     data: Annotated[Path, typer.Argument(help="Dataset folder of windows.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the scores.")],
-    k: Annotated[int, typer.Option("-k", help="Length of the k-mers.")] = 4,
+    model: Annotated[
+        str, typer.Option(help="kmer (logistic regression on counts), markov (two chains), or cpg (CpG count).")
+    ] = "kmer",
+    k: Annotated[int | None, typer.Option("-k", help="Length of k-mers [4], or order of a chain [by valid].")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score logistic regression on k-mer counts (both strands as one) on the test split: what a model has to beat.
+    """Score a cheap baseline of sequence composition on the test split: what a model has to beat.
 
     Example: dnaspt baseline data/peaks --out runs/kmers
     """
     from dnaspt.display import show
-    from dnaspt.evaluation.kmer_model import kmer_baseline
+    from dnaspt.evaluation.baseline import run_baseline
 
-    scores = kmer_baseline(data, out, k=k, overwrite=overwrite)
+    scores = run_baseline(data, out, model=model, k=k, overwrite=overwrite)
     area, count = scores["mean_auroc"], scores["cpg_count"]["mean_auroc"]
     show(
         f"mean test AUROC {area['value']:.3f} [{area['low']:.3f}, {area['high']:.3f}] (CpG count {count['value']:.3f}); {out}"

@@ -141,6 +141,7 @@ def bend(
     task: Annotated[str, typer.Argument(help="gene_finding, chromatin_accessibility, histone_modification, ...")],
     out: Out,
     root: Annotated[Path | None, typer.Option(help="Folder with the layout of BEND's share [bend].")] = None,
+    bed: Annotated[Path | None, typer.Option(help="Table in BEND's format; left out, the task's in ROOT.")] = None,
     genome: Annotated[Path | None, typer.Option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
     labels_file: Annotated[Path | None, typer.Option(help="Names of the labels, one a line.")] = None,
     config: Config = None,
@@ -153,5 +154,5 @@ def bend(
     """
     from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 
-    options = {"task": task, "out": out, "root": root, "genome": genome, "labels_file": labels_file}
+    options = {"task": task, "out": out, "root": root, "bed": bed, "genome": genome, "labels_file": labels_file}
     _run(prepare_bend, PrepareBendConfig, options | {"strict": strict, "overwrite": overwrite}, config)

@@ -135,9 +135,12 @@ def test_what_is_missing_is_named_with_the_command_that_gets_it(bend_root: Path,
 
 
 @pytest.mark.parametrize(
-    ("task", "assembly", "prefix"), [("chromatin_accessibility", "GRCh37", ""), ("cpg_methylation", "GRCh38", "chr")]
+    ("task", "assembly", "prefix", "n_labels"),
+    [("chromatin_accessibility", "GRCh37", "", 125), ("cpg_methylation", "GRCh38", "chr", 7)],
 )
-def test_windows_with_labels_on_both_naming_habits(task: str, assembly: str, prefix: str, tmp_path: Path) -> None:
+def test_windows_with_labels_on_both_naming_habits(
+    task: str, assembly: str, prefix: str, n_labels: int, tmp_path: Path
+) -> None:
     root = tmp_path / "bend"
     (root / "data" / task).mkdir(parents=True)
     (root / "data/genomes").mkdir()
@@ -151,14 +154,16 @@ def test_windows_with_labels_on_both_naming_habits(task: str, assembly: str, pre
     manifest = prepare_bend(PrepareBendConfig(task=task, root=root, out=tmp_path / "data"))
     assert {name: split.n_windows for name, split in manifest.splits.items()} == {"train": 3, "valid": 1, "test": 1}
     (valid,) = read_split(tmp_path / "data", "valid")
-    assert valid.strand == "-" and valid.labels.tolist() == [0, 1, 0]
+    assert valid.strand == "-" and valid.labels.tolist() == [0, 1, 0] + [0] * (n_labels - 3)
     turned = letters[1200:1712][::-1].translate(str.maketrans("ACGT", "TGCA"))
     assert decode(valid.codes) == turned
     assert [window.labels.tolist() for window in read_split(tmp_path / "data", "train")] == [
-        [1, 0, 1],
-        [0, 0, 0],
-        [1, 0, 0],
+        [1, 0, 1] + [0] * (n_labels - 3),
+        [0] * n_labels,
+        [1] + [0] * (n_labels - 1),
     ]
+    named = PrepareBendConfig(task=task, bed=root / "data" / task / f"{task}.bed", root=root, out=tmp_path / "own")
+    assert prepare_bend(named).labels == ("label_0", "label_1", "label_2")
 
 
 def copy_of(root: Path, tmp_path: Path) -> Path:

@@ -23,6 +23,7 @@ class PrepareBendConfig(Settings):
 
     task: one of `BEND_TASKS`.
     root: folder with data/TASK and data/genomes.
+    bed: table in BEND's format; left out, the task's below `root`.
     genome: FASTA; left out, the one in data/genomes whose name has the task's assembly.
     labels_file: names of the labels, one a line.
     strict: sequence shared by splits is an error and no count.
@@ -31,6 +32,7 @@ class PrepareBendConfig(Settings):
     task: str
     out: Path
     root: Path = Path("bend")
+    bed: Path | None = None
     genome: Path | None = None
     labels_file: Path | None = None
     strict: bool = False
@@ -48,7 +50,8 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
     if config.task not in BEND_TASKS:
         raise ConfigError(f"no task of BEND is called {config.task!r}; known: {', '.join(BEND_TASKS)}")
     task = BEND_TASKS[config.task]
-    bed, genome = _bed(config.root, task), config.genome or _genome(config.root, task)
+    bed = config.bed or _bed(config.root, task)
+    genome = config.genome or _genome(config.root, task)
     if task.kind == "genes":
         return _prepare_genes(config, task, bed, genome)
     if task.kind == "windows":
@@ -57,6 +60,7 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
             genome=genome,
             regions=(bed,),
             labels_file=config.labels_file,
+            n_labels=None if config.bed else task.n_labels,
             strict=config.strict,
             overwrite=config.overwrite,
         )

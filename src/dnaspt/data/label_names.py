@@ -49,8 +49,10 @@ def _read_names(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def row_labels(labeled: LabeledRegions, labels_file: Path | None) -> tuple[LabeledRegions, tuple[str, ...]]:
-    """The table and the names of its labels: those of the file, or label_0, label_1, ...
+def row_labels(
+    labeled: LabeledRegions, labels_file: Path | None, n_labels: int | None = None
+) -> tuple[LabeledRegions, tuple[str, ...]]:
+    """The table and the names of its labels: those of the file, or label_0, label_1, ..., at least `n_labels` of them.
 
     Where each row says 0 or 1 and no second name is given, that is no and yes for a single label, and not two indices.
 
@@ -58,11 +60,12 @@ def row_labels(labeled: LabeledRegions, labels_file: Path | None) -> tuple[Label
         InputError: a row has an index beyond the names.
     """
     names = None if labels_file is None else _read_names(labels_file)
-    if (names is None or len(names) == 1) and labeled.says_yes_or_no():
+    n_known = len(names) if names else n_labels or 1
+    if n_known == 1 and labeled.says_yes_or_no():
         log.warning("%s: column 'label' holds 0 and 1 alone: read as no and yes", labeled.regions.path)
         return labeled.yes_as_index(), names or ("label",)
     if names is None:
-        return labeled, tuple(f"label_{index}" for index in range(max(1, labeled.n_labels())))
+        return labeled, tuple(f"label_{index}" for index in range(max(n_known, labeled.n_labels())))
     if labeled.n_labels() > len(names):
         at = int(np.argmax(labeled.indices >= len(names)))
         row = int(np.searchsorted(labeled.offsets, at, side="right")) - 1

@@ -43,6 +43,7 @@ class PrepareRegionsConfig(WindowSettings):
     regions: BED or narrowPeak, one label per file (its stem); or one table with a `label` column in BEND's format,
         whose rows are taken as they are.
     labels_file: names of the labels, one a line; for peaks it orders the files' stems, or names them in order.
+    n_labels: of a table with a `label` column and without `labels_file`, whose largest index may not occur.
     background: "all" tiles the genome (unlabeled windows are all zero); "matched" centers windows on regions that reach
         `min_overlap` and adds `background_ratio` windows without any for each, of the same length, split, and, with
         `match_gc`, GC.
@@ -52,6 +53,7 @@ class PrepareRegionsConfig(WindowSettings):
 
     regions: tuple[Path, ...] = Field(min_length=1)
     labels_file: Path | None = None
+    n_labels: int | None = Field(None, ge=1)
     core_bp: int = Field(256, ge=1)
     min_overlap: float = Field(0.5, gt=0, le=1)
     stride_bp: int | None = Field(None, ge=1)
@@ -305,7 +307,7 @@ class _LabeledRows:
 
     def __init__(self, stay: _Stay, labeled: LabeledRegions) -> None:
         self.stay = stay
-        self.labeled, self.labels = row_labels(labeled, stay.config.labels_file)
+        self.labeled, self.labels = row_labels(labeled, stay.config.labels_file, stay.config.n_labels)
         self.files: tuple[Regions, ...] = (labeled.regions,)
         self.window_bp = int((labeled.regions.end - labeled.regions.start).max())
         self._rows = labeled.regions.rows_by_contig()

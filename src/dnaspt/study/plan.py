@@ -20,7 +20,8 @@ from dnaspt.errors import ConfigError
 
 SCRATCH, SPT, SPT_MORE = "scratch", "spt", "spt+unlabeled"
 PRETRAINED = (SPT, SPT_MORE)
-KMER = "kmer"
+COMPOSITION = ("kmer", "markov", "cpg")
+"""Baselines without a network (`evaluation.baseline`)."""
 
 
 class Arm(Settings):
@@ -30,7 +31,8 @@ class Arm(Settings):
     """As tables call it."""
     init: str = SCRATCH
     """scratch, spt (pretrained on the train split's sequences), spt+unlabeled (on the unlabeled ones too, for as many
-    bases), the path of a checkpoint, or kmer: no network, but logistic regression on 4-mers, for windows."""
+    bases), the path of a checkpoint, or, for windows, a baseline without a network: kmer (logistic regression on 4-mers),
+    markov (two Markov chains) or cpg (CpG count)."""
     head: Literal["auto", "crf", "softmax", "sigmoid"] = "auto"
     """auto takes the task's first."""
     freeze_encoder: bool = False
@@ -126,11 +128,11 @@ def check_settings(study: StudyConfig) -> None:
     if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in read_manifest(study.data).splits:
         do = "prepare it with --unlabeled"
         raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
-    if any(arm.init == KMER for arm in study.arms) and read_manifest(study.data).resolution_bp:
-        raise ConfigError(f"{study.data}: has labels per base; init {KMER!r} is for windows")
+    if cheap := [arm.init for arm in study.arms if arm.init in COMPOSITION and read_manifest(study.data).resolution_bp]:
+        raise ConfigError(f"{study.data}: has labels per base; init {cheap[0]!r} is for windows")
     for arm in study.arms:
-        if arm.init not in (SCRATCH, *PRETRAINED, KMER) and not Path(arm.init).exists():
-            known = ", ".join((SCRATCH, *PRETRAINED, KMER))
+        if arm.init not in (SCRATCH, *PRETRAINED, *COMPOSITION) and not Path(arm.init).exists():
+            known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION))
             raise ConfigError(f"arm {arm.name!r}: init {arm.init!r} is no file or folder; expected one, or {known}")
     batches = [[part.get(name) for name in ("batch_bp", "accumulate")] for part in (study.pretrain, study.finetune)]
     if batches[0] != batches[1] and any(arm.extended or arm.init == SPT_MORE for arm in study.arms):
@@ -158,15 +160,15 @@ def _pretraining(study: StudyConfig, dataset: Manifest, init: str, seed: int) ->
 
 def tuning(study: StudyConfig, dataset: Manifest, arm: Arm) -> list[Job]:
     """Runs that choose an arm's learning rate, one for each."""
-    if arm.init == KMER or arm.learning_rate or len(study.learning_rates) == 1:
+    if arm.init in COMPOSITION or arm.learning_rate or len(study.learning_rates) == 1:
         return []
     return [_finetuning(study, dataset, arm, study.seeds[0], rate, 1.0, "tune") for rate in study.learning_rates]
 
 
 def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list[Job]:
     """Runs of an arm whose scores count."""
-    if arm.init == KMER:  # has neither a seed nor a rate
-        settings = {"baseline": KMER, "seed": study.seeds[0], "learning_rate": 0.0, "label_fraction": 1.0}
+    if arm.init in COMPOSITION:  # has neither a seed nor a rate
+        settings = {"baseline": arm.init, "seed": study.seeds[0], "learning_rate": 0.0, "label_fraction": 1.0}
         return [Job("final", arm.name, settings, "", dataset.digest)]
     fractions = study.label_fractions if arm.label_fractions is None else arm.label_fractions
     return [

@@ -67,7 +67,8 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
 
 def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> None:
     if "baseline" in job.settings:
-        call(shop, job, ("baseline", str(shop.study.data), "--out", str(folder), "--overwrite"), lock)
+        options = ("--model", job.settings["baseline"], "--out", str(folder), "--overwrite")
+        call(shop, job, ("baseline", str(shop.study.data), *options), lock)
         return
     config = shop.out / "configs" / f"{job.name}.toml"
     config.parent.mkdir(parents=True, exist_ok=True)

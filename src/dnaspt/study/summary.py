@@ -18,7 +18,7 @@ from dnaspt.evaluation.metrics import (
     mcc_batch,
     percentile_interval,
 )
-from dnaspt.study.plan import KMER, SCRATCH, SPT, SPT_MORE, Arm, StudyConfig
+from dnaspt.study.plan import COMPOSITION, SCRATCH, SPT, SPT_MORE, Arm, StudyConfig
 
 N_RESAMPLES = 1000
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
@@ -107,8 +107,9 @@ def _question(first: Arm, second: Arm) -> str:
     same_head, same_init = first.head == second.head, first.init == second.init
     if first.freeze_encoder != second.freeze_encoder:
         return ""
-    if KMER in (first.init, second.init):
-        return "a network" if first.init == KMER != second.init and not second.extended else ""
+    if {first.init, second.init} & set(COMPOSITION):
+        is_network = second.init not in COMPOSITION
+        return "a network" if is_network and not second.extended else ""
     if same_head and first.init == SCRATCH and second.init in _BEGINNINGS and not second.extended:
         return f"{_BEGINNINGS[second.init]}, the same bases in all" if first.extended else _BEGINNINGS[second.init]
     if same_head and (first.init, second.init) == (SPT, SPT_MORE) and first.extended == second.extended:

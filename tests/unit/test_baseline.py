@@ -1,5 +1,6 @@
-"""The k-mer baseline: its counts, and what it finds on windows that differ in composition alone."""
+"""Cheap baselines: their counts, and what they find on windows that differ in composition alone."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from tests.integration.in_process import dnaspt
 
 from dnaspt.data.store import DatasetWriter, Manifest, read_split
 from dnaspt.data.window import Window
-from dnaspt.evaluation.kmer_model import kmer_baseline, kmer_counts
+from dnaspt.evaluation.baseline import BASELINES, run_baseline
+from dnaspt.evaluation.composition import class_counts, kmer_counts, window_words, word_scores
 from dnaspt.genome.alphabet import N, encode, reverse_complement
+from dnaspt.study.plan import COMPOSITION
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def test_counts_are_those_of_a_plain_loop_and_strands_count_the_same(windows: Pa
 
 
 def test_composition_is_found_and_chance_is_not(windows: Path, tmp_path: Path) -> None:
-    scores = kmer_baseline(windows, tmp_path / "kmers", k=3)
+    scores = run_baseline(windows, tmp_path / "kmers", k=3)
     assert scores["auroc"]["rich"]["value"] > 0.95
     assert abs(scores["auroc"]["chance"]["value"] - 0.5) < 0.2
     assert scores["undefined"] == ["never"]
@@ -73,10 +76,51 @@ def test_composition_is_found_and_chance_is_not(windows: Path, tmp_path: Path) -
     assert scores["auroc"]["chance"]["value"] == pytest.approx(roc_auc_score(truth[known, 1], logits[known, 1]))
 
 
+def test_markov_chains_and_the_cpg_count_find_composition_too(windows: Path, tmp_path: Path) -> None:
+    for model in ("markov", "cpg"):
+        scores = run_baseline(windows, tmp_path / model, model=model)
+        assert scores["auroc"]["rich"]["value"] > 0.85, model
+        assert abs(scores["auroc"]["chance"]["value"] - 0.5) < 0.2
+        assert scores["undefined"] == ["never"]
+    chosen = json.loads((tmp_path / "markov" / "result.json").read_text())["chosen"]
+    assert set(chosen) <= {1, 2, 3, 4, 5}
+    assert json.loads((tmp_path / "cpg" / "result.json").read_text())["chosen"][0] == 1
+
+
+def test_a_chain_scores_by_the_log_ratio_of_its_classes(windows: Path) -> None:
+    split = read_split(windows, "valid")
+    truth = split.labels.reshape(len(split), -1)
+    counts = class_counts(split, 2, truth)
+    assert counts.shape == (3, 2, 16)
+    own = np.zeros((2, 16), np.int64)
+    for row in range(len(split)):
+        letters = split.codes[split.offsets[row] : split.offsets[row + 1]]
+        for codes in (letters, reverse_complement(letters)):
+            for first, second in itertools.pairwise(codes):
+                own[truth[row, 0], 4 * first + second] += 1
+    np.testing.assert_array_equal(counts[0], own)
+    ratio = np.arange(16.0)
+    letters = split.codes[split.offsets[3] : split.offsets[4]]
+    both = [4 * codes[:-1] + codes[1:] for codes in (letters, reverse_complement(letters))]
+    assert word_scores(split, 2, ratio)[3] == pytest.approx(np.mean([ratio[words].mean() for words in both]))
+
+
+def test_words_of_many_chunks_are_those_of_one(windows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    split = read_split(windows, "valid")
+    whole = kmer_counts(split, 3)
+    monkeypatch.setattr("dnaspt.evaluation.composition._CHUNK_BP", 1000)
+    assert len(list(window_words(split, 3))) == 20
+    np.testing.assert_array_equal(kmer_counts(split, 3), whole)
+
+
+def test_a_study_knows_the_same_baselines() -> None:
+    assert tuple(BASELINES) == COMPOSITION
+
+
 def test_the_command_scores_test_and_refuses_genes(windows: Path, gene_data: Path, tmp_path: Path) -> None:
     ran = dnaspt("baseline", windows, "--out", tmp_path / "kmers")
     assert ran.code == 0 and "mean test AUROC" in ran.printed, ran.errors
-    assert json.loads((tmp_path / "kmers" / "result.json").read_text())["k"] == 4
+    assert json.loads((tmp_path / "kmers" / "result.json").read_text())["baseline"] == "kmer"
     assert "NaN" not in (tmp_path / "kmers" / "result.json").read_text()
     assert dnaspt("baseline", windows, "--out", tmp_path / "kmers").code == 2
     assert dnaspt("baseline", windows, "--out", tmp_path / "kmers", "--overwrite").code == 0

@@ -1,0 +1,180 @@
+"""Cheap baselines for windows, one model a label: k-mers, Markov chains, CpG count. What does not beat them knows composition.
+
+Fitted on train; what there is to choose is chosen on valid, like a checkpoint; test is scored once.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from dnaspt.data.store import Split, read_manifest, read_split
+from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.evaluation.areas import auroc
+from dnaspt.evaluation.composition import class_counts, kmer_counts, word_scores
+from dnaspt.evaluation.evaluate import cpg_counts, score_windows
+from dnaspt.publish import publish_file, publish_folder, write_text_atomically
+from dnaspt.tasks import MISSING
+
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
+"""Inverse penalties to choose from."""
+KMER_BP = 4
+MARKOV_ORDERS = (1, 2, 3, 4, 5)
+"""Orders to choose from."""
+
+Splits = dict[str, Split]
+
+
+class Fitted(NamedTuple):
+    """Of one label: what was chosen, its AUROC on valid (NaN where not defined), and scores (n,) of the test windows."""
+
+    chosen: float | int | None
+    valid_auroc: float
+    scores: np.ndarray
+
+
+def kmer_model(splits: Splits, k: int | None) -> Iterator[Fitted]:
+    """Logistic regression on the counts of k-mers of both strands, balanced by class; chosen: the strength of the penalty."""
+    features = {name: kmer_counts(split, k or KMER_BP) for name, split in splits.items()}
+    scaler = StandardScaler().fit(features["train"])
+    features = {name: scaler.transform(values) for name, values in features.items()}
+    truth = _truth(splits)
+    for label in range(truth["train"].shape[1]):
+        known = truth["train"][:, label] != MISSING
+        target = truth["train"][known, label]
+        if len(np.unique(target)) < 2:
+            yield Fitted(None, float("nan"), np.zeros(len(splits["test"])))
+            continue
+        found = []
+        for strength in STRENGTHS:
+            model = LogisticRegression(C=strength, class_weight="balanced", max_iter=1000)
+            model.fit(features["train"][known], target)
+            score = _auroc(truth["valid"][:, label], model.decision_function(features["valid"]))
+            found.append(Fitted(strength, score, model.decision_function(features["test"])))
+        yield _best(found)
+
+
+def markov_model(splits: Splits, k: int | None) -> Iterator[Fitted]:
+    """Two Markov chains of order k, of windows with and without the label; scored by the log ratio per base of both strands.
+
+    chosen: the order.
+    """
+    orders = MARKOV_ORDERS if k is None else (k,)
+    truth = _truth(splits)
+    ratios = {order: _log_ratios(class_counts(splits["train"], order + 1, truth["train"])) for order in orders}
+    for label in range(truth["train"].shape[1]):
+        found = []
+        for order, ratio in ratios.items():
+            scores = {name: word_scores(splits[name], order + 1, ratio[label]) for name in ("valid", "test")}
+            found.append(Fitted(order, _auroc(truth["valid"][:, label], scores["valid"]), scores["test"]))
+        yield _best(found)
+
+
+def _log_ratios(counts: np.ndarray) -> np.ndarray:
+    """Log ratio of the chances of each k-mer's last base, given the bases before: (K, 2, 4**k) -> (K, 4**k)."""
+    pairs = counts.reshape(*counts.shape[:2], -1, 4) + 1.0
+    chances = np.log(pairs / pairs.sum(axis=-1, keepdims=True)).reshape(counts.shape)
+    return np.asarray(chances[:, 1] - chances[:, 0])
+
+
+def cpg_model(splits: Splits, k: int | None) -> Iterator[Fitted]:
+    """The number of CpGs; chosen: 1 where train says that they speak for the label, -1 where against it."""
+    counts = {name: cpg_counts(split).astype(float) for name, split in splits.items()}
+    truth = _truth(splits)
+    for label in range(truth["train"].shape[1]):
+        sign = -1 if _auroc(truth["train"][:, label], counts["train"]) < 0.5 else 1
+        valid = _auroc(truth["valid"][:, label], sign * counts["valid"])
+        yield Fitted(sign, valid, sign * counts["test"])
+
+
+Model = Callable[[Splits, int | None], Iterator[Fitted]]
+BASELINES: Mapping[str, Model] = MappingProxyType({"kmer": kmer_model, "markov": markov_model, "cpg": cpg_model})
+"""By the word that `dnaspt baseline --model` and a study's `init` take."""
+
+
+def run_baseline(
+    data: Path, out: Path, *, model: str = "kmer", k: int | None = None, overwrite: bool = False
+) -> dict[str, Any]:
+    """Fit on train, choose on valid, score test once; the folder gets what a run's has: result.json and evaluation-test.*.
+
+    Args:
+        data: dataset folder of windows.
+        out: folder to write.
+        model: one of `BASELINES`.
+        k: length of the k-mers (4 where left out), or order of the chain (left out: chosen on valid).
+        overwrite: replace a baseline's folder.
+
+    Raises:
+        DatasetError: no dataset of windows; `out` is there, or is to be replaced and holds no baseline.
+        ConfigError: no such model, or k out of range.
+    """
+    manifest = read_manifest(data)
+    if manifest.resolution_bp:
+        raise DatasetError(f"{data}: has labels per base; this baseline is for windows")
+    if model not in BASELINES:
+        raise ConfigError(f"no baseline is called {model!r}; known: {', '.join(BASELINES)}")
+    if k is not None and not 1 <= k <= 6:
+        raise ConfigError(f"k = {k}; expected 1 to 6")
+    if out.exists() and not overwrite:
+        raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and "baseline" not in _result_of(out)):
+        raise DatasetError(f"{out}: is there and holds no baseline; choose another --out")
+    began = time.monotonic()
+    splits = {name: read_split(data, name) for name in ("train", "valid", "test")}
+    fitted = list(BASELINES[model](splits, k))
+    valid = np.array([found.valid_auroc for found in fitted])
+    result = {
+        "baseline": model,
+        "k": k,
+        "chosen": [found.chosen for found in fitted],
+        "valid_auroc": float(np.nanmean(valid)) if (~np.isnan(valid)).any() else None,
+        "minutes": (time.monotonic() - began) / 60,
+        "n_bp": len(splits["train"].codes),
+        "steps": 0,
+    }
+    logits = np.stack([found.scores for found in fitted], axis=1).astype(np.float32)
+    scored, counted = score_windows(splits["test"], logits, manifest.labels)
+    scores: dict[str, Any] = {
+        "split": "test",
+        "data_digest": manifest.digest,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "n_windows": len(splits["test"]),
+        **scored,
+    }
+    with publish_folder(out) as folder:
+        write_text_atomically(folder / "result.json", json.dumps(result, indent=1) + "\n")
+        write_text_atomically(folder / "evaluation-test.json", json.dumps(scores, indent=1) + "\n")
+        with publish_file(folder / "evaluation-test.npz") as unfinished, unfinished.open("wb") as file:
+            np.savez_compressed(file, **counted)  # type: ignore[arg-type]
+    return scores
+
+
+def _truth(splits: Splits) -> dict[str, np.ndarray]:
+    """Labels (n, K) of each split."""
+    return {name: split.labels.reshape(len(split), -1) for name, split in splits.items()}
+
+
+def _auroc(truth: np.ndarray, scores: np.ndarray) -> float:
+    return float(auroc(truth[:, None], scores[:, None])[0])
+
+
+def _best(found: list[Fitted]) -> Fitted:
+    """The one with the best AUROC on valid; the first where it is not defined."""
+    return max(found, key=lambda fitted: -1.0 if np.isnan(fitted.valid_auroc) else fitted.valid_auroc)
+
+
+def _result_of(folder: Path) -> dict[str, Any]:
+    """The result in a folder, empty where there is none."""
+    file = folder / "result.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
