@@ -21,6 +21,7 @@ from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
 from dnaspt.data.simulate import SimulateConfig, simulate
 from dnaspt.data.store import read_split
 from dnaspt.models import encoder_cpu
+from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES
@@ -82,7 +83,7 @@ def never(*_: object) -> bool:
 
 def shares(data: Path, repeats: int) -> dict[str, object]:
     """Medians of fine-tuning steps, of the CRF in them, and the time that the steps waited for batches."""
-    model = TaskModel(PRESETS["small"], CRFHead(PRESETS["small"].hidden_size, GENE_STATES)).to(DEVICE)
+    model = TaskModel(DilatedEncoder(PRESETS["small"]), CRFHead(PRESETS["small"].hidden_size, GENE_STATES)).to(DEVICE)
     optimizer = torch.optim.AdamW(model.parameters())
     options = BatchOptions(batch_bp=16_384, seed=0, complement=GENE_STATES.complement)
     batches = TrainingBatches([read_split(data, "train")], 4096, options)

@@ -59,3 +59,34 @@ def gene_data(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     genome, annotation = simulated / "genome.fa", simulated / "annotation.gff3"
     prepare_genes(PrepareGenesConfig(out=out, genome=(genome,), annotation=(annotation,), window_bp=1024))
     return out
+
+
+@pytest.fixture(scope="session")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of windows. Label 0: rich in G and C. Label 1: by chance, missing now and then. Label 2: never true."""
+    import numpy as np
+
+    from dnaspt.data.store import DatasetWriter, Manifest
+    from dnaspt.data.window import Window
+
+    out, rng = tmp_path_factory.mktemp("kmers") / "data", np.random.default_rng(0)
+    with DatasetWriter(out) as writer:
+        for split, n in (("train", 300), ("valid", 100), ("test", 120)):
+            for row in range(n):
+                rich = bool(rng.random() < 0.3)
+                codes = rng.choice(4, 200, p=(0.2, 0.3, 0.3, 0.2) if rich else (0.3, 0.2, 0.2, 0.3)).astype(np.uint8)
+                labels = np.array([rich, rng.choice([0, 1, -100]), 0], dtype=np.int8)
+                writer.add(
+                    split, Window(f"{split}{row // 20}", row % 20 * 300, row % 20 * 300 + 200, ".", codes, labels)
+                )
+        writer.finish(
+            Manifest(
+                task="regions",
+                labels=("rich", "chance", "never"),
+                resolution_bp=0,
+                window_bp=200,
+                sources=(),
+                settings={},
+            )
+        )
+    return out

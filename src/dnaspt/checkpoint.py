@@ -16,9 +16,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dnaspt import __version__
-from dnaspt.config import BEND_CHANNELS, EncoderConfig
+from dnaspt.config import BEND_CHANNELS, AnyEncoderConfig, BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError
-from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead
+from dnaspt.hub import load_published
+from dnaspt.models.basset import BassetEncoder, DenseTrunk
+from dnaspt.models.encoder import DilatedEncoder
+from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead, Trunk
 from dnaspt.models.language import LanguageModel
 from dnaspt.models.task_model import TaskModel
 from dnaspt.publish import publish_folder
@@ -38,7 +41,7 @@ class CheckpointConfig(BaseModel):
     format_version: int = FORMAT_VERSION
     dnaspt_version: str = __version__
     kind: str
-    encoder: EncoderConfig
+    encoder: AnyEncoderConfig
     tokens: tuple[str, ...] = ("A", "C", "G", "T", "N", "mask", "pad")
     task: str = ""
     head: str = ""
@@ -52,14 +55,27 @@ class CheckpointConfig(BaseModel):
 def build_model(config: CheckpointConfig, class_weights: Tensor | None = None) -> LanguageModel | TaskModel:
     """A model with fresh weights for a description."""
     if config.kind == "language":
+        if not isinstance(config.encoder, EncoderConfig):
+            raise CheckpointError(f"architecture {config.encoder.architecture!r} is no language model of ours")
         return LanguageModel(config.encoder)
-    return TaskModel(config.encoder, _build_head(config, class_weights))
+    return TaskModel(_build_encoder(config.encoder), _build_head(config, class_weights))
+
+
+def _build_encoder(config: AnyEncoderConfig) -> nn.Module:
+    if isinstance(config, EncoderConfig):
+        return DilatedEncoder(config)
+    if isinstance(config, BassetConfig):
+        return BassetEncoder(config)
+    return load_published(config)
 
 
 def _build_head(config: CheckpointConfig, class_weights: Tensor | None) -> Head:
     hidden_size = config.encoder.hidden_size
     if config.head == "sigmoid":
-        return SigmoidHead(hidden_size, len(config.labels), class_weights)
+        n_labels = len(config.labels)
+        if isinstance(config.encoder, BassetConfig):
+            return SigmoidHead(DenseTrunk(config.encoder, n_labels), n_labels, class_weights)
+        return SigmoidHead(Trunk(hidden_size, n_labels, pool=True), n_labels, class_weights)
     states = TASKS[config.task].states
     if states is None or config.head not in ("crf", "softmax"):
         fitting = ", ".join(TASKS[config.task].heads)
@@ -224,6 +240,7 @@ def export_bend(path: str | Path, out: Path) -> None:
     model, config = load_model(path)
     if not isinstance(model, LanguageModel):
         raise CheckpointError(f"{path}: holds a fine-tuned model; expected a run of 'dnaspt pretrain'")
+    assert isinstance(config.encoder, EncoderConfig)
     if config.encoder.channels != BEND_CHANNELS:
         raise CheckpointError(f"{path}: its channels are {config.encoder.channels}; expected BEND's {BEND_CHANNELS}")
     token_of = [BEND_CHANNELS.index(channel) for channel in range(len(BEND_CHANNELS))]
@@ -238,7 +255,7 @@ def export_bend(path: str | Path, out: Path) -> None:
         theirs = next(key for key, mine in _BEND_LAYER.items() if mine == part)
         tensor = tensor.squeeze(2) if part == "conv" and kind == "weight" else tensor
         tensors[f"model.encoder.{layer}.{theirs}.{kind}"] = tensor
-    raw = config.encoder.model_dump(exclude={"channels"}) | {
+    raw = config.encoder.model_dump(exclude={"channels", "architecture"}) | {
         "vocab_size": len(BEND_CHANNELS),
         "initializer_range": 0.02,
     }

@@ -15,6 +15,7 @@ from dnaspt.cli_bend import bend_app
 from dnaspt.cli_prepare import prepare_app
 from dnaspt.cli_study import study
 from dnaspt.errors import DnasptError
+from dnaspt.permits import OFFLINE, TRUST, allow
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,6 +44,13 @@ Nodes = Annotated[int | None, typer.Option(help="Nodes (SLURM and torchrun are d
 Accelerator = Annotated[str | None, typer.Option(help="auto, cpu or gpu.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a broken-off run stopped.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace --out.")]
+TrustCode = Annotated[
+    bool,
+    typer.Option("--trust-remote-code", envvar=TRUST, help="Let a published model that brings its own code run it."),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", envvar=OFFLINE, help="Take published models from disk; never touch the network.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -105,7 +113,13 @@ def finetune(
     encoder: Annotated[Path | None, typer.Option(help="Run of 'dnaspt pretrain'; left out: from scratch.")] = None,
     head: Annotated[str | None, typer.Option(help="crf, softmax or sigmoid; default by task.")] = None,
     config: Config = None,
-    preset: Preset = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Encoder size: paper, base, small or tiny; or a baseline: onehot, basset.")
+    ] = None,
+    embeddings: Annotated[
+        str | None, typer.Option(help="A published DNA language model instead, frozen: a folder or a name on the hub.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Commit of a name on the hub.")] = None,
     seed: Seed = None,
     steps: Steps = None,
     epochs: Epochs = None,
@@ -122,6 +136,8 @@ def finetune(
     accelerator: Accelerator = None,
     devices: Devices = None,
     num_nodes: Nodes = None,
+    trust_remote_code: TrustCode = False,
+    offline: Offline = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -130,6 +146,7 @@ def finetune(
     Example: dnaspt finetune data/genes --encoder runs/pre --head crf --out runs/genes
     """
     options = _given(locals())
+    allow(trust_remote_code=options.pop("trust_remote_code"), offline=options.pop("offline"))
     from dnaspt.config import FinetuneConfig, build_config
     from dnaspt.display import RichReporter, mapping_table
     from dnaspt.training.finetune import finetune as run
@@ -148,11 +165,14 @@ def evaluate(
     average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
     any_data: Annotated[bool, typer.Option("--any-data", help="Accept a model trained on another dataset.")] = False,
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute.")] = "auto",
+    trust_remote_code: TrustCode = False,
+    offline: Offline = False,
 ) -> None:
     """Score a run on a split: MCC or AUROC and AUPRC with 95 % intervals, gene structures for genes.
 
     Example: dnaspt evaluate runs/genes --data data/genes --split test
     """
+    allow(trust_remote_code=trust_remote_code, offline=offline)
     from dnaspt.evaluation.evaluate import evaluate as score
     from dnaspt.inspection import show_evaluation
 
@@ -179,11 +199,14 @@ def predict(
         bool, typer.Option("--complete-genes", help="With codons: no gene goes on beyond its contig.")
     ] = False,
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute.")] = "auto",
+    trust_remote_code: TrustCode = False,
+    offline: Offline = False,
 ) -> None:
     """Predict on a FASTA file: genes to GFF3, window labels to BED, bigWig or Parquet.
 
     Example: dnaspt predict runs/genes --genome new.fa --out genes.gff3
     """
+    allow(trust_remote_code=trust_remote_code, offline=offline)
     from dataclasses import asdict
 
     from dnaspt.display import mapping_table

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from dnaspt.permits import OFFLINE, TRUST, allow
+
 
 def study(
     config: Annotated[Path, typer.Argument(help="TOML file: the dataset, arms, seeds, label fractions, budgets.")],
@@ -23,6 +25,12 @@ def study(
         Literal["pretrain", "tune", "final"] | None, typer.Option(help="With --task: a part only.")
     ] = None,
     task: Annotated[int, typer.Option(help="Run of the stage, from 0.")] = 0,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", envvar=TRUST, help="Let published models run their own code.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", envvar=OFFLINE, help="Published models from disk only.")
+    ] = False,
 ) -> None:
     """Compare arms over seeds: does self-pretraining, the CRF, or training longer help on these data?
 
@@ -30,6 +38,7 @@ def study(
 
     Example: dnaspt study study.toml --out studies/genes
     """
+    allow(trust_remote_code=trust_remote_code, offline=offline)
     from dnaspt.config import build_config
     from dnaspt.display import show, table
     from dnaspt.study.command import planned, study_report

@@ -25,13 +25,14 @@ class Settings(BaseModel):
 
 
 class EncoderConfig(Settings):
-    """Architecture of `DilatedEncoder` (arXiv 2506.17766; the ConvNet of BEND and GPN).
+    """Architecture of `DilatedEncoder` (arXiv 2506.17766; the ConvNet of BEND and GPN); without layers it is the one-hot code.
 
     channels: for each token id (A C G T N mask pad) the hidden channel it lights up.
     """
 
+    architecture: Literal["dilated"] = "dilated"
     hidden_size: int = Field(64, ge=N_TOKENS)
-    n_layers: int = Field(30, ge=1)
+    n_layers: int = Field(30, ge=0)
     kernel_size: int = Field(9, ge=1)
     dilation_max: int = Field(32, ge=1)
     dilation_cycle: int = Field(6, ge=1)
@@ -60,6 +61,63 @@ class EncoderConfig(Settings):
         return sum(self.dilations) * (self.kernel_size // 2)
 
 
+class BassetConfig(Settings):
+    """Architecture of `BassetEncoder`, a baseline for windows of one length.
+
+    layers: channels, width and pooling of each convolution.
+    """
+
+    architecture: Literal["basset"] = "basset"
+    window_bp: int = Field(512, ge=48)
+    layers: tuple[tuple[int, int, int], ...] = ((300, 19, 3), (200, 11, 4), (200, 7, 4))
+    dense_size: int = Field(1000, ge=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
+
+    @property
+    def hidden_size(self) -> int:
+        """Channels of the last convolution."""
+        return self.layers[-1][0]
+
+    @property
+    def n_pooled(self) -> int:
+        """Positions that pooling leaves of a window."""
+        length = self.window_bp
+        for _, _, pool in self.layers:
+            length //= pool
+        return length
+
+    @property
+    def flank_bp(self) -> int:
+        """A window is taken whole: nothing around it has a say."""
+        return 0
+
+
+class PublishedConfig(Settings):
+    """A published DNA language model, frozen, whose hidden states a head is trained on (see `dnaspt.hub`).
+
+    path: folder, or name on the Hugging Face hub; revision: commit there. sha256: of the files that were read.
+    kmer: overlapping k-mers as tokens (DNABERT); 0 leaves cutting to the tokenizer. n_tokens: that it takes at once, special
+        ones included. chunk_bp: bases that are read at once.
+    """
+
+    architecture: Literal["published"] = "published"
+    path: str
+    revision: str = ""
+    sha256: str
+    hidden_size: int = Field(ge=1)
+    kmer: int = Field(0, ge=0)
+    n_tokens: int = Field(ge=3)
+    chunk_bp: int = Field(ge=1)
+    runs_own_code: bool = False
+
+    @property
+    def flank_bp(self) -> int:
+        """Chunks begin at multiples of their length: a tile is read from the chunk before on."""
+        return self.chunk_bp
+
+
+AnyEncoderConfig = EncoderConfig | BassetConfig | PublishedConfig
+
 PRESETS: Mapping[str, EncoderConfig] = MappingProxyType(
     {
         "paper": EncoderConfig(hidden_size=512),
@@ -71,6 +129,11 @@ PRESETS: Mapping[str, EncoderConfig] = MappingProxyType(
 """`paper` and `base` are the published sizes, `small` is the default without a GPU, `tiny` is for demos and tests."""
 
 Preset = Literal["paper", "base", "small", "tiny"]
+
+BASELINE_ENCODERS: Mapping[str, EncoderConfig | BassetConfig] = MappingProxyType(
+    {"onehot": EncoderConfig(hidden_size=N_TOKENS, n_layers=0), "basset": BassetConfig()}
+)
+"""Supervised baselines of BEND that are not pretrained: a CNN on the one-hot code, and Basset (for windows)."""
 
 
 class TrainingConfig(Settings):
@@ -152,8 +215,12 @@ class FinetuneConfig(TrainingConfig):
     """Run folder to write."""
     encoder: Path | None = None
     """A run or checkpoint of `pretrain`; left out: from scratch."""
-    preset: Preset = "small"
-    """Size of the encoder: paper, base, small or tiny."""
+    preset: Preset | Literal["onehot", "basset"] = "small"
+    """Size of the encoder: paper, base, small or tiny; or a baseline of BEND: onehot (no encoder), basset (windows)."""
+    embeddings: str = ""
+    """Instead of an encoder, a published DNA language model, frozen: a folder, or a name on the Hugging Face hub."""
+    revision: str = ""
+    """Of a name on the hub: a commit."""
     head: Literal["auto", "crf", "softmax", "sigmoid"] = "auto"
     """auto takes the task's first."""
     freeze_encoder: bool = False

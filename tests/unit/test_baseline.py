@@ -9,38 +9,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.integration.in_process import dnaspt
 
-from dnaspt.data.store import DatasetWriter, Manifest, read_split
-from dnaspt.data.window import Window
+from dnaspt.data.store import read_split
 from dnaspt.evaluation.baseline import BASELINES, run_baseline
 from dnaspt.evaluation.composition import class_counts, kmer_counts, window_words, word_scores
 from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.study.plan import COMPOSITION
-
-
-@pytest.fixture(scope="module")
-def windows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Label 0: rich in G and C. Label 1: by chance, missing now and then. Label 2: never true."""
-    out, rng = tmp_path_factory.mktemp("kmers") / "data", np.random.default_rng(0)
-    with DatasetWriter(out) as writer:
-        for split, n in (("train", 300), ("valid", 100), ("test", 120)):
-            for row in range(n):
-                rich = bool(rng.random() < 0.3)
-                codes = rng.choice(4, 200, p=(0.2, 0.3, 0.3, 0.2) if rich else (0.3, 0.2, 0.2, 0.3)).astype(np.uint8)
-                labels = np.array([rich, rng.choice([0, 1, -100]), 0], dtype=np.int8)
-                writer.add(
-                    split, Window(f"{split}{row // 20}", row % 20 * 300, row % 20 * 300 + 200, ".", codes, labels)
-                )
-        writer.finish(
-            Manifest(
-                task="regions",
-                labels=("rich", "chance", "never"),
-                resolution_bp=0,
-                window_bp=200,
-                sources=(),
-                settings={},
-            )
-        )
-    return out
 
 
 def test_counts_are_those_of_a_plain_loop_and_strands_count_the_same(windows: Path) -> None:

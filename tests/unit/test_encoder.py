@@ -19,7 +19,7 @@ def random_tokens(n: int, length: int, seed: int = 0) -> torch.Tensor:
 
 def gene_model(seed: int = 0) -> TaskModel:
     torch.manual_seed(seed)
-    return TaskModel(SMALL, SoftmaxHead(SMALL.hidden_size, GENE_STATES)).eval()
+    return TaskModel(DilatedEncoder(SMALL), SoftmaxHead(SMALL.hidden_size, GENE_STATES)).eval()
 
 
 def test_receptive_field_by_gradient_equals_the_formula() -> None:

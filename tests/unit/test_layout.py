@@ -8,12 +8,14 @@ import dnaspt
 SOURCE = Path(dnaspt.__file__).parent
 ORDER = (
     "errors",
+    "permits",
     "publish",
     "config",
     "tasks",
     "genome",
     "data",
     "models",
+    "hub",
     "checkpoint",
     "evaluation",
     "training",

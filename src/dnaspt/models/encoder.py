@@ -51,11 +51,13 @@ class DilatedEncoder(nn.Module):
     """
 
     channels: Tensor
+    unit: Tensor
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("channels", torch.tensor(config.channels), persistent=False)
+        self.register_buffer("unit", torch.ones(()), persistent=False)
         self.layers = nn.ModuleList(
             ResidualLayer(config.hidden_size, config.kernel_size, dilation) for dilation in config.dilations
         )
@@ -63,12 +65,14 @@ class DilatedEncoder(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Hidden states (B, L, D) of token ids (B, L)."""
         # The residual stream stays in the parameters' dtype; autocast lowers only the matrix products.
-        dtype = next(self.parameters()).dtype
+        dtype = self.unit.dtype
         x = functional.one_hot(self.channels[tokens.long()], self.config.hidden_size).to(dtype)
         real = real_positions(tokens)
         if real is not None:
             real = real.to(dtype)
             x = x * real
+        if not len(self.layers):
+            return x
         lengths = sequence_lengths(tokens, real)
         if lengths is not None and len(tokens) and encoder_cpu.fits(x):
             return encoder_cpu.run_layers(x, lengths, self.config.dilations, self._for_kernels())

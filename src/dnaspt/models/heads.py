@@ -138,9 +138,9 @@ class CRFHead(nn.Module):
 class SigmoidHead(nn.Module):
     """Independent yes / no labels for a whole window."""
 
-    def __init__(self, hidden_size: int, n_labels: int, class_weights: Tensor | None = None) -> None:
+    def __init__(self, trunk: nn.Module, n_labels: int, class_weights: Tensor | None = None) -> None:
         super().__init__()
-        self.trunk = Trunk(hidden_size, n_labels, pool=True)
+        self.trunk = trunk
         weights = torch.ones(n_labels) if class_weights is None else class_weights
         self.register_buffer("positive_weights", weights.float())
 

@@ -3,25 +3,29 @@
 import torch
 from torch import Tensor, nn
 
-from dnaspt.config import EncoderConfig
+from dnaspt.config import AnyEncoderConfig
 from dnaspt.models.batch import Batch, Loss
-from dnaspt.models.encoder import DilatedEncoder, real_positions
+from dnaspt.models.encoder import real_positions
 from dnaspt.models.gpu import runs_kernels
 from dnaspt.models.heads import HEAD_FLANK_BP, Head
 
 
 class TaskModel(nn.Module):
-    """What is fine-tuned, evaluated and used for prediction."""
+    """What is fine-tuned, evaluated and used for prediction.
 
-    def __init__(self, config: EncoderConfig, head: Head) -> None:
+    encoder: tokens (B, L) to hidden states (B, L, D), with its settings as `config`.
+    """
+
+    def __init__(self, encoder: nn.Module, head: Head) -> None:
         super().__init__()
-        self.encoder = DilatedEncoder(config)
+        self.encoder = encoder
         self.head = head
 
     @property
     def flank_bp(self) -> int:
         """Bases on either side that an emission depends on: 1,262 for 30 layers of kernel 9 and the head."""
-        return self.encoder.config.flank_bp + HEAD_FLANK_BP
+        config: AnyEncoderConfig = self.encoder.config  # type: ignore[assignment]
+        return config.flank_bp + HEAD_FLANK_BP
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Emissions of token ids (B, L)."""

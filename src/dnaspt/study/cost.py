@@ -53,7 +53,7 @@ class Cost:
 def measure(study: StudyConfig, job: Job) -> Cost:
     """Train a few steps with a run's settings, from scratch."""
     settings = {name: value for name, value in job.settings.items() if name not in ("epochs", "label_fraction")}
-    if job.kind != "pretrain" and "preset" in study.pretrain:
+    if job.kind != "pretrain" and "preset" in study.pretrain and "embeddings" not in settings:
         settings |= {"preset": study.pretrain["preset"]}
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:

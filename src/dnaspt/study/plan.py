@@ -43,6 +43,10 @@ class Arm(Settings):
     """Left out, it is chosen on valid."""
     extended: bool = False
     """Trained for the bases of pretraining too: the same bases in all."""
+    pretrain: dict[str, Any] = Field(default_factory=dict)
+    """Settings of this arm's pretraining, beside those of the study."""
+    finetune: dict[str, Any] = Field(default_factory=dict)
+    """Settings of this arm's fine-tuning, beside those of the study: preset = "basset", embeddings = "FOLDER", ..."""
 
 
 class StudyConfig(Settings):
@@ -73,8 +77,9 @@ class StudyConfig(Settings):
         fixed = {"data", "out", "seed", "encoder", "head", "learning_rate", "label_fraction", "freeze_encoder", "steps"}
         reads = {"unlabeled", "splits"}
         for part, taken in (("pretrain", (fixed | reads) - {"encoder", "learning_rate"}), ("finetune", fixed)):
-            if wrong := sorted(taken & set(getattr(self, part))):
-                raise ValueError(f"{part}.{wrong[0]} is set by the study itself")
+            for settings in (self, *self.arms):
+                if wrong := sorted(taken & set(getattr(settings, part))):
+                    raise ValueError(f"{part}.{wrong[0]} is set by the study itself")
         return self
 
 
@@ -134,27 +139,34 @@ def check_settings(study: StudyConfig) -> None:
         if arm.init not in (SCRATCH, *PRETRAINED, *COMPOSITION) and not Path(arm.init).exists():
             known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION))
             raise ConfigError(f"arm {arm.name!r}: init {arm.init!r} is no file or folder; expected one, or {known}")
-    batches = [[part.get(name) for name in ("batch_bp", "accumulate")] for part in (study.pretrain, study.finetune)]
-    if batches[0] != batches[1] and any(arm.extended or arm.init == SPT_MORE for arm in study.arms):
-        raise ConfigError("pretrain and finetune have different batches; then equal bases are not equal steps")
     places = {"data": study.data, "out": Path("run")}
-    build_config(PretrainConfig, study.pretrain | places)
-    build_config(FinetuneConfig, study.finetune | places)
+    for arm in study.arms:
+        pretrain, finetune = study.pretrain | arm.pretrain, study.finetune | arm.finetune
+        batches = [[part.get(name) for name in ("batch_bp", "accumulate")] for part in (pretrain, finetune)]
+        if batches[0] != batches[1] and (arm.extended or arm.init == SPT_MORE):
+            raise ConfigError("pretrain and finetune have different batches; then equal bases are not equal steps")
+        if arm.pretrain and not arm.extended and arm.init not in PRETRAINED:
+            raise ConfigError(f"arm {arm.name!r}: is not pretrained here; its settings of pretraining have no effect")
+        if arm.init in PRETRAINED and {"preset", "embeddings"} & set(arm.finetune):
+            raise ConfigError(f"arm {arm.name!r}: begins from pretraining, which has the size; set it under pretrain")
+        build_config(PretrainConfig, pretrain | places)
+        build_config(FinetuneConfig, finetune | places)
 
 
 def pretrainings(study: StudyConfig, dataset: Manifest) -> list[Job]:
-    """Those that any arm begins from."""
-    inits = [init for init in PRETRAINED if any(arm.init == init for arm in study.arms)]
-    return [_pretraining(study, dataset, init, seed) for init in inits for seed in study.seeds]
+    """Those that any arm begins from, each once."""
+    arms = [arm for init in PRETRAINED for arm in study.arms if arm.init == init]
+    jobs = [_pretraining(study, dataset, arm, seed) for arm in arms for seed in study.seeds]
+    return list({job.digest: job for job in jobs}.values())
 
 
-def _pretraining(study: StudyConfig, dataset: Manifest, init: str, seed: int) -> Job:
-    settings = study.pretrain | {"seed": seed}
+def _pretraining(study: StudyConfig, dataset: Manifest, arm: Arm, seed: int) -> Job:
+    settings = study.pretrain | arm.pretrain | {"seed": seed}
     if UNLABELED in dataset.splits:
-        settings["unlabeled"] = init == SPT_MORE
-    if init == SPT_MORE:
+        settings["unlabeled"] = arm.init == SPT_MORE
+    if arm.init == SPT_MORE:
         own, more = dataset.splits["train"].n_bp, dataset.splits[UNLABELED].n_bp
-        settings["epochs"] = _pretrain_epochs(study) * own / (own + more)
+        settings["epochs"] = _pretrain_epochs(study, arm) * own / (own + more)
     return Job("pretrain", "", settings, "", dataset.digest)
 
 
@@ -190,8 +202,8 @@ def _pretrain_bp(data: Path, dataset: Manifest) -> int:
     return _bp_of_joined(data, dataset.window_bp, dataset.digest)
 
 
-def _pretrain_epochs(study: StudyConfig) -> float:
-    return float(study.pretrain.get("epochs", PretrainConfig.model_fields["epochs"].default))
+def _pretrain_epochs(study: StudyConfig, arm: Arm) -> float:
+    return float((study.pretrain | arm.pretrain).get("epochs", PretrainConfig.model_fields["epochs"].default))
 
 
 def _finetuning(
@@ -203,10 +215,11 @@ def _finetuning(
     fraction: float,
     kind: Literal["tune", "final"],
 ) -> Job:
-    epochs = study.finetune.get("epochs", FinetuneConfig.model_fields["epochs"].default)
+    own = study.finetune | arm.finetune
+    epochs = own.get("epochs", FinetuneConfig.model_fields["epochs"].default)
     if arm.extended:
-        epochs += _pretrain_epochs(study) * _pretrain_bp(study.data, dataset) / dataset.splits["train"].n_bp
-    settings = study.finetune | {
+        epochs += _pretrain_epochs(study, arm) * _pretrain_bp(study.data, dataset) / dataset.splits["train"].n_bp
+    settings = own | {
         "seed": seed,
         "head": arm.head,
         "learning_rate": rate,
@@ -215,9 +228,9 @@ def _finetuning(
     }
     if arm.freeze_encoder:
         settings["freeze_encoder"] = True
-    if arm.init == SCRATCH and "preset" in study.pretrain:
+    if arm.init == SCRATCH and "preset" in study.pretrain and "embeddings" not in own:
         settings.setdefault("preset", study.pretrain["preset"])
     encoder = "" if arm.init == SCRATCH else arm.init
     if arm.init in PRETRAINED:
-        encoder = _pretraining(study, dataset, arm.init, seed).digest
+        encoder = _pretraining(study, dataset, arm, seed).digest
     return Job(kind, arm.name, settings, encoder, dataset.digest)

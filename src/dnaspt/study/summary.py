@@ -110,6 +110,9 @@ def _question(first: Arm, second: Arm) -> str:
     if {first.init, second.init} & set(COMPOSITION):
         is_network = second.init not in COMPOSITION
         return "a network" if is_network and not second.extended else ""
+    if first.finetune != second.finetune or (same_init and first.pretrain != second.pretrain):
+        is_varied = same_head and same_init and not first.extended and not second.extended
+        return "other settings" if is_varied and not first.finetune and not first.pretrain else ""
     if same_head and first.init == SCRATCH and second.init in _BEGINNINGS and not second.extended:
         return f"{_BEGINNINGS[second.init]}, the same bases in all" if first.extended else _BEGINNINGS[second.init]
     if same_head and (first.init, second.init) == (SPT, SPT_MORE) and first.extended == second.extended:

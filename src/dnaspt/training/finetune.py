@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, build_model, find_checkpoint, load_model, read_config
-from dnaspt.config import PRESETS, FinetuneConfig
+from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, BassetConfig, FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches, label_subset, take
 from dnaspt.data.store import Manifest, Source, Split, read_manifest, read_split
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.validate import score_model
+from dnaspt.hub import describe_published
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import MISSING, TASKS
 from dnaspt.training.fabric import build_fabric
@@ -112,7 +113,7 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
     if config.freeze_encoder and config.encoder is None:
         log.warning("the encoder is frozen and not pretrained: only the head learns")
     provenance: dict[str, Any] = {"command": "finetune", "settings": json.loads(config.model_dump_json())}
-    encoder = PRESETS[config.preset]
+    encoder = _fresh_encoder(config, manifest)
     if config.encoder is not None:
         folder = find_checkpoint(config.encoder)
         pretrained = read_config(folder)
@@ -141,12 +142,33 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
     )
 
 
+def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConfig:
+    """The encoder where none of ours is given: a size, a baseline, or a published language model.
+
+    Raises:
+        ConfigError: two are given, or one that does not fit the data.
+    """
+    if config.embeddings:
+        if config.encoder is not None or "preset" in config.model_fields_set:
+            raise ConfigError("--embeddings takes the place of --encoder and --preset; give one of them")
+        return describe_published(config.embeddings, config.revision)
+    if config.preset not in BASELINE_ENCODERS:
+        return PRESETS[config.preset]
+    encoder = BASELINE_ENCODERS[config.preset]
+    if not isinstance(encoder, BassetConfig):
+        return encoder
+    if manifest.resolution_bp:
+        raise ConfigError(f"preset 'basset' is for windows; {config.data} has labels per base")
+    return encoder.model_copy(update={"window_bp": manifest.window_bp})
+
+
 def _build(config: FinetuneConfig, checkpoint: CheckpointConfig, class_weights: Tensor | None) -> TaskModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = build_model(checkpoint, class_weights)
     assert isinstance(model, TaskModel)
     if config.encoder is not None:
+        assert isinstance(model.encoder, nn.Module)
         model.encoder.load_state_dict(load_model(config.encoder)[0].encoder.state_dict())
     if config.freeze_encoder:
         model.encoder.requires_grad_(False)

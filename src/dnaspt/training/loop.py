@@ -218,6 +218,8 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
     fabric, model, optimizer = sitting.fabric, sitting.model, sitting.optimizer
     model.train()
     rank, world = fabric.global_rank, fabric.world_size
+    # Dropout is a function of (seed, step): a resumed run drops the same.
+    torch.manual_seed(hash((sitting.job.config.seed, step, rank)) & 0xFFFFFFFF)
     n_bp = sum(batch.n_bp for batch in micro)
     totals = torch.zeros(2, device=fabric.device, dtype=torch.float64)
     for index, batch in enumerate(micro):

@@ -1,0 +1,58 @@
+"""Basset (Kelley, Snoek & Rinn 2016, doi 10.1101/gr.200535.115) in the shape that BEND runs: a baseline for windows.
+
+Three convolutions with batch norm and pooling, then two dense layers with dropout, over the whole window at once.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dnaspt.config import BassetConfig
+
+_LETTERS = 5
+"""Channels of the input: A C G T N; padding lights up none."""
+
+
+class BassetEncoder(nn.Module):
+    """Tokens (B, L) to pooled states (B, window_bp // 48, 200); shorter windows are padded at their end."""
+
+    def __init__(self, config: BassetConfig) -> None:
+        super().__init__()
+        self.config = config
+        layers: list[nn.Module] = []
+        n_channels = _LETTERS
+        for channels, kernel, pool in config.layers:
+            conv = nn.Conv1d(n_channels, channels, kernel, padding=kernel // 2)
+            layers += [conv, nn.BatchNorm1d(channels), nn.ReLU(), nn.MaxPool1d(pool)]
+            n_channels = channels
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Pooled states of token ids (B, L), L at most window_bp."""
+        missing = self.config.window_bp - tokens.shape[1]
+        dtype = next(self.parameters()).dtype
+        x = functional.one_hot(tokens.long(), 7)[..., :_LETTERS].to(dtype)
+        x = functional.pad(x, (0, 0, 0, missing)) if missing else x
+        pooled: Tensor = self.layers(x.transpose(1, 2))
+        return pooled.transpose(1, 2)
+
+
+class DenseTrunk(nn.Module):
+    """Pooled states (B, n, D) to the labels of the window (B, K)."""
+
+    def __init__(self, config: BassetConfig, n_labels: int) -> None:
+        super().__init__()
+        size = config.dense_size
+        self.layers = nn.Sequential(
+            nn.Linear(config.n_pooled * config.hidden_size, size),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(size, size),
+            nn.Dropout(config.dropout),
+            nn.Linear(size, n_labels),
+        )
+
+    def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
+        """Emissions; where the window is padded (`real`) its states are zeros already."""
+        emissions: Tensor = self.layers(torch.flatten(hidden, 1))
+        return emissions
