@@ -217,6 +217,34 @@ def predict(
     mapping_table(f"{out}: written", asdict(summary))
 
 
+@app.command()
+def variants(
+    run: Annotated[Path, typer.Argument(help="Run of 'dnaspt pretrain' or 'dnaspt finetune'.")],
+    vcf: Annotated[Path, typer.Option(help="VCF, plain or bgzip, or BCF.")],
+    genome: Annotated[Path, typer.Option(help="FASTA: plain, gzip or bgzip.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Scored variants: .vcf, .vcf.gz or .parquet.")],
+    window_bp: Annotated[
+        int | None, typer.Option(help="Letters around an allele [a model of windows: its own; else 512].")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="A REF that differs from the genome is an error.")] = False,
+    accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute.")] = "auto",
+    trust_remote_code: TrustCode = False,
+    offline: Offline = False,
+) -> None:
+    """Score variants, both strands averaged: by what an allele does to hidden states (SPT_COSINE), and to the language model's
+    likelihood (SPT_LLR, pretrained runs) or to each label (SPT_DELTA, fine-tuned runs).
+
+    Example: dnaspt variants runs/pre --vcf calls.vcf.gz --genome g.fa --out scored.vcf.gz
+    """
+    allow(trust_remote_code=trust_remote_code, offline=offline)
+    from dnaspt.display import mapping_table
+    from dnaspt.evaluation.variant_file import score_file
+
+    summary = score_file(run, vcf, genome, out, window_bp=window_bp, strict=strict, accelerator=accelerator)
+    counts = {"records": summary.records, "alleles scored": summary.scored, **summary.not_scored}
+    mapping_table(f"{out}: written", counts)
+
+
 app.command()(study)
 
 

@@ -264,3 +264,24 @@ def test_the_page_is_whole_and_its_figures_stand_beside_it(shop: Workshop) -> No
     assert page.count("<svg") == len(figures) and "http" not in page.replace("http://www.w3.org", "")
     for arm in shop.study.arms:
         assert arm.name in page
+
+
+def test_arms_may_have_settings_of_their_own(windows: Path, tmp_path: Path) -> None:
+    arms = [
+        {"name": "scratch"},
+        {"name": "Basset", "finetune": {"preset": "basset"}},
+        {"name": "SPT", "init": "spt"},
+        {"name": "SPT, half masked", "init": "spt", "pretrain": {"mask_fraction": 0.5}},
+    ]
+    study = build_config(StudyConfig, {"data": windows, "arms": arms, "seeds": (0, 1)})
+    check_settings(study)
+    manifest = read_manifest(windows)
+    assert [job.settings.get("mask_fraction") for job in pretrainings(study, manifest)] == [None, None, 0.5, 0.5]
+    runs = [finals(study, manifest, arm, 1e-3) for arm in study.arms]
+    assert [own[0].settings.get("preset") for own in runs] == [None, "basset", None, None]
+    assert runs[2][1].encoder == pretrainings(study, manifest)[1].digest != runs[3][1].encoder
+    bad = ({"preset": "basset", "seed": 1}, "seed is set by the study"), ({"preset": "base"}, "has the size")
+    for settings, message in bad:
+        arms[2]["finetune"] = settings
+        with pytest.raises(ConfigError, match=message):
+            check_settings(build_config(StudyConfig, {"data": windows, "arms": arms}))

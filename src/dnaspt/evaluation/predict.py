@@ -3,11 +3,12 @@
 A tile is read with the model's receptive field on both sides, which is trimmed from its emissions: tiled equals untiled.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from dnaspt.checkpoint import model_device
 from dnaspt.config import PAD_TOKEN
@@ -23,9 +24,21 @@ TURNED_BP = 1 << 20
 """Bases whose reverse complement is held at once."""
 
 
+class View(nn.Module):
+    """Another output (B, L, ...) of a model than its emissions, for the same path."""
+
+    def __init__(self, model: nn.Module, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.model, self._function = model, function
+
+    def predict(self, tokens: Tensor) -> Tensor:
+        """The output of token ids (B, L)."""
+        return self._function(tokens)
+
+
 @torch.no_grad()
 def predict_batches(
-    model: TaskModel, windows: Iterable[np.ndarray], batch_bp: int | None = None
+    model: TaskModel | View, windows: Iterable[np.ndarray], batch_bp: int | None = None
 ) -> Iterator[np.ndarray]:
     """Emissions of each window of codes (L,), in order: (L, K) float per base, or (K,) per window."""
     batch_bp = batch_bp or BATCH_BP.get(model_device(model).type, BATCH_BP["cpu"])
@@ -40,7 +53,7 @@ def predict_batches(
         yield from _forward(model, pending)
 
 
-def _forward(model: TaskModel, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
+def _forward(model: TaskModel | View, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
     tokens = np.full((len(windows), max(map(len, windows))), PAD_TOKEN, dtype=np.uint8)
     for row, window in zip(tokens, windows, strict=True):
         row[: len(window)] = window & 7
