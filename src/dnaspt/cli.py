@@ -220,7 +220,7 @@ def predict(
 @app.command()
 def variants(
     run: Annotated[Path, typer.Argument(help="Run of 'dnaspt pretrain' or 'dnaspt finetune'.")],
-    vcf: Annotated[Path, typer.Option(help="VCF, plain or bgzip, or BCF.")],
+    vcf: Annotated[Path, typer.Option(help="VCF, plain, gzip or bgzip.")],
     genome: Annotated[Path, typer.Option(help="FASTA: plain, gzip or bgzip.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Scored variants: .vcf, .vcf.gz or .parquet.")],
     window_bp: Annotated[

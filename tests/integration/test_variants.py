@@ -181,6 +181,23 @@ def test_a_vcf_comes_back_with_scores_and_other_tools_read_it(files: Path, tmp_p
     )
 
 
+def test_lines_keep_what_they_have_and_crlf_and_bare_headers_are_read(files: Path, tmp_path: Path) -> None:
+    ref = GENOME[99]
+    vcf = tmp_path / "bare.vcf"
+    header = "##fileformat=VCFv4.2\r\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\r\n"
+    vcf.write_bytes(f"{header}chr1\t100\trs1\t{ref.lower()}\t{other(ref)}\t.\tPASS\tDP=4\tGT\t0/1\r\n".encode())
+    score_file(files / "language", vcf, files / "g.fa", tmp_path / "out.vcf")
+    *_, last = (tmp_path / "out.vcf").read_text().splitlines()
+    fields = last.split("\t")
+    assert fields[:7] == ["chr1", "100", "rs1", ref.lower(), other(ref), ".", "PASS"] and fields[8:] == ["GT", "0/1"]
+    assert fields[7].startswith("DP=4;SPT_COSINE=")
+    for bad in ("chr1\t0\t.\tA\tC\t.\t.\t.", "chr1\t5\tA\tC", "chr1\tx\t.\tA\tC\t.\t.\t."):
+        vcf.write_text(header.replace("\r", "") + bad + "\n")
+        with pytest.raises(InputError, match=r"bare\.vcf:3: .*expected CHROM, POS"):
+            score_file(files / "language", vcf, files / "g.fa", tmp_path / "out2.vcf")
+    assert not (tmp_path / "out2.vcf").exists()
+
+
 def test_what_does_not_fit_is_refused(files: Path, tmp_path: Path) -> None:
     rows = [("chr1", 11, other(GENOME[10]), "N"), ("chr1", 12, other(GENOME[11]), GENOME[11])]
     mismatch = write_vcf(tmp_path / "mismatch.vcf", rows)

@@ -15,7 +15,7 @@ from dnaspt.evaluation.device import Accelerator, choose_device
 from dnaspt.evaluation.variants import Sides, cosine_distances, label_changes, log_likelihood_ratios
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, read_fasta
-from dnaspt.genome.vcf import Allele, Alleles, Info, read_alleles, write_info
+from dnaspt.genome.vcf import Allele, Alleles, Info, Values, read_alleles, write_info
 from dnaspt.models.language import LanguageModel
 from dnaspt.models.task_model import TaskModel
 from dnaspt.publish import publish_file
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 WINDOW_BP = 512
 """Of a language model, as BEND's."""
 _AT_ONCE = 1024
-_VCF = (".vcf", ".gz", ".bgz")
 
 COSINE = Info("SPT_COSINE", "A", "1 - cos of the hidden states at the allele, mean of both strands")
 LLR = Info(
@@ -61,7 +60,7 @@ def score_file(
 
     Args:
         run: run or checkpoint of `pretrain` or `finetune`.
-        vcf: VCF, plain or bgzip, or BCF.
+        vcf: VCF, plain, gzip or bgzip.
         genome: FASTA.
         out: .vcf, .vcf.gz or .parquet; appears whole or not at all.
         window_bp: letters around an allele that a model sees; left out, those of a fine-tuned model's windows, else 512.
@@ -160,25 +159,13 @@ def _write(
     if out.suffix == ".parquet":
         _write_parquet(out, alleles, fields, found, config)
         return
+
+    def numbers(index: int) -> Values:
+        return lambda record, place: found[record, place][index].tolist() if (record, place) in found else None
+
     widths = (1, len(config.labels) if fields[1] is DELTA else 1)
-    n_places = Counter[int]()
-    for own in alleles.by_contig.values():
-        for allele in own:
-            n_places[allele.record] = max(n_places[allele.record], allele.place + 1)
-    values: dict[Info, list[list[tuple[float, ...]]]] = {}
-    for index, (info, width) in enumerate(zip(fields, widths, strict=True)):
-        nothing = tuple([float("nan")] * width)
-        values[info] = [
-            [
-                tuple(found[record, place][index].tolist()) if (record, place) in found else nothing
-                for place in range(n_places[record])
-            ]
-            for record in range(alleles.n_records)
-        ]
-    notes = {"dnaspt": f"version={config.dnaspt_version}"}
-    if config.labels:
-        notes["spt_labels"] = ",".join(config.labels)
-    write_info(vcf, out, values, notes)
+    values = {field: (width, numbers(index)) for index, (field, width) in enumerate(zip(fields, widths, strict=True))}
+    write_info(vcf, out, values, {"spt_labels": ",".join(config.labels)} if config.labels else {})
 
 
 def _write_parquet(

@@ -1,22 +1,27 @@
-"""VCF (plain, bgzip or BCF) to alleles by contig, and back with numbers in INFO; read and written by pysam.
+"""VCF (plain, gzip or bgzip) to alleles by contig, and back: the same lines with fields added to INFO.
 
 Positions are 0-based inside. What has no letters to compare (symbolic alleles, breakends, *) is left out and counted.
 """
 
 import importlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from dnaspt import __version__
 from dnaspt.errors import ConfigError, InputError
+from dnaspt.genome.columns import read_lines
 from dnaspt.publish import publish_file
 
 _LETTERS = frozenset("ACGTNacgtn")
 _BGZIP = (".gz", ".bgz")
+_N_FIXED = 8
+"""Columns to INFO."""
 
 
 class Allele(NamedTuple):
@@ -45,84 +50,106 @@ class Info(NamedTuple):
     number: str
     meaning: str
 
+    def header(self) -> str:
+        """Its line of the header."""
+        return f'##INFO=<ID={self.name},Number={self.number},Type=Float,Description="{self.meaning}">'
+
 
 def read_alleles(path: Path) -> Alleles:
     """All alternative alleles of a file that have letters.
 
     Raises:
-        InputError: no VCF, or a truncated one. ConfigError: pysam is not there.
+        InputError: no VCF, or a malformed record.
     """
     by_contig: dict[str, list[Allele]] = {}
     skipped = Counter[str]()
     n_records = 0
-    for record in _records(path):
-        ref = record.ref or ""
-        if not record.alts:
-            skipped["no_alternative"] += 1
-        for place, alt in enumerate(record.alts or ()):
-            if set(alt) <= _LETTERS and set(ref) <= _LETTERS and alt and ref:
-                found = Allele(n_records, place, record.start, ref.upper(), alt.upper())
-                by_contig.setdefault(record.contig, []).append(found)
+    for fields in _records(path):
+        start, ref = int(fields[1]) - 1, fields[3]
+        alternatives = [] if fields[4] == "." else fields[4].split(",")
+        skipped["no_alternative"] += not alternatives
+        for place, alt in enumerate(alternatives):
+            if alt and ref and set(alt) | set(ref) <= _LETTERS:
+                found = Allele(n_records, place, start, ref.upper(), alt.upper())
+                by_contig.setdefault(fields[0], []).append(found)
             else:
                 skipped["symbolic_allele"] += 1
         n_records += 1
     return Alleles(by_contig, n_records, skipped)
 
 
-def write_info(
-    source: Path, out: Path, fields: Mapping[Info, list[list[tuple[float, ...]]]], notes: Mapping[str, str]
-) -> None:
+def _records(path: Path) -> Iterator[list[str]]:
+    """Fields of each record, header lines left out; malformed ones are refused.
+
+    Raises:
+        InputError: names the line.
+    """
+    is_vcf = False
+    for number, text in read_lines(path):
+        line = text.rstrip("\r\n")
+        if line.startswith("#"):
+            is_vcf |= line.startswith("#CHROM")
+            continue
+        if not line.strip():
+            continue
+        if not is_vcf:
+            raise InputError(
+                path, f"{line[:40]!r}", expected="VCF: a header that ends with #CHROM ... INFO", line=number
+            )
+        fields = line.split("\t")
+        if len(fields) < _N_FIXED or not fields[1].isdecimal() or int(fields[1]) < 1:
+            expected = "CHROM, POS (1 or more), ID, REF, ALT, QUAL, FILTER, INFO with tabs between"
+            raise InputError(path, f"{line[:40]!r}", expected=expected, line=number)
+        yield fields
+    if not is_vcf:
+        raise InputError(path, "no header", expected="VCF: a header that ends with #CHROM ... INFO")
+
+
+Values = Callable[[int, int], Sequence[float] | None]
+"""Numbers for a record and the place of an alternative allele; None where there are none."""
+
+
+def write_info(source: Path, out: Path, fields: Mapping[Info, tuple[int, Values]], notes: Mapping[str, str]) -> None:
     """A copy of `source` with fields of INFO; `out` is bgzip where its name ends in .gz, and appears whole or not at all.
 
     Args:
-        source: VCF or BCF.
+        source: VCF.
         out: file to write.
-        fields: for each field, record and alternative allele its numbers, nan where there are none.
+        fields: for each how many numbers an allele has, and which.
         notes: lines of the header, by key.
 
     Raises:
-        InputError: `source` is no VCF.
+        InputError: `source` is no VCF. ConfigError: bgzip needs pysam.
     """
-    pysam = _pysam()
-    with publish_file(out) as unfinished, _open(source) as variants:
-        for field in fields:
-            variants.header.info.add(field.name, field.number, "Float", field.meaning)
-        for key, value in notes.items():
-            variants.header.add_meta(key, value)
-        mode = "wz" if out.suffix in _BGZIP else "w"
-        with pysam.VariantFile(str(unfinished), mode, header=variants.header) as written:
-            for number, record in enumerate(variants):
-                record.translate(written.header)
-                for field, values in fields.items():
-                    known = [value for allele in values[number] for value in allele]
-                    if known and not np.isnan(known).all():
-                        record.info[field.name] = [None if np.isnan(value) else value for value in known]
-                written.write(record)
+    with publish_file(out) as unfinished, closing(_open_to_write(unfinished, is_bgzip=out.suffix in _BGZIP)) as file:
+        for _, text in read_lines(source):
+            line = text.rstrip("\r\n")
+            if line.startswith("#CHROM"):
+                added = [f"##dnaspt=version={__version__}", *(f"##{key}={value}" for key, value in notes.items())]
+                for row in (*added, *(field.header() for field in fields)):
+                    file.write(f"{row}\n".encode())
+            if line.startswith("#"):
+                file.write(f"{line}\n".encode())
+        for record, columns in enumerate(_records(source)):
+            n_places = 0 if columns[4] == "." else columns[4].count(",") + 1
+            found = [_entry(field, n, values, record, n_places) for field, (n, values) in fields.items()]
+            entries = [] if columns[7] in (".", "") else [columns[7]]
+            columns[7] = ";".join([*entries, *filter(None, found)]) or "."
+            file.write(("\t".join(columns) + "\n").encode())
 
 
-def _records(path: Path) -> Iterator[Any]:
-    with _open(path) as variants:
-        try:
-            yield from variants
-        except (OSError, ValueError) as error:
-            raise InputError(path, f"a record that cannot be read ({error})", expected="VCF 4") from error
+def _entry(field: Info, n: int, values: Values, record: int, n_places: int) -> str:
+    known = [values(record, place) for place in range(n_places)]
+    if all(numbers is None for numbers in known):
+        return ""
+    filled = [number for numbers in known for number in (numbers if numbers is not None else [np.nan] * n)]
+    return f"{field.name}={','.join('.' if np.isnan(number) else f'{number:.6g}' for number in filled)}"
 
 
-def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(path, "no such file", expected="VCF, plain or bgzip, or BCF")
-    pysam = _pysam()
-    before = pysam.set_verbosity(0)
+def _open_to_write(path: Path, *, is_bgzip: bool) -> IO[bytes] | Any:
+    if not is_bgzip:
+        return path.open("wb")
     try:
-        return pysam.VariantFile(str(path))
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"no VCF ({error})", expected="VCF, plain or bgzip, or BCF") from error
-    finally:
-        pysam.set_verbosity(before)
-
-
-def _pysam() -> Any:
-    try:
-        return importlib.import_module("pysam")
+        return importlib.import_module("pysam").BGZFile(str(path), "wb")
     except ImportError as error:
-        raise ConfigError("VCF is read by pysam, which is not installed; pip install pysam") from error
+        raise ConfigError("bgzip is written by pysam: pip install pysam, or write .vcf or .parquet") from error
