@@ -75,7 +75,8 @@ def _build_head(config: CheckpointConfig, class_weights: Tensor | None) -> Head:
         n_labels = len(config.labels)
         if isinstance(config.encoder, BassetConfig):
             return SigmoidHead(DenseTrunk(config.encoder, n_labels), n_labels, class_weights)
-        return SigmoidHead(Trunk(hidden_size, n_labels, pool=True), n_labels, class_weights)
+        trunk = Trunk(hidden_size, n_labels, resolution_bp=TASKS[config.task].resolution_bp)
+        return SigmoidHead(trunk, n_labels, class_weights)
     states = TASKS[config.task].states
     if states is None or config.head not in ("crf", "softmax"):
         fitting = ", ".join(TASKS[config.task].heads)

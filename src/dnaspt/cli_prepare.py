@@ -144,6 +144,9 @@ def bend(
     bed: Annotated[Path | None, typer.Option(help="Table in BEND's format; left out, the task's in ROOT.")] = None,
     genome: Annotated[Path | None, typer.Option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
     labels_file: Annotated[Path | None, typer.Option(help="Names of the labels, one a line.")] = None,
+    fold: Annotated[
+        int | None, typer.Option(help="Enhancers: the part to test on, from 1; the next validates.")
+    ] = None,
     config: Config = None,
     strict: Strict = None,
     overwrite: Overwrite = None,
@@ -155,4 +158,5 @@ def bend(
     from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 
     options = {"task": task, "out": out, "root": root, "bed": bed, "genome": genome, "labels_file": labels_file}
+    options |= {"fold": fold}
     _run(prepare_bend, PrepareBendConfig, options | {"strict": strict, "overwrite": overwrite}, config)

@@ -231,6 +231,8 @@ class FinetuneConfig(TrainingConfig):
     """Learning rate of the chain's scores as a multiple of the head's: they start at 0 and have to reach about -7."""
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: rare classes weigh more in a softmax or sigmoid head."""
+    positive_weight: float = Field(0.0, ge=0)
+    """Weight of labels that are true, in a sigmoid head; 0 leaves it to `class_weights`."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Share of the train windows to learn from."""
     epochs: float = Field(16.0, gt=0)

@@ -16,7 +16,7 @@ def show_dataset(manifest: Manifest, name: str) -> None:
         (split, summary.n_windows, summary.n_bp, summary.n_labeled, summary.n_missing)
         for split, summary in manifest.splits.items()
     ]
-    what = "bases" if manifest.resolution_bp else "window labels"
+    what = "bases" if manifest.per_base else "labels"
     table(f"{name}: {manifest.task}", ("split", "windows", "bp", f"labeled {what}", "missing"), sizes)
     balance = []
     for index, label in enumerate(manifest.labels[:_FEW_LABELS]):

@@ -56,7 +56,7 @@ class Task:
     Attributes:
         name: the word the manifest uses.
         labels: names of the labels, or none where the dataset brings its own.
-        resolution_bp: bases per label; 0 means one label set per window.
+        resolution_bp: bases per label: 1 for a class of each base, more for the labels of bins; 0 for those of a window.
         heads: the heads that fit; the first is the default.
         metric: the primary metric, higher is better.
         states: the legal chain, for per-base classes.
@@ -69,6 +69,11 @@ class Task:
     metric: str
     states: StateTable | None = None
 
+    @property
+    def per_base(self) -> bool:
+        """Whether each base has a class."""
+        return self.resolution_bp == 1
+
 
 TASKS = MappingProxyType(
     {
@@ -77,6 +82,7 @@ TASKS = MappingProxyType(
             Task("genes", GENE_STATES.names, 1, ("crf", "softmax"), "mcc", GENE_STATES),
             Task("regions", (), 0, ("sigmoid",), "auroc"),
             Task("methylation", (), 0, ("sigmoid",), "auroc"),
+            Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),
         )
     }
 )

@@ -32,7 +32,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "g.fa").write_text(f">chr1\n{GENOME[:2000]}\n>chr2 rest\n{GENOME[2000:]}\n")
     torch.manual_seed(0)
     save_checkpoint(folder / "language", LanguageModel(TINY), CheckpointConfig(kind="language", encoder=TINY))
-    windows = TaskModel(DilatedEncoder(TINY), SigmoidHead(Trunk(16, 2, pool=True), 2))
+    windows = TaskModel(DilatedEncoder(TINY), SigmoidHead(Trunk(16, 2, resolution_bp=0), 2))
     described = {"kind": "task", "encoder": TINY, "task": "regions", "head": "sigmoid", "window_bp": 256}
     save_checkpoint(folder / "windows", windows, CheckpointConfig(**described, labels=("open", "closed")))
     genes = TaskModel(DilatedEncoder(TINY), CRFHead(16, GENE_STATES))

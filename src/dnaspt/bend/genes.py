@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+from dnaspt.bend.labels import LabelRows
 from dnaspt.data.labels import transcripts_from_labels
 from dnaspt.data.store import SPLITS, DatasetWriter
 from dnaspt.data.transcript_table import TABLE, PlacedTranscript, transcript_table
@@ -19,7 +19,7 @@ from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.fasta import Contig, read_fasta
-from dnaspt.tasks import ACCEPTOR, DONOR, GENE_STATES, MINUS, MISSING
+from dnaspt.tasks import ACCEPTOR, DONOR, GENE_STATES, MINUS
 
 _MIN_SHARE = 0.9
 """Of splice-site labels that must lie on GT and AG."""
@@ -32,7 +32,7 @@ _SITES = {
 }
 
 
-def write_genes(writer: DatasetWriter, labeled: LabeledRegions, labels: "LabelRows", genome: Path) -> Counter[str]:
+def write_genes(writer: DatasetWriter, labeled: LabeledRegions, labels: LabelRows, genome: Path) -> Counter[str]:
     """Write all rows, contig by contig, and the table of their genes; the counts of what was seen.
 
     Raises:
@@ -60,7 +60,7 @@ def write_genes(writer: DatasetWriter, labeled: LabeledRegions, labels: "LabelRo
 
 
 def _windows(
-    contig: Contig, labeled: LabeledRegions, labels: "LabelRows", rows: np.ndarray
+    contig: Contig, labeled: LabeledRegions, labels: LabelRows, rows: np.ndarray
 ) -> Iterator[tuple[int, Window]]:
     assert labeled.split is not None
     for row in rows.tolist():
@@ -71,48 +71,6 @@ def _windows(
             raise InputError(labeled.regions.path, found, expected=expected, line=int(labeled.regions.line[row]))
         name = f"{contig.name}:{start}-{end}"
         yield row, Window(name, 0, end - start, ".", contig.codes[start:end].copy(), labels.row(row, end - start))
-
-
-class LabelRows:
-    """Dataset `labels` of an HDF5 file: row i belongs to line i of the bed; rows are padded, or of their own length.
-
-    Raises:
-        InputError: no HDF5, no such dataset, not integers, or another number of rows than the bed has.
-    """
-
-    def __init__(self, path: Path, n_rows: int, n_classes: int) -> None:
-        self.path, self._n_classes = path, n_classes
-        try:
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise InputError(path, f"no HDF5 ({error})", expected="a file with a dataset 'labels'") from error
-        held = list(self._file)
-        if "labels" not in held:
-            self._file.close()
-            raise InputError(path, f"holds {', '.join(held) or 'nothing'}", expected="a dataset 'labels'")
-        self._labels = self._file["labels"]
-        if (n_labels := len(self._labels)) != n_rows:
-            self._file.close()
-            raise InputError(path, f"{n_labels:,} rows of labels", expected=f"{n_rows:,}, one for each row of the bed")
-
-    def __enter__(self) -> "LabelRows":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def row(self, index: int, length: int) -> np.ndarray:
-        """Labels of a row (length,) int8; padding behind them is not read, -100 is a missing one."""
-        values = np.asarray(self._labels[index])
-        if values.ndim != 1 or len(values) < length or not np.issubdtype(values.dtype, np.number):
-            found = f"row {index} of labels is {values.dtype} {values.shape}"
-            raise InputError(self.path, found, expected=f"{length:,} numbers or more, as the bed's row is long")
-        values = values[:length]
-        sound = (values == MISSING) | ((values >= 0) & (values < self._n_classes) & (values == np.floor(values)))
-        if not sound.all():
-            found = f"row {index} has label {values[~sound][0]}"
-            raise InputError(self.path, found, expected=f"0 to {self._n_classes - 1}, or {MISSING}")
-        return values.astype(np.int8)
 
 
 def splice_letters(codes: np.ndarray, labels: np.ndarray, start: int) -> np.ndarray:

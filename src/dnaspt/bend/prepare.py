@@ -5,7 +5,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from dnaspt.bend.genes import LabelRows, write_genes
+from dnaspt.bend.bins import write_bins
+from dnaspt.bend.genes import write_genes
+from dnaspt.bend.labels import LabelRows
 from dnaspt.bend.table import BEND_TASKS, GENOMES, BendTask
 from dnaspt.config import Settings
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
@@ -13,7 +15,7 @@ from dnaspt.data.split_settings import check_written
 from dnaspt.data.store import SPLITS, DatasetWriter, Manifest, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import read_labeled_bed
-from dnaspt.tasks import TASKS
+from dnaspt.tasks import TASKS, Task
 
 _FASTA = (".fa", ".fasta", ".fna", ".fa.gz", ".fasta.gz", ".fna.gz")
 
@@ -26,6 +28,7 @@ class PrepareBendConfig(Settings):
     bed: table in BEND's format; left out, the task's below `root`.
     genome: FASTA; left out, the one in data/genomes whose name has the task's assembly.
     labels_file: names of the labels, one a line.
+    fold: of enhancers: the part to test on, from 1; the next one is for validation.
     strict: sequence shared by splits is an error and no count.
     """
 
@@ -35,6 +38,7 @@ class PrepareBendConfig(Settings):
     bed: Path | None = None
     genome: Path | None = None
     labels_file: Path | None = None
+    fold: int = Field(1, ge=1)
     strict: bool = False
     overwrite: bool = False
     window_bp: int = Field(4096, ge=64)
@@ -65,14 +69,13 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
             overwrite=config.overwrite,
         )
         return prepare_regions(named)
+    if task.kind == "bins":
+        return _prepare_bins(config, task, bed, genome)
     raise ConfigError(f"{task.name}: is not prepared yet")
 
 
 def _prepare_genes(config: PrepareBendConfig, task: BendTask, bed: Path, genome: Path) -> Manifest:
-    labeled = read_labeled_bed(bed)
-    hdf5 = bed.with_suffix(".hdf5")
-    if not hdf5.is_file():
-        raise InputError(hdf5, "no such file", expected="BEND's labels beside its bed", do="download the task again")
+    labeled, hdf5 = read_labeled_bed(bed), _hdf5(bed)
     row = TASKS["genes"]
     n_rows = len(labeled.regions)
     with (
@@ -82,18 +85,47 @@ def _prepare_genes(config: PrepareBendConfig, task: BendTask, bed: Path, genome:
         counts = write_genes(writer, labeled, labels, genome)
         dropped = Counter({"contig_not_in_genome": n_rows - counts["sequences"]})
         check_written(genome, writer.n_windows, frozenset(SPLITS), dropped)
-        manifest = Manifest(
-            task=row.name,
-            labels=row.labels,
-            resolution_bp=row.resolution_bp,
-            window_bp=config.window_bp,
-            sources=tuple(Source.of(path) for path in (bed, hdf5, genome)),
-            settings={"bend": task.name, **config.model_dump(mode="json", exclude={"out", "overwrite", "task"})},
-            counts=dict(counts),
-            dropped={reason: count for reason, count in dropped.items() if count},
-            stop_in_cds=False,
-        )
-        return writer.finish(manifest, strict=config.strict)
+        manifest = _manifest(config, task, row, (bed, hdf5, genome), counts, dropped)
+        return writer.finish(manifest.model_copy(update={"stop_in_cds": False}), strict=config.strict)
+
+
+def _prepare_bins(config: PrepareBendConfig, task: BendTask, bed: Path, genome: Path) -> Manifest:
+    row = TASKS["enhancers"]
+    labeled, hdf5 = read_labeled_bed(bed), _hdf5(bed)
+    n_rows = len(labeled.regions)
+    with DatasetWriter(config.out, overwrite=config.overwrite) as writer, LabelRows(hdf5, n_rows, 2) as labels:
+        counts, window_bp = write_bins(writer, labeled, labels, genome, row.resolution_bp, config.fold)
+        dropped = Counter({"contig_not_in_genome": n_rows - counts["sequences"]})
+        check_written(genome, writer.n_windows, frozenset(SPLITS), dropped)
+        manifest = _manifest(config, task, row, (bed, hdf5, genome), counts, dropped)
+        return writer.finish(manifest.model_copy(update={"window_bp": window_bp}), strict=config.strict)
+
+
+def _manifest(
+    config: PrepareBendConfig,
+    task: BendTask,
+    row: Task,
+    files: tuple[Path, ...],
+    counts: Counter[str],
+    dropped: Counter[str],
+) -> Manifest:
+    return Manifest(
+        task=row.name,
+        labels=row.labels,
+        resolution_bp=row.resolution_bp,
+        window_bp=config.window_bp,
+        sources=tuple(Source.of(path) for path in files),
+        settings={"bend": task.name, **config.model_dump(mode="json", exclude={"out", "overwrite", "task"})},
+        counts=dict(counts),
+        dropped={reason: count for reason, count in dropped.items() if count},
+    )
+
+
+def _hdf5(bed: Path) -> Path:
+    file = bed.with_name(f"{bed.name.removesuffix('.gz').removesuffix('.bed')}.hdf5")
+    if not file.is_file():
+        raise InputError(file, "no such file", expected="BEND's labels beside its bed", do="download the task again")
+    return file
 
 
 def _bed(root: Path, task: BendTask) -> Path:

@@ -52,6 +52,7 @@ class BatchOptions:
         reverse_complement: turn half of the windows around.
         mask_fraction: share of bases to mask for language modeling; 0 keeps the labels.
         repeat_weight: loss weight of soft-masked bases, for language modeling.
+        n_labels: of a window or of a bin, where a window has more than one bin; 0 where labels are of bases.
         n_shares: processes that share a batch; a batch has at least one window for each wherever there are that many.
     """
 
@@ -61,6 +62,7 @@ class BatchOptions:
     reverse_complement: bool = True
     mask_fraction: float = 0.0
     repeat_weight: float = 1.0
+    n_labels: int = 0
     n_shares: int = 1
 
 
@@ -165,7 +167,13 @@ class TrainingBatches:
     def _labels(self, spans: np.ndarray, index: np.ndarray, inside: np.ndarray, turned: np.ndarray) -> np.ndarray:
         if not self.per_base:
             rows = np.searchsorted(self._segments[:, 0], spans[:, 0])
-            return self.labels.reshape(-1, self._label_width)[rows]
+            own = self.labels.reshape(-1, self._label_width)[rows]
+            if (
+                self.options.n_labels and self._label_width > self.options.n_labels
+            ):  # of bins, which a turned window has in reverse
+                bins = own.reshape(len(rows), -1, self.options.n_labels)
+                own = np.where(turned[:, None, None], bins[:, ::-1], bins).reshape(own.shape)
+            return own
         labels = np.where(inside, self.labels[index], MISSING).astype(np.int8)
         if self.options.complement is None or not turned.any():
             return labels

@@ -99,6 +99,11 @@ class Manifest(BaseModel):
     digest: str = ""
     """sha256 over the tables' own digests: what a checkpoint remembers as the data it saw."""
 
+    @property
+    def per_base(self) -> bool:
+        """Whether each base has a class, and not each window or bin its labels."""
+        return self.resolution_bp == 1
+
 
 class DatasetWriter:
     """Write a dataset folder whole or not at all: a context manager, whose folder appears at its end after `finish`.
@@ -213,10 +218,16 @@ class DatasetWriter:
         raw = self._summaries[split]
         n_missing = int(raw["counts"][np.array(-100, dtype=np.int8).view(np.uint8)])
         n_labeled = int(raw["counts"].sum()) - n_missing
-        if manifest.resolution_bp:
+        if manifest.per_base:
             true, known = raw["counts"][: len(manifest.labels)], np.full(len(manifest.labels), n_labeled)
         else:
-            true, known = np.broadcast_to(raw["by_label"], (2, len(manifest.labels)))
+            by_label = np.atleast_2d(raw["by_label"])
+            by_label = (
+                by_label.reshape(len(by_label), -1, max(1, len(manifest.labels))).sum(axis=1)
+                if by_label.size > 1
+                else by_label
+            )
+            true, known = np.broadcast_to(by_label, (2, len(manifest.labels)))
         return SplitSummary(
             n_windows=raw["n_windows"],
             n_bp=raw["n_bp"],
@@ -289,6 +300,25 @@ class Split:
     def __iter__(self) -> Iterator[Window]:
         return (self.window(index) for index in range(len(self)))
 
+    def bins(self, bin_bp: int) -> "Split":
+        """Each bin of the windows as a window of its own, where each has as many labels (views, no copies)."""
+        n_bins = np.diff(self.offsets) // bin_bp
+        first = np.cumsum(n_bins) - n_bins
+        within = (np.arange(n_bins.sum()) - np.repeat(first, n_bins)) * bin_bp
+        start = np.repeat(self.start, n_bins) + within
+        ends = np.repeat(self.offsets[:-1], n_bins) + within
+        n_labels = len(self.labels) // max(1, len(start))
+        return Split(
+            chrom=np.repeat(self.chrom, n_bins),
+            start=start,
+            end=start + bin_bp,
+            strand=np.repeat(self.strand, n_bins),
+            codes=self.codes,
+            offsets=np.append(ends, self.offsets[-1]),
+            labels=self.labels,
+            label_offsets=np.arange(len(start) + 1) * n_labels,
+        )
+
 
 def read_split(folder: str | Path, split: str) -> Split:
     """Decode one split of a dataset folder into contiguous arrays.
@@ -304,7 +334,7 @@ def read_split(folder: str | Path, split: str) -> Split:
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
     manifest = read_manifest(folder)
-    n_classes = len(manifest.labels) if manifest.resolution_bp else 2
+    n_classes = len(manifest.labels) if manifest.per_base else 2
     (codes, offsets), (labels, label_offsets) = decode_windows(path, table, n_classes)
     return Split(
         chrom=table["chrom"].to_numpy(),

@@ -116,7 +116,7 @@ def run_baseline(
         ConfigError: no such model, or k out of range.
     """
     manifest = read_manifest(data)
-    if manifest.resolution_bp:
+    if manifest.per_base:
         raise DatasetError(f"{data}: has labels per base; this baseline is for windows")
     if model not in BASELINES:
         raise ConfigError(f"no baseline is called {model!r}; known: {', '.join(BASELINES)}")
@@ -128,6 +128,8 @@ def run_baseline(
         raise DatasetError(f"{out}: is there and holds no baseline; choose another --out")
     began = time.monotonic()
     splits = {name: read_split(data, name) for name in ("train", "valid", "test")}
+    if manifest.resolution_bp:
+        splits = {name: split.bins(manifest.resolution_bp) for name, split in splits.items()}
     fitted = list(BASELINES[model](splits, k))
     valid = np.array([found.valid_auroc for found in fitted])
     result = {

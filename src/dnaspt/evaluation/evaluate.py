@@ -90,7 +90,7 @@ def evaluate(
             "say --any-data to evaluate all the same: its train windows may be in this test split"
         )
     rows = read_split(data, split)
-    if TASKS[manifest.task].resolution_bp:
+    if TASKS[manifest.task].per_base:
         annotated = read_transcripts(data, split)
         scores, counted = _evaluate_genes(model, manifest, rows, annotated, average_strands=average_strands)
     else:
@@ -211,7 +211,10 @@ def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:
 def _evaluate_windows(
     model: TaskModel, manifest: Manifest, rows: Split, *, average_strands: bool
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    return score_windows(rows, window_scores(model, rows, average_strands=average_strands), manifest.labels)
+    scores = window_scores(model, rows, average_strands=average_strands)
+    if manifest.resolution_bp:
+        rows = rows.bins(manifest.resolution_bp)
+    return score_windows(rows, scores.reshape(len(rows), -1), manifest.labels)
 
 
 def score_windows(

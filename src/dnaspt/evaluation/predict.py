@@ -15,6 +15,7 @@ from dnaspt.config import PAD_TOKEN
 from dnaspt.evaluation.row_file import RowFile
 from dnaspt.genome import alphabet
 from dnaspt.models.crf_paths import Rows
+from dnaspt.models.heads import Trunk
 from dnaspt.models.task_model import TaskModel
 
 TILE_BP = 65_536
@@ -64,13 +65,20 @@ def _forward(model: TaskModel | View, windows: list[np.ndarray]) -> Iterator[np.
 
 
 def predict_windows(model: TaskModel, windows: Iterable[np.ndarray], *, average_strands: bool = False) -> np.ndarray:
-    """Logits of the labels of n windows of codes: (n, K); with `average_strands` the mean of both strands' logits."""
+    """Logits of the labels of n windows of codes: (n, K), or of their bins (n, bins * K).
+
+    average_strands: the mean of both strands' logits.
+    """
     if not average_strands:
         return np.stack(list(predict_batches(model, windows)))
     both = (strand for window in windows for strand in (window, alphabet.reverse_complement(window)))
     logits = np.stack(list(predict_batches(model, both)))
-    mean: np.ndarray = (logits[::2] + logits[1::2]) / 2
-    return mean
+    forward, backward = logits[::2], logits[1::2]
+    trunk = model.head.trunk
+    if isinstance(trunk, Trunk) and trunk.resolution_bp > 1:  # bins of the other strand come in reverse
+        bins = backward.reshape(len(backward), -1, trunk.linear.out_features)
+        backward = bins[:, ::-1].reshape(backward.shape)
+    return np.asarray((forward + backward) / 2)
 
 
 class Stretch(NamedTuple):

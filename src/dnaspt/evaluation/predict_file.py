@@ -68,7 +68,7 @@ def predict_file(
     model, config = load_task_model(run, options.accelerator)
     request = Request(run, genome, out, None if regions is None else _stretches(regions, genome))
     task = TASKS[config.task]
-    if task.resolution_bp:
+    if task.per_base:
         if out.suffix.lower() not in _GENE_SUFFIXES:
             raise ConfigError(f"{out}: genes are written as GFF3; expected a name that ends in .gff3")
         if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
@@ -92,6 +92,8 @@ def predict_file(
         log.warning("--no-codons has no effect on windows")
     if options.complete_genes:
         log.warning("--complete-genes has no effect on windows")
+    if task.resolution_bp and options.stride_bp != PredictOptions().stride_bp:
+        log.warning("--stride-bp has no effect: this model has bins of %d bp", task.resolution_bp)
     if not 0 < options.stride_bp <= config.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
     layout = WindowOptions(options.stride_bp, task.name == "methylation", options.threshold, options.average_strands)

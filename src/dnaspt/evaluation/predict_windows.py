@@ -24,6 +24,7 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.models.task_model import TaskModel
 from dnaspt.publish import publish_file, write_text_atomically
+from dnaspt.tasks import TASKS
 
 _CHUNK_WINDOWS = 4096
 _MAX_UNKNOWN = 0.5
@@ -123,6 +124,8 @@ def contig_windows(
 
     No file is written where there is no window.
     """
+    if bin_bp := TASKS[config.task].resolution_bp:
+        return _contig_bins(part, model, config, contig, stretches, bin_bp, average_strands=options.average_strands)
     laid = np.concatenate(
         [_layout(contig, first, last, config.window_bp, options) for first, last in stretches], axis=1
     )
@@ -135,6 +138,39 @@ def contig_windows(
     if laid.shape[1]:
         _write_part(part, _tables(model, config, contig, laid, average_strands=options.average_strands))
     return WindowCounts(laid.shape[1], int(unknown.sum()), n_off_contig)
+
+
+def _contig_bins(
+    part: Path,
+    model: TaskModel,
+    config: CheckpointConfig,
+    contig: Contig,
+    stretches: list[tuple[int, int]],
+    bin_bp: int,
+    *,
+    average_strands: bool,
+) -> WindowCounts:
+    """As `contig_windows`, for the bins of windows laid end to end; the last of a stretch is as short as it must be."""
+    n_unknown, n_short, tables = 0, 0, []
+    for first, last in stretches:
+        for start in range(first, last, config.window_bp):
+            n_bins = (min(start + config.window_bp, last) - start) // bin_bp
+            n_short += (min(start + config.window_bp, last) - start) % bin_bp > 0
+            if not n_bins:
+                continue
+            codes = contig.codes[start : start + n_bins * bin_bp]
+            logits = predict_windows(model, [codes], average_strands=average_strands).reshape(n_bins, -1)
+            probability = (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
+            n_bases = ((codes & 7) == alphabet.N).reshape(n_bins, bin_bp).sum(axis=1)
+            known = n_bases <= _MAX_UNKNOWN * bin_bp
+            n_unknown += int((~known).sum())
+            starts = start + np.flatnonzero(known) * bin_bp
+            columns = {str(k): column for k, column in enumerate(probability[known].T)}
+            tables.append(pa.table({"start": starts, "end": starts + bin_bp} | columns))
+    n_windows = sum(len(table) for table in tables)
+    if n_windows:
+        _write_part(part, iter(tables))
+    return WindowCounts(n_windows, n_unknown, n_short)
 
 
 def _layout(contig: Contig, first: int, last: int, window_bp: int, options: WindowOptions) -> np.ndarray:

@@ -21,8 +21,8 @@ def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict
         for segment, path in zip(known, paths, strict=True):
             counts += confusion(segment.labels, path, len(labels))
         return {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
-    truth = split.labels.reshape(len(split), -1)
-    scores = window_scores(model, split)
+    truth = split.labels.reshape(-1, len(labels))
+    scores = window_scores(model, split).reshape(truth.shape)
     values = {"auroc": auroc(truth, scores), "auprc": auprc(truth, scores)}
     if np.isnan(values["auroc"]).all():
         raise DatasetError("no label has both positive and negative windows in this split; AUROC is not defined")
@@ -30,5 +30,5 @@ def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict
 
 
 def window_scores(model: TaskModel, split: Split, *, average_strands: bool = False) -> np.ndarray:
-    """Logits of the labels of all windows: (n, K)."""
+    """Logits of the labels of all windows: (n, K), or (n, bins * K)."""
     return predict_windows(model, (window.codes for window in split), average_strands=average_strands)

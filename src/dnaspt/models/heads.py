@@ -47,11 +47,14 @@ class Place(NamedTuple):
 
 
 class Trunk(nn.Module):
-    """Two convolutions of kernel 3 and a linear layer: (B, L, D) -> (B, L, K), or (B, K) when pooled over the window."""
+    """Two convolutions of kernel 3 and a linear layer: (B, L, D) -> (B, L, K); pooled over the window (B, K).
 
-    def __init__(self, hidden_size: int, n_labels: int, *, pool: bool) -> None:
+    resolution_bp: 1 for emissions of each base, 0 of the window; more for the mean over bins, (B, L // resolution_bp * K).
+    """
+
+    def __init__(self, hidden_size: int, n_labels: int, *, resolution_bp: int) -> None:
         super().__init__()
-        self.pool = pool
+        self.resolution_bp = resolution_bp
         shape, padding = (1, HEAD_KERNEL), (0, HEAD_KERNEL // 2)
         self.first = nn.Conv2d(hidden_size, HEAD_CHANNELS, shape, padding=padding)
         self.second = nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, shape, padding=padding)
@@ -65,11 +68,13 @@ class Trunk(nn.Module):
         if real is not None:
             x = x * real.transpose(1, 2).unsqueeze(2)
         x = functional.gelu(self.second(x)).squeeze(2).transpose(1, 2)
-        if self.pool:
+        if self.resolution_bp == 0:
             x = x.float()
             x = x.mean(1) if real is None else (x * real).sum(1) / real.sum(1)
+        if self.resolution_bp > 1:
+            x = functional.avg_pool1d(x.float().transpose(1, 2), self.resolution_bp).transpose(1, 2)
         emissions: Tensor = self.linear(x)
-        return emissions
+        return emissions.flatten(1) if self.resolution_bp > 1 else emissions
 
 
 class SoftmaxHead(nn.Module):
@@ -78,7 +83,7 @@ class SoftmaxHead(nn.Module):
     def __init__(self, hidden_size: int, states: StateTable, class_weights: Tensor | None = None) -> None:
         super().__init__()
         n_labels = len(states.names)
-        self.trunk = Trunk(hidden_size, n_labels, pool=False)
+        self.trunk = Trunk(hidden_size, n_labels, resolution_bp=1)
         weights = torch.ones(n_labels) if class_weights is None else class_weights
         self.register_buffer("class_weights", weights.float())
 
@@ -109,7 +114,7 @@ class CRFHead(nn.Module):
 
     def __init__(self, hidden_size: int, states: StateTable) -> None:
         super().__init__()
-        self.trunk = Trunk(hidden_size, len(states.names), pool=False)
+        self.trunk = Trunk(hidden_size, len(states.names), resolution_bp=1)
         self.crf = LinearChainCRF(states)
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
@@ -136,7 +141,7 @@ class CRFHead(nn.Module):
 
 
 class SigmoidHead(nn.Module):
-    """Independent yes / no labels for a whole window."""
+    """Independent yes / no labels for a whole window, or for each of its bins."""
 
     def __init__(self, trunk: nn.Module, n_labels: int, class_weights: Tensor | None = None) -> None:
         super().__init__()
@@ -150,7 +155,7 @@ class SigmoidHead(nn.Module):
         truth = batch.labels.clamp(min=0).float()
         weights: Tensor = self.positive_weights  # type: ignore[assignment]
         nats = functional.binary_cross_entropy_with_logits(
-            emissions.float(), truth, pos_weight=weights, reduction="none"
+            emissions.float(), truth, pos_weight=weights.repeat(emissions.shape[1] // len(weights)), reduction="none"
         )
         return Loss((nats * known).sum(), known.sum().to(nats.dtype))
 

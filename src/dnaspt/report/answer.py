@@ -23,7 +23,7 @@ def answer(runs: Sequence[RunRecord], manifest: Manifest, pretraining: PretrainR
     """Sentences, the most important first."""
     metric = metric_name(manifest)
     sentences = [_standing(runs, metric), *_pairs(runs, metric)]
-    if not manifest.resolution_bp:
+    if not manifest.per_base:
         sentences.append(_against_count(runs))
     if pretraining is not None:
         sentences.append(_language(pretraining))
@@ -32,7 +32,7 @@ def answer(runs: Sequence[RunRecord], manifest: Manifest, pretraining: PretrainR
 
 def metric_name(manifest: Manifest) -> str:
     """The metric that the report compares by."""
-    return "MCC" if manifest.resolution_bp else "mean AUROC"
+    return "MCC" if manifest.per_base else "mean AUROC"
 
 
 def written(score: Score) -> str:

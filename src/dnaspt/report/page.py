@@ -60,7 +60,7 @@ def write_report(out: Path, data: Path, runs: list[Path], pretrain: Path | None)
     records = read_runs(runs, data, manifest)
     pretraining = None if pretrain is None else read_pretraining(pretrain)
     sections = [_scores(records, manifest)]
-    sections.append(_locus(records, data) if manifest.resolution_bp else _labels(records, manifest))
+    sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
     sections += [_training(records, manifest), _dataset(manifest)]
@@ -80,7 +80,7 @@ def write_report(out: Path, data: Path, runs: list[Path], pretrain: Path | None)
 def _scores(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     names = [record.name for record in records]
     groups: dict[str, list[Score]]
-    if manifest.resolution_bp:
+    if manifest.per_base:
         groups = {"MCC": [primary_score(record) for record in records]}
         for key, name in LEVELS:
             groups[f"{name} F1"] = [score_of(r.scores["genes"]["levels"][key]["f1"]) for r in records]
@@ -158,7 +158,7 @@ def _training(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     loss = [_curve(record.name, record.metrics, "loss", index) for index, record in enumerate(records)]
     valid = [_curve(record.name, record.metrics, f"valid_{metric}", index) for index, record in enumerate(records)]
     scale = " Losses of different heads are on different scales." if len({r.head for r in records}) > 1 else ""
-    unit = "labeled base" if manifest.resolution_bp else "label of a window"
+    unit = "labeled base" if manifest.per_base else "label of a window"
     pictures = (
         make_picture("loss", lambda: figures.curves(loss, "training loss (nats)"), f"Training loss per {unit}.{scale}"),
         make_picture(

@@ -150,7 +150,7 @@ def pretrain_table(pretraining: PretrainRecord) -> Table:
 def dataset_tables(manifest: Manifest) -> list[Table]:
     """Sizes, balance of labels, shared sequence between splits, and what was counted and dropped."""
     splits = manifest.splits
-    what = "labeled bases" if manifest.resolution_bp else "labels known"
+    what = "labeled bases" if manifest.per_base else "labels known"
     sizes = tuple(
         (name, f"{s.n_windows:,}", f"{s.n_bp:,}", f"{s.n_labeled:,}", f"{s.n_missing:,}") for name, s in splits.items()
     )

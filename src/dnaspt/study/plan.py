@@ -133,7 +133,7 @@ def check_settings(study: StudyConfig) -> None:
     if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in read_manifest(study.data).splits:
         do = "prepare it with --unlabeled"
         raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
-    if cheap := [arm.init for arm in study.arms if arm.init in COMPOSITION and read_manifest(study.data).resolution_bp]:
+    if cheap := [arm.init for arm in study.arms if arm.init in COMPOSITION and read_manifest(study.data).per_base]:
         raise ConfigError(f"{study.data}: has labels per base; init {cheap[0]!r} is for windows")
     for arm in study.arms:
         if arm.init not in (SCRATCH, *PRETRAINED, *COMPOSITION) and not Path(arm.init).exists():
@@ -197,7 +197,7 @@ def _bp_of_joined(data: Path, window_bp: int, digest: str) -> int:
 
 def _pretrain_bp(data: Path, dataset: Manifest) -> int:
     """Bases of an epoch of pretraining, which reads what windows share once."""
-    if dataset.resolution_bp:
+    if dataset.per_base:
         return dataset.splits["train"].n_bp
     return _bp_of_joined(data, dataset.window_bp, dataset.digest)
 

@@ -173,7 +173,7 @@ def _curve(shop: Workshop, folder: Path) -> list[tuple[int, float]]:
 
 def _examples(shop: Workshop, folder: Path) -> list[list[dict[str, Any]]]:
     """Genes predicted on a few stretches of the test split, to draw; none for windows."""
-    if not TASKS[read_manifest(shop.study.data).task].resolution_bp:
+    if not TASKS[read_manifest(shop.study.data).task].per_base:
         return []
     found = example_genes(shop.study.data, folder, N_EXAMPLES)
     return [[{"chrom": gene.chrom, "strand": gene.strand, "cds": gene.cds} for gene in genes] for genes in found]

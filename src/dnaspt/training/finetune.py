@@ -52,6 +52,7 @@ def finetune(
         seed=config.seed,
         complement=states.complement if states else None,
         reverse_complement=config.reverse_complement,
+        n_labels=0 if manifest.per_base else len(manifest.labels),
         n_shares=fabric.world_size,
     )
     metric = TASKS[manifest.task].metric
@@ -157,7 +158,7 @@ def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConf
     encoder = BASELINE_ENCODERS[config.preset]
     if not isinstance(encoder, BassetConfig):
         return encoder
-    if manifest.resolution_bp:
+    if manifest.per_base:
         raise ConfigError(f"preset 'basset' is for windows; {config.data} has labels per base")
     return encoder.model_copy(update={"window_bp": manifest.window_bp})
 
@@ -193,9 +194,9 @@ def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> No
     Raises:
         DatasetError: no label has both windows where it is true and windows where it is not.
     """
-    if TASKS[manifest.task].resolution_bp:
+    if TASKS[manifest.task].per_base:
         return
-    labels = valid.labels.reshape(len(valid), -1)
+    labels = valid.labels.reshape(-1, len(manifest.labels))
     if not ((labels == 1).any(axis=0) & (labels == 0).any(axis=0)).any():
         found = (
             "no label has both positive and negative windows in the valid split, so no checkpoint can be chosen on it"
@@ -205,10 +206,14 @@ def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> No
 
 def _class_weights(config: FinetuneConfig, manifest: Manifest, train: Split) -> Tensor | None:
     """balanced: classes by the inverse root of their frequency; labels of windows by negatives over positives."""
+    n_labels = len(manifest.labels)
+    if config.positive_weight:
+        if manifest.per_base:
+            raise ConfigError("positive_weight is for labels of windows and bins; see class_weights")
+        return torch.full((n_labels,), config.positive_weight)
     if config.class_weights == "none":
         return None
-    n_labels = len(manifest.labels)
-    if manifest.resolution_bp:
+    if manifest.per_base:
         counts = np.bincount(train.labels[train.labels != MISSING], minlength=n_labels).astype(float)
         weights = 1 / np.sqrt(np.maximum(counts, 1))
         return torch.from_numpy(weights / weights.mean()).float()
