@@ -142,6 +142,7 @@ def bend(
     out: Out,
     root: Annotated[Path | None, typer.Option(help="Folder with the layout of BEND's share [bend].")] = None,
     bed: Annotated[Path | None, typer.Option(help="Table in BEND's format; left out, the task's in ROOT.")] = None,
+    tars: Annotated[Path | None, typer.Option(help="Folder of BEND's one-hot tars, instead of bed and genome.")] = None,
     genome: Annotated[Path | None, typer.Option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
     labels_file: Annotated[Path | None, typer.Option(help="Names of the labels, one a line.")] = None,
     fold: Annotated[
@@ -157,6 +158,6 @@ def bend(
     """
     from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 
-    options = {"task": task, "out": out, "root": root, "bed": bed, "genome": genome, "labels_file": labels_file}
+    options = {"task": task, "out": out, "root": root, "bed": bed, "tars": tars, "genome": genome, "labels_file": labels_file}
     options |= {"fold": fold}
     _run(prepare_bend, PrepareBendConfig, options | {"strict": strict, "overwrite": overwrite}, config)

@@ -72,6 +72,10 @@ def show_evaluation(result: dict[str, Any], name: str) -> None:
         if "codons" in result:
             _show_genes(result["codons"], f"{name}: {result['split']}, as predict decodes: with codons")
         return
+    if "n_variants" in result:
+        rows = [(name, _interval(result["auroc"][name]), _interval(result["auprc"][name])) for name in result["auroc"]]
+        table(f"{name}: {result['n_variants']:,} variants", ("score", "AUROC", "AUPRC"), rows)
+        return
     baseline = result["cpg_count"]
     rows_with_baseline = [
         ("mean", *(_interval(scores[f"mean_{kind}"]) for scores in (result, baseline) for kind in ("auroc", "auprc")))

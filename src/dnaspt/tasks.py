@@ -57,7 +57,7 @@ class Task:
         name: the word the manifest uses.
         labels: names of the labels, or none where the dataset brings its own.
         resolution_bp: bases per label: 1 for a class of each base, more for the labels of bins; 0 for those of a window.
-        heads: the heads that fit; the first is the default.
+        heads: the heads that fit; the first is the default. None where nothing is trained.
         metric: the primary metric, higher is better.
         states: the legal chain, for per-base classes.
     """
@@ -83,6 +83,7 @@ TASKS = MappingProxyType(
             Task("regions", (), 0, ("sigmoid",), "auroc"),
             Task("methylation", (), 0, ("sigmoid",), "auroc"),
             Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),
+            Task("variants", ("effect",), 0, (), "auroc"),
         )
     }
 )

@@ -9,11 +9,13 @@ from dnaspt.bend.bins import write_bins
 from dnaspt.bend.genes import write_genes
 from dnaspt.bend.labels import LabelRows
 from dnaspt.bend.table import BEND_TASKS, GENOMES, BendTask
+from dnaspt.bend.variants import CONTEXT_BP, write_variants
 from dnaspt.config import Settings
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.data.split_settings import check_written
 from dnaspt.data.store import SPLITS, DatasetWriter, Manifest, Source
 from dnaspt.errors import ConfigError, InputError
+from dnaspt.evaluation.variant_set import TABLE
 from dnaspt.genome.bed import read_labeled_bed
 from dnaspt.tasks import TASKS, Task
 
@@ -26,6 +28,7 @@ class PrepareBendConfig(Settings):
     task: one of `BEND_TASKS`.
     root: folder with data/TASK and data/genomes.
     bed: table in BEND's format; left out, the task's below `root`.
+    tars: folder of BEND's precomputed one-hot sequences (WebDataset tars), instead of bed and genome.
     genome: FASTA; left out, the one in data/genomes whose name has the task's assembly.
     labels_file: names of the labels, one a line.
     fold: of enhancers: the part to test on, from 1; the next one is for validation.
@@ -36,6 +39,7 @@ class PrepareBendConfig(Settings):
     out: Path
     root: Path = Path("bend")
     bed: Path | None = None
+    tars: Path | None = None
     genome: Path | None = None
     labels_file: Path | None = None
     fold: int = Field(1, ge=1)
@@ -54,6 +58,8 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
     if config.task not in BEND_TASKS:
         raise ConfigError(f"no task of BEND is called {config.task!r}; known: {', '.join(BEND_TASKS)}")
     task = BEND_TASKS[config.task]
+    if config.tars is not None:
+        return _prepare_tars(config, task, config.tars)
     bed = config.bed or _bed(config.root, task)
     genome = config.genome or _genome(config.root, task)
     if task.kind == "genes":
@@ -71,7 +77,7 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
         return prepare_regions(named)
     if task.kind == "bins":
         return _prepare_bins(config, task, bed, genome)
-    raise ConfigError(f"{task.name}: is not prepared yet")
+    return _prepare_variants(config, task, bed, genome)
 
 
 def _prepare_genes(config: PrepareBendConfig, task: BendTask, bed: Path, genome: Path) -> Manifest:
@@ -98,6 +104,38 @@ def _prepare_bins(config: PrepareBendConfig, task: BendTask, bed: Path, genome: 
         dropped = Counter({"contig_not_in_genome": n_rows - counts["sequences"]})
         check_written(genome, writer.n_windows, frozenset(SPLITS), dropped)
         manifest = _manifest(config, task, row, (bed, hdf5, genome), counts, dropped)
+        return writer.finish(manifest.model_copy(update={"window_bp": window_bp}), strict=config.strict)
+
+
+def _prepare_tars(config: PrepareBendConfig, task: BendTask, folder: Path) -> Manifest:
+    if task.kind == "variants":
+        raise ConfigError(f"{task.name}: is scored on its bed and genome; BEND has no tars of it")
+    row = TASKS[{"genes": "genes", "bins": "enhancers"}.get(task.kind, "regions")]
+    files, counts, window_bp = tar_files(folder), Counter[str](), 0
+    bin_bp = 0 if row.per_base else row.resolution_bp
+    with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False) as writer:
+        for split, file in ((split, file) for split, own in files.items() for file in own):
+            for window in read_tar(file, task.n_labels, per_base=row.per_base, bin_bp=bin_bp):
+                writer.add(split, window)
+                counts["sequences"] += 1
+                window_bp = max(window_bp, len(window.codes))
+        check_written(folder, writer.n_windows, frozenset(SPLITS), Counter())
+        if row.per_base:
+            writer.add_table(TRANSCRIPTS, transcript_table(_genes_of(writer, files)))
+        found = tuple(file for own in files.values() for file in own)
+        manifest = _manifest(config, task, row, found, counts, Counter())
+        labels = row.labels or tuple(f"label_{index}" for index in range(task.n_labels))
+        longest = config.window_bp if row.per_base else window_bp
+        update = {"labels": labels, "window_bp": longest, "stop_in_cds": False if row.per_base else None}
+        return writer.finish(manifest.model_copy(update=update), strict=config.strict)
+
+
+def _prepare_variants(config: PrepareBendConfig, task: BendTask, bed: Path, genome: Path) -> Manifest:
+    with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
+        counts, dropped = write_variants(writer, bed, genome, TABLE)
+        check_written(genome, writer.n_windows, frozenset({"test"}), dropped)
+        manifest = _manifest(config, task, TASKS["variants"], (bed, genome), counts, dropped)
+        window_bp = 2 * CONTEXT_BP + 1
         return writer.finish(manifest.model_copy(update={"window_bp": window_bp}), strict=config.strict)
 
 

@@ -30,6 +30,7 @@ from dnaspt.evaluation.metrics import (
 from dnaspt.evaluation.predict import Stretch
 from dnaspt.evaluation.structures import structure_report
 from dnaspt.evaluation.validate import window_scores
+from dnaspt.evaluation.variant_set import evaluate_variants
 from dnaspt.genome.alphabet import C, G
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.models.codons import Grammar, gene_grammar
@@ -69,7 +70,7 @@ def evaluate(
     nothing is written.
 
     Args:
-        run: run of `finetune`, or one of its checkpoints.
+        run: run of `finetune`, or one of its checkpoints; for variants of `pretrain` too (see `evaluate_variants`).
         data: dataset folder.
         split: test or valid, or train.
         any_data: accept a model that was trained on another dataset.
@@ -80,8 +81,10 @@ def evaluate(
         CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset.
         DatasetError: no dataset, or without that split. ConfigError: no GPU where one is asked for.
     """
-    model, config = load_task_model(run, accelerator)
     manifest = read_manifest(data)
+    if not TASKS[manifest.task].heads:
+        return evaluate_variants(run, data, split=split, accelerator=accelerator)
+    model, config = load_task_model(run, accelerator)
     if config.labels != manifest.labels:
         raise CheckpointError(f"{run}: predicts {_few(config.labels)}; {data} is labeled with {_few(manifest.labels)}")
     if config.data_digest != manifest.digest and not any_data:

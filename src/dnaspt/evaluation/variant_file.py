@@ -141,7 +141,7 @@ def _sides(contig: Contig, allele: Allele, window_bp: int) -> Sides:
 def _scores(
     model: LanguageModel | TaskModel, config: CheckpointConfig, sides: Sequence[Sides]
 ) -> tuple[np.ndarray, np.ndarray]:
-    cosine = cosine_distances(model, sides)
+    cosine = cosine_distances(model, sides).mean(axis=1)
     if isinstance(model, LanguageModel):
         return cosine, log_likelihood_ratios(model, sides)
     states = TASKS[config.task].states

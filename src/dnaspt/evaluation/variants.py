@@ -54,7 +54,7 @@ class Sides(NamedTuple):
 
 
 def cosine_distances(model: LanguageModel | TaskModel, alleles: Sequence[Sides]) -> np.ndarray:
-    """Mean over both strands of 1 - cos of the mean hidden states over the letters of either allele: (n,)."""
+    """Of each strand 1 - cos of the mean hidden states over the letters of either allele: (n, 2), forward first."""
     windows = (side for sides in _both_strands(alleles) for side in (sides.ref, sides.alt))
     hidden = predict_batches(View(model, model.encoder), windows)
     found = []
@@ -62,7 +62,7 @@ def cosine_distances(model: LanguageModel | TaskModel, alleles: Sequence[Sides])
         ref = next(hidden)[sides.first : sides.first + sides.n_ref].mean(axis=0, dtype=np.float64)
         alt = next(hidden)[sides.first : sides.first + sides.n_alt].mean(axis=0, dtype=np.float64)
         found.append(1 - ref @ alt / max(1e-12, np.linalg.norm(ref) * np.linalg.norm(alt)))
-    return _strand_means(found)
+    return np.array(found).reshape(-1, 2)
 
 
 def log_likelihood_ratios(model: LanguageModel, alleles: Sequence[Sides]) -> np.ndarray:

@@ -98,6 +98,8 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
         ConfigError: head and task do not fit, or a split is missing.
     """
     task = TASKS[manifest.task]
+    if not task.heads:
+        raise ConfigError(f"{config.data}: {task.name} are scored without training; see 'dnaspt evaluate'")
     head = task.heads[0] if config.head == "auto" else config.head
     if head not in task.heads:
         raise ConfigError(f"head {head!r} does not fit task {task.name!r}; expected {' or '.join(task.heads)}")
