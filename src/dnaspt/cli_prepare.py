@@ -158,6 +158,14 @@ def bend(
     """
     from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 
-    options = {"task": task, "out": out, "root": root, "bed": bed, "tars": tars, "genome": genome, "labels_file": labels_file}
+    options = {
+        "task": task,
+        "out": out,
+        "root": root,
+        "bed": bed,
+        "tars": tars,
+        "genome": genome,
+        "labels_file": labels_file,
+    }
     options |= {"fold": fold}
     _run(prepare_bend, PrepareBendConfig, options | {"strict": strict, "overwrite": overwrite}, config)

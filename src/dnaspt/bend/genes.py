@@ -51,12 +51,18 @@ def write_genes(writer: DatasetWriter, labeled: LabeledRegions, labels: LabelRow
             writer.add(str(split[row]), window)
             sites += splice_letters(contig.codes, window.labels, int(regions.start[row]))
             counts["sequences"] += 1
-            found = transcripts_from_labels(window.labels, window.chrom)
-            genes += [PlacedTranscript(gene, str(split[row]), longest=True) for gene in found]
+            genes += placed_genes(window, str(split[row]))
     check_sites(labels.path, sites)
     counts["genes"] = len(genes)
     writer.add_table(TABLE, transcript_table(genes))
     return counts
+
+
+def placed_genes(window: Window, split: str) -> list[PlacedTranscript]:
+    """The genes that a window's labels mean."""
+    return [
+        PlacedTranscript(gene, split, longest=True) for gene in transcripts_from_labels(window.labels, window.chrom)
+    ]
 
 
 def _windows(

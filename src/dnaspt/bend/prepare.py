@@ -6,14 +6,17 @@ from pathlib import Path
 from pydantic import Field
 
 from dnaspt.bend.bins import write_bins
-from dnaspt.bend.genes import write_genes
+from dnaspt.bend.genes import placed_genes, write_genes
 from dnaspt.bend.labels import LabelRows
 from dnaspt.bend.table import BEND_TASKS, GENOMES, BendTask
+from dnaspt.bend.tars import read_tar, tar_files
 from dnaspt.bend.variants import CONTEXT_BP, write_variants
 from dnaspt.config import Settings
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.data.split_settings import check_written
 from dnaspt.data.store import SPLITS, DatasetWriter, Manifest, Source
+from dnaspt.data.transcript_table import TABLE as TRANSCRIPTS
+from dnaspt.data.transcript_table import PlacedTranscript, transcript_table
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.evaluation.variant_set import TABLE
 from dnaspt.genome.bed import read_labeled_bed
@@ -113,15 +116,19 @@ def _prepare_tars(config: PrepareBendConfig, task: BendTask, folder: Path) -> Ma
     row = TASKS[{"genes": "genes", "bins": "enhancers"}.get(task.kind, "regions")]
     files, counts, window_bp = tar_files(folder), Counter[str](), 0
     bin_bp = 0 if row.per_base else row.resolution_bp
+    genes: list[PlacedTranscript] = []
     with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False) as writer:
         for split, file in ((split, file) for split, own in files.items() for file in own):
             for window in read_tar(file, task.n_labels, per_base=row.per_base, bin_bp=bin_bp):
                 writer.add(split, window)
                 counts["sequences"] += 1
                 window_bp = max(window_bp, len(window.codes))
+                if row.per_base:
+                    genes += placed_genes(window, split)
         check_written(folder, writer.n_windows, frozenset(SPLITS), Counter())
         if row.per_base:
-            writer.add_table(TRANSCRIPTS, transcript_table(_genes_of(writer, files)))
+            counts["genes"] = len(genes)
+            writer.add_table(TRANSCRIPTS, transcript_table(genes))
         found = tuple(file for own in files.values() for file in own)
         manifest = _manifest(config, task, row, found, counts, Counter())
         labels = row.labels or tuple(f"label_{index}" for index in range(task.n_labels))

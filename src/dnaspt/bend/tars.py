@@ -67,7 +67,9 @@ def read_tar(path: Path, n_labels: int, *, per_base: bool, bin_bp: int) -> Itera
                     yield _window(path, f"{stem}:{key}", sample, n_labels, per_base=per_base, bin_bp=bin_bp)
                     sample, key = {}, ""
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise InputError(path, f"no whole tar ({error})", expected="a WebDataset tar of BEND", do="download it again") from error
+        raise InputError(
+            path, f"no whole tar ({error})", expected="a WebDataset tar of BEND", do="download it again"
+        ) from error
     if sample:
         raise InputError(path, f"sample {key!r} has only {next(iter(sample))}", expected="input.npy and output.npy")
 
@@ -105,5 +107,6 @@ def _codes(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     if values.ndim == 2 and values.shape[1] == len(_CODES) and (values.sum(axis=1) == 1).all():
         values = values.argmax(axis=1)
     if values.ndim != 1 or not len(values) or not np.isin(values, range(len(_CODES))).all():
-        raise InputError(path, f"{name}: input.npy is {array.dtype} {array.shape}", expected="0 to 4 (A C G N T), or one-hot (L, 5)")
+        expected = "0 to 4 (A C G N T), or one-hot (L, 5)"
+        raise InputError(path, f"{name}: input.npy is {array.dtype} {array.shape}", expected=expected)
     return _CODES[values.astype(np.int64)]

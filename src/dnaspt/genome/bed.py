@@ -14,6 +14,9 @@ from dnaspt.publish import publish_file
 
 _INTERVAL = (Column("chrom", 0, str), Column("start", 1, int), Column("end", 2, int))
 _NARROW_PEAK_COLUMNS = 10
+_LABEL_ROWS = 1 << 17
+"""Rows whose labels are parsed at once."""
+_INDEX_LETTERS = frozenset("0123456789, ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +221,10 @@ def _label_indices(path: Path, labels: np.ndarray, lines: np.ndarray) -> tuple[n
     """Indices of all rows end to end, and the n + 1 offsets."""
     counts = np.fromiter((text.count(",") + 1 if text else 0 for text in labels), dtype=np.int64, count=len(labels))
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    joined = ",".join(text for text in labels if text)
-    try:
-        indices = np.array(joined.split(",") if joined else [], dtype=np.int64)
-    except (ValueError, OverflowError):
+    blocks = [labels[first : first + _LABEL_ROWS] for first in range(0, len(labels), _LABEL_ROWS)]
+    parts = [_parse_indices(",".join(text for text in block if text)) for block in blocks]
+    indices = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+    if len(indices) != offsets[-1]:
         indices = np.full(1, -1)
     if (indices < 0).any():
         row = next(
@@ -230,6 +233,15 @@ def _label_indices(path: Path, labels: np.ndarray, lines: np.ndarray) -> tuple[n
         expected = "indices (0, 1, ...) with commas between; --labels-file names them"
         raise InputError(path, f"label {labels[row][:40]!r}", expected=expected, line=int(lines[row]))
     return indices, offsets
+
+
+def _parse_indices(text: str) -> np.ndarray:
+    """Integers with commas between; -1 alone where there is anything else."""
+    if not text:
+        return np.zeros(0, dtype=np.int64)
+    if not set(text) <= _INDEX_LETTERS or ",," in text:
+        return np.full(1, -1)
+    return np.fromstring(text, dtype=np.int64, sep=",")
 
 
 def write_bed(path: str | Path, frames: Iterable[pd.DataFrame]) -> None:
