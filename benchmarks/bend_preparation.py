@@ -1,7 +1,7 @@
 """`prepare bend chromatin_accessibility` on files of BEND's full size in rows: 2,005,617 windows of 512 bp with 125 labels.
 
-`python benchmarks/bend_preparation.py [--rows N]` simulates the bed and a genome without chr in its names, prepares them in a process
-of its own, and keeps rows/s and peak memory in benchmarks/results/bend_preparation.json.
+`python benchmarks/bend_preparation.py [--rows N]` simulates the bed and a genome without chr in its names, prepares them in a
+process of its own, and keeps rows/s and peak memory in benchmarks/results/bend_preparation.json.
 """
 
 import argparse

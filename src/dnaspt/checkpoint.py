@@ -25,7 +25,7 @@ from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead, Trunk
 from dnaspt.models.language import LanguageModel
 from dnaspt.models.task_model import TaskModel
 from dnaspt.publish import publish_folder
-from dnaspt.tasks import TASKS
+from dnaspt.tasks import FREE_CRF, TASKS
 
 FORMAT_VERSION = 1
 TENSORS, DESCRIPTION = "model.safetensors", "config.json"
@@ -78,10 +78,12 @@ def _build_head(config: CheckpointConfig, class_weights: Tensor | None) -> Head:
         trunk = Trunk(hidden_size, n_labels, resolution_bp=TASKS[config.task].resolution_bp)
         return SigmoidHead(trunk, n_labels, class_weights)
     states = TASKS[config.task].states
-    if states is None or config.head not in ("crf", "softmax"):
+    if states is None or config.head not in ("crf", "softmax", FREE_CRF):
         fitting = ", ".join(TASKS[config.task].heads)
         raise CheckpointError(f"head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
-    return CRFHead(hidden_size, states) if config.head == "crf" else SoftmaxHead(hidden_size, states, class_weights)
+    if config.head == "softmax":
+        return SoftmaxHead(hidden_size, states, class_weights)
+    return CRFHead(hidden_size, states, constrained=config.head != FREE_CRF)
 
 
 def save_checkpoint(

@@ -9,6 +9,51 @@ bend_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="BEND: 
 
 
 @bend_app.command()
+def run(
+    protocol: Annotated[Path, typer.Argument(help="TOML file, such as examples/bend/spt.toml.")],
+    task: Annotated[str, typer.Argument(help="gene_finding, chromatin_accessibility, histone_modification, ...")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the dataset, the runs and the report.")],
+    root: Annotated[Path, typer.Option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),
+    genome: Annotated[Path | None, typer.Option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
+    fold: Annotated[int, typer.Option(help="Enhancers: the part to test on, from 1.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
+) -> None:
+    """Prepare a task, make all runs of a protocol, and report; run it again to go on.
+
+    Example: dnaspt bend run examples/bend/spt.toml gene_finding --root bend --out studies/bend_genes
+    """
+    from dnaspt.bend.protocol import run_protocol
+    from dnaspt.display import show
+
+    show(run_protocol(protocol, task, root, out, fold=fold, genome=genome, jobs=jobs, say=show))
+    show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")
+
+
+@bend_app.command()
+def results(
+    studies: Annotated[list[Path] | None, typer.Argument(help="Folders of 'dnaspt bend run'.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV file to write too.")] = None,
+) -> None:
+    """Our runs beside the published values, each with its source and what to know when comparing.
+
+    Example: dnaspt bend results studies/bend_genes
+    """
+    import csv
+
+    from dnaspt.bend.protocol import results as rows_of
+    from dnaspt.display import show, table
+    from dnaspt.publish import publish_file
+
+    columns = ("task", "metric", "model", "value", "source", "note")
+    rows = rows_of(studies or [])
+    table("results", columns, rows)
+    if out is not None:
+        with publish_file(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([columns, *rows])
+        show(f"{out}: written")
+
+
+@bend_app.command()
 def download(
     task: Annotated[str, typer.Argument(help="gene_finding, chromatin_accessibility, histone_modification, ...")],
     root: Annotated[Path, typer.Option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),

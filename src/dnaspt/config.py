@@ -136,6 +136,9 @@ BASELINE_ENCODERS: Mapping[str, EncoderConfig | BassetConfig] = MappingProxyType
 """Supervised baselines of BEND that are not pretrained: a CNN on the one-hot code, and Basset (for windows)."""
 
 
+HeadName = Literal["auto", "crf", "softmax", "sigmoid", "crf-unconstrained"]
+
+
 class TrainingConfig(Settings):
     """What every training run needs. An optimizer step sees `accumulate` batches of `batch_bp` bases over all processes."""
 
@@ -200,6 +203,8 @@ class PretrainConfig(TrainingConfig):
     """Share of the bases to mask."""
     repeat_weight: float = Field(1.0, ge=0, le=1)
     """Loss weight of soft-masked bases."""
+    masking: Literal["distinct", "as-published"] = "distinct"
+    """as-published: the base T is the mask token, random letters are drawn from seven tokens; only to test published numbers."""
     splits: tuple[str, ...] = ("train",)
     """Splits whose sequences are read."""
     unlabeled: bool = True
@@ -221,7 +226,7 @@ class FinetuneConfig(TrainingConfig):
     """Instead of an encoder, a published DNA language model, frozen: a folder, or a name on the Hugging Face hub."""
     revision: str = ""
     """Of a name on the hub: a commit."""
-    head: Literal["auto", "crf", "softmax", "sigmoid"] = "auto"
+    head: HeadName = "auto"
     """auto takes the task's first."""
     freeze_encoder: bool = False
     """Train the head alone."""

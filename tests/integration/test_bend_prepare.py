@@ -9,6 +9,7 @@ import pytest
 from tests.integration.in_process import dnaspt
 
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
+from dnaspt.data.genes import read_transcripts
 from dnaspt.data.labels import label_contig
 from dnaspt.data.store import read_split
 from dnaspt.errors import ConfigError, InputError
@@ -89,6 +90,49 @@ def test_it_trains_and_is_evaluated(bend_root: Path, tmp_path: Path) -> None:
     scores = json.loads((run / "evaluation-test.json").read_text())
     n_test = sum(int(n) for n in np.sum(scores["confusion"], axis=1))
     assert n_test == sum(len(window.labels) for window in read_split(data, "test"))
+
+
+LOCI = (
+    # labels along the forward strand, and the genes that they mean: strand and CDS intervals.
+    ("8880000122230008", [("+", [(3, 7), (12, 15)])]),
+    ("8444476665444488", [("-", [(1, 5), (10, 14)])]),
+    ("0012230012230008", [("+", [(0, 2), (6, 8), (12, 15)])]),
+    ("8888888888888888", []),
+    ("0000000000000000", [("+", [(0, 16)])]),
+    ("8880008884448888", [("+", [(3, 6)]), ("-", [(9, 12)])]),
+    ("2223000122222222", [("+", [(4, 7)])]),
+    ("4476654444444888", [("-", [(0, 2), (6, 13)])]),
+    ("0000088440000888", [("+", [(0, 5)]), ("-", [(7, 9)]), ("+", [(9, 13)])]),
+    ("8847665488000088", [("-", [(2, 3), (7, 8)]), ("+", [(10, 14)])]),
+)
+
+
+def test_ten_loci_by_hand_base_by_base(tmp_path: Path) -> None:
+    root = tmp_path / "bend"
+    (root / "data/gene_finding").mkdir(parents=True)
+    (root / "data/genomes").mkdir()
+    genome, rows = [], ["chromosome\tstart\tend\tsplit\tstrand"]
+    for number, (classes, _) in enumerate(LOCI):
+        letters = list("C" * len(classes))
+        for at, label in enumerate(classes):  # donors and acceptors on the G of GT and AG of their strand
+            for state, pair, first in (("1", "GT", at), ("3", "AG", at - 1), ("5", "AC", at - 1), ("7", "CT", at)):
+                if label == state:
+                    letters[first : first + 2] = pair
+        genome.append("".join(letters))
+        rows.append(f"chr1\t{number * 16}\t{number * 16 + 16}\t{SPLITS[number % 4]}\t+")
+    (root / "data/genomes/GRCh38.fa").write_text(f">chr1\n{''.join(genome)}\n")
+    (root / "data/gene_finding/gene_finding.bed").write_text("\n".join(rows) + "\n")
+    write_labels(root, [np.array(list(map(int, classes))) for classes, _ in LOCI])
+    prepare_bend(PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "data"))
+    annotated = [transcript for name in set(SPLITS) for transcript, _ in read_transcripts(tmp_path / "data", name)]
+    found = {window.chrom: window for name in set(SPLITS) for window in read_split(tmp_path / "data", name)}
+    assert len(found) == len(LOCI)
+    for number, (classes, genes) in enumerate(LOCI):
+        window = found[f"chr1:{number * 16}-{number * 16 + 16}"]
+        assert "".join(map(str, window.labels)) == classes
+        assert decode(window.codes) == genome[number]
+        own = [(one.strand, [tuple(part) for part in one.cds]) for one in annotated if one.chrom == window.chrom]
+        assert sorted(own, key=lambda one: one[1]) == genes
 
 
 @pytest.mark.parametrize("shift", [0, MINUS])

@@ -52,6 +52,7 @@ class BatchOptions:
         reverse_complement: turn half of the windows around.
         mask_fraction: share of bases to mask for language modeling; 0 keeps the labels.
         repeat_weight: loss weight of soft-masked bases, for language modeling.
+        masks_as_published: see `masking`.
         n_labels: of a window or of a bin, where a window has more than one bin; 0 where labels are of bases.
         n_shares: processes that share a batch; a batch has at least one window for each wherever there are that many.
     """
@@ -62,6 +63,7 @@ class BatchOptions:
     reverse_complement: bool = True
     mask_fraction: float = 0.0
     repeat_weight: float = 1.0
+    masks_as_published: bool = False
     n_labels: int = 0
     n_shares: int = 1
 
@@ -157,7 +159,9 @@ class TrainingBatches:
         tokens = np.where(inside, codes & 7, PAD_TOKEN).astype(np.uint8)
         if options.mask_fraction:
             generator = np.random.default_rng((options.seed, epoch, _MASK, number))
-            tokens, labels = mask_for_training(tokens, options.mask_fraction, generator)
+            tokens, labels = mask_for_training(
+                tokens, options.mask_fraction, generator, as_published=options.masks_as_published
+            )
             weights = None
             if options.repeat_weight != 1.0:
                 weights = np.where(codes & alphabet.SOFT_MASKED, options.repeat_weight, 1.0).astype(np.float32)

@@ -145,6 +145,7 @@ def run_baseline(
     scored, counted = score_windows(splits["test"], logits, manifest.labels)
     scores: dict[str, Any] = {
         "split": "test",
+        "task": manifest.task,
         "data_digest": manifest.digest,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "n_windows": len(splits["test"]),

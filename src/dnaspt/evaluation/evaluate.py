@@ -100,6 +100,7 @@ def evaluate(
         scores, counted = _evaluate_windows(model, manifest, rows, average_strands=average_strands)
     result = {
         "split": split,
+        "task": manifest.task,
         "data": str(data),
         "data_digest": manifest.digest,
         "checkpoint": str(find_checkpoint(run)),
@@ -152,7 +153,7 @@ def _evaluate_genes(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Scores of the head alone and, as `codons`, of the genes that keep to the grammar of codons, where it is a CRF."""
     grammars: list[Grammar | None] = [None]
-    if isinstance(model.head, CRFHead):
+    if isinstance(model.head, CRFHead) and model.head.constrained:
         grammars.append(gene_grammar(stop_in_cds=manifest.stop_in_cds is not False))
     known = list(annotated)
     predictions = predict_genes(model, rows, grammars, average_strands=average_strands)

@@ -77,7 +77,7 @@ def predict_genes_file(
     n_bp = n_genes = n_partial = n_resumed = 0
     parts: list[Path] = []
     grammar = None
-    if codons and isinstance(model.head, CRFHead):
+    if codons and isinstance(model.head, CRFHead) and model.head.constrained:
         grammar = gene_grammar(stop_in_cds=config.stop_in_cds is not False, complete=complete)
     settings = {
         "task": "genes",

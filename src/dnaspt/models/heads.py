@@ -110,12 +110,14 @@ class SoftmaxHead(nn.Module):
 
 
 class CRFHead(nn.Module):
-    """A linear chain over the states of a table: only legal paths have probability."""
+    """A linear chain over the states of a table: only legal paths have probability; all have where it is not constrained."""
 
-    def __init__(self, hidden_size: int, states: StateTable) -> None:
+    def __init__(self, hidden_size: int, states: StateTable, *, constrained: bool = True) -> None:
         super().__init__()
-        self.trunk = Trunk(hidden_size, len(states.names), resolution_bp=1)
-        self.crf = LinearChainCRF(states)
+        n_states = len(states.names)
+        self.constrained = constrained
+        self.trunk = Trunk(hidden_size, n_states, resolution_bp=1)
+        self.crf = LinearChainCRF(states if constrained else np.ones((n_states, n_states), dtype=bool))
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
         """Negative log-likelihood in nats of all legal paths that agree with the labels, over the labeled bases."""

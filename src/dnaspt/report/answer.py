@@ -71,7 +71,7 @@ def _pairs(runs: Sequence[RunRecord], metric: str) -> list[str]:
     for start, run in ((a, b) for a in runs for b in runs):
         one_head = start.head == run.head and not start.is_pretrained and run.is_pretrained
         one_init = start.init == run.init and (start.head, run.head) == ("softmax", "crf")
-        if one_head and start.head in ("crf", "softmax"):
+        if one_head and start.head != "sigmoid":
             subject, place = _subject(run), f"with {HEAD_NAMES[run.head]}"
         elif one_head:
             subject, place = _subject(run), ""

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dnaspt.config import FinetuneConfig, PretrainConfig, Settings, build_config
+from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, build_config
 from dnaspt.data.segments import joined
 from dnaspt.data.store import UNLABELED, Manifest, read_manifest, read_split
 from dnaspt.errors import ConfigError
@@ -33,7 +33,7 @@ class Arm(Settings):
     """scratch, spt (pretrained on the train split's sequences), spt+unlabeled (on the unlabeled ones too, for as many
     bases), the path of a checkpoint, or, for windows, a baseline without a network: kmer (logistic regression on 4-mers),
     markov (two Markov chains) or cpg (CpG count)."""
-    head: Literal["auto", "crf", "softmax", "sigmoid"] = "auto"
+    head: HeadName = "auto"
     """auto takes the task's first."""
     freeze_encoder: bool = False
     """Train the head alone."""

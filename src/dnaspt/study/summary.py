@@ -19,6 +19,7 @@ from dnaspt.evaluation.metrics import (
     percentile_interval,
 )
 from dnaspt.study.plan import COMPOSITION, SCRATCH, SPT, SPT_MORE, Arm, StudyConfig
+from dnaspt.tasks import TASKS
 
 N_RESAMPLES = 1000
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
@@ -67,9 +68,20 @@ class Difference:
         return int(self.gain.low > 0) - int(self.gain.high < 0)
 
 
+METRICS = {"mcc": "MCC", "mean_auroc": "mean AUROC", "mean_auprc": "mean AUPRC"}
+
+
+def metric_of(record: dict[str, Any]) -> str:
+    """Key of the primary metric of a run's task: MCC of genes, mean AUROC of windows, mean AUPRC of enhancers."""
+    if "mcc" in record["test"]:
+        return "mcc"
+    task = TASKS.get(record["test"].get("task", ""))
+    return "mean_auprc" if task is not None and task.metric == "auprc" else "mean_auroc"
+
+
 def metric_name(records: Sequence[dict[str, Any]]) -> str:
-    """MCC of genes, mean AUROC of windows."""
-    return "MCC" if "confusions" in records[0]["counted"] else "mean AUROC"
+    """The primary metric as tables call it."""
+    return METRICS[metric_of(records[0])]
 
 
 def groups_of(records: Sequence[dict[str, Any]]) -> list[Group]:
@@ -79,8 +91,8 @@ def groups_of(records: Sequence[dict[str, Any]]) -> list[Group]:
     for arm, fraction in keys:
         own = [r for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == fraction]
         own.sort(key=lambda record: int(record["settings"]["seed"]))
-        values = np.array([_value(record["test"]) for record in own])
-        resampled = np.stack([_resample(record["counted"]) for record in own])
+        values = np.array([float(record["test"][metric_of(record)]["value"]) for record in own])
+        resampled = np.stack([_resample(record["counted"], metric_of(record)) for record in own])
         minutes = float(np.mean([record["result"]["minutes"] for record in own]))
         found.append(Group(arm, fraction, values, resampled, minutes, own[0]["settings"]["learning_rate"]))
     return found
@@ -150,15 +162,11 @@ def _over_seeds(resampled: np.ndarray) -> np.ndarray:
     return np.asarray(resampled[drawn, np.arange(n)[:, None]].mean(axis=1))
 
 
-def _value(test: dict[str, Any]) -> float:
-    return float(test["mcc" if "mcc" in test else "mean_auroc"]["value"])
-
-
-def _resample(counted: dict[str, Any]) -> np.ndarray:
+def _resample(counted: dict[str, Any], metric: str) -> np.ndarray:
     """The metric on N_RESAMPLES draws of test blocks (R,)."""
     if "confusions" in counted:
         confusions = np.array(counted["confusions"], dtype=np.float64)
         weights = np.concatenate(list(block_weights(len(confusions), len(confusions), N_RESAMPLES, 0)))
         return mcc_batch(np.tensordot(weights, confusions, axes=1))
     truth, logits, blocks = (np.array(counted[name]) for name in ("truth", "logits", "blocks"))
-    return mean_rows(resampled_areas(truth, logits, blocks, n=N_RESAMPLES, seed=0)[:, 0])
+    return mean_rows(resampled_areas(truth, logits, blocks, n=N_RESAMPLES, seed=0)[:, int(metric == "mean_auprc")])

@@ -105,11 +105,11 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
         raise ConfigError(f"head {head!r} does not fit task {task.name!r}; expected {' or '.join(task.heads)}")
     if missing := [name for name in ("train", "valid") if name not in manifest.splits]:
         raise ConfigError(f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid")
-    if config.class_weights != "none" and head == "crf":
+    if config.class_weights != "none" and head.startswith("crf"):
         log.warning("class weights have no effect on a CRF head")
     if config.encoder is not None and "preset" in config.model_fields_set:
         log.warning("--preset has no effect: the pretrained encoder has its own size")
-    if config.crf_rate != FinetuneConfig.model_fields["crf_rate"].default and head != "crf":
+    if config.crf_rate != FinetuneConfig.model_fields["crf_rate"].default and not head.startswith("crf"):
         log.warning("crf_rate has no effect on a %s head", head)
     if config.freeze_encoder and config.encoder_rate != 1:
         log.warning("encoder_rate has no effect on a frozen encoder")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from dnaspt.checkpoint import CheckpointConfig
-from dnaspt.config import PAD_TOKEN, PRESETS, PretrainConfig
+from dnaspt.config import MASK_TOKEN, PAD_TOKEN, PRESETS, PretrainConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.masking import mask_for_validation
 from dnaspt.data.segments import joined
@@ -41,11 +41,13 @@ class MaskedWindows:
     labels: list[np.ndarray]
 
 
-def masked_windows(split: Split, fraction: float) -> MaskedWindows:
+def masked_windows(split: Split, fraction: float, *, as_published: bool = False) -> MaskedWindows:
     """Mask the first 2 Mb of a split at positions that depend on nothing but the windows."""
     tokens, labels, n_bp = [], [], 0
     for index, window in enumerate(split):
-        masked, truth = mask_for_validation(window.codes & 7, fraction, _VALIDATION_SEED + index)
+        masked, truth = mask_for_validation(
+            window.codes & 7, fraction, _VALIDATION_SEED + index, as_published=as_published
+        )
         tokens.append(masked)
         labels.append(truth)
         n_bp += len(masked)
@@ -94,7 +96,9 @@ def pretrain(
     names = [*config.splits, *([UNLABELED] if config.unlabeled and UNLABELED in manifest.splits else [])]
     window_bp = max(manifest.window_bp, WINDOW_BP)
     splits = [joined(read_split(config.data, name), window_bp) for name in names]
-    valid = masked_windows(joined(read_split(config.data, "valid"), window_bp), config.mask_fraction)
+    as_published = config.masking == "as-published"
+    valid_split = joined(read_split(config.data, "valid"), window_bp)
+    valid = masked_windows(valid_split, config.mask_fraction, as_published=as_published)
     fabric = build_fabric(config)
     options = BatchOptions(
         batch_bp=config.batch_bp,
@@ -102,6 +106,7 @@ def pretrain(
         reverse_complement=config.reverse_complement,
         mask_fraction=config.mask_fraction,
         repeat_weight=config.repeat_weight,
+        masks_as_published=as_published,
         n_shares=fabric.world_size,
     )
     with torch.random.fork_rng(devices=[]):
@@ -168,4 +173,5 @@ def _masked_bases(windows: MaskedWindows) -> MaskedBases:
     codes, offsets = _end_to_end(windows.tokens)
     labels = np.concatenate(windows.labels)
     positions = np.flatnonzero(labels != MISSING)
+    codes[positions] = MASK_TOKEN  # where the masks are T, n-gram models must not take them for bases
     return MaskedBases(codes, offsets, positions, labels[positions].astype(np.uint8))

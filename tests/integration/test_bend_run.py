@@ -1,0 +1,113 @@
+"""A protocol on each task of windows with one command, and results beside the published ones."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.integration.in_process import dnaspt
+
+from dnaspt.bend.protocol import read_protocol
+from dnaspt.bend.published import PUBLISHED
+from dnaspt.bend.table import BEND_TASKS
+from dnaspt.data.store import read_split
+from dnaspt.errors import ConfigError
+from dnaspt.study.plan import check_settings
+
+PROTOCOLS = Path(__file__).parent.parent.parent / "examples" / "bend"
+TINY = """
+seeds = [0]
+learning_rates = [1e-3]
+pretrain = { preset = "tiny", epochs = 0.3, batch_bp = 4096, tensorboard = false }
+finetune = { epochs = 0.3, batch_bp = 4096, tensorboard = false }
+
+[[arms]]
+name = "scratch"
+
+[[arms]]
+name = "SPT"
+init = "spt"
+
+[[arms]]
+name = "Basset"
+finetune = { preset = "basset" }
+
+[tasks.histone_modification]
+arms = [{ name = "scratch" }]
+
+[tasks.cpg_methylation]
+arms = [{ name = "one-hot", finetune = { preset = "onehot" } }]
+"""
+
+
+def write_root(root: Path, task: str, prefix: str) -> Path:
+    """Files of a task of windows: both strands, empty labels, windows of odd lengths, all labels in each split."""
+    rng, row = np.random.default_rng(3), BEND_TASKS[task]
+    (root / row.folder).mkdir(parents=True)
+    (root / "data/genomes").mkdir()
+    contigs = {f"{prefix}{name}": "".join(rng.choice(list("ACGT"), 12_000)) for name in ("1", "2")}
+    fasta = "".join(f">{name}\n{letters}\n" for name, letters in contigs.items())
+    (root / f"data/genomes/{row.genome}.fa").write_text(fasta)
+    rows = ["chromosome\tstart\tend\tstrand\tlabel\tsplit"]
+    for number in range(36):
+        split = ("train", "train", "train", "valid", "test", "test")[number % 6]
+        label = ("", ",".join(map(str, range(row.n_labels))), "0")[number // 6 % 3]
+        at, length = number // 2 * 640, 512 - number % 3
+        rows.append(f"{prefix}{number % 2 + 1}\t{at}\t{at + length}\t{'+-'[number % 2]}\t{label}\t{split}")
+    (root / row.folder / f"{task}.bed").write_text("\n".join(rows) + "\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("task", "prefix"), [("chromatin_accessibility", ""), ("histone_modification", "chr"), ("cpg_methylation", "chr")]
+)
+def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: str, tmp_path: Path) -> None:
+    root, out, protocol = write_root(tmp_path / "bend", task, prefix), tmp_path / "study", tmp_path / "tiny.toml"
+    protocol.write_text(TINY)
+    ran = dnaspt("bend", "run", protocol, task, "--root", root, "--out", out)
+    assert ran.code == 0, ran.errors
+    arms = {"cpg_methylation": ["one-hot"], "histone_modification": ["scratch"]}.get(task, ["scratch", "SPT", "Basset"])
+    records = [json.loads(file.read_text()) for file in (out / "records").glob("final-*.json")]
+    assert sorted(record["arm"] for record in records) == sorted(arms)
+    assert (out / "study.html").is_file() and (out / "study.md").is_file()
+    labels = {len(window.labels) for split in ("train", "valid", "test") for window in read_split(out / "data", split)}
+    assert labels == {BEND_TASKS[task].n_labels}
+    again = dnaspt("bend", "run", protocol, task, "--root", root, "--out", out)
+    assert again.code == 0 and "seed 0" not in again.printed
+    shown = dnaspt("bend", "results", out, "--out", tmp_path / "results.csv")
+    assert shown.code == 0, shown.errors
+    rows = list(csv.reader((tmp_path / "results.csv").read_text().splitlines()))
+    assert rows[0] == ["task", "metric", "model", "value", "source", "note"]
+    assert [row[2] for row in rows if row[0] == task] == arms
+    assert all("this machine, tiny, 1 seed" in row[4] for row in rows if row[0] == task)
+
+
+def test_nothing_is_published_but_what_has_a_source() -> None:
+    assert len(PUBLISHED) == 14 and all(row.source and row.note and row.value for row in PUBLISHED)
+    shown = dnaspt("bend", "results")
+    assert shown.code == 0 and "0.64" in shown.printed
+
+
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_protocols_that_ship_are_whole(protocol: Path, gene_data: Path, windows: Path) -> None:
+    for task, row in BEND_TASKS.items():
+        if row.kind == "variants":
+            with pytest.raises(ConfigError, match="scored without training"):
+                read_protocol(protocol, task, windows)
+        else:
+            check_settings(read_protocol(protocol, task, gene_data if row.kind == "genes" else windows))
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    protocol = tmp_path / "own.toml"
+    for text, message in (
+        ("seeds = [0", "not TOML"),
+        ("[tasks.enhancers]\nseeds = [0]\n", "tasks.enhancers: no such task"),
+        ("seed = [0]\n[[arms]]\nname = 'scratch'\n", "no setting is called 'seed'"),
+    ):
+        protocol.write_text(text)
+        ran = dnaspt("bend", "run", protocol, "gene_finding", "--root", tmp_path, "--out", tmp_path / "out")
+        assert ran.code == 2 and message in " ".join(ran.errors)
+    ran = dnaspt("bend", "results", tmp_path)
+    assert ran.code == 2 and "expected a folder of 'dnaspt bend run'" in " ".join(ran.errors)
