@@ -300,19 +300,31 @@ def export(
 
 @app.command()
 def baseline(
-    data: Annotated[Path, typer.Argument(help="Dataset folder of windows.")],
+    data: Annotated[Path, typer.Argument(help="Dataset folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the scores.")],
     model: Annotated[
-        str, typer.Option(help="kmer (logistic regression on counts), markov (two chains), or cpg (CpG count).")
+        str, typer.Option(help="Windows: kmer (logistic regression on counts), markov (two chains), cpg (CpG count).")
     ] = "kmer",
+    annotation: Annotated[
+        Path | None, typer.Option(help="Genes: GFF3 or GTF that another tool predicted on the dataset's contigs.")
+    ] = None,
+    species: Annotated[str, typer.Option(help="Genes: run AUGUSTUS with this species model.")] = "",
     k: Annotated[int | None, typer.Option("-k", help="Length of k-mers [4], or order of a chain [by valid].")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score a cheap baseline of sequence composition on the test split: what a model has to beat.
+    """Score on the test split what a model has to beat: composition for windows, another tool's genes for genes.
 
     Example: dnaspt baseline data/peaks --out runs/kmers
     """
     from dnaspt.display import show
+
+    if annotation is not None or species:
+        from dnaspt.evaluation.other_genes import score_other_genes
+        from dnaspt.inspection import show_evaluation
+
+        found = score_other_genes(data, out, annotation=annotation, species=species, overwrite=overwrite)
+        show_evaluation(found, str(out))
+        return
     from dnaspt.evaluation.baseline import run_baseline
 
     scores = run_baseline(data, out, model=model, k=k, overwrite=overwrite)

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from dnaspt.data.store import Split, read_manifest, read_split
+from dnaspt.data.store import Manifest, Split, read_manifest, read_split
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.areas import auroc
 from dnaspt.evaluation.composition import class_counts, kmer_counts, word_scores
@@ -122,10 +122,7 @@ def run_baseline(
         raise ConfigError(f"no baseline is called {model!r}; known: {', '.join(BASELINES)}")
     if k is not None and not 1 <= k <= 6:
         raise ConfigError(f"k = {k}; expected 1 to 6")
-    if out.exists() and not overwrite:
-        raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and "baseline" not in _result_of(out)):
-        raise DatasetError(f"{out}: is there and holds no baseline; choose another --out")
+    check_place(out, overwrite=overwrite)
     began = time.monotonic()
     splits = {name: read_split(data, name) for name in ("train", "valid", "test")}
     if manifest.resolution_bp:
@@ -143,12 +140,30 @@ def run_baseline(
     }
     logits = np.stack([found.scores for found in fitted], axis=1).astype(np.float32)
     scored, counted = score_windows(splits["test"], logits, manifest.labels)
+    return write_baseline(out, manifest, result, {"n_windows": len(splits["test"]), **scored}, counted)
+
+
+def check_place(out: Path, *, overwrite: bool) -> None:
+    """Refuse a place for a baseline's folder.
+
+    Raises:
+        DatasetError: it is there, or is to be replaced and holds no baseline.
+    """
+    if out.exists() and not overwrite:
+        raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and "baseline" not in _result_of(out)):
+        raise DatasetError(f"{out}: is there and holds no baseline; choose another --out")
+
+
+def write_baseline(
+    out: Path, manifest: Manifest, result: dict[str, Any], scored: dict[str, Any], counted: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """The folder of a baseline, as a run's: result.json, evaluation-test.json and .npz; returns the evaluation."""
     scores: dict[str, Any] = {
         "split": "test",
         "task": manifest.task,
         "data_digest": manifest.digest,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "n_windows": len(splits["test"]),
         **scored,
     }
     with publish_folder(out) as folder:

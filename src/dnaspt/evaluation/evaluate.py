@@ -157,15 +157,20 @@ def _evaluate_genes(
         grammars.append(gene_grammar(stop_in_cds=manifest.stop_in_cds is not False))
     known = list(annotated)
     predictions = predict_genes(model, rows, grammars, average_strands=average_strands)
-    names = ("confusions", "confusions_codons")
-    counted = {
-        name: _block_counts(found, len(manifest.labels)) for name, found in zip(names, predictions, strict=False)
-    }
-    alone, *rest = (
-        _score_genes(manifest, known, found, counts)
-        for found, counts in zip(predictions, counted.values(), strict=True)
-    )
-    return alone | ({"codons": rest[0]} if rest else {}), counted
+    scores, counted = score_gene_predictions(manifest, known, predictions[0])
+    for found in predictions[1:]:
+        with_codons, of_codons = score_gene_predictions(manifest, known, found)
+        scores |= {"codons": with_codons}
+        counted |= {"confusions_codons": of_codons["confusions"]}
+    return scores, counted
+
+
+def score_gene_predictions(
+    manifest: Manifest, annotated: Iterable[tuple[Transcript, bool]], predictions: list[GenePrediction]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Scores of bases, genes and structures of predicted stretches, and the confusion matrices that resampling reads."""
+    counts = _block_counts(predictions, len(manifest.labels))
+    return _score_genes(manifest, list(annotated), predictions, counts), {"confusions": counts}
 
 
 def _block_counts(predictions: list[GenePrediction], n_labels: int) -> np.ndarray:

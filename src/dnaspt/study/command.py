@@ -8,7 +8,7 @@ from dnaspt.publish import publish_file, write_text_atomically
 from dnaspt.study.cost import Cost, measure, minutes, n_steps
 from dnaspt.study.execute import run_study
 from dnaspt.study.page import write_study_page
-from dnaspt.study.plan import COMPOSITION, Job, check_settings, finals, pretrainings, tuning
+from dnaspt.study.plan import Job, check_settings, finals, pretrainings, tuning
 from dnaspt.study.report import answer, difference_values, group_values, markdown, table_csv
 from dnaspt.study.summary import differences_of, groups_of, metric_name
 from dnaspt.study.tables import cost_table, score_tables
@@ -71,7 +71,7 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
 
 def _row(shop: Workshop, job: Job, cost: Cost | None) -> tuple[str, ...]:
     done = shop.record(job) is not None
-    given = {arm.name for arm in shop.study.arms if arm.learning_rate or arm.init in COMPOSITION}
+    given = {arm.name for arm in shop.study.arms if arm.learning_rate or arm.is_baseline}
     is_open = job.kind == "final" and len(shop.study.learning_rates) > 1 and not done and job.arm not in given
     told = ("finished", "", "") if done or cost is None else (
         "to do",

@@ -21,7 +21,9 @@ from dnaspt.errors import ConfigError
 SCRATCH, SPT, SPT_MORE = "scratch", "spt", "spt+unlabeled"
 PRETRAINED = (SPT, SPT_MORE)
 COMPOSITION = ("kmer", "markov", "cpg")
-"""Baselines without a network (`evaluation.baseline`)."""
+"""Baselines without a network, for windows (`evaluation.baseline`)."""
+AUGUSTUS = "augustus:"
+"""Before the name of a species model: genes of AUGUSTUS (`evaluation.other_genes`)."""
 
 
 class Arm(Settings):
@@ -32,7 +34,7 @@ class Arm(Settings):
     init: str = SCRATCH
     """scratch, spt (pretrained on the train split's sequences), spt+unlabeled (on the unlabeled ones too, for as many
     bases), the path of a checkpoint, or, for windows, a baseline without a network: kmer (logistic regression on 4-mers),
-    markov (two Markov chains) or cpg (CpG count)."""
+    markov (two Markov chains) or cpg (CpG count); for genes augustus:SPECIES (AUGUSTUS, run on the test sequences)."""
     head: HeadName = "auto"
     """auto takes the task's first."""
     freeze_encoder: bool = False
@@ -47,6 +49,11 @@ class Arm(Settings):
     """Settings of this arm's pretraining, beside those of the study."""
     finetune: dict[str, Any] = Field(default_factory=dict)
     """Settings of this arm's fine-tuning, beside those of the study: preset = "basset", embeddings = "FOLDER", ..."""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is no network of ours: it has neither a seed nor a learning rate."""
+        return self.init in COMPOSITION or self.init.startswith(AUGUSTUS)
 
 
 class StudyConfig(Settings):
@@ -133,11 +140,13 @@ def check_settings(study: StudyConfig) -> None:
     if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in read_manifest(study.data).splits:
         do = "prepare it with --unlabeled"
         raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
-    if cheap := [arm.init for arm in study.arms if arm.init in COMPOSITION and read_manifest(study.data).per_base]:
-        raise ConfigError(f"{study.data}: has labels per base; init {cheap[0]!r} is for windows")
     for arm in study.arms:
-        if arm.init not in (SCRATCH, *PRETRAINED, *COMPOSITION) and not Path(arm.init).exists():
-            known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION))
+        if arm.is_baseline and read_manifest(study.data).per_base != arm.init.startswith(AUGUSTUS):
+            whose = "genes" if arm.init.startswith(AUGUSTUS) else "windows"
+            raise ConfigError(f"{study.data}: has other labels than {whose}; init {arm.init!r} is for {whose}")
+    for arm in study.arms:
+        if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED) and not Path(arm.init).exists():
+            known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION, f"{AUGUSTUS}SPECIES"))
             raise ConfigError(f"arm {arm.name!r}: init {arm.init!r} is no file or folder; expected one, or {known}")
     places = {"data": study.data, "out": Path("run")}
     for arm in study.arms:
@@ -172,14 +181,14 @@ def _pretraining(study: StudyConfig, dataset: Manifest, arm: Arm, seed: int) -> 
 
 def tuning(study: StudyConfig, dataset: Manifest, arm: Arm) -> list[Job]:
     """Runs that choose an arm's learning rate, one for each."""
-    if arm.init in COMPOSITION or arm.learning_rate or len(study.learning_rates) == 1:
+    if arm.is_baseline or arm.learning_rate or len(study.learning_rates) == 1:
         return []
     return [_finetuning(study, dataset, arm, study.seeds[0], rate, 1.0, "tune") for rate in study.learning_rates]
 
 
 def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list[Job]:
     """Runs of an arm whose scores count."""
-    if arm.init in COMPOSITION:  # has neither a seed nor a rate
+    if arm.is_baseline:  # has neither a seed nor a rate
         settings = {"baseline": arm.init, "seed": study.seeds[0], "learning_rate": 0.0, "label_fraction": 1.0}
         return [Job("final", arm.name, settings, "", dataset.digest)]
     fractions = study.label_fractions if arm.label_fractions is None else arm.label_fractions

@@ -7,7 +7,7 @@ from typing import Any
 
 from dnaspt.evaluation.metrics import Score
 from dnaspt.report.tables import Table
-from dnaspt.study.plan import COMPOSITION, StudyConfig
+from dnaspt.study.plan import StudyConfig
 from dnaspt.study.summary import Difference, Group
 
 _SUBJECTS = {
@@ -145,7 +145,7 @@ def _method(study: StudyConfig) -> str:
     end = "." if several else "; with one seed they do not cover its choice."
     words = [f"{drawn}, paired in comparisons (1,000 resamples){end}"]
     rates = ", ".join(f"{rate:g}" for rate in study.learning_rates)
-    networks = [arm for arm in study.arms if arm.init not in COMPOSITION]
+    networks = [arm for arm in study.arms if not arm.is_baseline]
     chosen = [arm for arm in networks if not arm.learning_rate]
     if len(study.learning_rates) > 1 and chosen:
         share = f"at {study.tuning_share:.0%} of the budget, with one seed"

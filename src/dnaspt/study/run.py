@@ -19,7 +19,7 @@ from dnaspt.data.store import read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.publish import write_text_atomically
 from dnaspt.report.locus import example_genes
-from dnaspt.study.plan import PRETRAINED, Job
+from dnaspt.study.plan import AUGUSTUS, PRETRAINED, Job
 from dnaspt.study.workshop import Record, Workshop
 from dnaspt.tasks import TASKS
 
@@ -67,7 +67,9 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
 
 def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> None:
     if "baseline" in job.settings:
-        options = ("--model", job.settings["baseline"], "--out", str(folder), "--overwrite")
+        name = job.settings["baseline"]
+        which = ("--species", name.removeprefix(AUGUSTUS)) if name.startswith(AUGUSTUS) else ("--model", name)
+        options = (*which, "--out", str(folder), "--overwrite")
         call(shop, job, ("baseline", str(shop.study.data), *options), lock)
         return
     config = shop.out / "configs" / f"{job.name}.toml"
@@ -172,8 +174,8 @@ def _curve(shop: Workshop, folder: Path) -> list[tuple[int, float]]:
 
 
 def _examples(shop: Workshop, folder: Path) -> list[list[dict[str, Any]]]:
-    """Genes predicted on a few stretches of the test split, to draw; none for windows."""
-    if not TASKS[read_manifest(shop.study.data).task].per_base:
+    """Genes predicted on a few stretches of the test split, to draw; none for windows and baselines."""
+    if not TASKS[read_manifest(shop.study.data).task].per_base or not (folder / "best").is_dir():
         return []
     found = example_genes(shop.study.data, folder, N_EXAMPLES)
     return [[{"chrom": gene.chrom, "strand": gene.strand, "cds": gene.cds} for gene in genes] for genes in found]

@@ -18,7 +18,7 @@ from dnaspt.evaluation.metrics import (
     mcc_batch,
     percentile_interval,
 )
-from dnaspt.study.plan import COMPOSITION, SCRATCH, SPT, SPT_MORE, Arm, StudyConfig
+from dnaspt.study.plan import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig
 from dnaspt.tasks import TASKS
 
 N_RESAMPLES = 1000
@@ -119,9 +119,8 @@ def _question(first: Arm, second: Arm) -> str:
     same_head, same_init = first.head == second.head, first.init == second.init
     if first.freeze_encoder != second.freeze_encoder:
         return ""
-    if {first.init, second.init} & set(COMPOSITION):
-        is_network = second.init not in COMPOSITION
-        return "a network" if is_network and not second.extended else ""
+    if first.is_baseline or second.is_baseline:
+        return "a network" if not second.is_baseline and not second.extended else ""
     if first.finetune != second.finetune or (same_init and first.pretrain != second.pretrain):
         is_varied = same_head and same_init and not first.extended and not second.extended
         return "other settings" if is_varied and not first.finetune and not first.pretrain else ""

@@ -1,0 +1,55 @@
+"""Genes of other tools scored by the same code: the annotation itself is perfect, AUGUSTUS is run where it is installed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.integration.in_process import dnaspt
+
+from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.evaluation.other_genes import score_other_genes
+
+needs_augustus = pytest.mark.skipif(shutil.which("augustus") is None, reason="AUGUSTUS is not installed")
+
+
+def test_the_annotation_is_perfect_and_an_empty_one_is_not(gene_data: Path, simulated: Path, tmp_path: Path) -> None:
+    ran = dnaspt("baseline", gene_data, "--annotation", simulated / "annotation.gff3", "--out", tmp_path / "truth")
+    assert ran.code == 0, ran.errors
+    scores = json.loads((tmp_path / "truth" / "evaluation-test.json").read_text())
+    assert scores["mcc"]["value"] == pytest.approx(1)
+    assert scores["genes"]["levels"]["gene"]["f1"]["value"] == pytest.approx(1)
+    text = (simulated / "annotation.gff3").read_text().splitlines()
+    other = tmp_path / "other.gff3"
+    other.write_text("\n".join(line.replace("\t+\t", "\t-\t") if "\t+\t" in line else line for line in text) + "\n")
+    scores = score_other_genes(gene_data, tmp_path / "other", annotation=other)
+    assert scores["mcc"]["value"] < 0.9
+
+
+def test_what_does_not_fit_is_refused(gene_data: Path, windows: Path, simulated: Path, tmp_path: Path) -> None:
+    annotation = simulated / "annotation.gff3"
+    with pytest.raises(DatasetError, match="this baseline is for genes"):
+        score_other_genes(windows, tmp_path / "out", annotation=annotation)
+    with pytest.raises(ConfigError, match="either --annotation or --species"):
+        score_other_genes(gene_data, tmp_path / "out", annotation=annotation, species="fly")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    with pytest.raises(DatasetError, match="holds no baseline"):
+        score_other_genes(gene_data, tmp_path / "mine", annotation=annotation, overwrite=True)
+
+
+@needs_augustus
+def test_augustus_is_run_and_joins_a_study(gene_data: Path, tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(
+        f'data = "{gene_data}"\nseeds = [0]\nlearning_rates = [1e-3]\n'
+        'finetune = { preset = "tiny", epochs = 0.2, tensorboard = false }\n'
+        '[[arms]]\nname = "scratch"\n[[arms]]\nname = "AUGUSTUS"\ninit = "augustus:arabidopsis"\n'
+    )
+    ran = dnaspt("study", study, "--out", tmp_path / "out")
+    assert ran.code == 0, ran.errors
+    text = (tmp_path / "out" / "study.md").read_text()
+    assert "AUGUSTUS" in text and "a network" in text
+    ran = dnaspt("baseline", gene_data, "--species", "no_such_species", "--out", tmp_path / "none")
+    assert ran.code == 2 or ran.code == 1, ran.errors
+    assert any("augustus" in line for line in ran.errors)
