@@ -1,7 +1,4 @@
-"""Reports of examples/studies and benchmarks/results/*.json to docs/results.md and the README's tables.
-
-Only AUGUSTUS was measured elsewhere.
-"""
+"""Reports of examples/studies and benchmarks/results/*.json to docs/results.md and the README's tables."""
 
 import json
 from pathlib import Path
@@ -10,8 +7,6 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 ORDER = ("athaliana", "fly_loci", "human_brain", "arabidopsis_chr3", "human_wgbs")
-# Nine-class MCC on the same test parts: version 3.5.0, default options, its authors' species models; not run by a script here.
-AUGUSTUS = {"athaliana": 0.880, "fly_loci": 0.720}
 STUDIES = ROOT / "examples" / "studies"
 CLAIMS = "## Claims of the paper, on these data"
 CLAIM_COLUMNS = ("claim of the paper", "compared", "gain [95 %]", "seeds", "verdict")
@@ -108,8 +103,13 @@ def gene_rows(name: str, seeds: dict[str, Any]) -> list[tuple[str, ...]]:
                 levels = scores["genes"]["levels"]
                 f1 = [f"{levels[level]['f1']['value']:.3f}" for level in ("base", "exon", "gene")]
                 rows.append((name, model, interval(scores["mcc"]), *f1, minutes(result, arm), seed))
-    if name in AUGUSTUS:
-        rows.append((name, "AUGUSTUS 3.5.0, its own species model", f"{AUGUSTUS[name]:.3f}", "", "", "", "", ""))
+    file = RESULTS / "augustus.json"
+    found = json.loads(file.read_text()) if file.is_file() else {}
+    if name in found:
+        own = found[name]
+        f1 = [f"{own['f1'][level]['value']:.3f}" for level in ("base", "exon", "gene")]
+        model = f"AUGUSTUS {found['augustus']}, species {own['species']}"
+        rows.append((name, model, interval(own["mcc"]), *f1, f"{own['minutes']:.1f}", ""))
     return rows
 
 

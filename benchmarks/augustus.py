@@ -1,0 +1,36 @@
+"""AUGUSTUS, run here, on the test parts of the gene sets, scored by the same code as our models.
+
+`DNASPT_REAL_DATA=... python benchmarks/augustus.py` writes benchmarks/results/augustus.json, which `real_tables.py` puts into the
+tables.
+"""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import studies
+from record import write_result
+
+SPECIES = {"athaliana": "arabidopsis", "fly_loci": "fly"}
+
+
+def main() -> None:
+    """Prepare the sets where they are not there, run AUGUSTUS, keep the scores."""
+    version = subprocess.run(["augustus", "--version"], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = {"augustus": (version.stdout + version.stderr).split("(")[1].split(")")[0]}
+    for name, species in SPECIES.items():
+        studies.prepare(name)
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "out"
+            studies.run("baseline", f"data/{name}", "--species", species, "--out", str(out))
+            scores = json.loads((out / "evaluation-test.json").read_text())
+            minutes = json.loads((out / "result.json").read_text())["minutes"]
+        levels = {level: values["f1"] for level, values in scores["genes"]["levels"].items()}
+        found[name] = {"species": species, "mcc": scores["mcc"], "f1": levels, "minutes": round(minutes, 2)}
+    write_result("augustus", "python benchmarks/augustus.py", found)
+
+
+if __name__ == "__main__":
+    main()
