@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnaspt.permits import OFFLINE, TRUST, allow
+from dnaspt.cli_scores import Offline, TrustCode
+from dnaspt.permits import allow
 
 
 def study(
@@ -25,12 +26,8 @@ def study(
         Literal["pretrain", "tune", "final"] | None, typer.Option(help="With --task: a part only.")
     ] = None,
     task: Annotated[int, typer.Option(help="Run of the stage, from 0.")] = 0,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", envvar=TRUST, help="Let published models run their own code.")
-    ] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", envvar=OFFLINE, help="Published models from disk only.")
-    ] = False,
+    trust_remote_code: TrustCode = False,
+    offline: Offline = False,
 ) -> None:
     """Compare arms over seeds: does self-pretraining, the CRF, or training longer help on these data?
 

@@ -24,7 +24,7 @@ ORDER = (
     "bend",
     "cli",
 )
-TERMINAL = ("cli", "cli_prepare", "cli_study", "cli_bend", "display", "inspection", "__main__")
+TERMINAL = ("cli", "cli_prepare", "cli_study", "cli_scores", "cli_bend", "display", "inspection", "__main__")
 SHIPPED = sorted(SOURCE.rglob("*.py"))
 
 
