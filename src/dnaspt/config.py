@@ -247,20 +247,27 @@ class FinetuneConfig(TrainingConfig):
 Config = TypeVar("Config", bound=Settings)
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file of settings.
+
+    Raises:
+        ConfigError: no such file, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; expected a readable TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error})") from error
+
+
 def build_config(kind: type[Config], options: Mapping[str, Any], toml: Path | None = None) -> Config:
     """Merge a TOML file and options (options win; None means not given) into checked settings.
 
     Raises:
         ConfigError: no such file, not TOML, a name that no setting has (with the nearest one), or a bad value.
     """
-    values: dict[str, Any] = {}
-    if toml is not None:
-        try:
-            values = tomllib.loads(toml.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise ConfigError(f"{toml}: {error.strerror}; expected a readable TOML file") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{toml}: not TOML ({error})") from error
+    values = {} if toml is None else read_toml(toml)
     values |= {name: value for name, value in options.items() if value is not None}
     for name in values:
         if name not in kind.model_fields:

@@ -13,11 +13,12 @@ from dnaspt.config import build_config
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.data.store import read_manifest
 from dnaspt.errors import ConfigError, DnasptError
-from dnaspt.evaluation.metrics import mcc
+from dnaspt.evaluation.metrics import Score, mcc
 from dnaspt.study import execute, run, summary
 from dnaspt.study.command import planned, study_report
 from dnaspt.study.plan import Job, StudyConfig, check_settings, finals, pretrainings, tuning
-from dnaspt.study.summary import differences_of, groups_of
+from dnaspt.study.report import claim_rows
+from dnaspt.study.summary import Difference, differences_of, groups_of
 from dnaspt.study.workshop import Workshop
 
 PLAN = """
@@ -285,3 +286,13 @@ def test_arms_may_have_settings_of_their_own(windows: Path, tmp_path: Path) -> N
         arms[2]["finetune"] = settings
         with pytest.raises(ConfigError, match=message):
             check_settings(build_config(StudyConfig, {"data": windows, "arms": arms}))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(-0.01, 0.01, "supported"), (0.03, 0.05, "not supported"), (-0.01, 0.04, "undecided")]
+)
+def test_a_marginal_gain_has_a_verdict_by_its_size(low: float, high: float, verdict: str) -> None:
+    gain = Difference("pretraining", "scratch", "SPT", 1.0, Score.of((low + high) / 2, (low, high)), 3)
+    *_, last = claim_rows([gain], marginal=0.02)
+    assert last[0].startswith("P5") and last[-1] == verdict
+    assert len(claim_rows([gain])) == 1

@@ -4,7 +4,6 @@ A protocol is a TOML file: a study without `data`, whose [tasks.NAME] tables cha
 """
 
 import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 from dnaspt.bend.published import PUBLISHED
 from dnaspt.bend.table import BEND_TASKS
-from dnaspt.config import build_config
+from dnaspt.config import build_config, read_toml
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.publish import write_text_atomically
 from dnaspt.study.command import study_report
@@ -37,12 +36,7 @@ def read_protocol(path: Path, task: str, data: Path) -> StudyConfig:
         raise ConfigError(
             f"{task}: is scored without training: prepare it, and 'dnaspt evaluate' a pretrained run on it"
         )
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; expected a protocol, such as examples/bend/spt.toml") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML ({error})") from error
+    raw = read_toml(path)
     by_task = raw.pop("tasks", {})
     if unknown := sorted(set(by_task) - set(BEND_TASKS)):
         raise ConfigError(f"{path}: tasks.{unknown[0]}: no such task; known: {', '.join(BEND_TASKS)}")

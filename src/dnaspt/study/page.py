@@ -42,7 +42,7 @@ def write_study_page(
     metric: str,
 ) -> list[Picture]:
     """Write the page, and its figures, which are returned, beside it."""
-    sections = [_scores(groups, metric), _gains(differences, metric), _details(records)]
+    sections = [_scores(groups, metric), _gains(study, differences, metric), _details(records)]
     sections += [*_fewer_labels(groups, metric), _cost(groups, records, metric), _learning(groups, records, metric)]
     sections += [*_examples(study, records), _dataset(study)]
     write_page(
@@ -72,7 +72,7 @@ def _scores(groups: Sequence[Group], metric: str) -> Section:
     return Section("Scores on the test split", "", (picture,), (table,))
 
 
-def _gains(differences: Sequence[Difference], metric: str) -> Section:
+def _gains(study: StudyConfig, differences: Sequence[Difference], metric: str) -> Section:
     title = "Differences between arms"
     if not differences:
         return Section(title, "No two arms differ in one thing alone.")
@@ -83,7 +83,7 @@ def _gains(differences: Sequence[Difference], metric: str) -> Section:
     claims = Table(
         "Claims of the paper, on these data",
         tuple(name.format(metric=metric) for name in CLAIM_COLUMNS),
-        tuple(claim_rows(differences)),
+        tuple(claim_rows(differences, study.marginal_gain)),
         "Supported or not where the interval excludes 0. P1 to P6: arXiv 2506.17766, numbered as in docs/results.md of dnaspt.",
     )
     return Section(title, "", (picture,), (Table("Gains", columns, tuple(difference_rows(differences))), claims))

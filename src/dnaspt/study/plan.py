@@ -69,6 +69,8 @@ class StudyConfig(Settings):
     """Shares of the train windows to learn from."""
     learning_rates: tuple[float, ...] = Field((3e-4, 1e-3, 3e-3), min_length=1)
     """From which every arm's is chosen on valid."""
+    marginal_gain: float = Field(0.0, ge=0)
+    """Gains of pretraining within this much of 0 are marginal: tests P5, for histone marks and accessibility; 0 leaves it out."""
     tuning_share: float = Field(0.25, gt=0, le=1)
     """Share of the fine-tuning epochs that choosing a rate may take."""
     pretrain: dict[str, Any] = Field(default_factory=dict)

@@ -83,9 +83,9 @@ def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
     ]
 
 
-def claim_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
-    """The paper's claims that the study tests, with its verdicts on these data."""
-    return [
+def claim_rows(differences: Sequence[Difference], marginal: float = 0.0) -> list[tuple[str, ...]]:
+    """The paper's claims that the study tests, with its verdicts on these data; marginal: see `StudyConfig`."""
+    rows: list[tuple[str, ...]] = [
         (
             _CLAIMS[one.question],
             f"{one.after} – {one.before}" + (f", {one.fraction:.0%} of the labels" if one.fraction != 1 else ""),
@@ -98,6 +98,21 @@ def claim_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
         )
         if one.question in _CLAIMS
     ]
+    if marginal:
+        claim = f"P5: the gain is marginal (within {marginal:g} of 0)"
+        rows += [
+            (claim, f"{one.after} – {one.before}", written(one.gain, sign=True), str(one.n_seeds), _size(one, marginal))
+            for one in differences
+            if one.question == "pretraining" and one.fraction == 1
+        ]
+    return rows
+
+
+def _size(one: Difference, marginal: float) -> str:
+    """Verdict on a gain that is said to be marginal."""
+    if -marginal < one.gain.low and one.gain.high < marginal:
+        return _CLAIM_VERDICTS[1]
+    return _CLAIM_VERDICTS[-1 if one.gain.low >= marginal or one.gain.high <= -marginal else 0]
 
 
 def written(score: Score, *, sign: bool = False) -> str:
@@ -128,7 +143,7 @@ def markdown(
             _table(tuple(name.format(metric=metric) for name in GROUP_COLUMNS), group_rows(groups)),
             _table(tuple(name.format(metric=metric) for name in DIFFERENCE_COLUMNS), difference_rows(differences)),
             "## Claims of the paper, on these data",
-            _table(tuple(name.format(metric=metric) for name in CLAIM_COLUMNS), claim_rows(differences)),
+            _table(tuple(name.format(metric=metric) for name in CLAIM_COLUMNS), claim_rows(differences, study.marginal_gain)),
             *more,
         ]
     ) + "\n"  # fmt: skip

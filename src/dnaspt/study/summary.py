@@ -151,7 +151,8 @@ def _compare(question: str, one: Group, other: Group) -> Difference:
         float(other.values.mean() - one.values.mean()),
         percentile_interval(_over_seeds(other.resampled - one.resampled)),
     )
-    return Difference(question, one.arm, other.arm, other.fraction, gain, len(one.values))
+    n_seeds = max(len(one.values), len(other.values))  # a baseline has one
+    return Difference(question, one.arm, other.arm, other.fraction, gain, n_seeds)
 
 
 def _over_seeds(resampled: np.ndarray) -> np.ndarray:
