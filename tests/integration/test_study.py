@@ -292,7 +292,7 @@ def test_arms_may_have_settings_of_their_own(windows: Path, tmp_path: Path) -> N
     ("low", "high", "verdict"), [(-0.01, 0.01, "supported"), (0.03, 0.05, "not supported"), (-0.01, 0.04, "undecided")]
 )
 def test_a_marginal_gain_has_a_verdict_by_its_size(low: float, high: float, verdict: str) -> None:
-    gain = Difference("pretraining", "scratch", "SPT", 1.0, Score.of((low + high) / 2, (low, high)), 3)
+    gain = Difference("pretraining", "scratch", "SPT", 1.0, Score((low + high) / 2, low, high), 3)
     *_, last = claim_rows([gain], marginal=0.02)
     assert last[0].startswith("P5") and last[-1] == verdict
     assert len(claim_rows([gain])) == 1
