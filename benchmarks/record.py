@@ -17,9 +17,9 @@ def write_result(name: str, command: str, found: dict[str, Any]) -> None:
 
     import dnaspt
 
-    described = subprocess.run(["git", "describe", "--always"], capture_output=True, text=True)
+    described = subprocess.run(["git", "describe", "--always"], capture_output=True, text=True, cwd=RESULTS.parent)
     others = ["git", "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)benchmarks/results"]
-    changed = subprocess.run(others, capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run(others, capture_output=True, text=True, cwd=RESULTS.parent).stdout.strip()
     device = f"{os.cpu_count()} cores, {_processor()}"
     if torch.cuda.is_available():
         device = torch.cuda.get_device_name()
