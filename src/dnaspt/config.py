@@ -108,11 +108,10 @@ class PublishedConfig(Settings):
     kmer: int = Field(0, ge=0)
     n_tokens: int = Field(ge=3)
     chunk_bp: int = Field(ge=1)
-    runs_own_code: bool = False
 
     @property
     def flank_bp(self) -> int:
-        """Chunks begin at multiples of their length: a tile is read from the chunk before on."""
+        """A base depends on nothing but its chunk."""
         return self.chunk_bp
 
 

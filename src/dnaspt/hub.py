@@ -60,7 +60,6 @@ def describe_published(path: str, revision: str = "") -> PublishedConfig:
         kmer=kmer,
         n_tokens=n_tokens,
         chunk_bp=chunk_bp,
-        runs_own_code=own_code,
     )
 
 

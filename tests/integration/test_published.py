@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.integration import published
@@ -13,9 +14,13 @@ from tests.integration.in_process import dnaspt
 from dnaspt.checkpoint import load_model
 from dnaspt.config import PAD_TOKEN
 from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.evaluation.predict import Stretch, predict_both_strands, predict_sequences
 from dnaspt.hub import describe_published, load_published
+from dnaspt.models.heads import SoftmaxHead
 from dnaspt.models.published import PublishedEncoder
+from dnaspt.models.task_model import TaskModel
 from dnaspt.permits import OFFLINE, TRUST
+from dnaspt.tasks import GENE_STATES
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +176,34 @@ def test_own_code_is_asked_for_again_by_whoever_reads_the_checkpoint(
     ran = dnaspt("evaluate", run, "--data", windows)
     assert ran.code == 2 and "--trust-remote-code" in " ".join(ran.errors)
     assert dnaspt("evaluate", run, "--data", windows, "--trust-remote-code").code == 0
+
+
+@pytest.mark.parametrize("rest", range(7))
+def test_a_short_end_is_read_with_letters_of_the_chunk_before(
+    models: dict[str, Path], rest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = encoder_of(models, "dnabert", monkeypatch)
+    rows = torch.randint(0, 4, (1, 2 * encoder.config.chunk_bp + rest), dtype=torch.uint8)
+    assert (encoder(rows)[0].abs().sum(1) > 0).all()
+    short = encoder(rows[:, :rest])
+    assert short.shape == (1, rest, 16) and (rest < 3) == (not short.any())
+
+
+@pytest.mark.parametrize("name", ["dnabert", "gena_bert", "nucleotide_transformer"])
+def test_a_tiled_prediction_of_genes_equals_the_untiled_one(
+    models: dict[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = encoder_of(models, name, monkeypatch)
+    torch.manual_seed(0)
+    model = TaskModel(encoder, SoftmaxHead(16, GENE_STATES)).eval()
+    size = encoder.config.chunk_bp
+    codes = np.random.default_rng(0).integers(0, 4, 7 * size + 2, dtype=np.uint8)
+    (whole,) = predict_sequences(model, [Stretch.whole(codes)], tile_bp=100 * size)
+    (tiled,) = predict_sequences(model, [Stretch.whole(codes)], tile_bp=2 * size)
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+    part = Stretch(codes, size + 7, 4 * size + 1)
+    (inner,) = predict_sequences(model, [part], tile_bp=size // 2)
+    np.testing.assert_allclose(inner, whole[part.start : part.end], atol=1e-5)
+    (both,) = predict_both_strands(model, [Stretch.whole(codes)], GENE_STATES.complement)
+    (of_part,) = predict_both_strands(model, [part], GENE_STATES.complement)
+    np.testing.assert_allclose(of_part, both[part.start : part.end], atol=1e-5)

@@ -1,5 +1,6 @@
 """BEND's enhancer annotation (bed and HDF5) to a dataset of long windows with a label for each bin of 128 bp, in ten folds."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -49,10 +50,16 @@ def fold_splits(labeled: LabeledRegions, fold: int) -> np.ndarray:
     """
     if labeled.split is None:
         raise InputError(labeled.regions.path, "no column 'split'", expected="the parts of a cross-validation", line=1)
-    parts = sorted(set(labeled.split.tolist()))  # part10 before part2, as BEND sorts them
+    parts = sorted(set(labeled.split.tolist()), key=_number)
     if len(parts) < 3:
         raise InputError(labeled.regions.path, f"{len(parts)} parts in column 'split'", expected="three or more")
     if fold > len(parts):
         raise ConfigError(f"fold {fold}; {labeled.regions.path} has parts 1 to {len(parts)}")
     test, valid = parts[fold - 1], parts[fold % len(parts)]
     return np.where(labeled.split == test, "test", np.where(labeled.split == valid, "valid", "train"))
+
+
+def _number(part: str) -> tuple[int, str]:
+    """part2 before part10, as BEND sorts its parts."""
+    digits = re.findall(r"[0-9]+", part)
+    return int(digits[-1]) if digits else 0, part

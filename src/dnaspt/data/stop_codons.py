@@ -39,6 +39,17 @@ def stop_codon_in_cds(
     return found, dict(counts)
 
 
+def without_stop_codon(transcript: Transcript, codes: np.ndarray) -> Transcript:
+    """The transcript without the last three coding bases where they are a stop codon; codes: letters of its contig (L,)."""
+    minus = transcript.strand == "-"
+    backward = list(islice(_forward(transcript.cds) if minus else _backward(transcript.cds), 3))
+    if transcript.cds_bp <= 3 or _codon(iter(backward), codes, minus=minus, reverse=True) not in STOPS:
+        return transcript
+    cut = set(backward)
+    kept = ((base, base + 1) for base in _forward(transcript.cds) if base not in cut)
+    return replace(transcript, cds=merged(kept))
+
+
 def _with_stop(one: AnnotatedTranscript, codes: np.ndarray) -> tuple[Spans, str]:
     cds, minus = one.transcript.cds, one.transcript.strand == "-"
     united = merged((*cds, *one.stop_codon))

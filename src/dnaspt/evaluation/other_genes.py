@@ -1,10 +1,13 @@
 """Genes of another tool (any GFF3 or GTF, or AUGUSTUS run here) scored on the test split by the same code as ours."""
 
+import logging
+import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +17,19 @@ import numpy as np
 from dnaspt.data.genes import read_transcripts
 from dnaspt.data.labels import longest_per_gene, transcript_labels, transcripts_from_labels
 from dnaspt.data.segments import Segment, segments
+from dnaspt.data.stop_codons import stop_codon_in_cds, without_stop_codon
 from dnaspt.data.store import read_manifest, read_split
-from dnaspt.errors import ConfigError, DatasetError, DnasptError
+from dnaspt.data.windows import check_contigs
+from dnaspt.errors import ConfigError, DatasetError, DnasptError, InputError
 from dnaspt.evaluation.baseline import check_place, write_baseline
 from dnaspt.evaluation.evaluate import GenePrediction, score_gene_predictions
 from dnaspt.genome import alphabet
-from dnaspt.genome.gff3 import read_annotation
-from dnaspt.genome.transcripts import Transcript
+from dnaspt.genome.gff3 import AnnotatedTranscript, Spans, read_annotation
 from dnaspt.tasks import MISSING, NONCODING
 
-_STOP_BP = 3
+log = logging.getLogger(__name__)
+
+_BEND_ROW = re.compile(r"(?P<chrom>.+):(?P<start>[0-9]+)-[0-9]+")
 
 
 def score_other_genes(
@@ -52,18 +58,24 @@ def score_other_genes(
     check_place(out, overwrite=overwrite)
     began = time.monotonic()
     rows = list(segments(read_split(data, "test")))
-    found = run_augustus(rows, species) if annotation is None else _of_file(annotation, rows)
-    predictions = [
-        _prediction(segment, own, stop=manifest.stop_in_cds is not False) for segment, own in zip(rows, found)
-    ]
+    counts = Counter[str]()
+    if annotation is None:
+        found = run_augustus(rows, species)
+    else:
+        places = [_place(segment, is_bend="bend" in manifest.settings) for segment in rows]
+        found = _of_file(annotation, data, rows, places, counts)
+    stop = manifest.stop_in_cds is not False
+    predictions = [_prediction(row, own, counts, stop=stop) for row, own in zip(rows, found, strict=True)]
+    for what, n in counts.items():
+        log.warning("%s: %d genes left out: %s", annotation or f"augustus:{species}", n, what)
     scores, counted = score_gene_predictions(manifest, read_transcripts(data, "test"), predictions)
     name = f"augustus:{species}" if annotation is None else str(annotation)
-    result = {"baseline": name, "minutes": (time.monotonic() - began) / 60, "n_bp": 0, "steps": 0}
+    result = {"baseline": name, "minutes": (time.monotonic() - began) / 60, "n_bp": 0, "steps": 0, "left_out": counts}
     return write_baseline(out, manifest, result, {"n_windows": len(rows), **scores}, counted)
 
 
-def run_augustus(rows: Sequence[Segment], species: str) -> list[list[Transcript]]:
-    """Genes that AUGUSTUS predicts on each stretch alone, on the coordinates of its contig.
+def run_augustus(rows: Sequence[Segment], species: str) -> list[list[AnnotatedTranscript]]:
+    """Genes that AUGUSTUS predicts on each stretch alone, on the stretch's own coordinates.
 
     Raises:
         ConfigError: AUGUSTUS is not installed. DnasptError: it failed.
@@ -80,39 +92,74 @@ def run_augustus(rows: Sequence[Segment], species: str) -> list[list[Transcript]
         if done.returncode:
             said = done.stderr.strip().splitlines()[-1:]
             raise DnasptError(f"augustus --species={species} ended with {done.returncode}: {' '.join(said)}")
-        genes, _ = longest_per_gene(one.transcript for one in read_annotation(gff).transcripts)
-    found: list[list[Transcript]] = [[] for _ in rows]
-    for gene in genes:
-        found[int(gene.chrom)].append(_moved(gene, rows[int(gene.chrom)]))
+        annotated = read_annotation(gff).transcripts
+    found: list[list[AnnotatedTranscript]] = [[] for _ in rows]
+    for one in annotated:
+        found[int(one.transcript.chrom)].append(one)
     return found
 
 
-def _moved(gene: Transcript, segment: Segment) -> Transcript:
-    cds = tuple((start + segment.start, end + segment.start) for start, end in gene.cds)
-    return replace(gene, chrom=segment.chrom, cds=cds)
+def _place(segment: Segment, *, is_bend: bool) -> tuple[str, int]:
+    """Contig of the genome and position on it of a stretch; rows of BEND are contigs called CHROM:START-END."""
+    row = _BEND_ROW.fullmatch(segment.chrom) if is_bend else None
+    return (row["chrom"], int(row["start"]) + segment.start) if row else (segment.chrom, segment.start)
 
 
-def _of_file(annotation: Path, rows: Sequence[Segment]) -> list[list[Transcript]]:
-    genes, _ = longest_per_gene(one.transcript for one in read_annotation(annotation).transcripts)
-    by_contig: dict[str, list[Transcript]] = {}
-    for gene in genes:
-        by_contig.setdefault(gene.chrom, []).append(gene)
-    return [
-        [gene for gene in by_contig.get(row.chrom, ()) if gene.start < row.end and gene.end > row.start] for row in rows
-    ]
+def _of_file(
+    annotation: Path, data: Path, rows: Sequence[Segment], places: Sequence[tuple[str, int]], counts: Counter[str]
+) -> list[list[AnnotatedTranscript]]:
+    """Transcripts of each stretch, on its own coordinates.
+
+    Raises:
+        InputError: no coding transcript, or none on a contig of the dataset.
+    """
+    by_contig: dict[str, list[AnnotatedTranscript]] = {}
+    for one in read_annotation(annotation).transcripts:
+        by_contig.setdefault(one.transcript.chrom, []).append(one)
+    if not by_contig:
+        raise InputError(annotation, "no coding transcript", expected="GFF3 or GTF with CDS rows")
+    check_contigs(annotation, by_contig, data, {chrom for chrom, _ in places}, strict=False)
+    found, taken = [], set()
+    for row, (chrom, start) in zip(rows, places, strict=True):
+        end = start + len(row.codes)
+        own = [one for one in by_contig.get(chrom, ()) if one.transcript.start < end and one.transcript.end > start]
+        taken |= {id(one) for one in own}
+        found.append([_shifted(one, -start) for one in own])
+    n_outside = sum(id(one) not in taken for own in by_contig.values() for one in own)
+    if n_outside:
+        log.info("%s: %d transcripts lie outside the test split", annotation, n_outside)
+    return found
 
 
-def _prediction(segment: Segment, genes: Iterable[Transcript], *, stop: bool) -> GenePrediction:
-    """Classes of a stretch's bases, and the genes that they mean; stop: whether the stop codon is coding here."""
-    path = np.full(len(segment.codes), NONCODING, dtype=np.int8)
+def _shifted(one: AnnotatedTranscript, by: int) -> AnnotatedTranscript:
+    def moved(spans: Spans) -> Spans:
+        return tuple((start + by, end + by) for start, end in spans)
+
+    transcript = replace(one.transcript, cds=moved(one.transcript.cds))
+    return replace(one, transcript=transcript, exons=moved(one.exons), stop_codon=moved(one.stop_codon))
+
+
+def _prediction(
+    segment: Segment, annotated: Sequence[AnnotatedTranscript], counts: Counter[str], *, stop: bool
+) -> GenePrediction:
+    """Classes of a stretch's bases, and the genes that they mean; stop: whether the stop codon is coding here.
+
+    Stop codons are united with the CDS, or cut off, for genes that lie in the stretch as a whole.
+    """
+    length = len(segment.codes)
+    whole = [one for one in annotated if one.transcript.start >= 0 and one.transcript.end <= length]
+    with_stop, _ = stop_codon_in_cds(whole, segment.codes)
+    if not stop:
+        with_stop = [without_stop_codon(one, segment.codes) for one in with_stop]
+    inside = {id(one) for one in whole}
+    genes, _ = longest_per_gene([*with_stop, *(one.transcript for one in annotated if id(one) not in inside)])
+    path = np.full(length, NONCODING, dtype=np.int8)
     for gene in sorted(genes, key=lambda one: -one.cds_bp):
         labels = transcript_labels(gene)
-        if not stop:
-            coding = np.concatenate([np.arange(start, end) for start, end in gene.cds]) - gene.start
-            labels[coding[-_STOP_BP:] if gene.strand == "+" else coding[:_STOP_BP]] = NONCODING
         labels[labels == MISSING] = NONCODING
-        first, last = max(gene.start, segment.start), min(gene.end, segment.end)
-        place = slice(first - segment.start, last - segment.start)
-        if (path[place] == NONCODING).all():
-            path[place] = labels[first - gene.start : last - gene.start]
+        first, last = max(gene.start, 0), min(gene.end, length)
+        if (path[first:last] == NONCODING).all():
+            path[first:last] = labels[first - gene.start : last - gene.start]
+        else:
+            counts["overlap a longer one"] += 1
     return GenePrediction(segment, path, transcripts_from_labels(path, segment.chrom, start=segment.start))

@@ -113,15 +113,20 @@ def predict_sequences(
         for first in range(stretch.start, stretch.end, tile_bp)
     ]
     tiles.sort(key=lambda tile: tile[1] - tile[2])
-    windows = (stretches[index].codes[max(0, first - flank) : last + flank] for index, first, last in tiles)
-    for (index, first, last), emissions in zip(tiles, predict_batches(model, windows), strict=True):
+    read = [_read(len(stretches[index].codes), first, last, flank, model.grid_bp) for index, first, last in tiles]
+    windows = (stretches[tile[0]].codes[left:right] for tile, (left, right) in zip(tiles, read, strict=True))
+    for (index, first, last), (left, _), emissions in zip(tiles, read, predict_batches(model, windows), strict=True):
         stretch = stretches[index]
         if found[index] is None:
             found[index] = np.empty((len(stretch), emissions.shape[1]), dtype=emissions.dtype)
-        context = min(first, flank)
         rows = slice(first - stretch.start, last - stretch.start)
-        found[index][rows] = emissions[context : context + last - first]
+        found[index][rows] = emissions[first - left : last - left]
     return found
+
+
+def _read(length: int, first: int, last: int, flank: int, grid: int) -> tuple[int, int]:
+    """What is read for positions first to last of a contig: with their context, from and to where it may be cut."""
+    return max(0, first - flank) // grid * grid, min(length, -(-(last + flank) // grid) * grid)
 
 
 def predict_both_strands(
@@ -134,7 +139,7 @@ def predict_both_strands(
     means: list[Any] = predict_sequences(model, stretches, outs=outs)
     states = slice(None) if complement is None else list(complement)
     for blocks in _blocks(stretches):
-        turned = [_turned(stretches[index], first, last, model.flank_bp) for index, first, last in blocks]
+        turned = [_turned(stretches[index], first, last, model) for index, first, last in blocks]
         backward = predict_sequences(model, turned)
         for (index, first, last), rows in zip(blocks, backward, strict=True):
             here = slice(first - stretches[index].start, last - stretches[index].start)
@@ -142,11 +147,12 @@ def predict_both_strands(
     return means
 
 
-def _turned(stretch: Stretch, first: int, last: int, flank: int) -> Stretch:
+def _turned(stretch: Stretch, first: int, last: int, model: TaskModel) -> Stretch:
     """The reverse complement of a part of a contig, with its context."""
-    end = min(last + flank, len(stretch.codes))
-    turned = alphabet.reverse_complement(stretch.codes[max(0, first - flank) : end])
-    return Stretch(turned, end - last, end - first)
+    length = len(stretch.codes)
+    left, right = _read(length, length - last, length - first, model.flank_bp, model.grid_bp)
+    turned = alphabet.reverse_complement(stretch.codes[length - right : length - left])
+    return Stretch(turned, length - last - left, length - first - left)
 
 
 def _blocks(stretches: Sequence[Stretch]) -> Iterator[list[tuple[int, int, int]]]:

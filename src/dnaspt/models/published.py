@@ -85,7 +85,7 @@ class PublishedEncoder(nn.Module):
     """Tokens of ours (B, L) to hidden states (B, L, D) of a published model; it is neither trained nor saved with the head.
 
     Sequences longer than `config.chunk_bp` are read in chunks that begin at its multiples. Vectors do not depend on what else is
-    in a batch.
+    in a batch. A sequence shorter than a k-mer has no vectors: its states are zero.
     """
 
     unit: Tensor
@@ -106,14 +106,24 @@ class PublishedEncoder(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Hidden states of token ids, zero at padding."""
         rows = ["".join(LETTERS[min(token, 4)] for token in row if token != PAD_TOKEN) for row in tokens.tolist()]
-        size = self.config.chunk_bp
-        vectors = self._read(dict.fromkeys(row[at : at + size] for row in rows for at in range(0, len(row), size)))
+        cuts = [list(self._chunks(len(row))) for row in rows]
+        vectors = self._read(
+            dict.fromkeys(row[start:end] for row, own in zip(rows, cuts, strict=True) for start, end in own)
+        )
         hidden = torch.zeros((*tokens.shape, self.config.hidden_size), dtype=self.unit.dtype, device=tokens.device)
-        for states, row in zip(hidden, rows, strict=True):
-            for at in range(0, len(row), size):
-                chunk = row[at : at + size]
-                states[at : at + len(chunk)] = vectors[chunk].per_base().to(self.unit.dtype)
+        for states, row, own in zip(hidden, rows, cuts, strict=True):
+            for start, end in own:
+                states[start:end] = vectors[row[start:end]].per_base().to(self.unit.dtype)
         return hidden
+
+    def _chunks(self, length: int) -> Iterator[tuple[int, int]]:
+        """Starts and ends; the last has at least a k-mer, taken from the one before; what is shorter in all has no states."""
+        size, shortest = self.config.chunk_bp, max(1, self.config.kmer)
+        starts = list(range(0, length, size))
+        if len(starts) > 1 and length - starts[-1] < shortest:
+            starts[-1] = length - shortest
+        if length >= shortest:
+            yield from zip(starts, [*starts[1:], length], strict=True)
 
     def _read(self, chunks: dict[str, None]) -> dict[str, Vectors]:
         """Vectors of chunks; what fits the cache is kept."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from dnaspt.config import AnyEncoderConfig
+from dnaspt.config import AnyEncoderConfig, PublishedConfig
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.encoder import real_positions
 from dnaspt.models.gpu import runs_kernels
@@ -26,6 +26,12 @@ class TaskModel(nn.Module):
         """Bases on either side that an emission depends on: 1,262 for 30 layers of kernel 9 and the head."""
         config: AnyEncoderConfig = self.encoder.config  # type: ignore[assignment]
         return config.flank_bp + HEAD_FLANK_BP
+
+    @property
+    def grid_bp(self) -> int:
+        """Where a sequence may be cut, counted from its start: anywhere, or between the chunks that a published model reads."""
+        config: AnyEncoderConfig = self.encoder.config  # type: ignore[assignment]
+        return config.chunk_bp if isinstance(config, PublishedConfig) else 1
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Emissions of token ids (B, L)."""
