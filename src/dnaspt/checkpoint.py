@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dnaspt import __version__
-from dnaspt.config import BEND_CHANNELS, AnyEncoderConfig, BassetConfig, EncoderConfig
+from dnaspt.config import BEND_CHANNELS, MASK_TOKEN, AnyEncoderConfig, BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError
+from dnaspt.genome.alphabet import T
 from dnaspt.hub import load_published
 from dnaspt.models.basset import BassetEncoder, DenseTrunk
 from dnaspt.models.encoder import DilatedEncoder
@@ -146,6 +147,15 @@ def read_config(path: str | Path) -> CheckpointConfig:
         fitting = " or ".join(TASKS[config.task].heads)
         raise CheckpointError(f"{file}: head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
     return config
+
+
+def mask_token_of(config: CheckpointConfig) -> int:
+    """The token that a language model knows as a masked base: BEND's ConvNet and the authors' code take the base T."""
+    provenance = config.provenance
+    knows_t = (
+        provenance.get("format") == "BEND ConvNet" or provenance.get("settings", {}).get("masking") == "as-published"
+    )
+    return T if knows_t else MASK_TOKEN
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from dnaspt.cli_scores import Offline, TrustCode
+from dnaspt.permits import allow
+
 bend_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="BEND: its files and its published numbers.")
 
 
@@ -15,13 +18,16 @@ def run(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the dataset, the runs and the report.")],
     root: Annotated[Path, typer.Option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),
     genome: Annotated[Path | None, typer.Option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
-    fold: Annotated[int, typer.Option(help="Enhancers: the part to test on, from 1.")] = 1,
+    fold: Annotated[int, typer.Option(min=1, help="Enhancers: the part to test on, from 1.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
+    trust_remote_code: TrustCode = False,
+    offline: Offline = False,
 ) -> None:
     """Prepare a task, make all runs of a protocol, and report; run it again to go on.
 
     Example: dnaspt bend run examples/bend/spt.toml gene_finding --root bend --out studies/bend_genes
     """
+    allow(trust_remote_code=trust_remote_code, offline=offline)
     from dnaspt.bend.protocol import run_protocol
     from dnaspt.display import show
 

@@ -129,9 +129,11 @@ def baseline(
         show_evaluation(found, str(out))
         return
     from dnaspt.evaluation.baseline import run_baseline
+    from dnaspt.evaluation.metrics import primary_metric
 
     scores = run_baseline(data, out, model=model, k=k, overwrite=overwrite)
-    area, count = scores["mean_auroc"], scores["cpg_count"]["mean_auroc"]
+    metric = primary_metric(scores)
+    area, count, name = scores[metric], scores["cpg_count"][metric], metric.removeprefix("mean_").upper()
     show(
-        f"mean test AUROC {area['value']:.3f} [{area['low']:.3f}, {area['high']:.3f}] (CpG count {count['value']:.3f}); {out}"
+        f"mean test {name} {area['value']:.3f} [{area['low']:.3f}, {area['high']:.3f}] (CpG count {count['value']:.3f}); {out}"
     )

@@ -124,6 +124,10 @@ def _raw_config(folder: Path) -> dict[str, Any]:
             raise ConfigError(f"{file}: cannot be read ({error}); expected a folder of transformers") from error
         if not isinstance(content, dict):
             raise ConfigError(f"{file}: a {type(content).__name__}; expected a JSON object")
+        if any("--" in str(place) for place in dict(content.get("auto_map") or {}).values()):
+            raise ConfigError(
+                f"{file}: takes its code from another repository, which no digest and no commit covers: refused"
+            )
         found = {name: found[name] for name in ("auto_map",) if name in found} | content
     return found
 

@@ -75,12 +75,28 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     assert labels == {BEND_TASKS[task].n_labels}
     again = dnaspt("bend", "run", protocol, task, "--root", root, "--out", out)
     assert again.code == 0 and "seed 0" not in again.printed
+    (out / "records" / "final-0000000000000000.json").write_text(
+        json.dumps(records[0] | {"arm": "of an earlier protocol"})
+    )
     shown = dnaspt("bend", "results", out, "--out", tmp_path / "results.csv")
     assert shown.code == 0, shown.errors
     rows = list(csv.reader((tmp_path / "results.csv").read_text().splitlines()))
     assert rows[0] == ["task", "metric", "model", "value", "source", "note"]
     assert [row[2] for row in rows if row[0] == task] == arms
     assert all("this machine, tiny, 1 seed" in row[4] for row in rows if row[0] == task)
+
+
+def test_a_folder_of_another_task_is_refused(tmp_path: Path) -> None:
+    root, protocol = write_root(tmp_path / "bend", "histone_modification", "chr"), tmp_path / "tiny.toml"
+    write_root(tmp_path / "other", "cpg_methylation", "chr")
+    protocol.write_text(TINY)
+    data = tmp_path / "study" / "data"
+    assert dnaspt("prepare", "bend", "histone_modification", "--root", root, "--out", data).code == 0
+    for task, where, word in (("cpg_methylation", root, "task"), ("histone_modification", tmp_path / "other", "root")):
+        ran = dnaspt("bend", "run", protocol, task, "--root", where, "--out", tmp_path / "study")
+        assert ran.code == 2 and f"was prepared with {word}" in " ".join(ran.errors)
+    ran = dnaspt("bend", "run", protocol, "enhancer_annotation", "--root", root, "--out", tmp_path / "x", "--fold", "0")
+    assert ran.code == 2
 
 
 def test_nothing_is_published_but_what_has_a_source() -> None:
@@ -100,14 +116,19 @@ def test_the_protocols_that_ship_are_whole(protocol: Path, gene_data: Path, wind
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
-    protocol = tmp_path / "own.toml"
+    root, protocol = write_root(tmp_path / "bend", "histone_modification", "chr"), tmp_path / "own.toml"
     for text, message in (
         ("seeds = [0", "not TOML"),
         ("[tasks.enhancers]\nseeds = [0]\n", "tasks.enhancers: no such task"),
+        ("tasks = 3\n", "tasks is a int; expected a table"),
+        (
+            "[finetune]\npreset = 'base'\n[[arms]]\nname = 'x'\nfinetune = { embeddings = 'y' }\n",
+            "a preset and embeddings",
+        ),
         ("seed = [0]\n[[arms]]\nname = 'scratch'\n", "no setting is called 'seed'"),
     ):
         protocol.write_text(text)
-        ran = dnaspt("bend", "run", protocol, "gene_finding", "--root", tmp_path, "--out", tmp_path / "out")
+        ran = dnaspt("bend", "run", protocol, "histone_modification", "--root", root, "--out", tmp_path / "out")
         assert ran.code == 2 and message in " ".join(ran.errors)
     ran = dnaspt("bend", "results", tmp_path)
     assert ran.code == 2 and "expected a folder of 'dnaspt bend run'" in " ".join(ran.errors)

@@ -59,15 +59,26 @@ def test_windows_keep_their_letters_and_labels(tmp_path: Path, one_hot: bool) ->
 def test_genes_and_bins(tmp_path: Path) -> None:
     labels = np.full(60, 8)
     labels[10:20], labels[20], labels[21:39], labels[39], labels[40:52] = 0, 1, 2, 3, 0
+    spliced = "ACGTT" * 4 + "GT" + "ACGTT" * 3 + "CAG" + "ACGTT" * 4
     for task, output in (("gene_finding", labels), ("enhancer_annotation", np.array([1, 0]))):
-        letters = ("ACGTT" * 12) if task == "gene_finding" else ("ACGTT" * 52)[:256]
+        letters = spliced if task == "gene_finding" else ("ACGTT" * 52)[:256]
         for split in ("train", "valid", "test"):
-            write_tar(tmp_path / task / f"{split}.tar", [sample_of(letters, output)] * 2)
-        manifest = prepare_bend(PrepareBendConfig(task=task, tars=tmp_path / task, out=tmp_path / "data" / task))
+            name = (
+                {"train": "part1_0", "valid": "part2_0", "test": "part10_0"}[split] if task.startswith("enh") else split
+            )
+            write_tar(tmp_path / task / f"{name}.tar", [sample_of(letters, output)] * 2)
+        settings = PrepareBendConfig(task=task, tars=tmp_path / task, out=tmp_path / "data" / task, fold=3)
+        manifest = prepare_bend(settings)
         for window in read_split(tmp_path / "data" / task, "test"):
             np.testing.assert_array_equal(window.labels, output)
         if task == "gene_finding":
             assert manifest.counts["genes"] == 6 and manifest.stop_in_cds is False
+    swapped = labels.copy()
+    swapped[20], swapped[39] = 3, 1
+    for split in ("train", "valid", "test"):
+        write_tar(tmp_path / "swapped" / f"{split}.tar", [sample_of(spliced, swapped)])
+    with pytest.raises(InputError, match="of that strand are swapped"):
+        prepare_bend(PrepareBendConfig(task="gene_finding", tars=tmp_path / "swapped", out=tmp_path / "no"))
 
 
 def test_what_does_not_fit_is_refused_and_nothing_is_unpickled(tmp_path: Path) -> None:
@@ -81,6 +92,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_unpickled(tmp_path: Path) -
     pickled[0] = Trap()
     cases = {
         "has only input.npy": [{"input": good["input"]}],
+        "sample_1' has only input.npy": [good, {"input": good["input"]}, good],
         "7 labels": [good | {"output": np.zeros(6)}],
         r"output.npy has 2": [good | {"output": np.full(7, 2)}],
         "expected 0 to 4": [good | {"input": np.full(64, 5)}],

@@ -119,6 +119,17 @@ def test_code_of_its_own_runs_only_where_a_person_allows_it(models: dict[str, Pa
     assert not trap.exists()
 
 
+def test_code_of_another_repository_is_refused_even_where_code_is_allowed(
+    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRUST, "1")
+    folder = shutil.copytree(models["own_code"], tmp_path / "elsewhere")
+    text = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(text.replace("own.OwnModel", "other/repository--own.OwnModel"))
+    with pytest.raises(ConfigError, match="takes its code from another repository"):
+        describe_published(str(folder))
+
+
 def test_what_cannot_be_read_is_refused(
     models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,12 +10,12 @@ import pytest
 import torch
 from tests.integration.in_process import dnaspt, letters
 
-from dnaspt.checkpoint import CheckpointConfig, load_model, save_checkpoint
-from dnaspt.config import MASK_TOKEN, EncoderConfig
-from dnaspt.errors import InputError
+from dnaspt.checkpoint import CheckpointConfig, build_model, load_model, mask_token_of, save_checkpoint
+from dnaspt.config import MASK_TOKEN, BassetConfig, EncoderConfig
+from dnaspt.errors import CheckpointError, InputError
 from dnaspt.evaluation.variant_file import score_file
 from dnaspt.evaluation.variants import Sides, cosine_distances, label_changes, log_likelihood_ratios
-from dnaspt.genome.alphabet import encode, reverse_complement
+from dnaspt.genome.alphabet import T, encode, reverse_complement
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead, SigmoidHead, Trunk
 from dnaspt.models.language import LanguageModel
@@ -102,7 +102,6 @@ def test_scores_are_those_of_a_plain_loop(files: Path) -> None:
 
 def test_the_other_strand_gives_the_same_scores_and_no_change_gives_none(files: Path) -> None:
     codes = encode(GENOME.encode())
-    backward = reverse_complement(codes)
     language, windows, genes = (load_model(files / name)[0] for name in ("language", "windows", "genes"))
     for ref, alt in (("?", "T"), ("????", "?"), ("?", "?GATTACA"), ("???", "TGC")):
         at, n = 1400, len(ref)
@@ -124,7 +123,6 @@ def test_the_other_strand_gives_the_same_scores_and_no_change_gives_none(files: 
     assert cosine_distances(language, [same])[0, 0] == pytest.approx(0, abs=1e-9)
     assert log_likelihood_ratios(language, [same])[0] == 0
     assert not label_changes(windows, [same], None).any()
-    assert len(backward) == len(codes)
 
 
 def test_a_vcf_comes_back_with_scores_and_other_tools_read_it(files: Path, tmp_path: Path) -> None:
@@ -191,11 +189,50 @@ def test_lines_keep_what_they_have_and_crlf_and_bare_headers_are_read(files: Pat
     fields = last.split("\t")
     assert fields[:7] == ["chr1", "100", "rs1", ref.lower(), other(ref), ".", "PASS"] and fields[8:] == ["GT", "0/1"]
     assert fields[7].startswith("DP=4;SPT_COSINE=")
-    for bad in ("chr1\t0\t.\tA\tC\t.\t.\t.", "chr1\t5\tA\tC", "chr1\tx\t.\tA\tC\t.\t.\t."):
+    for bad in ("chr1\t-1\t.\tA\tC\t.\t.\t.", "chr1\t5\tA\tC", "chr1\tx\t.\tA\tC\t.\t.\t."):
         vcf.write_text(header.replace("\r", "") + bad + "\n")
         with pytest.raises(InputError, match=r"bare\.vcf:3: .*expected CHROM, POS"):
             score_file(files / "language", vcf, files / "g.fa", tmp_path / "out2.vcf")
     assert not (tmp_path / "out2.vcf").exists()
+
+
+def test_scores_of_an_earlier_time_are_replaced(files: Path, tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 0, "N", "A"), ("chr1", 700, GENOME[699], other(GENOME[699]))])
+    assert score_file(files / "language", vcf, files / "g.fa", tmp_path / "one.vcf").not_scored == {
+        "symbolic_allele": 1
+    }
+    score_file(files / "windows", tmp_path / "one.vcf", files / "g.fa", tmp_path / "two.vcf")
+    text = (tmp_path / "two.vcf").read_text()
+    assert text.count("ID=SPT_COSINE,") == 1 and text.count("SPT_COSINE=") == 1 and text.count("SPT_LLR=") == 1
+
+
+def test_a_mask_that_is_a_base_is_the_mask_of_such_a_model(files: Path, tmp_path: Path) -> None:
+    model, config = load_model(files / "language")
+    as_published = config.model_copy(update={"provenance": {"settings": {"masking": "as-published"}}})
+    assert mask_token_of(config) == MASK_TOKEN and mask_token_of(as_published) == T
+    assert mask_token_of(config.model_copy(update={"provenance": {"format": "BEND ConvNet"}})) == T
+    assert isinstance(model, LanguageModel)
+    sides = [Sides.of(encode(GENOME.encode()), 900, 1, encode(other(GENOME[900]).encode()), 128)]
+    assert log_likelihood_ratios(model, sides, T)[0] != log_likelihood_ratios(model, sides)[0]
+
+
+def test_models_without_a_state_or_a_label_at_an_allele_are_refused(files: Path, tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
+    basset = BassetConfig(window_bp=256)
+    described = {
+        "kind": "task",
+        "encoder": basset,
+        "task": "regions",
+        "head": "sigmoid",
+        "window_bp": 256,
+        "labels": ("a",),
+    }
+    save_checkpoint(tmp_path / "basset", build_model(CheckpointConfig(**described)), CheckpointConfig(**described))
+    described |= {"encoder": TINY, "task": "enhancers"}
+    save_checkpoint(tmp_path / "bins", build_model(CheckpointConfig(**described)), CheckpointConfig(**described))
+    for name, message in (("basset", "no state for each base"), ("bins", "labels bins of 128 bp")):
+        with pytest.raises(CheckpointError, match=message):
+            score_file(tmp_path / name, vcf, files / "g.fa", tmp_path / "out.vcf")
 
 
 def test_what_does_not_fit_is_refused(files: Path, tmp_path: Path) -> None:

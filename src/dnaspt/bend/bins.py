@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,21 @@ import numpy as np
 from dnaspt.bend.labels import LabelRows
 from dnaspt.data.store import DatasetWriter
 from dnaspt.data.window import Window
+from dnaspt.data.windows import check_contigs
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.fasta import read_fasta
 
 
 def write_bins(
-    writer: DatasetWriter, labeled: LabeledRegions, labels: LabelRows, genome: Path, bin_bp: int, fold: int
+    writer: DatasetWriter,
+    labeled: LabeledRegions,
+    labels: LabelRows,
+    genome: Path,
+    bin_bp: int,
+    fold: int,
+    *,
+    strict: bool = False,
 ) -> tuple[Counter[str], int]:
     """Write all rows, contig by contig; the counts of what was seen, and the windows' length in bp.
 
@@ -30,7 +39,9 @@ def write_bins(
         raise InputError(regions.path, found, expected=f"one length, a multiple of the bins' {bin_bp} bp")
     split = fold_splits(labeled, fold)
     rows_by_contig, counts = regions.rows_by_contig(), Counter[str]()
+    present = set()
     for contig in read_fasta(genome):
+        present.add(contig.name)
         rows = rows_by_contig.get(contig.name, np.zeros(0, dtype=np.int64))
         regions.check_inside(contig.name, rows, len(contig))
         for row in rows.tolist():
@@ -39,6 +50,7 @@ def write_bins(
             writer.add(str(split[row]), Window(contig.name, start, end, ".", contig.codes[start:end].copy(), own))
             counts["sequences"] += 1
             counts["bins"] += len(own)
+    check_contigs(regions.path, rows_by_contig, genome, present, strict=strict)
     return counts, int(lengths[0])
 
 
@@ -50,13 +62,24 @@ def fold_splits(labeled: LabeledRegions, fold: int) -> np.ndarray:
     """
     if labeled.split is None:
         raise InputError(labeled.regions.path, "no column 'split'", expected="the parts of a cross-validation", line=1)
-    parts = sorted(set(labeled.split.tolist()), key=_number)
+    parts = set(labeled.split.tolist())
     if len(parts) < 3:
         raise InputError(labeled.regions.path, f"{len(parts)} parts in column 'split'", expected="three or more")
-    if fold > len(parts):
-        raise ConfigError(f"fold {fold}; {labeled.regions.path} has parts 1 to {len(parts)}")
-    test, valid = parts[fold - 1], parts[fold % len(parts)]
-    return np.where(labeled.split == test, "test", np.where(labeled.split == valid, "valid", "train"))
+    of_part = splits_of_parts(labeled.regions.path, parts, fold)
+    return np.array([of_part[part] for part in labeled.split.tolist()])
+
+
+def splits_of_parts(path: Path, parts: Iterable[str], fold: int) -> dict[str, str]:
+    """Test for the part `fold` (from 1, by number), valid for the next one, train for the others.
+
+    Raises:
+        ConfigError: no such part.
+    """
+    order = sorted(parts, key=_number)
+    if fold > len(order):
+        raise ConfigError(f"fold {fold}; {path} has parts 1 to {len(order)}")
+    test, valid = order[fold - 1], order[fold % len(order)]
+    return {part: "test" if part == test else "valid" if part == valid else "train" for part in order}
 
 
 def _number(part: str) -> tuple[int, str]:

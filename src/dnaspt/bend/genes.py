@@ -15,6 +15,7 @@ from dnaspt.data.labels import transcripts_from_labels
 from dnaspt.data.store import SPLITS, DatasetWriter
 from dnaspt.data.transcript_table import TABLE, PlacedTranscript, transcript_table
 from dnaspt.data.window import Window
+from dnaspt.data.windows import check_contigs
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import LabeledRegions
@@ -32,7 +33,9 @@ _SITES = {
 }
 
 
-def write_genes(writer: DatasetWriter, labeled: LabeledRegions, labels: LabelRows, genome: Path) -> Counter[str]:
+def write_genes(
+    writer: DatasetWriter, labeled: LabeledRegions, labels: LabelRows, genome: Path, *, strict: bool = False
+) -> Counter[str]:
     """Write all rows, contig by contig, and the table of their genes; the counts of what was seen.
 
     Raises:
@@ -44,7 +47,9 @@ def write_genes(writer: DatasetWriter, labeled: LabeledRegions, labels: LabelRow
     counts, rows_by_contig = Counter[str](), regions.rows_by_contig()
     sites = np.zeros((len(GENE_STATES.names), 2, 2), dtype=np.int64)
     genes: list[PlacedTranscript] = []
+    present = set()
     for contig in read_fasta(genome):
+        present.add(contig.name)
         rows = rows_by_contig.get(contig.name, np.zeros(0, dtype=np.int64))
         regions.check_inside(contig.name, rows, len(contig))
         for row, window in _windows(contig, labeled, labels, rows):
@@ -52,6 +57,7 @@ def write_genes(writer: DatasetWriter, labeled: LabeledRegions, labels: LabelRow
             sites += splice_letters(contig.codes, window.labels, int(regions.start[row]))
             counts["sequences"] += 1
             genes += placed_genes(window, str(split[row]))
+    check_contigs(regions.path, rows_by_contig, genome, present, strict=strict)
     check_sites(labels.path, sites)
     counts["genes"] = len(genes)
     writer.add_table(TABLE, transcript_table(genes))

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from pydantic import Field
 
-from dnaspt.bend.bins import write_bins
-from dnaspt.bend.genes import placed_genes, write_genes
+from dnaspt.bend.bins import splits_of_parts, write_bins
+from dnaspt.bend.genes import check_sites, placed_genes, splice_letters, write_genes
 from dnaspt.bend.labels import LabelRows
 from dnaspt.bend.table import BEND_TASKS, GENOMES, BendTask
-from dnaspt.bend.tars import read_tar, tar_files
+from dnaspt.bend.tars import part_files, read_tar, tar_files
 from dnaspt.bend.variants import CONTEXT_BP, write_variants
 from dnaspt.config import Settings
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
@@ -20,7 +22,7 @@ from dnaspt.data.transcript_table import PlacedTranscript, transcript_table
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.evaluation.variant_set import TABLE
 from dnaspt.genome.bed import read_labeled_bed
-from dnaspt.tasks import TASKS, Task
+from dnaspt.tasks import GENE_STATES, TASKS, Task
 
 _FASTA = (".fa", ".fasta", ".fna", ".fa.gz", ".fasta.gz", ".fna.gz")
 
@@ -50,6 +52,10 @@ class PrepareBendConfig(Settings):
     overwrite: bool = False
     window_bp: int = Field(4096, ge=64)
 
+    def about(self) -> dict[str, Any]:
+        """What the manifest of any task records: the task, and where it was taken from."""
+        return {"bend": self.task, "bend_source": self.model_dump(mode="json", include={"root", "genome", "fold"})}
+
 
 def prepare_bend(config: PrepareBendConfig) -> Manifest:
     """Write the dataset folder `config.out`; nothing is left behind where this fails.
@@ -77,7 +83,7 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
             strict=config.strict,
             overwrite=config.overwrite,
         )
-        return prepare_regions(named)
+        return prepare_regions(named, config.about())
     if task.kind == "bins":
         return _prepare_bins(config, task, bed, genome)
     return _prepare_variants(config, task, bed, genome)
@@ -91,7 +97,7 @@ def _prepare_genes(config: PrepareBendConfig, task: BendTask, bed: Path, genome:
         DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False) as writer,
         LabelRows(hdf5, n_rows, len(row.labels)) as labels,
     ):
-        counts = write_genes(writer, labeled, labels, genome)
+        counts = write_genes(writer, labeled, labels, genome, strict=config.strict)
         dropped = Counter({"contig_not_in_genome": n_rows - counts["sequences"]})
         check_written(genome, writer.n_windows, frozenset(SPLITS), dropped)
         manifest = _manifest(config, task, row, (bed, hdf5, genome), counts, dropped)
@@ -103,7 +109,9 @@ def _prepare_bins(config: PrepareBendConfig, task: BendTask, bed: Path, genome: 
     labeled, hdf5 = read_labeled_bed(bed), _hdf5(bed)
     n_rows = len(labeled.regions)
     with DatasetWriter(config.out, overwrite=config.overwrite) as writer, LabelRows(hdf5, n_rows, 2) as labels:
-        counts, window_bp = write_bins(writer, labeled, labels, genome, row.resolution_bp, config.fold)
+        counts, window_bp = write_bins(
+            writer, labeled, labels, genome, row.resolution_bp, config.fold, strict=config.strict
+        )
         dropped = Counter({"contig_not_in_genome": n_rows - counts["sequences"]})
         check_written(genome, writer.n_windows, frozenset(SPLITS), dropped)
         manifest = _manifest(config, task, row, (bed, hdf5, genome), counts, dropped)
@@ -114,32 +122,43 @@ def _prepare_tars(config: PrepareBendConfig, task: BendTask, folder: Path) -> Ma
     if task.kind == "variants":
         raise ConfigError(f"{task.name}: is scored on its bed and genome; BEND has no tars of it")
     row = TASKS[{"genes": "genes", "bins": "enhancers"}.get(task.kind, "regions")]
-    files, counts, window_bp = tar_files(folder), Counter[str](), 0
+    counts, lengths = Counter[str](), set[int]()
+    if task.kind == "bins":
+        parts = part_files(folder)
+        of_part = splits_of_parts(folder, parts, config.fold)
+        files = [(of_part[part], file) for part, own in parts.items() for file in own]
+    else:
+        files = [(split, file) for split, own in tar_files(folder).items() for file in own]
+    sites = np.zeros((len(GENE_STATES.names), 2, 2), dtype=np.int64)
     bin_bp = 0 if row.per_base else row.resolution_bp
     genes: list[PlacedTranscript] = []
     with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False) as writer:
-        for split, file in ((split, file) for split, own in files.items() for file in own):
+        for split, file in files:
             for window in read_tar(file, task.n_labels, per_base=row.per_base, bin_bp=bin_bp):
                 writer.add(split, window)
                 counts["sequences"] += 1
-                window_bp = max(window_bp, len(window.codes))
+                lengths.add(len(window.codes))
                 if row.per_base:
                     genes += placed_genes(window, split)
+                    sites += splice_letters(window.codes, window.labels, 0)
+                elif bin_bp and (len(lengths) > 1 or len(window.codes) % bin_bp):
+                    found = f"{window.chrom} has {len(window.codes):,} bp"
+                    raise InputError(file, found, expected=f"one length, a multiple of the bins' {bin_bp} bp")
         check_written(folder, writer.n_windows, frozenset(SPLITS), Counter())
         if row.per_base:
+            check_sites(folder, sites)
             counts["genes"] = len(genes)
             writer.add_table(TRANSCRIPTS, transcript_table(genes))
-        found = tuple(file for own in files.values() for file in own)
-        manifest = _manifest(config, task, row, found, counts, Counter())
+        manifest = _manifest(config, task, row, tuple(file for _, file in files), counts, Counter())
         labels = row.labels or tuple(f"label_{index}" for index in range(task.n_labels))
-        longest = config.window_bp if row.per_base else window_bp
+        longest = config.window_bp if row.per_base else max(lengths)
         update = {"labels": labels, "window_bp": longest, "stop_in_cds": False if row.per_base else None}
         return writer.finish(manifest.model_copy(update=update), strict=config.strict)
 
 
 def _prepare_variants(config: PrepareBendConfig, task: BendTask, bed: Path, genome: Path) -> Manifest:
     with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
-        counts, dropped = write_variants(writer, bed, genome, TABLE)
+        counts, dropped = write_variants(writer, bed, genome, TABLE, strict=config.strict)
         check_written(genome, writer.n_windows, frozenset({"test"}), dropped)
         manifest = _manifest(config, task, TASKS["variants"], (bed, genome), counts, dropped)
         window_bp = 2 * CONTEXT_BP + 1
@@ -160,7 +179,7 @@ def _manifest(
         resolution_bp=row.resolution_bp,
         window_bp=config.window_bp,
         sources=tuple(Source.of(path) for path in files),
-        settings={"bend": task.name, **config.model_dump(mode="json", exclude={"out", "overwrite", "task"})},
+        settings=config.model_dump(mode="json", exclude={"out", "overwrite", "task"}) | config.about(),
         counts=dict(counts),
         dropped={reason: count for reason, count in dropped.items() if count},
     )

@@ -12,9 +12,11 @@ from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 from dnaspt.bend.published import PUBLISHED
 from dnaspt.bend.table import BEND_TASKS
 from dnaspt.config import build_config, read_toml
+from dnaspt.data.store import read_manifest
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.publish import write_text_atomically
 from dnaspt.study.command import study_report
+from dnaspt.study.execute import stage_jobs
 from dnaspt.study.plan import StudyConfig, check_settings
 from dnaspt.study.summary import groups_of, metric_name
 from dnaspt.study.workshop import Say, Workshop
@@ -37,12 +39,18 @@ def read_protocol(path: Path, task: str, data: Path) -> StudyConfig:
             f"{task}: is scored without training: prepare it, and 'dnaspt evaluate' a pretrained run on it"
         )
     raw = read_toml(path)
-    by_task = raw.pop("tasks", {})
+    by_task = _table(raw.pop("tasks", {}), "tasks", path)
     if unknown := sorted(set(by_task) - set(BEND_TASKS)):
         raise ConfigError(f"{path}: tasks.{unknown[0]}: no such task; known: {', '.join(BEND_TASKS)}")
     for name, value in by_task.get(task, {}).items():
-        raw[name] = raw.get(name, {}) | value if isinstance(value, dict) else value
+        raw[name] = _table(raw.get(name, {}), name, path) | value if isinstance(value, dict) else value
     return build_config(StudyConfig, raw | {"data": data})
+
+
+def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: {name} is a {type(value).__name__}; expected a table")
+    return value
 
 
 def run_protocol(
@@ -55,13 +63,34 @@ def run_protocol(
     """
     data = out / "data"
     study = read_protocol(path, task, data)
-    if not data.exists():
+    wanted = {"task": task, "root": root, "out": data, "fold": fold, "genome": genome}
+    settings = build_config(PrepareBendConfig, wanted)
+    if data.exists():
+        _check_same(data, settings)
+    else:
         say(f"{data}: preparing {task}")
-        prepare_bend(PrepareBendConfig(task=task, root=root, out=data, fold=fold, genome=genome))
+        prepare_bend(settings)
     check_settings(study)
+    shop = Workshop(study, out, out / "records", jobs, "local", say)
+    found = study_report(shop)
     about = {"task": task, "protocol": path.stem, "fold": fold if BEND_TASKS[task].kind == "bins" else None}
-    write_text_atomically(out / ABOUT, json.dumps(about) + "\n")
-    return study_report(Workshop(study, out, out / "records", jobs, "local", say))
+    finals = {job.name: job.arm for job in stage_jobs(shop, "final")}
+    write_text_atomically(out / ABOUT, json.dumps(about | {"runs": finals}, indent=1) + "\n")
+    return found
+
+
+def _check_same(data: Path, settings: PrepareBendConfig) -> None:
+    """Refuse a dataset that was prepared for something else.
+
+    Raises:
+        ConfigError: names what differs.
+    """
+    held = read_manifest(data).settings
+    about = settings.about()
+    before = {"task": held.get("bend"), **held.get("bend_source", {})}
+    for name, value in {"task": about["bend"], **about["bend_source"]}.items():
+        if before.get(name) != value:
+            raise ConfigError(f"{data}: was prepared with {name} {before.get(name)}, not {value}; choose another --out")
 
 
 def results(studies: Sequence[Path]) -> list[Row]:
@@ -79,13 +108,14 @@ def results(studies: Sequence[Path]) -> list[Row]:
 def _rows(folder: Path) -> list[Row]:
     file = folder / ABOUT
     if not file.is_file():
-        raise DatasetError(f"{folder}: has no {ABOUT}; expected a folder of 'dnaspt bend run'")
+        raise DatasetError(f"{folder}: has no {ABOUT}; expected a folder of 'dnaspt bend run' that came to its end")
     about: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    files = {folder / "records" / f"{name}.json": arm for name, arm in about["runs"].items()}
     finals = [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "records").glob("final-*.json"))
+        json.loads(path.read_text(encoding="utf-8")) | {"arm": arm} for path, arm in files.items() if path.is_file()
     ]
     if not finals:
-        raise DatasetError(f"{folder}: no run is finished; go on with 'dnaspt bend run'")
+        raise DatasetError(f"{folder}: its records are not there; go on with 'dnaspt bend run'")
     note = f"fold {about['fold']}" if about["fold"] else ""
     metric, rows = metric_name(finals), []
     for group in groups_of(finals):

@@ -22,6 +22,22 @@ _MAX_BYTES = 1 << 30
 """Of one array."""
 
 
+def part_files(folder: Path) -> dict[str, list[Path]]:
+    """The tars of each part of a cross-validation, part1_0.tar.gz and so on.
+
+    Raises:
+        InputError: no folder, or fewer than three parts.
+    """
+    parts: dict[str, list[Path]] = {}
+    for file in sorted(folder.glob("part*")):
+        if file.name.endswith(_SUFFIXES):
+            parts.setdefault(file.name.split(".")[0].split("_")[0], []).append(file)
+    if len(parts) < 3:
+        what = f"tars of {len(parts)} parts" if folder.is_dir() else "no such folder"
+        raise InputError(folder, what, expected="part1*.tar.gz, part2*.tar.gz, ... of BEND")
+    return parts
+
+
 def tar_files(folder: Path) -> dict[str, list[Path]]:
     """The tars of each split, by the beginning of their names, sorted.
 
@@ -60,8 +76,11 @@ def read_tar(path: Path, n_labels: int, *, per_base: bool, bin_bp: int) -> Itera
                 name, _, kind = member.name.rpartition("/")[2].partition(".")
                 if kind not in ("input.npy", "output.npy"):
                     continue
-                if name != key:
-                    sample, key = {}, name
+                if name != key and sample:
+                    raise InputError(
+                        path, f"sample {key!r} has only {next(iter(sample))}", expected="input.npy and output.npy"
+                    )
+                key = name
                 sample[kind] = _array(path, tar, member)
                 if len(sample) == 2:
                     yield _window(path, f"{stem}:{key}", sample, n_labels, per_base=per_base, bin_bp=bin_bp)

@@ -21,7 +21,9 @@ SCHEMA = pa.schema([("chrom", pa.string()), ("pos", pa.int64()), ("ref", pa.stri
 _NEEDED = ("start", "end", "alt", "label")
 
 
-def write_variants(writer: DatasetWriter, bed: Path, genome: Path, table: str) -> tuple[Counter[str], Counter[str]]:
+def write_variants(
+    writer: DatasetWriter, bed: Path, genome: Path, table: str, *, strict: bool = False
+) -> tuple[Counter[str], Counter[str]]:
     """Write a window for each variant to the test split, and the table `table` of alleles; counts of what was seen and dropped.
 
     Raises:
@@ -51,6 +53,11 @@ def write_variants(writer: DatasetWriter, bed: Path, genome: Path, table: str) -
                 )
             here = alphabet.decode(contig.codes[at : at + 1] & 7)
             if has_ref and str(found["ref"][row]).upper() != here:
+                if strict:
+                    line = int(found["line"][row])
+                    raise InputError(
+                        bed, f"ref {found['ref'][row]}", expected=f"{here}, as the genome has it", line=line
+                    )
                 dropped["reference_mismatch"] += 1
                 continue
             if here == "N":
@@ -65,7 +72,7 @@ def write_variants(writer: DatasetWriter, bed: Path, genome: Path, table: str) -
                 alleles[column].append(value)
             counts["variants"] += 1
             counts["with_effect"] += int(label[0])
-    for contig_name in check_contigs(bed, rows_by_contig, genome, present, strict=False):
+    for contig_name in check_contigs(bed, rows_by_contig, genome, present, strict=strict):
         dropped["contig_not_in_genome"] += len(rows_by_contig[contig_name])
     writer.add_table(table, pa.table(alleles, schema=SCHEMA))
     return counts, dropped

@@ -5,10 +5,10 @@ A window is positive for a label when at least `min_overlap` of its central `cor
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -87,13 +87,13 @@ class _Chooser(Protocol):
     def finish(self) -> None: ...
 
 
-def prepare_regions(config: PrepareRegionsConfig) -> Manifest:
+def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | None = None) -> Manifest:
     """Write the dataset folder `config.out`, one contig after the other; nothing is left behind where this fails.
 
     Dropped and counted: regions on a contig without a record (`contig_not_in_genome`) or that make no window positive
     (`region_without_window`; with matched background those too narrow for `min_overlap` of the core, as
     `regions_below_min_overlap`), and windows that run off their contig, lie across splits, touch the blacklist, or hold
-    too many N (`unknown_bases`).
+    too many N (`unknown_bases`). about: settings to record beside these.
 
     Raises:
         InputError: a file that cannot be used, a region off its contig, no contig in common, or no window left, in all or
@@ -135,7 +135,7 @@ def prepare_regions(config: PrepareRegionsConfig) -> Manifest:
             resolution_bp=0,
             window_bp=chooser.window_bp,
             sources=config.sources((*config.regions, config.labels_file, config.blacklist)),
-            settings=config.recorded(),
+            settings={**config.recorded(), **(about or {})},
             counts=dict(counts),
             dropped={reason: count for reason, count in dropped.items() if count},
         )

@@ -25,6 +25,7 @@ from dnaspt.evaluation.metrics import (
     blocks_outside_genes,
     class_scores,
     mcc_score,
+    primary_metric,
     window_blocks,
 )
 from dnaspt.evaluation.predict import Stretch
@@ -83,6 +84,8 @@ def evaluate(
     """
     manifest = read_manifest(data)
     if not TASKS[manifest.task].heads:
+        if average_strands or any_data:
+            log.warning("--average-strands and --any-data have no effect on variants, which are scored by both ways")
         return evaluate_variants(run, data, split=split, accelerator=accelerator)
     model, config = load_task_model(run, accelerator)
     if config.labels != manifest.labels:
@@ -260,7 +263,7 @@ def _log(run: Path, result: dict[str, Any], counted: dict[str, np.ndarray], conf
     with publish_file(run / f"{_file_stem(result)}.npz") as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(file, **counted)  # type: ignore[arg-type]
     write_text_atomically(run / f"{_file_stem(result)}.json", text)
-    metric = "mcc" if "mcc" in result else "mean_auroc"
+    metric = primary_metric(result)
     line = {name: result[name] for name in ("date", "split", "data", "checkpoint", "average_strands", metric)}
     with (run / LOG).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line | {"head": config.head}) + "\n")

@@ -5,12 +5,13 @@ windows are not independent.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from dnaspt.tasks import MISSING, NONCODING
+from dnaspt.tasks import MISSING, NONCODING, TASKS
 
 BLOCK_BP = 10_000
 N_BOOTSTRAP = 1000
@@ -165,6 +166,14 @@ def bootstrap_values(
     flat = blocks.reshape(len(blocks), -1).astype(np.float64)
     sums = (weights @ flat for weights in block_weights(len(blocks), len(blocks), n, seed))
     return np.concatenate([statistic(part.reshape(-1, *blocks.shape[1:])) for part in sums])
+
+
+def primary_metric(result: Mapping[str, Any]) -> str:
+    """Key of an evaluation's primary metric: MCC of genes, mean AUROC of windows, mean AUPRC of enhancers."""
+    if "mcc" in result:
+        return "mcc"
+    task = TASKS.get(result.get("task", ""))
+    return "mean_auprc" if task is not None and task.metric == "auprc" else "mean_auroc"
 
 
 def percentile_interval(values: np.ndarray) -> ConfidenceInterval:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dnaspt.checkpoint import CheckpointConfig, load_model
+from dnaspt.checkpoint import CheckpointConfig, load_model, mask_token_of
 from dnaspt.data.windows import check_contigs
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.evaluation.device import Accelerator, choose_device
-from dnaspt.evaluation.variants import Sides, cosine_distances, label_changes, log_likelihood_ratios
+from dnaspt.evaluation.variants import Sides, check_scores, cosine_distances, label_changes, log_likelihood_ratios
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.vcf import Allele, Alleles, Info, Values, read_alleles, write_info
@@ -77,6 +77,7 @@ def score_file(
         raise InputError(out.parent, "no such folder", do="make it first")
     device = choose_device(accelerator)
     model, config = load_model(run)
+    check_scores(run, model)
     model = model.to(device)
     window_bp = window_bp or _window_bp(config)
     if window_bp < 2 * 32:
@@ -143,7 +144,7 @@ def _scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     cosine = cosine_distances(model, sides).mean(axis=1)
     if isinstance(model, LanguageModel):
-        return cosine, log_likelihood_ratios(model, sides)
+        return cosine, log_likelihood_ratios(model, sides, mask_token_of(config))
     states = TASKS[config.task].states
     return cosine, label_changes(model, sides, states.complement if states else None)
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from dnaspt.checkpoint import TENSORS, find_checkpoint, load_model
+from dnaspt.checkpoint import TENSORS, find_checkpoint, load_model, mask_token_of
 from dnaspt.data.store import Split, read_manifest, read_split
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.areas import label_scores
 from dnaspt.evaluation.device import Accelerator, choose_device
 from dnaspt.evaluation.metrics import window_blocks
-from dnaspt.evaluation.variants import Sides, cosine_distances, log_likelihood_ratios
+from dnaspt.evaluation.variants import Sides, check_scores, cosine_distances, log_likelihood_ratios
 from dnaspt.genome import alphabet
 from dnaspt.models.language import LanguageModel
 from dnaspt.publish import publish_file, write_text_atomically
@@ -43,6 +43,7 @@ def evaluate_variants(
     """
     device = choose_device(accelerator)
     model, config = load_model(run)
+    check_scores(run, model)
     model = model.to(device)
     manifest, rows = read_manifest(data), read_split(data, split)
     alleles = read_sides(data, rows)
@@ -53,7 +54,7 @@ def evaluate_variants(
         scores.setdefault(COSINE, []).append(cosine[:, 0])
         scores.setdefault(BOTH, []).append(cosine.mean(axis=1))
         if isinstance(model, LanguageModel):
-            scores.setdefault(RATIO, []).append(-log_likelihood_ratios(model, some))
+            scores.setdefault(RATIO, []).append(-log_likelihood_ratios(model, some, mask_token_of(config)))
     matrix = np.stack([np.concatenate(parts) for parts in scores.values()], axis=1)
     truth = np.repeat(rows.labels[:, None], matrix.shape[1], axis=1)
     blocks = window_blocks(rows.chrom.astype(str), rows.start)

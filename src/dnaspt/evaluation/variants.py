@@ -7,15 +7,18 @@
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN
+from dnaspt.errors import CheckpointError
 from dnaspt.evaluation.predict import View, predict_batches
 from dnaspt.genome import alphabet
-from dnaspt.models.heads import CRFHead, SigmoidHead
+from dnaspt.models.basset import BassetEncoder
+from dnaspt.models.heads import CRFHead, SigmoidHead, Trunk
 from dnaspt.models.language import LanguageModel
 from dnaspt.models.task_model import TaskModel
 
@@ -53,6 +56,21 @@ class Sides(NamedTuple):
         return Sides(ref, alt, self.n_after, self.n_ref, self.n_alt)
 
 
+def check_scores(run: Path, model: LanguageModel | TaskModel) -> None:
+    """Refuse models that have no state or no label at the allele.
+
+    Raises:
+        CheckpointError: labels of bins, or an encoder without a state for each base.
+    """
+    trunk = model.head.trunk if isinstance(model, TaskModel) else None
+    if isinstance(trunk, Trunk) and trunk.resolution_bp > 1:
+        raise CheckpointError(
+            f"{run}: labels bins of {trunk.resolution_bp} bp; variants are scored by models of bases or windows"
+        )
+    if isinstance(model.encoder, BassetEncoder):
+        raise CheckpointError(f"{run}: Basset has no state for each base; variants are scored by models that have")
+
+
 def cosine_distances(model: LanguageModel | TaskModel, alleles: Sequence[Sides]) -> np.ndarray:
     """Of each strand 1 - cos of the mean hidden states over the letters of either allele: (n, 2), forward first."""
     windows = (side for sides in _both_strands(alleles) for side in (sides.ref, sides.alt))
@@ -65,41 +83,41 @@ def cosine_distances(model: LanguageModel | TaskModel, alleles: Sequence[Sides])
     return np.array(found).reshape(-1, 2)
 
 
-def log_likelihood_ratios(model: LanguageModel, alleles: Sequence[Sides]) -> np.ndarray:
-    """Mean over both strands of log P(alternative) - log P(reference) in nats: (n,)."""
+def log_likelihood_ratios(model: LanguageModel, alleles: Sequence[Sides], mask_token: int = MASK_TOKEN) -> np.ndarray:
+    """Mean over both strands of log P(alternative) - log P(reference) in nats: (n,); mask_token: that the model knows."""
     logs = predict_batches(
         View(model, model.base_log_probabilities),
-        (codes for sides in _both_strands(alleles) for codes, _ in _questions(sides)),
+        (codes for sides in _both_strands(alleles) for codes, _ in _questions(sides, mask_token)),
     )
     found = []
     for sides in _both_strands(alleles):
         total = 0.0
-        for _, answers in _questions(sides):
+        for _, answers in _questions(sides, mask_token):
             log = next(logs)
             total += sum(sign * float(log[place, letter]) for place, letter, sign in answers)
         found.append(total)
     return _strand_means(found)
 
 
-def _questions(sides: Sides) -> Iterator[tuple[np.ndarray, list[tuple[int, int, int]]]]:
+def _questions(sides: Sides, mask_token: int) -> Iterator[tuple[np.ndarray, list[tuple[int, int, int]]]]:
     """Masked windows, and what counts of each: place, letter and sign."""
     if sides.n_ref == sides.n_alt:
         at = slice(sides.first, sides.first + sides.n_ref)
         places = (np.flatnonzero(sides.ref[at] != sides.alt[at]) + sides.first).tolist()
         letters = [(place, int(sides.alt[place]), 1) for place in places]
-        yield _masked(sides.ref, places), letters + [(place, int(sides.ref[place]), -1) for place in places]
+        yield _masked(sides.ref, places, mask_token), letters + [(place, int(sides.ref[place]), -1) for place in places]
         return
     n_before, n_after = min(INDEL_FLANK_BP, sides.first), min(INDEL_FLANK_BP, sides.n_after)
     for codes, n_allele, sign in ((sides.alt, sides.n_alt, 1), (sides.ref, sides.n_ref, -1)):
         after = sides.first + n_allele
         for place in (*range(sides.first - n_before, sides.first), *range(after, after + n_after)):
             if codes[place] < alphabet.N:
-                yield _masked(codes, [place]), [(place, int(codes[place]), sign)]
+                yield _masked(codes, [place], mask_token), [(place, int(codes[place]), sign)]
 
 
-def _masked(codes: np.ndarray, places: list[int]) -> np.ndarray:
+def _masked(codes: np.ndarray, places: list[int], mask_token: int) -> np.ndarray:
     masked = codes.copy()
-    masked[places] = MASK_TOKEN
+    masked[places] = mask_token
     return masked
 
 

@@ -69,7 +69,7 @@ def read_alleles(path: Path) -> Alleles:
         alternatives = [] if fields[4] == "." else fields[4].split(",")
         skipped["no_alternative"] += not alternatives
         for place, alt in enumerate(alternatives):
-            if alt and ref and set(alt) | set(ref) <= _LETTERS:
+            if start >= 0 and alt and ref and set(alt) | set(ref) <= _LETTERS:  # position 0 is a telomere
                 found = Allele(n_records, place, start, ref.upper(), alt.upper())
                 by_contig.setdefault(fields[0], []).append(found)
             else:
@@ -97,8 +97,8 @@ def _records(path: Path) -> Iterator[list[str]]:
                 path, f"{line[:40]!r}", expected="VCF: a header that ends with #CHROM ... INFO", line=number
             )
         fields = line.split("\t")
-        if len(fields) < _N_FIXED or not fields[1].isdecimal() or int(fields[1]) < 1:
-            expected = "CHROM, POS (1 or more), ID, REF, ALT, QUAL, FILTER, INFO with tabs between"
+        if len(fields) < _N_FIXED or not fields[1].isdecimal():
+            expected = "CHROM, POS, ID, REF, ALT, QUAL, FILTER, INFO with tabs between"
             raise InputError(path, f"{line[:40]!r}", expected=expected, line=number)
         yield fields
     if not is_vcf:
@@ -128,12 +128,15 @@ def write_info(source: Path, out: Path, fields: Mapping[Info, tuple[int, Values]
                 added = [f"##dnaspt=version={__version__}", *(f"##{key}={value}" for key, value in notes.items())]
                 for row in (*added, *(field.header() for field in fields)):
                     file.write(f"{row}\n".encode())
-            if line.startswith("#"):
+            if line.startswith("#") and not any(line.startswith(f"##INFO=<ID={field.name},") for field in fields):
                 file.write(f"{line}\n".encode())
         for record, columns in enumerate(_records(source)):
             n_places = 0 if columns[4] == "." else columns[4].count(",") + 1
             found = [_entry(field, n, values, record, n_places) for field, (n, values) in fields.items()]
-            entries = [] if columns[7] in (".", "") else [columns[7]]
+            names = {field.name for field in fields}  # scores of an earlier time are replaced
+            entries = [
+                entry for entry in columns[7].split(";") if entry not in (".", "") and entry.split("=")[0] not in names
+            ]
             columns[7] = ";".join([*entries, *filter(None, found)]) or "."
             file.write(("\t".join(columns) + "\n").encode())
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dnaspt.data.store import Manifest
 from dnaspt.evaluation.metrics import Score
 from dnaspt.report.inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
+from dnaspt.tasks import TASKS
 
 _SAME_NATS = 0.005
 _MANY = 6
@@ -32,7 +33,7 @@ def answer(runs: Sequence[RunRecord], manifest: Manifest, pretraining: PretrainR
 
 def metric_name(manifest: Manifest) -> str:
     """The metric that the report compares by."""
-    return "MCC" if manifest.per_base else "mean AUROC"
+    return {"mcc": "MCC", "auroc": "mean AUROC", "auprc": "mean AUPRC"}[TASKS[manifest.task].metric]
 
 
 def written(score: Score) -> str:

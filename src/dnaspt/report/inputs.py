@@ -11,7 +11,7 @@ from typing import Any
 from dnaspt.checkpoint import CheckpointConfig, read_config
 from dnaspt.data.store import Manifest
 from dnaspt.errors import CheckpointError, DnasptError, InputError
-from dnaspt.evaluation.metrics import Score
+from dnaspt.evaluation.metrics import Score, primary_metric
 from dnaspt.tasks import TASKS
 
 Row = dict[str, Any]
@@ -91,8 +91,8 @@ def score_of(raw: Row | None) -> Score:
 
 
 def primary_score(record: RunRecord) -> Score:
-    """MCC, or mean AUROC."""
-    return score_of(record.scores.get("mcc") or record.scores["mean_auroc"])
+    """MCC, mean AUROC or mean AUPRC, as the task has it."""
+    return score_of(record.scores[primary_metric(record.scores)])
 
 
 def read_runs(folders: Sequence[Path], data: Path, manifest: Manifest) -> list[RunRecord]:

@@ -54,7 +54,7 @@ def measure(study: StudyConfig, job: Job) -> Cost:
     """Train a few steps with a run's settings, from scratch."""
     settings = {name: value for name, value in job.settings.items() if name not in ("epochs", "label_fraction")}
     if job.kind != "pretrain" and "preset" in study.pretrain and "embeddings" not in settings:
-        settings |= {"preset": study.pretrain["preset"]}
+        settings.setdefault("preset", study.pretrain["preset"])
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
         short = settings | {"data": study.data, "out": Path(folder) / "run", "steps": STEPS, "validate_every": STEPS}

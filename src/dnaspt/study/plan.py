@@ -160,6 +160,10 @@ def check_settings(study: StudyConfig) -> None:
             raise ConfigError(f"arm {arm.name!r}: is not pretrained here; its settings of pretraining have no effect")
         if arm.init in PRETRAINED and {"preset", "embeddings"} & set(arm.finetune):
             raise ConfigError(f"arm {arm.name!r}: begins from pretraining, which has the size; set it under pretrain")
+        if {"preset", "embeddings"} <= set(finetune):
+            raise ConfigError(
+                f"arm {arm.name!r}: has a preset and embeddings; give each arm its own, and the study none"
+            )
         build_config(PretrainConfig, pretrain | places)
         build_config(FinetuneConfig, finetune | places)
 

@@ -18,7 +18,8 @@ _SUBJECTS = {
     "pretraining with more sequence, the same bases in all": "Pretraining on more sequence instead of training longer",
     "more sequence for pretraining": "More sequence than the task's own in pretraining",
     "another encoder": "The given encoder instead of a random one",
-    "a network": "A network instead of logistic regression on 4-mers",
+    "a network": "A network instead of the baseline",
+    "other settings": "Settings of its own",
     "training longer": "Training longer",
     "the CRF": "The CRF instead of softmax",
 }

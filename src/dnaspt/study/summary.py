@@ -17,9 +17,9 @@ from dnaspt.evaluation.metrics import (
     block_weights,
     mcc_batch,
     percentile_interval,
+    primary_metric,
 )
 from dnaspt.study.plan import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig
-from dnaspt.tasks import TASKS
 
 N_RESAMPLES = 1000
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
@@ -71,17 +71,9 @@ class Difference:
 METRICS = {"mcc": "MCC", "mean_auroc": "mean AUROC", "mean_auprc": "mean AUPRC"}
 
 
-def metric_of(record: dict[str, Any]) -> str:
-    """Key of the primary metric of a run's task: MCC of genes, mean AUROC of windows, mean AUPRC of enhancers."""
-    if "mcc" in record["test"]:
-        return "mcc"
-    task = TASKS.get(record["test"].get("task", ""))
-    return "mean_auprc" if task is not None and task.metric == "auprc" else "mean_auroc"
-
-
 def metric_name(records: Sequence[dict[str, Any]]) -> str:
     """The primary metric as tables call it."""
-    return METRICS[metric_of(records[0])]
+    return METRICS[primary_metric(records[0]["test"])]
 
 
 def groups_of(records: Sequence[dict[str, Any]]) -> list[Group]:
@@ -91,8 +83,8 @@ def groups_of(records: Sequence[dict[str, Any]]) -> list[Group]:
     for arm, fraction in keys:
         own = [r for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == fraction]
         own.sort(key=lambda record: int(record["settings"]["seed"]))
-        values = np.array([float(record["test"][metric_of(record)]["value"]) for record in own])
-        resampled = np.stack([_resample(record["counted"], metric_of(record)) for record in own])
+        values = np.array([float(record["test"][primary_metric(record["test"])]["value"]) for record in own])
+        resampled = np.stack([_resample(record["counted"], primary_metric(record["test"])) for record in own])
         minutes = float(np.mean([record["result"]["minutes"] for record in own]))
         found.append(Group(arm, fraction, values, resampled, minutes, own[0]["settings"]["learning_rate"]))
     return found

@@ -8,7 +8,8 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from types import FrameType
 from typing import Any, Protocol, cast
@@ -218,13 +219,13 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
     fabric, model, optimizer = sitting.fabric, sitting.model, sitting.optimizer
     model.train()
     rank, world = fabric.global_rank, fabric.world_size
-    # Dropout is a function of (seed, step): a resumed run drops the same.
-    torch.manual_seed(hash((sitting.job.config.seed, step, rank)) & 0xFFFFFFFF)
     n_bp = sum(batch.n_bp for batch in micro)
     totals = torch.zeros(2, device=fabric.device, dtype=torch.float64)
     for index, batch in enumerate(micro):
         with fabric.no_backward_sync(model, enabled=index < len(micro) - 1):
-            loss = model.loss(to_tensors(batch.part(rank, world), fabric.device))
+            # Dropout is a function of (seed, step, batch): a resumed run drops the same.
+            with _random(fabric.device, hash((sitting.job.config.seed, step, index, rank)) & 0xFFFFFFFF):
+                loss = model.loss(to_tensors(batch.part(rank, world), fabric.device))
             # DDP averages gradients over processes; the count of scored items is only known when all have been seen.
             fabric.backward(loss.total * (world / n_bp))
         totals += torch.stack([loss.total.detach().double(), loss.n_scored.double()])
@@ -243,6 +244,14 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return total / max(count, 1.0), float(cast(Tensor, norm))
+
+
+@contextmanager
+def _random(device: torch.device, seed: int) -> Iterator[None]:
+    """Torch's generators from a seed on, and as they were afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _validate(sitting: _Sitting, progress: Progress) -> tuple[Progress, dict[str, float]]:
