@@ -55,6 +55,8 @@ def test_options_named_in_the_readme_exist() -> None:
             "prepare regions",
             "prepare methylation",
             "study",
+            "variants",
+            "baseline",
         )
     )
     assert {name for name in named if name not in helps} <= {"--help"}
