@@ -105,6 +105,8 @@ def cost_table(records: Sequence[Record]) -> Table:
         *(f"{name} {when}" for name in ("Mb", "steps", "minutes") for when in ("pretraining", "after it")),
     )
     note = "Mb: bases read, each as often as it was. Minutes depend on what else the machine did. Choosing rates is not counted."
+    if devices := sorted({str(r["result"]["device"]) for r in records if "device" in r["result"]}):
+        note += f" Made on: {', '.join(devices)}."
     return Table("Cost", columns, tuple(rows), note)
 
 

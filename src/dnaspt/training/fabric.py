@@ -1,5 +1,6 @@
 """Lightning Fabric from settings: devices, precision, DDP and multi-node launch (SLURM and torchrun are found by it)."""
 
+import platform
 import warnings
 
 import torch
@@ -19,6 +20,18 @@ def bf16_is_fast(accelerator: str) -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def device_name(fabric: Fabric) -> str:
+    """What a run was made on: the GPU's name, or the processor's."""
+    if fabric.device.type == "cuda":
+        return torch.cuda.get_device_name(fabric.device)
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        models = []
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def build_fabric(config: TrainingConfig) -> Fabric:

@@ -17,7 +17,7 @@ from dnaspt.evaluation.validate import score_model
 from dnaspt.hub import describe_published
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import MISSING, TASKS
-from dnaspt.training.fabric import build_fabric
+from dnaspt.training.fabric import build_fabric, device_name
 from dnaspt.training.loop import Fit, FitResult, Reporter, SilentReporter, fit
 from dnaspt.training.optim import build_optimizer
 from dnaspt.training.runs import Run
@@ -82,6 +82,7 @@ def finetune(
             "steps": progress.step,
             "n_bp": progress.n_bp,
             "minutes": progress.seconds / 60,
+            "device": device_name(fabric),
         }
         run.finish(result)
         if metric == "mcc" and not progress.best > 0:
