@@ -149,7 +149,10 @@ def start(large: Path, out: Path) -> subprocess.Popen[str]:
     """Begin to prepare, and come back when a table has been begun."""
     arguments = [sys.executable, "-m", "dnaspt", *words(PREPARE_GENES, large, out)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell lets what it starts in the background ignore Ctrl-C, and so do its children.
+    listens = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen(arguments, env=environment, preexec_fn=listens, **pipes)
     while process.poll() is None and not list(out.glob(".data.unfinished-*/*.parquet")):
         time.sleep(0.005)
     assert process.poll() is None, process.communicate()
