@@ -1,5 +1,6 @@
 """BEND's own files to dataset folders: `prepare bend TASK --root DIR`, where DIR has the layout of BEND's share."""
 
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from dnaspt.errors import ConfigError, InputError
 from dnaspt.evaluation.variant_set import TABLE
 from dnaspt.genome.bed import read_labeled_bed
 from dnaspt.tasks import GENE_STATES, TASKS, Task
+
+log = logging.getLogger(__name__)
 
 _FASTA = (".fa", ".fasta", ".fna", ".fa.gz", ".fasta.gz", ".fna.gz")
 
@@ -67,6 +70,8 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
     if config.task not in BEND_TASKS:
         raise ConfigError(f"no task of BEND is called {config.task!r}; known: {', '.join(BEND_TASKS)}")
     task = BEND_TASKS[config.task]
+    if config.fold != 1 and task.kind != "bins":
+        log.warning("--fold has no effect on %s, whose splits are fixed", task.name)
     if config.tars is not None:
         return _prepare_tars(config, task, config.tars)
     bed = config.bed or _bed(config.root, task)
