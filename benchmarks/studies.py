@@ -58,7 +58,9 @@ def prepare(name: str) -> None:
     if name == "human_wgbs":
         Path(f"{data}.split.tsv").write_text(WGBS_SPLIT.format(rows=wgbs_rows(real)))
     words = command.replace("{data}/", "{real}/").format(real=real, data=data).split()
-    if name == "athaliana":
+    if (
+        name == "athaliana"
+    ):  # with segments of other genes, which one arm read before it left the study: records name these data
         own = [word for word in words if word != "--unlabeled" and word != f"{data}.extra.fa.gz"]
         if not Path(f"{data}.own").exists():
             run("prepare", *own, "--out", f"{data}.own")

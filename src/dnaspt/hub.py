@@ -145,9 +145,8 @@ def _load(kind: Any, folder: Path, *, own_code: bool, **options: Any) -> Any:
     try:
         return kind.from_pretrained(folder, trust_remote_code=own_code, local_files_only=True, **options)
     except Exception as error:  # transformers raises nearly anything for a folder that it cannot read
-        hint = ""
-        if "safetensors" in options or "safetensors" in str(error):
-            hint = "; weights are read as safetensors only, since other formats can run code: convert them"
+        only = "; weights are read as safetensors only, since other formats can run code: convert them"
+        hint = only if "safetensors" in str(error) else ""
         what = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigError(f"{folder}: {kind.__name__} cannot read it ({what[0]}){hint}") from error
 

@@ -75,7 +75,7 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     rows = list(csv.reader((tmp_path / "results.csv").read_text().splitlines()))
     assert rows[0] == ["task", "metric", "model", "value", "source", "note"]
     assert [row[2] for row in rows if row[0] == task] == arms
-    assert all("this machine, tiny, 1 seed" in row[4] for row in rows if row[0] == task)
+    assert all("our runs, tiny, 1 seed" in row[4] for row in rows if row[0] == task)
 
 
 def test_a_folder_of_another_task_is_refused(tmp_path: Path) -> None:

@@ -267,6 +267,13 @@ def test_the_page_is_whole_and_its_figures_stand_beside_it(shop: Workshop) -> No
         assert arm.name in page
 
 
+@pytest.mark.parametrize("idle", [{"head": "sigmoid"}, {"finetune": {"epochs": 1}}, {"learning_rate": 1e-3}])
+def test_settings_without_effect_on_a_baseline_are_refused(windows: Path, idle: dict[str, object]) -> None:
+    study = build_config(StudyConfig, {"data": windows, "arms": [{"name": "4-mers", "init": "kmer", **idle}]})
+    with pytest.raises(ConfigError, match="has no effect on a baseline"):
+        check_settings(study)
+
+
 def test_arms_may_have_settings_of_their_own(windows: Path, tmp_path: Path) -> None:
     arms = [
         {"name": "scratch"},

@@ -40,7 +40,8 @@ class PrepareBendConfig(Settings):
     genome: FASTA; left out, the one in data/genomes whose name has the task's assembly.
     labels_file: names of the labels, one a line.
     fold: of enhancers: the part to test on, from 1; the next one is for validation.
-    strict: sequence shared by splits is an error and no count.
+    strict: sequence shared by splits is an error and no count; so is a contig or a REF that the genome does not have.
+    window_bp: of gene finding, how long the pieces are that training reads.
     """
 
     task: str

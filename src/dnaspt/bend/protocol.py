@@ -122,6 +122,6 @@ def _rows(folder: Path) -> list[Row]:
         labels = "" if group.fraction == 1 else f", {group.fraction:.0%} of the labels"
         score, n_seeds = group.score, len(group.values)
         value = f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
-        source = f"this machine, {about['protocol']}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
+        source = f"our runs, {about['protocol']}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
         rows.append((str(about["task"]), metric, f"{group.arm}{labels}", value, source, note))
     return rows

@@ -172,9 +172,8 @@ class TrainingBatches:
         if not self.per_base:
             rows = np.searchsorted(self._segments[:, 0], spans[:, 0])
             own = self.labels.reshape(-1, self._label_width)[rows]
-            if (
-                self.options.n_labels and self._label_width > self.options.n_labels
-            ):  # of bins, which a turned window has in reverse
+            has_bins = 0 < self.options.n_labels < self._label_width
+            if has_bins:  # a turned window has them in reverse
                 bins = own.reshape(len(rows), -1, self.options.n_labels)
                 own = np.where(turned[:, None, None], bins[:, ::-1], bins).reshape(own.shape)
             return own

@@ -221,13 +221,10 @@ class DatasetWriter:
         if manifest.per_base:
             true, known = raw["counts"][: len(manifest.labels)], np.full(len(manifest.labels), n_labeled)
         else:
-            by_label = np.atleast_2d(raw["by_label"])
-            by_label = (
-                by_label.reshape(len(by_label), -1, max(1, len(manifest.labels))).sum(axis=1)
-                if by_label.size > 1
-                else by_label
-            )
-            true, known = np.broadcast_to(by_label, (2, len(manifest.labels)))
+            by_label = raw["by_label"] if np.ndim(raw["by_label"]) else np.zeros((2, len(manifest.labels)), np.int64)
+            true, known = by_label.reshape(2, -1, len(manifest.labels)).sum(
+                axis=1
+            )  # over the bins, where there are some
         return SplitSummary(
             n_windows=raw["n_windows"],
             n_bp=raw["n_bp"],
@@ -306,7 +303,7 @@ class Split:
         first = np.cumsum(n_bins) - n_bins
         within = (np.arange(n_bins.sum()) - np.repeat(first, n_bins)) * bin_bp
         start = np.repeat(self.start, n_bins) + within
-        ends = np.repeat(self.offsets[:-1], n_bins) + within
+        places = np.repeat(self.offsets[:-1], n_bins) + within
         n_labels = len(self.labels) // max(1, len(start))
         return Split(
             chrom=np.repeat(self.chrom, n_bins),
@@ -314,7 +311,7 @@ class Split:
             end=start + bin_bp,
             strand=np.repeat(self.strand, n_bins),
             codes=self.codes,
-            offsets=np.append(ends, self.offsets[-1]),
+            offsets=np.append(places, self.offsets[-1]),
             labels=self.labels,
             label_offsets=np.arange(len(start) + 1) * n_labels,
         )

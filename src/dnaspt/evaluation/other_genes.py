@@ -63,7 +63,7 @@ def score_other_genes(
         found = run_augustus(rows, species)
     else:
         places = [_place(segment, is_bend="bend" in manifest.settings) for segment in rows]
-        found = _of_file(annotation, data, rows, places, counts)
+        found = _of_file(annotation, data, rows, places)
     stop = manifest.stop_in_cds is not False
     predictions = [_prediction(row, own, counts, stop=stop) for row, own in zip(rows, found, strict=True)]
     for what, n in counts.items():
@@ -106,7 +106,7 @@ def _place(segment: Segment, *, is_bend: bool) -> tuple[str, int]:
 
 
 def _of_file(
-    annotation: Path, data: Path, rows: Sequence[Segment], places: Sequence[tuple[str, int]], counts: Counter[str]
+    annotation: Path, data: Path, rows: Sequence[Segment], places: Sequence[tuple[str, int]]
 ) -> list[list[AnnotatedTranscript]]:
     """Transcripts of each stretch, on its own coordinates.
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -96,8 +97,11 @@ def score_file(
                 found[allele.record, allele.place] = tuple(np.atleast_1d(value) for value in values)
     absent = check_contigs(vcf, alleles.by_contig, genome, present, strict=strict) if alleles.by_contig else []
     skipped["contig_not_in_genome"] += sum(len(alleles.by_contig[name]) for name in absent)
-    fields = (COSINE, LLR) if isinstance(model, LanguageModel) else (COSINE, DELTA)
-    _write(vcf, out, alleles, fields, found, config)
+    scored = _Scored(alleles, config.labels, found)
+    if out.suffix == ".parquet":
+        _write_parquet(out, scored)
+    else:
+        _write_vcf(vcf, out, scored)
     if n_other := skipped["reference_mismatch"]:
         log.warning("%s: REF of %d alleles is not what %s has; is it the same assembly?", vcf, n_other, genome)
     return VariantSummary(alleles.n_records, len(found), {reason: n for reason, n in skipped.items() if n})
@@ -149,39 +153,31 @@ def _scores(
     return cosine, label_changes(model, sides, states.complement if states else None)
 
 
-def _write(
-    vcf: Path,
-    out: Path,
-    alleles: Alleles,
-    fields: Sequence[Info],
-    found: dict[tuple[int, int], tuple[np.ndarray, ...]],
-    config: CheckpointConfig,
-) -> None:
-    if out.suffix == ".parquet":
-        _write_parquet(out, alleles, fields, found, config)
-        return
+class _Scored(NamedTuple):
+    """Alleles, names of the labels (none for a language model), and by record and place the cosine and the other scores."""
+
+    alleles: Alleles
+    labels: tuple[str, ...]
+    found: dict[tuple[int, int], tuple[np.ndarray, ...]]
+
+
+def _write_vcf(vcf: Path, out: Path, scored: _Scored) -> None:
+    found, labels = scored.found, scored.labels
 
     def numbers(index: int) -> Values:
         return lambda record, place: found[record, place][index].tolist() if (record, place) in found else None
 
-    widths = (1, len(config.labels) if fields[1] is DELTA else 1)
-    values = {field: (width, numbers(index)) for index, (field, width) in enumerate(zip(fields, widths, strict=True))}
-    write_info(vcf, out, values, {"spt_labels": ",".join(config.labels)} if config.labels else {})
+    fields = {COSINE: (1, numbers(0)), (DELTA if labels else LLR): (max(1, len(labels)), numbers(1))}
+    write_info(vcf, out, fields, {"spt_labels": ",".join(labels)} if labels else {})
 
 
-def _write_parquet(
-    out: Path,
-    alleles: Alleles,
-    fields: Sequence[Info],
-    found: dict[tuple[int, int], tuple[np.ndarray, ...]],
-    config: CheckpointConfig,
-) -> None:
+def _write_parquet(out: Path, scored: _Scored) -> None:
     """A row for each allele with letters, in the order of the file: chrom, pos (1-based), ref, alt, and the scores."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows = sorted(
-        (allele.record, allele.place, name, allele) for name, own in alleles.by_contig.items() for allele in own
+        (allele.record, allele.place, name, allele) for name, own in scored.alleles.by_contig.items() for allele in own
     )
     columns: dict[str, list[object]] = {
         "chrom": [name for _, _, name, _ in rows],
@@ -189,10 +185,9 @@ def _write_parquet(
         "ref": [allele.ref for *_, allele in rows],
         "alt": [allele.alt for *_, allele in rows],
     }
-    names = [fields[0].name.removeprefix("SPT_").lower()]
-    names += [f"delta {label}" for label in config.labels] if fields[1] is DELTA else ["llr"]
+    names = ["cosine", *(f"delta {label}" for label in scored.labels)] if scored.labels else ["cosine", "llr"]
     for index, name in enumerate(names):
-        scores = (found.get((record, place)) for record, place, *_ in rows)
+        scores = (scored.found.get((record, place)) for record, place, *_ in rows)
         columns[name] = [None if own is None else float(np.concatenate(own)[index]) for own in scores]
     with publish_file(out) as unfinished:
         pq.write_table(pa.table(columns), unfinished)

@@ -28,7 +28,7 @@ class BassetEncoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Pooled states of token ids (B, L), L at most window_bp."""
+        """Pooled states of token ids (B, L); padding beyond window_bp is cut off."""
         missing = self.config.window_bp - tokens.shape[1]
         dtype = next(self.parameters()).dtype
         x = functional.one_hot(tokens.long(), 7)[..., :_LETTERS].to(dtype)

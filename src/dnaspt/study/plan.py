@@ -146,6 +146,8 @@ def check_settings(study: StudyConfig) -> None:
         if arm.is_baseline and read_manifest(study.data).per_base != arm.init.startswith(AUGUSTUS):
             whose = "genes" if arm.init.startswith(AUGUSTUS) else "windows"
             raise ConfigError(f"{study.data}: has other labels than {whose}; init {arm.init!r} is for {whose}")
+        if arm.is_baseline and (idle := sorted(arm.model_fields_set - {"name", "init"})):
+            raise ConfigError(f"arm {arm.name!r}: {idle[0]} has no effect on a baseline")
     for arm in study.arms:
         if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED) and not Path(arm.init).exists():
             known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION, f"{AUGUSTUS}SPECIES"))

@@ -19,7 +19,7 @@ _SUBJECTS = {
     "more sequence for pretraining": "More sequence than the task's own in pretraining",
     "another encoder": "The given encoder instead of a random one",
     "a network": "A network instead of the baseline",
-    "other settings": "Settings of its own",
+    "other settings": "Another choice of settings",
     "training longer": "Training longer",
     "the CRF": "The CRF instead of softmax",
 }
