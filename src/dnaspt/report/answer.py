@@ -36,13 +36,13 @@ def metric_name(manifest: Manifest) -> str:
     return {"mcc": "MCC", "auroc": "mean AUROC", "auprc": "mean AUPRC"}[TASKS[manifest.task].metric]
 
 
-def written(score: Score) -> str:
+def written(score: Score, form: str = ".3f") -> str:
     """A score and its 95 % interval: "0.612 [0.583, 0.641]"; "–" where it is not defined."""
     if math.isnan(score.value):
         return "–"
     if math.isnan(score.low):
-        return f"{score.value:.3f}"
-    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+        return f"{score.value:{form}}"
+    return f"{score.value:{form}} [{score.low:{form}}, {score.high:{form}}]"
 
 
 def overlap(first: Score, second: Score) -> bool:

@@ -5,11 +5,12 @@ import pyarrow.parquet as pq
 
 from dnaspt.data.store import read_manifest
 from dnaspt.publish import publish_file, write_text_atomically
+from dnaspt.study.answer import sentences
 from dnaspt.study.cost import Cost, measure, minutes, n_steps
 from dnaspt.study.execute import run_study
 from dnaspt.study.page import write_study_page
 from dnaspt.study.plan import Job, check_settings, finals, pretrainings, tuning
-from dnaspt.study.report import answer, difference_values, group_values, markdown, table_csv
+from dnaspt.study.report import difference_values, group_values, markdown, table_csv
 from dnaspt.study.summary import differences_of, groups_of, metric_name
 from dnaspt.study.tables import cost_table, score_tables
 from dnaspt.study.workshop import Workshop
@@ -37,7 +38,7 @@ def study_report(shop: Workshop) -> str:
         write_text_atomically(shop.out / f"study_{name}.csv", table_csv(rows))
         with publish_file(shop.out / f"study_{name}.parquet") as unfinished:
             pq.write_table(pa.Table.from_pylist(rows), unfinished)
-    return answer(differences, metric)
+    return " ".join(sentences(groups, differences, metric))
 
 
 def planned(shop: Workshop) -> list[tuple[str, ...]]:

@@ -17,6 +17,7 @@ from dnaspt.report import figures
 from dnaspt.report.html import Picture, Section, make_picture, write_page
 from dnaspt.report.locus import example_loci
 from dnaspt.report.tables import Table, dataset_tables
+from dnaspt.study.answer import sentences
 from dnaspt.study.plan import Job, StudyConfig
 from dnaspt.study.report import (
     CLAIM_COLUMNS,
@@ -25,7 +26,6 @@ from dnaspt.study.report import (
     claim_rows,
     difference_rows,
     group_rows,
-    sentences,
 )
 from dnaspt.study.summary import Difference, Group
 from dnaspt.study.tables import bases_seen, cost_table, score_tables, whole_records
@@ -49,7 +49,7 @@ def write_study_page(
         out,
         {
             "title": f"Study of {study.data.name}: {len(study.arms)} arms, {len(study.seeds)} seeds",
-            "answer": sentences(differences, metric),
+            "answer": sentences(groups, differences, metric),
             "sections": sections,
             "commands": [f"dnaspt study study.toml --out {out.parent}", "", *_commands(study, records)],
             "settings": {"the study": json.dumps(study.model_dump(mode="json"), indent=1)},

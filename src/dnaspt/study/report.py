@@ -1,28 +1,16 @@
-"""The answer of a study in words, and its tables as Markdown and CSV."""
+"""The tables of a study as Markdown and CSV."""
 
 import csv
 import io
 from collections.abc import Sequence
 from typing import Any
 
-from dnaspt.evaluation.metrics import Score
+from dnaspt.report.answer import written
 from dnaspt.report.tables import Table
+from dnaspt.study.answer import SIGNED, sentences
 from dnaspt.study.plan import StudyConfig
 from dnaspt.study.summary import Difference, Group
 
-_SUBJECTS = {
-    "pretraining": "Self-pretraining",
-    "pretraining, the same bases in all": "Self-pretraining instead of training longer",
-    "pretraining, fewer labels": "Self-pretraining with fewer labels",
-    "pretraining with more sequence": "Pretraining on more sequence than the task's own",
-    "pretraining with more sequence, the same bases in all": "Pretraining on more sequence instead of training longer",
-    "more sequence for pretraining": "More sequence than the task's own in pretraining",
-    "another encoder": "The given encoder instead of a random one",
-    "a network": "A network instead of the baseline",
-    "other settings": "Another choice of settings",
-    "training longer": "Training longer",
-    "the CRF": "The CRF instead of softmax",
-}
 GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
 DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
 _VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
@@ -35,29 +23,6 @@ _CLAIMS = {
 }
 """Claims of arXiv 2506.17766 that a comparison tests."""
 _CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: "undecided"}
-
-
-def answer(differences: Sequence[Difference], metric: str) -> str:
-    """What the study says, drawn from its intervals alone."""
-    return " ".join(sentences(differences, metric))
-
-
-def sentences(differences: Sequence[Difference], metric: str) -> list[str]:
-    """One sentence for each comparison."""
-    if not differences:
-        return ["The study compares no two arms that differ in one thing alone."]
-    return [_sentence(difference, metric) for difference in differences]
-
-
-def _sentence(difference: Difference, metric: str) -> str:
-    subject = _SUBJECTS[difference.question]
-    gain = difference.gain
-    between = f"({difference.before} to {difference.after}"
-    between += f", {difference.fraction:.0%} of the labels)" if difference.fraction != 1 else ")"
-    interval = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
-    if difference.sign == 0:
-        return f"{subject}: no evidence of a difference in test {metric}, {interval} {between}."
-    return f"{subject} {'raises' if difference.sign > 0 else 'lowers'} test {metric} by {interval} {between}."
 
 
 def group_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
@@ -79,7 +44,7 @@ def group_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
 def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
     """One row for each comparison."""
     return [
-        (one.question, one.before, one.after, f"{one.fraction:.0%}", written(one.gain, sign=True), _VERDICTS[one.sign])
+        (one.question, one.before, one.after, f"{one.fraction:.0%}", written(one.gain, SIGNED), _VERDICTS[one.sign])
         for one in differences
     ]
 
@@ -90,7 +55,7 @@ def claim_rows(differences: Sequence[Difference], marginal: float = 0.0) -> list
         (
             _CLAIMS[one.question],
             f"{one.after} – {one.before}" + (f", {one.fraction:.0%} of the labels" if one.fraction != 1 else ""),
-            written(one.gain, sign=True),
+            written(one.gain, SIGNED),
             str(one.n_seeds),
             _CLAIM_VERDICTS[one.sign],
         )
@@ -102,7 +67,7 @@ def claim_rows(differences: Sequence[Difference], marginal: float = 0.0) -> list
     if marginal:
         claim = f"P5: the gain is marginal (within {marginal:g} of 0)"
         rows += [
-            (claim, f"{one.after} – {one.before}", written(one.gain, sign=True), str(one.n_seeds), _size(one, marginal))
+            (claim, f"{one.after} – {one.before}", written(one.gain, SIGNED), str(one.n_seeds), _size(one, marginal))
             for one in differences
             if one.question == "pretraining" and one.fraction == 1
         ]
@@ -114,12 +79,6 @@ def _size(one: Difference, marginal: float) -> str:
     if -marginal < one.gain.low and one.gain.high < marginal:
         return _CLAIM_VERDICTS[1]
     return _CLAIM_VERDICTS[-1 if one.gain.low >= marginal or one.gain.high <= -marginal else 0]
-
-
-def written(score: Score, *, sign: bool = False) -> str:
-    """A score with its interval."""
-    form = "+.3f" if sign else ".3f"
-    return f"{score.value:{form}} [{score.low:{form}}, {score.high:{form}}]"
 
 
 def markdown(
@@ -139,7 +98,7 @@ def markdown(
     return "\n\n".join(
         [
             f"# Study of {study.data.name}",
-            answer(differences, metric),
+            " ".join(sentences(groups, differences, metric)),
             _method(study),
             _table(tuple(name.format(metric=metric) for name in GROUP_COLUMNS), group_rows(groups)),
             _table(tuple(name.format(metric=metric) for name in DIFFERENCE_COLUMNS), difference_rows(differences)),

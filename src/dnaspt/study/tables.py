@@ -75,11 +75,12 @@ def _confusion(arm: str, own: Sequence[Record]) -> Table:
 def _labels(arms: dict[str, list[Record]], key: str, name: str) -> Table:
     """Of each label, and of the CpG count."""
     first = next(iter(arms.values()))[0]["test"]
+    is_arm = any(own[0]["settings"].get("baseline") == "cpg" for own in arms.values())
     rows = []
     for label in first[key]:
         values = [_mean([r["test"] for r in own], lambda test: test[key][label]["value"]) for own in arms.values()]  # noqa: B023
-        rows.append((label, *values, f"{first['cpg_count'][key][label]['value']:.3f}"))
-    return Table(f"{name} by label", ("label", *arms, "CpG count"), tuple(rows))
+        rows.append((label, *values, *([] if is_arm else [f"{first['cpg_count'][key][label]['value']:.3f}"])))
+    return Table(f"{name} by label", ("label", *arms, *([] if is_arm else ["CpG count"])), tuple(rows))
 
 
 def _mean(tests: Sequence[dict[str, Any]], pick: Pick) -> str:

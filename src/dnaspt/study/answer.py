@@ -1,0 +1,57 @@
+"""Gains between the arms of a study to the sentences that open its report, drawn from their intervals alone."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from dnaspt.report.answer import written
+from dnaspt.study.summary import Difference, Group
+
+SIGNED = "+.3f"
+_SUBJECTS = {
+    "pretraining": "Self-pretraining",
+    "pretraining, the same bases in all": "Self-pretraining instead of training longer",
+    "pretraining, fewer labels": "Self-pretraining with fewer labels",
+    "pretraining with more sequence": "Pretraining on more sequence than the task's own",
+    "pretraining with more sequence, the same bases in all": "Pretraining on more sequence instead of training longer",
+    "more sequence for pretraining": "More sequence than the task's own in pretraining",
+    "another encoder": "The given encoder instead of a random one",
+    "the CRF": "The CRF instead of softmax",
+    "training longer": "Training longer",
+    "other settings": "Another choice of settings",
+    "a network": "A network instead of the best baseline",
+}
+"""Questions in the order of their sentences."""
+_EFFECTS = {1: "raises test {metric}", -1: "lowers test {metric}", 0: "no evidence of a difference in test {metric}"}
+
+
+def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric: str) -> list[str]:
+    """The answer in a word, then a sentence for each question and verdict; of the baselines, the best alone."""
+    if not differences:
+        return ["The study compares no two arms that differ in one thing alone."]
+    baselines = {one.before for one in differences if one.question == "a network"}
+    means = {group.arm: group.score.value for group in groups if group.arm in baselines}
+    best = max(means, key=lambda arm: means[arm], default="")
+    told = [one for one in differences if one.question != "a network" or one.before == best]
+    told.sort(key=lambda one: (list(_SUBJECTS).index(one.question), -one.sign))
+    found = [_headline(differences)] if _headline(differences) else []
+    for (question, sign), same in groupby(told, key=lambda one: (one.question, one.sign)):
+        gains = "; ".join(_gain(one) for one in same)
+        effect = _EFFECTS[sign].format(metric=metric)
+        found.append(f"{_SUBJECTS[question]}{' ' if sign else ': '}{effect}{': ' if sign else ', '}{gains}.")
+    return found
+
+
+def _headline(differences: Sequence[Difference]) -> str:
+    """What self-pretraining does with all labels; "" where no arms say so."""
+    signs = {one.sign for one in differences if one.question == "pretraining" and one.fraction == 1}
+    if not signs:
+        return ""
+    told = {1: "yes", -1: "no, it hurts", 0: "no evidence that it does"}
+    several = {1: "in one comparison it does", -1: "in one it hurts", 0: "in one there is no evidence"}
+    words = told[signs.pop()] if len(signs) == 1 else ", ".join(several[sign] for sign in sorted(signs, reverse=True))
+    return f"Does self-pretraining help here, for as many bases of fine-tuning? {words.capitalize()}."
+
+
+def _gain(one: Difference) -> str:
+    labels = f", {one.fraction:.0%} of the labels" if one.fraction != 1 else ""
+    return f"{written(one.gain, SIGNED)} ({one.before} to {one.after}{labels})"

@@ -1,0 +1,54 @@
+"""What a study says in words: the answer first, one sentence for each question and verdict, the best baseline alone."""
+
+import numpy as np
+import pytest
+
+from dnaspt.evaluation.metrics import Score
+from dnaspt.study.answer import sentences
+from dnaspt.study.summary import Difference, Group
+
+
+def gain(question: str, before: str, after: str, value: float, *, fraction: float = 1.0) -> Difference:
+    """A gain whose interval is 0.05 to each side."""
+    return Difference(question, before, after, fraction, Score(value, value - 0.05, value + 0.05), 3)
+
+
+def group(arm: str, value: float) -> Group:
+    """Runs that all reached one value."""
+    return Group(arm, 1.0, np.array([value]), np.full((1, 4), value), 1.0, 0.001)
+
+
+GROUPS = [group("scratch", 0.6), group("SPT", 0.7), group("k-mers", 0.5), group("Markov", 0.8)]
+
+
+@pytest.mark.parametrize(
+    ("values", "headline"),
+    [
+        ([0.1, 0.2], "Yes."),
+        ([0.01], "No evidence that it does."),
+        ([-0.1], "No, it hurts."),
+        ([0.0, 0.1], "In one comparison it does, in one there is no evidence."),
+        ([0.1, -0.1], "In one comparison it does, in one it hurts."),
+    ],
+)
+def test_the_first_sentence_says_whether_self_pretraining_helps(values: list[float], headline: str) -> None:
+    """From the intervals of all labels alone."""
+    told = sentences(GROUPS, [gain("pretraining", "scratch", "SPT", value) for value in values], "MCC")
+    assert told[0] == f"Does self-pretraining help here, for as many bases of fine-tuning? {headline}"
+
+
+def test_comparisons_with_one_question_and_verdict_share_a_sentence() -> None:
+    """Whatever their share of the labels."""
+    gains = [gain("pretraining", "scratch", "SPT", 0.01), gain("pretraining", "scratch", "SPT", 0.02, fraction=0.25)]
+    assert sentences(GROUPS, gains, "MCC")[1:] == [
+        "Self-pretraining: no evidence of a difference in test MCC, +0.010 [-0.040, +0.060] (scratch to SPT); "
+        "+0.020 [-0.030, +0.070] (scratch to SPT, 25% of the labels)."
+    ]
+
+
+def test_only_the_best_baseline_is_told() -> None:
+    """The others stand in the table of gains."""
+    gains = [gain("a network", "k-mers", "SPT", 0.2), gain("a network", "Markov", "SPT", -0.1)]
+    assert sentences(GROUPS, gains, "mean AUROC") == [
+        "A network instead of the best baseline lowers test mean AUROC: -0.100 [-0.150, -0.050] (Markov to SPT)."
+    ]
