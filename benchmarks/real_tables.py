@@ -9,30 +9,27 @@ RESULTS = ROOT / "benchmarks" / "results"
 ORDER = ("athaliana", "fly_loci", "human_brain", "arabidopsis_chr3", "human_wgbs")
 STUDIES = ROOT / "examples" / "studies"
 CLAIMS = "## Claims of the paper, on these data"
+GENE_COLUMNS = ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed")
+WINDOW_COLUMNS = ("set", "model", "mean test AUROC [95 %]", "AUPRC", "CpG count AUROC", "AUPRC", "minutes", "seed")
+ARM_COLUMNS = ("arm", "labels", "seeds", "test score [95 %]")
 CLAIM_COLUMNS = ("claim of the paper", "compared", "gain [95 %]", "seeds", "verdict")
 START, END = "<!-- results -->", "<!-- /results -->"
 
 
 def main() -> None:
-    """Write both tables."""
+    """Write both files; in the README a study stands for the single runs on its data."""
     found = {name: load(name) for name in ORDER if load(name)}
     genes = [row for name in found for row in gene_rows(name, found[name])]
     windows = [row for name in found for row in window_rows(name, found[name])]
     pretraining = [pretrain_row(name, found[name]) for name in found]
-    gene_table = markdown(
-        ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed"), genes
-    )
-    window_table = markdown(
-        ("set", "model", "mean test AUROC [95 %]", "AUPRC", "CpG count AUROC", "AUPRC", "minutes", "seed"), windows
-    )
     pretrain_table = markdown(
         ("set", "nats per masked base", "order-5 Markov", "two-sided k-mer (best k)", "steps", "minutes"), pretraining
     )
     notes = (ROOT / "docs" / "results_notes.md").read_text()
     commands = "\n\n".join(command_block(name, found[name]) for name in found)
     tables = {
-        "genes": gene_table,
-        "windows": window_table,
+        "genes": markdown(GENE_COLUMNS, genes),
+        "windows": markdown(WINDOW_COLUMNS, windows),
         "pretraining": pretrain_table,
         "simulated": simulated_rows(),
         "studies": "\n\n".join(study_section(file) for file in study_files()) or "None is finished yet.",
@@ -42,9 +39,14 @@ def main() -> None:
     readme = (ROOT / "README.md").read_text()
     before, rest = readme.split(START)
     after = rest.split(END)[1] if END in rest else rest
-    claims = markdown(("data", *CLAIM_COLUMNS), [row for file in study_files() for row in claim_rows(file)])
-    tables = [claims] if study_files() else []
-    shown = "\n\n".join([*tables, *(table for table, rows in ((gene_table, genes), (window_table, windows)) if rows)])
+    done = {file.parent.name for file in study_files()}
+    shown = [
+        markdown(("data", *ARM_COLUMNS), [row for file in study_files() for row in arm_rows(file)]),
+        markdown(("data", *CLAIM_COLUMNS), [row for file in study_files() for row in claim_rows(file)]),
+        markdown(GENE_COLUMNS, [row for row in genes if row[0] not in done]),
+        markdown(WINDOW_COLUMNS, [row for row in windows if row[0] not in done]),
+    ]
+    shown = "\n\n".join(table for table in shown if table)
     (ROOT / "README.md").write_text(f"{before}{START}\n{shown}\n{END}{after}")
 
 
@@ -61,6 +63,14 @@ def study_section(file: Path) -> str:
     claims = rest.split("\n## ")[0].strip()
     link = f"[All tables and figures](../examples/studies/{name}/study.md); `python benchmarks/studies.py {name}`."
     return f"### {name}\n{answer}\n\n{claims}\n\n{link}"
+
+
+def arm_rows(file: Path) -> list[tuple[str, ...]]:
+    """A study's arms with their scores, a row each."""
+    head, _, *lines = file.read_text().split("\n| arm |", 1)[1].split("\n\n")[0].splitlines()
+    metric = head.split("|")[2].replace("test", "").replace("[95 %]", "").strip()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [(file.parent.name, arm, labels, seeds, f"{metric} {score}") for arm, labels, seeds, score, *_ in rows]
 
 
 def claim_rows(file: Path) -> list[tuple[str, ...]]:
@@ -155,7 +165,7 @@ def command_block(name: str, seeds: dict[str, Any]) -> str:
 def markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [columns, tuple("---" for _ in columns), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) if rows else "Not measured yet."
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) if rows else ""
 
 
 if __name__ == "__main__":
