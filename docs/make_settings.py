@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from dnaspt.bend.prepare import PrepareBendConfig
 from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, Settings
 from dnaspt.data.genes import PrepareGenesConfig
 from dnaspt.data.methylation import PrepareMethylationConfig
@@ -18,6 +19,7 @@ COMMANDS: dict[str, type[Settings]] = {
     "dnaspt prepare genes": PrepareGenesConfig,
     "dnaspt prepare regions": PrepareRegionsConfig,
     "dnaspt prepare methylation": PrepareMethylationConfig,
+    "dnaspt prepare bend": PrepareBendConfig,
     "dnaspt pretrain": PretrainConfig,
     "dnaspt finetune": FinetuneConfig,
     "dnaspt study": StudyConfig,
@@ -51,7 +53,7 @@ def _default(field: FieldInfo) -> str:
         return "must be given"
     if value is None or value in ((), {}):
         return "none"
-    return f"`{json.dumps(value)}`"
+    return f"`{json.dumps(value, default=str)}`"
 
 
 if __name__ == "__main__":

@@ -18,8 +18,14 @@ def run(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the dataset, the runs and the report.")],
     root: Annotated[Path, typer.Option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),
     genome: Annotated[Path | None, typer.Option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Dataset of 'dnaspt prepare bend', instead of one that is made in OUT/data.")
+    ] = None,
     fold: Annotated[int, typer.Option(min=1, help="Enhancers: the part to test on, from 1.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Prepare; say what would be run, and what it would take here.")
+    ] = False,
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
@@ -28,10 +34,14 @@ def run(
     Example: dnaspt bend run examples/bend/spt.toml gene_finding --root bend --out studies/bend_genes
     """
     allow(trust_remote_code=trust_remote_code, offline=offline)
-    from dnaspt.bend.protocol import run_protocol
+    from dnaspt.bend.protocol import plan_protocol, run_protocol
+    from dnaspt.cli_study import show_plan
     from dnaspt.display import show
 
-    show(run_protocol(protocol, task, root, out, fold=fold, genome=genome, jobs=jobs, say=show))
+    if dry_run:
+        show_plan(protocol, plan_protocol(protocol, task, root, out, data=data, fold=fold, genome=genome, say=show))
+        return
+    show(run_protocol(protocol, task, root, out, data=data, fold=fold, genome=genome, jobs=jobs, say=show))
     show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")
 
 

@@ -1,12 +1,15 @@
 """The command `dnaspt study`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dnaspt.cli_scores import Offline, TrustCode
 from dnaspt.permits import allow
+
+if TYPE_CHECKING:
+    from dnaspt.study.workshop import Workshop
 
 
 def study(
@@ -37,8 +40,8 @@ def study(
     """
     allow(trust_remote_code=trust_remote_code, offline=offline)
     from dnaspt.config import build_config
-    from dnaspt.display import show, table
-    from dnaspt.study.command import planned, study_report
+    from dnaspt.display import show
+    from dnaspt.study.command import study_report
     from dnaspt.study.execute import run_task
     from dnaspt.study.plan import StudyConfig, check_settings
     from dnaspt.study.slurm import write_submission
@@ -47,10 +50,7 @@ def study(
     settings = build_config(StudyConfig, {}, config)
     shop = Workshop(settings, out, records or out / "records", jobs, "ray" if engine == "ray" else "local", show)
     if dry_run:
-        rows = planned(shop)
-        columns = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
-        table(f"{config}: runs", columns, rows)
-        show(f"{len(rows)} runs; to do, one after another: {sum(float(row[7] or 0) for row in rows):.0f} minutes")
+        show_plan(config, shop)
         return
     if engine == "slurm":
         check_settings(shop.study)
@@ -61,3 +61,14 @@ def study(
         return
     show(study_report(shop))
     show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")
+
+
+def show_plan(config: Path, shop: "Workshop") -> None:
+    """Print what a study would run here."""
+    from dnaspt.display import show, table
+    from dnaspt.study.command import planned
+
+    rows = planned(shop)
+    columns = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
+    table(f"{config}: runs", columns, rows)
+    show(f"{len(rows)} runs; to do, one after another: {sum(float(row[7] or 0) for row in rows):.0f} minutes")

@@ -30,7 +30,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     """Print a table; numbers are right-aligned, counts with thousands separators."""
     drawn = Table(title=title, title_justify="left", title_style="bold")
     for index, name in enumerate(columns):
-        drawn.add_column(name, justify="left" if index == 0 else "right")
+        drawn.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
         drawn.add_row(*(cell(value) for value in row))
     console.print(drawn)

@@ -63,6 +63,17 @@ def describe_published(path: str, revision: str = "") -> PublishedConfig:
     )
 
 
+def check_published(path: str, revision: str = "") -> None:
+    """Get a model of the hub, and say early what `describe_published` would; reads no weights.
+
+    Raises:
+        ConfigError: as for `describe_published`.
+    """
+    _transformers()
+    if "auto_map" in _raw_config(_folder(path, revision)):
+        _check_trust(path, revision)
+
+
 def load_published(config: PublishedConfig) -> PublishedEncoder:
     """The model that a description means, checked by its digest, frozen and in eval mode.
 
@@ -99,7 +110,12 @@ def _folder(path: str, revision: str) -> Path:
     if Path(path).is_dir():
         return Path(path)
     offline = is_offline()
-    if Path(path).is_absolute() or path.startswith(".") or path.count("/") > 1:
+    if (
+        Path(path).is_absolute()
+        or path.startswith(".")
+        or path.count("/") > 1
+        or ("/" in path and Path(path).parent.is_dir())
+    ):
         raise ConfigError(f"{path}: no such folder; expected one, or a name on the Hugging Face hub")
     hub = importlib.import_module("huggingface_hub")
     try:
@@ -108,8 +124,12 @@ def _folder(path: str, revision: str) -> Path:
             path, revision=revision or None, local_files_only=offline, allow_patterns=patterns
         )
     except Exception as error:  # the hub's and its HTTP library's errors have no common ancestor
-        where = "on this disk (offline)" if offline else "on the Hugging Face hub"
-        raise ConfigError(f"{path}: not found {where} ({str(error).splitlines()[0]})") from error
+        if offline:
+            do = "leave --offline out once, or give a folder"
+            raise ConfigError(f"{path}: no such folder, and no copy from the Hugging Face hub is here; {do}") from error
+        what = type(error).__name__ if "Connect" in repr(error) else str(error).splitlines()[0]
+        where = "cannot be had from" if "Connect" in repr(error) else "was not found on"
+        raise ConfigError(f"{path}: no such folder, and it {where} the Hugging Face hub ({what})") from error
     return Path(found)
 
 

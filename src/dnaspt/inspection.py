@@ -17,7 +17,7 @@ def show_dataset(manifest: Manifest, name: str) -> None:
         for split, summary in manifest.splits.items()
     ]
     what = "bases" if manifest.per_base else "labels"
-    table(f"{name}: {manifest.task}", ("split", "windows", "bp", f"labeled {what}", "missing"), sizes)
+    table(f"{name}: {manifest.task}", ("split", "windows", "bp", f"{what} known", "missing"), sizes)
     balance = []
     for index, label in enumerate(manifest.labels[:_FEW_LABELS]):
         row: list[Any] = [f"{index} {label}"]
@@ -40,7 +40,8 @@ def _show_leakage(leakage: dict[str, Any]) -> None:
     rows = [(pair, *counts.values()) for pair, counts in pairs.items()]
     if not rows:
         return
-    table("leakage between splits (windows)", ("splits", *next(iter(pairs.values()))), rows)
+    near = f"near: {leakage['min_containment']:.0%} of the {leakage['k']}-mers" if "k" in leakage else "near copies"
+    table(f"leakage between splits, windows ({near})", ("splits", *next(iter(pairs.values()))), rows)
     for example in leakage.get("examples", []):
         show(f"  {example}")
 

@@ -214,3 +214,43 @@ def copy_of(root: Path, tmp_path: Path) -> Path:
     import shutil
 
     return Path(shutil.copytree(root, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("column", ["label", "split", "header"])
+def test_a_table_of_windows_is_never_read_as_peaks(bend_root: Path, tmp_path: Path, column: str) -> None:
+    lines = [["chromosome", "start", "end", "label", "split"], ["chr1", "0", "512", "0,2", "train"]]
+    keep = [index for index, name in enumerate(lines[0]) if name != column]
+    kept = ["\t".join(line[index] for index in keep) for line in lines[1 if column == "header" else 0 :]]
+    (tmp_path / "own.bed").write_text("\n".join(kept) + "\n")
+    config = PrepareBendConfig(task="cpg_methylation", root=bend_root, bed=tmp_path / "own.bed", out=tmp_path / "x")
+    with pytest.raises(InputError, match="no header" if column == "header" else f"no column '{column}'"):
+        prepare_bend(config)
+
+
+def test_an_empty_split_and_idle_options_are_told(
+    bend_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = copy_of(bend_root, tmp_path)
+    bed = root / "data/gene_finding/gene_finding.bed"
+    bed.write_text(bed.read_text().replace("\ttest\t", "\ttrain\t"))
+    (tmp_path / "names").write_text("a\n")
+    prepare_bend(
+        PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "x", labels_file=tmp_path / "names", fold=2)
+    )
+    assert "no row is of the split test" in caplog.text
+    assert "--labels-file has no effect" in caplog.text and "--fold has no effect" in caplog.text
+
+
+def test_rows_of_genes_that_overlap_across_splits_are_leakage(bend_root: Path, tmp_path: Path) -> None:
+    root = copy_of(bend_root, tmp_path)
+    bed, labels = root / "data/gene_finding/gene_finding.bed", read_labels(bend_root)
+    header, *rows = bed.read_text().splitlines()
+    chrom, start, end, _, strand = next(row for row in rows if "\ttrain\t" in row).split("\t")
+    first = rows.index(next(row for row in rows if "\ttrain\t" in row))
+    bed.write_text("\n".join([header, *rows, f"{chrom}\t{int(start) + 900}\t{end}\ttest\t{strand}"]) + "\n")
+    own = labels[first][900 : int(end) - int(start)]
+    write_labels(root, [*labels, own])
+    manifest = prepare_bend(PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "x"))
+    before = prepare_bend(PrepareBendConfig(task="gene_finding", root=bend_root, out=tmp_path / "before"))
+    counts = [one.leakage["pairs"]["train-test"]["overlapping"] for one in (before, manifest)]
+    assert counts[1] == counts[0] + 1

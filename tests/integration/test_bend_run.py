@@ -65,6 +65,7 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     assert (out / "study.html").is_file() and (out / "study.md").is_file()
     labels = {len(window.labels) for split in ("train", "valid", "test") for window in read_split(out / "data", split)}
     assert labels == {BEND_TASKS[task].n_labels}
+    assert f"{arms[0]}, seed 0, learning rate 0.001" in ran.printed and ": finished, 1 of 1" in ran.printed
     again = dnaspt("bend", "run", protocol, task, "--root", root, "--out", out)
     assert again.code == 0 and "seed 0" not in again.printed
     (out / "records" / "final-0000000000000000.json").write_text(
@@ -75,7 +76,8 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     rows = list(csv.reader((tmp_path / "results.csv").read_text().splitlines()))
     assert rows[0] == ["task", "metric", "model", "value", "source", "note"]
     assert [row[2] for row in rows if row[0] == task] == arms
-    assert all("our runs, tiny, 1 seed" in row[4] for row in rows if row[0] == task)
+    assert all(row[4] == f"our runs on {root}, tiny, 1 seed" for row in rows if row[0] == task)
+    assert {row[0] for row in rows[1:]} == {task}
 
 
 def test_a_folder_of_another_task_is_refused(tmp_path: Path) -> None:
@@ -89,6 +91,24 @@ def test_a_folder_of_another_task_is_refused(tmp_path: Path) -> None:
         assert ran.code == 2 and f"was prepared with {word}" in " ".join(ran.errors)
     ran = dnaspt("bend", "run", protocol, "enhancer_annotation", "--root", root, "--out", tmp_path / "x", "--fold", "0")
     assert ran.code == 2
+
+
+def test_a_dataset_that_was_prepared_by_hand_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root, protocol, out = write_root(tmp_path / "bend", "cpg_methylation", "chr"), tmp_path / "own.toml", tmp_path / "x"
+    protocol.write_text(TINY)
+    names, bed = tmp_path / "names.txt", root / "data/cpg_methylation/cpg_methylation.bed"
+    names.write_text("\n".join(f"tissue{number}" for number in range(9)))
+    options = ("--bed", bed, "--labels-file", names, "--root", root, "--out", tmp_path / "data")
+    assert dnaspt("prepare", "bend", "cpg_methylation", *options).code == 0
+    assert "has 9 labels; BEND's cpg_methylation has 7" in caplog.text
+    given = ("--data", tmp_path / "data", "--out", out)
+    planned = dnaspt("bend", "run", protocol, "cpg_methylation", *given, "--dry-run")
+    assert planned.code == 0 and "1 runs; to do" in planned.printed and not (out / "records").exists()
+    assert dnaspt("bend", "run", protocol, "cpg_methylation", *given).code == 0
+    shown = dnaspt("bend", "results", tmp_path, out)
+    assert shown.code == 0 and "Basset" in shown.printed and "has no bend.json" in caplog.text
+    wrong = dnaspt("bend", "run", protocol, "histone_modification", *given)
+    assert wrong.code == 2 and "holds cpg_methylation; expected histone_modification" in " ".join(wrong.errors)
 
 
 def test_nothing_is_published_but_what_has_a_source() -> None:
@@ -113,6 +133,11 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         ("seeds = [0", "not TOML"),
         ("[tasks.enhancers]\nseeds = [0]\n", "tasks.enhancers: no such task"),
         ("tasks = 3\n", "tasks is a int; expected a table"),
+        ("data = 'data/mine'\n[[arms]]\nname = 'x'\n", "it is a study and no protocol"),
+        (
+            "pretrain = { steps = 9 }\n[[arms]]\nname = 'x'\n",
+            "own.toml: pretrain.steps is set by the study itself; say epochs",
+        ),
         (
             "[finetune]\npreset = 'base'\n[[arms]]\nname = 'x'\nfinetune = { embeddings = 'y' }\n",
             "a preset and embeddings",
@@ -121,6 +146,12 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     ):
         protocol.write_text(text)
         ran = dnaspt("bend", "run", protocol, "histone_modification", "--root", root, "--out", tmp_path / "out")
+        assert ran.code == 2 and message in " ".join(ran.errors)
+    for words, message in (
+        (("histone_modification", protocol), "the protocol comes first"),
+        (("spt", "histone_modification"), "spt: no such file; expected a protocol"),
+    ):
+        ran = dnaspt("bend", "run", *words, "--root", root, "--out", tmp_path / "out")
         assert ran.code == 2 and message in " ".join(ran.errors)
     ran = dnaspt("bend", "results", tmp_path)
     assert ran.code == 2 and "expected a folder of 'dnaspt bend run'" in " ".join(ran.errors)

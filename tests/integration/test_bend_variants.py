@@ -60,7 +60,11 @@ def test_windows_alleles_and_scores(root: Path, tmp_path: Path) -> None:
     assert ran.code == 0, ran.errors
     (file,) = run.glob("evaluation-test-*.json")
     scores = json.loads(file.read_text())
-    assert list(scores["auroc"]) == ["cosine", "cosine, both strands", "-llr, both strands"]
+    assert list(scores["auroc"]) == [
+        "cosine",
+        "cosine, both strands",
+        "log ratio of reference to alternative, both strands",
+    ]
     model, _ = load_model(run)
     distances = []
     bed = [line.split("\t") for line in (root / f"data/variant_effects/{TASK}.bed").read_text().splitlines()[1:-1]]

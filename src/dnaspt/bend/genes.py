@@ -53,7 +53,7 @@ def write_genes(
         rows = rows_by_contig.get(contig.name, np.zeros(0, dtype=np.int64))
         regions.check_inside(contig.name, rows, len(contig))
         for row, window in _windows(contig, labeled, labels, rows):
-            writer.add(str(split[row]), window)
+            writer.add(str(split[row]), window, (contig.name, int(regions.start[row])))
             sites += splice_letters(contig.codes, window.labels, int(regions.start[row]))
             counts["sequences"] += 1
             genes += placed_genes(window, str(split[row]))

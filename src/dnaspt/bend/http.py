@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 from dnaspt import __version__
 from dnaspt.errors import DnasptError, refuse_full_disk
 from dnaspt.publish import write_text_atomically
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
 _MAX_PAGE = 10_000_000
@@ -95,7 +98,8 @@ class Web:
             failures = 0 if after > before else failures + 1
             if failures >= self.retries:
                 raise DnasptError(f"{url}: gave up after {failures} attempts ({failure}); run it again to go on")
-            time.sleep(self.wait_s * 2**failures if failures else 0)
+            if failures:
+                self._wait(url, failures, failure)
         part.replace(out)
         note.unlink(missing_ok=True)
 
@@ -151,8 +155,16 @@ class Web:
                 failure: Exception = error
             except _FAILURES as error:
                 failure = error
-            time.sleep(self.wait_s * 2**attempt)
-        raise DnasptError(f"{url}: gave up after {self.retries} attempts ({failure})")
+            if attempt + 1 < self.retries:
+                self._wait(url, attempt + 1, failure)
+        do = "is this machine connected? --mirror names a copy elsewhere"
+        raise DnasptError(f"{url}: gave up after {self.retries} attempts ({failure}); {do}")
+
+    def _wait(self, url: str, failures: int, failure: Exception) -> None:
+        """Say what happened, and wait twice as long each time."""
+        wait_s = self.wait_s * 2 ** (failures - 1)
+        log.warning("%s: attempt %d of %d failed (%s); again in %g s", url, failures, self.retries, failure, wait_s)
+        time.sleep(wait_s)
 
 
 def _span(answer: Any) -> tuple[int, int]:

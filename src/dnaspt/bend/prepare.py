@@ -23,10 +23,12 @@ from dnaspt.data.transcript_table import PlacedTranscript, transcript_table
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.evaluation.variant_set import TABLE
 from dnaspt.genome.bed import read_labeled_bed
+from dnaspt.genome.columns import find_header
 from dnaspt.tasks import GENE_STATES, TASKS, Task
 
 log = logging.getLogger(__name__)
 
+_DOWNLOAD = "get it with 'dnaspt bend download TASK --root ROOT'"
 _FASTA = (".fa", ".fasta", ".fna", ".fa.gz", ".fasta.gz", ".fna.gz")
 
 
@@ -58,11 +60,14 @@ class PrepareBendConfig(Settings):
 
     def about(self) -> dict[str, Any]:
         """What the manifest of any task records: the task, and where it was taken from."""
-        return {"bend": self.task, "bend_source": self.model_dump(mode="json", include={"root", "genome", "fold"})}
+        decisive = {"root", "genome"} | ({"fold"} if BEND_TASKS[self.task].kind == "bins" else set())
+        return {"bend": self.task, "bend_source": self.model_dump(mode="json", include=decisive)}
 
 
 def prepare_bend(config: PrepareBendConfig) -> Manifest:
     """Write the dataset folder `config.out`; nothing is left behind where this fails.
+
+    A split without a row, and another number of labels than BEND has, are told.
 
     Raises:
         ConfigError: no such task. InputError: a file is missing or cannot be used. DatasetError: `config.out` is there
@@ -73,6 +78,17 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
     task = BEND_TASKS[config.task]
     if config.fold != 1 and task.kind != "bins":
         log.warning("--fold has no effect on %s, whose splits are fixed", task.name)
+    if config.labels_file is not None and (task.kind != "windows" or config.tars is not None):
+        log.warning("--labels-file has no effect on %s, whose labels have their names", task.name)
+    manifest = _prepare(config, task)
+    if task.kind != "variants" and (empty := sorted(set(SPLITS) - set(manifest.splits))):
+        log.warning("%s: no row is of the split %s", config.out, " or ".join(empty))
+    if task.kind == "windows" and len(manifest.labels) != task.n_labels:
+        log.warning("%s: has %d labels; BEND's %s has %d", config.out, len(manifest.labels), task.name, task.n_labels)
+    return manifest
+
+
+def _prepare(config: PrepareBendConfig, task: BendTask) -> Manifest:
     if config.tars is not None:
         return _prepare_tars(config, task, config.tars)
     bed = config.bed or _bed(config.root, task)
@@ -80,6 +96,7 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
     if task.kind == "genes":
         return _prepare_genes(config, task, bed, genome)
     if task.kind == "windows":
+        _check_columns(bed)
         named = PrepareRegionsConfig(
             out=config.out,
             genome=genome,
@@ -95,12 +112,21 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
     return _prepare_variants(config, task, bed, genome)
 
 
+def _check_columns(bed: Path) -> None:
+    """Refuse a table that would be read as peaks, or divided by position."""
+    header = find_header(bed)
+    names = header.names if header else ()
+    if missing := [name for name in ("label", "split") if name not in names]:
+        found = f"no column {missing[0]!r}" if header else "no header"
+        raise InputError(bed, found, expected="BEND's columns: chromosome, start, end, strand, label, split", line=1)
+
+
 def _prepare_genes(config: PrepareBendConfig, task: BendTask, bed: Path, genome: Path) -> Manifest:
     labeled, hdf5 = read_labeled_bed(bed), _hdf5(bed)
     row = TASKS["genes"]
     n_rows = len(labeled.regions)
     with (
-        DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False) as writer,
+        DatasetWriter(config.out, overwrite=config.overwrite) as writer,
         LabelRows(hdf5, n_rows, len(row.labels)) as labels,
     ):
         counts = write_genes(writer, labeled, labels, genome, strict=config.strict)
@@ -194,7 +220,7 @@ def _manifest(
 def _hdf5(bed: Path) -> Path:
     file = bed.with_name(f"{bed.name.removesuffix('.gz').removesuffix('.bed')}.hdf5")
     if not file.is_file():
-        raise InputError(file, "no such file", expected="BEND's labels beside its bed", do="download the task again")
+        raise InputError(file, "no such file", expected="BEND's labels beside its bed", do=_DOWNLOAD)
     return file
 
 
@@ -214,5 +240,5 @@ def _genome(root: Path, task: BendTask) -> Path:
     )
     if len(found) != 1:
         what = f"{len(found)} FASTA files of {task.genome}" if found else f"no FASTA of {task.genome}"
-        raise InputError(folder, what, expected="one", do="say which with --genome")
+        raise InputError(folder, what, expected="one", do=f"say which with --genome, or {_DOWNLOAD}")
     return found[0]

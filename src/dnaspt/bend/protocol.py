@@ -4,6 +4,7 @@ A protocol is a TOML file: a study without `data`, whose [tasks.NAME] tables cha
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from dnaspt.study.plan import StudyConfig, check_settings
 from dnaspt.study.summary import groups_of, metric_name
 from dnaspt.study.workshop import Say, Workshop
 
+log = logging.getLogger(__name__)
+
 ABOUT = "bend.json"
 Row = tuple[str, str, str, str, str, str]
 """Task, metric, model, value, source, note."""
@@ -33,18 +36,29 @@ def read_protocol(path: Path, task: str, data: Path) -> StudyConfig:
         ConfigError: no such file or task, a task without training, or settings that no study has.
     """
     if task not in BEND_TASKS:
-        raise ConfigError(f"no task of BEND is called {task!r}; known: {', '.join(BEND_TASKS)}")
+        known = f"known: {', '.join(BEND_TASKS)}"
+        swapped = "; the protocol comes first" if task.endswith(".toml") else ""
+        raise ConfigError(f"no task of BEND is called {task!r}; {known}{swapped}")
     if BEND_TASKS[task].kind == "variants":
         raise ConfigError(
             f"{task}: is scored without training: prepare it, and 'dnaspt evaluate' a pretrained run on it"
         )
+    if not path.is_file():
+        shipped = "examples/bend/spt.toml, bend-resnet.toml and spt-as-published.toml come with the source"
+        raise ConfigError(f"{path}: no such file; expected a protocol, a TOML file ({shipped})")
     raw = read_toml(path)
+    if "data" in raw:
+        do = "run it with 'dnaspt study', or take the line out"
+        raise ConfigError(f"{path}: names its data, {raw['data']!r}, so it is a study and no protocol; {do}")
     by_task = _table(raw.pop("tasks", {}), "tasks", path)
     if unknown := sorted(set(by_task) - set(BEND_TASKS)):
         raise ConfigError(f"{path}: tasks.{unknown[0]}: no such task; known: {', '.join(BEND_TASKS)}")
     for name, value in by_task.get(task, {}).items():
         raw[name] = _table(raw.get(name, {}), name, path) | value if isinstance(value, dict) else value
-    return build_config(StudyConfig, raw | {"data": data})
+    try:
+        return build_config(StudyConfig, raw | {"data": data})
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {str(error).removeprefix('options: ')}") from error
 
 
 def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
@@ -54,29 +68,64 @@ def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
 
 
 def run_protocol(
-    path: Path, task: str, root: Path, out: Path, *, fold: int = 1, genome: Path | None = None, jobs: int = 1, say: Say
+    path: Path,
+    task: str,
+    root: Path,
+    out: Path,
+    *,
+    data: Path | None = None,
+    fold: int = 1,
+    genome: Path | None = None,
+    jobs: int = 1,
+    say: Say,
 ) -> str:
     """Prepare OUT/data where it is not there, run what is missing, report; the answer in words.
+
+    data: a dataset of the task that is prepared already, instead of OUT/data.
 
     Raises:
         DnasptError: a file is missing, settings are wrong, or a run failed; what is finished stays.
     """
-    data = out / "data"
-    study = read_protocol(path, task, data)
-    wanted = {"task": task, "root": root, "out": data, "fold": fold, "genome": genome}
-    settings = build_config(PrepareBendConfig, wanted)
-    if data.exists():
-        _check_same(data, settings)
-    else:
-        say(f"{data}: preparing {task}")
-        prepare_bend(settings)
-    check_settings(study)
-    shop = Workshop(study, out, out / "records", jobs, "local", say)
+    shop = plan_protocol(path, task, root, out, data=data, fold=fold, genome=genome, jobs=jobs, say=say)
     found = study_report(shop)
-    about = {"task": task, "protocol": path.stem, "fold": fold if BEND_TASKS[task].kind == "bins" else None}
+    held = read_manifest(shop.study.data).settings.get("bend_source", {})
+    about = {"task": task, "protocol": path.stem, "data": str(data or root), "fold": held.get("fold")}
     finals = {job.name: job.arm for job in stage_jobs(shop, "final")}
     write_text_atomically(out / ABOUT, json.dumps(about | {"runs": finals}, indent=1) + "\n")
     return found
+
+
+def plan_protocol(
+    path: Path,
+    task: str,
+    root: Path,
+    out: Path,
+    *,
+    data: Path | None = None,
+    fold: int = 1,
+    genome: Path | None = None,
+    jobs: int = 1,
+    say: Say,
+) -> Workshop:
+    """What `run_protocol` runs, with its dataset prepared.
+
+    Raises:
+        DnasptError: a file is missing, or settings are wrong.
+    """
+    study = read_protocol(path, task, data or out / "data")
+    if data is not None:
+        if (found := read_manifest(data).settings.get("bend")) != task:
+            raise ConfigError(f"{data}: holds {found or 'no task of BEND'}; expected {task}")
+    else:
+        wanted = {"task": task, "root": root, "out": study.data, "fold": fold, "genome": genome}
+        settings = build_config(PrepareBendConfig, wanted)
+        if study.data.exists():
+            _check_same(study.data, settings)
+        else:
+            say(f"{study.data}: preparing {task}")
+            prepare_bend(settings)
+    check_settings(study)
+    return Workshop(study, out, out / "records", jobs, "local", say)
 
 
 def _check_same(data: Path, settings: PrepareBendConfig) -> None:
@@ -94,14 +143,26 @@ def _check_same(data: Path, settings: PrepareBendConfig) -> None:
 
 
 def results(studies: Sequence[Path]) -> list[Row]:
-    """A row for each arm of each study, beside the published ones of the same tasks first, then all others.
+    """A row for each arm of each study beside the published ones of the same tasks; without studies all published ones.
+
+    Folders that have nothing to show, and tasks without a published value, are told.
 
     Raises:
-        DatasetError: a folder is none of `bend run`, or has no finished run.
+        DatasetError: no folder is one of `bend run` with a finished run.
     """
-    own = [row for folder in studies for row in _rows(folder)]
-    tasks = dict.fromkeys([row[0] for row in own] + [row.task for row in PUBLISHED])
+    own: list[Row] = []
+    for folder in studies:
+        try:
+            own += _rows(folder)
+        except DatasetError as error:
+            if folder == studies[-1] and not own:
+                raise
+            log.warning("%s", error)
     published = [tuple(row) for row in PUBLISHED]
+    tasks = dict.fromkeys([row[0] for row in own] or [row.task for row in PUBLISHED])
+    for task in tasks:
+        if task not in {row.task for row in PUBLISHED}:
+            log.warning("%s: no published value is on our list", task)
     return [row for task in tasks for row in (*own, *published) if row[0] == task]  # type: ignore[misc]
 
 
@@ -122,6 +183,6 @@ def _rows(folder: Path) -> list[Row]:
         labels = "" if group.fraction == 1 else f", {group.fraction:.0%} of the labels"
         score, n_seeds = group.score, len(group.values)
         value = f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
-        source = f"our runs, {about['protocol']}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
+        source = f"our runs on {about['data']}, {about['protocol']}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
         rows.append((str(about["task"]), metric, f"{group.arm}{labels}", value, source, note))
     return rows

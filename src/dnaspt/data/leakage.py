@@ -22,6 +22,8 @@ PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"), ("unlabeled",
 MIN_CONTAINMENT = 0.25
 """Shared fraction of the smaller window's k-mers: a copy with 5 % substitutions keeps 0.95**16 = 0.44 of them."""
 
+Place = tuple[str, int]
+"""Contig and position of a window's first base in its genome."""
 _START_SCALE = 4
 _MAX_KMERS = 1 << 25
 _BATCH_BP = 1 << 20
@@ -35,21 +37,21 @@ _N_EXAMPLES_OF_A_KIND = 2
 class SharedWindows:
     """How many of the `n_windows` windows of split `second` share something with split `first`.
 
-    A window counts once, under the first kind that applies: it overlaps by position, it is an exact copy (or the
-    reverse complement of one), or it is a near copy.
+    A window counts once, under the first kind that applies: it overlaps by position (None where positions of two splits
+    cannot be compared), it is an exact copy (or the reverse complement of one), or it is a near copy.
     """
 
     first: str
     second: str
     n_windows: int
-    overlapping: int
+    overlapping: int | None
     exact: int
     near: int
 
     @property
     def n_shared(self) -> int:
         """Windows of `second` that share anything."""
-        return self.overlapping + self.exact + self.near
+        return (self.overlapping or 0) + self.exact + self.near
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class LeakageReport:
             return
         shared = "; ".join(
             f"{pair.n_shared} of {pair.n_windows} {pair.second} windows share sequence with {pair.first} "
-            f"({pair.overlapping} overlap, {pair.exact} exact, {pair.near} near copies)"
+            f"({pair.overlapping or 0} overlap, {pair.exact} exact, {pair.near} near copies)"
             for pair in self.pairs
             if pair.n_shared
         )
@@ -160,13 +162,14 @@ class LeakageSketch:
         self._contigs: dict[str, int] = {}
         self._n_kmers = 0
 
-    def add(self, split: str, window: Window) -> None:
-        """Take in one window."""
+    def add(self, split: str, window: Window, place: Place | None = None) -> None:
+        """Take in one window; place: see `DatasetWriter.add`."""
+        chrom, start = place or (window.chrom, window.start)
         seen = self._splits.setdefault(split, _Windows())
         codes = window.codes & 7
-        seen.chrom.append(self._contigs.setdefault(window.chrom, len(self._contigs)))
-        seen.start.append(window.start)
-        seen.end.append(window.end)
+        seen.chrom.append(self._contigs.setdefault(chrom, len(self._contigs)))
+        seen.start.append(start)
+        seen.end.append(start + window.end - window.start)
         seen.length_bp.append(len(codes))
         seen.digest.append(_digest(codes))
         seen.pending.append(codes)
@@ -241,8 +244,9 @@ class LeakageSketch:
             for index in np.flatnonzero(partners >= 0)[:_N_EXAMPLES_OF_A_KIND]:
                 text = f"{second.place(index)} {sign} {first.place(partners[index])}, {what}"
                 lines.append(f"{text} {containment[index]:.2f}" if partners is near else text)
-        counts = [int(np.count_nonzero(partners >= 0)) for partners in (overlap, exact, near)]
-        return SharedWindows(first.split, second.split, len(second), *counts), lines
+        n_overlapping, n_exact, n_near = (int(np.count_nonzero(partners >= 0)) for partners in (overlap, exact, near))
+        known = n_overlapping if self.same_genome else None
+        return SharedWindows(first.split, second.split, len(second), known, n_exact, n_near), lines
 
 
 def _digest(codes: np.ndarray) -> int:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dnaspt import __version__
-from dnaspt.data.leakage import LeakageSketch
+from dnaspt.data.leakage import LeakageSketch, Place
 from dnaspt.data.tables import decode_windows
 from dnaspt.data.window import Window
 from dnaspt.errors import DatasetError
@@ -147,9 +147,12 @@ class DatasetWriter:
             error = RuntimeError(f"{self.out}: finish was not called")  # what is written so far is thrown away
         self._publishing.__exit__(type(error) if error else None, error, trace)
 
-    def add(self, split: str, window: Window) -> None:
-        """Append one window to a split (train, valid, test or unlabeled)."""
-        self._sketch.add(split, window)
+    def add(self, split: str, window: Window, place: Place | None = None) -> None:
+        """Append one window to a split (train, valid, test or unlabeled).
+
+        place: where it lies in its genome, where the window is called otherwise; the leakage report compares places.
+        """
+        self._sketch.add(split, window, place)
         self.n_windows[split] += 1
         pending = self._pending.setdefault(split, [])
         pending.append(window)
@@ -325,6 +328,10 @@ def read_split(folder: str | Path, split: str) -> Split:
     """
     path = Path(folder) / f"{split}.parquet"
     if not path.is_file():
+        if read_manifest(folder).task == "variants":
+            raise DatasetError(
+                f"{folder}: holds variants, which are scored without training; 'dnaspt evaluate' a run on them"
+            )
         raise DatasetError(f"{folder}: has no {split} split; expected {path.name} in it")
     try:
         table = pq.read_table(path, schema=SCHEMA)

@@ -117,7 +117,8 @@ def run_baseline(
     """
     manifest = read_manifest(data)
     if manifest.per_base:
-        raise DatasetError(f"{data}: has labels per base; this baseline is for windows")
+        do = "say --species for AUGUSTUS, or --annotation for any tool's GFF3"
+        raise DatasetError(f"{data}: has labels per base; --model {model} is for windows; {do}")
     if model not in BASELINES:
         raise ConfigError(f"no baseline is called {model!r}; known: {', '.join(BASELINES)}")
     if k is not None and not 1 <= k <= 6:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 TABLE = "variants"
 """Name of the table beside the windows: chrom, pos (0-based), ref, alt of each row of the test split."""
-COSINE, BOTH, RATIO = "cosine", "cosine, both strands", "-llr, both strands"
+COSINE, BOTH, RATIO = "cosine", "cosine, both strands", "log ratio of reference to alternative, both strands"
 _AT_ONCE = 1024
 
 

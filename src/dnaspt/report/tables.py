@@ -173,8 +173,11 @@ def dataset_tables(manifest: Manifest) -> list[Table]:
 def _leakage_table(manifest: Manifest) -> Table:
     pairs = manifest.leakage.get("pairs", {})
     names = ("n_windows", "overlapping", "exact", "near")
-    rows = tuple((pair.replace("-", " / "), *(f"{counts[name]:,}" for name in names)) for pair, counts in pairs.items())
-    shared = sum(counts[name] for counts in pairs.values() for name in names[1:])
+    rows = tuple(
+        (pair.replace("-", " / "), *("–" if counts[name] is None else f"{counts[name]:,}" for name in names))
+        for pair, counts in pairs.items()
+    )
+    shared = sum(counts[name] or 0 for counts in pairs.values() for name in names[1:])
     note = "No window of one split shares sequence with another." if pairs and not shared else ""
     if examples := manifest.leakage.get("examples"):
         note = "For example " + "; ".join(examples[:3]) + "."

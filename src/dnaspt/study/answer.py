@@ -38,6 +38,8 @@ def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric
         gains = "; ".join(_gain(one) for one in same)
         effect = _EFFECTS[sign].format(metric=metric)
         found.append(f"{_SUBJECTS[question]}{' ' if sign else ': '}{effect}{': ' if sign else ', '}{gains}.")
+    if all(one.n_seeds == 1 for one in differences):
+        found.append("One seed: the intervals do not cover its choice.")
     return found
 
 

@@ -1,14 +1,16 @@
 """Runs of a study, side by side: finished ones are skipped, broken-off ones go on."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
 from dnaspt.data.store import Manifest, read_manifest
 from dnaspt.errors import ConfigError
+from dnaspt.hub import check_published
 from dnaspt.study.cluster import run_on_ray
-from dnaspt.study.plan import Arm, Job, check_settings, finals, pretrainings, tuning
+from dnaspt.study.plan import Arm, Job, bases_of, check_settings, finals, pretrainings, tuning
 from dnaspt.study.run import in_new_process, run_job
 from dnaspt.study.workshop import Record, Stage, Workshop
 from dnaspt.tasks import TASKS
@@ -92,6 +94,12 @@ def _run_all(shop: Workshop, jobs: Iterable[Job]) -> None:
     needed = {job.encoder for job in missing}
     begun = [job for job in stage_jobs(shop, "pretrain") if job.digest in needed]
     later = {job.digest for job in begun}
+    for path, revision in {
+        (job.settings["embeddings"], job.settings.get("revision", ""))
+        for job in missing
+        if "embeddings" in job.settings
+    }:
+        check_published(path, revision)
     for part in (
         [*begun, *(job for job in missing if job.encoder not in later)],
         [job for job in missing if job.encoder in later],
@@ -102,14 +110,20 @@ def _run_all(shop: Workshop, jobs: Iterable[Job]) -> None:
 
 def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:
     """Runs in processes of this machine, so many at a time; the first failure keeps the rest from starting."""
+    dataset, begun, read = read_manifest(shop.study.data), time.monotonic(), 0.0
+    bases = {job.name: bases_of(shop.study, dataset, job) for job in jobs}
     with ThreadPoolExecutor(shop.jobs) as pool:
-        futures = [pool.submit(run_job, shop, job, in_new_process) for job in jobs]
+        futures = {pool.submit(run_job, shop, job, in_new_process): job for job in jobs}
         try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for number, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                job = futures[future]
+                read += bases[job.name]
+                left = (time.monotonic() - begun) / 60 * (sum(bases.values()) / read - 1) if read else float("nan")
+                told = f"; about {left:.0f} minutes for the others of this part" if left > 0 else ""
+                shop.say(f"{job.name}: finished, {number} of {len(jobs)}{told}")
         finally:  # also where a person breaks it off
             pool.shutdown(wait=False, cancel_futures=True)
-        for future in done:
-            future.result()
 
 
 ENGINES: Mapping[str, Callable[[Workshop, Sequence[Job]], None]] = {"local": run_here, "ray": run_on_ray}

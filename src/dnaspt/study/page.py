@@ -48,7 +48,7 @@ def write_study_page(
     write_page(
         out,
         {
-            "title": f"Study of {study.data.name}: {len(study.arms)} arms, {len(study.seeds)} seeds",
+            "title": f"{study.title}: {len(study.arms)} arms, {len(study.seeds)} seeds",
             "answer": sentences(groups, differences, metric),
             "sections": sections,
             "commands": [f"dnaspt study study.toml --out {out.parent}", "", *_commands(study, records)],

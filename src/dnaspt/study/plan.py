@@ -78,6 +78,12 @@ class StudyConfig(Settings):
     finetune: dict[str, Any] = Field(default_factory=dict)
     """Settings of every fine-tuning."""
 
+    @property
+    def title(self) -> str:
+        """Of its report; the dataset of `bend run` lies in OUT/data."""
+        own = self.data.absolute()
+        return f"Study of {own.parent.name if own.name == 'data' else own.name}"
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         names = [arm.name for arm in self.arms]
@@ -88,7 +94,8 @@ class StudyConfig(Settings):
         for part, taken in (("pretrain", (fixed | reads) - {"encoder", "learning_rate"}), ("finetune", fixed)):
             for settings in (self, *self.arms):
                 if wrong := sorted(taken & set(getattr(settings, part))):
-                    raise ValueError(f"{part}.{wrong[0]} is set by the study itself")
+                    do = "; say epochs" if wrong[0] == "steps" else ""
+                    raise ValueError(f"{part}.{wrong[0]} is set by the study itself{do}")
         return self
 
 
@@ -120,6 +127,18 @@ class Job:
     def name(self) -> str:
         """Of its folder and its record."""
         return f"{self.kind}-{self.digest}"
+
+    @property
+    def title(self) -> str:
+        """What a person reads of it."""
+        words = [self.arm or "pretraining"]
+        if "baseline" not in self.settings:
+            words.append(f"seed {self.settings['seed']}")
+        if "learning_rate" in self.settings and "baseline" not in self.settings:
+            words.append(f"learning rate {self.settings['learning_rate']:g}")
+        if (fraction := self.settings.get("label_fraction", 1.0)) != 1:
+            words.append(f"{fraction:.0%} of the labels")
+        return ", ".join(words)
 
     def toml(self) -> str:
         """Its settings as the file that `--config` takes."""
@@ -217,6 +236,16 @@ def _pretrain_bp(data: Path, dataset: Manifest) -> int:
     if dataset.per_base:
         return dataset.splits["train"].n_bp
     return _bp_of_joined(data, dataset.window_bp, dataset.digest)
+
+
+def bases_of(study: StudyConfig, dataset: Manifest, job: Job) -> float:
+    """Bases that a run reads, about; a baseline none."""
+    if "baseline" in job.settings:
+        return 0.0
+    if job.kind == "pretrain":
+        epochs = job.settings.get("epochs", PretrainConfig.model_fields["epochs"].default)
+        return float(epochs * _pretrain_bp(study.data, dataset))
+    return float(job.settings["epochs"] * job.settings["label_fraction"] * dataset.splits["train"].n_bp)
 
 
 def _pretrain_epochs(study: StudyConfig, arm: Arm) -> float:

@@ -97,7 +97,7 @@ def markdown(
     ]
     return "\n\n".join(
         [
-            f"# Study of {study.data.name}",
+            f"# {study.title}",
             " ".join(sentences(groups, differences, metric)),
             _method(study),
             _table(tuple(name.format(metric=metric) for name in GROUP_COLUMNS), group_rows(groups)),

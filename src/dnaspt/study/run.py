@@ -50,7 +50,7 @@ def run_job(shop: Workshop, job: Job, call: Call) -> None:
 def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
     folder = shop.out / "runs" / job.name
     if not (folder / "result.json").is_file():
-        shop.say(f"{job.name}: {job.arm or 'pretraining'}, seed {job.settings['seed']}")
+        shop.say(f"{job.name}: {job.title}")
         _train(shop, job, folder, call, lock)
     record = {
         **asdict(job),

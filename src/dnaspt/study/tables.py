@@ -79,7 +79,8 @@ def _labels(arms: dict[str, list[Record]], key: str, name: str) -> Table:
     rows = []
     for label in first[key]:
         values = [_mean([r["test"] for r in own], lambda test: test[key][label]["value"]) for own in arms.values()]  # noqa: B023
-        rows.append((label, *values, *([] if is_arm else [f"{first['cpg_count'][key][label]['value']:.3f}"])))
+        count = [] if is_arm else [_mean([first], lambda test: test["cpg_count"][key][label]["value"])]  # noqa: B023
+        rows.append((label, *values, *count))
     return Table(f"{name} by label", ("label", *arms, *([] if is_arm else ["CpG count"])), tuple(rows))
 
 
