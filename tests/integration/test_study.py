@@ -216,7 +216,7 @@ def test_a_baseline_joins_the_tables_of_windows(
     shop = Workshop(build_config(StudyConfig, {}, file), tmp_path / "out", tmp_path / "out" / "records")
     planned(shop)
     said = study_report(shop)
-    assert "A network instead of the baseline" in said
+    assert "A network instead of the best baseline" in said
     rows = list(csv.DictReader((shop.out / "study_scores.csv").read_text().splitlines()))
     assert [(row["arm"], row["n_seeds"]) for row in rows] == [("scratch", "2"), ("4-mers", "1")]
     text = (shop.out / "study.md").read_text()
