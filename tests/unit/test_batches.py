@@ -1,13 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN
-from dnaspt.data.batches import BatchOptions, TrainingBatches, label_subset
+from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.labels import reverse_complement_labels
 from dnaspt.data.masking import mask_for_training, mask_for_validation
 from dnaspt.data.store import Split
+from dnaspt.data.subset import label_subset
 from dnaspt.genome.alphabet import reverse_complement
 from dnaspt.tasks import GENE_STATES, MISSING
 
@@ -120,6 +123,14 @@ def test_smaller_label_fractions_are_parts_of_larger_ones() -> None:
     quarter, half = (set(label_subset(split, fraction, 1).start.tolist()) for fraction in (0.25, 0.5))
     assert len(quarter) == 10
     assert quarter < half
+
+
+def test_overlapping_windows_are_kept_or_left_by_stretches_of_10_kb() -> None:
+    split = make_split([512] * 2000, contiguous=False)
+    overlapping = replace(split, start=np.arange(2000) * 50, end=np.arange(2000) * 50 + 512)
+    quarter, half = (set(label_subset(overlapping, fraction, 1).start.tolist()) for fraction in (0.2, 0.5))
+    assert (len(quarter), len(half)) == (400, 1000) and quarter < half
+    assert len({start // 10_000 for start in quarter}) == 2
 
 
 def test_windows_longer_than_a_batch_are_cut_anew_in_every_epoch() -> None:

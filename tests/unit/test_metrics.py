@@ -13,6 +13,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from dnaspt.data.blocks import blocks_outside_genes, window_blocks
 from dnaspt.evaluation import areas, metrics
 from dnaspt.tasks import MISSING
 
@@ -119,7 +120,7 @@ def test_blocks_do_not_cut_genes_and_are_about_as_long_as_asked() -> None:
     labels[9_500:12_000] = 0
     labels[30_000:60_000] = 2
     labels[70_000:70_500] = MISSING
-    cuts = metrics.blocks_outside_genes(labels)
+    cuts = blocks_outside_genes(labels)
     assert cuts[0] == 0
     assert cuts[-1] == 100_000
     assert cuts[1] == 12_000
@@ -131,12 +132,12 @@ def test_blocks_do_not_cut_genes_and_are_about_as_long_as_asked() -> None:
 
 
 def test_a_stretch_without_a_place_to_cut_is_one_block() -> None:
-    assert metrics.blocks_outside_genes(np.full(50_000, MISSING, dtype=np.int8)).tolist() == [0, 50_000]
+    assert blocks_outside_genes(np.full(50_000, MISSING, dtype=np.int8)).tolist() == [0, 50_000]
 
 
 def test_windows_share_a_block_when_they_start_in_the_same_10_kb_of_a_contig() -> None:
     chrom = np.array(["b", "b", "a", "a", "b"], dtype=object)
-    blocks = metrics.window_blocks(chrom, np.array([0, 9_999, 0, 10_000, 10_000]))
+    blocks = window_blocks(chrom, np.array([0, 9_999, 0, 10_000, 10_000]))
     assert blocks[0] == blocks[1]
     assert sorted(set(blocks)) == [0, 1, 2, 3]
 

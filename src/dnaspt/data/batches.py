@@ -204,27 +204,3 @@ def _segments(split: Split) -> np.ndarray:
     first = np.flatnonzero(~follows)
     last = np.append(first[1:], len(split))
     return np.stack([split.offsets[first], split.offsets[last], last - first], axis=1)
-
-
-def label_subset(split: Split, fraction: float, seed: int) -> Split:
-    """A random share of the windows of a split; a smaller fraction of the same seed is a part of a larger one."""
-    if fraction >= 1:
-        return split
-    n_windows = max(1, round(len(split) * fraction))
-    rows = np.sort(np.random.default_rng(seed).permutation(len(split))[:n_windows])
-    return take(split, rows)
-
-
-def take(split: Split, rows: np.ndarray) -> Split:
-    """The given rows of a split."""
-    windows = [split.window(int(row)) for row in rows]
-    return Split(
-        chrom=split.chrom[rows],
-        start=split.start[rows],
-        end=split.end[rows],
-        strand=split.strand[rows],
-        codes=np.concatenate([window.codes for window in windows]),
-        offsets=np.concatenate([[0], np.cumsum([len(window.codes) for window in windows])]),
-        labels=np.concatenate([window.labels for window in windows]),
-        label_offsets=np.concatenate([[0], np.cumsum([len(window.labels) for window in windows])]),
-    )

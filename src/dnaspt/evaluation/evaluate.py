@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, find_checkpoint
+from dnaspt.data.blocks import blocks_outside_genes, window_blocks
 from dnaspt.data.genes import read_transcripts
 from dnaspt.data.labels import transcripts_from_labels
 from dnaspt.data.segments import Segment, segments
@@ -22,11 +23,9 @@ from dnaspt.evaluation.device import Accelerator, load_task_model
 from dnaspt.evaluation.gene_paths import decode_path, grouped, predict_emissions
 from dnaspt.evaluation.metrics import (
     block_confusions,
-    blocks_outside_genes,
     class_scores,
     mcc_score,
     primary_metric,
-    window_blocks,
 )
 from dnaspt.evaluation.predict import Stretch
 from dnaspt.evaluation.structures import structure_report

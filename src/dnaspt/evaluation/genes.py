@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from dnaspt.data.blocks import blocks_outside_genes
 from dnaspt.evaluation.metrics import (
     N_BOOTSTRAP,
     Score,
-    blocks_outside_genes,
     bootstrap_values,
     percentile_interval,
     ratio,

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dnaspt.tasks import MISSING, NONCODING, TASKS
+from dnaspt.tasks import MISSING, TASKS
 
-BLOCK_BP = 10_000
 N_BOOTSTRAP = 1000
 _CHUNK = 1 << 22
 """Numbers held at a time while resampling (32 MB of float64)."""
@@ -194,25 +193,3 @@ def block_weights(n_blocks: int, width: int, n: int, seed: int) -> Iterator[np.n
         drawn = rng.integers(max(n_blocks, 1), size=(n_rows, n_blocks)) + np.arange(n_rows)[:, None] * n_blocks
         counts = np.bincount(drawn.ravel(), minlength=n_rows * n_blocks)
         yield counts.reshape(n_rows, n_blocks).astype(np.float64)
-
-
-def blocks_outside_genes(labels: np.ndarray, block_bp: int = BLOCK_BP) -> np.ndarray:
-    """Cut a stretch of per-base labels (L,) into blocks of about block_bp: B + 1 ascending cuts from 0 to L.
-
-    A cut falls before a non-coding base (class 8), so no labeled gene is divided; a long gene makes a long block.
-    """
-    free = np.flatnonzero(labels == NONCODING)
-    cuts = [0]
-    while len(labels) - cuts[-1] >= 1.5 * block_bp:
-        index = np.searchsorted(free, cuts[-1] + block_bp)
-        if index == len(free):
-            break
-        cuts.append(int(free[index]))
-    return np.array([*cuts, len(labels)], dtype=np.int64)
-
-
-def window_blocks(chrom: np.ndarray, start: np.ndarray, block_bp: int = BLOCK_BP) -> np.ndarray:
-    """Block of each of n windows (n,), 0..B-1: windows that start in the same block_bp of a contig share one."""
-    contig = np.unique(chrom, return_inverse=True)[1].astype(np.int64)
-    place = start.astype(np.int64) // block_bp
-    return np.unique(contig * (place.max(initial=0) + 1) + place, return_inverse=True)[1]

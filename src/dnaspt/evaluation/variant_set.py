@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from dnaspt.checkpoint import TENSORS, find_checkpoint, load_model, mask_token_of
+from dnaspt.data.blocks import window_blocks
 from dnaspt.data.store import Split, read_manifest, read_split
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.areas import label_scores
 from dnaspt.evaluation.device import Accelerator, choose_device
-from dnaspt.evaluation.metrics import window_blocks
 from dnaspt.evaluation.variants import Sides, check_scores, cosine_distances, log_likelihood_ratios
 from dnaspt.genome import alphabet
 from dnaspt.models.language import LanguageModel

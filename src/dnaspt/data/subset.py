@@ -1,0 +1,45 @@
+"""A share of the labels of a split: what a lab with fewer of them would have."""
+
+import numpy as np
+
+from dnaspt.data.blocks import window_blocks
+from dnaspt.data.store import Split
+
+
+def label_subset(split: Split, fraction: float, seed: int) -> Split:
+    """A random share of the windows of a split; a smaller fraction of the same seed is a part of a larger one.
+
+    Where windows overlap, all that start in the same 10 kb stay together: single ones drawn among their neighbors would still
+    show nearly all bases and the labels of nearly all places.
+    """
+    if fraction >= 1:
+        return split
+    wanted = max(1, round(len(split) * fraction))
+    group = window_blocks(split.chrom.astype(str), split.start) if _overlap(split) else np.arange(len(split))
+    sizes = np.bincount(group)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    n_groups = 1 + int(np.argmin(np.abs(np.cumsum(sizes[order]) - wanted)))
+    return take(split, np.flatnonzero(np.isin(group, order[:n_groups])))
+
+
+def _overlap(split: Split) -> bool:
+    """Whether any two windows share a base."""
+    chrom = np.unique(split.chrom.astype(str), return_inverse=True)[1]
+    order = np.lexsort((split.start, chrom))
+    chrom, start, end = chrom[order], split.start[order], split.end[order]
+    return bool(((chrom[1:] == chrom[:-1]) & (start[1:] < end[:-1])).any())
+
+
+def take(split: Split, rows: np.ndarray) -> Split:
+    """The given rows of a split."""
+    windows = [split.window(int(row)) for row in rows]
+    return Split(
+        chrom=split.chrom[rows],
+        start=split.start[rows],
+        end=split.end[rows],
+        strand=split.strand[rows],
+        codes=np.concatenate([window.codes for window in windows]),
+        offsets=np.concatenate([[0], np.cumsum([len(window.codes) for window in windows])]),
+        labels=np.concatenate([window.labels for window in windows]),
+        label_offsets=np.concatenate([[0], np.cumsum([len(window.labels) for window in windows])]),
+    )
