@@ -1,6 +1,7 @@
 """Reports of examples/studies and benchmarks/results/*.json to docs/results.md and the README's tables."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ STUDIES = ROOT / "examples" / "studies"
 CLAIMS = "## Claims of the paper, on these data"
 GENE_COLUMNS = ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed")
 WINDOW_COLUMNS = ("set", "model", "mean test AUROC [95 %]", "AUPRC", "CpG count AUROC", "AUPRC", "minutes", "seed")
-ARM_COLUMNS = ("arm", "labels", "seeds", "test score [95 %]")
+ARM_COLUMNS = ("arm", "labels", "seeds", "test blocks", "test score [95 %]")
 CLAIM_COLUMNS = ("claim of the paper", "compared", "gain [95 %]", "seeds", "verdict")
 START, END = "<!-- results -->", "<!-- /results -->"
 
@@ -67,10 +68,14 @@ def study_section(file: Path) -> str:
 
 def arm_rows(file: Path) -> list[tuple[str, ...]]:
     """A study's arms with their scores, a row each."""
-    head, _, *lines = file.read_text().split("\n| arm |", 1)[1].split("\n\n")[0].splitlines()
+    text = file.read_text()
+    (n_blocks,) = re.findall(r"([0-9,]+) blocks of about 10 kb", text)
+    head, _, *lines = text.split("\n| arm |", 1)[1].split("\n\n")[0].splitlines()
     metric = head.split("|")[2].replace("test", "").replace("[95 %]", "").strip()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [(file.parent.name, arm, labels, seeds, f"{metric} {score}") for arm, labels, seeds, score, *_ in rows]
+    return [
+        (file.parent.name, arm, labels, seeds, n_blocks, f"{metric} {score}") for arm, labels, seeds, score, *_ in rows
+    ]
 
 
 def claim_rows(file: Path) -> list[tuple[str, ...]]:

@@ -188,7 +188,7 @@ def test_more_sequence_is_pretrained_on_for_as_many_bases_and_no_claim_of_the_pa
     assert first.settings["unlabeled"] is True
     n_bp = dataset.splits["train"].n_bp + dataset.splits["unlabeled"].n_bp
     assert first.settings["epochs"] * n_bp == pytest.approx(0.2 * dataset.splits["train"].n_bp)
-    questions = {summary._question(one, other) for one in study.arms for other in study.arms}
+    questions = {summary._question(study, one, other) for one in study.arms for other in study.arms}
     assert questions == {
         "",
         "training longer",
@@ -196,7 +196,7 @@ def test_more_sequence_is_pretrained_on_for_as_many_bases_and_no_claim_of_the_pa
         "pretraining with more sequence, the same bases in all",
     }
     own = study.arms[1].model_copy(update={"init": "spt"})
-    assert summary._question(own, study.arms[1]) == "more sequence for pretraining"
+    assert summary._question(study, own, study.arms[1]) == "more sequence for pretraining"
     with pytest.raises(ConfigError, match="has no unlabeled sequence"):
         check_settings(study.model_copy(update={"data": gene_data}))
     with pytest.raises(ConfigError, match="'spt_more' is no file or folder"):

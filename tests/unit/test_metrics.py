@@ -137,9 +137,11 @@ def test_a_stretch_without_a_place_to_cut_is_one_block() -> None:
 
 def test_windows_share_a_block_when_they_start_in_the_same_10_kb_of_a_contig() -> None:
     chrom = np.array(["b", "b", "a", "a", "b"], dtype=object)
-    blocks = window_blocks(chrom, np.array([0, 9_999, 0, 10_000, 10_000]))
+    start = np.array([0, 9_999, 0, 10_000, 10_000])
+    blocks = window_blocks(chrom, start, start + 512)
     assert blocks[0] == blocks[1]
     assert sorted(set(blocks)) == [0, 1, 2, 3]
+    assert len(set(window_blocks(chrom, start, start + 5_000))) == 2  # stretches of 20 kb
 
 
 def test_auroc_and_auprc_equal_those_of_scikit_learn_on_the_entries_that_are_known() -> None:

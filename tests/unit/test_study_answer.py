@@ -15,7 +15,7 @@ def gain(question: str, before: str, after: str, value: float, *, fraction: floa
 
 def group(arm: str, value: float) -> Group:
     """Runs that all reached one value."""
-    return Group(arm, 1.0, np.array([value]), np.full((1, 4), value), 1.0, 0.001)
+    return Group(arm, 1.0, np.array([value]), np.full((1, 4), value), 1.0, 0.001, 50)
 
 
 GROUPS = [group("scratch", 0.6), group("SPT", 0.7), group("k-mers", 0.5), group("Markov", 0.8)]

@@ -22,8 +22,12 @@ def blocks_outside_genes(labels: np.ndarray, block_bp: int = BLOCK_BP) -> np.nda
     return np.array([*cuts, len(labels)], dtype=np.int64)
 
 
-def window_blocks(chrom: np.ndarray, start: np.ndarray, block_bp: int = BLOCK_BP) -> np.ndarray:
-    """Block of each of n windows (n,), 0..B-1: windows that start in the same block_bp of a contig share one."""
+def window_blocks(chrom: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Block of each of n windows (n,), 0..B-1: windows that start in the same stretch of a contig share one.
+
+    A stretch has 10 kb, or four windows where they are long.
+    """
+    block_bp = max(BLOCK_BP, 4 * int((end - start).max(initial=0)))
     contig = np.unique(chrom, return_inverse=True)[1].astype(np.int64)
     place = start.astype(np.int64) // block_bp
     return np.unique(contig * (place.max(initial=0) + 1) + place, return_inverse=True)[1]

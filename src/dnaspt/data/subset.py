@@ -15,7 +15,7 @@ def label_subset(split: Split, fraction: float, seed: int) -> Split:
     if fraction >= 1:
         return split
     wanted = max(1, round(len(split) * fraction))
-    group = window_blocks(split.chrom.astype(str), split.start) if _overlap(split) else np.arange(len(split))
+    group = window_blocks(split.chrom.astype(str), split.start, split.end) if _overlap(split) else np.arange(len(split))
     sizes = np.bincount(group)
     order = np.random.default_rng(seed).permutation(len(sizes))
     n_groups = 1 + int(np.argmin(np.abs(np.cumsum(sizes[order]) - wanted)))

@@ -233,7 +233,7 @@ def score_windows(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """AUROC and AUPRC of scores (n, K) of windows, beside the CpG count, and what resampling reads."""
     truth = rows.labels.reshape(len(rows), -1)
-    blocks = window_blocks(rows.chrom.astype(str), rows.start)
+    blocks = window_blocks(rows.chrom.astype(str), rows.start, rows.end)
     scored = label_scores(truth, scores, blocks, labels)
     baseline = np.repeat(cpg_counts(rows)[:, None], truth.shape[1], axis=1)
     by_count = label_scores(truth, baseline, blocks, labels, n=200)

@@ -57,7 +57,7 @@ def evaluate_variants(
             scores.setdefault(RATIO, []).append(-log_likelihood_ratios(model, some, mask_token_of(config)))
     matrix = np.stack([np.concatenate(parts) for parts in scores.values()], axis=1)
     truth = np.repeat(rows.labels[:, None], matrix.shape[1], axis=1)
-    blocks = window_blocks(rows.chrom.astype(str), rows.start)
+    blocks = window_blocks(rows.chrom.astype(str), rows.start, rows.end)
     scored = label_scores(truth, matrix, blocks, list(scores)).to_dict()
     result = {
         "split": split,

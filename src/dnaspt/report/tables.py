@@ -16,7 +16,7 @@ from dnaspt.report.inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_
 from dnaspt.tasks import TASKS
 
 _MAX_LABELS = 30
-_FEW_BLOCKS = 30
+FEW_BLOCKS = 30
 LEVELS = (("base", "coding bases"), ("exon", "exons"), ("gene", "genes"))
 """Levels of gene structure that a report shows, and what they are called in it."""
 
@@ -54,7 +54,7 @@ def _run_note(runs: Sequence[RunRecord], manifest: Manifest) -> str:
     blocks = sorted({run.scores["n_blocks"] for run in runs if "n_blocks" in run.scores})
     if blocks:
         counted = "–".join(f"{count:,}" for count in blocks)
-        rough = " (few, so they are rough)" if blocks[0] < _FEW_BLOCKS else ""
+        rough = " (few, so they are rough)" if blocks[0] < FEW_BLOCKS else ""
         notes.append(f"Intervals resample {counted} blocks of about 10 kb of the test split{rough}.")
     if averaged := [run.name for run in runs if run.scores.get("average_strands")]:
         notes.append(f"Both strands averaged: {', '.join(averaged)}.")

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
+from dnaspt.config import PretrainConfig
 from dnaspt.data.store import Manifest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.hub import check_published
 from dnaspt.study.cluster import run_on_ray
-from dnaspt.study.plan import Arm, Job, bases_of, check_settings, finals, pretrainings, tuning
+from dnaspt.study.plan import Arm, Job, StudyConfig, check_settings, finals, pretrain_bp, pretrainings, tuning
 from dnaspt.study.run import in_new_process, run_job
 from dnaspt.study.workshop import Record, Stage, Workshop
 from dnaspt.tasks import TASKS
@@ -124,6 +125,16 @@ def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:
                 shop.say(f"{job.name}: finished, {number} of {len(jobs)}{told}")
         finally:  # also where a person breaks it off
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def bases_of(study: StudyConfig, dataset: Manifest, job: Job) -> float:
+    """Bases that a run reads, about; a baseline none."""
+    if "baseline" in job.settings:
+        return 0.0
+    if job.kind == "pretrain":
+        epochs = job.settings.get("epochs", PretrainConfig.model_fields["epochs"].default)
+        return float(epochs * pretrain_bp(study.data, dataset.digest))
+    return float(job.settings["epochs"] * job.settings["label_fraction"] * dataset.splits["train"].n_bp)
 
 
 ENGINES: Mapping[str, Callable[[Workshop, Sequence[Job]], None]] = {"local": run_here, "ray": run_on_ray}

@@ -26,6 +26,7 @@ from dnaspt.study.report import (
     claim_rows,
     difference_rows,
     group_rows,
+    method,
 )
 from dnaspt.study.summary import Difference, Group
 from dnaspt.study.tables import bases_seen, cost_table, score_tables, whole_records
@@ -42,7 +43,7 @@ def write_study_page(
     metric: str,
 ) -> list[Picture]:
     """Write the page, and its figures, which are returned, beside it."""
-    sections = [_scores(groups, metric), _gains(study, differences, metric), _details(records)]
+    sections = [_scores(study, groups, metric), _gains(study, differences, metric), _details(records)]
     sections += [*_fewer_labels(groups, metric), _cost(groups, records, metric), _learning(groups, records, metric)]
     sections += [*_examples(study, records), _dataset(study)]
     write_page(
@@ -59,7 +60,7 @@ def write_study_page(
     return [picture for section in sections for picture in section.pictures]
 
 
-def _scores(groups: Sequence[Group], metric: str) -> Section:
+def _scores(study: StudyConfig, groups: Sequence[Group], metric: str) -> Section:
     whole = [group for group in groups if group.fraction == 1]
     shown = whole or list(groups)
     caption = f"Test {metric}, mean over seeds, with 95 % intervals over seeds and test blocks."
@@ -69,7 +70,7 @@ def _scores(groups: Sequence[Group], metric: str) -> Section:
         caption,
     )
     table = Table("Arms", tuple(name.format(metric=metric) for name in GROUP_COLUMNS), tuple(group_rows(groups)))
-    return Section("Scores on the test split", "", (picture,), (table,))
+    return Section("Scores on the test split", method(study, groups), (picture,), (table,))
 
 
 def _gains(study: StudyConfig, differences: Sequence[Difference], metric: str) -> Section:

@@ -6,8 +6,10 @@ label fraction is trained with it. A fraction of the labels is trained for as ma
 
 import hashlib
 import json
+import logging
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,10 +20,13 @@ from dnaspt.data.segments import joined
 from dnaspt.data.store import UNLABELED, Manifest, read_manifest, read_split
 from dnaspt.errors import ConfigError
 
+log = logging.getLogger(__name__)
+
 SCRATCH, SPT, SPT_MORE = "scratch", "spt", "spt+unlabeled"
 PRETRAINED = (SPT, SPT_MORE)
 COMPOSITION = ("kmer", "markov", "cpg")
 """Baselines without a network, for windows (`evaluation.baseline`)."""
+_PRESET = PretrainConfig.model_fields["preset"].default
 AUGUSTUS = "augustus:"
 """Before the name of a species model: genes of AUGUSTUS (`evaluation.other_genes`)."""
 
@@ -77,6 +82,18 @@ class StudyConfig(Settings):
     """Settings of every pretraining."""
     finetune: dict[str, Any] = Field(default_factory=dict)
     """Settings of every fine-tuning."""
+
+    def network_of(self, arm: Arm) -> tuple[object, ...]:
+        """What decides the size of an arm's encoder: arms that differ here differ in more than where they begin."""
+        pretrain, finetune = self.pretrain | arm.pretrain, self.finetune | arm.finetune
+        if arm.init in PRETRAINED:
+            own = pretrain.get("encoder")
+            return ("preset", pretrain.get("preset", _PRESET)) if own is None else ("encoder", json.dumps(own))
+        if arm.init != SCRATCH:
+            return ("given", arm.init)
+        if "embeddings" in finetune:
+            return ("embeddings", finetune["embeddings"])
+        return ("preset", finetune.get("preset", self.pretrain.get("preset", _PRESET)))
 
     @property
     def title(self) -> str:
@@ -167,6 +184,7 @@ def check_settings(study: StudyConfig) -> None:
             raise ConfigError(f"{study.data}: has other labels than {whose}; init {arm.init!r} is for {whose}")
         if arm.is_baseline and (idle := sorted(arm.model_fields_set - {"name", "init"})):
             raise ConfigError(f"arm {arm.name!r}: {idle[0]} has no effect on a baseline")
+    _tell_of_sizes(study)
     for arm in study.arms:
         if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED) and not Path(arm.init).exists():
             known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION, f"{AUGUSTUS}SPECIES"))
@@ -189,6 +207,15 @@ def check_settings(study: StudyConfig) -> None:
         build_config(FinetuneConfig, finetune | places)
 
 
+def _tell_of_sizes(study: StudyConfig) -> None:
+    """Arms that would be compared if their encoders had one size."""
+    for first, second in product(study.arms, study.arms):
+        is_pair = first.init == SCRATCH and second.init in PRETRAINED and first.head == second.head
+        if is_pair and first.finetune == second.finetune and study.network_of(first) != study.network_of(second):
+            names = (first.name, second.name)
+            log.warning("arms %r and %r differ in the size of the encoder, so they are not compared", *names)
+
+
 def pretrainings(study: StudyConfig, dataset: Manifest) -> list[Job]:
     """Those that any arm begins from, each once."""
     arms = [arm for init in PRETRAINED for arm in study.arms if arm.init == init]
@@ -201,7 +228,7 @@ def _pretraining(study: StudyConfig, dataset: Manifest, arm: Arm, seed: int) -> 
     if UNLABELED in dataset.splits:
         settings["unlabeled"] = arm.init == SPT_MORE
     if arm.init == SPT_MORE:
-        own, more = dataset.splits["train"].n_bp, dataset.splits[UNLABELED].n_bp
+        own, more = (pretrain_bp(study.data, dataset.digest, split) for split in ("train", UNLABELED))
         settings["epochs"] = _pretrain_epochs(study, arm) * own / (own + more)
     return Job("pretrain", "", settings, "", dataset.digest)
 
@@ -227,25 +254,9 @@ def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list
 
 
 @lru_cache
-def _bp_of_joined(data: Path, window_bp: int, digest: str) -> int:
-    return len(joined(read_split(data, "train"), window_bp).codes)
-
-
-def _pretrain_bp(data: Path, dataset: Manifest) -> int:
-    """Bases of an epoch of pretraining, which reads what windows share once."""
-    if dataset.per_base:
-        return dataset.splits["train"].n_bp
-    return _bp_of_joined(data, dataset.window_bp, dataset.digest)
-
-
-def bases_of(study: StudyConfig, dataset: Manifest, job: Job) -> float:
-    """Bases that a run reads, about; a baseline none."""
-    if "baseline" in job.settings:
-        return 0.0
-    if job.kind == "pretrain":
-        epochs = job.settings.get("epochs", PretrainConfig.model_fields["epochs"].default)
-        return float(epochs * _pretrain_bp(study.data, dataset))
-    return float(job.settings["epochs"] * job.settings["label_fraction"] * dataset.splits["train"].n_bp)
+def pretrain_bp(data: Path, digest: str, split: str = "train") -> int:
+    """Bases of an epoch of pretraining on a split, which reads what windows share once; digest: of the dataset."""
+    return len(joined(read_split(data, split), read_manifest(data).window_bp).codes)
 
 
 def _pretrain_epochs(study: StudyConfig, arm: Arm) -> float:
@@ -264,7 +275,7 @@ def _finetuning(
     own = study.finetune | arm.finetune
     epochs = own.get("epochs", FinetuneConfig.model_fields["epochs"].default)
     if arm.extended:
-        epochs += _pretrain_epochs(study, arm) * _pretrain_bp(study.data, dataset) / dataset.splits["train"].n_bp
+        epochs += _pretrain_epochs(study, arm) * pretrain_bp(study.data, dataset.digest) / dataset.splits["train"].n_bp
     settings = own | {
         "seed": seed,
         "head": arm.head,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dnaspt.report.answer import written
-from dnaspt.report.tables import Table
+from dnaspt.report.tables import FEW_BLOCKS, Table
 from dnaspt.study.answer import SIGNED, sentences
 from dnaspt.study.plan import StudyConfig
 from dnaspt.study.summary import Difference, Group
@@ -99,7 +99,7 @@ def markdown(
         [
             f"# {study.title}",
             " ".join(sentences(groups, differences, metric)),
-            _method(study),
+            method(study, groups),
             _table(tuple(name.format(metric=metric) for name in GROUP_COLUMNS), group_rows(groups)),
             _table(tuple(name.format(metric=metric) for name in DIFFERENCE_COLUMNS), difference_rows(differences)),
             "## Claims of the paper, on these data",
@@ -109,16 +109,15 @@ def markdown(
     ) + "\n"  # fmt: skip
 
 
-def _method(study: StudyConfig) -> str:
+def method(study: StudyConfig, groups: Sequence[Group]) -> str:
     """What was resampled, how rates were chosen, and what is equal."""
+    n_blocks = min(group.n_blocks for group in groups)
     several = len(study.seeds) > 1
-    drawn = (
-        "Means over the seeds; intervals resample seeds and test blocks"
-        if several
-        else "Intervals resample test blocks"
-    )
+    drawn = "Means over the seeds; intervals cover the seeds (Student's t) and" if several else "Intervals cover"
     end = "." if several else "; with one seed they do not cover its choice."
-    words = [f"{drawn}, paired in comparisons (1,000 resamples){end}"]
+    few = " (few, so they are rough)" if n_blocks < FEW_BLOCKS else ""
+    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of about 10 kb{few})"
+    words = [f"{drawn} {blocks}, paired in comparisons{end}"]
     rates = ", ".join(f"{rate:g}" for rate in study.learning_rates)
     networks = [arm for arm in study.arms if not arm.is_baseline]
     chosen = [arm for arm in networks if not arm.learning_rate]
@@ -128,16 +127,32 @@ def _method(study: StudyConfig) -> str:
             "Each arm's learning rate was" if len(chosen) == len(networks) else "Learning rates of the other arms were"
         )
         words.append(f"{whose} chosen on valid from {rates}, {share}.")
+        edges = {min(study.learning_rates), max(study.learning_rates)}
+        rates_of = {group.arm: group.rate for group in groups}
+        if at_edge := [arm.name for arm in chosen if rates_of.get(arm.name) in edges]:
+            words.append(f"At an end of these rates, so that a rate beyond may be better: {', '.join(at_edge)}.")
     given = [f"{arm.name}: {arm.learning_rate:g}" for arm in study.arms if arm.learning_rate]
     if len(study.learning_rates) == 1 and chosen:
         given.append(f"all {'others' if given else 'arms'}: {rates}")
     if given:
         words.append(f"Learning rates that were given: {'; '.join(given)}.")
-    words.append(
-        "Fewer labels are trained on for as many bases as all of them, longer training reads those of pretraining on top; "
-        "steps differ by the padding of batches. Test was evaluated once for each run."
-    )
+    stops_early = any("patience" in part for part in (study.pretrain, study.finetune, *_own(study)))
+    if any(group.fraction < 1 for group in groups):
+        words.append(
+            "Fewer labels: a random share of the train windows (by stretches of 10 kb where windows overlap), with rates chosen "
+            "on all labels and checkpoints on all of valid"
+            + ("." if stops_early else "; they are trained on for as many bases as all labels.")
+        )
+    if any(arm.extended for arm in study.arms) and not stops_early:
+        words.append(
+            "Longer training reads as many bases as pretraining on top; steps differ by the padding of batches."
+        )
+    words.append("Minutes are of one run with its pretraining. Test was evaluated once for each run.")
     return " ".join(words)
+
+
+def _own(study: StudyConfig) -> list[dict[str, Any]]:
+    return [part for arm in study.arms for part in (arm.pretrain, arm.finetune)]
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

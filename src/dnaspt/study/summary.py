@@ -1,11 +1,11 @@
 """Records of final runs to means over seeds, and to differences between arms with intervals over seeds and test blocks.
 
-A resample draws seeds and blocks of the test split, the same for both arms of a comparison (a paired bootstrap: Efron and
-Tibshirani 1993), so that an interval covers both the choice of the seed and that of the test sequences.
+A resample draws blocks of the test split, the same for both arms of a comparison (a paired bootstrap: Efron and Tibshirani 1993);
+the spread of the seeds is added, paired too, so that an interval covers the choice of the seed and that of the test sequences.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -16,9 +16,9 @@ from dnaspt.evaluation.metrics import (
     Score,
     block_weights,
     mcc_batch,
-    percentile_interval,
     primary_metric,
 )
+from dnaspt.study.intervals import score_of_seeds
 from dnaspt.study.plan import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig
 
 N_RESAMPLES = 1000
@@ -34,8 +34,9 @@ class Group:
         fraction: share of the labels.
         values: (seeds,) the metric on test.
         resampled: (seeds, N_RESAMPLES) the metric on resampled test blocks, the same draws for all runs of a study.
-        minutes: of fine-tuning, mean over the seeds.
+        minutes: of fine-tuning and the pretraining before it, mean over the seeds.
         rate: learning rate that was chosen.
+        n_blocks: of the test split.
     """
 
     arm: str
@@ -44,11 +45,13 @@ class Group:
     resampled: np.ndarray
     minutes: float
     rate: float
+    n_blocks: int
 
     @property
     def score(self) -> Score:
-        """Mean over the seeds, with its interval over seeds and blocks."""
-        return Score.of(float(self.values.mean()), percentile_interval(_over_seeds(self.resampled)))
+        """Mean over the seeds, with its interval over seeds and blocks; no metric here exceeds 1."""
+        score = score_of_seeds(self.values, self.resampled, self.n_blocks)
+        return replace(score, high=min(score.high, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,10 @@ def groups_of(records: Sequence[dict[str, Any]]) -> list[Group]:
         own.sort(key=lambda record: int(record["settings"]["seed"]))
         values = np.array([float(record["test"][primary_metric(record["test"])]["value"]) for record in own])
         resampled = np.stack([_resample(record["counted"], primary_metric(record["test"])) for record in own])
-        minutes = float(np.mean([record["result"]["minutes"] for record in own]))
-        found.append(Group(arm, fraction, values, resampled, minutes, own[0]["settings"]["learning_rate"]))
+        before = [(record.get("pretraining") or {}).get("minutes", 0.0) for record in own]
+        minutes = float(np.mean([record["result"]["minutes"] for record in own]) + np.mean(before))
+        rate, n_blocks = own[0]["settings"]["learning_rate"], _n_blocks(own[0]["counted"])
+        found.append(Group(arm, fraction, values, resampled, minutes, rate, n_blocks))
     return found
 
 
@@ -94,19 +99,21 @@ def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Differen
     """What pretraining, the CRF, extended training and fewer labels change, wherever the study has both sides."""
     found = []
     for first, second in product(study.arms, study.arms):
-        if question := _question(first, second):
+        if question := _question(study, first, second):
             for one, other in product(_groups(groups, first), _groups(groups, second)):
                 if one.fraction == other.fraction:
                     found.append(_compare(question, one, other))
     for first, second in product(study.arms, study.arms):
-        if _question(first, second) == "pretraining":  # P4: fewer labels after pretraining against all from scratch
+        if (
+            _question(study, first, second) == "pretraining"
+        ):  # P4: fewer labels after pretraining against all from scratch
             whole = [group for group in _groups(groups, first) if group.fraction == 1]
             fewer = [group for group in _groups(groups, second) if group.fraction < 1]
             found += [_compare("pretraining, fewer labels", one, other) for one, other in product(whole, fewer)]
     return found
 
 
-def _question(first: Arm, second: Arm) -> str:
+def _question(study: StudyConfig, first: Arm, second: Arm) -> str:
     """What the second of two arms has that the first has not; "" where that is nothing or more than one thing."""
     same_head, same_init = first.head == second.head, first.init == second.init
     if first.freeze_encoder != second.freeze_encoder:
@@ -116,6 +123,10 @@ def _question(first: Arm, second: Arm) -> str:
     if first.finetune != second.finetune or (same_init and first.pretrain != second.pretrain):
         is_varied = same_head and same_init and not first.extended and not second.extended
         return "other settings" if is_varied and not first.finetune and not first.pretrain else ""
+    if study.network_of(first) != study.network_of(second) and second.init in (SCRATCH, *_BEGINNINGS):
+        return ""
+    if first.extended and first.pretrain != second.pretrain:
+        return ""
     if same_head and first.init == SCRATCH and second.init in _BEGINNINGS and not second.extended:
         return f"{_BEGINNINGS[second.init]}, the same bases in all" if first.extended else _BEGINNINGS[second.init]
     if same_head and (first.init, second.init) == (SPT, SPT_MORE) and first.extended == second.extended:
@@ -139,19 +150,13 @@ def _groups(groups: Sequence[Group], arm: Arm) -> list[Group]:
 
 
 def _compare(question: str, one: Group, other: Group) -> Difference:
-    gain = Score.of(
-        float(other.values.mean() - one.values.mean()),
-        percentile_interval(_over_seeds(other.resampled - one.resampled)),
-    )
+    gain = score_of_seeds(other.values - one.values, other.resampled - one.resampled, one.n_blocks)
     n_seeds = max(len(one.values), len(other.values))  # a baseline has one
     return Difference(question, one.arm, other.arm, other.fraction, gain, n_seeds)
 
 
-def _over_seeds(resampled: np.ndarray) -> np.ndarray:
-    """Means over drawn seeds: (seeds, R) -> (R,)."""
-    n_seeds, n = resampled.shape
-    drawn = np.random.default_rng(1).integers(n_seeds, size=(n, n_seeds))
-    return np.asarray(resampled[drawn, np.arange(n)[:, None]].mean(axis=1))
+def _n_blocks(counted: dict[str, Any]) -> int:
+    return len(counted["confusions"]) if "confusions" in counted else int(np.max(counted["blocks"])) + 1
 
 
 def _resample(counted: dict[str, Any], metric: str) -> np.ndarray:

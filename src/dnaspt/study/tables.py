@@ -109,6 +109,10 @@ def cost_table(records: Sequence[Record]) -> Table:
     note = "Mb: bases read, each as often as it was. Minutes depend on what else the machine did. Choosing rates is not counted."
     if devices := sorted({str(r["result"]["device"]) for r in records if "device" in r["result"]}):
         note += f" Made on: {', '.join(devices)}."
+    if len(devices) > 1:
+        note += (
+            " Precision 'auto' and rounding differ between devices, and with them a score by more than its last digits."
+        )
     return Table("Cost", columns, tuple(rows), note)
 
 

@@ -128,6 +128,11 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
             log.warning(
                 "%s: was pretrained on the %s split of this dataset too", config.encoder, " and ".join(held_out)
             )
+        elif pretrained.data_digest != manifest.digest:
+            log.warning(
+                "%s: was pretrained on other data, which may hold sequences of this test split; that is not checked",
+                config.encoder,
+            )
         provenance["encoder"] = {
             "path": str(folder),
             "sha256": Source.of(folder / TENSORS).sha256,
