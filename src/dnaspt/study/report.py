@@ -115,7 +115,7 @@ def method(study: StudyConfig, groups: Sequence[Group]) -> str:
     several = len(study.seeds) > 1
     drawn = "Means over the seeds; intervals cover the seeds (Student's t) and" if several else "Intervals cover"
     end = "." if several else "; with one seed they do not cover its choice."
-    few = " (few, so they are rough)" if n_blocks < FEW_BLOCKS else ""
+    few = "; few, so they are rough" if n_blocks < FEW_BLOCKS else ""
     blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of about 10 kb{few})"
     words = [f"{drawn} {blocks}, paired in comparisons{end}"]
     rates = ", ".join(f"{rate:g}" for rate in study.learning_rates)
