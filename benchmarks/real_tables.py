@@ -69,7 +69,7 @@ def study_section(file: Path) -> str:
 def arm_rows(file: Path) -> list[tuple[str, ...]]:
     """A study's arms with their scores, a row each."""
     text = file.read_text()
-    (n_blocks,) = re.findall(r"([0-9,]+) blocks of about 10 kb", text)
+    n_blocks = (re.findall(r"([0-9,]+) blocks of 10 kb or more", text) or ["–"])[0]
     head, _, *lines = text.split("\n| arm |", 1)[1].split("\n\n")[0].splitlines()
     metric = head.split("|")[2].replace("test", "").replace("[95 %]", "").strip()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]

@@ -110,12 +110,7 @@ def _folder(path: str, revision: str) -> Path:
     if Path(path).is_dir():
         return Path(path)
     offline = is_offline()
-    if (
-        Path(path).is_absolute()
-        or path.startswith(".")
-        or path.count("/") > 1
-        or ("/" in path and Path(path).parent.is_dir())
-    ):
+    if Path(path).is_absolute() or path.startswith(".") or path.count("/") > 1:
         raise ConfigError(f"{path}: no such folder; expected one, or a name on the Hugging Face hub")
     hub = importlib.import_module("huggingface_hub")
     try:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from dnaspt.data.gene_windows import around_genes, tiles
 from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
 from dnaspt.data.labels import reverse_complement_labels, transcripts_from_labels
-from dnaspt.data.segments import joined, segments
+from dnaspt.data.segments import joined, segments, union_bp
 from dnaspt.data.splits import Piece
 from dnaspt.data.stop_codons import stop_codon_in_cds
 from dnaspt.data.store import Split, read_manifest, read_split
@@ -290,6 +290,14 @@ def test_windows_of_the_minus_strand_join_as_the_forward_strand_reads():
         assert np.array_equal(segment.codes, codes)
         assert np.array_equal(segment.labels, labels)
         assert np.array_equal(joined(split_of_windows(windows), 10).codes, codes)
+
+
+def test_bases_of_windows_that_overlap_or_have_flanks_are_counted_once(simulated: Path, tmp_path: Path) -> None:
+    files = {"genome": (simulated / "genome.fa",), "annotation": (simulated / "annotation.gff3",)}
+    for name, more in (("flanks", {"flank_bp": 300}), ("genes", {"windows": "gene", "flank_bp": 700})):
+        manifest = prepare_genes(PrepareGenesConfig(out=tmp_path / name, window_bp=1024, **files, **more))
+        joined_bp = len(joined(read_split(tmp_path / name, "train"), 512).codes)
+        assert union_bp(tmp_path / name, "train") == joined_bp < manifest.splits["train"].n_bp
 
 
 def split_of_windows(windows: list[Window]) -> Split:

@@ -27,8 +27,8 @@ GROUPS = [group("scratch", 0.6), group("SPT", 0.7), group("k-mers", 0.5), group(
         ([0.1, 0.2], "Yes."),
         ([0.01], "No evidence that it does."),
         ([-0.1], "No, it hurts."),
-        ([0.0, 0.1], "In one comparison it does, in one there is no evidence."),
-        ([0.1, -0.1], "In one comparison it does, in one it hurts."),
+        ([0.0, 0.1], "In 1 of 2 comparisons it does, in 1 there is no evidence."),
+        ([0.1, -0.1], "In 1 of 2 comparisons it does, in 1 it hurts."),
     ],
 )
 def test_the_first_sentence_says_whether_self_pretraining_helps(values: list[float], headline: str) -> None:
@@ -52,3 +52,8 @@ def test_only_the_best_baseline_is_told() -> None:
     assert sentences(GROUPS, gains, "mean AUROC") == [
         "A network instead of the best baseline lowers test mean AUROC: -0.100 [-0.150, -0.050] (Markov to SPT)."
     ]
+
+
+def test_fewer_labels_are_told_from_all_of_them() -> None:
+    told = sentences(GROUPS, [gain("pretraining, fewer labels", "scratch", "SPT", 0.1, fraction=0.25)], "MCC")
+    assert told[-1].endswith("(scratch, all labels, to SPT, 25% of the labels).")

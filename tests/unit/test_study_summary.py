@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dnaspt.errors import DatasetError
 from dnaspt.study.intervals import score_of_seeds
-from dnaspt.study.plan import StudyConfig
+from dnaspt.study.plan import StudyConfig, _tell_of_sizes
 from dnaspt.study.summary import Group, differences_of
 
 
@@ -47,6 +48,29 @@ def test_pretraining_is_asked_about_where_the_encoders_have_one_size() -> None:
     assert questions([SCRATCH, SPT], finetune={"preset": "base"}) == set()
     assert questions([SCRATCH, SPT | {"pretrain": {"preset": "base"}}]) == set()
     assert questions([SCRATCH, SPT], pretrain={"encoder": {"hidden_size": 256}}) == set()
+
+
+def test_a_size_of_their_own_on_both_sides_is_compared(caplog: pytest.LogCaptureFixture) -> None:
+    base = {"preset": "base"}
+    assert questions([SCRATCH | {"finetune": base}, SPT | {"pretrain": base}]) == {"pretraining"}
+    study = StudyConfig.model_validate({"data": Path("x"), "arms": [SCRATCH, SPT], "finetune": base})
+    _tell_of_sizes(study)
+    assert "'a' and 'b' differ in the size of the encoder" in caplog.text
+
+
+def test_longer_training_and_more_sequence_are_asked_about_with_the_same_pretraining() -> None:
+    longer = {"name": "b", "extended": True, "pretrain": {"epochs": 96}}
+    assert questions([SCRATCH, longer]) == {"training longer"}
+    more = SPT | {"name": "a", "init": "spt+unlabeled"}
+    assert questions([SPT, more]) == {"more sequence for pretraining"}
+    assert questions([SPT, more | {"pretrain": {"epochs": 96}}]) == set()
+
+
+def test_runs_on_other_blocks_are_not_paired() -> None:
+    study = StudyConfig.model_validate({"data": Path("x"), "arms": [SCRATCH, SPT]})
+    groups = [Group(name, 1.0, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, n) for name, n in (("a", 9), ("b", 4))]
+    with pytest.raises(DatasetError, match="9 and 4 test blocks"):
+        differences_of(study, groups)
 
 
 def test_the_same_bases_in_all_needs_the_same_pretraining() -> None:

@@ -79,7 +79,8 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
     if config.fold != 1 and task.kind != "bins":
         log.warning("--fold has no effect on %s, whose splits are fixed", task.name)
     if config.labels_file is not None and (task.kind != "windows" or config.tars is not None):
-        log.warning("--labels-file has no effect on %s, whose labels have their names", task.name)
+        what = "tars" if config.tars is not None else task.name
+        log.warning("--labels-file has no effect on %s; it names the labels of a table of windows", what)
     manifest = _prepare(config, task)
     if task.kind != "variants" and (empty := sorted(set(SPLITS) - set(manifest.splits))):
         log.warning("%s: no row is of the split %s", config.out, " or ".join(empty))

@@ -16,6 +16,7 @@ from dnaspt.config import build_config, read_toml
 from dnaspt.data.store import read_manifest
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.publish import write_text_atomically
+from dnaspt.report.answer import written
 from dnaspt.study.command import study_report
 from dnaspt.study.execute import stage_jobs
 from dnaspt.study.plan import StudyConfig, check_settings
@@ -114,6 +115,8 @@ def plan_protocol(
     """
     study = read_protocol(path, task, data or out / "data")
     if data is not None:
+        if fold != 1 or genome is not None:
+            raise ConfigError("--data is prepared already: --fold and --genome have no effect on it; leave them out")
         if (found := read_manifest(data).settings.get("bend")) != task:
             raise ConfigError(f"{data}: holds {found or 'no task of BEND'}; expected {task}")
     else:
@@ -182,7 +185,9 @@ def _rows(folder: Path) -> list[Row]:
     for group in groups_of(finals):
         labels = "" if group.fraction == 1 else f", {group.fraction:.0%} of the labels"
         score, n_seeds = group.score, len(group.values)
-        value = f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
-        source = f"our runs on {about['data']}, {about['protocol']}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
+        value = written(score)
+        source = (
+            f"our runs on {about.get('data', folder)}, {about['protocol']}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
+        )
         rows.append((str(about["task"]), metric, f"{group.arm}{labels}", value, source, note))
     return rows

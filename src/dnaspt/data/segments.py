@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from dnaspt.data.labels import reverse_complement_labels
 from dnaspt.data.store import Split
@@ -63,6 +65,14 @@ def _join(split: Split, group: list[int], end: int) -> Segment:
             own = reverse_complement_labels(window.labels) if turned else window.labels
             labels[place] = np.where(own != MISSING, own, labels[place])
     return Segment(str(split.chrom[group[0]]), start, codes, labels)
+
+
+def union_bp(folder: Path, split: str) -> int:
+    """Bases that the windows of a split cover, each once: as many as `joined` has, from the table's places alone."""
+    table = pq.read_table(folder / f"{split}.parquet", columns=["chrom", "start", "end"])
+    rows = table.sort_by([("chrom", "ascending"), ("start", "ascending")]).to_pandas()
+    before = rows.groupby("chrom", sort=False)["end"].cummax().groupby(rows["chrom"], sort=False).shift(fill_value=0)
+    return int((rows["end"] - np.maximum(rows["start"], before)).clip(lower=0).sum())
 
 
 def joined(split: Split, window_bp: int) -> Split:

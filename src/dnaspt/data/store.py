@@ -328,7 +328,7 @@ def read_split(folder: str | Path, split: str) -> Split:
     """
     path = Path(folder) / f"{split}.parquet"
     if not path.is_file():
-        if read_manifest(folder).task == "variants":
+        if split == "train" and read_manifest(folder).task == "variants":
             raise DatasetError(
                 f"{folder}: holds variants, which are scored without training; 'dnaspt evaluate' a run on them"
             )

@@ -1,16 +1,23 @@
 """A share of the labels of a split: what a lab with fewer of them would have."""
 
+import logging
+
 import numpy as np
 
 from dnaspt.data.blocks import window_blocks
 from dnaspt.data.store import Split
 
+log = logging.getLogger(__name__)
+
+_FAR = 0.2
+"""Share by which a subset may miss its size without a word."""
+
 
 def label_subset(split: Split, fraction: float, seed: int) -> Split:
     """A random share of the windows of a split; a smaller fraction of the same seed is a part of a larger one.
 
-    Where windows overlap, all that start in the same 10 kb stay together: single ones drawn among their neighbors would still
-    show nearly all bases and the labels of nearly all places.
+    Where windows overlap, all that start in the same stretch of 10 kb (four windows, where they are long) stay together: single
+    ones drawn among their neighbors would still show nearly all bases and the labels of nearly all places.
     """
     if fraction >= 1:
         return split
@@ -19,7 +26,10 @@ def label_subset(split: Split, fraction: float, seed: int) -> Split:
     sizes = np.bincount(group)
     order = np.random.default_rng(seed).permutation(len(sizes))
     n_groups = 1 + int(np.argmin(np.abs(np.cumsum(sizes[order]) - wanted)))
-    return take(split, np.flatnonzero(np.isin(group, order[:n_groups])))
+    rows = np.flatnonzero(np.isin(group, order[:n_groups]))
+    if abs(len(rows) - wanted) > _FAR * wanted:
+        log.warning("%d of %d windows are learned from, not %d: stretches are few", len(rows), len(split), wanted)
+    return take(split, rows)
 
 
 def _overlap(split: Split) -> bool:

@@ -55,7 +55,7 @@ def _run_note(runs: Sequence[RunRecord], manifest: Manifest) -> str:
     if blocks:
         counted = "–".join(f"{count:,}" for count in blocks)
         rough = " (few, so they are rough)" if blocks[0] < FEW_BLOCKS else ""
-        notes.append(f"Intervals resample {counted} blocks of about 10 kb of the test split{rough}.")
+        notes.append(f"Intervals resample {counted} blocks of 10 kb or more of the test split{rough}.")
     if averaged := [run.name for run in runs if run.scores.get("average_strands")]:
         notes.append(f"Both strands averaged: {', '.join(averaged)}.")
     if foreign := [run.name for run in runs if not run.scores.get("same_data", True)]:
@@ -178,7 +178,8 @@ def _leakage_table(manifest: Manifest) -> Table:
         for pair, counts in pairs.items()
     )
     shared = sum(counts[name] or 0 for counts in pairs.values() for name in names[1:])
-    note = "No window of one split shares sequence with another." if pairs and not shared else ""
+    known = all(counts["overlapping"] is not None for counts in pairs.values())
+    note = "No window of one split shares sequence with another." if pairs and known and not shared else ""
     if examples := manifest.leakage.get("examples"):
         note = "For example " + "; ".join(examples[:3]) + "."
     columns = ("splits", "windows of the second", "overlapping", "exact copies", "near copies")

@@ -45,15 +45,15 @@ def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric
 
 def _headline(differences: Sequence[Difference]) -> str:
     """What self-pretraining does with all labels; "" where no arms say so."""
-    signs = {one.sign for one in differences if one.question == "pretraining" and one.fraction == 1}
+    signs = [one.sign for one in differences if one.question == "pretraining" and one.fraction == 1]
     if not signs:
         return ""
     told = {1: "yes", -1: "no, it hurts", 0: "no evidence that it does"}
-    several = {1: "in one comparison it does", -1: "in one it hurts", 0: "in one there is no evidence"}
-    words = told[signs.pop()] if len(signs) == 1 else ", ".join(several[sign] for sign in sorted(signs, reverse=True))
+    several = {1: "in {n} of {all} comparisons it does", -1: "in {n} it hurts", 0: "in {n} there is no evidence"}
+    counts = [(sign, signs.count(sign)) for sign in (1, -1, 0) if sign in signs]
+    words = told[signs[0]] if len(counts) == 1 else ", ".join(several[s].format(n=n, all=len(signs)) for s, n in counts)
     return f"Does self-pretraining help here, for as many bases of fine-tuning? {words.capitalize()}."
 
 
 def _gain(one: Difference) -> str:
-    labels = f", {one.fraction:.0%} of the labels" if one.fraction != 1 else ""
-    return f"{written(one.gain, SIGNED)} ({one.before} to {one.after}{labels})"
+    return f"{written(one.gain, SIGNED)} ({one.sides(' to ')})"

@@ -1,6 +1,5 @@
 """What a study's runs would take on this machine: from steps and a validation that are measured, in minutes and MB."""
 
-import resource
 import statistics
 import sys
 import tempfile
@@ -64,9 +63,16 @@ def measure(study: StudyConfig, job: Job) -> Cost:
             finetune(build_config(FinetuneConfig, short | {"tensorboard": False}), reporter=clock)
     steps = [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
     step_s = statistics.median(steps[1:-1])
-    scale = 1024**2 if sys.platform == "darwin" else 1024
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
-    return Cost(step_s, max(0.0, steps[-1] - step_s), peak_mb)
+    return Cost(step_s, max(0.0, steps[-1] - step_s), _peak_mb())
+
+
+def _peak_mb() -> float:
+    """Of this process; nan where the system does not say (Windows)."""
+    if sys.platform == "win32":
+        return float("nan")
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 def minutes(study: StudyConfig, job: Job, cost: Cost) -> float:

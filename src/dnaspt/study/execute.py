@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 
 from dnaspt.config import PretrainConfig
-from dnaspt.data.store import Manifest, read_manifest
+from dnaspt.data.store import UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.hub import check_published
 from dnaspt.study.cluster import run_on_ray
@@ -120,8 +120,9 @@ def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:
                 future.result()
                 job = futures[future]
                 read += bases[job.name]
-                left = (time.monotonic() - begun) / 60 * (sum(bases.values()) / read - 1) if read else float("nan")
-                told = f"; about {left:.0f} minutes for the others of this part" if left > 0 else ""
+                left = (time.monotonic() - begun) / 60 * (sum(bases.values()) / read - 1) if read else 0.0
+                is_known = shop.jobs <= number < len(jobs)
+                told = f"; about {left:.0f} minutes for the others of this part" if is_known and left > 0 else ""
                 shop.say(f"{job.name}: finished, {number} of {len(jobs)}{told}")
         finally:  # also where a person breaks it off
             pool.shutdown(wait=False, cancel_futures=True)
@@ -133,7 +134,8 @@ def bases_of(study: StudyConfig, dataset: Manifest, job: Job) -> float:
         return 0.0
     if job.kind == "pretrain":
         epochs = job.settings.get("epochs", PretrainConfig.model_fields["epochs"].default)
-        return float(epochs * pretrain_bp(study.data, dataset.digest))
+        splits = ("train", UNLABELED) if job.settings.get("unlabeled") else ("train",)
+        return float(epochs * sum(pretrain_bp(study.data, dataset.digest, split) for split in splits))
     return float(job.settings["epochs"] * job.settings["label_fraction"] * dataset.splits["train"].n_bp)
 
 

@@ -16,8 +16,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, build_config
-from dnaspt.data.segments import joined
-from dnaspt.data.store import UNLABELED, Manifest, read_manifest, read_split
+from dnaspt.data.segments import union_bp
+from dnaspt.data.store import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -175,7 +175,12 @@ def check_settings(study: StudyConfig) -> None:
     Raises:
         ConfigError: names the first. DatasetError: no dataset.
     """
-    if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in read_manifest(study.data).splits:
+    splits = read_manifest(study.data).splits
+    if missing := [name for name in SPLITS if name not in splits]:
+        raise ConfigError(
+            f"{study.data}: has no {missing[0]} split; a study trains, chooses on valid and scores on test"
+        )
+    if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in splits:
         do = "prepare it with --unlabeled"
         raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
     for arm in study.arms:
@@ -207,11 +212,21 @@ def check_settings(study: StudyConfig) -> None:
         build_config(FinetuneConfig, finetune | places)
 
 
+def without_preset(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of fine-tuning but for the size, which pretraining decides for arms that begin from it."""
+    return {name: value for name, value in settings.items() if name != "preset"}
+
+
 def _tell_of_sizes(study: StudyConfig) -> None:
     """Arms that would be compared if their encoders had one size."""
     for first, second in product(study.arms, study.arms):
         is_pair = first.init == SCRATCH and second.init in PRETRAINED and first.head == second.head
-        if is_pair and first.finetune == second.finetune and study.network_of(first) != study.network_of(second):
+        is_pair &= first.freeze_encoder == second.freeze_encoder
+        if (
+            is_pair
+            and without_preset(first.finetune) == without_preset(second.finetune)
+            and study.network_of(first) != study.network_of(second)
+        ):
             names = (first.name, second.name)
             log.warning("arms %r and %r differ in the size of the encoder, so they are not compared", *names)
 
@@ -256,7 +271,7 @@ def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list
 @lru_cache
 def pretrain_bp(data: Path, digest: str, split: str = "train") -> int:
     """Bases of an epoch of pretraining on a split, which reads what windows share once; digest: of the dataset."""
-    return len(joined(read_split(data, split), read_manifest(data).window_bp).codes)
+    return union_bp(data, split)
 
 
 def _pretrain_epochs(study: StudyConfig, arm: Arm) -> float:

@@ -9,7 +9,7 @@ from dnaspt.report.answer import written
 from dnaspt.report.tables import FEW_BLOCKS, Table
 from dnaspt.study.answer import SIGNED, sentences
 from dnaspt.study.plan import StudyConfig
-from dnaspt.study.summary import Difference, Group
+from dnaspt.study.summary import FEWER, Difference, Group
 
 GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
 DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
@@ -44,7 +44,14 @@ def group_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
 def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
     """One row for each comparison."""
     return [
-        (one.question, one.before, one.after, f"{one.fraction:.0%}", written(one.gain, SIGNED), _VERDICTS[one.sign])
+        (
+            one.question,
+            one.before,
+            one.after,
+            "100% to " * (one.question == FEWER) + f"{one.fraction:.0%}",
+            written(one.gain, SIGNED),
+            _VERDICTS[one.sign],
+        )
         for one in differences
     ]
 
@@ -54,7 +61,7 @@ def claim_rows(differences: Sequence[Difference], marginal: float = 0.0) -> list
     rows: list[tuple[str, ...]] = [
         (
             _CLAIMS[one.question],
-            f"{one.after} – {one.before}" + (f", {one.fraction:.0%} of the labels" if one.fraction != 1 else ""),
+            one.sides(" to "),
             written(one.gain, SIGNED),
             str(one.n_seeds),
             _CLAIM_VERDICTS[one.sign],
@@ -67,7 +74,7 @@ def claim_rows(differences: Sequence[Difference], marginal: float = 0.0) -> list
     if marginal:
         claim = f"P5: the gain is marginal (within {marginal:g} of 0)"
         rows += [
-            (claim, f"{one.after} – {one.before}", written(one.gain, SIGNED), str(one.n_seeds), _size(one, marginal))
+            (claim, one.sides(" to "), written(one.gain, SIGNED), str(one.n_seeds), _size(one, marginal))
             for one in differences
             if one.question == "pretraining" and one.fraction == 1
         ]
@@ -116,8 +123,12 @@ def method(study: StudyConfig, groups: Sequence[Group]) -> str:
     drawn = "Means over the seeds; intervals cover the seeds (Student's t) and" if several else "Intervals cover"
     end = "." if several else "; with one seed they do not cover its choice."
     few = "; few, so they are rough" if n_blocks < FEW_BLOCKS else ""
-    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of about 10 kb{few})"
+    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of 10 kb or more{few})"
     words = [f"{drawn} {blocks}, paired in comparisons{end}"]
+    if n_blocks < 2:
+        words = [
+            "Means over the seeds, where there are several. The test split is one block of 10 kb: there are no intervals."
+        ]
     rates = ", ".join(f"{rate:g}" for rate in study.learning_rates)
     networks = [arm for arm in study.arms if not arm.is_baseline]
     chosen = [arm for arm in networks if not arm.learning_rate]
@@ -139,15 +150,17 @@ def method(study: StudyConfig, groups: Sequence[Group]) -> str:
     stops_early = any("patience" in part for part in (study.pretrain, study.finetune, *_own(study)))
     if any(group.fraction < 1 for group in groups):
         words.append(
-            "Fewer labels: a random share of the train windows (by stretches of 10 kb where windows overlap), with rates chosen "
-            "on all labels and checkpoints on all of valid"
-            + ("." if stops_early else "; they are trained on for as many bases as all labels.")
+            "Fewer labels: a random share of the train windows (by stretches of 10 kb where windows overlap), with checkpoints "
+            "chosen on all of valid, rates on all labels"
+            + ("." if stops_early else "; they are trained on for about as many bases as all labels.")
         )
     if any(arm.extended for arm in study.arms) and not stops_early:
         words.append(
             "Longer training reads as many bases as pretraining on top; steps differ by the padding of batches."
         )
-    words.append("Minutes are of one run with its pretraining. Test was evaluated once for each run.")
+    words.append(
+        "Minutes are of one run and its pretraining, where that was made here. Test was evaluated once for each run."
+    )
     return " ".join(words)
 
 

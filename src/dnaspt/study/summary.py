@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dnaspt.errors import DatasetError
 from dnaspt.evaluation.areas import mean_rows, resampled_areas
 from dnaspt.evaluation.metrics import (
     Score,
@@ -19,9 +20,10 @@ from dnaspt.evaluation.metrics import (
     primary_metric,
 )
 from dnaspt.study.intervals import score_of_seeds
-from dnaspt.study.plan import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig
+from dnaspt.study.plan import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig, without_preset
 
 N_RESAMPLES = 1000
+FEWER = "pretraining, fewer labels"
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
 
 
@@ -37,6 +39,7 @@ class Group:
         minutes: of fine-tuning and the pretraining before it, mean over the seeds.
         rate: learning rate that was chosen.
         n_blocks: of the test split.
+        least: that the metric can be; no metric here exceeds 1.
     """
 
     arm: str
@@ -46,12 +49,13 @@ class Group:
     minutes: float
     rate: float
     n_blocks: int
+    least: float = 0.0
 
     @property
     def score(self) -> Score:
-        """Mean over the seeds, with its interval over seeds and blocks; no metric here exceeds 1."""
+        """Mean over the seeds, with its interval over seeds and blocks, within what the metric can be."""
         score = score_of_seeds(self.values, self.resampled, self.n_blocks)
-        return replace(score, high=min(score.high, 1.0))
+        return replace(score, low=max(score.low, self.least), high=min(score.high, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,13 @@ class Difference:
     fraction: float
     gain: Score
     n_seeds: int
+
+    def sides(self, between: str) -> str:
+        """Both arms, and their labels where they have not all of them."""
+        fewer = f", {self.fraction:.0%} of the labels" if self.fraction != 1 else ""
+        if self.question == FEWER:
+            return f"{self.before}, all labels,{between}{self.after}{fewer}"
+        return f"{self.before}{between}{self.after}{fewer}"
 
     @property
     def sign(self) -> int:
@@ -91,7 +102,8 @@ def groups_of(records: Sequence[dict[str, Any]]) -> list[Group]:
         before = [(record.get("pretraining") or {}).get("minutes", 0.0) for record in own]
         minutes = float(np.mean([record["result"]["minutes"] for record in own]) + np.mean(before))
         rate, n_blocks = own[0]["settings"]["learning_rate"], _n_blocks(own[0]["counted"])
-        found.append(Group(arm, fraction, values, resampled, minutes, rate, n_blocks))
+        least = -1.0 if primary_metric(own[0]["test"]) == "mcc" else 0.0
+        found.append(Group(arm, fraction, values, resampled, minutes, rate, n_blocks, least))
     return found
 
 
@@ -109,7 +121,7 @@ def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Differen
         ):  # P4: fewer labels after pretraining against all from scratch
             whole = [group for group in _groups(groups, first) if group.fraction == 1]
             fewer = [group for group in _groups(groups, second) if group.fraction < 1]
-            found += [_compare("pretraining, fewer labels", one, other) for one, other in product(whole, fewer)]
+            found += [_compare(FEWER, one, other) for one, other in product(whole, fewer)]
     return found
 
 
@@ -120,14 +132,16 @@ def _question(study: StudyConfig, first: Arm, second: Arm) -> str:
         return ""
     if first.is_baseline or second.is_baseline:
         return "a network" if not second.is_baseline and not second.extended else ""
-    if first.finetune != second.finetune or (same_init and first.pretrain != second.pretrain):
+    is_begun = first.init == SCRATCH and second.init in _BEGINNINGS
+    settings = [without_preset(arm.finetune) if is_begun else arm.finetune for arm in (first, second)]
+    if settings[0] != settings[1] or (same_init and first.init in _BEGINNINGS and first.pretrain != second.pretrain):
         is_varied = same_head and same_init and not first.extended and not second.extended
         return "other settings" if is_varied and not first.finetune and not first.pretrain else ""
     if study.network_of(first) != study.network_of(second) and second.init in (SCRATCH, *_BEGINNINGS):
         return ""
-    if first.extended and first.pretrain != second.pretrain:
+    if (first.extended or first.init in _BEGINNINGS) and first.pretrain != second.pretrain:
         return ""
-    if same_head and first.init == SCRATCH and second.init in _BEGINNINGS and not second.extended:
+    if same_head and is_begun and not second.extended:
         return f"{_BEGINNINGS[second.init]}, the same bases in all" if first.extended else _BEGINNINGS[second.init]
     if same_head and (first.init, second.init) == (SPT, SPT_MORE) and first.extended == second.extended:
         return "more sequence for pretraining"
@@ -150,6 +164,9 @@ def _groups(groups: Sequence[Group], arm: Arm) -> list[Group]:
 
 
 def _compare(question: str, one: Group, other: Group) -> Difference:
+    if one.n_blocks != other.n_blocks:
+        where = f"records of {one.arm!r} and {other.arm!r}"
+        raise DatasetError(f"{where} have {one.n_blocks} and {other.n_blocks} test blocks; make the older ones again")
     gain = score_of_seeds(other.values - one.values, other.resampled - one.resampled, one.n_blocks)
     n_seeds = max(len(one.values), len(other.values))  # a baseline has one
     return Difference(question, one.arm, other.arm, other.fraction, gain, n_seeds)
