@@ -38,10 +38,11 @@ def run(
     from dnaspt.cli_study import show_plan
     from dnaspt.display import show
 
+    shop = plan_protocol(protocol, task, root, out, data=data, fold=fold, genome=genome, jobs=jobs, say=show)
     if dry_run:
-        show_plan(protocol, plan_protocol(protocol, task, root, out, data=data, fold=fold, genome=genome, say=show))
+        show_plan(protocol, shop)
         return
-    show(run_protocol(protocol, task, root, out, data=data, fold=fold, genome=genome, jobs=jobs, say=show))
+    show(run_protocol(shop, protocol, task, data or root))
     show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")
 
 

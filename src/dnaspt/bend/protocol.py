@@ -68,31 +68,19 @@ def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
     return value
 
 
-def run_protocol(
-    path: Path,
-    task: str,
-    root: Path,
-    out: Path,
-    *,
-    data: Path | None = None,
-    fold: int = 1,
-    genome: Path | None = None,
-    jobs: int = 1,
-    say: Say,
-) -> str:
-    """Prepare OUT/data where it is not there, run what is missing, report; the answer in words.
+def run_protocol(shop: Workshop, path: Path, task: str, source: Path) -> str:
+    """Run what is missing of a protocol that `plan_protocol` prepared, report; the answer in words.
 
-    data: a dataset of the task that is prepared already, instead of OUT/data.
+    source: of the data, as `results` names it.
 
     Raises:
-        DnasptError: a file is missing, settings are wrong, or a run failed; what is finished stays.
+        DnasptError: a run failed; what is finished stays.
     """
-    shop = plan_protocol(path, task, root, out, data=data, fold=fold, genome=genome, jobs=jobs, say=say)
     found = study_report(shop)
     held = read_manifest(shop.study.data).settings.get("bend_source", {})
-    about = {"task": task, "protocol": path.stem, "data": str(data or root), "fold": held.get("fold")}
+    about = {"task": task, "protocol": path.stem, "data": str(source), "fold": held.get("fold")}
     finals = {job.name: job.arm for job in stage_jobs(shop, "final")}
-    write_text_atomically(out / ABOUT, json.dumps(about | {"runs": finals}, indent=1) + "\n")
+    write_text_atomically(shop.out / ABOUT, json.dumps(about | {"runs": finals}, indent=1) + "\n")
     return found
 
 
@@ -108,7 +96,9 @@ def plan_protocol(
     jobs: int = 1,
     say: Say,
 ) -> Workshop:
-    """What `run_protocol` runs, with its dataset prepared.
+    """What `run_protocol` runs; prepares OUT/data where it is not there.
+
+    data: a dataset of the task that is prepared already, instead of OUT/data.
 
     Raises:
         DnasptError: a file is missing, or settings are wrong.
