@@ -66,8 +66,9 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset of windows. Label 0: rich in G and C. Label 1: by chance, missing now and then. Label 2: never true."""
     import numpy as np
 
-    from dnaspt.data.store import DatasetWriter, Manifest
+    from dnaspt.data.manifest import Manifest
     from dnaspt.data.window import Window
+    from dnaspt.data.writer import DatasetWriter
 
     out, rng = tmp_path_factory.mktemp("kmers") / "data", np.random.default_rng(0)
     with DatasetWriter(out) as writer:

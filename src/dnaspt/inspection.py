@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from dnaspt.data.store import Manifest, read_manifest
+from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.display import mapping_table, show, table
 from dnaspt.errors import DnasptError
 

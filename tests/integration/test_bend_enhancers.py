@@ -11,7 +11,8 @@ from tests.integration.in_process import dnaspt
 
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 from dnaspt.data.batches import BatchOptions, TrainingBatches
-from dnaspt.data.store import read_manifest, read_split
+from dnaspt.data.manifest import read_manifest
+from dnaspt.data.store import read_split
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.alphabet import decode
 

@@ -10,8 +10,8 @@ import pytest
 from tests.integration.in_process import dnaspt
 
 from dnaspt.config import build_config
+from dnaspt.data.manifest import read_manifest
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.data.store import read_manifest
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.evaluation.metrics import Score, mcc
 from dnaspt.study import execute, run, summary

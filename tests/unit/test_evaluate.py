@@ -10,9 +10,10 @@ from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_
 
 from dnaspt.checkpoint import CheckpointConfig, build_model, save_checkpoint
 from dnaspt.config import EncoderConfig
+from dnaspt.data.manifest import read_manifest
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.data.segments import segments
-from dnaspt.data.store import read_manifest, read_split
+from dnaspt.data.store import read_split
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.evaluation import gene_paths
 from dnaspt.evaluation.evaluate import evaluate

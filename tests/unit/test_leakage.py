@@ -5,8 +5,9 @@ import pytest
 
 from dnaspt.data.kmers import sampled_kmers
 from dnaspt.data.leakage import LeakageReport, LeakageSketch, leakage_report
-from dnaspt.data.store import DatasetWriter, Manifest, read_manifest
+from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.window import Window
+from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
 

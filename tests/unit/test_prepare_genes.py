@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from dnaspt.data.gene_windows import around_genes, tiles
 from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
 from dnaspt.data.labels import reverse_complement_labels, transcripts_from_labels
+from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import joined, segments, union_bp
 from dnaspt.data.splits import Piece
 from dnaspt.data.stop_codons import stop_codon_in_cds
-from dnaspt.data.store import Split, read_manifest, read_split
+from dnaspt.data.store import Split, read_split
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.data.window import Window
 from dnaspt.errors import ConfigError, DatasetError, InputError

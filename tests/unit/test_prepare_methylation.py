@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dnaspt.data.manifest import Manifest
 from dnaspt.data.methylation import PrepareMethylationConfig, find_cpg, merge_strands, prepare_methylation
-from dnaspt.data.store import Manifest, Split, read_split
+from dnaspt.data.store import Split, read_split
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.tracks import Calls, write_bigwig

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dnaspt.data.background import merge_centers
+from dnaspt.data.manifest import Manifest
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.data.store import DatasetWriter, Manifest, Split, read_split
+from dnaspt.data.store import Split, read_split
 from dnaspt.data.windows import Chosen, Cover, add_windows, count_in_windows
+from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta

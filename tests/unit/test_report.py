@@ -12,9 +12,10 @@ import pytest
 from dnaspt.checkpoint import CheckpointConfig, read_config
 from dnaspt.cli import main
 from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig
+from dnaspt.data.manifest import read_manifest
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.data.simulate import SimulateConfig, simulate
-from dnaspt.data.store import read_manifest, read_split
+from dnaspt.data.store import read_split
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DnasptError, InputError
 from dnaspt.evaluation.evaluate import evaluate

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from dnaspt.bend.labels import LabelRows
-from dnaspt.data.store import DatasetWriter
 from dnaspt.data.window import Window
 from dnaspt.data.windows import check_contigs
+from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.fasta import read_fasta

@@ -12,10 +12,11 @@ import numpy as np
 
 from dnaspt.bend.labels import LabelRows
 from dnaspt.data.labels import transcripts_from_labels
-from dnaspt.data.store import SPLITS, DatasetWriter
+from dnaspt.data.manifest import SPLITS
 from dnaspt.data.transcript_table import TABLE, PlacedTranscript, transcript_table
 from dnaspt.data.window import Window
 from dnaspt.data.windows import check_contigs
+from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import LabeledRegions

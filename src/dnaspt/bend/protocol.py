@@ -13,7 +13,7 @@ from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 from dnaspt.bend.published import PUBLISHED
 from dnaspt.bend.table import BEND_TASKS
 from dnaspt.config import build_config, read_toml
-from dnaspt.data.store import read_manifest
+from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.publish import write_text_atomically
 from dnaspt.report.answer import written

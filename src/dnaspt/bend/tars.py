@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dnaspt.data.store import SPLITS
+from dnaspt.data.manifest import SPLITS
 from dnaspt.data.window import Window
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet

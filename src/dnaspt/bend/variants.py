@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from dnaspt.data.store import DatasetWriter
 from dnaspt.data.window import Window
 from dnaspt.data.windows import check_contigs
+from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import rows_by_value

@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 
+from dnaspt.data.manifest import SPLITS
 from dnaspt.data.splits import Piece
-from dnaspt.data.store import SPLITS
 from dnaspt.data.windows import Cover, Limits, count_in_windows
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig

@@ -18,12 +18,13 @@ from pydantic import BeforeValidator, Field, model_validator
 from dnaspt.data.gene_checks import check_assembly
 from dnaspt.data.gene_labels import LabeledContig, label_genes
 from dnaspt.data.gene_windows import Frame, around_genes, tiles
+from dnaspt.data.manifest import UNLABELED, Manifest, Source
 from dnaspt.data.split_settings import SplitSettings, check_written
 from dnaspt.data.splits import Piece, SplitPlan
-from dnaspt.data.store import UNLABELED, DatasetWriter, Manifest, Source
 from dnaspt.data.transcript_table import TABLE, PlacedTranscript, read_transcripts, transcript_table
 from dnaspt.data.window import Window
 from dnaspt.data.windows import check_contigs
+from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import Regions, read_bed

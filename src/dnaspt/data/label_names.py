@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dnaspt.data.store import SPLITS
+from dnaspt.data.manifest import SPLITS
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.columns import read_lines

@@ -14,8 +14,8 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from dnaspt.data.manifest import Manifest
 from dnaspt.data.split_settings import check_written
-from dnaspt.data.store import DatasetWriter, Manifest
 from dnaspt.data.windows import (
     Chosen,
     Limits,
@@ -24,6 +24,7 @@ from dnaspt.data.windows import (
     check_contigs,
     check_split_contigs,
 )
+from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, read_fasta

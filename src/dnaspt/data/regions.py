@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 
 from dnaspt.data.background import Background, merge_centers
 from dnaspt.data.label_names import peak_labels, row_labels, row_splits
+from dnaspt.data.manifest import SPLITS, Manifest
 from dnaspt.data.split_settings import check_written
 from dnaspt.data.splits import Piece, SplitPlan
-from dnaspt.data.store import SPLITS, DatasetWriter, Manifest
 from dnaspt.data.windows import (
     Chosen,
     Cover,
@@ -27,6 +27,7 @@ from dnaspt.data.windows import (
     check_contigs,
     check_split_contigs,
 )
+from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import ConfigError
 from dnaspt.genome.bed import LabeledRegions, Regions, has_labels, read_bed, read_labeled_bed
 from dnaspt.genome.fasta import Contig, read_fasta

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dnaspt.data.store import SPLITS
+from dnaspt.data.manifest import SPLITS
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
 

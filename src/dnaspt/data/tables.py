@@ -9,6 +9,18 @@ from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
 from dnaspt.tasks import MISSING
 
+SCHEMA = pa.schema(
+    [
+        ("chrom", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("strand", pa.string()),
+        ("sequence", pa.string()),
+        ("labels", pa.list_(pa.int8())),
+    ]
+)
+"""Columns of a table of windows."""
+
 Arrays = tuple[np.ndarray, np.ndarray]
 """Values of all rows end to end, and the n + 1 offsets."""
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from dnaspt.data.manifest import SPLITS, Source
 from dnaspt.data.split_settings import SplitSettings
 from dnaspt.data.splits import Piece, SplitPlan
-from dnaspt.data.store import SPLITS, DatasetWriter, Source
 from dnaspt.data.window import Window
+from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, contig_names

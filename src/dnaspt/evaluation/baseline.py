@@ -15,7 +15,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from dnaspt.data.store import Manifest, Split, read_manifest, read_split
+from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.data.store import Split, read_split
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.areas import auroc
 from dnaspt.evaluation.composition import class_counts, kmer_counts, word_scores

@@ -14,8 +14,9 @@ from dnaspt.checkpoint import TENSORS, CheckpointConfig, find_checkpoint
 from dnaspt.data.blocks import blocks_outside_genes, window_blocks
 from dnaspt.data.genes import read_transcripts
 from dnaspt.data.labels import transcripts_from_labels
+from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.segments import Segment, segments
-from dnaspt.data.store import Manifest, Split, read_manifest, read_split
+from dnaspt.data.store import Split, read_split
 from dnaspt.errors import CheckpointError
 from dnaspt.evaluation import genes
 from dnaspt.evaluation.areas import label_scores

@@ -16,9 +16,10 @@ import numpy as np
 
 from dnaspt.data.genes import read_transcripts
 from dnaspt.data.labels import longest_per_gene, transcript_labels, transcripts_from_labels
+from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.stop_codons import stop_codon_in_cds, without_stop_codon
-from dnaspt.data.store import read_manifest, read_split
+from dnaspt.data.store import read_split
 from dnaspt.data.windows import check_contigs
 from dnaspt.errors import ConfigError, DatasetError, DnasptError, InputError
 from dnaspt.evaluation.baseline import check_place, write_baseline

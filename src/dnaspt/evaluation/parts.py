@@ -14,7 +14,7 @@ from typing import Any
 
 from dnaspt import __version__
 from dnaspt.checkpoint import DESCRIPTION, TENSORS, find_checkpoint
-from dnaspt.data.store import Source
+from dnaspt.data.manifest import Source
 from dnaspt.errors import DnasptError, NoSpaceError, refuse_full_disk
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.publish import write_text_atomically

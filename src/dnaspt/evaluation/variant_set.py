@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from dnaspt.checkpoint import TENSORS, find_checkpoint, load_model, mask_token_of
 from dnaspt.data.blocks import window_blocks
-from dnaspt.data.store import Split, read_manifest, read_split
+from dnaspt.data.manifest import read_manifest
+from dnaspt.data.store import Split, read_split
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.areas import label_scores
 from dnaspt.evaluation.device import Accelerator, choose_device

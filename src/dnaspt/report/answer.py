@@ -6,7 +6,7 @@ Two scores differ clearly only where their 95 % intervals do not overlap.
 import math
 from collections.abc import Sequence
 
-from dnaspt.data.store import Manifest
+from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.metrics import Score
 from dnaspt.report.inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
 from dnaspt.tasks import TASKS

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dnaspt.checkpoint import CheckpointConfig, read_config
-from dnaspt.data.store import Manifest
+from dnaspt.data.manifest import Manifest
 from dnaspt.errors import CheckpointError, DnasptError, InputError
 from dnaspt.evaluation.metrics import Score, primary_metric
 from dnaspt.tasks import TASKS

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from dnaspt import __version__
-from dnaspt.data.store import Manifest, read_manifest
+from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.metrics import Score
 from dnaspt.report import figures

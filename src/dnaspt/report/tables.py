@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig
-from dnaspt.data.store import Manifest
+from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.structures import INTRON_FAULT
 from dnaspt.report.answer import metric_name, written
 from dnaspt.report.inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dnaspt.data.store import read_manifest
+from dnaspt.data.manifest import read_manifest
 from dnaspt.publish import publish_file, write_text_atomically
 from dnaspt.study.answer import sentences
 from dnaspt.study.cost import Cost, measure, minutes, n_steps

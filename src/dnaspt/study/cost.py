@@ -10,8 +10,9 @@ from typing import Any
 
 from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.manifest import UNLABELED, read_manifest
 from dnaspt.data.segments import joined
-from dnaspt.data.store import UNLABELED, read_manifest, read_split
+from dnaspt.data.store import read_split
 from dnaspt.study.plan import Job, StudyConfig
 from dnaspt.training.finetune import finetune
 from dnaspt.training.loop import steps_of

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 
 from dnaspt.config import PretrainConfig
-from dnaspt.data.store import UNLABELED, Manifest, read_manifest
+from dnaspt.data.manifest import UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.hub import check_published
 from dnaspt.study.cluster import run_on_ray

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from dnaspt import __version__
-from dnaspt.data.store import read_manifest
+from dnaspt.data.manifest import read_manifest
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.report import figures
 from dnaspt.report.html import Picture, Section, make_picture, write_page

@@ -16,8 +16,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, build_config
+from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.data.segments import union_bp
-from dnaspt.data.store import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 
 log = logging.getLogger(__name__)

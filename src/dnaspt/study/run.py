@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from dnaspt import __version__
-from dnaspt.data.store import read_manifest
+from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.publish import write_text_atomically
 from dnaspt.report.locus import example_genes

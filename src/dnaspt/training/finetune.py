@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, build_model, find_checkpoint, load_model, read_config
 from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, BassetConfig, FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
-from dnaspt.data.store import Manifest, Source, Split, read_manifest, read_split
+from dnaspt.data.manifest import Manifest, Source, read_manifest
+from dnaspt.data.store import Split, read_split
 from dnaspt.data.subset import label_subset, take
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.validate import score_model

@@ -13,9 +13,10 @@ from torch import nn
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN, PRESETS, PretrainConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.manifest import UNLABELED, read_manifest
 from dnaspt.data.masking import mask_for_validation
 from dnaspt.data.segments import joined
-from dnaspt.data.store import UNLABELED, Split, read_manifest, read_split
+from dnaspt.data.store import Split, read_split
 from dnaspt.errors import ConfigError
 from dnaspt.evaluation.ngram import MaskedBases, best_ngram
 from dnaspt.models.language import LanguageModel
