@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.evaluation.metrics import Score, mcc
-from dnaspt.study import execute, run, summary
+from dnaspt.study import cost, execute, run, summary
 from dnaspt.study.command import planned, study_report
 from dnaspt.study.plan import Job, StudyConfig, check_settings, finals, pretrainings, tuning
 from dnaspt.study.report import claim_rows
@@ -151,6 +152,15 @@ def test_a_dry_run_trains_nothing(plan: Path, tmp_path: Path) -> None:
     ran = dnaspt("study", plan, "--out", tmp_path / "new", "--dry-run")
     assert ran.code == 0 and not (tmp_path / "new").exists()
     assert "16 runs; to do, one after another:" in ran.printed, ran.errors
+    assert "measuring a few steps: pretraining" in ran.printed
+
+
+def test_a_signal_ends_a_dry_run(plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = iter([True])
+    monkeypatch.setattr(cost._Clock, "update", lambda *_: next(once, False) and signal.raise_signal(signal.SIGINT))
+    shop = Workshop(build_config(StudyConfig, {}, plan), tmp_path, tmp_path / "records")
+    with pytest.raises(KeyboardInterrupt):
+        planned(shop)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
         head = " ".join(str(job.settings.get(name, "")) for name in decisive)
         like = ("pretrain" if job.kind == "pretrain" else "finetune", head)
         if shop.record(job) is None and like not in costs and "baseline" not in job.settings:
+            shop.say(f"measuring a few steps: {job.arm or 'pretraining'}")
             costs[like] = measure(study, job)
         rows.append(_row(shop, job, Cost(0.0, 0.0, 0.0) if "baseline" in job.settings else costs.get(like)))
     return rows

@@ -59,9 +59,11 @@ def measure(study: StudyConfig, job: Job) -> Cost:
     with tempfile.TemporaryDirectory() as folder:
         short = settings | {"data": study.data, "out": Path(folder) / "run", "steps": STEPS, "validate_every": STEPS}
         if job.kind == "pretrain":
-            pretrain(build_config(PretrainConfig, short | {"tensorboard": False}), reporter=clock)
+            outcome, _ = pretrain(build_config(PretrainConfig, short | {"tensorboard": False}), reporter=clock)
         else:
-            finetune(build_config(FinetuneConfig, short | {"tensorboard": False}), reporter=clock)
+            outcome, _ = finetune(build_config(FinetuneConfig, short | {"tensorboard": False}), reporter=clock)
+    if not outcome.finished:
+        raise KeyboardInterrupt  # training ends cleanly on a signal, and there is nothing to go on with here
     steps = [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
     step_s = statistics.median(steps[1:-1])
     return Cost(step_s, max(0.0, steps[-1] - step_s), _peak_mb())
