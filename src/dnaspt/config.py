@@ -164,7 +164,7 @@ class TrainingConfig(Settings):
     reverse_complement: bool = True
     """Turn half of the windows around."""
     validate_every: int = Field(0, ge=0)
-    """Steps between validations; 0 spreads 20 over the run."""
+    """Steps between validations; 0 spreads 20 over the run, or fewer, down to 4, where the valid split is large."""
     patience: int = Field(0, ge=0)
     """Validations without a new best before the run stops; 0 never stops early."""
     save_every: int = Field(0, ge=0)

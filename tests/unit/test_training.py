@@ -5,6 +5,7 @@ import math
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -14,9 +15,12 @@ from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, Trainin
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.store import read_split
 from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.models.language import LanguageModel
+from dnaspt.tasks import MISSING
 from dnaspt.training.finetune import _spread, finetune
+from dnaspt.training.loop import validation_interval
 from dnaspt.training.optim import learning_rate
-from dnaspt.training.pretrain import pretrain
+from dnaspt.training.pretrain import MaskedWindows, pretrain, score_language_model
 
 QUICK = {
     "steps": 4,
@@ -48,6 +52,33 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
 def losses_of(run: Path) -> list[float]:
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [row["loss"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "valid_bp", "interval"),
+    [(1000, 1_000, 50), (1000, 1_024_000, 100), (1000, 1 << 40, 250), (3, 1 << 40, 1), (1000, 0, 50)],
+)
+def test_validations_read_no_more_than_training_does(n_steps: int, valid_bp: int, interval: int) -> None:
+    config = TrainingConfig(batch_bp=5120, accumulate=2)
+    assert validation_interval(config, n_steps, valid_bp) == interval
+    assert validation_interval(config.model_copy(update={"validate_every": 7}), n_steps, valid_bp) == 7
+
+
+def test_windows_of_any_length_are_scored_as_each_alone() -> None:
+    rng = np.random.default_rng(0)
+    lengths = (5_000, 7, 30_000, 600, 3_000, 64, 9_000)
+    tokens = [rng.integers(0, 4, length).astype(np.uint8) for length in lengths]
+    labels = [np.where(rng.random(length) < 0.3, rng.integers(0, 4, length), MISSING) for length in lengths]
+    torch.manual_seed(0)
+    model = LanguageModel(ENCODER).eval()
+    with torch.no_grad():
+        together = score_language_model(model, MaskedWindows(tokens, labels))
+        alone = [
+            score_language_model(model, MaskedWindows([one], [true])) for one, true in zip(tokens, labels, strict=True)
+        ]
+    counts = [(true != MISSING).sum() for true in labels]
+    for name, value in together.items():
+        assert value == pytest.approx(np.average([one[name] for one in alone], weights=counts), abs=1e-6)
 
 
 def test_rate_warms_up_to_its_peak_and_falls_to_its_floor() -> None:

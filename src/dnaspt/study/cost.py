@@ -1,5 +1,6 @@
 """What a study's runs would take on this machine: from steps and a validation that are measured, in minutes and MB."""
 
+import math
 import statistics
 import sys
 import tempfile
@@ -8,19 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
+from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig, build_config
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.manifest import UNLABELED, read_manifest
 from dnaspt.data.segments import joined
 from dnaspt.data.store import read_split
 from dnaspt.study.plan import Job, StudyConfig
+from dnaspt.training.finetune import VALIDATION_BP as FINETUNE_VALID_BP
 from dnaspt.training.finetune import finetune
-from dnaspt.training.loop import steps_of
+from dnaspt.training.loop import steps_of, validation_interval
+from dnaspt.training.pretrain import VALIDATION_BP as PRETRAIN_VALID_BP
 from dnaspt.training.pretrain import WINDOW_BP, pretrain
 
 STEPS = 6
-VALIDATIONS = 20
-"""Of a run, unless its settings say otherwise."""
 
 
 @dataclass(slots=True)
@@ -80,17 +81,28 @@ def _peak_mb() -> float:
 
 def minutes(study: StudyConfig, job: Job, cost: Cost) -> float:
     """Of a run of that cost per step; evaluation is not counted."""
-    return (n_steps(study, job) * cost.step_s + VALIDATIONS * cost.validation_s) / 60
+    steps = n_steps(study, job)
+    return (steps * cost.step_s + (steps and n_validations(study, job, steps)) * cost.validation_s) / 60
+
+
+def n_validations(study: StudyConfig, job: Job, steps: int) -> int:
+    """Validations of a run of so many steps."""
+    read_bp = PRETRAIN_VALID_BP if job.kind == "pretrain" else FINETUNE_VALID_BP
+    valid_bp = min(read_bp, read_manifest(study.data).splits["valid"].n_bp)
+    return math.ceil(steps / validation_interval(_config(study, job.kind, job.settings), steps, valid_bp))
+
+
+def _config(study: StudyConfig, kind: str, settings: dict[str, Any]) -> TrainingConfig:
+    given = settings | {"data": study.data, "out": Path("run")}
+    return build_config(PretrainConfig, given) if kind == "pretrain" else build_config(FinetuneConfig, given)
 
 
 def n_steps(study: StudyConfig, job: Job) -> int:
     """Optimizer steps of a run, about: a share of the labels is read as often as makes as many bases as all of them."""
     if "baseline" in job.settings:
         return 0
-    kind: type[Any] = PretrainConfig if job.kind == "pretrain" else FinetuneConfig
-    settings = dict(job.settings)
-    settings["epochs"] = settings.get("epochs", kind.model_fields["epochs"].default) * settings.pop("label_fraction", 1)
-    config = build_config(kind, settings | {"data": study.data, "out": Path("run")})
+    config = _config(study, job.kind, job.settings)
+    config = config.model_copy(update={"epochs": config.epochs * job.settings.get("label_fraction", 1)})
     options = BatchOptions(batch_bp=config.batch_bp, seed=config.seed)
     window_bp = read_manifest(study.data).window_bp
     names = ["train", UNLABELED] if job.settings.get("unlabeled") else ["train"]

@@ -69,6 +69,7 @@ def finetune(
         batches=TrainingBatches([train], manifest.window_bp, options),
         validate=validate,
         score=f"valid_{metric}",
+        valid_bp=len(valid.codes),
         checkpoint=checkpoint,
         config=config,
         run=run,

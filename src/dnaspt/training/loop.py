@@ -90,6 +90,7 @@ class Fit:
     """What `fit` works on.
 
     score: the primary validation metric, higher is better; validate returns it under that name beside others.
+    valid_bp: bases that a validation reads.
     """
 
     model: nn.Module
@@ -97,6 +98,7 @@ class Fit:
     batches: TrainingBatches
     validate: Callable[[nn.Module], dict[str, float]]
     score: str
+    valid_bp: int
     checkpoint: CheckpointConfig
     config: TrainingConfig
     run: Run
@@ -116,6 +118,15 @@ def to_tensors(batch: ArrayBatch, device: torch.device) -> Batch:
 def steps_of(config: TrainingConfig, batches: TrainingBatches) -> int:
     """Optimizer steps of a run: `steps`, or as many as `epochs` passes over the batches take."""
     return config.steps or max(1, math.ceil(config.epochs * len(batches.plan(0)) / config.accumulate))
+
+
+def validation_interval(config: TrainingConfig, n_steps: int, valid_bp: int) -> int:
+    """Steps between validations: `validate_every`, or a twentieth of the run.
+
+    Where a validation reads more bases than are trained on in between, as many steps as read them, up to a quarter of the run.
+    """
+    steps_of_valid = math.ceil(valid_bp / (config.batch_bp * config.accumulate))
+    return config.validate_every or max(1, n_steps // 20, min(steps_of_valid, n_steps // 4))
 
 
 def fit(job: Fit, fabric: Fabric) -> FitResult:
@@ -202,7 +213,8 @@ def _end_of_step(sitting: _Sitting, progress: Progress, row: dict[str, float], *
     """Validate, log and save where it is time to; a row is logged before the checkpoint of its step appears."""
     config, step = sitting.job.config, progress.step
     logged = {name: row[name] for name in ("loss", "grad_norm", "rate")}
-    validates = step % (config.validate_every or max(1, sitting.n_steps // 20)) == 0 or step == sitting.n_steps
+    interval = validation_interval(config, sitting.n_steps, sitting.job.valid_bp)
+    validates = step % interval == 0 or step == sitting.n_steps
     if validates:
         progress, scores = _validate(sitting, progress)
         row |= scores

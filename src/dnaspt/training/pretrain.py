@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 WINDOW_BP = 4096
 _VALIDATION_SEED = 20
-_VALIDATION_BP = 2_000_000
+VALIDATION_BP = 2_000_000
 _VALIDATION_BATCH_BP = 32_768
 
 
@@ -52,19 +53,29 @@ def masked_windows(split: Split, fraction: float, *, as_published: bool = False)
         tokens.append(masked)
         labels.append(truth)
         n_bp += len(masked)
-        if n_bp >= _VALIDATION_BP:
+        if n_bp >= VALIDATION_BP:
             break
     return MaskedWindows(tokens, labels)
+
+
+def _groups(lengths: list[int]) -> Iterator[list[int]]:
+    """Indices in batches of windows of like length, each sorted by it."""
+    group: list[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if group and lengths[index] * (len(group) + 1) > _VALIDATION_BATCH_BP:
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group
 
 
 def score_language_model(model: LanguageModel, windows: MaskedWindows) -> dict[str, float]:
     """nats: mean cross-entropy in nats per masked base over A C G T; accuracy: share of masked bases guessed right."""
     device = next(model.parameters()).device
     total = hits = count = 0.0
-    longest = max(map(len, windows.tokens))
-    per_batch = max(1, _VALIDATION_BATCH_BP // longest)
-    for first in range(0, len(windows.tokens), per_batch):
-        group = range(first, min(first + per_batch, len(windows.tokens)))
+    for group in _groups([len(tokens) for tokens in windows.tokens]):
+        longest = len(windows.tokens[group[-1]])
         tokens = np.full((len(group), longest), PAD_TOKEN, dtype=np.uint8)
         labels = np.full((len(group), longest), MISSING, dtype=np.int64)
         for row, index in enumerate(group):
@@ -134,6 +145,7 @@ def pretrain(
         batches=batches,
         validate=validate,
         score="valid_score",
+        valid_bp=sum(len(codes) for codes in valid.tokens),
         checkpoint=checkpoint,
         config=config,
         run=run,
