@@ -1,10 +1,15 @@
 """Blocks of a genome, which are drawn together: neighboring bases and windows are not independent."""
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 
 from dnaspt.tasks import NONCODING
 
 BLOCK_BP = 10_000
+_EXTRACT = re.compile(r"(.+):(\d+)-(\d+)")
+"""Name of a contig that was cut from another: CHROM:START-END."""
 
 
 def blocks_outside_genes(labels: np.ndarray, block_bp: int = BLOCK_BP) -> np.ndarray:
@@ -31,3 +36,37 @@ def window_blocks(chrom: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.n
     contig = np.unique(chrom, return_inverse=True)[1].astype(np.int64)
     place = start.astype(np.int64) // block_bp
     return np.unique(contig * (place.max(initial=0) + 1) + place, return_inverse=True)[1]
+
+
+def sum_blocks(counts: Sequence[np.ndarray], places: Sequence[tuple[str, int, int]]) -> np.ndarray:
+    """Counts (B_i, ...) of the blocks of n stretches as those of all blocks (B, ...); stretches that overlap make one block.
+
+    places: contig, start and end of each stretch. A contig called CHROM:START-END lies there, on CHROM; so do BEND's genes,
+    whose rows overlap.
+    """
+    group = _overlap_groups([_on_genome(*place) for place in places])
+    shared = np.bincount(group)[group] > 1
+    sums: dict[tuple[int, int], np.ndarray] = {}
+    for own, is_shared, blocks in zip(group.tolist(), shared, counts, strict=True):
+        for number, count in enumerate([blocks.sum(axis=0)] if is_shared else blocks):
+            sums[own, number] = sums[own, number] + count if (own, number) in sums else count
+    return np.stack(list(sums.values()))
+
+
+def _on_genome(chrom: str, start: int, end: int) -> tuple[str, int, int]:
+    match = _EXTRACT.fullmatch(chrom)
+    return (match[1], int(match[2]) + start, int(match[2]) + end) if match else (chrom, start, end)
+
+
+def _overlap_groups(places: list[tuple[str, int, int]]) -> np.ndarray:
+    """Group (n,) of each place: those that overlap, be it through others, share one."""
+    group = np.zeros(len(places), dtype=np.int64)
+    last: tuple[str, int] | None = None
+    number = -1
+    for index in sorted(range(len(places)), key=places.__getitem__):
+        chrom, start, end = places[index]
+        joins = last is not None and last[0] == chrom and start < last[1]
+        number += not joins
+        group[index] = number
+        last = (chrom, max(end, last[1]) if joins and last else end)
+    return group

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, find_checkpoint
-from dnaspt.data.blocks import blocks_outside_genes, window_blocks
+from dnaspt.data.blocks import blocks_outside_genes, sum_blocks, window_blocks
 from dnaspt.data.genes import read_transcripts
 from dnaspt.data.labels import transcripts_from_labels
 from dnaspt.data.manifest import Manifest, read_manifest
@@ -177,12 +177,12 @@ def score_gene_predictions(
 
 
 def _block_counts(predictions: list[GenePrediction], n_labels: int) -> np.ndarray:
-    """Confusion matrices (B, K, K) of all segments' blocks."""
+    """Confusion matrices (B, K, K) of all segments' blocks; segments that overlap on the genome make one."""
     counts = [
         block_confusions(p.segment.labels, p.path, blocks_outside_genes(p.segment.labels), n_labels)
         for p in predictions
     ]
-    return np.concatenate(counts)
+    return sum_blocks(counts, [(p.segment.chrom, p.segment.start, p.segment.end) for p in predictions])
 
 
 def _score_genes(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dnaspt.data.blocks import blocks_outside_genes
+from dnaspt.data.blocks import blocks_outside_genes, sum_blocks
 from dnaspt.evaluation.metrics import (
     N_BOOTSTRAP,
     Score,
@@ -140,6 +140,9 @@ def score_genes(
         predicted_features = {key: gene.segment for gene in predicted_genes for key in features(gene.longest)}
         ground.count(true_features, predicted_features, counts[:, level])
     _count_genes(true_genes, predicted_genes, ground, counts[:, LEVELS.index("gene")])
+    counts = sum_blocks(
+        np.split(counts, ground.first_block[1:-1]), [(s.chrom, s.start, s.end) for s in ground.segments]
+    )
     return GeneScores(_level_scores(counts, n, seed), dict(ignored), counts)
 
 
