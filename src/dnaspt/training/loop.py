@@ -5,13 +5,10 @@ A run is a function of its settings and data: killed at any moment and resumed, 
 
 import logging
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from types import FrameType
 from typing import Any, Protocol, cast
 
 import torch
@@ -25,6 +22,7 @@ from dnaspt.errors import DnasptError
 from dnaspt.models.batch import Batch
 from dnaspt.training.optim import learning_rate, set_rate
 from dnaspt.training.runs import Run, load_optimizer
+from dnaspt.training.signals import StopSignals
 from dnaspt.training.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -152,7 +150,7 @@ def fit(job: Fit, fabric: Fabric) -> FitResult:
     reporter.start(n_steps, progress.step)
     writer = _tensorboard(job, fabric)
     try:
-        with _StopSignals() as signals, _stream(job, progress) as stream:
+        with StopSignals() as signals, _stream(job, progress) as stream:
             return _loop(_Sitting(job, fabric, model, optimizer, n_steps, signals, writer, reporter), stream, progress)
     finally:
         reporter.stop()
@@ -173,7 +171,7 @@ class _Sitting:
     model: Any
     optimizer: Any
     n_steps: int
-    signals: "_StopSignals"
+    signals: StopSignals
     writer: Any
     reporter: Reporter
 
@@ -325,25 +323,3 @@ def _stop_reason(sitting: _Sitting, seconds: float) -> str:
         reasons = cast(Tensor, sitting.fabric.all_gather(asked))
         reason = reason or ("another process" if bool(reasons.any()) else "")
     return reason
-
-
-class _StopSignals:
-    """While open, Ctrl-C and SIGTERM (SLURM's requeue) ask for a clean stop; a second one ends at once."""
-
-    def __init__(self) -> None:
-        self.received = ""
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> "_StopSignals":
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._receive)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
-
-    def _receive(self, number: int, _: FrameType | None) -> None:
-        self.received = signal.Signals(number).name
-        signal.signal(number, signal.SIG_DFL)
