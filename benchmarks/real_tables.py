@@ -1,5 +1,6 @@
 """Reports of examples/studies and benchmarks/results/*.json to docs/results.md and the README's tables."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -12,8 +13,11 @@ STUDIES = ROOT / "examples" / "studies"
 CLAIMS = "## Claims of the paper, on these data"
 GENE_COLUMNS = ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed")
 WINDOW_COLUMNS = ("set", "model", "mean test AUROC [95 %]", "AUPRC", "CpG count AUROC", "AUPRC", "minutes", "seed")
-ARM_COLUMNS = ("arm", "labels", "seeds", "test blocks", "test score [95 %]")
-CLAIM_COLUMNS = ("claim of the paper", "compared", "gain [95 %]", "seeds", "verdict")
+PRETRAINING_COLUMNS = (
+    *("data", "test blocks", "labels", "seeds", "score", "from scratch", "self-pretrained", "gain [95 %]", "verdict"),
+    *("best baseline", "its score"),
+)
+CLAIM_COLUMNS = ("data", "claim of the paper", "compared", "gain [95 %]", "verdict")
 START, END = "<!-- results -->", "<!-- /results -->"
 
 
@@ -42,8 +46,8 @@ def main() -> None:
     after = rest.split(END)[1] if END in rest else rest
     done = {file.parent.name for file in study_files()}
     shown = [
-        markdown(("data", *ARM_COLUMNS), [row for file in study_files() for row in arm_rows(file)]),
-        markdown(("data", *CLAIM_COLUMNS), [row for file in study_files() for row in claim_rows(file)]),
+        markdown(PRETRAINING_COLUMNS, [row for file in study_files() for row in pretraining_rows(file)]),
+        markdown(CLAIM_COLUMNS, [row for file in study_files() for row in claim_rows(file)]),
         markdown(GENE_COLUMNS, [row for row in genes if row[0] not in done]),
         markdown(WINDOW_COLUMNS, [row for row in windows if row[0] not in done]),
     ]
@@ -66,22 +70,52 @@ def study_section(file: Path) -> str:
     return f"### {name}\n{answer}\n\n{claims}\n\n{link}"
 
 
-def arm_rows(file: Path) -> list[tuple[str, ...]]:
-    """A study's arms with their scores, a row each."""
+def pretraining_rows(file: Path) -> list[tuple[str, ...]]:
+    """A study's arms from scratch beside those that were pretrained, a row a pair, with the best baseline."""
     text = file.read_text()
     n_blocks = (re.findall(r"([0-9,]+) blocks of 10 kb or more", text) or ["–"])[0]
-    head, _, *lines = text.split("\n| arm |", 1)[1].split("\n\n")[0].splitlines()
-    metric = head.split("|")[2].replace("test", "").replace("[95 %]", "").strip()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [
-        (file.parent.name, arm, labels, seeds, n_blocks, f"{metric} {score}") for arm, labels, seeds, score, *_ in rows
-    ]
+    metric = (re.findall(r"\| test (.+?) \[95 %\]", text) or ["score"])[0]
+    scores = {(row["arm"], row["label_fraction"]): row for row in table(file.with_name("study_scores.csv"))}
+    baselines = [row for row in scores.values() if not float(row["learning_rate"])]
+    best = max(baselines, key=lambda row: float(row["mean"]), default={"arm": "–", "mean": "nan"})
+    rows = []
+    for gain in table(file.with_name("study_gains.csv")):
+        if gain["question"] == "pretraining":
+            pair = [scores[gain[side], gain["label_fraction"]] for side in ("before", "after")]
+            arms = [f"{float(row['mean']):.3f} ({row['arm']})" for row in pair]
+            what = (
+                file.parent.name,
+                n_blocks,
+                f"{float(gain['label_fraction']):.0%}",
+                pair[0]["n_seeds"],
+                metric,
+                *arms,
+            )
+            rows.append((*what, *verdict(gain), best["arm"], f"{float(best['mean']):.3f}"))
+    return rows
+
+
+def verdict(gain: dict[str, str]) -> tuple[str, str]:
+    """A difference with its interval, and what it says."""
+    value, low, high = (float(gain[name]) for name in ("gain", "low", "high"))
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]", "better" if low > 0 else "worse" if high < 0 else "undecided"
+
+
+def table(file: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def claim_rows(file: Path) -> list[tuple[str, ...]]:
-    """The paper's claims with a study's verdicts, a row each."""
+    """A study's verdicts on the paper's claims other than plain pretraining, a row each."""
     lines = file.read_text().split(CLAIMS)[1].split("\n## ")[0].strip().splitlines()[2:]
-    return [(file.parent.name, *(cell.strip() for cell in line.strip("|").split("|"))) for line in lines if line]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line]
+    return [
+        (file.parent.name, claim, pair, gain, said)
+        for claim, pair, gain, _, said in rows
+        if not claim.startswith("P1:")
+    ]
 
 
 def simulated_rows() -> str:
