@@ -103,7 +103,9 @@ def methylation(
     strict: Strict = None,
     overwrite: Overwrite = None,
 ) -> None:
-    """FASTA and methylation calls to windows centered on CpGs.
+    """FASTA and methylation calls to windows centered on CpGs: 1 where the level reaches the threshold, else 0.
+
+    Calls of CpGs only: leave CHG and CHH out first. bedMethyl has 11 or 18 columns; rows of 5hmC are dropped and counted.
 
     Example: dnaspt prepare methylation --genome g.fa --calls wgbs.bedmethyl --out data/cpg
     """

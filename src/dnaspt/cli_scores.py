@@ -44,8 +44,10 @@ def predict(
     genome: Annotated[Path, typer.Option(help="FASTA: plain, gzip or bgzip.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="genes: .gff3; windows: .bed, .bw or .parquet.")],
     regions: Annotated[Path | None, typer.Option(help="BED of the stretches to predict.")] = None,
-    stride_bp: Annotated[int, typer.Option(help="Windows: step along the contig.")] = 128,
-    threshold: Annotated[float, typer.Option(help="Windows: probability from which a BED row is written.")] = 0.5,
+    stride_bp: Annotated[int, typer.Option(help="Windows of regions: step along the contig.")] = 128,
+    threshold: Annotated[
+        float, typer.Option(help="Windows: probability from which a BED row is written; rare labels want less.")
+    ] = 0.5,
     average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
     codons: Annotated[
         bool,

@@ -257,6 +257,13 @@ def test_windows_become_bed_bigwig_and_parquet_that_agree(tmp_path: Path) -> Non
         assert track.values("chr1", int(first.start), int(first.end))[0] == pytest.approx(first.B, rel=1e-6)
 
 
+def test_an_empty_bed_says_what_the_highest_probability_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run, genome = windows_run(tmp_path, {"chr1": random_codes(1500)})
+    predict_file(run, genome, tmp_path / "p.bed", PredictOptions(threshold=1.0))
+    assert not (tmp_path / "p.bed").read_text()
+    assert "p.bed: no row; the highest probability is 0." in caplog.text
+
+
 def test_regions_limit_what_is_predicted(tmp_path: Path) -> None:
     genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(6000)})
     (tmp_path / "r.bed").write_text("chr1\t1000\t2500\n")

@@ -217,5 +217,8 @@ def _check_samples(
         n_calls = len(sample) - n_absent
         if not_cpg[sample.path] * 2 > n_calls:
             found = f"{not_cpg[sample.path]} of {n_calls} calls lie on no CpG of {config.genome}"
-            do = "is it another genome, or are its positions shifted by one?"
+            do = (
+                "is it another genome, are its positions shifted by one, or has it calls of other contexts (CHG, CHH)? "
+                "Only CpGs are learned: leave the others out"
+            )
             raise InputError(sample.path, found, expected="calls on CpGs", do=do)

@@ -94,6 +94,8 @@ def predict_file(
         log.warning("--complete-genes has no effect on windows")
     if task.resolution_bp and options.stride_bp != PredictOptions().stride_bp:
         log.warning("--stride-bp has no effect: this model has bins of %d bp", task.resolution_bp)
+    if task.name == "methylation" and options.stride_bp != PredictOptions().stride_bp:
+        log.warning("--stride-bp has no effect: this model has one window a CpG")
     if not 0 < options.stride_bp <= config.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
     layout = WindowOptions(options.stride_bp, task.name == "methylation", options.threshold, options.average_strands)

@@ -1,5 +1,6 @@
 """Predicted windows, one Parquet file per contig, to one BED, Parquet or bigWig file; a block of rows at a time."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from dnaspt.errors import refuse_full_disk
 from dnaspt.genome.bed import write_bed
 from dnaspt.genome.bigwig import write_bigwig
 from dnaspt.publish import publish_file
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = (".bed", ".bw", ".bigwig", ".parquet")
 
@@ -55,6 +58,10 @@ def write_windows(
             _write_parquet(out, labels, parts)
         elif out.suffix.lower() == ".bed":
             write_bed(out, _bed_frames(labels, parts, threshold))
+            if parts and not out.stat().st_size:
+                log.warning(
+                    "%s: no row; the highest probability is %.3g, see --threshold", out, _highest(labels, parts)
+                )
         else:
             return _write_bigwigs(out, labels, lengths, parts)
     except OSError as error:
@@ -89,6 +96,11 @@ def _bed_frames(labels: tuple[str, ...], parts: Sequence[WindowPart], threshold:
             score = np.rint(1000 * probability[row, label]).astype(np.int64)
             intervals = {"chrom": part.chrom, "start": start[row], "end": end[row]}
             yield pd.DataFrame(intervals | {"name": names[label], "score": score, "strand": "."})
+
+
+def _highest(labels: tuple[str, ...], parts: Sequence[WindowPart]) -> float:
+    blocks = (block for part in parts for block in part.blocks(range(len(labels))))
+    return max(float(column.to_numpy().max()) for block in blocks for column in block.columns[2:])
 
 
 def _write_bigwigs(
