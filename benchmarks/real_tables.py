@@ -12,10 +12,10 @@ ORDER = ("athaliana", "fly_loci", "human_brain", "arabidopsis_chr3", "human_wgbs
 STUDIES = ROOT / "examples" / "studies"
 CLAIMS = "## Claims of the paper, on these data"
 GENE_COLUMNS = ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed")
-WINDOW_COLUMNS = ("set", "model", "mean test AUROC [95 %]", "AUPRC", "CpG count AUROC", "AUPRC", "minutes", "seed")
+WINDOW_COLUMNS = ("set", "model", "mean test AUROC [95 %]", "AUPRC", "CpG count AUROC", "CpG count AUPRC", "minutes", "seed")
 PRETRAINING_COLUMNS = (
     *("data", "test blocks", "labels", "seeds", "score", "from scratch", "self-pretrained", "gain [95 %]", "verdict"),
-    *("best baseline", "its score"),
+    *("best baseline", "baseline score"),
 )
 CLAIM_COLUMNS = ("data", "claim of the paper", "compared", "gain [95 %]", "verdict")
 START, END = "<!-- results -->", "<!-- /results -->"
