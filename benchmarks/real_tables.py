@@ -12,7 +12,16 @@ ORDER = ("athaliana", "fly_loci", "human_brain", "arabidopsis_chr3", "human_wgbs
 STUDIES = ROOT / "examples" / "studies"
 CLAIMS = "## Claims of the paper, on these data"
 GENE_COLUMNS = ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed")
-WINDOW_COLUMNS = ("set", "model", "mean test AUROC [95 %]", "AUPRC", "CpG count AUROC", "CpG count AUPRC", "minutes", "seed")
+WINDOW_COLUMNS = (
+    "set",
+    "model",
+    "mean test AUROC [95 %]",
+    "AUPRC",
+    "CpG count AUROC",
+    "CpG count AUPRC",
+    "minutes",
+    "seed",
+)
 PRETRAINING_COLUMNS = (
     *("data", "test blocks", "labels", "seeds", "score", "from scratch", "self-pretrained", "gain [95 %]", "verdict"),
     *("best baseline", "baseline score"),
@@ -154,10 +163,9 @@ def gene_rows(name: str, seeds: dict[str, Any]) -> list[tuple[str, ...]]:
                 rows.append((name, model, interval(scores["mcc"]), *f1, minutes(result, arm), seed))
     file = RESULTS / "augustus.json"
     found = json.loads(file.read_text()) if file.is_file() else {}
-    if name in found:
-        own = found[name]
+    for model, own in found.get(name, {}).items():
         f1 = [f"{own['f1'][level]['value']:.3f}" for level in ("base", "exon", "gene")]
-        model = f"AUGUSTUS {found['augustus']}, species {own['species']}"
+        model = f"AUGUSTUS {found['augustus']}, {model}"
         rows.append((name, model, interval(own["mcc"]), *f1, f"{own['minutes']:.1f}", ""))
     return rows
 

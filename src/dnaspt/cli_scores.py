@@ -108,12 +108,16 @@ def baseline(
     data: Annotated[Path, typer.Argument(help="Dataset folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the scores.")],
     model: Annotated[
-        str, typer.Option(help="Windows: kmer (logistic regression on counts), markov (two chains), cpg (CpG count).")
+        str,
+        typer.Option(
+            help="Windows: kmer (logistic regression on counts), markov (two chains), cpg (CpG count). Genes: augustus, trained "
+            "on the train split."
+        ),
     ] = "kmer",
     annotation: Annotated[
         Path | None, typer.Option(help="Genes: GFF3 or GTF that another tool predicted on the dataset's contigs.")
     ] = None,
-    species: Annotated[str, typer.Option(help="Genes: run AUGUSTUS with this species model.")] = "",
+    species: Annotated[str, typer.Option(help="Genes: run AUGUSTUS with this model of its authors.")] = "",
     k: Annotated[int | None, typer.Option("-k", help="Length of k-mers [4], or order of a chain [by valid].")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
 ) -> None:
@@ -123,11 +127,14 @@ def baseline(
     """
     from dnaspt.display import show
 
-    if annotation is not None or species:
+    trained = model == "augustus"
+    if annotation is not None or species or trained:
         from dnaspt.evaluation.other_genes import score_other_genes
         from dnaspt.inspection import show_evaluation
 
-        found = score_other_genes(data, out, annotation=annotation, species=species, overwrite=overwrite)
+        found = score_other_genes(
+            data, out, annotation=annotation, species=species, trained=trained, overwrite=overwrite
+        )
         show_evaluation(found, str(out))
         return
     from dnaspt.evaluation.baseline import run_baseline

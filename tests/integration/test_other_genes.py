@@ -1,5 +1,6 @@
 """Genes of other tools scored by the same code: the annotation itself is perfect, AUGUSTUS is run where it is installed."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_what_does_not_fit_is_refused(gene_data: Path, windows: Path, simulated:
     annotation = simulated / "annotation.gff3"
     with pytest.raises(DatasetError, match="this baseline is for genes"):
         score_other_genes(windows, tmp_path / "out", annotation=annotation)
-    with pytest.raises(ConfigError, match="either --annotation or --species"):
+    with pytest.raises(ConfigError, match="one of --annotation, --species or --model augustus"):
         score_other_genes(gene_data, tmp_path / "out", annotation=annotation, species="fly")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
@@ -74,11 +75,15 @@ def test_augustus_is_run_and_joins_a_study(gene_data: Path, tmp_path: Path) -> N
         f'data = "{gene_data}"\nseeds = [0]\nlearning_rates = [1e-3]\n'
         'finetune = { preset = "tiny", epochs = 0.2, tensorboard = false }\n'
         '[[arms]]\nname = "scratch"\n[[arms]]\nname = "AUGUSTUS"\ninit = "augustus:arabidopsis"\n'
+        '[[arms]]\nname = "AUGUSTUS, trained here"\ninit = "augustus"\n'
     )
     ran = dnaspt("study", study, "--out", tmp_path / "out")
     assert ran.code == 0, ran.errors
     text = (tmp_path / "out" / "study.md").read_text()
-    assert "AUGUSTUS" in text and "a network" in text
+    assert "a network" in text
+    with (tmp_path / "out" / "study_scores.csv").open() as file:
+        mcc = {row["arm"]: float(row["mean"]) for row in csv.DictReader(file)}
+    assert mcc["AUGUSTUS, trained here"] > mcc["AUGUSTUS"] + 0.1, mcc
     ran = dnaspt("baseline", gene_data, "--species", "no_such_species", "--out", tmp_path / "none")
     assert ran.code == 2 or ran.code == 1, ran.errors
     assert any("augustus" in line for line in ran.errors)

@@ -2,8 +2,6 @@
 
 import logging
 import re
-import shutil
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -21,10 +19,10 @@ from dnaspt.data.segments import Segment, segments
 from dnaspt.data.stop_codons import stop_codon_in_cds, without_stop_codon
 from dnaspt.data.store import read_split
 from dnaspt.data.windows import check_contigs
-from dnaspt.errors import ConfigError, DatasetError, DnasptError, InputError
+from dnaspt.errors import ConfigError, DatasetError, InputError
+from dnaspt.evaluation import augustus
 from dnaspt.evaluation.baseline import check_place, write_baseline
 from dnaspt.evaluation.evaluate import GenePrediction, score_gene_predictions
-from dnaspt.genome import alphabet
 from dnaspt.genome.gff3 import AnnotatedTranscript, Spans, read_annotation
 from dnaspt.tasks import MISSING, NONCODING
 
@@ -34,7 +32,13 @@ _BEND_ROW = re.compile(r"(?P<chrom>.+):(?P<start>[0-9]+)-[0-9]+")
 
 
 def score_other_genes(
-    data: Path, out: Path, *, annotation: Path | None = None, species: str = "", overwrite: bool = False
+    data: Path,
+    out: Path,
+    *,
+    annotation: Path | None = None,
+    species: str = "",
+    trained: bool = False,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Score predicted genes on the test split; the folder gets what a run's has: result.json and evaluation-test.*.
 
@@ -45,59 +49,38 @@ def score_other_genes(
         out: folder to write.
         annotation: GFF3 or GTF on the dataset's contigs; left out, AUGUSTUS predicts on the test split's sequences.
         species: of AUGUSTUS's own models.
+        trained: instead, AUGUSTUS learns from the train split first.
         overwrite: replace a baseline's folder.
 
     Raises:
-        DatasetError: no dataset of genes, or `out` is there. ConfigError: neither or both given; no AUGUSTUS here.
+        DatasetError: no dataset of genes, or `out` is there. ConfigError: none or several given; no AUGUSTUS here.
         DnasptError: AUGUSTUS failed. InputError: the annotation cannot be used.
     """
     manifest = read_manifest(data)
     if not manifest.per_base:
         raise DatasetError(f"{data}: has labels per window; this baseline is for genes")
-    if (annotation is None) == (not species):
-        raise ConfigError("give either --annotation or --species")
+    if sum((annotation is not None, bool(species), trained)) != 1:
+        raise ConfigError("give one of --annotation, --species or --model augustus")
     check_place(out, overwrite=overwrite)
     began = time.monotonic()
     rows = list(segments(read_split(data, "test")))
     counts = Counter[str]()
-    if annotation is None:
-        found = run_augustus(rows, species)
+    name = str(annotation) if annotation else f"augustus:{species}" if species else "augustus"
+    if trained:
+        with tempfile.TemporaryDirectory() as folder:
+            found = augustus.predict(rows, augustus.TRAINED, augustus.train(data, Path(folder)))
+    elif annotation is None:
+        found = augustus.predict(rows, species)
     else:
         places = [_place(segment, is_bend="bend" in manifest.settings) for segment in rows]
         found = _of_file(annotation, data, rows, places)
     stop = manifest.stop_in_cds is not False
     predictions = [_prediction(row, own, counts, stop=stop) for row, own in zip(rows, found, strict=True)]
     for what, n in counts.items():
-        log.warning("%s: %d genes left out: %s", annotation or f"augustus:{species}", n, what)
+        log.warning("%s: %d genes left out: %s", name, n, what)
     scores, counted = score_gene_predictions(manifest, read_transcripts(data, "test"), predictions)
-    name = f"augustus:{species}" if annotation is None else str(annotation)
     result = {"baseline": name, "minutes": (time.monotonic() - began) / 60, "n_bp": 0, "steps": 0, "left_out": counts}
     return write_baseline(out, manifest, result, {"n_windows": len(rows), **scores}, counted)
-
-
-def run_augustus(rows: Sequence[Segment], species: str) -> list[list[AnnotatedTranscript]]:
-    """Genes that AUGUSTUS predicts on each stretch alone, on the stretch's own coordinates.
-
-    Raises:
-        ConfigError: AUGUSTUS is not installed. DnasptError: it failed.
-    """
-    if shutil.which("augustus") is None:
-        raise ConfigError("AUGUSTUS is not installed here (no command 'augustus'); give its GFF3 with --annotation")
-    with tempfile.TemporaryDirectory() as folder:
-        fasta, gff = Path(folder) / "test.fa", Path(folder) / "augustus.gff3"
-        letters = (f">{number}\n{alphabet.decode(segment.codes & 7)}\n" for number, segment in enumerate(rows))
-        fasta.write_text("".join(letters))
-        with gff.open("w") as output:
-            command = ["augustus", f"--species={species}", "--gff3=on", str(fasta)]
-            done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
-        if done.returncode:
-            said = done.stderr.strip().splitlines()[-1:]
-            raise DnasptError(f"augustus --species={species} ended with {done.returncode}: {' '.join(said)}")
-        annotated = read_annotation(gff).transcripts
-    found: list[list[AnnotatedTranscript]] = [[] for _ in rows]
-    for one in annotated:
-        found[int(one.transcript.chrom)].append(one)
-    return found
 
 
 def _place(segment: Segment, *, is_bend: bool) -> tuple[str, int]:

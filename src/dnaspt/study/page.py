@@ -138,7 +138,8 @@ def _commands(study: StudyConfig, records: Sequence[Record]) -> list[str]:
     for record in records:
         job = Job(record["kind"], record["arm"], record["settings"], record["encoder"], record["data_digest"])
         if "baseline" in job.settings:
-            lines += [f"# {job.arm}", shlex.join(["dnaspt", "baseline", str(study.data), "--out", f"runs/{job.name}"])]
+            command = job.baseline_command(study.data, Path("runs") / job.name)
+            lines += [f"# {job.arm}", shlex.join(["dnaspt", *command])]
             continue
         encoder = ["--encoder", job.encoder if record["pretraining"] is None else f"runs/pretrain-{job.encoder}"]
         words = [

@@ -27,8 +27,8 @@ PRETRAINED = (SPT, SPT_MORE)
 COMPOSITION = ("kmer", "markov", "cpg")
 """Baselines without a network, for windows (`evaluation.baseline`)."""
 _PRESET = PretrainConfig.model_fields["preset"].default
-AUGUSTUS = "augustus:"
-"""Before the name of a species model: genes of AUGUSTUS (`evaluation.other_genes`)."""
+AUGUSTUS = "augustus"
+"""Genes of AUGUSTUS, trained on the train split; augustus:SPECIES, with a model of its authors (`evaluation.augustus`)."""
 
 
 class Arm(Settings):
@@ -39,7 +39,8 @@ class Arm(Settings):
     init: str = SCRATCH
     """scratch, spt (pretrained on the train split's sequences), spt+unlabeled (on the unlabeled ones too, for as many
     bases), the path of a checkpoint, or, for windows, a baseline without a network: kmer (logistic regression on 4-mers),
-    markov (two Markov chains) or cpg (CpG count); for genes augustus:SPECIES (AUGUSTUS, run on the test sequences)."""
+    markov (two Markov chains) or cpg (CpG count); for genes augustus (AUGUSTUS, trained on the train split) or
+    augustus:SPECIES (with a model of its authors)."""
     head: HeadName = "auto"
     """auto takes the task's first."""
     freeze_encoder: bool = False
@@ -58,7 +59,12 @@ class Arm(Settings):
     @property
     def is_baseline(self) -> bool:
         """Whether it is no network of ours: it has neither a seed nor a learning rate."""
-        return self.init in COMPOSITION or self.init.startswith(AUGUSTUS)
+        return self.init in COMPOSITION or self.is_augustus
+
+    @property
+    def is_augustus(self) -> bool:
+        """Whether its genes are those of AUGUSTUS."""
+        return self.init.split(":")[0] == AUGUSTUS
 
 
 class StudyConfig(Settings):
@@ -157,6 +163,12 @@ class Job:
             words.append(f"{fraction:.0%} of the labels")
         return ", ".join(words)
 
+    def baseline_command(self, data: Path, out: Path) -> tuple[str, ...]:
+        """Words of `dnaspt` that make a baseline: its name is a model, or augustus:SPECIES."""
+        model, _, species = str(self.settings["baseline"]).partition(":")
+        which = ("--species", species) if species else ("--model", model)
+        return ("baseline", str(data), *which, "--out", str(out))
+
     def toml(self) -> str:
         """Its settings as the file that `--config` takes."""
         return "".join(f"{name} = {_toml(value)}\n" for name, value in self.settings.items())
@@ -184,15 +196,15 @@ def check_settings(study: StudyConfig) -> None:
         do = "prepare it with --unlabeled"
         raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
     for arm in study.arms:
-        if arm.is_baseline and read_manifest(study.data).per_base != arm.init.startswith(AUGUSTUS):
-            whose = "genes" if arm.init.startswith(AUGUSTUS) else "windows"
+        if arm.is_baseline and read_manifest(study.data).per_base != arm.is_augustus:
+            whose = "genes" if arm.is_augustus else "windows"
             raise ConfigError(f"{study.data}: has other labels than {whose}; init {arm.init!r} is for {whose}")
         if arm.is_baseline and (idle := sorted(arm.model_fields_set - {"name", "init"})):
             raise ConfigError(f"arm {arm.name!r}: {idle[0]} has no effect on a baseline")
     _tell_of_sizes(study)
     for arm in study.arms:
         if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED) and not Path(arm.init).exists():
-            known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION, f"{AUGUSTUS}SPECIES"))
+            known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION, AUGUSTUS, f"{AUGUSTUS}:SPECIES"))
             raise ConfigError(f"arm {arm.name!r}: init {arm.init!r} is no file or folder; expected one, or {known}")
     places = {"data": study.data, "out": Path("run")}
     for arm in study.arms:

@@ -19,7 +19,7 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.publish import write_text_atomically
 from dnaspt.report.locus import example_genes
-from dnaspt.study.plan import AUGUSTUS, PRETRAINED, Job
+from dnaspt.study.plan import PRETRAINED, Job
 from dnaspt.study.workshop import Record, Workshop
 from dnaspt.tasks import TASKS
 
@@ -67,10 +67,7 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
 
 def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> None:
     if "baseline" in job.settings:
-        name = job.settings["baseline"]
-        which = ("--species", name.removeprefix(AUGUSTUS)) if name.startswith(AUGUSTUS) else ("--model", name)
-        options = (*which, "--out", str(folder), "--overwrite")
-        call(shop, job, ("baseline", str(shop.study.data), *options), lock)
+        call(shop, job, (*job.baseline_command(shop.study.data, folder), "--overwrite"), lock)
         return
     config = shop.out / "configs" / f"{job.name}.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
