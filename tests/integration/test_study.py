@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,27 @@ def test_a_dry_run_trains_nothing(plan: Path, tmp_path: Path) -> None:
     assert ran.code == 0 and not (tmp_path / "new").exists()
     assert "16 runs; to do, one after another:" in ran.printed, ran.errors
     assert "measuring a few steps: pretraining" in ran.printed
+
+
+def test_a_run_waits_for_its_own_pretraining_alone(plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Workshop(build_config(StudyConfig, {}, plan), tmp_path, tmp_path / "records", jobs=2)
+    pretraining = Job("pretrain", "", {"seed": 0, "epochs": 1}, "", "")
+    settings = {"seed": 0, "epochs": 1, "label_fraction": 1}
+    slow, after = Job("final", "slow", settings, "", ""), Job("final", "after", settings, pretraining.digest, "")
+    done: list[str] = []
+    begun = threading.Event()
+
+    def run_job(_: Workshop, job: Job, __: object) -> None:
+        if job.arm == "slow":
+            assert begun.wait(30)  # for the run that begins from the pretraining
+        if job.arm == "after":
+            assert done == [pretraining.name]
+            begun.set()
+        done.append(job.name)
+
+    monkeypatch.setattr(execute, "run_job", run_job)
+    execute.run_here(shop, [pretraining, slow, after])
+    assert set(done) == {pretraining.name, slow.name, after.name}
 
 
 def test_a_signal_ends_a_dry_run(plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ A run lives in its worker's process. Where the worker is killed, the run ends wi
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.study.plan import Job
@@ -17,7 +18,7 @@ RETRIES = 10
 
 
 def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
-    """Run the jobs; all nodes must see the study's folders.
+    """Run the jobs, each after the pretraining of the list that it begins from; all nodes must see the study's folders.
 
     Raises:
         ConfigError: Ray is not installed. DnasptError: a run failed, or lost its workers too often.
@@ -35,7 +36,13 @@ def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
     start = ray.remote(**options)(_run)
     here = replace(shop, out=shop.out.resolve(), records=shop.records.resolve(), say=_silent)
     here = replace(here, study=shop.study.model_copy(update={"data": shop.study.data.resolve()}))
-    names = {start.remote(here, job): job.name for job in jobs}
+    names: dict[Any, str] = {}
+    pretrained: dict[str, Any] = {}
+    for job in jobs:
+        task = start.remote(here, job, pretrained.get(job.encoder))
+        names[task] = job.name
+        if job.kind == "pretrain":
+            pretrained[job.digest] = task
     waiting = list(names)
     while waiting:
         (done,), waiting = ray.wait(waiting, num_returns=1)
@@ -54,7 +61,8 @@ def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
         shop.say(f"{names[done]}: finished")
 
 
-def _run(shop: Workshop, job: Job) -> None:
+def _run(shop: Workshop, job: Job, _pretraining: None) -> None:
+    """One run; Ray starts it when what stands for its pretraining is there."""
     run_job(shop, job, in_this_process)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def _chosen_rate(shop: Workshop, dataset: Manifest, arm: Arm) -> float:
 
 
 def _run_all(shop: Workshop, jobs: Iterable[Job]) -> None:
-    """Run the jobs that have no record, equal ones once; those that begin from a pretraining when all others are done."""
+    """Run the jobs that have no record, equal ones once: pretrainings first, those that begin from one last."""
     missing = distinct(job for job in jobs if shop.record(job) is None)
     needed = {job.encoder for job in missing}
     begun = [job for job in stage_jobs(shop, "pretrain") if job.digest in needed]
@@ -101,20 +101,25 @@ def _run_all(shop: Workshop, jobs: Iterable[Job]) -> None:
         if "embeddings" in job.settings
     }:
         check_published(path, revision)
-    for part in (
-        [*begun, *(job for job in missing if job.encoder not in later)],
-        [job for job in missing if job.encoder in later],
-    ):
-        if part:
-            ENGINES[shop.engine](shop, part)
+    if missing:
+        ENGINES[shop.engine](shop, [*begun, *sorted(missing, key=lambda job: job.encoder in later)])
 
 
 def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:
-    """Runs in processes of this machine, so many at a time; the first failure keeps the rest from starting."""
+    """Runs in processes of this machine, so many at a time; the first failure keeps the rest from starting.
+
+    A run that begins from a pretraining of the list waits for it, so that has to stand before.
+    """
     dataset, begun, read = read_manifest(shop.study.data), time.monotonic(), 0.0
     bases = {job.name: bases_of(shop.study, dataset, job) for job in jobs}
     with ThreadPoolExecutor(shop.jobs) as pool:
-        futures = {pool.submit(run_job, shop, job, in_new_process): job for job in jobs}
+        futures: dict[Future[None], Job] = {}
+        pretrained: dict[str, Future[None]] = {}
+        for job in jobs:
+            future = pool.submit(_run_after, pretrained.get(job.encoder), shop, job)
+            futures[future] = job
+            if job.kind == "pretrain":
+                pretrained[job.digest] = future
         try:
             for number, future in enumerate(as_completed(futures), start=1):
                 future.result()
@@ -126,6 +131,12 @@ def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:
                 shop.say(f"{job.name}: finished, {number} of {len(jobs)}{told}")
         finally:  # also where a person breaks it off
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _run_after(pretraining: Future[None] | None, shop: Workshop, job: Job) -> None:
+    if pretraining is not None:
+        pretraining.result()
+    run_job(shop, job, in_new_process)
 
 
 def bases_of(study: StudyConfig, dataset: Manifest, job: Job) -> float:
