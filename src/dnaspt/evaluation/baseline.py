@@ -118,7 +118,7 @@ def run_baseline(
     """
     manifest = read_manifest(data)
     if manifest.per_base:
-        do = "say --species for AUGUSTUS, or --annotation for any tool's GFF3"
+        do = "say --model augustus, --species for its authors' models, or --annotation for any tool's GFF3"
         raise DatasetError(f"{data}: has labels per base; --model {model} is for windows; {do}")
     if model not in BASELINES:
         raise ConfigError(f"no baseline is called {model!r}; known: {', '.join(BASELINES)}")
