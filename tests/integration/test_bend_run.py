@@ -66,7 +66,9 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     labels = {len(window.labels) for split in ("train", "valid", "test") for window in read_split(out / "data", split)}
     assert labels == {BEND_TASKS[task].n_labels}
     n_runs = 2 if arms == ["SPT"] else 1
-    assert f"{arms[0]}, seed 0, learning rate 0.001" in ran.printed and f": finished, {n_runs} of {n_runs}" in ran.printed
+    assert (
+        f"{arms[0]}, seed 0, learning rate 0.001" in ran.printed and f": finished, {n_runs} of {n_runs}" in ran.printed
+    )
     again = dnaspt("bend", "run", protocol, task, "--root", root, "--out", out)
     assert again.code == 0 and "seed 0" not in again.printed
     (out / "records" / "final-0000000000000000.json").write_text(
