@@ -44,7 +44,7 @@ def sum_blocks(counts: Sequence[np.ndarray], places: Sequence[tuple[str, int, in
     places: contig, start and end of each stretch. A contig called CHROM:START-END lies there, on CHROM; so do BEND's genes,
     whose rows overlap.
     """
-    group = _overlap_groups([_on_genome(*place) for place in places])
+    group = _overlap_groups([on_genome(*place) for place in places])
     shared = np.bincount(group)[group] > 1
     sums: dict[tuple[int, int], np.ndarray] = {}
     for own, is_shared, blocks in zip(group.tolist(), shared, counts, strict=True):
@@ -53,7 +53,8 @@ def sum_blocks(counts: Sequence[np.ndarray], places: Sequence[tuple[str, int, in
     return np.stack(list(sums.values()))
 
 
-def _on_genome(chrom: str, start: int, end: int) -> tuple[str, int, int]:
+def on_genome(chrom: str, start: int, end: int) -> tuple[str, int, int]:
+    """Where a stretch of a contig lies: on CHROM, from START on, where the contig is called CHROM:START-END."""
     match = _EXTRACT.fullmatch(chrom)
     return (match[1], int(match[2]) + start, int(match[2]) + end) if match else (chrom, start, end)
 

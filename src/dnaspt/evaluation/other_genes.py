@@ -1,7 +1,6 @@
 """Genes of another tool (any GFF3 or GTF, or AUGUSTUS run here) scored on the test split by the same code as ours."""
 
 import logging
-import re
 import tempfile
 import time
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dnaspt.data.blocks import on_genome
 from dnaspt.data.genes import read_transcripts
 from dnaspt.data.labels import longest_per_gene, transcript_labels, transcripts_from_labels
 from dnaspt.data.manifest import read_manifest
@@ -27,8 +27,6 @@ from dnaspt.genome.gff3 import AnnotatedTranscript, Spans, read_annotation
 from dnaspt.tasks import MISSING, NONCODING
 
 log = logging.getLogger(__name__)
-
-_BEND_ROW = re.compile(r"(?P<chrom>.+):(?P<start>[0-9]+)-[0-9]+")
 
 
 def score_other_genes(
@@ -85,8 +83,7 @@ def score_other_genes(
 
 def _place(segment: Segment, *, is_bend: bool) -> tuple[str, int]:
     """Contig of the genome and position on it of a stretch; rows of BEND are contigs called CHROM:START-END."""
-    row = _BEND_ROW.fullmatch(segment.chrom) if is_bend else None
-    return (row["chrom"], int(row["start"]) + segment.start) if row else (segment.chrom, segment.start)
+    return on_genome(segment.chrom, segment.start, segment.end)[:2] if is_bend else (segment.chrom, segment.start)
 
 
 def _of_file(
