@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -47,6 +47,7 @@ class CheckpointConfig(BaseModel):
     task: str = ""
     head: str = ""
     labels: tuple[str, ...] = ()
+    pool: Literal["mean", "normalized"] = "mean"
     window_bp: int = 0
     stop_in_cds: bool | None = None
     data_digest: str = ""
@@ -76,7 +77,8 @@ def _build_head(config: CheckpointConfig, class_weights: Tensor | None) -> Head:
         n_labels = len(config.labels)
         if isinstance(config.encoder, BassetConfig):
             return SigmoidHead(DenseTrunk(config.encoder, n_labels), n_labels, class_weights)
-        trunk = Trunk(hidden_size, n_labels, resolution_bp=TASKS[config.task].resolution_bp)
+        resolution_bp = TASKS[config.task].resolution_bp
+        trunk = Trunk(hidden_size, n_labels, resolution_bp=resolution_bp, normalize=config.pool == "normalized")
         return SigmoidHead(trunk, n_labels, class_weights)
     states = TASKS[config.task].states
     if states is None or config.head not in ("crf", "softmax", FREE_CRF):

@@ -50,15 +50,17 @@ class Trunk(nn.Module):
     """Two convolutions of kernel 3 and a linear layer: (B, L, D) -> (B, L, K); pooled over the window (B, K).
 
     resolution_bp: 1 for emissions of each base, 0 of the window; more for the mean over bins, (B, L // resolution_bp * K).
+    normalize: batch-normalize the means.
     """
 
-    def __init__(self, hidden_size: int, n_labels: int, *, resolution_bp: int) -> None:
+    def __init__(self, hidden_size: int, n_labels: int, *, resolution_bp: int, normalize: bool = False) -> None:
         super().__init__()
         self.resolution_bp = resolution_bp
         shape, padding = (1, HEAD_KERNEL), (0, HEAD_KERNEL // 2)
         self.first = nn.Conv2d(hidden_size, HEAD_CHANNELS, shape, padding=padding)
         self.second = nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, shape, padding=padding)
         self.linear = nn.Linear(HEAD_CHANNELS, n_labels)
+        self.norm: nn.Module = MeanNorm(HEAD_CHANNELS) if normalize else nn.Identity()
         for conv in (self.first, self.second):
             conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
 
@@ -73,8 +75,39 @@ class Trunk(nn.Module):
             x = x.mean(1) if real is None else (x * real).sum(1) / real.sum(1)
         if self.resolution_bp > 1:
             x = functional.avg_pool1d(x.float().transpose(1, 2), self.resolution_bp).transpose(1, 2)
-        emissions: Tensor = self.linear(x)
+        emissions: Tensor = self.linear(self.norm(x))
         return emissions.flatten(1) if self.resolution_bp > 1 else emissions
+
+
+class MeanNorm(nn.Module):
+    """Batch norm of pooled vectors (..., C) (Ioffe & Szegedy 2015), without scores of its own.
+
+    Means over hundreds of bases differ little from window to window, so that a linear layer on them learns slowly. Once trained
+    it normalizes by running averages: of all batches so far, later of the last `1 / LEAST_SHARE` or so.
+    """
+
+    LEAST_SHARE = 0.02
+    mean: Tensor
+    variance: Tensor
+    n_batches: Tensor
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_channels))
+        self.register_buffer("variance", torch.ones(n_channels))
+        self.register_buffer("n_batches", torch.zeros(()))
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Normalized vectors; a single one is normalized as if it were no training."""
+        rows = pooled.flatten(0, -2)
+        mean, variance = self.mean, self.variance
+        if self.training and len(rows) > 1:
+            mean, variance = rows.mean(0), rows.var(0, correction=0)
+            self.n_batches += 1
+            share = (1 / self.n_batches).clamp(min=self.LEAST_SHARE)
+            self.mean.lerp_(mean.detach(), share)
+            self.variance.lerp_(variance.detach(), share)
+        return (pooled - mean) * torch.rsqrt(variance + 1e-5)
 
 
 class SoftmaxHead(nn.Module):
@@ -150,6 +183,13 @@ class SigmoidHead(nn.Module):
         self.trunk = trunk
         weights = torch.ones(n_labels) if class_weights is None else class_weights
         self.register_buffer("positive_weights", weights.float())
+
+    @torch.no_grad()
+    def begin_at(self, frequencies: Tensor) -> None:
+        """Let the labels' biases predict their frequencies (K,) among windows, weighted as in the loss."""
+        assert isinstance(self.trunk, Trunk)
+        odds = frequencies / (1 - frequencies)
+        self.trunk.linear.bias.copy_(torch.log(odds * self.positive_weights))
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
         """Binary cross-entropy in nats, summed over the labels that are not missing."""

@@ -62,7 +62,7 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
     costs: dict[tuple[str, str], Cost] = {}
     rows = []
     for job in jobs:
-        decisive = ("head", "freeze_encoder", "preset", "embeddings", "batch_bp", "accumulate", "precision")
+        decisive = ("head", "freeze_encoder", "preset", "embeddings", "pool", "batch_bp", "accumulate", "precision")
         head = " ".join(str(job.settings.get(name, "")) for name in decisive)
         like = ("pretrain" if job.kind == "pretrain" else "finetune", head)
         if shop.record(job) is None and like not in costs and "baseline" not in job.settings:

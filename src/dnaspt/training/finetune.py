@@ -17,6 +17,7 @@ from dnaspt.data.subset import label_subset, take
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.validate import score_model
 from dnaspt.hub import describe_published
+from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import MISSING, TASKS
 from dnaspt.training.fabric import build_fabric, device_name
@@ -48,6 +49,9 @@ def finetune(
     valid = _spread(valid, VALIDATION_BP)
     fabric = build_fabric(config)
     model = _build(config, checkpoint, _class_weights(config, manifest, train))
+    if checkpoint.pool == "normalized":
+        assert isinstance(model.head, SigmoidHead)
+        model.head.begin_at(_frequencies(manifest, train))
     states = TASKS[manifest.task].states
     options = BatchOptions(
         batch_bp=config.batch_bp,
@@ -111,6 +115,9 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
         raise ConfigError(f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid")
     if config.class_weights != "none" and head.startswith("crf"):
         log.warning("class weights have no effect on a CRF head")
+    pool = config.pool if head == "sigmoid" and config.preset != "basset" else "mean"
+    if config.pool != pool:
+        log.warning("pool has no effect here: it is for windows and bins, with an encoder of ours or a published one")
     if config.encoder is not None and "preset" in config.model_fields_set:
         log.warning("--preset has no effect: the pretrained encoder has its own size")
     if config.crf_rate != FinetuneConfig.model_fields["crf_rate"].default and not head.startswith("crf"):
@@ -147,6 +154,7 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
         task=task.name,
         head=head,
         labels=manifest.labels,
+        pool=pool,
         window_bp=manifest.window_bp,
         stop_in_cds=manifest.stop_in_cds,
         data_digest=manifest.digest,
@@ -213,6 +221,13 @@ def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> No
             "no label has both positive and negative windows in the valid split, so no checkpoint can be chosen on it"
         )
         raise DatasetError(f"{config.data}: {found}; split otherwise, or prepare more data")
+
+
+def _frequencies(manifest: Manifest, train: Split) -> Tensor:
+    """How often each label is true where it is known, counting one more window of either kind: (K,)."""
+    matrix = train.labels.reshape(-1, len(manifest.labels))
+    positives, negatives = (matrix == 1).sum(0) + 1, (matrix == 0).sum(0) + 1
+    return torch.from_numpy(positives / (positives + negatives)).float()
 
 
 def _class_weights(config: FinetuneConfig, manifest: Manifest, train: Split) -> Tensor | None:
