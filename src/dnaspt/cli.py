@@ -122,6 +122,7 @@ def finetune(
     encoder_rate: Annotated[float | None, typer.Option(help="Encoder's rate as a share of the head's.")] = None,
     freeze_encoder: Annotated[bool | None, typer.Option("--freeze-encoder", help="Train the head only.")] = None,
     class_weights: Annotated[str | None, typer.Option(help="none or balanced.")] = None,
+    pool: Annotated[str | None, typer.Option(help="mean or normalized: of the vectors of a window.")] = None,
     label_fraction: Annotated[float | None, typer.Option(help="Share of the train windows to learn from.")] = None,
     patience: Patience = None,
     accumulate: Accumulate = None,

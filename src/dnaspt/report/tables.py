@@ -189,7 +189,7 @@ def _leakage_table(manifest: Manifest) -> Table:
 # Settings that options of the command line give; all others come from a TOML file.
 _OPTIONS = (
     *("head", "preset", "seed", "steps", "epochs", "batch_bp", "learning_rate", "mask_fraction", "repeat_weight"),
-    *("encoder_rate", "class_weights", "label_fraction", "patience", "accumulate", "max_minutes", "precision"),
+    *("encoder_rate", "class_weights", "pool", "label_fraction", "patience", "accumulate", "max_minutes", "precision"),
     *("accelerator", "devices", "num_nodes"),
 )
 
