@@ -57,7 +57,7 @@ def results(
     """
     import csv
 
-    from dnaspt.bend.protocol import results as rows_of
+    from dnaspt.bend.results import results as rows_of
     from dnaspt.display import show, table
     from dnaspt.publish import publish_file
 

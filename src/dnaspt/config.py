@@ -238,7 +238,7 @@ class FinetuneConfig(TrainingConfig):
     positive_weight: float = Field(0.0, ge=0)
     """Weight of labels that are true, in a sigmoid head; 0 leaves it to `class_weights`."""
     pool: Literal["mean", "normalized"] = "mean"
-    """Of a window or bin: the mean vector (BEND), or that batch-normalized, and labels that begin at their frequencies."""
+    """Of a window: the mean vector (BEND), or that batch-normalized, and labels that begin at their frequencies."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Share of the train windows to learn from."""
     epochs: float = Field(16.0, gt=0)

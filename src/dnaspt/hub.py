@@ -22,8 +22,14 @@ _FILES = (".safetensors", ".json", ".txt", ".py", ".model")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _MOST_TOKENS = 4096
 """At a time, for models that name no limit."""
-_BP_PER_TOKEN = 4
-"""Of byte-pair tokens of DNA, at least, on the average; a chunk with more tokens than the model takes is halved."""
+_MOST_BP = 1 << 17
+"""At a time, since the vectors of all its bases are held at once."""
+_LIMITS = ("max_position_embeddings", "max_seq_len", "n_positions")
+"""What models call the number of tokens that they take."""
+_BP_PER_TOKEN = 6
+"""Of byte-pair tokens of DNA, about, on the average; a chunk with more tokens than the model takes is halved."""
+_SPARE = re.compile(r"\b(cls|lm_head|classifier|pooler|contact_head|predictions)\b")
+"""Parts of published weights that hidden states do not need."""
 
 
 def describe_published(path: str, revision: str = "") -> PublishedConfig:
@@ -39,19 +45,22 @@ def describe_published(path: str, revision: str = "") -> PublishedConfig:
     own_code = "auto_map" in raw
     if own_code:
         _check_trust(path, revision)
+    elif raw.get("pre_layer_norm"):
+        what = "normalizes before its layers (pre_layer_norm), which transformers' own BERT does not"
+        raise ConfigError(f"{path}: {what}; use a folder that brings the code for it")
     tokenizer = _load(transformers.AutoTokenizer, folder, own_code=own_code)
     config = _load(transformers.AutoConfig, folder, own_code=own_code)
     if not isinstance(hidden_size := getattr(config, "hidden_size", getattr(config, "d_model", None)), int):
         raise ConfigError(f"{path}: its config.json has neither hidden_size nor d_model; expected a DNA language model")
     kmer, longest = _token_lengths(path, tokenizer)
-    n_tokens = min(getattr(config, "max_position_embeddings", None) or _MOST_TOKENS, _MOST_TOKENS)
+    n_tokens = next((limit for name in _LIMITS if (limit := getattr(config, name, None))), _MOST_TOKENS)
     # ESM counts positions from behind the padding token's number.
     n_tokens -= 1 + (getattr(config, "pad_token_id", 0) or 0) if raw.get("model_type") == "esm" else 0
     n_inner = n_tokens - 2
     reach = n_inner + kmer - 1 if kmer else n_inner * (longest or _BP_PER_TOKEN)
     if n_inner < 1:
         raise ConfigError(f"{path}: takes {n_tokens} tokens; expected three or more")
-    chunk_bp = 1 << max(0, reach.bit_length() - 1)
+    most = _MOST_BP - _MOST_BP % (longest or 1)
     return PublishedConfig(
         path=path if not Path(path).is_dir() else str(Path(path).resolve()),
         revision=revision,
@@ -59,7 +68,7 @@ def describe_published(path: str, revision: str = "") -> PublishedConfig:
         hidden_size=hidden_size,
         kmer=kmer,
         n_tokens=n_tokens,
-        chunk_bp=chunk_bp,
+        chunk_bp=min(reach, most),
     )
 
 
@@ -78,7 +87,7 @@ def load_published(config: PublishedConfig) -> PublishedEncoder:
     """The model that a description means, checked by its digest, frozen and in eval mode.
 
     Raises:
-        CheckpointError: its files have changed. ConfigError: as for `describe_published`.
+        CheckpointError: its files have changed. ConfigError: as for `describe_published`, or its weights are not all there.
     """
     transformers = _transformers()
     folder = _folder(config.path, config.revision)
@@ -88,7 +97,9 @@ def load_published(config: PublishedConfig) -> PublishedEncoder:
     if (found := _digest(folder)) != config.sha256:
         raise CheckpointError(f"{config.path}: its files have sha256 {found[:12]}...; expected {config.sha256[:12]}...")
     tokenizer = _load(transformers.AutoTokenizer, folder, own_code=own_code)
-    model = _load(transformers.AutoModel, folder, own_code=own_code, use_safetensors=True)
+    options = {"use_safetensors": True, "output_loading_info": True}
+    model, found = _load(transformers.AutoModel, folder, own_code=own_code, **options)
+    _check_weights(folder, found)
     return PublishedEncoder(config, model.eval().requires_grad_(False), Tokenizer(tokenizer, config.kmer))
 
 
@@ -164,6 +175,18 @@ def _load(kind: Any, folder: Path, *, own_code: bool, **options: Any) -> Any:
         hint = only if "safetensors" in str(error) else ""
         what = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigError(f"{folder}: {kind.__name__} cannot read it ({what[0]}){hint}") from error
+
+
+def _check_weights(folder: Path, found: dict[str, Any]) -> None:
+    """Refuse weights that are not those of the architecture: what is missing would be random, and other at every load."""
+    wrong = {
+        kind: sorted(str(name) for name in found.get(f"{kind}_keys", ()) if not _SPARE.search(str(name)))
+        for kind in ("missing", "unexpected", "mismatched")
+    }
+    told = [f"{len(names)} {kind} ({names[0]} ...)" for kind, names in wrong.items() if names]
+    if told:
+        do = "it needs its own code (--trust-remote-code), or another folder"
+        raise ConfigError(f"{folder}: its weights are not those of the architecture it names: {', '.join(told)}; {do}")
 
 
 def _digest(folder: Path) -> str:

@@ -175,6 +175,15 @@ def test_a_changed_file_is_named_and_left_alone(tmp_path: Path) -> None:
     assert not file.exists()
 
 
+def test_a_file_that_somebody_put_there_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "data/gene_finding/part0.hdf5"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"mine")
+    with serving(make_shared()) as url, pytest.raises(InputError, match="is there already"):
+        get(url, tmp_path)
+    assert file.read_bytes() == b"mine"
+
+
 def test_a_disk_without_room_is_refused_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from tests.integration.in_process import dnaspt
 
 from dnaspt.bend.protocol import read_protocol
 from dnaspt.bend.published import PUBLISHED
+from dnaspt.bend.results import results
 from dnaspt.bend.table import BEND_TASKS
 from dnaspt.data.store import read_split
 from dnaspt.errors import ConfigError
@@ -112,6 +113,26 @@ def test_a_dataset_that_was_prepared_by_hand_is_taken(tmp_path: Path, caplog: py
     assert shown.code == 0 and "Basset" in shown.printed and "has no bend.json" in caplog.text
     wrong = dnaspt("bend", "run", protocol, "histone_modification", *given)
     assert wrong.code == 2 and "holds cpg_methylation; expected histone_modification" in " ".join(wrong.errors)
+
+
+def test_the_mean_over_the_folds_is_a_row_of_its_own(tmp_path: Path) -> None:
+    counted = {"truth": [[0], [1], [0], [1]], "blocks": [0, 0, 1, 1]}
+    for fold, logits, value in ((1, [[0.0], [1.0], [0.0], [1.0]], 1.0), (2, [[1.0], [0.0], [0.0], [1.0]], 0.75)):
+        folder = tmp_path / f"fold{fold}"
+        (folder / "records").mkdir(parents=True)
+        about = {"task": "enhancer_annotation", "protocol": "spt", "data": "x", "fold": fold, "runs": {"one": "SPT"}}
+        (folder / "bend.json").write_text(json.dumps(about))
+        record = {
+            "settings": {"label_fraction": 1.0, "seed": 0, "learning_rate": 1e-3},
+            "result": {"minutes": 1.0},
+            "test": {"task": "enhancers", "mean_auprc": {"value": value}},
+            "counted": counted | {"logits": logits},
+        }
+        (folder / "records" / "one.json").write_text(json.dumps(record))
+    rows = [row for row in results([tmp_path / "fold1", tmp_path / "fold2"]) if row[2] == "SPT"]
+    assert [row[5] for row in rows] == ["fold 1", "fold 2", "mean ± SD of the folds 1, 2"]
+    assert rows[2][1:5] == ("mean AUPRC", "SPT", "0.875 ± 0.177", "our runs, spt")
+    assert len(results([tmp_path / "fold1"])) == 1
 
 
 def test_nothing_is_published_but_what_has_a_source() -> None:

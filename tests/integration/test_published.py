@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tests.integration import published
 from tests.integration.in_process import dnaspt
 
@@ -28,6 +29,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("published")
     return {
         "dnabert": published.dnabert(root / "dnabert"),
+        "dnabert6": published.dnabert(root / "dnabert6", k=6),
         "gena_bert": published.gena_lm(root / "gena_bert", big_bird=False),
         "gena_bigbird": published.gena_lm(root / "gena_bigbird", big_bird=True),
         "nucleotide_transformer": published.nucleotide_transformer(root / "nucleotide_transformer"),
@@ -59,6 +61,7 @@ SEQUENCE = "ACGTTTAACCGGTACGATCGNACGTTTAAC"
     ("name", "widths"),
     [
         ("dnabert", [2, *[1] * 26, 2]),
+        ("dnabert6", [3, *[1] * 23, 4]),
         ("gena_bert", None),
         ("nucleotide_transformer", [6, 6, 6, 1, 1, 1, 6, 1, 1, 1]),
         ("own_code", [1] * 30),
@@ -106,6 +109,51 @@ def test_a_chunk_with_more_tokens_than_the_model_takes_is_halved(
     hidden = encoder(tokens_of(letters))[0]
     halves = torch.cat([encoder(tokens_of(letters[:100]))[0], encoder(tokens_of(letters[100:]))[0]])
     torch.testing.assert_close(hidden, halves, rtol=0, atol=1e-6)
+
+
+def test_as_much_is_read_at_once_as_the_model_takes(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens without the two that begin and end: 62 3-mers that overlap, 126 letters or more, and 6-mers side by side."""
+    sizes = {
+        name: encoder_of(models, name, monkeypatch).config.chunk_bp
+        for name in ("dnabert", "gena_bert", "nucleotide_transformer")
+    }
+    assert sizes == {"dnabert": 64, "gena_bert": 126 * 6, "nucleotide_transformer": 126 * 6}
+
+
+def test_weights_that_are_not_the_architecture_s_are_refused(models: dict[str, Path], tmp_path: Path) -> None:
+    """What is missing would be random, and other at every load."""
+    folder = shutil.copytree(models["gena_bert"], tmp_path / "holes")
+    tensors = load_file(folder / "model.safetensors")
+    kept = {name: tensor for name, tensor in tensors.items() if "layer.1.attention" not in name}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=r"its weights are not those of the architecture it names: \d+ missing"):
+        load_published(describe_published(str(folder)))
+    save_file(
+        tensors | {"encoder.LayerNorm.weight": torch.ones(16)}, folder / "model.safetensors", metadata={"format": "pt"}
+    )
+    with pytest.raises(ConfigError, match=r"1 unexpected \(encoder.LayerNorm.weight"):
+        load_published(describe_published(str(folder)))
+    spare = {"cls.predictions.bias": torch.ones(3), "pooler.extra.weight": torch.ones(3)}
+    save_file(tensors | spare, folder / "model.safetensors", metadata={"format": "pt"})
+    load_published(describe_published(str(folder)))
+    text = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(text | {"pre_layer_norm": True}))
+    with pytest.raises(ConfigError, match="pre_layer_norm"):
+        describe_published(str(folder))
+
+
+def test_logits_are_no_hidden_states(models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TRUST, "1")
+    folder = shutil.copytree(models["own_code"], tmp_path / "logits")
+    code = (
+        (folder / "own.py")
+        .read_text()
+        .replace("return (states +", "return (torch.cat([states, states], -1),) if 1 else (")
+    )
+    (folder / "own.py").write_text(code)
+    encoder = load_published(describe_published(str(folder)))
+    with pytest.raises(ConfigError, match="gives 16 numbers a token, not hidden states of 8"):
+        encoder(tokens_of(SEQUENCE))
 
 
 def test_code_of_its_own_runs_only_where_a_person_allows_it(models: dict[str, Path], tmp_path: Path) -> None:

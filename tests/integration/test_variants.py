@@ -204,6 +204,9 @@ def test_scores_of_an_earlier_time_are_replaced(files: Path, tmp_path: Path) -> 
     score_file(files / "windows", tmp_path / "one.vcf", files / "g.fa", tmp_path / "two.vcf")
     text = (tmp_path / "two.vcf").read_text()
     assert text.count("ID=SPT_COSINE,") == 1 and text.count("SPT_COSINE=") == 1 and text.count("SPT_LLR=") == 1
+    score_file(files / "windows", tmp_path / "two.vcf", files / "g.fa", tmp_path / "three.vcf")
+    text = (tmp_path / "three.vcf").read_text()
+    assert text.count("##spt_labels=") == 1 and text.count("##dnaspt=") == 1
 
 
 def test_a_mask_that_is_a_base_is_the_mask_of_such_a_model(files: Path, tmp_path: Path) -> None:

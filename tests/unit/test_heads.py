@@ -1,6 +1,5 @@
 """Heads: how vectors are pooled and normalized."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from dnaspt.checkpoint import load_model, read_config
 from dnaspt.config import EncoderConfig, FinetuneConfig
 from dnaspt.data.store import read_split
-from dnaspt.errors import CheckpointError
+from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.evaluation.validate import score_model
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import MeanNorm, SigmoidHead, Trunk
@@ -62,16 +61,15 @@ def test_labels_begin_at_their_frequencies(weights: torch.Tensor | None) -> None
     assert torch.allclose(bias.grad, torch.zeros(2), atol=1e-6)
 
 
-@pytest.mark.parametrize("resolution_bp", [0, 128])
-def test_windows_and_bins_do_not_depend_on_their_batch_once_trained(resolution_bp: int) -> None:
+def test_windows_do_not_depend_on_their_batch_once_trained() -> None:
     torch.manual_seed(0)
     encoder = DilatedEncoder(EncoderConfig(hidden_size=16, n_layers=2))
-    model = TaskModel(encoder, SigmoidHead(Trunk(16, 3, resolution_bp=resolution_bp, normalize=True), 3))
+    model = TaskModel(encoder, SigmoidHead(Trunk(16, 3, resolution_bp=0, normalize=True), 3))
     tokens = torch.randint(0, 4, (8, 256))
     model(tokens)
     model.eval()
     together = model(tokens)
-    assert together.shape == (8, 3 if resolution_bp == 0 else 6)
+    assert together.shape == (8, 3)
     assert torch.allclose(together, torch.cat([model(row[None]) for row in tokens]), atol=1e-5)
 
 
@@ -94,13 +92,24 @@ def test_a_resumed_run_has_the_same_averages(windows: Path, tmp_path: Path) -> N
     assert np.isfinite(alone["head.trunk.norm.mean"].numpy()).all()
 
 
-def test_pooling_has_no_effect_on_heads_per_base(
-    gene_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("other", "match"),
+    [
+        ({"preset": "basset"}, "another encoder"),
+        ({"devices": 2}, "one process"),
+        ({"batch_bp": 1000}, "a batch has 5 windows; expected batch_bp of 3,200 or more"),
+    ],
+)
+def test_where_a_batch_does_not_say_what_windows_are_like_it_is_refused(
+    other: dict[str, object], match: str, windows: Path, tmp_path: Path
 ) -> None:
-    with caplog.at_level(logging.WARNING):
-        finetune(settings(gene_data, tmp_path / "run", steps=1))
-    assert "pool has no effect" in caplog.text
-    assert read_config(tmp_path / "run").pool == "mean"
+    with pytest.raises(ConfigError, match=match):
+        finetune(settings(windows, tmp_path / "run", **other))
+
+
+def test_bases_are_not_pooled(gene_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is for windows"):
+        finetune(settings(gene_data, tmp_path / "run"))
 
 
 def test_a_checkpoint_that_lacks_the_averages_is_refused(windows: Path, tmp_path: Path) -> None:

@@ -80,11 +80,17 @@ def _is_known(root: Path, one: Remote, known: dict[str, Any]) -> bool:
     """Whether a file is there and what it was.
 
     Raises:
-        InputError: it has changed since it was downloaded.
+        InputError: it has changed since it was downloaded, or somebody else put it there.
     """
     path, before = root / one.path, known.get(str(one.path))
-    if not path.is_file() or before is None:
+    if not path.is_file():
         return False
+    if before is None:
+        raise InputError(
+            path,
+            f"is there already, and {CHECKSUMS} knows nothing of it",
+            do="move it elsewhere to download it, or remove it",
+        )
     if _sha256(path) != before["sha256"]:
         raise InputError(
             path,
@@ -114,7 +120,9 @@ def _read_checksums(root: Path) -> dict[str, Any]:
     try:
         known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise InputError(file, f"not JSON ({error})", do="remove it; files are then remembered anew") from error
+        raise InputError(
+            file, f"not JSON ({error})", do="remove it, and the files that are to be downloaded again"
+        ) from error
     return known
 
 

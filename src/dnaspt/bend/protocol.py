@@ -1,33 +1,27 @@
-"""A protocol on a task of BEND: prepare the task, run all arms and seeds, report; and results beside published ones.
+"""A protocol on a task of BEND: prepare the task, run all arms and seeds, report.
 
 A protocol is a TOML file: a study without `data`, whose [tasks.NAME] tables change it for a task (see examples/bend).
 """
 
 import json
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
-from dnaspt.bend.published import PUBLISHED
 from dnaspt.bend.table import BEND_TASKS
 from dnaspt.config import build_config, read_toml
 from dnaspt.data.manifest import read_manifest
-from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.errors import ConfigError
 from dnaspt.publish import write_text_atomically
-from dnaspt.report.answer import written
 from dnaspt.study.command import study_report
 from dnaspt.study.execute import stage_jobs
 from dnaspt.study.plan import StudyConfig, check_settings
-from dnaspt.study.summary import groups_of, metric_name
 from dnaspt.study.workshop import Say, Workshop
 
 log = logging.getLogger(__name__)
 
 ABOUT = "bend.json"
-Row = tuple[str, str, str, str, str, str]
-"""Task, metric, model, value, source, note."""
 
 
 def read_protocol(path: Path, task: str, data: Path) -> StudyConfig:
@@ -133,51 +127,3 @@ def _check_same(data: Path, settings: PrepareBendConfig) -> None:
     for name, value in {"task": about["bend"], **about["bend_source"]}.items():
         if before.get(name) != value:
             raise ConfigError(f"{data}: was prepared with {name} {before.get(name)}, not {value}; choose another --out")
-
-
-def results(studies: Sequence[Path]) -> list[Row]:
-    """A row for each arm of each study beside the published ones of the same tasks; without studies all published ones.
-
-    Folders that have nothing to show, and tasks without a published value, are told.
-
-    Raises:
-        DatasetError: no folder is one of `bend run` with a finished run.
-    """
-    own: list[Row] = []
-    for folder in studies:
-        try:
-            own += _rows(folder)
-        except DatasetError as error:
-            if folder == studies[-1] and not own:
-                raise
-            log.warning("%s", error)
-    published = [tuple(row) for row in PUBLISHED]
-    tasks = dict.fromkeys([row[0] for row in own] or [row.task for row in PUBLISHED])
-    for task in tasks:
-        if task not in {row.task for row in PUBLISHED}:
-            log.warning("%s: no published value is on our list", task)
-    return [row for task in tasks for row in (*own, *published) if row[0] == task]  # type: ignore[misc]
-
-
-def _rows(folder: Path) -> list[Row]:
-    file = folder / ABOUT
-    if not file.is_file():
-        raise DatasetError(f"{folder}: has no {ABOUT}; expected a folder of 'dnaspt bend run' that came to its end")
-    about: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    files = {folder / "records" / f"{name}.json": arm for name, arm in about["runs"].items()}
-    finals = [
-        json.loads(path.read_text(encoding="utf-8")) | {"arm": arm} for path, arm in files.items() if path.is_file()
-    ]
-    if not finals:
-        raise DatasetError(f"{folder}: its records are not there; go on with 'dnaspt bend run'")
-    note = f"fold {about['fold']}" if about["fold"] else ""
-    metric, rows = metric_name(finals), []
-    for group in groups_of(finals):
-        labels = "" if group.fraction == 1 else f", {group.fraction:.0%} of the labels"
-        score, n_seeds = group.score, len(group.values)
-        value = written(score)
-        source = (
-            f"our runs on {about.get('data', folder)}, {about['protocol']}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
-        )
-        rows.append((str(about["task"]), metric, f"{group.arm}{labels}", value, source, note))
-    return rows

@@ -18,11 +18,11 @@ from sklearn.preprocessing import StandardScaler
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.store import Split, read_split
 from dnaspt.errors import ConfigError, DatasetError
-from dnaspt.evaluation.areas import auroc
+from dnaspt.evaluation.areas import auprc, auroc
 from dnaspt.evaluation.composition import class_counts, kmer_counts, word_scores
 from dnaspt.evaluation.evaluate import cpg_counts, score_windows
 from dnaspt.publish import publish_file, publish_folder, write_text_atomically
-from dnaspt.tasks import MISSING
+from dnaspt.tasks import MISSING, TASKS
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 """Inverse penalties to choose from."""
@@ -31,17 +31,19 @@ MARKOV_ORDERS = (1, 2, 3, 4, 5)
 """Orders to choose from."""
 
 Splits = dict[str, Split]
+Area = Callable[[np.ndarray, np.ndarray], float]
+"""Labels (n,) and scores (n,) to the area under a curve, NaN where it is not defined."""
 
 
 class Fitted(NamedTuple):
-    """Of one label: what was chosen, its AUROC on valid (NaN where not defined), and scores (n,) of the test windows."""
+    """Of one label: what was chosen, its area on valid (NaN where not defined), and scores (n,) of the test windows."""
 
     chosen: float | int | None
-    valid_auroc: float
+    valid: float
     scores: np.ndarray
 
 
-def kmer_model(splits: Splits, k: int | None) -> Iterator[Fitted]:
+def kmer_model(splits: Splits, k: int | None, area: Area) -> Iterator[Fitted]:
     """Logistic regression on the counts of k-mers of both strands, balanced by class; chosen: the strength of the penalty."""
     features = {name: kmer_counts(split, k or KMER_BP) for name, split in splits.items()}
     scaler = StandardScaler().fit(features["train"])
@@ -57,12 +59,12 @@ def kmer_model(splits: Splits, k: int | None) -> Iterator[Fitted]:
         for strength in STRENGTHS:
             model = LogisticRegression(C=strength, class_weight="balanced", max_iter=1000)
             model.fit(features["train"][known], target)
-            score = _auroc(truth["valid"][:, label], model.decision_function(features["valid"]))
+            score = area(truth["valid"][:, label], model.decision_function(features["valid"]))
             found.append(Fitted(strength, score, model.decision_function(features["test"])))
         yield _best(found)
 
 
-def markov_model(splits: Splits, k: int | None) -> Iterator[Fitted]:
+def markov_model(splits: Splits, k: int | None, area: Area) -> Iterator[Fitted]:
     """Two Markov chains of order k, of windows with and without the label; scored by the log ratio per base of both strands.
 
     chosen: the order.
@@ -74,7 +76,7 @@ def markov_model(splits: Splits, k: int | None) -> Iterator[Fitted]:
         found = []
         for order, ratio in ratios.items():
             scores = {name: word_scores(splits[name], order + 1, ratio[label]) for name in ("valid", "test")}
-            found.append(Fitted(order, _auroc(truth["valid"][:, label], scores["valid"]), scores["test"]))
+            found.append(Fitted(order, area(truth["valid"][:, label], scores["valid"]), scores["test"]))
         yield _best(found)
 
 
@@ -85,17 +87,17 @@ def _log_ratios(counts: np.ndarray) -> np.ndarray:
     return np.asarray(chances[:, 1] - chances[:, 0])
 
 
-def cpg_model(splits: Splits, k: int | None) -> Iterator[Fitted]:
+def cpg_model(splits: Splits, k: int | None, area: Area) -> Iterator[Fitted]:
     """The number of CpGs; chosen: 1 where train says that they speak for the label, -1 where against it."""
     counts = {name: cpg_counts(split).astype(float) for name, split in splits.items()}
     truth = _truth(splits)
     for label in range(truth["train"].shape[1]):
         sign = -1 if _auroc(truth["train"][:, label], counts["train"]) < 0.5 else 1
-        valid = _auroc(truth["valid"][:, label], sign * counts["valid"])
+        valid = area(truth["valid"][:, label], sign * counts["valid"])
         yield Fitted(sign, valid, sign * counts["test"])
 
 
-Model = Callable[[Splits, int | None], Iterator[Fitted]]
+Model = Callable[[Splits, int | None, Area], Iterator[Fitted]]
 BASELINES: Mapping[str, Model] = MappingProxyType({"kmer": kmer_model, "markov": markov_model, "cpg": cpg_model})
 """By the word that `dnaspt baseline --model` and a study's `init` take."""
 
@@ -129,13 +131,14 @@ def run_baseline(
     splits = {name: read_split(data, name) for name in ("train", "valid", "test")}
     if manifest.resolution_bp:
         splits = {name: split.bins(manifest.resolution_bp) for name, split in splits.items()}
-    fitted = list(BASELINES[model](splits, k))
-    valid = np.array([found.valid_auroc for found in fitted])
+    metric = TASKS[manifest.task].metric
+    fitted = list(BASELINES[model](splits, k, _auprc if metric == "auprc" else _auroc))
+    valid = np.array([found.valid for found in fitted])
     result = {
         "baseline": model,
         "k": k,
         "chosen": [found.chosen for found in fitted],
-        "valid_auroc": float(np.nanmean(valid)) if (~np.isnan(valid)).any() else None,
+        f"valid_{metric}": float(np.nanmean(valid)) if (~np.isnan(valid)).any() else None,
         "minutes": (time.monotonic() - began) / 60,
         "n_bp": len(splits["train"].codes),
         "steps": 0,
@@ -185,9 +188,13 @@ def _auroc(truth: np.ndarray, scores: np.ndarray) -> float:
     return float(auroc(truth[:, None], scores[:, None])[0])
 
 
+def _auprc(truth: np.ndarray, scores: np.ndarray) -> float:
+    return float(auprc(truth[:, None], scores[:, None])[0])
+
+
 def _best(found: list[Fitted]) -> Fitted:
-    """The one with the best AUROC on valid; the first where it is not defined."""
-    return max(found, key=lambda fitted: -1.0 if np.isnan(fitted.valid_auroc) else fitted.valid_auroc)
+    """The one with the best area on valid; the first where it is not defined."""
+    return max(found, key=lambda fitted: -1.0 if np.isnan(fitted.valid) else fitted.valid)
 
 
 def _result_of(folder: Path) -> dict[str, Any]:

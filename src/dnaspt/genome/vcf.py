@@ -121,6 +121,7 @@ def write_info(source: Path, out: Path, fields: Mapping[Info, tuple[int, Values]
     Raises:
         InputError: `source` is no VCF. ConfigError: bgzip needs pysam.
     """
+    old = ("##dnaspt=", *(f"##{key}=" for key in notes), *(f"##INFO=<ID={field.name}," for field in fields))
     with publish_file(out) as unfinished, closing(_open_to_write(unfinished, is_bgzip=out.suffix in _BGZIP)) as file:
         for _, text in read_lines(source):
             line = text.rstrip("\r\n")
@@ -128,7 +129,7 @@ def write_info(source: Path, out: Path, fields: Mapping[Info, tuple[int, Values]
                 added = [f"##dnaspt=version={__version__}", *(f"##{key}={value}" for key, value in notes.items())]
                 for row in (*added, *(field.header() for field in fields)):
                     file.write(f"{row}\n".encode())
-            if line.startswith("#") and not any(line.startswith(f"##INFO=<ID={field.name},") for field in fields):
+            if line.startswith("#") and not line.startswith(old):
                 file.write(f"{line}\n".encode())
         for record, columns in enumerate(_records(source)):
             n_places = 0 if columns[4] == "." else columns[4].count(",") + 1

@@ -50,7 +50,7 @@ class Trunk(nn.Module):
     """Two convolutions of kernel 3 and a linear layer: (B, L, D) -> (B, L, K); pooled over the window (B, K).
 
     resolution_bp: 1 for emissions of each base, 0 of the window; more for the mean over bins, (B, L // resolution_bp * K).
-    normalize: batch-normalize the means.
+    normalize: batch-normalize the means of windows.
     """
 
     def __init__(self, hidden_size: int, n_labels: int, *, resolution_bp: int, normalize: bool = False) -> None:
@@ -60,7 +60,7 @@ class Trunk(nn.Module):
         self.first = nn.Conv2d(hidden_size, HEAD_CHANNELS, shape, padding=padding)
         self.second = nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, shape, padding=padding)
         self.linear = nn.Linear(HEAD_CHANNELS, n_labels)
-        self.norm: nn.Module = MeanNorm(HEAD_CHANNELS) if normalize else nn.Identity()
+        self.norm = MeanNorm(HEAD_CHANNELS) if normalize else nn.Identity()
         for conv in (self.first, self.second):
             conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
 
@@ -80,7 +80,7 @@ class Trunk(nn.Module):
 
 
 class MeanNorm(nn.Module):
-    """Batch norm of pooled vectors (..., C) (Ioffe & Szegedy 2015), without scores of its own.
+    """Batch norm of pooled vectors (B, C) (Ioffe & Szegedy 2015), without scores of its own.
 
     Means over hundreds of bases differ little from window to window, so that a linear layer on them learns slowly. Once trained
     it normalizes by running averages: of all batches so far, later of the last `1 / LEAST_SHARE` or so.
@@ -99,10 +99,9 @@ class MeanNorm(nn.Module):
 
     def forward(self, pooled: Tensor) -> Tensor:
         """Normalized vectors; a single one is normalized as if it were no training."""
-        rows = pooled.flatten(0, -2)
         mean, variance = self.mean, self.variance
-        if self.training and len(rows) > 1:
-            mean, variance = rows.mean(0), rows.var(0, correction=0)
+        if self.training and len(pooled) > 1:
+            mean, variance = pooled.mean(0), pooled.var(0, correction=0)
             self.n_batches += 1
             share = (1 / self.n_batches).clamp(min=self.LEAST_SHARE)
             self.mean.lerp_(mean.detach(), share)
@@ -178,6 +177,8 @@ class CRFHead(nn.Module):
 class SigmoidHead(nn.Module):
     """Independent yes / no labels for a whole window, or for each of its bins."""
 
+    positive_weights: Tensor
+
     def __init__(self, trunk: nn.Module, n_labels: int, class_weights: Tensor | None = None) -> None:
         super().__init__()
         self.trunk = trunk
@@ -195,7 +196,7 @@ class SigmoidHead(nn.Module):
         """Binary cross-entropy in nats, summed over the labels that are not missing."""
         known = batch.labels != MISSING
         truth = batch.labels.clamp(min=0).float()
-        weights: Tensor = self.positive_weights  # type: ignore[assignment]
+        weights = self.positive_weights
         nats = functional.binary_cross_entropy_with_logits(
             emissions.float(), truth, pos_weight=weights.repeat(emissions.shape[1] // len(weights)), reduction="none"
         )

@@ -93,10 +93,13 @@ class PublishedEncoder(nn.Module):
     def __init__(self, config: PublishedConfig, model: nn.Module, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.config = config
-        self._held = (model, tokenizer)  # in a tuple: its weights are neither trained nor saved
+        self._held: tuple[Any, Tokenizer] = (model, tokenizer)  # in a tuple: its weights are neither trained nor saved
         knows_padding = "attention_mask" in inspect.signature(model.forward).parameters
         # BigBird's blocks of attention depend on the longest sequence of a batch.
-        self._one_by_one = not knows_padding or getattr(model.config, "model_type", "") == "big_bird"
+        is_big_bird = getattr(model.config, "model_type", "") == "big_bird"
+        self._one_by_one = not knows_padding or is_big_bird
+        # A short sequence makes it attend to everything, and to go on so: each begins as published.
+        self._attention = str(self._held[0].config.attention_type) if is_big_bird else ""
         self._takes_mask = knows_padding
         self._known: dict[str, Vectors] = {}
         self._n_bytes = 0
@@ -168,7 +171,12 @@ class PublishedEncoder(nn.Module):
         ids = torch.tensor([row + [tokenizer.pad] * (longest - len(row)) for row in rows], device=device)
         real = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
         options = {"attention_mask": real} if self._takes_mask else {}
+        if self._attention:
+            model.set_attention_type(self._attention)
         with torch.autocast(device.type, enabled=False):
             output = model.to(device)(ids, **options)
         states: Tensor = output[0]
+        if states.shape[-1] != self.config.hidden_size:
+            found = f"gives {states.shape[-1]} numbers a token, not hidden states of {self.config.hidden_size}"
+            raise ConfigError(f"{self.config.path}: {found}; its config.json may name another class as AutoModel")
         return states

@@ -27,6 +27,8 @@ from dnaspt.training.runs import Run
 
 log = logging.getLogger(__name__)
 
+LEAST_WINDOWS = 16
+"""Of a batch by which pooled vectors are normalized."""
 VALIDATION_BP = 4_000_000
 """Bases of the valid split on which a checkpoint is chosen."""
 
@@ -115,9 +117,8 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
         raise ConfigError(f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid")
     if config.class_weights != "none" and head.startswith("crf"):
         log.warning("class weights have no effect on a CRF head")
-    pool = config.pool if head == "sigmoid" and config.preset != "basset" else "mean"
-    if config.pool != pool:
-        log.warning("pool has no effect here: it is for windows and bins, with an encoder of ours or a published one")
+    if config.pool == "normalized":
+        _check_pool(config, manifest)
     if config.encoder is not None and "preset" in config.model_fields_set:
         log.warning("--preset has no effect: the pretrained encoder has its own size")
     if config.crf_rate != FinetuneConfig.model_fields["crf_rate"].default and not head.startswith("crf"):
@@ -154,12 +155,29 @@ def _describe(config: FinetuneConfig, manifest: Manifest) -> CheckpointConfig:
         task=task.name,
         head=head,
         labels=manifest.labels,
-        pool=pool,
+        pool=config.pool,
         window_bp=manifest.window_bp,
         stop_in_cds=manifest.stop_in_cds,
         data_digest=manifest.digest,
         provenance=provenance,
     )
+
+
+def _check_pool(config: FinetuneConfig, manifest: Manifest) -> None:
+    """Refuse to normalize where a batch does not say what windows are like.
+
+    Raises:
+        ConfigError: no windows, Basset, several processes, or too few windows in a batch.
+    """
+    if manifest.per_base or manifest.resolution_bp or config.preset == "basset":
+        raise ConfigError(f'pool = "normalized" is for windows, with another encoder than basset; {config.data}')
+    if config.devices * config.num_nodes > 1:
+        raise ConfigError('pool = "normalized" learns in one process: what windows are like is counted in each alone')
+    if (n_windows := config.batch_bp // manifest.window_bp) < LEAST_WINDOWS:
+        more = LEAST_WINDOWS * manifest.window_bp
+        raise ConfigError(
+            f'pool = "normalized": a batch has {n_windows} windows; expected batch_bp of {more:,} or more'
+        )
 
 
 def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConfig:
