@@ -99,7 +99,7 @@ class PublishedEncoder(nn.Module):
         is_big_bird = getattr(model.config, "model_type", "") == "big_bird"
         self._one_by_one = not knows_padding or is_big_bird
         # A short sequence makes it attend to everything, and to go on so: each begins as published.
-        self._attention = str(self._held[0].config.attention_type) if is_big_bird else ""
+        self._attention: str = getattr(model.config, "attention_type", "") if is_big_bird else ""
         self._takes_mask = knows_padding
         self._known: dict[str, Vectors] = {}
         self._n_bytes = 0
