@@ -1,7 +1,7 @@
 """Windows scored on both strands: what averaging them adds to the runs of a study, on valid and on test.
 
-`python benchmarks/both_strands.py human_brain --data data/human_brain` after `python benchmarks/studies.py human_brain`, on the same
-machine: it reads the weights of all networks that the study has on record. Whether to average is to be decided on valid.
+`python benchmarks/both_strands.py human_brain --data data/human_brain` after `python benchmarks/studies.py human_brain` on the
+same machine, since it reads the weights of all networks on record. Whether to average is to be decided on valid.
 """
 
 import argparse
@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from record import write_result
-
 from dnaspt.config import build_config
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.study.plan import StudyConfig
+from record import write_result
 
 STUDIES = Path(__file__).parent.parent / "examples" / "studies"
 
