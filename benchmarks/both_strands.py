@@ -1,6 +1,6 @@
 """Windows scored on both strands: what averaging them adds to the runs of a study, on valid and on test.
 
-`python benchmarks/both_strands.py human_brain --data data/human_brain` after `python benchmarks/studies.py human_brain` on the
+`python benchmarks/both_strands.py human_brain` after `python benchmarks/studies.py human_brain` on the
 same machine, since it reads the weights of all networks on record. Whether to average is to be decided on valid.
 """
 
@@ -22,17 +22,16 @@ def main() -> None:
     """A row for each arm and seed: mean AUROC and AUPRC on either split, of one strand and of both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", help="of a study in examples/studies")
-    parser.add_argument("--data", type=Path, required=True)
-    chosen = parser.parse_args()
-    out = STUDIES / chosen.name
-    study = build_config(StudyConfig, {"data": chosen.data}, STUDIES / f"{chosen.name}.toml")
+    name = parser.parse_args().name
+    out, data = STUDIES / name, Path("data") / name
+    study = build_config(StudyConfig, {"data": data}, STUDIES / f"{name}.toml")
     networks = {arm.name for arm in study.arms if not arm.is_baseline}
     rows = []
     for file in sorted((out / "records").glob("final-*.json")):
         record = json.loads(file.read_text())
         if record["arm"] in networks:
-            rows.append(score(out / "runs" / file.stem, chosen.data, record))
-    write_result(f"both_strands-{chosen.name}", f"python benchmarks/both_strands.py {chosen.name}", {"rows": rows})
+            rows.append(score(out / "runs" / file.stem, data, record))
+    write_result(f"both_strands-{name}", f"python benchmarks/both_strands.py {name}", {"rows": rows})
 
 
 def score(run: Path, data: Path, record: dict[str, Any]) -> dict[str, Any]:

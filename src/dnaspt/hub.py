@@ -28,8 +28,8 @@ _LIMITS = ("max_position_embeddings", "max_seq_len", "n_positions")
 """What models call the number of tokens that they take."""
 _BP_PER_TOKEN = 6
 """Of byte-pair tokens of DNA, about, on the average; a chunk with more tokens than the model takes is halved."""
-_SPARE = re.compile(r"\b(cls|lm_head|classifier|pooler|contact_head|predictions)\b")
-"""Parts of published weights that hidden states do not need."""
+_SPARE = re.compile(r"\b(cls|lm_head|classifier|pooler|contact_head|predictions|position_ids|inv_freq)\b")
+"""Parts of published weights that hidden states do not need, and tables that older files hold and the code computes."""
 
 
 def describe_published(path: str, revision: str = "") -> PublishedConfig:
@@ -98,8 +98,8 @@ def load_published(config: PublishedConfig) -> PublishedEncoder:
         raise CheckpointError(f"{config.path}: its files have sha256 {found[:12]}...; expected {config.sha256[:12]}...")
     tokenizer = _load(transformers.AutoTokenizer, folder, own_code=own_code)
     options = {"use_safetensors": True, "output_loading_info": True}
-    model, found = _load(transformers.AutoModel, folder, own_code=own_code, **options)
-    _check_weights(folder, found)
+    model, loaded = _load(transformers.AutoModel, folder, own_code=own_code, **options)
+    _check_weights(folder, loaded)
     return PublishedEncoder(config, model.eval().requires_grad_(False), Tokenizer(tokenizer, config.kmer))
 
 
