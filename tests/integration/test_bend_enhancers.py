@@ -14,6 +14,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.store import read_split
 from dnaspt.errors import ConfigError, InputError
+from dnaspt.evaluation.evaluate import cpg_counts
 from dnaspt.genome.alphabet import decode
 
 BIN_BP, N_BINS, N_ROWS = 128, 10, 40
@@ -109,6 +110,10 @@ def test_it_trains_is_evaluated_and_predicts_a_track(root: Path, data: Path, tmp
     assert starts == list(range(0, N_ROWS * N_BINS * BIN_BP, BIN_BP))
     ran = dnaspt("baseline", data, "--model", "cpg", "--out", tmp_path / "cpg")
     assert ran.code == 0, ran.errors
+    result, valid = json.loads((tmp_path / "cpg" / "result.json").read_text()), read_split(data, "valid").bins(BIN_BP)
+    known = valid.labels >= 0
+    expected = average_precision_score(valid.labels[known], result["chosen"][0] * cpg_counts(valid)[known])
+    assert result["valid_auprc"] == pytest.approx(expected)  # chosen by the task's own metric
     ran = dnaspt("pretrain", data, "--out", tmp_path / "pre", "--preset", "tiny", "--steps", "2")
     assert ran.code == 0, ran.errors
 

@@ -4,7 +4,6 @@ A protocol is a TOML file: a study without `data`, whose [tasks.NAME] tables cha
 """
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ from dnaspt.study.command import study_report
 from dnaspt.study.execute import stage_jobs
 from dnaspt.study.plan import StudyConfig, check_settings
 from dnaspt.study.workshop import Say, Workshop
-
-log = logging.getLogger(__name__)
 
 ABOUT = "bend.json"
 
