@@ -248,14 +248,17 @@ def _terminate(number: int, _: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Entry point: a user's error is one line and exit code 2; SIGTERM ends as Ctrl-C does, with nothing half-written."""
+    """Entry point: a user's error is one line and exit code 2 (3: training diverged).
+
+    SIGTERM ends as Ctrl-C does, with nothing half-written.
+    """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except DnasptError as error:
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"error: {where}{error.strerror or error}\n")

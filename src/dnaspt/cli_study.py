@@ -28,7 +28,7 @@ def study(
     stage: Annotated[
         Literal["pretrain", "tune", "final"] | None, typer.Option(help="With --task: a part only.")
     ] = None,
-    task: Annotated[int, typer.Option(help="Run of the stage, from 0.")] = 0,
+    task: Annotated[int | None, typer.Option(help="With --stage: its run, from 0.")] = None,
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
@@ -41,12 +41,15 @@ def study(
     allow(trust_remote_code=trust_remote_code, offline=offline)
     from dnaspt.config import build_config
     from dnaspt.display import show
+    from dnaspt.errors import ConfigError
     from dnaspt.study.command import study_report
     from dnaspt.study.execute import run_task
     from dnaspt.study.plan import StudyConfig, check_settings
     from dnaspt.study.slurm import write_submission
     from dnaspt.study.workshop import Workshop
 
+    if (stage is None) != (task is None):
+        raise ConfigError("--stage and --task name one run together; give both")
     settings = build_config(StudyConfig, {}, config)
     shop = Workshop(settings, out, records or out / "records", jobs, "ray" if engine == "ray" else "local", show)
     if dry_run:
@@ -54,9 +57,11 @@ def study(
         return
     if engine == "slurm":
         check_settings(shop.study)
-        show(f"{write_submission(shop, config, sbatch)}: written; run it where sbatch is")
+        chosen = {"--trust-remote-code": trust_remote_code, "--offline": offline}
+        flags = [name for name, is_on in chosen.items() if is_on]
+        show(f"{write_submission(shop, config, sbatch, flags)}: written; run it where sbatch is")
         return
-    if stage is not None:
+    if stage is not None and task is not None:
         run_task(shop, stage, task)
         return
     show(study_report(shop))

@@ -9,7 +9,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DnasptError(Exception):
-    """A user's error. The command line prints it as one line and exits with code 2."""
+    """A user's error. The command line prints it as one line and exits with its code."""
+
+    exit_code = 2
 
 
 class InputError(DnasptError):
@@ -59,6 +61,12 @@ class DatasetError(DnasptError):
 
 class CheckpointError(DnasptError):
     """A checkpoint or run folder that is unfinished or does not fit."""
+
+
+class DivergedError(DnasptError):
+    """A training whose loss is no longer finite."""
+
+    exit_code = 3
 
 
 def refuse_full_disk(path: Path, error: BaseException | None) -> None:

@@ -2,12 +2,15 @@
 
 import csv
 import json
+import re
 import shutil
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from tests.integration.in_process import dnaspt
 
@@ -190,6 +193,7 @@ def test_a_signal_ends_a_dry_run(plan: Path, tmp_path: Path, monkeypatch: pytest
     [
         (('name = "longer"', 'name = "SPT + CRF"'), "two arms are called 'SPT + CRF'"),
         (("epochs = 0.2", "seed = 3"), "pretrain.seed is set by the study itself"),
+        (("epochs = 0.2", "max_minutes = 3"), "max_minutes would end a run early"),
         (("epochs = 0.2", "epoch = 3"), "no setting is called 'epoch'; did you mean 'epochs'?"),
         (('head = "crf"', 'hed = "crf"'), "no setting is called 'arms.0.hed'"),
     ],
@@ -276,6 +280,40 @@ def test_a_rate_that_an_arm_has_is_not_chosen(plan: Path) -> None:
     assert {job.settings["learning_rate"] for job in execute.stage_jobs(shop, "final")} == {5e-4}
 
 
+def test_a_rate_at_which_training_diverges_is_not_chosen(
+    plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "in_new_process", run.in_this_process)
+    study = build_config(StudyConfig, {}, plan)
+    arm = study.arms[0].model_copy(update={"head": "softmax", "label_fractions": None})
+    some = {"arms": (arm,), "seeds": (0,), "learning_rates": (1e30, 1e-3), "tuning_share": 1.0}
+    shop = Workshop(study.model_copy(update=some), tmp_path / "out", tmp_path / "records")
+    study_report(shop)
+    kept = [json.loads(file.read_text()) for file in shop.records.glob("tune-*.json")]
+    assert ["the loss is" in record["result"].get("diverged", "") for record in kept].count(True) == 1
+    text = (shop.out / "study.md").read_text()
+    assert re.search(r"\| scratch \+ CRF \| 0\.\d+ \| none \| 0\.001 \|", text)
+    only = replace(shop, study=shop.study.model_copy(update={"learning_rates": (1e30, 1e31)}))
+    with pytest.raises(DnasptError, match=r"no learning rate of 1e\+30, 1e\+31 has a score on valid"):
+        study_report(only)
+
+
+def test_records_of_other_data_are_told_of(
+    shop: Workshop, windows: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    execute._tell_of_other_data(shop)
+    assert not caplog.text
+    execute._tell_of_other_data(replace(shop, study=shop.study.model_copy(update={"data": windows})))
+    assert "all records are of other data" in caplog.text
+
+
+def test_a_pretraining_that_no_run_needs_is_not_made_again(shop: Workshop, tmp_path: Path) -> None:
+    said: list[str] = []
+    elsewhere = replace(shop, out=tmp_path / "elsewhere", say=said.append)
+    execute.run_task(elsewhere, "pretrain", 0)
+    assert "all runs that begin from it are finished" in said[0] and not elsewhere.out.exists()
+
+
 def test_a_run_that_fails_is_named_with_its_log(plan: Path, tmp_path: Path) -> None:
     settings = build_config(StudyConfig, {}, plan)
     shop = Workshop(settings, tmp_path / "out", tmp_path / "records")
@@ -297,6 +335,37 @@ def test_the_page_is_whole_and_its_figures_stand_beside_it(shop: Workshop) -> No
     assert page.count("<svg") == len(figures) and "http" not in page.replace("http://www.w3.org", "")
     for arm in shop.study.arms:
         assert arm.name in page
+    gains = list(csv.DictReader((shop.out / "study_gains.csv").read_text().splitlines()))
+    drawn = (shop.out / "study_figures" / "gains.svg").read_text()
+    assert all(f"{row['before']} to {row['after']}" in drawn for row in gains)
+
+
+def test_every_table_is_written_in_each_format(shop: Workshop) -> None:
+    """Also what the page folds away, and the commands of all runs."""
+    text, page = ((shop.out / f"study.{kind}").read_text() for kind in ("md", "html"))
+    tables = {file.stem for file in (shop.out / "study_tables").glob("*.csv")}
+    assert tables >= {
+        "arms",
+        "gains",
+        "learning_rates_on_valid",
+        "recall_by_class",
+        "confusion_longer",
+        "splits",
+        "made_with",
+    }
+    for name in tables:
+        rows = list(csv.reader((shop.out / "study_tables" / f"{name}.csv").read_text().splitlines()))
+        columns = pq.read_table(shop.out / "study_tables" / f"{name}.parquet").to_pydict()
+        assert [[*columns], *map(list, zip(*columns.values(), strict=True))] == rows
+        assert all("| " + " | ".join(row) + " |" in text for row in rows)
+    records = [json.loads(file.read_text()) for file in shop.records.glob("*.json")]
+    for record in records:
+        for name in ("torch", "Python"):
+            assert record["versions"][name] in text
+        command = "pretrain" if record["kind"] == "pretrain" else "finetune"
+        assert any(line.startswith(f"dnaspt {command} ") for line in text.splitlines())
+    assert text.count("--out runs/") == len(records) == page.count("--out runs/")
+    assert "Test was evaluated once for each run, by its own log." in text
 
 
 @pytest.mark.parametrize("idle", [{"head": "sigmoid"}, {"finetune": {"epochs": 1}}, {"learning_rate": 1e-3}])
@@ -332,6 +401,25 @@ def test_arms_may_have_settings_of_their_own(windows: Path, tmp_path: Path) -> N
 )
 def test_a_marginal_gain_has_a_verdict_by_its_size(low: float, high: float, verdict: str) -> None:
     gain = Difference("pretraining", "scratch", "SPT", 1.0, Score((low + high) / 2, low, high), 3)
-    *_, last = claim_rows([gain], marginal=0.02)
+    study = build_config(StudyConfig, {"data": "x", "arms": [{"name": "scratch"}], "marginal_gain": 0.02})
+    *_, last = claim_rows(study, [gain], "regions")
     assert last[0].startswith("P5") and last[-1] == verdict
-    assert len(claim_rows([gain])) == 1
+    assert len(claim_rows(study.model_copy(update={"marginal_gain": 0}), [gain], "regions")) == 1
+
+
+def test_claims_are_those_of_the_paper_alone() -> None:
+    """P4 is about a quarter of the labels of methylation, P6 about training from scratch for longer."""
+    arms = [{"name": "scratch"}, {"name": "longer", "extended": True}, {"name": "SPT", "init": "spt"}]
+    study = build_config(StudyConfig, {"data": "x", "arms": arms})
+    better, worse = Score(0.1, 0.05, 0.15), Score(-0.1, -0.15, -0.05)
+    found = [
+        Difference("pretraining", "scratch", "SPT", 0.25, better, 3),
+        Difference(summary.FEWER, "scratch", "SPT", 0.25, better, 3),
+        Difference(summary.FEWER, "scratch", "SPT", 0.5, better, 3),
+        Difference("training longer", "scratch", "longer", 1.0, better, 3),
+        Difference("training longer", "SPT", "longer", 1.0, better, 3),
+        Difference("the CRF", "scratch", "SPT", 1.0, worse, 3),
+    ]
+    told = [(row[0][:2], row[-1]) for row in claim_rows(study, found, "methylation")]
+    assert told == [("P2", "not supported"), ("P4", "supported"), ("P6", "not supported")]
+    assert [row[0][:2] for row in claim_rows(study, found, "genes")] == ["P2", "P6"]

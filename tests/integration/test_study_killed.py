@@ -99,6 +99,34 @@ def test_killed_three_times_at_random_and_run_again(plan: Path, calm: Workshop, 
     check_same(out, calm)
 
 
+@pytest.mark.parametrize("part", [(), ("--stage", "final", "--task", "0")])
+def test_a_study_that_is_asked_to_stop_passes_it_on(plan: Path, tmp_path: Path, part: tuple[str, ...]) -> None:
+    """So that the training saves and ends, whose own validations and checkpoints are far apart."""
+    long = tmp_path / "long.toml"
+    long.write_text(
+        plan.read_text().replace("epochs = 1,", "epochs = 1000,").replace("save_every = 2", "save_every = 0")
+    )
+    with begin(long, tmp_path / "study", *part) as study:
+        wait_for_a_run(tmp_path / "study", study)
+        run_folder = wait_for_a_final_step(tmp_path / "study")
+        os.kill(study.pid, signal.SIGTERM)
+        said, _ = study.communicate(timeout=100)
+    assert study.returncode == 128 + signal.SIGTERM, said
+    assert "stopped by SIGTERM at step" in (tmp_path / "study" / "logs" / f"{run_folder.name}.log").read_text()
+    assert list(run_folder.glob("last/step-*"))
+
+
+def wait_for_a_final_step(out: Path) -> Path:
+    """The folder of a final run that has done a few steps."""
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        for file in (out / "runs").glob("final-*/metrics.jsonl"):
+            if file.read_text().strip():
+                return file.parent
+        time.sleep(0.02)
+    raise AssertionError("no final run began")
+
+
 def test_a_run_that_another_process_works_on_is_waited_for(calm: Workshop, tmp_path: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     said: list[str] = []

@@ -34,7 +34,8 @@ GROUPS = [group("scratch", 0.6), group("SPT", 0.7), group("k-mers", 0.5), group(
 def test_the_first_sentence_says_whether_self_pretraining_helps(values: list[float], headline: str) -> None:
     """From the intervals of all labels alone."""
     told = sentences(GROUPS, [gain("pretraining", "scratch", "SPT", value) for value in values], "MCC")
-    assert told[0] == f"Does self-pretraining help here, for as many bases of fine-tuning? {headline}"
+    asked = "Does self-pretraining help here, for as many bases of fine-tuning?"
+    assert told[0] == f"{asked} {headline} For as many bases in all? Not tested."
 
 
 def test_comparisons_with_one_question_and_verdict_share_a_sentence() -> None:

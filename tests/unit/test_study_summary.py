@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import DatasetError
 from dnaspt.study.intervals import score_of_seeds
 from dnaspt.study.plan import StudyConfig, _tell_of_sizes
@@ -48,6 +49,25 @@ def test_pretraining_is_asked_about_where_the_encoders_have_one_size() -> None:
     assert questions([SCRATCH, SPT], finetune={"preset": "base"}) == set()
     assert questions([SCRATCH, SPT | {"pretrain": {"preset": "base"}}]) == set()
     assert questions([SCRATCH, SPT], pretrain={"encoder": {"hidden_size": 256}}) == set()
+
+
+def test_frozen_arms_are_compared_with_those_alike_and_with_baselines() -> None:
+    frozen = SPT | {"name": "frozen", "freeze_encoder": True}
+    assert questions([frozen, SPT]) == {"the encoder trained too"}
+    assert questions([SCRATCH, frozen]) == set()
+    kmers = {"name": "k-mers", "init": "kmer"}
+    assert questions([kmers, frozen]) == questions([kmers, LONGER]) == {"a network"}
+
+
+def test_the_default_head_is_compared_as_what_it_is(gene_data: Path) -> None:
+    softmax = SPT | {"head": "softmax"}
+    study = StudyConfig.model_validate({"data": gene_data, "arms": [softmax, SPT | {"name": "c"}, SCRATCH]})
+    groups = [Group(arm.name, 1.0, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, 9) for arm in study.arms]
+    found = differences_of(study.with_heads(read_manifest(gene_data)), groups)
+    assert {(one.question, one.before, one.after) for one in found} == {
+        ("the CRF", "b", "c"),
+        ("pretraining", "a", "c"),
+    }
 
 
 def test_a_size_of_their_own_on_both_sides_is_compared(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,6 +17,7 @@ _SUBJECTS = {
     "another encoder": "The given encoder instead of a random one",
     "the CRF": "The CRF instead of softmax",
     "training longer": "Training longer",
+    "the encoder trained too": "Training the encoder too",
     "other settings": "Another choice of settings",
     "a network": "A network instead of the best baseline",
 }
@@ -44,15 +45,24 @@ def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric
 
 
 def _headline(differences: Sequence[Difference]) -> str:
-    """What self-pretraining does with all labels; "" where no arms say so."""
-    signs = [one.sign for one in differences if one.question == "pretraining" and one.fraction == 1]
+    """What self-pretraining does with all labels, for equal fine-tuning and for equal bases; "" where no arms say so."""
+    if not (told := _verdict(differences, "pretraining")):
+        return ""
+    in_all = _verdict(differences, "pretraining, the same bases in all") or "Not tested."
+    return (
+        f"Does self-pretraining help here, for as many bases of fine-tuning? {told} For as many bases in all? {in_all}"
+    )
+
+
+def _verdict(differences: Sequence[Difference], question: str) -> str:
+    signs = [one.sign for one in differences if one.question == question and one.fraction == 1]
     if not signs:
         return ""
     told = {1: "yes", -1: "no, it hurts", 0: "no evidence that it does"}
     several = {1: "in {n} of {all} comparisons it does", -1: "in {n} it hurts", 0: "in {n} there is no evidence"}
     counts = [(sign, signs.count(sign)) for sign in (1, -1, 0) if sign in signs]
     words = told[signs[0]] if len(counts) == 1 else ", ".join(several[s].format(n=n, all=len(signs)) for s, n in counts)
-    return f"Does self-pretraining help here, for as many bases of fine-tuning? {words.capitalize()}."
+    return f"{words.capitalize()}."
 
 
 def _gain(one: Difference) -> str:

@@ -1,44 +1,84 @@
 """A study from its settings to its report, and what it would run."""
 
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnaspt.data.manifest import read_manifest
 from dnaspt.publish import publish_file, write_text_atomically
+from dnaspt.report.tables import Table
 from dnaspt.study.answer import sentences
-from dnaspt.study.cost import Cost, measure, minutes, n_steps
-from dnaspt.study.execute import run_study
-from dnaspt.study.page import write_study_page
+from dnaspt.study.cost import Cost, like, measure, minutes, n_steps
+from dnaspt.study.execute import distinct, run_study, stage_jobs
+from dnaspt.study.page import study_sections, write_study_page
 from dnaspt.study.plan import Job, check_settings, finals, pretrainings, tuning
-from dnaspt.study.report import difference_values, group_values, markdown, table_csv
+from dnaspt.study.report import difference_values, group_values, markdown, method, table_csv
+from dnaspt.study.run import training_command
 from dnaspt.study.summary import differences_of, groups_of, metric_name
-from dnaspt.study.tables import cost_table, score_tables
-from dnaspt.study.workshop import Workshop
+from dnaspt.study.workshop import STAGES, Workshop
 
 
 def study_report(shop: Workshop) -> str:
     """Run what is missing, write the report into OUT; the answer in words.
 
-    study.html and its figures; the same tables in study.md; scores and differences as study_scores and study_gains, CSV and
-    Parquet.
+    study.html and its figures; the same tables in study.md, and each as CSV and Parquet in study_tables; scores and gains
+    as numbers too, as study_scores and study_gains.
 
     Raises:
         DnasptError: a run failed; what is finished stays.
     """
     records = run_study(shop)
+    study = shop.study.with_heads(read_manifest(shop.study.data))
     groups, metric = groups_of(records), metric_name(records)
-    differences = differences_of(shop.study, groups)
+    differences = differences_of(study, groups)
+    answer = sentences(groups, differences, metric)
+    sections = study_sections(study, records, groups, differences, metric)
+    commands = command_lines(shop)
     shop.out.mkdir(parents=True, exist_ok=True)
-    pictures = write_study_page(shop.out / "study.html", shop.study, records, groups, differences, metric)
-    tables = [*score_tables(records)[0], cost_table(records)]
-    text = markdown(shop.study, groups, differences, metric, tables)
+    write_study_page(shop.out / "study.html", shop.study, answer, sections, commands)
+    tables = [table for section in sections for table in (*section.tables, *section.folded)]
+    text = markdown(study.title, answer, method(study, groups, records), tables, commands)
+    pictures = [picture for section in sections for picture in section.pictures]
     shown = [f"![{picture.caption}](study_figures/{picture.name}.svg)\n{picture.caption}\n" for picture in pictures]
     write_text_atomically(shop.out / "study.md", "\n".join([text, "## Figures", *shown]))
     for name, rows in (("scores", group_values(groups)), ("gains", difference_values(differences))):
-        write_text_atomically(shop.out / f"study_{name}.csv", table_csv(rows))
-        with publish_file(shop.out / f"study_{name}.parquet") as unfinished:
-            pq.write_table(pa.Table.from_pylist(rows), unfinished)
-    return " ".join(sentences(groups, differences, metric))
+        _write_rows(shop.out / f"study_{name}", rows)
+    (shop.out / "study_tables").mkdir(exist_ok=True)
+    for table in tables:
+        _write_rows(
+            shop.out / "study_tables" / _file_name(table),
+            [dict(zip(table.columns, row, strict=True)) for row in table.rows],
+        )
+    return " ".join(answer)
+
+
+def _file_name(table: Table) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", table.title.lower()).strip("_")
+
+
+def _write_rows(place: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """PLACE.csv and PLACE.parquet."""
+    write_text_atomically(place.with_name(f"{place.name}.csv"), table_csv(rows))
+    with publish_file(place.with_name(f"{place.name}.parquet")) as unfinished:
+        pq.write_table(pa.Table.from_pylist(rows), unfinished)
+
+
+def command_lines(shop: Workshop) -> list[str]:
+    """What the study ran, or would if it were to begin anew, run by run, with the settings of each."""
+    lines = [f"dnaspt study study.toml --out {shlex.quote(shop.study.data.name)}-study"]
+    for stage in STAGES:
+        for job in distinct(stage_jobs(shop, stage)):
+            words = training_command(shop.study, job, Path())
+            settings = "" if "baseline" in job.settings else f"; configs/{job.name}.toml: {job.toml().strip()}"
+            lines += [f"# {job.title}{settings}".replace("\n", "; "), shlex.join(["dnaspt", *words])]
+            if stage == "final" and settings:
+                lines.append(shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", str(shop.study.data)]))
+    return lines
 
 
 def planned(shop: Workshop) -> list[tuple[str, ...]]:
@@ -59,16 +99,14 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
                 if key not in known or shop.record(job):
                     known[key] = job
         jobs += known.values()
-    costs: dict[tuple[str, str], Cost] = {}
+    costs: dict[tuple[object, ...], Cost] = {}
     rows = []
     for job in jobs:
-        decisive = ("head", "freeze_encoder", "preset", "embeddings", "pool", "batch_bp", "accumulate", "precision")
-        head = " ".join(str(job.settings.get(name, "")) for name in decisive)
-        like = ("pretrain" if job.kind == "pretrain" else "finetune", head)
-        if shop.record(job) is None and like not in costs and "baseline" not in job.settings:
+        kind = like(study, job)
+        if shop.record(job) is None and kind not in costs and "baseline" not in job.settings:
             shop.say(f"measuring a few steps: {job.arm or 'pretraining'}")
-            costs[like] = measure(study, job)
-        rows.append(_row(shop, job, Cost(0.0, 0.0, 0.0) if "baseline" in job.settings else costs.get(like)))
+            costs[kind] = measure(study, job)
+        rows.append(_row(shop, job, Cost(0.0, 0.0, 0.0) if "baseline" in job.settings else costs.get(kind)))
     return rows
 
 

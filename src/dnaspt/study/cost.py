@@ -1,5 +1,6 @@
 """What a study's runs would take on this machine: from steps and a validation that are measured, in minutes and MB."""
 
+import contextlib
 import math
 import statistics
 import sys
@@ -14,7 +15,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.manifest import UNLABELED, read_manifest
 from dnaspt.data.segments import joined
 from dnaspt.data.store import read_split
-from dnaspt.study.plan import Job, StudyConfig
+from dnaspt.study.plan import PRETRAINED, SCRATCH, Job, StudyConfig
 from dnaspt.training.finetune import VALIDATION_BP as FINETUNE_VALID_BP
 from dnaspt.training.finetune import finetune
 from dnaspt.training.loop import steps_of, validation_interval
@@ -44,25 +45,38 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """step_s: of a training step; validation_s: of a validation and a checkpoint; peak_mb: memory of the process so far."""
+    """step_s: of a training step; validation_s: of a validation and a checkpoint; peak_mb: memory of the process."""
 
     step_s: float
     validation_s: float
     peak_mb: float
 
 
+_DECISIVE = ("head", "freeze_encoder", "preset", "encoder", "embeddings", "pool", "batch_bp", "accumulate", "precision")
+"""Settings that decide what a step takes."""
+
+
+def like(study: StudyConfig, job: Job) -> tuple[object, ...]:
+    """What a run has in common with all those whose steps take as long."""
+    arm = next((arm for arm in study.arms if arm.name == job.arm), None)
+    network = study.network_of(arm) if arm else ()
+    return (job.kind == "pretrain", network, *(str(job.settings.get(name, "")) for name in _DECISIVE))
+
+
 def measure(study: StudyConfig, job: Job) -> Cost:
-    """Train a few steps with a run's settings, from scratch."""
+    """Train a few steps with a run's settings, from an encoder of its size."""
     settings = {name: value for name, value in job.settings.items() if name not in ("epochs", "label_fraction")}
-    if job.kind != "pretrain" and "preset" in study.pretrain and "embeddings" not in settings:
-        settings.setdefault("preset", study.pretrain["preset"])
     clock = _Clock()
+    _forget_peak()
     with tempfile.TemporaryDirectory() as folder:
-        short = settings | {"data": study.data, "out": Path(folder) / "run", "steps": STEPS, "validate_every": STEPS}
+        short = {"data": study.data, "tensorboard": False, "steps": STEPS, "validate_every": STEPS}
         if job.kind == "pretrain":
-            outcome, _ = pretrain(build_config(PretrainConfig, short | {"tensorboard": False}), reporter=clock)
+            place = {"out": Path(folder) / "run"}
+            outcome, _ = pretrain(build_config(PretrainConfig, settings | short | place), reporter=clock)
         else:
-            outcome, _ = finetune(build_config(FinetuneConfig, short | {"tensorboard": False}), reporter=clock)
+            size = _encoder(study, job, short | {"steps": 1, "out": Path(folder) / "encoder"})
+            place = {"out": Path(folder) / "run"}
+            outcome, _ = finetune(build_config(FinetuneConfig, size | settings | short | place), reporter=clock)
     if not outcome.finished:
         raise KeyboardInterrupt  # training ends cleanly on a signal, and there is nothing to go on with here
     steps = [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
@@ -70,8 +84,30 @@ def measure(study: StudyConfig, job: Job) -> Cost:
     return Cost(step_s, max(0.0, steps[-1] - step_s), _peak_mb())
 
 
+def _encoder(study: StudyConfig, job: Job, short: dict[str, Any]) -> dict[str, Any]:
+    """Settings that give fine-tuning an encoder as large as that of a run's arm; one with layers of its own is made."""
+    arm = next(arm for arm in study.arms if arm.name == job.arm)
+    if arm.init not in (SCRATCH, *PRETRAINED):
+        return {"encoder": Path(arm.init)}
+    pretraining = study.pretrain | arm.pretrain
+    if arm.init in PRETRAINED and "encoder" in pretraining:
+        config = build_config(PretrainConfig, {"encoder": pretraining["encoder"]} | short)
+        pretrain(config)
+        return {"encoder": config.out}
+    return {"preset": pretraining["preset"]} if arm.init in PRETRAINED and "preset" in pretraining else {}
+
+
+def _forget_peak() -> None:
+    """Begin to count the peak anew, where the system can."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 def _peak_mb() -> float:
-    """Of this process; nan where the system does not say (Windows)."""
+    """Memory of this process at its peak; nan where the system does not say (Windows)."""
+    with contextlib.suppress(OSError):
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return float(status.split("VmHWM:")[1].split()[0]) / 1024
     if sys.platform == "win32":
         return float("nan")
     import resource

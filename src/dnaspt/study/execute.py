@@ -1,35 +1,46 @@
 """Runs of a study, side by side: finished ones are skipped, broken-off ones go on."""
 
+import json
+import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
-import numpy as np
-
 from dnaspt.config import PretrainConfig
 from dnaspt.data.manifest import UNLABELED, Manifest, read_manifest
-from dnaspt.errors import ConfigError
+from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.hub import check_published
 from dnaspt.study.cluster import run_on_ray
 from dnaspt.study.plan import Arm, Job, StudyConfig, check_settings, finals, pretrain_bp, pretrainings, tuning
-from dnaspt.study.run import in_new_process, run_job
+from dnaspt.study.run import in_new_process, run_job, stop_running
 from dnaspt.study.workshop import Record, Stage, Workshop
 from dnaspt.tasks import TASKS
+
+log = logging.getLogger(__name__)
 
 
 def run_study(shop: Workshop) -> list[Record]:
     """Train and score what is missing; the records of all final runs.
 
+    Each has, beside what `run_job` wrote, its arm as this study calls it, the result of its pretraining, the dataset's
+    labels, and the scores on valid that chose its rate.
+
     Raises:
         ConfigError: settings that no run has. DatasetError: no dataset. DnasptError: a run failed; what is finished stays.
     """
     check_settings(shop.study)
+    _tell_of_other_data(shop)
     _run_all(shop, stage_jobs(shop, "tune"))
     wanted = stage_jobs(shop, "final")
     _run_all(shop, sorted(wanted, key=lambda job: -job.settings["label_fraction"]))
     began = {job.digest: shop.finished(job)["result"] for job in stage_jobs(shop, "pretrain")}
-    labels = read_manifest(shop.study.data).labels
-    more = ({"arm": job.arm, "pretraining": began.get(job.encoder), "labels": labels} for job in wanted)
+    dataset = read_manifest(shop.study.data)
+    tried = {arm.name: trials(shop, dataset, arm) for arm in shop.study.arms}
+    more = (
+        {"arm": job.arm, "pretraining": began.get(job.encoder), "labels": dataset.labels, "trials": tried[job.arm]}
+        for job in wanted
+    )
     return [shop.finished(job) | extra for job, extra in zip(wanted, more, strict=True)]
 
 
@@ -43,7 +54,20 @@ def run_task(shop: Workshop, stage: Stage, number: int) -> None:
     jobs = distinct(stage_jobs(shop, stage))
     if not 0 <= number < len(jobs):
         raise ConfigError(f"task {number}: stage {stage} has {len(jobs)} runs, counted from 0")
-    run_job(shop, jobs[number], in_new_process)
+    job = jobs[number]
+    if stage == "pretrain" and shop.record(job) is not None and not _is_needed(shop, job):
+        shop.say(f"{job.name}: all runs that begin from it are finished")
+        return
+    run_job(shop, job, in_new_process)
+
+
+def _is_needed(shop: Workshop, pretraining: Job) -> bool:
+    """Whether a run that begins from a pretraining is, or may be, still to do."""
+    jobs = stage_jobs(shop, "tune")
+    if any(shop.record(job) is None for job in jobs):
+        return True  # rates are not chosen, and final runs not known
+    jobs += stage_jobs(shop, "final")
+    return any(shop.record(job) is None for job in jobs if job.encoder == pretraining.digest)
 
 
 def stage_jobs(shop: Workshop, stage: Stage) -> list[Job]:
@@ -79,14 +103,39 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
     return list({job.name: job for job in jobs}.values())
 
 
-def _chosen_rate(shop: Workshop, dataset: Manifest, arm: Arm) -> float:
-    """The learning rate with the best score on valid."""
-    jobs = tuning(shop.study, dataset, arm)
-    if not jobs:
-        return arm.learning_rate or shop.study.learning_rates[0]
+def trials(shop: Workshop, dataset: Manifest, arm: Arm) -> dict[float, float]:
+    """Score on valid of each learning rate, -inf where it diverged or has none; empty where the rate was given."""
     metric = f"valid_{TASKS[dataset.task].metric}"
-    scores = [shop.finished(job)["result"][metric] for job in jobs]
-    return shop.study.learning_rates[int(np.argmax(scores))]
+    results = {job.settings["learning_rate"]: shop.finished(job)["result"] for job in tuning(shop.study, dataset, arm)}
+    scores = {rate: result.get(metric, -math.inf) for rate, result in results.items()}
+    return {rate: -math.inf if score is None or math.isnan(score) else score for rate, score in scores.items()}
+
+
+def _chosen_rate(shop: Workshop, dataset: Manifest, arm: Arm) -> float:
+    """The learning rate with the best score on valid.
+
+    Raises:
+        DnasptError: none has a score.
+    """
+    scores = trials(shop, dataset, arm)
+    if not scores:
+        return arm.learning_rate or shop.study.learning_rates[0]
+    best = max(scores, key=lambda rate: scores[rate])
+    if scores[best] == -math.inf:
+        raise DnasptError(f"arm {arm.name!r}: no learning rate of {', '.join(map(str, scores))} has a score on valid")
+    return best
+
+
+def _tell_of_other_data(shop: Workshop) -> None:
+    """Records that are all of other data than these will not be used: say so before everything is trained again."""
+    known = {json.loads(file.read_text(encoding="utf-8"))["data_digest"] for file in shop.records.glob("*.json")}
+    if known and read_manifest(shop.study.data).digest not in known:
+        log.warning(
+            "%s: all records are of other data than %s (another preparation, or other versions of the libraries that "
+            "wrote it: constraints.txt names ours), so every run is made again",
+            shop.records,
+            shop.study.data,
+        )
 
 
 def _run_all(shop: Workshop, jobs: Iterable[Job]) -> None:
@@ -129,7 +178,11 @@ def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:
                 is_known = shop.jobs <= number < len(jobs)
                 told = f"; about {left:.0f} minutes for the others of this part" if is_known and left > 0 else ""
                 shop.say(f"{job.name}: finished, {number} of {len(jobs)}{told}")
-        finally:  # also where a person breaks it off
+        except (KeyboardInterrupt, SystemExit):
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_running()
+            raise
+        finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import platform
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,53 +13,51 @@ from dnaspt import __version__
 from dnaspt.data.manifest import read_manifest
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.report import figures
-from dnaspt.report.html import Picture, Section, make_picture, write_page
+from dnaspt.report.html import Section, make_picture, write_page
 from dnaspt.report.locus import example_loci
 from dnaspt.report.tables import Table, dataset_tables
-from dnaspt.study.answer import sentences
-from dnaspt.study.plan import Job, StudyConfig
-from dnaspt.study.report import (
-    CLAIM_COLUMNS,
-    DIFFERENCE_COLUMNS,
-    GROUP_COLUMNS,
-    claim_rows,
-    difference_rows,
-    group_rows,
-    method,
-)
+from dnaspt.study.plan import SCRATCH, StudyConfig
+from dnaspt.study.report import method, study_tables
 from dnaspt.study.summary import Difference, Group
-from dnaspt.study.tables import bases_seen, cost_table, score_tables, whole_records
+from dnaspt.study.tables import bases_seen, cost_table, rate_table, score_tables, version_table, whole_records
+from dnaspt.study.workshop import Record
 
-Record = dict[str, Any]
 
-
-def write_study_page(
-    out: Path,
+def study_sections(
     study: StudyConfig,
     records: Sequence[Record],
     groups: Sequence[Group],
     differences: Sequence[Difference],
     metric: str,
-) -> list[Picture]:
-    """Write the page, and its figures, which are returned, beside it."""
-    sections = [_scores(study, groups, metric), _gains(study, differences, metric), _details(records)]
-    sections += [*_fewer_labels(groups, metric), _cost(groups, records, metric), _learning(groups, records, metric)]
-    sections += [*_examples(study, records), _dataset(study)]
+) -> list[Section]:
+    """The parts of a study's report, from records, means and differences."""
+    scores, gains, claims = study_tables(study, groups, differences, metric, read_manifest(study.data).task)
+    sections = [
+        _scores(groups, metric, method(study, groups, records), scores),
+        _gains(differences, metric, gains, claims),
+    ]
+    sections += [_details(records), *_fewer_labels(groups, metric), _cost(study, groups, records, metric)]
+    return [*sections, _learning(groups, records, metric), *_examples(study, records), _dataset(study)]
+
+
+def write_study_page(
+    out: Path, study: StudyConfig, answer: Sequence[str], sections: Sequence[Section], commands: Sequence[str]
+) -> None:
+    """Write the page, and its figures beside it."""
     write_page(
         out,
         {
             "title": f"{study.title}: {len(study.arms)} arms, {len(study.seeds)} seeds",
-            "answer": sentences(groups, differences, metric),
+            "answer": answer,
             "sections": sections,
-            "commands": [f"dnaspt study study.toml --out {out.parent}", "", *_commands(study, records)],
+            "commands": commands,
             "settings": {"the study": json.dumps(study.model_dump(mode="json"), indent=1)},
-            "versions": f"dnaspt {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
+            "versions": f"Written by dnaspt {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
         },
     )
-    return [picture for section in sections for picture in section.pictures]
 
 
-def _scores(study: StudyConfig, groups: Sequence[Group], metric: str) -> Section:
+def _scores(groups: Sequence[Group], metric: str, how: str, table: Table) -> Section:
     whole = [group for group in groups if group.fraction == 1]
     shown = whole or list(groups)
     caption = f"Test {metric}, mean over seeds, with 95 % intervals over seeds and test blocks."
@@ -69,45 +66,60 @@ def _scores(study: StudyConfig, groups: Sequence[Group], metric: str) -> Section
         lambda: figures.score_dots({metric: [group.score for group in shown]}, [group.arm for group in shown]),
         caption,
     )
-    table = Table("Arms", tuple(name.format(metric=metric) for name in GROUP_COLUMNS), tuple(group_rows(groups)))
-    return Section("Scores on the test split", method(study, groups), (picture,), (table,))
+    return Section("Scores on the test split", how, (picture,), (table,))
 
 
-def _gains(study: StudyConfig, differences: Sequence[Difference], metric: str) -> Section:
+def _gains(differences: Sequence[Difference], metric: str, gains: Table, claims: Table) -> Section:
     title = "Differences between arms"
     if not differences:
         return Section(title, "No two arms differ in one thing alone.")
-    rows = {f"{one.after} – {one.before}, {one.fraction:.0%}": [one.gain] for one in differences}
-    caption = f"Gain in test {metric}, paired by seed and test block; the dotted line is no difference."
-    picture = make_picture("gains", lambda: figures.score_dots(rows, ["gain"], chance=0.0), caption)
-    columns = tuple(name.format(metric=metric) for name in DIFFERENCE_COLUMNS)
-    claims = Table(
-        "Claims of the paper, on these data",
-        tuple(name.format(metric=metric) for name in CLAIM_COLUMNS),
-        tuple(claim_rows(differences, study.marginal_gain)),
-        "Supported or not where the interval excludes 0. P1 to P6: arXiv 2506.17766, numbered as in docs/results.md of dnaspt.",
+    rows = {one.sides(" to "): [one.gain] for one in differences}
+    caption = (
+        f"Gain in test {metric} from the first to the second, paired by seed and test block; dotted: no difference."
     )
-    return Section(title, "", (picture,), (Table("Gains", columns, tuple(difference_rows(differences))), claims))
+    picture = make_picture("gains", lambda: figures.score_dots(rows, ["gain"], chance=0.0), caption)
+    return Section(title, "", (picture,), (gains, claims))
 
 
 def _details(records: Sequence[Record]) -> Section:
     shown, folded = score_tables(records)
-    return Section("In detail", "Means over the seeds, all labels.", (), tuple(shown), tuple(folded))
+    rates = rate_table(records)
+    tables = (*shown, rates) if rates else tuple(shown)
+    return Section("In detail", "Means over the seeds, all labels.", (), tables, tuple(folded))
 
 
-def _cost(groups: Sequence[Group], records: Sequence[Record], metric: str) -> Section:
-    """Scores by the bases seen in all: what training from scratch for longer, or pretraining, buys."""
+def _cost(study: StudyConfig, groups: Sequence[Group], records: Sequence[Record], metric: str) -> Section:
+    """Scores by the bases seen in all: what training for longer, or pretraining, buys."""
+    seen = {arm: np.mean([bases_seen(record) for record in own]) / 1e6 for arm, own in whole_records(records).items()}
+    means = {group.arm: group.values.mean() for group in groups if group.fraction == 1}
+    longer = _longer_arms(study)
     lines = []
-    for index, group in enumerate(group for group in groups if group.fraction == 1):
-        own = whole_records(records)[group.arm]
-        seen = np.array([np.mean([bases_seen(record) for record in own]) / 1e6])
-        if not np.isnan(seen[0]):
-            lines.append(figures.Curve(group.arm, seen, np.array([group.values.mean()]), index))
+    for index, arm in enumerate(means):
+        along = [one for one in (arm, longer.get(arm, "")) if not np.isnan(seen.get(one, np.nan))]
+        if along and arm not in longer.values():
+            x, y = np.array([seen[one] for one in along]), np.array([means[one] for one in along])
+            lines.append(figures.Curve(" – ".join(along), x, y, index))
+    tables = (cost_table(records), version_table(records))
     if not lines:
-        return Section("Cost", "", (), (cost_table(records),))
-    caption = f"Mean test {metric} by the bases that a run reads in pretraining and after it, in Mb; all labels."
+        return Section("Cost", "", (), tables)
+    caption = (
+        f"Test {metric}, mean over seeds, by the bases that a run reads in pretraining and after it, in Mb; all labels."
+    )
     draw = lambda: figures.curves(lines, f"test {metric}", x_label="Mb read")  # noqa: E731
-    return Section("Cost", "", (make_picture("cost", draw, caption),), (cost_table(records),))
+    return Section("Cost", "", (make_picture("cost", draw, caption),), tables)
+
+
+def _longer_arms(study: StudyConfig) -> dict[str, str]:
+    """Arms from scratch, and the arms that differ from them by training longer alone."""
+    alike = {"name": "", "extended": False, "learning_rate": None, "label_fractions": None, "pretrain": {}}
+    plain = [arm for arm in study.arms if arm.init == SCRATCH and not arm.extended]
+    longer = [arm for arm in study.arms if arm.extended]
+    return {
+        one.name: other.name
+        for one in plain
+        for other in longer
+        if one.model_copy(update=alike) == other.model_copy(update=alike)
+    }
 
 
 def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
@@ -132,31 +144,6 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
     return [Section("Example loci", text, tuple(pictures))]
 
 
-def _commands(study: StudyConfig, records: Sequence[Record]) -> list[str]:
-    """What the study ran for each final run, after the settings that its file holds."""
-    lines = []
-    for record in records:
-        job = Job(record["kind"], record["arm"], record["settings"], record["encoder"], record["data_digest"])
-        if "baseline" in job.settings:
-            command = job.baseline_command(study.data, Path("runs") / job.name)
-            lines += [f"# {job.arm}", shlex.join(["dnaspt", *command])]
-            continue
-        encoder = ["--encoder", job.encoder if record["pretraining"] is None else f"runs/pretrain-{job.encoder}"]
-        words = [
-            "dnaspt",
-            "finetune",
-            str(study.data),
-            "--out",
-            f"runs/{job.name}",
-            "--config",
-            f"configs/{job.name}.toml",
-        ]
-        lines.append(f"# {job.arm}; configs/{job.name}.toml: {job.toml().strip()}".replace("\n", "; "))
-        lines.append(shlex.join([*words, *(encoder if job.encoder else [])]))
-        lines.append(shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", str(study.data)]))
-    return lines
-
-
 def _transcript(gene: dict[str, Any]) -> Transcript:
     cds = tuple((start, end) for start, end in gene["cds"])
     return Transcript(gene["chrom"], gene["strand"], "", "", cds)
@@ -174,7 +161,7 @@ def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:
         return []
     names = ", ".join(line.name for line in lines)
     caption = (
-        f"{names}: mean test {metric} by the share of the train windows whose labels were used, for as many bases."
+        f"{names}: test {metric}, mean over seeds, by the share of the train windows with labels, for as many bases."
     )
     draw = lambda: figures.curves(lines, f"test {metric}", x_label="share of the labels")  # noqa: E731
     return [Section("Fewer labels", "", (make_picture("labels", draw, caption),))]

@@ -19,6 +19,7 @@ from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, bu
 from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.data.segments import union_bp
 from dnaspt.errors import ConfigError
+from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
 
@@ -107,8 +108,19 @@ class StudyConfig(Settings):
         own = self.data.absolute()
         return f"Study of {own.parent.name if own.name == 'data' else own.name}"
 
+    def with_heads(self, dataset: Manifest) -> "StudyConfig":
+        """The same study with the head that "auto" means here: arms that train alike are compared alike."""
+        first = next(iter(TASKS[dataset.task].heads), "auto")
+        arms = (arm.model_copy(update={"head": first}) if arm.head == "auto" else arm for arm in self.arms)
+        return self.model_copy(update={"arms": tuple(arms)})
+
     @model_validator(mode="after")
     def _check(self) -> Self:
+        parts = [self.pretrain, self.finetune, *(part for arm in self.arms for part in (arm.pretrain, arm.finetune))]
+        if any("max_minutes" in part for part in parts):
+            raise ValueError(
+                "max_minutes would end a run early; break the study off instead, and run it again to go on"
+            )
         names = [arm.name for arm in self.arms]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two arms are called {twice[0]!r}")

@@ -1,4 +1,4 @@
-"""The tables of a study as Markdown and CSV."""
+"""A study in words and rows: scores, gains, claims of the paper, how it was made; as Markdown and CSV."""
 
 import csv
 import io
@@ -7,9 +7,10 @@ from typing import Any
 
 from dnaspt.report.answer import written
 from dnaspt.report.tables import FEW_BLOCKS, Table
-from dnaspt.study.answer import SIGNED, sentences
-from dnaspt.study.plan import StudyConfig
+from dnaspt.study.answer import SIGNED
+from dnaspt.study.plan import SCRATCH, StudyConfig
 from dnaspt.study.summary import FEWER, Difference, Group
+from dnaspt.study.workshop import Record
 
 GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
 DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
@@ -19,9 +20,11 @@ _CLAIMS = {
     "pretraining": "P1: self-pretraining beats training from scratch, for as many bases of fine-tuning",
     "pretraining, the same bases in all": "P1, P6: training from scratch for longer does not close the gap",
     "the CRF": "P2: a CRF raises the scores",
-    "pretraining, fewer labels": "P4: with fewer labels it still beats all labels from scratch",
+    FEWER: "P4: with a quarter of the labels it still beats all labels from scratch",
+    "training longer": "P6: training from scratch for longer does not help",
 }
-"""Claims of arXiv 2506.17766 that a comparison tests."""
+"""Claims of arXiv 2506.17766 that a comparison tests: P4 is about methylation, all others about all labels."""
+_QUARTER = 0.25
 _CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: "undecided"}
 
 
@@ -56,29 +59,31 @@ def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
     ]
 
 
-def claim_rows(differences: Sequence[Difference], marginal: float = 0.0) -> list[tuple[str, ...]]:
-    """The paper's claims that the study tests, with its verdicts on these data; marginal: see `StudyConfig`."""
-    rows: list[tuple[str, ...]] = [
-        (
-            _CLAIMS[one.question],
-            one.sides(" to "),
-            written(one.gain, SIGNED),
-            str(one.n_seeds),
-            _CLAIM_VERDICTS[one.sign],
-        )
-        for one in sorted(
-            differences, key=lambda one: list(_CLAIMS).index(one.question) if one.question in _CLAIMS else 0
-        )
-        if one.question in _CLAIMS
-    ]
-    if marginal:
+def claim_rows(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, ...]]:
+    """The paper's claims that the study tests, with its verdicts on these data; task: of the dataset."""
+    scratch = {arm.name for arm in study.arms if arm.init == SCRATCH}
+    rows: list[tuple[str, ...]] = []
+    for question, claim in _CLAIMS.items():
+        for one in differences:
+            is_quarter = task == "methylation" and one.fraction == _QUARTER
+            is_meant = is_quarter if question == FEWER else one.fraction == 1
+            if (
+                one.question != question
+                or not is_meant
+                or (question == "training longer" and one.before not in scratch)
+            ):
+                continue
+            sign = -one.sign if question == "training longer" else one.sign
+            rows.append((claim, *_gained(one), _CLAIM_VERDICTS[sign]))
+    if marginal := study.marginal_gain:
         claim = f"P5: the gain is marginal (within {marginal:g} of 0)"
-        rows += [
-            (claim, one.sides(" to "), written(one.gain, SIGNED), str(one.n_seeds), _size(one, marginal))
-            for one in differences
-            if one.question == "pretraining" and one.fraction == 1
-        ]
+        plain = (one for one in differences if one.question == "pretraining" and one.fraction == 1)
+        rows += [(claim, *_gained(one), _size(one, marginal)) for one in plain]
     return rows
+
+
+def _gained(one: Difference) -> tuple[str, str, str]:
+    return one.sides(" to "), written(one.gain, SIGNED), str(one.n_seeds)
 
 
 def _size(one: Difference, marginal: float) -> str:
@@ -88,36 +93,33 @@ def _size(one: Difference, marginal: float) -> str:
     return _CLAIM_VERDICTS[-1 if one.gain.low >= marginal or one.gain.high <= -marginal else 0]
 
 
-def markdown(
-    study: StudyConfig,
-    groups: Sequence[Group],
-    differences: Sequence[Difference],
-    metric: str,
-    tables: Sequence[Table],
-) -> str:
-    """The whole report; tables: what is shown beyond scores and differences."""
-    more = [
-        part
-        for table in tables
-        for part in (f"## {table.title}", _table(table.columns, table.rows), table.note)
-        if part
-    ]
-    return "\n\n".join(
-        [
-            f"# {study.title}",
-            " ".join(sentences(groups, differences, metric)),
-            method(study, groups),
-            _table(tuple(name.format(metric=metric) for name in GROUP_COLUMNS), group_rows(groups)),
-            _table(tuple(name.format(metric=metric) for name in DIFFERENCE_COLUMNS), difference_rows(differences)),
-            "## Claims of the paper, on these data",
-            _table(tuple(name.format(metric=metric) for name in CLAIM_COLUMNS), claim_rows(differences, study.marginal_gain)),
-            *more,
-        ]
-    ) + "\n"  # fmt: skip
+def study_tables(
+    study: StudyConfig, groups: Sequence[Group], differences: Sequence[Difference], metric: str, task: str
+) -> tuple[Table, Table, Table]:
+    """Scores, gains, and verdicts on the paper's claims."""
+    scores, gains, claims = (
+        tuple(name.format(metric=metric) for name in columns)
+        for columns in (GROUP_COLUMNS, DIFFERENCE_COLUMNS, CLAIM_COLUMNS)
+    )
+    note = "Supported or not where the interval excludes 0. P1 to P6: arXiv 2506.17766, numbered as in docs/results.md of dnaspt."
+    return (
+        Table("Arms", scores, tuple(group_rows(groups))),
+        Table("Gains", gains, tuple(difference_rows(differences))),
+        Table("Claims of the paper, on these data", claims, tuple(claim_rows(study, differences, task)), note),
+    )
 
 
-def method(study: StudyConfig, groups: Sequence[Group]) -> str:
-    """What was resampled, how rates were chosen, and what is equal."""
+def markdown(title: str, answer: Sequence[str], how: str, tables: Sequence[Table], commands: Sequence[str]) -> str:
+    """The whole report but for its figures."""
+    parts = [f"# {title}", " ".join(answer), how]
+    for table in tables:
+        rows = _table(table.columns, table.rows) if table.rows else ""
+        parts += [part for part in (f"## {table.title}", rows, table.note) if part]
+    return "\n\n".join([*parts, "## Commands", "```\n" + "\n".join(commands) + "\n```"]) + "\n"
+
+
+def method(study: StudyConfig, groups: Sequence[Group], records: Sequence[Record]) -> str:
+    """What was resampled, how rates were chosen, what is equal, and how often test was scored."""
     n_blocks = min(group.n_blocks for group in groups)
     several = len(study.seeds) > 1
     drawn = "Means over the seeds; intervals cover the seeds (Student's t) and" if several else "Intervals cover"
@@ -158,10 +160,19 @@ def method(study: StudyConfig, groups: Sequence[Group]) -> str:
         words.append(
             "Longer training reads as many bases as pretraining on top; steps differ by the padding of batches."
         )
-    words.append(
-        "Minutes are of one run and its pretraining, where that was made here. Test was evaluated once for each run."
-    )
+    words.append("Minutes are of one run and its pretraining, where that was made here.")
+    words.append(_evaluations(records))
     return " ".join(words)
+
+
+def _evaluations(records: Sequence[Record]) -> str:
+    """How often test was scored, by the logs of the runs."""
+    counts = [record["n_test_evaluations"] for record in records if "n_test_evaluations" in record]
+    if not counts:
+        return "How often test was evaluated is not on record; a study does it once for each run."
+    often = "once" if max(counts) == 1 else f"up to {max(counts)} times"
+    older = f"; {n} older records do not say" if (n := len(records) - len(counts)) else ""
+    return f"Test was evaluated {often} for each run, by its own log{older}."
 
 
 def _own(study: StudyConfig) -> list[dict[str, Any]]:
@@ -201,6 +212,8 @@ def difference_values(differences: Sequence[Difference]) -> list[dict[str, Any]]
             "gain": one.gain.value,
             "low": one.gain.low,
             "high": one.gain.high,
+            "n_seeds": one.n_seeds,
+            "verdict": _VERDICTS[one.sign],
         }
         for one in differences
     ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import runpy
 import subprocess
 import sys
@@ -13,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from dnaspt import __version__
 from dnaspt.data.manifest import read_manifest
-from dnaspt.errors import DnasptError
+from dnaspt.errors import DivergedError, DnasptError
+from dnaspt.evaluation.evaluate import LOG
 from dnaspt.publish import write_text_atomically
 from dnaspt.report.locus import example_genes
-from dnaspt.study.plan import PRETRAINED, Job
+from dnaspt.study.plan import PRETRAINED, Job, StudyConfig
 from dnaspt.study.workshop import Record, Workshop
 from dnaspt.tasks import TASKS
 
@@ -33,6 +36,9 @@ N_EXAMPLES = 3
 
 Call = Callable[[Workshop, Job, Sequence[str], int], None]
 """Runs a `dnaspt` command for a run, while a file is locked; its words go into a log."""
+
+_running: set[subprocess.Popen[bytes]] = set()
+"""Commands in processes of their own."""
 
 
 def run_job(shop: Workshop, job: Job, call: Call) -> None:
@@ -49,40 +55,56 @@ def run_job(shop: Workshop, job: Job, call: Call) -> None:
 
 def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
     folder = shop.out / "runs" / job.name
+    diverged = ""
     if not (folder / "result.json").is_file():
         shop.say(f"{job.name}: {job.title}")
-        _train(shop, job, folder, call, lock)
+        try:
+            _train(shop, job, folder, call, lock)
+        except DivergedError as error:
+            if job.kind != "tune":
+                raise
+            diverged = str(error)  # a rate to avoid, which is what was to be found out
     record = {
         **asdict(job),
         "dnaspt_version": __version__,
-        "result": json.loads((folder / "result.json").read_text(encoding="utf-8")),
+        "versions": {"torch": torch.__version__, "Python": platform.python_version()},
+        "result": {"diverged": diverged}
+        if diverged
+        else json.loads((folder / "result.json").read_text(encoding="utf-8")),
     }
     if job.kind == "final":
         if not (folder / "evaluation-test.json").is_file():
             call(shop, job, ("evaluate", str(folder), "--data", str(shop.study.data)), lock)
         record |= _scores(folder) | {"curve": _curve(shop, folder), "examples": _examples(shop, folder)}
+        record["n_test_evaluations"] = _n_evaluations(folder)
     shop.records.mkdir(parents=True, exist_ok=True)
     write_text_atomically(shop.record_file(job), json.dumps(record) + "\n")
 
 
 def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> None:
+    words = training_command(shop.study, job, shop.out)
     if "baseline" in job.settings:
-        call(shop, job, (*job.baseline_command(shop.study.data, folder), "--overwrite"), lock)
+        call(shop, job, (*words, "--overwrite"), lock)
         return
     config = shop.out / "configs" / f"{job.name}.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(config, job.toml())
+    call(shop, job, (*words, *["--resume"] * folder.exists()), lock)
+
+
+def training_command(study: StudyConfig, job: Job, out: Path) -> tuple[str, ...]:
+    """Words of `dnaspt` that make a run of a study in OUT; its settings lie in configs/NAME.toml there."""
+    folder = out / "runs" / job.name
+    if "baseline" in job.settings:
+        return job.baseline_command(study.data, folder)
     encoder: tuple[str, ...] = ()
     if job.encoder:
-        is_ours = any(arm.name == job.arm and arm.init in PRETRAINED for arm in shop.study.arms)
-        encoder = (
-            "--encoder",
-            str(shop.out / "runs" / f"pretrain-{job.encoder}") if is_ours else str(Path(job.encoder).resolve()),
-        )
+        is_ours = any(arm.name == job.arm and arm.init in PRETRAINED for arm in study.arms)
+        place = out / "runs" / f"pretrain-{job.encoder}" if is_ours else Path(job.encoder).resolve()
+        encoder = ("--encoder", str(place))
     command = "pretrain" if job.kind == "pretrain" else "finetune"
-    again = ("--resume",) if folder.exists() else ()
-    options = ("--out", str(folder), "--config", str(config), *encoder, *again)
-    call(shop, job, (command, str(shop.study.data), *options), lock)
+    config = out / "configs" / f"{job.name}.toml"
+    return (command, str(study.data), "--out", str(folder), "--config", str(config), *encoder)
 
 
 def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int) -> None:
@@ -94,15 +116,24 @@ def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int
     environment = os.environ | ({"OMP_NUM_THREADS": str(threads_of(shop))} if shop.jobs > 1 else {})
     with _log(shop, job).open("a", encoding="utf-8") as file:
         command = [sys.executable, "-m", "dnaspt", *arguments]
-        done = subprocess.run(
-            command,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            check=False,
-            pass_fds=(lock,) if fcntl else (),
-        )
-    _check(shop, job, arguments, done.returncode)
+        fds = (lock,) if fcntl else ()
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment, pass_fds=fds)
+        _running.add(process)
+        try:
+            code = process.wait()
+        except (KeyboardInterrupt, SystemExit):
+            stop_running()
+            process.wait()
+            raise
+        finally:
+            _running.discard(process)
+    _check(shop, job, arguments, code)
+
+
+def stop_running() -> None:
+    """Ask the commands in processes of their own to save and end, where this process is asked to."""
+    for process in tuple(_running):
+        process.terminate()
 
 
 def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int) -> None:
@@ -158,7 +189,8 @@ def _check(shop: Workshop, job: Job, arguments: Sequence[str], code: int) -> Non
     if code:
         log = _log(shop, job)
         last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise DnasptError(f"{job.name}: 'dnaspt {arguments[0]}' ended with {code}: {' '.join(last)} (see {log})")
+        kind = DivergedError if code == DivergedError.exit_code else DnasptError
+        raise kind(f"{job.name}: 'dnaspt {arguments[0]}' ended with {code}: {' '.join(last)} (see {log})")
 
 
 def _curve(shop: Workshop, folder: Path) -> list[tuple[int, float]]:
@@ -176,6 +208,14 @@ def _examples(shop: Workshop, folder: Path) -> list[list[dict[str, Any]]]:
         return []
     found = example_genes(shop.study.data, folder, N_EXAMPLES)
     return [[{"chrom": gene.chrom, "strand": gene.strand, "cds": gene.cds} for gene in genes] for genes in found]
+
+
+def _n_evaluations(folder: Path) -> int:
+    """Times that test was scored, by the run's own log; baselines, which have none, are scored when they are made."""
+    if not (folder / LOG).is_file():
+        return 1
+    rows = map(json.loads, (folder / LOG).read_text(encoding="utf-8").splitlines())
+    return sum(row["split"] == "test" for row in rows)
 
 
 def _scores(folder: Path) -> Record:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from dnaspt.publish import write_text_atomically
@@ -13,6 +14,7 @@ _SCRIPT = """\
 # Made by 'dnaspt study'. Run it where sbatch is: each array waits for the one before. Submitted again, it goes on where runs
 # were broken off; finished ones are skipped.
 set -eu
+cd {here}
 study={study}
 options={options}
 after=
@@ -26,24 +28,26 @@ submit report '' ''
 """
 
 
-def write_submission(shop: Workshop, config: Path, options: str) -> Path:
+def write_submission(shop: Workshop, config: Path, options: str, flags: Sequence[str] = ()) -> Path:
     """Write OUT/submit.sh.
 
     Args:
         shop: where the runs are made; all nodes must see its folders.
         config: the study's TOML file.
         options: of sbatch, as one text ("--time=4:00:00 --gpus=1").
+        flags: further options of `dnaspt study` for every run.
     """
     out = shop.out.resolve()
     (out / "logs").mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", "dnaspt", "study", str(config.resolve()), "--out", str(out)]
-    words += ["--records", str(shop.records.resolve())]
+    words += ["--records", str(shop.records.resolve()), *flags]
     arrays = [
         f"submit {stage} --array=0-{n - 1} '--stage {stage} --task $SLURM_ARRAY_TASK_ID'"
         for stage in STAGES
         if (n := n_jobs(shop, stage))
     ]
     script = _SCRIPT.format(
+        here=shlex.quote(str(Path.cwd())),
         study=shlex.quote(shlex.join(words)),
         options=shlex.quote(shlex.join(shlex.split(options))),
         logs=shlex.quote(str(out / "logs")),

@@ -128,10 +128,12 @@ def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Differen
 def _question(study: StudyConfig, first: Arm, second: Arm) -> str:
     """What the second of two arms has that the first has not; "" where that is nothing or more than one thing."""
     same_head, same_init = first.head == second.head, first.init == second.init
-    if first.freeze_encoder != second.freeze_encoder:
-        return ""
     if first.is_baseline or second.is_baseline:
-        return "a network" if not second.is_baseline and not second.extended else ""
+        return "" if second.is_baseline else "a network"
+    if first.freeze_encoder != second.freeze_encoder:
+        alike = {"name": "", "freeze_encoder": False}
+        is_same = first.model_copy(update=alike) == second.model_copy(update=alike)
+        return "the encoder trained too" if first.freeze_encoder and is_same else ""
     is_begun = first.init == SCRATCH and second.init in _BEGINNINGS
     settings = [without_preset(arm.finetune) if is_begun else arm.finetune for arm in (first, second)]
     if settings[0] != settings[1] or (same_init and first.init in _BEGINNINGS and first.pretrain != second.pretrain):

@@ -3,6 +3,8 @@
 All are means over the seeds of the runs with all labels.
 """
 
+import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -90,6 +92,37 @@ def _mean(tests: Sequence[dict[str, Any]], pick: Pick) -> str:
     return "–" if np.isnan(mean) else f"{mean:.3f}"
 
 
+def rate_table(records: Sequence[Record]) -> Table | None:
+    """Scores on valid by which the arms' learning rates were chosen; None where all were given."""
+    tried = {record["arm"]: record["trials"] for record in records if record["trials"]}
+    if not tried:
+        return None
+    rates = sorted({rate for scores in tried.values() for rate in scores})
+    rows = []
+    for arm, scores in tried.items():
+        best = max(scores, key=lambda rate: scores[rate])
+        cells = ("–" if r not in scores else "none" if scores[r] == -math.inf else f"{scores[r]:.3f}" for r in rates)
+        rows.append((arm, *cells, f"{best:g}"))
+    note = "One seed, a share of the budget. None: it diverged, or had no score."
+    return Table("Learning rates, on valid", ("arm", *(f"{rate:g}" for rate in rates), "chosen"), tuple(rows), note)
+
+
+def version_table(records: Sequence[Record]) -> Table:
+    """Versions, devices and precisions that the final runs were made with."""
+    rows = Counter(
+        (
+            str(record["dnaspt_version"]),
+            *(str(record.get("versions", {}).get(name, "not on record")) for name in ("torch", "Python")),
+            *(str(record["result"].get(name, "not on record")) for name in ("device", "precision")),
+        )
+        for record in records
+        if "baseline" not in record["settings"]
+    )
+    note = "Precision 'auto' and rounding differ between devices, and with them a score by more than its last digits."
+    columns = ("dnaspt", "torch", "Python", "device", "precision", "runs")
+    return Table("Made with", columns, tuple((*row, str(n)) for row, n in rows.items()), note if len(rows) > 1 else "")
+
+
 def cost_table(records: Sequence[Record]) -> Table:
     """Bases seen and minutes, in pretraining and after it, means over the seeds."""
     keys = dict.fromkeys((record["arm"], record["settings"]["label_fraction"]) for record in records)
@@ -107,12 +140,6 @@ def cost_table(records: Sequence[Record]) -> Table:
         *(f"{name} {when}" for name in ("Mb", "steps", "minutes") for when in ("pretraining", "after it")),
     )
     note = "Mb: bases read, each as often as it was. Minutes depend on what else the machine did. Choosing rates is not counted."
-    if devices := sorted({str(r["result"]["device"]) for r in records if "device" in r["result"]}):
-        note += f" Made on: {', '.join(devices)}."
-    if len(devices) > 1:
-        note += (
-            " Precision 'auto' and rounding differ between devices, and with them a score by more than its last digits."
-        )
     return Table("Cost", columns, tuple(rows), note)
 
 

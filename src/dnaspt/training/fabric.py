@@ -34,11 +34,16 @@ def device_name(fabric: Fabric) -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
+def precision_of(config: TrainingConfig) -> str:
+    """32, bf16 or 16: what "auto" means on this machine."""
+    if config.precision != "auto":
+        return config.precision
+    return "bf16" if bf16_is_fast(config.accelerator) else "32"
+
+
 def build_fabric(config: TrainingConfig) -> Fabric:
     """A launched Fabric. DDP where there is more than one device or node."""
-    precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}.get(config.precision)
-    if precision is None:
-        precision = "bf16-mixed" if bf16_is_fast(config.accelerator) else "32-true"
+    precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[precision_of(config)]
     accelerator = config.accelerator if config.accelerator != "auto" or torch.cuda.is_available() else "cpu"
     try:
         with warnings.catch_warnings():

@@ -20,7 +20,7 @@ from dnaspt.hub import describe_published
 from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import MISSING, TASKS
-from dnaspt.training.fabric import build_fabric, device_name
+from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import Fit, FitResult, Reporter, SilentReporter, fit
 from dnaspt.training.optim import build_optimizer
 from dnaspt.training.runs import Run
@@ -92,6 +92,7 @@ def finetune(
             "n_bp": progress.n_bp,
             "minutes": progress.seconds / 60,
             "device": device_name(fabric),
+            "precision": precision_of(config),
         }
         run.finish(result)
         if metric == "mcc" and not progress.best > 0:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.config import TrainingConfig
 from dnaspt.data.batches import ArrayBatch, TrainingBatches
-from dnaspt.errors import DnasptError
+from dnaspt.errors import DivergedError
 from dnaspt.models.batch import Batch
 from dnaspt.training.optim import learning_rate, set_rate
 from dnaspt.training.runs import Run, load_optimizer
@@ -132,7 +132,7 @@ def fit(job: Fit, fabric: Fabric) -> FitResult:
 
     Raises:
         CheckpointError: what is to be resumed was trained on other data or from another encoder.
-        DnasptError: the loss is not finite.
+        DivergedError: the loss is not finite.
     """
     last = job.run.find_last(job.checkpoint)
     if last:
@@ -243,7 +243,7 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
         totals = cast(Tensor, fabric.all_reduce(totals, reduce_op="sum"))
     total, count = totals.tolist()
     if not math.isfinite(total):
-        raise DnasptError(f"step {step}: the loss is {total}; try a lower learning rate, or --precision 32")
+        raise DivergedError(f"step {step}: the loss is {total}; try a lower learning rate, or --precision 32")
     if count:
         for parameter in model.parameters():
             if parameter.grad is not None:

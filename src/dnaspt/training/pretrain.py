@@ -22,7 +22,7 @@ from dnaspt.errors import ConfigError
 from dnaspt.evaluation.ngram import MaskedBases, best_ngram
 from dnaspt.models.language import LanguageModel
 from dnaspt.tasks import MISSING
-from dnaspt.training.fabric import build_fabric, device_name
+from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import Fit, FitResult, Reporter, SilentReporter, fit
 from dnaspt.training.optim import build_optimizer
 from dnaspt.training.runs import Run
@@ -156,7 +156,7 @@ def pretrain(
     if fabric.is_global_zero and outcome.progress.best_scores and (outcome.finished or outcome.stopped_by == "time"):
         result = _result(outcome, splits, valid)
     if fabric.is_global_zero and outcome.finished:
-        result["device"] = device_name(fabric)
+        result |= {"device": device_name(fabric), "precision": precision_of(config)}
         run.finish(result)
     return outcome, result
 
