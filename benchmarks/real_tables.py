@@ -73,7 +73,7 @@ def study_section(file: Path) -> str:
     """A study's answer, scores, differences and verdicts, from its report."""
     name = file.parent.name
     text, rest = file.read_text().split(CLAIMS)
-    answer = text.split("\n", 1)[1].strip()
+    answer = text.split("\n", 1)[1].strip().replace("## ", "#### ")
     claims = rest.split("\n## ")[0].strip()
     link = f"[All tables and figures](../examples/studies/{name}/study.md); `python benchmarks/studies.py {name}`."
     return f"### {name}\n{answer}\n\n{claims}\n\n{link}"
@@ -118,8 +118,8 @@ def table(file: Path) -> list[dict[str, str]]:
 
 def claim_rows(file: Path) -> list[tuple[str, ...]]:
     """A study's verdicts on the paper's claims other than plain pretraining, a row each."""
-    lines = file.read_text().split(CLAIMS)[1].split("\n## ")[0].strip().splitlines()[2:]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line]
+    lines = file.read_text().split(CLAIMS)[1].split("\n## ")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")][2:]
     return [
         (file.parent.name, claim, pair, gain, said)
         for claim, pair, gain, _, said in rows

@@ -25,6 +25,10 @@ def test_the_annotation_is_perfect_with_and_without_its_stop_codons(
     scores = json.loads((tmp_path / "truth" / "evaluation-test.json").read_text())
     assert scores["mcc"]["value"] == pytest.approx(1)
     assert scores["genes"]["levels"]["gene"]["f1"]["value"] == pytest.approx(1)
+    kept = dnaspt("baseline", gene_data, "--annotation", tmp_path / "truth" / "genes.gff3", "--out", tmp_path / "again")
+    assert kept.code == 0, kept.errors
+    again = json.loads((tmp_path / "again" / "evaluation-test.json").read_text())
+    assert (again["mcc"], again["genes"]) == (scores["mcc"], scores["genes"])
     codes = {contig.name: contig.codes for contig in read_fasta(simulated / "genome.fa")}
     rows = []
     for one in read_annotation(simulated / "annotation.gff3").transcripts:
@@ -81,6 +85,8 @@ def test_augustus_is_run_and_joins_a_study(gene_data: Path, tmp_path: Path) -> N
     assert ran.code == 0, ran.errors
     text = (tmp_path / "out" / "study.md").read_text()
     assert "a network" in text
+    drawn = (tmp_path / "out" / "study_figures" / "locus1.svg").read_text()
+    assert all(name in drawn for name in ("scratch", "AUGUSTUS, trained here"))
     with (tmp_path / "out" / "study_scores.csv").open() as file:
         mcc = {row["arm"]: float(row["mean"]) for row in csv.DictReader(file)}
     assert mcc["AUGUSTUS, trained here"] > mcc["AUGUSTUS"] + 0.1, mcc

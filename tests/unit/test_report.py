@@ -151,6 +151,11 @@ def test_the_command_writes_a_report_of_one_run_without_pretraining(
     assert "Self-pretraining raises" not in out.read_text(encoding="utf-8")
 
 
+def test_eight_arms_are_told_apart_by_color_line_and_marker() -> None:
+    for part in zip(*(figures._style(index) for index in range(8)), strict=True):
+        assert len(set(part)) == 8
+
+
 def test_a_locus_lies_in_the_test_split_and_shows_its_annotation(runs: Path, gene_data: Path) -> None:
     locus = choose_locus(gene_data, [(runs / "a", False), (runs / "c", True)])
     assert locus is not None

@@ -5,7 +5,7 @@ Fitted on train; what there is to choose is chosen on valid, like a checkpoint; 
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,8 @@ from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.areas import auprc, auroc
 from dnaspt.evaluation.composition import class_counts, kmer_counts, word_scores
 from dnaspt.evaluation.evaluate import cpg_counts, score_windows
+from dnaspt.genome.gff3_writer import write_gff3
+from dnaspt.genome.transcripts import Transcript
 from dnaspt.publish import publish_file, publish_folder, write_text_atomically
 from dnaspt.tasks import MISSING, TASKS
 
@@ -29,6 +31,8 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 KMER_BP = 4
 MARKOV_ORDERS = (1, 2, 3, 4, 5)
 """Orders to choose from."""
+
+GENES_FILE = "genes.gff3"
 
 Splits = dict[str, Split]
 Area = Callable[[np.ndarray, np.ndarray], float]
@@ -161,9 +165,17 @@ def check_place(out: Path, *, overwrite: bool) -> None:
 
 
 def write_baseline(
-    out: Path, manifest: Manifest, result: dict[str, Any], scored: dict[str, Any], counted: dict[str, np.ndarray]
+    out: Path,
+    manifest: Manifest,
+    result: dict[str, Any],
+    scored: dict[str, Any],
+    counted: dict[str, np.ndarray],
+    genes: Sequence[Transcript] | None = None,
 ) -> dict[str, Any]:
-    """The folder of a baseline, as a run's: result.json, evaluation-test.json and .npz; returns the evaluation."""
+    """The folder of a baseline, as a run's: result.json, evaluation-test.json and .npz; returns the evaluation.
+
+    genes: as they were scored, for genes.gff3.
+    """
     scores: dict[str, Any] = {
         "split": "test",
         "task": manifest.task,
@@ -176,6 +188,11 @@ def write_baseline(
         write_text_atomically(folder / "evaluation-test.json", json.dumps(scores, indent=1) + "\n")
         with publish_file(folder / "evaluation-test.npz") as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, **counted)  # type: ignore[arg-type]
+        if genes is not None:
+            ends: dict[str, int] = {}
+            for gene in genes:
+                ends[gene.chrom] = max(gene.end, ends.get(gene.chrom, 0))
+            write_gff3(folder / GENES_FILE, genes, ends.items(), source="baseline")
     return scores
 
 

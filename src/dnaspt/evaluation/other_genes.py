@@ -40,7 +40,7 @@ def score_other_genes(
 ) -> dict[str, Any]:
     """Score predicted genes on the test split; the folder gets what a run's has: result.json and evaluation-test.*.
 
-    Of a gene the longest transcript counts; where genes overlap, the longer one.
+    And genes.gff3, as they were scored. Of a gene the longest transcript counts; where genes overlap, the longer one.
 
     Args:
         data: dataset folder of genes.
@@ -73,12 +73,16 @@ def score_other_genes(
         places = [_place(segment, is_bend="bend" in manifest.settings) for segment in rows]
         found = _of_file(annotation, data, rows, places)
     stop = manifest.stop_in_cds is not False
-    predictions = [_prediction(row, own, counts, stop=stop) for row, own in zip(rows, found, strict=True)]
+    predictions: list[GenePrediction] = []
+    for row, own in zip(rows, found, strict=True):
+        first = 1 + sum(len(one.transcripts) for one in predictions)
+        predictions.append(_prediction(row, own, counts, first, stop=stop))
     for what, n in counts.items():
         log.warning("%s: %d genes left out: %s", name, n, what)
     scores, counted = score_gene_predictions(manifest, read_transcripts(data, "test"), predictions)
     result = {"baseline": name, "minutes": (time.monotonic() - began) / 60, "n_bp": 0, "steps": 0, "left_out": counts}
-    return write_baseline(out, manifest, result, {"n_windows": len(rows), **scores}, counted)
+    genes = [transcript for one in predictions for transcript in one.transcripts]
+    return write_baseline(out, manifest, result, {"n_windows": len(rows), **scores}, counted, genes)
 
 
 def _place(segment: Segment, *, is_bend: bool) -> tuple[str, int]:
@@ -121,9 +125,9 @@ def _shifted(one: AnnotatedTranscript, by: int) -> AnnotatedTranscript:
 
 
 def _prediction(
-    segment: Segment, annotated: Sequence[AnnotatedTranscript], counts: Counter[str], *, stop: bool
+    segment: Segment, annotated: Sequence[AnnotatedTranscript], counts: Counter[str], first: int, *, stop: bool
 ) -> GenePrediction:
-    """Classes of a stretch's bases, and the genes that they mean; stop: whether the stop codon is coding here.
+    """Classes of a stretch's bases, and the genes that they mean, numbered from `first`; stop: whether its codon is coding.
 
     Stop codons are united with the CDS, or cut off, for genes that lie in the stretch as a whole.
     """
@@ -143,4 +147,6 @@ def _prediction(
             path[first:last] = labels[first - gene.start : last - gene.start]
         else:
             counts["overlap a longer one"] += 1
-    return GenePrediction(segment, path, transcripts_from_labels(path, segment.chrom, start=segment.start))
+    return GenePrediction(
+        segment, path, transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
+    )

@@ -15,8 +15,10 @@ from dnaspt.data.segments import Segment, segments
 from dnaspt.data.store import read_split
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.evaluation import predict
+from dnaspt.evaluation.baseline import GENES_FILE
 from dnaspt.evaluation.device import load_task_model
 from dnaspt.evaluation.gene_paths import predict_paths
+from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.tasks import MISSING
 
@@ -86,8 +88,11 @@ def choose_locus(data: Path, runs: Sequence[tuple[Path, bool]]) -> Locus | None:
 
 
 def example_genes(data: Path, run: Path, n: int) -> list[list[Transcript]]:
-    """Genes that a run predicts on n stretches of the test split, which depend on the annotation alone."""
+    """Genes that a run predicts, or a baseline's file holds, on n stretches of test, which depend on the annotation alone."""
     candidates = _examples(data, n)
+    if (run / GENES_FILE).is_file():
+        known = [one.transcript for one in read_annotation(run / GENES_FILE).transcripts]
+        return [list(_reaching(known, place)) for place in candidates]
     return [
         list(_reaching(_genes_of(path, place), place))
         for path, place in zip(_paths(run, candidates, both_strands=False), candidates, strict=True)

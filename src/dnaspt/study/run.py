@@ -19,6 +19,7 @@ import torch
 from dnaspt import __version__
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import DivergedError, DnasptError
+from dnaspt.evaluation.baseline import GENES_FILE
 from dnaspt.evaluation.evaluate import LOG
 from dnaspt.publish import write_text_atomically
 from dnaspt.report.locus import example_genes
@@ -203,8 +204,9 @@ def _curve(shop: Workshop, folder: Path) -> list[tuple[int, float]]:
 
 
 def _examples(shop: Workshop, folder: Path) -> list[list[dict[str, Any]]]:
-    """Genes predicted on a few stretches of the test split, to draw; none for windows and baselines."""
-    if not TASKS[read_manifest(shop.study.data).task].per_base or not (folder / "best").is_dir():
+    """Genes predicted on a few stretches of the test split, to draw; none for windows."""
+    has_genes = (folder / "best").is_dir() or (folder / GENES_FILE).is_file()
+    if not TASKS[read_manifest(shop.study.data).task].per_base or not has_genes:
         return []
     found = example_genes(shop.study.data, folder, N_EXAMPLES)
     return [[{"chrom": gene.chrom, "strand": gene.strand, "cds": gene.cds} for gene in genes] for genes in found]
