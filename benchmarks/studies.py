@@ -1,8 +1,8 @@
 """The studies of examples/studies on real data, each with one command: prepare the dataset, make the missing runs, report.
 
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain;
---jobs 2 for two runs at a time). Finished runs have a record in examples/studies/NAME/records and are skipped; others go on.
-`benchmarks/real_tables.py` puts the answers into docs/results.md.
+athaliana_recipes is compared on valid alone; --jobs 2 for two runs at a time). Finished runs have a record in
+examples/studies/NAME/records and are skipped; others go on. `benchmarks/real_tables.py` puts the answers into docs/results.md.
 """
 
 import argparse
@@ -34,17 +34,21 @@ PREPARE = {
         "methylation --genome {real}/genome.fa.gz --calls {real}/imr90.bedmethyl.gz --split {data}.split.tsv",
     ),
 }
+RECIPES = {"athaliana_recipes": "athaliana"}
+"""Studies of which only the rates are tried, on valid, and the study whose data and records they share."""
 
 
 def main() -> None:
     """Prepare and run one study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=sorted(PREPARE))
+    parser.add_argument("name", choices=sorted([*PREPARE, *RECIPES]))
     parser.add_argument("--jobs", type=int, default=1)
     chosen = parser.parse_args()
-    prepare(chosen.name)
-    out = STUDIES / chosen.name
-    run("study", str(STUDIES / f"{chosen.name}.toml"), "--out", str(out), "--jobs", str(chosen.jobs))
+    name = RECIPES.get(chosen.name, chosen.name)
+    prepare(name)
+    on_valid = ("--stage", "tune") if chosen.name in RECIPES else ()
+    file, out = STUDIES / f"{chosen.name}.toml", STUDIES / name
+    run("study", str(file), "--out", str(out), "--jobs", str(chosen.jobs), *on_valid)
 
 
 def prepare(name: str) -> None:

@@ -26,7 +26,10 @@ def study(
     ] = "local",
     sbatch: Annotated[str, typer.Option(help="Options of sbatch, as one text.")] = "",
     stage: Annotated[
-        Literal["pretrain", "tune", "final"] | None, typer.Option(help="With --task: a part only.")
+        Literal["pretrain", "tune", "final"] | None,
+        typer.Option(
+            help="These runs only, and what they begin from. tune: learning rates on valid; test is not read."
+        ),
     ] = None,
     task: Annotated[int | None, typer.Option(help="With --stage: its run, from 0.")] = None,
     trust_remote_code: TrustCode = False,
@@ -40,16 +43,17 @@ def study(
     """
     allow(trust_remote_code=trust_remote_code, offline=offline)
     from dnaspt.config import build_config
-    from dnaspt.display import show
+    from dnaspt.display import show, table
     from dnaspt.errors import ConfigError
     from dnaspt.study.command import study_report
-    from dnaspt.study.execute import run_task
+    from dnaspt.study.execute import rates_on_valid, run_stage, run_task
     from dnaspt.study.plan import StudyConfig, check_settings
     from dnaspt.study.slurm import write_submission
+    from dnaspt.study.tables import rate_table
     from dnaspt.study.workshop import Workshop
 
-    if (stage is None) != (task is None):
-        raise ConfigError("--stage and --task name one run together; give both")
+    if stage is None and task is not None:
+        raise ConfigError("--task is a run of a stage; say --stage too")
     settings = build_config(StudyConfig, {}, config)
     shop = Workshop(settings, out, records or out / "records", jobs, "ray" if engine == "ray" else "local", show)
     if dry_run:
@@ -63,6 +67,11 @@ def study(
         return
     if stage is not None and task is not None:
         run_task(shop, stage, task)
+        return
+    if stage is not None:
+        run_stage(shop, stage)
+        if stage == "tune" and (found := rate_table(rates_on_valid(shop))):
+            table(found.title, found.columns, found.rows)
         return
     show(study_report(shop))
     show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")

@@ -18,12 +18,11 @@ from dnaspt.config import build_config
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.errors import ConfigError, DnasptError
-from dnaspt.evaluation.metrics import Score, mcc
-from dnaspt.study import cost, execute, run, summary
+from dnaspt.evaluation.metrics import mcc
+from dnaspt.study import cost, execute, run
 from dnaspt.study.command import planned, study_report
-from dnaspt.study.plan import Job, StudyConfig, check_settings, finals, pretrainings, tuning
-from dnaspt.study.report import claim_rows
-from dnaspt.study.summary import Difference, differences_of, groups_of
+from dnaspt.study.plan import Job, StudyConfig, check_settings, finals, tuning
+from dnaspt.study.summary import differences_of, groups_of
 from dnaspt.study.workshop import Workshop
 
 PLAN = """
@@ -188,57 +187,6 @@ def test_a_signal_ends_a_dry_run(plan: Path, tmp_path: Path, monkeypatch: pytest
         planned(shop)
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (('name = "longer"', 'name = "SPT + CRF"'), "two arms are called 'SPT + CRF'"),
-        (("epochs = 0.2", "seed = 3"), "pretrain.seed is set by the study itself"),
-        (("epochs = 0.2", "max_minutes = 3"), "max_minutes would end a run early"),
-        (("epochs = 0.2", "epoch = 3"), "no setting is called 'epoch'; did you mean 'epochs'?"),
-        (('head = "crf"', 'hed = "crf"'), "no setting is called 'arms.0.hed'"),
-    ],
-)
-def test_what_no_run_has_is_refused(plan: Path, tmp_path: Path, change: tuple[str, str], said: str) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text(plan.read_text().replace(*change))
-    ran = dnaspt("study", file, "--out", tmp_path / "out", "--dry-run")
-    assert ran.code == 2
-    assert said in " ".join(ran.errors), ran.errors
-
-
-def test_more_sequence_is_pretrained_on_for_as_many_bases_and_no_claim_of_the_paper(
-    plan: Path, gene_data: Path, simulated: Path, tmp_path: Path
-) -> None:
-    from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
-
-    inputs = {"genome": (simulated / "genome.fa",), "annotation": (simulated / "annotation.gff3",)}
-    prepare_genes(PrepareGenesConfig(out=tmp_path / "more", unlabeled=(simulated / "genome.fa",), **inputs))
-    file = tmp_path / "study.toml"
-    file.write_text(
-        plan.read_text().replace(str(gene_data), str(tmp_path / "more")).replace('"spt"', '"spt+unlabeled"')
-    )
-    study = build_config(StudyConfig, {}, file)
-    check_settings(study)
-    dataset = read_manifest(study.data)
-    (first, _) = pretrainings(study, dataset)
-    assert first.settings["unlabeled"] is True
-    n_bp = dataset.splits["train"].n_bp + dataset.splits["unlabeled"].n_bp
-    assert first.settings["epochs"] * n_bp == pytest.approx(0.2 * dataset.splits["train"].n_bp)
-    questions = {summary._question(study, one, other) for one in study.arms for other in study.arms}
-    assert questions == {
-        "",
-        "training longer",
-        "pretraining with more sequence",
-        "pretraining with more sequence, the same bases in all",
-    }
-    own = study.arms[1].model_copy(update={"init": "spt"})
-    assert summary._question(study, own, study.arms[1]) == "more sequence for pretraining"
-    with pytest.raises(ConfigError, match="has no unlabeled sequence"):
-        check_settings(study.model_copy(update={"data": gene_data}))
-    with pytest.raises(ConfigError, match="'spt_more' is no file or folder"):
-        check_settings(study.model_copy(update={"arms": (own.model_copy(update={"init": "spt_more"}),)}))
-
-
 def test_a_baseline_joins_the_tables_of_windows(
     simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,15 +219,6 @@ def _genes_with_kmers(tmp_path: Path, shop: Workshop) -> Path:
     return genes
 
 
-def test_a_rate_that_an_arm_has_is_not_chosen(plan: Path) -> None:
-    study = build_config(StudyConfig, {}, plan)
-    arm = study.arms[0].model_copy(update={"learning_rate": 5e-4})
-    dataset = read_manifest(study.data)
-    assert not tuning(study, dataset, arm)
-    shop = Workshop(study.model_copy(update={"arms": (arm,)}), Path("out"), Path("records"))
-    assert {job.settings["learning_rate"] for job in execute.stage_jobs(shop, "final")} == {5e-4}
-
-
 def test_a_rate_at_which_training_diverges_is_not_chosen(
     plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +235,20 @@ def test_a_rate_at_which_training_diverges_is_not_chosen(
     only = replace(shop, study=shop.study.model_copy(update={"learning_rates": (1e30, 1e31)}))
     with pytest.raises(DnasptError, match=r"no learning rate of 1e\+30, 1e\+31 has a score on valid"):
         study_report(only)
+
+
+def test_rates_are_compared_on_valid_alone(shop: Workshop, plan: Path, tmp_path: Path) -> None:
+    """Test stays unread: of a recipe that is not chosen it should never be known."""
+    records = tmp_path / "records"
+    records.mkdir()
+    for file in shop.records.glob("tune-*.json"):
+        shutil.copy(file, records)
+    ran = dnaspt("study", plan, "--out", tmp_path / "out", "--records", records, "--stage", "tune")
+    assert ran.code == 0 and "Learning rates, on valid" in ran.printed, ran.errors
+    assert all(arm.name in ran.printed for arm in shop.study.arms)
+    assert not (tmp_path / "out").exists()
+    ran = dnaspt("study", plan, "--out", tmp_path / "out", "--task", "0")
+    assert ran.code == 2 and "say --stage too" in " ".join(ran.errors)
 
 
 def test_records_of_other_data_are_told_of(
@@ -321,11 +274,6 @@ def test_a_run_that_fails_is_named_with_its_log(plan: Path, tmp_path: Path) -> N
     with pytest.raises(DnasptError, match=r"'dnaspt finetune' ended with 2: .*head 'sigmoid' does not fit.*\.log"):
         run.run_job(shop, job, run.in_new_process)
     assert not list((tmp_path / "out" / "runs").glob("*/result.json"))
-
-
-def test_settings_are_checked_before_anything_runs(plan: Path) -> None:
-    with pytest.raises(ConfigError, match="learning_rates"):
-        build_config(StudyConfig, {"learning_rates": []}, plan)
 
 
 def test_the_page_is_whole_and_its_figures_stand_beside_it(shop: Workshop) -> None:
@@ -366,60 +314,3 @@ def test_every_table_is_written_in_each_format(shop: Workshop) -> None:
         assert any(line.startswith(f"dnaspt {command} ") for line in text.splitlines())
     assert text.count("--out runs/") == len(records) == page.count("--out runs/")
     assert "Test was evaluated once for each run, by its own log." in text
-
-
-@pytest.mark.parametrize("idle", [{"head": "sigmoid"}, {"finetune": {"epochs": 1}}, {"learning_rate": 1e-3}])
-def test_settings_without_effect_on_a_baseline_are_refused(windows: Path, idle: dict[str, object]) -> None:
-    study = build_config(StudyConfig, {"data": windows, "arms": [{"name": "4-mers", "init": "kmer", **idle}]})
-    with pytest.raises(ConfigError, match="has no effect on a baseline"):
-        check_settings(study)
-
-
-def test_arms_may_have_settings_of_their_own(windows: Path, tmp_path: Path) -> None:
-    arms = [
-        {"name": "scratch"},
-        {"name": "Basset", "finetune": {"preset": "basset"}},
-        {"name": "SPT", "init": "spt"},
-        {"name": "SPT, half masked", "init": "spt", "pretrain": {"mask_fraction": 0.5}},
-    ]
-    study = build_config(StudyConfig, {"data": windows, "arms": arms, "seeds": (0, 1)})
-    check_settings(study)
-    manifest = read_manifest(windows)
-    assert [job.settings.get("mask_fraction") for job in pretrainings(study, manifest)] == [None, None, 0.5, 0.5]
-    runs = [finals(study, manifest, arm, 1e-3) for arm in study.arms]
-    assert [own[0].settings.get("preset") for own in runs] == [None, "basset", None, None]
-    assert runs[2][1].encoder == pretrainings(study, manifest)[1].digest != runs[3][1].encoder
-    bad = ({"preset": "basset", "seed": 1}, "seed is set by the study"), ({"preset": "base"}, "has the size")
-    for settings, message in bad:
-        arms[2]["finetune"] = settings
-        with pytest.raises(ConfigError, match=message):
-            check_settings(build_config(StudyConfig, {"data": windows, "arms": arms}))
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"), [(-0.01, 0.01, "supported"), (0.03, 0.05, "not supported"), (-0.01, 0.04, "undecided")]
-)
-def test_a_marginal_gain_has_a_verdict_by_its_size(low: float, high: float, verdict: str) -> None:
-    gain = Difference("pretraining", "scratch", "SPT", 1.0, Score((low + high) / 2, low, high), 3)
-    study = build_config(StudyConfig, {"data": "x", "arms": [{"name": "scratch"}], "marginal_gain": 0.02})
-    *_, last = claim_rows(study, [gain], "regions")
-    assert last[0].startswith("P5") and last[-1] == verdict
-    assert len(claim_rows(study.model_copy(update={"marginal_gain": 0}), [gain], "regions")) == 1
-
-
-def test_claims_are_those_of_the_paper_alone() -> None:
-    """P4 is about a quarter of the labels of methylation, P6 about training from scratch for longer."""
-    arms = [{"name": "scratch"}, {"name": "longer", "extended": True}, {"name": "SPT", "init": "spt"}]
-    study = build_config(StudyConfig, {"data": "x", "arms": arms})
-    better, worse = Score(0.1, 0.05, 0.15), Score(-0.1, -0.15, -0.05)
-    found = [
-        Difference("pretraining", "scratch", "SPT", 0.25, better, 3),
-        Difference(summary.FEWER, "scratch", "SPT", 0.25, better, 3),
-        Difference(summary.FEWER, "scratch", "SPT", 0.5, better, 3),
-        Difference("training longer", "scratch", "longer", 1.0, better, 3),
-        Difference("training longer", "SPT", "longer", 1.0, better, 3),
-        Difference("the CRF", "scratch", "SPT", 1.0, worse, 3),
-    ]
-    told = [(row[0][:2], row[-1]) for row in claim_rows(study, found, "methylation")]
-    assert told == [("P2", "not supported"), ("P4", "supported"), ("P6", "not supported")]
-    assert [row[0][:2] for row in claim_rows(study, found, "genes")] == ["P2", "P6"]

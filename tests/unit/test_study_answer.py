@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from dnaspt.config import build_config
 from dnaspt.evaluation.metrics import Score
 from dnaspt.study.answer import sentences
-from dnaspt.study.summary import Difference, Group
+from dnaspt.study.plan import StudyConfig
+from dnaspt.study.report import claim_rows
+from dnaspt.study.summary import FEWER, Difference, Group
 
 
 def gain(question: str, before: str, after: str, value: float, *, fraction: float = 1.0) -> Difference:
@@ -58,3 +61,32 @@ def test_only_the_best_baseline_is_told() -> None:
 def test_fewer_labels_are_told_from_all_of_them() -> None:
     told = sentences(GROUPS, [gain("pretraining, fewer labels", "scratch", "SPT", 0.1, fraction=0.25)], "MCC")
     assert told[-1].endswith("(scratch, all labels, to SPT, 25% of the labels).")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(-0.01, 0.01, "supported"), (0.03, 0.05, "not supported"), (-0.01, 0.04, "undecided")]
+)
+def test_a_marginal_gain_has_a_verdict_by_its_size(low: float, high: float, verdict: str) -> None:
+    gain = Difference("pretraining", "scratch", "SPT", 1.0, Score((low + high) / 2, low, high), 3)
+    study = build_config(StudyConfig, {"data": "x", "arms": [{"name": "scratch"}], "marginal_gain": 0.02})
+    *_, last = claim_rows(study, [gain], "regions")
+    assert last[0].startswith("P5") and last[-1] == verdict
+    assert len(claim_rows(study.model_copy(update={"marginal_gain": 0}), [gain], "regions")) == 1
+
+
+def test_claims_are_those_of_the_paper_alone() -> None:
+    """P4 is about a quarter of the labels of methylation, P6 about training from scratch for longer."""
+    arms = [{"name": "scratch"}, {"name": "longer", "extended": True}, {"name": "SPT", "init": "spt"}]
+    study = build_config(StudyConfig, {"data": "x", "arms": arms})
+    better, worse = Score(0.1, 0.05, 0.15), Score(-0.1, -0.15, -0.05)
+    found = [
+        Difference("pretraining", "scratch", "SPT", 0.25, better, 3),
+        Difference(FEWER, "scratch", "SPT", 0.25, better, 3),
+        Difference(FEWER, "scratch", "SPT", 0.5, better, 3),
+        Difference("training longer", "scratch", "longer", 1.0, better, 3),
+        Difference("training longer", "SPT", "longer", 1.0, better, 3),
+        Difference("the CRF", "scratch", "SPT", 1.0, worse, 3),
+    ]
+    told = [(row[0][:2], row[-1]) for row in claim_rows(study, found, "methylation")]
+    assert told == [("P2", "not supported"), ("P4", "supported"), ("P6", "not supported")]
+    assert [row[0][:2] for row in claim_rows(study, found, "genes")] == ["P2", "P6"]

@@ -36,12 +36,22 @@ def run_study(shop: Workshop) -> list[Record]:
     _run_all(shop, sorted(wanted, key=lambda job: -job.settings["label_fraction"]))
     began = {job.digest: shop.finished(job)["result"] for job in stage_jobs(shop, "pretrain")}
     dataset = read_manifest(shop.study.data)
-    tried = {arm.name: trials(shop, dataset, arm) for arm in shop.study.arms}
+    tried = rates_on_valid(shop)
     more = (
         {"arm": job.arm, "pretraining": began.get(job.encoder), "labels": dataset.labels, "trials": tried[job.arm]}
         for job in wanted
     )
     return [shop.finished(job) | extra for job, extra in zip(wanted, more, strict=True)]
+
+
+def run_stage(shop: Workshop, stage: Stage) -> None:
+    """All runs of a stage, and the pretrainings that they begin from.
+
+    Raises:
+        ConfigError: settings that no run has. DnasptError: a run failed, or a stage before is not done.
+    """
+    check_settings(shop.study)
+    _run_all(shop, stage_jobs(shop, stage))
 
 
 def run_task(shop: Workshop, stage: Stage, number: int) -> None:
@@ -103,8 +113,13 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
     return list({job.name: job for job in jobs}.values())
 
 
-def trials(shop: Workshop, dataset: Manifest, arm: Arm) -> dict[float, float]:
-    """Score on valid of each learning rate, -inf where it diverged or has none; empty where the rate was given."""
+def rates_on_valid(shop: Workshop) -> dict[str, dict[float, float]]:
+    """Score on valid of each learning rate, by arm: -inf where it diverged or has none; empty where the rate was given."""
+    dataset = read_manifest(shop.study.data)
+    return {arm.name: _trials(shop, dataset, arm) for arm in shop.study.arms}
+
+
+def _trials(shop: Workshop, dataset: Manifest, arm: Arm) -> dict[float, float]:
     metric = f"valid_{TASKS[dataset.task].metric}"
     results = {job.settings["learning_rate"]: shop.finished(job)["result"] for job in tuning(shop.study, dataset, arm)}
     scores = {rate: result.get(metric, -math.inf) for rate, result in results.items()}
@@ -117,7 +132,7 @@ def _chosen_rate(shop: Workshop, dataset: Manifest, arm: Arm) -> float:
     Raises:
         DnasptError: none has a score.
     """
-    scores = trials(shop, dataset, arm)
+    scores = _trials(shop, dataset, arm)
     if not scores:
         return arm.learning_rate or shop.study.learning_rates[0]
     best = max(scores, key=lambda rate: scores[rate])

@@ -83,7 +83,7 @@ def _gains(differences: Sequence[Difference], metric: str, gains: Table, claims:
 
 def _details(records: Sequence[Record]) -> Section:
     shown, folded = score_tables(records)
-    rates = rate_table(records)
+    rates = rate_table({record["arm"]: record["trials"] for record in records})
     tables = (*shown, rates) if rates else tuple(shown)
     return Section("In detail", "Means over the seeds, all labels.", (), tables, tuple(folded))
 

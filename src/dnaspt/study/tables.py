@@ -5,7 +5,7 @@ All are means over the seeds of the runs with all labels.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,9 +92,9 @@ def _mean(tests: Sequence[dict[str, Any]], pick: Pick) -> str:
     return "–" if np.isnan(mean) else f"{mean:.3f}"
 
 
-def rate_table(records: Sequence[Record]) -> Table | None:
-    """Scores on valid by which the arms' learning rates were chosen; None where all were given."""
-    tried = {record["arm"]: record["trials"] for record in records if record["trials"]}
+def rate_table(tried: Mapping[str, Mapping[float, float]]) -> Table | None:
+    """Scores on valid by which the arms' learning rates were chosen (`rates_on_valid`); None where all were given."""
+    tried = {arm: scores for arm, scores in tried.items() if scores}
     if not tried:
         return None
     rates = sorted({rate for scores in tried.values() for rate in scores})
