@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def main() -> None:
         "windows": markdown(WINDOW_COLUMNS, windows),
         "pretraining": pretrain_table,
         "simulated": simulated_rows(),
+        "recipes": recipe_table("athaliana"),
         "studies": "\n\n".join(study_section(file) for file in study_files()) or "None is finished yet.",
     }
     text = notes.format(**tables, commands=commands)
@@ -125,6 +127,19 @@ def claim_rows(file: Path) -> list[tuple[str, ...]]:
         for claim, pair, gain, _, said in rows
         if not claim.startswith("P1:")
     ]
+
+
+def recipe_table(name: str) -> str:
+    """Scores on valid of the recipes in NAME_recipes.toml by learning rate, from records in NAME/records."""
+    plan = tomllib.loads((STUDIES / f"{name}_recipes.toml").read_text())
+    tried: dict[tuple[str, float], str] = {}
+    for file in (STUDIES / name / "records").glob("tune-*.json"):
+        record = json.loads(file.read_text())
+        score = record["result"].get("valid_mcc")
+        tried[record["arm"], record["settings"]["learning_rate"]] = "diverged" if score is None else f"{score:.3f}"
+    rates = plan["learning_rates"]
+    rows = [(arm["name"], *(tried.get((arm["name"], rate), "not tried") for rate in rates)) for arm in plan["arms"]]
+    return markdown(("recipe", *(f"{rate:g}" for rate in rates)), rows)
 
 
 def simulated_rows() -> str:
