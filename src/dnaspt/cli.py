@@ -248,7 +248,7 @@ def _terminate(number: int, _: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Entry point: a user's error is one line and exit code 2 (3: training diverged).
+    """Entry point: a user's error is one line and exit code 2 (76: training diverged).
 
     SIGTERM ends as Ctrl-C does, with nothing half-written.
     """

@@ -72,6 +72,7 @@ def study(
         run_stage(shop, stage)
         if stage == "tune" and (found := rate_table(rates_on_valid(shop))):
             table(found.title, found.columns, found.rows)
+            show(found.note)
         return
     show(study_report(shop))
     show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")

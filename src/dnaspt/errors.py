@@ -66,7 +66,7 @@ class CheckpointError(DnasptError):
 class DivergedError(DnasptError):
     """A training whose loss is no longer finite."""
 
-    exit_code = 3
+    exit_code = 76  # 3 is what abort() ends with on Windows
 
 
 def refuse_full_disk(path: Path, error: BaseException | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.integration.in_process import dnaspt
 
-from dnaspt.study import execute, run
+from dnaspt.study import execute, process
 
 pytestmark = [
     pytest.mark.tool,
@@ -70,7 +70,7 @@ def pages(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pat
     out = tmp_path_factory.mktemp("pages")
     (out / "study.toml").write_text(PLAN.format(data=gene_data))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "in_new_process", run.in_this_process)
+        patch.setattr(execute, "in_new_process", process.in_this_process)
         assert dnaspt("study", out / "study.toml", "--out", out / "study").code == 0
     runs = sorted((out / "study" / "runs").glob("final-*"))[:2]
     assert dnaspt("report", *runs, "--data", gene_data, "--out", out / "report.html").code == 0

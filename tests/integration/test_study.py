@@ -19,8 +19,9 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.evaluation.metrics import mcc
-from dnaspt.study import cost, execute, run
-from dnaspt.study.command import planned, study_report
+from dnaspt.report.tables import Table
+from dnaspt.study import cost, execute, process, run
+from dnaspt.study.command import planned, study_report, write_tables
 from dnaspt.study.plan import Job, StudyConfig, check_settings, finals, tuning
 from dnaspt.study.summary import differences_of, groups_of
 from dnaspt.study.workshop import Workshop
@@ -66,7 +67,7 @@ def shop(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     out = tmp_path_factory.mktemp("studies") / "genes"
     shop = Workshop(build_config(StudyConfig, {}, plan), out, out / "records")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "in_new_process", run.in_this_process)
+        patch.setattr(execute, "in_new_process", process.in_this_process)
         study_report(shop)
     return shop
 
@@ -105,7 +106,7 @@ def test_finished_runs_are_skipped_wherever_their_records_lie(
 def test_a_pretraining_of_which_only_the_record_is_left_is_made_again(
     shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "in_new_process", run.in_this_process)
+    monkeypatch.setattr(execute, "in_new_process", process.in_this_process)
     again = Workshop(shop.study, tmp_path / "elsewhere", tmp_path / "records")
     shutil.copytree(shop.records, again.records)
     lost = next(file for file in again.records.glob("final-*.json") if json.loads(file.read_text())["encoder"])
@@ -190,7 +191,7 @@ def test_a_signal_ends_a_dry_run(plan: Path, tmp_path: Path, monkeypatch: pytest
 def test_a_baseline_joins_the_tables_of_windows(
     simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "in_new_process", run.in_this_process)
+    monkeypatch.setattr(execute, "in_new_process", process.in_this_process)
     data, file = tmp_path / "peaks", tmp_path / "study.toml"
     peaks = (simulated / "peaks_A.bed", simulated / "peaks_B.bed")
     prepare_regions(PrepareRegionsConfig(out=data, genome=simulated / "genome.fa", regions=peaks, window_bp=256))
@@ -222,7 +223,7 @@ def _genes_with_kmers(tmp_path: Path, shop: Workshop) -> Path:
 def test_a_rate_at_which_training_diverges_is_not_chosen(
     plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "in_new_process", run.in_this_process)
+    monkeypatch.setattr(execute, "in_new_process", process.in_this_process)
     study = build_config(StudyConfig, {}, plan)
     arm = study.arms[0].model_copy(update={"head": "softmax", "label_fractions": None})
     some = {"arms": (arm,), "seeds": (0,), "learning_rates": (1e30, 1e-3), "tuning_share": 1.0}
@@ -251,6 +252,28 @@ def test_rates_are_compared_on_valid_alone(shop: Workshop, plan: Path, tmp_path:
     assert ran.code == 2 and "say --stage too" in " ".join(ran.errors)
 
 
+def test_tables_keep_every_column_and_file(tmp_path: Path) -> None:
+    """Also where arms are called alike, or a table is empty."""
+    write_tables(tmp_path / "tables", [Table("SPT + x", ("a", "a"), (("1", "2"),)), Table("SPT x", ("b",), ())])
+    write_tables(tmp_path / "tables", [Table("SPT + x", ("a", "a"), (("1", "2"),)), Table("SPT x", ("b",), ())])
+    texts = {file.name: file.read_text() for file in (tmp_path / "tables").glob("*.csv")}
+    assert texts == {"spt_x.csv": "a,a\n1,2\n", "spt_x_2.csv": "b\n"}
+    assert pq.read_table(tmp_path / "tables" / "spt_x_2.parquet").column_names == ["b"]
+    assert pq.ParquetFile(tmp_path / "tables" / "spt_x.parquet").metadata.num_columns == 2
+
+
+def test_a_stopped_study_begins_nothing(shop: Workshop, tmp_path: Path) -> None:
+    """A run that waited, or was between two commands, when the signal came."""
+    elsewhere = replace(shop, out=tmp_path, records=tmp_path / "records")
+    (job, *_) = execute.stage_jobs(shop, "pretrain")
+    with pytest.raises(SystemExit), process.stopping_with_this_process():
+        raise SystemExit(143)
+    with pytest.raises(DnasptError, match="the study was stopped"):
+        run.run_job(elsewhere, job, process.in_new_process)
+    with process.stopping_with_this_process():
+        assert not process._stopping.is_set()
+
+
 def test_records_of_other_data_are_told_of(
     shop: Workshop, windows: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -272,7 +295,7 @@ def test_a_run_that_fails_is_named_with_its_log(plan: Path, tmp_path: Path) -> N
     shop = Workshop(settings, tmp_path / "out", tmp_path / "records")
     job = Job("final", "scratch + CRF", {"seed": 0, "head": "sigmoid"}, "", "digest")
     with pytest.raises(DnasptError, match=r"'dnaspt finetune' ended with 2: .*head 'sigmoid' does not fit.*\.log"):
-        run.run_job(shop, job, run.in_new_process)
+        run.run_job(shop, job, process.in_new_process)
     assert not list((tmp_path / "out" / "runs").glob("*/result.json"))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dnaspt.config import build_config
-from dnaspt.study import execute, run
+from dnaspt.study import execute, process, run
 from dnaspt.study.command import study_report
 from dnaspt.study.plan import StudyConfig
 from dnaspt.study.workshop import Workshop
@@ -52,7 +52,7 @@ def calm(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     out = tmp_path_factory.mktemp("calm")
     shop = Workshop(build_config(StudyConfig, {}, plan), out, out / "records")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "in_new_process", run.in_this_process)
+        patch.setattr(execute, "in_new_process", process.in_this_process)
         study_report(shop)
     return shop
 
@@ -187,10 +187,10 @@ def kill_a_worker(out: Path, study: subprocess.Popen[str]) -> str:
 
 def workers_of(log: Path) -> Iterator[int]:
     """Processes that have the log of a run open."""
-    for process in Path("/proc").glob("[0-9]*"):
+    for one in Path("/proc").glob("[0-9]*"):
         try:
-            links = [os.readlink(link) for link in (process / "fd").iterdir()]
+            links = [os.readlink(link) for link in (one / "fd").iterdir()]
         except OSError:
             continue
         if str(log) in links:
-            yield int(process.name)
+            yield int(one.name)

@@ -25,6 +25,7 @@ def plan(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("change", "said"),
     [
         (('name = "longer"', 'name = "SPT + CRF"'), "two arms are called 'SPT + CRF'"),
+        (('name = "longer"', 'name = "a | b"'), "expected a name without '|'"),
         (("epochs = 0.2", "seed = 3"), "pretrain.seed is set by the study itself"),
         (("epochs = 0.2", "max_minutes = 3"), "max_minutes would end a run early"),
         (("epochs = 0.2", "epoch = 3"), "no setting is called 'epoch'; did you mean 'epochs'?"),

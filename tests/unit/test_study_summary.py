@@ -54,6 +54,7 @@ def test_pretraining_is_asked_about_where_the_encoders_have_one_size() -> None:
 def test_frozen_arms_are_compared_with_those_alike_and_with_baselines() -> None:
     frozen = SPT | {"name": "frozen", "freeze_encoder": True}
     assert questions([frozen, SPT]) == {"the encoder trained too"}
+    assert questions([frozen | {"learning_rate": 0.1, "label_fractions": [1.0]}, SPT]) == {"the encoder trained too"}
     assert questions([SCRATCH, frozen]) == set()
     kmers = {"name": "k-mers", "init": "kmer"}
     assert questions([kmers, frozen]) == questions([kmers, LONGER]) == {"a network"}

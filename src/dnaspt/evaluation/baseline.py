@@ -21,7 +21,7 @@ from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.areas import auprc, auroc
 from dnaspt.evaluation.composition import class_counts, kmer_counts, word_scores
 from dnaspt.evaluation.evaluate import cpg_counts, score_windows
-from dnaspt.genome.gff3_writer import write_gff3
+from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.publish import publish_file, publish_folder, write_text_atomically
 from dnaspt.tasks import MISSING, TASKS
@@ -174,7 +174,7 @@ def write_baseline(
 ) -> dict[str, Any]:
     """The folder of a baseline, as a run's: result.json, evaluation-test.json and .npz; returns the evaluation.
 
-    genes: as they were scored, for genes.gff3.
+    genes: as they were scored, on the dataset's own contigs and coordinates, for genes.gff3.
     """
     scores: dict[str, Any] = {
         "split": "test",
@@ -189,10 +189,8 @@ def write_baseline(
         with publish_file(folder / "evaluation-test.npz") as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, **counted)  # type: ignore[arg-type]
         if genes is not None:
-            ends: dict[str, int] = {}
-            for gene in genes:
-                ends[gene.chrom] = max(gene.end, ends.get(gene.chrom, 0))
-            write_gff3(folder / GENES_FILE, genes, ends.items(), source="baseline")
+            lines = (*gff3_header(()), *gff3_lines(genes, source="baseline"))
+            write_text_atomically(folder / GENES_FILE, "".join(lines))
     return scores
 
 

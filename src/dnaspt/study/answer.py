@@ -46,9 +46,11 @@ def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric
 
 def _headline(differences: Sequence[Difference]) -> str:
     """What self-pretraining does with all labels, for equal fine-tuning and for equal bases; "" where no arms say so."""
-    if not (told := _verdict(differences, "pretraining")):
+    told = _verdict(differences, "pretraining")
+    in_all = _verdict(differences, "pretraining, the same bases in all")
+    if not told and not in_all:
         return ""
-    in_all = _verdict(differences, "pretraining, the same bases in all") or "Not tested."
+    told, in_all = told or "Not tested.", in_all or "Not tested."
     return (
         f"Does self-pretraining help here, for as many bases of fine-tuning? {told} For as many bases in all? {in_all}"
     )

@@ -10,7 +10,8 @@ from typing import Any
 
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.study.plan import Job
-from dnaspt.study.run import in_this_process, run_job, threads_of
+from dnaspt.study.process import in_this_process, threads_of
+from dnaspt.study.run import run_job
 from dnaspt.study.workshop import Workshop
 
 RETRIES = 10

@@ -1,7 +1,9 @@
 """A study from its settings to its report, and what it would run."""
 
+import csv
 import re
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnaspt.data.manifest import read_manifest
-from dnaspt.publish import publish_file, write_text_atomically
+from dnaspt.publish import publish_file, publish_folder, write_text_atomically
 from dnaspt.report.tables import Table
 from dnaspt.study.answer import sentences
 from dnaspt.study.cost import Cost, like, measure, minutes, n_steps
 from dnaspt.study.execute import distinct, run_study, stage_jobs
 from dnaspt.study.page import study_sections, write_study_page
 from dnaspt.study.plan import Job, check_settings, finals, pretrainings, tuning
-from dnaspt.study.report import difference_values, group_values, markdown, method, table_csv
+from dnaspt.study.report import difference_values, group_values, markdown, table_csv
 from dnaspt.study.run import training_command
 from dnaspt.study.summary import differences_of, groups_of, metric_name
 from dnaspt.study.workshop import STAGES, Workshop
@@ -42,23 +44,29 @@ def study_report(shop: Workshop) -> str:
     shop.out.mkdir(parents=True, exist_ok=True)
     write_study_page(shop.out / "study.html", shop.study, answer, sections, commands)
     tables = [table for section in sections for table in (*section.tables, *section.folded)]
-    text = markdown(study.title, answer, method(study, groups, records), tables, commands)
+    text = markdown(study.title, answer, sections[0].text, tables, commands)
     pictures = [picture for section in sections for picture in section.pictures]
     shown = [f"![{picture.caption}](study_figures/{picture.name}.svg)\n{picture.caption}\n" for picture in pictures]
     write_text_atomically(shop.out / "study.md", "\n".join([text, "## Figures", *shown]))
     for name, rows in (("scores", group_values(groups)), ("gains", difference_values(differences))):
         _write_rows(shop.out / f"study_{name}", rows)
-    (shop.out / "study_tables").mkdir(exist_ok=True)
-    for table in tables:
-        _write_rows(
-            shop.out / "study_tables" / _file_name(table),
-            [dict(zip(table.columns, row, strict=True)) for row in table.rows],
-        )
+    write_tables(shop.out / "study_tables", tables)
     return " ".join(answer)
 
 
-def _file_name(table: Table) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", table.title.lower()).strip("_")
+def write_tables(folder: Path, tables: Sequence[Table]) -> None:
+    """Each table as CSV and Parquet, under its title; of two that would have one name the second is numbered."""
+    taken: Counter[str] = Counter()
+    with publish_folder(folder) as unfinished:
+        for table in tables:
+            name = re.sub(r"[^a-z0-9]+", "_", table.title.lower()).strip("_")[:80]
+            taken[name] += 1
+            place = unfinished / (f"{name}_{taken[name]}" if taken[name] > 1 else name)
+            with place.with_name(f"{place.name}.csv").open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([table.columns, *table.rows])
+            columns = [pa.array([row[index] for row in table.rows], pa.string()) for index in range(len(table.columns))]
+            whole = pa.Table.from_arrays(columns, names=list(table.columns))
+            pq.write_table(whole, place.with_name(f"{place.name}.parquet"))
 
 
 def _write_rows(place: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -70,14 +78,16 @@ def _write_rows(place: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def command_lines(shop: Workshop) -> list[str]:
     """What the study ran, or would if it were to begin anew, run by run, with the settings of each."""
-    lines = [f"dnaspt study study.toml --out {shlex.quote(shop.study.data.name)}-study"]
+    lines = ["# the settings of the study, as study.toml", "dnaspt study study.toml --out ."]
     for stage in STAGES:
         for job in distinct(stage_jobs(shop, stage)):
             words = training_command(shop.study, job, Path())
             settings = "" if "baseline" in job.settings else f"; configs/{job.name}.toml: {job.toml().strip()}"
             lines += [f"# {job.title}{settings}".replace("\n", "; "), shlex.join(["dnaspt", *words])]
             if stage == "final" and settings:
-                lines.append(shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", str(shop.study.data)]))
+                lines.append(
+                    shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", shop.study.data.as_posix()])
+                )
     return lines
 
 

@@ -67,16 +67,17 @@ def measure(study: StudyConfig, job: Job) -> Cost:
     """Train a few steps with a run's settings, from an encoder of its size."""
     settings = {name: value for name, value in job.settings.items() if name not in ("epochs", "label_fraction")}
     clock = _Clock()
-    _forget_peak()
     with tempfile.TemporaryDirectory() as folder:
         short = {"data": study.data, "tensorboard": False, "steps": STEPS, "validate_every": STEPS}
         if job.kind == "pretrain":
             place = {"out": Path(folder) / "run"}
+            _forget_peak()
             outcome, _ = pretrain(build_config(PretrainConfig, settings | short | place), reporter=clock)
         else:
             size = _encoder(study, job, short | {"steps": 1, "out": Path(folder) / "encoder"})
             place = {"out": Path(folder) / "run"}
-            outcome, _ = finetune(build_config(FinetuneConfig, size | settings | short | place), reporter=clock)
+            _forget_peak()
+            outcome, _ = finetune(build_config(FinetuneConfig, settings | size | short | place), reporter=clock)
     if not outcome.finished:
         raise KeyboardInterrupt  # training ends cleanly on a signal, and there is nothing to go on with here
     steps = [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
@@ -92,9 +93,11 @@ def _encoder(study: StudyConfig, job: Job, short: dict[str, Any]) -> dict[str, A
     pretraining = study.pretrain | arm.pretrain
     if arm.init in PRETRAINED and "encoder" in pretraining:
         config = build_config(PretrainConfig, {"encoder": pretraining["encoder"]} | short)
-        pretrain(config)
+        if not pretrain(config)[0].finished:
+            raise KeyboardInterrupt
         return {"encoder": config.out}
-    return {"preset": pretraining["preset"]} if arm.init in PRETRAINED and "preset" in pretraining else {}
+    default = PretrainConfig.model_fields["preset"].default
+    return {"preset": pretraining.get("preset", default)} if arm.init in PRETRAINED else {}
 
 
 def _forget_peak() -> None:
@@ -105,7 +108,7 @@ def _forget_peak() -> None:
 
 def _peak_mb() -> float:
     """Memory of this process at its peak; nan where the system does not say (Windows)."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, IndexError):
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return float(status.split("VmHWM:")[1].split()[0]) / 1024
     if sys.platform == "win32":

@@ -13,7 +13,8 @@ from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.hub import check_published
 from dnaspt.study.cluster import run_on_ray
 from dnaspt.study.plan import Arm, Job, StudyConfig, check_settings, finals, pretrain_bp, pretrainings, tuning
-from dnaspt.study.run import in_new_process, run_job, stop_running
+from dnaspt.study.process import in_new_process, stopping_with_this_process
+from dnaspt.study.run import run_job
 from dnaspt.study.workshop import Record, Stage, Workshop
 from dnaspt.tasks import TASKS
 
@@ -51,6 +52,7 @@ def run_stage(shop: Workshop, stage: Stage) -> None:
         ConfigError: settings that no run has. DnasptError: a run failed, or a stage before is not done.
     """
     check_settings(shop.study)
+    _tell_of_other_data(shop)
     _run_all(shop, stage_jobs(shop, stage))
 
 
@@ -61,6 +63,7 @@ def run_task(shop: Workshop, stage: Stage, number: int) -> None:
         ConfigError: settings that no run has, or a stage without that run. DnasptError: it failed.
     """
     check_settings(shop.study)
+    _tell_of_other_data(shop)
     jobs = distinct(stage_jobs(shop, stage))
     if not 0 <= number < len(jobs):
         raise ConfigError(f"task {number}: stage {stage} has {len(jobs)} runs, counted from 0")
@@ -68,7 +71,8 @@ def run_task(shop: Workshop, stage: Stage, number: int) -> None:
     if stage == "pretrain" and shop.record(job) is not None and not _is_needed(shop, job):
         shop.say(f"{job.name}: all runs that begin from it are finished")
         return
-    run_job(shop, job, in_new_process)
+    with stopping_with_this_process():
+        run_job(shop, job, in_new_process)
 
 
 def _is_needed(shop: Workshop, pretraining: Job) -> bool:
@@ -143,11 +147,12 @@ def _chosen_rate(shop: Workshop, dataset: Manifest, arm: Arm) -> float:
 
 def _tell_of_other_data(shop: Workshop) -> None:
     """Records that are all of other data than these will not be used: say so before everything is trained again."""
-    known = {json.loads(file.read_text(encoding="utf-8"))["data_digest"] for file in shop.records.glob("*.json")}
+    records = (json.loads(file.read_text(encoding="utf-8")) for file in shop.records.glob("*-*.json"))
+    known = {record.get("data_digest") for record in records if isinstance(record, dict)}
     if known and read_manifest(shop.study.data).digest not in known:
         log.warning(
-            "%s: all records are of other data than %s (another preparation, or other versions of the libraries that "
-            "wrote it: constraints.txt names ours), so every run is made again",
+            "%s: all records are of other data than %s, so every run is made again; it was prepared in another way, or "
+            "written by another version of pyarrow",
             shop.records,
             shop.study.data,
         )
@@ -176,7 +181,8 @@ def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:
     """
     dataset, begun, read = read_manifest(shop.study.data), time.monotonic(), 0.0
     bases = {job.name: bases_of(shop.study, dataset, job) for job in jobs}
-    with ThreadPoolExecutor(shop.jobs) as pool:
+    # Twice: a signal may also come while the pool waits for the runs that go on after one has failed.
+    with stopping_with_this_process(), ThreadPoolExecutor(shop.jobs) as pool, stopping_with_this_process():
         futures: dict[Future[None], Job] = {}
         pretrained: dict[str, Future[None]] = {}
         for job in jobs:
@@ -193,11 +199,7 @@ def run_here(shop: Workshop, jobs: Sequence[Job]) -> None:
                 is_known = shop.jobs <= number < len(jobs)
                 told = f"; about {left:.0f} minutes for the others of this part" if is_known and left > 0 else ""
                 shop.say(f"{job.name}: finished, {number} of {len(jobs)}{told}")
-        except (KeyboardInterrupt, SystemExit):
-            pool.shutdown(wait=False, cancel_futures=True)
-            stop_running()
-            raise
-        finally:
+        finally:  # also where a person breaks it off
             pool.shutdown(wait=False, cancel_futures=True)
 
 

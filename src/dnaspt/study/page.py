@@ -72,7 +72,7 @@ def _scores(groups: Sequence[Group], metric: str, how: str, table: Table) -> Sec
 def _gains(differences: Sequence[Difference], metric: str, gains: Table, claims: Table) -> Section:
     title = "Differences between arms"
     if not differences:
-        return Section(title, "No two arms differ in one thing alone.")
+        return Section(title, "No two arms differ in one thing alone.", (), (gains, claims))
     rows = {one.sides(" to "): [one.gain] for one in differences}
     caption = (
         f"Gain in test {metric} from the first to the second, paired by seed and test block; dotted: no difference."
@@ -138,7 +138,8 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
         for number, locus in enumerate(example_loci(study.data, predicted), start=1)
     ]
     text = (
-        f"Seed {study.seeds[0]} of each arm, heads alone. Boxes are coding exons, lines introns; a predicted exon is filled "
+        f"Seed {study.seeds[0]} of each arm; networks by their heads alone. "
+        "Boxes are coding exons, lines introns; a predicted exon is filled "
         "where both its ends are annotated, hollow otherwise."
     )
     return [Section("Example loci", text, tuple(pictures))]

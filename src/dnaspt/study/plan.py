@@ -7,6 +7,7 @@ label fraction is trained with it. A fraction of the labels is trained for as ma
 import hashlib
 import json
 import logging
+import re
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import product
@@ -122,6 +123,8 @@ class StudyConfig(Settings):
                 "max_minutes would end a run early; break the study off instead, and run it again to go on"
             )
         names = [arm.name for arm in self.arms]
+        if odd := [name for name in names if not name.strip() or re.search(r"[|\n\r]", name)]:
+            raise ValueError(f"an arm is called {odd[0]!r}; expected a name without '|', on one line")
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two arms are called {twice[0]!r}")
         fixed = {"data", "out", "seed", "encoder", "head", "learning_rate", "label_fraction", "freeze_encoder", "steps"}

@@ -131,7 +131,7 @@ def _question(study: StudyConfig, first: Arm, second: Arm) -> str:
     if first.is_baseline or second.is_baseline:
         return "" if second.is_baseline else "a network"
     if first.freeze_encoder != second.freeze_encoder:
-        alike = {"name": "", "freeze_encoder": False}
+        alike = {"name": "", "freeze_encoder": False, "learning_rate": None, "label_fractions": None}
         is_same = first.model_copy(update=alike) == second.model_copy(update=alike)
         return "the encoder trained too" if first.freeze_encoder and is_same else ""
     is_begun = first.init == SCRATCH and second.init in _BEGINNINGS

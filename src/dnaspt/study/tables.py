@@ -102,7 +102,7 @@ def rate_table(tried: Mapping[str, Mapping[float, float]]) -> Table | None:
     for arm, scores in tried.items():
         best = max(scores, key=lambda rate: scores[rate])
         cells = ("–" if r not in scores else "none" if scores[r] == -math.inf else f"{scores[r]:.3f}" for r in rates)
-        rows.append((arm, *cells, f"{best:g}"))
+        rows.append((arm, *cells, "–" if scores[best] == -math.inf else f"{best:g}"))
     note = "One seed, a share of the budget. None: it diverged, or had no score."
     return Table("Learning rates, on valid", ("arm", *(f"{rate:g}" for rate in rates), "chosen"), tuple(rows), note)
 
@@ -120,7 +120,8 @@ def version_table(records: Sequence[Record]) -> Table:
     )
     note = "Precision 'auto' and rounding differ between devices, and with them a score by more than its last digits."
     columns = ("dnaspt", "torch", "Python", "device", "precision", "runs")
-    return Table("Made with", columns, tuple((*row, str(n)) for row, n in rows.items()), note if len(rows) > 1 else "")
+    differ = len({row[-2:] for row in rows}) > 1
+    return Table("Made with", columns, tuple((*row, str(n)) for row, n in rows.items()), note if differ else "")
 
 
 def cost_table(records: Sequence[Record]) -> Table:
