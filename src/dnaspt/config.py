@@ -159,6 +159,8 @@ class TrainingConfig(Settings):
     """Share of the steps in which the rate rises to its peak; a cosine brings it down."""
     final_rate_fraction: float = Field(0.01, ge=0, le=1)
     """The last rate as a share of the peak."""
+    average_fraction: float = Field(0.0, ge=0, lt=1)
+    """Validate and keep a running average of the weights over about this share of the steps; 0 keeps those of the moment."""
     clip_norm: float = Field(1.0, gt=0)
     """Largest norm of a gradient."""
     reverse_complement: bool = True

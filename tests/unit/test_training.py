@@ -19,7 +19,7 @@ from dnaspt.models.language import LanguageModel
 from dnaspt.tasks import MISSING
 from dnaspt.training.finetune import _spread, finetune
 from dnaspt.training.loop import validation_interval
-from dnaspt.training.optim import learning_rate
+from dnaspt.training.optim import averaged, learning_rate, update_averages
 from dnaspt.training.pretrain import MaskedWindows, pretrain, score_language_model
 
 QUICK = {
@@ -98,6 +98,34 @@ def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
     assert shared
     assert all(torch.equal(before[name], after[name]) for name in shared)
     assert after["head.crf.transitions"].any()
+
+
+def test_weights_are_averaged_over_the_last_steps_and_put_back() -> None:
+    """Alike at first, then the older the less, over a tenth of 200 steps."""
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    seen, expected = [], torch.zeros(2, 3)
+    for step in range(200):
+        model(torch.randn(4, 3)).pow(2).sum().backward()
+        optimizer.step()
+        update_averages(optimizer, step, 200, 0.1)
+        seen.append(model.weight.detach().clone())
+        expected = torch.stack(seen).mean(0) if step < 20 else expected + (seen[-1] - expected) / 20
+        with averaged(optimizer):
+            assert torch.allclose(model.weight, expected, atol=1e-5)
+        assert torch.equal(model.weight, seen[-1])
+
+
+def test_averaged_weights_are_what_is_kept(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    """The last ones are those that training goes on from."""
+    finetune(settings(gene_data, tmp_path / "run", pretrained, average_fraction=0.9, steps=8, validate_every=8))
+    kept, last = (
+        load_file(next((tmp_path / "run" / kind).glob("step-*")) / "model.safetensors") for kind in ("best", "last")
+    )
+    slots = load_file(next((tmp_path / "run" / "last").glob("step-*")) / "optimizer.safetensors")
+    assert not torch.equal(kept["head.crf.transitions"], last["head.crf.transitions"])
+    assert torch.equal(kept["head.crf.transitions"], slots["head.crf.transitions|average"])
 
 
 def test_accumulated_batches_weigh_as_much_as_their_bases(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:

@@ -20,7 +20,7 @@ from dnaspt.config import TrainingConfig
 from dnaspt.data.batches import ArrayBatch, TrainingBatches
 from dnaspt.errors import DivergedError
 from dnaspt.models.batch import Batch
-from dnaspt.training.optim import learning_rate, set_rate
+from dnaspt.training.optim import averaged, learning_rate, set_rate, update_averages
 from dnaspt.training.runs import Run, load_optimizer
 from dnaspt.training.signals import StopSignals
 from dnaspt.training.stream import Stream
@@ -252,6 +252,8 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
     set_rate(optimizer, learning_rate(step, sitting.n_steps, sitting.job.config))
     if count:
         optimizer.step()
+        if fraction := sitting.job.config.average_fraction:
+            update_averages(sitting.job.optimizer, step, sitting.n_steps, fraction)
     optimizer.zero_grad(set_to_none=True)
     return total / max(count, 1.0), float(cast(Tensor, norm))
 
@@ -265,7 +267,12 @@ def _random(device: torch.device, seed: int) -> Iterator[None]:
 
 
 def _validate(sitting: _Sitting, progress: Progress) -> tuple[Progress, dict[str, float]]:
-    """Score the valid split on rank 0 and keep the weights where they are the best so far."""
+    """Score the valid split on rank 0 and keep the weights, averaged where that is asked for, if they are the best so far."""
+    with averaged(sitting.job.optimizer):
+        return _validate_now(sitting, progress)
+
+
+def _validate_now(sitting: _Sitting, progress: Progress) -> tuple[Progress, dict[str, float]]:
     job, fabric = sitting.job, sitting.fabric
     scores: dict[str, float] = {}
     if fabric.is_global_zero:

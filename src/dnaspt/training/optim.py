@@ -1,6 +1,8 @@
-"""The optimizer and its learning-rate schedule, which is a function of the step alone."""
+"""The optimizer, its learning-rate schedule, which is a function of the step alone, and averages of weights."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -44,6 +46,43 @@ def learning_rate(step: int, n_steps: int, config: TrainingConfig) -> float:
     progress = (step - n_warmup) / max(1, n_steps - n_warmup)
     floor = config.final_rate_fraction
     return config.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+AVERAGE = "average"
+"""Slot of the optimizer's state that holds a parameter's running average, and is saved with the others."""
+
+
+def update_averages(optimizer: torch.optim.Optimizer, step: int, n_steps: int, fraction: float) -> None:
+    """Take the weights after step 0..n_steps-1 into their running averages, which look back on about that share of the steps.
+
+    Early on all weights so far count alike (Polyak and Juditsky 1992), then the older the less.
+    """
+    share = max(1 / (step + 1), 1 / max(1.0, fraction * n_steps))
+    with torch.no_grad():
+        for parameter, slots in optimizer.state.items():
+            if AVERAGE in slots:
+                slots[AVERAGE].lerp_(parameter, share)
+            elif slots:  # its first step is done
+                slots[AVERAGE] = parameter.detach().clone()
+
+
+@contextmanager
+def averaged(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """A block in which the model has its averaged weights, where there are any."""
+    _swap_averages(optimizer)
+    try:
+        yield
+    finally:
+        _swap_averages(optimizer)
+
+
+def _swap_averages(optimizer: torch.optim.Optimizer) -> None:
+    with torch.no_grad():
+        for parameter, slots in optimizer.state.items():
+            if AVERAGE in slots:
+                now = parameter.detach().clone()
+                parameter.copy_(slots[AVERAGE])
+                slots[AVERAGE].copy_(now)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
