@@ -238,6 +238,29 @@ def test_a_rate_at_which_training_diverges_is_not_chosen(
         study_report(only)
 
 
+def test_a_trial_with_the_whole_budget_is_not_trained_again(
+    plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best one is the first seed's run, and a final run's record says what a trial would."""
+    trained: list[str] = []
+
+    def call(shop: Workshop, job: Job, arguments: tuple[str, ...], lock: int) -> None:
+        trained.extend([job.name] * (arguments[0] == "finetune"))
+        process.in_this_process(shop, job, arguments, lock)
+
+    monkeypatch.setattr(execute, "in_new_process", call)
+    study = build_config(StudyConfig, {}, plan)
+    arm = study.arms[0].model_copy(update={"label_fractions": None})
+    shop = Workshop(study.model_copy(update={"arms": (arm,), "tuning_share": 1.0}), tmp_path, tmp_path / "records")
+    study_report(shop)
+    assert [name.split("-")[0] for name in trained] == ["tune", "tune", "final"]
+    for job in execute.stage_jobs(shop, "tune"):
+        if shop.record_file(job.as_kind("final")).is_file():
+            shop.record_file(job).unlink()
+    study_report(shop)
+    assert len(trained) == 3
+
+
 def test_rates_are_compared_on_valid_alone(shop: Workshop, plan: Path, tmp_path: Path) -> None:
     """Test stays unread: of a recipe that is not chosen it should never be known."""
     records = tmp_path / "records"

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -85,7 +85,8 @@ class StudyConfig(Settings):
     marginal_gain: float = Field(0.0, ge=0)
     """Gains of pretraining within this much of 0 are marginal: tests P5, for histone marks and accessibility; 0 leaves it out."""
     tuning_share: float = Field(0.25, gt=0, le=1)
-    """Share of the fine-tuning epochs that choosing a rate may take."""
+    """Share of the fine-tuning epochs that choosing a rate may take. With 1 the best trial is the first seed's run; less is
+    quicker, and may favor rates that do not last."""
     pretrain: dict[str, Any] = Field(default_factory=dict)
     """Settings of every pretraining."""
     finetune: dict[str, Any] = Field(default_factory=dict)
@@ -177,6 +178,10 @@ class Job:
         if (fraction := self.settings.get("label_fraction", 1.0)) != 1:
             words.append(f"{fraction:.0%} of the labels")
         return ", ".join(words)
+
+    def as_kind(self, kind: Literal["tune", "final"]) -> "Job":
+        """A run with the same settings, and so the same weights, for the other purpose."""
+        return replace(self, kind=kind)
 
     def baseline_command(self, data: Path, out: Path) -> tuple[str, ...]:
         """Words of `dnaspt` that make a baseline: its name is a model, or augustus:SPECIES."""

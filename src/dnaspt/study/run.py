@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,7 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import DivergedError
 from dnaspt.evaluation.baseline import GENES_FILE
 from dnaspt.evaluation.evaluate import LOG
-from dnaspt.publish import write_text_atomically
+from dnaspt.publish import publish_folder, write_text_atomically
 from dnaspt.report.locus import example_genes
 from dnaspt.study.plan import PRETRAINED, Job, StudyConfig
 from dnaspt.study.process import alone
@@ -44,6 +45,8 @@ def run_job(shop: Workshop, job: Job, call: Call) -> None:
 def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
     folder = shop.out / "runs" / job.name
     diverged = ""
+    if job.kind == "final":
+        _take_over_trial(shop, job, folder)
     if not (folder / "result.json").is_file():
         shop.say(f"{job.name}: {job.title}")
         try:
@@ -67,6 +70,14 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
         record["n_test_evaluations"] = _n_evaluations(folder)
     shop.records.mkdir(parents=True, exist_ok=True)
     write_text_atomically(shop.record_file(job), json.dumps(record) + "\n")
+
+
+def _take_over_trial(shop: Workshop, job: Job, folder: Path) -> None:
+    """Begin with the finished trial that had the same settings, where there is one: rates tried at the whole budget."""
+    trial = shop.out / "runs" / job.as_kind("tune").name
+    if not folder.exists() and (trial / "result.json").is_file():
+        with publish_folder(folder) as copy:
+            shutil.copytree(trial, copy, dirs_exist_ok=True)
 
 
 def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> None:

@@ -43,8 +43,10 @@ class Workshop:
         return self.records / f"{job.name}.json"
 
     def record(self, job: Job) -> Record | None:
-        """The record of a finished run."""
+        """The record of a finished run; of a trial also that of a final run with the same settings."""
         file = self.record_file(job)
+        if job.kind == "tune" and not file.is_file():
+            file = self.record_file(job.as_kind("final"))
         return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
     def finished(self, job: Job) -> Record:
