@@ -1,7 +1,7 @@
 """The studies of examples/studies on real data, each with one command: prepare the dataset, make the missing runs, report.
 
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain;
-athaliana_recipes is compared on valid alone; --jobs 2 for two runs at a time). Finished runs have a record in
+athaliana_averaged; athaliana_recipes is compared on valid alone; --jobs 2 for two runs at a time). Finished runs have a record in
 examples/studies/NAME/records and are skipped; others go on. `benchmarks/real_tables.py` puts the answers into docs/results.md.
 """
 
@@ -34,20 +34,21 @@ PREPARE = {
         "methylation --genome {real}/genome.fa.gz --calls {real}/imr90.bedmethyl.gz --split {data}.split.tsv",
     ),
 }
-RECIPES = {"athaliana_recipes": "athaliana"}
-"""Studies of which only the rates are tried, on valid, and the study whose data and records they share."""
+SAME_DATA = {"athaliana_recipes": "athaliana", "athaliana_averaged": "athaliana"}
+"""Studies of another one's data. Of recipes only the rates are tried, on valid; they share the records too."""
 
 
 def main() -> None:
     """Prepare and run one study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=sorted([*PREPARE, *RECIPES]))
+    parser.add_argument("name", choices=sorted([*PREPARE, *SAME_DATA]))
     parser.add_argument("--jobs", type=int, default=1)
     chosen = parser.parse_args()
-    name = RECIPES.get(chosen.name, chosen.name)
-    prepare(name)
-    on_valid = ("--stage", "tune") if chosen.name in RECIPES else ()
-    file, out = STUDIES / f"{chosen.name}.toml", STUDIES / name
+    shared = SAME_DATA.get(chosen.name, chosen.name)
+    prepare(shared)
+    is_recipes = chosen.name.endswith("_recipes")
+    on_valid = ("--stage", "tune") if is_recipes else ()
+    file, out = STUDIES / f"{chosen.name}.toml", STUDIES / (shared if is_recipes else chosen.name)
     run("study", str(file), "--out", str(out), "--jobs", str(chosen.jobs), *on_valid)
 
 
