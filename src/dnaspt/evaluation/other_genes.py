@@ -127,8 +127,9 @@ def _shifted(one: AnnotatedTranscript, by: int) -> AnnotatedTranscript:
 def _prediction(
     segment: Segment, annotated: Sequence[AnnotatedTranscript], counts: Counter[str], first: int, *, stop: bool
 ) -> GenePrediction:
-    """Classes of a stretch's bases, and the genes that they mean, numbered from `first`; stop: whether its codon is coding.
+    """Classes of a stretch's bases, and the genes that they mean.
 
+    counts: gets the genes that are left out. first: number of the first gene. stop: whether the stop codon is coding here.
     Stop codons are united with the CDS, or cut off, for genes that lie in the stretch as a whole.
     """
     length = len(segment.codes)

@@ -55,6 +55,7 @@ AVERAGE = "average"
 def update_averages(optimizer: torch.optim.Optimizer, step: int, n_steps: int, fraction: float) -> None:
     """Take the weights after step 0..n_steps-1 into their running averages, which look back on about that share of the steps.
 
+    Only what the optimizer trains is averaged; the statistics of a batch norm stay those of the moment.
     Early on all weights so far count alike (Polyak and Juditsky 1992), then the older the less.
     """
     share = max(1 / (step + 1), 1 / max(1.0, fraction * n_steps))
