@@ -13,7 +13,7 @@ from dnaspt.data.genes import PrepareGenesConfig
 from dnaspt.data.methylation import PrepareMethylationConfig
 from dnaspt.data.regions import PrepareRegionsConfig
 from dnaspt.data.simulate import SimulateConfig
-from dnaspt.study.plan import Arm, StudyConfig
+from dnaspt.study.settings import Arm, StudyConfig
 
 COMMANDS: dict[str, type[Settings]] = {
     "dnaspt prepare genes": PrepareGenesConfig,

@@ -47,7 +47,7 @@ def study(
     from dnaspt.errors import ConfigError
     from dnaspt.study.command import study_report
     from dnaspt.study.execute import rates_on_valid, run_stage, run_task
-    from dnaspt.study.plan import StudyConfig, check_settings
+    from dnaspt.study.settings import StudyConfig, check_settings
     from dnaspt.study.slurm import write_submission
     from dnaspt.study.tables import rate_table
     from dnaspt.study.workshop import Workshop

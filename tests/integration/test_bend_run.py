@@ -14,7 +14,7 @@ from dnaspt.bend.results import results
 from dnaspt.bend.table import BEND_TASKS
 from dnaspt.data.store import read_split
 from dnaspt.errors import ConfigError
-from dnaspt.study.plan import check_settings
+from dnaspt.study.settings import check_settings
 
 PROTOCOLS = Path(__file__).parent.parent.parent / "examples" / "bend"
 TINY = """

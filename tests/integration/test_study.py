@@ -22,7 +22,8 @@ from dnaspt.evaluation.metrics import mcc
 from dnaspt.report.tables import Table
 from dnaspt.study import cost, execute, process, run
 from dnaspt.study.command import planned, study_report, write_tables
-from dnaspt.study.plan import Job, StudyConfig, check_settings, finals, tuning
+from dnaspt.study.plan import Job, finals, tuning
+from dnaspt.study.settings import StudyConfig, check_settings
 from dnaspt.study.summary import differences_of, groups_of
 from dnaspt.study.workshop import Workshop
 

@@ -17,7 +17,7 @@ import pytest
 from dnaspt.config import build_config
 from dnaspt.study import execute, process, run
 from dnaspt.study.command import study_report
-from dnaspt.study.plan import StudyConfig
+from dnaspt.study.settings import StudyConfig
 from dnaspt.study.workshop import Workshop
 
 pytestmark = [

@@ -10,7 +10,8 @@ from dnaspt.config import build_config
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.study import execute, summary
-from dnaspt.study.plan import StudyConfig, check_settings, finals, pretrainings, tuning
+from dnaspt.study.plan import finals, pretrainings, tuning
+from dnaspt.study.settings import StudyConfig, check_settings
 from dnaspt.study.workshop import Workshop
 
 

@@ -13,7 +13,7 @@ from dnaspt.data.store import read_split
 from dnaspt.evaluation.baseline import BASELINES, run_baseline
 from dnaspt.evaluation.composition import class_counts, kmer_counts, window_words, word_scores
 from dnaspt.genome.alphabet import N, encode, reverse_complement
-from dnaspt.study.plan import COMPOSITION
+from dnaspt.study.settings import COMPOSITION
 
 
 def test_counts_are_those_of_a_plain_loop_and_strands_count_the_same(windows: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from dnaspt.config import build_config
 from dnaspt.evaluation.metrics import Score
 from dnaspt.study.answer import sentences
-from dnaspt.study.plan import StudyConfig
 from dnaspt.study.report import claim_rows
+from dnaspt.study.settings import StudyConfig
 from dnaspt.study.summary import FEWER, Difference, Group
 
 

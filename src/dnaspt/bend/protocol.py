@@ -15,7 +15,7 @@ from dnaspt.errors import ConfigError
 from dnaspt.publish import write_text_atomically
 from dnaspt.study.command import study_report
 from dnaspt.study.execute import stage_jobs
-from dnaspt.study.plan import StudyConfig, check_settings
+from dnaspt.study.settings import StudyConfig, check_settings
 from dnaspt.study.workshop import Say, Workshop
 
 ABOUT = "bend.json"

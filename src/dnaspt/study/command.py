@@ -18,9 +18,10 @@ from dnaspt.study.answer import sentences
 from dnaspt.study.cost import Cost, like, measure, minutes, n_steps
 from dnaspt.study.execute import distinct, run_study, stage_jobs
 from dnaspt.study.page import study_sections, write_study_page
-from dnaspt.study.plan import Job, check_settings, finals, pretrainings, tuning
+from dnaspt.study.plan import Job, finals, pretrainings, tuning
 from dnaspt.study.report import difference_values, group_values, markdown, table_csv
 from dnaspt.study.run import training_command
+from dnaspt.study.settings import check_settings
 from dnaspt.study.summary import differences_of, groups_of, metric_name
 from dnaspt.study.workshop import STAGES, Workshop
 

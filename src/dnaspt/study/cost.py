@@ -15,7 +15,8 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.manifest import UNLABELED, read_manifest
 from dnaspt.data.segments import joined
 from dnaspt.data.store import read_split
-from dnaspt.study.plan import PRETRAINED, SCRATCH, Job, StudyConfig
+from dnaspt.study.plan import Job
+from dnaspt.study.settings import PRETRAINED, SCRATCH, StudyConfig
 from dnaspt.training.finetune import VALIDATION_BP as FINETUNE_VALID_BP
 from dnaspt.training.finetune import finetune
 from dnaspt.training.loop import steps_of, validation_interval

@@ -12,9 +12,10 @@ from dnaspt.data.manifest import UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.hub import check_published
 from dnaspt.study.cluster import run_on_ray
-from dnaspt.study.plan import Arm, Job, StudyConfig, check_settings, finals, pretrain_bp, pretrainings, tuning
+from dnaspt.study.plan import Job, finals, pretrain_bp, pretrainings, tuning
 from dnaspt.study.process import in_new_process, stopping_with_this_process
 from dnaspt.study.run import run_job
+from dnaspt.study.settings import Arm, StudyConfig, check_settings
 from dnaspt.study.workshop import Record, Stage, Workshop
 from dnaspt.tasks import TASKS
 

@@ -16,8 +16,8 @@ from dnaspt.report import figures
 from dnaspt.report.html import Section, make_picture, write_page
 from dnaspt.report.locus import example_loci
 from dnaspt.report.tables import Table, dataset_tables
-from dnaspt.study.plan import SCRATCH, StudyConfig
 from dnaspt.study.report import method, study_tables
+from dnaspt.study.settings import SCRATCH, StudyConfig
 from dnaspt.study.summary import Difference, Group
 from dnaspt.study.tables import bases_seen, cost_table, rate_table, score_tables, version_table, whole_records
 from dnaspt.study.workshop import Record

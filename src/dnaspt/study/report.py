@@ -8,7 +8,7 @@ from typing import Any
 from dnaspt.report.answer import written
 from dnaspt.report.tables import FEW_BLOCKS, Table
 from dnaspt.study.answer import SIGNED
-from dnaspt.study.plan import SCRATCH, StudyConfig
+from dnaspt.study.settings import SCRATCH, StudyConfig
 from dnaspt.study.summary import FEWER, Difference, Group
 from dnaspt.study.workshop import Record
 

@@ -18,8 +18,9 @@ from dnaspt.evaluation.baseline import GENES_FILE
 from dnaspt.evaluation.evaluate import LOG
 from dnaspt.publish import publish_folder, write_text_atomically
 from dnaspt.report.locus import example_genes
-from dnaspt.study.plan import PRETRAINED, Job, StudyConfig
+from dnaspt.study.plan import Job
 from dnaspt.study.process import alone
+from dnaspt.study.settings import PRETRAINED, StudyConfig
 from dnaspt.study.workshop import Record, Workshop
 from dnaspt.tasks import TASKS
 

@@ -20,7 +20,7 @@ from dnaspt.evaluation.metrics import (
     primary_metric,
 )
 from dnaspt.study.intervals import score_of_seeds
-from dnaspt.study.plan import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig, without_preset
+from dnaspt.study.settings import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig, without_preset
 
 N_RESAMPLES = 1000
 FEWER = "pretraining, fewer labels"

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dnaspt.errors import DnasptError
-from dnaspt.study.plan import Job, StudyConfig
+from dnaspt.study.plan import Job
+from dnaspt.study.settings import StudyConfig
 
 Record = dict[str, Any]
 Stage = Literal["pretrain", "tune", "final"]
