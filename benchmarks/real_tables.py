@@ -32,7 +32,7 @@ START, END = "<!-- results -->", "<!-- /results -->"
 
 
 def main() -> None:
-    """Write both files; in the README a study stands for the single runs on its data."""
+    """Write both files; the README has the studies, docs/results.md the single runs too."""
     found = {name: load(name) for name in ORDER if load(name)}
     genes = [row for name in found for row in gene_rows(name, found[name])]
     windows = [row for name in found for row in window_rows(name, found[name])]
@@ -55,12 +55,9 @@ def main() -> None:
     readme = (ROOT / "README.md").read_text()
     before, rest = readme.split(START)
     after = rest.split(END)[1] if END in rest else rest
-    done = {file.parent.name for file in study_files()}
     shown = [
         markdown(PRETRAINING_COLUMNS, [row for file in study_files() for row in pretraining_rows(file)]),
         markdown(CLAIM_COLUMNS, [row for file in study_files() for row in claim_rows(file)]),
-        markdown(GENE_COLUMNS, [row for row in genes if row[0] not in done]),
-        markdown(WINDOW_COLUMNS, [row for row in windows if row[0] not in done]),
     ]
     shown = "\n\n".join(table for table in shown if table)
     (ROOT / "README.md").write_text(f"{before}{START}\n{shown}\n{END}{after}")
