@@ -105,7 +105,7 @@ def finetune(
     data: Annotated[Path, typer.Argument(help="Dataset folder made by 'dnaspt prepare'.")],
     out: Out,
     encoder: Annotated[Path | None, typer.Option(help="Run of 'dnaspt pretrain'; left out: from scratch.")] = None,
-    head: Annotated[str | None, typer.Option(help="Genes: crf, crf-codons or softmax. Windows: sigmoid.")] = None,
+    head: Annotated[str | None, typer.Option(help="crf, softmax or sigmoid; default by task.")] = None,
     config: Config = None,
     preset: Annotated[
         str | None, typer.Option(help="Encoder size: paper, base, small or tiny; or a baseline: onehot, basset.")

@@ -228,8 +228,7 @@ class FinetuneConfig(TrainingConfig):
     revision: str = ""
     """Of a name on the hub: a commit."""
     head: HeadName = "auto"
-    """auto takes the task's first: crf for genes, sigmoid for windows. crf-codons is trained under the grammar of codons, which
-    crf keeps to in `predict` alone; softmax takes each base by itself; crf-unconstrained is the published CRF, to compare."""
+    """auto takes the task's first."""
     freeze_encoder: bool = False
     """Train the head alone."""
     encoder_rate: float = Field(1.0, gt=0, le=1)
