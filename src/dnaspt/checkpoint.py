@@ -21,13 +21,12 @@ from dnaspt.errors import CheckpointError
 from dnaspt.genome.alphabet import T
 from dnaspt.hub import load_published
 from dnaspt.models.basset import BassetEncoder, DenseTrunk
-from dnaspt.models.codons import gene_grammar
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead, Trunk
 from dnaspt.models.language import LanguageModel
 from dnaspt.models.task_model import TaskModel
 from dnaspt.publish import publish_folder
-from dnaspt.tasks import CODON_CRF, FREE_CRF, TASKS
+from dnaspt.tasks import FREE_CRF, TASKS
 
 FORMAT_VERSION = 1
 TENSORS, DESCRIPTION = "model.safetensors", "config.json"
@@ -82,13 +81,12 @@ def _build_head(config: CheckpointConfig, class_weights: Tensor | None) -> Head:
         trunk = Trunk(hidden_size, n_labels, resolution_bp=resolution_bp, normalize=config.pool == "normalized")
         return SigmoidHead(trunk, n_labels, class_weights)
     states = TASKS[config.task].states
-    if states is None or config.head not in ("crf", "softmax", CODON_CRF, FREE_CRF):
+    if states is None or config.head not in ("crf", "softmax", FREE_CRF):
         fitting = ", ".join(TASKS[config.task].heads)
         raise CheckpointError(f"head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
     if config.head == "softmax":
         return SoftmaxHead(hidden_size, states, class_weights)
-    grammar = gene_grammar(stop_in_cds=config.stop_in_cds is not False) if config.head == CODON_CRF else None
-    return CRFHead(hidden_size, states, constrained=config.head != FREE_CRF, grammar=grammar)
+    return CRFHead(hidden_size, states, constrained=config.head != FREE_CRF)
 
 
 def save_checkpoint(

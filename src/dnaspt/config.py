@@ -135,7 +135,7 @@ BASELINE_ENCODERS: Mapping[str, EncoderConfig | BassetConfig] = MappingProxyType
 """Supervised baselines of BEND that are not pretrained: a CNN on the one-hot code, and Basset (for windows)."""
 
 
-HeadName = Literal["auto", "crf", "crf-codons", "softmax", "sigmoid", "crf-unconstrained"]
+HeadName = Literal["auto", "crf", "softmax", "sigmoid", "crf-unconstrained"]
 
 
 class TrainingConfig(Settings):

@@ -51,8 +51,6 @@ GENE_STATES = StateTable(
 
 FREE_CRF = "crf-unconstrained"
 """A CRF in which any class may follow any other, as the published one: to compare with, not to use."""
-CODON_CRF = "crf-codons"
-"""A CRF trained under the grammar of codons, which others keep to at prediction alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ TASKS = MappingProxyType(
     {
         task.name: task
         for task in (
-            Task("genes", GENE_STATES.names, 1, ("crf", "softmax", CODON_CRF, FREE_CRF), "mcc", GENE_STATES),
+            Task("genes", GENE_STATES.names, 1, ("crf", "softmax", FREE_CRF), "mcc", GENE_STATES),
             Task("regions", (), 0, ("sigmoid",), "auroc"),
             Task("methylation", (), 0, ("sigmoid",), "auroc"),
             Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),

@@ -154,9 +154,9 @@ def _evaluate_genes(
     *,
     average_strands: bool,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Scores of the head and, as `codons`, of genes that keep to the grammar of codons, where it is a CRF trained without."""
+    """Scores of the head alone and, as `codons`, of the genes that keep to the grammar of codons, where it is a CRF."""
     grammars: list[Grammar | None] = [None]
-    if isinstance(model.head, CRFHead) and model.head.constrained and model.head.grammar is None:
+    if isinstance(model.head, CRFHead) and model.head.constrained:
         grammars.append(gene_grammar(stop_in_cds=manifest.stop_in_cds is not False))
     known = list(annotated)
     predictions = predict_genes(model, rows, grammars, average_strands=average_strands)

@@ -13,7 +13,7 @@ from dnaspt.evaluation.device import Accelerator, load_task_model
 from dnaspt.evaluation.parts import Request
 from dnaspt.evaluation.predict_genes import GeneSummary, predict_genes_file
 from dnaspt.genome.fasta import open_bytes, read_fasta
-from dnaspt.tasks import CODON_CRF, TASKS
+from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
     from dnaspt.evaluation.predict_windows import WindowSummary
@@ -74,9 +74,8 @@ def predict_file(
         if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
             log.warning("--stride-bp and --threshold have no effect on genes")
         if not options.codons and config.head != "crf":
-            why = "always keeps to them" if config.head == CODON_CRF else "knows no codons"
-            log.warning("--no-codons has no effect on a %s head, which %s", config.head, why)
-        knows_codons = config.head == CODON_CRF or (options.codons and config.head == "crf")
+            log.warning("--no-codons has no effect on a %s head, which knows no codons", config.head)
+        knows_codons = options.codons and config.head == "crf"
         if options.complete_genes and not knows_codons:
             raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
         return predict_genes_file(

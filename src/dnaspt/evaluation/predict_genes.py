@@ -67,7 +67,7 @@ def predict_genes_file(
         model: a gene model.
         config: its description.
         average_strands: average emissions over both strands.
-        codons: whether genes must keep to the grammar of codons; a softmax head knows none, a CRF trained with it always does.
+        codons: whether genes must keep to the grammar of codons; a softmax head knows no grammar.
         complete: whether, with that grammar, no gene may go on beyond the end of a contig or stretch, or into a long run of N.
 
     Raises:
@@ -77,7 +77,7 @@ def predict_genes_file(
     n_bp = n_genes = n_partial = n_resumed = 0
     parts: list[Path] = []
     grammar = None
-    if isinstance(model.head, CRFHead) and (model.head.grammar is not None or (codons and model.head.constrained)):
+    if codons and isinstance(model.head, CRFHead) and model.head.constrained:
         grammar = gene_grammar(stop_in_cds=config.stop_in_cds is not False, complete=complete)
     settings = {
         "task": "genes",

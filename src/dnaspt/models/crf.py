@@ -101,47 +101,28 @@ class LinearChainCRF(nn.Module):
         return make_chain(self.legal, scores, self.mixing)
 
     def _log_mass(self, emissions: Tensor, lengths: Tensor, labels: Tensor | None) -> Tensor:
-        return _log_mass(emissions, (self.start, self.end, self.transitions), self._lattice(emissions, lengths, labels))
+        lattice = self._lattice(emissions, lengths, labels)
+        scores = (self.start, self.end, self.transitions)
+        gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (emissions, *scores))
+        mass: Tensor = _LogMass.apply(emissions, *scores, lattice, gradients)  # type: ignore[no-untyped-call]
+        return mass
 
     def _lattice(self, emissions: Tensor, lengths: Tensor, labels: Tensor | None) -> "_Lattice":
-        return _Lattice(
-            self.legal, self.mixing, _counts(emissions, lengths, labels, len(self.legal)), labels, self._legal_moves
-        )
-
-
-def log_partition(
-    emissions: Tensor, lengths: Tensor, scores: tuple[Tensor, Tensor, Tensor], legal: np.ndarray
-) -> Tensor:
-    """As `LinearChainCRF.log_partition`, of a chain whose scores (start, end, transitions) are computed from others.
-
-    No bound is assumed on how far a state may fall below the best one, so emissions may forbid states (-inf) anywhere.
-    """
-    moves = torch.from_numpy(legal).to(emissions.device)
-    return _log_mass(emissions, scores, _Lattice(legal, 0, _counts(emissions, lengths, None, len(legal)), None, moves))
-
-
-def _log_mass(emissions: Tensor, scores: tuple[Tensor, Tensor, Tensor], lattice: "_Lattice") -> Tensor:
-    gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (emissions, *scores))
-    mass: Tensor = _LogMass.apply(emissions, *scores, lattice, gradients)  # type: ignore[no-untyped-call]
-    return mass
-
-
-def _counts(emissions: Tensor, lengths: Tensor, labels: Tensor | None, n_states: int) -> np.ndarray:
-    """Lengths (B,), after all shapes are checked: a wrong one would let the kernels read foreign memory."""
-    if emissions.ndim != 3 or emissions.shape[2] != n_states or not emissions.is_floating_point():
-        found = f"{emissions.dtype} {tuple(emissions.shape)}"
-        raise ValueError(f"emissions are {found}, expected floats (B, L, {n_states})")
-    if lengths.shape != emissions.shape[:1]:
-        raise ValueError(f"lengths are {tuple(lengths.shape)}, expected {tuple(emissions.shape[:1])}")
-    if labels is not None and (labels.shape != emissions.shape[:2] or labels.is_floating_point()):
-        found = f"{labels.dtype} {tuple(labels.shape)}"
-        raise ValueError(f"labels are {found}, expected integers {tuple(emissions.shape[:2])}")
-    counts: np.ndarray = lengths.detach().cpu().numpy().astype(np.int64)
-    wrong = (counts < 1) | (counts > emissions.shape[1])
-    if wrong.any():
-        b = int(wrong.argmax())
-        raise ValueError(f"sequence {b} has length {counts[b]}, expected 1 to {emissions.shape[1]}")
-    return counts
+        """Checks shapes and lengths; a wrong one would let the kernels read foreign memory."""
+        if emissions.ndim != 3 or emissions.shape[2] != len(self.legal) or not emissions.is_floating_point():
+            found = f"{emissions.dtype} {tuple(emissions.shape)}"
+            raise ValueError(f"emissions are {found}, expected floats (B, L, {len(self.legal)})")
+        if lengths.shape != emissions.shape[:1]:
+            raise ValueError(f"lengths are {tuple(lengths.shape)}, expected {tuple(emissions.shape[:1])}")
+        if labels is not None and (labels.shape != emissions.shape[:2] or labels.is_floating_point()):
+            found = f"{labels.dtype} {tuple(labels.shape)}"
+            raise ValueError(f"labels are {found}, expected integers {tuple(emissions.shape[:2])}")
+        counts = lengths.detach().cpu().numpy().astype(np.int64)
+        wrong = (counts < 1) | (counts > emissions.shape[1])
+        if wrong.any():
+            b = int(wrong.argmax())
+            raise ValueError(f"sequence {b} has length {counts[b]}, expected 1 to {emissions.shape[1]}")
+        return _Lattice(self.legal, self.mixing, counts, labels, self._legal_moves)
 
 
 class _Lattice(NamedTuple):

@@ -53,13 +53,6 @@ class Rules:
         """The rules of some positions."""
         return Allowed(self.classes, self.needed, self.forbidden, self.flags(start, stop))
 
-    def expand(self, emissions: np.ndarray, start: int) -> np.ndarray:
-        """Emissions of the states (m, S) at positions from `start` on, of their classes' (m, K); -inf where not allowed."""
-        flags = self.flags(start, start + len(emissions))[:, None]
-        wide = emissions[:, self.classes]
-        wide[((flags & self.needed) != self.needed) | ((flags & self.forbidden) != 0)] = -np.inf
-        return wide
-
 
 @kernel()
 def _best_block(
@@ -133,10 +126,9 @@ def best_path(emissions: Rows, chain: Chain, rules: Rules, path: np.ndarray) -> 
     return float(ends.max())
 
 
-def _blocks(length: int, size: int = 0) -> Iterator[tuple[int, int]]:
+def _blocks(length: int) -> Iterator[tuple[int, int]]:
     """Stretches of a sequence that are small enough to be handled at once."""
-    size = size or BLOCK
-    return ((start, min(start + size, length)) for start in range(0, length, size))
+    return ((start, min(start + BLOCK, length)) for start in range(0, length, BLOCK))
 
 
 def find_path(emissions: Rows, chain: Chain, rules: Rules | None = None) -> np.ndarray:
@@ -155,36 +147,30 @@ def free_rules(chain: Chain) -> Rules:
     return Rules(np.arange(len(chain.start)), none, none, lambda start, stop: none[:0])
 
 
-def find_posterior(emissions: Rows, chain: Chain, path: np.ndarray, rules: Rules | None = None) -> np.ndarray:
+def find_posterior(emissions: Rows, chain: Chain, path: np.ndarray) -> np.ndarray:
     """Posterior of the states of a path in one sequence of any length: emissions (L, K), path (L,) -> (L,) float32.
 
-    With rules the chain's states are theirs, and the path is one of their classes. What enters each block is found on the way
-    forth, what follows it and its posteriors on the way back. Errors as in `crf_cpu.sum_batch`.
+    What enters each block is found on the way forth, what follows it and its posteriors on the way back. Errors as in
+    `crf_cpu.sum_batch`.
     """
     posterior = np.empty(len(emissions), np.float32)
-    k, blocks = len(chain.start), list(_blocks(len(emissions), BLOCK if rules is None else max(1, BLOCK // 4)))
-    classes = np.arange(k) if rules is None else rules.classes
-
-    def rows_of(start: int, stop: int) -> np.ndarray:
-        rows = np.asarray(emissions[start:stop])
-        return rows if rules is None else rules.expand(rows, start)
-
+    k, blocks = len(chain.start), list(_blocks(len(emissions)))
     entry, beyond, anywhere = chain.start, np.empty((2, k)), np.zeros(k)
     entering, moves, room = [], np.zeros((k, k)), room_for(k)
     nothing = np.zeros((0, k), np.asarray(emissions[:1]).dtype)
     for start, stop in blocks[:-1]:
         entering.append(entry)
         unwanted = Sink(nothing, moves, 1.0, False)
-        mass = sum_segment(rows_of(start, stop), entry, anywhere, chain, unwanted, beyond, room)
+        mass = sum_segment(np.asarray(emissions[start:stop]), entry, anywhere, chain, unwanted, beyond, room)
         refuse_impossible(np.array([mass]))
         entry = beyond[0] - beyond[0].max()
     entering.append(entry)
     leave = chain.end
     for (start, stop), entry in zip(reversed(blocks), reversed(entering), strict=True):
-        rows = rows_of(start, stop)
+        rows = np.asarray(emissions[start:stop])
         sink = Sink(np.zeros_like(rows), moves, 1.0, True)
         refuse_impossible(np.array([sum_segment(rows, entry, leave, chain, sink, beyond, room)]))
-        is_here = classes == path[start:stop, None]
-        posterior[start:stop] = sink.posterior.sum(axis=1, where=is_here)
+        states = path[start:stop, None].astype(np.int64)
+        posterior[start:stop] = np.take_along_axis(sink.posterior, states, axis=1)[:, 0]
         leave = np.logaddexp.reduce(chain.transitions + (beyond[1] - beyond[1].max()), axis=1)
     return posterior

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dnaspt.models.batch import Batch, Loss
-from dnaspt.models.codon_crf import codon_log_likelihood
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.crf_paths import BLOCK, Rows, find_path, find_posterior
@@ -143,48 +142,36 @@ class SoftmaxHead(nn.Module):
 
 
 class CRFHead(nn.Module):
-    """A linear chain over the states of a table: only legal paths have probability; all have where it is not constrained.
+    """A linear chain over the states of a table: only legal paths have probability; all have where it is not constrained."""
 
-    grammar: of the codons that every path keeps to, in training too.
-    """
-
-    def __init__(
-        self, hidden_size: int, states: StateTable, *, constrained: bool = True, grammar: Grammar | None = None
-    ) -> None:
+    def __init__(self, hidden_size: int, states: StateTable, *, constrained: bool = True) -> None:
         super().__init__()
         n_states = len(states.names)
-        self.constrained, self.grammar = constrained, grammar
+        self.constrained = constrained
         self.trunk = Trunk(hidden_size, n_states, resolution_bp=1)
         self.crf = LinearChainCRF(states if constrained else np.ones((n_states, n_states), dtype=bool))
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
         """Negative log-likelihood in nats of all legal paths that agree with the labels, over the labeled bases."""
-        if self.grammar is None:
-            log_likelihood = self.crf.log_likelihood(emissions, batch.labels, batch.lengths)
-        else:
-            log_likelihood = codon_log_likelihood(self.crf, self.grammar, emissions, batch)
+        log_likelihood = self.crf.log_likelihood(emissions, batch.labels, batch.lengths)
         return Loss(-log_likelihood.sum(), (batch.labels != MISSING).sum().to(log_likelihood.dtype))
 
     def decode(self, emissions: Rows, place: Place, *, with_posterior: bool = True) -> Decoded:
         """The Viterbi path of one sequence (L, K) of any length, and the marginal probability of its states.
 
-        With a grammar the path keeps to it; probabilities remain those of the chain alone where it was trained alone. A gene
-        that goes on beyond the sequence need not be whole.
+        With a grammar the path keeps to it; probabilities remain those of the chain alone. A gene that goes on beyond the
+        sequence need not be whole.
         """
         chain = self.crf.chain()
         if place.before is not None:
             chain = chain._replace(start=chain.transitions[place.before])
         if place.after is not None:
             chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, place.after]))
-        grammar, rules, wide = place.grammar or self.grammar, None, chain
-        if grammar is not None:
-            wide, rules = grammar.expand(chain), grammar.rules(place.codes, place.first)
-        path = find_path(emissions, wide, rules)
-        if not with_posterior:
-            return Decoded(path, np.empty(0, np.float32))
-        if self.grammar is None:
-            wide, rules = chain, None
-        return Decoded(path, find_posterior(emissions, wide, path, rules))
+        if place.grammar is None:
+            path = find_path(emissions, chain)
+        else:
+            path = find_path(emissions, place.grammar.expand(chain), place.grammar.rules(place.codes, place.first))
+        return Decoded(path, find_posterior(emissions, chain, path) if with_posterior else np.empty(0, np.float32))
 
 
 class SigmoidHead(nn.Module):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.metrics import Score
 from dnaspt.report.inputs import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
-from dnaspt.tasks import CODON_CRF, TASKS
+from dnaspt.tasks import TASKS
 
 _SAME_NATS = 0.005
 _MANY = 6
@@ -71,13 +71,13 @@ def _pairs(runs: Sequence[RunRecord], metric: str) -> list[str]:
     sentences = []
     for start, run in ((a, b) for a in runs for b in runs):
         one_head = start.head == run.head and not start.is_pretrained and run.is_pretrained
-        one_init = start.init == run.init and start.head == "softmax" and run.head in ("crf", CODON_CRF)
+        one_init = start.init == run.init and (start.head, run.head) == ("softmax", "crf")
         if one_head and start.head != "sigmoid":
             subject, place = _subject(run), f"with {HEAD_NAMES[run.head]}"
         elif one_head:
             subject, place = _subject(run), ""
         elif one_init and start.settings.get("freeze_encoder") == run.settings.get("freeze_encoder"):
-            subject = f"The {HEAD_NAMES[run.head]} head instead of softmax"
+            subject = "The CRF head instead of softmax"
             place = "from scratch" if run.init == "scratch" else f"after {_pretraining(run)}"
         else:
             continue

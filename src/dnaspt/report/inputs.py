@@ -15,13 +15,7 @@ from dnaspt.evaluation.metrics import Score, primary_metric
 from dnaspt.tasks import TASKS
 
 Row = dict[str, Any]
-HEAD_NAMES = {
-    "crf": "CRF",
-    "crf-codons": "CRF with codons",
-    "crf-unconstrained": "unconstrained CRF",
-    "softmax": "softmax",
-    "sigmoid": "sigmoid",
-}
+HEAD_NAMES = {"crf": "CRF", "crf-unconstrained": "unconstrained CRF", "softmax": "softmax", "sigmoid": "sigmoid"}
 
 
 @dataclass(frozen=True, slots=True)

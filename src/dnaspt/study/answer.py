@@ -16,8 +16,6 @@ _SUBJECTS = {
     "more sequence for pretraining": "More sequence than the task's own in pretraining",
     "another encoder": "The given encoder instead of a random one",
     "the CRF": "The CRF instead of softmax",
-    "the CRF with codons": "The CRF trained with codons instead of softmax",
-    "codons in training": "Training the CRF with codons",
     "training longer": "Training longer",
     "the encoder trained too": "Training the encoder too",
     "other settings": "Another choice of settings",

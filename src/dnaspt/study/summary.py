@@ -21,15 +21,9 @@ from dnaspt.evaluation.metrics import (
 )
 from dnaspt.study.intervals import score_of_seeds
 from dnaspt.study.settings import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig, without_preset
-from dnaspt.tasks import CODON_CRF
 
 N_RESAMPLES = 1000
 FEWER = "pretraining, fewer labels"
-_HEADS = {
-    ("softmax", "crf"): "the CRF",
-    ("softmax", CODON_CRF): "the CRF with codons",
-    ("crf", CODON_CRF): "codons in training",
-}
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
 
 
@@ -162,8 +156,8 @@ def _question(study: StudyConfig, first: Arm, second: Arm) -> str:
         return "another encoder"
     if same_head and same_init and second.extended and not first.extended:
         return "training longer"
-    if same_init and first.extended == second.extended:
-        return _HEADS.get((first.head, second.head), "")
+    if same_init and first.extended == second.extended and (first.head, second.head) == ("softmax", "crf"):
+        return "the CRF"
     return ""
 
 

@@ -17,10 +17,7 @@ from dnaspt.data.subset import label_subset, take
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.validate import score_model
 from dnaspt.hub import describe_published
-from dnaspt.models.batch import Batch
-from dnaspt.models.codon_crf import keeping
-from dnaspt.models.codons import Grammar
-from dnaspt.models.heads import CRFHead, SigmoidHead
+from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import MISSING, TASKS
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
@@ -57,8 +54,6 @@ def finetune(
     if checkpoint.pool == "normalized":
         assert isinstance(model.head, SigmoidHead)
         model.head.begin_at(_frequencies(manifest, train))
-    if isinstance(model.head, CRFHead) and model.head.grammar is not None:
-        _tell_of_odd_genes(model.head.grammar, train)
     states = TASKS[manifest.task].states
     options = BatchOptions(
         batch_bp=config.batch_bp,
@@ -245,20 +240,6 @@ def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> No
             "no label has both positive and negative windows in the valid split, so no checkpoint can be chosen on it"
         )
         raise DatasetError(f"{config.data}: {found}; split otherwise, or prepare more data")
-
-
-def _tell_of_odd_genes(grammar: Grammar, train: Split) -> None:
-    """Windows that the grammar of codons does not allow are learned by the chain alone: say how many."""
-    n_odd = 0
-    for window in train:
-        tokens, labels = (torch.from_numpy(array[None]) for array in (window.codes & 7, window.labels))
-        n_odd += not keeping(grammar, Batch(tokens, torch.tensor([len(window.codes)]), labels)).all()
-    if n_odd:
-        log.info(
-            "labels of %d of %d train windows break the grammar of codons; the chain alone learns them",
-            n_odd,
-            len(train),
-        )
 
 
 def _frequencies(manifest: Manifest, train: Split) -> Tensor:
