@@ -174,7 +174,7 @@ class TrainingConfig(Settings):
     max_minutes: float = Field(0.0, ge=0)
     """Stop and save after so many minutes; 0 has no limit. The schedule is a function of steps and does not change."""
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
-    """auto: bf16 autocast where the hardware multiplies in it, else 32."""
+    """auto: bf16 autocast on a GPU that multiplies in it, else 32, for which a CPU has kernels of its own."""
     devices: int = Field(1, ge=1)
     """GPUs or CPU processes on a node."""
     num_nodes: int = Field(1, ge=1)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.store import read_split
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.models.language import LanguageModel
+from dnaspt.models.threads import subnormals_as_zero, threads_of
 from dnaspt.tasks import MISSING
 from dnaspt.training.finetune import _spread, finetune
 from dnaspt.training.loop import validation_interval
@@ -203,6 +205,21 @@ def test_bf16_autocast_trains_to_nearly_the_same_loss(gene_data: Path, tmp_path:
     for precision in ("32", "bf16"):
         finetune(settings(gene_data, tmp_path / precision, pretrained, precision=precision))
     assert losses_of(tmp_path / "bf16") == pytest.approx(losses_of(tmp_path / "32"), rel=0.02)
+    assert losses_of(tmp_path / "bf16") != losses_of(tmp_path / "32")
+
+
+def test_threads_take_subnormal_numbers_for_zero_while_training() -> None:
+    def halved() -> bool:
+        return bool(torch.tensor(2e-38) * 0.25 > 0)
+
+    assert halved()
+    with subnormals_as_zero():
+        assert not halved()
+        with subnormals_as_zero():
+            pass
+        assert not halved()
+    assert halved()
+    assert not threads_of(os.getpid(), 3).submit(halved).result()
 
 
 def test_a_gpu_that_is_not_there_is_a_users_error(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:

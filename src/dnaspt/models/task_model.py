@@ -34,8 +34,10 @@ class TaskModel(nn.Module):
         return config.chunk_bp if isinstance(config, PublishedConfig) else 1
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Emissions of token ids (B, L)."""
-        emissions: Tensor = self.head.trunk(self.encoder(tokens), real_positions(tokens))
+        """Emissions of token ids (B, L); under autocast the head's part is still computed in the parameters' own precision."""
+        hidden = self.encoder(tokens)
+        with torch.autocast(tokens.device.type, enabled=False):
+            emissions: Tensor = self.head.trunk(hidden.to(next(self.parameters()).dtype), real_positions(tokens))
         return emissions
 
     def predict(self, tokens: Tensor) -> Tensor:
@@ -43,8 +45,7 @@ class TaskModel(nn.Module):
         on_gpu = tokens.is_cuda and next(self.parameters()).dtype == torch.float32
         half = on_gpu and runs_kernels(tokens.device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):
-            hidden = self.encoder(tokens)
-        emissions: Tensor = self.head.trunk(hidden, real_positions(tokens))
+            emissions: Tensor = self(tokens)
         return emissions
 
     def loss(self, batch: Batch) -> Loss:

@@ -20,6 +20,7 @@ from dnaspt.config import TrainingConfig
 from dnaspt.data.batches import ArrayBatch, TrainingBatches
 from dnaspt.errors import DivergedError
 from dnaspt.models.batch import Batch
+from dnaspt.models.threads import subnormals_as_zero
 from dnaspt.training.optim import averaged, learning_rate, set_rate, update_averages
 from dnaspt.training.runs import Run, load_optimizer
 from dnaspt.training.signals import StopSignals
@@ -150,7 +151,7 @@ def fit(job: Fit, fabric: Fabric) -> FitResult:
     reporter.start(n_steps, progress.step)
     writer = _tensorboard(job, fabric)
     try:
-        with StopSignals() as signals, _stream(job, progress) as stream:
+        with StopSignals() as signals, _stream(job, progress) as stream, subnormals_as_zero():
             return _loop(_Sitting(job, fabric, model, optimizer, n_steps, signals, writer, reporter), stream, progress)
     finally:
         reporter.stop()
@@ -233,8 +234,10 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
     totals = torch.zeros(2, device=fabric.device, dtype=torch.float64)
     for index, batch in enumerate(micro):
         with fabric.no_backward_sync(model, enabled=index < len(micro) - 1):
-            # Dropout is a function of (seed, step, batch): a resumed run drops the same.
-            with _random(fabric.device, hash((sitting.job.config.seed, step, index, rank)) & 0xFFFFFFFF):
+            # Dropout is a function of (seed, step, batch): a resumed run drops the same. Autocast, because Fabric lowers the
+            # precision of `forward` alone where it does not wrap the model.
+            seed = hash((sitting.job.config.seed, step, index, rank)) & 0xFFFFFFFF
+            with _random(fabric.device, seed), fabric.autocast():
                 loss = model.loss(to_tensors(batch.part(rank, world), fabric.device))
             # DDP averages gradients over processes; the count of scored items is only known when all have been seen.
             fabric.backward(loss.total * (world / n_bp))
