@@ -1,8 +1,9 @@
 """The studies of examples/studies on real data, each with one command: prepare the dataset, make the missing runs, report.
 
-`DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain;
-athaliana_averaged; athaliana_recipes is compared on valid alone; --jobs 2 for two runs at a time). Finished runs have a record in
-examples/studies/NAME/records and are skipped; others go on. `benchmarks/real_tables.py` puts the answers into docs/results.md.
+`DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
+athaliana_averaged; for a GPU athaliana_base, athaliana_paper, fly_loci_base; athaliana_recipes is compared on valid; --jobs 2
+for two runs at a time). Finished runs have a record in examples/studies/NAME/records and are skipped; others go on.
+`benchmarks/real_tables.py` puts the answers into docs/results.md.
 """
 
 import argparse
@@ -34,7 +35,13 @@ PREPARE = {
         "methylation --genome {real}/genome.fa.gz --calls {real}/imr90.bedmethyl.gz --split {data}.split.tsv",
     ),
 }
-SAME_DATA = {"athaliana_recipes": "athaliana", "athaliana_averaged": "athaliana"}
+SAME_DATA = {
+    "athaliana_recipes": "athaliana",
+    "athaliana_averaged": "athaliana",
+    "athaliana_base": "athaliana",
+    "athaliana_paper": "athaliana",
+    "fly_loci_base": "fly_loci",
+}
 """Studies of another one's data. Of recipes only the rates are tried, on valid; they share the records too."""
 
 

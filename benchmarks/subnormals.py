@@ -1,7 +1,7 @@
 """What gradients below float32's normal range cost a step of the encoder on a CPU, and what taking them for zero saves.
 
-`python benchmarks/subnormals.py` writes benchmarks/results/subnormals-cpu.json. A step: forward and backward of `small` on 2 x 1,024
-bases, its gradient at the output scaled by 1e-36, as a CRF gives where it is all but sure; interleaved in one run.
+`python benchmarks/subnormals.py` writes benchmarks/results/subnormals-cpu.json. A step: forward and backward of `small` on
+2 x 1,024 bases, its gradient at the output scaled by 1e-36, as a CRF gives where it is all but sure; interleaved in one run.
 """
 
 import statistics
