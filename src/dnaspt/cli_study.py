@@ -1,5 +1,6 @@
 """The command `dnaspt study`."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
 
 
 def study(
-    config: Annotated[Path, typer.Argument(help="TOML file: the dataset, arms, seeds, label fractions, budgets.")],
+    config: Annotated[
+        Path, typer.Argument(help="TOML file: the dataset or several, arms, seeds, label fractions, budgets.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs, their records and the report.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Dataset, instead of the one or several that the file names.")
+    ] = None,
     records: Annotated[Path | None, typer.Option(help="Folder of the records of finished runs [OUT/records].")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
     dry_run: Annotated[
@@ -42,40 +48,58 @@ def study(
     Example: dnaspt study study.toml --out studies/genes
     """
     allow(trust_remote_code=trust_remote_code, offline=offline)
-    from dnaspt.config import build_config
-    from dnaspt.display import show, table
+    from dnaspt.display import show
     from dnaspt.errors import ConfigError
-    from dnaspt.study.command import study_report
-    from dnaspt.study.execute import rates_on_valid, run_stage, run_task
-    from dnaspt.study.settings import StudyConfig, check_settings
+    from dnaspt.study.command import Findings, study_report
+    from dnaspt.study.execute import run_stage, run_task
+    from dnaspt.study.settings import check_settings
+    from dnaspt.study.several import read_studies, write_overview
     from dnaspt.study.slurm import write_submission
-    from dnaspt.study.tables import rate_table
     from dnaspt.study.workshop import Workshop
 
-    if stage is None and task is not None:
-        raise ConfigError("--task is a run of a stage; say --stage too")
-    settings = build_config(StudyConfig, {}, config)
-    shop = Workshop(settings, out, records or out / "records", jobs, "ray" if engine == "ray" else "local", show)
-    if dry_run:
-        show_plan(config, shop)
-        return
-    if engine == "slurm":
-        check_settings(shop.study)
-        chosen = {"--trust-remote-code": trust_remote_code, "--offline": offline}
-        flags = [name for name, is_on in chosen.items() if is_on]
-        show(f"{write_submission(shop, config, sbatch, flags)}: written; run it where sbatch is")
-        return
-    if stage is not None and task is not None:
-        run_task(shop, stage, task)
-        return
-    if stage is not None:
-        run_stage(shop, stage)
-        if stage == "tune" and (found := rate_table(rates_on_valid(shop))):
-            table(found.title, found.columns, found.rows)
-            show(found.note)
-        return
-    show(study_report(shop))
-    show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")
+    studies = read_studies(config, data)
+    several = len(studies) > 1
+    if task is not None and (stage is None or several):
+        raise ConfigError(
+            f"--task is a run {'of one dataset; say --data' if several else 'of a stage; say --stage'} too"
+        )
+    found: dict[str, Findings] = {}
+    for one in studies:
+        here = out / one.name if several else out
+        kept = here / "records" if records is None else records / one.name if several else records
+        shop = Workshop(one, here, kept, jobs, "ray" if engine == "ray" else "local", show)
+        if dry_run:
+            show_plan(config, shop)
+        elif engine == "slurm":
+            check_settings(one)
+            chosen = {"--trust-remote-code": trust_remote_code, "--offline": offline}
+            flags = [name for name, is_on in chosen.items() if is_on]
+            flags += ["--data", str(one.data.resolve())] * (several or data is not None)
+            show(f"{write_submission(shop, config, sbatch, flags)}: written; run it where sbatch is")
+        elif stage is not None and task is not None:
+            run_task(shop, stage, task)
+        elif stage is not None:
+            run_stage(shop, stage)
+            if stage == "tune":
+                show_rates(shop)
+        else:
+            found[one.name] = study_report(shop)
+            show(" ".join(found[one.name].answer))
+            show(f"{here}: study.html, study.md, and the tables as CSV and Parquet written")
+    if several and found:
+        show(" ".join(write_overview(out, found, shlex.join(["dnaspt", "study", str(config), "--out", str(out)]))))
+        show(f"{out}: study.html and study.md written, all datasets side by side")
+
+
+def show_rates(shop: "Workshop") -> None:
+    """Print the scores on valid of each arm's learning rates."""
+    from dnaspt.display import show, table
+    from dnaspt.study.execute import rates_on_valid
+    from dnaspt.study.tables import rate_table
+
+    if found := rate_table(rates_on_valid(shop)):
+        table(found.title, found.columns, found.rows)
+        show(found.note)
 
 
 def show_plan(config: Path, shop: "Workshop") -> None:
@@ -85,5 +109,5 @@ def show_plan(config: Path, shop: "Workshop") -> None:
 
     rows = planned(shop)
     columns = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
-    table(f"{config}: runs", columns, rows)
+    table(f"{config}: runs on {shop.study.data}", columns, rows)
     show(f"{len(rows)} runs; to do, one after another: {sum(float(row[7] or 0) for row in rows):.0f} minutes")

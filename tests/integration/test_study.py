@@ -98,7 +98,7 @@ def test_finished_runs_are_skipped_wherever_their_records_lie(
 
     monkeypatch.setattr(execute, "run_job", never)
     again = Workshop(shop.study, tmp_path / "elsewhere", shop.records)
-    said = study_report(again)
+    said = " ".join(study_report(again).answer)
     assert (again.out / "study.md").read_text() == (shop.out / "study.md").read_text()
     assert said in (again.out / "study.md").read_text()
     assert {row[6] for row in planned(again)} == {"finished"}
@@ -201,7 +201,7 @@ def test_a_baseline_joins_the_tables_of_windows(
     file.write_text(f'data = "{data}"\nseeds = [0, 1]\nlearning_rates = [3e-3]\n[finetune]\n{small}{arms}')
     shop = Workshop(build_config(StudyConfig, {}, file), tmp_path / "out", tmp_path / "out" / "records")
     planned(shop)
-    said = study_report(shop)
+    said = " ".join(study_report(shop).answer)
     assert "A network instead of the best baseline" in said
     rows = list(csv.DictReader((shop.out / "study_scores.csv").read_text().splitlines()))
     assert [(row["arm"], row["n_seeds"]) for row in rows] == [("scratch", "2"), ("4-mers", "1")]
@@ -361,3 +361,26 @@ def test_every_table_is_written_in_each_format(shop: Workshop) -> None:
         assert any(line.startswith(f"dnaspt {command} ") for line in text.splitlines())
     assert text.count("--out runs/") == len(records) == page.count("--out runs/")
     assert "Test was evaluated once for each run, by its own log." in text
+
+
+def test_several_datasets_have_a_report_each_and_one_over_all(shop: Workshop, plan: Path, tmp_path: Path) -> None:
+    names, file, out = ("one", "two"), tmp_path / "several.toml", tmp_path / "out"
+    for name in names:
+        shutil.copytree(shop.study.data, tmp_path / name)
+        shutil.copytree(shop.records, tmp_path / "records" / name)
+    listed = json.dumps([str(tmp_path / name) for name in names])
+    file.write_text(plan.read_text().replace(f'"{shop.study.data}"', listed))
+    run = dnaspt("study", file, "--out", out, "--records", tmp_path / "records")
+    assert not run.code, run.errors
+    gains = (shop.out / "study_gains.csv").read_text()
+    assert all((out / name / "study_gains.csv").read_text() == gains for name in names)
+    page, text = ((out / f"study.{kind}").read_text() for kind in ("html", "md"))
+    said = r"# Study of one, two\n\nSelf-pretraining \(scratch \+ CRF to SPT \+ CRF\): (better|worse|undecided) on one, two\."
+    assert re.match(said, text)
+    assert page.count("<svg") == 2 and "two/study.html" in page
+    planned = dnaspt("study", file, "--out", out, "--records", tmp_path / "records", "--dry-run")
+    assert planned.printed.count("to do, one after another: 0 minutes") == 2
+    refused = dnaspt("study", file, "--out", out, "--stage", "final", "--task", "0")
+    assert refused.code and "say --data too" in refused.errors[-1]
+    file.write_text(plan.read_text().replace(f'"{shop.study.data}"', json.dumps([str(shop.study.data)] * 2)))
+    assert "2 datasets are called" in dnaspt("study", file, "--out", out).errors[-1]

@@ -67,12 +67,12 @@ def run_protocol(shop: Workshop, path: Path, task: str, source: Path) -> str:
     Raises:
         DnasptError: a run failed; what is finished stays.
     """
-    found = study_report(shop)
+    found = study_report(shop).answer
     held = read_manifest(shop.study.data).settings.get("bend_source", {})
     about = {"task": task, "protocol": path.stem, "data": str(source), "fold": held.get("fold")}
     finals = {job.name: job.arm for job in stage_jobs(shop, "final")}
     write_text_atomically(shop.out / ABOUT, json.dumps(about | {"runs": finals}, indent=1) + "\n")
-    return found
+    return " ".join(found)
 
 
 def plan_protocol(

@@ -1,6 +1,6 @@
 """Gains between the arms of a study to the sentences that open its report, drawn from their intervals alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from dnaspt.report.answer import written
@@ -42,6 +42,23 @@ def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric
     if all(one.n_seeds == 1 for one in differences):
         found.append("One seed: the intervals do not cover its choice.")
     return found
+
+
+def sentences_over(datasets: Mapping[str, Sequence[Difference]]) -> list[str]:
+    """For each comparison with all labels, on which datasets it is better, worse or undecided; baselines are left out."""
+    verdicts: dict[tuple[str, str], dict[int, list[str]]] = {}
+    for name, differences in datasets.items():
+        for one in differences:
+            if one.fraction == 1 and one.question != "a network":
+                of_pair = verdicts.setdefault((one.question, one.sides(" to ")), {})
+                of_pair.setdefault(one.sign, []).append(name)
+    words = {1: "better on", -1: "worse on", 0: "undecided on"}
+    return [
+        f"{_SUBJECTS[question]} ({sides}): "
+        + "; ".join(f"{word} {', '.join(of_pair[sign])}" for sign, word in words.items() if sign in of_pair)
+        + "."
+        for (question, sides), of_pair in sorted(verdicts.items(), key=lambda item: list(_SUBJECTS).index(item[0][0]))
+    ]
 
 
 def _headline(differences: Sequence[Difference]) -> str:

@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,12 +22,20 @@ from dnaspt.study.plan import Job, finals, pretrainings, tuning
 from dnaspt.study.report import difference_values, group_values, markdown, table_csv
 from dnaspt.study.run import training_command
 from dnaspt.study.settings import check_settings
-from dnaspt.study.summary import differences_of, groups_of, metric_name
+from dnaspt.study.summary import Difference, differences_of, groups_of, metric_name
 from dnaspt.study.workshop import STAGES, Workshop
 
 
-def study_report(shop: Workshop) -> str:
-    """Run what is missing, write the report into OUT; the answer in words.
+class Findings(NamedTuple):
+    """What a study found: sentences that answer it, and the differences between its arms in a metric."""
+
+    answer: list[str]
+    differences: list[Difference]
+    metric: str
+
+
+def study_report(shop: Workshop) -> Findings:
+    """Run what is missing, write the report into OUT.
 
     study.html and its figures; the same tables in study.md, and each as CSV and Parquet in study_tables; scores and gains
     as numbers too, as study_scores and study_gains.
@@ -52,7 +60,7 @@ def study_report(shop: Workshop) -> str:
     for name, rows in (("scores", group_values(groups)), ("gains", difference_values(differences))):
         _write_rows(shop.out / f"study_{name}", rows)
     write_tables(shop.out / "study_tables", tables)
-    return " ".join(answer)
+    return Findings(answer, differences, metric)
 
 
 def write_tables(folder: Path, tables: Sequence[Table]) -> None:

@@ -13,7 +13,7 @@ from dnaspt import __version__
 from dnaspt.data.manifest import read_manifest
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.report import figures
-from dnaspt.report.html import Section, make_picture, write_page
+from dnaspt.report.html import Picture, Section, make_picture, write_page
 from dnaspt.report.locus import example_loci
 from dnaspt.report.tables import Table, dataset_tables
 from dnaspt.study.report import method, study_tables
@@ -52,9 +52,14 @@ def write_study_page(
             "sections": sections,
             "commands": commands,
             "settings": {"the study": json.dumps(study.model_dump(mode="json"), indent=1)},
-            "versions": f"Written by dnaspt {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
+            "versions": versions(),
         },
     )
+
+
+def versions() -> str:
+    """What wrote a report."""
+    return f"Written by dnaspt {__version__}, torch {torch.__version__}, Python {platform.python_version()}"
 
 
 def _scores(groups: Sequence[Group], metric: str, how: str, table: Table) -> Section:
@@ -70,15 +75,21 @@ def _scores(groups: Sequence[Group], metric: str, how: str, table: Table) -> Sec
 
 
 def _gains(differences: Sequence[Difference], metric: str, gains: Table, claims: Table) -> Section:
-    title = "Differences between arms"
-    if not differences:
+    title, picture = "Differences between arms", gains_picture("gains", differences, metric)
+    if picture is None:
         return Section(title, "No two arms differ in one thing alone.", (), (gains, claims))
+    return Section(title, "", (picture,), (gains, claims))
+
+
+def gains_picture(name: str, differences: Sequence[Difference], metric: str) -> Picture | None:
+    """Gains with their intervals; None where there are none."""
+    if not differences:
+        return None
     rows = {one.sides(" to "): [one.gain] for one in differences}
     caption = (
         f"Gain in test {metric} from the first to the second, paired by seed and test block; dotted: no difference."
     )
-    picture = make_picture("gains", lambda: figures.score_dots(rows, ["gain"], chance=0.0), caption)
-    return Section(title, "", (picture,), (gains, claims))
+    return make_picture(name, lambda: figures.score_dots(rows, ["gain"], chance=0.0), caption)
 
 
 def _details(records: Sequence[Record]) -> Section:

@@ -65,7 +65,7 @@ class StudyConfig(Settings):
     """A comparison of arms on one dataset."""
 
     data: Path
-    """Dataset folder."""
+    """Dataset folder; a file may list several, each for a study of its own with the same arms."""
     arms: tuple[Arm, ...] = Field(min_length=1)
     """What is compared."""
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
@@ -97,10 +97,15 @@ class StudyConfig(Settings):
         return ("preset", finetune.get("preset", self.pretrain.get("preset", _PRESET)))
 
     @property
-    def title(self) -> str:
-        """Of its report; the dataset of `bend run` lies in OUT/data."""
+    def name(self) -> str:
+        """Of its dataset; that of `bend run` lies in OUT/data."""
         own = self.data.absolute()
-        return f"Study of {own.parent.name if own.name == 'data' else own.name}"
+        return own.parent.name if own.name == "data" else own.name
+
+    @property
+    def title(self) -> str:
+        """Of its report."""
+        return f"Study of {self.name}"
 
     def with_heads(self, dataset: Manifest) -> "StudyConfig":
         """The same study with the head that "auto" means here: arms that train alike are compared alike."""
