@@ -1,5 +1,6 @@
 """The command `dnaspt study`."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,7 +20,7 @@ def study(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs, their records and the report.")],
     data: Annotated[
-        Path | None, typer.Option(help="Dataset, instead of the one or several that the file names.")
+        Path | None, typer.Option(help="Of several datasets this one alone; or another one than the file names.")
     ] = None,
     records: Annotated[Path | None, typer.Option(help="Folder of the records of finished runs [OUT/records].")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
@@ -28,7 +29,7 @@ def study(
     ] = False,
     engine: Annotated[
         Literal["local", "ray", "slurm"],
-        typer.Option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes OUT/submit.sh, job arrays."),
+        typer.Option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes submit.sh, job arrays."),
     ] = "local",
     sbatch: Annotated[str, typer.Option(help="Options of sbatch, as one text.")] = "",
     stage: Annotated[
@@ -58,24 +59,26 @@ def study(
     from dnaspt.study.workshop import Workshop
 
     studies = read_studies(config, data)
-    several = len(studies) > 1
-    if task is not None and (stage is None or several):
+    if task is not None and (stage is None or len(studies) > 1):
         raise ConfigError(
-            f"--task is a run {'of one dataset; say --data' if several else 'of a stage; say --stage'} too"
+            f"--task is a run of a {'stage; say --stage' if stage is None else 'dataset; say --data'} too"
         )
+    for one in studies.values():
+        check_settings(one)
+    places = ["--out", os.path.abspath(out), *(["--records", os.path.abspath(records)] if records else [])]
+    flags = [name for name, is_on in {"--trust-remote-code": trust_remote_code, "--offline": offline}.items() if is_on]
     found: dict[str, Findings] = {}
-    for one in studies:
-        here = out / one.name if several else out
-        kept = here / "records" if records is None else records / one.name if several else records
-        shop = Workshop(one, here, kept, jobs, "ray" if engine == "ray" else "local", show)
+    for name, one in studies.items():
+        kept = out / name / "records" if records is None else records / name
+        shop = Workshop(one, out / name, kept, jobs, "ray" if engine == "ray" else "local", show)
+        if len(studies) > 1:
+            show(f"{one.data}:")
         if dry_run:
             show_plan(config, shop)
         elif engine == "slurm":
-            check_settings(one)
-            chosen = {"--trust-remote-code": trust_remote_code, "--offline": offline}
-            flags = [name for name, is_on in chosen.items() if is_on]
-            flags += ["--data", str(one.data.resolve())] * (several or data is not None)
-            show(f"{write_submission(shop, config, sbatch, flags)}: written; run it where sbatch is")
+            own = ["--data", os.path.abspath(one.data)] if name or data else []
+            words = [os.path.abspath(config), *places, *own, *flags]
+            show(f"{write_submission(shop, words, sbatch)}: written; run it where sbatch is")
         elif stage is not None and task is not None:
             run_task(shop, stage, task)
         elif stage is not None:
@@ -85,9 +88,12 @@ def study(
         else:
             found[one.name] = study_report(shop)
             show(" ".join(found[one.name].answer))
-            show(f"{here}: study.html, study.md, and the tables as CSV and Parquet written")
-    if several and found:
-        show(" ".join(write_overview(out, found, shlex.join(["dnaspt", "study", str(config), "--out", str(out)]))))
+            show(f"{shop.out}: study.html, study.md, and the tables as CSV and Parquet written")
+    if len(studies) > 1 and engine == "slurm" and not dry_run:
+        show("When all are done, the same command without --engine writes the page over all datasets")
+    if len(found) > 1:
+        command = shlex.join(["dnaspt", "study", os.path.abspath(config), *places, *flags])
+        show(" ".join(write_overview(out, found, command)))
         show(f"{out}: study.html and study.md written, all datasets side by side")
 
 

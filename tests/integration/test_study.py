@@ -380,7 +380,19 @@ def test_several_datasets_have_a_report_each_and_one_over_all(shop: Workshop, pl
     assert page.count("<svg") == 2 and "two/study.html" in page
     planned = dnaspt("study", file, "--out", out, "--records", tmp_path / "records", "--dry-run")
     assert planned.printed.count("to do, one after another: 0 minutes") == 2
+    submitted = dnaspt("study", file, "--out", out, "--engine", "slurm")
+    assert submitted.printed.count("submit.sh: written") == 2
+    assert f"--out {out} --data {tmp_path / 'two'}" in (out / "two" / "submit.sh").read_text()
+    of_one = ("--records", tmp_path / "records", "--data", tmp_path / "two")
+    assert (
+        "all runs that begin from it are finished"
+        in dnaspt(*("study", file, "--out", out, *of_one, "--stage", "pretrain", "--task", "0")).printed
+    )
     refused = dnaspt("study", file, "--out", out, "--stage", "final", "--task", "0")
     assert refused.code and "say --data too" in refused.errors[-1]
+    missing = file.with_name("missing.toml")
+    missing.write_text(file.read_text().replace(str(tmp_path / "two"), str(tmp_path / "none")))
+    assert "none: no such folder" in dnaspt("study", missing, "--out", tmp_path / "new").errors[-1]
+    assert not (tmp_path / "new").exists()
     file.write_text(plan.read_text().replace(f'"{shop.study.data}"', json.dumps([str(shop.study.data)] * 2)))
     assert "2 datasets are called" in dnaspt("study", file, "--out", out).errors[-1]

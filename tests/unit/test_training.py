@@ -17,7 +17,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.store import read_split
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.models.language import LanguageModel
-from dnaspt.models.threads import subnormals_as_zero, threads_of
+from dnaspt.models.threads import as_here, subnormals_as_zero, threads_of
 from dnaspt.tasks import MISSING
 from dnaspt.training.finetune import _spread, finetune
 from dnaspt.training.loop import validation_interval
@@ -212,14 +212,16 @@ def test_threads_take_subnormal_numbers_for_zero_while_training() -> None:
     def halved() -> bool:
         return bool(torch.tensor(2e-38) * 0.25 > 0)
 
-    assert halved()
+    def halved_there() -> bool:
+        return threads_of(os.getpid(), 2).submit(as_here(halved)).result()
+
+    assert halved() and halved_there()
     with subnormals_as_zero():
-        assert not halved()
+        assert not halved() and not halved_there()
         with subnormals_as_zero():
             pass
-        assert not halved()
-    assert halved()
-    assert not threads_of(os.getpid(), 3).submit(halved).result()
+        assert not halved() and not halved_there()
+    assert halved() and halved_there()
 
 
 def test_a_gpu_that_is_not_there_is_a_users_error(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
@@ -227,6 +229,8 @@ def test_a_gpu_that_is_not_there_is_a_users_error(gene_data: Path, tmp_path: Pat
         pytest.skip("there is a GPU here")
     with pytest.raises(ConfigError, match="--accelerator gpu"):
         finetune(settings(gene_data, tmp_path / "run", pretrained, accelerator="gpu"))
+    with pytest.raises(ConfigError, match="--precision 16 is for a GPU"):
+        finetune(settings(gene_data, tmp_path / "run", pretrained, precision="16"))
 
 
 def test_a_misspelt_setting_offers_the_right_one(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from dnaspt.models.crf_chain import Chain, Sink, refuse_disagreeing, refuse_impossible, refuse_unknown
 from dnaspt.models.crf_paths import best_path, free_rules
 from dnaspt.models.crf_sums import room_for, sum_labeled, sum_segment
-from dnaspt.models.threads import threads_of
+from dnaspt.models.threads import as_here, threads_of
 from dnaspt.tasks import MISSING
 
 
@@ -39,7 +39,7 @@ def _each(run: Callable[[int], None], lengths: np.ndarray, n_threads: int) -> No
         for b in order:
             run(b)
         return
-    for _ in threads_of(os.getpid(), n_threads).map(run, order):
+    for _ in threads_of(os.getpid(), n_threads).map(as_here(run), order):
         pass
 
 

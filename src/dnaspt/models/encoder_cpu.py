@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from dnaspt.models import convolution_cpu, residual_cpu
 from dnaspt.models.residual_cpu import Activations, Weights
-from dnaspt.models.threads import threads_of
+from dnaspt.models.threads import as_here, threads_of
 from dnaspt.models.vectors import WIDTH
 
 PARAMETERS = 8
@@ -71,7 +71,8 @@ class _Work(NamedTuple):
     def run(self, kernel: Callable[..., None], *arrays: Any, own: tuple[np.ndarray, ...] = ()) -> None:
         """Run a kernel on all pieces; of each array in `own` a thread gets the row with its number."""
         calls = [(share, *arrays, *(array[i] for array in own)) for i, share in enumerate(self.shares)]
-        others = [threads_of(os.getpid(), torch.get_num_threads()).submit(kernel, *call) for call in calls[1:]]
+        threads = threads_of(os.getpid(), torch.get_num_threads())
+        others = [threads.submit(as_here(kernel), *call) for call in calls[1:]]
         if calls:
             kernel(*calls[0])
         for other in others:

@@ -45,11 +45,11 @@ def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric
 
 
 def sentences_over(datasets: Mapping[str, Sequence[Difference]]) -> list[str]:
-    """For each comparison with all labels, on which datasets it is better, worse or undecided; baselines are left out."""
+    """For each comparison, on which datasets it is better, worse or undecided; those with baselines are left out."""
     verdicts: dict[tuple[str, str], dict[int, list[str]]] = {}
     for name, differences in datasets.items():
         for one in differences:
-            if one.fraction == 1 and one.question != "a network":
+            if one.question != "a network":
                 of_pair = verdicts.setdefault((one.question, one.sides(" to ")), {})
                 of_pair.setdefault(one.sign, []).append(name)
     words = {1: "better on", -1: "worse on", 0: "undecided on"}

@@ -27,11 +27,12 @@ from dnaspt.study.workshop import STAGES, Workshop
 
 
 class Findings(NamedTuple):
-    """What a study found: sentences that answer it, and the differences between its arms in a metric."""
+    """What a study found: sentences that answer it, the differences between its arms in a metric, and how they were measured."""
 
     answer: list[str]
     differences: list[Difference]
     metric: str
+    how: str
 
 
 def study_report(shop: Workshop) -> Findings:
@@ -60,7 +61,7 @@ def study_report(shop: Workshop) -> Findings:
     for name, rows in (("scores", group_values(groups)), ("gains", difference_values(differences))):
         _write_rows(shop.out / f"study_{name}", rows)
     write_tables(shop.out / "study_tables", tables)
-    return Findings(answer, differences, metric)
+    return Findings(answer, differences, metric, sections[0].text)
 
 
 def write_tables(folder: Path, tables: Sequence[Table]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 from itertools import product
 from pathlib import Path
@@ -99,7 +100,7 @@ class StudyConfig(Settings):
     @property
     def name(self) -> str:
         """Of its dataset; that of `bend run` lies in OUT/data."""
-        own = self.data.absolute()
+        own = Path(os.path.abspath(self.data))
         return own.parent.name if own.name == "data" else own.name
 
     @property

@@ -17,43 +17,48 @@ from dnaspt.study.report import DIFFERENCE_COLUMNS, difference_rows, markdown
 from dnaspt.study.settings import StudyConfig
 
 
-def read_studies(file: Path, data: Path | None = None) -> list[StudyConfig]:
-    """The studies of a file, one for each of its datasets; data: the only dataset, whatever the file says.
+def read_studies(file: Path, data: Path | None = None) -> dict[str, StudyConfig]:
+    """The studies of a file by their place in OUT: "" where it names one dataset, the dataset's name where it lists them.
+
+    data: of the listed datasets this one alone; or another one than the file names.
 
     Raises:
         ConfigError: settings that no study has, or datasets of one name.
     """
-    named = None if data else read_toml(file).get("data")
+    named = read_toml(file).get("data")
     if not isinstance(named, list):
-        return [build_config(StudyConfig, {"data": data}, file)]
-    studies = [build_config(StudyConfig, {"data": one}, file) for one in named]
+        return {"": build_config(StudyConfig, {"data": data}, file)}
+    studies = [build_config(StudyConfig, {"data": one}, file) for one in ([data] if data else named)]
     if not studies:
         raise ConfigError(f"{file}: data lists no dataset")
     name, n = Counter(study.name for study in studies).most_common(1)[0]
     if n > 1:
         raise ConfigError(f"{file}: {n} datasets are called {name!r}; reports are named after them")
-    return studies
+    return {study.name: study for study in studies}
 
 
 def write_overview(out: Path, found: Mapping[str, Findings], command: str) -> list[str]:
     """Write OUT/study.html and study.md from what was found on each dataset; the answer over all of them."""
     answer = sentences_over({name: one.differences for name, one in found.items()})
-    answer = answer or ["The study compares no two arms that differ in one thing alone."]
+    answer = answer or ["The study compares no two arms that differ in one thing alone, but for baselines."]
     title, sections = (
         f"Study of {', '.join(found)}",
         [_section(n, *pair) for n, pair in enumerate(found.items(), start=1)],
     )
     content = {"title": title, "answer": answer, "sections": sections, "commands": [command], "settings": {}}
     write_page(out / "study.html", content | {"versions": versions()})
-    tables = [replace(section.tables[0], title=section.title, note=section.text) for section in sections]
+    tables = [
+        replace(section.tables[0], title=section.title, note=f"{section.text} {section.tables[0].note}")
+        for section in sections
+    ]
     how = "Better or worse where the interval excludes 0. Each dataset has a report of its own, in the folder of its name."
     write_text_atomically(out / "study.md", markdown(title, answer, how, tables, [command]))
     return answer
 
 
 def _section(number: int, name: str, one: Findings) -> Section:
-    """The first sentence about a dataset, and its gains as a figure and as a table."""
+    """The first sentence about a dataset, and its gains as a figure and as a table, with how they were measured."""
     columns = tuple(column.format(metric=one.metric) for column in DIFFERENCE_COLUMNS)
-    table = Table("Gains", columns, tuple(difference_rows(one.differences)))
+    table = Table("Gains", columns, tuple(difference_rows(one.differences)), one.how)
     picture = gains_picture(f"gains{number}", one.differences, one.metric)
     return Section(name, f"{one.answer[0]} More: {name}/study.html.", (picture,) if picture else (), (table,))

@@ -28,19 +28,17 @@ submit report '' ''
 """
 
 
-def write_submission(shop: Workshop, config: Path, options: str, flags: Sequence[str] = ()) -> Path:
-    """Write OUT/submit.sh.
+def write_submission(shop: Workshop, study: Sequence[str], options: str) -> Path:
+    """Write submit.sh where the runs are made.
 
     Args:
         shop: where the runs are made; all nodes must see its folders.
-        config: the study's TOML file.
+        study: arguments of `dnaspt study` for every run.
         options: of sbatch, as one text ("--time=4:00:00 --gpus=1").
-        flags: further options of `dnaspt study` for every run.
     """
     out = shop.out.resolve()
     (out / "logs").mkdir(parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "dnaspt", "study", str(config.resolve()), "--out", str(out)]
-    words += ["--records", str(shop.records.resolve()), *flags]
+    words = [sys.executable, "-m", "dnaspt", "study", *study]
     arrays = [
         f"submit {stage} --array=0-{n - 1} '--stage {stage} --task $SLURM_ARRAY_TASK_ID'"
         for stage in STAGES

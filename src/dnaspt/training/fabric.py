@@ -40,6 +40,8 @@ def build_fabric(config: TrainingConfig) -> Fabric:
     """A launched Fabric. DDP where there is more than one device or node."""
     precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[precision_of(config)]
     accelerator = config.accelerator if config.accelerator != "auto" or torch.cuda.is_available() else "cpu"
+    if accelerator == "cpu" and config.precision == "16":
+        raise ConfigError("--precision 16 is for a GPU; a CPU takes 32 or bf16")
     try:
         with warnings.catch_warnings():
             # Lightning warns of SLURM's srun being there but unused; a single process is what was asked for.

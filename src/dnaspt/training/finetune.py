@@ -19,6 +19,7 @@ from dnaspt.evaluation.validate import score_model
 from dnaspt.hub import describe_published
 from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.task_model import TaskModel
+from dnaspt.models.threads import subnormals_as_zero
 from dnaspt.tasks import MISSING, TASKS
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import Fit, FitResult, Reporter, SilentReporter, fit
@@ -33,6 +34,7 @@ VALIDATION_BP = 4_000_000
 """Bases of the valid split on which a checkpoint is chosen."""
 
 
+@subnormals_as_zero()
 def finetune(
     config: FinetuneConfig, *, resume: bool = False, overwrite: bool = False, reporter: Reporter | None = None
 ) -> tuple[FitResult, dict[str, Any]]:

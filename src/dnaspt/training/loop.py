@@ -20,7 +20,6 @@ from dnaspt.config import TrainingConfig
 from dnaspt.data.batches import ArrayBatch, TrainingBatches
 from dnaspt.errors import DivergedError
 from dnaspt.models.batch import Batch
-from dnaspt.models.threads import subnormals_as_zero
 from dnaspt.training.optim import averaged, learning_rate, set_rate, update_averages
 from dnaspt.training.runs import Run, load_optimizer
 from dnaspt.training.signals import StopSignals
@@ -151,7 +150,7 @@ def fit(job: Fit, fabric: Fabric) -> FitResult:
     reporter.start(n_steps, progress.step)
     writer = _tensorboard(job, fabric)
     try:
-        with StopSignals() as signals, _stream(job, progress) as stream, subnormals_as_zero():
+        with StopSignals() as signals, _stream(job, progress) as stream:
             return _loop(_Sitting(job, fabric, model, optimizer, n_steps, signals, writer, reporter), stream, progress)
     finally:
         reporter.stop()

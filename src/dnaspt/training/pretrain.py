@@ -21,6 +21,7 @@ from dnaspt.data.store import Split, read_split
 from dnaspt.errors import ConfigError
 from dnaspt.evaluation.ngram import MaskedBases, best_ngram
 from dnaspt.models.language import LanguageModel
+from dnaspt.models.threads import subnormals_as_zero
 from dnaspt.tasks import MISSING
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import Fit, FitResult, Reporter, SilentReporter, fit
@@ -90,6 +91,7 @@ def score_language_model(model: LanguageModel, windows: MaskedWindows) -> dict[s
     return {"nats": total / max(count, 1), "accuracy": hits / max(count, 1)}
 
 
+@subnormals_as_zero()
 def pretrain(
     config: PretrainConfig, *, resume: bool = False, overwrite: bool = False, reporter: Reporter | None = None
 ) -> tuple[FitResult, dict[str, Any]]:
