@@ -9,7 +9,15 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-ORDER = ("athaliana", "athaliana_averaged", "fly_loci", "human_brain", "arabidopsis_chr3", "human_wgbs")
+ORDER = (
+    "athaliana",
+    "athaliana_averaged",
+    "athaliana_seeds",
+    "fly_loci",
+    "human_brain",
+    "arabidopsis_chr3",
+    "human_wgbs",
+)
 STUDIES = ROOT / "examples" / "studies"
 CLAIMS = "## Claims of the paper, on these data"
 GENE_COLUMNS = ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed")

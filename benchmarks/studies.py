@@ -38,11 +38,14 @@ PREPARE = {
 SAME_DATA = {
     "athaliana_recipes": "athaliana",
     "athaliana_averaged": "athaliana",
+    "athaliana_seeds": "athaliana",
     "athaliana_base": "athaliana",
     "athaliana_paper": "athaliana",
     "fly_loci_base": "fly_loci",
 }
-"""Studies of another one's data. Of recipes only the rates are tried, on valid; they share the records too."""
+"""Studies of another one's data."""
+SAME_RECORDS = {"athaliana_recipes": "athaliana", "athaliana_seeds": "athaliana_averaged"}
+"""Studies that take over finished runs of another one. Of recipes only the rates are tried, on valid."""
 
 
 def main() -> None:
@@ -51,12 +54,11 @@ def main() -> None:
     parser.add_argument("name", choices=sorted([*PREPARE, *SAME_DATA]))
     parser.add_argument("--jobs", type=int, default=1)
     chosen = parser.parse_args()
-    shared = SAME_DATA.get(chosen.name, chosen.name)
-    prepare(shared)
-    is_recipes = chosen.name.endswith("_recipes")
-    on_valid = ("--stage", "tune") if is_recipes else ()
-    file, out = STUDIES / f"{chosen.name}.toml", STUDIES / (shared if is_recipes else chosen.name)
-    run("study", str(file), "--out", str(out), "--jobs", str(chosen.jobs), *on_valid)
+    prepare(SAME_DATA.get(chosen.name, chosen.name))
+    on_valid = ("--stage", "tune") if chosen.name.endswith("_recipes") else ()
+    records = STUDIES / SAME_RECORDS.get(chosen.name, chosen.name) / "records"
+    places = ("--out", str(STUDIES / chosen.name), "--records", str(records))
+    run("study", str(STUDIES / f"{chosen.name}.toml"), *places, "--jobs", str(chosen.jobs), *on_valid)
 
 
 def prepare(name: str) -> None:
