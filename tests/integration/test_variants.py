@@ -122,7 +122,8 @@ def test_the_other_strand_gives_the_same_scores_and_no_change_gives_none(files: 
     same = Sides.of(codes, 1400, 2, encode(GENOME[1400:1402].encode()), 200)
     assert cosine_distances(language, [same])[0, 0] == pytest.approx(0, abs=1e-9)
     assert log_likelihood_ratios(language, [same])[0] == 0
-    assert not label_changes(windows, [same], None).any()
+    # PyTorch's products round a row by its place in the batch, on some processors.
+    np.testing.assert_allclose(label_changes(windows, [same], None), 0, atol=1e-6)
 
 
 def test_a_vcf_comes_back_with_scores_and_other_tools_read_it(files: Path, tmp_path: Path) -> None:
