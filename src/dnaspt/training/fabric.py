@@ -37,7 +37,11 @@ def precision_of(config: TrainingConfig) -> str:
 
 
 def build_fabric(config: TrainingConfig) -> Fabric:
-    """A launched Fabric. DDP where there is more than one device or node."""
+    """A launched Fabric. DDP where there is more than one device or node.
+
+    Raises:
+        ConfigError: devices that are not there, or a precision that they have not.
+    """
     precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[precision_of(config)]
     accelerator = config.accelerator if config.accelerator != "auto" or torch.cuda.is_available() else "cpu"
     if accelerator == "cpu" and config.precision == "16":
