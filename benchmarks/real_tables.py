@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ PRETRAINING_COLUMNS = (
     *("data", "test blocks", "labels", "seeds", "score", "from scratch", "self-pretrained", "gain [95 %]", "verdict"),
     *("best baseline", "baseline score"),
 )
-CLAIM_COLUMNS = ("data", "claim of the paper", "compared", "gain [95 %]", "verdict")
+CLAIM_COLUMNS = ("claim of the paper", "supported", "not supported", "undecided")
 START, END = "<!-- results -->", "<!-- /results -->"
 
 
@@ -65,7 +64,7 @@ def main() -> None:
     after = rest.split(END)[1] if END in rest else rest
     shown = [
         markdown(PRETRAINING_COLUMNS, [row for file in study_files() for row in pretraining_rows(file)]),
-        markdown(CLAIM_COLUMNS, [row for file in study_files() for row in claim_rows(file)]),
+        markdown(CLAIM_COLUMNS, claim_rows(study_files())),
     ]
     shown = "\n\n".join(table for table in shown if table)
     (ROOT / "README.md").write_text(f"{before}{START}\n{shown}\n{END}{after}")
@@ -87,51 +86,44 @@ def study_section(file: Path) -> str:
 
 
 def pretraining_rows(file: Path) -> list[tuple[str, ...]]:
-    """A study's arms from scratch beside those that were pretrained, a row a pair, with the best baseline."""
-    text = file.read_text()
-    n_blocks = (re.findall(r"([0-9,]+) blocks of 10 kb or more", text) or ["–"])[0]
-    metric = (re.findall(r"\| test (.+?) \[95 %\]", text) or ["score"])[0]
+    """A study's arms from scratch beside those that were pretrained, a row a pair, with the best baseline of these labels."""
     scores = {(row["arm"], row["label_fraction"]): row for row in table(file.with_name("study_scores.csv"))}
-    baselines = [row for row in scores.values() if not float(row["learning_rate"])]
+    baselines = [row for row in scores.values() if row["baseline"] and ":" not in row["baseline"]]
     best = max(baselines, key=lambda row: float(row["mean"]), default={"arm": "–", "mean": "nan"})
     rows = []
     for gain in table(file.with_name("study_gains.csv")):
         if gain["question"] == "pretraining":
             pair = [scores[gain[side], gain["label_fraction"]] for side in ("before", "after")]
             arms = [f"{float(row['mean']):.3f} ({row['arm']})" for row in pair]
-            what = (
-                file.parent.name,
-                n_blocks,
-                f"{float(gain['label_fraction']):.0%}",
-                pair[0]["n_seeds"],
-                metric,
-                *arms,
-            )
-            rows.append((*what, *verdict(gain), best["arm"], f"{float(best['mean']):.3f}"))
+            labels = f"{float(gain['label_fraction']):.0%}"
+            what = (file.parent.name, pair[0]["n_blocks"], labels, pair[0]["n_seeds"], pair[0]["metric"])
+            rows.append((*what, *arms, signed(gain), gain["verdict"], best["arm"], f"{float(best['mean']):.3f}"))
     return rows
 
 
-def verdict(gain: dict[str, str]) -> tuple[str, str]:
-    """A difference with its interval, and what it says."""
+def claim_rows(files: list[Path]) -> list[tuple[str, ...]]:
+    """The paper's claims over all studies, a row each: which comparisons support it, which do not, which leave it open."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for file in files:
+        for row in table(file.with_name("study_claims.csv")):
+            said = f"{file.parent.name}: {row['compared']}, {signed(row)}"
+            found.setdefault(row["claim"], {}).setdefault(row["verdict"], []).append(said)
+    claims = sorted(found, key=lambda claim: claim.removeprefix("control of "))
+    return [
+        (claim, *("<br>".join(found[claim].get(verdict, ["–"])) for verdict in CLAIM_COLUMNS[1:])) for claim in claims
+    ]
+
+
+def signed(gain: dict[str, str]) -> str:
+    """A difference with its interval."""
     value, low, high = (float(gain[name]) for name in ("gain", "low", "high"))
-    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]", "better" if low > 0 else "worse" if high < 0 else "undecided"
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def table(file: Path) -> list[dict[str, str]]:
     """Rows of a CSV file."""
     with file.open(newline="") as lines:
         return list(csv.DictReader(lines))
-
-
-def claim_rows(file: Path) -> list[tuple[str, ...]]:
-    """A study's verdicts on the paper's claims other than plain pretraining, a row each."""
-    lines = file.read_text().split(CLAIMS)[1].split("\n## ")[0].splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")][2:]
-    return [
-        (file.parent.name, claim, pair, gain, said)
-        for claim, pair, gain, _, said in rows
-        if not claim.startswith("P1:")
-    ]
 
 
 def recipe_table(name: str) -> str:

@@ -1,5 +1,6 @@
 """The command `dnaspt study`."""
 
+import logging
 import os
 import shlex
 from pathlib import Path
@@ -12,6 +13,8 @@ from dnaspt.permits import allow
 
 if TYPE_CHECKING:
     from dnaspt.study.workshop import Workshop
+
+log = logging.getLogger(__name__)
 
 
 def study(
@@ -63,6 +66,13 @@ def study(
         raise ConfigError(
             f"--task is a run of a {'stage; say --stage' if stage is None else 'dataset; say --data'} too"
         )
+    idle = {
+        "sbatch": bool(sbatch) and engine != "slurm",
+        "jobs": jobs > 1 and (engine == "slurm" or task is not None),
+        "engine": engine != "local" and task is not None,
+    }
+    for name in (name for name, is_idle in idle.items() if is_idle):
+        log.warning("--%s has no effect here", name)
     for one in studies.values():
         check_settings(one)
     places = ["--out", os.path.abspath(out), *(["--records", os.path.abspath(records)] if records else [])]
@@ -103,7 +113,7 @@ def show_rates(shop: "Workshop") -> None:
     from dnaspt.study.execute import rates_on_valid
     from dnaspt.study.tables import rate_table
 
-    if found := rate_table(rates_on_valid(shop)):
+    if found := rate_table(rates_on_valid(shop), shop.study.tuning_share):
         table(found.title, found.columns, found.rows)
         show(found.note)
 

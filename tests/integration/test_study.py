@@ -17,10 +17,10 @@ from tests.integration.in_process import dnaspt
 from dnaspt.config import build_config
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.errors import ConfigError, DnasptError
+from dnaspt.errors import ConfigError, DatasetError, DnasptError
 from dnaspt.evaluation.metrics import mcc
 from dnaspt.report.tables import Table
-from dnaspt.study import cost, execute, process, run
+from dnaspt.study import command, cost, execute, process, run
 from dnaspt.study.command import planned, study_report, write_tables
 from dnaspt.study.plan import Job, finals, tuning
 from dnaspt.study.settings import StudyConfig, check_settings
@@ -158,6 +158,31 @@ def test_a_dry_run_trains_nothing(plan: Path, tmp_path: Path) -> None:
     assert ran.code == 0 and not (tmp_path / "new").exists()
     assert "16 runs; to do, one after another:" in ran.printed, ran.errors
     assert "measuring a few steps: pretraining" in ran.printed
+
+
+def test_a_dry_run_charges_what_will_be_made_alone(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best trial at the whole budget is the final run; a pretraining without weights is made again where it is needed."""
+    monkeypatch.setattr(command, "measure", lambda *_: cost.Cost(1.0, 0.0, 100.0))
+    records = tmp_path / "records"
+    shutil.copytree(shop.records, records)
+    for file in records.glob("*.json"):
+        if '"arm": "SPT + CRF"' in file.read_text():
+            file.unlink()
+    study = shop.study.model_copy(update={"tuning_share": 1.0})
+    rows = planned(Workshop(study, tmp_path / "elsewhere", records))
+    assert [row[6] for row in rows if row[0] == "pretrain"] == ["to do", "to do"]
+    final = [row[6] for row in rows if row[:2] == ("final", "SPT + CRF")]
+    assert final == ["its best trial", "to do"]
+
+
+def test_a_damaged_record_is_named(shop: Workshop, tmp_path: Path) -> None:
+    shutil.copytree(shop.records, tmp_path / "records")
+    damaged = min((tmp_path / "records").glob("tune-*.json"))
+    damaged.write_text(damaged.read_text()[:100])
+    with pytest.raises(DatasetError, match=f"{damaged.name}: is no record"):
+        study_report(Workshop(shop.study, tmp_path, tmp_path / "records"))
 
 
 def test_a_run_waits_for_its_own_pretraining_alone(plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Studies that are killed: run again, or on another worker, they end with the tables of an undisturbed one."""
 
+import csv
 import json
 import os
 import random
@@ -28,7 +29,7 @@ pytestmark = [
 PLAN = """
 data = "{data}"
 seeds = [0]
-learning_rates = [3e-3]
+learning_rates = [1e-3, 3e-3]
 pretrain = {{ preset = "tiny", epochs = 0.1, batch_bp = 4096, tensorboard = false, save_every = 1 }}
 finetune = {{ epochs = 1, batch_bp = 4096, tensorboard = false, save_every = 2 }}
 [[arms]]
@@ -72,8 +73,12 @@ def begin(plan: Path, out: Path, *options: str) -> subprocess.Popen[str]:
 
 def check_same(out: Path, calm: Workshop) -> None:
     """To the last digit, but for the minutes."""
-    for name in ("study_scores.csv", "study_gains.csv", "study.md"):
-        assert without_minutes(out / name) == without_minutes(calm.out / name)
+    for name in ("study_scores.csv", "study_gains.csv", "study_claims.csv"):
+        assert (out / name).read_text() == (calm.out / name).read_text()
+    tables = sorted(file.name for file in (calm.out / "study_tables").glob("*.csv"))
+    assert tables == sorted(file.name for file in (out / "study_tables").glob("*.csv")) and len(tables) > 8
+    for name in tables:
+        assert without_minutes(out / "study_tables" / name) == without_minutes(calm.out / "study_tables" / name)
     records = {file.stem: json.loads(file.read_text()) for file in (out / "records").glob("*.json")}
     assert set(records) == {file.stem for file in calm.records.glob("*.json")}
     for name, record in records.items():
@@ -81,9 +86,11 @@ def check_same(out: Path, calm: Workshop) -> None:
         assert record.get("counted") == other.get("counted") and record.get("curve") == other.get("curve")
 
 
-def without_minutes(file: Path) -> str:
-    text = file.read_text().split("## Cost")[0]
-    return "\n".join(line.rsplit("|", 2)[0] if line.startswith("|") else line for line in text.splitlines())
+def without_minutes(file: Path) -> list[dict[str, str]]:
+    """Rows of a table but for its columns of minutes."""
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return [{name: cell for name, cell in row.items() if "minutes" not in name} for row in rows]
 
 
 def test_killed_three_times_at_random_and_run_again(plan: Path, calm: Workshop, tmp_path: Path) -> None:
@@ -132,8 +139,9 @@ def test_a_run_that_another_process_works_on_is_waited_for(calm: Workshop, tmp_p
     said: list[str] = []
     (job,) = execute.stage_jobs(calm, "pretrain")
     shop = Workshop(calm.study, tmp_path, tmp_path / "records", say=said.append)
-    (tmp_path / "locks").mkdir()
-    with (tmp_path / "locks" / job.name).open("wb") as held:
+    locks = shop.records / ".locks"
+    locks.mkdir(parents=True)
+    with (locks / job.name).open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         waiting = threading.Thread(target=run.run_job, args=(shop, job, never))
         waiting.start()
@@ -142,7 +150,7 @@ def test_a_run_that_another_process_works_on_is_waited_for(calm: Workshop, tmp_p
         assert "another process works on it" in said[0] and waiting.is_alive()
         # What the other process leaves behind: the run with its result, and the record.
         shutil.copytree(calm.out / "runs" / job.name, tmp_path / "runs" / job.name)
-        shutil.copytree(calm.records, shop.records)
+        shutil.copytree(calm.records, shop.records, dirs_exist_ok=True)
     waiting.join(timeout=20)
     assert not waiting.is_alive() and len(said) == 1
 

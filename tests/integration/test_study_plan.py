@@ -31,6 +31,13 @@ def plan(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("epochs = 0.2", "max_minutes = 3"), "max_minutes would end a run early"),
         (("epochs = 0.2", "epoch = 3"), "no setting is called 'epoch'; did you mean 'epochs'?"),
         (('head = "crf"', 'hed = "crf"'), "no setting is called 'arms.0.hed'"),
+        (('head = "crf"', 'head = "sigmoid"'), "head 'sigmoid' does not fit task 'genes'; expected"),
+        (("seeds = [0, 1]", "seeds = [0, 0]"), "0 stands twice among 0, 0"),
+        (("seeds = [0, 1]", "seeds = [-1]"), "seeds.0"),
+        (("seeds = [0, 1]", "label_fractions = [0.0]"), "label_fractions.0"),
+        (("seeds = [0, 1]", "label_fractions = [2.0]"), "label_fractions.0"),
+        (("label_fractions = [1.0, 0.5]", "label_fractions = []"), "arms.0.label_fractions"),
+        (('init = "spt"', 'init = "tests"'), "has no checkpoint in it"),
     ],
 )
 def test_what_no_run_has_is_refused(plan: Path, tmp_path: Path, change: tuple[str, str], said: str) -> None:

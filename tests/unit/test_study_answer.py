@@ -75,8 +75,9 @@ def test_a_marginal_gain_has_a_verdict_by_its_size(low: float, high: float, verd
 
 
 def test_claims_are_those_of_the_paper_alone() -> None:
-    """P4 is about a quarter of the labels of methylation, P6 about training from scratch for longer."""
+    """P2 is about the self-pretrained model, P4 about a quarter of the labels of methylation, P6 about scratch for longer."""
     arms = [{"name": "scratch"}, {"name": "longer", "extended": True}, {"name": "SPT", "init": "spt"}]
+    arms += [{"name": "SPT + CRF", "init": "spt", "head": "crf"}, {"name": "CRF", "head": "crf"}]
     study = build_config(StudyConfig, {"data": "x", "arms": arms})
     better, worse = Score(0.1, 0.05, 0.15), Score(-0.1, -0.15, -0.05)
     found = [
@@ -85,8 +86,10 @@ def test_claims_are_those_of_the_paper_alone() -> None:
         Difference(FEWER, "scratch", "SPT", 0.5, better, 3),
         Difference("training longer", "scratch", "longer", 1.0, better, 3),
         Difference("training longer", "SPT", "longer", 1.0, better, 3),
-        Difference("the CRF", "scratch", "SPT", 1.0, worse, 3),
+        Difference("the CRF", "scratch", "CRF", 1.0, better, 3),
+        Difference("the CRF", "SPT", "SPT + CRF", 1.0, worse, 3),
     ]
-    told = [(row[0][:2], row[-1]) for row in claim_rows(study, found, "methylation")]
-    assert told == [("P2", "not supported"), ("P4", "supported"), ("P6", "not supported")]
-    assert [row[0][:2] for row in claim_rows(study, found, "genes")] == ["P2", "P6"]
+    told = [(row[0].split(":")[0], row[-1]) for row in claim_rows(study, found, "methylation")]
+    crf = [("P2", "not supported"), ("control of P2", "supported")]
+    assert told == [*crf, ("P4", "supported"), ("P6", "not supported")]
+    assert [row[0].split(":")[0] for row in claim_rows(study, found, "genes")] == ["P2", "control of P2", "P6"]

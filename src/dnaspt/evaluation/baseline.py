@@ -20,7 +20,8 @@ from dnaspt.data.store import Split, read_split
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.areas import auprc, auroc
 from dnaspt.evaluation.composition import class_counts, kmer_counts, word_scores
-from dnaspt.evaluation.evaluate import cpg_counts, score_windows
+from dnaspt.evaluation.evaluate import LOG, cpg_counts, score_windows
+from dnaspt.evaluation.metrics import primary_metric
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.publish import publish_file, publish_folder, write_text_atomically
@@ -172,7 +173,7 @@ def write_baseline(
     counted: dict[str, np.ndarray],
     genes: Sequence[Transcript] | None = None,
 ) -> dict[str, Any]:
-    """The folder of a baseline, as a run's: result.json, evaluation-test.json and .npz; returns the evaluation.
+    """The folder of a baseline, as a run's: result.json, evaluation-test.* and a line of the log; returns the evaluation.
 
     genes: as they were scored, on the dataset's own contigs and coordinates, for genes.gff3.
     """
@@ -183,11 +184,15 @@ def write_baseline(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **scored,
     }
+    earlier = (out / LOG).read_text(encoding="utf-8") if (out / LOG).is_file() else ""  # of the folder that is replaced
     with publish_folder(out) as folder:
         write_text_atomically(folder / "result.json", json.dumps(result, indent=1) + "\n")
         write_text_atomically(folder / "evaluation-test.json", json.dumps(scores, indent=1) + "\n")
         with publish_file(folder / "evaluation-test.npz") as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, **counted)  # type: ignore[arg-type]
+        metric = primary_metric(scores)
+        line = json.dumps({name: scores[name] for name in ("date", "split", "data_digest", metric)})
+        write_text_atomically(folder / LOG, f"{earlier}{line}\n")
         if genes is not None:
             lines = (*gff3_header(()), *gff3_lines(genes, source="baseline"))
             write_text_atomically(folder / GENES_FILE, "".join(lines))

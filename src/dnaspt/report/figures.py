@@ -56,22 +56,25 @@ _SETTINGS: dict[str, Any] = {
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _MAX_POINTS = 240
 _TRACK = 1.0
+_LONG = 24
+"""Characters that labels beside rows may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A named line: x (n,) and y (n,); `style` picks color, line and marker."""
+    """A named line: x (n,) and y (n,); `style` picks color, line and marker; ends of intervals (2, n), where there are any."""
 
     name: str
     x: np.ndarray
     y: np.ndarray
     style: int
+    ends: np.ndarray | None = None
 
 
 def score_dots(
     groups: Mapping[str, Sequence[Score]], names: Sequence[str], *, chance: float | None = None, baseline: bool = False
 ) -> Figure:
-    """Scores with 95 % intervals: a row per group (metric or label), in it a marker per name.
+    """Scores with 95 % intervals: a row per group (metric or label), in it a marker per name; long labels stand above rows.
 
     Args:
         groups: scores of all names by group.
@@ -80,7 +83,8 @@ def score_dots(
         baseline: whether the last name is no run but what runs are compared with.
     """
     n_series = len(names)
-    row = max(0.30, 0.13 * n_series + 0.1)
+    is_long = max(map(len, groups), default=0) > _LONG
+    row = max(0.42 if is_long else 0.30, 0.13 * n_series + 0.1)
     figure, axes = _panel(0.6 + 0.2 * math.ceil(n_series / 2) + row * len(groups))
     centers = np.arange(len(groups))[::-1].astype(float)
     gap = 0.72 / max(n_series, 1)
@@ -99,8 +103,15 @@ def score_dots(
     axes.set_xlim(low - 0.02 * (high - low), high + 0.04 * (high - low))
     if chance is not None:
         axes.axvline(chance, color="#8a8f98", linewidth=0.8, linestyle=(0, (2, 2)))
-    axes.set_yticks(centers, list(groups))
-    axes.set_ylim(-0.6, len(groups) - 0.4)
+    axes.set_yticks(centers, [""] * len(groups) if is_long else list(groups))
+    for center, label in zip(centers, groups, strict=True):
+        if is_long:
+            own: dict[str, Any] = {
+                "transform": axes.get_yaxis_transform(),
+                "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            }
+            axes.text(0, center + 0.33, label, va="center", fontsize=8.5, **own)
+    axes.set_ylim(-0.6, len(groups) - (0.3 if is_long else 0.4))
     axes.tick_params(axis="y", length=0, labelcolor=_INK)
     axes.grid(axis="x", color=_FAINT, linewidth=0.6)
     axes.spines["left"].set_visible(False)
@@ -115,12 +126,16 @@ def curves(
     *,
     x_label: str = "optimizer step",
 ) -> Figure:
-    """Lines, and named horizontal levels; more than 240 points are joined to means of neighbors."""
+    """Lines, with intervals where they have some, and named horizontal levels; over 240 points become means of neighbors."""
     figure, axes = _panel(2.9)
-    for line in lines:
+    span = float(np.ptp(np.concatenate([line.x for line in lines]))) if lines else 0.0
+    for index, line in enumerate(lines):
         color, dashes, marker = _style(line.style)
         x, y = thinned(line.x, line.y)
         every = max(1, len(x) // 8)
+        if line.ends is not None:  # side by side where x is the same
+            x = x + 0.008 * (index - (len(lines) - 1) / 2) * span
+            axes.vlines(x, *line.ends, color=color, linewidth=0.9)
         axes.plot(x, y, color=color, linestyle=dashes, marker=marker, markevery=every, markersize=4, label=line.name)
     for index, (name, value) in enumerate((levels or {}).items()):
         dashes = ((0, (5, 3)), (0, (1.5, 2)))[index % 2]

@@ -55,7 +55,7 @@ def _run_note(runs: Sequence[RunRecord], manifest: Manifest) -> str:
     if blocks:
         counted = "–".join(f"{count:,}" for count in blocks)
         rough = " (few, so they are rough)" if blocks[0] < FEW_BLOCKS else ""
-        notes.append(f"Intervals resample {counted} blocks of 10 kb or more of the test split{rough}.")
+        notes.append(f"Intervals resample {counted} blocks of about 10 kb of the test split{rough}.")
     if averaged := [run.name for run in runs if run.scores.get("average_strands")]:
         notes.append(f"Both strands averaged: {', '.join(averaged)}.")
     if foreign := [run.name for run in runs if not run.scores.get("same_data", True)]:

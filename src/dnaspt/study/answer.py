@@ -26,11 +26,13 @@ _EFFECTS = {1: "raises test {metric}", -1: "lowers test {metric}", 0: "no eviden
 
 
 def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric: str) -> list[str]:
-    """The answer in a word, then a sentence for each question and verdict; of the baselines, the best alone."""
+    """The answer in a word, then a sentence for each question and verdict; of the baselines with these labels, the best alone."""
     if not differences:
         return ["The study compares no two arms that differ in one thing alone."]
     baselines = {one.before for one in differences if one.question == "a network"}
-    means = {group.arm: group.score.value for group in groups if group.arm in baselines}
+    learned = [group for group in groups if group.arm in baselines]  # from the same labels, where any has
+    learned = [group for group in learned if ":" not in group.baseline] or learned
+    means = {group.arm: group.score.value for group in learned}
     best = max(means, key=lambda arm: means[arm], default="")
     told = [one for one in differences if one.question != "a network" or one.before == best]
     told.sort(key=lambda one: (list(_SUBJECTS).index(one.question), -one.sign))

@@ -4,8 +4,10 @@ A run lives in its worker's process. Where the worker is killed, the run ends wi
 """
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from dnaspt.errors import ConfigError, DnasptError
@@ -19,7 +21,7 @@ RETRIES = 10
 
 
 def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
-    """Run the jobs, each after the pretraining of the list that it begins from; all nodes must see the study's folders.
+    """Run the jobs, each after the pretraining of the list that it begins from; all nodes must see this folder and the study's.
 
     Raises:
         ConfigError: Ray is not installed. DnasptError: a run failed, or lost its workers too often.
@@ -35,12 +37,11 @@ def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
     n_cpus = max(1, min(threads_of(shop), largest))
     options = {"num_cpus": n_cpus, "num_gpus": n_gpus, "max_retries": RETRIES, "max_calls": 1}
     start = ray.remote(**options)(_run)
-    here = replace(shop, out=shop.out.resolve(), records=shop.records.resolve(), say=_silent)
-    here = replace(here, study=shop.study.model_copy(update={"data": shop.study.data.resolve()}))
+    quiet, here = replace(shop, say=_silent), Path.cwd()
     names: dict[Any, str] = {}
     pretrained: dict[str, Any] = {}
     for job in jobs:
-        task = start.remote(here, job, pretrained.get(job.encoder))
+        task = start.remote(quiet, here, job, pretrained.get(job.encoder))
         names[task] = job.name
         if job.kind == "pretrain":
             pretrained[job.digest] = task
@@ -62,8 +63,9 @@ def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
         shop.say(f"{names[done]}: finished")
 
 
-def _run(shop: Workshop, job: Job, _pretraining: None) -> None:
-    """One run; Ray starts it when what stands for its pretraining is there."""
+def _run(shop: Workshop, here: Path, job: Job, _pretraining: None) -> None:
+    """One run in the folder where the study was started; Ray starts it when what stands for its pretraining is there."""
+    os.chdir(here)
     run_job(shop, job, in_this_process)
 
 

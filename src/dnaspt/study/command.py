@@ -19,7 +19,7 @@ from dnaspt.study.cost import Cost, like, measure, minutes, n_steps
 from dnaspt.study.execute import distinct, run_study, stage_jobs
 from dnaspt.study.page import study_sections, write_study_page
 from dnaspt.study.plan import Job, finals, pretrainings, tuning
-from dnaspt.study.report import difference_values, group_values, markdown, table_csv
+from dnaspt.study.report import claim_values, difference_values, group_values, markdown, table_csv
 from dnaspt.study.run import training_command
 from dnaspt.study.settings import check_settings
 from dnaspt.study.summary import Difference, differences_of, groups_of, metric_name
@@ -39,7 +39,7 @@ def study_report(shop: Workshop) -> Findings:
     """Run what is missing, write the report into OUT.
 
     study.html and its figures; the same tables in study.md, and each as CSV and Parquet in study_tables; scores and gains
-    as numbers too, as study_scores and study_gains.
+    as numbers too, as study_scores, study_gains and study_claims.
 
     Raises:
         DnasptError: a run failed; what is finished stays.
@@ -48,6 +48,7 @@ def study_report(shop: Workshop) -> Findings:
     study = shop.study.with_heads(read_manifest(shop.study.data))
     groups, metric = groups_of(records), metric_name(records)
     differences = differences_of(study, groups)
+    task = read_manifest(study.data).task
     answer = sentences(groups, differences, metric)
     sections = study_sections(study, records, groups, differences, metric)
     commands = command_lines(shop)
@@ -58,7 +59,11 @@ def study_report(shop: Workshop) -> Findings:
     pictures = [picture for section in sections for picture in section.pictures]
     shown = [f"![{picture.caption}](study_figures/{picture.name}.svg)\n{picture.caption}\n" for picture in pictures]
     write_text_atomically(shop.out / "study.md", "\n".join([text, "## Figures", *shown]))
-    for name, rows in (("scores", group_values(groups)), ("gains", difference_values(differences))):
+    for name, rows in (
+        ("scores", group_values(groups, metric)),
+        ("gains", difference_values(differences)),
+        ("claims", claim_values(study, differences, task)),
+    ):
         _write_rows(shop.out / f"study_{name}", rows)
     write_tables(shop.out / "study_tables", tables)
     return Findings(answer, differences, metric, sections[0].text)
@@ -119,26 +124,37 @@ def planned(shop: Workshop) -> list[tuple[str, ...]]:
                 if key not in known or shop.record(job):
                     known[key] = job
         jobs += known.values()
+    begun_from = {job.encoder for job in jobs if shop.record(job) is None}
+    trials = {job.name for job in jobs if job.kind == "tune"}
     costs: dict[tuple[object, ...], Cost] = {}
     rows = []
     for job in jobs:
-        kind = like(study, job)
-        if shop.record(job) is None and kind not in costs and "baseline" not in job.settings:
-            shop.say(f"measuring a few steps: {job.arm or 'pretraining'}")
-            costs[kind] = measure(study, job)
-        rows.append(_row(shop, job, Cost(0.0, 0.0, 0.0) if "baseline" in job.settings else costs.get(kind)))
+        kind, done = like(study, job), shop.record(job) is not None
+        if job.kind == "pretrain" and job.digest in begun_from:
+            done &= shop.has_weights(job)
+        trial = job.as_kind("tune")
+        is_trial = job.kind == "final" and trial.name in trials  # at the whole budget the best trial is the final run
+        is_trial &= shop.has_weights(trial) or shop.record(trial) is None
+        told = ("finished", "", "")
+        if not done:
+            cost = Cost(0.0, 0.0, 0.0)
+            if not is_trial and "baseline" not in job.settings:
+                if kind not in costs:
+                    shop.say(f"measuring a few steps: {job.arm or 'pretraining'}")
+                    costs[kind] = measure(study, job)
+                cost = costs[kind]
+            told = (
+                "its best trial" if is_trial else "to do",
+                f"{minutes(study, job, cost):.1f}",
+                f"{cost.peak_mb:,.0f}",
+            )
+        rows.append((*_row(shop, job, is_done=done), *told))
     return rows
 
 
-def _row(shop: Workshop, job: Job, cost: Cost | None) -> tuple[str, ...]:
-    done = shop.record(job) is not None
+def _row(shop: Workshop, job: Job, *, is_done: bool) -> tuple[str, ...]:
     given = {arm.name for arm in shop.study.arms if arm.learning_rate or arm.is_baseline}
-    is_open = job.kind == "final" and len(shop.study.learning_rates) > 1 and not done and job.arm not in given
-    told = ("finished", "", "") if done or cost is None else (
-        "to do",
-        f"{minutes(shop.study, job, cost):.1f}",
-        f"{cost.peak_mb:,.0f}",
-    )  # fmt: skip
+    is_open = job.kind == "final" and len(shop.study.learning_rates) > 1 and not is_done and job.arm not in given
     return (
         job.kind,
         job.arm,
@@ -146,5 +162,4 @@ def _row(shop: Workshop, job: Job, cost: Cost | None) -> tuple[str, ...]:
         f"{n_steps(shop.study, job):,}",
         "the best" if is_open else f"{job.settings.get('learning_rate') or ''}",
         f"{job.settings['label_fraction']:.0%}" if "label_fraction" in job.settings else "",
-        *told,
     )

@@ -1,6 +1,5 @@
 """Runs of a study, side by side: finished ones are skipped, broken-off ones go on."""
 
-import json
 import logging
 import math
 import time
@@ -16,7 +15,7 @@ from dnaspt.study.plan import Job, finals, pretrain_bp, pretrainings, tuning
 from dnaspt.study.process import in_new_process, stopping_with_this_process
 from dnaspt.study.run import run_job
 from dnaspt.study.settings import Arm, StudyConfig, check_settings
-from dnaspt.study.workshop import Record, Stage, Workshop
+from dnaspt.study.workshop import Record, Stage, Workshop, read_record
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -148,8 +147,7 @@ def _chosen_rate(shop: Workshop, dataset: Manifest, arm: Arm) -> float:
 
 def _tell_of_other_data(shop: Workshop) -> None:
     """Records that are all of other data than these will not be used: say so before everything is trained again."""
-    records = (json.loads(file.read_text(encoding="utf-8")) for file in shop.records.glob("*-*.json"))
-    known = {record.get("data_digest") for record in records if isinstance(record, dict)}
+    known = {read_record(file).get("data_digest") for file in shop.records.glob("*-*.json")}
     if known and read_manifest(shop.study.data).digest not in known:
         log.warning(
             "%s: all records are of other data than %s, so every run is made again; it was prepared in another way, or "

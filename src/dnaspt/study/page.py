@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ import torch
 
 from dnaspt import __version__
 from dnaspt.data.manifest import read_manifest
+from dnaspt.evaluation.metrics import Score
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.report import figures
 from dnaspt.report.html import Picture, Section, make_picture, write_page
 from dnaspt.report.locus import example_loci
 from dnaspt.report.tables import Table, dataset_tables
 from dnaspt.study.report import method, study_tables
-from dnaspt.study.settings import SCRATCH, StudyConfig
-from dnaspt.study.summary import Difference, Group
+from dnaspt.study.settings import StudyConfig
+from dnaspt.study.summary import LONGER, Difference, Group
 from dnaspt.study.tables import bases_seen, cost_table, rate_table, score_tables, version_table, whole_records
 from dnaspt.study.workshop import Record
 
@@ -36,7 +37,7 @@ def study_sections(
         _scores(groups, metric, method(study, groups, records), scores),
         _gains(differences, metric, gains, claims),
     ]
-    sections += [_details(records), *_fewer_labels(groups, metric), _cost(study, groups, records, metric)]
+    sections += [_details(study, records), *_fewer_labels(groups, metric), _cost(groups, differences, records, metric)]
     return [*sections, _learning(groups, records, metric), *_examples(study, records), _dataset(study)]
 
 
@@ -66,11 +67,9 @@ def _scores(groups: Sequence[Group], metric: str, how: str, table: Table) -> Sec
     whole = [group for group in groups if group.fraction == 1]
     shown = whole or list(groups)
     caption = f"Test {metric}, mean over seeds, with 95 % intervals over seeds and test blocks."
-    picture = make_picture(
-        "scores",
-        lambda: figures.score_dots({metric: [group.score for group in shown]}, [group.arm for group in shown]),
-        caption,
-    )
+    rows, names = {metric: [group.score for group in shown]}, [group.arm for group in shown]
+    chance = {"MCC": 0.0, "mean AUROC": 0.5}.get(metric)
+    picture = make_picture("scores", lambda: figures.score_dots(rows, names, chance=chance), caption)
     return Section("Scores on the test split", how, (picture,), (table,))
 
 
@@ -92,45 +91,35 @@ def gains_picture(name: str, differences: Sequence[Difference], metric: str) -> 
     return make_picture(name, lambda: figures.score_dots(rows, ["gain"], chance=0.0), caption)
 
 
-def _details(records: Sequence[Record]) -> Section:
+def _details(study: StudyConfig, records: Sequence[Record]) -> Section:
     shown, folded = score_tables(records)
-    rates = rate_table({record["arm"]: record["trials"] for record in records})
+    rates = rate_table({record["arm"]: record["trials"] for record in records}, study.tuning_share)
     tables = (*shown, rates) if rates else tuple(shown)
     return Section("In detail", "Means over the seeds, all labels.", (), tables, tuple(folded))
 
 
-def _cost(study: StudyConfig, groups: Sequence[Group], records: Sequence[Record], metric: str) -> Section:
+def _cost(
+    groups: Sequence[Group], differences: Sequence[Difference], records: Sequence[Record], metric: str
+) -> Section:
     """Scores by the bases seen in all: what training for longer, or pretraining, buys."""
-    seen = {arm: np.mean([bases_seen(record) for record in own]) / 1e6 for arm, own in whole_records(records).items()}
-    means = {group.arm: group.values.mean() for group in groups if group.fraction == 1}
-    longer = _longer_arms(study)
+    arms = whole_records(records)
+    seen = {arm: float(np.mean([bases_seen(record) for record in own])) / 1e6 for arm, own in arms.items()}
+    scores = {group.arm: group.score for group in groups if group.fraction == 1 and not group.baseline}
+    longer = {one.before: one.after for one in differences if one.question == LONGER}
     lines = []
-    for index, arm in enumerate(means):
+    for index, arm in enumerate(scores):
         along = [one for one in (arm, longer.get(arm, "")) if not np.isnan(seen.get(one, np.nan))]
         if along and arm not in longer.values():
-            x, y = np.array([seen[one] for one in along]), np.array([means[one] for one in along])
-            lines.append(figures.Curve(" – ".join(along), x, y, index))
+            lines.append(_with_intervals(" – ".join(along), index, {seen[one]: scores[one] for one in along}))
     tables = (cost_table(records), version_table(records))
     if not lines:
         return Section("Cost", "", (), tables)
     caption = (
-        f"Test {metric}, mean over seeds, by the bases that a run reads in pretraining and after it, in Mb; all labels."
+        f"Test {metric}, mean over seeds with 95 % intervals, by the bases that a run reads in pretraining and after it, "
+        "in Mb; all labels."
     )
     draw = lambda: figures.curves(lines, f"test {metric}", x_label="Mb read")  # noqa: E731
     return Section("Cost", "", (make_picture("cost", draw, caption),), tables)
-
-
-def _longer_arms(study: StudyConfig) -> dict[str, str]:
-    """Arms from scratch, and the arms that differ from them by training longer alone."""
-    alike = {"name": "", "extended": False, "learning_rate": None, "label_fractions": None, "pretrain": {}}
-    plain = [arm for arm in study.arms if arm.init == SCRATCH and not arm.extended]
-    longer = [arm for arm in study.arms if arm.extended]
-    return {
-        one.name: other.name
-        for one in plain
-        for other in longer
-        if one.model_copy(update=alike) == other.model_copy(update=alike)
-    }
 
 
 def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
@@ -167,16 +156,23 @@ def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:
     for index, arm in enumerate(dict.fromkeys(group.arm for group in groups)):
         own = sorted((group for group in groups if group.arm == arm), key=lambda group: group.fraction)
         if len(own) > 1:
-            shares, scores = np.array([g.fraction for g in own]), np.array([g.values.mean() for g in own])
-            lines.append(figures.Curve(arm, shares, scores, index))
+            lines.append(_with_intervals(arm, index, {group.fraction: group.score for group in own}))
     if not lines:
         return []
     names = ", ".join(line.name for line in lines)
     caption = (
-        f"{names}: test {metric}, mean over seeds, by the share of the train windows with labels, for as many bases."
+        f"{names}: test {metric}, mean over seeds with 95 % intervals, by the share of the train windows with labels, for as "
+        "many bases."
     )
     draw = lambda: figures.curves(lines, f"test {metric}", x_label="share of the labels")  # noqa: E731
     return [Section("Fewer labels", "", (make_picture("labels", draw, caption),))]
+
+
+def _with_intervals(name: str, style: int, scores: Mapping[float, Score]) -> figures.Curve:
+    """A line through scores by what they cost."""
+    values = list(scores.values())
+    ends = np.array([[score.low for score in values], [score.high for score in values]])
+    return figures.Curve(name, np.array(list(scores)), np.array([score.value for score in values]), style, ends)
 
 
 def _learning(groups: Sequence[Group], records: Sequence[Record], metric: str) -> Section:

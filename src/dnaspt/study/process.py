@@ -97,7 +97,7 @@ def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: in
 @contextmanager
 def alone(shop: Workshop, job: Job) -> Iterator[int]:
     """Wait until no other process works on a run, and keep others away; gives the locked file."""
-    file = shop.out / "locks" / job.name
+    file = shop.records / ".locks" / job.name  # beside the records, which studies in other folders may share
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as handle:
         if fcntl is not None:

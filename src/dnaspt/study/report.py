@@ -8,22 +8,28 @@ from typing import Any
 from dnaspt.report.answer import written
 from dnaspt.report.tables import FEW_BLOCKS, Table
 from dnaspt.study.answer import SIGNED
-from dnaspt.study.settings import SCRATCH, StudyConfig
-from dnaspt.study.summary import FEWER, Difference, Group
+from dnaspt.study.settings import PRETRAINED, SCRATCH, StudyConfig
+from dnaspt.study.summary import FEWER, LONGER, Difference, Group
 from dnaspt.study.workshop import Record
 
 GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
 DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
 _VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
 CLAIM_COLUMNS = ("claim of the paper", "compared", "gain in {metric} [95 %]", "seeds", "verdict")
-_CLAIMS = {
-    "pretraining": "P1: self-pretraining beats training from scratch, for as many bases of fine-tuning",
-    "pretraining, the same bases in all": "P1, P6: training from scratch for longer does not close the gap",
-    "the CRF": "P2: a CRF raises the scores",
-    FEWER: "P4: with a quarter of the labels it still beats all labels from scratch",
-    "training longer": "P6: training from scratch for longer does not help",
-}
-"""Claims of arXiv 2506.17766 that a comparison tests: P4 is about methylation, all others about all labels."""
+_CLAIMS = (
+    ("pretraining", (SCRATCH,), "P1: self-pretraining beats training from scratch, for as many bases of fine-tuning"),
+    (
+        "pretraining, the same bases in all",
+        (SCRATCH,),
+        "P1, P6: training from scratch for longer does not close the gap",
+    ),
+    ("the CRF", PRETRAINED, "P2: a CRF raises the scores of the self-pretrained model"),
+    ("the CRF", (SCRATCH,), "control of P2: a CRF raises the scores from scratch"),
+    (FEWER, (SCRATCH,), "P4: with a quarter of the labels it still beats all labels from scratch"),
+    (LONGER, (SCRATCH,), "P6: training from scratch for longer does not help"),
+)
+"""Claims of arXiv 2506.17766, the comparisons that test them, and where the arm before begins: P4 is about methylation, all
+others about all labels."""
 _QUARTER = 0.25
 _CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: "undecided"}
 
@@ -59,31 +65,30 @@ def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
     ]
 
 
-def claim_rows(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, ...]]:
-    """The paper's claims that the study tests, with its verdicts on these data; task: of the dataset."""
-    scratch = {arm.name for arm in study.arms if arm.init == SCRATCH}
-    rows: list[tuple[str, ...]] = []
-    for question, claim in _CLAIMS.items():
-        for one in differences:
-            is_quarter = task == "methylation" and one.fraction == _QUARTER
-            is_meant = is_quarter if question == FEWER else one.fraction == 1
-            if (
-                one.question != question
-                or not is_meant
-                or (question == "training longer" and one.before not in scratch)
-            ):
-                continue
-            sign = -one.sign if question == "training longer" else one.sign
-            rows.append((claim, *_gained(one), _CLAIM_VERDICTS[sign]))
+def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, Difference, str]]:
+    """The paper's claims that the study tests, by which comparison, and the verdict on these data; task: of the dataset."""
+    inits = {arm.name: arm.init for arm in study.arms}
+    found: list[tuple[str, Difference, str]] = []
+    for question, begins, claim in _CLAIMS:
+        if question == FEWER and task != "methylation":
+            continue
+        fraction = _QUARTER if question == FEWER else 1
+        asked = (one for one in differences if one.question == question and one.fraction == fraction)
+        sign = -1 if question == LONGER else 1
+        found += [(claim, one, _CLAIM_VERDICTS[sign * one.sign]) for one in asked if inits[one.before] in begins]
     if marginal := study.marginal_gain:
         claim = f"P5: the gain is marginal (within {marginal:g} of 0)"
         plain = (one for one in differences if one.question == "pretraining" and one.fraction == 1)
-        rows += [(claim, *_gained(one), _size(one, marginal)) for one in plain]
-    return rows
+        found += [(claim, one, _size(one, marginal)) for one in plain]
+    return found
 
 
-def _gained(one: Difference) -> tuple[str, str, str]:
-    return one.sides(" to "), written(one.gain, SIGNED), str(one.n_seeds)
+def claim_rows(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, ...]]:
+    """One row for each claim and comparison."""
+    return [
+        (claim, one.sides(" to "), written(one.gain, SIGNED), str(one.n_seeds), verdict)
+        for claim, one, verdict in claims_of(study, differences, task)
+    ]
 
 
 def _size(one: Difference, marginal: float) -> str:
@@ -125,7 +130,7 @@ def method(study: StudyConfig, groups: Sequence[Group], records: Sequence[Record
     drawn = "Means over the seeds; intervals cover the seeds (Student's t) and" if several else "Intervals cover"
     end = "." if several else "; with one seed they do not cover its choice."
     few = "; few, so they are rough" if n_blocks < FEW_BLOCKS else ""
-    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of 10 kb or more{few})"
+    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of about 10 kb{few})"
     words = [f"{drawn} {blocks}, paired in comparisons{end}"]
     if n_blocks < 2:
         words = [
@@ -184,7 +189,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def group_values(groups: Sequence[Group]) -> list[dict[str, Any]]:
+def group_values(groups: Sequence[Group], metric: str) -> list[dict[str, Any]]:
     """Arms and fractions as numbers: a row each, with the scores of its seeds."""
     return [
         {
@@ -192,6 +197,9 @@ def group_values(groups: Sequence[Group]) -> list[dict[str, Any]]:
             "label_fraction": group.fraction,
             "learning_rate": group.rate,
             "n_seeds": len(group.values),
+            "baseline": group.baseline,
+            "metric": metric,
+            "n_blocks": group.n_blocks,
             "mean": group.score.value,
             "low": group.score.low,
             "high": group.score.high,
@@ -216,6 +224,16 @@ def difference_values(differences: Sequence[Difference]) -> list[dict[str, Any]]
             "verdict": _VERDICTS[one.sign],
         }
         for one in differences
+    ]
+
+
+def claim_values(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[dict[str, Any]]:
+    """Claims of the paper as the comparisons that test them, in numbers."""
+    found = claims_of(study, differences, task)
+    rows = difference_values([one for _, one, _ in found])
+    return [
+        row | {"claim": claim, "compared": one.sides(" to "), "verdict": verdict}
+        for row, (claim, one, verdict) in zip(rows, found, strict=True)
     ]
 
 

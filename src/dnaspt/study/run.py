@@ -38,8 +38,7 @@ def run_job(shop: Workshop, job: Job, call: Call) -> None:
         DnasptError: a command failed.
     """
     with alone(shop, job) as lock:
-        has_weights = (shop.out / "runs" / job.name / "result.json").is_file()
-        if shop.record(job) is None or (job.kind == "pretrain" and not has_weights):
+        if shop.record(job) is None or (job.kind == "pretrain" and not shop.has_weights(job)):
             _run_alone(shop, job, call, lock)
 
 
@@ -48,7 +47,7 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
     diverged = ""
     if job.kind == "final":
         _take_over_trial(shop, job, folder)
-    if not (folder / "result.json").is_file():
+    if not shop.has_weights(job):
         shop.say(f"{job.name}: {job.title}")
         try:
             _train(shop, job, folder, call, lock)
@@ -126,9 +125,7 @@ def _examples(shop: Workshop, folder: Path) -> list[list[dict[str, Any]]]:
 
 
 def _n_evaluations(folder: Path) -> int:
-    """Times that test was scored, by the run's own log; baselines, which have none, are scored when they are made."""
-    if not (folder / LOG).is_file():
-        return 1
+    """Times that test was scored, by the run's own log."""
     rows = map(json.loads, (folder / LOG).read_text(encoding="utf-8").splitlines())
     return sum(row["split"] == "test" for row in rows)
 
@@ -139,8 +136,11 @@ def _scores(folder: Path) -> Record:
     for name in ("checkpoint", "data"):
         test.pop(name, None)
     with np.load(folder / "evaluation-test.npz", allow_pickle=False) as arrays:
-        counted = {
-            name: np.round(array.astype(np.float64), 5).tolist() if array.dtype.kind == "f" else array.tolist()
-            for name, array in arrays.items()
-        }
-    return {"test": test, "counted": counted}
+        return {"test": test, "counted": {name: _numbers(array) for name, array in arrays.items()}}
+
+
+def _numbers(array: np.ndarray) -> list[Any]:
+    """Numbers as JSON writes them shortly: to five decimals, whole ones without any."""
+    rounded = np.round(array.astype(np.float64), 5)
+    is_whole = bool(np.isfinite(rounded).all() and (rounded == np.round(rounded)).all())
+    return list((array.astype(np.int64) if is_whole else rounded).tolist())

@@ -4,12 +4,14 @@ import json
 import logging
 import os
 import re
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from dnaspt.checkpoint import find_checkpoint
 from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, build_config
 from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
@@ -24,6 +26,10 @@ COMPOSITION = ("kmer", "markov", "cpg")
 _PRESET = PretrainConfig.model_fields["preset"].default
 AUGUSTUS = "augustus"
 """Genes of AUGUSTUS, trained on the train split; augustus:SPECIES, with a model of its authors (`evaluation.augustus`)."""
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0)]
 
 
 class Arm(Settings):
@@ -40,9 +46,9 @@ class Arm(Settings):
     """auto takes the task's first."""
     freeze_encoder: bool = False
     """Train the head alone."""
-    label_fractions: tuple[float, ...] | None = None
+    label_fractions: tuple[Share, ...] | None = Field(None, min_length=1)
     """Shares of the train windows to learn from; left out: those of the study."""
-    learning_rate: float | None = Field(None, gt=0)
+    learning_rate: Rate | None = None
     """Left out, it is chosen on valid."""
     extended: bool = False
     """Trained for the bases of pretraining too: the same bases in all."""
@@ -69,11 +75,11 @@ class StudyConfig(Settings):
     """Dataset folder; a file may list several, each for a study of its own with the same arms."""
     arms: tuple[Arm, ...] = Field(min_length=1)
     """What is compared."""
-    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     """Of every arm; the first one's runs choose the learning rates."""
-    label_fractions: tuple[float, ...] = Field((1.0,), min_length=1)
+    label_fractions: tuple[Share, ...] = Field((1.0,), min_length=1)
     """Shares of the train windows to learn from."""
-    learning_rates: tuple[float, ...] = Field((3e-4, 1e-3, 3e-3), min_length=1)
+    learning_rates: tuple[Rate, ...] = Field((3e-4, 1e-3, 3e-3), min_length=1)
     """From which every arm's is chosen on valid."""
     marginal_gain: float = Field(0.0, ge=0)
     """Gains of pretraining within this much of 0 are marginal: tests P5, for histone marks and accessibility; 0 leaves it out."""
@@ -124,8 +130,12 @@ class StudyConfig(Settings):
         names = [arm.name for arm in self.arms]
         if odd := [name for name in names if not name.strip() or re.search(r"[|\n\r]", name)]:
             raise ValueError(f"an arm is called {odd[0]!r}; expected a name without '|', on one line")
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        if twice := _twice(names):
             raise ValueError(f"two arms are called {twice[0]!r}")
+        own = (arm.label_fractions or () for arm in self.arms)
+        for given in (self.seeds, self.learning_rates, self.label_fractions, *own):
+            if twice := _twice(given):  # a run that counts twice makes intervals too narrow
+                raise ValueError(f"{twice[0]!r} stands twice among {', '.join(map(str, given))}")
         fixed = {"data", "out", "seed", "encoder", "head", "learning_rate", "label_fraction", "freeze_encoder", "steps"}
         reads = {"unlabeled", "splits"}
         for part, taken in (("pretrain", (fixed | reads) - {"encoder", "learning_rate"}), ("finetune", fixed)):
@@ -136,13 +146,18 @@ class StudyConfig(Settings):
         return self
 
 
+def _twice(given: Sequence[Any]) -> list[Any]:
+    return sorted({one for one in given if given.count(one) > 1})
+
+
 def check_settings(study: StudyConfig) -> None:
     """Refuse settings that no run has, or that the dataset does not allow.
 
     Raises:
-        ConfigError: names the first. DatasetError: no dataset.
+        ConfigError: names the first. DatasetError: no dataset. CheckpointError: an arm's init is none.
     """
-    splits = read_manifest(study.data).splits
+    dataset = read_manifest(study.data)
+    splits, heads = dataset.splits, ("auto", *TASKS[dataset.task].heads)
     if missing := [name for name in SPLITS if name not in splits]:
         raise ConfigError(
             f"{study.data}: has no {missing[0]} split; a study trains, chooses on valid and scores on test"
@@ -151,16 +166,23 @@ def check_settings(study: StudyConfig) -> None:
         do = "prepare it with --unlabeled"
         raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
     for arm in study.arms:
-        if arm.is_baseline and read_manifest(study.data).per_base != arm.is_augustus:
+        if arm.is_baseline and dataset.per_base != arm.is_augustus:
             whose = "genes" if arm.is_augustus else "windows"
             raise ConfigError(f"{study.data}: has other labels than {whose}; init {arm.init!r} is for {whose}")
         if arm.is_baseline and (idle := sorted(arm.model_fields_set - {"name", "init"})):
             raise ConfigError(f"arm {arm.name!r}: {idle[0]} has no effect on a baseline")
+        if arm.head not in heads:
+            raise ConfigError(
+                f"arm {arm.name!r}: head {arm.head!r} does not fit task {dataset.task!r}; expected {' or '.join(heads[1:])}"
+            )
     _tell_of_sizes(study)
     for arm in study.arms:
-        if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED) and not Path(arm.init).exists():
+        if arm.is_baseline or arm.init in (SCRATCH, *PRETRAINED):
+            continue
+        if not Path(arm.init).exists():
             known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION, AUGUSTUS, f"{AUGUSTUS}:SPECIES"))
             raise ConfigError(f"arm {arm.name!r}: init {arm.init!r} is no file or folder; expected one, or {known}")
+        find_checkpoint(arm.init)
     places = {"data": study.data, "out": Path("run")}
     for arm in study.arms:
         pretrain, finetune = study.pretrain | arm.pretrain, study.finetune | arm.finetune

@@ -92,8 +92,11 @@ def _mean(tests: Sequence[dict[str, Any]], pick: Pick) -> str:
     return "–" if np.isnan(mean) else f"{mean:.3f}"
 
 
-def rate_table(tried: Mapping[str, Mapping[float, float]]) -> Table | None:
-    """Scores on valid by which the arms' learning rates were chosen (`rates_on_valid`); None where all were given."""
+def rate_table(tried: Mapping[str, Mapping[float, float]], share: float) -> Table | None:
+    """Scores on valid by which the arms' learning rates were chosen (`rates_on_valid`); None where all were given.
+
+    share: of the epochs, that a trial took.
+    """
     tried = {arm: scores for arm, scores in tried.items() if scores}
     if not tried:
         return None
@@ -103,7 +106,7 @@ def rate_table(tried: Mapping[str, Mapping[float, float]]) -> Table | None:
         best = max(scores, key=lambda rate: scores[rate])
         cells = ("–" if r not in scores else "none" if scores[r] == -math.inf else f"{scores[r]:.3f}" for r in rates)
         rows.append((arm, *cells, "–" if scores[best] == -math.inf else f"{best:g}"))
-    note = "One seed, a share of the budget. None: it diverged, or had no score."
+    note = f"One seed, {share:.0%} of the epochs. None: it diverged, or had no score."
     return Table("Learning rates, on valid", ("arm", *(f"{rate:g}" for rate in rates), "chosen"), tuple(rows), note)
 
 
@@ -125,7 +128,7 @@ def version_table(records: Sequence[Record]) -> Table:
 
 
 def cost_table(records: Sequence[Record]) -> Table:
-    """Bases seen and minutes, in pretraining and after it, means over the seeds."""
+    """Bases seen and minutes, in pretraining and after it: means over the seeds, and minutes of the quickest."""
     keys = dict.fromkeys((record["arm"], record["settings"]["label_fraction"]) for record in records)
     rows = []
     for arm, fraction in keys:
@@ -140,14 +143,20 @@ def cost_table(records: Sequence[Record]) -> Table:
         "labels",
         *(f"{name} {when}" for name in ("Mb", "steps", "minutes") for when in ("pretraining", "after it")),
     )
-    note = "Mb: bases read, each as often as it was. Minutes depend on what else the machine did. Choosing rates is not counted."
+    note = (
+        "Mb: bases read, each as often as it was. Minutes: of the quickest seed, since others may have shared the machine. "
+        "Choosing rates is not counted."
+    )
     return Table("Cost", columns, tuple(rows), note)
 
 
 def _mean_of(parts: Sequence[dict[str, Any] | None], name: str, scale: float) -> str:
-    """Of a number of results; unknown where one is."""
+    """Of a number of results, the quickest's minutes or the mean; unknown where one is."""
     values = [part[name] for part in parts if part is not None]
-    return f"{np.mean(values) / scale:,.1f}".removesuffix(".0") if len(values) == len(parts) else "–"
+    if len(values) < len(parts):
+        return "–"
+    value = min(values) if name == "minutes" else np.mean(values)
+    return f"{value / scale:,.1f}".removesuffix(".0")
 
 
 def bases_seen(record: Record) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dnaspt.errors import DnasptError
+from dnaspt.errors import DatasetError, DnasptError
 from dnaspt.study.plan import Job
 from dnaspt.study.settings import StudyConfig
 
@@ -48,7 +48,11 @@ class Workshop:
         file = self.record_file(job)
         if job.kind == "tune" and not file.is_file():
             file = self.record_file(job.as_kind("final"))
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+        return read_record(file) if file.is_file() else None
+
+    def has_weights(self, job: Job) -> bool:
+        """Whether a finished run's folder is here; its record may be there without, from another machine."""
+        return (self.out / "runs" / job.name / "result.json").is_file()
 
     def finished(self, job: Job) -> Record:
         """The record of a run that must be there.
@@ -60,3 +64,18 @@ class Workshop:
         if record is None:
             raise DnasptError(f"{self.record_file(job)}: is not there; run the stages before first")
         return record
+
+
+def read_record(file: Path) -> Record:
+    """What is kept of a run.
+
+    Raises:
+        DatasetError: the file is damaged.
+    """
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DatasetError(f"{file}: is no record ({error}); delete it, and its run is made again") from error
+    if not isinstance(record, dict) or "settings" not in record:
+        raise DatasetError(f"{file}: is no record of a run; delete it, and its run is made again")
+    return record
