@@ -37,6 +37,7 @@ name = "scratch"
 [[arms]]
 name = "SPT"
 init = "spt"
+learning_rate = 3e-3
 """
 
 
@@ -111,7 +112,10 @@ def test_a_study_that_is_asked_to_stop_passes_it_on(plan: Path, tmp_path: Path, 
     """So that the training saves and ends, whose own validations and checkpoints are far apart."""
     long = tmp_path / "long.toml"
     long.write_text(
-        plan.read_text().replace("epochs = 1,", "epochs = 1000,").replace("save_every = 2", "save_every = 0")
+        plan.read_text()
+        .replace("epochs = 1,", "epochs = 1000,")
+        .replace("save_every = 2", "save_every = 0")
+        .replace("[1e-3, 3e-3]", "[3e-3]")
     )
     with begin(long, tmp_path / "study", *part) as study:
         wait_for_a_run(tmp_path / "study", study)
