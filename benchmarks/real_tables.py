@@ -12,6 +12,7 @@ ORDER = (
     "athaliana",
     "athaliana_averaged",
     "athaliana_seeds",
+    "athaliana_heads",
     "fly_loci",
     "human_brain",
     "arabidopsis_chr3",

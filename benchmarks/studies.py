@@ -1,7 +1,7 @@
 """The studies of examples/studies on real data, each with one command: prepare the dataset, make the missing runs, report.
 
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
-athaliana_averaged, athaliana_seeds; for a GPU athaliana_base, athaliana_paper, fly_loci_base; athaliana_recipes is compared on
+athaliana_averaged, athaliana_seeds, athaliana_heads; for a GPU athaliana_base, athaliana_paper, fly_loci_base; athaliana_recipes is compared on
 valid; --jobs 2 for two runs at a time). Finished runs have a record in examples/studies/NAME/records and are skipped.
 `benchmarks/real_tables.py` puts the answers into docs/results.md.
 """
@@ -39,12 +39,17 @@ SAME_DATA = {
     "athaliana_recipes": "athaliana",
     "athaliana_averaged": "athaliana",
     "athaliana_seeds": "athaliana",
+    "athaliana_heads": "athaliana",
     "athaliana_base": "athaliana",
     "athaliana_paper": "athaliana",
     "fly_loci_base": "fly_loci",
 }
 """Studies of another one's data."""
-SAME_RECORDS = {"athaliana_recipes": "athaliana", "athaliana_seeds": "athaliana_averaged"}
+SAME_RECORDS = {
+    "athaliana_recipes": "athaliana",
+    "athaliana_seeds": "athaliana_averaged",
+    "athaliana_heads": "athaliana_averaged",
+}
 """Studies that take over finished runs of another one. Of recipes only the rates are tried, on valid."""
 
 
