@@ -2,8 +2,8 @@
 
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
 athaliana_averaged, athaliana_seeds, athaliana_heads; for a GPU athaliana_base, athaliana_paper, fly_loci_base; athaliana_recipes
-is compared on valid; --jobs 2 for two runs at a time). Finished runs have a record in examples/studies/NAME/records and are skipped.
-`benchmarks/real_tables.py` puts the answers into docs/results.md.
+is compared on valid; --jobs 2 for two runs at a time). Finished runs have a record in examples/studies/NAME/records and are
+skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md.
 """
 
 import argparse
