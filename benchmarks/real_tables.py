@@ -109,7 +109,7 @@ def claim_rows(files: list[Path]) -> list[tuple[str, ...]]:
         for row in table(file.with_name("study_claims.csv")):
             said = f"{file.parent.name}: {row['compared']}, {signed(row)}"
             found.setdefault(row["claim"], {}).setdefault(row["verdict"], []).append(said)
-    claims = sorted(found, key=lambda claim: claim.removeprefix("control of "))
+    claims = sorted(found, key=lambda claim: claim.split(":")[0].removeprefix("control of "))
     return [
         (claim, *("<br>".join(found[claim].get(verdict, ["–"])) for verdict in CLAIM_COLUMNS[1:])) for claim in claims
     ]
