@@ -66,6 +66,8 @@ def study(
         raise ConfigError(
             f"--task is a run of a {'stage; say --stage' if stage is None else 'dataset; say --data'} too"
         )
+    if stage is not None and engine == "slurm":
+        raise ConfigError("--stage has no effect on --engine slurm, which writes all stages; leave it out")
     idle = {
         "sbatch": bool(sbatch) and engine != "slurm",
         "jobs": jobs > 1 and (engine == "slurm" or task is not None),

@@ -270,9 +270,9 @@ def test_a_trial_with_the_whole_budget_is_not_trained_again(
     """The best one is the first seed's run, and a final run's record says what a trial would."""
     trained: list[str] = []
 
-    def call(shop: Workshop, job: Job, arguments: tuple[str, ...], lock: int) -> None:
+    def call(shop: Workshop, job: Job, arguments: tuple[str, ...], locks: tuple[int, ...]) -> None:
         trained.extend([job.name] * (arguments[0] == "finetune"))
-        process.in_this_process(shop, job, arguments, lock)
+        process.in_this_process(shop, job, arguments, locks)
 
     monkeypatch.setattr(execute, "in_new_process", call)
     study = build_config(StudyConfig, {}, plan)
@@ -299,6 +299,8 @@ def test_rates_are_compared_on_valid_alone(shop: Workshop, plan: Path, tmp_path:
     assert not (tmp_path / "out").exists()
     ran = dnaspt("study", plan, "--out", tmp_path / "out", "--task", "0")
     assert ran.code == 2 and "say --stage too" in " ".join(ran.errors)
+    ran = dnaspt("study", plan, "--out", tmp_path / "out", "--engine", "slurm", "--stage", "tune")
+    assert ran.code == 2 and "leave it out" in " ".join(ran.errors)
 
 
 def test_tables_keep_every_column_and_file(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_a_run_that_another_process_works_on_is_waited_for(calm: Workshop, tmp_p
     said: list[str] = []
     (job,) = execute.stage_jobs(calm, "pretrain")
     shop = Workshop(calm.study, tmp_path, tmp_path / "records", say=said.append)
-    locks = shop.records / ".locks"
+    locks = shop.records / ".locks"  # as a study with the same records holds it
     locks.mkdir(parents=True)
     with (locks / job.name).open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

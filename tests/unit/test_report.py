@@ -229,6 +229,15 @@ def test_names_are_escaped_in_page_and_figure() -> None:
     assert "$y$" in svg
 
 
+def test_long_labels_stand_above_all_series_of_their_row() -> None:
+    names = ["a", "b", "c", "d", "e"]
+    figure = figures.score_dots({f"{'long ' * 6}{row}": [Score(0.5, 0.4, 0.6)] * 5 for row in "xy"}, names)
+    (axes,) = figure.axes
+    for row, label in enumerate(axes.texts):
+        y = [line.get_ydata()[row] for line in axes.lines if line.get_label() in names]
+        assert len(y) == 5 and max(y) < label.get_position()[1] - 0.05 and min(y) > 0.5 - row
+
+
 def test_a_figure_drawn_twice_is_the_same_text() -> None:
     line = figures.Curve("run", np.arange(5.0), np.arange(5.0), 0)
     first, second = (figures.to_svg(lambda: figures.curves([line], "loss", {"bar": 2.0}), "x") for _ in range(2))

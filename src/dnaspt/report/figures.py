@@ -56,8 +56,8 @@ _SETTINGS: dict[str, Any] = {
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _MAX_POINTS = 240
 _TRACK = 1.0
-_LONG = 24
-"""Characters that labels beside rows may have."""
+_LONG, _LABEL = 24, 0.2
+"""Characters that labels beside rows may have, and inches that those above take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,16 @@ def score_dots(
     """
     n_series = len(names)
     is_long = max(map(len, groups), default=0) > _LONG
-    row = max(0.42 if is_long else 0.30, 0.13 * n_series + 0.1)
+    row = max(0.30, 0.13 * n_series + 0.1) + _LABEL * is_long
     figure, axes = _panel(0.6 + 0.2 * math.ceil(n_series / 2) + row * len(groups))
     centers = np.arange(len(groups))[::-1].astype(float)
-    gap = 0.72 / max(n_series, 1)
+    taken = _LABEL / row * is_long  # of a row, by its label
+    gap = 0.72 * (1 - taken) / max(n_series, 1)
     for index, name in enumerate(names):
         is_run = not baseline or index < n_series - 1
         color, _, marker = _style(index) if is_run else (_INK, "-", "X")
         scores = [scores[index] for scores in groups.values()]
-        y = centers + gap * ((n_series - 1) / 2 - index)
+        y = centers - taken / 2 + gap * ((n_series - 1) / 2 - index)
         axes.hlines(y, [s.low for s in scores], [s.high for s in scores], color=color, linewidth=1.6)
         x = [score.value for score in scores]
         axes.plot(x, y, marker, color=color, markersize=5, label=name, markeredgecolor="white", mew=0.6)
@@ -110,8 +111,8 @@ def score_dots(
                 "transform": axes.get_yaxis_transform(),
                 "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.6},
             }
-            axes.text(0, center + 0.33, label, va="center", fontsize=8.5, **own)
-    axes.set_ylim(-0.6, len(groups) - (0.3 if is_long else 0.4))
+            axes.text(0, center + 0.5 - taken / 2, label, va="center", fontsize=8.5, **own)
+    axes.set_ylim(-0.6, len(groups) - 0.4)
     axes.tick_params(axis="y", length=0, labelcolor=_INK)
     axes.grid(axis="x", color=_FAINT, linewidth=0.6)
     axes.spines["left"].set_visible(False)
@@ -126,12 +127,12 @@ def curves(
     *,
     x_label: str = "optimizer step",
 ) -> Figure:
-    """Lines, with intervals where they have some, and named horizontal levels; over 240 points become means of neighbors."""
+    """Lines, with intervals or as means of neighbors where they are over 240 points, and named horizontal levels."""
     figure, axes = _panel(2.9)
     span = float(np.ptp(np.concatenate([line.x for line in lines]))) if lines else 0.0
     for index, line in enumerate(lines):
         color, dashes, marker = _style(line.style)
-        x, y = thinned(line.x, line.y)
+        x, y = thinned(line.x, line.y) if line.ends is None else (line.x, line.y)
         every = max(1, len(x) // 8)
         if line.ends is not None:  # side by side where x is the same
             x = x + 0.008 * (index - (len(lines) - 1) / 2) * span

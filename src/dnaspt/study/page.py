@@ -66,9 +66,10 @@ def versions() -> str:
 def _scores(groups: Sequence[Group], metric: str, how: str, table: Table) -> Section:
     whole = [group for group in groups if group.fraction == 1]
     shown = whole or list(groups)
-    caption = f"Test {metric}, mean over seeds, with 95 % intervals over seeds and test blocks."
     rows, names = {metric: [group.score for group in shown]}, [group.arm for group in shown]
     chance = {"MCC": 0.0, "mean AUROC": 0.5}.get(metric)
+    dotted = "; dotted: chance" * (chance is not None)
+    caption = f"Test {metric}, mean over seeds, with 95 % intervals over seeds and test blocks{dotted}."
     picture = make_picture("scores", lambda: figures.score_dots(rows, names, chance=chance), caption)
     return Section("Scores on the test split", how, (picture,), (table,))
 

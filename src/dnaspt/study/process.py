@@ -7,7 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from dnaspt.errors import DivergedError, DnasptError
@@ -21,6 +21,8 @@ except ImportError:  # Windows locks nothing
 
 _running: set[subprocess.Popen[bytes]] = set()
 """Commands in processes of their own."""
+Locks = tuple[int, ...]
+"""Descriptors of locked files."""
 _stopping = threading.Event()
 """Set where they are to stop, and no other is to begin."""
 
@@ -45,8 +47,8 @@ def stop_running() -> None:
         process.terminate()
 
 
-def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int) -> None:
-    """Run a command in a process of its own, with its share of the cores; it keeps the lock, even where this process is killed.
+def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], locks: Locks) -> None:
+    """Run a command in a process of its own, with its share of the cores; it keeps the locks, even where this process is killed.
 
     Raises:
         DnasptError: it failed, or the study is to stop.
@@ -56,7 +58,7 @@ def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int
     environment = os.environ | ({"OMP_NUM_THREADS": str(threads_of(shop))} if shop.jobs > 1 else {})
     with _log(shop, job).open("a", encoding="utf-8") as file:
         command = [sys.executable, "-m", "dnaspt", *arguments]
-        fds = (lock,) if fcntl else ()
+        fds = locks if fcntl else ()
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment, pass_fds=fds)
         _running.add(process)
         if _stopping.is_set():  # since it was asked for above
@@ -72,7 +74,7 @@ def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int
     _check(shop, job, arguments, code)
 
 
-def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: int) -> None:
+def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str], locks: Locks) -> None:
     """Run a command here, as `python -m dnaspt` does, so that it ends where this process is killed.
 
     Raises:
@@ -95,9 +97,18 @@ def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str], lock: in
 
 
 @contextmanager
-def alone(shop: Workshop, job: Job) -> Iterator[int]:
-    """Wait until no other process works on a run, and keep others away; gives the locked file."""
-    file = shop.records / ".locks" / job.name  # beside the records, which studies in other folders may share
+def alone(shop: Workshop, job: Job) -> Iterator[Locks]:
+    """Wait until no other process works on a run, and keep others away; gives the locked files.
+
+    One lies beside the records and one beside the runs: studies may share either.
+    """
+    with ExitStack() as stack:
+        files = (folder / ".locks" / job.name for folder in (shop.records, shop.out / "runs"))
+        yield tuple(stack.enter_context(_locked(shop, job, file)) for file in files)
+
+
+@contextmanager
+def _locked(shop: Workshop, job: Job, file: Path) -> Iterator[int]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as handle:
         if fcntl is not None:

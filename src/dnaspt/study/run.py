@@ -19,7 +19,7 @@ from dnaspt.evaluation.evaluate import LOG
 from dnaspt.publish import publish_folder, write_text_atomically
 from dnaspt.report.locus import example_genes
 from dnaspt.study.plan import Job
-from dnaspt.study.process import alone
+from dnaspt.study.process import Locks, alone
 from dnaspt.study.settings import PRETRAINED, StudyConfig
 from dnaspt.study.workshop import Record, Workshop
 from dnaspt.tasks import TASKS
@@ -27,8 +27,8 @@ from dnaspt.tasks import TASKS
 N_EXAMPLES = 3
 """Stretches of the test split that a report draws."""
 
-Call = Callable[[Workshop, Job, Sequence[str], int], None]
-"""Runs a `dnaspt` command for a run, while a file is locked; its words go into a log."""
+Call = Callable[[Workshop, Job, Sequence[str], Locks], None]
+"""Runs a `dnaspt` command for a run, while files are locked; its words go into a log."""
 
 
 def run_job(shop: Workshop, job: Job, call: Call) -> None:
@@ -37,12 +37,12 @@ def run_job(shop: Workshop, job: Job, call: Call) -> None:
     Raises:
         DnasptError: a command failed.
     """
-    with alone(shop, job) as lock:
+    with alone(shop, job) as locks:
         if shop.record(job) is None or (job.kind == "pretrain" and not shop.has_weights(job)):
-            _run_alone(shop, job, call, lock)
+            _run_alone(shop, job, call, locks)
 
 
-def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
+def _run_alone(shop: Workshop, job: Job, call: Call, locks: Locks) -> None:
     folder = shop.out / "runs" / job.name
     diverged = ""
     if job.kind == "final":
@@ -50,7 +50,7 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
     if not shop.has_weights(job):
         shop.say(f"{job.name}: {job.title}")
         try:
-            _train(shop, job, folder, call, lock)
+            _train(shop, job, folder, call, locks)
         except DivergedError as error:
             if job.kind != "tune":
                 raise
@@ -65,7 +65,7 @@ def _run_alone(shop: Workshop, job: Job, call: Call, lock: int) -> None:
     }
     if job.kind == "final":
         if not (folder / "evaluation-test.json").is_file():
-            call(shop, job, ("evaluate", str(folder), "--data", str(shop.study.data)), lock)
+            call(shop, job, ("evaluate", str(folder), "--data", str(shop.study.data)), locks)
         record |= _scores(folder) | {"curve": _curve(shop, folder), "examples": _examples(shop, folder)}
         record["n_test_evaluations"] = _n_evaluations(folder)
     shop.records.mkdir(parents=True, exist_ok=True)
@@ -80,15 +80,15 @@ def _take_over_trial(shop: Workshop, job: Job, folder: Path) -> None:
             shutil.copytree(trial, copy, dirs_exist_ok=True)
 
 
-def _train(shop: Workshop, job: Job, folder: Path, call: Call, lock: int) -> None:
+def _train(shop: Workshop, job: Job, folder: Path, call: Call, locks: Locks) -> None:
     words = training_command(shop.study, job, shop.out)
     if "baseline" in job.settings:
-        call(shop, job, (*words, "--overwrite"), lock)
+        call(shop, job, (*words, "--overwrite"), locks)
         return
     config = shop.out / "configs" / f"{job.name}.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(config, job.toml())
-    call(shop, job, (*words, *["--resume"] * folder.exists()), lock)
+    call(shop, job, (*words, *["--resume"] * folder.exists()), locks)
 
 
 def training_command(study: StudyConfig, job: Job, out: Path) -> tuple[str, ...]:
@@ -125,7 +125,9 @@ def _examples(shop: Workshop, folder: Path) -> list[list[dict[str, Any]]]:
 
 
 def _n_evaluations(folder: Path) -> int:
-    """Times that test was scored, by the run's own log."""
+    """Times that test was scored, by the run's own log; baselines made by older versions, which kept none, were scored once."""
+    if not (folder / LOG).is_file():
+        return 1
     rows = map(json.loads, (folder / LOG).read_text(encoding="utf-8").splitlines())
     return sum(row["split"] == "test" for row in rows)
 

@@ -37,7 +37,7 @@ class Group:
         fraction: share of the labels.
         values: (seeds,) the metric on test.
         resampled: (seeds, N_RESAMPLES) the metric on resampled test blocks, the same draws for all runs of a study.
-        minutes: of fine-tuning and the pretraining before it, of the quickest seed: others waited for other processes.
+        minutes: the quickest fine-tuning and the quickest pretraining of the seeds: others waited for other processes.
         rate: learning rate that was chosen.
         n_blocks: of the test split.
         least: that the metric can be; no metric here exceeds 1.

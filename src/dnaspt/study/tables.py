@@ -144,7 +144,7 @@ def cost_table(records: Sequence[Record]) -> Table:
         *(f"{name} {when}" for name in ("Mb", "steps", "minutes") for when in ("pretraining", "after it")),
     )
     note = (
-        "Mb: bases read, each as often as it was. Minutes: of the quickest seed, since others may have shared the machine. "
+        "Mb: bases read, each as often as it was. Minutes: of the quickest seed, as others may have shared the machine. "
         "Choosing rates is not counted."
     )
     return Table("Cost", columns, tuple(rows), note)
