@@ -6,11 +6,9 @@ Hesterberg 2015, The American Statistician 69(4), whose expanded percentiles do 
 """
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from dnaspt.evaluation.metrics import ConfidenceInterval, Score, percentile_interval
-
-_NORMAL_975 = 1.959964
 
 
 def score_of_seeds(values: np.ndarray, resampled: np.ndarray, n_blocks: int) -> Score:
@@ -24,13 +22,23 @@ def score_of_seeds(values: np.ndarray, resampled: np.ndarray, n_blocks: int) -> 
     value = float(values.mean())
     if n_blocks < 2:
         return Score.of(value, ConfidenceInterval(float("nan"), float("nan")))
-    drawn = value + _widening(n_blocks) * (resampled.mean(axis=0) - value)
+    return Score.of(value, percentile_interval(drawn_means(values, resampled, n_blocks)))
+
+
+def drawn_means(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> np.ndarray:
+    """Means over the seeds (R,) as other seeds and blocks might have given them; their middle is the interval of that level.
+
+    See `score_of_seeds`; n_blocks is 2 or more.
+    """
+    value = float(values.mean())
+    drawn = value + _widening(n_blocks, level) * (resampled.mean(axis=0) - value)
     if (n := len(values)) > 1:
         quantiles = stdtrit(n - 1, (np.arange(len(drawn)) + 0.5) / len(drawn))
         drawn += np.random.default_rng(1).permutation(quantiles) * values.std(ddof=1) / np.sqrt(n)
-    return Score.of(value, percentile_interval(drawn))
+    return np.asarray(drawn)
 
 
-def _widening(n_blocks: int) -> float:
+def _widening(n_blocks: int, level: float) -> float:
     """By which a bootstrap of so many blocks is too narrow."""
-    return float(np.sqrt(n_blocks / (n_blocks - 1)) * stdtrit(n_blocks - 1, 0.975) / _NORMAL_975)
+    end = (1 + level) / 2
+    return float(np.sqrt(n_blocks / (n_blocks - 1)) * stdtrit(n_blocks - 1, end) / ndtri(end))
