@@ -12,7 +12,7 @@ from typing import Any
 
 from dnaspt.config import build_config
 from dnaspt.evaluation.evaluate import evaluate
-from dnaspt.study.settings import StudyConfig
+from dnaspt.studies.settings import StudyConfig
 from record import write_result
 
 STUDIES = Path(__file__).parent.parent / "examples" / "studies"

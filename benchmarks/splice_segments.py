@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dnaspt.data.kmers import sampled_kmers
-from dnaspt.data.store import read_split
+from dnaspt.data.dataset import read_split
 from dnaspt.genome import alphabet
+from dnaspt.prepare.leakage import sampled_kmers
 
 BETWEEN = "N" * 10
 

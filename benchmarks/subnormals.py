@@ -12,7 +12,7 @@ import torch
 
 from dnaspt.config import PRESETS
 from dnaspt.models.encoder import DilatedEncoder
-from dnaspt.models.threads import subnormals_as_zero
+from dnaspt.models.kernels.threads import subnormals_as_zero
 from record import write_result
 
 REPEATS = 3

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dnaspt.study.intervals import drawn_means
-from dnaspt.study.summary import groups_of
+from dnaspt.reports.compare import drawn_means, groups_of
 
 RECORDS = Path(__file__).parent.parent / "examples" / "studies" / "athaliana_averaged" / "records"
 ARMS = ("scratch + CRF", "SPT + CRF")

@@ -4,16 +4,16 @@ import inspect
 import json
 from pathlib import Path
 
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-
-from dnaspt.bend.prepare import PrepareBendConfig
-from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, Settings
 from dnaspt.data.genes import PrepareGenesConfig
 from dnaspt.data.methylation import PrepareMethylationConfig
 from dnaspt.data.regions import PrepareRegionsConfig
 from dnaspt.data.simulate import SimulateConfig
 from dnaspt.study.settings import Arm, StudyConfig
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from dnaspt.bend.prepare import PrepareBendConfig
+from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, Settings
 
 COMMANDS: dict[str, type[Settings]] = {
     "dnaspt prepare genes": PrepareGenesConfig,

@@ -43,7 +43,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulated genome: three contigs of 24 kb."""
-    from dnaspt.data.simulate import SimulateConfig, simulate
+    from dnaspt.simulation.simulate import SimulateConfig, simulate
 
     out = tmp_path_factory.mktemp("simulated") / "genome"
     simulate(SimulateConfig(out=out, n_contigs=3, contig_bp=24_000, seed=1))
@@ -53,7 +53,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def gene_data(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its genes as a dataset of windows of 1,024 bp."""
-    from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
+    from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
 
     out = tmp_path_factory.mktemp("data") / "genes"
     genome, annotation = simulated / "genome.fa", simulated / "annotation.gff3"
@@ -66,9 +66,9 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset of windows. Label 0: rich in G and C. Label 1: by chance, missing now and then. Label 2: never true."""
     import numpy as np
 
+    from dnaspt.data.dataset import Window
     from dnaspt.data.manifest import Manifest
-    from dnaspt.data.window import Window
-    from dnaspt.data.writer import DatasetWriter
+    from dnaspt.prepare.writer import DatasetWriter
 
     out, rng = tmp_path_factory.mktemp("kmers") / "data", np.random.default_rng(0)
     with DatasetWriter(out) as writer:

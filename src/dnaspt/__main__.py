@@ -1,5 +1,5 @@
 """`python -m dnaspt`."""
 
-from dnaspt.cli import main
+from dnaspt.cli.main import main
 
 main()

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,16 +16,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dnaspt import __version__
+from dnaspt.atomic import publish_folder
 from dnaspt.config import BEND_CHANNELS, MASK_TOKEN, AnyEncoderConfig, BassetConfig, EncoderConfig
-from dnaspt.errors import CheckpointError
+from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.genome.alphabet import T
-from dnaspt.hub import load_published
 from dnaspt.models.basset import BassetEncoder, DenseTrunk
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead, Trunk
-from dnaspt.models.language import LanguageModel
+from dnaspt.models.huggingface import load_published
+from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
-from dnaspt.publish import publish_folder
 from dnaspt.tasks import FREE_CRF, TASKS
 
 FORMAT_VERSION = 1
@@ -282,3 +282,32 @@ def export_bend(path: str | Path, out: Path) -> None:
 def model_device(model: nn.Module) -> torch.device:
     """Where a model's parameters are."""
     return next(model.parameters()).device
+
+
+Accelerator = Literal["auto", "cpu", "gpu"]
+
+
+def choose_device(accelerator: str = "auto") -> torch.device:
+    """The device that a word means.
+
+    Raises:
+        ConfigError: another word than auto, cpu or gpu; or gpu where there is none.
+    """
+    if accelerator not in get_args(Accelerator):
+        raise ConfigError(f"accelerator {accelerator!r}; expected {', '.join(get_args(Accelerator))}")
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise ConfigError("accelerator 'gpu': no CUDA device is visible here; say auto or cpu")
+    return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def load_task_model(run: Path, accelerator: str = "auto") -> tuple[TaskModel, CheckpointConfig]:
+    """A fine-tuned model in eval mode on its device, and its description; `run` may be a checkpoint.
+
+    Raises:
+        CheckpointError: not a fine-tuned model. ConfigError: no such accelerator here.
+    """
+    device = choose_device(accelerator)
+    model, config = load_model(run)
+    if not isinstance(model, TaskModel):
+        raise CheckpointError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
+    return model.to(device), config

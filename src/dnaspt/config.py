@@ -93,7 +93,7 @@ class BassetConfig(Settings):
 
 
 class PublishedConfig(Settings):
-    """A published DNA language model, frozen, whose hidden states a head is trained on (see `dnaspt.hub`).
+    """A published DNA language model, frozen, whose hidden states a head is trained on (see `dnaspt.models.huggingface`).
 
     path: folder, or name on the Hugging Face hub; revision: commit there. sha256: of the files that were read.
     kmer: overlapping k-mers as tokens (DNABERT); 0 leaves cutting to the tokenizer. n_tokens: that it takes at once, special

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnaspt.cli import main
+from dnaspt.cli.main import main
 
 
 class Outcome(NamedTuple):

@@ -11,8 +11,8 @@ from tests.integration.in_process import dnaspt
 
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
-from dnaspt.data.store import read_split
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.evaluation.evaluate import cpg_counts
 from dnaspt.genome.alphabet import decode

@@ -9,13 +9,13 @@ import pytest
 from tests.integration.in_process import dnaspt
 
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
-from dnaspt.data.genes import read_transcripts
-from dnaspt.data.labels import label_contig
-from dnaspt.data.store import read_split
+from dnaspt.data.dataset import read_split
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.alphabet import decode
 from dnaspt.genome.fasta import read_fasta
+from dnaspt.genome.gene_states import label_contig
 from dnaspt.genome.gff3 import read_annotation
+from dnaspt.prepare.genes import read_transcripts
 from dnaspt.tasks import CDS, MINUS, MISSING, NONCODING
 
 SPLITS = ("train", "train", "valid", "test")

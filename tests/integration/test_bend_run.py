@@ -12,9 +12,9 @@ from dnaspt.bend.protocol import read_protocol
 from dnaspt.bend.published import PUBLISHED
 from dnaspt.bend.results import results
 from dnaspt.bend.table import BEND_TASKS
-from dnaspt.data.store import read_split
+from dnaspt.data.dataset import read_split
 from dnaspt.errors import ConfigError
-from dnaspt.study.settings import check_settings
+from dnaspt.studies.settings import check_settings
 
 PROTOCOLS = Path(__file__).parent.parent.parent / "examples" / "bend"
 TINY = """

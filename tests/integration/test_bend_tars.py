@@ -9,7 +9,7 @@ import pytest
 from tests.integration.in_process import dnaspt
 
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
-from dnaspt.data.store import read_split
+from dnaspt.data.dataset import read_split
 from dnaspt.errors import InputError
 from dnaspt.genome.alphabet import decode
 

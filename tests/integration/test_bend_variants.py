@@ -12,10 +12,10 @@ from tests.integration.in_process import dnaspt, letters
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 from dnaspt.checkpoint import CheckpointConfig, load_model, save_checkpoint
 from dnaspt.config import EncoderConfig
-from dnaspt.data.store import read_split
+from dnaspt.data.dataset import read_split
 from dnaspt.errors import InputError
 from dnaspt.genome.alphabet import decode
-from dnaspt.models.language import LanguageModel
+from dnaspt.models.language_model import LanguageModel
 
 GENOME = letters(4000, 11)
 TASK = "variant_effects_disease"

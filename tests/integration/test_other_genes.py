@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tests.integration.in_process import dnaspt
 
-from dnaspt.data.stop_codons import without_stop_codon
+from dnaspt.baselines.genes import score_other_genes
 from dnaspt.errors import ConfigError, DatasetError, InputError
-from dnaspt.evaluation.other_genes import score_other_genes
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gff3 import read_annotation
+from dnaspt.genome.stop_codons import without_stop_codon
 
 needs_augustus = pytest.mark.skipif(shutil.which("augustus") is None, reason="AUGUSTUS is not installed")
 

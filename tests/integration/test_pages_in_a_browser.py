@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.integration.in_process import dnaspt
 
-from dnaspt.study import execute, process
+from dnaspt.studies import scheduler as execute
+from dnaspt.studies import worker as process
 
 pytestmark = [
     pytest.mark.tool,

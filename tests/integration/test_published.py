@@ -15,12 +15,11 @@ from tests.integration.in_process import dnaspt
 from dnaspt.checkpoint import load_model
 from dnaspt.config import PAD_TOKEN
 from dnaspt.errors import CheckpointError, ConfigError
-from dnaspt.evaluation.predict import Stretch, predict_both_strands, predict_sequences
-from dnaspt.hub import describe_published, load_published
+from dnaspt.inference.emissions import Stretch, predict_both_strands, predict_sequences
 from dnaspt.models.heads import SoftmaxHead
-from dnaspt.models.published import PublishedEncoder
+from dnaspt.models.huggingface import PublishedEncoder, describe_published, load_published
 from dnaspt.models.task_model import TaskModel
-from dnaspt.permits import OFFLINE, TRUST
+from dnaspt.policy import OFFLINE, TRUST
 from dnaspt.tasks import GENE_STATES
 
 
@@ -206,7 +205,7 @@ def test_what_cannot_be_read_is_refused(
     with pytest.raises(ConfigError, match="expected a DNA language model"):
         describe_published(str(english))
     monkeypatch.setenv(TRUST, "1")
-    monkeypatch.setattr("dnaspt.hub._folder", lambda path, revision: models["own_code"])
+    monkeypatch.setattr("dnaspt.models.huggingface._folder", lambda path, revision: models["own_code"])
     with pytest.raises(ConfigError, match="pin it with --revision"):
         describe_published("somebody/a-dna-model", "main")
 

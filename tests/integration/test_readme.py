@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dnaspt.cli import app
+from dnaspt.cli.main import app
 
 README = Path(__file__).parents[2] / "README.md"
 SHORT = ["--steps", "3", "--batch-bp", "2048", "--precision", "32"]

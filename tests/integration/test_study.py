@@ -16,16 +16,21 @@ from tests.integration.in_process import dnaspt
 
 from dnaspt.config import build_config
 from dnaspt.data.manifest import read_manifest
-from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.errors import ConfigError, DatasetError, DnasptError
 from dnaspt.evaluation.metrics import mcc
-from dnaspt.report.tables import Table
-from dnaspt.study import command, cost, execute, process, run
-from dnaspt.study.command import planned, study_report, write_tables
-from dnaspt.study.plan import Job, finals, tuning
-from dnaspt.study.settings import StudyConfig, check_settings
-from dnaspt.study.summary import differences_of, groups_of
-from dnaspt.study.workshop import Workshop
+from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
+from dnaspt.reports.compare import differences_of, groups_of
+from dnaspt.reports.run_tables import Table
+from dnaspt.reports.study_report import study_report, write_tables
+from dnaspt.studies import cost
+from dnaspt.studies import job as run
+from dnaspt.studies import scheduler as execute
+from dnaspt.studies import study as command
+from dnaspt.studies import worker as process
+from dnaspt.studies.context import Workshop
+from dnaspt.studies.dry_run import planned
+from dnaspt.studies.plan import Job, finals, tuning
+from dnaspt.studies.settings import StudyConfig, check_settings
 
 PLAN = """
 data = "{data}"

@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 
 from dnaspt.config import build_config
-from dnaspt.study import execute, process, run
-from dnaspt.study.command import study_report
-from dnaspt.study.settings import StudyConfig
-from dnaspt.study.workshop import Workshop
+from dnaspt.reports.study_report import study_report
+from dnaspt.studies import job as run
+from dnaspt.studies import scheduler as execute
+from dnaspt.studies import worker as process
+from dnaspt.studies.context import Workshop
+from dnaspt.studies.settings import StudyConfig
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),

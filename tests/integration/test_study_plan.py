@@ -9,10 +9,11 @@ from tests.integration.test_study import PLAN
 from dnaspt.config import build_config
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError
-from dnaspt.study import execute, summary
-from dnaspt.study.plan import finals, pretrainings, tuning
-from dnaspt.study.settings import StudyConfig, check_settings
-from dnaspt.study.workshop import Workshop
+from dnaspt.reports import compare as summary
+from dnaspt.studies import scheduler as execute
+from dnaspt.studies.context import Workshop
+from dnaspt.studies.plan import finals, pretrainings, tuning
+from dnaspt.studies.settings import StudyConfig, check_settings
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_what_no_run_has_is_refused(plan: Path, tmp_path: Path, change: tuple[st
 def test_more_sequence_is_pretrained_on_for_as_many_bases_and_no_claim_of_the_paper(
     plan: Path, gene_data: Path, simulated: Path, tmp_path: Path
 ) -> None:
-    from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
+    from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
 
     inputs = {"genome": (simulated / "genome.fa",), "annotation": (simulated / "annotation.gff3",)}
     prepare_genes(PrepareGenesConfig(out=tmp_path / "more", unlabeled=(simulated / "genome.fa",), **inputs))

@@ -12,8 +12,8 @@ import pytest
 from tests.integration.in_process import dnaspt
 from tests.integration.sources import CHR1, CHR2, CPG, GENES, GENOME, PEAKS, bigwig, call, feature
 
+from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import SPLITS, Manifest, read_manifest
-from dnaspt.data.store import read_split
 from dnaspt.tasks import MISSING
 
 

@@ -13,12 +13,12 @@ from tests.integration.in_process import dnaspt, letters
 from dnaspt.checkpoint import CheckpointConfig, build_model, load_model, mask_token_of, save_checkpoint
 from dnaspt.config import MASK_TOKEN, BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError, InputError
-from dnaspt.evaluation.variant_file import score_file
-from dnaspt.evaluation.variants import Sides, cosine_distances, label_changes, log_likelihood_ratios
 from dnaspt.genome.alphabet import T, encode, reverse_complement
+from dnaspt.inference.variant_effects import Sides, cosine_distances, label_changes, log_likelihood_ratios
+from dnaspt.inference.variants_vcf import score_file
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead, SigmoidHead, Trunk
-from dnaspt.models.language import LanguageModel
+from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES
 

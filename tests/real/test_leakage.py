@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnaspt.data.leakage import leakage_report
-from dnaspt.data.window import Window
+from dnaspt.data.dataset import Window
 from dnaspt.genome.fasta import read_fasta
+from dnaspt.prepare.leakage import leakage_report
 
 pytestmark = pytest.mark.real
 

@@ -4,17 +4,17 @@ import subprocess
 import numpy as np
 import pytest
 
-from dnaspt.data.gene_labels import label_genes
-from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
-from dnaspt.data.labels import illegal_positions, reverse_complement_labels, transcripts_from_labels
+from dnaspt.data.dataset import read_split
 from dnaspt.data.segments import segments
-from dnaspt.data.splits import Piece
-from dnaspt.data.store import read_split
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.gene_states import illegal_positions, reverse_complement_labels, transcripts_from_labels
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.gff3_writer import write_gff3
+from dnaspt.prepare.gene_labels import label_genes
+from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
+from dnaspt.prepare.splits import Piece
 from dnaspt.tasks import GENE_STATES
 
 pytestmark = pytest.mark.real

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnaspt.data.methylation import PrepareMethylationConfig, prepare_methylation
-from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.data.store import read_split
+from dnaspt.data.dataset import read_split
+from dnaspt.prepare.methylation import PrepareMethylationConfig, prepare_methylation
+from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
 
 pytestmark = pytest.mark.real
 

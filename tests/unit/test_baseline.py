@@ -9,11 +9,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.integration.in_process import dnaspt
 
-from dnaspt.data.store import read_split
-from dnaspt.evaluation.baseline import BASELINES, run_baseline
-from dnaspt.evaluation.composition import class_counts, kmer_counts, window_words, word_scores
+from dnaspt.baselines.windows import BASELINES, class_counts, kmer_counts, run_baseline, window_words, word_scores
+from dnaspt.data.dataset import read_split
 from dnaspt.genome.alphabet import N, encode, reverse_complement
-from dnaspt.study.settings import COMPOSITION
+from dnaspt.studies.settings import COMPOSITION
 
 
 def test_counts_are_those_of_a_plain_loop_and_strands_count_the_same(windows: Path) -> None:
@@ -81,7 +80,7 @@ def test_a_chain_scores_by_the_log_ratio_of_its_classes(windows: Path) -> None:
 def test_words_of_many_chunks_are_those_of_one(windows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     split = read_split(windows, "valid")
     whole = kmer_counts(split, 3)
-    monkeypatch.setattr("dnaspt.evaluation.composition._CHUNK_BP", 1000)
+    monkeypatch.setattr("dnaspt.baselines.windows._CHUNK_BP", 1000)
     assert len(list(window_words(split, 3))) == 20
     np.testing.assert_array_equal(kmer_counts(split, 3), whole)
 

@@ -6,12 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN
-from dnaspt.data.batches import BatchOptions, TrainingBatches
-from dnaspt.data.labels import reverse_complement_labels
-from dnaspt.data.masking import mask_for_training, mask_for_validation
-from dnaspt.data.store import Split
+from dnaspt.data.batches import BatchOptions, TrainingBatches, mask_for_training, mask_for_validation
+from dnaspt.data.dataset import Split
 from dnaspt.data.subset import label_subset
 from dnaspt.genome.alphabet import reverse_complement
+from dnaspt.genome.gene_states import reverse_complement_labels
 from dnaspt.tasks import GENE_STATES, MISSING
 
 

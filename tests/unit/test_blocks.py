@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dnaspt.data.blocks import sum_blocks
+from dnaspt.data.bootstrap_blocks import sum_blocks
 
 
 def test_stretches_that_overlap_on_the_genome_make_one_block() -> None:

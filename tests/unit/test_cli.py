@@ -7,11 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from dnaspt import __version__
-from dnaspt.cli import app
+from dnaspt.cli.main import app
 
 
 def test_help_loads_neither_torch_nor_pandas_nor_numpy() -> None:
-    code = "import sys, dnaspt.cli; print([name for name in ('torch', 'pandas', 'numpy', 'pydantic') if name in sys.modules])"
+    heavy = ("torch", "pandas", "numpy", "pydantic")
+    code = f"import sys, dnaspt.cli.main; print([name for name in {heavy} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "[]"
 

@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-from dnaspt.data.labels import (
+from dnaspt.evaluation.gene_faults import structure_report
+from dnaspt.genome.alphabet import N, encode, reverse_complement
+from dnaspt.genome.fasta import read_fasta
+from dnaspt.genome.gene_states import (
     label_contig,
     reverse_complement_labels,
     transcript_labels,
     transcripts_from_labels,
 )
-from dnaspt.data.simulate import SimulateConfig, simulate
-from dnaspt.evaluation.structures import structure_report
-from dnaspt.genome.alphabet import N, encode, reverse_complement
-from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.models.codons import gene_grammar, sequence_flags
 from dnaspt.models.crf import LinearChainCRF
-from dnaspt.models.crf_chain import Chain
-from dnaspt.models.crf_paths import BLOCK, find_path
+from dnaspt.models.kernels.crf_chain import Chain
+from dnaspt.models.kernels.crf_viterbi import BLOCK, find_path
+from dnaspt.simulation.simulate import SimulateConfig, simulate
 from dnaspt.tasks import CDS, GENE_STATES, MISSING, NONCODING
 
 

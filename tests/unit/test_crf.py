@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchcrf import CRF
 
-from dnaspt.models import crf_cpu, crf_paths, crf_sums
 from dnaspt.models.crf import LinearChainCRF
-from dnaspt.models.crf_chain import Sink, make_chain, mixing_time
+from dnaspt.models.kernels import crf_cpu
+from dnaspt.models.kernels import crf_log_sums as crf_sums
+from dnaspt.models.kernels import crf_viterbi as crf_paths
+from dnaspt.models.kernels.crf_chain import Sink, make_chain, mixing_time
 from dnaspt.tasks import GENE_STATES, MISSING
 
 GENES = GENE_STATES.legal_matrix()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from dnaspt.models import crf_gpu
 from dnaspt.models.crf import LinearChainCRF
+from dnaspt.models.kernels import crf_gpu
 from dnaspt.tasks import GENE_STATES, INTRON, MINUS, MISSING
 
 pytest.importorskip("triton")

@@ -4,9 +4,9 @@ import torch
 
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN, PRESETS, EncoderConfig
 from dnaspt.models.encoder import DilatedEncoder, ResidualLayer
-from dnaspt.models.encoder_cpu import run_layers
 from dnaspt.models.heads import HEAD_FLANK_BP, SoftmaxHead
-from dnaspt.models.language import LanguageModel
+from dnaspt.models.kernels.encoder_cpu import run_layers
+from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES
 

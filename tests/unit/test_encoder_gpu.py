@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from dnaspt.config import PAD_TOKEN, EncoderConfig
-from dnaspt.models import encoder_gpu, rows_gpu
 from dnaspt.models.encoder import DilatedEncoder
+from dnaspt.models.kernels import encoder_gpu
+from dnaspt.models.kernels import encoder_gpu as rows_gpu
 
 pytest.importorskip("triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

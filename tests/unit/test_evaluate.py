@@ -10,19 +10,19 @@ from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_
 
 from dnaspt.checkpoint import CheckpointConfig, build_model, save_checkpoint
 from dnaspt.config import EncoderConfig
+from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
-from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.data.segments import segments
-from dnaspt.data.store import read_split
 from dnaspt.errors import CheckpointError, ConfigError
-from dnaspt.evaluation import gene_paths
 from dnaspt.evaluation.evaluate import evaluate
-from dnaspt.evaluation.gene_paths import predict_paths
-from dnaspt.evaluation.predict import Stretch
 from dnaspt.genome.alphabet import reverse_complement
+from dnaspt.inference import decode as gene_paths
+from dnaspt.inference.decode import predict_paths
+from dnaspt.inference.emissions import Stretch
 from dnaspt.models.codons import gene_grammar
-from dnaspt.models.crf_paths import Rows
+from dnaspt.models.kernels.crf_viterbi import Rows
 from dnaspt.models.task_model import TaskModel
+from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
 
 ENCODER = EncoderConfig(hidden_size=16, n_layers=2)
 

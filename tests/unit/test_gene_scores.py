@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dnaspt.evaluation.genes import LEVELS, GeneScores, Segment, rates, score_genes
-from dnaspt.evaluation.structures import INTRON_FAULT, structure_report
+from dnaspt.evaluation.gene_faults import INTRON_FAULT, structure_report
+from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores, Segment, rates, score_genes
 from dnaspt.genome.alphabet import encode, reverse_complement
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.tasks import MISSING

@@ -8,9 +8,9 @@ import torch
 
 from dnaspt.checkpoint import load_model, read_config
 from dnaspt.config import EncoderConfig, FinetuneConfig
-from dnaspt.data.store import read_split
+from dnaspt.data.dataset import read_split
 from dnaspt.errors import CheckpointError, ConfigError
-from dnaspt.evaluation.validate import score_model
+from dnaspt.evaluation.evaluate import score_model
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import MeanNorm, SigmoidHead, Trunk
 from dnaspt.models.task_model import TaskModel

@@ -5,7 +5,9 @@ import sys
 
 from numba.core.caching import IndexDataCacheFile
 
-from dnaspt.models import crf_paths, kernel, residual_cpu
+from dnaspt.models.kernels import crf_viterbi as crf_paths
+from dnaspt.models.kernels import layer_cpu as residual_cpu
+from dnaspt.models.kernels import numba_cache as kernel
 
 
 def test_every_kernel_is_stamped_with_the_digest_of_all_files() -> None:
@@ -19,7 +21,7 @@ def test_kernels_run_where_nothing_can_be_cached() -> None:
     code = (
         "import numba.core.caching as caching\n"
         "caching.CacheImpl._locator_classes = []\n"
-        "from dnaspt.models.kernel import kernel\n"
+        "from dnaspt.models.kernels.numba_cache import kernel\n"
         "double = kernel()(lambda x: 2 * x)\n"
         "print(double(21))"
     )

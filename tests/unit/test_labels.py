@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnaspt.data.gene_labels import label_genes
-from dnaspt.data.labels import (
+from dnaspt.errors import InputError
+from dnaspt.genome import alphabet
+from dnaspt.genome.fasta import Contig
+from dnaspt.genome.gene_states import (
     illegal_positions,
     label_contig,
     longest_per_gene,
@@ -15,14 +17,12 @@ from dnaspt.data.labels import (
     transcripts_from_labels,
     widen_missing,
 )
-from dnaspt.data.splits import Piece
-from dnaspt.data.stop_codons import stop_codon_in_cds
-from dnaspt.errors import InputError
-from dnaspt.genome import alphabet
-from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
 from dnaspt.genome.gff3_writer import write_gff3
+from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.prepare.gene_labels import label_genes
+from dnaspt.prepare.splits import Piece
 from dnaspt.tasks import GENE_STATES, MISSING
 
 LENGTH = 120

@@ -3,13 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnaspt.data.kmers import sampled_kmers
-from dnaspt.data.leakage import LeakageReport, LeakageSketch, leakage_report
+from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import Manifest, read_manifest
-from dnaspt.data.window import Window
-from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
+from dnaspt.prepare.leakage import LeakageReport, LeakageSketch, leakage_report, sampled_kmers
+from dnaspt.prepare.writer import DatasetWriter
 
 
 def random_codes(rng: np.random.Generator, length_bp: int) -> np.ndarray:

@@ -13,8 +13,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from dnaspt.data.blocks import blocks_outside_genes, window_blocks
-from dnaspt.evaluation import areas, metrics
+from dnaspt.data.bootstrap_blocks import blocks_outside_genes, window_blocks
+from dnaspt.evaluation import metrics
+from dnaspt.evaluation import metrics as areas
 from dnaspt.tasks import MISSING
 
 

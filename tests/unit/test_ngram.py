@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from dnaspt.evaluation import ngram
-from dnaspt.evaluation.ngram import MaskedBases, best_ngram, fit_markov, fit_two_sided
+from dnaspt.baselines import ngram
+from dnaspt.baselines.ngram import MaskedBases, best_ngram, fit_markov, fit_two_sided
 from dnaspt.genome.alphabet import N, decode, encode, reverse_complement
 
 MASK = 5

@@ -10,22 +10,24 @@ import pysam
 import pytest
 import torch
 
-from dnaspt.checkpoint import CheckpointConfig, build_model, save_checkpoint
+from dnaspt.checkpoint import CheckpointConfig, build_model, choose_device, save_checkpoint
 from dnaspt.config import EncoderConfig
-from dnaspt.data.labels import illegal_positions, label_contig
 from dnaspt.errors import ConfigError, NoSpaceError
-from dnaspt.evaluation import gene_paths, predict, predict_genes, predict_windows
-from dnaspt.evaluation.device import choose_device
-from dnaspt.evaluation.gene_paths import decode_path, unknown_runs
-from dnaspt.evaluation.predict import Stretch, predict_both_strands, predict_sequences
-from dnaspt.evaluation.predict_file import PredictOptions, predict_file
-from dnaspt.evaluation.predict_genes import contig_genes
-from dnaspt.evaluation.structures import structure_report
+from dnaspt.evaluation.gene_faults import structure_report
 from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.genome.alphabet import decode as letters
 from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.gene_states import illegal_positions, label_contig
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.inference import decode as gene_paths
+from dnaspt.inference import emissions as predict
+from dnaspt.inference import genes as predict_genes
+from dnaspt.inference import windows as predict_windows
+from dnaspt.inference.decode import decode_path, unknown_runs
+from dnaspt.inference.emissions import Stretch, predict_both_strands, predict_sequences
+from dnaspt.inference.genes import contig_genes
+from dnaspt.inference.predict import PredictOptions, predict_file
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import Decoded, Place
 from dnaspt.models.task_model import TaskModel

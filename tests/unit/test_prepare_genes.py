@@ -6,21 +6,19 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from dnaspt.data.gene_windows import around_genes, tiles
-from dnaspt.data.genes import PrepareGenesConfig, prepare_genes
-from dnaspt.data.labels import reverse_complement_labels, transcripts_from_labels
+from dnaspt.data.dataset import Split, Window, read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import joined, segments, union_bp
-from dnaspt.data.splits import Piece
-from dnaspt.data.stop_codons import stop_codon_in_cds
-from dnaspt.data.store import Split, read_split
 from dnaspt.data.transcript_table import read_transcripts
-from dnaspt.data.window import Window
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import reverse_complement_labels, transcripts_from_labels
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import write_gff3
+from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.prepare.genes import PrepareGenesConfig, around_genes, prepare_genes, tiles
+from dnaspt.prepare.splits import Piece
 from dnaspt.tasks import GENE_STATES, MISSING
 
 

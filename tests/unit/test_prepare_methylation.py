@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dnaspt.cli.inspect import show_dataset
+from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
-from dnaspt.data.methylation import PrepareMethylationConfig, find_cpg, merge_strands, prepare_methylation
-from dnaspt.data.store import Split, read_split
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.tracks import Calls, write_bigwig
-from dnaspt.inspection import show_dataset
-from dnaspt.report.tables import dataset_tables
+from dnaspt.prepare.methylation import PrepareMethylationConfig, find_cpg, merge_strands, prepare_methylation
+from dnaspt.reports.run_tables import dataset_tables
 from dnaspt.tasks import MISSING
 
 UNIT = "ATTAcGATTA"

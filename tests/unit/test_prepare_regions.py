@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dnaspt.data.background import merge_centers
+from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
-from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.data.store import Split, read_split
-from dnaspt.data.windows import Chosen, Cover, add_windows, count_in_windows
-from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta
+from dnaspt.prepare.background import merge_centers
+from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
+from dnaspt.prepare.windows import Chosen, Cover, add_windows, count_in_windows
+from dnaspt.prepare.writer import DatasetWriter
 
 
 @pytest.fixture

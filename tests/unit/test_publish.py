@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dnaspt.atomic import publish_file, publish_folder, write_text_atomically
 from dnaspt.errors import NoSpaceError
-from dnaspt.publish import publish_file, publish_folder, write_text_atomically
 
 
 def _names(folder: Path) -> list[str]:

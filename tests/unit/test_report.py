@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 
 from dnaspt.checkpoint import CheckpointConfig, read_config
-from dnaspt.cli import main
+from dnaspt.cli.main import main
 from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig
+from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
-from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.data.simulate import SimulateConfig, simulate
-from dnaspt.data.store import read_split
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DnasptError, InputError
 from dnaspt.evaluation.evaluate import evaluate
+from dnaspt.evaluation.loci import choose_locus
 from dnaspt.evaluation.metrics import Score
-from dnaspt.report import figures
-from dnaspt.report.answer import answer
-from dnaspt.report.inputs import RunRecord, read_runs
-from dnaspt.report.locus import choose_locus
-from dnaspt.report.page import write_report
-from dnaspt.report.tables import commands
+from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
+from dnaspt.reports import figures
+from dnaspt.reports.records import RunRecord, read_runs
+from dnaspt.reports.run_page import write_report
+from dnaspt.reports.run_tables import commands
+from dnaspt.reports.run_text import answer
+from dnaspt.simulation.simulate import SimulateConfig, simulate
 from dnaspt.training.finetune import finetune
 from dnaspt.training.pretrain import pretrain
 

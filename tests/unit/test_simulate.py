@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from dnaspt.data.simulate import SimulateConfig, SimulationSummary, simulate
-from dnaspt.data.simulate_species import MOTIFS
 from dnaspt.errors import DatasetError, NoSpaceError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta
+from dnaspt.simulation.simulate import SimulateConfig, SimulationSummary, simulate
+from dnaspt.simulation.species import MOTIFS
 
 STOPS = {"TAA", "TAG", "TGA"}
 FILES = ("annotation.gff3", "genome.fa", "methylation.bedmethyl", "peaks_A.bed", "peaks_B.bed", "truth.json")

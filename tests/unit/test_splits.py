@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dnaspt.data.splits import Piece, SplitPlan, read_split_table
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import contig_names
+from dnaspt.prepare.splits import Piece, SplitPlan, read_split_table
 
 
 def _splits(plan: SplitPlan, n_contigs: int) -> list[str]:

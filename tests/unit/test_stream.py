@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dnaspt.data.batches import BatchOptions, TrainingBatches
-from dnaspt.data.store import read_split
+from dnaspt.data.dataset import read_split
 from dnaspt.training.stream import Stream
 
 

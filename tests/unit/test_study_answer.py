@@ -5,10 +5,9 @@ import pytest
 
 from dnaspt.config import build_config
 from dnaspt.evaluation.metrics import Score
-from dnaspt.study.answer import sentences
-from dnaspt.study.report import claim_rows
-from dnaspt.study.settings import StudyConfig
-from dnaspt.study.summary import FEWER, Difference, Group
+from dnaspt.reports.compare import FEWER, Difference, Group
+from dnaspt.reports.study_text import claim_rows, sentences
+from dnaspt.studies.settings import StudyConfig
 
 
 def gain(question: str, before: str, after: str, value: float, *, fraction: float = 1.0) -> Difference:

@@ -7,9 +7,8 @@ import pytest
 
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import DatasetError
-from dnaspt.study.intervals import score_of_seeds
-from dnaspt.study.settings import StudyConfig, _tell_of_sizes
-from dnaspt.study.summary import Group, differences_of
+from dnaspt.reports.compare import Group, differences_of, score_of_seeds
+from dnaspt.studies.settings import StudyConfig, _tell_of_sizes
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 from dnaspt.checkpoint import find_checkpoint, read_config
 from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, TrainingConfig, build_config
 from dnaspt.data.batches import BatchOptions, TrainingBatches
-from dnaspt.data.store import read_split
+from dnaspt.data.dataset import read_split
 from dnaspt.errors import CheckpointError, ConfigError
-from dnaspt.models.language import LanguageModel
-from dnaspt.models.threads import as_here, subnormals_as_zero, threads_of
+from dnaspt.models.kernels.threads import as_here, subnormals_as_zero, threads_of
+from dnaspt.models.language_model import LanguageModel
 from dnaspt.tasks import MISSING
 from dnaspt.training.finetune import _spread, finetune
 from dnaspt.training.loop import validation_interval

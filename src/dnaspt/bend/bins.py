@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from dnaspt.bend.labels import LabelRows
-from dnaspt.data.window import Window
-from dnaspt.data.windows import check_contigs
-from dnaspt.data.writer import DatasetWriter
+from dnaspt.data.dataset import Window
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.fasta import read_fasta
+from dnaspt.prepare.windows import check_contigs
+from dnaspt.prepare.writer import DatasetWriter
 
 
 def write_bins(

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dnaspt.atomic import write_text_atomically
 from dnaspt.bend.http import Web
 from dnaspt.bend.share import HOST, SHARE, Remote, list_files
 from dnaspt.bend.table import BEND_TASKS, GENOMES
 from dnaspt.errors import ConfigError, DnasptError, InputError, NoSpaceError
-from dnaspt.publish import write_text_atomically
 
 log = logging.getLogger(__name__)
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from dnaspt.bend.labels import LabelRows
-from dnaspt.data.labels import transcripts_from_labels
+from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import SPLITS
 from dnaspt.data.transcript_table import TABLE, PlacedTranscript, transcript_table
-from dnaspt.data.window import Window
-from dnaspt.data.windows import check_contigs
-from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.gene_states import transcripts_from_labels
+from dnaspt.prepare.windows import check_contigs
+from dnaspt.prepare.writer import DatasetWriter
 from dnaspt.tasks import ACCEPTOR, DONOR, GENE_STATES, MINUS
 
 _MIN_SHARE = 0.9

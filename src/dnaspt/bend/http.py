@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dnaspt import __version__
+from dnaspt.atomic import write_text_atomically
 from dnaspt.errors import DnasptError, refuse_full_disk
-from dnaspt.publish import write_text_atomically
 
 log = logging.getLogger(__name__)
 

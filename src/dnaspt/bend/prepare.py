@@ -16,15 +16,15 @@ from dnaspt.bend.tars import part_files, read_tar, tar_files
 from dnaspt.bend.variants import CONTEXT_BP, write_variants
 from dnaspt.config import Settings
 from dnaspt.data.manifest import SPLITS, Manifest, Source
-from dnaspt.data.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.data.split_settings import check_written
 from dnaspt.data.transcript_table import TABLE as TRANSCRIPTS
 from dnaspt.data.transcript_table import PlacedTranscript, transcript_table
-from dnaspt.data.writer import DatasetWriter
 from dnaspt.errors import ConfigError, InputError
-from dnaspt.evaluation.variant_set import TABLE
+from dnaspt.evaluation.variant_benchmark import TABLE
 from dnaspt.genome.bed import read_labeled_bed
 from dnaspt.genome.columns import find_header
+from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
+from dnaspt.prepare.splits import check_written
+from dnaspt.prepare.writer import DatasetWriter
 from dnaspt.tasks import GENE_STATES, TASKS, Task
 
 log = logging.getLogger(__name__)

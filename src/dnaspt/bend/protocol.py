@@ -7,16 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dnaspt.atomic import write_text_atomically
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 from dnaspt.bend.table import BEND_TASKS
 from dnaspt.config import build_config, read_toml
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError
-from dnaspt.publish import write_text_atomically
-from dnaspt.study.command import study_report
-from dnaspt.study.execute import stage_jobs
-from dnaspt.study.settings import StudyConfig, check_settings
-from dnaspt.study.workshop import Say, Workshop
+from dnaspt.reports.study_report import study_report
+from dnaspt.studies.context import Say, Workshop
+from dnaspt.studies.scheduler import stage_jobs
+from dnaspt.studies.settings import StudyConfig, check_settings
 
 ABOUT = "bend.json"
 

@@ -11,8 +11,8 @@ import numpy as np
 from dnaspt.bend.protocol import ABOUT
 from dnaspt.bend.published import PUBLISHED
 from dnaspt.errors import DatasetError
-from dnaspt.report.answer import written
-from dnaspt.study.summary import groups_of, metric_name
+from dnaspt.reports.compare import groups_of, metric_name
+from dnaspt.reports.run_text import written
 
 log = logging.getLogger(__name__)
 

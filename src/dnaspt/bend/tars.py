@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import SPLITS
-from dnaspt.data.window import Window
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.tasks import MISSING

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from dnaspt.data.window import Window
-from dnaspt.data.windows import check_contigs
-from dnaspt.data.writer import DatasetWriter
+from dnaspt.data.dataset import Window
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import rows_by_value
 from dnaspt.genome.columns import Column, find_header, read_columns
 from dnaspt.genome.fasta import read_fasta
+from dnaspt.prepare.windows import check_contigs
+from dnaspt.prepare.writer import DatasetWriter
 
 CONTEXT_BP = 256
 """On either side of a variant, as BEND's."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from dnaspt.data.labels import reverse_complement_labels
-from dnaspt.data.store import Split
+from dnaspt.data.dataset import Split
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import reverse_complement_labels
 from dnaspt.tasks import MISSING
 
 

@@ -4,8 +4,8 @@ import logging
 
 import numpy as np
 
-from dnaspt.data.blocks import window_blocks
-from dnaspt.data.store import Split
+from dnaspt.data.bootstrap_blocks import window_blocks
+from dnaspt.data.dataset import Split
 
 log = logging.getLogger(__name__)
 

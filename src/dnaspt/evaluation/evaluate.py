@@ -10,35 +10,60 @@ from typing import Any
 
 import numpy as np
 
-from dnaspt.checkpoint import TENSORS, CheckpointConfig, find_checkpoint
-from dnaspt.data.blocks import blocks_outside_genes, sum_blocks, window_blocks
-from dnaspt.data.genes import read_transcripts
-from dnaspt.data.labels import transcripts_from_labels
+from dnaspt.atomic import publish_file, write_text_atomically
+from dnaspt.checkpoint import TENSORS, Accelerator, CheckpointConfig, find_checkpoint, load_task_model
+from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks, window_blocks
+from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.segments import Segment, segments
-from dnaspt.data.store import Split, read_split
-from dnaspt.errors import CheckpointError
-from dnaspt.evaluation import genes
-from dnaspt.evaluation.areas import label_scores
-from dnaspt.evaluation.device import Accelerator, load_task_model
-from dnaspt.evaluation.gene_paths import decode_path, grouped, predict_emissions
+from dnaspt.errors import CheckpointError, DatasetError
+from dnaspt.evaluation import gene_metrics as genes
+from dnaspt.evaluation.gene_faults import structure_report
 from dnaspt.evaluation.metrics import (
+    auprc,
+    auroc,
     block_confusions,
     class_scores,
+    confusion,
+    label_scores,
+    mcc,
     mcc_score,
     primary_metric,
 )
-from dnaspt.evaluation.predict import Stretch
-from dnaspt.evaluation.structures import structure_report
-from dnaspt.evaluation.validate import window_scores
-from dnaspt.evaluation.variant_set import evaluate_variants
+from dnaspt.evaluation.variant_benchmark import evaluate_variants
 from dnaspt.genome.alphabet import C, G
+from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.inference.decode import decode_path, grouped, predict_emissions, predict_paths
+from dnaspt.inference.emissions import Stretch, predict_windows
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
-from dnaspt.publish import publish_file, write_text_atomically
+from dnaspt.prepare.genes import read_transcripts
 from dnaspt.tasks import TASKS
+
+
+def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict[str, float]:
+    """Scores by name: mcc over all labeled bases, or mean auroc and auprc over the labels of windows."""
+    if len(split.labels) == len(split.codes):
+        counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
+        known = list(segments(split))
+        paths = predict_paths(model, (Stretch.whole(segment.codes) for segment in known))
+        for segment, path in zip(known, paths, strict=True):
+            counts += confusion(segment.labels, path, len(labels))
+        return {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
+    truth = split.labels.reshape(-1, len(labels))
+    scores = window_scores(model, split).reshape(truth.shape)
+    values = {"auroc": auroc(truth, scores), "auprc": auprc(truth, scores)}
+    if np.isnan(values["auroc"]).all():
+        raise DatasetError("no label has both positive and negative windows in this split; AUROC is not defined")
+    return {name: float(np.nanmean(value)) for name, value in values.items()}
+
+
+def window_scores(model: TaskModel, split: Split, *, average_strands: bool = False) -> np.ndarray:
+    """Logits of the labels of all windows: (n, K), or (n, bins * K)."""
+    return predict_windows(model, (window.codes for window in split), average_strands=average_strands)
+
 
 log = logging.getLogger(__name__)
 

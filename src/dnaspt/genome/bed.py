@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dnaspt.atomic import publish_file
 from dnaspt.errors import InputError
 from dnaspt.genome.columns import Column, Header, find_header, first_row, read_columns
-from dnaspt.publish import publish_file
 
 _INTERVAL = (Column("chrom", 0, str), Column("start", 1, int), Column("end", 2, int))
 _NARROW_PEAK_COLUMNS = 10

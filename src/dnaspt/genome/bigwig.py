@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pyBigWig
 
+from dnaspt.atomic import publish_file
 from dnaspt.errors import InputError
 from dnaspt.genome.fasta import open_bytes
-from dnaspt.publish import publish_file
 
 MAGIC = b"\x26\xfc\x8f\x88"
 """First and last four bytes of a file written on a little-endian machine."""

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from dnaspt.atomic import publish_file
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.publish import publish_file
 
 _NOT_IN_SEQID = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
 _NOT_IN_VALUE = re.compile(r"[\x00-\x1f\x7f%;=&,]")

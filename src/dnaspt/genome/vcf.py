@@ -14,9 +14,9 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from dnaspt import __version__
+from dnaspt.atomic import publish_file
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
-from dnaspt.publish import publish_file
 
 _LETTERS = frozenset("ACGTNacgtn")
 _BGZIP = (".gz", ".bgz")

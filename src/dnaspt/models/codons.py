@@ -16,8 +16,8 @@ import numpy as np
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.alphabet import A, C, G, T
-from dnaspt.models.crf_chain import Chain, make_chain
-from dnaspt.models.crf_paths import Rules
+from dnaspt.models.kernels.crf_chain import Chain, make_chain
+from dnaspt.models.kernels.crf_viterbi import Rules
 from dnaspt.tasks import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
 
 _STOPS = ((T, A, A), (T, A, G), (T, G, A))

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from dnaspt.models import crf_cpu, crf_gpu
-from dnaspt.models.crf_chain import Chain, make_chain, mixing_time
-from dnaspt.models.gpu import where
+from dnaspt.models.kernels import crf_cpu, crf_gpu
+from dnaspt.models.kernels.crf_chain import Chain, make_chain, mixing_time
+from dnaspt.models.kernels.triton_support import where
 from dnaspt.tasks import StateTable
 
 MAX_STATES = 127

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dnaspt.config import PAD_TOKEN, EncoderConfig
-from dnaspt.models import encoder_cpu, encoder_gpu
+from dnaspt.models.kernels import encoder_cpu, encoder_gpu
 
 
 class ResidualLayer(nn.Module):

@@ -13,7 +13,7 @@ from torch.nn import functional
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
-from dnaspt.models.crf_paths import BLOCK, Rows, find_path, find_posterior
+from dnaspt.models.kernels.crf_viterbi import BLOCK, Rows, find_path, find_posterior
 from dnaspt.tasks import MISSING, StateTable
 
 HEAD_CHANNELS = 64

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from dnaspt.config import AnyEncoderConfig, PublishedConfig
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.encoder import real_positions
-from dnaspt.models.gpu import runs_kernels
 from dnaspt.models.heads import HEAD_FLANK_BP, Head
+from dnaspt.models.kernels.triton_support import runs_kernels
 
 
 class TaskModel(nn.Module):

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, build_model, find_checkpoint, load_model, read_config
 from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, BassetConfig, FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, Source, read_manifest
-from dnaspt.data.store import Split, read_split
 from dnaspt.data.subset import label_subset, take
 from dnaspt.errors import ConfigError, DatasetError
-from dnaspt.evaluation.validate import score_model
-from dnaspt.hub import describe_published
+from dnaspt.evaluation.evaluate import score_model
 from dnaspt.models.heads import SigmoidHead
+from dnaspt.models.huggingface import describe_published
+from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
-from dnaspt.models.threads import subnormals_as_zero
 from dnaspt.tasks import MISSING, TASKS
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import Fit, FitResult, Reporter, SilentReporter, fit

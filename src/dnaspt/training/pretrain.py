@@ -11,17 +11,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from dnaspt.baselines.ngram import MaskedBases, best_ngram
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN, PRESETS, PretrainConfig
-from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.batches import BatchOptions, TrainingBatches, mask_for_validation
+from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import UNLABELED, read_manifest
-from dnaspt.data.masking import mask_for_validation
 from dnaspt.data.segments import joined
-from dnaspt.data.store import Split, read_split
 from dnaspt.errors import ConfigError
-from dnaspt.evaluation.ngram import MaskedBases, best_ngram
-from dnaspt.models.language import LanguageModel
-from dnaspt.models.threads import subnormals_as_zero
+from dnaspt.models.kernels.threads import subnormals_as_zero
+from dnaspt.models.language_model import LanguageModel
 from dnaspt.tasks import MISSING
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import Fit, FitResult, Reporter, SilentReporter, fit

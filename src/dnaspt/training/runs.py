@@ -13,10 +13,10 @@ import torch
 from pydantic_core import to_jsonable_python
 from torch import Tensor, nn
 
+from dnaspt.atomic import write_text_atomically
 from dnaspt.checkpoint import TENSORS, CheckpointConfig, read_config, read_json, read_tensors, save_checkpoint
 from dnaspt.config import TrainingConfig
 from dnaspt.errors import CheckpointError
-from dnaspt.publish import write_text_atomically
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Models to beat: k-mers, Markov chains, n-grams, AUGUSTUS and genes of other tools."""

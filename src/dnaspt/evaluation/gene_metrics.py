@@ -1,0 +1,310 @@
+"""True and predicted transcripts to sensitivity, precision and F1 by level, from coding bases to genes.
+
+Only coding sequence counts, both ends exact and on the right strand; coordinates are 0-based half-open. Bases, splice
+sites, exons, intron chains and transcripts are those of the longest isoform per gene; a gene is right when any
+annotated isoform is exact. The field's "specificity" is called precision here. (Conventions of Eval, gffcompare and
+nGASP, without gffcompare's leeway at terminal exons.)
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks
+from dnaspt.evaluation.metrics import (
+    N_BOOTSTRAP,
+    Score,
+    bootstrap_values,
+    percentile_interval,
+    ratio,
+)
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.tasks import MISSING
+
+LEVELS = ("base", "splice_site", "exon", "intron_chain", "transcript", "gene")
+FOUND, TRUE, RIGHT, PREDICTED = range(4)
+"""Columns of counts: true items that were predicted, true items, predicted items that are true, predicted items."""
+
+Key = tuple[str, str]
+Feature = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a contig on which genes are scored.
+
+    Attributes:
+        chrom: contig name.
+        start: contig position of its first base.
+        labels: true class of each base (L,), -100 where missing.
+        cuts: B + 1 ascending cuts from 0 to L into the blocks that intervals resample; a locus is one block: (0, L).
+    """
+
+    chrom: str
+    start: int
+    labels: np.ndarray
+    cuts: np.ndarray
+
+    @classmethod
+    def of(cls, chrom: str, start: int, labels: np.ndarray) -> "Segment":
+        """A stretch cut into blocks of about 10 kb outside genes."""
+        return cls(chrom, start, labels, blocks_outside_genes(labels))
+
+    @property
+    def end(self) -> int:
+        """Contig position after its last base."""
+        return self.start + len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelScores:
+    """Scores of one level, and the counts behind them."""
+
+    sensitivity: Score
+    precision: Score
+    f1: Score
+    n_true: int
+    n_found: int
+    n_predicted: int
+    n_right: int
+
+
+@dataclass(frozen=True, slots=True)
+class GeneScores:
+    """Scores by level; genes that were not scored, by reason; the counts of each block (B, levels, 4)."""
+
+    levels: Mapping[str, LevelScores]
+    ignored: Mapping[str, int]
+    block_counts: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, without the blocks' counts."""
+        levels = {
+            name: asdict(level)
+            | {
+                "sensitivity": level.sensitivity.to_dict(),
+                "precision": level.precision.to_dict(),
+                "f1": level.f1.to_dict(),
+            }
+            for name, level in self.levels.items()
+        }
+        return {"levels": levels, "ignored": dict(self.ignored)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Gene:
+    """A gene that is scored: its longest isoform, all isoforms, where it lies, whether all its CDS bases are labeled."""
+
+    longest: Transcript
+    isoforms: tuple[Transcript, ...]
+    segment: int
+    is_known: bool
+
+
+def score_genes(
+    truth: Iterable[tuple[Transcript, bool]],
+    predicted: Iterable[Transcript],
+    segments: Sequence[Segment],
+    *,
+    n: int = N_BOOTSTRAP,
+    seed: int = 0,
+) -> GeneScores:
+    """Score predicted genes against annotated ones, with 95 % intervals over the segments' blocks.
+
+    Genes that lie on no segment as a whole are not scored, genes with a coding base where the label is missing by their
+    other bases alone; both are counted in `ignored`. Several predicted transcripts of one gene are isoforms: the longest counts.
+
+    Args:
+        truth: annotated transcripts, and whether each is the longest isoform of its gene.
+        predicted: predicted transcripts.
+        segments: stretches on which genes are scored; they do not overlap.
+        n: number of resamples.
+        seed: seed of the draw.
+
+    Raises:
+        ValueError: two segments overlap.
+    """
+    ground = _Ground(segments)
+    ignored: Counter[str] = Counter()
+    true_genes = list(_scored(_annotated(truth, ignored), "annotated", ground, ignored))
+    predicted_genes = list(_scored(_grouped(predicted), "predicted", ground, ignored))
+    counts = np.zeros((ground.n_blocks, len(LEVELS), 4), dtype=np.int64)
+    _count_bases(true_genes, predicted_genes, ground, counts[:, 0])
+    true_genes, predicted_genes = ([gene for gene in one if gene.is_known] for one in (true_genes, predicted_genes))
+    for level, features in enumerate((_splice_sites, _exons, _intron_chain, _structure), start=1):
+        true_features = {key: gene.segment for gene in true_genes for key in features(gene.longest)}
+        predicted_features = {key: gene.segment for gene in predicted_genes for key in features(gene.longest)}
+        ground.count(true_features, predicted_features, counts[:, level])
+    _count_genes(true_genes, predicted_genes, ground, counts[:, LEVELS.index("gene")])
+    counts = sum_blocks(
+        np.split(counts, ground.first_block[1:-1]), [(s.chrom, s.start, s.end) for s in ground.segments]
+    )
+    return GeneScores(_level_scores(counts, n, seed), dict(ignored), counts)
+
+
+class _Ground:
+    """Finds the segment of a gene and the block of a position."""
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self.segments = sorted(segments, key=lambda segment: (segment.chrom, segment.start))
+        for left, right in zip(self.segments, self.segments[1:], strict=False):
+            if left.chrom == right.chrom and right.start < left.end:
+                raise ValueError(f"segments overlap at {right.chrom}:{right.start}; expected disjoint ones")
+        self._starts = [(segment.chrom, segment.start) for segment in self.segments]
+        self._cuts = [segment.cuts.tolist() for segment in self.segments]
+        self.first_block = np.cumsum([0, *(len(cuts) - 1 for cuts in self._cuts)]).tolist()
+        self.n_blocks = self.first_block[-1]
+
+    def segment_of(self, transcript: Transcript) -> int | None:
+        """The segment that holds the whole transcript."""
+        index = bisect_right(self._starts, (transcript.chrom, transcript.start)) - 1
+        if index < 0:
+            return None
+        segment = self.segments[index]
+        return index if segment.chrom == transcript.chrom and transcript.end <= segment.end else None
+
+    def is_known(self, transcript: Transcript, index: int) -> bool:
+        """Whether every coding base has a label."""
+        labels, offset = self.segments[index].labels, self.segments[index].start
+        return not any((labels[start - offset : end - offset] == MISSING).any() for start, end in transcript.cds)
+
+    def block_of(self, index: int, position: int) -> int:
+        """The block of a contig position on a segment."""
+        first = self.first_block[index]
+        return int(first + bisect_right(self._cuts[index], position - self.segments[index].start) - 1)
+
+    def count(self, true: Mapping[Feature, int], predicted: Mapping[Feature, int], counts: np.ndarray) -> None:
+        """Add features (chrom, strand, position, ...) and the segments they lie on to the counts of blocks (B, 4)."""
+        for features, others, hit, every in ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED)):
+            blocks = np.array([self.block_of(index, feature[2]) for feature, index in features.items()], dtype=np.int64)
+            shared = np.array([feature in others for feature in features], dtype=bool)
+            counts[:, every] += np.bincount(blocks, minlength=self.n_blocks)
+            counts[:, hit] += np.bincount(blocks[shared], minlength=self.n_blocks)
+
+
+def _annotated(
+    truth: Iterable[tuple[Transcript, bool]], ignored: Counter[str]
+) -> Iterator[tuple[Transcript, list[Transcript]]]:
+    """Longest isoform and all isoforms of each annotated gene."""
+    isoforms: dict[Key, list[Transcript]] = {}
+    longest: dict[Key, Transcript] = {}
+    for transcript, is_longest in truth:
+        key = (transcript.chrom, transcript.gene_id)
+        isoforms.setdefault(key, []).append(transcript)
+        if is_longest:
+            longest[key] = transcript
+    if len(longest) < len(isoforms):
+        ignored["annotated gene without a longest isoform"] += len(isoforms) - len(longest)
+    return ((longest[key], members) for key, members in isoforms.items() if key in longest)
+
+
+def _grouped(predicted: Iterable[Transcript]) -> Iterator[tuple[Transcript, list[Transcript]]]:
+    genes: dict[Key, list[Transcript]] = {}
+    for transcript in predicted:
+        genes.setdefault((transcript.chrom, transcript.gene_id), []).append(transcript)
+    return ((max(members, key=lambda transcript: transcript.cds_bp), members) for members in genes.values())
+
+
+def _scored(
+    genes: Iterable[tuple[Transcript, list[Transcript]]], kind: str, ground: _Ground, ignored: Counter[str]
+) -> Iterator[_Gene]:
+    """Genes on the ground; the others, and those that are not known as a whole, are counted.
+
+    Of an annotated gene only the longest isoform has labels.
+    """
+    for longest, isoforms in genes:
+        segment = ground.segment_of(longest)
+        judged = [longest] if kind == "annotated" else isoforms
+        if segment is None or any(ground.segment_of(isoform) != segment for isoform in judged):
+            ignored[f"{kind} gene not wholly on a segment"] += 1
+            continue
+        is_known = all(ground.is_known(isoform, segment) for isoform in judged)
+        if not is_known:
+            ignored[f"{kind} gene on missing labels"] += 1
+        yield _Gene(longest, tuple(isoforms), segment, is_known)
+
+
+def _splice_sites(transcript: Transcript) -> Iterator[Feature]:
+    """First and last base of each intron, by kind."""
+    kinds = ("donor", "acceptor") if transcript.strand == "+" else ("acceptor", "donor")
+    for start, end in transcript.introns:
+        yield (transcript.chrom, transcript.strand, start, kinds[0])
+        yield (transcript.chrom, transcript.strand, end - 1, kinds[1])
+
+
+def _exons(transcript: Transcript) -> Iterator[Feature]:
+    return ((transcript.chrom, transcript.strand, start, end) for start, end in transcript.cds)
+
+
+def _intron_chain(transcript: Transcript) -> Iterator[Feature]:
+    """All introns together; none for a single exon."""
+    if introns := transcript.introns:
+        yield (transcript.chrom, transcript.strand, introns[0][0], introns)
+
+
+def _structure(transcript: Transcript) -> Iterator[Feature]:
+    yield (transcript.chrom, transcript.strand, transcript.start, transcript.cds)
+
+
+def _count_bases(true: list[_Gene], predicted: list[_Gene], ground: _Ground, counts: np.ndarray) -> None:
+    """Add coding bases by strand, where labels are known, to the counts of blocks (B, 4)."""
+    coding: dict[tuple[int, str], list[list[Transcript]]] = {}
+    for side, genes in enumerate((true, predicted)):
+        for gene in genes:
+            coding.setdefault((gene.segment, gene.longest.strand), [[], []])[side].append(gene.longest)
+    for (index, _), sides in coding.items():
+        segment = ground.segments[index]
+        is_true, is_predicted = (_coding_bases(segment, transcripts) for transcripts in sides)
+        both = is_true & is_predicted
+        blocks = counts[ground.first_block[index] : ground.first_block[index + 1]]
+        for mask, columns in ((both, (FOUND, RIGHT)), (is_true, (TRUE,)), (is_predicted, (PREDICTED,))):
+            blocks[:, columns] += np.diff(np.searchsorted(np.flatnonzero(mask), segment.cuts))[:, None]
+
+
+def _coding_bases(segment: Segment, transcripts: list[Transcript]) -> np.ndarray:
+    coding = np.zeros(len(segment.labels), dtype=bool)
+    for transcript in transcripts:
+        for start, end in transcript.cds:
+            coding[start - segment.start : end - segment.start] = True
+    coding &= segment.labels != MISSING
+    return coding
+
+
+def _count_genes(true: list[_Gene], predicted: list[_Gene], ground: _Ground, counts: np.ndarray) -> None:
+    """Add genes, right when any isoform is exact, to the counts of blocks (B, 4)."""
+    columns = ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED))
+    for genes, others, hit, every in columns:
+        exact = {key for gene in others for isoform in gene.isoforms for key in _structure(isoform)}
+        for gene in genes:
+            block = ground.block_of(gene.segment, gene.longest.start)
+            counts[block, every] += 1
+            counts[block, hit] += any(key in exact for isoform in gene.isoforms for key in _structure(isoform))
+
+
+def rates(counts: np.ndarray) -> np.ndarray:
+    """Sensitivity, precision and F1 of counts in the columns FOUND, TRUE, RIGHT, PREDICTED: (..., 4) -> (..., 3).
+
+    nan where 0 / 0; F1 is 0 where there is something to find and nothing is right.
+    """
+    sensitivity = ratio(counts[..., FOUND], counts[..., TRUE])
+    precision = ratio(counts[..., RIGHT], counts[..., PREDICTED])
+    known = np.nan_to_num(sensitivity) + np.nan_to_num(precision)
+    harmonic = 2 * np.nan_to_num(sensitivity) * np.nan_to_num(precision) / np.where(known > 0, known, 1)
+    nothing = (counts[..., TRUE] == 0) & (counts[..., PREDICTED] == 0)
+    return np.stack([sensitivity, precision, np.where(nothing, np.nan, harmonic)], axis=-1)
+
+
+def _level_scores(counts: np.ndarray, n: int, seed: int) -> dict[str, LevelScores]:
+    total = counts.sum(axis=0)
+    values, drawn = rates(total), bootstrap_values(counts, rates, n=n, seed=seed)
+    scores = {}
+    for level, name in enumerate(LEVELS):
+        bounds = [percentile_interval(drawn[:, level, measure]) for measure in range(3)]
+        sensitivity, precision, f1 = (Score.of(values[level, measure], bounds[measure]) for measure in range(3))
+        n_found, n_true, n_right, n_predicted = total[level].tolist()
+        scores[name] = LevelScores(sensitivity, precision, f1, n_true, n_found, n_predicted, n_right)
+    return scores

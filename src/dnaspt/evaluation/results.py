@@ -1,0 +1,3 @@
+"""Evaluation files of a run: names of the files."""
+
+GENES_FILE = "genes.gff3"

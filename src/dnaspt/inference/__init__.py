@@ -1,0 +1,1 @@
+"""A trained model to predictions: emissions, decoding, genes, windows, variants."""

@@ -1,0 +1,68 @@
+"""A report as one HTML file that needs nothing else, figures inline; each figure is also written on its own.
+
+REPORT_figures/NAME.svg beside REPORT.html.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from dnaspt.atomic import publish_file, write_text_atomically
+from dnaspt.reports import figures
+from dnaspt.reports.run_tables import Table
+
+log = logging.getLogger(__name__)
+
+_TEMPLATE = "report.html.j2"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure as SVG, what it shows in a sentence, and whether it takes the whole width."""
+
+    name: str
+    svg: str
+    caption: str
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report: text, pictures, tables, and tables that stay folded."""
+
+    title: str
+    text: str
+    pictures: tuple[Picture, ...] = ()
+    tables: tuple[Table, ...] = ()
+    folded: tuple[Table, ...] = ()
+
+
+def make_picture(name: str, draw: Callable[[], Figure], caption: str, *, wide: bool = False) -> Picture:
+    """Draw a figure."""
+    return Picture(name, figures.to_svg(draw, name), caption, wide)
+
+
+def write_page(out: Path, content: Mapping[str, Any]) -> None:
+    """Write the page and its figures.
+
+    content: title, answer (sentences), sections, commands (lines), settings (text by name), versions.
+    """
+    template = resources.files("dnaspt.reports").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["inline"] = Markup
+    page = environment.from_string(template).render(content)
+    pictures = [picture for section in content["sections"] for picture in section.pictures]
+    folder = out.with_name(f"{out.stem}_figures")
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in pictures:
+        write_text_atomically(folder / f"{picture.name}.svg", picture.svg)
+    with publish_file(out) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
+    log.info("%s: written, with %d figures in %s", out, len(pictures), folder)

@@ -1,0 +1,202 @@
+"""Evaluated runs, their pretraining and their dataset to a page that compares them; see `html`."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import torch
+
+from dnaspt import __version__
+from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.errors import DnasptError
+from dnaspt.evaluation.loci import Locus, choose_locus
+from dnaspt.evaluation.metrics import Score
+from dnaspt.reports import figures
+from dnaspt.reports.html import Section, make_picture, write_page
+from dnaspt.reports.records import (
+    PretrainRecord,
+    Row,
+    RunRecord,
+    primary_score,
+    read_pretraining,
+    read_runs,
+    score_of,
+)
+from dnaspt.reports.run_tables import (
+    LEVELS,
+    commands,
+    dataset_tables,
+    gene_tables,
+    level_tables,
+    pretrain_table,
+    run_table,
+    window_table,
+)
+from dnaspt.reports.run_text import answer, metric_name
+from dnaspt.tasks import TASKS
+
+_MAX_LABELS_DRAWN = 30
+
+
+def write_report(out: Path, data: Path, runs: list[Path], pretrain: Path | None) -> None:
+    """Compare evaluated runs of one dataset in an HTML file.
+
+    Args:
+        out: the file; figures are also written into a folder beside it.
+        data: the dataset that all runs were evaluated on.
+        runs: run folders of 'dnaspt finetune', in the order to show them.
+        pretrain: run folder of 'dnaspt pretrain'.
+
+    Raises:
+        DnasptError: a run is not evaluated on the test split of this dataset, or a folder is not what it should be.
+    """
+    if out.is_dir():
+        raise DnasptError(f"{out}: is a folder; expected the name of an HTML file")
+    manifest = read_manifest(data)
+    records = read_runs(runs, data, manifest)
+    pretraining = None if pretrain is None else read_pretraining(pretrain)
+    sections = [_scores(records, manifest)]
+    sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
+    if pretraining is not None:
+        sections.append(_pretraining(pretraining, manifest))
+    sections += [_training(records, manifest), _dataset(manifest)]
+    write_page(
+        out,
+        {
+            "title": f"{data.resolve().name}: comparison of {len(records)} run{'s' if len(records) > 1 else ''}",
+            "answer": answer(records, manifest, pretraining),
+            "sections": sections,
+            "commands": commands(records, pretraining, data),
+            "settings": _settings(records, pretraining, manifest),
+            "versions": _versions(records),
+        },
+    )
+
+
+def _scores(records: Sequence[RunRecord], manifest: Manifest) -> Section:
+    names = [record.name for record in records]
+    groups: dict[str, list[Score]]
+    if manifest.per_base:
+        groups = {"MCC": [primary_score(record) for record in records]}
+        for key, name in LEVELS:
+            groups[f"{name} F1"] = [score_of(r.scores["genes"]["levels"][key]["f1"]) for r in records]
+        tables, folded = (run_table(records, manifest), *gene_tables(records)), tuple(level_tables(records))
+    else:
+        scored = [*(record.scores for record in records), records[0].scores["cpg_count"]]
+        means = {"mean AUROC": "mean_auroc", "mean AUPRC": "mean_auprc"}
+        groups = {name: [score_of(scores[key]) for scores in scored] for name, key in means.items()}
+        names.append("CpG count")
+        tables, folded = (run_table(records, manifest), window_table(records)), ()
+    caption = "Scores on the test split with 95 % intervals."
+    picture = make_picture("scores", lambda: figures.score_dots(groups, names, baseline="CpG count" in names), caption)
+    return Section("Scores on the test split", "", (picture,), tables, folded)
+
+
+def _locus(records: Sequence[RunRecord], data: Path) -> Section:
+    title = "An example locus"
+    locus = choose_locus(data, [(record.folder, bool(record.scores.get("average_strands"))) for record in records])
+    if locus is None:
+        return Section(title, "The test split has no annotated gene: none is drawn.")
+    names = [record.name for record in records]
+    caption = (
+        "Boxes are coding exons, lines introns; chevrons point along the strand. A predicted exon is filled where both "
+        "its ends are annotated, hollow otherwise."
+    )
+    if locus.missing:
+        caption += " Labels are not known where the ground is gray."
+    picture = make_picture("locus", lambda: figures.locus_tracks(locus, names), caption, wide=True)
+    return Section(title, f"{_place(locus)} of the test split: {locus.choice}.", (picture,))
+
+
+def _place(locus: Locus) -> str:
+    """As a genome browser writes it, 1-based with both ends."""
+    return f"{locus.chrom}:{locus.start + 1:,}–{locus.end:,}"
+
+
+def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
+    """AUROC of each label; where there are many, of some, evenly spread from the best to the worst by CpG count."""
+    scored = [*(record.scores["auroc"] for record in records), records[0].scores["cpg_count"]["auroc"]]
+    labels = [label for label in manifest.labels if score_of(scored[-1][label]).value >= 0]
+    if not labels:
+        return Section("AUROC by label", "No label has both classes on the test split.")
+    text = ""
+    if len(labels) > _MAX_LABELS_DRAWN:
+        ordered = sorted(labels, key=lambda label: -score_of(scored[-1][label]).value)
+        spread = np.linspace(0, len(labels) - 1, _MAX_LABELS_DRAWN).round().astype(int)
+        text = f"{_MAX_LABELS_DRAWN} of {len(labels)} labels, evenly spread from the best to the worst by CpG count."
+        labels = [ordered[index] for index in spread]
+    groups = {label: [score_of(scores[label]) for scores in scored] for label in labels}
+    names = [*(record.name for record in records), "CpG count"]
+    caption = "AUROC on the test split with 95 % intervals; the dotted line is chance."
+    picture = make_picture("labels", lambda: figures.score_dots(groups, names, chance=0.5, baseline=True), caption)
+    return Section("AUROC by label", text, (picture,))
+
+
+def _pretraining(pretraining: PretrainRecord, manifest: Manifest) -> Section:
+    result = pretraining.result
+    line = _curve("pretrained model", pretraining.metrics, "valid_nats", 1)
+    levels = {
+        f"Markov, order {result['markov_order']}": result["markov_nats"],
+        f"two-sided k-mer, k = {result['two_sided_k']}": result["two_sided_nats"],
+    }
+    caption = "Validation during pretraining: nats per masked base, lower is better."
+    picture = make_picture("pretraining", lambda: figures.curves([line], "nats per masked base", levels), caption)
+    same = pretraining.config.data_digest == manifest.digest
+    text = "" if same else "This model was pretrained on another dataset than the one the runs were evaluated on."
+    held_out = [name for name in pretraining.read_splits if name in ("valid", "test")]
+    if same and held_out:
+        text = f"This model has read the sequences (not the labels) of {' and '.join(held_out)}."
+    return Section("Pretraining", text, (picture,), (pretrain_table(pretraining),))
+
+
+def _training(records: Sequence[RunRecord], manifest: Manifest) -> Section:
+    metric = TASKS[manifest.task].metric
+    loss = [_curve(record.name, record.metrics, "loss", index) for index, record in enumerate(records)]
+    valid = [_curve(record.name, record.metrics, f"valid_{metric}", index) for index, record in enumerate(records)]
+    scale = " Losses of different heads are on different scales." if len({r.head for r in records}) > 1 else ""
+    unit = "labeled base" if manifest.per_base else "label of a window"
+    pictures = (
+        make_picture("loss", lambda: figures.curves(loss, "training loss (nats)"), f"Training loss per {unit}.{scale}"),
+        make_picture(
+            "valid", lambda: figures.curves(valid, f"valid {metric_name(manifest)}"), "Score on the valid split."
+        ),
+    )
+    return Section("Training", "", pictures)
+
+
+def _curve(name: str, metrics: Sequence[Row], key: str, style: int) -> figures.Curve:
+    points = [(row["step"], row[key]) for row in metrics if row.get(key) is not None]
+    x, y = np.array(points, dtype=float).reshape(-1, 2).T
+    return figures.Curve(name, x, y, style)
+
+
+def _dataset(manifest: Manifest) -> Section:
+    sizes, labels, leakage, dropped, counted = dataset_tables(manifest)
+    words = [f"Task {manifest.task}, windows of {manifest.window_bp:,} bp."]
+    if manifest.stop_in_cds is not None:
+        words.append(f"The stop codon is {'part' if manifest.stop_in_cds else 'no part'} of the coding sequence.")
+    return Section("Dataset", " ".join(words), (), (sizes, leakage, dropped), (labels, counted))
+
+
+def _settings(
+    records: Sequence[RunRecord], pretraining: PretrainRecord | None, manifest: Manifest
+) -> Mapping[str, str]:
+    """Settings in full, as JSON, by what they belong to."""
+    found: dict[str, Any] = {"dataset": {"digest": manifest.digest, "settings": manifest.settings}}
+    found["dataset"]["sources"] = [source.model_dump() for source in manifest.sources]
+    if pretraining is not None:
+        found[f"pretraining ({pretraining.folder})"] = pretraining.settings
+    found |= {f"{record.name} ({record.folder})": record.settings for record in records}
+    return {name: json.dumps(settings, indent=1) for name, settings in found.items()}
+
+
+def _versions(records: Sequence[RunRecord]) -> str:
+    trained = sorted({record.config.dnaspt_version for record in records})
+    return (
+        f"dnaspt {__version__} (checkpoints: {', '.join(trained)}), torch {torch.__version__}, "
+        f"matplotlib {matplotlib.__version__}, Python {platform.python_version()} on {platform.system()}"
+    )

@@ -1,0 +1,1 @@
+"""A small genome with known genes, peaks and methylation."""

@@ -1,0 +1,153 @@
+"""What a study's runs would take on this machine: from steps and a validation that are measured, in minutes and MB."""
+
+import contextlib
+import math
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig, build_config
+from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.dataset import read_split
+from dnaspt.data.manifest import UNLABELED, read_manifest
+from dnaspt.data.segments import joined
+from dnaspt.studies.plan import Job
+from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
+from dnaspt.training.finetune import VALIDATION_BP as FINETUNE_VALID_BP
+from dnaspt.training.finetune import finetune
+from dnaspt.training.loop import steps_of, validation_interval
+from dnaspt.training.pretrain import VALIDATION_BP as PRETRAIN_VALID_BP
+from dnaspt.training.pretrain import WINDOW_BP, pretrain
+
+STEPS = 6
+
+
+@dataclass(slots=True)
+class _Clock:
+    """When each step was done."""
+
+    at: list[float] = field(default_factory=list)
+
+    def start(self, n_steps: int, step: int) -> None:
+        """Begin."""
+        self.at = [time.monotonic()]
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        """A step, and what followed it, is done."""
+        self.at.append(time.monotonic())
+
+    def stop(self) -> None:
+        """The end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """step_s: of a training step; validation_s: of a validation and a checkpoint; peak_mb: memory of the process."""
+
+    step_s: float
+    validation_s: float
+    peak_mb: float
+
+
+_DECISIVE = ("head", "freeze_encoder", "preset", "encoder", "embeddings", "pool", "batch_bp", "accumulate", "precision")
+"""Settings that decide what a step takes."""
+
+
+def like(study: StudyConfig, job: Job) -> tuple[object, ...]:
+    """What a run has in common with all those whose steps take as long."""
+    arm = next((arm for arm in study.arms if arm.name == job.arm), None)
+    network = study.network_of(arm) if arm else ()
+    return (job.kind == "pretrain", network, *(str(job.settings.get(name, "")) for name in _DECISIVE))
+
+
+def measure(study: StudyConfig, job: Job) -> Cost:
+    """Train a few steps with a run's settings, from an encoder of its size."""
+    settings = {name: value for name, value in job.settings.items() if name not in ("epochs", "label_fraction")}
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        short = {"data": study.data, "tensorboard": False, "steps": STEPS, "validate_every": STEPS}
+        if job.kind == "pretrain":
+            place = {"out": Path(folder) / "run"}
+            _forget_peak()
+            outcome, _ = pretrain(build_config(PretrainConfig, settings | short | place), reporter=clock)
+        else:
+            size = _encoder(study, job, short | {"steps": 1, "out": Path(folder) / "encoder"})
+            place = {"out": Path(folder) / "run"}
+            _forget_peak()
+            outcome, _ = finetune(build_config(FinetuneConfig, settings | size | short | place), reporter=clock)
+    if not outcome.finished:
+        raise KeyboardInterrupt  # training ends cleanly on a signal, and there is nothing to go on with here
+    steps = [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
+    step_s = statistics.median(steps[1:-1])
+    return Cost(step_s, max(0.0, steps[-1] - step_s), _peak_mb())
+
+
+def _encoder(study: StudyConfig, job: Job, short: dict[str, Any]) -> dict[str, Any]:
+    """Settings that give fine-tuning an encoder as large as that of a run's arm; one with layers of its own is made."""
+    arm = next(arm for arm in study.arms if arm.name == job.arm)
+    if arm.init not in (SCRATCH, *PRETRAINED):
+        return {"encoder": Path(arm.init)}
+    pretraining = study.pretrain | arm.pretrain
+    if arm.init in PRETRAINED and "encoder" in pretraining:
+        config = build_config(PretrainConfig, {"encoder": pretraining["encoder"]} | short)
+        if not pretrain(config)[0].finished:
+            raise KeyboardInterrupt
+        return {"encoder": config.out}
+    default = PretrainConfig.model_fields["preset"].default
+    return {"preset": pretraining.get("preset", default)} if arm.init in PRETRAINED else {}
+
+
+def _forget_peak() -> None:
+    """Begin to count the peak anew, where the system can."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak_mb() -> float:
+    """Memory of this process at its peak; nan where the system does not say (Windows)."""
+    with contextlib.suppress(OSError, IndexError):
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return float(status.split("VmHWM:")[1].split()[0]) / 1024
+    if sys.platform == "win32":
+        return float("nan")
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+def minutes(study: StudyConfig, job: Job, cost: Cost) -> float:
+    """Of a run of that cost per step; evaluation is not counted."""
+    steps = n_steps(study, job)
+    return (steps * cost.step_s + (steps and n_validations(study, job, steps)) * cost.validation_s) / 60
+
+
+def n_validations(study: StudyConfig, job: Job, steps: int) -> int:
+    """Validations of a run of so many steps."""
+    read_bp = PRETRAIN_VALID_BP if job.kind == "pretrain" else FINETUNE_VALID_BP
+    valid_bp = min(read_bp, read_manifest(study.data).splits["valid"].n_bp)
+    return math.ceil(steps / validation_interval(_config(study, job.kind, job.settings), steps, valid_bp))
+
+
+def _config(study: StudyConfig, kind: str, settings: dict[str, Any]) -> TrainingConfig:
+    given = settings | {"data": study.data, "out": Path("run")}
+    return build_config(PretrainConfig, given) if kind == "pretrain" else build_config(FinetuneConfig, given)
+
+
+def n_steps(study: StudyConfig, job: Job) -> int:
+    """Optimizer steps of a run, about: a share of the labels is read as often as makes as many bases as all of them."""
+    if "baseline" in job.settings:
+        return 0
+    config = _config(study, job.kind, job.settings)
+    config = config.model_copy(update={"epochs": config.epochs * job.settings.get("label_fraction", 1)})
+    options = BatchOptions(batch_bp=config.batch_bp, seed=config.seed)
+    window_bp = read_manifest(study.data).window_bp
+    names = ["train", UNLABELED] if job.settings.get("unlabeled") else ["train"]
+    splits = [read_split(study.data, name) for name in names]
+    if job.kind == "pretrain":
+        window_bp = max(window_bp, WINDOW_BP)
+        splits = [joined(split, window_bp) for split in splits]
+    return steps_of(config, TrainingBatches(splits, window_bp, options))
