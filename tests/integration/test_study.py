@@ -23,9 +23,9 @@ from dnaspt.reports.compare import differences_of, groups_of
 from dnaspt.reports.run_tables import Table
 from dnaspt.reports.study_report import study_report, write_tables
 from dnaspt.studies import cost
+from dnaspt.studies import dry_run as command
 from dnaspt.studies import job as run
 from dnaspt.studies import scheduler as execute
-from dnaspt.studies import study as command
 from dnaspt.studies import worker as process
 from dnaspt.studies.context import Workshop
 from dnaspt.studies.dry_run import planned
