@@ -36,8 +36,8 @@ GROUPS = {
 _HEADINGS = ("Args", "Returns", "Raises", "Attributes", "Example")
 _HEAD = """# Python
 
-What `import dnaspt` offers. Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherever its folder can. Settings
-are keywords with the names of the TOML settings ([settings.md](settings.md)). This page is made from the docstrings by
+What `import dnaspt` offers. Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherever its folder can.
+Settings are keywords with the names of the TOML settings ([settings.md](settings.md)). This page is made from the docstrings by
 `docs/make_api.py`, and a test runs its examples.
 """
 
