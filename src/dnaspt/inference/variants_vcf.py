@@ -188,5 +188,5 @@ def _write_parquet(out: Path, scored: _Scored) -> None:
     for index, name in enumerate(names):
         scores = (scored.found.get((record, place)) for record, place, *_ in rows)
         columns[name] = [None if own is None else float(np.concatenate(own)[index]) for own in scores]
-    with publish_file(out) as unfinished:
-        pq.write_table(pa.table(columns), unfinished)
+    with publish_file(out) as unfinished, unfinished.open("wb") as file:
+        pq.write_table(pa.table(columns), file)

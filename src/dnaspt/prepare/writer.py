@@ -5,7 +5,7 @@
 
 import hashlib
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -50,6 +50,7 @@ class DatasetWriter:
         self._finished = False
         self._labels: tuple[str, ...] = ()
         self._pending: dict[str, list[Window]] = {}
+        self._files = ExitStack()
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._summaries: dict[str, dict[str, Any]] = {}
         self._sketch = LeakageSketch(same_genome=same_genome)
@@ -61,9 +62,8 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for writer in self._writers.values():
-            with suppress(OSError):  # on a full disk a table cannot be closed either
-                writer.close()
+        with suppress(OSError):  # on a full disk a table cannot be ended either
+            self._files.close()
         if error is None and not self._finished:
             error = RuntimeError(f"{self.out}: finish was not called")  # what is written so far is thrown away
         self._publishing.__exit__(type(error) if error else None, error, trace)
@@ -96,7 +96,9 @@ class DatasetWriter:
             schema=SCHEMA,
         )
         if split not in self._writers:
-            self._writers[split] = pq.ParquetWriter(self.folder / f"{split}.parquet", SCHEMA, compression="zstd")
+            # Opened here, not by ParquetWriter: where the disk is full at the first byte, that one never closes its file.
+            file = self._files.enter_context((self.folder / f"{split}.parquet").open("wb"))
+            self._writers[split] = self._files.enter_context(pq.ParquetWriter(file, SCHEMA, compression="zstd"))
             self._summaries[split] = {"n_windows": 0, "n_bp": 0, "counts": np.zeros(256, dtype=np.int64), "by_label": 0}
         self._writers[split].write_table(table)
         summary = self._summaries[split]
@@ -112,7 +114,8 @@ class DatasetWriter:
 
     def add_table(self, name: str, table: pa.Table) -> None:
         """Add a table of another kind (for genes: `transcripts`), as NAME.parquet."""
-        pq.write_table(table, self.folder / f"{name}.parquet", compression="zstd")
+        with (self.folder / f"{name}.parquet").open("wb") as file:
+            pq.write_table(table, file, compression="zstd")
 
     def finish(self, manifest: Manifest, *, strict: bool = False) -> Manifest:
         """Write what is pending and the manifest with its leakage report; the folder appears with the block's end.
@@ -125,8 +128,7 @@ class DatasetWriter:
             leakage.refuse(self.out)
         for split in list(self._pending):
             self._flush(split)
-        for writer in self._writers.values():
-            writer.close()
+        self._files.close()
         digests = hashlib.sha256()
         for file in sorted(self.folder.glob("*.parquet")):
             digests.update(f"{file.stem} {Source.of(file).sha256}\n".encode())
