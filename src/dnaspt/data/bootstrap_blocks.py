@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dnaspt.genome.intervals import cluster, end_to_end
 from dnaspt.tasks import NONCODING
 
 BLOCK_BP = 10_000
@@ -61,13 +62,5 @@ def on_genome(chrom: str, start: int, end: int) -> tuple[str, int, int]:
 
 def _overlap_groups(places: list[tuple[str, int, int]]) -> np.ndarray:
     """Group (n,) of each place: those that overlap, be it through others, share one."""
-    group = np.zeros(len(places), dtype=np.int64)
-    last: tuple[str, int] | None = None
-    number = -1
-    for index in sorted(range(len(places)), key=places.__getitem__):
-        chrom, start, end = places[index]
-        joins = last is not None and last[0] == chrom and start < last[1]
-        number += not joins
-        group[index] = number
-        last = (chrom, max(end, last[1]) if joins and last else end)
-    return group
+    intervals = np.array([(start, end) for _, start, end in places], dtype=np.int64).reshape(-1, 2)
+    return cluster(end_to_end(intervals, [chrom for chrom, _, _ in places]))

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from dnaspt.data.dataset import Split
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import reverse_complement_labels
+from dnaspt.genome.intervals import cluster, end_to_end, merge
 from dnaspt.tasks import MISSING
 
 
@@ -37,18 +38,12 @@ def segments(split: Split) -> Iterator[Segment]:
     Windows of the minus strand are turned back, so that all reads along the forward strand. Where labels are per window
     and not per base, all bases come out as missing.
     """
-    order = np.lexsort((split.start, split.chrom.astype(str)))
-    group: list[int] = []
-    end = -1
-    for index in order:
-        joins = group and split.chrom[index] == split.chrom[group[-1]] and split.start[index] <= end
-        if group and not joins:
-            yield _join(split, group, end)
-            group, end = [], -1
-        group.append(int(index))
-        end = max(end, int(split.end[index]))
-    if group:
-        yield _join(split, group, end)
+    intervals = end_to_end(np.stack([split.start, split.end], axis=1), split.chrom.astype(str))
+    group = cluster(intervals, join_touching=True)
+    order = np.lexsort((split.start, group))
+    for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        if len(rows):
+            yield _join(split, rows.tolist(), int(split.end[rows].max()))
 
 
 def _join(split: Split, group: list[int], end: int) -> Segment:
@@ -70,9 +65,9 @@ def _join(split: Split, group: list[int], end: int) -> Segment:
 def union_bp(folder: Path, split: str) -> int:
     """Bases that the windows of a split cover, each once: as many as `joined` has, from the table's places alone."""
     table = pq.read_table(folder / f"{split}.parquet", columns=["chrom", "start", "end"])
-    rows = table.sort_by([("chrom", "ascending"), ("start", "ascending")]).to_pandas()
-    before = rows.groupby("chrom", sort=False)["end"].cummax().groupby(rows["chrom"], sort=False).shift(fill_value=0)
-    return int((rows["end"] - np.maximum(rows["start"], before)).clip(lower=0).sum())
+    intervals = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
+    union = merge(end_to_end(intervals, table["chrom"].to_numpy().astype(str)))
+    return int((union[:, 1] - union[:, 0]).sum())
 
 
 def joined(split: Split, window_bp: int) -> Split:

@@ -6,6 +6,7 @@ import numpy as np
 
 from dnaspt.data.bootstrap_blocks import window_blocks
 from dnaspt.data.dataset import Split
+from dnaspt.genome.intervals import cluster, end_to_end
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +35,8 @@ def label_subset(split: Split, fraction: float, seed: int) -> Split:
 
 def _overlap(split: Split) -> bool:
     """Whether any two windows share a base."""
-    chrom = np.unique(split.chrom.astype(str), return_inverse=True)[1]
-    order = np.lexsort((split.start, chrom))
-    chrom, start, end = chrom[order], split.start[order], split.end[order]
-    return bool(((chrom[1:] == chrom[:-1]) & (start[1:] < end[:-1])).any())
+    groups = cluster(end_to_end(np.stack([split.start, split.end], axis=1), split.chrom.astype(str)))
+    return len(np.unique(groups)) < len(groups)
 
 
 def take(split: Split, rows: np.ndarray) -> Split:

@@ -7,8 +7,9 @@ import numpy as np
 from dnaspt.data.manifest import SPLITS
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
+from dnaspt.genome.intervals import count_true, coverage
 from dnaspt.prepare.splits import Piece
-from dnaspt.prepare.windows import Cover, Limits, count_in_windows
+from dnaspt.prepare.windows import Limits
 
 GC_BINS = 25
 """Background has the GC of the positives in bins of 4 %."""
@@ -31,7 +32,7 @@ class Background:
         return int(np.floor(self._wanted + 1e-9).sum())
 
     def choose(
-        self, contig: Contig, index: int, limits: Limits, positives: tuple[np.ndarray, np.ndarray], taken: Cover
+        self, contig: Contig, index: int, limits: Limits, positives: tuple[np.ndarray, np.ndarray], taken: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Background windows of one contig.
 
@@ -40,7 +41,7 @@ class Background:
             index: its place in the file; with the seed it decides the draw.
             limits: pieces and filters.
             positives: starts and splits of the positive windows (n,).
-            taken: what background may not touch: regions and positive windows.
+            taken: intervals (m, 2) that background may not touch: regions and positive windows.
 
         Returns:
             Starts (m,) and splits (m,).
@@ -60,13 +61,13 @@ class Background:
         return found[chosen], found_split[chosen]
 
     def _candidates(
-        self, contig: Contig, limits: Limits, taken: Cover, random: np.random.Generator
+        self, contig: Contig, limits: Limits, taken: np.ndarray, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Windows that share no base with each other or with what is taken: tilings at random shifts."""
         starts = np.concatenate(
             [np.zeros(0, dtype=np.int64), *(self._tiles(piece, contig, random) for piece in limits.pieces)]
         )
-        starts = starts[taken.count(starts, starts + self.window_bp) == 0]
+        starts = starts[coverage(self._windows(starts), taken) == 0]
         placed = limits.place(contig, starts, starts + self.window_bp, Counter())
         return starts[placed.rows], placed.split
 
@@ -74,13 +75,16 @@ class Background:
         shift = int(random.integers(self.window_bp))
         return np.arange(piece.start + shift, min(piece.end, len(contig)) - self.window_bp + 1, self.window_bp)
 
+    def _windows(self, starts: np.ndarray) -> np.ndarray:
+        return np.stack([starts, starts + self.window_bp], axis=1)
+
     def _gc_bin(self, contig: Contig, starts: np.ndarray) -> np.ndarray:
         """Bin of each window by the GC of its known bases; 0 for all where GC does not matter."""
         if not self.match_gc:
             return np.zeros(len(starts), dtype=np.int64)
-        bases, ends = contig.codes & 7, starts + self.window_bp
-        n_gc = count_in_windows((bases == alphabet.G) | (bases == alphabet.C), starts, ends)
-        n_known = count_in_windows(bases != alphabet.N, starts, ends)
+        bases, windows = contig.codes & 7, self._windows(starts)
+        n_gc = count_true((bases == alphabet.G) | (bases == alphabet.C), windows)
+        n_known = count_true(bases != alphabet.N, windows)
         bins: np.ndarray = (n_gc * GC_BINS) // np.maximum(n_known, 1)
         return bins
 

@@ -315,8 +315,8 @@ def _by_contig(read: dict[Path, Annotation], beds: tuple[Regions, ...], tally: _
         tally.counts.update({f"annotation_{name}": count for name, count in annotation.counts.items()})
         for one in annotation.transcripts:
             genes.transcripts.setdefault(one.transcript.chrom, []).append(one)
-        for chrom, start, end in annotation.unknown:
-            genes.unknown.setdefault(chrom, []).append((start, end))
+        for interval in annotation.unknown:
+            genes.unknown.setdefault(interval.contig, []).append((interval.start, interval.end))
     return genes
 
 

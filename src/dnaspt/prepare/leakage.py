@@ -13,7 +13,7 @@ import numpy as np
 
 from dnaspt.data.dataset import Window
 from dnaspt.errors import DatasetError
-from dnaspt.genome import alphabet
+from dnaspt.genome import alphabet, intervals
 
 K = 16
 """Bases of a k-mer: 2 bits each fill one uint32."""
@@ -114,16 +114,9 @@ class SplitSketch:
 
 def overlapping(first: SplitSketch, second: SplitSketch) -> np.ndarray:
     """For each of the n windows of `second` one of `first` that shares a position with it, else -1: (n,) int64."""
-    stride = max(first.end.max(initial=0), second.end.max(initial=0)) + 1  # lays the contigs end to end on one axis
-    starts, ends = first.start + first.chrom * stride, first.end + first.chrom * stride
-    order = np.argsort(starts, kind="stable")
-    starts, ends = starts[order], ends[order]
-    furthest = np.maximum.accumulate(ends)
-    reaching = np.maximum.accumulate(np.where(ends == furthest, np.arange(len(ends)), 0))
-    offset = second.chrom * stride
-    last = np.searchsorted(starts, second.end + offset, side="left") - 1
-    partner = reaching[np.maximum(last, 0)]
-    return np.where((last >= 0) & (ends[partner] > second.start + offset), order[partner], -1)
+    both = np.concatenate([np.stack([windows.start, windows.end], axis=1) for windows in (first, second)])
+    laid = intervals.end_to_end(both, np.concatenate([first.chrom, second.chrom]))
+    return intervals.overlapping(laid[len(first) :], laid[: len(first)])
 
 
 def exact_copies(first: SplitSketch, second: SplitSketch) -> np.ndarray:
@@ -151,8 +144,7 @@ def near_copies(first: SplitSketch, second: SplitSketch, min_containment: float)
     for rows in _blocks_of_rows(second.owners[shared], copies[shared]):
         kmers = shared[rows]
         n = copies[kmers]
-        within = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
-        theirs = first.owners[np.repeat(left[kmers], n) + within].astype(np.int64)
+        theirs = first.owners[intervals.positions(np.stack([left[kmers], left[kmers] + n], axis=1))].astype(np.int64)
         ours = np.repeat(second.owners[kmers], n).astype(np.int64)
         pairs, n_shared = np.unique(ours * len(first) + theirs, return_counts=True)
         ours, theirs = np.divmod(pairs, len(first))

@@ -17,12 +17,12 @@ from dnaspt.data.manifest import SPLITS, Manifest
 from dnaspt.errors import ConfigError
 from dnaspt.genome.bed import LabeledRegions, Regions, has_labels, read_bed, read_labeled_bed
 from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.intervals import coverage
 from dnaspt.prepare.background import Background, merge_centers
 from dnaspt.prepare.region_labels import peak_labels, row_labels, row_splits
 from dnaspt.prepare.splits import Piece, SplitPlan, check_written
 from dnaspt.prepare.windows import (
     Chosen,
-    Cover,
     Limits,
     WindowSettings,
     add_windows,
@@ -180,7 +180,7 @@ class _Stay:
 
     config: PrepareRegionsConfig
     plan: SplitPlan
-    blacklist: dict[str, Cover]
+    blacklist: dict[str, np.ndarray]
     dropped: Counter[str]
 
     def limits(self, contig: Contig) -> Limits:
@@ -188,11 +188,11 @@ class _Stay:
         return Limits(pieces, self.config.max_n_fraction, self.blacklist.get(contig.name))
 
 
-def _by_contig(regions: Regions | None) -> dict[str, Cover]:
+def _by_contig(regions: Regions | None) -> dict[str, np.ndarray]:
     if regions is None:
         return {}
     rows = regions.rows_by_contig()
-    return {name: Cover.of(regions.start[index], regions.end[index]) for name, index in rows.items()}
+    return {name: regions.intervals(index) for name, index in rows.items()}
 
 
 class _Peaks:
@@ -220,7 +220,7 @@ class _Peaks:
         labels = np.zeros((len(starts), len(self.files)), dtype=np.int8)
         for column, (regions, index) in enumerate(zip(self.files, rows)):
             if len(index):
-                covered = Cover.of(regions.start[index], regions.end[index]).count(core, core_end)
+                covered = coverage(np.stack([core, core_end], axis=1), regions.intervals(index))
                 labels[:, column] = covered >= config.needed_bp
         return labels
 
@@ -282,11 +282,8 @@ class _Matched(_Peaks):
         placed = limits.place(contig, starts, starts + config.window_bp, self.stay.dropped)
         starts = starts[placed.rows]
         labels = self.overlap_labels(rows, starts)
-        spans = [(regions.start[index], regions.end[index]) for regions, index in zip(self.files, rows)]
-        taken = Cover.of(
-            np.concatenate([starts, *(start for start, _ in spans)]),
-            np.concatenate([starts + config.window_bp, *(end for _, end in spans)]),
-        )
+        regions = [of_file.intervals(index) for of_file, index in zip(self.files, rows)]
+        taken = np.concatenate([np.stack([starts, starts + config.window_bp], axis=1), *regions])
         away, away_split = self._background.choose(contig, index, limits, (starts, placed.split), taken)
         self.counts["background_windows"] += len(away)
         starts = np.concatenate([starts, away])

@@ -15,6 +15,7 @@ from dnaspt.data.manifest import SPLITS, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, contig_names
+from dnaspt.genome.intervals import containing, count_true, coverage
 from dnaspt.prepare.splits import Piece, SplitPlan, SplitSettings
 from dnaspt.prepare.writer import DatasetWriter
 
@@ -56,36 +57,6 @@ class WindowSettings(SplitSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
-    """Bases that at least one of many intervals covers: disjoint, ascending intervals on one contig."""
-
-    starts: np.ndarray
-    ends: np.ndarray
-
-    @classmethod
-    def of(cls, starts: np.ndarray, ends: np.ndarray) -> "Cover":
-        """Join intervals that overlap or touch."""
-        order = np.argsort(starts, kind="stable")
-        starts, reach = starts[order], np.maximum.accumulate(ends[order])
-        opens = np.ones(len(starts), dtype=bool)
-        opens[1:] = starts[1:] > reach[:-1]
-        return cls(starts[opens], reach[np.append(opens[1:], True)] if len(starts) else reach)
-
-    def count(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Covered bases in each of n windows: (n,) int64."""
-        covered: np.ndarray = self._before(ends) - self._before(starts)
-        return covered
-
-    def _before(self, position: np.ndarray) -> np.ndarray:
-        """Covered bases left of each position."""
-        total = np.concatenate([[0], np.cumsum(self.ends - self.starts)])
-        index = np.searchsorted(self.starts, position, side="right")
-        last_end = np.concatenate([[0], self.ends])[index]
-        before: np.ndarray = total[index] - np.maximum(last_end - position, 0)
-        return before
-
-
-@dataclass(frozen=True, slots=True)
 class Placed:
     """Windows that may stay: their row numbers (n,) and the index of their split in `SPLITS` (n,)."""
 
@@ -95,15 +66,15 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Which windows of a contig may stay."""
+    """Which windows of a contig may stay; blacklist: intervals (n, 2)."""
 
     pieces: Sequence[Piece]
     max_n_fraction: float = 1.0
-    blacklist: Cover | None = None
+    blacklist: np.ndarray | None = None
 
     def place(self, contig: Contig, starts: np.ndarray, ends: np.ndarray, dropped: Counter[str]) -> Placed:
         """Keep windows that lie in one split, outside the blacklist, on known bases; count the others by reason."""
-        rows = np.arange(len(starts))
+        rows, windows = np.arange(len(starts)), np.stack([starts, ends], axis=1)
         on_contig = (starts >= 0) & (ends <= len(contig))
         dropped["off_contig"] += int((~on_contig).sum())
         rows = rows[on_contig]
@@ -111,11 +82,11 @@ class Limits:
         dropped["not_in_one_split"] += int((split == _OUTSIDE).sum())
         rows, split = rows[split != _OUTSIDE], split[split != _OUTSIDE]
         if self.blacklist is not None:
-            free = self.blacklist.count(starts[rows], ends[rows]) == 0
+            free = coverage(windows[rows], self.blacklist) == 0
             dropped["blacklist"] += int((~free).sum())
             rows, split = rows[free], split[free]
         if self.max_n_fraction < 1:
-            n_unknown = count_in_windows((contig.codes & 7) == alphabet.N, starts[rows], ends[rows])
+            n_unknown = count_true((contig.codes & 7) == alphabet.N, windows[rows])
             known = n_unknown <= self.max_n_fraction * (ends[rows] - starts[rows])
             dropped["unknown_bases"] += int((~known).sum())
             rows, split = rows[known], split[known]
@@ -126,24 +97,9 @@ def split_of(pieces: Sequence[Piece], starts: np.ndarray, ends: np.ndarray) -> n
     """Index in `SPLITS` of the piece that holds a whole window, -1 where none does: (n,) int8."""
     if not pieces:
         return np.full(len(starts), _OUTSIDE, dtype=np.int8)
-    piece_starts = np.array([piece.start for piece in pieces])
-    piece_ends = np.array([piece.end for piece in pieces])
     splits = np.array([SPLITS.index(piece.split) for piece in pieces], dtype=np.int8)
-    at = np.searchsorted(piece_starts, starts, side="right") - 1
-    inside = (at >= 0) & (ends <= piece_ends[at])
-    return np.where(inside, splits[at], _OUTSIDE).astype(np.int8)
-
-
-def count_in_windows(mask: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """True bases of a mask (L,) in each of n windows, which may overlap: (n,) int64."""
-    if not len(starts):
-        return np.zeros(0, dtype=np.int64)
-    order = np.argsort(starts, kind="stable")  # ascending, so that the gaps that reduceat sums too stay short
-    padded = np.append(mask, False).view(np.uint8)
-    bounds = np.column_stack([starts[order], ends[order]]).ravel()
-    counts = np.empty(len(starts), dtype=np.int64)
-    counts[order] = np.add.reduceat(padded, bounds, dtype=np.int64)[::2]
-    return counts
+    index = containing(np.stack([starts, ends], axis=1), np.array([(piece.start, piece.end) for piece in pieces]))
+    return np.where(index >= 0, splits[index], _OUTSIDE).astype(np.int8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dnaspt.genome.intervals import StartEnds
 from dnaspt.simulation.species import (
     ACCEPTOR_HEAD,
     BEFORE_START,
@@ -37,8 +38,6 @@ _MAX_EXONS = 9
 _GC_DONOR_FRACTION = 0.01
 _BOUNDARY_SHIFT = 15
 
-Spans = tuple[tuple[int, int], ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Gene:
@@ -53,8 +52,8 @@ class Gene:
     """
 
     codes: np.ndarray
-    exons: tuple[Spans, ...]
-    cds: tuple[Spans, ...]
+    exons: tuple[StartEnds, ...]
+    cds: tuple[StartEnds, ...]
     island: tuple[int, int] | None
     strand: str = "+"
 
@@ -62,7 +61,7 @@ class Gene:
         """The same gene, read from the other strand: sequence reverse-complemented, spans mirrored."""
         length = len(self.codes)
 
-        def mirrored(spans: Spans) -> Spans:
+        def mirrored(spans: StartEnds) -> StartEnds:
             return tuple((length - end, length - start) for start, end in reversed(spans))
 
         return Gene(
@@ -172,7 +171,7 @@ class GeneSource:
         _plant(utr3, len(utr3) - int(rng.integers(16, 26)), POLYADENYLATION)
         return utr5, utr3
 
-    def _skip_exon(self, codes: np.ndarray, cds: list[tuple[int, int]]) -> Spans | None:
+    def _skip_exon(self, codes: np.ndarray, cds: list[tuple[int, int]]) -> StartEnds | None:
         """A second isoform without one inner exon, where the gene is chosen to have one and the frame stays open."""
         if self._rng.random() >= self._isoform_fraction:
             return None
@@ -188,7 +187,7 @@ def _plant(codes: np.ndarray, start: int, signal: np.ndarray) -> None:
     codes[start : start + len(signal)] = signal
 
 
-def _with_utrs(cds: Spans, start: int, end: int) -> Spans:
+def _with_utrs(cds: StartEnds, start: int, end: int) -> StartEnds:
     """Exons from coding parts: the first and the last reach to the ends of the transcript."""
     exons = [list(span) for span in cds]
     exons[0][0], exons[-1][1] = start, end
