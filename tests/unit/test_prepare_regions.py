@@ -13,7 +13,7 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.prepare.background import merge_centers
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.prepare.windows import Chosen, add_windows
+from dnaspt.prepare.windows import LabeledWindows, add_windows
 from dnaspt.prepare.writer import DatasetWriter
 
 
@@ -38,7 +38,7 @@ def _bed(folder: Path, name: str, *rows: str) -> Path:
 def _prepare(genome: Path, regions: list[Path], **settings: object) -> tuple[Manifest, dict[str, Split]]:
     options: dict = {"window_bp": 50, "core_bp": 20, "split": "train-only", **settings}
     out = genome.parent / "out"
-    manifest = prepare_regions(PrepareRegionsConfig(out=out, genome=genome, regions=tuple(regions), **options))
+    manifest = prepare_regions(PrepareRegionsConfig(out=out, genome=genome, regions=tuple(regions), **options)).manifest
     return manifest, {split: read_split(out, split) for split in manifest.splits}
 
 
@@ -191,7 +191,7 @@ def test_two_narrow_regions_of_one_label_reach_the_rule_together(genome: Path) -
 
 def test_windows_hold_no_contig_in_memory(genome: Path) -> None:
     contig = next(read_fasta(genome))
-    chosen = Chosen(np.array([5]), np.array([25]), np.array([0]), np.zeros((1, 1), dtype=np.int8))
+    chosen = LabeledWindows(np.array([[5, 25]]), np.array([0]), np.zeros((1, 1), dtype=np.int8))
     with DatasetWriter(genome.parent / "out") as writer:
         add_windows(writer, contig, chosen)
         (window,) = writer._pending["train"]

@@ -13,13 +13,13 @@ import numpy as np
 from dnaspt.bend.labels import LabelRows
 from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import SPLITS
-from dnaspt.data.transcript_table import TABLE, PlacedTranscript, transcript_table
+from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import LabeledRegions
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gene_states import transcripts_from_labels
-from dnaspt.prepare.windows import check_contigs
 from dnaspt.prepare.writer import DatasetWriter
 from dnaspt.tasks import ACCEPTOR, DONOR, GENE_STATES, MINUS
 
@@ -47,7 +47,7 @@ def write_genes(
         raise InputError(regions.path, "no column 'split'", expected="train, valid and test", line=1)
     counts, rows_by_contig = Counter[str](), regions.rows_by_contig()
     sites = np.zeros((len(GENE_STATES.names), 2, 2), dtype=np.int64)
-    genes: list[PlacedTranscript] = []
+    genes: list[ReferenceTranscript] = []
     present = set()
     for contig in read_fasta(genome):
         present.add(contig.name)
@@ -61,14 +61,14 @@ def write_genes(
     check_contigs(regions.path, rows_by_contig, genome, present, strict=strict)
     check_sites(labels.path, sites)
     counts["genes"] = len(genes)
-    writer.add_table(TABLE, transcript_table(genes))
+    writer.add_table(TRANSCRIPTS, transcript_table(genes))
     return counts
 
 
-def placed_genes(window: Window, split: str) -> list[PlacedTranscript]:
+def placed_genes(window: Window, split: str) -> list[ReferenceTranscript]:
     """The genes that a window's labels mean."""
     return [
-        PlacedTranscript(gene, split, longest=True) for gene in transcripts_from_labels(window.labels, window.chrom)
+        ReferenceTranscript(gene, split, longest=True) for gene in transcripts_from_labels(window.labels, window.chrom)
     ]
 
 

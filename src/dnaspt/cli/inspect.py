@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from dnaspt.cli.terminal import mapping_table, show, table
-from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.data.manifest import LeakageReport, Manifest, read_manifest
 from dnaspt.errors import DnasptError
 
 _FEW_LABELS = 30
@@ -35,14 +35,14 @@ def show_dataset(manifest: Manifest, name: str) -> None:
     _show_leakage(manifest.leakage)
 
 
-def _show_leakage(leakage: dict[str, Any]) -> None:
-    pairs = leakage.get("pairs", {})
-    rows = [(pair, *counts.values()) for pair, counts in pairs.items()]
+def _show_leakage(leakage: LeakageReport) -> None:
+    columns = ("n_windows", "overlapping", "exact", "near")
+    rows = [(pair, *(getattr(counts, name) for name in columns)) for pair, counts in leakage.pairs.items()]
     if not rows:
         return
-    near = f"near: {leakage['min_containment']:.0%} of the {leakage['k']}-mers" if "k" in leakage else "near copies"
-    table(f"leakage between splits, windows ({near})", ("splits", *next(iter(pairs.values()))), rows)
-    for example in leakage.get("examples", []):
+    near = f"near: {leakage.min_containment:.0%} of the {leakage.k}-mers"
+    table(f"leakage between splits, windows ({near})", ("splits", *columns), rows)
+    for example in leakage.examples:
         show(f"  {example}")
 
 

@@ -133,8 +133,8 @@ def _run(prepare: Any, kind: Any, options: dict[str, Any], config: Path | None) 
     from dnaspt.config import build_config
 
     settings = build_config(kind, options, config)
-    manifest = prepare(settings)
-    show_dataset(manifest, str(settings.out))
+    dataset = prepare(settings)
+    show_dataset(dataset.manifest, str(settings.out))
     show(f"{settings.out}: ready; see it again with 'dnaspt inspect {settings.out}'")
 
 
