@@ -14,6 +14,7 @@ import numpy as np
 from dnaspt.data.dataset import Window
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet, intervals
+from dnaspt.genome.kmers import canonical_kmers, known_kmers, number_kmers
 
 K = 16
 """Bases of a k-mer: 2 bits each fill one uint32."""
@@ -33,36 +34,13 @@ def sampled_kmers(windows: Sequence[np.ndarray], scale: int) -> tuple[np.ndarray
     codes = np.concatenate([part for window in windows for part in (window, apart)]) & 7
     if len(codes) < K:
         return np.zeros(0, np.uint32), np.zeros(0, np.uint32)
-    hashes = _mix(_canonical(codes))
-    kept = np.flatnonzero((hashes < HASHES // scale) & ~_spans_unknown(codes))
+    hashes = _mix(canonical_kmers(number_kmers(codes, K), K))
+    kept = np.flatnonzero((hashes < HASHES // scale) & known_kmers(codes, K))
     ends = np.cumsum([len(window) + 1 for window in windows])
     window = np.searchsorted(ends, kept, side="right").astype(np.uint64)
     rows = np.sort((window << np.uint64(32)) | hashes[kept])
     distinct = rows[np.append(True, rows[1:] != rows[:-1])[: len(rows)]]  # np.unique takes ten times as long
     return (distinct & np.uint64(HASHES - 1)).astype(np.uint32), (distinct >> np.uint64(32)).astype(np.uint32)
-
-
-def _canonical(codes: np.ndarray) -> np.ndarray:
-    """The smaller of each k-mer and its reverse complement: (L,) -> (L - K + 1,) uint32, by doubling the width."""
-    forward = (codes & 3).astype(np.uint32)
-    reverse = 3 - forward
-    width = 1
-    while width < K:
-        shift = np.uint32(2 * width)
-        forward = (forward[:-width] << shift) | forward[width:]
-        reverse = reverse[:-width] | (reverse[width:] << shift)
-        width *= 2
-    return np.minimum(forward, reverse)
-
-
-def _spans_unknown(codes: np.ndarray) -> np.ndarray:
-    """Whether a k-mer holds a base that is none of A C G T: (L,) -> (L - K + 1,) bool."""
-    unknown: np.ndarray = codes > 3
-    width = 1
-    while width < K:
-        unknown = unknown[:-width] | unknown[width:]
-        width *= 2
-    return unknown
 
 
 def _mix(kmers: np.ndarray) -> np.ndarray:
