@@ -1,6 +1,5 @@
 """`manifest.json` of a dataset folder: what the folder is, where it comes from, what was dropped and why."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dnaspt import __version__
+from dnaspt.atomic import sha256_of_file
 from dnaspt.errors import DatasetError
 from dnaspt.tasks import TASKS
 
@@ -27,9 +27,7 @@ class Source(BaseModel):
     @classmethod
     def of(cls, path: Path) -> "Source":
         """Read the file once and remember its digest."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(path=str(path), sha256=digest, n_bytes=path.stat().st_size)
+        return cls(path=str(path), sha256=sha256_of_file(path), n_bytes=path.stat().st_size)
 
 
 class SplitSummary(BaseModel):

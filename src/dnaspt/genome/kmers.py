@@ -37,7 +37,7 @@ def reverse_complement_kmers(kmers: np.ndarray, k: int) -> np.ndarray:
 
 def canonical_kmers(kmers: np.ndarray, k: int) -> np.ndarray:
     """The smaller of each k-mer and its reverse complement, so that both strands have one number: (n,) -> (n,)."""
-    return np.minimum(kmers, reverse_complement_kmers(kmers, k))
+    return np.asarray(np.minimum(kmers, reverse_complement_kmers(kmers, k)))
 
 
 def _over_windows(values: np.ndarray, k: int, join: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> np.ndarray:
