@@ -54,6 +54,12 @@ class StructureReport:
         rates = {kind: count / among[kind] if among[kind] else None for kind, count in self.faults.items()}
         return asdict(self) | {"faults": dict(self.faults), "rates": rates}
 
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "StructureReport":
+        """A report from the content of a JSON file."""
+        counts = {name: int(raw[name]) for name in ("n_transcripts", "n_introns", "n_illegal")}
+        return cls(**counts, faults=dict(raw["faults"]))
+
 
 def structure_report(
     transcripts: Iterable[Transcript], codes_by_chrom: Mapping[str, np.ndarray], *, stop_in_cds: bool = True
