@@ -10,6 +10,7 @@ ORDER = (
     "errors",
     "policy",
     "atomic",
+    "progress",
     "config",
     "tasks",
     "genome",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -150,6 +150,15 @@ class Dataset:
         sizes = "".join(f", {name}={self.manifest.splits[name].n_windows:,}" for name in self.splits)
         return f"Dataset({str(self.path)!r}, task={self.task!r}{sizes})"
 
+    @classmethod
+    def open(cls, folder: str | PathLike[str]) -> Self:
+        """Open a dataset folder that `dnaspt prepare` made.
+
+        Raises:
+            DatasetError: there is no such folder, it is unfinished, or it is of another format version.
+        """
+        return cls(Path(folder), read_manifest(folder))
+
     @property
     def task(self) -> str:
         """Name of the task, a key of `TASKS`."""
@@ -183,15 +192,6 @@ class Dataset:
         """
         frame: pd.DataFrame = _read_table(self.path, split).to_pandas()
         return frame
-
-
-def open_dataset(folder: str | PathLike[str]) -> Dataset:
-    """Open a dataset folder that `dnaspt prepare` made.
-
-    Raises:
-        DatasetError: there is no such folder, it is unfinished, or it is of another format version.
-    """
-    return Dataset(Path(folder), read_manifest(folder))
 
 
 def split_file(folder: str | PathLike[str], split: str) -> Path:

@@ -1,6 +1,5 @@
 """`manifest.json` of a dataset folder: its task and labels, its source files, and what was dropped and why."""
 
-import hashlib
 import json
 from os import PathLike
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dnaspt import __version__
+from dnaspt.atomic import sha256_of_file
 from dnaspt.errors import DatasetError
 from dnaspt.tasks import TASKS
 
@@ -35,9 +35,7 @@ class Source(_Frozen):
     @classmethod
     def of(cls, path: Path) -> "Source":
         """Read the file once and record its digest and size."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(path=str(path), sha256=digest, n_bytes=path.stat().st_size)
+        return cls(path=str(path), sha256=sha256_of_file(path), n_bytes=path.stat().st_size)
 
 
 class SplitSummary(_Frozen):

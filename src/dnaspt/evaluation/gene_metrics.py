@@ -9,7 +9,7 @@ nGASP, without gffcompare's leeway at terminal exons.)
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -72,14 +72,29 @@ class LevelScores:
     n_predicted: int
     n_right: int
 
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "LevelScores":
+        """Scores from the content of a JSON file."""
+        sensitivity, precision, f1 = (Score.from_dict(raw[name]) for name in ("sensitivity", "precision", "f1"))
+        n_true, n_found, n_predicted, n_right = (
+            int(raw[name]) for name in ("n_true", "n_found", "n_predicted", "n_right")
+        )
+        return cls(sensitivity, precision, f1, n_true, n_found, n_predicted, n_right)
+
 
 @dataclass(frozen=True, slots=True)
 class GeneScores:
-    """Scores by level; genes that were not scored, by reason; the counts of each block (B, levels, 4)."""
+    """Scores by level, and the genes that were not scored, by reason.
+
+    Attributes:
+        levels: scores by level: base, splice_site, exon, intron_chain, transcript, gene.
+        ignored: how many genes were not scored, by reason.
+        block_counts: counts of each block (B, levels, 4); empty for scores that were read from a file.
+    """
 
     levels: Mapping[str, LevelScores]
     ignored: Mapping[str, int]
-    block_counts: np.ndarray
+    block_counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 4), np.int64), compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the blocks' counts."""
@@ -93,6 +108,12 @@ class GeneScores:
             for name, level in self.levels.items()
         }
         return {"levels": levels, "ignored": dict(self.ignored)}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "GeneScores":
+        """Scores from the content of a JSON file."""
+        levels = {name: LevelScores.from_dict(level) for name, level in raw["levels"].items()}
+        return cls(levels, dict(raw["ignored"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,13 @@ class Score:
         return cls(float(value), interval.low, interval.high)
 
     def to_dict(self) -> dict[str, float | None]:
-        """For JSON: nan becomes None."""
+        """Content of a JSON file: nan becomes None."""
         return {name: none_if_nan(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, float | None]) -> "Score":
+        """A score from the content of a JSON file: None becomes nan."""
+        return cls(**{name: nan_if_none(value) for name, value in raw.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,21 @@ class ClassScores:
         """For JSON: nan becomes None."""
         return {name: [none_if_nan(value) for value in values] for name, values in asdict(self).items()}
 
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Sequence[Any]]) -> "ClassScores":
+        """Scores from the content of a JSON file: None becomes nan."""
+        rates = {name: tuple(map(nan_if_none, raw[name])) for name in ("precision", "recall", "f1")}
+        return cls(support=tuple(raw["support"]), **rates)
+
 
 def none_if_nan(value: float) -> float | None:
     """JSON has no nan: None stands for it."""
     return None if math.isnan(value) else value
+
+
+def nan_if_none(value: float | None) -> float:
+    """The number that JSON stands for: None is nan."""
+    return math.nan if value is None else float(value)
 
 
 def confusion(labels: np.ndarray, predictions: np.ndarray, n_classes: int) -> np.ndarray:
@@ -218,6 +234,15 @@ class LabelScores:
             "auprc": {name: score.to_dict() for name, score in self.auprc.items()},
             "undefined": list(self.undefined),
         }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "LabelScores":
+        """Scores from the content of a JSON file."""
+        auroc, auprc = (
+            {name: Score.from_dict(score) for name, score in raw[kind].items()} for kind in ("auroc", "auprc")
+        )
+        mean_auroc, mean_auprc = (Score.from_dict(raw[name]) for name in ("mean_auroc", "mean_auprc"))
+        return cls(auroc, auprc, mean_auroc, mean_auprc, tuple(raw["undefined"]))
 
 
 def auroc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

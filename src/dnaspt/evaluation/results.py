@@ -1,3 +1,366 @@
-"""Evaluation files of a run: names of the files."""
+"""Scores of a model on one split: their types, and the only reader and the only writer of evaluation files.
 
+A run folder holds evaluation-SPLIT.json (the scores), evaluation-SPLIT.npz (what a bootstrap resamples) and evaluations.jsonl
+(one line for every measurement ever made, so that nobody has to trust that test was looked at once).
+"""
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnaspt.atomic import publish_file, write_text_atomically
+from dnaspt.checkpoint import TENSORS
+from dnaspt.errors import InputError
+from dnaspt.evaluation.gene_faults import StructureReport
+from dnaspt.evaluation.gene_metrics import GeneScores
+from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
+from dnaspt.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+"""Version of evaluation files. Files of dnaspt 0.1 have no version and the same content."""
+LOG = "evaluations.jsonl"
 GENES_FILE = "genes.gff3"
+METRIC_NAMES = {"mcc": "MCC", "mean_auroc": "mean AUROC", "mean_auprc": "mean AUPRC", "auroc": "AUROC"}
+"""Primary metrics as tables call them."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneEvaluation:
+    """Scores of predicted genes.
+
+    Attributes:
+        mcc: Matthews correlation over all bases whose class is known (nine classes).
+        classes: precision, recall and F1 of each class.
+        confusion: bases by true class (row) and predicted class (column).
+        n_blocks: blocks of about 10 kb that intervals resample.
+        genes: sensitivity, precision and F1 from coding bases to whole genes.
+        structures: predicted transcripts that break a rule: splice sites, frame, start and stop codon.
+    """
+
+    mcc: Score
+    classes: ClassScores
+    confusion: tuple[tuple[int, ...], ...]
+    n_blocks: int
+    genes: GeneScores
+    structures: StructureReport
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the JSON file."""
+        return {
+            "mcc": self.mcc.to_dict(),
+            "classes": self.classes.to_dict(),
+            "confusion": [list(row) for row in self.confusion],
+            "n_blocks": self.n_blocks,
+            "genes": self.genes.to_dict(),
+            "structures": self.structures.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "GeneEvaluation":
+        """Scores from the content of a JSON file."""
+        return cls(
+            mcc=Score.from_dict(raw["mcc"]),
+            classes=ClassScores.from_dict(raw["classes"]),
+            confusion=tuple(tuple(row) for row in raw["confusion"]),
+            n_blocks=raw["n_blocks"],
+            genes=GeneScores.from_dict(raw["genes"]),
+            structures=StructureReport.from_dict(raw["structures"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WindowEvaluation:
+    """Scores of the labels of windows.
+
+    Attributes:
+        labels: AUROC and AUPRC of each label, and their means.
+        cpg_count: the same scores for the number of CpGs in a window, the bar that a model has to pass.
+        n_blocks: blocks of neighboring windows that intervals resample.
+    """
+
+    labels: LabelScores
+    cpg_count: LabelScores
+    n_blocks: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the JSON file."""
+        return self.labels.to_dict() | {"cpg_count": self.cpg_count.to_dict(), "n_blocks": self.n_blocks}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "WindowEvaluation":
+        """Scores from the content of a JSON file."""
+        return cls(LabelScores.from_dict(raw), LabelScores.from_dict(raw["cpg_count"]), raw["n_blocks"])
+
+
+@dataclass(frozen=True, slots=True)
+class VariantEvaluation:
+    """AUROC and AUPRC of the scores of variants with known effects, by the name of the score ("cosine" is BEND's)."""
+
+    auroc: Mapping[str, Score]
+    auprc: Mapping[str, Score]
+    undefined: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the JSON file."""
+        return {
+            "auroc": {name: score.to_dict() for name, score in self.auroc.items()},
+            "auprc": {name: score.to_dict() for name, score in self.auprc.items()},
+            "undefined": list(self.undefined),
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "VariantEvaluation":
+        """Scores from the content of a JSON file."""
+        auroc, auprc = (
+            {name: Score.from_dict(score) for name, score in raw[kind].items()} for kind in ("auroc", "auprc")
+        )
+        return cls(auroc, auprc, tuple(raw["undefined"]))
+
+
+_HEADER = (
+    *("split", "task", "data", "data_digest", "checkpoint", "same_data", "average_strands"),
+    *("encoder_read_splits", "encoder_data_digest", "date", "n_windows", "n_variants"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Scores of one model on one split of one dataset, with 95 % intervals.
+
+    Exactly one of `genes`, `windows` and `variants` is there, by the task of the dataset.
+
+    Attributes:
+        split: test, valid or train.
+        task: genes, regions, methylation, enhancers or variants.
+        data_digest: digest of the dataset.
+        date: when it was measured (ISO 8601, UTC).
+        genes: scores of genes as the head decodes them.
+        codons: scores of genes that keep to codons, as `predict` writes them; None where the head knows no codons.
+        windows: scores of the labels of windows or bins.
+        variants: scores of variants.
+        n_windows: windows (or stretches) that were scored.
+        n_variants: variants that were scored.
+        data: path of the dataset, "" where it is not on record.
+        checkpoint: path of the checkpoint, "" for a baseline.
+        same_data: whether the model was trained on this dataset; None for a baseline.
+        average_strands: whether both strands were averaged; None for a baseline.
+        encoder_read_splits: splits whose sequences the encoder was pretrained on; None where that is not known.
+        encoder_data_digest: digest of the data of the encoder, for variants.
+    """
+
+    split: str
+    task: str
+    data_digest: str
+    date: str
+    genes: GeneEvaluation | None = None
+    codons: GeneEvaluation | None = None
+    windows: WindowEvaluation | None = None
+    variants: VariantEvaluation | None = None
+    n_windows: int | None = None
+    n_variants: int | None = None
+    data: str = ""
+    checkpoint: str = ""
+    same_data: bool | None = None
+    average_strands: bool | None = None
+    encoder_read_splits: tuple[str, ...] | None = None
+    encoder_data_digest: str = ""
+
+    @property
+    def metric(self) -> str:
+        """Name of the primary metric: mcc for genes, mean_auroc for windows, mean_auprc for enhancers, auroc for variants."""
+        if self.genes is not None:
+            return "mcc"
+        if self.variants is not None:
+            return "auroc"
+        return f"mean_{TASKS[self.task].metric}"
+
+    @property
+    def primary(self) -> Score:
+        """Score by the primary metric; of variants that of the first kind of score."""
+        return self.scores[self.metric]
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """All scores by name: mcc, exon_f1, codons_exon_f1, mean_auroc, auroc/LABEL, cpg_count_mean_auroc and so on."""
+        found: dict[str, Score] = {}
+        for prefix, genes in (("", self.genes), ("codons_", self.codons)):
+            if genes is None:
+                continue
+            found[f"{prefix}mcc"] = genes.mcc
+            for level, scores in genes.genes.levels.items():
+                found |= {
+                    f"{prefix}{level}_sensitivity": scores.sensitivity,
+                    f"{prefix}{level}_precision": scores.precision,
+                    f"{prefix}{level}_f1": scores.f1,
+                }
+        if self.windows is not None:
+            for prefix, labels in (("", self.windows.labels), ("cpg_count_", self.windows.cpg_count)):
+                found |= {f"{prefix}mean_auroc": labels.mean_auroc, f"{prefix}mean_auprc": labels.mean_auprc}
+                found |= {f"{prefix}auroc/{name}": score for name, score in labels.auroc.items()}
+                found |= {f"{prefix}auprc/{name}": score for name, score in labels.auprc.items()}
+        if self.variants is not None:
+            found["auroc"] = next(iter(self.variants.auroc.values()), Score(math.nan))
+            found |= {f"auroc/{name}": score for name, score in self.variants.auroc.items()}
+            found |= {f"auprc/{name}": score for name, score in self.variants.auprc.items()}
+        return found
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """95 % intervals (low, high) by the names of `scores`; nan where there is none."""
+        return {name: (score.low, score.high) for name, score in self.scores.items()}
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Scores as a table with the columns metric, value, low and high."""
+        import pandas as pd
+
+        rows = [(name, score.value, score.low, score.high) for name, score in self.scores.items()]
+        return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
+
+    def __str__(self) -> str:
+        score, name = self.primary, METRIC_NAMES[self.metric]
+        return f"{name} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}] on {self.split}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""
+        values = {name: getattr(self, name) for name in _HEADER}
+        header = {name: value for name, value in values.items() if value not in (None, "")}
+        if self.windows is not None or self.genes is not None:
+            scores = (self.genes or self.windows).to_dict()  # type: ignore[union-attr]
+        else:
+            scores = self.variants.to_dict() if self.variants is not None else {}
+        if self.codons is not None:
+            scores["codons"] = self.codons.to_dict()
+        return {"format_version": FORMAT_VERSION} | header | scores
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "Evaluation":
+        """An evaluation from the content of a JSON file, also one of dnaspt 0.1.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is no evaluation, or one of a later format.
+        """
+        version = raw.get("format_version", FORMAT_VERSION)
+        if version != FORMAT_VERSION:
+            raise ValueError(f"format version {version}; expected {FORMAT_VERSION}")
+        header = {name: raw[name] for name in _HEADER if raw.get(name) is not None}
+        if "encoder_read_splits" in header:
+            header["encoder_read_splits"] = tuple(header["encoder_read_splits"])
+        if "mcc" in raw:
+            codons = GeneEvaluation.from_dict(raw["codons"]) if "codons" in raw else None
+            return cls(**{"task": "genes"} | header, genes=GeneEvaluation.from_dict(raw), codons=codons)
+        if "n_variants" in raw:
+            return cls(**{"task": "variants"} | header, variants=VariantEvaluation.from_dict(raw))
+        return cls(**{"task": "regions"} | header, windows=WindowEvaluation.from_dict(raw))
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapCounts:
+    """What a bootstrap over the blocks of a split resamples.
+
+    Attributes:
+        confusions: (B, K, K) confusion matrices of the blocks, for genes.
+        confusions_codons: the same for genes that keep to codons; empty where there are none.
+        truth: (n, K) labels of windows, for windows and variants.
+        logits: (n, K) scores of windows.
+        blocks: (n,) block of each window.
+    """
+
+    confusions: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    confusions_codons: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    truth: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int8))
+    logits: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    blocks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks of the split."""
+        return len(self.confusions) or int(self.blocks.max(initial=-1)) + 1
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that are there, by name."""
+        named = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: array for name, array in named.items() if array.size}
+
+
+def evaluation_stem(evaluation: Evaluation) -> str:
+    """Name of the files of an evaluation, without suffix: evaluation-SPLIT for the model's own data.
+
+    Scores on another dataset have the beginning of its digest behind that; those of both strands the word both-strands.
+    """
+    words = ["evaluation", evaluation.split]
+    if evaluation.same_data is False or evaluation.variants is not None:
+        words.append(evaluation.data_digest[:8])
+    if evaluation.average_strands:
+        words.append("both-strands")
+    return "-".join(words)
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCounts, *, head: str = "") -> None:
+    """Write an evaluation into a run folder: scores, what a bootstrap resamples, and a line of the log.
+
+    A checkpoint folder stays as it is: nothing is written into it, and a warning says so.
+
+    Args:
+        folder: a run, or the folder of a baseline.
+        evaluation: the scores.
+        counts: what they were computed from.
+        head: head of the model, for the log.
+    """
+    if (folder / TENSORS).is_file():
+        log.warning("%s: is a checkpoint, which stays as it is: the scores are not written into it", folder)
+        return
+    stem = evaluation_stem(evaluation)
+    with publish_file(folder / f"{stem}.npz") as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, **counts.arrays())  # type: ignore[arg-type]
+    content = evaluation.to_dict()
+    write_text_atomically(folder / f"{stem}.json", json.dumps(content, indent=1) + "\n")
+    names = ("date", "split", "data", "data_digest", "checkpoint", "average_strands", evaluation.metric)
+    line = {name: content[name] for name in names if name in content} | ({"head": head} if head else {})
+    with (folder / LOG).open("a", encoding="utf-8") as log_file:
+        log_file.write(json.dumps(line) + "\n")
+
+
+def read_evaluation(file: Path) -> Evaluation:
+    """Read an evaluation file.
+
+    Raises:
+        InputError: it is not there, no JSON, or no evaluation.
+    """
+    try:
+        return Evaluation.from_dict(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise InputError(file, "no such file", do="run 'dnaspt evaluate' first") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(file, f"not an evaluation ({error!r})", do="run 'dnaspt evaluate' again") from error
+
+
+def read_counts(file: Path) -> BootstrapCounts:
+    """Read what a bootstrap resamples, from an evaluation's .npz file.
+
+    Raises:
+        InputError: it is not there or not readable.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return BootstrapCounts(**arrays)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(file, f"cannot be read ({error})", do="run 'dnaspt evaluate' again") from error
+
+
+def count_evaluations(folder: Path, split: str = "test") -> int:
+    """How often a split was scored, by the run's own log; 0 where there is no log."""
+    if not (folder / LOG).is_file():
+        return 0
+    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+    return sum(json.loads(line)["split"] == split for line in lines)

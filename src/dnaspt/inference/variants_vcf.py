@@ -138,7 +138,7 @@ def _fitting(
 
 
 def _sides(contig: Contig, allele: Allele, window_bp: int) -> Sides:
-    alt = alphabet.encode(allele.alt.encode())
+    alt = alphabet.encode(allele.alt)
     return Sides.of(contig.codes, allele.start, len(allele.ref), alt, window_bp)
 
 

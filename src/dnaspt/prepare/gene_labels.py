@@ -11,12 +11,13 @@ from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import MIN_INTRON_BP, label_contig, longest_per_gene
+from dnaspt.genome.genetic_code import SPLICE_PAIRS
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.splits import SplitInterval
 
-INTRON_MOTIFS = {"GTAG": "introns_gt_ag", "GCAG": "introns_gc_ag", "ATAC": "introns_at_ac"}
+INTRON_MOTIFS = {pair.donor + pair.acceptor: f"introns_{pair.donor}_{pair.acceptor}".lower() for pair in SPLICE_PAIRS}
 """First and last two bases of nearly all introns, and the name under which each motif is counted."""
 
 

@@ -15,6 +15,7 @@ from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import LeakageReport, SharedWindows
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet, intervals
+from dnaspt.genome.kmers import canonical_kmers, known_kmers, number_kmers
 
 PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"), ("unlabeled", "valid"), ("unlabeled", "test"))
 """Splits that must not share sequence. Where they do, the scores of the second are too good."""
@@ -333,36 +334,13 @@ def sampled_kmers(windows: Sequence[np.ndarray], scale: int) -> tuple[np.ndarray
     codes = np.concatenate([part for window in windows for part in (window, separator)]) & 7
     if len(codes) < K:
         return np.zeros(0, np.uint32), np.zeros(0, np.uint32)
-    hashes = _mix(_canonical(codes))
-    kept = np.flatnonzero((hashes < N_HASHES // scale) & ~_spans_unknown(codes))
+    hashes = _mix(canonical_kmers(number_kmers(codes, K), K))
+    kept = np.flatnonzero((hashes < N_HASHES // scale) & known_kmers(codes, K))
     ends = np.cumsum([len(window) + 1 for window in windows])
     window = np.searchsorted(ends, kept, side="right").astype(np.uint64)
     rows = np.sort((window << np.uint64(32)) | hashes[kept])
     distinct = rows[np.append(True, rows[1:] != rows[:-1])[: len(rows)]]  # np.unique takes ten times as long
     return (distinct & np.uint64(N_HASHES - 1)).astype(np.uint32), (distinct >> np.uint64(32)).astype(np.uint32)
-
-
-def _canonical(codes: np.ndarray) -> np.ndarray:
-    """The smaller of each k-mer and its reverse complement: (L,) -> (L - K + 1,) uint32, by doubling the width."""
-    forward = (codes & 3).astype(np.uint32)
-    reverse = 3 - forward
-    width = 1
-    while width < K:
-        shift = np.uint32(2 * width)
-        forward = (forward[:-width] << shift) | forward[width:]
-        reverse = reverse[:-width] | (reverse[width:] << shift)
-        width *= 2
-    return np.minimum(forward, reverse)
-
-
-def _spans_unknown(codes: np.ndarray) -> np.ndarray:
-    """Whether each k-mer holds a base other than A C G T: (L,) -> (L - K + 1,) bool."""
-    unknown: np.ndarray = codes > 3
-    width = 1
-    while width < K:
-        unknown = unknown[:-width] | unknown[width:]
-        width *= 2
-    return unknown
 
 
 def _mix(kmers: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ import json
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,13 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.gene_faults import INTRON_FAULT
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
 from dnaspt.reports.run_text import metric_name, written
+from dnaspt.reports.tables import Table
 from dnaspt.tasks import TASKS
 
 _MAX_LABELS = 30
 FEW_BLOCKS = 30
 LEVELS = (("base", "coding bases"), ("exon", "exons"), ("gene", "genes"))
 """Levels of gene structure that a report shows, and what they are called in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Columns, rows of text with the row's name first, and a sentence beneath."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
 
 
 def run_table(runs: Sequence[RunRecord], manifest: Manifest) -> Table:

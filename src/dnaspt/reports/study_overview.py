@@ -9,10 +9,10 @@ from dnaspt.atomic import write_text_atomically
 from dnaspt.config import build_config, read_toml
 from dnaspt.errors import ConfigError
 from dnaspt.reports.html import Section, write_page
-from dnaspt.reports.run_tables import Table
 from dnaspt.reports.study_page import gains_picture, versions
 from dnaspt.reports.study_report import Findings
 from dnaspt.reports.study_text import DIFFERENCE_COLUMNS, difference_rows, markdown, sentences_over
+from dnaspt.reports.tables import Table
 from dnaspt.studies.settings import StudyConfig
 
 

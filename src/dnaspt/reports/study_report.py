@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from dnaspt.atomic import publish_file, publish_folder, write_text_atomically
 from dnaspt.data.manifest import read_manifest
 from dnaspt.reports.compare import Difference, differences_of, groups_of, metric_name
-from dnaspt.reports.run_tables import Table
 from dnaspt.reports.study_page import study_sections, write_study_page
 from dnaspt.reports.study_text import claim_values, difference_values, group_values, markdown, sentences, table_csv
+from dnaspt.reports.tables import Table
 from dnaspt.studies.context import Workshop
 from dnaspt.studies.dry_run import command_lines
 from dnaspt.studies.scheduler import run_study
