@@ -15,11 +15,11 @@ from pathlib import Path
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import Segment, segments
+from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, DatasetError, DnasptError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.prepare.genes import read_transcripts
 from dnaspt.tasks import MISSING
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from dnaspt.genome.kmers import reverse_complement_kmers
+
 MAX_STEP = 6
 MARKOV_ORDER = 5
 _UNKNOWN = 4
@@ -89,7 +91,7 @@ class _WordCounts:
 
     def add(self, words: np.ndarray) -> None:
         """Count words (n,) int64 and their reverse complements."""
-        words = np.concatenate([words, reverse_complement_words(words, self.n)])
+        words = np.concatenate([words, reverse_complement_kmers(words, self.n)])
         if self._dense:
             self._counts += np.bincount(words, minlength=4**self.n)
             return
@@ -105,15 +107,6 @@ class _WordCounts:
             return np.zeros(words.shape, dtype=np.int64)
         place = np.minimum(np.searchsorted(self._words, words), len(self._words) - 1)
         return np.where(self._words[place] == words, self._counts[place], 0)
-
-
-def reverse_complement_words(words: np.ndarray, n: int) -> np.ndarray:
-    """Reverse complements of words of n bases, written as numbers to the base 4, first base most significant."""
-    rest, turned = words.copy(), np.zeros_like(words)
-    for _ in range(n):
-        turned = turned * 4 + (3 - (rest & 3))
-        rest >>= 2
-    return turned
 
 
 @dataclass(frozen=True, slots=True)

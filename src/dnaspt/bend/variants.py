@@ -11,8 +11,8 @@ from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import rows_by_value
 from dnaspt.genome.columns import Column, find_header, read_columns
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import read_fasta
-from dnaspt.prepare.windows import check_contigs
 from dnaspt.prepare.writer import DatasetWriter
 
 CONTEXT_BP = 256

@@ -16,6 +16,7 @@ from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks, windo
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.segments import Segment, segments
+from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
 from dnaspt.evaluation import gene_metrics as genes
 from dnaspt.evaluation.gene_faults import structure_report
@@ -39,7 +40,6 @@ from dnaspt.inference.emissions import Stretch, predict_windows
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
-from dnaspt.prepare.genes import read_transcripts
 from dnaspt.tasks import TASKS
 
 

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from dnaspt.genome.alphabet import N, encode, reverse_complement
+from dnaspt.genome.genetic_code import SPLICE_PAIRS, STANDARD
 from dnaspt.genome.transcripts import Transcript
 
 INTRON_FAULT = "intron not GT-AG, GC-AG or AT-AC"
 TRANSCRIPT_FAULTS = ("length not a multiple of 3", "stop codon in frame", "no start codon", "no stop codon")
 
 
-def _words(*letters: str) -> np.ndarray:
-    return np.array([_number(encode(word.encode())) for word in letters])
+def _words(letters: Iterable[str]) -> np.ndarray:
+    return np.array([_number(encode(word)) for word in letters])
 
 
 def _number(codes: np.ndarray) -> np.ndarray:
@@ -26,9 +27,9 @@ def _number(codes: np.ndarray) -> np.ndarray:
     return codes.astype(np.int64) @ (5 ** np.arange(codes.shape[-1])[::-1])
 
 
-_SPLICE = _words("GTAG", "GCAG", "ATAC")
-_START = _words("ATG")
-_STOP = _words("TAA", "TAG", "TGA")
+_SPLICE = _words(pair.donor + pair.acceptor for pair in SPLICE_PAIRS)
+_START = _words(STANDARD.starts)
+_STOP = _words(STANDARD.stops)
 
 
 @dataclass(frozen=True, slots=True)

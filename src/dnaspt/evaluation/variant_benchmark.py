@@ -90,7 +90,7 @@ def read_sides(data: Path, rows: Split) -> list[Sides]:
         first = at - window.start
         ref = window.codes & 7
         changed = ref.copy()
-        changed[first] = alphabet.encode(alt.encode())[0] & 7
+        changed[first] = alphabet.encode(alt)[0] & 7
         found.append(Sides(ref, changed, first, 1, 1))
     return found
 

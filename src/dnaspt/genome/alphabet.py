@@ -29,8 +29,10 @@ _COMPLEMENT[:4] = (T, G, C, A)
 _COMPLEMENT[SOFT_MASKED : SOFT_MASKED + 4] = _COMPLEMENT[:4] | SOFT_MASKED
 
 
-def encode(letters: bytes | bytearray | memoryview) -> np.ndarray:
-    """Codes of a sequence of L ASCII letters: (L,) uint8, case kept in bit 3, other bytes 255."""
+def encode(letters: str | bytes | bytearray | memoryview) -> np.ndarray:
+    """Codes of a sequence of L ASCII letters: (L,) uint8, case kept in bit 3, other characters 255."""
+    if isinstance(letters, str):
+        letters = letters.encode("ascii", errors="replace")
     return _ENCODE[np.frombuffer(letters, dtype=np.uint8)]
 
 

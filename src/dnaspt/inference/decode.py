@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import Outs, Stretch, predict_both_strands, predict_sequences
 from dnaspt.models.codons import Grammar
 from dnaspt.models.heads import CRFHead, Decoded, Place, SoftmaxHead
@@ -93,10 +94,8 @@ def unknown_runs(codes: np.ndarray, start: int, end: int) -> list[tuple[int, int
     """The inner parts of long runs of N on a stretch of codes (L,): intervals counted from `start`, ascending."""
     first = max(0, start - LONG_RUN_BP - 1)
     is_unknown = (codes[first : end + LONG_RUN_BP + 1] & 7) == alphabet.N
-    changes = np.flatnonzero(is_unknown[1:] != is_unknown[:-1]) + 1
-    edges = np.concatenate([[0], changes, [len(is_unknown)]])
-    lefts, rights = edges[:-1], edges[1:]
-    long = is_unknown[lefts] & (rights - lefts > LONG_RUN_BP)
+    lefts, rights = true_runs(is_unknown).T
+    long = rights - lefts > LONG_RUN_BP
     lefts = np.clip(lefts[long] + RUN_EDGE_BP + first, start, end) - start
     rights = np.clip(rights[long] - RUN_EDGE_BP + first, start, end) - start
     return [(left, right) for left, right in zip(lefts.tolist(), rights.tolist(), strict=True) if left < right]

@@ -19,9 +19,10 @@ from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import transcripts_from_labels
+from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
-from dnaspt.genome.stop_codons import STOPS, stop_codon_in_cds
+from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, predict_emissions
 from dnaspt.inference.disk_array import RowFile, row_file
@@ -212,7 +213,7 @@ def framed(gene: Transcript, codes: np.ndarray) -> Transcript:
     coding = np.concatenate([codes[start:end] & 7 for start, end in gene.cds])
     if gene.strand == "-":
         coding = alphabet.reverse_complement(coding)
-    has_start, has_stop = alphabet.decode(coding[:3]) == "ATG", alphabet.decode(coding[-3:]) in STOPS
+    has_start, has_stop = alphabet.decode(coding[:3]) in STANDARD.starts, alphabet.decode(coding[-3:]) in STANDARD.stops
     phase = len(coding) % 3 if has_stop and not has_start else 0
     return replace(gene, phase=phase, is_partial=not (has_start and has_stop and len(coding) % 3 == 0))
 

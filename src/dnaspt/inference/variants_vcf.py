@@ -13,12 +13,12 @@ from dnaspt.atomic import publish_file
 from dnaspt.checkpoint import Accelerator, CheckpointConfig, choose_device, load_model, mask_token_of
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.vcf import Allele, Alleles, Info, Values, read_alleles, write_info
 from dnaspt.inference.variant_effects import Sides, check_scores, cosine_distances, label_changes, log_likelihood_ratios
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
-from dnaspt.prepare.windows import check_contigs
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def _fitting(
 
 
 def _sides(contig: Contig, allele: Allele, window_bp: int) -> Sides:
-    alt = alphabet.encode(allele.alt.encode())
+    alt = alphabet.encode(allele.alt)
     return Sides.of(contig.codes, allele.start, len(allele.ref), alt, window_bp)
 
 

@@ -23,10 +23,10 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.bed import write_bed
 from dnaspt.genome.bigwig import write_bigwig
 from dnaspt.genome.fasta import Contig
+from dnaspt.genome.intervals import count_true
 from dnaspt.inference.emissions import predict_windows
 from dnaspt.inference.resume import Request, contig_parts
 from dnaspt.models.task_model import TaskModel
-from dnaspt.prepare.windows import count_in_windows
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -240,7 +240,7 @@ def contig_windows(
     inside = (laid[0] >= 0) & (laid[0] + config.window_bp <= len(contig))
     n_off_contig = int((~inside).sum())
     laid = laid[:, inside]
-    n_bases = count_in_windows((contig.codes & 7) == alphabet.N, laid[0], laid[0] + config.window_bp)
+    n_bases = count_true((contig.codes & 7) == alphabet.N, np.stack([laid[0], laid[0] + config.window_bp], axis=1))
     unknown = n_bases > _MAX_UNKNOWN * config.window_bp
     laid = laid[:, ~unknown]
     if laid.shape[1]:

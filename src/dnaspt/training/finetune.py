@@ -13,7 +13,7 @@ from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, BassetCo
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, Source, read_manifest
-from dnaspt.data.subset import label_subset, take
+from dnaspt.data.subset import label_subset
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.evaluate import score_model
 from dnaspt.models.heads import SigmoidHead
@@ -225,7 +225,7 @@ def _spread(split: Split, n_bp: int) -> Split:
     firsts = split.offsets[:-1]
     inside = firsts - starts[np.searchsorted(starts, firsts, side="right") - 1] < n_bp / n_stretches
     log.info("checkpoints are chosen on %d of %d windows of the valid split", inside.sum(), len(split))
-    return take(split, np.flatnonzero(inside))
+    return split.take(np.flatnonzero(inside))
 
 
 def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> None:

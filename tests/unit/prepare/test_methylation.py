@@ -42,7 +42,7 @@ def _calls(folder: Path, *rows: tuple[str, int, str, int, float], name: str = "s
 def _prepare(genome: Path, *calls: Path, **settings: object) -> tuple[Manifest, dict[str, Split]]:
     options: dict = {"window_bp": 8, "split": "train-only", "overwrite": True, **settings}
     out = genome.parent / "out"
-    manifest = prepare_methylation(PrepareMethylationConfig(out=out, genome=genome, calls=calls, **options))
+    manifest = prepare_methylation(PrepareMethylationConfig(out=out, genome=genome, calls=calls, **options)).manifest
     return manifest, {split: read_split(out, split) for split in manifest.splits}
 
 
