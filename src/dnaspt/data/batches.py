@@ -186,7 +186,7 @@ class TrainingBatches:
         index = np.where(inside, np.where(turned[:, None], backward, forward), 0)
         codes = self.codes[index]
         codes = np.where(turned[:, None], _complement(codes), codes)
-        tokens = np.where(inside, codes & 7, PAD_TOKEN).astype(np.uint8)
+        tokens = np.where(inside, alphabet.tokens(codes), PAD_TOKEN).astype(np.uint8)
         if options.mask_fraction:
             generator = np.random.default_rng((options.seed, epoch, _MASK, number))
             tokens, labels = mask_for_training(
@@ -194,7 +194,7 @@ class TrainingBatches:
             )
             weights = None
             if options.repeat_weight != 1.0:
-                weights = np.where(codes & alphabet.SOFT_MASKED, options.repeat_weight, 1.0).astype(np.float32)
+                weights = np.where(alphabet.soft_masked(codes), options.repeat_weight, 1.0).astype(np.float32)
             return ArrayBatch(tokens, lengths, labels, weights)
         return ArrayBatch(tokens, lengths, self._labels(spans, index, inside, turned))
 

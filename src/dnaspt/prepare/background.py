@@ -82,7 +82,7 @@ class Background:
         """Bin of each window by the GC of its known bases; 0 for all where GC does not matter."""
         if not self.match_gc:
             return np.zeros(len(starts), dtype=np.int64)
-        bases, windows = contig.codes & 7, self._windows(starts)
+        bases, windows = alphabet.tokens(contig.codes), self._windows(starts)
         n_gc = count_true((bases == alphabet.G) | (bases == alphabet.C), windows)
         n_known = count_true(bases != alphabet.N, windows)
         bins: np.ndarray = (n_gc * GC_BINS) // np.maximum(n_known, 1)

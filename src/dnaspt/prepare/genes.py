@@ -365,7 +365,7 @@ def _add_window(
     own[core] = labels[frame.core_start : frame.core_end]
     codes = contig.codes[frame.start : frame.end].copy()
     if (own == MISSING).all():
-        all_n = ((codes[core] & 7) == alphabet.N).all()
+        all_n = alphabet.is_unknown(codes[core]).all()
         tally.dropped["windows_all_n" if all_n else "windows_all_missing"] += 1
         tally.dropped["bp_in_windows_all_n" if all_n else "bp_in_windows_all_missing"] += core.stop - core.start
         return
@@ -383,7 +383,7 @@ def _add_unlabeled(config: PrepareGenesConfig, writer: DatasetWriter, tally: _Ta
             tally.counts["unlabeled_contigs_renamed"] += name != contig.name
             for frame in tiles(Piece(contig.name, 0, len(contig), UNLABELED), config.window_bp):
                 codes = contig.codes[frame.start : frame.end].copy()
-                if ((codes & 7) == alphabet.N).all():
+                if alphabet.is_unknown(codes).all():
                     tally.dropped["unlabeled_windows_all_n"] += 1
                     continue
                 writer.add(UNLABELED, Window(name, frame.start, frame.end, ".", codes, np.zeros(0, np.int8)))

@@ -30,8 +30,8 @@ def sampled_kmers(windows: Sequence[np.ndarray], scale: int) -> tuple[np.ndarray
         windows: codes (L,) uint8 of each window (see `genome.alphabet`).
         scale: keep hashes below 2**32 / scale.
     """
-    apart = np.array([4], dtype=np.uint8)  # an N between windows, so that no k-mer spans two of them
-    codes = np.concatenate([part for window in windows for part in (window, apart)]) & 7
+    apart = np.array([alphabet.N], dtype=np.uint8)  # an N between windows, so that no k-mer spans two of them
+    codes = alphabet.tokens(np.concatenate([part for window in windows for part in (window, apart)]))
     if len(codes) < K:
         return np.zeros(0, np.uint32), np.zeros(0, np.uint32)
     hashes = _mix(canonical_kmers(number_kmers(codes, K), K))
@@ -294,7 +294,7 @@ class LeakageSketch:
         """Take in one window; place: see `DatasetWriter.add`."""
         chrom, start = place or (window.chrom, window.start)
         seen = self._splits.setdefault(split, _Windows())
-        codes = window.codes & 7
+        codes = alphabet.tokens(window.codes)
         seen.chrom.append(self._contigs.setdefault(chrom, len(self._contigs)))
         seen.start.append(start)
         seen.end.append(start + window.end - window.start)

@@ -87,7 +87,7 @@ def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
         cpg: positions of the C of each CpG (m,), ascending.
         calls: calls on this contig, none beyond its end; one on another position than a CpG of its strand is counted.
     """
-    base = codes[calls.position] & 7
+    base = alphabet.tokens(codes[calls.position])
     on_g = (calls.strand == ord("-")) | ((calls.strand == ord(".")) & (base == alphabet.G))
     site = calls.position - on_g
     index = np.searchsorted(cpg, site)
@@ -96,12 +96,6 @@ def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
     coverage = np.bincount(index, depth, minlength=len(cpg))
     methylated = np.bincount(index, depth * calls.level[is_cpg], minlength=len(cpg))
     return Sites(coverage, methylated / np.maximum(coverage, 1), int((~is_cpg).sum()))
-
-
-def find_cpg(codes: np.ndarray) -> np.ndarray:
-    """Positions of the C of each CpG of a contig (L,), ascending."""
-    bases = codes & 7
-    return np.flatnonzero((bases[:-1] == alphabet.C) & (bases[1:] == alphabet.G))
 
 
 def prepare_methylation(config: PrepareMethylationConfig) -> Manifest:
@@ -125,7 +119,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Manifest:
         not_cpg = Counter[Path]()
         for contig in read_fasta(config.genome):
             names.add(contig.name)
-            cpg = find_cpg(contig.codes)
+            cpg = alphabet.cpg_positions(contig.codes)
             counts["cpg_in_genome"] += len(cpg)
             labels = _labels(config, contig, cpg, samples, not_cpg, counts)
             if labels is None:

@@ -86,7 +86,7 @@ class Limits:
             dropped["blacklist"] += int((~free).sum())
             rows, split = rows[free], split[free]
         if self.max_n_fraction < 1:
-            n_unknown = count_true((contig.codes & 7) == alphabet.N, windows[rows])
+            n_unknown = count_true(alphabet.is_unknown(contig.codes), windows[rows])
             known = n_unknown <= self.max_n_fraction * (ends[rows] - starts[rows])
             dropped["unknown_bases"] += int((~known).sum())
             rows, split = rows[known], split[known]
