@@ -146,7 +146,7 @@ def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> li
 
 def find_cpg(codes: np.ndarray) -> np.ndarray:
     """Positions of the C of each CpG of a contig (L,), ascending."""
-    bases = codes & 7
+    bases = alphabet.tokens(codes)
     return np.flatnonzero((bases[:-1] == alphabet.C) & (bases[1:] == alphabet.G))
 
 
@@ -161,7 +161,7 @@ def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
         cpg: positions of the C of each CpG (m,), ascending.
         calls: calls on this contig, none beyond its end.
     """
-    base = codes[calls.position] & 7
+    base = alphabet.tokens(codes[calls.position])
     is_on_g = (calls.strand == ord("-")) | ((calls.strand == ord(".")) & (base == alphabet.G))
     site = calls.position - is_on_g
     index = np.searchsorted(cpg, site)

@@ -116,7 +116,9 @@ class DatasetWriter:
         if split not in self._writers:
             # Opened here, not by ParquetWriter: where the disk is full at the first byte, that one never closes its file.
             file = self._files.enter_context(split_file(self.folder, split).open("wb"))
-            self._writers[split] = self._files.enter_context(pq.ParquetWriter(file, window_schema(), compression="zstd"))
+            self._writers[split] = self._files.enter_context(
+                pq.ParquetWriter(file, window_schema(), compression="zstd")
+            )
             self._totals[split] = _SplitTotals()
         self._writers[split].write_table(table)
         self._totals[split].add(windows)
