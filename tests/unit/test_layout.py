@@ -10,6 +10,7 @@ ORDER = (
     "errors",
     "policy",
     "atomic",
+    "json_files",
     "progress",
     "config",
     "tasks",
