@@ -19,6 +19,7 @@ ORDER = (
     "prepare",
     "simulation",
     "models",
+    "checkpoint_config",
     "checkpoint",
     "inference",
     "evaluation",

@@ -48,7 +48,8 @@ def _show_leakage(leakage: dict[str, Any]) -> None:
 
 def show_run(run: Path) -> None:
     """What a run is: settings, progress, result, evaluations."""
-    from dnaspt.checkpoint import find_checkpoint, read_config, read_json
+    from dnaspt.checkpoint_config import find_checkpoint, read_config
+    from dnaspt.json_files import read_json
 
     config = read_config(run)
     show(f"{run}: {config.kind} model, checkpoint {find_checkpoint(run)}")
