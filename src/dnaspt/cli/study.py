@@ -50,11 +50,11 @@ def study(
     allow(trust_remote_code=trust_remote_code, offline=offline)
     from dnaspt.cli.terminal import show
     from dnaspt.errors import ConfigError
-    from dnaspt.reports.study_overview import read_studies, write_overview
+    from dnaspt.reports.study_overview import write_overview
     from dnaspt.reports.study_report import Findings, study_report
     from dnaspt.studies.context import Workshop
     from dnaspt.studies.scheduler import run_stage, run_task
-    from dnaspt.studies.settings import check_settings
+    from dnaspt.studies.settings import check_settings, read_studies
     from dnaspt.studies.slurm_engine import write_submission
 
     studies = read_studies(config, data)
