@@ -14,7 +14,7 @@ from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import Outs, Stretch, predict_both_strands, predict_sequences
 from dnaspt.models.codons import Grammar
 from dnaspt.models.heads import CRFHead, Decoded, Place, SoftmaxHead
-from dnaspt.models.kernels.crf_viterbi import Rows
+from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES, NONCODING
 
@@ -30,7 +30,7 @@ RUN_EDGE_BP = 10
 
 def predict_emissions(
     model: TaskModel, stretches: Sequence[Stretch], *, average_strands: bool = False, outs: Outs | None = None
-) -> list[Rows]:
+) -> list[Emissions]:
     """Emissions (end - start, K) of each stretch; `outs` as in `predict_sequences`."""
     if average_strands:
         return predict_both_strands(model, stretches, GENE_STATES.complement, outs=outs)
@@ -49,7 +49,7 @@ def predict_paths(
 
 def decode_path(
     model: TaskModel,
-    emissions: Rows,
+    emissions: Emissions,
     stretch: Stretch,
     *,
     grammar: Grammar | None = None,

@@ -15,7 +15,7 @@ from dnaspt.config import PAD_TOKEN
 from dnaspt.genome import alphabet
 from dnaspt.inference.disk_array import RowFile
 from dnaspt.models.heads import Trunk
-from dnaspt.models.kernels.crf_viterbi import Rows
+from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 
 TILE_BP = 65_536
@@ -103,7 +103,7 @@ Outs = Sequence[np.ndarray | RowFile | None]
 
 def predict_sequences(
     model: TaskModel, stretches: Sequence[Stretch], *, tile_bp: int | None = None, outs: Outs | None = None
-) -> list[Rows]:
+) -> list[Emissions]:
     """Emissions (end - start, K) of stretches of any length; tiles of all of them share batches, long ones first."""
     tile_bp, flank = tile_bp or TILE_BP, model.flank_bp
     found: list[Any] = list(outs or [None] * len(stretches))
@@ -131,7 +131,7 @@ def _read(length: int, first: int, last: int, flank: int, grid: int) -> tuple[in
 
 def predict_both_strands(
     model: TaskModel, stretches: Sequence[Stretch], complement: tuple[int, ...] | None, *, outs: Outs | None = None
-) -> list[Rows]:
+) -> list[Emissions]:
     """Mean of the emissions of each stretch and of its reverse complement, in forward order: (end - start, K).
 
     complement: the state of a base on the other strand, for each state; None where labels have no strand.

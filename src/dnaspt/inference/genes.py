@@ -30,7 +30,7 @@ from dnaspt.inference.emissions import Stretch
 from dnaspt.inference.resume import Request, contig_parts
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead, Decoded
-from dnaspt.models.kernels.crf_viterbi import Rows
+from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import CDS, GENE_STATES, MINUS
 
@@ -170,7 +170,7 @@ class _Decoder:
             if files_are_used:
                 self._wait()
 
-    def _write(self, group: list[_Contig], emissions: Iterator[Rows]) -> None:
+    def _write(self, group: list[_Contig], emissions: Iterator[Emissions]) -> None:
         for contig, stretches, part in group:
             genes = self._genes(contig, [(stretch, next(emissions)) for stretch in stretches])
             write_text_atomically(part, "".join(gff3_lines(genes)))
@@ -185,7 +185,7 @@ def contig_genes(
     model: TaskModel,
     config: CheckpointConfig,
     contig: Contig,
-    found: list[tuple[Stretch, Rows]],
+    found: list[tuple[Stretch, Emissions]],
     *,
     grammar: Grammar | None = None,
 ) -> list[Transcript]:
