@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-
 from dnaspt.data.window import Window
 from dnaspt.data.writer import DatasetWriter
+
 from dnaspt.errors import NoSpaceError
 
 _OPEN_FILES = Path("/proc/self/fd")
