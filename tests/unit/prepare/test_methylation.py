@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnaspt.cli.inspect import show_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -15,6 +14,7 @@ from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.tracks import Calls, write_bigwig
 from dnaspt.prepare.methylation import PrepareMethylationConfig, merge_strands, prepare_methylation
+from dnaspt.reports.describe import describe_dataset
 from dnaspt.reports.run_tables import dataset_tables
 from dnaspt.tasks import MISSING
 
@@ -86,8 +86,7 @@ def test_the_manifest_says_how_often_each_label_is_known_and_true(genome: Path, 
     manifest, _ = _prepare(genome, one, two)
     train = manifest.splits["train"]
     assert (train.label_counts, train.known_counts) == ({"one": 1, "two": 1}, {"one": 2, "two": 1})
-    show_dataset(manifest, "data")
-    printed = capsys.readouterr().out
+    printed = "\n".join(map(str, describe_dataset(manifest, "data")))
     assert "50.00%" in printed and "100.00%" in printed
     (labels,) = (table for table in dataset_tables(manifest) if table.title == "Labels")
     assert "50.0" in labels.rows[0][1] and "100.0" in labels.rows[1][1]
