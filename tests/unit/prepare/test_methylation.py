@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dnaspt.cli.inspect import show_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dnaspt.cli.inspect import show_dataset
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import ConfigError, InputError
