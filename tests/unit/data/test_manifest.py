@@ -115,12 +115,12 @@ def test_a_manifest_cannot_be_changed(folder: Path) -> None:
         manifest.task = "genes"
 
 
-def test_a_report_has_found_something_when_any_pair_shares_a_window() -> None:
+def test_a_report_shares_sequence_when_any_pair_shares_a_window() -> None:
     none = SharedWindows(n_windows=9, overlapping=0, exact=0, near=0)
     near = SharedWindows(n_windows=9, overlapping=None, exact=0, near=2)
-    assert not LeakageReport().found
-    assert not LeakageReport(pairs={"train-test": none}).found
-    assert LeakageReport(pairs={"train-valid": none, "train-test": near}).found
+    assert not LeakageReport().shares_sequence
+    assert not LeakageReport(pairs={"train-test": none}).shares_sequence
+    assert LeakageReport(pairs={"train-valid": none, "train-test": near}).shares_sequence
     assert SharedWindows(n_windows=9, overlapping=3, exact=2, near=1).n_shared == 6
 
 

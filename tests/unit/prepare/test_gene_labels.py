@@ -40,7 +40,7 @@ def text(labels: np.ndarray) -> str:
 @st.composite
 def annotations(draw: st.DrawFn) -> list[AnnotatedTranscript]:
     """Up to five transcripts of four genes, with exons that may go beyond the CDS; they overlap as they like."""
-    found = []
+    rows = []
     for number in range(draw(st.integers(0, 5))):
         n_exons = draw(st.integers(1, 4))
         cuts = sorted(draw(st.sets(st.integers(0, LENGTH), min_size=2 * n_exons, max_size=2 * n_exons)))
@@ -49,8 +49,8 @@ def annotations(draw: st.DrawFn) -> list[AnnotatedTranscript]:
         exons = ((max(0, cuts[0] - left), cds[0][1]), *cds[1:]) if len(cds) > 1 else cds
         exons = (*exons[:-1], (exons[-1][0], min(LENGTH, cuts[-1] + right)))
         transcript = Transcript("c", draw(st.sampled_from("+-")), f"g{draw(st.integers(0, 3))}", f"t{number}", cds)
-        found.append(AnnotatedTranscript(transcript, draw(st.sampled_from([(), exons])), (), 1, Path("a.gff3")))
-    return found
+        rows.append(AnnotatedTranscript(transcript, draw(st.sampled_from([(), exons])), (), 1, Path("a.gff3")))
+    return rows
 
 
 def mirrored(row: AnnotatedTranscript) -> AnnotatedTranscript:

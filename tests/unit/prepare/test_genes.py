@@ -62,11 +62,15 @@ def test_windows_join_to_the_annotated_genes(inputs):
     manifest = prepare(inputs, split="train-only")
     split = read_split(inputs["out"], "train")
     decoded = {
-        (one.chrom, one.strand, one.cds)
+        (transcript.chrom, transcript.strand, transcript.cds)
         for segment in segments(split)
-        for one in transcripts_from_labels(segment.labels, segment.chrom, start=segment.start)
+        for transcript in transcripts_from_labels(segment.labels, segment.chrom, start=segment.start)
     }
-    assert decoded == {(one.chrom, one.strand, one.cds) for one in GENES if one.transcript_id != "g1.u"}
+    assert decoded == {
+        (transcript.chrom, transcript.strand, transcript.cds)
+        for transcript in GENES
+        if transcript.transcript_id != "g1.u"
+    }
     assert manifest == read_manifest(inputs["out"])
     assert (manifest.task, manifest.labels, manifest.resolution_bp) == ("genes", GENE_STATES.names, 1)
     assert (manifest.stop_in_cds, manifest.window_bp) == (True, 128)
@@ -99,9 +103,13 @@ def test_splits_by_position_share_no_base_and_a_gene_across_a_cut_is_missing(inp
 def test_transcripts_of_each_split_are_kept_with_their_isoforms(inputs):
     prepare(inputs)
     train = read_transcripts(inputs["out"], "train")
-    assert [(one.transcript_id, longest) for one, longest in train] == [("g1.t", True), ("g1.u", False), ("g5.t", True)]
+    assert [(transcript.transcript_id, longest) for transcript, longest in train] == [
+        ("g1.t", True),
+        ("g1.u", False),
+        ("g5.t", True),
+    ]
     assert train[0][0] == GENES[0]
-    assert [one.gene_id for one, _ in read_transcripts(inputs["out"], "test")] == ["g4"]
+    assert [transcript.gene_id for transcript, _ in read_transcripts(inputs["out"], "test")] == ["g4"]
     with pytest.raises(DatasetError, match=r"has no transcripts\.parquet"):
         read_transcripts(inputs["out"].parent, "train")
 
@@ -129,7 +137,13 @@ def test_flanks_are_context_without_labels(inputs):
 def test_gene_windows_label_their_neighbors_too(inputs):
     manifest = prepare(inputs, split="train-only", windows="gene", flank_bp=100)
     windows = list(read_split(inputs["out"], "train"))
-    assert [(one.start, one.end) for one in windows] == [(0, 360), (600, 860), (690, 950), (800, 1000), (0, 199)]
+    assert [(window.start, window.end) for window in windows] == [
+        (0, 360),
+        (600, 860),
+        (690, 950),
+        (800, 1000),
+        (0, 199),
+    ]
     assert (windows[1].labels[190:250] == 4).all()
     assert manifest.window_bp == 128  # what pretraining cuts at; the windows of genes are as long as they are
 
@@ -170,8 +184,8 @@ def test_few_train_contigs_beside_a_test_input_give_their_last_tenth_to_valid(tm
     annotation = tmp_path / "t.gff3"
     write_gff3(annotation, [gene("t", "+", (50, 80), name="t1")], [("t", 400)])
     prepare(inputs, test_genome=genome, test_annotation=annotation)
-    spans = [(one.chrom, one.start, one.end) for one in read_split(inputs["out"], "valid")]
-    assert spans == [("a", 900, 1000), ("b", 270, 300)]
+    intervals = [(window.chrom, window.start, window.end) for window in read_split(inputs["out"], "valid")]
+    assert intervals == [("a", 900, 1000), ("b", 270, 300)]
     assert set(read_split(inputs["out"], "test").chrom) == {"t"}
 
 
@@ -233,8 +247,10 @@ def test_unlabeled_contigs_of_one_name_stay_apart(tmp_path, inputs):
         with open_text(path, "wt") as file:
             file.write(f">a\n{'ACG'[number] * 40}\n")
     manifest = prepare(inputs, unlabeled=files)
-    found = {one.chrom: alphabet.decode(one.codes) for one in segments(read_split(inputs["out"], "unlabeled"))}
-    assert found == {"e:a": "A" * 40, "e-2:a": "C" * 40, "e-3:a": "G" * 40}
+    sequences = {
+        segment.chrom: alphabet.decode(segment.codes) for segment in segments(read_split(inputs["out"], "unlabeled"))
+    }
+    assert sequences == {"e:a": "A" * 40, "e-2:a": "C" * 40, "e-3:a": "G" * 40}
     assert manifest.counts["unlabeled_contigs_renamed"] == 3
 
 
@@ -351,7 +367,7 @@ def test_introns_without_the_usual_ends_are_a_warning(simulated, tmp_path, caplo
 
 def test_the_digest_covers_the_true_transcripts(tmp_path, inputs):
     digests = set()
-    for number, genes in enumerate((GENES, [one for one in GENES if one.transcript_id != "g1.u"])):
+    for number, genes in enumerate((GENES, [row for row in GENES if row.transcript_id != "g1.u"])):
         write_gff3(inputs["annotation"], genes, [("a", 1000), ("b", 300)])
         digests.add(prepare(inputs, out=tmp_path / str(number)).digest)
     assert len(digests) == 2

@@ -35,7 +35,7 @@ def test_unrelated_windows_share_nothing(length_bp: int) -> None:
     train, test = ([random_codes(rng, length_bp) for _ in range(300)] for _ in range(2))
     report = leakage_report({"train": windows(train, "a"), "test": windows(test, "b")})
     assert counts(report) == (0, 0, 0)
-    assert not report.found
+    assert not report.shares_sequence
     assert report.examples == ()
 
 
@@ -126,7 +126,9 @@ def test_windows_of_n_and_of_low_complexity_are_counted_and_not_compared() -> No
 def test_copies_within_a_split_are_no_leakage() -> None:
     codes = random_codes(np.random.default_rng(9), 512)
     other = random_codes(np.random.default_rng(10), 512)
-    assert not leakage_report({"train": windows([codes] * 3, "a", 100), "test": windows([other] * 2, "a2", 100)}).found
+    assert not leakage_report(
+        {"train": windows([codes] * 3, "a", 100), "test": windows([other] * 2, "a2", 100)}
+    ).shares_sequence
 
 
 def test_a_sequence_of_many_copies_is_found_in_every_test_window() -> None:
@@ -166,7 +168,7 @@ def test_strict_refuses_shared_windows_and_says_which() -> None:
     codes = random_codes(rng, 512)
     splits = {"train": windows([codes], "a"), "test": windows([codes], "b")}
     report = leakage_report(splits)
-    assert report.found
+    assert report.shares_sequence
     with pytest.raises(DatasetError, match=r"data/x: 1 of 1 test windows share sequence with train .*b:0-512 \(test\)"):
         refuse_leakage(report, "data/x")
 

@@ -17,7 +17,7 @@ from dnaspt.prepare.windows import WindowSettings
 def _splits(plan: SplitPlan, n_contigs: int) -> list[str]:
     names = [f"c{number}" for number in range(n_contigs)]
     plan = plan.among(names)
-    return ["+".join(piece.split for piece in plan.intervals(name, 100)) for name in names]
+    return ["+".join(interval.split for interval in plan.intervals(name, 100)) for name in names]
 
 
 @pytest.mark.parametrize(
