@@ -195,7 +195,7 @@ def refuse_leakage(report: LeakageReport, where: object) -> None:
     Raises:
         DatasetError: the splits share sequence; the error has the counts and the first example.
     """
-    if not report.found:
+    if not report.shares_sequence:
         return
     shared = "; ".join(
         f"{counts.n_shared} of {counts.n_windows} {pair.split('-')[1]} windows share sequence with {pair.split('-')[0]} "
