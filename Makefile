@@ -20,7 +20,7 @@ test $(TORCH) = cuda \
 $(1) -m pip install -q torch
 endef
 
-.PHONY: demo test check resolves bench wheel clean
+.PHONY: demo test coverage check resolves bench wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -34,6 +34,10 @@ demo: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_OPTIONS)
+
+## branch coverage of everything but the compiled kernels, which Python does not see
+coverage: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_OPTIONS)
 
 check: $(READY)
 	$(BIN)/ruff check .
