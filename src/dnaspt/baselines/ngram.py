@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dnaspt.genome.alphabet import tokens
 from dnaspt.genome.kmers import reverse_complement_kmers
 
 MAX_STEP = 6
@@ -47,7 +48,7 @@ class MaskedBases:
     def __post_init__(self) -> None:
         if len(self.positions) != len(self.truth):
             raise ValueError(f"{len(self.positions)} positions and {len(self.truth)} true bases")
-        if len(self.truth) and (self.truth & 7).max() >= _UNKNOWN:
+        if len(self.truth) and tokens(self.truth).max() >= _UNKNOWN:
             raise ValueError("a true base is none of A C G T")
 
 
@@ -119,7 +120,7 @@ class _Sequence:
 
     @classmethod
     def of(cls, codes: np.ndarray, offsets: np.ndarray, limit: int) -> "_Sequence":
-        codes = codes & 7
+        codes = tokens(codes)
         ends = np.asarray(offsets, dtype=np.int64)
         before = _known_before(codes, ends[:-1], limit)
         behind = _known_before(codes[::-1], len(codes) - ends[1:], limit)[::-1]
@@ -250,7 +251,7 @@ class NgramModel:
 
 
 def _nats(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    bases = (truth & 7).astype(np.int64)
+    bases = tokens(truth).astype(np.int64)
     return np.asarray(-np.log(np.take_along_axis(guess, bases[:, None], axis=1)[:, 0]))
 
 
@@ -296,7 +297,7 @@ def best_ngram(codes: np.ndarray, offsets: np.ndarray, masked: MaskedBases, *, m
 def _scores(model: NgramModel, masked: MaskedBases) -> list[tuple[float, float]]:
     """Mean nats and accuracy of every step."""
     steps = model.distributions(masked.codes, masked.offsets, masked.positions)
-    right = (masked.truth & 7).astype(np.int64)
+    right = tokens(masked.truth).astype(np.int64)
     return [
         (float(_nats(guess, masked.truth).mean()), float((guess.argmax(axis=1) == right).mean())) for guess in steps
     ]

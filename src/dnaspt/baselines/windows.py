@@ -22,6 +22,7 @@ from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.evaluate import LOG, cpg_counts, score_windows
 from dnaspt.evaluation.metrics import auprc, auroc, primary_metric
 from dnaspt.evaluation.results import GENES_FILE
+from dnaspt.genome import alphabet
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.kmers import canonical_kmers, known_kmers, number_kmers, reverse_complement_kmers
 from dnaspt.genome.transcripts import Transcript
@@ -53,7 +54,7 @@ def window_words(split: Split, k: int) -> Iterator[tuple[slice, np.ndarray, np.n
     while first < len(split):
         beyond = int(np.searchsorted(split.offsets, split.offsets[first] + _CHUNK_BP, side="right")) - 1
         last = min(max(beyond, first + 1), len(split))
-        tokens = split.codes[split.offsets[first] : split.offsets[last]] & 7
+        tokens = alphabet.tokens(split.codes[split.offsets[first] : split.offsets[last]])
         owner = np.repeat(np.arange(last - first), np.diff(split.offsets[first : last + 1]))
         words, known = number_kmers(tokens, k).astype(np.int64), known_kmers(tokens, k)
         n_words = len(words)

@@ -99,7 +99,7 @@ def splice_letters(codes: np.ndarray, labels: np.ndarray, start: int) -> np.ndar
             offset, expected = _SITES[letters]
             inside = at[(at + offset >= 0) & (at + offset < len(codes))]
             left, right = np.minimum(inside, inside + offset), np.maximum(inside, inside + offset)
-            fits = (codes[left] & 7 == expected[0]) & (codes[right] & 7 == expected[1])
+            fits = (alphabet.tokens(codes[left]) == expected[0]) & (alphabet.tokens(codes[right]) == expected[1])
             counts[state, other] = int(fits.sum()), len(inside)
     return counts
 

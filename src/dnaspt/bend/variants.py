@@ -51,7 +51,7 @@ def write_variants(
                 raise InputError(
                     bed, f"{contig.name}:{at} is off the contig", expected=f"at most {len(contig)} bp", line=line
                 )
-            here = alphabet.decode(contig.codes[at : at + 1] & 7)
+            here = alphabet.decode(alphabet.tokens(contig.codes[at : at + 1]))
             if has_ref and str(found["ref"][row]).upper() != here:
                 if strict:
                     line = int(found["line"][row])

@@ -176,7 +176,7 @@ class TrainingBatches:
         index = np.where(inside, np.where(reverse[:, None], read_backward, read_forward), 0)
         codes = self.codes[index]
         codes = np.where(reverse[:, None], _complement(codes), codes)
-        tokens = np.where(inside, codes & 7, PAD_TOKEN).astype(np.uint8)
+        tokens = np.where(inside, alphabet.tokens(codes), PAD_TOKEN).astype(np.uint8)
         if options.mask_fraction:
             generator = np.random.default_rng((options.seed, epoch, _MASK, number))
             tokens, labels = mask_for_training(
@@ -184,7 +184,7 @@ class TrainingBatches:
             )
             weights = None
             if options.repeat_weight != 1.0:
-                weights = np.where(codes & alphabet.SOFT_MASKED, options.repeat_weight, 1.0).astype(np.float32)
+                weights = np.where(alphabet.soft_masked(codes), options.repeat_weight, 1.0).astype(np.float32)
             return ArrayBatch(tokens, lengths, labels, weights)
         labels = self._base_labels(index, inside, reverse) if self.per_base else self._window_labels(windows, reverse)
         return ArrayBatch(tokens, lengths, labels)

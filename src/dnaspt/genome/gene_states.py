@@ -69,7 +69,7 @@ def label_contig(
     for start, end in unknown:
         counts["bp_unknown"] += int((labels[start:end] != MISSING).sum())
         labels[start:end] = MISSING
-    is_n = (codes & 7) == alphabet.N
+    is_n = alphabet.is_unknown(codes)
     counts["bp_n"] = int(is_n.sum())
     labels[is_n] = MISSING
     counts.update(widen_missing(labels, GENE_STATES))

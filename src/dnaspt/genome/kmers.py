@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dnaspt.genome.alphabet import N, tokens
+
 
 def number_kmers(codes: np.ndarray, k: int) -> np.ndarray:
     """Number of the k-mer that begins at each position: codes (L,) -> (L - k + 1,) uint32 up to k = 16, else uint64.
@@ -16,7 +18,7 @@ def number_kmers(codes: np.ndarray, k: int) -> np.ndarray:
 
 def known_kmers(codes: np.ndarray, k: int) -> np.ndarray:
     """Whether all bases of the k-mer that begins at each position are A, C, G or T: codes (L,) -> (L - k + 1,) bool."""
-    return _over_windows((codes & 7) <= 3, k, lambda left, right, _: left & right)
+    return _over_windows(tokens(codes) < N, k, lambda left, right, _: left & right)
 
 
 def reverse_complement_kmers(kmers: np.ndarray, k: int) -> np.ndarray:

@@ -85,7 +85,7 @@ def _after(one: AnnotatedTranscript, length_bp: int) -> Iterator[int]:
 def _codon(bases: Iterator[int], codes: np.ndarray, *, minus: bool, reverse: bool) -> str:
     """Letters at the first three of `bases`; `reverse` where they come against the direction of transcription."""
     triplet = list(islice(bases, 3))
-    letters = codes[triplet[::-1] if reverse else triplet] & 7
+    letters = alphabet.tokens(codes[triplet[::-1] if reverse else triplet])
     if minus:
         letters = alphabet.reverse_complement(letters)[::-1]
     return alphabet.decode(letters)

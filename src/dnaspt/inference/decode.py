@@ -93,7 +93,7 @@ def grouped(items: Iterable[Item], length: Callable[[Item], int]) -> Iterator[li
 def unknown_runs(codes: np.ndarray, start: int, end: int) -> list[tuple[int, int]]:
     """The inner parts of long runs of N on a stretch of codes (L,): intervals counted from `start`, ascending."""
     first = max(0, start - LONG_RUN_BP - 1)
-    is_unknown = (codes[first : end + LONG_RUN_BP + 1] & 7) == alphabet.N
+    is_unknown = alphabet.is_unknown(codes[first : end + LONG_RUN_BP + 1])
     lefts, rights = true_runs(is_unknown).T
     long = rights - lefts > LONG_RUN_BP
     lefts = np.clip(lefts[long] + RUN_EDGE_BP + first, start, end) - start

@@ -57,7 +57,7 @@ def predict_batches(
 def _forward(model: TaskModel | View, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
     tokens = np.full((len(windows), max(map(len, windows))), PAD_TOKEN, dtype=np.uint8)
     for row, window in zip(tokens, windows, strict=True):
-        row[: len(window)] = window & 7
+        row[: len(window)] = alphabet.tokens(window)
     found = model.predict(torch.from_numpy(tokens).to(model_device(model)))
     emissions = found.to("cpu", torch.float64 if found.dtype == torch.float64 else torch.float32).numpy()
     for row, window in zip(emissions, windows, strict=True):

@@ -210,7 +210,7 @@ def framed(gene: Transcript, codes: np.ndarray) -> Transcript:
 
     A gene that begins before the sequence has its frame from its end. One that goes on beyond both ends gets phase 0.
     """
-    coding = np.concatenate([codes[start:end] & 7 for start, end in gene.cds])
+    coding = np.concatenate([alphabet.tokens(codes[start:end]) for start, end in gene.cds])
     if gene.strand == "-":
         coding = alphabet.reverse_complement(coding)
     has_start, has_stop = alphabet.decode(coding[:3]) in STANDARD.starts, alphabet.decode(coding[-3:]) in STANDARD.stops

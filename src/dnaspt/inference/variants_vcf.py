@@ -120,7 +120,7 @@ def _fitting(
         InputError: with `strict`, a REF that differs from the genome.
     """
     for allele in alleles:
-        here = alphabet.decode(contig.codes[allele.start : allele.start + len(allele.ref)] & 7)
+        here = alphabet.decode(alphabet.tokens(contig.codes[allele.start : allele.start + len(allele.ref)]))
         if max(len(allele.ref), len(allele.alt)) > window_bp // 2:
             skipped["longer_than_half_the_window"] += 1
         elif "N" in allele.ref + allele.alt + here:

@@ -153,7 +153,7 @@ _ACCEPTORS = _words(pair.acceptor for pair in MAJOR_SPLICE_PAIRS)
 
 def sequence_flags(codes: np.ndarray) -> np.ndarray:
     """What the letters at each position of codes (L,) allow: (L,) uint16 of the bits above; nothing where they are N."""
-    tokens = codes & 7
+    tokens = alphabet.tokens(codes)
     flags = np.zeros(len(tokens), np.uint16)
     _mark(flags, tokens, _STARTS, START)
     _mark(flags, tokens, _STOPS, STOP)

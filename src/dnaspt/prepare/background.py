@@ -92,7 +92,7 @@ class MatchedBackground:
         """Bin of each window by the GC content of its known bases (n,) int64; 0 for all where GC is not matched."""
         if not self.match_gc:
             return np.zeros(len(starts), dtype=np.int64)
-        bases, windows = contig.codes & 7, from_starts(starts, self.window_bp)
+        bases, windows = alphabet.tokens(contig.codes), from_starts(starts, self.window_bp)
         n_gc = count_true((bases == alphabet.G) | (bases == alphabet.C), windows)
         n_known = count_true(bases != alphabet.N, windows)
         bins: np.ndarray = (n_gc * GC_BINS) // np.maximum(n_known, 1)

@@ -122,7 +122,7 @@ def _structure_counts(longest: Sequence[Transcript], codes: np.ndarray) -> dict[
         for start, end in transcript.introns:
             if end - start < MIN_INTRON_BP:
                 continue
-            ends = codes[[start, start + 1, end - 2, end - 1]] & 7
+            ends = alphabet.tokens(codes[[start, start + 1, end - 2, end - 1]])
             letters = alphabet.decode(alphabet.reverse_complement(ends) if transcript.strand == "-" else ends)
             counts[INTRON_MOTIFS.get(letters, "introns_other")] += 1
     return dict(counts)

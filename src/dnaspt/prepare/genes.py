@@ -349,7 +349,7 @@ def _add_window(
     own[core] = labels[window.core_start : window.core_end]
     codes = contig.codes[window.start : window.end].copy()
     if (own == MISSING).all():
-        all_n = ((codes[core] & 7) == alphabet.N).all()
+        all_n = alphabet.is_unknown(codes[core]).all()
         dropped["windows_all_n" if all_n else "windows_all_missing"] += 1
         dropped["bp_in_windows_all_n" if all_n else "bp_in_windows_all_missing"] += core.stop - core.start
         return
@@ -367,7 +367,7 @@ def _add_unlabeled(config: PrepareGenesConfig, writer: DatasetWriter, totals: _T
             totals.counts["unlabeled_contigs_renamed"] += name != contig.name
             for window in tile_with_flanks(SplitInterval(contig.name, 0, len(contig), UNLABELED), config.window_bp):
                 codes = contig.codes[window.start : window.end].copy()
-                if ((codes & 7) == alphabet.N).all():
+                if alphabet.is_unknown(codes).all():
                     totals.dropped["unlabeled_windows_all_n"] += 1
                     continue
                 writer.add(UNLABELED, Window(name, window.start, window.end, ".", codes, np.zeros(0, np.int8)))

@@ -70,7 +70,7 @@ class LeakageSketch:
         """
         chrom, start = origin or (window.chrom, window.start)
         seen = self._splits.setdefault(split, _SeenWindows())
-        codes = window.codes & 7
+        codes = alphabet.tokens(window.codes)
         seen.chrom.append(self._contigs.setdefault(chrom, len(self._contigs)))
         seen.start.append(start)
         seen.end.append(start + window.end - window.start)
@@ -330,8 +330,8 @@ def sampled_kmers(windows: Sequence[np.ndarray], scale: int) -> tuple[np.ndarray
     Returns:
         Hashes (n,) uint32 and the index of their window (n,) uint32, ordered by window, then hash.
     """
-    separator = np.array([4], dtype=np.uint8)  # an N between windows, so that no k-mer spans two of them
-    codes = np.concatenate([part for window in windows for part in (window, separator)]) & 7
+    separator = np.array([alphabet.N], dtype=np.uint8)  # an N between windows, so that no k-mer spans two of them
+    codes = alphabet.tokens(np.concatenate([part for window in windows for part in (window, separator)]))
     if len(codes) < K:
         return np.zeros(0, np.uint32), np.zeros(0, np.uint32)
     hashes = _mix(canonical_kmers(number_kmers(codes, K), K))

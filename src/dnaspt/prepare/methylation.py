@@ -102,7 +102,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
         not_cpg = Counter[Path]()
         for contig in read_fasta(config.genome):
             present.add(contig.name)
-            cpg = find_cpg(contig.codes)
+            cpg = alphabet.cpg_positions(contig.codes)
             counts["cpg_in_genome"] += len(cpg)
             labels = _label_sites(config, contig, cpg, samples, not_cpg, counts)
             if labels is None:
@@ -144,12 +144,6 @@ def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> li
     return samples
 
 
-def find_cpg(codes: np.ndarray) -> np.ndarray:
-    """Positions of the C of each CpG of a contig (L,), ascending."""
-    bases = codes & 7
-    return np.flatnonzero((bases[:-1] == alphabet.C) & (bases[1:] == alphabet.G))
-
-
 def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
     """Add up the calls on each CpG of a contig.
 
@@ -161,7 +155,7 @@ def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
         cpg: positions of the C of each CpG (m,), ascending.
         calls: calls on this contig, none beyond its end.
     """
-    base = codes[calls.position] & 7
+    base = alphabet.tokens(codes[calls.position])
     is_on_g = (calls.strand == ord("-")) | ((calls.strand == ord(".")) & (base == alphabet.G))
     site = calls.position - is_on_g
     index = np.searchsorted(cpg, site)

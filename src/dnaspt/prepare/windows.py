@@ -154,7 +154,7 @@ class WindowFilter:
             dropped["blacklist"] += int((~is_free).sum())
             rows, split = rows[is_free], split[is_free]
         if self.max_n_fraction < 1:
-            n_unknown = count_true((contig.codes & 7) == alphabet.N, windows[rows])
+            n_unknown = count_true(alphabet.is_unknown(contig.codes), windows[rows])
             is_known = n_unknown <= self.max_n_fraction * (windows[rows, 1] - windows[rows, 0])
             dropped["unknown_bases"] += int((~is_known).sum())
             rows, split = rows[is_known], split[is_known]

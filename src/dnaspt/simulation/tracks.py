@@ -60,9 +60,8 @@ def bedmethyl_rows(contig: SimulatedContig, rng: np.random.Generator) -> Iterato
 
     CpGs of islands are unmethylated, the others methylated, 3 % of either the other way round.
     """
-    codes = contig.codes & 7
-    sites = np.flatnonzero((codes[:-1] == alphabet.C) & (codes[1:] == alphabet.G))
-    in_island = to_mask(contig.islands, len(codes))
+    sites = alphabet.cpg_positions(contig.codes)
+    in_island = to_mask(contig.islands, len(contig.codes))
     low = in_island[sites] ^ (rng.random(len(sites)) < _ODD_FRACTION)
     level = np.where(low, rng.beta(*_LEVEL["island"], len(sites)), rng.beta(*_LEVEL["elsewhere"], len(sites)))
     depth = rng.gamma(4.0, _COVERAGE / 4.0, len(sites))

@@ -19,6 +19,7 @@ from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import UNLABELED, read_manifest
 from dnaspt.data.segments import without_overlaps
 from dnaspt.errors import ConfigError
+from dnaspt.genome import alphabet
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.tasks import MISSING
@@ -48,7 +49,7 @@ def masked_windows(split: Split, fraction: float, *, as_published: bool = False)
     tokens, labels, n_bp = [], [], 0
     for index, window in enumerate(split):
         masked, truth = mask_for_validation(
-            window.codes & 7, fraction, _VALIDATION_SEED + index, as_published=as_published
+            alphabet.tokens(window.codes), fraction, _VALIDATION_SEED + index, as_published=as_published
         )
         tokens.append(masked)
         labels.append(truth)
