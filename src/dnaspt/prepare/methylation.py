@@ -61,6 +61,10 @@ class PrepareMethylationConfig(WindowSettings):
             raise ValueError(f"samples {', '.join(labels)} do not have distinct names; give names")
         return self
 
+    def label_files(self) -> tuple[Path, ...]:
+        """The calls and their coverage."""
+        return (*self.calls, *self.coverage)
+
     def labels(self) -> tuple[str, ...]:
         """Names of the samples."""
         return self.names or tuple(path.name.removesuffix(".gz").rsplit(".", 1)[0] for path in self.calls)
@@ -97,6 +101,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
     counts, dropped = Counter[str](), Counter[str]()
     present: set[str] = set()
     with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
+        config.check_files()
         samples = _read_samples(config, dropped)
         plan = config.plan_of_genome(frozenset[str]().union(*(sample.contigs for sample in samples)))
         not_cpg = Counter[Path]()
@@ -125,7 +130,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
             labels=config.labels(),
             resolution_bp=task.resolution_bp,
             window_bp=config.window_bp,
-            sources=config.sources((*config.calls, *config.coverage)),
+            sources=config.sources(),
             settings=config.recorded(),
             counts=dict(counts),
             dropped={reason: number for reason, number in dropped.items() if number},
