@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from dnaspt.cli.score import Offline, TrustCode, baseline, evaluate, predict, va
 from dnaspt.cli.study import study
 from dnaspt.errors import DnasptError
 from dnaspt.policy import allow
+
+if TYPE_CHECKING:
+    from dnaspt.training.runs import Run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -92,12 +95,13 @@ def pretrain(
     options = _given(locals())
     from dnaspt.cli.terminal import RichReporter, mapping_table
     from dnaspt.config import PretrainConfig, build_config
-    from dnaspt.training.pretrain import pretrain as run
+    from dnaspt.training.pretrain import pretrain as train
 
     settings = build_config(PretrainConfig, options, config)
-    outcome, result = run(settings, resume=resume, overwrite=overwrite, reporter=RichReporter("pretrain"))
-    mapping_table(f"{out}: nats per masked base on fixed valid positions", result)
-    _say_if_stopped(outcome)
+    run = train(settings, resume=resume, overwrite=overwrite, reporter=RichReporter("pretrain"))
+    if _has_result(run):
+        mapping_table(f"{out}: nats per masked base on fixed valid positions", run.result.summary())
+    _say_if_stopped(run)
 
 
 @app.command()
@@ -144,12 +148,13 @@ def finetune(
     allow(trust_remote_code=options.pop("trust_remote_code"), offline=options.pop("offline"))
     from dnaspt.cli.terminal import RichReporter, mapping_table
     from dnaspt.config import FinetuneConfig, build_config
-    from dnaspt.training.finetune import finetune as run
+    from dnaspt.training.finetune import finetune as train
 
     settings = build_config(FinetuneConfig, options, config)
-    outcome, result = run(settings, resume=resume, overwrite=overwrite, reporter=RichReporter("finetune"))
-    mapping_table(f"{out}: best checkpoint on valid", result)
-    _say_if_stopped(outcome)
+    run = train(settings, resume=resume, overwrite=overwrite, reporter=RichReporter("finetune"))
+    if _has_result(run):
+        mapping_table(f"{out}: best checkpoint on valid", run.result.summary())
+    _say_if_stopped(run)
 
 
 for command in (evaluate, predict, variants, baseline, study):
@@ -229,18 +234,21 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in ("config", "resume", "overwrite")}
 
 
-def _say_if_stopped(outcome: Any) -> None:
+def _has_result(run: "Run") -> bool:
+    """Whether there are scores to show: those of a finished run, or of one that time has stopped."""
+    return bool(run.scores) and run.rank == 0 and (run.finished or run.stopped_by == "time")
+
+
+def _say_if_stopped(run: "Run") -> None:
     """Say how to go on after a stop; a signal ends with the shell's code for it."""
-    if outcome.finished:
+    if run.finished:
         return
     from dnaspt.cli.terminal import show
 
-    if outcome.rank == 0:
-        show(
-            f"stopped by {outcome.stopped_by} at step {outcome.progress.step}; go on with the same command and --resume"
-        )
+    if run.rank == 0:
+        show(f"stopped by {run.stopped_by} at step {run.step}; go on with the same command and --resume")
     codes = {"SIGINT": 130, "SIGTERM": 143}
-    raise typer.Exit(codes.get(outcome.stopped_by, 0))
+    raise typer.Exit(codes.get(run.stopped_by, 0))
 
 
 def _terminate(number: int, _: FrameType | None) -> None:
