@@ -1,11 +1,16 @@
 """`dnaspt inspect`: a dataset folder or a run as tables."""
 
+import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dnaspt.cli.terminal import mapping_table, show, table
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
+
+if TYPE_CHECKING:
+    from dnaspt.evaluation.metrics import Score
+    from dnaspt.evaluation.results import Evaluation, GeneEvaluation, WindowEvaluation
 
 _FEW_LABELS = 30
 
@@ -49,6 +54,7 @@ def _show_leakage(leakage: dict[str, Any]) -> None:
 def show_run(run: Path) -> None:
     """What a run is: settings, progress, result, evaluations."""
     from dnaspt.checkpoint import find_checkpoint, read_config, read_json
+    from dnaspt.evaluation.results import read_evaluation
 
     config = read_config(run)
     show(f"{run}: {config.kind} model, checkpoint {find_checkpoint(run)}")
@@ -63,47 +69,48 @@ def show_run(run: Path) -> None:
     elif (run / "run.json").is_file():
         show("not finished: go on with --resume")
     for file in sorted(run.glob("evaluation-*.json")):
-        show_evaluation(read_json(file), str(file))
+        show_evaluation(read_evaluation(file), str(file))
 
 
-def show_evaluation(result: dict[str, Any], name: str) -> None:
+def show_evaluation(evaluation: "Evaluation", name: str) -> None:
     """Scores of one evaluation, with 95 % intervals."""
-    if "mcc" in result:
-        _show_genes(result, f"{name}: {result['split']}")
-        if "codons" in result:
-            _show_genes(result["codons"], f"{name}: {result['split']}, as predict decodes: with codons")
-        return
-    if "n_variants" in result:
-        rows = [(name, _interval(result["auroc"][name]), _interval(result["auprc"][name])) for name in result["auroc"]]
-        table(f"{name}: {result['n_variants']:,} variants", ("score", "AUROC", "AUPRC"), rows)
-        return
-    baseline = result["cpg_count"]
-    rows_with_baseline = [
-        ("mean", *(_interval(scores[f"mean_{kind}"]) for scores in (result, baseline) for kind in ("auroc", "auprc")))
-    ]
-    for label in result["auroc"]:
-        values = (_interval(scores[kind][label]) for scores in (result, baseline) for kind in ("auroc", "auprc"))
-        rows_with_baseline.append((label, *values))
-    columns = ("label", "AUROC", "AUPRC", "CpG count AUROC", "CpG count AUPRC")
-    table(f"{name}: {result['split']}", columns, rows_with_baseline)
+    if evaluation.genes is not None:
+        _show_genes(evaluation.genes, f"{name}: {evaluation.split}")
+    if evaluation.codons is not None:
+        _show_genes(evaluation.codons, f"{name}: {evaluation.split}, as predict decodes: with codons")
+    if (variants := evaluation.variants) is not None:
+        rows = [(kind, _interval(score), _interval(variants.auprc[kind])) for kind, score in variants.auroc.items()]
+        table(f"{name}: {evaluation.n_variants:,} variants", ("score", "AUROC", "AUPRC"), rows)
+    if evaluation.windows is not None:
+        _show_windows(evaluation.windows, f"{name}: {evaluation.split}")
 
 
-def _show_genes(scores: dict[str, Any], title: str) -> None:
+def _show_windows(scores: "WindowEvaluation", title: str) -> None:
+    """Scores of each label, beside those of the CpG count."""
+    both = (scores.labels, scores.cpg_count)
+    rows = [("mean", *(_interval(score) for labels in both for score in (labels.mean_auroc, labels.mean_auprc)))]
+    for label in scores.labels.auroc:
+        areas = (score for labels in both for score in (labels.auroc[label], labels.auprc[label]))
+        rows.append((label, *map(_interval, areas)))
+    table(title, ("label", "AUROC", "AUPRC", "CpG count AUROC", "CpG count AUPRC"), rows)
+
+
+def _show_genes(scores: "GeneEvaluation", title: str) -> None:
     """Scores of bases and of gene structures by one way of decoding."""
-    table(title, ("metric", "value [95 % interval]"), [("MCC, all bases", _interval(scores["mcc"]))])
+    table(title, ("metric", "value [95 % interval]"), [("MCC, all bases", _interval(scores.mcc))])
     levels = [
-        (level, *(_interval(by_kind[kind]) for kind in ("sensitivity", "precision", "f1")))
-        for level, by_kind in scores["genes"]["levels"].items()
+        (level, _interval(of_level.sensitivity), _interval(of_level.precision), _interval(of_level.f1))
+        for level, of_level in scores.genes.levels.items()
     ]
     table("gene structures", ("level", "sensitivity", "precision", "F1"), levels)
-    mapping_table("faults of predicted transcripts", scores["structures"]["faults"])
+    mapping_table("faults of predicted transcripts", scores.structures.faults)
 
 
-def _interval(score: dict[str, Any]) -> str:
-    value, low, high = (score[name] for name in ("value", "low", "high"))
-    if value is None:
+def _interval(score: "Score") -> str:
+    """A score with its interval; - where it is not defined."""
+    if math.isnan(score.value):
         return "-"
-    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{score.value:.3f}" if math.isnan(score.low) else f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
 
 
 def inspect(path: Path) -> None:

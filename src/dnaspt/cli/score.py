@@ -108,12 +108,12 @@ def baseline(
     data: Annotated[Path, typer.Argument(help="Dataset folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the scores.")],
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Windows: kmer (logistic regression on counts), markov (two chains), cpg (CpG count). Genes: augustus, trained "
-            "on the train split."
+            help="Windows: kmer (logistic regression on counts; the default), markov (two chains), cpg (CpG count). Genes: "
+            "augustus, trained on the train split."
         ),
-    ] = "kmer",
+    ] = None,
     annotation: Annotated[
         Path | None, typer.Option(help="Genes: GFF3 or GTF that another tool predicted on the dataset's contigs.")
     ] = None,
@@ -125,24 +125,16 @@ def baseline(
 
     Example: dnaspt baseline data/peaks --out runs/kmers
     """
+    from dnaspt.baselines.baseline import run_baseline
+    from dnaspt.cli.inspect import show_evaluation
     from dnaspt.cli.terminal import show
 
-    trained = model == "augustus"
-    if annotation is not None or species or trained:
-        from dnaspt.baselines.genes import score_other_genes
-        from dnaspt.cli.inspect import show_evaluation
-
-        found = score_other_genes(
-            data, out, annotation=annotation, species=species, trained=trained, overwrite=overwrite
-        )
-        show_evaluation(found, str(out))
-        return
-    from dnaspt.baselines.windows import run_baseline
-    from dnaspt.evaluation.metrics import primary_metric
-
-    scores = run_baseline(data, out, model=model, k=k, overwrite=overwrite)
-    metric = primary_metric(scores)
-    area, count, name = scores[metric], scores["cpg_count"][metric], metric.removeprefix("mean_").upper()
-    show(
-        f"mean test {name} {area['value']:.3f} [{area['low']:.3f}, {area['high']:.3f}] (CpG count {count['value']:.3f}); {out}"
+    scores = run_baseline(
+        data, out, model=model or "", k=k, annotation=annotation, species=species, overwrite=overwrite
     )
+    if scores.windows is None:
+        show_evaluation(scores, str(out))
+        return
+    area, count = scores.primary, scores.scores[f"cpg_count_{scores.metric}"]
+    name = scores.metric.removeprefix("mean_").upper()
+    show(f"mean test {name} {area.value:.3f} [{area.low:.3f}, {area.high:.3f}] (CpG count {count.value:.3f}); {out}")

@@ -235,6 +235,9 @@ class Evaluation:
         """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""
         values = {name: getattr(self, name) for name in _HEADER}
         header = {name: value for name, value in values.items() if value not in (None, "")}
+        if self.checkpoint:  # what the encoder has read is said also where it is not known
+            known = "encoder_read_splits" if self.variants is None else "encoder_data_digest"
+            header[known] = values[known]
         if self.windows is not None or self.genes is not None:
             scores = (self.genes or self.windows).to_dict()  # type: ignore[union-attr]
         else:
