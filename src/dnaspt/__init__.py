@@ -1,3 +1,89 @@
-"""Self-pretraining for DNA: a language model of your own task's sequences, fine-tuned on your labels (arXiv 2506.17766)."""
+"""Self-pretraining for DNA: a language model of your own task's sequences, fine-tuned on your labels (arXiv 2506.17766).
+
+Every public name is listed below and imported when it is first used, so that `import dnaspt` takes milliseconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "dnaspt.api": (
+        *(
+            "baseline",
+            "evaluate",
+            "finetune",
+            "inspect",
+            "load",
+            "prepare_bend",
+            "prepare_genes",
+            "prepare_methylation",
+        ),
+        *("prepare_regions", "pretrain", "report", "score_variants", "simulate", "study"),
+    ),
+    "dnaspt.classifier": ("SPTClassifier",),
+    "dnaspt.data.dataset": ("Dataset",),
+    "dnaspt.errors": (
+        *("CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError"),
+        "NoSpaceError",
+    ),
+    "dnaspt.evaluation.gene_metrics": ("GeneScores",),
+    "dnaspt.evaluation.metrics": ("Score",),
+    "dnaspt.evaluation.results": ("Evaluation",),
+    "dnaspt.genome.transcripts": ("Transcript",),
+    "dnaspt.inference.model": ("Model", "to_frame"),
+    "dnaspt.reports.study_report": ("StudyResult",),
+    "dnaspt.studies.records": ("Record",),
+    "dnaspt.training.runs": ("Run", "RunResult"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 (names of functions and classes, each a string)
+
+if TYPE_CHECKING:
+    from dnaspt.api import baseline as baseline
+    from dnaspt.api import evaluate as evaluate
+    from dnaspt.api import finetune as finetune
+    from dnaspt.api import inspect as inspect
+    from dnaspt.api import load as load
+    from dnaspt.api import prepare_bend as prepare_bend
+    from dnaspt.api import prepare_genes as prepare_genes
+    from dnaspt.api import prepare_methylation as prepare_methylation
+    from dnaspt.api import prepare_regions as prepare_regions
+    from dnaspt.api import pretrain as pretrain
+    from dnaspt.api import report as report
+    from dnaspt.api import score_variants as score_variants
+    from dnaspt.api import simulate as simulate
+    from dnaspt.api import study as study
+    from dnaspt.classifier import SPTClassifier as SPTClassifier
+    from dnaspt.data.dataset import Dataset as Dataset
+    from dnaspt.errors import CheckpointError as CheckpointError
+    from dnaspt.errors import ConfigError as ConfigError
+    from dnaspt.errors import DatasetError as DatasetError
+    from dnaspt.errors import DivergedError as DivergedError
+    from dnaspt.errors import DnasptError as DnasptError
+    from dnaspt.errors import InputError as InputError
+    from dnaspt.errors import NoSpaceError as NoSpaceError
+    from dnaspt.evaluation.gene_metrics import GeneScores as GeneScores
+    from dnaspt.evaluation.metrics import Score as Score
+    from dnaspt.evaluation.results import Evaluation as Evaluation
+    from dnaspt.genome.transcripts import Transcript as Transcript
+    from dnaspt.inference.model import Model as Model
+    from dnaspt.inference.model import to_frame as to_frame
+    from dnaspt.reports.study_report import StudyResult as StudyResult
+    from dnaspt.studies.records import Record as Record
+    from dnaspt.training.runs import Run as Run
+    from dnaspt.training.runs import RunResult as RunResult
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'dnaspt' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

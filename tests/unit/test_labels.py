@@ -22,7 +22,7 @@ from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.gene_labels import label_genes
-from dnaspt.prepare.splits import Piece
+from dnaspt.prepare.splits import SplitInterval
 from dnaspt.tasks import GENE_STATES, MISSING
 
 LENGTH = 120
@@ -206,9 +206,9 @@ contigs = st.lists(st.sampled_from([0, 1, 2, 3, 3, 0, 4, 8, 11]), min_size=LENGT
 @settings(max_examples=150, deadline=None)
 @given(annotations(), contigs, st.integers(1, LENGTH - 1))
 def test_labels_of_the_reverse_complemented_genome_are_the_mapped_labels(annotated, codes, cut):
-    pieces = [Piece("c", 0, cut, "train"), Piece("c", cut, LENGTH, "test")]
-    turned_pieces = [Piece("c", 0, LENGTH - cut, "test"), Piece("c", LENGTH - cut, LENGTH, "train")]
-    forward = label_genes(Contig("c", codes), annotated, pieces)
+    intervals = [SplitInterval("c", 0, cut, "train"), SplitInterval("c", cut, LENGTH, "test")]
+    turned_pieces = [SplitInterval("c", 0, LENGTH - cut, "test"), SplitInterval("c", LENGTH - cut, LENGTH, "train")]
+    forward = label_genes(Contig("c", codes), annotated, intervals)
     turned = [mirrored(one) for one in annotated]
     backward = label_genes(Contig("c", alphabet.reverse_complement(codes)), turned, turned_pieces)
     assert text(backward.labels) == text(reverse_complement_labels(forward.labels))
@@ -303,7 +303,7 @@ def test_the_stop_codon_belongs_to_the_cds_for_every_source(sequence, strand, cd
 def test_a_cds_off_the_end_of_its_contig_is_refused_with_its_line():
     one = AnnotatedTranscript(gene("+", (2, 30)), (), (), 17, Path("a.gff3"))
     with pytest.raises(InputError, match=r"a.gff3:17: CDS of 'g.t' ends at 30 on 'c'; expected at most 24"):
-        label_genes(Contig("c", letters("A" * 24)), [one], [Piece("c", 0, 24, "train")])
+        label_genes(Contig("c", letters("A" * 24)), [one], [SplitInterval("c", 0, 24, "train")])
 
 
 def test_a_gene_across_a_cut_is_missing_on_both_sides_and_no_truth():
@@ -311,12 +311,12 @@ def test_a_gene_across_a_cut_is_missing_on_both_sides_and_no_truth():
         AnnotatedTranscript(gene("+", *cds, name=name), (), (), 1, Path("a.gff3"))
         for name, cds in (("g", ((2, 5),)), ("h", ((8, 14),)), ("i", ((18, 21),)))
     ]
-    pieces = [Piece("c", 0, 10, "train"), Piece("c", 10, 24, "test")]
-    found = label_genes(Contig("c", letters("C" * 24)), annotated, pieces)
+    intervals = [SplitInterval("c", 0, 10, "train"), SplitInterval("c", 10, 24, "test")]
+    found = label_genes(Contig("c", letters("C" * 24)), annotated, intervals)
     assert text(found.labels) == "88000888......8888000888"
     assert found.counts["genes_across_splits"] == 1
     assert found.dropped == {"transcripts_not_in_one_split": 1}
-    assert [(one.transcript.gene_id, one.split, one.longest) for one in found.placed] == [
+    assert [(one.transcript.gene_id, one.split, one.longest) for one in found.references] == [
         ("g", "train", True),
         ("i", "test", True),
     ]

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig, Trainin
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
 from dnaspt.errors import CheckpointError, ConfigError
-from dnaspt.models.kernels.threads import as_here, subnormals_as_zero, threads_of
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.tasks import MISSING
 from dnaspt.training.finetune import _spread, finetune
@@ -206,22 +204,6 @@ def test_bf16_autocast_trains_to_nearly_the_same_loss(gene_data: Path, tmp_path:
         finetune(settings(gene_data, tmp_path / precision, pretrained, precision=precision))
     assert losses_of(tmp_path / "bf16") == pytest.approx(losses_of(tmp_path / "32"), rel=0.02)
     assert losses_of(tmp_path / "bf16") != losses_of(tmp_path / "32")
-
-
-def test_threads_take_subnormal_numbers_for_zero_while_training() -> None:
-    def halved() -> bool:
-        return bool(torch.tensor(2e-38) * 0.25 > 0)
-
-    def halved_there() -> bool:
-        return threads_of(os.getpid(), 2).submit(as_here(halved)).result()
-
-    assert halved() and halved_there()
-    with subnormals_as_zero():
-        assert not halved() and not halved_there()
-        with subnormals_as_zero():
-            pass
-        assert not halved() and not halved_there()
-    assert halved() and halved_there()
 
 
 def test_a_gpu_that_is_not_there_is_a_users_error(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:

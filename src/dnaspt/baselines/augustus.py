@@ -45,7 +45,9 @@ def predict(test: Sequence[Segment], species: str, config: Path | None = None) -
     """
     with tempfile.TemporaryDirectory() as folder:
         fasta, gff3 = Path(folder) / "test.fa", Path(folder) / "augustus.gff3"
-        records = (f">{number}\n{alphabet.decode(segment.codes & 7)}\n" for number, segment in enumerate(test))
+        records = (
+            f">{number}\n{alphabet.decode(alphabet.tokens(segment.codes))}\n" for number, segment in enumerate(test)
+        )
         fasta.write_text("".join(records))
         gff3.write_text(_run(["augustus", f"--species={species}", "--gff3=on", str(fasta)], config))
         annotated = read_annotation(gff3).transcripts
@@ -163,7 +165,7 @@ def _records(data: Path) -> Iterator[str]:
             known = segment.labels[gene.start - segment.start : gene.end - segment.start]
             if before < gene.start and gene.end < after and gene.end <= segment.end and (known != MISSING).all():
                 codes = segment.codes[start - segment.start : end - segment.start]
-                yield genbank_record(gene, start, alphabet.decode(codes & 7))
+                yield genbank_record(gene, start, alphabet.decode(alphabet.tokens(codes)))
 
 
 def genbank_record(gene: Transcript, start: int, letters: str) -> str:

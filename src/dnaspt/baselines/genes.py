@@ -19,11 +19,12 @@ from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import InputError
 from dnaspt.evaluation.evaluate import GenePrediction, score_gene_predictions
 from dnaspt.evaluation.results import BootstrapCounts
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.gene_states import longest_per_gene, transcript_labels, transcripts_from_labels
-from dnaspt.genome.gff3 import AnnotatedTranscript, Spans, read_annotation
+from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
+from dnaspt.genome.intervals import StartEnds
 from dnaspt.genome.stop_codons import stop_codon_in_cds, without_stop_codon
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.prepare.windows import check_contigs
 from dnaspt.tasks import MISSING, NONCODING
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def _start_on_genome(segment: Segment, *, is_bend: bool) -> tuple[str, int]:
 def _shifted(annotated: AnnotatedTranscript, by: int) -> AnnotatedTranscript:
     """A transcript whose coordinates are `by` higher."""
 
-    def moved(intervals: Spans) -> Spans:
+    def moved(intervals: StartEnds) -> StartEnds:
         return tuple((start + by, end + by) for start, end in intervals)
 
     transcript = replace(annotated.transcript, cds=moved(annotated.transcript.cds))

@@ -16,6 +16,8 @@ from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.evaluate import cpg_counts, score_windows
 from dnaspt.evaluation.metrics import auprc, auroc
+from dnaspt.genome import alphabet
+from dnaspt.genome.kmers import canonical_kmers, known_kmers, number_kmers, reverse_complement_kmers
 from dnaspt.tasks import MISSING, TASKS
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
@@ -135,7 +137,7 @@ def kmer_counts(split: Split, k: int) -> np.ndarray:
 
     k-mers with an N are not counted.
     """
-    column = np.unique(np.minimum(np.arange(4**k), reverse_complement_numbers(k)), return_inverse=True)[1]
+    column = np.unique(canonical_kmers(np.arange(4**k), k), return_inverse=True)[1]
     n_columns = int(column.max()) + 1
     features = np.zeros((len(split), n_columns), dtype=np.float32)
     for rows, kmers, owner in window_kmers(split, k):
@@ -144,13 +146,6 @@ def kmer_counts(split: Split, k: int) -> np.ndarray:
         counts = counts.reshape(n_rows, n_columns)
         features[rows] = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     return features
-
-
-def reverse_complement_numbers(k: int) -> np.ndarray:
-    """Number of the reverse complement of each k-mer: (4**k,)."""
-    powers = 4 ** np.arange(k)
-    digits = np.arange(4**k)[:, None] // powers[::-1] % 4
-    return np.asarray(((3 - digits[:, ::-1]) * powers[::-1]).sum(axis=1))
 
 
 def window_kmers(split: Split, k: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
@@ -163,14 +158,10 @@ def window_kmers(split: Split, k: int) -> Iterator[tuple[slice, np.ndarray, np.n
     while first < len(split):
         beyond = int(np.searchsorted(split.offsets, split.offsets[first] + _CHUNK_BP, side="right")) - 1
         last = min(max(beyond, first + 1), len(split))
-        tokens = split.codes[split.offsets[first] : split.offsets[last]] & 7
+        tokens = alphabet.tokens(split.codes[split.offsets[first] : split.offsets[last]])
         owner = np.repeat(np.arange(last - first), np.diff(split.offsets[first : last + 1]))
-        n_kmers = max(0, len(tokens) - k + 1)
-        kmers, known = np.zeros(n_kmers, np.int64), np.ones(n_kmers, bool)
-        for offset in range(k):
-            letters = tokens[offset : offset + n_kmers]
-            kmers = kmers * 4 + letters
-            known &= letters < 4
+        kmers, known = number_kmers(tokens, k).astype(np.int64), known_kmers(tokens, k)
+        n_kmers = len(kmers)
         known &= owner[:n_kmers] == owner[len(tokens) - n_kmers :]
         yield slice(first, last), kmers[known], owner[:n_kmers][known]
         first = last
@@ -185,12 +176,12 @@ def class_counts(split: Split, k: int, truth: np.ndarray) -> np.ndarray:
             for value in (0, 1):
                 inside = (truth[rows, label] == value)[owner]
                 counts[label, value] += np.bincount(kmers[inside], minlength=4**k)
-    return counts + counts[:, :, reverse_complement_numbers(k)]
+    return counts + counts[:, :, reverse_complement_kmers(np.arange(4**k), k)]
 
 
 def kmer_means(split: Split, k: int, scores: np.ndarray) -> np.ndarray:
     """Mean score of a window's k-mers and of their reverse complements: scores (4**k,) -> (n,) float64."""
-    both = (scores + scores[reverse_complement_numbers(k)]) / 2
+    both = (scores + scores[reverse_complement_kmers(np.arange(4**k), k)]) / 2
     means = np.zeros(len(split))
     for rows, kmers, owner in window_kmers(split, k):
         n_rows = rows.stop - rows.start

@@ -35,7 +35,7 @@ from dnaspt.evaluation.results import (
     write_evaluation,
 )
 from dnaspt.evaluation.variant_benchmark import evaluate_variants
-from dnaspt.genome.alphabet import C, G
+from dnaspt.genome.alphabet import cpg_positions
 from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import decode_path, grouped, predict_emissions, predict_paths
@@ -299,8 +299,8 @@ def score_windows(rows: Split, logits: np.ndarray, labels: tuple[str, ...]) -> t
 
 def cpg_counts(rows: Split) -> np.ndarray:
     """CpG dinucleotides in each window: (n,)."""
-    tokens = rows.codes & 7
-    is_cpg = np.append((tokens[:-1] == C) & (tokens[1:] == G), False)
+    is_cpg = np.zeros(len(rows.codes), dtype=bool)
+    is_cpg[cpg_positions(rows.codes)] = True
     is_cpg[rows.offsets[1:] - 1] = False
     sums = np.concatenate([[0], np.cumsum(is_cpg)])
     return np.asarray(sums[rows.offsets[1:]] - sums[rows.offsets[:-1]])

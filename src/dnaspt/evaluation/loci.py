@@ -17,6 +17,7 @@ from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.evaluation.results import GENES_FILE
 from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.gff3 import read_annotation
+from dnaspt.genome.intervals import true_runs
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import predict_paths
 from dnaspt.inference.emissions import ContigSlice
@@ -221,14 +222,14 @@ def _locus(
     region: _Region, genes: Sequence[Transcript], predicted: Sequence[Sequence[Transcript]], choice: str
 ) -> Locus:
     """A region with the transcripts that reach into it."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], region.labels == MISSING, [0]]).astype(np.int8)))
+    missing = true_runs(region.labels == MISSING) + region.start
     return Locus(
         region.chrom,
         region.start,
         region.end,
         truth=_reaching(genes, region),
         predicted=tuple(_reaching(of_run, region) for of_run in predicted),
-        missing=tuple((region.start + int(left), region.start + int(right)) for left, right in edges.reshape(-1, 2)),
+        missing=tuple((start, end) for start, end in missing.tolist()),
         choice=choice,
     )
 

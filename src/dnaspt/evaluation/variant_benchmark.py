@@ -88,8 +88,8 @@ def read_allele_pairs(data: Path, rows: Split) -> list[AllelePair]:
     pairs = []
     for window, position, alt in zip(rows, table["pos"].to_pylist(), table["alt"].to_pylist(), strict=True):
         first = position - window.start
-        ref = window.codes & 7
+        ref = alphabet.tokens(window.codes)
         changed = ref.copy()
-        changed[first] = alphabet.encode(alt.encode())[0] & 7
+        changed[first] = alphabet.tokens(alphabet.encode(alt))[0]
         pairs.append(AllelePair(ref, changed, first, 1, 1))
     return pairs

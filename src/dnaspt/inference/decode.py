@@ -1,4 +1,4 @@
-"""Emissions of a gene model to the class of each base; long runs of N are non-coding by rule.
+"""EmissionArray of a gene model to the class of each base; long runs of N are non-coding by rule.
 
 No CDS can be known where the bases are unknown: in a run of more than 50 N, all but the 10 bases at either end are class 8. The
 chain is decoded between such runs, and knows that its neighbors there are non-coding: that is exact, and always legal.
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from dnaspt.genome import alphabet
-from dnaspt.inference.emissions import ContigSlice, Emissions, predict_both_strands, predict_sequences
+from dnaspt.genome.intervals import true_runs
+from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
 from dnaspt.models.codons import Grammar
 from dnaspt.models.heads import CRFHead, Decoded, Place, SoftmaxHead
 from dnaspt.models.task_model import TaskModel
@@ -32,9 +33,9 @@ def predict_emissions(
     slices: Sequence[ContigSlice],
     *,
     average_strands: bool = False,
-    into: Sequence[Emissions | None] | None = None,
-) -> list[Emissions]:
-    """Emissions (end - start, K) of each slice, of one strand or the mean of both.
+    into: Sequence[EmissionArray | None] | None = None,
+) -> list[EmissionArray]:
+    """EmissionArray (end - start, K) of each slice, of one strand or the mean of both.
 
     Args:
         model: a gene model.
@@ -59,7 +60,7 @@ def predict_paths(
 
 def decode_path(
     model: TaskModel,
-    emissions: Emissions,
+    emissions: EmissionArray,
     contig_slice: ContigSlice,
     *,
     grammar: Grammar | None = None,
@@ -94,7 +95,7 @@ def decode_path(
     return Decoded(path, posterior)
 
 
-def class_probabilities(model: TaskModel, emissions: Emissions) -> np.ndarray:
+def class_probabilities(model: TaskModel, emissions: EmissionArray) -> np.ndarray:
     """Probability of each class at each base (L, K) float32: marginals of a CRF, else the softmax.
 
     They are those of the head alone: the rules on codons and on runs of N have no part in them.
@@ -127,11 +128,8 @@ def unknown_runs(codes: np.ndarray, start: int, end: int) -> list[tuple[int, int
     A run counts in full where the slice cuts it.
     """
     first = max(0, start - LONG_RUN_BP - 1)
-    is_unknown = (codes[first : end + LONG_RUN_BP + 1] & 7) == alphabet.N
-    changes = np.flatnonzero(is_unknown[1:] != is_unknown[:-1]) + 1
-    edges = np.concatenate([[0], changes, [len(is_unknown)]])
-    lefts, rights = edges[:-1], edges[1:]
-    long = is_unknown[lefts] & (rights - lefts > LONG_RUN_BP)
+    lefts, rights = true_runs(alphabet.is_unknown(codes[first : end + LONG_RUN_BP + 1])).T
+    long = rights - lefts > LONG_RUN_BP
     lefts = np.clip(lefts[long] + RUN_EDGE_BP + first, start, end) - start
     rights = np.clip(rights[long] - RUN_EDGE_BP + first, start, end) - start
     return [(left, right) for left, right in zip(lefts.tolist(), rights.tolist(), strict=True) if left < right]

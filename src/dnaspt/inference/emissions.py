@@ -26,7 +26,7 @@ BATCH_BP = {"cpu": 65_536, "cuda": 131_072}
 REVERSED_BP = 1 << 20
 """Bases whose reverse complement is held in memory at once."""
 
-Emissions = np.ndarray | DiskArray
+EmissionArray = np.ndarray | DiskArray
 """Rows (L, K), in memory or in a file."""
 
 
@@ -85,7 +85,7 @@ def hidden_states(model: TaskModel | LanguageModel) -> ModelOutput:
 def predict_batches(
     model: TaskModel | ModelOutput, windows: Iterable[np.ndarray], batch_bp: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Emissions of each window, in order; windows that follow each other share a batch.
+    """EmissionArray of each window, in order; windows that follow each other share a batch.
 
     Args:
         model: the model, in eval mode.
@@ -108,10 +108,10 @@ def predict_batches(
 
 
 def _forward(model: TaskModel | ModelOutput, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """Emissions of one padded batch, without those of the padding."""
+    """EmissionArray of one padded batch, without those of the padding."""
     tokens = np.full((len(windows), max(map(len, windows))), PAD_TOKEN, dtype=np.uint8)
     for row, window in zip(tokens, windows, strict=True):
-        row[: len(window)] = window & 7
+        row[: len(window)] = alphabet.tokens(window)
     output = model.predict(torch.from_numpy(tokens).to(model_device(model)))
     emissions = output.to("cpu", torch.float64 if output.dtype == torch.float64 else torch.float32).numpy()
     for row, window in zip(emissions, windows, strict=True):
@@ -143,9 +143,9 @@ def predict_sequences(
     slices: Sequence[ContigSlice],
     *,
     tile_bp: int | None = None,
-    into: Sequence[Emissions | None] | None = None,
-) -> list[Emissions]:
-    """Emissions (end - start, K) of slices of any length; tiles of all slices share batches, long tiles first.
+    into: Sequence[EmissionArray | None] | None = None,
+) -> list[EmissionArray]:
+    """EmissionArray (end - start, K) of slices of any length; tiles of all slices share batches, long tiles first.
 
     Args:
         model: a model of bases.
@@ -154,7 +154,7 @@ def predict_sequences(
         into: where to write the emissions of each slice; None makes an array.
     """
     tile_bp, flank_bp = tile_bp or TILE_BP, model.flank_bp
-    arrays: list[Emissions | None] = list(into or [None] * len(slices))
+    arrays: list[EmissionArray | None] = list(into or [None] * len(slices))
     tiles = [
         (index, start, min(start + tile_bp, contig_slice.end))
         for index, contig_slice in enumerate(slices)
@@ -183,8 +183,8 @@ def predict_both_strands(
     slices: Sequence[ContigSlice],
     complement: tuple[int, ...] | None,
     *,
-    into: Sequence[Emissions | None] | None = None,
-) -> list[Emissions]:
+    into: Sequence[EmissionArray | None] | None = None,
+) -> list[EmissionArray]:
     """Mean of the emissions of each slice and of its reverse complement, in forward order: (end - start, K).
 
     Args:

@@ -19,13 +19,14 @@ from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import transcripts_from_labels
+from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
-from dnaspt.genome.stop_codons import STOPS, stop_codon_in_cds
+from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, predict_emissions
 from dnaspt.inference.disk_array import DiskArray, disk_array
-from dnaspt.inference.emissions import ContigSlice, Emissions
+from dnaspt.inference.emissions import ContigSlice, EmissionArray
 from dnaspt.inference.resume import Request, finished_contigs
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead, Decoded
@@ -201,7 +202,7 @@ class _Decoder:
             if uses_files:
                 self._wait()
 
-    def _write(self, group: list[_ContigJob], emissions: Iterator[Emissions]) -> None:
+    def _write(self, group: list[_ContigJob], emissions: Iterator[EmissionArray]) -> None:
         for contig, slices, file in group:
             genes = self._genes(contig, [(contig_slice, next(emissions)) for contig_slice in slices])
             write_text_atomically(file, "".join(gff3_lines(genes)))
@@ -216,7 +217,7 @@ def contig_genes(
     model: TaskModel,
     config: CheckpointConfig,
     contig: Contig,
-    emissions_of: Sequence[tuple[ContigSlice, Emissions]],
+    emissions_of: Sequence[tuple[ContigSlice, EmissionArray]],
     *,
     grammar: Grammar | None = None,
 ) -> list[Transcript]:
@@ -252,10 +253,10 @@ def _with_phase(gene: Transcript, codes: np.ndarray) -> Transcript:
 
     A gene that begins before the sequence has its frame from its end. One that goes on beyond both ends gets phase 0.
     """
-    coding = np.concatenate([codes[start:end] & 7 for start, end in gene.cds])
+    coding = np.concatenate([alphabet.tokens(codes[start:end]) for start, end in gene.cds])
     if gene.strand == "-":
         coding = alphabet.reverse_complement(coding)
-    has_start, has_stop = alphabet.decode(coding[:3]) == "ATG", alphabet.decode(coding[-3:]) in STOPS
+    has_start, has_stop = alphabet.decode(coding[:3]) in STANDARD.starts, alphabet.decode(coding[-3:]) in STANDARD.stops
     phase = len(coding) % 3 if has_stop and not has_start else 0
     return replace(gene, phase=phase, is_partial=not (has_start and has_stop and len(coding) % 3 == 0))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import open_bytes, read_fasta
+from dnaspt.genome.intervals import merge
 from dnaspt.inference.model import Model, load
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.tasks import TASKS
@@ -143,13 +144,8 @@ def _intervals(path: Path, genome: Path) -> dict[str, Intervals]:
         if contig.name not in rows:
             continue
         regions.check_inside(contig.name, rows[contig.name], len(contig))
-        merged: Intervals = []
-        for start, end in sorted((int(regions.start[row]), int(regions.end[row])) for row in rows[contig.name]):
-            if merged and start <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-            else:
-                merged.append((start, end))
-        by_contig[contig.name] = merged
+        merged = merge(regions.intervals(rows[contig.name]))
+        by_contig[contig.name] = [(start, end) for start, end in merged.tolist()]
     if absent := [name for name in rows if name not in by_contig]:
         raise ConfigError(f"{path}: contig {absent[0]!r} is not in {genome}; are its names those of the FASTA?")
     return by_contig

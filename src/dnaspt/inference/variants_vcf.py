@@ -15,10 +15,10 @@ import numpy as np
 from dnaspt.atomic import publish_file
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.vcf import Allele, Alleles, Info, Values, read_alleles, write_info
 from dnaspt.inference.model import Model, load
-from dnaspt.prepare.windows import check_contigs
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ def _fitting(
         InputError: with `strict`, a REF that differs from the genome.
     """
     for allele in alleles:
-        here = alphabet.decode(contig.codes[allele.start : allele.start + len(allele.ref)] & 7)
+        here = alphabet.decode(alphabet.tokens(contig.codes[allele.start : allele.start + len(allele.ref)]))
         if max(len(allele.ref), len(allele.alt)) > window_bp // 2:
             skipped["longer_than_half_the_window"] += 1
         elif "N" in allele.ref + allele.alt + here:
@@ -257,7 +257,7 @@ def _scores(model: Model, contig: Contig, alleles: Sequence[Allele], window_bp: 
 
     pairs = []
     for allele in alleles:
-        alt = alphabet.encode(allele.alt.encode())
+        alt = alphabet.encode(allele.alt)
         pairs.append(AllelePair.of(contig.codes, allele.start, len(allele.ref), alt, window_bp))
     cosine = cosine_distances(model.network, pairs).mean(axis=1)
     if isinstance(model.network, LanguageModel):
@@ -271,8 +271,8 @@ def _write(scored: ScoredAlleles, vcf: Path, out: Path) -> None:
     if out.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        with publish_file(out) as unfinished:
-            pq.write_table(scored.table(), unfinished)
+        with publish_file(out) as unfinished, unfinished.open("wb") as file:
+            pq.write_table(scored.table(), file)
         return
 
     def cosine(record: int, place: int) -> list[float] | None:

@@ -24,10 +24,10 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.bed import write_bed
 from dnaspt.genome.bigwig import write_bigwig
 from dnaspt.genome.fasta import Contig
+from dnaspt.genome.intervals import count_true
 from dnaspt.inference.emissions import predict_windows
 from dnaspt.inference.resume import Intervals, Request, finished_contigs
 from dnaspt.models.task_model import TaskModel
-from dnaspt.prepare.windows import count_in_windows
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,8 @@ def contig_windows(
     inside = (layout[0] >= 0) & (layout[0] + config.window_bp <= len(contig))
     n_off_contig = int((~inside).sum())
     layout = layout[:, inside]
-    n_bases = count_in_windows((contig.codes & 7) == alphabet.N, layout[0], layout[0] + config.window_bp)
+    windows = np.stack([layout[0], layout[0] + config.window_bp], axis=1)
+    n_bases = count_true(alphabet.is_unknown(contig.codes), windows)
     unknown = n_bases > _MAX_UNKNOWN * config.window_bp
     layout = layout[:, ~unknown]
     if layout.shape[1]:
@@ -177,8 +178,7 @@ def contig_windows(
 def _lay_windows(contig: Contig, start: int, end: int, window_bp: int, options: WindowOptions) -> np.ndarray:
     """Starts of the windows of an interval, and starts and ends of the bases they stand for: (3, n), ascending."""
     if options.on_cpgs:
-        tokens = contig.codes[start:end] & 7
-        starts = np.flatnonzero((tokens[:-1] == alphabet.C) & (tokens[1:] == alphabet.G)) + start
+        starts = alphabet.cpg_positions(contig.codes[start:end]) + start
         return np.stack([starts - (window_bp // 2 - 1), starts, starts + 2])
     starts = np.arange(start, end, options.stride_bp)
     ends = np.minimum(starts + options.stride_bp, end)
@@ -217,7 +217,7 @@ def _contig_bins(
                 continue
             codes = contig.codes[start : start + n_bins * bin_bp]
             probability = label_probabilities(model, [codes], average_strands=average_strands).reshape(n_bins, -1)
-            n_bases = ((codes & 7) == alphabet.N).reshape(n_bins, bin_bp).sum(axis=1)
+            n_bases = alphabet.is_unknown(codes).reshape(n_bins, bin_bp).sum(axis=1)
             known = n_bases <= _MAX_UNKNOWN * bin_bp
             n_unknown += int((~known).sum())
             starts = start + np.flatnonzero(known) * bin_bp

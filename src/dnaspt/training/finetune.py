@@ -8,12 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dnaspt.checkpoint import TENSORS, CheckpointConfig, build_model, find_checkpoint, load_model, read_config
+from dnaspt.checkpoint import (
+    TENSORS,
+    CheckpointConfig,
+    HeadStart,
+    build_task_model,
+    find_checkpoint,
+    load_model,
+    read_config,
+)
 from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, BassetConfig, FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, Source, read_manifest
-from dnaspt.data.subset import label_subset, take
+from dnaspt.data.subset import label_subset
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.evaluate import score_model
 from dnaspt.models.heads import SigmoidHead
@@ -206,7 +214,7 @@ def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConf
 def _build(config: FinetuneConfig, checkpoint: CheckpointConfig, class_weights: Tensor | None) -> TaskModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = build_model(checkpoint, class_weights)
+        model = build_task_model(checkpoint, HeadStart(class_weights))
     assert isinstance(model, TaskModel)
     if config.encoder is not None:
         assert isinstance(model.encoder, nn.Module)
@@ -225,7 +233,7 @@ def _spread(split: Split, n_bp: int) -> Split:
     firsts = split.offsets[:-1]
     inside = firsts - starts[np.searchsorted(starts, firsts, side="right") - 1] < n_bp / n_stretches
     log.info("checkpoints are chosen on %d of %d windows of the valid split", inside.sum(), len(split))
-    return take(split, np.flatnonzero(inside))
+    return split.take(np.flatnonzero(inside))
 
 
 def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> None:

@@ -237,7 +237,7 @@ def _step(sitting: _Sitting, micro: list[ArrayBatch], step: int) -> tuple[float,
             # precision of `forward` alone where it does not wrap the model.
             seed = hash((sitting.job.config.seed, step, index, rank)) & 0xFFFFFFFF
             with _random(fabric.device, seed), fabric.autocast():
-                loss = model.loss(to_tensors(batch.part(rank, world), fabric.device))
+                loss = model.loss(to_tensors(batch.share(rank, world), fabric.device))
             # DDP averages gradients over processes; the count of scored items is only known when all have been seen.
             fabric.backward(loss.total * (world / n_bp))
         totals += torch.stack([loss.total.detach().double(), loss.n_scored.double()])

@@ -17,8 +17,9 @@ from dnaspt.config import MASK_TOKEN, PAD_TOKEN, PRESETS, PretrainConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches, mask_for_validation
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import UNLABELED, read_manifest
-from dnaspt.data.segments import joined
+from dnaspt.data.segments import without_overlaps
 from dnaspt.errors import ConfigError
+from dnaspt.genome import alphabet
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.tasks import MISSING
@@ -48,7 +49,7 @@ def masked_windows(split: Split, fraction: float, *, as_published: bool = False)
     tokens, labels, n_bp = [], [], 0
     for index, window in enumerate(split):
         masked, truth = mask_for_validation(
-            window.codes & 7, fraction, _VALIDATION_SEED + index, as_published=as_published
+            alphabet.tokens(window.codes), fraction, _VALIDATION_SEED + index, as_published=as_published
         )
         tokens.append(masked)
         labels.append(truth)
@@ -108,9 +109,9 @@ def pretrain(
     run = Run(config.out, config, resume=resume, overwrite=overwrite)
     names = [*config.splits, *([UNLABELED] if config.unlabeled and UNLABELED in manifest.splits else [])]
     window_bp = max(manifest.window_bp, WINDOW_BP)
-    splits = [joined(read_split(config.data, name), window_bp) for name in names]
+    splits = [without_overlaps(read_split(config.data, name), window_bp) for name in names]
     as_published = config.masking == "as-published"
-    valid_split = joined(read_split(config.data, "valid"), window_bp)
+    valid_split = without_overlaps(read_split(config.data, "valid"), window_bp)
     valid = masked_windows(valid_split, config.mask_fraction, as_published=as_published)
     fabric = build_fabric(config)
     options = BatchOptions(

@@ -17,7 +17,7 @@ from dnaspt.models.kernels import conv_cpu as convolution_cpu
 from dnaspt.models.kernels import layer_cpu as residual_cpu
 from dnaspt.models.kernels.layer_cpu import Activations, Weights
 from dnaspt.models.kernels.simd import WIDTH
-from dnaspt.models.kernels.threads import as_here, threads_of
+from dnaspt.models.kernels.threads import inherit_flush_to_zero, thread_pool
 
 PARAMETERS = 8
 """Per layer: weight (D, D, K), bias (D,), and weight and bias (D,) of the norm; the same for the linear part, K = 1."""
@@ -72,8 +72,8 @@ class _Work(NamedTuple):
     def run(self, kernel: Callable[..., None], *arrays: Any, own: tuple[np.ndarray, ...] = ()) -> None:
         """Run a kernel on all pieces; of each array in `own` a thread gets the row with its number."""
         calls = [(share, *arrays, *(array[i] for array in own)) for i, share in enumerate(self.shares)]
-        threads = threads_of(os.getpid(), torch.get_num_threads())
-        others = [threads.submit(as_here(kernel), *call) for call in calls[1:]]
+        threads = thread_pool(os.getpid(), torch.get_num_threads())
+        others = [threads.submit(inherit_flush_to_zero(kernel), *call) for call in calls[1:]]
         if calls:
             kernel(*calls[0])
         for other in others:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dnaspt.models.kernels.triton_support import runs_kernels, where
+from dnaspt.models.kernels.triton_support import device_of, runs_kernels
 
 EPSILON = 1e-5
 """Added to the variance, as in PyTorch's LayerNorm."""
@@ -176,7 +176,7 @@ def run_layers(
     dtype: of the factors of products.
     """
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters))
-    with where(x):
+    with device_of(x):
         y: Tensor = _Layers.apply(x, real, _Settings(dilations, learns, dtype), *parameters)  # type: ignore[no-untyped-call]
     return y
 

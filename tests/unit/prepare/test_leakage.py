@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from dnaspt.data.dataset import Window
-from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.data.manifest import LeakageReport, Manifest, SharedWindows, read_manifest
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
-from dnaspt.prepare.leakage import LeakageReport, LeakageSketch, leakage_report, sampled_kmers
+from dnaspt.prepare.leakage import LeakageSketch, leakage_report, refuse_leakage, sampled_kmers
 from dnaspt.prepare.writer import DatasetWriter
 
 
@@ -26,8 +26,8 @@ def windows(sequences: list[np.ndarray], chrom: str, step: int = 10_000) -> list
 
 
 def counts(report: LeakageReport, pair: str = "train-test") -> tuple[int, int, int]:
-    row = report.as_dict()["pairs"][pair]
-    return row["overlapping"], row["exact"], row["near"]
+    row = report.pairs[pair]
+    return row.overlapping, row.exact, row.near
 
 
 @pytest.mark.parametrize("length_bp", [512, 4096])
@@ -169,7 +169,7 @@ def test_strict_refuses_shared_windows_and_says_which() -> None:
     report = leakage_report(splits)
     assert report.found
     with pytest.raises(DatasetError, match=r"data/x: 1 of 1 test windows share sequence with train .*b:0-512 \(test\)"):
-        report.refuse("data/x")
+        refuse_leakage(report, "data/x")
 
 
 def manifest() -> Manifest:
@@ -190,6 +190,6 @@ def test_the_dataset_writer_reports_leakage_in_the_manifest_and_refuses_it_when_
             else:
                 writer.finish(manifest())
         assert out.exists() is not strict
-    row = read_manifest(tmp_path / "strict_False").leakage["pairs"]["train-test"]
-    assert row == {"n_windows": 1, "overlapping": 0, "exact": 1, "near": 0}
+    row = read_manifest(tmp_path / "strict_False").leakage.pairs["train-test"]
+    assert row == SharedWindows(n_windows=1, overlapping=0, exact=1, near=0)
     assert [path.name for path in tmp_path.iterdir()] == ["strict_False"]

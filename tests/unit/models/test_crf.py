@@ -1,22 +1,26 @@
 """The linear-chain CRF against the enumeration of all paths, against pytorch-crf, and against plain log-space loops."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from tests.unit.models.crf_cases import (
+    CASES,
+    GENES,
+    best_paths,
+    enumerate_paths,
+    enumerated_log_likelihood,
+    full,
+    gradients,
+    legal_labels,
+    make_crf,
+    random_legal,
+    slow_partition,
+)
 from torchcrf import CRF
 
 from dnaspt.models.crf import LinearChainCRF
-from dnaspt.models.kernels import crf_cpu
-from dnaspt.models.kernels import crf_log_sums as crf_sums
-from dnaspt.models.kernels import crf_viterbi as crf_paths
-from dnaspt.models.kernels.crf_chain import Sink, make_chain, mixing_time
-from dnaspt.tasks import GENE_STATES, MISSING
-
-GENES = GENE_STATES.legal_matrix()
+from dnaspt.models.kernels.crf_viterbi import best_path
+from dnaspt.tasks import MISSING
 
 
 @pytest.fixture(autouse=True)
@@ -24,85 +28,19 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-def make_crf(legal: np.ndarray, seed: int = 0, scale: float = 1.0) -> LinearChainCRF:
-    crf = LinearChainCRF(legal)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in crf.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
-    return crf
-
-
-def random_legal(k: int, seed: int) -> np.ndarray:
-    legal = np.random.default_rng(seed).random((k, k)) < 0.5
-    legal[np.arange(k), (np.arange(k) + 1) % k] = True
-    return legal
-
-
-def legal_labels(crf: LinearChainCRF, shape: tuple[int, int], missing: float, seed: int = 0) -> torch.Tensor:
-    noise = torch.randn(*shape, len(crf.start), generator=torch.Generator().manual_seed(seed)) * 3
-    labels = crf.viterbi(noise, torch.full(shape[:1], shape[1])).paths.long()
-    labels[torch.rand(shape, generator=torch.Generator().manual_seed(seed + 1)) < missing] = MISSING
-    return labels
-
-
-def full(emissions: torch.Tensor) -> torch.Tensor:
-    return torch.full(emissions.shape[:1], emissions.shape[1])
-
-
-def enumerate_paths(crf: LinearChainCRF, emissions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """All legal paths (P, L) of emissions (L, K) and their scores (P,) in float64, by brute force."""
-    length, k = emissions.shape
-    paths = torch.tensor(list(itertools.product(range(k), repeat=length)))
-    for t in range(1, length):
-        paths = paths[torch.from_numpy(crf.legal)[paths[:, t - 1], paths[:, t]]]
-    scores = crf.start.double()[paths[:, 0]] + crf.end.double()[paths[:, -1]]
-    scores = scores + emissions.double()[torch.arange(length), paths].sum(1)
-    return paths, scores + crf.transitions.double()[paths[:, :-1], paths[:, 1:]].sum(1)
-
-
-def enumerated_log_likelihood(crf: LinearChainCRF, emissions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    paths, scores = enumerate_paths(crf, emissions)
-    agrees = ((labels == paths) | (labels == MISSING)).all(1)
-    return scores[agrees].logsumexp(0) - scores.logsumexp(0)
-
-
-def slow_partition(crf: LinearChainCRF, emissions: torch.Tensor) -> torch.Tensor:
-    """Log-partition of (L, K) by a plain loop of float64 log-sum-exps."""
-    transitions = torch.where(torch.from_numpy(crf.legal), crf.transitions.double(), -torch.inf)
-    alpha = crf.start.double() + emissions[0].double()
-    for t in range(1, len(emissions)):
-        alpha = torch.logsumexp(alpha[:, None] + transitions, 0) + emissions[t].double()
-    return torch.logsumexp(alpha + crf.end.double(), 0)
-
-
-def gradients(value: torch.Tensor, tensors: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
-    return list(torch.autograd.grad(value.sum(), tensors, retain_graph=True))
-
-
-CASES = [
-    pytest.param(random_legal(3, 0), 6, id="three states"),
-    pytest.param(random_legal(4, 1), 5, id="four states"),
-    pytest.param(random_legal(6, 2), 1, id="one position"),
-    pytest.param(np.roll(np.eye(4, dtype=bool), 1, axis=1), 6, id="a cycle, never mixed"),
-    pytest.param(np.triu(np.ones((4, 4), dtype=bool)), 5, id="left to right"),
-    pytest.param(GENES, 5, id="genes"),
-]
-
-
 @pytest.mark.parametrize(("legal", "length"), CASES)
 def test_partition_marginals_and_viterbi_equal_the_enumeration_of_all_paths(legal: np.ndarray, length: int) -> None:
     crf = make_crf(legal)
     emissions = torch.randn(3, length, len(legal), generator=torch.Generator().manual_seed(7)) * 2
     partition, marginals = crf.log_partition(emissions, full(emissions)), crf.marginals(emissions, full(emissions))
-    best = crf.viterbi(emissions, full(emissions))
+    best, best_scores = best_paths(crf, emissions, full(emissions))
     for b in range(3):
         paths, scores = enumerate_paths(crf, emissions[b])
         torch.testing.assert_close(partition[b].double(), scores.logsumexp(0), rtol=1e-6, atol=1e-5)
         share = torch.nn.functional.one_hot(paths, len(legal)) * scores.softmax(0)[:, None, None]
         torch.testing.assert_close(marginals[b].double(), share.sum(0), rtol=0, atol=1e-6)
-        assert torch.equal(best.paths[b].long(), paths[scores.argmax()])
-        torch.testing.assert_close(best.scores[b].double(), scores.max(), rtol=1e-6, atol=1e-5)
+        assert torch.equal(best[b].long(), paths[scores.argmax()])
+        torch.testing.assert_close(best_scores[b], scores.max(), rtol=1e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.4, 1.0])
@@ -155,7 +93,7 @@ def test_all_legal_table_agrees_with_pytorch_crf_at_length_512() -> None:
     )
     for mine, other in zip(ours, theirs):
         torch.testing.assert_close(mine, other.float(), rtol=1e-4, atol=1e-5)
-    paths = crf.viterbi(emissions, lengths).paths
+    paths, _ = best_paths(crf, emissions, lengths)
     for b, path in enumerate(reference.decode(emissions, mask)):
         assert paths[b, : lengths[b]].tolist() == path
         assert (paths[b, lengths[b] :] == MISSING).all()
@@ -176,7 +114,7 @@ def test_what_lies_beyond_a_length_changes_nothing_and_has_no_gradient() -> None
         found = crf.log_likelihood(emissions, own_labels, lengths)
         grads = gradients(found, (emissions, crf.start, crf.end, crf.transitions))
         assert (grads[0][1, 13:] == 0).all()
-        results.append((found, *grads, crf.marginals(emissions, lengths), *crf.viterbi(emissions, lengths)))
+        results.append((found, *grads, crf.marginals(emissions, lengths), *best_paths(crf, emissions, lengths)))
     assert all(torch.equal(a, b) for a, b in zip(*results))
     assert (results[0][5][1, 13:] == 0).all()
     assert (results[0][6][1, 13:] == MISSING).all()
@@ -211,27 +149,6 @@ def test_two_runs_give_the_same_bits() -> None:
         return [found, *gradients(found, (emissions, *crf.parameters()))]
 
     assert all(torch.equal(a, b) for a, b in zip(run(), run()))
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    length=st.integers(1, 60),
-    scale=st.sampled_from([0.0, 1e-3, 1.0, 30.0, 1e4]),
-    dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float64]),
-)
-def test_no_decoded_path_is_ever_illegal(seed: int, length: int, scale: float, dtype: torch.dtype) -> None:
-    crf = make_crf(GENES, seed)
-    with torch.no_grad():
-        crf.transitions[~torch.from_numpy(GENES)] = 1e6
-    emissions = (torch.randn(2, length, 9, generator=torch.Generator().manual_seed(seed)) * scale).to(dtype)
-    lengths = torch.tensor([length, max(1, length // 2)])
-    paths = crf.viterbi(emissions, lengths).paths.numpy()
-    for path, n in zip(paths, lengths.tolist()):
-        assert ((path[:n] >= 0) & (path[:n] < 9)).all()
-        assert GENES[path[: n - 1], path[1:n]].all()
-    marginals = crf.marginals(emissions, lengths)
-    torch.testing.assert_close(marginals[0].sum(-1), torch.ones(length, dtype=marginals.dtype), rtol=0, atol=1e-5)
 
 
 def test_bfloat16_emissions_are_computed_exactly_and_get_bfloat16_gradients() -> None:
@@ -284,7 +201,7 @@ def test_a_lattice_with_a_single_legal_path_has_probability_one() -> None:
     found = crf.log_likelihood(emissions, torch.arange(4)[None], full(emissions))
     assert found.item() == 0
     assert torch.equal(crf.marginals(emissions, full(emissions))[0], torch.eye(4))
-    assert crf.viterbi(emissions, full(emissions)).paths.tolist() == [[0, 1, 2, 3]]
+    assert best_paths(crf, emissions, full(emissions))[0].tolist() == [[0, 1, 2, 3]]
     assert all((grad == 0).all() for grad in gradients(found, (emissions, *crf.parameters())))
 
 
@@ -293,96 +210,10 @@ def test_minus_infinity_forbids_a_state_at_a_position() -> None:
     emissions = torch.randn(1, 12, 9)
     emissions[0, 5, :8] = -torch.inf
     emissions.requires_grad_()
-    assert crf.viterbi(emissions, full(emissions)).paths[0, 5] == 8
+    assert best_paths(crf, emissions, full(emissions))[0][0, 5] == 8
     assert crf.marginals(emissions, full(emissions))[0, 5, 8] == 1
     grad = gradients(crf.log_partition(emissions, full(emissions)), (emissions,))[0]
     assert (grad[0, 5, :8] == 0).all()
-
-
-def test_probability_space_is_chosen_up_to_its_bound_and_equals_log_space_there() -> None:
-    crf = make_crf(GENES).double()
-    chain = crf.chain()
-    assert chain.mixing == mixing_time(GENES) == 8
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (400, 9))
-    noise[:, 0], noise[:, 1] = -0.5, 0.5
-    bounds = [crf_sums.probability_is_safe(noise * spread, chain.start, chain.end, chain) for spread in range(100)]
-    edge = bounds.index(False)
-    assert 40 < edge < 56
-    assert not any(bounds[edge:])
-    for spread in (edge - 1, edge):
-        for entry, leave in ((chain.start, chain.end), (chain.transitions[1], chain.transitions[:, 5].copy())):
-            sums = []
-            for own in (chain, chain._replace(mixing=0)):
-                sink = Sink(np.zeros((400, 9)), np.zeros((9, 9)), 1.0, True)
-                mass = crf_sums.sum_segment(
-                    noise * spread, entry, leave, own, sink, np.zeros((2, 9)), crf_sums.room_for(9)
-                )
-                sums.append((mass, sink.posterior, sink.moves))
-            assert sums[0][0] == pytest.approx(sums[1][0], abs=1e-9)
-            np.testing.assert_allclose(sums[0][1], sums[1][1], rtol=0, atol=1e-11)
-            np.testing.assert_allclose(sums[0][2], sums[1][2], rtol=0, atol=1e-9)
-            assert (sums[0][0] == sums[1][0]) or spread < edge
-
-
-@pytest.mark.parametrize("draw", range(6))
-def test_probability_space_keeps_every_live_state_at_its_bound(draw: int) -> None:
-    """The deepest case: a chain is drawn far away from the one state that the end admits, again and again."""
-    rng = np.random.default_rng(draw)
-    legal = random_legal(7, draw)
-    chain = make_chain(legal, (rng.normal(size=7), np.zeros(7), rng.normal(size=(7, 7)) * 3), mixing_time(legal))
-    assert chain.mixing > 0
-    shape = rng.integers(0, 2, (300, 7)).astype(np.float64) * (rng.random((300, 1)) < 0.3)
-    spread = 0.5
-    while crf_sums.probability_is_safe(shape * spread * 1.05, chain.start, chain.end, chain):
-        spread *= 1.05
-    assert spread > 10
-    for state in range(7):
-        leave = np.where(np.arange(7) == state, 0.0, -np.inf)
-        results = []
-        for own in (chain, chain._replace(mixing=0)):
-            sink = Sink(np.zeros((300, 7)), np.zeros((7, 7)), 1.0, True)
-            beyond, room = np.zeros((2, len(leave))), crf_sums.room_for(len(leave))
-            mass = crf_sums.sum_segment(shape * spread, chain.start, leave, own, sink, beyond, room)
-            results.append((mass, sink.posterior, beyond - beyond.max(axis=1, keepdims=True)))
-        assert results[0][0] == pytest.approx(results[1][0], abs=1e-9)
-        np.testing.assert_allclose(results[0][1], results[1][1], rtol=0, atol=1e-10)
-        np.testing.assert_allclose(results[0][2], results[1][2], rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("scale", [1.0, 300.0])
-def test_a_sequence_of_many_blocks_equals_a_plain_loop(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    crf = make_crf(random_legal(3, 4)).double()
-    chain = crf.chain()
-    length = 2 * crf_sums.BLOCK + 77
-    emissions = (torch.randn(1, length, 3, dtype=torch.float64) * scale).requires_grad_()
-    found = crf.log_partition(emissions, full(emissions))
-    marginals = gradients(found, (emissions,))[0]
-    torch.testing.assert_close(marginals.sum(-1), torch.ones(1, length, dtype=torch.float64), rtol=0, atol=1e-9)
-    rows, alpha = emissions[0].detach().numpy(), chain.start
-    for t in range(length):
-        alpha = rows[t] + (np.logaddexp.reduce(alpha[:, None] + chain.transitions, axis=0) if t else alpha)
-    assert found.item() == pytest.approx(np.logaddexp.reduce(alpha + chain.end), rel=1e-12)
-    around = slice(crf_sums.BLOCK - 200, crf_sums.BLOCK + 200)
-    near = crf.marginals(emissions[:, around].contiguous(), torch.tensor([400]))
-    torch.testing.assert_close(marginals[:, around][:, 190:210], near[:, 190:210], rtol=0, atol=1e-9)
-    path = crf_paths.find_path(rows, chain)
-    expected = np.take_along_axis(marginals[0].numpy(), path[:, None].astype(np.int64), axis=1)[:, 0]
-    for block in (crf_paths.BLOCK, 10_000, 999):
-        monkeypatch.setattr(crf_paths, "BLOCK", block)
-        assert np.array_equal(crf_paths.find_path(rows, chain), path)
-        np.testing.assert_allclose(crf_paths.find_posterior(rows, chain, path), expected, rtol=0, atol=1e-6)
-
-
-def test_viterbi_over_many_blocks_returns_a_path_of_the_score_it_claims() -> None:
-    crf = make_crf(random_legal(3, 9))
-    emissions = torch.randn(1, crf_paths.BLOCK + 5000, 3)
-    best = crf_cpu.find_paths(emissions.numpy(), np.array([emissions.shape[1]]), crf.chain())
-    path = best[0][0].astype(np.int64)
-    assert crf.legal[path[:-1], path[1:]].all()
-    score = emissions[0].numpy().astype(np.float64)[np.arange(len(path)), path].sum()
-    chain = crf.chain()
-    score += chain.start[path[0]] + chain.end[path[-1]] + chain.transitions[path[:-1], path[1:]].sum()
-    assert best[1][0] == pytest.approx(score, rel=1e-10)
 
 
 def test_forbidden_transitions_have_no_gradient_and_survive_an_optimizer() -> None:
@@ -400,7 +231,7 @@ def test_forbidden_transitions_have_no_gradient_and_survive_an_optimizer() -> No
         optimizer.step()
     assert torch.equal(crf.transitions[forbidden], before[forbidden])
     assert not torch.equal(crf.transitions[~forbidden], before[~forbidden])
-    path = crf.viterbi(emissions, full(emissions)).paths.numpy()
+    path = best_paths(crf, emissions, full(emissions))[0].numpy()
     assert GENES[path[:, :-1], path[:, 1:]].all()
 
 
@@ -434,10 +265,14 @@ def test_impossible_labels_and_unsound_scores_name_their_sequence() -> None:
     for fault in (torch.nan, torch.inf):
         bad = emissions.clone()
         bad[1, 1, 4] = fault
-        for call in (crf.log_partition, crf.viterbi, crf.marginals):
+        for call in (crf.log_partition, crf.marginals):
             with pytest.raises(ValueError, match="sequence 1 of the batch has emissions"):
                 call(bad, lengths)
+        with pytest.raises(ValueError, match="the sequence has emissions or CRF scores that are NaN or"):
+            best_path(bad[1].numpy(), crf.chain())
     with pytest.raises(ValueError, match="sequence 0 has length 0"):
-        crf.viterbi(emissions, torch.tensor([0, 3]))
+        crf.marginals(emissions, torch.tensor([0, 3]))
     with pytest.raises(ValueError, match="no legal path at all"):
-        LinearChainCRF(np.eye(3, k=1, dtype=bool)).viterbi(torch.zeros(1, 4, 3), torch.tensor([4]))
+        LinearChainCRF(np.eye(3, k=1, dtype=bool)).marginals(torch.zeros(1, 4, 3), torch.tensor([4]))
+    with pytest.raises(ValueError, match="the sequence has no legal path at all"):
+        best_path(np.zeros((4, 3)), LinearChainCRF(np.eye(3, k=1, dtype=bool)).chain())

@@ -91,8 +91,8 @@ def test_window_labels_stay_with_their_window() -> None:
 def test_shares_of_all_processes_make_up_the_batch() -> None:
     options = BatchOptions(batch_bp=300, n_shares=2)
     for batch in TrainingBatches([make_split([100] * 7, contiguous=False)], 100, options).batches(0):
-        assert sum(batch.part(rank, 2).n_bp for rank in range(2)) == batch.n_bp
-        assert all(len(batch.part(rank, 2).lengths) for rank in range(2))
+        assert sum(batch.share(rank, 2).n_bp for rank in range(2)) == batch.n_bp
+        assert all(len(batch.share(rank, 2).lengths) for rank in range(2))
 
 
 def test_masking_scores_15_percent_and_never_n_and_draws_letters_only() -> None:

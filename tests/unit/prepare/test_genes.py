@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from dnaspt.data.dataset import Split, Window, read_split
 from dnaspt.data.manifest import read_manifest
-from dnaspt.data.segments import joined, segments, union_bp
+from dnaspt.data.segments import segments, union_bp, without_overlaps
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
@@ -17,8 +17,9 @@ from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.prepare.genes import PrepareGenesConfig, around_genes, prepare_genes, tiles
-from dnaspt.prepare.splits import Piece
+from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
+from dnaspt.prepare.splits import SplitInterval
+from dnaspt.prepare.windows import around_genes, tile_with_flanks
 from dnaspt.tasks import GENE_STATES, MISSING
 
 
@@ -56,11 +57,11 @@ def inputs(tmp_path):
 
 
 def prepare(inputs, **options):
-    return prepare_genes(PrepareGenesConfig(**(inputs | options)))
+    return prepare_genes(PrepareGenesConfig(**(inputs | options))).manifest
 
 
-def cores(piece: Piece, window_bp: int) -> list[tuple[int, int]]:
-    return [(frame.core_start, frame.core_end) for frame in tiles(piece, window_bp)]
+def cores(piece: SplitInterval, window_bp: int) -> list[tuple[int, int]]:
+    return [(frame.core_start, frame.core_end) for frame in tile_with_flanks(piece, window_bp)]
 
 
 @pytest.mark.parametrize(
@@ -75,16 +76,16 @@ def cores(piece: Piece, window_bp: int) -> list[tuple[int, int]]:
     ],
 )
 def test_tiles_cover_each_base_once_and_share_a_short_rest(length, expected):
-    assert cores(Piece("a", 10, 10 + length, "train"), 80) == expected
+    assert cores(SplitInterval("a", 10, 10 + length, "train"), 80) == expected
 
 
 def test_flanks_of_tiles_stay_inside_the_piece():
-    frames = list(tiles(Piece("a", 10, 200, "train"), 100, 30))
+    frames = list(tile_with_flanks(SplitInterval("a", 10, 200, "train"), 100, 30))
     assert [(one.start, one.end) for one in frames] == [(10, 140), (80, 200)]
 
 
 def test_gene_windows_are_clipped_to_the_piece_and_skip_other_pieces():
-    frames = around_genes(Piece("a", 650, 880, "train"), GENES, 50)
+    frames = around_genes(SplitInterval("a", 650, 880, "train"), GENES, 50)
     assert [(one.start, one.end) for one in frames] == [(650, 810), (740, 880)]
 
 
@@ -288,15 +289,15 @@ def test_windows_of_the_minus_strand_join_as_the_forward_strand_reads():
         assert (segment.start, segment.end) == (5, 15)
         assert np.array_equal(segment.codes, codes)
         assert np.array_equal(segment.labels, labels)
-        assert np.array_equal(joined(split_of_windows(windows), 10).codes, codes)
+        assert np.array_equal(without_overlaps(split_of_windows(windows), 10).codes, codes)
 
 
 def test_bases_of_windows_that_overlap_or_have_flanks_are_counted_once(simulated: Path, tmp_path: Path) -> None:
     files = {"genome": (simulated / "genome.fa",), "annotation": (simulated / "annotation.gff3",)}
     for name, more in (("flanks", {"flank_bp": 300}), ("genes", {"windows": "gene", "flank_bp": 700})):
-        manifest = prepare_genes(PrepareGenesConfig(out=tmp_path / name, window_bp=1024, **files, **more))
-        joined_bp = len(joined(read_split(tmp_path / name, "train"), 512).codes)
-        assert union_bp(tmp_path / name, "train") == joined_bp < manifest.splits["train"].n_bp
+        data = prepare_genes(PrepareGenesConfig(out=tmp_path / name, window_bp=1024, **files, **more))
+        joined_bp = len(without_overlaps(read_split(tmp_path / name, "train"), 512).codes)
+        assert union_bp(tmp_path / name, "train") == joined_bp < data.manifest.splits["train"].n_bp
 
 
 def split_of_windows(windows: list[Window]) -> Split:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dnaspt.atomic import publish_file, publish_folder, write_text_atomically
+from dnaspt.atomic import publish_file, publish_folder, sha256_of_file, write_text_atomically
 from dnaspt.errors import NoSpaceError
 
 
@@ -63,3 +63,8 @@ def test_a_folder_that_cannot_take_its_place_leaves_the_older_one(
     with pytest.raises(OSError, match="broken disk"), publish_folder(out):
         pass
     assert _names(tmp_path) == ["out", "out/a"]
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
+    assert sha256_of_file(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dnaspt.data.dataset import Split, read_split
@@ -15,7 +13,7 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.prepare.background import merge_centers
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.prepare.windows import Chosen, Cover, add_windows, count_in_windows
+from dnaspt.prepare.windows import LabeledWindows, add_windows
 from dnaspt.prepare.writer import DatasetWriter
 
 
@@ -40,7 +38,7 @@ def _bed(folder: Path, name: str, *rows: str) -> Path:
 def _prepare(genome: Path, regions: list[Path], **settings: object) -> tuple[Manifest, dict[str, Split]]:
     options: dict = {"window_bp": 50, "core_bp": 20, "split": "train-only", **settings}
     out = genome.parent / "out"
-    manifest = prepare_regions(PrepareRegionsConfig(out=out, genome=genome, regions=tuple(regions), **options))
+    manifest = prepare_regions(PrepareRegionsConfig(out=out, genome=genome, regions=tuple(regions), **options)).manifest
     return manifest, {split: read_split(out, split) for split in manifest.splits}
 
 
@@ -193,7 +191,7 @@ def test_two_narrow_regions_of_one_label_reach_the_rule_together(genome: Path) -
 
 def test_windows_hold_no_contig_in_memory(genome: Path) -> None:
     contig = next(read_fasta(genome))
-    chosen = Chosen(np.array([5]), np.array([25]), np.array([0]), np.zeros((1, 1), dtype=np.int8))
+    chosen = LabeledWindows(np.array([[5, 25]]), np.array([0]), np.zeros((1, 1), dtype=np.int8))
     with DatasetWriter(genome.parent / "out") as writer:
         add_windows(writer, contig, chosen)
         (window,) = writer._pending["train"]
@@ -276,30 +274,6 @@ def test_settings_that_cannot_be_are_refused(genome: Path) -> None:
 def test_a_setting_without_effect_is_a_warning(genome: Path, caplog: pytest.LogCaptureFixture) -> None:
     _prepare(genome, [_bed(genome.parent, "x.bed", "a 10 40")], background_ratio=3.0)
     assert "background_ratio has no effect" in caplog.text
-
-
-_INTERVALS = st.lists(st.tuples(st.integers(0, 80), st.integers(1, 30)), max_size=12)
-
-
-@settings(deadline=None)
-@given(_INTERVALS, _INTERVALS)
-def test_covered_bases_equal_a_count_base_by_base(
-    regions: list[tuple[int, int]], windows: list[tuple[int, int]]
-) -> None:
-    mask = np.zeros(120, dtype=bool)
-    for start, n in regions:
-        mask[start : start + n] = True
-    starts, ends = (
-        np.array(column, dtype=np.int64) for column in ([s for s, _ in regions], [s + n for s, n in regions])
-    )
-    window_starts, window_ends = (
-        np.array([s for s, _ in windows], dtype=int),
-        np.array([s + n for s, n in windows], dtype=int),
-    )
-    expected = [mask[start:end].sum() for start, end in zip(window_starts, window_ends)]
-    assert Cover.of(starts, ends).count(window_starts, window_ends).tolist() == expected
-    assert count_in_windows(mask, window_starts, window_ends).tolist() == expected
-    assert count_in_windows(mask[:110], window_starts, window_ends).tolist() == expected
 
 
 def test_centers_that_lie_close_are_one_window() -> None:

@@ -6,13 +6,13 @@ import pytest
 
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import contig_names
-from dnaspt.prepare.splits import Piece, SplitPlan, read_split_table
+from dnaspt.prepare.splits import SplitInterval, SplitPlan, read_split_table
 
 
 def _splits(plan: SplitPlan, n_contigs: int) -> list[str]:
     names = [f"c{number}" for number in range(n_contigs)]
     plan = plan.among(names)
-    return ["+".join(piece.split for piece in plan.pieces(name, 100)) for name in names]
+    return ["+".join(piece.split for piece in plan.intervals(name, 100)) for name in names]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,8 @@ def test_fewer_than_three_contigs_are_not_divided_by_contig(n_contigs: int) -> N
 
 
 def test_the_last_tenth_of_a_contig_is_valid_where_it_is_the_only_one() -> None:
-    assert SplitPlan("train").among(["c"]).pieces("c", 50) == (Piece("c", 0, 45, "train"), Piece("c", 45, 50, "valid"))
+    found = SplitPlan("train").among(["c"]).intervals("c", 50)
+    assert found == (SplitInterval("c", 0, 45, "train"), SplitInterval("c", 45, 50, "valid"))
 
 
 @pytest.mark.parametrize(("length_bp", "line"), [(40, 4), (25, 4), (15, 4)])
@@ -63,16 +64,16 @@ def test_a_table_whose_piece_ends_off_its_contig_is_refused_with_the_line(
     path.write_text("chrom\tstart\tend\tsplit\nc\t0\t10\ttrain\nc\t10\t20\ttrain\nc\t20\t41\tvalid\nd\t0\t5\ttest\n")
     table = read_split_table(path)
     plan = SplitPlan("column", table=table)
-    assert [(one.start, one.end, one.split, one.line) for one in plan.pieces("c", 41)] == [
+    assert [(one.start, one.end, one.split, one.line) for one in plan.intervals("c", 41)] == [
         (0, 20, "train", 3),
         (20, 41, "valid", 4),
     ]
-    assert plan.pieces("e", 9) == ()
+    assert plan.intervals("e", 9) == ()
     assert plan.wanted == {"train", "valid"}
     with pytest.raises(
         InputError, match=rf"split.tsv:{line}: c:20-41 ends off the contig; expected at most {length_bp}"
     ):
-        plan.pieces("c", length_bp)
+        plan.intervals("c", length_bp)
 
 
 def test_names_of_contigs_are_those_of_the_records(tmp_path: Path) -> None:

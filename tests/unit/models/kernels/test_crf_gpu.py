@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 import torch
+from tests.unit.models.crf_cases import GENES, best_paths
 
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels import crf_gpu
-from dnaspt.tasks import GENE_STATES, INTRON, MINUS, MISSING
+from dnaspt.tasks import INTRON, MINUS, MISSING
 
 pytest.importorskip("triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-GENES = GENE_STATES.legal_matrix()
 LENGTHS = (9, 4, 1)
 
 
 @pytest.fixture(autouse=True)
-def pieces_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crf_gpu, "piece_size", lambda length: 4)
+def chunks_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crf_gpu, "chunk_size", lambda length: 4)
 
 
 def make_case(legal: np.ndarray, scale: float = 3.0) -> tuple[LinearChainCRF, torch.Tensor, torch.Tensor]:
@@ -28,7 +28,7 @@ def make_case(legal: np.ndarray, scale: float = 3.0) -> tuple[LinearChainCRF, to
             parameter.copy_(torch.randn(parameter.shape, generator=generator))
     emissions = torch.randn(len(LENGTHS), max(LENGTHS), len(legal), generator=generator) * scale
     noise = torch.randn(emissions.shape, generator=generator, dtype=torch.float64)
-    labels = crf.viterbi(noise, torch.tensor(LENGTHS)).paths.long()
+    labels = best_paths(crf, noise, torch.tensor(LENGTHS))[0].long()
     labels[torch.rand(labels.shape, generator=generator) < 0.4] = MISSING
     labels[0, 3:7] = MISSING
     for b, length in enumerate(LENGTHS):
@@ -55,24 +55,6 @@ def test_sums_and_derivatives_equal_those_of_the_cpu(legal: np.ndarray, labeled:
     torch.testing.assert_close(found.transitions.sum(0).cpu(), moves, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("legal", [GENES, np.ones((2, 2), bool)], ids=["genes", "2"])
-def test_best_paths_equal_those_of_the_cpu(legal: np.ndarray) -> None:
-    crf, emissions, _ = make_case(legal)
-    paths, scores = crf_gpu.find_paths(*gpu_arguments(crf, emissions))
-    best = crf.viterbi(emissions.double(), torch.tensor(LENGTHS))
-    assert torch.equal(paths.cpu(), best.paths)
-    torch.testing.assert_close(scores.cpu(), best.scores, rtol=1e-6, atol=1e-5)
-
-
-def test_equally_good_paths_take_the_lower_state() -> None:
-    crf, emissions, _ = make_case(np.ones((3, 3), bool), scale=0.0)
-    with torch.no_grad():
-        for parameter in crf.parameters():
-            parameter.zero_()
-    paths, _ = crf_gpu.find_paths(*gpu_arguments(crf, emissions))
-    assert set(paths.unique().tolist()) == {0, MISSING}
-
-
 def test_emissions_of_ten_thousand_do_not_overflow() -> None:
     crf, emissions, _ = make_case(GENES, scale=1e4)
     found = crf_gpu.sum_batch(*gpu_arguments(crf, emissions))
@@ -94,14 +76,15 @@ def test_lengths_may_be_a_view() -> None:
     crf, emissions, _ = make_case(np.ones((2, 2), bool))
     rows, _, *rest = gpu_arguments(crf, emissions)
     column = torch.tensor([[length, 3] for length in LENGTHS], dtype=torch.int32, device=DEVICE)[:, 0]
-    paths, _ = crf_gpu.find_paths(rows, column, *rest)
-    assert torch.equal(paths.cpu(), crf.viterbi(emissions.double(), torch.tensor(LENGTHS)).paths)
+    found = crf_gpu.sum_batch(rows, column, *rest)
+    expected = crf_gpu.sum_batch(rows, torch.tensor(LENGTHS), *rest)
+    assert torch.equal(found.log_mass, expected.log_mass) and torch.equal(found.emissions, expected.emissions)
 
 
-def test_labels_that_are_all_missing_have_likelihood_one_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_that_are_all_missing_have_likelihood_one_in_one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     crf, emissions, labels = make_case(np.ones((1, 1), bool))
-    assert crf_gpu.piece_size(emissions.shape[1]) > emissions.shape[1]
+    assert crf_gpu.chunk_size(emissions.shape[1]) > emissions.shape[1]
     found = crf_gpu.sum_batch(*gpu_arguments(crf, emissions), torch.full_like(labels, MISSING).to(DEVICE))
     for value in (found.log_mass, found.emissions, found.transitions):
         torch.testing.assert_close(value, torch.zeros_like(value), rtol=0, atol=1e-6)
@@ -118,7 +101,7 @@ def test_labels_that_are_all_missing_have_likelihood_one_in_one_piece(monkeypatc
         ("disagreeing", "sequence 1 of the batch has no legal path that agrees with its labels"),
     ],
 )
-def test_what_cannot_be_summed_names_its_sequence(fault: str, said: str) -> None:
+def test_an_input_without_a_sum_names_its_sequence(fault: str, said: str) -> None:
     crf, emissions, labels = make_case(GENES)
     labels[1] = MISSING
     if fault in ("nan", "inf"):

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dnaspt.cli.inspect import show_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dnaspt.cli.inspect import show_dataset
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.tracks import Calls, write_bigwig
-from dnaspt.prepare.methylation import PrepareMethylationConfig, find_cpg, merge_strands, prepare_methylation
+from dnaspt.prepare.methylation import PrepareMethylationConfig, merge_strands, prepare_methylation
 from dnaspt.reports.run_tables import dataset_tables
 from dnaspt.tasks import MISSING
 
@@ -42,7 +42,7 @@ def _calls(folder: Path, *rows: tuple[str, int, str, int, float], name: str = "s
 def _prepare(genome: Path, *calls: Path, **settings: object) -> tuple[Manifest, dict[str, Split]]:
     options: dict = {"window_bp": 8, "split": "train-only", "overwrite": True, **settings}
     out = genome.parent / "out"
-    manifest = prepare_methylation(PrepareMethylationConfig(out=out, genome=genome, calls=calls, **options))
+    manifest = prepare_methylation(PrepareMethylationConfig(out=out, genome=genome, calls=calls, **options)).manifest
     return manifest, {split: read_split(out, split) for split in manifest.splits}
 
 
@@ -215,7 +215,7 @@ def test_merged_sites_equal_a_sum_call_by_call(letters: str, rows: list[tuple[in
         np.array(columns[2], dtype=np.int32),
         np.array(columns[3], dtype=np.float32) / 4,
     )
-    cpg = find_cpg(codes)
+    cpg = alphabet.cpg_positions(codes)
     assert cpg.tolist() == [at for at in range(len(letters)) if letters[at : at + 2] == "CG"]
     expected = {int(at): [0.0, 0.0] for at in cpg}
     n_not_cpg = 0

@@ -1,0 +1,574 @@
+"""The front door: what `import dnaspt` offers, one function for each command of the command line.
+
+Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherever its folder can. Settings are keywords with the
+names of the TOML settings (docs/settings.md); a misspelt one is an error that offers the right one.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dnaspt.checkpoint import Accelerator
+    from dnaspt.data.dataset import Dataset
+    from dnaspt.evaluation.results import Evaluation
+    from dnaspt.inference.model import Model
+    from dnaspt.reports.describe import Description
+    from dnaspt.reports.study_report import StudyResult
+    from dnaspt.simulation.simulate import Simulation
+    from dnaspt.training.loop import Reporter
+    from dnaspt.training.runs import Run
+
+PathLike = str | os.PathLike[str]
+"""A path, or anything that has one: a `Dataset`, a `Run`, a `Model`."""
+Paths = PathLike | Sequence[PathLike]
+"""One file, or several."""
+
+
+def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) -> "Simulation":
+    """Simulate a small genome whose genes, peaks and methylation are known.
+
+    Args:
+        out: folder to write: genome.fa, annotation.gff3, peaks_A.bed, peaks_B.bed, methylation.bedmethyl, truth.json.
+        config: TOML file of settings; keywords win.
+        **settings: n_contigs, contig_bp, seed, overwrite and others (docs/settings.md).
+
+    Returns:
+        What was written: numbers of contigs, bases and genes, and the folder as `out`.
+
+    Raises:
+        DatasetError: the folder is there already. ConfigError: a setting that does not exist or is out of range.
+
+    Example:
+        >>> genome = dnaspt.simulate("another_genome", n_contigs=2, contig_bp=20_000, seed=3)
+        >>> genome.n_bp
+        40000
+    """
+    from dnaspt.simulation.simulate import SimulateConfig
+    from dnaspt.simulation.simulate import simulate as run
+
+    return run(build_config(SimulateConfig, settings | {"out": Path(out)}, _path(config)))
+
+
+def prepare_genes(
+    genome: Paths | None = None,
+    annotation: Paths | None = None,
+    *,
+    out: PathLike,
+    config: PathLike | None = None,
+    **settings: Any,
+) -> "Dataset":
+    """Make a dataset of gene structure per base (nine classes) from a genome and its annotation.
+
+    Args:
+        genome: FASTA, plain, gzip or bgzip; several where there are several annotations.
+        annotation: GFF3 or GTF, one for each genome, in the same order.
+        out: dataset folder to write.
+        config: TOML file of settings; keywords win.
+        **settings: split, valid_contigs, test_contigs, windows, window_bp, strict, overwrite and others (docs/settings.md).
+
+    Returns:
+        The dataset. Its manifest counts what was dropped, and why.
+
+    Raises:
+        InputError: a file that cannot be used, with its line. DatasetError: the folder is there already.
+        ConfigError: a setting that does not exist or is out of range.
+
+    Example:
+        >>> data = dnaspt.prepare_genes("genome/genome.fa", "genome/annotation.gff3", out="data/my_genes", window_bp=2048)
+        >>> data.task, data.splits
+        ('genes', ('train', 'valid', 'test'))
+    """
+    from dnaspt.prepare.genes import PrepareGenesConfig
+    from dnaspt.prepare.genes import prepare_genes as prepare
+
+    given = {"genome": _paths(genome), "annotation": _paths(annotation), "out": Path(out)}
+    return prepare(build_config(PrepareGenesConfig, settings | given, _path(config)))
+
+
+def prepare_regions(
+    genome: PathLike | None = None,
+    regions: Paths | None = None,
+    *,
+    out: PathLike,
+    config: PathLike | None = None,
+    **settings: Any,
+) -> "Dataset":
+    """Make a dataset of labeled windows from a genome and its peaks (ATAC-seq, ChIP-seq, any BED).
+
+    Args:
+        genome: FASTA, plain, gzip or bgzip.
+        regions: BED or narrowPeak; each file is a label, or one file has a column of labels.
+        out: dataset folder to write.
+        config: TOML file of settings; keywords win.
+        **settings: window_bp, min_overlap, background, split and others (docs/settings.md).
+
+    Returns:
+        The dataset.
+
+    Raises:
+        InputError: a file that cannot be used, with its line. DatasetError: the folder is there already.
+        ConfigError: a setting that does not exist or is out of range.
+
+    Example:
+        >>> data = dnaspt.prepare_regions("genome/genome.fa", "genome/peaks_A.bed", out="data/my_peaks", window_bp=256)
+        >>> data.labels
+        ('peaks_A',)
+    """
+    from dnaspt.prepare.regions import PrepareRegionsConfig
+    from dnaspt.prepare.regions import prepare_regions as prepare
+
+    given = {"genome": _path(genome), "regions": _paths(regions), "out": Path(out)}
+    return prepare(build_config(PrepareRegionsConfig, settings | given, _path(config)))
+
+
+def prepare_methylation(
+    genome: PathLike | None = None,
+    calls: Paths | None = None,
+    *,
+    out: PathLike,
+    config: PathLike | None = None,
+    **settings: Any,
+) -> "Dataset":
+    """Make a dataset of windows around CpGs, each labeled as methylated or not, from a genome and its methylation calls.
+
+    Args:
+        genome: FASTA, plain, gzip or bgzip.
+        calls: bedMethyl, Bismark coverage or bigWig; one file for each sample.
+        out: dataset folder to write.
+        config: TOML file of settings; keywords win.
+        **settings: names, threshold, min_coverage, window_bp, split and others (docs/settings.md).
+
+    Returns:
+        The dataset.
+
+    Raises:
+        InputError: a file that cannot be used, with its line. DatasetError: the folder is there already.
+        ConfigError: a setting that does not exist or is out of range.
+
+    Example:
+        >>> data = dnaspt.prepare_methylation("genome/genome.fa", "genome/methylation.bedmethyl", out="data/my_cpg")
+        >>> data.task
+        'methylation'
+    """
+    from dnaspt.prepare.methylation import PrepareMethylationConfig
+    from dnaspt.prepare.methylation import prepare_methylation as prepare
+
+    given = {"genome": _path(genome), "calls": _paths(calls), "out": Path(out)}
+    return prepare(build_config(PrepareMethylationConfig, settings | given, _path(config)))
+
+
+def prepare_bend(task: str, *, out: PathLike, config: PathLike | None = None, **settings: Any) -> "Dataset":
+    """Make a dataset of a task of the BEND benchmark from BEND's own files.
+
+    Args:
+        task: gene_finding, chromatin_accessibility, histone_modification, cpg_methylation, enhancer_annotation, or
+            variant_effects_expression or variant_effects_disease.
+        out: dataset folder to write.
+        config: TOML file of settings; keywords win.
+        **settings: root (folder with the layout of BEND's share), genome, bed, fold and others (docs/bend.md).
+
+    Returns:
+        The dataset.
+
+    Raises:
+        InputError: a file that cannot be used. DatasetError: the folder is there already. ConfigError: no such task.
+
+    Example:
+        >>> dnaspt.prepare_bend("gene_finding", root="no_folder", out="data/bend")
+        Traceback (most recent call last):
+        ...
+        dnaspt.errors.InputError: no_folder: no such folder; ...
+    """
+    from dnaspt.bend.prepare import PrepareBendConfig
+    from dnaspt.bend.prepare import prepare_bend as prepare
+
+    return prepare(build_config(PrepareBendConfig, settings | {"task": task, "out": Path(out)}, _path(config)))
+
+
+def pretrain(
+    data: PathLike,
+    *,
+    out: PathLike,
+    config: PathLike | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = False,
+    **settings: Any,
+) -> "Run":
+    """Pretrain a masked language model on a dataset's own train sequences (self-pretraining, arXiv 2506.17766).
+
+    Args:
+        data: dataset folder.
+        out: run folder to write.
+        config: TOML file of settings; keywords win.
+        resume: go on with a run that was broken off; on a CPU it ends in the same bits as an unbroken one.
+        overwrite: replace a run that is there.
+        progress: show a progress bar with the time left.
+        **settings: preset, epochs, steps, learning_rate, mask_fraction, seed and others (docs/settings.md).
+
+    Returns:
+        The run. Its scores are nats per masked base on fixed positions of valid, beside those of n-gram models.
+
+    Raises:
+        DatasetError: no dataset, or one without train and valid. CheckpointError: the run folder is there already.
+        ConfigError: a setting that does not exist or is out of range. DivergedError: the loss is no longer finite.
+
+    Example:
+        >>> run = dnaspt.pretrain("data/genes", out="runs/my_pre", preset="tiny", steps=2, batch_bp=2048)
+        >>> run.scores["valid_nats"] < 1.6
+        True
+    """
+    given = build_config(PretrainConfig, settings | {"data": Path(data), "out": Path(out)}, _path(config))
+    from dnaspt.training.pretrain import pretrain as train
+
+    return train(given, resume=resume, overwrite=overwrite, reporter=_reporter("pretrain", progress=progress))
+
+
+def finetune(
+    data: PathLike,
+    *,
+    out: PathLike,
+    encoder: PathLike | None = None,
+    head: str | None = None,
+    config: PathLike | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = False,
+    **settings: Any,
+) -> "Run":
+    """Fine-tune a pretrained encoder with a task head, or train both from scratch; the best checkpoint on valid is kept.
+
+    Args:
+        data: dataset folder.
+        out: run folder to write.
+        encoder: run or checkpoint of `pretrain`; left out, training starts from scratch.
+        head: crf, softmax or sigmoid; left out, the first one that fits the task.
+        config: TOML file of settings; keywords win.
+        resume: go on with a run that was broken off; on a CPU it ends in the same bits as an unbroken one.
+        overwrite: replace a run that is there.
+        progress: show a progress bar with the time left.
+        **settings: epochs, steps, learning_rate, freeze_encoder, label_fraction, seed and others (docs/settings.md).
+
+    Returns:
+        The run. Its scores are those of the best checkpoint on valid.
+
+    Raises:
+        DatasetError: no dataset, or one without train and valid. CheckpointError: the encoder is no checkpoint, or the run
+        folder is there already. ConfigError: a setting that does not exist or is out of range. DivergedError: the loss is no
+        longer finite.
+
+    Example:
+        >>> run = dnaspt.finetune("data/genes", out="runs/my_genes", encoder="runs/pre", steps=2, batch_bp=2048)
+        >>> sorted(run.scores)
+        ['valid_accuracy', 'valid_mcc']
+    """
+    given = {"data": Path(data), "out": Path(out), "encoder": _path(encoder), "head": head}
+    checked = build_config(FinetuneConfig, settings | given, _path(config))
+    from dnaspt.training.finetune import finetune as train
+
+    return train(checked, resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress))
+
+
+def load(path: PathLike, *, accelerator: "Accelerator" = "auto") -> "Model":
+    """Load a model for predictions, embeddings and variant scores.
+
+    Args:
+        path: run of `pretrain` or `finetune`, or a checkpoint folder.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
+
+    Returns:
+        The model, in eval mode on its device.
+
+    Raises:
+        CheckpointError: nothing there, or no checkpoint. ConfigError: no GPU where one is asked for.
+
+    Example:
+        >>> model = dnaspt.load("runs/genes")
+        >>> model.task, model.head
+        ('genes', 'crf')
+    """
+    from dnaspt.inference.model import load as load_model
+
+    return load_model(Path(path), accelerator=accelerator)
+
+
+def evaluate(
+    model: "PathLike | Model",
+    data: PathLike,
+    *,
+    split: str = "test",
+    average_strands: bool = False,
+    any_data: bool = False,
+    accelerator: "Accelerator" = "auto",
+) -> "Evaluation":
+    """Score a model on a split of a dataset, with 95 % intervals over blocks of the genome.
+
+    The scores are also written into the run, and every measurement is logged there.
+
+    Args:
+        model: fine-tuned run, checkpoint, or loaded model; for variants a pretrained one too.
+        data: dataset folder.
+        split: test, valid or train.
+        average_strands: average the scores of both strands.
+        any_data: accept a model that was trained on another dataset.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
+
+    Returns:
+        The scores: `.primary` (MCC or mean AUROC), `.scores`, `.intervals`, `.to_frame()`.
+
+    Raises:
+        CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset.
+        DatasetError: no dataset, or without that split.
+
+    Example:
+        >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid")
+        >>> scores.metric
+        'mcc'
+        >>> list(scores.to_frame().columns)
+        ['metric', 'value', 'low', 'high']
+    """
+    from dnaspt.evaluation.evaluate import evaluate as score
+
+    return score(
+        _model_or_path(model),
+        Path(data),
+        split=split,
+        any_data=any_data,
+        average_strands=average_strands,
+        accelerator=accelerator,
+    )
+
+
+def score_variants(
+    model: "PathLike | Model",
+    vcf: PathLike,
+    genome: PathLike,
+    *,
+    out: PathLike | None = None,
+    window_bp: int | None = None,
+    strict: bool = False,
+    accelerator: "Accelerator" = "auto",
+) -> "pd.DataFrame":
+    """Score the alleles of a VCF file, both strands averaged.
+
+    Args:
+        model: run or checkpoint of `pretrain` or `finetune`, or a loaded model.
+        vcf: VCF, plain, gzip or bgzip.
+        genome: FASTA.
+        out: file to write too: .vcf, .vcf.gz or .parquet.
+        window_bp: bases around an allele that the model sees; left out, the model's own windows, else 512.
+        strict: a REF that differs from the genome is an error.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
+
+    Returns:
+        A row for each allele with letters, in the order of the file: chrom, pos (1-based), ref, alt, cosine (change of the
+        hidden states at the allele), and llr (nats; pretrained models) or a column "delta LABEL" for each label (fine-tuned
+        models). Scores are missing (NaN) where an allele could not be scored.
+
+    Raises:
+        InputError: a file that cannot be used; with `strict`, a REF that differs. CheckpointError: no model.
+
+    Example:
+        >>> table = dnaspt.score_variants("runs/pre", "calls.vcf", "genome/genome.fa")
+        >>> list(table.columns)
+        ['chrom', 'pos', 'ref', 'alt', 'cosine', 'llr']
+    """
+    from dnaspt.inference.variants_vcf import score_variants as score
+
+    return score(
+        _model_or_path(model),
+        Path(vcf),
+        Path(genome),
+        out=_path(out),
+        window_bp=window_bp,
+        strict=strict,
+        accelerator=accelerator,
+    )
+
+
+def baseline(
+    data: PathLike,
+    *,
+    out: PathLike,
+    model: str = "",
+    annotation: PathLike | None = None,
+    species: str = "",
+    k: int | None = None,
+    overwrite: bool = False,
+) -> "Evaluation":
+    """Score on the test split what a model has to beat: composition for windows, another gene finder for genes.
+
+    Args:
+        data: dataset folder.
+        out: folder to write: scores as those of a run, for genes also genes.gff3.
+        model: for windows kmer (logistic regression on k-mer counts, the default), markov (two Markov chains) or cpg (CpG
+            count); for genes augustus (AUGUSTUS, trained on the train split).
+        annotation: for genes, GFF3 or GTF that another tool predicted on the dataset's contigs.
+        species: for genes, run AUGUSTUS with this model of its authors.
+        k: length of the k-mers (4 if left out), or order of the Markov chains (chosen on valid if left out).
+        overwrite: replace a baseline that is there.
+
+    Returns:
+        The scores on test.
+
+    Raises:
+        DatasetError: no dataset, or the folder is there already. ConfigError: a model that does not fit the task.
+
+    Example:
+        >>> scores = dnaspt.baseline("data/peaks", out="runs/cpg", model="cpg")
+        >>> scores.metric
+        'mean_auroc'
+    """
+    from dnaspt.baselines.baseline import run_baseline
+
+    return run_baseline(
+        Path(data),
+        Path(out),
+        model=model,
+        annotation=_path(annotation),
+        species=species,
+        k=k,
+        overwrite=overwrite,
+    )
+
+
+def study(
+    config: PathLike | Mapping[str, Any],
+    *,
+    out: PathLike,
+    data: PathLike | None = None,
+    records: PathLike | None = None,
+    jobs: int = 1,
+    engine: Literal["local", "ray"] = "local",
+    progress: bool = False,
+) -> "StudyResult":
+    """Compare ways to a model over seeds: does self-pretraining, the CRF, or training longer help on these data?
+
+    Finished runs are skipped, so that a study that was broken off goes on when it is called again.
+
+    Args:
+        config: TOML file of a study of one dataset (docs/settings.md), or its content as a dictionary.
+        out: folder of the runs, their records and the report (study.html, study.md, tables).
+        data: another dataset than the file names.
+        records: folder of the records of finished runs; left out, OUT/records.
+        jobs: runs at a time; they share the cores.
+        engine: local, or ray for the workers of a Ray cluster.
+        progress: say what is being run.
+
+    Returns:
+        The answer in sentences, the scores of the arms and the differences between them with intervals.
+
+    Raises:
+        ConfigError: settings that no study has. DnasptError: a run failed; what is finished stays.
+
+    Example:
+        >>> settings = {"data": "data/peaks", "seeds": [0], "learning_rates": [1e-3],
+        ...             "arms": [{"name": "CpG count", "init": "cpg"}]}
+        >>> result = dnaspt.study(settings, out="studies/peaks")
+        >>> len(result.groups)
+        1
+    """
+    from dnaspt.reports.study_report import run_study_report
+
+    return run_study_report(
+        config if isinstance(config, Mapping) else Path(config),
+        Path(out),
+        data=_path(data),
+        records=_path(records),
+        jobs=jobs,
+        engine=engine,
+        say=_say if progress else None,
+    )
+
+
+def report(
+    runs: Paths,
+    *,
+    data: PathLike,
+    out: PathLike,
+    pretrain: PathLike | None = None,
+) -> Path:
+    """Compare evaluated runs of one dataset in one HTML file: tables, training curves, a drawn locus.
+
+    Args:
+        runs: fine-tuned runs that are evaluated on test, in the order to show them.
+        data: their dataset.
+        out: HTML file to write; its figures go into a folder beside it.
+        pretrain: the pretraining run.
+
+    Returns:
+        The file.
+
+    Raises:
+        DnasptError: a run that is not evaluated on the test split of this dataset.
+
+    Example:
+        >>> scores = dnaspt.evaluate("runs/genes", "data/genes")
+        >>> dnaspt.report("runs/genes", data="data/genes", out="report.html").name
+        'report.html'
+    """
+    from dnaspt.reports.run_page import write_report
+
+    write_report(Path(out), Path(data), list(_paths(runs) or ()), _path(pretrain))
+    return Path(out)
+
+
+def inspect(path: PathLike) -> "Description":
+    """Describe a dataset folder or a run: sizes, class balance, what was dropped and why, leakage, scores.
+
+    Args:
+        path: dataset folder, run or checkpoint.
+
+    Returns:
+        Tables with titles; `print` shows them all.
+
+    Raises:
+        DnasptError: neither a dataset nor a run.
+
+    Example:
+        >>> print(dnaspt.inspect("data/genes").tables[0].title)
+        data/genes: genes
+    """
+    from dnaspt.reports.describe import describe
+
+    return describe(Path(path))
+
+
+def _path(path: PathLike | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _paths(paths: Paths | None) -> tuple[Path, ...] | None:
+    """One path or several as a tuple; None stays None."""
+    if paths is None:
+        return None
+    if isinstance(paths, str | os.PathLike):
+        return (Path(paths),)
+    return tuple(Path(path) for path in paths)
+
+
+def _model_or_path(model: "PathLike | Model") -> "Path | Model":
+    from dnaspt.inference.model import Model
+
+    return model if isinstance(model, Model) else Path(model)
+
+
+def _reporter(title: str, *, progress: bool) -> "Reporter | None":
+    """A progress bar, where one is asked for."""
+    if not progress:
+        return None
+    from dnaspt.progress import ProgressBar
+
+    return ProgressBar(title)
+
+
+def _say(text: str) -> None:
+    from dnaspt.progress import say
+
+    say(text)

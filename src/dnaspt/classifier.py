@@ -1,0 +1,246 @@
+"""Labeled sequences to a classifier with scikit-learn's interface: pretrain on the sequences, fine-tune on the labels.
+
+The sequences become a dataset of windows in a temporary folder, and the same functions train on it that the command line calls.
+"""
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from dnaspt.checkpoint import find_checkpoint
+from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
+from dnaspt.data.dataset import Window
+from dnaspt.data.manifest import UNLABELED, Manifest
+from dnaspt.errors import ConfigError
+from dnaspt.inference.model import load
+from dnaspt.inference.sequences import Sequences, read_sequences
+from dnaspt.prepare.writer import DatasetWriter
+from dnaspt.training.finetune import LEAST_WINDOWS, finetune
+from dnaspt.training.pretrain import pretrain
+
+if TYPE_CHECKING:
+    from dnaspt.inference.model import Model
+
+log = logging.getLogger(__name__)
+
+_TOO_FEW = 2
+"""A class needs as many sequences: one to learn from, one to choose a checkpoint on."""
+
+
+class SPTClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier of DNA sequences that pretrains on the sequences it is given (self-pretraining).
+
+    `fit` pretrains an encoder on all of `X` without their labels, then fine-tunes it with the labels; a tenth of the sequences
+    chooses the checkpoint. More than two classes are learned one against the rest.
+
+    Args:
+        preset: size of the encoder: paper, base, small or tiny.
+        pretrain_epochs: passes over the sequences before fine-tuning; 0 trains from scratch.
+        epochs: passes over the labeled sequences in fine-tuning.
+        learning_rate: peak learning rate of fine-tuning.
+        pretrain_learning_rate: peak learning rate of pretraining.
+        encoder: run or checkpoint of `dnaspt.pretrain` to begin from, instead of pretraining here.
+        unlabeled: further sequences, without labels, to pretrain on.
+        valid_fraction: share of each class that chooses the checkpoint.
+        batch_bp: bases in a batch.
+        pool: how the states of a sequence become one vector: normalized (learns faster) or mean.
+        average_strands: predict the mean of both strands.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
+        random_state: seed of everything random; the same seed gives the same model on the same machine.
+
+    Attributes:
+        classes_: the labels, sorted: (n_classes,).
+        n_features_in_: 1, as scikit-learn counts a column of sequences.
+
+    Example:
+        >>> X = ["ACGCGCGTCGCG" * 4, "ATTATAAATTTA" * 4] * 16
+        >>> y = ["island", "desert"] * 16
+        >>> clf = dnaspt.SPTClassifier(preset="tiny", pretrain_epochs=1, epochs=2).fit(X, y)
+        >>> clf.classes_.tolist()
+        ['desert', 'island']
+        >>> clf.predict_proba(X[:3]).shape
+        (3, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        preset: str = "small",
+        pretrain_epochs: float = 24.0,
+        epochs: float = 16.0,
+        learning_rate: float = 1e-3,
+        pretrain_learning_rate: float = 2e-3,
+        encoder: Any = None,
+        unlabeled: Any = None,
+        valid_fraction: float = 0.1,
+        batch_bp: int = 16_384,
+        pool: Literal["normalized", "mean"] = "normalized",
+        average_strands: bool = True,
+        accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.preset = preset
+        self.pretrain_epochs = pretrain_epochs
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.pretrain_learning_rate = pretrain_learning_rate
+        self.encoder = encoder
+        self.unlabeled = unlabeled
+        self.valid_fraction = valid_fraction
+        self.batch_bp = batch_bp
+        self.pool = pool
+        self.average_strands = average_strands
+        self.accelerator = accelerator
+        self.random_state = random_state
+
+    def fit(self, X: Sequences, y: Sequence[Any]) -> Self:
+        """Pretrain on the sequences and fine-tune on their labels.
+
+        Args:
+            X: n sequences: strings, an array of strings, or an array of letters (n, L); lengths may differ.
+            y: n labels, numbers or text.
+
+        Raises:
+            ConfigError: lengths of X and y differ, a class has fewer than two sequences, or there is one class only.
+        """
+        codes = [sequence.codes for sequence in read_sequences(X)]
+        labels = np.asarray(y).ravel()
+        if len(codes) != len(labels):
+            raise ConfigError(f"X has {len(codes)} sequences, y {len(labels)} labels; expected as many")
+        self.classes_, numbers = np.unique(labels, return_inverse=True)
+        counts = np.bincount(numbers)
+        if len(self.classes_) < 2:
+            raise ConfigError(
+                f"y has one class, {self.classes_[0]!r}; expected two or more" if len(labels) else "X is empty"
+            )
+        if counts.min() < _TOO_FEW:
+            few = self.classes_[counts.argmin()]
+            raise ConfigError(f"class {few!r} has {counts.min()} sequence; expected {_TOO_FEW} or more of each class")
+        self.n_features_in_ = 1
+        with tempfile.TemporaryDirectory(prefix="dnaspt-") as folder:
+            data = Path(folder) / "data"
+            self._write(data, codes, numbers)
+            encoder = self._pretrain(data, Path(folder) / "pretrained")
+            settings = self._finetune_settings(data, Path(folder) / "run", encoder, max(map(len, codes)))
+            run = finetune(build_config(FinetuneConfig, settings))
+            checkpoint = find_checkpoint(run.path)
+            self.checkpoint_ = {file.name: file.read_bytes() for file in checkpoint.iterdir() if file.is_file()}
+        self.__dict__.pop("_model", None)
+        return self
+
+    def _write(self, out: Path, codes: Sequence[np.ndarray], numbers: np.ndarray) -> None:
+        """The sequences as a dataset of windows: each a contig of its own, with a label for each class."""
+        names = tuple(map(str, self.classes_)) if len(self.classes_) > 2 else (str(self.classes_[1]),)
+        targets = np.eye(len(self.classes_), dtype=np.int8)[numbers]
+        targets = targets if len(self.classes_) > 2 else targets[:, 1:]
+        is_valid = self._choose_valid(numbers)
+        with DatasetWriter(out) as writer:
+            for number, (sequence, target) in enumerate(zip(codes, targets, strict=True)):
+                window = Window(f"sequence{number + 1}", 0, len(sequence), "+", sequence, target)
+                writer.add("valid" if is_valid[number] else "train", window)
+            if self.unlabeled is not None:
+                for number, sequence in enumerate(read_sequences(self.unlabeled)):
+                    empty = np.zeros(0, np.int8)
+                    contig = f"unlabeled{number + 1}"
+                    writer.add(UNLABELED, Window(contig, 0, len(sequence.codes), "+", sequence.codes, empty))
+            writer.finish(
+                Manifest(
+                    task="regions",
+                    labels=names,
+                    resolution_bp=0,
+                    window_bp=max(map(len, codes)),
+                    sources=(),
+                    settings={"valid_fraction": self.valid_fraction},
+                )
+            )
+
+    def _choose_valid(self, numbers: np.ndarray) -> np.ndarray:
+        """Which sequences choose the checkpoint: a share of each class, one of each at least: (n,) bool."""
+        if not 0 < self.valid_fraction < 1:
+            raise ConfigError(f"valid_fraction {self.valid_fraction:g}; expected more than 0 and less than 1")
+        generator = np.random.default_rng(self.random_state)
+        chosen = np.zeros(len(numbers), dtype=bool)
+        for number in range(len(self.classes_)):
+            members = np.flatnonzero(numbers == number)
+            n_valid = min(len(members) - 1, max(1, round(self.valid_fraction * len(members))))
+            chosen[generator.permutation(members)[:n_valid]] = True
+        return chosen
+
+    def _shared_settings(self, data: Path, out: Path) -> dict[str, Any]:
+        return {
+            "data": data,
+            "out": out,
+            "seed": self.random_state,
+            "batch_bp": self.batch_bp,
+            "accelerator": self.accelerator,
+            "tensorboard": False,
+        }
+
+    def _pretrain(self, data: Path, out: Path) -> Path | None:
+        """The encoder to begin from: the given one, one pretrained here, or none."""
+        if self.encoder is not None:
+            return Path(self.encoder)
+        if not self.pretrain_epochs:
+            return None
+        settings = {
+            "preset": self.preset,
+            "epochs": self.pretrain_epochs,
+            "learning_rate": self.pretrain_learning_rate,
+        }
+        pretrain(build_config(PretrainConfig, self._shared_settings(data, out) | settings))
+        return out
+
+    def _finetune_settings(self, data: Path, out: Path, encoder: Path | None, longest_bp: int) -> dict[str, Any]:
+        pool = self.pool
+        if pool == "normalized" and self.batch_bp // longest_bp < LEAST_WINDOWS:
+            log.warning(
+                "a batch of %d bp holds fewer than %d sequences of %d bp: pool is 'mean'; give a larger batch_bp",
+                *(self.batch_bp, LEAST_WINDOWS, longest_bp),
+            )
+            pool = "mean"
+        settings = self._shared_settings(data, out) | {
+            "epochs": self.epochs,
+            "learning_rate": self.learning_rate,
+            "pool": pool,
+        }
+        return settings | ({"preset": self.preset} if encoder is None else {"encoder": encoder})
+
+    @property
+    def model_(self) -> "Model":
+        """The fine-tuned model, for embeddings and files of predictions."""
+        check_is_fitted(self, "checkpoint_")
+        if "_model" not in self.__dict__:
+            with tempfile.TemporaryDirectory(prefix="dnaspt-") as folder:
+                for name, content in self.checkpoint_.items():
+                    (Path(folder) / name).write_bytes(content)
+                self._model = load(Path(folder), accelerator=self.accelerator)
+        return self._model
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Settings and the checkpoint's bytes: a copy loads its own model."""
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_model"}
+
+    def predict_proba(self, X: Sequences) -> np.ndarray:
+        """Probability of each class: (n, n_classes), in the order of `classes_`; rows sum to 1."""
+        probabilities = self.model_.predict_proba(X, average_strands=self.average_strands)
+        if len(self.classes_) == 2:
+            return np.concatenate([1 - probabilities, probabilities], axis=1)
+        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+
+    def predict(self, X: Sequences) -> np.ndarray:
+        """The most probable class of each sequence: (n,)."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def __sklearn_tags__(self) -> Any:
+        """Sequences are text, not numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags

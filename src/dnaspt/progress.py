@@ -1,0 +1,67 @@
+"""Progress of long work, shown on request: a live bar on a terminal or in a notebook, a line now and then in a log file."""
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+console = Console()
+
+_SHOWN = {
+    "loss": "loss {:.4f}",
+    "valid_mcc": "mcc {:.4f}",
+    "valid_auroc": "auroc {:.4f}",
+    "valid_nats": "valid nats {:.4f}",
+    "bp_per_s": "{:,.0f} bp/s",
+}
+"""The numbers that stand beside the bar, in this order."""
+
+
+def say(text: str) -> None:
+    """Show one line of text as it is."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class ProgressBar:
+    """Progress of a training run: steps done, loss, score, bases per second and the time left.
+
+    Args:
+        title: what is trained, shown before the bar.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.n_steps = 0
+        self._next_line = 0
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    def start(self, n_steps: int, step: int) -> None:
+        """A run of `n_steps` steps begins (or goes on) at `step`."""
+        self.n_steps, self._next_line = n_steps, step
+        if not (console.is_terminal or console.is_jupyter):
+            return
+        self._progress = Progress(
+            TextColumn(f"[bold]{self.title}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} {task.fields[numbers]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._progress.start()
+        self._task = self._progress.add_task(self.title, total=n_steps, completed=step, numbers="")
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        """A step is done; `row` holds the newest numbers by name."""
+        numbers = " ".join(form.format(row[name]) for name, form in _SHOWN.items() if name in row)
+        if self._progress is not None:
+            self._progress.update(self._task, completed=step, numbers=numbers)
+        elif step >= self._next_line or step == self.n_steps:
+            say(f"{self.title}: step {step}/{self.n_steps} {numbers}")
+            self._next_line = step + max(1, self.n_steps // 10)
+
+    def stop(self) -> None:
+        """The run is over."""
+        if self._progress is not None:
+            self._progress.stop()

@@ -1,0 +1,174 @@
+"""A dataset folder, a run or an evaluation as tables: what `dnaspt inspect` prints and `dnaspt.inspect` returns.
+
+What needs torch is imported late: a dataset is described without it.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dnaspt.data.manifest import LeakageReport, Manifest, read_manifest
+from dnaspt.errors import DnasptError
+from dnaspt.reports.tables import Table, value_table
+
+if TYPE_CHECKING:
+    from dnaspt.evaluation.metrics import Score
+    from dnaspt.evaluation.results import Evaluation, GeneEvaluation, VariantEvaluation, WindowEvaluation
+
+_FEW_LABELS = 30
+"""Labels that are listed one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Tables that describe a dataset, a run or an evaluation.
+
+    Attributes:
+        title: path of what is described.
+        tables: tables with a title, columns, rows and a note.
+    """
+
+    title: str
+    tables: tuple[Table, ...]
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.tables))
+
+    def _repr_html_(self) -> str:
+        """The tables as a notebook shows them."""
+        import pandas as pd
+
+        parts = []
+        for table in self.tables:
+            frame = pd.DataFrame(table.rows, columns=list(table.columns))
+            parts.append(f"<h4>{table.title}</h4>{frame.to_html(index=False)}<p>{table.note}</p>")
+        return "".join(parts)
+
+
+def describe(path: Path) -> Description:
+    """Describe a dataset folder or a run.
+
+    Raises:
+        DnasptError: neither of the two.
+    """
+    if (path / "manifest.json").is_file():
+        return Description(str(path), tuple(describe_dataset(read_manifest(path), str(path))))
+    if path.is_dir():
+        return Description(str(path), tuple(_run_tables(path)))
+    raise DnasptError(f"{path}: no such folder; expected a dataset or a run")
+
+
+def describe_dataset(manifest: Manifest, name: str) -> list[Table]:
+    """Tables of a dataset: sizes, class balance, counts, what was dropped and why, leakage between splits."""
+    sizes = [
+        (split, f"{s.n_windows:,}", f"{s.n_bp:,}", f"{s.n_labeled:,}", f"{s.n_missing:,}")
+        for split, s in manifest.splits.items()
+    ]
+    unit = "bases" if manifest.per_base else "labels"
+    columns = ("split", "windows", "bp", f"{unit} known", "missing")
+    tables = [Table(f"{name}: {manifest.task}", columns, tuple(sizes)), _class_balance(manifest, name)]
+    counts = {name: f"{number:,}" for name, number in manifest.counts.items()}
+    dropped = {reason: f"{number:,}" for reason, number in manifest.dropped.items()}
+    tables += [*value_table("counted", counts), *value_table("dropped, by reason", dropped)]
+    return tables + _leakage(manifest.leakage)
+
+
+def _class_balance(manifest: Manifest, name: str) -> Table:
+    """How often each label is true, in each split."""
+    rows = []
+    for number, label in enumerate(manifest.labels[:_FEW_LABELS]):
+        row = [f"{number} {label}"]
+        for summary in manifest.splits.values():
+            count, known = summary.label_counts.get(label, 0), summary.known_counts.get(label, 0)
+            row += [f"{count:,}", f"{count / known:.2%}" if known else "-"]
+        rows.append(tuple(row))
+    columns = ("label", *(column for split in manifest.splits for column in (split, "share")))
+    more = len(manifest.labels) - _FEW_LABELS
+    note = f"and {more} more labels, in {name}/manifest.json" if more > 0 else ""
+    return Table("class balance", columns, tuple(rows), note)
+
+
+def _leakage(leakage: LeakageReport) -> list[Table]:
+    """Windows that two splits share."""
+    if not leakage.pairs:
+        return []
+    columns = ("n_windows", "overlapping", "exact", "near")
+    rows = tuple(
+        (pair, *("-" if (number := getattr(counts, name)) is None else f"{number:,}" for name in columns))
+        for pair, counts in leakage.pairs.items()
+    )
+    title = f"leakage between splits, windows (near: {leakage.min_containment:.0%} of the {leakage.k}-mers)"
+    return [Table(title, ("splits", *columns), rows, "\n".join(leakage.examples))]
+
+
+def _run_tables(run: Path) -> list[Table]:
+    """Tables of a run: its model, its result and its evaluations."""
+    from dnaspt.checkpoint import find_checkpoint, read_config
+    from dnaspt.evaluation.results import read_evaluation
+    from dnaspt.json_files import read_json
+
+    config = read_config(run)
+    kind = "language model" if config.kind == "language" else f"model for {config.task}"
+    model: dict[str, Any] = {"checkpoint": find_checkpoint(run)} | config.encoder.model_dump()
+    if config.kind == "task":
+        model |= {"head": config.head, "labels": ", ".join(config.labels[:9])}
+    provenance = {name: value for name, value in config.provenance.items() if not isinstance(value, dict | list)}
+    tables = value_table(f"{run}: {kind}", model)
+    tables += value_table("provenance", provenance | {"data digest": config.data_digest[:16]})
+    if (run / "result.json").is_file():
+        tables += value_table("result", read_json(run / "result.json"))
+    elif (run / "run.json").is_file():
+        tables.append(Table("not finished: go on with --resume", (), ()))
+    for file in sorted(run.glob("evaluation-*.json")):
+        tables += evaluation_tables(read_evaluation(file), str(file))
+    return tables
+
+
+def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
+    """Tables of one evaluation: scores with 95 % intervals."""
+    title = f"{name}: {evaluation.split}"
+    if evaluation.genes is not None:
+        tables = _gene_tables(evaluation.genes, title)
+        if evaluation.codons is not None:
+            tables += _gene_tables(evaluation.codons, f"{title}, as predict decodes: with codons")
+        return tables
+    if evaluation.variants is not None:
+        return [_variant_table(evaluation.variants, f"{name}: {evaluation.n_variants or 0:,} variants")]
+    assert evaluation.windows is not None
+    return [_window_table(evaluation.windows, title)]
+
+
+def _gene_tables(scores: "GeneEvaluation", title: str) -> list[Table]:
+    levels = tuple(
+        (name, *map(_interval, (level.sensitivity, level.precision, level.f1)))
+        for name, level in scores.genes.levels.items()
+    )
+    return [
+        Table(title, ("metric", "value [95 % interval]"), (("MCC, all bases", _interval(scores.mcc)),)),
+        Table("gene structures", ("level", "sensitivity", "precision", "F1"), levels),
+        *value_table("faults of predicted transcripts", scores.structures.faults),
+    ]
+
+
+def _variant_table(scores: "VariantEvaluation", title: str) -> Table:
+    rows = tuple((name, _interval(score), _interval(scores.auprc[name])) for name, score in scores.auroc.items())
+    return Table(title, ("score", "AUROC", "AUPRC"), rows)
+
+
+def _window_table(scores: "WindowEvaluation", title: str) -> Table:
+    both = (scores.labels, scores.cpg_count)
+    means = (score for labels in both for score in (labels.mean_auroc, labels.mean_auprc))
+    rows = [("mean", *map(_interval, means))]
+    for name in scores.labels.auroc:
+        rows.append(
+            (name, *(_interval(score) for labels in both for score in (labels.auroc[name], labels.auprc[name])))
+        )
+    return Table(title, ("label", "AUROC", "AUPRC", "CpG count AUROC", "CpG count AUPRC"), tuple(rows))
+
+
+def _interval(score: "Score") -> str:
+    """0.612 [0.583, 0.641], or - where it is not defined."""
+    if math.isnan(score.value):
+        return "-"
+    return f"{score.value:.3f}" if math.isnan(score.low) else f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
