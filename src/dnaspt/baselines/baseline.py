@@ -3,7 +3,6 @@
 The folder holds result.json (what was chosen), the files of an evaluation (see `evaluation.results`) and for genes genes.gff3.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import Any
 
 from dnaspt.atomic import publish_folder, write_text_atomically
 from dnaspt.data.manifest import Manifest, read_manifest
-from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.evaluation.results import (
     GENES_FILE,
     LOG,
@@ -25,6 +24,7 @@ from dnaspt.evaluation.results import (
 )
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.json_files import read_json, write_json
 
 RESULT_FILE = "result.json"
 AUGUSTUS = "augustus"
@@ -193,8 +193,8 @@ def _check_out(out: Path, *, overwrite: bool) -> None:
 def read_result(folder: Path) -> BaselineResult | None:
     """The result of a baseline's folder; None where the folder holds none."""
     try:
-        return BaselineResult.from_dict(json.loads((folder / RESULT_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+        return BaselineResult.from_dict(read_json(folder / RESULT_FILE))
+    except (InputError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -212,7 +212,7 @@ def _write(out: Path, manifest: Manifest, scored: ScoredBaseline) -> Evaluation:
     )
     log = (out / LOG).read_text(encoding="utf-8") if (out / LOG).is_file() else ""
     with publish_folder(out) as folder:
-        write_text_atomically(folder / RESULT_FILE, json.dumps(scored.result.to_dict(), indent=1) + "\n")
+        write_json(folder / RESULT_FILE, scored.result.to_dict())
         write_text_atomically(folder / LOG, log)
         write_evaluation(folder, evaluation, scored.counts)
         if scored.genes is not None:

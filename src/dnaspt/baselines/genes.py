@@ -17,8 +17,8 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import InputError
-from dnaspt.evaluation.evaluate import GenePrediction, score_gene_predictions
 from dnaspt.evaluation.results import BootstrapCounts
+from dnaspt.evaluation.score import GenePrediction, score_gene_predictions
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.gene_states import longest_per_gene, transcript_labels, transcripts_from_labels
 from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation

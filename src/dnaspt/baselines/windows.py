@@ -14,8 +14,8 @@ import numpy as np
 from dnaspt.baselines.baseline import BaselineResult, ScoredBaseline
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
-from dnaspt.evaluation.evaluate import cpg_counts, score_windows
 from dnaspt.evaluation.metrics import auprc, auroc
+from dnaspt.evaluation.score import cpg_counts, score_windows
 from dnaspt.genome import alphabet
 from dnaspt.genome.kmers import canonical_kmers, known_kmers, number_kmers, reverse_complement_kmers
 from dnaspt.tasks import MISSING, TASKS

@@ -1,55 +1,37 @@
-"""A fine-tuned model and a split of a dataset to scores with 95 % intervals: BEND's metrics, and gene structures for genes."""
+"""A model and a split of a dataset to scores with 95 % intervals: BEND's metrics, and gene structures for genes.
+
+PyTorch is imported when a model is loaded, so that a missing run or dataset shows at once.
+"""
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnaspt.checkpoint import Accelerator, CheckpointConfig
-from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks, window_blocks
+from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, read_manifest
-from dnaspt.data.segments import Segment, segments
+from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
-from dnaspt.evaluation.gene_faults import structure_report
-from dnaspt.evaluation.gene_metrics import ScoredRegion, score_genes
-from dnaspt.evaluation.metrics import (
-    auprc,
-    auroc,
-    block_confusions,
-    class_scores,
-    confusion,
-    label_scores,
-    mcc,
-    mcc_score,
-)
-from dnaspt.evaluation.results import (
-    BootstrapCounts,
-    Evaluation,
-    GeneEvaluation,
-    WindowEvaluation,
-    write_evaluation,
-)
-from dnaspt.evaluation.variant_benchmark import evaluate_variants
-from dnaspt.genome.alphabet import cpg_positions
+from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc
+from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation, write_evaluation
+from dnaspt.evaluation.score import GenePrediction, score_gene_predictions, score_windows
 from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.inference.decode import decode_path, grouped, predict_emissions, predict_paths
-from dnaspt.inference.emissions import ContigSlice, predict_windows
-from dnaspt.inference.genes import codon_grammar
 from dnaspt.inference.model import Model, load
-from dnaspt.models.codons import Grammar
-from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from dnaspt.checkpoint import Accelerator
+    from dnaspt.models.codons import Grammar
+    from dnaspt.models.task_model import TaskModel
 
-_N_BOOTSTRAP_CPG = 200
-"""Resamples for the scores of the CpG count, which only set the bar."""
+log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -59,7 +41,7 @@ def evaluate(
     split: str = "test",
     any_data: bool = False,
     average_strands: bool = False,
-    accelerator: Accelerator = "auto",
+    accelerator: "Accelerator" = "auto",
     write: bool = True,
 ) -> Evaluation:
     """Score a model on a split of a dataset.
@@ -86,6 +68,8 @@ def evaluate(
     if not TASKS[manifest.task].heads:
         if average_strands or any_data:
             log.warning("--average-strands and --any-data have no effect on variants, which are scored by both ways")
+        from dnaspt.evaluation.variant_benchmark import evaluate_variants
+
         return evaluate_variants(loaded, data, split=split, write=write)
     network = loaded.task_model()
     _check_fit(loaded, data, manifest, any_data=any_data)
@@ -146,7 +130,7 @@ def _encoder_read_splits(config: CheckpointConfig) -> tuple[str, ...] | None:
     return None if splits is None else tuple(splits)
 
 
-def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict[str, float]:
+def score_model(model: "TaskModel", split: Split, labels: tuple[str, ...]) -> dict[str, float]:
     """Scores without intervals, for the validations of a training run.
 
     Args:
@@ -161,6 +145,9 @@ def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict
         DatasetError: no label has both positive and negative windows.
     """
     if len(split.labels) == len(split.codes):
+        from dnaspt.inference.decode import predict_paths
+        from dnaspt.inference.emissions import ContigSlice
+
         counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
         known = list(segments(split))
         paths = predict_paths(model, (ContigSlice.whole(segment.codes) for segment in known))
@@ -175,15 +162,6 @@ def score_model(model: TaskModel, split: Split, labels: tuple[str, ...]) -> dict
     return {name: float(np.nanmean(value)) for name, value in values.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class GenePrediction:
-    """A segment of a split, its decoded classes (L,) int8, and the transcripts that they spell."""
-
-    segment: Segment
-    path: np.ndarray
-    transcripts: list[Transcript]
-
-
 def _evaluate_genes(
     model: Model,
     manifest: Manifest,
@@ -193,6 +171,8 @@ def _evaluate_genes(
     average_strands: bool,
 ) -> tuple[GeneEvaluation, GeneEvaluation | None, BootstrapCounts]:
     """Scores of genes as the head decodes them and, where it is a CRF, of genes that keep to codons."""
+    from dnaspt.inference.genes import codon_grammar
+
     network = model.task_model()
     grammars: list[Grammar | None] = [None]
     if (grammar := codon_grammar(network, stop_in_cds=manifest.stop_in_cds)) is not None:
@@ -206,9 +186,12 @@ def _evaluate_genes(
 
 
 def predict_genes(
-    model: TaskModel, split: Split, grammars: Sequence[Grammar | None], *, average_strands: bool = False
+    model: "TaskModel", split: Split, grammars: "Sequence[Grammar | None]", *, average_strands: bool = False
 ) -> list[list[GenePrediction]]:
     """Predictions for all segments of a split, for each of the grammars (None: the head alone)."""
+    from dnaspt.inference.decode import decode_path, grouped, predict_emissions
+    from dnaspt.inference.emissions import ContigSlice
+
     predictions: list[list[GenePrediction]] = [[] for _ in grammars]
     for group in grouped(segments(split), lambda segment: len(segment.codes)):
         slices = [ContigSlice.whole(segment.codes) for segment in group]
@@ -222,85 +205,8 @@ def predict_genes(
     return predictions
 
 
-def score_gene_predictions(
-    manifest: Manifest, annotated: Iterable[tuple[Transcript, bool]], predictions: Sequence[GenePrediction]
-) -> tuple[GeneEvaluation, np.ndarray]:
-    """Score predicted segments: bases, genes, and their structures.
-
-    Args:
-        manifest: of the dataset.
-        annotated: annotated transcripts, and whether each is the longest isoform of its gene.
-        predictions: of all segments of the split.
-
-    Returns:
-        the scores, and the confusion matrices (B, K, K) of the blocks that a bootstrap resamples. Segments that overlap on
-        the genome make one block.
-    """
-    n_labels = len(manifest.labels)
-    confusions = sum_blocks(
-        [
-            block_confusions(p.segment.labels, p.path, blocks_outside_genes(p.segment.labels), n_labels)
-            for p in predictions
-        ],
-        [(p.segment.chrom, p.segment.start, p.segment.end) for p in predictions],
-    )
-    total = confusions.sum(axis=0)
-    scores = score_genes(
-        annotated,
-        [transcript for prediction in predictions for transcript in prediction.transcripts],
-        [ScoredRegion.of(p.segment.chrom, p.segment.start, p.segment.labels) for p in predictions],
-    )
-    # Structures are looked up in the codes of the segment: each segment is a contig of its own here.
-    structures = structure_report(
-        [_moved(t, str(n), p.segment.start) for n, p in enumerate(predictions) for t in p.transcripts],
-        {str(n): p.segment.codes for n, p in enumerate(predictions)},
-        stop_in_cds=manifest.stop_in_cds is not False,
-    )
-    evaluation = GeneEvaluation(
-        mcc=mcc_score(confusions),
-        classes=class_scores(total),
-        confusion=tuple(map(tuple, total.tolist())),
-        n_blocks=len(confusions),
-        genes=scores,
-        structures=structures,
-    )
-    return evaluation, confusions
-
-
-def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:
-    """The same transcript on a contig of its own that begins at `start`."""
-    return replace(transcript, chrom=chrom, cds=tuple((left - start, right - start) for left, right in transcript.cds))
-
-
-def window_logits(model: TaskModel, split: Split, *, average_strands: bool = False) -> np.ndarray:
+def window_logits(model: "TaskModel", split: Split, *, average_strands: bool = False) -> np.ndarray:
     """Logits of the labels of all windows (n, K), or of their bins (n, bins * K)."""
+    from dnaspt.inference.emissions import predict_windows
+
     return predict_windows(model, (window.codes for window in split), average_strands=average_strands)
-
-
-def score_windows(rows: Split, logits: np.ndarray, labels: tuple[str, ...]) -> tuple[WindowEvaluation, BootstrapCounts]:
-    """AUROC and AUPRC of windows or bins, beside those of the CpG count.
-
-    Args:
-        rows: n windows, or bins as windows.
-        logits: their scores (n, K), higher for a label that is true.
-        labels: names of the K labels.
-    """
-    truth = rows.labels.reshape(len(rows), -1)
-    blocks = window_blocks(rows.chrom.astype(str), rows.start, rows.end)
-    scored = label_scores(truth, logits, blocks, labels)
-    cpgs = np.repeat(cpg_counts(rows)[:, None], truth.shape[1], axis=1)
-    many = label_scores(truth, cpgs, blocks, labels, n=_N_BOOTSTRAP_CPG)
-    # A label that CpGs speak against is predicted as well by their absence: the better direction is the bar.
-    few = label_scores(truth, -cpgs, blocks, labels, n=_N_BOOTSTRAP_CPG)
-    cpg_count = max(many, few, key=lambda scores: scores.mean_auroc.value)
-    evaluation = WindowEvaluation(scored, cpg_count, n_blocks=int(blocks.max()) + 1)
-    return evaluation, BootstrapCounts(truth=truth, logits=logits, blocks=blocks)
-
-
-def cpg_counts(rows: Split) -> np.ndarray:
-    """CpG dinucleotides in each window: (n,)."""
-    is_cpg = np.zeros(len(rows.codes), dtype=bool)
-    is_cpg[cpg_positions(rows.codes)] = True
-    is_cpg[rows.offsets[1:] - 1] = False
-    sums = np.concatenate([[0], np.cumsum(is_cpg)])
-    return np.asarray(sums[rows.offsets[1:]] - sums[rows.offsets[:-1]])

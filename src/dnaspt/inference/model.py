@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from dnaspt.atomic import sha256_of_file
+from dnaspt.checkpoint_config import DESCRIPTION, TENSORS, CheckpointConfig, find_checkpoint, read_config
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.transcripts import Transcript
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-    from dnaspt.checkpoint import Accelerator, CheckpointConfig
+    from dnaspt.checkpoint import Accelerator
     from dnaspt.inference.genes import GeneSummary
     from dnaspt.inference.windows import WindowSummary
     from dnaspt.models.language_model import LanguageModel
@@ -52,7 +54,7 @@ class Model:
     """
 
     network: "TaskModel | LanguageModel"
-    config: "CheckpointConfig"
+    config: CheckpointConfig
     path: Path
     checkpoint: Path
     digests: tuple[str, str]
@@ -324,18 +326,14 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
     Raises:
         CheckpointError: nothing there, or no checkpoint. ConfigError: no GPU where one is asked for.
     """
-    path = Path(path)
-    if not path.is_dir():
-        what = "is a file" if path.is_file() else "no such folder"
-        raise CheckpointError(f"{path}: {what}; expected a run of 'dnaspt pretrain' or 'dnaspt finetune'")
-    from dnaspt.checkpoint import DESCRIPTION, TENSORS, choose_device, find_checkpoint, load_model
-    from dnaspt.data.manifest import Source
+    checkpoint = find_checkpoint(path)
+    read_config(checkpoint)
+    from dnaspt.checkpoint import choose_device, load_model
 
     device = choose_device(accelerator)
-    folder = find_checkpoint(path)
-    network, config = load_model(folder)
-    digests = (Source.of(folder / TENSORS).sha256, Source.of(folder / DESCRIPTION).sha256)
-    return Model(network.to(device), config, path, folder, digests)
+    network, config = load_model(checkpoint)
+    digests = (sha256_of_file(checkpoint / TENSORS), sha256_of_file(checkpoint / DESCRIPTION))
+    return Model(network.to(device), config, Path(path), checkpoint, digests)
 
 
 _TRANSCRIPT_COLUMNS = {

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dnaspt import __version__
-from dnaspt.atomic import write_text_atomically
-from dnaspt.data.manifest import Source
+from dnaspt.atomic import sha256_of_file, write_text_atomically
 from dnaspt.errors import DnasptError, NoSpaceError, refuse_full_disk
 from dnaspt.genome.fasta import Contig, read_fasta
 
@@ -63,7 +62,7 @@ class Request:
 
     def digest(self, settings: Mapping[str, Any]) -> str:
         """Digest of all that decides what the finished contigs hold."""
-        digests = [*self.model_digests, Source.of(self.genome).sha256]
+        digests = [*self.model_digests, sha256_of_file(self.genome)]
         asked = [__version__, digests, self.intervals and dict(self.intervals), dict(settings)]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
