@@ -20,9 +20,9 @@ from dnaspt.atomic import publish_folder
 from dnaspt.config import BEND_CHANNELS, MASK_TOKEN, AnyEncoderConfig, BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.genome.alphabet import T
-from dnaspt.models.basset import BassetEncoder, DenseTrunk
+from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.encoder import DilatedEncoder
-from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead, Trunk
+from dnaspt.models.heads import CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
 from dnaspt.models.huggingface import load_published
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
@@ -76,9 +76,9 @@ def _build_head(config: CheckpointConfig, class_weights: Tensor | None) -> Head:
     if config.head == "sigmoid":
         n_labels = len(config.labels)
         if isinstance(config.encoder, BassetConfig):
-            return SigmoidHead(DenseTrunk(config.encoder, n_labels), n_labels, class_weights)
+            return SigmoidHead(HeadMLP(config.encoder, n_labels), n_labels, class_weights)
         resolution_bp = TASKS[config.task].resolution_bp
-        trunk = Trunk(hidden_size, n_labels, resolution_bp=resolution_bp, normalize=config.pool == "normalized")
+        trunk = HeadCNN(hidden_size, n_labels, resolution_bp=resolution_bp, normalize=config.pool == "normalized")
         return SigmoidHead(trunk, n_labels, class_weights)
     states = TASKS[config.task].states
     if states is None or config.head not in ("crf", "softmax", FREE_CRF):

@@ -17,7 +17,7 @@ from dnaspt.genome.alphabet import T, encode, reverse_complement
 from dnaspt.inference.variant_effects import Sides, cosine_distances, label_changes, log_likelihood_ratios
 from dnaspt.inference.variants_vcf import score_file
 from dnaspt.models.encoder import DilatedEncoder
-from dnaspt.models.heads import CRFHead, SigmoidHead, Trunk
+from dnaspt.models.heads import CRFHead, HeadCNN, SigmoidHead
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES
@@ -32,7 +32,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "g.fa").write_text(f">chr1\n{GENOME[:2000]}\n>chr2 rest\n{GENOME[2000:]}\n")
     torch.manual_seed(0)
     save_checkpoint(folder / "language", LanguageModel(TINY), CheckpointConfig(kind="language", encoder=TINY))
-    windows = TaskModel(DilatedEncoder(TINY), SigmoidHead(Trunk(16, 2, resolution_bp=0), 2))
+    windows = TaskModel(DilatedEncoder(TINY), SigmoidHead(HeadCNN(16, 2, resolution_bp=0), 2))
     described = {"kind": "task", "encoder": TINY, "task": "regions", "head": "sigmoid", "window_bp": 256}
     save_checkpoint(folder / "windows", windows, CheckpointConfig(**described, labels=("open", "closed")))
     genes = TaskModel(DilatedEncoder(TINY), CRFHead(16, GENE_STATES))

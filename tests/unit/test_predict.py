@@ -29,7 +29,7 @@ from dnaspt.inference.emissions import Stretch, predict_both_strands, predict_se
 from dnaspt.inference.genes import contig_genes
 from dnaspt.inference.predict import PredictOptions, predict_file
 from dnaspt.models.codons import Grammar, gene_grammar
-from dnaspt.models.heads import Decoded, Place
+from dnaspt.models.heads import Decoded, DecodingContext
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import CDS, GENE_STATES, MINUS, NONCODING
 
@@ -522,7 +522,7 @@ def test_decoding_between_runs_of_n_is_exact() -> None:
     model = model_of(GENES).double()
     emissions = predict_sequence(model, codes)
     emissions[610:790, :NONCODING] = -1e4
-    path, posterior = model.head.decode(emissions, Place(codes))
+    path, posterior = model.head.decode(emissions, DecodingContext(codes))
     found = decoded(model, codes)
     assert (found.path == path).all()
     assert np.abs(found.posterior - posterior).max() < 1e-6

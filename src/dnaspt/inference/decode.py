@@ -12,7 +12,7 @@ import numpy as np
 from dnaspt.genome import alphabet
 from dnaspt.inference.emissions import Outs, Stretch, predict_both_strands, predict_sequences
 from dnaspt.models.codons import Grammar
-from dnaspt.models.heads import CRFHead, Decoded, Place, SoftmaxHead
+from dnaspt.models.heads import CRFHead, Decoded, DecodingContext, SoftmaxHead
 from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES, NONCODING
@@ -67,8 +67,8 @@ def decode_path(
         if left == right:
             continue
         before, after = (NONCODING if left else None), (NONCODING if right < end - start else None)
-        place = Place(codes, start + left, before, after, grammar)
-        piece = head.decode(emissions[left:right], place, with_posterior=with_posterior)
+        context = DecodingContext(codes, start + left, before, after, grammar)
+        piece = head.decode(emissions[left:right], context, with_posterior=with_posterior)
         path[left:right] = piece.path
         if with_posterior:
             posterior[left:right] = piece.posterior

@@ -14,7 +14,6 @@ from dnaspt.checkpoint import model_device
 from dnaspt.config import PAD_TOKEN
 from dnaspt.genome import alphabet
 from dnaspt.inference.disk_array import RowFile
-from dnaspt.models.heads import Trunk
 from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 
@@ -75,8 +74,8 @@ def predict_windows(model: TaskModel, windows: Iterable[np.ndarray], *, average_
     logits = np.stack(list(predict_batches(model, both)))
     forward, backward = logits[::2], logits[1::2]
     trunk = model.head.trunk
-    if isinstance(trunk, Trunk) and trunk.resolution_bp > 1:  # bins of the other strand come in reverse
-        bins = backward.reshape(len(backward), -1, trunk.linear.out_features)
+    if trunk.resolution_bp > 1:  # bins of the other strand come in reverse
+        bins = backward.reshape(len(backward), -1, trunk.output.out_features)
         backward = bins[:, ::-1].reshape(backward.shape)
     return np.asarray((forward + backward) / 2)
 
