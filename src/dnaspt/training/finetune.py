@@ -8,7 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dnaspt.checkpoint import TENSORS, CheckpointConfig, build_model, find_checkpoint, load_model, read_config
+from dnaspt.checkpoint import (
+    TENSORS,
+    CheckpointConfig,
+    HeadStart,
+    build_task_model,
+    find_checkpoint,
+    load_model,
+    read_config,
+)
 from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, BassetConfig, FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split, read_split
@@ -206,7 +214,7 @@ def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConf
 def _build(config: FinetuneConfig, checkpoint: CheckpointConfig, class_weights: Tensor | None) -> TaskModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = build_model(checkpoint, class_weights)
+        model = build_task_model(checkpoint, HeadStart(class_weights))
     assert isinstance(model, TaskModel)
     if config.encoder is not None:
         assert isinstance(model.encoder, nn.Module)

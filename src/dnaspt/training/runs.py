@@ -14,9 +14,10 @@ from pydantic_core import to_jsonable_python
 from torch import Tensor, nn
 
 from dnaspt.atomic import write_text_atomically
-from dnaspt.checkpoint import TENSORS, CheckpointConfig, read_config, read_json, read_tensors, save_checkpoint
+from dnaspt.checkpoint import TENSORS, CheckpointConfig, read_config, read_tensors, save_checkpoint
 from dnaspt.config import TrainingConfig
 from dnaspt.errors import CheckpointError
+from dnaspt.json_files import read_json
 
 log = logging.getLogger(__name__)
 
