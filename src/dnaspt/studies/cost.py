@@ -14,7 +14,7 @@ from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig, build_
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import UNLABELED, read_manifest
-from dnaspt.data.segments import joined
+from dnaspt.data.segments import without_overlaps
 from dnaspt.studies.plan import Job
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
 from dnaspt.training.finetune import VALIDATION_BP as FINETUNE_VALID_BP
@@ -149,5 +149,5 @@ def n_steps(study: StudyConfig, job: Job) -> int:
     splits = [read_split(study.data, name) for name in names]
     if job.kind == "pretrain":
         window_bp = max(window_bp, WINDOW_BP)
-        splits = [joined(split, window_bp) for split in splits]
+        splits = [without_overlaps(split, window_bp) for split in splits]
     return count_steps(config, TrainingBatches(splits, window_bp, options))

@@ -13,7 +13,7 @@ from dnaspt.checkpoint_config import TENSORS, CheckpointConfig, find_checkpoint,
 from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, BassetConfig, FinetuneConfig
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, Source, read_manifest
-from dnaspt.data.subset import label_subset, take
+from dnaspt.data.subset import label_subset
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.tasks import TASKS
 from dnaspt.training.run_folder import RunFolder
@@ -186,7 +186,7 @@ def spread_evenly(split: Split, n_bp: int) -> Split:
     firsts = split.offsets[:-1]
     inside = firsts - starts[np.searchsorted(starts, firsts, side="right") - 1] < n_bp / n_runs
     log.info("checkpoints are chosen on %d of %d windows of the valid split", inside.sum(), len(split))
-    return take(split, np.flatnonzero(inside))
+    return split.take(np.flatnonzero(inside))
 
 
 def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> None:

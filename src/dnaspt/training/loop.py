@@ -226,7 +226,7 @@ class _Session:
                 # lowers the precision of `forward` alone where it does not wrap the model.
                 seed = hash((config.seed, step, index, rank)) & 0xFFFFFFFF
                 with _seeded(fabric.device, seed), fabric.autocast():
-                    loss = model.loss(to_tensors(batch.part(rank, world), fabric.device))
+                    loss = model.loss(to_tensors(batch.share(rank, world), fabric.device))
                 # DDP averages gradients over processes; how many items were scored is only known at the end of the step.
                 fabric.backward(loss.total * (world / n_bp))
             totals += torch.stack([loss.total.detach().double(), loss.n_scored.double()])

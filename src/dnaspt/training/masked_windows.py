@@ -8,6 +8,7 @@ from dnaspt.baselines.ngram import MaskedBases
 from dnaspt.config import MASK_TOKEN
 from dnaspt.data.batches import mask_for_validation
 from dnaspt.data.dataset import Split
+from dnaspt.genome import alphabet
 from dnaspt.tasks import MISSING
 
 VALIDATION_BP = 2_000_000
@@ -44,7 +45,9 @@ def mask_windows(split: Split, fraction: float, *, as_published: bool = False) -
     """
     tokens, labels, n_bp = [], [], 0
     for index, window in enumerate(split):
-        masked, truth = mask_for_validation(window.codes & 7, fraction, _SEED + index, as_published=as_published)
+        masked, truth = mask_for_validation(
+            alphabet.tokens(window.codes), fraction, _SEED + index, as_published=as_published
+        )
         tokens.append(masked)
         labels.append(truth)
         n_bp += len(masked)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dnaspt.config import PretrainConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import UNLABELED, read_manifest
-from dnaspt.data.segments import joined
+from dnaspt.data.segments import without_overlaps
 from dnaspt.errors import ConfigError
 from dnaspt.training.masked_windows import mask_windows
 from dnaspt.training.run_folder import RunFolder
@@ -47,9 +47,9 @@ def pretrain(
     folder = RunFolder(config.out, config, resume=resume, overwrite=overwrite)
     names = [*config.splits, *([UNLABELED] if config.unlabeled and UNLABELED in manifest.splits else [])]
     window_bp = max(manifest.window_bp, WINDOW_BP)
-    splits = [joined(read_split(config.data, name), window_bp) for name in names]
+    splits = [without_overlaps(read_split(config.data, name), window_bp) for name in names]
     as_published = config.masking == "as-published"
-    valid_split = joined(read_split(config.data, "valid"), window_bp)
+    valid_split = without_overlaps(read_split(config.data, "valid"), window_bp)
     valid = mask_windows(valid_split, config.mask_fraction, as_published=as_published)
 
     from dnaspt.training.train_language_model import PretrainingData, train_language_model  # torch: seconds
