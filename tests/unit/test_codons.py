@@ -18,7 +18,7 @@ from dnaspt.genome.transcripts import Transcript
 from dnaspt.models.codons import gene_grammar, sequence_flags
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels.crf_chain import Chain
-from dnaspt.models.kernels.crf_viterbi import BLOCK, find_path
+from dnaspt.models.kernels.crf_viterbi import SLICE, best_path
 from dnaspt.simulation.simulate import SimulateConfig, simulate
 from dnaspt.tasks import CDS, GENE_STATES, MISSING, NONCODING
 
@@ -34,7 +34,7 @@ def make_chain(seed: int = 0, scale: float = 0.0) -> Chain:
 
 def decode(emissions: np.ndarray, codes: np.ndarray, chain: Chain, *, stop_in_cds: bool = True) -> np.ndarray:
     grammar = gene_grammar(stop_in_cds=stop_in_cds)
-    return find_path(emissions, grammar.expand(chain), grammar.rules(codes))
+    return best_path(emissions, grammar.expand(chain), grammar.rules(codes))[0]
 
 
 def emissions_of(labels: np.ndarray, certainty: float, seed: int = 0) -> np.ndarray:
@@ -67,10 +67,10 @@ def test_true_genes_of_both_strands_pass(contig: tuple[np.ndarray, list[Transcri
     np.testing.assert_array_equal(path[labels != MISSING], labels[labels != MISSING])
 
 
-def test_a_sequence_of_more_than_a_block_is_decoded_the_same(contig: tuple[np.ndarray, list[Transcript]]) -> None:
+def test_a_sequence_of_more_than_a_slice_is_decoded_the_same(contig: tuple[np.ndarray, list[Transcript]]) -> None:
     codes, genes = contig
     labels, _ = label_contig(genes, codes)
-    n = BLOCK // len(codes) + 2
+    n = SLICE // len(codes) + 2
     long = np.tile(labels, n)
     path = decode(np.tile(emissions_of(labels, 50.0), (n, 1)), np.tile(codes, n), make_chain())
     np.testing.assert_array_equal(path[long != MISSING], long[long != MISSING])
@@ -137,7 +137,7 @@ def test_complete_genes_lie_within_the_sequence(stop_in_cds: bool) -> None:
     paths = []
     for complete in (False, True):
         grammar = gene_grammar(stop_in_cds=stop_in_cds, complete=complete)
-        paths.append(find_path(emissions, grammar.expand(make_chain()), grammar.rules(codes)))
+        paths.append(best_path(emissions, grammar.expand(make_chain()), grammar.rules(codes))[0])
     assert paths[0][0] != NONCODING
     found = transcripts_from_labels(paths[1], "chr1")
     assert len(found) > 10
@@ -149,7 +149,7 @@ def test_a_gene_may_fill_a_sequence_and_still_be_complete() -> None:
     codes = encode(("ATG" + "GCA" * 20 + "TAA").encode())
     grammar = gene_grammar(stop_in_cds=True, complete=True)
     emissions = emissions_of(np.full(len(codes), CDS, np.int8), 20.0)
-    assert (find_path(emissions, grammar.expand(make_chain()), grammar.rules(codes)) == CDS).all()
+    assert (best_path(emissions, grammar.expand(make_chain()), grammar.rules(codes))[0] == CDS).all()
 
 
 def test_flags_of_a_stretch_see_the_letters_around_it() -> None:

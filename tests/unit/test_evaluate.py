@@ -20,7 +20,7 @@ from dnaspt.inference import decode as gene_paths
 from dnaspt.inference.decode import predict_paths
 from dnaspt.inference.emissions import Stretch
 from dnaspt.models.codons import gene_grammar
-from dnaspt.models.kernels.crf_viterbi import Rows
+from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
 
@@ -112,7 +112,7 @@ def test_every_segment_is_predicted_once(gene_data: Path, tmp_path: Path, monkey
     run, _ = make_run(tmp_path / "run", gene_data, "crf")
     real, calls = gene_paths.predict_sequences, []
 
-    def counted(model: TaskModel, stretches: list[Stretch], **options: object) -> list[Rows]:
+    def counted(model: TaskModel, stretches: list[Stretch], **options: object) -> list[Emissions]:
         calls.extend(len(stretch) for stretch in stretches)
         return real(model, stretches, **options)  # type: ignore[arg-type]
 

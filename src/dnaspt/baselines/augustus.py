@@ -15,11 +15,11 @@ from pathlib import Path
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import Segment, segments
+from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, DatasetError, DnasptError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.prepare.genes import read_transcripts
 from dnaspt.tasks import MISSING
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,9 @@ def predict(rows: Sequence[Segment], species: str, config: Path | None = None) -
     """
     with tempfile.TemporaryDirectory() as folder:
         fasta, gff = Path(folder) / "test.fa", Path(folder) / "augustus.gff3"
-        letters = (f">{number}\n{alphabet.decode(segment.codes & 7)}\n" for number, segment in enumerate(rows))
+        letters = (
+            f">{number}\n{alphabet.decode(alphabet.tokens(segment.codes))}\n" for number, segment in enumerate(rows)
+        )
         fasta.write_text("".join(letters))
         gff.write_text(_run(["augustus", f"--species={species}", "--gff3=on", str(fasta)], config))
         annotated = read_annotation(gff).transcripts
@@ -132,7 +134,9 @@ def _records(data: Path) -> Iterator[str]:
             known = segment.labels[gene.start - segment.start : gene.end - segment.start]
             if before < gene.start and gene.end < after and gene.end <= segment.end and (known != MISSING).all():
                 yield _record(
-                    gene, start, alphabet.decode(segment.codes[start - segment.start : end - segment.start] & 7)
+                    gene,
+                    start,
+                    alphabet.decode(alphabet.tokens(segment.codes[start - segment.start : end - segment.start])),
                 )
 
 

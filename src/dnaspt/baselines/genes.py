@@ -17,13 +17,14 @@ from dnaspt.data.bootstrap_blocks import on_genome
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import Segment, segments
+from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.evaluation.evaluate import GenePrediction, score_gene_predictions
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.gene_states import longest_per_gene, transcript_labels, transcripts_from_labels
-from dnaspt.genome.gff3 import AnnotatedTranscript, Spans, read_annotation
+from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
+from dnaspt.genome.intervals import StartEnds
 from dnaspt.genome.stop_codons import stop_codon_in_cds, without_stop_codon
-from dnaspt.prepare.genes import read_transcripts
-from dnaspt.prepare.windows import check_contigs
 from dnaspt.tasks import MISSING, NONCODING
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def _of_file(
 
 
 def _shifted(one: AnnotatedTranscript, by: int) -> AnnotatedTranscript:
-    def moved(spans: Spans) -> Spans:
+    def moved(spans: StartEnds) -> StartEnds:
         return tuple((start + by, end + by) for start, end in spans)
 
     transcript = replace(one.transcript, cds=moved(one.transcript.cds))

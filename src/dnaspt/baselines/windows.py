@@ -22,7 +22,9 @@ from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.evaluate import LOG, cpg_counts, score_windows
 from dnaspt.evaluation.metrics import auprc, auroc, primary_metric
 from dnaspt.evaluation.results import GENES_FILE
+from dnaspt.genome import alphabet
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
+from dnaspt.genome.kmers import canonical_kmers, known_kmers, number_kmers, reverse_complement_kmers
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.tasks import MISSING, TASKS
 
@@ -35,7 +37,7 @@ def kmer_counts(split: Split, k: int) -> np.ndarray:
 
     k-mers with an N are not counted.
     """
-    column = np.unique(np.minimum(np.arange(4**k), turned_words(k)), return_inverse=True)[1]
+    column = np.unique(canonical_kmers(np.arange(4**k), k), return_inverse=True)[1]
     n_columns = int(column.max()) + 1
     features = np.zeros((len(split), n_columns), dtype=np.float32)
     for rows, words, owner in window_words(split, k):
@@ -46,28 +48,16 @@ def kmer_counts(split: Split, k: int) -> np.ndarray:
     return features
 
 
-def turned_words(k: int) -> np.ndarray:
-    """Number of the reverse complement of each k-mer: (4**k,)."""
-    place = 4 ** np.arange(k)
-    digits = np.arange(4**k)[:, None] // place[::-1] % 4
-    turned: np.ndarray = ((3 - digits[:, ::-1]) * place[::-1]).sum(axis=1)
-    return turned
-
-
 def window_words(split: Split, k: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """k-mers without N of some windows at a time: the rows, numbers of their k-mers (m,), and whose each is, from 0 on (m,)."""
     first = 0
     while first < len(split):
         beyond = int(np.searchsorted(split.offsets, split.offsets[first] + _CHUNK_BP, side="right")) - 1
         last = min(max(beyond, first + 1), len(split))
-        tokens = split.codes[split.offsets[first] : split.offsets[last]] & 7
+        tokens = alphabet.tokens(split.codes[split.offsets[first] : split.offsets[last]])
         owner = np.repeat(np.arange(last - first), np.diff(split.offsets[first : last + 1]))
-        n_words = max(0, len(tokens) - k + 1)
-        words, known = np.zeros(n_words, np.int64), np.ones(n_words, bool)
-        for at in range(k):
-            letters = tokens[at : at + n_words]
-            words = words * 4 + letters
-            known &= letters < 4
+        words, known = number_kmers(tokens, k).astype(np.int64), known_kmers(tokens, k)
+        n_words = len(words)
         known &= owner[:n_words] == owner[len(tokens) - n_words :]
         yield slice(first, last), words[known], owner[:n_words][known]
         first = last
@@ -82,12 +72,12 @@ def class_counts(split: Split, k: int, truth: np.ndarray) -> np.ndarray:
             for value in (0, 1):
                 inside = (truth[rows, label] == value)[owner]
                 counts[label, value] += np.bincount(words[inside], minlength=4**k)
-    return counts + counts[:, :, turned_words(k)]
+    return counts + counts[:, :, reverse_complement_kmers(np.arange(4**k), k)]
 
 
 def word_scores(split: Split, k: int, scores: np.ndarray) -> np.ndarray:
     """Mean score of a window's k-mers and of their reverse complements: (n,) float64; scores: (4**k,)."""
-    both = (scores + scores[turned_words(k)]) / 2
+    both = (scores + scores[reverse_complement_kmers(np.arange(4**k), k)]) / 2
     means = np.zeros(len(split))
     for rows, words, owner in window_words(split, k):
         n_rows = rows.stop - rows.start

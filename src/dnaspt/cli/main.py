@@ -114,7 +114,9 @@ def pretrain(
     from dnaspt.cli.terminal import mapping_table
 
     run = api.pretrain(**given(context), progress=True)
-    mapping_table(f"{out}: nats per masked base on fixed positions of valid", run.result)
+    mapping_table(
+        f"{out}: nats per masked base on fixed positions of valid", run.result.summary() if _has_scores(run) else {}
+    )
     _say_if_stopped(run)
 
 
@@ -193,7 +195,7 @@ def finetune(
     from dnaspt.cli.terminal import mapping_table
 
     run = api.finetune(**given(context), progress=True)
-    mapping_table(f"{out}: best checkpoint on valid", run.result)
+    mapping_table(f"{out}: best checkpoint on valid", run.result.summary() if _has_scores(run) else {})
     _say_if_stopped(run)
 
 
@@ -270,6 +272,11 @@ def export(
 
 
 app.add_typer(bend_app, name="bend")
+
+
+def _has_scores(run: "Run") -> bool:
+    """Whether this process has scores to show: of several processes one shows them, and a stopped run may have none."""
+    return bool(run.scores) and run.rank == 0
 
 
 def _say_if_stopped(run: "Run") -> None:

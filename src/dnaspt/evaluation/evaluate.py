@@ -16,6 +16,7 @@ from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks, windo
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.segments import Segment, segments
+from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
 from dnaspt.evaluation import gene_metrics as genes
 from dnaspt.evaluation.gene_faults import structure_report
@@ -31,7 +32,7 @@ from dnaspt.evaluation.metrics import (
     primary_metric,
 )
 from dnaspt.evaluation.variant_benchmark import evaluate_variants
-from dnaspt.genome.alphabet import C, G
+from dnaspt.genome.alphabet import cpg_positions
 from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import decode_path, grouped, predict_emissions, predict_paths
@@ -39,7 +40,6 @@ from dnaspt.inference.emissions import Stretch, predict_windows
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
-from dnaspt.prepare.genes import read_transcripts
 from dnaspt.tasks import TASKS
 
 
@@ -272,8 +272,8 @@ def score_windows(
 
 def cpg_counts(rows: Split) -> np.ndarray:
     """CpG dinucleotides in each window: (n,)."""
-    tokens = rows.codes & 7
-    is_cpg = np.append((tokens[:-1] == C) & (tokens[1:] == G), False)
+    is_cpg = np.zeros(len(rows.codes), dtype=bool)
+    is_cpg[cpg_positions(rows.codes)] = True
     is_cpg[rows.offsets[1:] - 1] = False
     sums = np.concatenate([[0], np.cumsum(is_cpg)])
     return np.asarray(sums[rows.offsets[1:]] - sums[rows.offsets[:-1]])

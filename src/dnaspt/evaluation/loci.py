@@ -17,6 +17,7 @@ from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.evaluation.results import GENES_FILE
 from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.gff3 import read_annotation
+from dnaspt.genome.intervals import true_runs
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference import emissions as predict
 from dnaspt.inference.decode import predict_paths
@@ -203,14 +204,13 @@ def _locus(
     place: Stretch, genes: Sequence[Transcript], predicted: Sequence[Sequence[Transcript]], choice: str
 ) -> Locus:
     chrom, start, end = place.segment.chrom, place.start, place.end
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], _labels(place) == MISSING, [0]]).astype(np.int8)))
     return Locus(
         chrom,
         start,
         end,
         truth=_reaching(genes, place),
         predicted=tuple(_reaching(found, place) for found in predicted),
-        missing=tuple((start + int(left), start + int(right)) for left, right in edges.reshape(-1, 2)),
+        missing=tuple((start + left, start + right) for left, right in true_runs(_labels(place) == MISSING).tolist()),
         choice=choice,
     )
 

@@ -88,9 +88,9 @@ def read_sides(data: Path, rows: Split) -> list[Sides]:
     found = []
     for window, at, alt in zip(rows, table["pos"].to_pylist(), table["alt"].to_pylist(), strict=True):
         first = at - window.start
-        ref = window.codes & 7
+        ref = alphabet.tokens(window.codes)
         changed = ref.copy()
-        changed[first] = alphabet.encode(alt.encode())[0] & 7
+        changed[first] = alphabet.tokens(alphabet.encode(alt))[0]
         found.append(Sides(ref, changed, first, 1, 1))
     return found
 

@@ -11,6 +11,7 @@ import pandas as pd
 from dnaspt.atomic import publish_file
 from dnaspt.errors import InputError
 from dnaspt.genome.columns import Column, Header, find_header, first_row, read_columns
+from dnaspt.genome.intervals import positions
 
 _INTERVAL = (Column("chrom", 0, str), Column("start", 1, int), Column("end", 2, int))
 _NARROW_PEAK_COLUMNS = 10
@@ -48,6 +49,10 @@ class Regions:
         """The rows of an index or a mask."""
         columns = (self.chrom, self.start, self.end, self.strand, self.center, self.line)
         return Regions(self.path, *(column[rows] for column in columns))
+
+    def intervals(self, rows: np.ndarray) -> np.ndarray:
+        """Starts and ends of some rows, by index or mask: (n, 2) int64."""
+        return np.stack([self.start[rows], self.end[rows]], axis=1)
 
     def rows_by_contig(self) -> dict[str, np.ndarray]:
         """Row numbers of each contig, ascending; contigs in order of appearance."""
@@ -95,11 +100,8 @@ class LabeledRegions:
     def matrix(self, rows: np.ndarray, n_labels: int) -> np.ndarray:
         """Labels of some rows: (len(rows), K) int8 of 0 and 1."""
         labels = np.zeros((len(rows), n_labels), dtype=np.int8)
-        counts = self.offsets[rows + 1] - self.offsets[rows]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        labels[
-            np.repeat(np.arange(len(rows)), counts), self.indices[np.repeat(self.offsets[rows], counts) + within]
-        ] = 1
+        of_row = np.stack([self.offsets[rows], self.offsets[rows + 1]], axis=1)
+        labels[np.repeat(np.arange(len(rows)), np.diff(of_row)[:, 0]), self.indices[positions(of_row)]] = 1
         return labels
 
 

@@ -10,10 +10,11 @@ from typing import TypeVar
 import numpy as np
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import Outs, Stretch, predict_both_strands, predict_sequences
 from dnaspt.models.codons import Grammar
 from dnaspt.models.heads import CRFHead, Decoded, Place, SoftmaxHead
-from dnaspt.models.kernels.crf_viterbi import Rows
+from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES, NONCODING
 
@@ -29,7 +30,7 @@ RUN_EDGE_BP = 10
 
 def predict_emissions(
     model: TaskModel, stretches: Sequence[Stretch], *, average_strands: bool = False, outs: Outs | None = None
-) -> list[Rows]:
+) -> list[Emissions]:
     """Emissions (end - start, K) of each stretch; `outs` as in `predict_sequences`."""
     if average_strands:
         return predict_both_strands(model, stretches, GENE_STATES.complement, outs=outs)
@@ -48,7 +49,7 @@ def predict_paths(
 
 def decode_path(
     model: TaskModel,
-    emissions: Rows,
+    emissions: Emissions,
     stretch: Stretch,
     *,
     grammar: Grammar | None = None,
@@ -92,11 +93,9 @@ def grouped(items: Iterable[Item], length: Callable[[Item], int]) -> Iterator[li
 def unknown_runs(codes: np.ndarray, start: int, end: int) -> list[tuple[int, int]]:
     """The inner parts of long runs of N on a stretch of codes (L,): intervals counted from `start`, ascending."""
     first = max(0, start - LONG_RUN_BP - 1)
-    is_unknown = (codes[first : end + LONG_RUN_BP + 1] & 7) == alphabet.N
-    changes = np.flatnonzero(is_unknown[1:] != is_unknown[:-1]) + 1
-    edges = np.concatenate([[0], changes, [len(is_unknown)]])
-    lefts, rights = edges[:-1], edges[1:]
-    long = is_unknown[lefts] & (rights - lefts > LONG_RUN_BP)
+    is_unknown = alphabet.is_unknown(codes[first : end + LONG_RUN_BP + 1])
+    lefts, rights = true_runs(is_unknown).T
+    long = rights - lefts > LONG_RUN_BP
     lefts = np.clip(lefts[long] + RUN_EDGE_BP + first, start, end) - start
     rights = np.clip(rights[long] - RUN_EDGE_BP + first, start, end) - start
     return [(left, right) for left, right in zip(lefts.tolist(), rights.tolist(), strict=True) if left < right]

@@ -15,7 +15,7 @@ from dnaspt.config import PAD_TOKEN
 from dnaspt.genome import alphabet
 from dnaspt.inference.disk_array import RowFile
 from dnaspt.models.heads import Trunk
-from dnaspt.models.kernels.crf_viterbi import Rows
+from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 
 TILE_BP = 65_536
@@ -57,7 +57,7 @@ def predict_batches(
 def _forward(model: TaskModel | View, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
     tokens = np.full((len(windows), max(map(len, windows))), PAD_TOKEN, dtype=np.uint8)
     for row, window in zip(tokens, windows, strict=True):
-        row[: len(window)] = window & 7
+        row[: len(window)] = alphabet.tokens(window)
     found = model.predict(torch.from_numpy(tokens).to(model_device(model)))
     emissions = found.to("cpu", torch.float64 if found.dtype == torch.float64 else torch.float32).numpy()
     for row, window in zip(emissions, windows, strict=True):
@@ -103,7 +103,7 @@ Outs = Sequence[np.ndarray | RowFile | None]
 
 def predict_sequences(
     model: TaskModel, stretches: Sequence[Stretch], *, tile_bp: int | None = None, outs: Outs | None = None
-) -> list[Rows]:
+) -> list[Emissions]:
     """Emissions (end - start, K) of stretches of any length; tiles of all of them share batches, long ones first."""
     tile_bp, flank = tile_bp or TILE_BP, model.flank_bp
     found: list[Any] = list(outs or [None] * len(stretches))
@@ -131,7 +131,7 @@ def _read(length: int, first: int, last: int, flank: int, grid: int) -> tuple[in
 
 def predict_both_strands(
     model: TaskModel, stretches: Sequence[Stretch], complement: tuple[int, ...] | None, *, outs: Outs | None = None
-) -> list[Rows]:
+) -> list[Emissions]:
     """Mean of the emissions of each stretch and of its reverse complement, in forward order: (end - start, K).
 
     complement: the state of a base on the other strand, for each state; None where labels have no strand.

@@ -19,9 +19,10 @@ from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import transcripts_from_labels
+from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
-from dnaspt.genome.stop_codons import STOPS, stop_codon_in_cds
+from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, predict_emissions
 from dnaspt.inference.disk_array import RowFile, row_file
@@ -29,7 +30,7 @@ from dnaspt.inference.emissions import Stretch
 from dnaspt.inference.resume import Request, contig_parts
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead, Decoded
-from dnaspt.models.kernels.crf_viterbi import Rows
+from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import CDS, GENE_STATES, MINUS
 
@@ -169,7 +170,7 @@ class _Decoder:
             if files_are_used:
                 self._wait()
 
-    def _write(self, group: list[_Contig], emissions: Iterator[Rows]) -> None:
+    def _write(self, group: list[_Contig], emissions: Iterator[Emissions]) -> None:
         for contig, stretches, part in group:
             genes = self._genes(contig, [(stretch, next(emissions)) for stretch in stretches])
             write_text_atomically(part, "".join(gff3_lines(genes)))
@@ -184,7 +185,7 @@ def contig_genes(
     model: TaskModel,
     config: CheckpointConfig,
     contig: Contig,
-    found: list[tuple[Stretch, Rows]],
+    found: list[tuple[Stretch, Emissions]],
     *,
     grammar: Grammar | None = None,
 ) -> list[Transcript]:
@@ -209,10 +210,10 @@ def framed(gene: Transcript, codes: np.ndarray) -> Transcript:
 
     A gene that begins before the sequence has its frame from its end. One that goes on beyond both ends gets phase 0.
     """
-    coding = np.concatenate([codes[start:end] & 7 for start, end in gene.cds])
+    coding = np.concatenate([alphabet.tokens(codes[start:end]) for start, end in gene.cds])
     if gene.strand == "-":
         coding = alphabet.reverse_complement(coding)
-    has_start, has_stop = alphabet.decode(coding[:3]) == "ATG", alphabet.decode(coding[-3:]) in STOPS
+    has_start, has_stop = alphabet.decode(coding[:3]) in STANDARD.starts, alphabet.decode(coding[-3:]) in STANDARD.stops
     phase = len(coding) % 3 if has_stop and not has_start else 0
     return replace(gene, phase=phase, is_partial=not (has_start and has_stop and len(coding) % 3 == 0))
 

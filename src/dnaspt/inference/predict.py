@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dnaspt.checkpoint import Accelerator, load_task_model
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import open_bytes, read_fasta
+from dnaspt.genome.intervals import merge
 from dnaspt.inference.genes import GeneSummary, predict_genes_file
 from dnaspt.inference.resume import Request
 from dnaspt.tasks import TASKS
@@ -121,13 +122,7 @@ def _stretches(path: Path, genome: Path) -> dict[str, list[tuple[int, int]]]:
         if contig.name not in rows:
             continue
         regions.check_inside(contig.name, rows[contig.name], len(contig))
-        merged: list[tuple[int, int]] = []
-        for start, end in sorted((int(regions.start[row]), int(regions.end[row])) for row in rows[contig.name]):
-            if merged and start <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-            else:
-                merged.append((start, end))
-        found[contig.name] = merged
+        found[contig.name] = [(start, end) for start, end in merge(regions.intervals(rows[contig.name])).tolist()]
     if absent := [name for name in rows if name not in found]:
         raise ConfigError(f"{path}: contig {absent[0]!r} is not in {genome}; are its names those of the FASTA?")
     return found

@@ -41,7 +41,9 @@ class Sides(NamedTuple):
         left = max(0, start - window_bp // 2)
         end = left + window_bp
         changed = np.concatenate([codes[left:start], alt, codes[start + n_ref : end + max(0, n_ref - len(alt))]])
-        return cls(codes[left:end] & 7, changed[:window_bp] & 7, start - left, n_ref, len(alt))
+        return cls(
+            alphabet.tokens(codes[left:end]), alphabet.tokens(changed[:window_bp]), start - left, n_ref, len(alt)
+        )
 
     @property
     def n_after(self) -> int:

@@ -13,12 +13,12 @@ from dnaspt.atomic import publish_file
 from dnaspt.checkpoint import Accelerator, CheckpointConfig, choose_device, load_model, mask_token_of
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.vcf import Allele, Alleles, Info, Values, read_alleles, write_info
 from dnaspt.inference.variant_effects import Sides, check_scores, cosine_distances, label_changes, log_likelihood_ratios
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
-from dnaspt.prepare.windows import check_contigs
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def _fitting(
         InputError: with `strict`, a REF that differs from the genome.
     """
     for allele in alleles:
-        here = alphabet.decode(contig.codes[allele.start : allele.start + len(allele.ref)] & 7)
+        here = alphabet.decode(alphabet.tokens(contig.codes[allele.start : allele.start + len(allele.ref)]))
         if max(len(allele.ref), len(allele.alt)) > window_bp // 2:
             skipped["longer_than_half_the_window"] += 1
         elif "N" in allele.ref + allele.alt + here:
@@ -138,7 +138,7 @@ def _fitting(
 
 
 def _sides(contig: Contig, allele: Allele, window_bp: int) -> Sides:
-    alt = alphabet.encode(allele.alt.encode())
+    alt = alphabet.encode(allele.alt)
     return Sides.of(contig.codes, allele.start, len(allele.ref), alt, window_bp)
 
 
@@ -188,5 +188,5 @@ def _write_parquet(out: Path, scored: _Scored) -> None:
     for index, name in enumerate(names):
         scores = (scored.found.get((record, place)) for record, place, *_ in rows)
         columns[name] = [None if own is None else float(np.concatenate(own)[index]) for own in scores]
-    with publish_file(out) as unfinished:
-        pq.write_table(pa.table(columns), unfinished)
+    with publish_file(out) as unfinished, unfinished.open("wb") as file:
+        pq.write_table(pa.table(columns), file)

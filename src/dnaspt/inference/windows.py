@@ -23,10 +23,10 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.bed import write_bed
 from dnaspt.genome.bigwig import write_bigwig
 from dnaspt.genome.fasta import Contig
+from dnaspt.genome.intervals import count_true
 from dnaspt.inference.emissions import predict_windows
 from dnaspt.inference.resume import Request, contig_parts
 from dnaspt.models.task_model import TaskModel
-from dnaspt.prepare.windows import count_in_windows
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -240,7 +240,7 @@ def contig_windows(
     inside = (laid[0] >= 0) & (laid[0] + config.window_bp <= len(contig))
     n_off_contig = int((~inside).sum())
     laid = laid[:, inside]
-    n_bases = count_in_windows((contig.codes & 7) == alphabet.N, laid[0], laid[0] + config.window_bp)
+    n_bases = count_true(alphabet.is_unknown(contig.codes), np.stack([laid[0], laid[0] + config.window_bp], axis=1))
     unknown = n_bases > _MAX_UNKNOWN * config.window_bp
     laid = laid[:, ~unknown]
     if laid.shape[1]:
@@ -269,7 +269,7 @@ def _contig_bins(
             codes = contig.codes[start : start + n_bins * bin_bp]
             logits = predict_windows(model, [codes], average_strands=average_strands).reshape(n_bins, -1)
             probability = (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
-            n_bases = ((codes & 7) == alphabet.N).reshape(n_bins, bin_bp).sum(axis=1)
+            n_bases = alphabet.is_unknown(codes).reshape(n_bins, bin_bp).sum(axis=1)
             known = n_bases <= _MAX_UNKNOWN * bin_bp
             n_unknown += int((~known).sum())
             starts = start + np.flatnonzero(known) * bin_bp
@@ -284,8 +284,7 @@ def _contig_bins(
 def _layout(contig: Contig, first: int, last: int, window_bp: int, options: WindowOptions) -> np.ndarray:
     """Starts of the windows, and starts and ends of the intervals they speak for: (3, n), ascending."""
     if options.on_cpgs:
-        tokens = contig.codes[first:last] & 7
-        start = np.flatnonzero((tokens[:-1] == alphabet.C) & (tokens[1:] == alphabet.G)) + first
+        start = alphabet.cpg_positions(contig.codes[first:last]) + first
         return np.stack([start - (window_bp // 2 - 1), start, start + 2])
     start = np.arange(first, last, options.stride_bp)
     end = np.minimum(start + options.stride_bp, last)

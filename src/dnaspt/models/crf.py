@@ -1,7 +1,8 @@
-"""Emissions (B, L, K) into log-likelihoods, posteriors and best paths of a linear-chain CRF with hard legal moves.
+"""A linear-chain CRF with hard legal moves: emissions (B, L, K) to log-likelihoods and posteriors.
 
 A path y of n positions scores start[y_0] + sum_t emissions[t, y_t] + sum_t transitions[y_t-1, y_t] + end[y_n-1], in
 nats (Lafferty, McCallum and Pereira 2001). A window may start and end in any state; only moves can be forbidden.
+Best paths are found by `kernels/crf_viterbi.py`, from the scores that `LinearChainCRF.chain` gives.
 """
 
 from typing import Any, NamedTuple
@@ -11,20 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from dnaspt.models.kernels import crf_cpu, crf_gpu
+from dnaspt.models.kernels import crf_forward_backward, crf_gpu
 from dnaspt.models.kernels.crf_chain import Chain, make_chain, mixing_time
-from dnaspt.models.kernels.triton_support import where
+from dnaspt.models.kernels.triton_support import device_of
 from dnaspt.tasks import StateTable
 
 MAX_STATES = 127
 """Paths are int8."""
-
-
-class BestPaths(NamedTuple):
-    """Paths (B, L) int8 with MISSING at padding, and their scores (B,) in nats."""
-
-    paths: Tensor
-    scores: Tensor
 
 
 class LinearChainCRF(nn.Module):
@@ -34,6 +28,9 @@ class LinearChainCRF(nn.Module):
 
     Args:
         states: the table of states, or the legal moves themselves as a boolean matrix (K, K), row = from, column = to.
+
+    Raises:
+        ValueError: the matrix is not boolean and square, or has more than 127 states.
     """
 
     _legal_moves: Tensor
@@ -64,43 +61,33 @@ class LinearChainCRF(nn.Module):
             Nats, <= 0; float64 for float64 emissions, else float32. The gradient has the emissions' type.
 
         Raises:
-            ValueError: no legal path agrees with a sequence's labels, or its scores are NaN or +inf; names it.
+            ValueError: no legal path agrees with a sequence's labels, or its scores are NaN or +inf; names the sequence.
         """
         return self._log_mass(emissions, lengths, labels)
 
     def log_partition(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """Log of the summed exponentials of all legal paths' scores: (B, L, K) -> (B,), differentiable."""
+        """Log of the summed exponentials of all legal paths' scores, in nats: (B, L, K) -> (B,), differentiable.
+
+        Arguments, types and errors as in `log_likelihood`, which is normalized by it.
+        """
         return self._log_mass(emissions, lengths, None)
 
     @torch.no_grad()
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """Posterior probability of each state: (B, L, K) -> (B, L, K), 0 at padding; float64 or float32 (see above)."""
+        """Posterior probability of each state: (B, L, K) -> (B, L, K), 0 at padding; float64 or float32.
+
+        Arguments, types and errors as in `log_likelihood`.
+        """
         lattice = self._lattice(emissions, lengths, None)
         return _sum_paths(emissions, (self.start, self.end, self.transitions), lattice, gradients=True)[1]
 
-    @torch.no_grad()
-    def viterbi(self, emissions: Tensor, lengths: Tensor) -> BestPaths:
-        """Best legal path of each sequence: (B, L, K) -> (B, L) int8 and its score (B,)."""
-        lattice = self._lattice(emissions, lengths, None)
-        if crf_gpu.fits(emissions):
-            chain_scores = (self.start, self.end, self.transitions)
-            with where(emissions):
-                found, best = crf_gpu.find_paths(emissions, lengths, chain_scores, self._legal_moves)
-            return BestPaths(found, best.to(_result_type(emissions)))
-        chain = _make_chain((self.start, self.end, self.transitions), lattice)
-        rows = _to_numpy(emissions)
-        paths, scores = crf_cpu.find_paths(rows, lattice.lengths, chain, n_threads=torch.get_num_threads())
-        return BestPaths(
-            torch.from_numpy(paths).to(emissions.device),
-            torch.from_numpy(scores).to(emissions.device, _result_type(emissions)),
-        )
-
     def chain(self) -> Chain:
-        """The scores as `crf_cpu` and `crf_paths` read them."""
+        """The scores and legal moves on the CPU, as the kernels of `crf_viterbi` read them."""
         scores = (_to_numpy(self.start), _to_numpy(self.end), _to_numpy(self.transitions))
         return make_chain(self.legal, scores, self.mixing)
 
     def _log_mass(self, emissions: Tensor, lengths: Tensor, labels: Tensor | None) -> Tensor:
+        """Log-likelihood or, without labels, log-partition (B,)."""
         lattice = self._lattice(emissions, lengths, labels)
         scores = (self.start, self.end, self.transitions)
         gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (emissions, *scores))
@@ -108,7 +95,7 @@ class LinearChainCRF(nn.Module):
         return mass
 
     def _lattice(self, emissions: Tensor, lengths: Tensor, labels: Tensor | None) -> "_Lattice":
-        """Checks shapes and lengths; a wrong one would let the kernels read foreign memory."""
+        """Check shapes and lengths; with a wrong one the kernels would read memory that is not theirs."""
         if emissions.ndim != 3 or emissions.shape[2] != len(self.legal) or not emissions.is_floating_point():
             found = f"{emissions.dtype} {tuple(emissions.shape)}"
             raise ValueError(f"emissions are {found}, expected floats (B, L, {len(self.legal)})")
@@ -126,9 +113,14 @@ class LinearChainCRF(nn.Module):
 
 
 class _Lattice(NamedTuple):
-    """What a batch's paths may be: legal moves (K, K), their mixing time, lengths (B,), labels (B, L) or none.
+    """Which paths are possible in a batch.
 
-    moves: the legal moves where the emissions are.
+    Attributes:
+        legal: (K, K) bool, legal moves.
+        mixing: their mixing time.
+        lengths: (B,) positions of each sequence.
+        labels: (B, L), or None where every state is open.
+        moves: the legal moves as a tensor on the device of the emissions.
     """
 
     legal: np.ndarray
@@ -181,16 +173,17 @@ def _scaled(posterior: Tensor, scale: Tensor) -> Tensor:
 def _sum_paths(
     emissions: Tensor, scores: tuple[Tensor, Tensor, Tensor], lattice: _Lattice, *, gradients: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Log mass (B,), posterior (B, L, K) and expected moves (B, K, K) on the emissions' device."""
+    """Log mass (B,), posterior (B, L, K) and expected moves (B, K, K) on the emissions' device, by the kernels that fit it."""
     if crf_gpu.fits(emissions):
         lengths = torch.from_numpy(lattice.lengths)
-        with where(emissions):
+        with device_of(emissions):
             found = crf_gpu.sum_batch(emissions, lengths, scores, lattice.moves, lattice.labels, gradients=gradients)
         return found.log_mass, found.emissions, found.transitions
-    sums = crf_cpu.sum_batch(
+    start, end, transitions = (_to_numpy(score) for score in scores)
+    sums = crf_forward_backward.sum_batch(
         _to_numpy(emissions),
         lattice.lengths,
-        _make_chain(scores, lattice),
+        make_chain(lattice.legal, (start, end, transitions), lattice.mixing),
         None if lattice.labels is None else lattice.labels.detach().to("cpu", torch.int64).contiguous().numpy(),
         gradients=gradients,
         n_threads=torch.get_num_threads(),
@@ -201,15 +194,11 @@ def _sum_paths(
     return mass, posterior, moves
 
 
-def _make_chain(scores: tuple[Tensor, ...], lattice: _Lattice) -> Chain:
-    start, end, transitions = (_to_numpy(score) for score in scores)
-    return make_chain(lattice.legal, (start, end, transitions), lattice.mixing)
-
-
 def _to_numpy(tensor: Tensor) -> np.ndarray:
     """Values on the CPU in C order, as float64 if they are, else as float32."""
     return tensor.detach().to("cpu", _result_type(tensor)).contiguous().numpy()
 
 
 def _result_type(tensor: Tensor) -> torch.dtype:
+    """Type of results: float64 for float64, else float32."""
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32

@@ -13,7 +13,7 @@ from torch.nn import functional
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
-from dnaspt.models.kernels.crf_viterbi import BLOCK, Rows, find_path, find_posterior
+from dnaspt.models.kernels.crf_viterbi import SLICE, Emissions, best_path, path_posterior
 from dnaspt.tasks import MISSING, StateTable
 
 HEAD_CHANNELS = 64
@@ -129,11 +129,11 @@ class SoftmaxHead(nn.Module):
         labeled = labels != MISSING
         return Loss(total, weights[labels[labeled]].sum())
 
-    def decode(self, emissions: Rows, place: Place, *, with_posterior: bool = True) -> Decoded:
+    def decode(self, emissions: Emissions, place: Place, *, with_posterior: bool = True) -> Decoded:
         """The most probable class of each base of one sequence (L, K), and its probability; neighbors have no say."""
         path = np.empty(len(emissions), np.int8)
         posterior = np.empty(len(emissions) if with_posterior else 0, np.float32)
-        for block in (slice(start, start + BLOCK) for start in range(0, len(emissions), BLOCK)):
+        for block in (slice(start, start + SLICE) for start in range(0, len(emissions), SLICE)):
             rows = torch.from_numpy(np.asarray(emissions[block]))
             path[block] = rows.argmax(-1).numpy()
             if with_posterior:
@@ -156,7 +156,7 @@ class CRFHead(nn.Module):
         log_likelihood = self.crf.log_likelihood(emissions, batch.labels, batch.lengths)
         return Loss(-log_likelihood.sum(), (batch.labels != MISSING).sum().to(log_likelihood.dtype))
 
-    def decode(self, emissions: Rows, place: Place, *, with_posterior: bool = True) -> Decoded:
+    def decode(self, emissions: Emissions, place: Place, *, with_posterior: bool = True) -> Decoded:
         """The Viterbi path of one sequence (L, K) of any length, and the marginal probability of its states.
 
         With a grammar the path keeps to it; probabilities remain those of the chain alone. A gene that goes on beyond the
@@ -168,10 +168,10 @@ class CRFHead(nn.Module):
         if place.after is not None:
             chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, place.after]))
         if place.grammar is None:
-            path = find_path(emissions, chain)
+            path, _ = best_path(emissions, chain)
         else:
-            path = find_path(emissions, place.grammar.expand(chain), place.grammar.rules(place.codes, place.first))
-        return Decoded(path, find_posterior(emissions, chain, path) if with_posterior else np.empty(0, np.float32))
+            path, _ = best_path(emissions, place.grammar.expand(chain), place.grammar.rules(place.codes, place.first))
+        return Decoded(path, path_posterior(emissions, chain, path) if with_posterior else np.empty(0, np.float32))
 
 
 class SigmoidHead(nn.Module):

@@ -4,12 +4,11 @@ What needs torch is imported late: a dataset is described without it.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.data.manifest import LeakageReport, Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.reports.tables import Table, value_table
 
@@ -90,16 +89,17 @@ def _class_balance(manifest: Manifest, name: str) -> Table:
     return Table("class balance", columns, tuple(rows), note)
 
 
-def _leakage(leakage: Mapping[str, Any]) -> list[Table]:
+def _leakage(leakage: LeakageReport) -> list[Table]:
     """Windows that two splits share."""
-    pairs: Mapping[str, Mapping[str, int]] = leakage.get("pairs", {})
-    if not pairs:
+    if not leakage.pairs:
         return []
-    near = f"near: {leakage['min_containment']:.0%} of the {leakage['k']}-mers" if "k" in leakage else "near copies"
-    columns = ("splits", *next(iter(pairs.values())))
-    rows = tuple((pair, *(f"{number:,}" for number in counts.values())) for pair, counts in pairs.items())
-    note = "\n".join(map(str, leakage.get("examples", [])))
-    return [Table(f"leakage between splits, windows ({near})", columns, rows, note)]
+    columns = ("n_windows", "overlapping", "exact", "near")
+    rows = tuple(
+        (pair, *("-" if (number := getattr(counts, name)) is None else f"{number:,}" for name in columns))
+        for pair, counts in leakage.pairs.items()
+    )
+    title = f"leakage between splits, windows (near: {leakage.min_containment:.0%} of the {leakage.k}-mers)"
+    return [Table(title, ("splits", *columns), rows, "\n".join(leakage.examples))]
 
 
 def _run_tables(run: Path) -> list[Table]:

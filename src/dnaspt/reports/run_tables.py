@@ -161,16 +161,24 @@ def dataset_tables(manifest: Manifest) -> list[Table]:
 
 
 def _leakage_table(manifest: Manifest) -> Table:
-    pairs = manifest.leakage.get("pairs", {})
-    names = ("n_windows", "overlapping", "exact", "near")
+    pairs = manifest.leakage.pairs
     rows = tuple(
-        (pair.replace("-", " / "), *("–" if counts[name] is None else f"{counts[name]:,}" for name in names))
+        (
+            pair.replace("-", " / "),
+            *(
+                "–" if number is None else f"{number:,}"
+                for number in (counts.n_windows, counts.overlapping, counts.exact, counts.near)
+            ),
+        )
         for pair, counts in pairs.items()
     )
-    shared = sum(counts[name] or 0 for counts in pairs.values() for name in names[1:])
-    known = all(counts["overlapping"] is not None for counts in pairs.values())
-    note = "No window of one split shares sequence with another." if pairs and known and not shared else ""
-    if examples := manifest.leakage.get("examples"):
+    known = all(counts.overlapping is not None for counts in pairs.values())
+    note = (
+        "No window of one split shares sequence with another."
+        if pairs and known and not manifest.leakage.shares_sequence
+        else ""
+    )
+    if examples := manifest.leakage.examples:
         note = "For example " + "; ".join(examples[:3]) + "."
     columns = ("splits", "windows of the second", "overlapping", "exact copies", "near copies")
     return Table("Sequence shared between splits", columns, rows, note)

@@ -1,4 +1,7 @@
-"""Scores and legal moves of a linear chain into the arrays that its kernels read; float64 nats, forbidden is -inf."""
+"""A linear chain as the arrays that the CRF's kernels read, and the errors that all of them raise. Scores are float64 in nats.
+
+A forbidden move has the score -inf.
+"""
 
 from typing import NamedTuple
 
@@ -6,22 +9,19 @@ import numpy as np
 
 from dnaspt.tasks import MISSING
 
-Block = tuple[np.ndarray, np.ndarray]
-"""Emissions or weights (m, K) of consecutive positions, and their forward pass (m, K)."""
-
 
 class Chain(NamedTuple):
-    """Scores of a chain with its legal moves as predecessor lists, as the kernels read them (float64, nats).
+    """Scores of a linear chain with K states and E legal moves, the moves as lists (compressed sparse rows) and as a matrix.
 
     Attributes:
-        first: (2, K + 1) row 0: moves first[0, j] to first[0, j + 1] lead to state j; row 1: they leave it.
-        other: (2, E) row 0: the state that each of these moves comes from; row 1: the state that it leads to.
-        score: (2, E) their transition scores.
-        transitions: (K, K) the same scores, -inf where forbidden.
-        start: (K,) score of the first state.
-        end: (K,) score of the last state.
-        mixing: smallest n such that n moves lead from every state to every state; 0 where there is none.
-        branching: largest number of moves that leave a state.
+        first: (2, K + 1). Row 0: the moves first[0, j] to first[0, j + 1] lead to state j; row 1: they leave state j.
+        other: (2, E). Row 0: the state from which each of these moves comes; row 1: the state to which it leads.
+        score: (2, E). Scores of the moves, in the same two orders.
+        transitions: (K, K). The same scores, row = from, column = to; -inf where a move is forbidden.
+        start: (K,). Score of the first state.
+        end: (K,). Score of the last state.
+        mixing: Smallest n such that exactly n moves lead from every state to every state; 0 if there is none.
+        branching: Largest number of moves that leave one state.
     """
 
     first: np.ndarray
@@ -34,28 +34,14 @@ class Chain(NamedTuple):
     branching: int
 
 
-class Sink(NamedTuple):
-    """Where a pass adds `sign` times its posteriors (n, K) and its expected moves (K, K), if `wanted`."""
-
-    posterior: np.ndarray
-    moves: np.ndarray
-    sign: float
-    wanted: bool
-
-
-def mixing_time(legal: np.ndarray, limit: int = 256) -> int:
-    """Smallest n such that exactly n legal moves lead from every state to every state, or 0 if none up to `limit`."""
-    reach = legal.astype(np.float32)
-    moves = reach
-    for n in range(1, limit + 1):
-        if reach.all():
-            return n
-        reach = (reach @ moves > 0).astype(np.float32)
-    return 0
-
-
 def make_chain(legal: np.ndarray, scores: tuple[np.ndarray, np.ndarray, np.ndarray], mixing: int) -> Chain:
-    """Chain of the legal moves (K, K) and the scores start (K,), end (K,), transitions (K, K)."""
+    """Build a chain.
+
+    Args:
+        legal: (K, K) bool, row = from, column = to: which moves are legal.
+        scores: start (K,), end (K,) and transitions (K, K), in nats. Transitions of forbidden moves are not read.
+        mixing: what `mixing_time` gives for `legal`; 0 keeps the sums in log space.
+    """
     start, end, transitions = (np.ascontiguousarray(score, dtype=np.float64) for score in scores)
     to, source = np.nonzero(legal.T)
     state, onward = np.nonzero(legal)
@@ -75,22 +61,38 @@ def make_chain(legal: np.ndarray, scores: tuple[np.ndarray, np.ndarray, np.ndarr
     )
 
 
+def mixing_time(legal: np.ndarray, limit: int = 256) -> int:
+    """Smallest n such that exactly n legal moves lead from every state to every state; 0 if there is none up to `limit`."""
+    reach = legal.astype(np.float32)
+    moves = reach
+    for n in range(1, limit + 1):
+        if reach.all():
+            return n
+        reach = (reach @ moves > 0).astype(np.float32)
+    return 0
+
+
 def refuse_unknown(unknown: np.ndarray, n_states: int) -> None:
-    """Raise for the first sequence that has unknown labels; unknown: (B,) bool."""
+    """Raise ValueError for the first sequence with a label that names no state; unknown: (B,) bool."""
     _refuse(unknown, f"has labels that are neither 0 to {n_states - 1} nor {MISSING}")
 
 
 def refuse_impossible(scores: np.ndarray) -> None:
-    """Raise for the first sequence whose log-partition or best score (B,) is NaN, or -inf: no path is legal."""
+    """Raise ValueError for the first sequence whose log-partition or best score is NaN, or -inf: it has no legal path.
+
+    scores: (B,), or a single number () for a sequence without a batch.
+    """
     _refuse(np.isnan(scores), "has emissions or CRF scores that are NaN or +inf")
     _refuse(np.isneginf(scores), "has no legal path at all")
 
 
 def refuse_disagreeing(mass: np.ndarray) -> None:
-    """Raise for the first sequence without a path that agrees with its labels; mass: log mass (B,) of those that do."""
+    """Raise ValueError for the first sequence without a legal path that agrees with its labels; mass: (B,) log mass of those."""
     _refuse(~np.isfinite(mass), "has no legal path that agrees with its labels")
 
 
 def _refuse(bad: np.ndarray, fault: str) -> None:
+    """Raise ValueError with the name of the first bad sequence; bad: (B,) bool, or () for a sequence without a batch."""
     if bad.any():
-        raise ValueError(f"sequence {int(np.argmax(bad))} of the batch {fault}")
+        name = f"sequence {int(np.argmax(bad))} of the batch" if bad.ndim else "the sequence"
+        raise ValueError(f"{name} {fault}")

@@ -1,6 +1,6 @@
-"""Best path and posterior of one sequence of any length, on the CPU: emissions in memory or in a file, a block at a time.
+"""Decoding of one sequence of any length on the CPU: the best path (Viterbi 1967) and the posterior of its states; in nats.
 
-NumPy arrays in and out, in nats.
+Emissions lie in memory or in a file and are read in slices. NumPy arrays in and out.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,39 +9,31 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from dnaspt.models.kernels.crf_chain import Chain, Sink, refuse_impossible
-from dnaspt.models.kernels.crf_log_sums import room_for, sum_segment
+from dnaspt.models.kernels.crf_chain import Chain, refuse_impossible
+from dnaspt.models.kernels.crf_forward_backward import Totals, scratch_for, sum_segment
 from dnaspt.models.kernels.numba_cache import kernel
 
-BLOCK = 1 << 20
-"""Positions of a long sequence that are in memory at once: 1 byte of back-pointer per state of Viterbi decoding."""
+SLICE = 1 << 20
+"""Positions of a long sequence that are in memory at once; Viterbi decoding keeps 1 byte of back-pointer for each state there."""
 
 
-class Rows(Protocol):
-    """Rows (L, K) in memory, or in a file: `numpy.asarray` of a slice of them brings them into memory."""
+class Emissions(Protocol):
+    """Emissions (L, K) in memory, or in a file: `numpy.asarray` of a slice of them brings its rows into memory."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: slice, /) -> Any: ...
 
 
-class Allowed(NamedTuple):
-    """Rules of one block of positions, as the kernel reads them; `flags` is empty where all states are allowed."""
-
-    classes: np.ndarray
-    needed: np.ndarray
-    forbidden: np.ndarray
-    flags: np.ndarray
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What states stand for, and which letters they need.
+    """Which column of the emissions each state takes, and which letters of the sequence allow it.
 
     Attributes:
-        classes: (K,) column of the emissions that a state takes.
-        needed, forbidden: (K,) uint16 bits that a position's flags must have, and must not have.
-        flags: start, stop -> (stop - start,) uint16 of these positions of one sequence.
+        classes: (K,) column of the emissions.
+        needed: (K,) uint16, bits that the flags of a position must have.
+        forbidden: (K,) uint16, bits that they must not have.
+        flags: start, stop -> (stop - start,) uint16 flags of these positions; empty where every state is allowed.
     """
 
     classes: np.ndarray
@@ -49,18 +41,111 @@ class Rules:
     forbidden: np.ndarray
     flags: Callable[[int, int], np.ndarray]
 
-    def block(self, start: int, stop: int) -> Allowed:
+    def between(self, start: int, stop: int) -> "SliceRules":
         """The rules of some positions."""
-        return Allowed(self.classes, self.needed, self.forbidden, self.flags(start, stop))
+        return SliceRules(self.classes, self.needed, self.forbidden, self.flags(start, stop))
+
+
+class SliceRules(NamedTuple):
+    """`Rules` of one slice, as the kernel reads them; flags (n,), or empty where every state is allowed."""
+
+    classes: np.ndarray
+    needed: np.ndarray
+    forbidden: np.ndarray
+    flags: np.ndarray
+
+
+def best_path(emissions: Emissions, chain: Chain, rules: Rules | None = None) -> tuple[np.ndarray, float]:
+    """The legal path of the highest score; of equally good moves into a state, the one from the lower state wins.
+
+    Only the scores that enter a slice are kept; its back-pointers are found again on the way back.
+
+    Args:
+        emissions: (L, C) float32 or float64, nats, L >= 1; -inf forbids a class at a position.
+        chain: scores and legal moves of K states.
+        rules: the class of each state and the letters that it needs; left out, states are classes and all are allowed.
+
+    Returns:
+        Classes of the path (L,) int8, and its score in nats.
+
+    Raises:
+        ValueError: no path is legal, or a score is NaN or +inf.
+    """
+    rules = rules or _no_rules(chain)
+    n, k = len(emissions), len(chain.start)
+    slices = list(_slices(n))
+    back, score = np.zeros((min(n, SLICE), k), np.uint8), np.zeros(k)
+
+    def walk(number: int, score: np.ndarray) -> bool:
+        start, stop = slices[number]
+        rows, own_rules = np.asarray(emissions[start:stop]), rules.between(start, stop)
+        return bool(_walk_slice(rows, score, chain, own_rules, back, 0 if number == 0 else -1))
+
+    entering = []
+    for number in range(len(slices)):
+        entering.append(score.copy())
+        if not walk(number, score):
+            refuse_impossible(np.array(np.nan))
+    ends = score + chain.end
+    refuse_impossible(np.array(ends.max()))
+    path, state = np.empty(n, np.int8), int(np.argmax(ends))
+    for number in range(len(slices) - 1, -1, -1):
+        if number < len(slices) - 1:
+            walk(number, entering[number])
+        start, stop = slices[number]
+        state = _trace(back, rules.classes, state, path[start:stop])
+    return path, float(ends.max())
+
+
+def path_posterior(emissions: Emissions, chain: Chain, path: np.ndarray) -> np.ndarray:
+    """Posterior probability of the states of a path: emissions (L, K), path (L,) -> (L,) float32.
+
+    What enters each slice is found on the way forward; what follows it, and its posteriors, on the way back.
+
+    Raises:
+        ValueError: as `best_path`.
+    """
+    posterior = np.empty(len(emissions), np.float32)
+    k, slices = len(chain.start), list(_slices(len(emissions)))
+    entry, beyond, anywhere = chain.start, np.empty((2, k)), np.zeros(k)
+    entering, moves, scratch = [], np.zeros((k, k)), scratch_for(k)
+    nothing = np.zeros((0, k), np.asarray(emissions[:1]).dtype)
+    for start, stop in slices[:-1]:
+        entering.append(entry)
+        unwanted = Totals(nothing, moves, 1.0, False)
+        mass = sum_segment(np.asarray(emissions[start:stop]), entry, anywhere, chain, unwanted, beyond, scratch)
+        refuse_impossible(np.array(mass))
+        entry = beyond[0] - beyond[0].max()
+    entering.append(entry)
+    leave = chain.end
+    for (start, stop), entry in zip(reversed(slices), reversed(entering), strict=True):
+        rows = np.asarray(emissions[start:stop])
+        totals = Totals(np.zeros_like(rows), moves, 1.0, True)
+        refuse_impossible(np.array(sum_segment(rows, entry, leave, chain, totals, beyond, scratch)))
+        states = path[start:stop, None].astype(np.int64)
+        posterior[start:stop] = np.take_along_axis(totals.posterior, states, axis=1)[:, 0]
+        leave = np.logaddexp.reduce(chain.transitions + (beyond[1] - beyond[1].max()), axis=1)
+    return posterior
+
+
+def _slices(length: int) -> Iterator[tuple[int, int]]:
+    """Starts and ends of the slices of a sequence."""
+    return ((start, min(start + SLICE, length)) for start in range(0, length, SLICE))
+
+
+def _no_rules(chain: Chain) -> Rules:
+    """Rules that allow every state everywhere."""
+    none = np.zeros(len(chain.start), np.uint16)
+    return Rules(np.arange(len(chain.start)), none, none, lambda start, stop: none[:0])
 
 
 @kernel()
-def _best_block(
-    emissions: np.ndarray, score: np.ndarray, chain: Chain, rules: Allowed, back: np.ndarray, begin: int
+def _walk_slice(
+    emissions: np.ndarray, score: np.ndarray, chain: Chain, rules: SliceRules, back: np.ndarray, begin: int
 ) -> bool:
-    """Updates the best score of a path to each state (K,) and notes where it came from (m, K); False for NaN, +inf.
+    """Update the best score of a path to each state (K,) and note where it came from (m, K); False for NaN and +inf.
 
-    The sequence begins at position `begin` of the block; -1 where it began before.
+    The sequence begins at position `begin` of the slice; -1 where it began before.
     """
     k = score.size
     first, source, move = chain.first[0], chain.other[0], chain.score[0]
@@ -95,82 +180,8 @@ def _best_block(
 
 @kernel()
 def _trace(back: np.ndarray, classes: np.ndarray, state: int, path: np.ndarray) -> int:
-    """Writes the classes (m,) of the path that ends in a state, and returns the state that it comes from."""
+    """Write the classes (m,) of the path that ends in a state, and return the state from which it comes."""
     for t in range(len(path) - 1, -1, -1):
         path[t] = classes[state]
         state = int(back[t, state])
     return state
-
-
-def best_path(emissions: Rows, chain: Chain, rules: Rules, path: np.ndarray) -> float:
-    """Writes the classes of the best path (n,) and returns its score; NaN where a score is NaN or +inf.
-
-    Only the scores that enter a block are kept; its back-pointers are found again on the way back.
-    """
-    n, k = len(path), len(chain.start)
-    blocks = list(_blocks(n))
-    back, score, entering = np.zeros((min(n, BLOCK), k), np.uint8), np.zeros(k), []
-    for number, (start, stop) in enumerate(blocks):
-        entering.append(score.copy())
-        here = rules.block(start, stop)
-        if not _best_block(np.asarray(emissions[start:stop]), score, chain, here, back, 0 if number == 0 else -1):
-            return np.nan
-    ends = score + chain.end
-    state = int(np.argmax(ends))
-    for number in range(len(blocks) - 1, -1, -1):
-        start, stop = blocks[number]
-        if number < len(blocks) - 1:
-            here, score = rules.block(start, stop), entering[number]
-            _best_block(np.asarray(emissions[start:stop]), score, chain, here, back, 0 if number == 0 else -1)
-        state = _trace(back, rules.classes, state, path[start:stop])
-    return float(ends.max())
-
-
-def _blocks(length: int) -> Iterator[tuple[int, int]]:
-    """Stretches of a sequence that are small enough to be handled at once."""
-    return ((start, min(start + BLOCK, length)) for start in range(0, length, BLOCK))
-
-
-def find_path(emissions: Rows, chain: Chain, rules: Rules | None = None) -> np.ndarray:
-    """Best legal path (L,) int8 of one sequence of any length: emissions (L, K).
-
-    With rules the chain's states are theirs, and the path is one of their classes. Errors as in `crf_cpu.sum_batch`.
-    """
-    path = np.empty(len(emissions), np.int8)
-    refuse_impossible(np.array([best_path(emissions, chain, rules or free_rules(chain), path)]))
-    return path
-
-
-def free_rules(chain: Chain) -> Rules:
-    """Rules that allow every state everywhere."""
-    none = np.zeros(len(chain.start), np.uint16)
-    return Rules(np.arange(len(chain.start)), none, none, lambda start, stop: none[:0])
-
-
-def find_posterior(emissions: Rows, chain: Chain, path: np.ndarray) -> np.ndarray:
-    """Posterior of the states of a path in one sequence of any length: emissions (L, K), path (L,) -> (L,) float32.
-
-    What enters each block is found on the way forth, what follows it and its posteriors on the way back. Errors as in
-    `crf_cpu.sum_batch`.
-    """
-    posterior = np.empty(len(emissions), np.float32)
-    k, blocks = len(chain.start), list(_blocks(len(emissions)))
-    entry, beyond, anywhere = chain.start, np.empty((2, k)), np.zeros(k)
-    entering, moves, room = [], np.zeros((k, k)), room_for(k)
-    nothing = np.zeros((0, k), np.asarray(emissions[:1]).dtype)
-    for start, stop in blocks[:-1]:
-        entering.append(entry)
-        unwanted = Sink(nothing, moves, 1.0, False)
-        mass = sum_segment(np.asarray(emissions[start:stop]), entry, anywhere, chain, unwanted, beyond, room)
-        refuse_impossible(np.array([mass]))
-        entry = beyond[0] - beyond[0].max()
-    entering.append(entry)
-    leave = chain.end
-    for (start, stop), entry in zip(reversed(blocks), reversed(entering), strict=True):
-        rows = np.asarray(emissions[start:stop])
-        sink = Sink(np.zeros_like(rows), moves, 1.0, True)
-        refuse_impossible(np.array([sum_segment(rows, entry, leave, chain, sink, beyond, room)]))
-        states = path[start:stop, None].astype(np.int64)
-        posterior[start:stop] = np.take_along_axis(sink.posterior, states, axis=1)[:, 0]
-        leave = np.logaddexp.reduce(chain.transitions + (beyond[1] - beyond[1].max()), axis=1)
-    return posterior

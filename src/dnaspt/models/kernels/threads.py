@@ -1,4 +1,4 @@
-"""Threads for kernels, and how a thread treats subnormal numbers."""
+"""Threads for kernels, and whether a thread takes subnormal numbers (below 1e-38 in float32) for zero."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -14,22 +14,22 @@ Result = TypeVar("Result")
 
 
 @cache
-def threads_of(process: int, n: int) -> ThreadPoolExecutor:
-    """Threads that stay for the life of a process: to start new ones for every batch takes half a millisecond.
+def thread_pool(process: int, n: int) -> ThreadPoolExecutor:
+    """A pool of n threads that lives as long as its process: starting threads for every batch takes half a millisecond.
 
-    process: its number (a forked one has none of its parent's).
+    process: its number, os.getpid(): a forked process has none of its parent's threads, so it needs a pool of its own.
     """
     return ThreadPoolExecutor(n, thread_name_prefix=f"dnaspt-{process}")
 
 
 @contextmanager
 def subnormals_as_zero() -> Iterator[None]:
-    """A block in which this thread, those that PyTorch starts in it, and kernels take subnormal numbers for zero.
+    """Inside the block, this thread, threads that PyTorch starts and kernels take subnormal numbers for zero (flush to zero).
 
-    A confident CRF has gradients below 1e-38, with which many processors compute some 40 times as slowly
-    (`benchmarks/subnormals.py`). Threads that PyTorch has started before go on as they are.
+    A confident CRF has gradients below 1e-38. With such numbers many processors compute some 40 times as slowly
+    (`benchmarks/subnormals.py`). Threads that PyTorch has started before keep their setting.
     """
-    before = _subnormals_are_zero()
+    before = _flushes_to_zero()
     torch.set_flush_denormal(True)
     try:
         yield
@@ -37,16 +37,17 @@ def subnormals_as_zero() -> Iterator[None]:
         torch.set_flush_denormal(before)
 
 
-def as_here(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """A function for another thread, which is to treat subnormal numbers as this one does now."""
-    are_zero = _subnormals_are_zero()
+def inherit_flush_to_zero(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Wrap a function so that the thread that runs it inherits this thread's flush-to-zero setting."""
+    flushes = _flushes_to_zero()
 
     def run(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
-        torch.set_flush_denormal(are_zero)
+        torch.set_flush_denormal(flushes)
         return function(*arguments, **options)
 
     return run
 
 
-def _subnormals_are_zero() -> bool:
+def _flushes_to_zero() -> bool:
+    """Whether this thread takes subnormal numbers for zero."""
     return sys.float_info.min * 0.5 == 0
