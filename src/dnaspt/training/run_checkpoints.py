@@ -41,7 +41,7 @@ def save_last(
 ) -> None:
     """Save all that a resumed run needs: weights, tensors of the optimizer, step, epoch and next batch."""
     state = json.dumps(asdict(progress), indent=1) + "\n"
-    extra = {OPTIMIZER: optimizer_tensors(model, optimizer), STATE: state}
+    extra: dict[str, Mapping[str, Tensor] | str] = {OPTIMIZER: optimizer_tensors(model, optimizer), STATE: state}
     _save(folder.path / "last", progress.step, model, config, extra)
 
 
