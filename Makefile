@@ -20,7 +20,7 @@ test $(TORCH) = cuda \
 $(1) -m pip install -q torch
 endef
 
-.PHONY: demo test check bench wheel clean
+.PHONY: demo test check resolves bench wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -39,6 +39,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+## can constraints.txt be met on every Python from 3.11 on, on Linux (with CUDA), macOS and Windows? Reads PyPI's metadata, installs nothing
+resolves: $(READY)
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --constraint constraints.txt pyproject.toml >/dev/null
 
 bench: $(READY)
 	$(BIN)/python -m pip install -q -e '.[bench]'
