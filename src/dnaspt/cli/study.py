@@ -18,32 +18,51 @@ log = logging.getLogger(__name__)
 
 
 def study(
+    context: typer.Context,
     config: Annotated[
-        Path, typer.Argument(help="TOML file: the dataset or several, arms, seeds, label fractions, budgets.")
+        Path,
+        typer.Argument(
+            metavar="STUDY", help="TOML file: one or several datasets, arms, seeds, label fractions (docs/settings.md)."
+        ),
     ],
-    out: Annotated[Path, option("--out", "-o", help="Folder of the runs, their records and the report.")],
+    out: Annotated[
+        Path, option("--out", "-o", metavar="FOLDER", help="Folder of the runs, their records and the report.")
+    ],
     data: Annotated[
-        Path | None, option(help="Of several datasets this one alone; or another one than the file names.")
+        Path | None,
+        option(metavar="DATA", help="One of several datasets, or another than the file names.", default="as in STUDY"),
     ] = None,
-    records: Annotated[Path | None, option(help="Folder of the records of finished runs [OUT/records].")] = None,
-    jobs: Annotated[int, option(min=1, help="Runs at a time; they share the cores.")] = 1,
-    dry_run: Annotated[bool, option("--dry-run", help="Say what would be run, and what it would take here.")] = False,
+    records: Annotated[
+        Path | None, option(metavar="FOLDER", help="Folder of the records of finished runs.", default="OUT/records")
+    ] = None,
+    jobs: Annotated[int, option(metavar="N", min=1, help="Runs at a time; they share the cores.")] = 1,
+    dry_run: Annotated[
+        bool, option("--dry-run", help="Say what would run, and what it would take here.", default="run it")
+    ] = False,
     engine: Annotated[
         Literal["local", "ray", "slurm"],
         option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes submit.sh, job arrays."),
     ] = "local",
-    sbatch: Annotated[str, option(help="Options of sbatch, as one text.")] = "",
+    sbatch: Annotated[
+        str, option(metavar="OPTIONS", help="Options of sbatch, as one text (--engine slurm).", default="none")
+    ] = "",
     stage: Annotated[
         Literal["pretrain", "tune", "final"] | None,
-        option(help="These runs only, and what they begin from. tune: learning rates on valid; test is not read."),
+        option(
+            help="These runs only, and what they begin from. tune: learning rates on valid; test is not read.",
+            default="all",
+        ),
     ] = None,
-    task: Annotated[int | None, option(help="With --stage: its run, from 0.")] = None,
+    task: Annotated[
+        int | None, option(metavar="N", help="With --stage: its run of this number, from 0.", default="all")
+    ] = None,
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Compare arms over seeds: does self-pretraining, the CRF, or training longer help on these data?
+    """Does self-pretraining help? Compare ways to a model over seeds.
 
-    Each arm's learning rate is chosen on valid. Run it again to go on: finished runs are skipped.
+    The ways are the arms of the study: from scratch, self-pretrained, with a CRF, trained for longer, and so on. Each arm's
+    learning rate is chosen on valid. Run it again to go on: finished runs are skipped.
 
     Example: dnaspt study study.toml --out studies/genes
     """
