@@ -41,18 +41,20 @@ class PrepareGenesConfig(SplitSettings):
     """Settings of `prepare genes`."""
 
     split: str | None = None
-    """How contigs are divided: `position` (parts of each contig, by `fractions`; the default), `contig` (whole contigs), `train`
-    (all for train, but a tenth for valid; the default beside a test genome), `train-only`, `valid` or `test` (all for one
-    split), or the path of a table with the columns chromosome, start, end, split. Take `contig` to test on whole chromosomes,
-    a table to repeat a published split."""
+    """How contigs are divided: `position` (parts of each contig, by `fractions`; the default), `contig` (whole
+    contigs), `train` (all for train, but a tenth for valid; the default beside a test genome), `train-only`, `valid` or
+    `test` (all for one split), or the path of a table with the columns chromosome, start, end, split. Take `contig` to
+    test on whole chromosomes, a table to repeat a published split."""
     out: Path
     """Dataset folder to write."""
     genome: Paths = Field(min_length=1)
     """FASTA of the genome, plain, gzip or bgzip. Of more than one file the contigs must have different names."""
     annotation: Paths = Field(min_length=1)
-    """GFF3 or GTF of the genome. Of more than one file the contigs are matched by name with those of all genome files."""
+    """GFF3 or GTF of the genome. Of more than one file the contigs are matched by name with those of all genome
+    files."""
     valid_genome: Paths = ()
-    """FASTA of a genome for valid alone. Give it, with `valid_annotation`, to choose weights on another species or assembly."""
+    """FASTA of a genome for valid alone. Give it, with `valid_annotation`, to choose weights on another species or
+    assembly."""
     valid_annotation: Paths = ()
     """GFF3 or GTF of `valid_genome`."""
     test_genome: Paths = ()
@@ -60,22 +62,25 @@ class PrepareGenesConfig(SplitSettings):
     test_annotation: Paths = ()
     """GFF3 or GTF of `test_genome`."""
     windows: Literal["tile", "gene"] = "tile"
-    """`tile` cuts whole contigs into windows; `gene` gives each gene a window of its own length. Take `gene` to compare with gene
-    finders that are trained on single genes."""
+    """`tile` cuts whole contigs into windows; `gene` gives each gene a window of its own length. Take `gene` to compare
+    with gene finders that are trained on single genes."""
     window_bp: int = Field(4096, ge=16)
-    """Length of a window in bp, and the length at which pretraining cuts longer windows. Make it longer for genes with long
-    introns, as far as memory allows."""
+    """Length of a window in bp, and the length at which pretraining cuts longer windows. Make it longer for genes with
+    long introns, as far as memory allows."""
     flank_bp: int | None = Field(None, ge=0)
-    """Bases on both sides of a window, in bp: context without labels for `tile` (0 if left out), labeled bases around the CDS for
-    `gene` (1000 if left out). Make it longer if the edges of windows are predicted worse than their middle."""
+    """Bases on both sides of a window, in bp: context without labels for `tile` (0 if left out), labeled bases around
+    the CDS for `gene` (1000 if left out). Make it longer if the edges of windows are predicted worse than their
+    middle."""
     unknown: Paths = ()
     """BED of regions whose labels are missing. Give it for regions that nobody annotated, so that they do not count as
     non-coding."""
     unlabeled: Paths = ()
-    """FASTA of extra sequence for pretraining only. Give it if you have more sequence than annotation, such as related genomes."""
+    """FASTA of extra sequence for pretraining only. Give it if you have more sequence than annotation, such as related
+    genomes."""
     strict: bool = False
-    """Make it an error that splits share sequence, that an annotated contig has no sequence, or that the annotation seems to belong
-    to another assembly; else these are only counted or logged. Turn it on for results that you publish."""
+    """Make it an error that splits share sequence, that an annotated contig has no sequence, or that the annotation
+    seems to belong to another assembly; else these are only counted or logged. Turn it on for results that you
+    publish."""
     overwrite: bool = False
     """Whether to replace the dataset folder `out` if it exists. Turn it on to prepare again with other settings."""
 

@@ -36,18 +36,20 @@ class PrepareMethylationConfig(WindowSettings):
     """Settings of `prepare methylation`."""
 
     calls: Paths = Field(min_length=1)
-    """Methylation calls of CpGs, one file per sample: bedMethyl, Bismark coverage or bigWig. Leave other contexts (CHG, CHH)
-    out of them."""
+    """Methylation calls of CpGs, one file per sample: bedMethyl, Bismark coverage or bigWig. Leave other contexts (CHG,
+    CHH) out of them."""
     names: Names = ()
-    """Names of the samples, in the order of `calls`. Give them if the names of the files are not what tables should show."""
+    """Names of the samples, in the order of `calls`. Give them if the names of the files are not what tables should
+    show."""
     coverage: Paths = ()
-    """bigWig files of read coverage, one for each bigWig of `calls`. Give them so that `min_coverage` has an effect: without them
-    every call counts as covered."""
+    """bigWig files of read coverage, one for each bigWig of `calls`. Give them so that `min_coverage` has an effect:
+    without them every call counts as covered."""
     threshold: float = Field(0.5, gt=0, le=1)
-    """Methylated share of the reads, 0 to 1, from which a site is labeled 1. Change it if nearly all sites lie on one side of it."""
+    """Methylated share of the reads, 0 to 1, from which a site is labeled 1. Change it if nearly all sites lie on one
+    side of it."""
     min_coverage: int = Field(5, ge=0)
-    """Number of reads, both strands together, below which a site is missing. Lower it for shallow sequencing, at the cost of more
-    wrong labels."""
+    """Number of reads, both strands together, below which a site is missing. Lower it for shallow sequencing, at the
+    cost of more wrong labels."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

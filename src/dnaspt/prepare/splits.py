@@ -35,17 +35,18 @@ class SplitSettings(Settings):
     """How contigs are divided into train, valid and test."""
 
     split: str | None = None
-    """How contigs are divided: `position` (parts of each contig, by `fractions`), `contig` (whole contigs), `train` (all for train,
-    but a tenth for valid), `train-only`, `valid` or `test` (all for one split), or the path of a table with the columns
-    chromosome, start, end, split. Take `contig` to test on whole chromosomes, a table to repeat a published split."""
+    """How contigs are divided: `position` (parts of each contig, by `fractions`), `contig` (whole contigs), `train`
+    (all for train, but a tenth for valid), `train-only`, `valid` or `test` (all for one split), or the path of a table
+    with the columns chromosome, start, end, split. Take `contig` to test on whole chromosomes, a table to repeat a
+    published split."""
     fractions: tuple[float, float, float] = _FRACTIONS
     """Shares of train, valid and test with split `position`; they sum to 1. Change them for a larger test split."""
     valid_contigs: Names = ()
-    """Contigs for valid, with split `contig`; left out, they are chosen by their order in the genome. Name them to repeat a
-    published split."""
+    """Contigs for valid, with split `contig`; left out, they are chosen by their order in the genome. Name them to
+    repeat a published split."""
     test_contigs: Names = ()
-    """Contigs for test, with split `contig`; left out, they are chosen by their order in the genome. Name them to hold out
-    chromosomes of your choice."""
+    """Contigs for test, with split `contig`; left out, they are chosen by their order in the genome. Name them to hold
+    out chromosomes of your choice."""
 
     @model_validator(mode="after")
     def _check_split(self) -> Self:

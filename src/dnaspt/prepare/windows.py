@@ -34,18 +34,20 @@ class WindowSettings(SplitSettings):
     genome: Path
     """FASTA of the genome, plain, gzip or bgzip."""
     window_bp: int = Field(512, ge=2)
-    """Length of a window in bp. Make it longer if the labels depend on sequence further away; time and memory grow with it."""
+    """Length of a window in bp. Make it longer if the labels depend on sequence further away; time and memory grow with
+    it."""
     max_n_fraction: float = Field(0.5, ge=0, le=1)
     """Windows with a larger share of N are dropped. Lower it for a genome with many gaps; 1 keeps all windows."""
     split: str = "position"
-    """How contigs are divided: `position` (parts of each contig, by `fractions`), `contig` (whole contigs), `train` (all for train,
-    but a tenth for valid), `train-only`, `valid` or `test` (all for one split), or the path of a table with the columns
-    chromosome, start, end, split. Take `contig` to test on whole chromosomes, a table to repeat a published split."""
+    """How contigs are divided: `position` (parts of each contig, by `fractions`), `contig` (whole contigs), `train`
+    (all for train, but a tenth for valid), `train-only`, `valid` or `test` (all for one split), or the path of a table
+    with the columns chromosome, start, end, split. Take `contig` to test on whole chromosomes, a table to repeat a
+    published split."""
     seed: int = Field(0, ge=0)
     """Seed of the draw of background windows in `prepare regions`; no effect elsewhere. Change it for another draw."""
     strict: bool = False
-    """Make it an error that splits share sequence or that a contig of a file is not in the genome; else both are only counted.
-    Turn it on for results that you publish."""
+    """Make it an error that splits share sequence or that a contig of a file is not in the genome; else both are only
+    counted. Turn it on for results that you publish."""
     overwrite: bool = False
     """Whether to replace the dataset folder `out` if it exists. Turn it on to prepare again with other settings."""
 
