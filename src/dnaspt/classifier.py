@@ -145,10 +145,10 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
                 window = Window(f"sequence{number + 1}", 0, len(sequence), "+", sequence, target)
                 writer.add("valid" if is_valid[number] else "train", window)
             if self.unlabeled is not None:
-                for number, sequence in enumerate(read_sequences(self.unlabeled)):
-                    empty = np.zeros(0, np.int8)
+                no_labels = np.zeros(0, np.int8)
+                for number, more in enumerate(read_sequences(self.unlabeled)):
                     contig = f"unlabeled{number + 1}"
-                    writer.add(UNLABELED, Window(contig, 0, len(sequence.codes), "+", sequence.codes, empty))
+                    writer.add(UNLABELED, Window(contig, 0, len(more.codes), "+", more.codes, no_labels))
             writer.finish(
                 Manifest(
                     task="regions",
@@ -229,7 +229,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Sequences) -> np.ndarray:
         """Probability of each class: (n, n_classes), in the order of `classes_`; rows sum to 1."""
-        probabilities = self.model_.predict_proba(X, average_strands=self.average_strands)
+        probabilities = np.asarray(self.model_.predict_proba(X, average_strands=self.average_strands))
         if len(self.classes_) == 2:
             return np.concatenate([1 - probabilities, probabilities], axis=1)
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))

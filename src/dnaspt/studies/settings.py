@@ -156,7 +156,10 @@ class StudyConfig(Settings):
 
 
 _SET_BY_THE_STUDY = {
-    "pretrain": {*("data", "out", "seed", "head", "label_fraction", "freeze_encoder", "steps"), *("unlabeled", "splits")},
+    "pretrain": {
+        *("data", "out", "seed", "head", "label_fraction", "freeze_encoder", "steps"),
+        *("unlabeled", "splits"),
+    },
     "finetune": {
         *("data", "out", "seed", "encoder", "head", "learning_rate", "label_fraction", "freeze_encoder", "steps"),
     },
