@@ -117,10 +117,10 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         counts = np.bincount(numbers)
         if len(self.classes_) < 2:
             raise ConfigError(
-                f"y has one class, {self.classes_[0]!r}; expected two or more" if len(labels) else "X is empty"
+                f"y has one class, {self.classes_[0].item()!r}; expected two or more" if len(labels) else "X is empty"
             )
         if counts.min() < _TOO_FEW:
-            few = self.classes_[counts.argmin()]
+            few = self.classes_[counts.argmin()].item()
             raise ConfigError(f"class {few!r} has {counts.min()} sequence; expected {_TOO_FEW} or more of each class")
         self.n_features_in_ = 1
         with tempfile.TemporaryDirectory(prefix="dnaspt-") as folder:
@@ -236,7 +236,8 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Sequences) -> np.ndarray:
         """The most probable class of each sequence: (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        chosen = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[chosen])
 
     def __sklearn_tags__(self) -> Any:
         """Sequences are text, not numbers."""
