@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dnaspt.training.loop import Reporter
 
 WINDOW_BP = 4096
-"""Shortest windows of a pretraining in bp; those of a dataset with shorter windows are joined where they touch."""
+"""Shortest windows of a pretraining in bp; those of a dataset with shorter windows are without_overlaps where they touch."""
 
 
 def pretrain(

@@ -13,7 +13,7 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.tracks import Calls, write_bigwig
-from dnaspt.prepare.methylation import PrepareMethylationConfig, find_cpg, merge_strands, prepare_methylation
+from dnaspt.prepare.methylation import PrepareMethylationConfig, merge_strands, prepare_methylation
 from dnaspt.tasks import MISSING
 
 UNIT = "ATTAcGATTA"
@@ -208,7 +208,7 @@ def test_merged_sites_equal_a_sum_call_by_call(letters: str, rows: list[tuple[in
         np.array(columns[2], dtype=np.int32),
         np.array(columns[3], dtype=np.float32) / 4,
     )
-    cpg = find_cpg(codes)
+    cpg = alphabet.cpg_positions(codes)
     assert cpg.tolist() == [at for at in range(len(letters)) if letters[at : at + 2] == "CG"]
     expected = {int(at): [0.0, 0.0] for at in cpg}
     n_not_cpg = 0

@@ -9,7 +9,7 @@ from dnaspt.config import Settings
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.prepare.genes import PrepareGenesConfig
 from dnaspt.prepare.methylation import PrepareMethylationConfig
-from dnaspt.prepare.regions import PrepareRegionsConfig
+from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.prepare.splits import SplitInterval, SplitPlan, SplitSettings, read_split_table
 from dnaspt.prepare.windows import WindowSettings
 
@@ -170,6 +170,19 @@ def test_settings_become_a_plan_by_rule_or_by_table(tmp_path: Path) -> None:
         SplitSettings(split="column")
     with pytest.raises(ValidationError, match="have an effect with split 'contig' alone"):
         SplitSettings(split="position", valid_contigs=("a",))
+
+
+def test_a_file_that_is_needed_last_is_missed_first(tmp_path: Path) -> None:
+    genome, regions, names = (tmp_path / name for name in ("g.fa", "peaks.bed", "names.txt"))
+    genome.write_text("no genome, but a file")
+    regions.write_text("no regions, but a file")
+    config = PrepareRegionsConfig(out=tmp_path / "out", genome=genome, regions=regions, labels_file=names)
+    assert config.files() == (genome, regions, names)
+    with pytest.raises(InputError, match=r"names\.txt: No such file or directory; expected a readable file"):
+        prepare_regions(config)
+    names.mkdir()
+    with pytest.raises(InputError, match=r"names\.txt: is a folder; expected a file"):
+        config.check_files()
 
 
 @pytest.mark.parametrize(

@@ -163,4 +163,4 @@ def test_what_is_recorded_leaves_out_where_the_dataset_lies(tmp_path: Path) -> N
             "strict",
         ),
     ]
-    assert [source.path for source in settings.sources((None, genome))] == [str(genome)] * 2
+    assert [source.path for source in settings.sources()] == [str(genome)]
