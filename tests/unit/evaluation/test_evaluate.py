@@ -17,7 +17,7 @@ from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.genome.alphabet import reverse_complement
 from dnaspt.inference import decode
 from dnaspt.inference.decode import predict_paths
-from dnaspt.inference.emissions import ContigSlice, Emissions
+from dnaspt.inference.emissions import ContigSlice, EmissionArray
 from dnaspt.models.codons import gene_grammar
 from dnaspt.models.task_model import TaskModel
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
@@ -88,7 +88,7 @@ def test_every_segment_is_predicted_once(gene_data: Path, tmp_path: Path, monkey
     run, _ = make_run(tmp_path / "run", gene_data, "crf")
     real, calls = decode.predict_sequences, []
 
-    def counted(model: TaskModel, slices: list[ContigSlice], **options: object) -> list[Emissions]:
+    def counted(model: TaskModel, slices: list[ContigSlice], **options: object) -> list[EmissionArray]:
         calls.extend(len(contig_slice) for contig_slice in slices)
         return real(model, slices, **options)  # type: ignore[arg-type]
 
