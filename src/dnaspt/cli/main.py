@@ -114,7 +114,8 @@ def pretrain(
     from dnaspt.cli.terminal import mapping_table
 
     run = api.pretrain(**given(context), progress=True)
-    mapping_table(f"{out}: nats per masked base on fixed positions of valid", run.result)
+    if _has_result(run):
+        mapping_table(f"{out}: nats per masked base on fixed positions of valid", run.result.summary())
     _say_if_stopped(run)
 
 
@@ -193,7 +194,8 @@ def finetune(
     from dnaspt.cli.terminal import mapping_table
 
     run = api.finetune(**given(context), progress=True)
-    mapping_table(f"{out}: best checkpoint on valid", run.result)
+    if _has_result(run):
+        mapping_table(f"{out}: best checkpoint on valid", run.result.summary())
     _say_if_stopped(run)
 
 
@@ -270,6 +272,11 @@ def export(
 
 
 app.add_typer(bend_app, name="bend")
+
+
+def _has_result(run: "Run") -> bool:
+    """Whether there are scores to show: those of a finished run, or of one that time has stopped."""
+    return bool(run.scores) and run.rank == 0 and (run.finished or run.stopped_by == "time")
 
 
 def _say_if_stopped(run: "Run") -> None:

@@ -102,7 +102,7 @@ class LeakageReport(_Frozen):
     min_containment: float = 0.0
 
     @property
-    def found(self) -> bool:
+    def shares_sequence(self) -> bool:
         """Whether any pair of splits shares sequence."""
         return any(pair.n_shared for pair in self.pairs.values())
 

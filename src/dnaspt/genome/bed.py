@@ -4,14 +4,17 @@ import gzip
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from dnaspt.atomic import publish_file
 from dnaspt.errors import InputError
 from dnaspt.genome.columns import Column, Header, find_header, first_row, read_columns
 from dnaspt.genome.intervals import positions
+
+if TYPE_CHECKING:  # takes half a second to import, so it is imported where it is used
+    import pandas as pd
 
 _INTERVAL = (Column("chrom", 0, str), Column("start", 1, int), Column("end", 2, int))
 _NARROW_PEAK_COLUMNS = 10
@@ -107,6 +110,8 @@ class LabeledRegions:
 
 def rows_by_value(values: np.ndarray) -> dict[str, np.ndarray]:
     """Row numbers of each distinct value, ascending; values in order of appearance."""
+    import pandas as pd
+
     codes, names = pd.factorize(values)
     order = np.argsort(codes, kind="stable")
     bounds = np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]
@@ -122,6 +127,8 @@ def read_bed(path: str | Path) -> Regions:
         InputError: no rows, fewer than three columns, a coordinate that is no integer, start < 0, start >= end, or a
             summit outside its peak.
     """
+    import pandas as pd
+
     path = Path(path)
     header, fields = find_header(path), first_row(path)
     columns = list(_INTERVAL)
@@ -152,6 +159,8 @@ def read_labeled_bed(path: str | Path) -> LabeledRegions:
     Raises:
         InputError: no header, a malformed row, a label that is no list of indices, or a strand other than + - .
     """
+    import pandas as pd
+
     path = Path(path)
     header = find_header(path)
     if header is None or header.names[:3] != ("chrom", "start", "end"):
@@ -171,7 +180,9 @@ def read_labeled_bed(path: str | Path) -> LabeledRegions:
     return LabeledRegions(_regions(path, frame, strand, center), indices, offsets, split)
 
 
-def _read_frame(path: Path, columns: list[Column], header: Header | None) -> pd.DataFrame:
+def _read_frame(path: Path, columns: list[Column], header: Header | None) -> "pd.DataFrame":
+    import pandas as pd
+
     frame = pd.concat(
         [block.assign(chrom=block["chrom"].astype(object)) for block in read_columns(path, columns, header)],
         ignore_index=True,
@@ -186,7 +197,7 @@ def _read_frame(path: Path, columns: list[Column], header: Header | None) -> pd.
     return frame
 
 
-def _regions(path: Path, frame: pd.DataFrame, strand: pd.Series, center: np.ndarray) -> Regions:
+def _regions(path: Path, frame: "pd.DataFrame", strand: "pd.Series", center: np.ndarray) -> Regions:
     return Regions(
         path=path,
         chrom=frame["chrom"].to_numpy(dtype=object),
@@ -209,7 +220,7 @@ def _is_narrow_peak(fields: list[str]) -> bool:
         return False
 
 
-def _summits(path: Path, frame: pd.DataFrame, midpoint: np.ndarray) -> np.ndarray:
+def _summits(path: Path, frame: "pd.DataFrame", midpoint: np.ndarray) -> np.ndarray:
     start, end, summit = (frame[name].to_numpy() for name in ("start", "end", "summit"))
     bad = np.flatnonzero((summit < -1) | (start + summit >= end))
     if len(bad):
@@ -246,7 +257,7 @@ def _parse_indices(text: str) -> np.ndarray:
     return np.fromstring(text, dtype=np.int64, sep=",")
 
 
-def write_bed(path: str | Path, frames: Iterable[pd.DataFrame]) -> None:
+def write_bed(path: str | Path, frames: "Iterable[pd.DataFrame]") -> None:
     """Write frames whose first columns are chrom, start, end as BED, one below the other; whole or not at all.
 
     Numbers that are no integers are written with six digits; a name that ends in .gz is written as gzip.

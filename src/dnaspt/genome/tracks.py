@@ -5,16 +5,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from dnaspt.errors import InputError
 from dnaspt.genome.bigwig import intervals, is_bigwig, open_bigwig
 from dnaspt.genome.bigwig import write_bigwig as write_bigwig
 from dnaspt.genome.columns import Column, first_row, read_columns
 from dnaspt.genome.intervals import containing, positions
+
+if TYPE_CHECKING:  # takes half a second to import, so it is imported where it is used
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +111,7 @@ def _read_bedmethyl(path: Path) -> Sample:
     return collected.sample(dropped)
 
 
-def _without_other_modifications(frame: pd.DataFrame, dropped: Counter[str]) -> pd.DataFrame:
+def _without_other_modifications(frame: "pd.DataFrame", dropped: Counter[str]) -> "pd.DataFrame":
     """Drop rows whose name is the code of a modification other than 5mC; modkit writes `m` or `m,CG,0`."""
     names = frame["name"].cat.categories.astype(str)
     codes = [name.split(",")[0] for name in names]
@@ -148,7 +150,7 @@ def _read_bismark(path: Path) -> Sample:
     return collected.sample()
 
 
-def _refuse(path: Path, frame: pd.DataFrame, bad: np.ndarray, column: str, expected: str) -> None:
+def _refuse(path: Path, frame: "pd.DataFrame", bad: np.ndarray, column: str, expected: str) -> None:
     """Raise an InputError for the first row that is marked bad."""
     if bad.any():
         row = int(np.argmax(bad))
@@ -164,7 +166,7 @@ class _Collected:
         self._parts: dict[str, list[Calls]] = {}
 
     def add(
-        self, chrom: pd.Series, position: np.ndarray, strand: np.ndarray, coverage: np.ndarray, level: np.ndarray
+        self, chrom: "pd.Series", position: np.ndarray, strand: np.ndarray, coverage: np.ndarray, level: np.ndarray
     ) -> None:
         """Append one block; chrom is categorical."""
         codes = chrom.cat.codes.to_numpy()

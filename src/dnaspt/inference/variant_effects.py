@@ -18,7 +18,6 @@ from dnaspt.errors import CheckpointError
 from dnaspt.genome import alphabet
 from dnaspt.inference.emissions import ModelOutput, hidden_states, predict_batches
 from dnaspt.models.basset import BassetEncoder
-from dnaspt.models.heads import CRFHead, SigmoidHead, Trunk
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 
@@ -80,10 +79,10 @@ def check_scores(run: Path, model: LanguageModel | TaskModel) -> None:
     Raises:
         CheckpointError: labels of bins, or an encoder without a state for each base.
     """
-    trunk = model.head.trunk if isinstance(model, TaskModel) else None
-    if isinstance(trunk, Trunk) and trunk.resolution_bp > 1:
+    resolution_bp = model.head.trunk.resolution_bp if isinstance(model, TaskModel) else 1
+    if resolution_bp > 1:
         raise CheckpointError(
-            f"{run}: labels bins of {trunk.resolution_bp} bp; variants are scored by models of bases or windows"
+            f"{run}: labels bins of {resolution_bp} bp; variants are scored by models of bases or windows"
         )
     if isinstance(model.encoder, BassetEncoder):
         raise CheckpointError(f"{run}: Basset has no state for each base; variants are scored by models that have")
@@ -179,11 +178,8 @@ def label_changes(model: TaskModel, alleles: Sequence[AllelePair], complement: t
 def _label_scores(model: TaskModel, tokens: Tensor) -> Tensor:
     """Log-odds (B, K) of the labels of windows; probabilities (B, L, K) of the classes of bases."""
     emissions: Tensor = model(tokens)
-    if isinstance(model.head, SigmoidHead):
-        return emissions
-    if isinstance(model.head, CRFHead):
-        return model.head.crf.marginals(emissions, (tokens != PAD_TOKEN).sum(1))
-    return emissions.softmax(-1)
+    is_per_base = emissions.ndim == 3
+    return model.head.probabilities(emissions, (tokens != PAD_TOKEN).sum(1)) if is_per_base else emissions
 
 
 def _both_strands(alleles: Sequence[AllelePair]) -> Iterator[AllelePair]:

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from dnaspt.data.dataset import Dataset, Window
-from dnaspt.data.manifest import UNLABELED, Manifest, Source
+from dnaspt.data.manifest import UNLABELED, Manifest
 from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
@@ -106,11 +106,10 @@ class PrepareGenesConfig(SplitSettings):
         return super().plan()
 
     def files(self) -> tuple[Path, ...]:
-        """Every file that is read, each once."""
-        table = (self.split_table,) if self.split_table else ()
+        """Every file that is read, each once, in the order in which the manifest lists them."""
         train = (*self.genome, *self.annotation)
         separate = (*self.valid_genome, *self.valid_annotation, *self.test_genome, *self.test_annotation)
-        return tuple(dict.fromkeys((*train, *separate, *self.unknown, *self.unlabeled, *table)))
+        return tuple(dict.fromkeys((*train, *separate, *self.unknown, *self.unlabeled, *super().files())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +152,7 @@ def prepare_genes(config: PrepareGenesConfig) -> Dataset:
     """
     same_genome = not config.is_separate and not config.unlabeled
     with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=same_genome) as writer:
+        config.check_files()
         totals = _Totals()
         unknown = tuple(read_bed(path) for path in config.unknown)
         inputs = [_AnnotatedGenome(config.genome, config.annotation, config.plan())]
@@ -173,7 +173,7 @@ def prepare_genes(config: PrepareGenesConfig) -> Dataset:
             labels=task.labels,
             resolution_bp=task.resolution_bp,
             window_bp=config.window_bp,
-            sources=tuple(Source.of(path) for path in config.files()),
+            sources=config.sources(),
             settings=config.model_dump(mode="json", exclude={"out", "overwrite"}),
             counts={name: number for name, number in totals.counts.items() if number},
             dropped={reason: number for reason, number in totals.dropped.items() if number},

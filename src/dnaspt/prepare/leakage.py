@@ -195,7 +195,7 @@ def refuse_leakage(report: LeakageReport, where: object) -> None:
     Raises:
         DatasetError: the splits share sequence; the error has the counts and the first example.
     """
-    if not report.found:
+    if not report.shares_sequence:
         return
     shared = "; ".join(
         f"{counts.n_shared} of {counts.n_windows} {pair.split('-')[1]} windows share sequence with {pair.split('-')[0]} "
@@ -330,7 +330,7 @@ def sampled_kmers(windows: Sequence[np.ndarray], scale: int) -> tuple[np.ndarray
     Returns:
         Hashes (n,) uint32 and the index of their window (n,) uint32, ordered by window, then hash.
     """
-    separator = np.array([4], dtype=np.uint8)  # an N between windows, so that no k-mer spans two of them
+    separator = np.array([alphabet.N], dtype=np.uint8)  # an N between windows, so that no k-mer spans two of them
     codes = alphabet.tokens(np.concatenate([part for window in windows for part in (window, separator)]))
     if len(codes) < K:
         return np.zeros(0, np.uint32), np.zeros(0, np.uint32)

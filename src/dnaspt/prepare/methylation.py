@@ -61,6 +61,10 @@ class PrepareMethylationConfig(WindowSettings):
             raise ValueError(f"samples {', '.join(labels)} do not have distinct names; give names")
         return self
 
+    def label_files(self) -> tuple[Path, ...]:
+        """The calls and their coverage."""
+        return (*self.calls, *self.coverage)
+
     def labels(self) -> tuple[str, ...]:
         """Names of the samples."""
         return self.names or tuple(path.name.removesuffix(".gz").rsplit(".", 1)[0] for path in self.calls)
@@ -97,12 +101,13 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
     counts, dropped = Counter[str](), Counter[str]()
     present: set[str] = set()
     with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
+        config.check_files()
         samples = _read_samples(config, dropped)
         plan = config.plan_of_genome(frozenset[str]().union(*(sample.contigs for sample in samples)))
         not_cpg = Counter[Path]()
         for contig in read_fasta(config.genome):
             present.add(contig.name)
-            cpg = find_cpg(contig.codes)
+            cpg = alphabet.cpg_positions(contig.codes)
             counts["cpg_in_genome"] += len(cpg)
             labels = _label_sites(config, contig, cpg, samples, not_cpg, counts)
             if labels is None:
@@ -125,7 +130,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
             labels=config.labels(),
             resolution_bp=task.resolution_bp,
             window_bp=config.window_bp,
-            sources=config.sources((*config.calls, *config.coverage)),
+            sources=config.sources(),
             settings=config.recorded(),
             counts=dict(counts),
             dropped={reason: number for reason, number in dropped.items() if number},
@@ -142,12 +147,6 @@ def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> li
         if not sample.has_coverage and config.min_coverage > 1:
             log.warning("%s: levels without coverage; min_coverage has no effect on them", sample.path)
     return samples
-
-
-def find_cpg(codes: np.ndarray) -> np.ndarray:
-    """Positions of the C of each CpG of a contig (L,), ascending."""
-    bases = alphabet.tokens(codes)
-    return np.flatnonzero((bases[:-1] == alphabet.C) & (bases[1:] == alphabet.G))
 
 
 def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:

@@ -68,6 +68,10 @@ class PrepareRegionsConfig(WindowSettings):
             raise ValueError(f"core_bp {self.core_bp} is more than window_bp {self.window_bp}")
         return self
 
+    def label_files(self) -> tuple[Path, ...]:
+        """The regions, the names of the labels, and the blacklist."""
+        return tuple(path for path in (*self.regions, self.labels_file, self.blacklist) if path is not None)
+
     @property
     def needed_bp(self) -> int:
         """Bases of the core that regions must cover to make a window positive."""
@@ -113,6 +117,7 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
     """
     counts, dropped = Counter[str](), Counter[str]()
     with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
+        config.check_files()
         plan = config.plan_of_genome()
         blacklist = read_bed(config.blacklist) if config.blacklist else None
         source = _window_source(config, plan, blacklist, counts, dropped)
@@ -145,7 +150,7 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             labels=source.labels,
             resolution_bp=task.resolution_bp,
             window_bp=source.window_bp,
-            sources=config.sources((*config.regions, config.labels_file, config.blacklist)),
+            sources=config.sources(),
             settings={**config.recorded(), **(about or {})},
             counts=dict(counts),
             dropped={reason: number for reason, number in dropped.items() if number},

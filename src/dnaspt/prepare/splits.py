@@ -8,10 +8,11 @@ from typing import Annotated, Literal, Self, cast, get_args
 from pydantic import BeforeValidator, model_validator
 
 from dnaspt.config import Settings
-from dnaspt.data.manifest import SPLITS
+from dnaspt.data.manifest import SPLITS, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
 from dnaspt.genome.contig_names import check_contigs
+from dnaspt.genome.fasta import open_bytes
 
 SplitRule = Literal["position", "contig", "column", "train", "train-only", "valid", "test"]
 """How contigs are divided, see `SplitPlan`."""
@@ -57,6 +58,23 @@ class SplitSettings(Settings):
     def split_table(self) -> Path | None:
         """Path of the table that divides the contigs, if `split` names one."""
         return Path(self.split) if self.split is not None and self.split not in _RULES_BY_NAME else None
+
+    def files(self) -> tuple[Path, ...]:
+        """Every file that is read, in the order in which the manifest lists them."""
+        return (self.split_table,) if self.split_table else ()
+
+    def check_files(self) -> None:
+        """Refuse a file that cannot be read before the work begins: some files are needed only after minutes.
+
+        Raises:
+            InputError: a file is missing, is a folder, or may not be read.
+        """
+        for path in self.files():
+            open_bytes(path).close()
+
+    def sources(self) -> tuple[Source, ...]:
+        """Digests of all files that are read."""
+        return tuple(Source.of(path) for path in self.files())
 
     def plan(self) -> "SplitPlan":
         """How contigs are divided; by position where `split` is not given.

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from dnaspt.data.dataset import Window
-from dnaspt.data.manifest import SPLITS, Source
+from dnaspt.data.manifest import SPLITS
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, contig_names
 from dnaspt.genome.intervals import containing, count_true, coverage
@@ -61,9 +61,13 @@ class WindowSettings(SplitSettings):
         """The settings as the manifest keeps them: those that decide what is in the tables."""
         return self.model_dump(mode="json", exclude={"out", "overwrite"})
 
-    def sources(self, paths: Iterable[Path | None]) -> tuple[Source, ...]:
-        """Digests of the genome, of the split table and of the other files that were given."""
-        return tuple(Source.of(path) for path in (self.genome, *paths, self.split_table) if path is not None)
+    def files(self) -> tuple[Path, ...]:
+        """Every file that is read, in the order in which the manifest lists them."""
+        return (self.genome, *self.label_files(), *super().files())
+
+    def label_files(self) -> tuple[Path, ...]:
+        """The files that the labels come from, and others that only this kind of dataset reads."""
+        return ()
 
 
 def from_starts(starts: np.ndarray, window_bp: int) -> np.ndarray:

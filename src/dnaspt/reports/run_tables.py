@@ -174,7 +174,9 @@ def _leakage_table(manifest: Manifest) -> Table:
     )
     known = all(counts.overlapping is not None for counts in pairs.values())
     note = (
-        "No window of one split shares sequence with another." if pairs and known and not manifest.leakage.found else ""
+        "No window of one split shares sequence with another."
+        if pairs and known and not manifest.leakage.shares_sequence
+        else ""
     )
     if examples := manifest.leakage.examples:
         note = "For example " + "; ".join(examples[:3]) + "."

@@ -13,7 +13,6 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from dnaspt.data.bootstrap_blocks import blocks_outside_genes, window_blocks
 from dnaspt.evaluation import metrics
 from dnaspt.tasks import MISSING
 
@@ -113,35 +112,6 @@ def test_bootstrap_repeats_itself_with_one_seed_and_differs_with_another() -> No
     assert first == again
     assert first != other
     assert first.low < first.value < first.high
-
-
-def test_blocks_do_not_cut_genes_and_are_about_as_long_as_asked() -> None:
-    labels = np.full(100_000, 8, dtype=np.int8)
-    labels[9_500:12_000] = 0
-    labels[30_000:60_000] = 2
-    labels[70_000:70_500] = MISSING
-    cuts = blocks_outside_genes(labels)
-    assert cuts[0] == 0
-    assert cuts[-1] == 100_000
-    assert cuts[1] == 12_000
-    assert (labels[cuts[1:-1]] == 8).all()
-    lengths = np.diff(cuts)
-    assert lengths.min() >= 5_000
-    assert sorted(lengths)[-1] == 38_000
-    assert (np.sort(lengths)[:-1] < 15_000).all()
-
-
-def test_a_stretch_without_a_place_to_cut_is_one_block() -> None:
-    assert blocks_outside_genes(np.full(50_000, MISSING, dtype=np.int8)).tolist() == [0, 50_000]
-
-
-def test_windows_share_a_block_when_they_start_in_the_same_10_kb_of_a_contig() -> None:
-    chrom = np.array(["b", "b", "a", "a", "b"], dtype=object)
-    start = np.array([0, 9_999, 0, 10_000, 10_000])
-    blocks = window_blocks(chrom, start, start + 512)
-    assert blocks[0] == blocks[1]
-    assert sorted(set(blocks)) == [0, 1, 2, 3]
-    assert len(set(window_blocks(chrom, start, start + 5_000))) == 2  # stretches of 20 kb
 
 
 def test_auroc_and_auprc_equal_those_of_scikit_learn_on_the_entries_that_are_known() -> None:

@@ -1,3 +1,5 @@
+"""`prepare_genes`: genomes and annotations to windows."""
+
 import gzip
 import logging
 from pathlib import Path
@@ -6,20 +8,16 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from dnaspt.data.dataset import Split, Window, read_split
+from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
-from dnaspt.data.segments import segments, union_bp, without_overlaps
+from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
-from dnaspt.genome.gene_states import reverse_complement_labels, transcripts_from_labels
-from dnaspt.genome.gff3 import AnnotatedTranscript
+from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.gff3_writer import write_gff3
-from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
-from dnaspt.prepare.splits import SplitInterval
-from dnaspt.prepare.windows import around_genes, tile_with_flanks
 from dnaspt.tasks import GENE_STATES, MISSING
 
 
@@ -60,44 +58,19 @@ def prepare(inputs, **options):
     return prepare_genes(PrepareGenesConfig(**(inputs | options))).manifest
 
 
-def cores(piece: SplitInterval, window_bp: int) -> list[tuple[int, int]]:
-    return [(frame.core_start, frame.core_end) for frame in tile_with_flanks(piece, window_bp)]
-
-
-@pytest.mark.parametrize(
-    ("length", "expected"),
-    [
-        (40, [(10, 50)]),
-        (80, [(10, 90)]),
-        (160, [(10, 90), (90, 170)]),
-        (100, [(10, 90), (90, 110)]),
-        (169, [(10, 90), (90, 135), (135, 179)]),
-        (85, [(10, 53), (53, 95)]),
-    ],
-)
-def test_tiles_cover_each_base_once_and_share_a_short_rest(length, expected):
-    assert cores(SplitInterval("a", 10, 10 + length, "train"), 80) == expected
-
-
-def test_flanks_of_tiles_stay_inside_the_piece():
-    frames = list(tile_with_flanks(SplitInterval("a", 10, 200, "train"), 100, 30))
-    assert [(one.start, one.end) for one in frames] == [(10, 140), (80, 200)]
-
-
-def test_gene_windows_are_clipped_to_the_piece_and_skip_other_pieces():
-    frames = around_genes(SplitInterval("a", 650, 880, "train"), GENES, 50)
-    assert [(one.start, one.end) for one in frames] == [(650, 810), (740, 880)]
-
-
 def test_windows_join_to_the_annotated_genes(inputs):
     manifest = prepare(inputs, split="train-only")
     split = read_split(inputs["out"], "train")
     decoded = {
-        (one.chrom, one.strand, one.cds)
+        (transcript.chrom, transcript.strand, transcript.cds)
         for segment in segments(split)
-        for one in transcripts_from_labels(segment.labels, segment.chrom, start=segment.start)
+        for transcript in transcripts_from_labels(segment.labels, segment.chrom, start=segment.start)
     }
-    assert decoded == {(one.chrom, one.strand, one.cds) for one in GENES if one.transcript_id != "g1.u"}
+    assert decoded == {
+        (transcript.chrom, transcript.strand, transcript.cds)
+        for transcript in GENES
+        if transcript.transcript_id != "g1.u"
+    }
     assert manifest == read_manifest(inputs["out"])
     assert (manifest.task, manifest.labels, manifest.resolution_bp) == ("genes", GENE_STATES.names, 1)
     assert (manifest.stop_in_cds, manifest.window_bp) == (True, 128)
@@ -130,9 +103,13 @@ def test_splits_by_position_share_no_base_and_a_gene_across_a_cut_is_missing(inp
 def test_transcripts_of_each_split_are_kept_with_their_isoforms(inputs):
     prepare(inputs)
     train = read_transcripts(inputs["out"], "train")
-    assert [(one.transcript_id, longest) for one, longest in train] == [("g1.t", True), ("g1.u", False), ("g5.t", True)]
+    assert [(transcript.transcript_id, longest) for transcript, longest in train] == [
+        ("g1.t", True),
+        ("g1.u", False),
+        ("g5.t", True),
+    ]
     assert train[0][0] == GENES[0]
-    assert [one.gene_id for one, _ in read_transcripts(inputs["out"], "test")] == ["g4"]
+    assert [transcript.gene_id for transcript, _ in read_transcripts(inputs["out"], "test")] == ["g4"]
     with pytest.raises(DatasetError, match=r"has no transcripts\.parquet"):
         read_transcripts(inputs["out"].parent, "train")
 
@@ -160,7 +137,13 @@ def test_flanks_are_context_without_labels(inputs):
 def test_gene_windows_label_their_neighbors_too(inputs):
     manifest = prepare(inputs, split="train-only", windows="gene", flank_bp=100)
     windows = list(read_split(inputs["out"], "train"))
-    assert [(one.start, one.end) for one in windows] == [(0, 360), (600, 860), (690, 950), (800, 1000), (0, 199)]
+    assert [(window.start, window.end) for window in windows] == [
+        (0, 360),
+        (600, 860),
+        (690, 950),
+        (800, 1000),
+        (0, 199),
+    ]
     assert (windows[1].labels[190:250] == 4).all()
     assert manifest.window_bp == 128  # what pretraining cuts at; the windows of genes are as long as they are
 
@@ -201,8 +184,8 @@ def test_few_train_contigs_beside_a_test_input_give_their_last_tenth_to_valid(tm
     annotation = tmp_path / "t.gff3"
     write_gff3(annotation, [gene("t", "+", (50, 80), name="t1")], [("t", 400)])
     prepare(inputs, test_genome=genome, test_annotation=annotation)
-    spans = [(one.chrom, one.start, one.end) for one in read_split(inputs["out"], "valid")]
-    assert spans == [("a", 900, 1000), ("b", 270, 300)]
+    intervals = [(window.chrom, window.start, window.end) for window in read_split(inputs["out"], "valid")]
+    assert intervals == [("a", 900, 1000), ("b", 270, 300)]
     assert set(read_split(inputs["out"], "test").chrom) == {"t"}
 
 
@@ -264,47 +247,11 @@ def test_unlabeled_contigs_of_one_name_stay_apart(tmp_path, inputs):
         with open_text(path, "wt") as file:
             file.write(f">a\n{'ACG'[number] * 40}\n")
     manifest = prepare(inputs, unlabeled=files)
-    found = {one.chrom: alphabet.decode(one.codes) for one in segments(read_split(inputs["out"], "unlabeled"))}
-    assert found == {"e:a": "A" * 40, "e-2:a": "C" * 40, "e-3:a": "G" * 40}
+    sequences = {
+        segment.chrom: alphabet.decode(segment.codes) for segment in segments(read_split(inputs["out"], "unlabeled"))
+    }
+    assert sequences == {"e:a": "A" * 40, "e-2:a": "C" * 40, "e-3:a": "G" * 40}
     assert manifest.counts["unlabeled_contigs_renamed"] == 3
-
-
-def test_the_score_of_a_transcript_is_kept_where_its_stop_codon_is_added():
-    codes = alphabet.encode(b"ATGGCTTAAA")
-    scored = Transcript("c", "+", "g", "t", ((0, 6),), 0.75)
-    annotated = AnnotatedTranscript(scored, (), (), 1, Path("a.gff3"))
-    assert stop_codon_in_cds([annotated], codes)[0] == [Transcript("c", "+", "g", "t", ((0, 9),), 0.75)]
-
-
-def test_windows_of_the_minus_strand_join_as_the_forward_strand_reads():
-    codes = alphabet.encode(b"ACGTTGCAAC")
-    labels = np.array([8, 8, 0, 0, 1, 2, 3, 0, 8, MISSING], dtype=np.int8)
-    forward = Window("c", 5, 15, "+", codes, labels)
-    turned = [
-        Window("c", 5, 11, "-", alphabet.reverse_complement(codes[:6]), reverse_complement_labels(labels[:6])),
-        Window("c", 9, 15, "-", alphabet.reverse_complement(codes[4:]), reverse_complement_labels(labels[4:])),
-    ]
-    for windows in ([forward], turned):
-        (segment,) = segments(split_of_windows(windows))
-        assert (segment.start, segment.end) == (5, 15)
-        assert np.array_equal(segment.codes, codes)
-        assert np.array_equal(segment.labels, labels)
-        assert np.array_equal(without_overlaps(split_of_windows(windows), 10).codes, codes)
-
-
-def test_bases_of_windows_that_overlap_or_have_flanks_are_counted_once(simulated: Path, tmp_path: Path) -> None:
-    files = {"genome": (simulated / "genome.fa",), "annotation": (simulated / "annotation.gff3",)}
-    for name, more in (("flanks", {"flank_bp": 300}), ("genes", {"windows": "gene", "flank_bp": 700})):
-        data = prepare_genes(PrepareGenesConfig(out=tmp_path / name, window_bp=1024, **files, **more))
-        joined_bp = len(without_overlaps(read_split(tmp_path / name, "train"), 512).codes)
-        assert union_bp(tmp_path / name, "train") == joined_bp < data.manifest.splits["train"].n_bp
-
-
-def split_of_windows(windows: list[Window]) -> Split:
-    offsets = np.concatenate([[0], np.cumsum([len(one.codes) for one in windows])])
-    columns = {name: np.array([getattr(one, name) for one in windows]) for name in ("chrom", "start", "end", "strand")}
-    joined_up = {name: np.concatenate([getattr(one, name) for one in windows]) for name in ("codes", "labels")}
-    return Split(**columns, **joined_up, offsets=offsets, label_offsets=offsets)
 
 
 def test_unlabeled_sequence_is_tiled_beside_the_splits(tmp_path, inputs):
@@ -420,7 +367,7 @@ def test_introns_without_the_usual_ends_are_a_warning(simulated, tmp_path, caplo
 
 def test_the_digest_covers_the_true_transcripts(tmp_path, inputs):
     digests = set()
-    for number, genes in enumerate((GENES, [one for one in GENES if one.transcript_id != "g1.u"])):
+    for number, genes in enumerate((GENES, [row for row in GENES if row.transcript_id != "g1.u"])):
         write_gff3(inputs["annotation"], genes, [("a", 1000), ("b", 300)])
         digests.add(prepare(inputs, out=tmp_path / str(number)).digest)
     assert len(digests) == 2

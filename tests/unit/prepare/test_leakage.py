@@ -1,14 +1,13 @@
-from pathlib import Path
+"""Windows of splits to a report of what they share."""
 
 import numpy as np
 import pytest
 
 from dnaspt.data.dataset import Window
-from dnaspt.data.manifest import LeakageReport, Manifest, SharedWindows, read_manifest
+from dnaspt.data.manifest import LeakageReport
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
 from dnaspt.prepare.leakage import LeakageSketch, leakage_report, refuse_leakage, sampled_kmers
-from dnaspt.prepare.writer import DatasetWriter
 
 
 def random_codes(rng: np.random.Generator, length_bp: int) -> np.ndarray:
@@ -25,7 +24,7 @@ def windows(sequences: list[np.ndarray], chrom: str, step: int = 10_000) -> list
     return [Window(chrom, i * step, i * step + len(s), "+", s, labels) for i, s in enumerate(sequences)]
 
 
-def counts(report: LeakageReport, pair: str = "train-test") -> tuple[int, int, int]:
+def counts(report: LeakageReport, pair: str = "train-test") -> tuple[int | None, int, int]:
     row = report.pairs[pair]
     return row.overlapping, row.exact, row.near
 
@@ -36,7 +35,7 @@ def test_unrelated_windows_share_nothing(length_bp: int) -> None:
     train, test = ([random_codes(rng, length_bp) for _ in range(300)] for _ in range(2))
     report = leakage_report({"train": windows(train, "a"), "test": windows(test, "b")})
     assert counts(report) == (0, 0, 0)
-    assert not report.found
+    assert not report.shares_sequence
     assert report.examples == ()
 
 
@@ -127,7 +126,9 @@ def test_windows_of_n_and_of_low_complexity_are_counted_and_not_compared() -> No
 def test_copies_within_a_split_are_no_leakage() -> None:
     codes = random_codes(np.random.default_rng(9), 512)
     other = random_codes(np.random.default_rng(10), 512)
-    assert not leakage_report({"train": windows([codes] * 3, "a", 100), "test": windows([other] * 2, "a2", 100)}).found
+    assert not leakage_report(
+        {"train": windows([codes] * 3, "a", 100), "test": windows([other] * 2, "a2", 100)}
+    ).shares_sequence
 
 
 def test_a_sequence_of_many_copies_is_found_in_every_test_window() -> None:
@@ -167,29 +168,31 @@ def test_strict_refuses_shared_windows_and_says_which() -> None:
     codes = random_codes(rng, 512)
     splits = {"train": windows([codes], "a"), "test": windows([codes], "b")}
     report = leakage_report(splits)
-    assert report.found
+    assert report.shares_sequence
     with pytest.raises(DatasetError, match=r"data/x: 1 of 1 test windows share sequence with train .*b:0-512 \(test\)"):
         refuse_leakage(report, "data/x")
 
 
-def manifest() -> Manifest:
-    return Manifest(task="regions", labels=("a",), resolution_bp=0, window_bp=512, sources=(), settings={})
+def test_a_report_that_shares_nothing_is_not_refused() -> None:
+    rng = np.random.default_rng(16)
+    splits = {"train": windows([random_codes(rng, 512)], "a"), "test": windows([random_codes(rng, 512)], "b")}
+    refuse_leakage(leakage_report(splits), "data/x")
 
 
-def test_the_dataset_writer_reports_leakage_in_the_manifest_and_refuses_it_when_strict(tmp_path: Path) -> None:
-    codes = random_codes(np.random.default_rng(15), 512)
-    label = np.ones(1, np.int8)
-    for strict in (False, True):
-        out = tmp_path / f"strict_{strict}"
-        with DatasetWriter(out) as writer:
-            writer.add("train", Window("a", 0, 512, "+", codes, label))
-            writer.add("test", Window("b", 0, 512, "-", alphabet.reverse_complement(codes), label))
-            if strict:
-                with pytest.raises(DatasetError, match="1 exact"):
-                    writer.finish(manifest(), strict=True)
-            else:
-                writer.finish(manifest())
-        assert out.exists() is not strict
-    row = read_manifest(tmp_path / "strict_False").leakage.pairs["train-test"]
-    assert row == SharedWindows(n_windows=1, overlapping=0, exact=1, near=0)
-    assert [path.name for path in tmp_path.iterdir()] == ["strict_False"]
+def test_the_origin_of_a_window_decides_where_it_overlaps() -> None:
+    rng = np.random.default_rng(17)
+    first, second = windows([random_codes(rng, 200) for _ in range(2)], "cut_out")
+    for origins, expected in (((("chr1", 0), ("chr1", 150)), 1), ((("chr1", 0), ("chr1", 200)), 0)):
+        sketch = LeakageSketch()
+        sketch.add("train", first, origins[0])
+        sketch.add("test", second, origins[1])
+        assert sketch.report().pairs["train-test"].overlapping == expected
+
+
+def test_only_pairs_of_splits_that_hold_windows_are_compared() -> None:
+    rng = np.random.default_rng(18)
+    codes = [random_codes(rng, 512) for _ in range(3)]
+    splits = {name: windows([own], name) for name, own in zip(("unlabeled", "train", "valid"), codes)}
+    report = leakage_report(splits)
+    assert list(report.pairs) == ["train-valid", "unlabeled-valid"]  # unlabeled may repeat train
+    assert (report.k, report.scale, report.min_containment) == (16, 4, 0.25)

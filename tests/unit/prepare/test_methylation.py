@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnaspt.cli.inspect import show_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -15,7 +14,6 @@ from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.tracks import Calls, write_bigwig
 from dnaspt.prepare.methylation import PrepareMethylationConfig, merge_strands, prepare_methylation
-from dnaspt.reports.run_tables import dataset_tables
 from dnaspt.tasks import MISSING
 
 UNIT = "ATTAcGATTA"
@@ -80,17 +78,12 @@ def test_too_few_reads_are_missing_and_a_site_without_any_label_is_dropped(genom
     assert splits["train"].labels.reshape(-1, 2).tolist() == [[1, 0], [1, MISSING], [MISSING, 0]]
 
 
-def test_the_manifest_says_how_often_each_label_is_known_and_true(genome: Path, capsys: pytest.CaptureFixture) -> None:
+def test_the_manifest_says_how_often_each_label_is_known_and_true(genome: Path) -> None:
     one = _calls(genome.parent, ("a", 14, "+", 5, 100), ("a", 24, "+", 4, 0), ("a", 34, "+", 9, 0), name="one.bed")
     two = _calls(genome.parent, ("a", 34, "+", 9, 100), name="two.bed")
     manifest, _ = _prepare(genome, one, two)
     train = manifest.splits["train"]
     assert (train.label_counts, train.known_counts) == ({"one": 1, "two": 1}, {"one": 2, "two": 1})
-    show_dataset(manifest, "data")
-    printed = capsys.readouterr().out
-    assert "50.00%" in printed and "100.00%" in printed
-    (labels,) = (table for table in dataset_tables(manifest) if table.title == "Labels")
-    assert "50.0" in labels.rows[0][1] and "100.0" in labels.rows[1][1]
 
 
 def test_threshold_and_names_are_options(genome: Path) -> None:

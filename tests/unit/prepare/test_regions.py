@@ -11,10 +11,7 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta
-from dnaspt.prepare.background import merge_centers
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.prepare.windows import LabeledWindows, add_windows
-from dnaspt.prepare.writer import DatasetWriter
 
 
 @pytest.fixture
@@ -189,15 +186,6 @@ def test_two_narrow_regions_of_one_label_reach_the_rule_together(genome: Path) -
     assert len(splits["train"]) == 1 and manifest.dropped == {}
 
 
-def test_windows_hold_no_contig_in_memory(genome: Path) -> None:
-    contig = next(read_fasta(genome))
-    chosen = LabeledWindows(np.array([[5, 25]]), np.array([0]), np.zeros((1, 1), dtype=np.int8))
-    with DatasetWriter(genome.parent / "out") as writer:
-        add_windows(writer, contig, chosen)
-        (window,) = writer._pending["train"]
-        assert window.codes.base is None
-
-
 def test_a_split_that_would_be_empty_is_refused(genome: Path) -> None:
     peaks = [_bed(genome.parent, "x.bed", "a 10 40")]
     with pytest.raises(
@@ -274,10 +262,6 @@ def test_settings_that_cannot_be_are_refused(genome: Path) -> None:
 def test_a_setting_without_effect_is_a_warning(genome: Path, caplog: pytest.LogCaptureFixture) -> None:
     _prepare(genome, [_bed(genome.parent, "x.bed", "a 10 40")], background_ratio=3.0)
     assert "background_ratio has no effect" in caplog.text
-
-
-def test_centers_that_lie_close_are_one_window() -> None:
-    assert merge_centers(np.array([50, 10, 14, 300]), 10).tolist() == [10, 50, 300]
 
 
 def test_a_label_column_of_0_and_1_alone_is_one_label(genome: Path, caplog: pytest.LogCaptureFixture) -> None:

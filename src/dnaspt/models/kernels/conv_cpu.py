@@ -1,23 +1,38 @@
-"""Dilated convolutions of rows (n, D) of float32 and the gradient of their weights: Numba kernels on addresses.
+"""Dilated convolutions of rows (n, D) of float32 on the CPU and the gradient of their weights: Numba kernels on addresses.
 
-Three taps make four outputs of a dilation from six products instead of twelve: Winograd's minimal filtering F(4, 3), the form of
-Lavin and Gray 2016 in one dimension. A kernel of nine taps is three such filters whose products are summed before they are
-turned back, so it takes half of the multiplications. Other kernel sizes, one tap of a linear layer among them, are summed tap by
-tap. Rows outside a sequence must hold zeros, as far as the kernel reaches and up to a block beyond its end.
+Three taps make four outputs that lie a dilation apart, a quad, from six products instead of twelve: Winograd's minimal filtering
+F(4, 3), in the form of Lavin and Gray 2016 in one dimension. A kernel of nine taps is three such filters, whose products are
+summed before they are turned back, so it takes half of the multiplications. Other kernel sizes, and the single tap of a linear
+layer, are summed tap by tap. Rows outside a sequence must hold zeros, as far as the kernel reaches and up to a block beyond its
+end. Work is done a block at a time: 4 * n_quads rows.
+
+The matrix products run on micro-tiles, the inner kernel of the BLIS design (Van Zee and van de Geijn 2015): a few rows by 16
+columns of the product stay in registers while one factor is broadcast. They are written as LLVM vectors through llvmlite, which
+Numba has no words for; LLVM makes AVX2, AVX-512 or NEON of them. Addresses are integers, steps count floats.
 """
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from torch import Tensor
 
 from dnaspt.models.kernels.numba_cache import kernel
-from dnaspt.models.kernels.simd import LOW, TALL, WIDTH, combine_rows, multiply_low, multiply_tall
 
-SIZE = 4
+BYTES = 4
+"""Bytes of a float32: addresses count bytes."""
+WIDTH = 16
+"""Columns of a micro-tile; the hidden size must be a multiple."""
+TALL, LOW = 6, 4
+"""Rows of the two micro-tiles: 6 fill the 16 registers of AVX2 best, 4 divide every hidden size."""
+_QUADS = 24
+"""Least quads of a block: their products stay in the second-level cache until they are used."""
 _TAPS, _OUTPUTS, _POINTS = 3, 4, 6
-_TILES = 24
-"""Least tiles of a block, times four rows: their products stay in the second-level cache until they are used."""
 # With the points 0, 1, -1, 2, -2 and infinity: y = BACK ((FILTER w) * (INPUT x)).
 _INPUT = (
     (4, 0, -5, 0, 1, 0),
@@ -36,15 +51,14 @@ _FILTER = (
     (0, 0, 1),
 )
 _BACK = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
-_enter = combine_rows(_INPUT)
-_leave = combine_rows(_BACK, add=True)
-_enter_gradient = combine_rows(tuple(zip(*_BACK, strict=True)))
+_FLOAT, _INDEX, _INT = ir.FloatType(), ir.IntType(64), ir.IntType(32)
+_insert_function: Callable[..., Any] = cgutils.get_or_insert_function
 
 
-def tiles_of(n_taps: int, dilation: int) -> int:
-    """Tiles of four rows that are computed at once: an even number, and whole dilations for the minimal filters."""
+def quads_per_block(n_taps: int, dilation: int) -> int:
+    """Quads that are computed at once: an even number, and for the minimal filters a multiple of the dilation."""
     step = dilation if dilation % 2 == 0 else 2 * dilation
-    return _TILES if n_taps % _TAPS else -(-_TILES // step) * step
+    return _QUADS if n_taps % _TAPS else -(-_QUADS // step) * step
 
 
 def pack(weight: Tensor) -> np.ndarray:
@@ -67,6 +81,7 @@ def unpack_gradient(gradient: Tensor) -> Tensor:
 
 
 def _filter() -> Tensor:
+    """The filter transform (6, 3) of F(4, 3)."""
     return torch.tensor(_FILTER, dtype=torch.float32, device="cpu")
 
 
@@ -79,14 +94,14 @@ def gradient_shape(n_taps: int, depth: int) -> tuple[int, int, int, int]:
 def add_product(out: int, left: int, right: int, n_rows: int, depth: int) -> None:
     """Add left (n_rows, D) times right (D / 16, D, 16) to out (n_rows, D); n_rows is even and at least LOW."""
     for block in range(depth // WIDTH):
-        panel, column, row = right + SIZE * block * depth * WIDTH, out + SIZE * block * WIDTH, 0
+        panel, column, row = right + BYTES * block * depth * WIDTH, out + BYTES * block * WIDTH, 0
         while row < n_rows:
-            here, there = column + SIZE * row * depth, left + SIZE * row * depth
+            here, there = column + BYTES * row * depth, left + BYTES * row * depth
             if (n_rows - row) % TALL == 0:
-                multiply_tall(here, depth, there, depth, 1, panel, WIDTH, depth)
+                _multiply_tall(here, depth, there, depth, 1, panel, WIDTH, depth)
                 row += TALL
             else:
-                multiply_low(here, depth, there, depth, 1, panel, WIDTH, depth)
+                _multiply_low(here, depth, there, depth, 1, panel, WIDTH, depth)
                 row += LOW
 
 
@@ -95,79 +110,199 @@ def add_outer_product(out: int, left: int, right: int, n_rows: int, depth: int) 
     """Add the transpose of left (n_rows, D) times right (n_rows, D) to out (D, D)."""
     for column in range(0, depth, WIDTH):
         for row in range(0, depth, LOW):
-            at = out + SIZE * (row * depth + column)
-            multiply_low(at, depth, left + SIZE * row, 1, depth, right + SIZE * column, depth, n_rows)
+            at = out + BYTES * (row * depth + column)
+            _multiply_low(at, depth, left + BYTES * row, 1, depth, right + BYTES * column, depth, n_rows)
 
 
 @njit(inline="always")
-def _row(tile: int, dilation: int) -> int:
-    """First row of a tile; its others follow at the dilation."""
-    return tile // dilation * (_OUTPUTS * dilation) + tile % dilation
+def _first_row(quad: int, dilation: int) -> int:
+    """First row of a quad; its others follow at the dilation."""
+    return quad // dilation * (_OUTPUTS * dilation) + quad % dilation
 
 
 @njit(inline="always")
-def _enter_tiles(work: np.ndarray, left: int, n_tiles: int, dilation: int) -> None:
-    """Rows from `left` on to the points of all tiles: work (6, n_tiles, D)."""
+def _enter_quads(work: np.ndarray, left: int, n_quads: int, dilation: int) -> None:
+    """The input transform: rows from address `left` on to the points of all quads, work (6, n_quads, D)."""
     depth = work.shape[2]
-    for tile in range(n_tiles):
-        source, place = left + SIZE * _row(tile, dilation) * depth, work.ctypes.data + SIZE * tile * depth
+    for quad in range(n_quads):
+        source, target = left + BYTES * _first_row(quad, dilation) * depth, work.ctypes.data + BYTES * quad * depth
         for column in range(0, depth, WIDTH):
-            _enter(place + SIZE * column, n_tiles * depth, source + SIZE * column, dilation * depth)
+            _enter(target + BYTES * column, n_quads * depth, source + BYTES * column, dilation * depth)
 
 
 @kernel()
-def add_convolution(out: int, x: int, packed: np.ndarray, dilation: int, n_tiles: int, work: np.ndarray) -> None:
-    """Add the convolution of a block of 4 * n_tiles rows at address x, centered, to those at address out.
+def add_convolution(out: int, x: int, packed: np.ndarray, dilation: int, n_quads: int, work: np.ndarray) -> None:
+    """Add the convolution of a block of 4 * n_quads rows at address x, centered, to those at address out.
 
-    work: scratch (2, 6, n_tiles, D).
+    work: scratch (2, 6, n_quads, D).
     """
     n_filters, n_points, _, depth, _ = packed.shape
-    weights, panel = packed.ctypes.data, SIZE * depth * depth
+    weights, panel = packed.ctypes.data, BYTES * depth * depth
     if n_points == 1:
         for tap in range(n_filters):
-            left = x + SIZE * (tap - n_filters // 2) * dilation * depth
-            add_product(out, left, weights + tap * panel, _OUTPUTS * n_tiles, depth)
+            left = x + BYTES * (tap - n_filters // 2) * dilation * depth
+            add_product(out, left, weights + tap * panel, _OUTPUTS * n_quads, depth)
         return
     reach = n_filters * _TAPS // 2
     entered, products = work[0], work[1]
     products[:] = 0
-    plane = SIZE * n_tiles * depth
-    for part in range(n_filters):
-        _enter_tiles(entered, x + SIZE * (part * _TAPS - reach) * dilation * depth, n_tiles, dilation)
+    plane = BYTES * n_quads * depth
+    for number in range(n_filters):
+        _enter_quads(entered, x + BYTES * (number * _TAPS - reach) * dilation * depth, n_quads, dilation)
         for point in range(_POINTS):
-            right = weights + (part * _POINTS + point) * panel
+            right = weights + (number * _POINTS + point) * panel
             add_product(
-                products.ctypes.data + point * plane, entered.ctypes.data + point * plane, right, n_tiles, depth
+                products.ctypes.data + point * plane, entered.ctypes.data + point * plane, right, n_quads, depth
             )
-    for tile in range(n_tiles):
-        place, source = out + SIZE * _row(tile, dilation) * depth, products.ctypes.data + SIZE * tile * depth
+    for quad in range(n_quads):
+        target, source = out + BYTES * _first_row(quad, dilation) * depth, products.ctypes.data + BYTES * quad * depth
         for column in range(0, depth, WIDTH):
-            _leave(place + SIZE * column, dilation * depth, source + SIZE * column, n_tiles * depth)
+            _leave(target + BYTES * column, dilation * depth, source + BYTES * column, n_quads * depth)
 
 
 @kernel()
-def add_weight_gradient(sums: np.ndarray, given: int, x: int, dilation: int, n_tiles: int, work: np.ndarray) -> None:
-    """Add what a block of 4 * n_tiles rows gives: the gradient of the outputs at address given, inputs at address x.
+def add_weight_gradient(sums: np.ndarray, given: int, x: int, dilation: int, n_quads: int, work: np.ndarray) -> None:
+    """Add the gradient of the weights from a block of 4 * n_quads rows: outputs' gradient at address given, inputs at address x.
 
-    sums: see `gradient_shape`; work: scratch (2, 6, n_tiles, D).
+    sums: see `gradient_shape`; work: scratch (2, 6, n_quads, D).
     """
     n_filters, n_points, depth, _ = sums.shape
-    out, panel = sums.ctypes.data, SIZE * depth * depth
+    out, panel = sums.ctypes.data, BYTES * depth * depth
     if n_points == 1:
         for tap in range(n_filters):
-            right = x + SIZE * (tap - n_filters // 2) * dilation * depth
-            add_outer_product(out + tap * panel, given, right, _OUTPUTS * n_tiles, depth)
+            right = x + BYTES * (tap - n_filters // 2) * dilation * depth
+            add_outer_product(out + tap * panel, given, right, _OUTPUTS * n_quads, depth)
         return
     reach = n_filters * _TAPS // 2
     entered, pulled = work[0], work[1]
-    plane = SIZE * n_tiles * depth
-    for tile in range(n_tiles):
-        source, place = given + SIZE * _row(tile, dilation) * depth, pulled.ctypes.data + SIZE * tile * depth
+    plane = BYTES * n_quads * depth
+    for quad in range(n_quads):
+        source, target = given + BYTES * _first_row(quad, dilation) * depth, pulled.ctypes.data + BYTES * quad * depth
         for column in range(0, depth, WIDTH):
-            _enter_gradient(place + SIZE * column, n_tiles * depth, source + SIZE * column, dilation * depth)
-    for part in range(n_filters):
-        _enter_tiles(entered, x + SIZE * (part * _TAPS - reach) * dilation * depth, n_tiles, dilation)
+            _enter_gradient(target + BYTES * column, n_quads * depth, source + BYTES * column, dilation * depth)
+    for number in range(n_filters):
+        _enter_quads(entered, x + BYTES * (number * _TAPS - reach) * dilation * depth, n_quads, dilation)
         for point in range(_POINTS):
-            at = out + (part * _POINTS + point) * panel
+            at = out + (number * _POINTS + point) * panel
             left, right = pulled.ctypes.data + point * plane, entered.ctypes.data + point * plane
-            add_outer_product(at, left, right, n_tiles, depth)
+            add_outer_product(at, left, right, n_quads, depth)
+
+
+def _multiply_rows(n_rows: int) -> Callable[..., None]:
+    """Make the inner kernel for micro-tiles of n_rows rows."""
+
+    @intrinsic
+    def multiply(
+        typingctx: Any,
+        out: Any,
+        out_row: Any,
+        left: Any,
+        left_row: Any,
+        left_step: Any,
+        right: Any,
+        right_step: Any,
+        n: Any,
+    ) -> Any:
+        """out[r * out_row + c] += sum over i < n of left[r * left_row + i * left_step] * right[i * right_step + c]; n >= 1."""
+
+        def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+            out, out_row, left, left_row, left_step, right, right_step, n = arguments
+            vector = ir.VectorType(_FLOAT, WIDTH)
+            out, left, right = (builder.inttoptr(at, _FLOAT.as_pointer()) for at in (out, left, right))
+            rows = [builder.gep(out, [builder.mul(out_row, _INDEX(row))]) for row in range(n_rows)]
+            offsets = [builder.mul(left_row, _INDEX(row)) for row in range(n_rows)]
+            starts = [_load(builder, row, WIDTH) for row in rows]
+            before = builder.block
+            loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
+            builder.branch(loop)
+            builder.position_at_end(loop)
+            first = [_INDEX(0), left, right, *starts]
+            carried = [builder.phi(kind) for kind in (_INDEX, left.type, right.type, *[vector] * n_rows)]
+            i, left, right, *sums = carried
+            right_row = _load(builder, right, WIDTH)
+            for row, offset in enumerate(offsets):
+                factor = builder.load(builder.gep(left, [offset]), align=4)
+                sums[row] = _fma(builder, _broadcast(builder, factor, WIDTH), right_row, sums[row], WIDTH)
+            i = builder.add(i, _INDEX(1))
+            following = [i, builder.gep(left, [left_step]), builder.gep(right, [right_step]), *sums]
+            for phi, start, value in zip(carried, first, following, strict=True):
+                phi.add_incoming(start, before)
+                phi.add_incoming(value, loop)
+            builder.cbranch(builder.icmp_signed("<", i, n), loop, done)
+            builder.position_at_end(done)
+            for row, value in zip(rows, sums, strict=True):
+                _store(builder, row, value)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 8), generate
+
+    return multiply
+
+
+def _combine_rows(matrix: Sequence[Sequence[float]], *, add: bool = False) -> Callable[..., None]:
+    """Make a kernel that writes (or adds) fixed linear combinations of `WIDTH` columns of rows; zeros cost nothing."""
+
+    @intrinsic
+    def combine(typingctx: Any, out: Any, out_row: Any, rows: Any, row_step: Any) -> Any:
+        """out[p * out_row + c] (+)= sum over j of matrix[p][j] * rows[j * row_step + c]."""
+
+        def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+            out, out_row, rows, row_step = arguments
+            out, rows = (builder.inttoptr(at, _FLOAT.as_pointer()) for at in (out, rows))
+            sources = [builder.gep(rows, [builder.mul(row_step, _INDEX(j))]) for j in range(len(matrix[0]))]
+            targets = [builder.gep(out, [builder.mul(out_row, _INDEX(p))]) for p in range(len(matrix))]
+            half = WIDTH // 2  # so that all rows fit the registers of AVX2
+            for offset in (_INDEX(0), _INDEX(half)):
+                values = [_load(builder, builder.gep(source, [offset]), half) for source in sources]
+                for factors, target in zip(matrix, targets, strict=True):
+                    at = builder.gep(target, [offset])
+                    total = _load(builder, at, half) if add else None
+                    for factor, value in zip(factors, values, strict=True):
+                        if factor and total is None:
+                            total = builder.fmul(value, _constant(factor, half))
+                        elif factor:
+                            total = _fma(builder, value, _constant(factor, half), total, half)
+                    _store(builder, at, total)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 4), generate
+
+    return combine
+
+
+def _load(builder: Any, pointer: Any, width: int) -> Any:
+    """A vector of floats from an address that need not be aligned."""
+    return builder.load(builder.bitcast(pointer, ir.VectorType(_FLOAT, width).as_pointer()), align=4)
+
+
+def _store(builder: Any, pointer: Any, value: Any) -> None:
+    """Write a vector of floats to an address that need not be aligned."""
+    builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=4)
+
+
+def _fma(builder: Any, left: Any, right: Any, total: Any, width: int) -> Any:
+    """Left * right + total of vectors, rounded once."""
+    kind = ir.VectorType(_FLOAT, width)
+    return builder.call(
+        _insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fma.v{width}f32"),
+        [left, right, total],
+    )
+
+
+def _constant(value: float, width: int) -> Any:
+    """A vector of one constant."""
+    return ir.Constant(ir.VectorType(_FLOAT, width), [value] * width)
+
+
+def _broadcast(builder: Any, value: Any, width: int) -> Any:
+    """A vector of one value."""
+    nothing = ir.Constant(ir.VectorType(_FLOAT, width), ir.Undefined)
+    first = builder.insert_element(nothing, value, _INT(0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT, width), [0] * width))
+
+
+# Numba looks names up when it compiles, at the first call; so these, made by the functions above, can stand last.
+_multiply_tall, _multiply_low = _multiply_rows(TALL), _multiply_rows(LOW)
+_enter = _combine_rows(_INPUT)
+_leave = _combine_rows(_BACK, add=True)
+_enter_gradient = _combine_rows(tuple(zip(*_BACK, strict=True)))

@@ -1,7 +1,12 @@
-"""The encoder's layers on the CPU in float32, with exact gradients: x (B, L, D) and the layers' weights to y (B, L, D).
+"""The encoder's layers on the CPU in float32, with exact gradients: x (B, L, D) and the layers' parameters to y (B, L, D).
 
-Each layer is computed at once for all positions by the kernels of `residual_cpu`, in pieces spread over threads. A position's
-value depends neither on the batch around it nor on the number of threads; gradients of weights are summed per thread.
+A layer is x + LN(GELU(conv(x))), then x + LN(GELU(linear(x))). The file goes from the whole to its parts: all layers as one
+function that PyTorch can differentiate; the sequences of a batch packed into rows; one layer forward and backward as Numba
+kernels; what a layer does to single rows.
+
+Activations are float32 rows (n, D): the sequences of a batch one after another, with rows of zeros between them for what a
+convolution reads or writes beyond their ends. Rows are computed in tiles that are spread over threads. A position's value
+depends neither on the batch around it nor on the number of threads; gradients of parameters are summed per thread.
 """
 
 import os
@@ -10,78 +15,36 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dnaspt.models.kernels import conv_cpu as convolution_cpu
-from dnaspt.models.kernels import layer_cpu as residual_cpu
-from dnaspt.models.kernels.layer_cpu import Activations, Weights
-from dnaspt.models.kernels.simd import WIDTH
+from dnaspt.models.kernels.conv_cpu import (
+    BYTES,
+    LOW,
+    WIDTH,
+    add_convolution,
+    add_outer_product,
+    add_product,
+    add_weight_gradient,
+    gradient_shape,
+    pack,
+    quads_per_block,
+    unpack_gradient,
+)
+from dnaspt.models.kernels.numba_cache import kernel
 from dnaspt.models.kernels.threads import inherit_flush_to_zero, thread_pool
 
 PARAMETERS = 8
-"""Per layer: weight (D, D, K), bias (D,), and weight and bias (D,) of the norm; the same for the linear part, K = 1."""
-_KEPT = len(Activations._fields)
-"""Arrays per layer that the backward pass reads: its input, and all but its output."""
-_PIECE = 384
-"""Rows of a piece at least."""
-
-
-class _Layer(NamedTuple):
-    """A layer as the kernels take it."""
-
-    conv: Weights
-    linear: Weights
-    dilation: int
-    n_tiles: int
-    n_taps: int
-
-
-class _Work(NamedTuple):
-    """Where the rows of each sequence are, and which thread computes which: pieces (n, 2) for each thread."""
-
-    lengths: tuple[int, ...]
-    starts: tuple[int, ...]
-    n_rows: int
-    shares: tuple[np.ndarray, ...]
-
-    def empty(self, depth: int) -> np.ndarray:
-        """Room for activations (rows, D), zero outside the sequences."""
-        room = np.empty((self.n_rows, depth), np.float32)
-        end = 0
-        for start, length in zip(self.starts, self.lengths, strict=True):
-            room[end:start] = 0
-            end = start + length
-        room[end:] = 0
-        return room
-
-    def gather(self, x: Tensor) -> np.ndarray:
-        """Rows of x (B, L, D)."""
-        room = self.empty(x.shape[2])
-        for sequence, start, length in zip(x.detach().numpy(), self.starts, self.lengths, strict=True):
-            room[start : start + length] = sequence[:length]
-        return room
-
-    def scatter(self, room: np.ndarray, n_positions: int) -> Tensor:
-        """Back to (B, L, D), zero at padding."""
-        x = torch.zeros(len(self.lengths), n_positions, room.shape[1], dtype=torch.float32, device="cpu")
-        for sequence, start, length in zip(x.numpy(), self.starts, self.lengths, strict=True):
-            sequence[:length] = room[start : start + length]
-        return x
-
-    def run(self, kernel: Callable[..., None], *arrays: Any, own: tuple[np.ndarray, ...] = ()) -> None:
-        """Run a kernel on all pieces; of each array in `own` a thread gets the row with its number."""
-        calls = [(share, *arrays, *(array[i] for array in own)) for i, share in enumerate(self.shares)]
-        threads = thread_pool(os.getpid(), torch.get_num_threads())
-        others = [threads.submit(inherit_flush_to_zero(kernel), *call) for call in calls[1:]]
-        if calls:
-            kernel(*calls[0])
-        for other in others:
-            other.result()
+"""Per layer: weight (D, D, K) and bias (D,), and weight and bias (D,) of the norm; the same for the linear part, where K = 1."""
+EPSILON = 1e-5
+"""Added to the variance, as in PyTorch's LayerNorm."""
+_TILE_ROWS = 384
+"""Rows of a tile at least."""
 
 
 def fits(x: Tensor) -> bool:
-    """Whether the kernels can compute on x: float32 on the CPU without autocast, a hidden size of whole tiles."""
+    """Whether the kernels can compute on x: float32 on the CPU without autocast, a hidden size that is a multiple of 16."""
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     return plain and x.shape[-1] % WIDTH == 0
 
@@ -89,7 +52,11 @@ def fits(x: Tensor) -> bool:
 def run_layers(x: Tensor, lengths: Tensor, dilations: tuple[int, ...], parameters: list[Tensor]) -> Tensor:
     """Apply layers to x (B, L, D): -> (B, L, D), zero from each sequence's length on.
 
-    dilations: of each layer. parameters: `PARAMETERS` tensors for each layer, in their order.
+    Args:
+        x: (B, L, D) float32; what lies beyond a sequence's length is not read.
+        lengths: (B,) positions of each sequence.
+        dilations: dilation of each layer.
+        parameters: `PARAMETERS` tensors for each layer, in their order.
     """
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters))
     settings = _Settings(tuple(lengths.tolist()), dilations, learns)
@@ -98,14 +65,53 @@ def run_layers(x: Tensor, lengths: Tensor, dilations: tuple[int, ...], parameter
 
 
 class _Settings(NamedTuple):
-    """What is no tensor; learns: whether a backward pass can follow."""
+    """Non-tensor arguments; learns: whether a backward pass can follow."""
 
     lengths: tuple[int, ...]
     dilations: tuple[int, ...]
     learns: bool
 
 
+class Weights(NamedTuple):
+    """Parameters of a convolution or linear layer and of the norm after it, as the kernels read them.
+
+    Attributes:
+        packed: weights, see `conv_cpu.pack`.
+        turned: weights from outputs to inputs, taps in reverse, packed alike: for the backward pass.
+        vectors: bias, weight and bias of the norm: (3, D).
+    """
+
+    packed: np.ndarray
+    turned: np.ndarray
+    vectors: np.ndarray
+
+
+class Activations(NamedTuple):
+    """What a layer computes from its input: rows (n, D) each, y the output. All but y are kept for the backward pass."""
+
+    convolved: np.ndarray
+    middle: np.ndarray
+    linear: np.ndarray
+    y: np.ndarray
+
+
+_KEPT = len(Activations._fields)
+"""Arrays per layer that the backward pass reads: its input, and all activations but its output."""
+
+
+class _Layer(NamedTuple):
+    """A layer as the kernels take it; n_quads: see `conv_cpu.quads_per_block`."""
+
+    conv: Weights
+    linear: Weights
+    dilation: int
+    n_quads: int
+    n_taps: int
+
+
 class _Layers(torch.autograd.Function):
+    """All layers as one function of x and the parameters."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, settings: _Settings, *parameters: Tensor) -> Tensor:
         learns = settings.learns
@@ -113,34 +119,50 @@ class _Layers(torch.autograd.Function):
             _layer(parameters[PARAMETERS * i : PARAMETERS * (i + 1)], dilation, learns=learns)
             for i, dilation in enumerate(settings.dilations)
         ]
-        work = _place(settings.lengths, layers, torch.get_num_threads())
-        source, spare, kept = work.gather(x), None, []
+        packing = _pack_batch(settings.lengths, layers, torch.get_num_threads())
+        source, spare, kept = packing.gather(x), None, []
         for layer in layers:
-            out = spare or Activations(*(work.empty(x.shape[2]) for _ in Activations._fields))
-            work.run(residual_cpu.forward_rows, source, layer.conv, layer.linear, layer.dilation, layer.n_tiles, out)
+            out = spare or Activations(*(packing.empty(x.shape[2]) for _ in Activations._fields))
+            packing.run(forward_layer, source, layer.conv, layer.linear, layer.dilation, layer.n_quads, out)
             if learns:
                 kept += [source, *out[:-1]]
             else:
                 spare = out._replace(y=source)
             source = out.y
-        ctx.layers, ctx.work = layers, work
+        ctx.layers, ctx.packing = layers, packing
         ctx.save_for_backward(*map(torch.from_numpy, kept))
-        return work.scatter(source, x.shape[1])
+        return packing.scatter(source, x.shape[1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
-        work: _Work = ctx.work
-        gradient, inner = work.gather(given), work.empty(given.shape[2])
+        packing: _Packing = ctx.packing
+        gradient, inner = packing.gather(given), packing.empty(given.shape[2])
         # Sums first, tensors after the loop: PyTorch's threads go on spinning for milliseconds after what they have done.
         sums = []
         kept = [tensor.numpy() for tensor in ctx.saved_tensors]
         for i, layer in reversed(list(enumerate(ctx.layers))):
             source, convolved, middle, linear = kept[_KEPT * i : _KEPT * (i + 1)]
             out = Activations(convolved, middle, linear, y=gradient)
-            sums.append(_backward(work, layer, source, out, gradient, inner))
-        x = work.scatter(gradient, given.shape[1]) if ctx.needs_input_grad[0] else None
-        return (x, None, *(tensor for parts in reversed(sums) for tensor in parts.tensors()))
+            sums.append(_backward(packing, layer, source, out, gradient, inner))
+        x = packing.scatter(gradient, given.shape[1]) if ctx.needs_input_grad[0] else None
+        return (x, None, *(tensor for layer_sums in reversed(sums) for tensor in layer_sums.tensors()))
+
+
+def _layer(parameters: tuple[Tensor, ...], dilation: int, *, learns: bool) -> _Layer:
+    """A layer from its `PARAMETERS`."""
+    n_taps = parameters[0].shape[2]
+    half = PARAMETERS // 2
+    conv, linear = (_weights(own, learns=learns) for own in (parameters[:half], parameters[half:]))
+    return _Layer(conv, linear, dilation, quads_per_block(n_taps, dilation), n_taps)
+
+
+def _weights(parameters: tuple[Tensor, ...], *, learns: bool) -> Weights:
+    """Weights packed for the forward pass and, where they learn, for the backward pass."""
+    weight, *vectors = (parameter.detach() for parameter in parameters)
+    packed = pack(weight)
+    turned = pack(weight.flip(2).transpose(0, 1)) if learns else packed
+    return Weights(packed, turned, torch.stack(vectors).numpy())
 
 
 class _Sums(NamedTuple):
@@ -153,54 +175,70 @@ class _Sums(NamedTuple):
     def tensors(self) -> list[Tensor]:
         """Gradients of the `PARAMETERS`, in their order."""
         conv, linear = torch.from_numpy(self.vectors)
-        conv_weight = convolution_cpu.unpack_gradient(torch.from_numpy(self.conv_weight))
+        conv_weight = unpack_gradient(torch.from_numpy(self.conv_weight))
         return [conv_weight, *conv, torch.from_numpy(self.linear_weight).unsqueeze(2), *linear]
 
 
-def _backward(
-    work: _Work, layer: _Layer, source: np.ndarray, out: Activations, gradient: np.ndarray, inner: np.ndarray
-) -> _Sums:
-    """Turn the gradient of a layer's output into that of its input, in place; returns those of its parameters."""
-    n, depth = len(work.shares), gradient.shape[1]
-    vectors, linear_weight = np.zeros((n, 2, 3, depth), np.float32), np.zeros((n, depth, depth), np.float32)
-    conv_weight = np.zeros((n, *convolution_cpu.gradient_shape(layer.n_taps, depth)), np.float32)
-    work.run(
-        residual_cpu.backward_rows,
-        *(layer.n_tiles, layer.conv, layer.linear, out, gradient, inner),
-        own=(vectors, linear_weight),
-    )
-    work.run(
-        residual_cpu.backward_convolution,
-        *(source, inner, layer.conv, layer.dilation, layer.n_tiles, gradient),
-        own=(conv_weight,),
-    )
-    return _Sums(conv_weight.sum(0), linear_weight.sum(0), vectors.sum(0))
+class _Packing(NamedTuple):
+    """The sequences of a batch as rows, and the tiles of rows that each thread computes.
+
+    Attributes:
+        lengths: (B,) positions of each sequence.
+        starts: (B,) row of its first position.
+        n_rows: rows in all, zeros between sequences included.
+        tiles_of_threads: for each thread its tiles (n, 2): first row and end of each. A tile is a whole number of blocks from
+            the start of its sequence, unless it ends there.
+    """
+
+    lengths: tuple[int, ...]
+    starts: tuple[int, ...]
+    n_rows: int
+    tiles_of_threads: tuple[np.ndarray, ...]
+
+    def empty(self, depth: int) -> np.ndarray:
+        """Memory for activations (rows, D), zero outside the sequences."""
+        rows = np.empty((self.n_rows, depth), np.float32)
+        end = 0
+        for start, length in zip(self.starts, self.lengths, strict=True):
+            rows[end:start] = 0
+            end = start + length
+        rows[end:] = 0
+        return rows
+
+    def gather(self, x: Tensor) -> np.ndarray:
+        """Rows of x (B, L, D)."""
+        rows = self.empty(x.shape[2])
+        for sequence, start, length in zip(x.detach().numpy(), self.starts, self.lengths, strict=True):
+            rows[start : start + length] = sequence[:length]
+        return rows
+
+    def scatter(self, rows: np.ndarray, n_positions: int) -> Tensor:
+        """Back to (B, L, D), zero at padding."""
+        x = torch.zeros(len(self.lengths), n_positions, rows.shape[1], dtype=torch.float32, device="cpu")
+        for sequence, start, length in zip(x.numpy(), self.starts, self.lengths, strict=True):
+            sequence[:length] = rows[start : start + length]
+        return x
+
+    def run(self, function: Callable[..., None], *arrays: Any, own: tuple[np.ndarray, ...] = ()) -> None:
+        """Run a kernel on all tiles; of each array in `own` a thread gets the row with its number."""
+        calls = [(tiles, *arrays, *(array[i] for array in own)) for i, tiles in enumerate(self.tiles_of_threads)]
+        threads = thread_pool(os.getpid(), torch.get_num_threads())
+        others = [threads.submit(inherit_flush_to_zero(function), *call) for call in calls[1:]]
+        if calls:
+            function(*calls[0])
+        for other in others:
+            other.result()
 
 
-def _layer(parameters: tuple[Tensor, ...], dilation: int, *, learns: bool) -> _Layer:
-    n_taps = parameters[0].shape[2]
-    half = PARAMETERS // 2
-    conv, linear = (_weights(part, learns=learns) for part in (parameters[:half], parameters[half:]))
-    return _Layer(conv, linear, dilation, convolution_cpu.tiles_of(n_taps, dilation), n_taps)
-
-
-def _weights(parameters: tuple[Tensor, ...], *, learns: bool) -> Weights:
-    """Weights packed for the way forward and, where they learn, for the way back."""
-    weight, *vectors = (parameter.detach() for parameter in parameters)
-    packed = convolution_cpu.pack(weight)
-    turned = convolution_cpu.pack(weight.flip(2).transpose(0, 1)) if learns else packed
-    return Weights(packed, turned, torch.stack(vectors).numpy())
-
-
-def _place(lengths: tuple[int, ...], layers: list[_Layer], n_threads: int) -> _Work:
-    """Rows for all sequences, and their pieces spread over threads, about alike."""
+def _pack_batch(lengths: tuple[int, ...], layers: list[_Layer], n_threads: int) -> _Packing:
+    """Rows for all sequences, and their tiles spread evenly over threads."""
     reach = max(layer.n_taps // 2 * layer.dilation for layer in layers)
-    gap = reach + max(4 * layer.n_tiles for layer in layers)
+    gap = reach + max(4 * layer.n_quads for layer in layers)
     ends = reach + np.cumsum(np.array(lengths) + gap)
     starts = tuple((ends - np.array(lengths) - gap).tolist())
-    whole = np.lcm.reduce([4 * layer.n_tiles for layer in layers])
-    size = -(-_PIECE // whole) * whole
-    pieces = np.array(
+    whole = np.lcm.reduce([4 * layer.n_quads for layer in layers])
+    size = -(-_TILE_ROWS // whole) * whole
+    tiles = np.array(
         [
             (first, min(first + size, start + length))
             for start, length in zip(starts, lengths, strict=True)
@@ -208,7 +246,233 @@ def _place(lengths: tuple[int, ...], layers: list[_Layer], n_threads: int) -> _W
         ],
         dtype=np.int64,
     ).reshape(-1, 2)
-    done = np.cumsum(pieces[:, 1] - pieces[:, 0])
+    done = np.cumsum(tiles[:, 1] - tiles[:, 0])
     owners = np.minimum((done - 1) * n_threads // max(1, done[-1] if len(done) else 1), n_threads - 1)
-    shares = tuple(pieces[owners == owner] for owner in range(n_threads) if (owners == owner).any())
-    return _Work(lengths, starts, int(ends[-1]) + reach, shares)
+    tiles_of_threads = tuple(tiles[owners == owner] for owner in range(n_threads) if (owners == owner).any())
+    return _Packing(lengths, starts, int(ends[-1]) + reach, tiles_of_threads)
+
+
+def _backward(
+    packing: _Packing, layer: _Layer, source: np.ndarray, out: Activations, gradient: np.ndarray, inner: np.ndarray
+) -> _Sums:
+    """Turn the gradient of a layer's output into that of its input, in place; returns those of its parameters."""
+    n, depth = len(packing.tiles_of_threads), gradient.shape[1]
+    vectors, linear_weight = np.zeros((n, 2, 3, depth), np.float32), np.zeros((n, depth, depth), np.float32)
+    conv_weight = np.zeros((n, *gradient_shape(layer.n_taps, depth)), np.float32)
+    packing.run(
+        backward_norms,
+        *(layer.n_quads, layer.conv, layer.linear, out, gradient, inner),
+        own=(vectors, linear_weight),
+    )
+    packing.run(
+        backward_convolution,
+        *(source, inner, layer.conv, layer.dilation, layer.n_quads, gradient),
+        own=(conv_weight,),
+    )
+    return _Sums(conv_weight.sum(0), linear_weight.sum(0), vectors.sum(0))
+
+
+_MATH = {"contract", "reassoc", "nsz", "arcp"}
+"""What LLVM may do to float32 arithmetic: fuse, reorder, ignore the sign of zero, multiply by a reciprocal."""
+
+
+@kernel(fastmath=_MATH)
+def forward_layer(
+    tiles: np.ndarray,
+    x: np.ndarray,
+    conv: Weights,
+    linear: Weights,
+    dilation: int,
+    n_quads: int,
+    out: Activations,
+) -> None:
+    """Compute a layer for the rows of tiles (n, 2), a block of 4 * n_quads rows at a time."""
+    depth = x.shape[1]
+    work = np.empty((2, 6, n_quads, depth), np.float32)
+    block = 4 * n_quads
+    for tile in range(len(tiles)):
+        start, end = tiles[tile]
+        for first in range(start, end, block):
+            last = min(first + block, end)
+            offset = BYTES * first * depth
+            _fill(out.convolved, first, first + block, conv.vectors[0])
+            at = out.convolved.ctypes.data + offset
+            add_convolution(at, x.ctypes.data + offset, conv.packed, dilation, n_quads, work)
+            _residual_norm(first, last, x, out.convolved, conv.vectors, out.middle)
+            _fill(out.linear, first, first + block, linear.vectors[0])
+            at, n_rows = out.linear.ctypes.data + offset, (last - first + LOW - 1) // LOW * LOW
+            add_product(at, out.middle.ctypes.data + offset, linear.packed.ctypes.data, n_rows, depth)
+            _residual_norm(first, last, out.middle, out.linear, linear.vectors, out.y)
+
+
+@kernel(fastmath=_MATH)
+def backward_norms(
+    tiles: np.ndarray,
+    n_quads: int,
+    conv: Weights,
+    linear: Weights,
+    out: Activations,
+    gradient: np.ndarray,
+    inner: np.ndarray,
+    sums: np.ndarray,
+    linear_weights: np.ndarray,
+) -> None:
+    """Back through a layer to its convolution: the gradient of y becomes that of `middle`, that of `convolved` goes to inner.
+
+    sums (2, 3, D): gradients of both `vectors`, added to. linear_weights (D, D): added to.
+    """
+    depth = gradient.shape[1]
+    block = 4 * n_quads
+    scratch = np.zeros((block, depth), np.float32)
+    own = np.zeros(sums.shape, np.float32)  # of this thread alone: rows of `sums` may share a cache line
+    for tile in range(len(tiles)):
+        start, end = tiles[tile]
+        for first in range(start, end, block):
+            last = min(first + block, end)
+            offset, n_rows = BYTES * first * depth, (last - first + LOW - 1) // LOW * LOW
+            _residual_norm_backward(first, last, out.linear, gradient, linear.vectors, scratch, -first, own[1])
+            given = scratch.ctypes.data
+            add_product(gradient.ctypes.data + offset, given, linear.turned.ctypes.data, n_rows, depth)
+            source = out.middle.ctypes.data + offset
+            add_outer_product(linear_weights.ctypes.data, given, source, last - first, depth)
+            _residual_norm_backward(first, last, out.convolved, gradient, conv.vectors, inner, 0, own[0])
+    sums += own
+
+
+@kernel()
+def backward_convolution(
+    tiles: np.ndarray,
+    x: np.ndarray,
+    inner: np.ndarray,
+    conv: Weights,
+    dilation: int,
+    n_quads: int,
+    gradient: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    """The gradient of x from those of `middle` (in place) and of `convolved` (inner), and that of the weights, added to.
+
+    inner is zero outside the sequences.
+    """
+    depth = x.shape[1]
+    work = np.empty((2, 6, n_quads, depth), np.float32)
+    for tile in range(len(tiles)):
+        start, end = tiles[tile]
+        for first in range(start, end, 4 * n_quads):
+            offset = BYTES * first * depth
+            given = inner.ctypes.data + offset
+            add_convolution(gradient.ctypes.data + offset, given, conv.turned, dilation, n_quads, work)
+            add_weight_gradient(weights, given, x.ctypes.data + offset, dilation, n_quads, work)
+
+
+@njit(inline="always")
+def _fill(rows: np.ndarray, first: int, last: int, values: np.ndarray) -> None:
+    """Write the same values (D,) into rows."""
+    for row in range(first, last):
+        for c in range(len(values)):
+            rows[row, c] = values[c]
+
+
+@njit(inline="always", fastmath=_MATH)
+def _residual_norm(
+    first: int, last: int, x: np.ndarray, before: np.ndarray, vectors: np.ndarray, y: np.ndarray
+) -> None:
+    """Write y = x + LN(GELU(before))."""
+    depth = x.shape[1]
+    weight, shift = vectors[1], vectors[2]
+    active = np.empty(depth, np.float32)
+    inverse = np.float32(1 / depth)
+    for row in range(first, last):
+        source, residual, result = before[row], x[row], y[row]
+        total, squares = np.float32(0), np.float32(0)
+        for c in range(depth):
+            value = source[c] * _normal(source[c])[0]
+            active[c] = value
+            total += value
+        mean = total * inverse
+        for c in range(depth):
+            squares += (active[c] - mean) * (active[c] - mean)
+        scale = np.float32(_ONE / np.sqrt(squares * inverse + np.float32(EPSILON)))
+        for c in range(depth):
+            result[c] = residual[c] + (active[c] - mean) * scale * weight[c] + shift[c]
+
+
+@njit(inline="always", fastmath=_MATH)
+def _residual_norm_backward(
+    first: int,
+    last: int,
+    before: np.ndarray,
+    gradient: np.ndarray,
+    vectors: np.ndarray,
+    inner: np.ndarray,
+    offset: int,
+    sums: np.ndarray,
+) -> None:
+    """From the gradient of y = x + LN(GELU(before)): that of before into `inner`, those of vectors added to sums (3, D).
+
+    offset: row of `inner` for row 0.
+    """
+    depth = before.shape[1]
+    weight = vectors[1]
+    active, slope, pulled = np.empty(depth, np.float32), np.empty(depth, np.float32), np.empty(depth, np.float32)
+    inverse = np.float32(1 / depth)
+    for row in range(first, last):
+        source, given, result = before[row], gradient[row], inner[row + offset]
+        total, squares = np.float32(0), np.float32(0)
+        for c in range(depth):
+            share, bell = _normal(source[c])
+            value = source[c] * share
+            active[c] = value
+            slope[c] = share + source[c] * bell * _INVERSE_ROOT_2_PI
+            total += value
+        mean = total * inverse
+        for c in range(depth):
+            squares += (active[c] - mean) * (active[c] - mean)
+        scale = np.float32(_ONE / np.sqrt(squares * inverse + np.float32(EPSILON)))
+        pull, along = np.float32(0), np.float32(0)
+        for c in range(depth):
+            active[c] = (active[c] - mean) * scale
+            pulled[c] = given[c] * weight[c]
+            pull += pulled[c]
+            along += pulled[c] * active[c]
+        pull, along = pull * inverse, along * inverse
+        for c in range(depth):
+            value = scale * (pulled[c] - pull - active[c] * along) * slope[c]
+            result[c] = value
+            sums[0, c] += value
+            sums[1, c] += given[c] * active[c]
+            sums[2, c] += given[c]
+
+
+# Single-precision constants: Numba would carry Python floats in double precision.
+_ONE, _HALF = np.float32(1), np.float32(0.5)
+_LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
+_LOWEST = np.float32(-87)
+_INVERSE_ROOT_2, _INVERSE_ROOT_2_PI = np.float32(0.70710678), np.float32(0.39894228)
+_E2, _E3, _E4, _E5, _E6 = (np.float32(1 / n) for n in (2, 6, 24, 120, 720))
+# Abramowitz and Stegun 7.1.26: erfc(z) = t (a1 + t (a2 + ...)) exp(-z^2), t = 1 / (1 + p z), within 1.5e-7.
+_P = np.float32(0.3275911)
+_A1, _A2, _A3 = np.float32(0.254829592), np.float32(-0.284496736), np.float32(1.421413741)
+_A4, _A5 = np.float32(-1.453152027), np.float32(1.061405429)
+
+
+@njit(inline="always", fastmath=_MATH)
+def _exp_negative(x: np.float32) -> np.float32:
+    """exp(x) for x <= 0, within 2e-7 of it; below -87 as at -87."""
+    x = max(x, _LOWEST)
+    n = np.floor(x * _LOG2_E + _HALF)
+    r = x - n * _LN2_HIGH - n * _LN2_LOW
+    series: np.float32 = _ONE + r * (_ONE + r * (_E2 + r * (_E3 + r * (_E4 + r * (_E5 + r * _E6)))))
+    bits = (np.int32(n) + np.int32(127)) << np.int32(23)
+    result: np.float32 = series * np.int32(bits).view(np.float32)
+    return result
+
+
+@njit(inline="always", fastmath=_MATH)
+def _normal(x: np.float32) -> tuple[np.float32, np.float32]:
+    """Cumulative probability of the standard normal distribution at x, and exp(-x^2 / 2)."""
+    z = abs(x) * _INVERSE_ROOT_2
+    bell = _exp_negative(-z * z)
+    t = _ONE / (_ONE + _P * z)
+    tail = _HALF * bell * t * (_A1 + t * (_A2 + t * (_A3 + t * (_A4 + t * _A5))))
+    return (_ONE - tail if x > 0 else tail), bell

@@ -1,4 +1,4 @@
-"""The encoder's layers on a GPU in half precision, with exact gradients: x (B, L, D) and the layers' weights to y (B, L, D).
+"""The encoder's layers on a GPU in half precision, with exact gradients: x (B, L, D) and the layers' parameters to y (B, L, D).
 
 The residual stream and its gradient stay in float32; what enters and leaves a matrix product is rounded: the precision of
 autocast. What the backward pass reads is kept in half precision, four values per base, channel and layer.
@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dnaspt.models.kernels.encoder_cpu import EPSILON, PARAMETERS
 from dnaspt.models.kernels.triton_support import device_of, runs_kernels
 
-EPSILON = 1e-5
-"""Added to the variance, as in PyTorch's LayerNorm."""
+_DEPTHS = (64, 128, 256, 512, 1024)
+"""Hidden sizes that the kernels know."""
 _ROWS = 128
-"""Rows of a tile of a product."""
+"""Rows that a program multiplies at once; the rows of a batch are filled up to a multiple."""
 _OWN_PRODUCTS = 256
-"""Largest hidden size whose weight gradients are summed by the own kernel: beyond, cuBLAS has tiles enough.
+"""Largest hidden size whose weight gradients are summed by our kernel: beyond, cuBLAS has tiles enough to fill the GPU.
 
 Measured on an H200: 222 TF/s against 51 of cuBLAS at 64, 481 against 420 at 256, 456 against 661 at 512.
 """
@@ -26,17 +27,117 @@ _PROGRAMS = 264
 """Programs that share the sums of a backward pass over rows: two on each multiprocessor of a large GPU."""
 
 
-@cache
-def _kernels() -> Any:
-    from dnaspt.models.kernels import encoder_triton
+def fits(x: Tensor, reach: int) -> bool:
+    """Whether the kernels can compute on x (B, L, D): on a GPU under autocast, for a hidden size that they know.
 
-    return encoder_triton
+    reach: of the widest convolution, to either side; sequences shorter than that would be mostly margins.
+    """
+    usable = x.is_cuda and x.dtype == torch.float32 and torch.is_autocast_enabled("cuda") and x.shape[2] in _DEPTHS
+    return usable and reach <= x.shape[1] and runs_kernels(x.device)
 
 
-class Rows:
-    """The sequences of a batch one after another, with `reach` rows of zeros before and after every one.
+def run_layers(
+    x: Tensor, real: Tensor, dilations: tuple[int, ...], parameters: list[Tensor], dtype: torch.dtype
+) -> Tensor:
+    """Apply layers to x (B, L, D): -> (B, L, D) float32, zero at padding.
 
-    Activations are tensors (R, D). Where a kernel reads beyond a sequence, they must be made by `room` or `place`.
+    Args:
+        x: (B, L, D), zero at padding.
+        real: (B, L), true (1) where there is no padding.
+        dilations: dilation of each layer.
+        parameters: `PARAMETERS` tensors for each layer, in their order.
+        dtype: half precision of the factors of products.
+    """
+    learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters))
+    with device_of(x):
+        y: Tensor = _Layers.apply(x, real, _Settings(dilations, learns, dtype), *parameters)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _Settings(NamedTuple):
+    """Non-tensor arguments; learns: whether a backward pass can follow; dtype: of the factors of products."""
+
+    dilations: tuple[int, ...]
+    learns: bool
+    dtype: torch.dtype
+
+
+class _Layers(torch.autograd.Function):
+    """All layers as one function of x and the parameters."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, real: Tensor, settings: _Settings, *parameters: Tensor) -> Tensor:
+        dilations, learns, dtype = settings
+        convs, linears = (_pack(parameters[first::PARAMETERS], parameters[first + 1 :], settings) for first in (0, 4))
+        reach = max(len(conv.weight) // 2 * dilation for conv, dilation in zip(convs, dilations))
+        packing = _Packing(real, x.shape[2], reach)
+        stream = packing.gather(x.detach())
+        # Inputs of convolutions have margins of zeros; one input and its layer's other activations are used again without
+        # a backward pass.
+        inputs = packing.empty(len(dilations) + 1 if learns else 2, dtype)
+        others = torch.empty(len(dilations) if learns else 1, 3, *stream.shape, dtype=dtype, device=x.device)
+        inputs[0].copy_(stream)
+        for i, (conv, linear, dilation) in enumerate(zip(convs, linears, dilations, strict=True)):
+            convolved, middle, flat = others[i % len(others)]
+            packing.convolve(inputs[i % len(inputs)], conv.weight, conv.bias, convolved, dilation)
+            packing.residual_norm(stream, convolved, conv.norm, stream, middle)
+            packing.convolve(middle, linear.weight, linear.bias, flat, 1)
+            packing.residual_norm(stream, flat, linear.norm, stream, inputs[(i + 1) % len(inputs)])
+        ctx.convs, ctx.linears, ctx.packing, ctx.real, ctx.dilations = convs, linears, packing, real, dilations
+        # With the norms' weights PyTorch notices if they are changed before the backward pass.
+        norms = (*parameters[2::PARAMETERS], *parameters[6::PARAMETERS])
+        ctx.save_for_backward(*((inputs, others, *norms) if learns else ()))
+        return packing.sequences(stream).contiguous()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
+        packing: _Packing = ctx.packing
+        inputs, others, *norms = ctx.saved_tensors
+        n_layers = len(ctx.dilations)
+        gradient = packing.gather(given.float())
+        inner = packing.empty(1, inputs.dtype)[0]
+        gradients: list[Tensor] = []
+        for i in reversed(range(n_layers)):
+            conv, linear, dilation = ctx.convs[i], ctx.linears[i], ctx.dilations[i]
+            convolved, middle, flat = others[i]
+            sums = packing.residual_norm_backward(flat, gradient, norms[n_layers + i], inner)
+            of_linear = (packing.weight_gradient(middle, inner, 1, 1).permute(2, 1, 0), *sums)
+            packing.convolve(inner, linear.turned, None, gradient, 1)
+            sums = packing.residual_norm_backward(convolved, gradient, norms[i], inner)
+            of_conv = (packing.weight_gradient(inputs[i], inner, len(conv.weight), dilation).permute(2, 1, 0), *sums)
+            if i or ctx.needs_input_grad[0]:
+                packing.convolve(inner, conv.turned, None, gradient, dilation)
+            gradients = [*of_conv, *of_linear, *gradients]
+        x = packing.sequences(gradient) * ctx.real.unsqueeze(2) if ctx.needs_input_grad[0] else None
+        return (x, None, None, *gradients)
+
+
+class _Weights(NamedTuple):
+    """The convolution or the linear part of a layer: weights (taps, in, out), the same from outputs to inputs; vectors (D,)."""
+
+    weight: Tensor
+    turned: Tensor
+    bias: Tensor
+    norm: tuple[Tensor, Tensor]
+
+
+def _pack(weights: tuple[Tensor, ...], vectors: tuple[Tensor, ...], settings: _Settings) -> list[_Weights]:
+    """The convolutions (or linear parts) of all layers, from their weights (out, in, taps).
+
+    vectors: parameters of which, in every `PARAMETERS`, the first three are the bias and the norm's weight and bias.
+    """
+    stacked = torch.stack([weight.detach() for weight in weights]).to(settings.dtype)
+    packed = stacked.permute(0, 3, 2, 1).contiguous()
+    turned = stacked.flip(3).permute(0, 3, 1, 2).contiguous() if settings.learns else packed
+    bias, weight, shift = ([vector.detach() for vector in vectors[i::PARAMETERS]] for i in range(3))
+    return [_Weights(*layer[:3], layer[3:]) for layer in zip(packed, turned, bias, weight, shift)]
+
+
+class _Packing:
+    """The sequences of a batch as rows, one after another, with `reach` rows of zeros before and after every one.
+
+    Activations are tensors (R, D). Where a kernel reads beyond a sequence, they must be made by `empty` or `gather`.
     """
 
     def __init__(self, real: Tensor, depth: int, reach: int) -> None:
@@ -44,23 +145,23 @@ class Rows:
         self.reach, self.depth, self.device = reach, depth, real.device
         self.stride = self.length + reach
         self.n = -(-self.batch * self.stride // _ROWS) * _ROWS
-        self.inside = self.place(real.unsqueeze(2).to(torch.uint8)).flatten()
+        self.inside = self.gather(real.unsqueeze(2).to(torch.uint8)).flatten()
 
-    def room(self, n: int, dtype: torch.dtype) -> Tensor:
-        """Activations (n, R, D) whose margins are zero."""
-        room = torch.empty(n, self.n + 2 * self.reach, self.depth, dtype=dtype, device=self.device)
-        room[:, : self.reach].zero_()
-        room[:, self.reach + self.n :].zero_()
-        return room
+    def empty(self, n: int, dtype: torch.dtype) -> Tensor:
+        """Memory for activations (n, R, D) whose margins are zero."""
+        rows = torch.empty(n, self.n + 2 * self.reach, self.depth, dtype=dtype, device=self.device)
+        rows[:, : self.reach].zero_()
+        rows[:, self.reach + self.n :].zero_()
+        return rows
 
-    def place(self, x: Tensor) -> Tensor:
+    def gather(self, x: Tensor) -> Tensor:
         """Rows of x (B, L, D), zero elsewhere."""
-        room = torch.zeros(self.n + 2 * self.reach, x.shape[2], dtype=x.dtype, device=self.device)
-        self.view(room).copy_(x)
-        return room
+        rows = torch.zeros(self.n + 2 * self.reach, x.shape[2], dtype=x.dtype, device=self.device)
+        self.sequences(rows).copy_(x)
+        return rows
 
-    def view(self, rows: Tensor) -> Tensor:
-        """The sequences (B, L, D) among rows."""
+    def sequences(self, rows: Tensor) -> Tensor:
+        """View of the sequences (B, L, D) among rows."""
         inner = rows[self.reach : self.reach + self.batch * self.stride]
         return inner.view(self.batch, self.stride, -1)[:, : self.length]
 
@@ -80,7 +181,7 @@ class Rows:
             enable_fp_fusion=True,
         )
 
-    def weigh(self, x: Tensor, inner: Tensor, n_taps: int, dilation: int) -> Tensor:
+    def weight_gradient(self, x: Tensor, inner: Tensor, n_taps: int, dilation: int) -> Tensor:
         """Gradient (taps, in, out) float32 of the weights of a convolution of x from that of its outputs, `inner`.
 
         Beyond `_OWN_PRODUCTS` it has passed through the precision of x.
@@ -96,7 +197,7 @@ class Rows:
         n_parts = max(1, min(_PROGRAMS // n_tiles, n_blocks))
         n_parts = -(-n_blocks // -(-n_blocks // n_parts))  # none is left without a block
         sums = torch.empty(n_parts, n_taps, self.depth, self.depth, device=self.device)
-        _kernels().weigh[(n_tiles, n_parts)](
+        _kernels().weight_gradient[(n_tiles, n_parts)](
             *(inner, x, sums, dilation, self.reach, n_blocks),
             DEPTH=self.depth,
             TAPS=n_taps,
@@ -108,10 +209,10 @@ class Rows:
         )
         return sums.sum(0) if n_parts > 1 else sums[0]
 
-    def finish(self, x: Tensor, before: Tensor, norm: tuple[Tensor, Tensor], y: Tensor, half: Tensor) -> None:
+    def residual_norm(self, x: Tensor, before: Tensor, norm: tuple[Tensor, Tensor], y: Tensor, half: Tensor) -> None:
         """Write y = x + LN(GELU(before)), zero outside, in float32 and in half precision."""
         rows = max(1, 2048 // self.depth)
-        _kernels().finish_rows[(self.n // rows,)](
+        _kernels().residual_norm[(self.n // rows,)](
             *(x, before, *norm, self.inside, y, half, self.reach),
             DEPTH=self.depth,
             ROWS=rows,
@@ -120,12 +221,14 @@ class Rows:
             enable_fp_fusion=True,
         )
 
-    def start(self, before: Tensor, given: Tensor, weight: Tensor, inner: Tensor) -> tuple[Tensor, ...]:
+    def residual_norm_backward(
+        self, before: Tensor, given: Tensor, weight: Tensor, inner: Tensor
+    ) -> tuple[Tensor, ...]:
         """From the gradient of y = x + LN(GELU(before)) that of before into `inner`; those of bias, weight and shift (D,)."""
         rows = max(1, 4096 // self.depth)
         n_blocks = self.n // rows
         sums = torch.empty(min(_PROGRAMS, n_blocks), 3, self.depth, device=self.device)
-        _kernels().start_rows[(len(sums),)](
+        _kernels().residual_norm_backward[(len(sums),)](
             *(before, given, weight, self.inside, inner, sums, self.reach, n_blocks),
             DEPTH=self.depth,
             ROWS=rows,
@@ -136,103 +239,9 @@ class Rows:
         return sums.sum(0).unbind()
 
 
-PARAMETERS = 8
-"""Per layer: weight (D, D, K), bias (D,), and weight and bias (D,) of the norm; the same for the linear part, K = 1."""
-_DEPTHS = (64, 128, 256, 512, 1024)
+@cache
+def _kernels() -> Any:
+    """The Triton kernels. They are imported late: triton is there only beside PyTorch's builds for a GPU."""
+    from dnaspt.models.kernels import encoder_triton
 
-
-class _Settings(NamedTuple):
-    """What is no tensor; learns: whether a backward pass can follow; dtype: of the factors of products."""
-
-    dilations: tuple[int, ...]
-    learns: bool
-    dtype: torch.dtype
-
-
-class _Part(NamedTuple):
-    """The convolution or the linear part of a layer: weights (taps, in, out), and turned round (taps, out, in)."""
-
-    weight: Tensor
-    turned: Tensor
-    bias: Tensor
-    norm: tuple[Tensor, Tensor]
-
-
-def fits(x: Tensor, reach: int) -> bool:
-    """Whether the kernels can compute on x (B, L, D): on a GPU under autocast, a hidden size that is a power of two.
-
-    reach: of the widest convolution, to either side; sequences shorter than that would be mostly margins.
-    """
-    usable = x.is_cuda and x.dtype == torch.float32 and torch.is_autocast_enabled("cuda") and x.shape[2] in _DEPTHS
-    return usable and reach <= x.shape[1] and runs_kernels(x.device)
-
-
-def run_layers(
-    x: Tensor, real: Tensor, dilations: tuple[int, ...], parameters: list[Tensor], dtype: torch.dtype
-) -> Tensor:
-    """Apply layers to x (B, L, D): -> (B, L, D) float32, zero at padding.
-
-    real: (B, L) where no padding is. dilations: of each layer. parameters: `PARAMETERS` tensors for each layer, in their order.
-    dtype: of the factors of products.
-    """
-    learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters))
-    with device_of(x):
-        y: Tensor = _Layers.apply(x, real, _Settings(dilations, learns, dtype), *parameters)  # type: ignore[no-untyped-call]
-    return y
-
-
-class _Layers(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, real: Tensor, settings: _Settings, *parameters: Tensor) -> Tensor:
-        dilations, learns, dtype = settings
-        convs, linears = (_pack(parameters[first::PARAMETERS], parameters[first + 1 :], settings) for first in (0, 4))
-        rows = Rows(real, x.shape[2], max(len(conv.weight) // 2 * dilation for conv, dilation in zip(convs, dilations)))
-        stream = rows.place(x.detach())
-        # Inputs of convolutions have margins of zeros; one input and its layer's other activations are used again without
-        # a backward pass.
-        inputs = rows.room(len(dilations) + 1 if learns else 2, dtype)
-        others = torch.empty(len(dilations) if learns else 1, 3, *stream.shape, dtype=dtype, device=x.device)
-        inputs[0].copy_(stream)
-        for i, (conv, linear, dilation) in enumerate(zip(convs, linears, dilations, strict=True)):
-            convolved, middle, flat = others[i % len(others)]
-            rows.convolve(inputs[i % len(inputs)], conv.weight, conv.bias, convolved, dilation)
-            rows.finish(stream, convolved, conv.norm, stream, middle)
-            rows.convolve(middle, linear.weight, linear.bias, flat, 1)
-            rows.finish(stream, flat, linear.norm, stream, inputs[(i + 1) % len(inputs)])
-        ctx.convs, ctx.linears, ctx.rows, ctx.real, ctx.dilations = convs, linears, rows, real, dilations
-        # With the norms' weights PyTorch notices if they are changed before the backward pass.
-        norms = (*parameters[2::PARAMETERS], *parameters[6::PARAMETERS])
-        ctx.save_for_backward(*((inputs, others, *norms) if learns else ()))
-        return rows.view(stream).contiguous()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
-        rows: Rows = ctx.rows
-        inputs, others, *norms = ctx.saved_tensors
-        n_layers = len(ctx.dilations)
-        gradient = rows.place(given.float())
-        inner = rows.room(1, inputs.dtype)[0]
-        found: list[Tensor] = []
-        for i in reversed(range(n_layers)):
-            conv, linear, dilation = ctx.convs[i], ctx.linears[i], ctx.dilations[i]
-            convolved, middle, flat = others[i]
-            sums = rows.start(flat, gradient, norms[n_layers + i], inner)
-            linear_parts = (rows.weigh(middle, inner, 1, 1).permute(2, 1, 0), *sums)
-            rows.convolve(inner, linear.turned, None, gradient, 1)
-            sums = rows.start(convolved, gradient, norms[i], inner)
-            conv_parts = (rows.weigh(inputs[i], inner, len(conv.weight), dilation).permute(2, 1, 0), *sums)
-            if i or ctx.needs_input_grad[0]:
-                rows.convolve(inner, conv.turned, None, gradient, dilation)
-            found = [*conv_parts, *linear_parts, *found]
-        x = rows.view(gradient) * ctx.real.unsqueeze(2) if ctx.needs_input_grad[0] else None
-        return (x, None, None, *found)
-
-
-def _pack(weights: tuple[Tensor, ...], vectors: tuple[Tensor, ...], settings: _Settings) -> list[_Part]:
-    """The parts of all layers from weights (out, in, taps), and bias and norm, which stand first in each `PARAMETERS` vectors."""
-    stacked = torch.stack([weight.detach() for weight in weights]).to(settings.dtype)
-    packed = stacked.permute(0, 3, 2, 1).contiguous()
-    turned = stacked.flip(3).permute(0, 3, 1, 2).contiguous() if settings.learns else packed
-    bias, weight, shift = ([one.detach() for one in vectors[i::PARAMETERS]] for i in range(3))
-    return [_Part(*parts[:3], parts[3:]) for parts in zip(packed, turned, bias, weight, shift)]
+    return encoder_triton

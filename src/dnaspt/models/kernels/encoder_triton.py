@@ -32,16 +32,16 @@ def convolve(
     for i in range(TAPS * steps):
         shift = (i // steps - TAPS // 2) * dilation * DEPTH + (i % steps) * INNER
         total = tl.dot(tl.load(left + shift), tl.load(right + i * INNER * DEPTH), total, input_precision="ieee")
-    place = out + rows.to(tl.int64)[:, None] * DEPTH + columns[None, :]
+    target = out + rows.to(tl.int64)[:, None] * DEPTH + columns[None, :]
     if ADD:
-        total += tl.load(place)
+        total += tl.load(target)
     else:
         total += tl.load(bias + columns)[None, :]
-    tl.store(place, total.to(out.dtype.element_ty))
+    tl.store(target, total.to(out.dtype.element_ty))
 
 
 @triton.jit(do_not_specialize=["dilation", "n_blocks"])
-def weigh(
+def weight_gradient(
     inner, x, sums, dilation, first, n_blocks,
     DEPTH: tl.constexpr, TAPS: tl.constexpr, ROWS: tl.constexpr, SIDE: tl.constexpr,
 ):  # fmt: skip
@@ -52,20 +52,20 @@ def weigh(
     n_sides: tl.constexpr = DEPTH // SIDE
     program = tl.program_id(0)
     tap = program // (n_sides * n_sides)
-    place_in = (program // n_sides % n_sides) * SIDE + tl.arange(0, SIDE)
-    place_out = (program % n_sides) * SIDE + tl.arange(0, SIDE)
+    columns_in = (program // n_sides % n_sides) * SIDE + tl.arange(0, SIDE)
+    columns_out = (program % n_sides) * SIDE + tl.arange(0, SIDE)
     total = tl.zeros((SIDE, SIDE), tl.float32)
     share = tl.cdiv(n_blocks, tl.num_programs(1))
     begin = tl.program_id(1) * share
     rows = (first + begin * ROWS + tl.arange(0, ROWS)).to(tl.int64)
-    left = x + (rows + (tap - TAPS // 2) * dilation)[:, None] * DEPTH + place_in[None, :]
-    right = inner + rows[:, None] * DEPTH + place_out[None, :]
+    left = x + (rows + (tap - TAPS // 2) * dilation)[:, None] * DEPTH + columns_in[None, :]
+    right = inner + rows[:, None] * DEPTH + columns_out[None, :]
     for _ in range(tl.minimum(share, n_blocks - begin)):
         total = tl.dot(tl.trans(tl.load(left)), tl.load(right), total, input_precision="ieee")
         left += ROWS * DEPTH
         right += ROWS * DEPTH
     square = sums + (tl.program_id(1) * TAPS + tap).to(tl.int64) * DEPTH * DEPTH
-    tl.store(square + place_in[:, None] * DEPTH + place_out[None, :], total)
+    tl.store(square + columns_in[:, None] * DEPTH + columns_out[None, :], total)
 
 
 @triton.jit
@@ -82,7 +82,7 @@ def _center(active, DEPTH: tl.constexpr, EPSILON: tl.constexpr):
 
 
 @triton.jit
-def finish_rows(
+def residual_norm(
     x, before, weight, shift, inside, y, y_half, first,
     DEPTH: tl.constexpr, ROWS: tl.constexpr, EPSILON: tl.constexpr,
 ):  # fmt: skip
@@ -99,7 +99,7 @@ def finish_rows(
 
 
 @triton.jit(do_not_specialize=["n_blocks"])
-def start_rows(
+def residual_norm_backward(
     before, given, weight, inside, inner, sums, first, n_blocks,
     DEPTH: tl.constexpr, ROWS: tl.constexpr, EPSILON: tl.constexpr,
 ):  # fmt: skip
@@ -129,7 +129,7 @@ def start_rows(
         bias_sum += result
         weight_sum += upstream * normal
         shift_sum += upstream
-    place = sums + tl.program_id(0) * 3 * DEPTH + columns
-    tl.store(place, tl.sum(bias_sum, 0))
-    tl.store(place + DEPTH, tl.sum(weight_sum, 0))
-    tl.store(place + 2 * DEPTH, tl.sum(shift_sum, 0))
+    target = sums + tl.program_id(0) * 3 * DEPTH + columns
+    tl.store(target, tl.sum(bias_sum, 0))
+    tl.store(target + DEPTH, tl.sum(weight_sum, 0))
+    tl.store(target + 2 * DEPTH, tl.sum(shift_sum, 0))

@@ -5,11 +5,11 @@ import sys
 
 from numba.core.caching import IndexDataCacheFile
 
-from dnaspt.models.kernels import crf_viterbi, layer_cpu, numba_cache
+from dnaspt.models.kernels import crf_viterbi, encoder_cpu, numba_cache
 
 
 def test_every_kernel_is_stamped_with_the_digest_of_all_files() -> None:
-    for compiled in (layer_cpu.forward_rows, crf_viterbi._walk_slice):
+    for compiled in (encoder_cpu.forward_layer, crf_viterbi._walk_slice):
         cache_file = compiled._cache._cache_file  # type: ignore[attr-defined]
         assert isinstance(cache_file, IndexDataCacheFile)
         assert cache_file._source_stamp == numba_cache._folder_digest()

@@ -7,7 +7,6 @@ from torch import Tensor
 from dnaspt.config import PAD_TOKEN, EncoderConfig
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.kernels import encoder_gpu
-from dnaspt.models.kernels import encoder_gpu as rows_gpu
 
 pytest.importorskip("triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -43,7 +42,7 @@ def kernels(encoder: DilatedEncoder, x: Tensor, real: Tensor, dtype: torch.dtype
 def test_values_and_gradients_equal_those_of_the_plain_layers(
     own_products: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows_gpu, "_OWN_PRODUCTS", 256 if own_products else 0)
+    monkeypatch.setattr(encoder_gpu, "_OWN_PRODUCTS", 256 if own_products else 0)
     encoder, x, real = make_case()
     upstream = torch.randn(x.shape, dtype=torch.float64)
     leaf = x.clone().requires_grad_()

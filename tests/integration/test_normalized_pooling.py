@@ -1,4 +1,4 @@
-"""Heads: how vectors are pooled and normalized."""
+"""Fine-tuning with normalized pooling: trained, resumed, read again, and refused where it makes no sense."""
 
 from pathlib import Path
 
@@ -7,12 +7,10 @@ import pytest
 import torch
 
 from dnaspt.checkpoint import load_model, read_config
-from dnaspt.config import EncoderConfig, FinetuneConfig
+from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.evaluation.evaluate import score_model
-from dnaspt.models.encoder import DilatedEncoder
-from dnaspt.models.heads import MeanNorm, SigmoidHead, Trunk
 from dnaspt.models.task_model import TaskModel
 from dnaspt.training.finetune import finetune
 
@@ -22,55 +20,6 @@ def settings(data: Path, out: Path, **other: object) -> FinetuneConfig:
     return FinetuneConfig.model_validate(
         given | {"pool": "normalized", "precision": "32", "tensorboard": False} | other
     )
-
-
-def test_vectors_are_normalized_by_their_batch_and_later_by_all_batches_so_far() -> None:
-    torch.manual_seed(0)
-    batches = 3 + 0.1 * torch.randn(20, 64, 8)
-    norm = MeanNorm(8)
-    for batch in batches:
-        out = norm(batch)
-        assert torch.allclose(out.mean(0), torch.zeros(8), atol=1e-4)
-        assert torch.allclose(out.std(0, correction=0), torch.ones(8), atol=1e-2)
-    norm.eval()
-    every = norm(batches).flatten(0, 1)
-    assert torch.allclose(every.mean(0), torch.zeros(8), atol=1e-4)
-    assert torch.allclose(every.std(0), torch.ones(8), atol=0.05)
-
-
-def test_a_single_vector_is_normalized_as_after_training() -> None:
-    norm = MeanNorm(4)
-    norm(torch.randn(32, 4))
-    before = {name: tensor.clone() for name, tensor in norm.state_dict().items()}
-    alone = norm(torch.ones(1, 4))
-    assert torch.equal(alone, norm.eval()(torch.ones(1, 4)))
-    assert all(torch.equal(before[name], tensor) for name, tensor in norm.state_dict().items())
-
-
-@pytest.mark.parametrize("weights", [None, torch.tensor([4.0, 0.5])])
-def test_labels_begin_at_their_frequencies(weights: torch.Tensor | None) -> None:
-    """With weights w for the positives, a constant logit minimizes the loss where its odds are w times those of the label."""
-    trunk = Trunk(16, 2, resolution_bp=0, normalize=True)
-    head = SigmoidHead(trunk, 2, weights)
-    frequencies = torch.tensor([0.02, 0.5])
-    head.begin_at(frequencies)
-    bias = trunk.linear.bias.detach().clone().requires_grad_(True)
-    w = torch.ones(2) if weights is None else weights
-    loss = -(w * frequencies * bias.sigmoid().log() + (1 - frequencies) * (-bias).sigmoid().log()).sum()
-    loss.backward()
-    assert torch.allclose(bias.grad, torch.zeros(2), atol=1e-6)
-
-
-def test_windows_do_not_depend_on_their_batch_once_trained() -> None:
-    torch.manual_seed(0)
-    encoder = DilatedEncoder(EncoderConfig(hidden_size=16, n_layers=2))
-    model = TaskModel(encoder, SigmoidHead(Trunk(16, 3, resolution_bp=0, normalize=True), 3))
-    tokens = torch.randint(0, 4, (8, 256))
-    model(tokens)
-    model.eval()
-    together = model(tokens)
-    assert together.shape == (8, 3)
-    assert torch.allclose(together, torch.cat([model(row[None]) for row in tokens]), atol=1e-5)
 
 
 def test_a_run_with_normalized_pooling_is_read_again_as_it_was(windows: Path, tmp_path: Path) -> None:

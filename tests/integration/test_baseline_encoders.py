@@ -1,38 +1,13 @@
-"""BEND's supervised baselines: a CNN on the one-hot code, and Basset."""
+"""BEND's supervised baselines, a CNN on the one-hot code and Basset, trained and resumed."""
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from tests.integration.in_process import dnaspt
 
 from dnaspt.checkpoint import load_model
-from dnaspt.config import BASELINE_ENCODERS, PAD_TOKEN, BassetConfig
-from dnaspt.models.basset import BassetEncoder, DenseTrunk
-from dnaspt.models.encoder import DilatedEncoder
-
-
-def test_without_layers_the_encoder_is_the_one_hot_code() -> None:
-    encoder = DilatedEncoder(BASELINE_ENCODERS["onehot"])
-    hidden = encoder(torch.tensor([[0, 1, 2, 3, 4, PAD_TOKEN]]))
-    assert hidden.shape == (1, 6, 7) and not hidden[0, 5].any()
-    np.testing.assert_array_equal(hidden[0, :5].argmax(-1), [0, 1, 2, 4, 3])  # BEND's channels: A C G N T
-    assert encoder.double()(torch.tensor([[0]])).dtype == torch.float64
-
-
-def test_basset_has_the_published_sizes_and_a_short_window_is_a_padded_one() -> None:
-    config = BassetConfig()
-    encoder, trunk = BassetEncoder(config).eval(), DenseTrunk(config, 125).eval()
-    assert config.n_pooled == 10
-    n_parameters = sum(parameter.numel() for parameter in (*encoder.parameters(), *trunk.parameters()))
-    convolutions = sum(a * b * k + 3 * b for a, b, k in ((5, 300, 19), (300, 200, 11), (200, 200, 7)))
-    assert n_parameters == convolutions + 2001 * 1000 + 1001 * 1000 + 1001 * 125
-    tokens = torch.randint(0, 5, (2, 512))
-    tokens[1, 300:] = PAD_TOKEN
-    torch.testing.assert_close(encoder(tokens[1:, :300]), encoder(tokens)[1:])
-    assert trunk(encoder(tokens), None).shape == (2, 125)
 
 
 @pytest.mark.parametrize(("preset", "steps"), [("onehot", "40"), ("basset", "12")])

@@ -1,0 +1,39 @@
+"""Convolutions of a block of rows, and the gradient of their weights, against PyTorch's in float64."""
+
+import numpy as np
+import pytest
+import torch
+
+from dnaspt.models.kernels.conv_cpu import (
+    add_convolution,
+    add_weight_gradient,
+    gradient_shape,
+    pack,
+    quads_per_block,
+    unpack_gradient,
+)
+
+DEPTH = 16
+
+
+@pytest.mark.parametrize("dilation", [1, 3, 32])
+@pytest.mark.parametrize("n_taps", [1, 5, 9])
+def test_a_block_equals_pytorchs_convolution(n_taps: int, dilation: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(DEPTH, DEPTH, n_taps, generator=generator)
+    n_quads, reach = quads_per_block(n_taps, dilation), n_taps // 2 * dilation
+    assert n_quads % 2 == 0
+    rows = torch.randn(4 * n_quads + 2 * reach, DEPTH, generator=generator).numpy()
+    given = torch.randn(4 * n_quads, DEPTH, generator=generator).numpy()
+    block, work = rows.ctypes.data + rows[:reach].nbytes, np.zeros((2, 6, n_quads, DEPTH), np.float32)
+    out = np.ones((4 * n_quads, DEPTH), np.float32)
+    add_convolution(out.ctypes.data, block, pack(weight), dilation, n_quads, work)
+    sums = np.zeros(gradient_shape(n_taps, DEPTH), np.float32)
+    add_weight_gradient(sums, given.ctypes.data, block, dilation, n_quads, work)
+    exact = weight.double().requires_grad_()
+    expected = torch.conv1d(torch.from_numpy(rows).double().T[None], exact, dilation=dilation)[0].T
+    (gradient,) = torch.autograd.grad((expected * torch.from_numpy(given)).sum(), exact)
+    truth = expected.detach()
+    assert np.abs(out - 1 - truth.numpy()).max() < 1e-5 * float(truth.abs().max())
+    found = unpack_gradient(torch.from_numpy(sums))
+    assert float((found - gradient).abs().max()) < 1e-5 * float(gradient.abs().max())
