@@ -159,6 +159,13 @@ class Evaluation:
         average_strands: whether both strands were averaged; None for a baseline.
         encoder_read_splits: splits whose sequences the encoder was pretrained on; None where that is not known.
         encoder_data_digest: digest of the data of the encoder, for variants.
+
+    Example:
+        >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid")
+        >>> scores.task, scores.metric
+        ('genes', 'mcc')
+        >>> scores.primary == scores.scores["mcc"]
+        True
     """
 
     split: str
