@@ -29,7 +29,18 @@ class ConfidenceInterval:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score with its 95 % interval; nan where it is not defined."""
+    """A score with its 95 % interval; nan where it is not defined.
+
+    Attributes:
+        value: the score.
+        low: lower bound of the interval.
+        high: upper bound of the interval.
+
+    Example:
+        >>> score = dnaspt.evaluate("runs/genes", "data/genes", split="valid").primary
+        >>> score.low <= score.value <= score.high
+        True
+    """
 
     value: float
     low: float = math.nan

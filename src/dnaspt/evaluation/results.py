@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -158,6 +159,13 @@ class Evaluation:
         average_strands: whether both strands were averaged; None for a baseline.
         encoder_read_splits: splits whose sequences the encoder was pretrained on; None where that is not known.
         encoder_data_digest: digest of the data of the encoder, for variants.
+
+    Example:
+        >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid")
+        >>> scores.task, scores.metric
+        ('genes', 'mcc')
+        >>> scores.primary == scores.scores["mcc"]
+        True
     """
 
     split: str
@@ -235,6 +243,8 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""
         values = {name: getattr(self, name) for name in _HEADER}
+        if self.encoder_read_splits is not None:
+            values["encoder_read_splits"] = list(self.encoder_read_splits)
         header = {name: value for name, value in values.items() if value not in (None, "")}
         if self.checkpoint:  # what the encoder has read is said also where it is not known
             known = "encoder_read_splits" if self.variants is None else "encoder_data_digest"
@@ -356,9 +366,9 @@ def read_counts(file: Path) -> BootstrapCounts:
         InputError: it is not there or not readable.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return BootstrapCounts(**arrays)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, EOFError, ValueError, TypeError, BadZipFile) as error:
         raise InputError(file, f"cannot be read ({error})", do="run 'dnaspt evaluate' again") from error
 
 

@@ -16,7 +16,7 @@ from dnaspt.atomic import publish_file
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
-from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.fasta import Contig, open_bytes, read_fasta
 from dnaspt.genome.vcf import Allele, Alleles, Info, Values, read_alleles, write_info
 from dnaspt.inference.model import Model, load
 from dnaspt.tasks import TASKS
@@ -191,6 +191,8 @@ def _score(
     accelerator: Literal["auto", "cpu", "gpu"],
 ) -> ScoredAlleles:
     """Score the alleles of a VCF, contig by contig."""
+    for file in (vcf, genome):
+        open_bytes(file).close()
     loaded = model if isinstance(model, Model) else load(model, accelerator=accelerator)
     from dnaspt.inference.variant_effects import check_scores
 
