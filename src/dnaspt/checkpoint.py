@@ -23,9 +23,9 @@ from dnaspt.genome.alphabet import T
 from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
-from dnaspt.models.huggingface import load_published
+from dnaspt.models.huggingface import load_huggingface_encoder
 from dnaspt.models.language_model import LanguageModel
-from dnaspt.models.task_model import TaskModel
+from dnaspt.models.task_model import Encoder, TaskModel
 from dnaspt.tasks import FREE_CRF, TASKS
 
 FORMAT_VERSION = 1
@@ -63,12 +63,12 @@ def build_model(config: CheckpointConfig, class_weights: Tensor | None = None) -
     return TaskModel(_build_encoder(config.encoder), _build_head(config, class_weights))
 
 
-def _build_encoder(config: AnyEncoderConfig) -> nn.Module:
+def _build_encoder(config: AnyEncoderConfig) -> Encoder:
     if isinstance(config, EncoderConfig):
         return DilatedEncoder(config)
     if isinstance(config, BassetConfig):
         return BassetEncoder(config)
-    return load_published(config)
+    return load_huggingface_encoder(config)
 
 
 def _build_head(config: CheckpointConfig, class_weights: Tensor | None) -> Head:

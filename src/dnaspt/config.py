@@ -60,6 +60,11 @@ class EncoderConfig(Settings):
         """Bases on either side that a hidden state depends on: 1,260 for 30 layers of kernel 9."""
         return sum(self.dilations) * (self.kernel_size // 2)
 
+    @property
+    def grid_bp(self) -> int:
+        """A sequence may be cut anywhere, for instance into tiles that are predicted one by one."""
+        return 1
+
 
 class BassetConfig(Settings):
     """Architecture of `BassetEncoder`, a baseline for windows of one length.
@@ -91,13 +96,18 @@ class BassetConfig(Settings):
         """A window is taken whole: nothing around it has a say."""
         return 0
 
+    @property
+    def grid_bp(self) -> int:
+        """Windows may begin anywhere."""
+        return 1
 
-class PublishedConfig(Settings):
-    """A published DNA language model, frozen, whose hidden states a head is trained on (see `dnaspt.models.huggingface`).
+
+class HuggingFaceConfig(Settings):
+    """A Hugging Face DNA model, frozen, on whose hidden states a head is trained (see `dnaspt.models.huggingface`).
 
     path: folder, or name on the Hugging Face hub; revision: commit there. sha256: of the files that were read.
-    kmer: overlapping k-mers as tokens (DNABERT); 0 leaves cutting to the tokenizer. n_tokens: that it takes at once, special
-        ones included. chunk_bp: bases that are read at once.
+    kmer: width of overlapping k-mers as tokens (DNABERT); 0 leaves the cutting to the tokenizer. n_tokens: tokens that it takes
+        at once, special ones included. chunk_bp: bases that are read at once.
     """
 
     architecture: Literal["published"] = "published"
@@ -114,8 +124,13 @@ class PublishedConfig(Settings):
         """A base depends on nothing but its chunk."""
         return self.chunk_bp
 
+    @property
+    def grid_bp(self) -> int:
+        """A sequence may be cut only between the chunks that the model reads."""
+        return self.chunk_bp
 
-AnyEncoderConfig = EncoderConfig | BassetConfig | PublishedConfig
+
+AnyEncoderConfig = EncoderConfig | BassetConfig | HuggingFaceConfig
 
 PRESETS: Mapping[str, EncoderConfig] = MappingProxyType(
     {

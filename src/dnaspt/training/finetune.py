@@ -17,7 +17,7 @@ from dnaspt.data.subset import label_subset, take
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.evaluate import score_model
 from dnaspt.models.heads import SigmoidHead
-from dnaspt.models.huggingface import describe_published
+from dnaspt.models.huggingface import read_huggingface_config
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import MISSING, TASKS
@@ -184,7 +184,7 @@ def _check_pool(config: FinetuneConfig, manifest: Manifest) -> None:
 
 
 def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConfig:
-    """The encoder where none of ours is given: a size, a baseline, or a published language model.
+    """The encoder where none of ours is given: a size, a baseline, or a Hugging Face model.
 
     Raises:
         ConfigError: two are given, or one that does not fit the data.
@@ -192,7 +192,7 @@ def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConf
     if config.embeddings:
         if config.encoder is not None or "preset" in config.model_fields_set:
             raise ConfigError("--embeddings takes the place of --encoder and --preset; give one of them")
-        return describe_published(config.embeddings, config.revision)
+        return read_huggingface_config(config.embeddings, config.revision)
     if config.preset not in BASELINE_ENCODERS:
         return PRESETS[config.preset]
     encoder = BASELINE_ENCODERS[config.preset]
