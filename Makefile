@@ -3,13 +3,29 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: demo test check bench wheel clean
+# Which build of PyTorch: cuda (PyPI's; only on Linux does it bring CUDA) or cpu (from PyTorch's own index, half the disk).
+# Without TORCH= on the command line it is cuda where nvidia-smi finds a GPU.
+TORCH ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo cuda || echo cpu)
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+
+# Install PyTorch with the Python $(1). PyTorch's index has no other package at our versions: the last line gets those from PyPI,
+# and PyTorch too where the index did not answer.
+define install_torch
+$(if $(filter cpu cuda,$(TORCH)),,$(error TORCH is $(TORCH); expected cpu or cuda))
+test $(TORCH) = cuda \
+  || $(1) -m pip install -q --no-deps --timeout 10 --retries 1 --index-url $(TORCH_CPU_INDEX) torch 2>/dev/null \
+  || echo "$(TORCH_CPU_INDEX) gave no PyTorch: taking the default build"
+$(1) -m pip install -q torch
+endef
+
+.PHONY: demo test coverage check resolves bench wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q torch==2.13.0
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q -e '.[test,dev]'
+	$(call install_torch,$(BIN)/python)
+	$(BIN)/python -m pip install -q -e '.[test,dev]'
 	touch $@
 
 ## simulate, prepare, pretrain, finetune, evaluate, predict, report: demo/report.html
@@ -19,13 +35,21 @@ demo: $(READY)
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_OPTIONS)
 
+## branch coverage of everything but the compiled kernels, which Python does not see
+coverage: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_OPTIONS)
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+## can constraints.txt be met on every Python from 3.11 on, on Linux (with CUDA), macOS and Windows? Reads PyPI's metadata, installs nothing
+resolves: $(READY)
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --constraint constraints.txt pyproject.toml >/dev/null
+
 bench: $(READY)
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q -e '.[bench]'
+	$(BIN)/python -m pip install -q -e '.[bench]'
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/crf.py
 	$(BIN)/python benchmarks/encoder.py
@@ -36,8 +60,8 @@ bench: $(READY)
 wheel: $(READY)
 	rm -rf build/wheel && $(BIN)/python -m build -q --wheel --outdir build/wheel .
 	$(PYTHON) -m venv --clear build/wheel/venv
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt build/wheel/venv/bin/python -m pip install -q torch==2.13.0
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt build/wheel/venv/bin/python -m pip install -q build/wheel/*.whl
+	$(call install_torch,build/wheel/venv/bin/python)
+	build/wheel/venv/bin/python -m pip install -q build/wheel/*.whl
 	build/wheel/venv/bin/dnaspt simulate --out build/wheel/genome
 
 clean:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from dnaspt.genome.alphabet import decode, tokens
 from dnaspt.genome.fasta import read_fasta
 from record import write_result
 
@@ -52,7 +53,7 @@ def main() -> None:
 
 def compare(chosen: argparse.Namespace, genome: Path, folder: Path) -> dict[str, object]:
     """Median rates of both, in turn."""
-    sequences = [("".join("ACGTN"[code & 7] for code in contig.codes)) for contig in read_fasta(genome)]
+    sequences = [decode(tokens(contig.codes)) for contig in read_fasta(genome)]
     n_bp = sum(map(len, sequences))
     pieces, n_pieces_bp = cut(sequences, chosen.augustus_bp, folder)
     ours, theirs, resident = [], [], 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dnaspt.inference.model import Model
     from dnaspt.reports.describe import Description
     from dnaspt.reports.study_report import StudyResult
-    from dnaspt.simulation.simulate import Simulation
+    from dnaspt.simulation.simulate import SimulationSummary
     from dnaspt.training.loop import Reporter
     from dnaspt.training.runs import Run
 
@@ -30,7 +30,7 @@ Paths = PathLike | Sequence[PathLike]
 """One file, or several."""
 
 
-def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) -> "Simulation":
+def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) -> "SimulationSummary":
     """Simulate a small genome whose genes, peaks and methylation are known.
 
     Args:
@@ -275,12 +275,12 @@ def finetune(
     return train(checked, resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress))
 
 
-def load(path: PathLike, *, device: "Accelerator" = "auto") -> "Model":
+def load(path: PathLike, *, accelerator: "Accelerator" = "auto") -> "Model":
     """Load a model for predictions, embeddings and variant scores.
 
     Args:
         path: run of `pretrain` or `finetune`, or a checkpoint folder.
-        device: auto takes a GPU where there is one; cpu or gpu.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
 
     Returns:
         The model, in eval mode on its device.
@@ -295,7 +295,7 @@ def load(path: PathLike, *, device: "Accelerator" = "auto") -> "Model":
     """
     from dnaspt.inference.model import load as load_model
 
-    return load_model(Path(path), device=device)
+    return load_model(Path(path), accelerator=accelerator)
 
 
 def evaluate(
@@ -305,7 +305,7 @@ def evaluate(
     split: str = "test",
     average_strands: bool = False,
     any_data: bool = False,
-    device: "Accelerator" = "auto",
+    accelerator: "Accelerator" = "auto",
 ) -> "Evaluation":
     """Score a model on a split of a dataset, with 95 % intervals over blocks of the genome.
 
@@ -317,7 +317,7 @@ def evaluate(
         split: test, valid or train.
         average_strands: average the scores of both strands.
         any_data: accept a model that was trained on another dataset.
-        device: auto takes a GPU where there is one; cpu or gpu.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
 
     Returns:
         The scores: `.primary` (MCC or mean AUROC), `.scores`, `.intervals`, `.to_frame()`.
@@ -341,7 +341,7 @@ def evaluate(
         split=split,
         any_data=any_data,
         average_strands=average_strands,
-        accelerator=device,
+        accelerator=accelerator,
     )
 
 
@@ -353,7 +353,7 @@ def score_variants(
     out: PathLike | None = None,
     window_bp: int | None = None,
     strict: bool = False,
-    device: "Accelerator" = "auto",
+    accelerator: "Accelerator" = "auto",
 ) -> "pd.DataFrame":
     """Score the alleles of a VCF file, both strands averaged.
 
@@ -364,7 +364,7 @@ def score_variants(
         out: file to write too: .vcf, .vcf.gz or .parquet.
         window_bp: bases around an allele that the model sees; left out, the model's own windows, else 512.
         strict: a REF that differs from the genome is an error.
-        device: auto takes a GPU where there is one; cpu or gpu.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
 
     Returns:
         A row for each allele with letters, in the order of the file: chrom, pos (1-based), ref, alt, cosine (change of the
@@ -388,7 +388,7 @@ def score_variants(
         out=_path(out),
         window_bp=window_bp,
         strict=strict,
-        accelerator=device,
+        accelerator=accelerator,
     )
 
 

@@ -1,5 +1,6 @@
-"""Files and folders that appear whole or not at all: they are written beside their place and renamed at the end."""
+"""Whole files: they are written beside their place and renamed at the end, and a digest says what is in them."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,6 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dnaspt.errors import refuse_full_disk
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text_atomically(path: Path, text: str) -> None:

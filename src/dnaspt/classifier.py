@@ -51,7 +51,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         batch_bp: bases in a batch.
         pool: how the states of a sequence become one vector: normalized (learns faster) or mean.
         average_strands: predict the mean of both strands.
-        device: auto takes a GPU where there is one; cpu or gpu.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
         random_state: seed of everything random; the same seed gives the same model on the same machine.
 
     Attributes:
@@ -82,7 +82,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         batch_bp: int = 16_384,
         pool: Literal["normalized", "mean"] = "normalized",
         average_strands: bool = True,
-        device: Literal["auto", "cpu", "gpu"] = "auto",
+        accelerator: Literal["auto", "cpu", "gpu"] = "auto",
         random_state: int = 0,
     ) -> None:
         self.preset = preset
@@ -96,7 +96,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         self.batch_bp = batch_bp
         self.pool = pool
         self.average_strands = average_strands
-        self.device = device
+        self.accelerator = accelerator
         self.random_state = random_state
 
     def fit(self, X: Sequences, y: Sequence[Any]) -> Self:
@@ -145,10 +145,10 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
                 window = Window(f"sequence{number + 1}", 0, len(sequence), "+", sequence, target)
                 writer.add("valid" if is_valid[number] else "train", window)
             if self.unlabeled is not None:
-                for number, sequence in enumerate(read_sequences(self.unlabeled)):
-                    empty = np.zeros(0, np.int8)
+                no_labels = np.zeros(0, np.int8)
+                for number, more in enumerate(read_sequences(self.unlabeled)):
                     contig = f"unlabeled{number + 1}"
-                    writer.add(UNLABELED, Window(contig, 0, len(sequence.codes), "+", sequence.codes, empty))
+                    writer.add(UNLABELED, Window(contig, 0, len(more.codes), "+", more.codes, no_labels))
             writer.finish(
                 Manifest(
                     task="regions",
@@ -178,7 +178,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             "out": out,
             "seed": self.random_state,
             "batch_bp": self.batch_bp,
-            "accelerator": self.device,
+            "accelerator": self.accelerator,
             "tensorboard": False,
         }
 
@@ -219,7 +219,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             with tempfile.TemporaryDirectory(prefix="dnaspt-") as folder:
                 for name, content in self.checkpoint_.items():
                     (Path(folder) / name).write_bytes(content)
-                self._model = load(Path(folder), device=self.device)
+                self._model = load(Path(folder), accelerator=self.accelerator)
         return self._model
 
     def __getstate__(self) -> dict[str, Any]:
@@ -229,7 +229,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Sequences) -> np.ndarray:
         """Probability of each class: (n, n_classes), in the order of `classes_`; rows sum to 1."""
-        probabilities = self.model_.predict_proba(X, average_strands=self.average_strands)
+        probabilities = np.asarray(self.model_.predict_proba(X, average_strands=self.average_strands))
         if len(self.classes_) == 2:
             return np.concatenate([1 - probabilities, probabilities], axis=1)
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))

@@ -1,11 +1,12 @@
 """Settings as frozen, checked objects: architecture presets, and what a run needs, from a TOML file and options."""
 
 import difflib
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,25 +20,33 @@ BEND_CHANNELS = (0, 1, 2, 4, 3, 5, 6)
 
 
 class Settings(BaseModel):
-    """Base of all settings: frozen, and an unknown name is an error."""
+    """Base of all settings: frozen, and a name that does not exist is an error.
+
+    The string below a setting is its description in docs/settings.md: what it is, its unit, and when to change it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class EncoderConfig(Settings):
-    """Architecture of `DilatedEncoder` (arXiv 2506.17766; the ConvNet of BEND and GPN); without layers it is the one-hot code.
-
-    channels: for each token id (A C G T N mask pad) the hidden channel it lights up.
-    """
+    """Architecture of `DilatedEncoder` (arXiv 2506.17766; the ConvNet of BEND and GPN); without layers it is the one-hot code."""
 
     architecture: Literal["dilated"] = "dilated"
+    """Kind of the encoder. There is no other one to pretrain."""
     hidden_size: int = Field(64, ge=N_TOKENS)
+    """Channels of the hidden states. Raise it for a larger model: training time grows with its square."""
     n_layers: int = Field(30, ge=0)
+    """Dilated convolutions one after another. Fewer are faster, and see less sequence around a base."""
     kernel_size: int = Field(9, ge=1)
+    """Width of a convolution in bp, an odd number. Change it together with the dilations, to see more or less sequence."""
     dilation_max: int = Field(32, ge=1)
+    """Largest dilation in bp. Raise it where distant sequence matters; 30 layers of the default see 1,260 bp on each side."""
     dilation_cycle: int = Field(6, ge=1)
+    """Layers after which the dilations begin again at 1: 1, 2, 4, 8, 16, 32, 1, ... Rarely changed."""
     dilation_double_every: int = Field(1, ge=1)
+    """Layers between two doublings of the dilation. Rarely changed."""
     channels: tuple[int, ...] = BEND_CHANNELS
+    """Hidden channel that each token (A, C, G, T, N, mask, pad) lights up. Leave it: other checkpoints could not be converted."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -49,7 +58,7 @@ class EncoderConfig(Settings):
 
     @property
     def dilations(self) -> tuple[int, ...]:
-        """Dilation of each layer: 1 2 4 8 16 32, repeated."""
+        """Dilation of each layer in bp: 1 2 4 8 16 32, repeated."""
         return tuple(
             min(self.dilation_max, 2 ** (layer % self.dilation_cycle // self.dilation_double_every))
             for layer in range(self.n_layers)
@@ -67,16 +76,18 @@ class EncoderConfig(Settings):
 
 
 class BassetConfig(Settings):
-    """Architecture of `BassetEncoder`, a baseline for windows of one length.
-
-    layers: channels, width and pooling of each convolution.
-    """
+    """Architecture of `BassetEncoder` (Kelley, Snoek & Rinn 2016), a supervised baseline for windows of one length."""
 
     architecture: Literal["basset"] = "basset"
+    """Kind of the encoder."""
     window_bp: int = Field(512, ge=48)
+    """Length of the windows in bp. Fine-tuning takes it from the dataset."""
     layers: tuple[tuple[int, int, int], ...] = ((300, 19, 3), (200, 11, 4), (200, 7, 4))
+    """Channels, width in bp and pooling of each convolution. Leave them, to compare with the published baseline."""
     dense_size: int = Field(1000, ge=1)
+    """Units of the two dense layers. Leave it, to compare with the published baseline."""
     dropout: float = Field(0.3, ge=0, lt=1)
+    """Share of the units of a dense layer that a training step drops. Leave it, to compare with the published baseline."""
 
     @property
     def hidden_size(self) -> int:
@@ -93,7 +104,7 @@ class BassetConfig(Settings):
 
     @property
     def flank_bp(self) -> int:
-        """A window is taken whole: nothing around it has a say."""
+        """Bases around a window that its labels depend on: none, since a window is taken whole."""
         return 0
 
     @property
@@ -103,25 +114,31 @@ class BassetConfig(Settings):
 
 
 class HuggingFaceConfig(Settings):
-    """A Hugging Face DNA model, frozen, on whose hidden states a head is trained (see `dnaspt.models.huggingface`).
+    """A Hugging Face DNA model, frozen, as a per-base encoder (see `dnaspt.models.huggingface`).
 
-    path: folder, or name on the Hugging Face hub; revision: commit there. sha256: of the files that were read.
-    kmer: width of overlapping k-mers as tokens (DNABERT); 0 leaves the cutting to the tokenizer. n_tokens: tokens that it takes
-        at once, special ones included. chunk_bp: bases that are read at once.
+    Fine-tuning with `embeddings` finds these values itself and keeps them in the checkpoint.
     """
 
     architecture: Literal["published"] = "published"
+    """Kind of the encoder."""
     path: str
+    """Folder of the model, or its name on the Hugging Face hub."""
     revision: str = ""
+    """Commit of a name on the hub."""
     sha256: str
+    """Digest of the model's files: a model that has changed since is refused."""
     hidden_size: int = Field(ge=1)
+    """Channels of its hidden states."""
     kmer: int = Field(0, ge=0)
+    """Length of overlapping k-mers that are its tokens (DNABERT), in bp; 0: its own tokenizer cuts the sequence."""
     n_tokens: int = Field(ge=3)
+    """Tokens that it reads at once, special ones included."""
     chunk_bp: int = Field(ge=1)
+    """Bases that it reads at once, in bp."""
 
     @property
     def flank_bp(self) -> int:
-        """A base depends on nothing but its chunk."""
+        """Bases on either side that a hidden state depends on: at most its own chunk."""
         return self.chunk_bp
 
     @property
@@ -157,116 +174,134 @@ class TrainingConfig(Settings):
     """What every training run needs. An optimizer step sees `accumulate` batches of `batch_bp` bases over all processes."""
 
     seed: int = Field(0, ge=0)
-    """Seed of weights, order, masks and strands."""
+    """Seed of everything random: fresh weights, order of the windows, masks and strands. Change it to see how much chance
+    moves the scores."""
     steps: int = Field(0, ge=0)
-    """Optimizer steps; 0 derives them from `epochs`."""
+    """Number of optimizer steps; 0: as many as `epochs` takes. Set it for a quick trial, or to train equally long on datasets of
+    different sizes."""
     epochs: float = Field(10.0, gt=0)
-    """Passes over the data."""
+    """Passes over the training data. Raise it while the score on valid still grows at the end of a run; lower it for a quick
+    look."""
     batch_bp: int = Field(16_384, ge=64)
-    """Bases of a batch over all devices, padding included."""
+    """Bases in a batch, padding included, over all devices. Lower it where memory is short, and raise `accumulate`; raise it
+    where a GPU is not busy."""
     accumulate: int = Field(1, ge=1)
-    """Batches of an optimizer step."""
+    """Batches of an optimizer step. Raise it to train on large batches in little memory."""
     learning_rate: float = Field(1e-3, gt=0)
-    """Peak learning rate of AdamW."""
+    """Peak learning rate of AdamW. Try three times as much and a third of it first of all; lower it where the loss diverges."""
     weight_decay: float = Field(0.01, ge=0)
-    """Of AdamW."""
+    """Weight decay of AdamW. Raise it where the score on valid falls while the loss on train still falls."""
     warmup_fraction: float = Field(0.05, ge=0, lt=1)
-    """Share of the steps in which the rate rises to its peak; a cosine brings it down."""
+    """Share of the steps in which the learning rate rises to its peak; then it falls along a cosine. Raise it where the loss
+    diverges at the start."""
     final_rate_fraction: float = Field(0.01, ge=0, le=1)
-    """The last rate as a share of the peak."""
+    """Last learning rate as a share of the peak. Rarely changed."""
     average_fraction: float = Field(0.0, ge=0, lt=1)
-    """Validate and keep a running average of the weights over about this share of the steps; 0 keeps those of the moment."""
+    """Validate and keep a running average of the weights over about this share of the steps; 0: the weights as they are. Try 0.1
+    where scores on valid jump from one validation to the next."""
     clip_norm: float = Field(1.0, gt=0)
-    """Largest norm of a gradient."""
+    """Largest norm of a gradient; a longer one is scaled down. Lower it where the loss diverges."""
     reverse_complement: bool = True
-    """Turn half of the windows around."""
+    """Train on the reverse complement of half of the windows, chosen at random. Switch it off where all windows read along the
+    same strand of what they show, such as transcripts."""
     validate_every: int = Field(0, ge=0)
-    """Steps between validations; 0 spreads 20 over the run, or fewer, down to 4, where the valid split is large."""
+    """Steps between validations; 0: 20 validations in a run, or fewer, down to 4, where the valid split is large. Lower it to see
+    the curve in more detail."""
     patience: int = Field(0, ge=0)
-    """Validations without a new best before the run stops; 0 never stops early."""
+    """Validations without a new best after which a run stops; 0 never stops early. Set it, to 5 for instance, to save time
+    where a model overfits soon."""
     save_every: int = Field(0, ge=0)
-    """Steps between checkpoints for resuming; 0 saves at validations only."""
+    """Steps between checkpoints to resume from; 0 saves at validations only. Set it where a killed run would lose much time."""
     max_minutes: float = Field(0.0, ge=0)
-    """Stop and save after so many minutes; 0 has no limit. The schedule is a function of steps and does not change."""
+    """Minutes after which a run stops and saves; 0: no limit. Set it where a job has a time limit, and go on with --resume: the
+    learning rates stay the same."""
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
-    """auto: bf16 autocast on a GPU that multiplies in it, else 32, for which a CPU has kernels of its own."""
+    """Precision of the matrix products: 32, bf16 or 16 (GPU) bits; auto: bf16 on a GPU that has it, else 32, for which a CPU has
+    fast kernels. Say 32 where the loss diverges, or to compare with a run on a CPU."""
     devices: int = Field(1, ge=1)
-    """GPUs or CPU processes on a node."""
+    """Number of GPUs (or CPU processes) on a node, which share each batch. Raise it to train on several GPUs."""
     num_nodes: int = Field(1, ge=1)
-    """Nodes; SLURM and torchrun are detected."""
+    """Number of nodes; SLURM and torchrun are detected. Raise it to train on several machines."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """auto takes a GPU where there is one."""
+    """Where to train: auto takes a GPU where there is one. Say cpu to leave the GPU alone, gpu to be told where there is none."""
     tensorboard: bool = True
-    """Write curves for TensorBoard into the run."""
+    """Write curves for TensorBoard into the run. Switch it off to start a second earlier and to save disk."""
 
 
 class PretrainConfig(TrainingConfig):
     """Masked-language-model pretraining."""
 
     data: Path
-    """Dataset folder."""
+    """Dataset folder, made by 'dnaspt prepare'."""
     out: Path
     """Run folder to write."""
     preset: Preset = "small"
-    """Size of the encoder: paper, base, small or tiny."""
+    """Size of the encoder: tiny (32 channels, 12 layers), small (64, 30), base (256, 30) or paper (512, 30). tiny is for trials,
+    small for a CPU, base and paper for a GPU."""
     encoder: EncoderConfig | None = None
-    """Architecture in full; wins over `preset`."""
+    """Architecture of the encoder in full, instead of `preset`. Give it for another depth or reach."""
     epochs: float = Field(24.0, gt=0)
-    """Passes over the data."""
+    """Passes over the training data. Raise it while nats per masked base on valid still fall at the end of a run."""
     learning_rate: float = Field(2e-3, gt=0)
-    """Peak learning rate of AdamW."""
+    """Peak learning rate of AdamW. Lower it where the loss diverges, and for larger encoders."""
     mask_fraction: float = Field(0.15, gt=0, lt=1)
-    """Share of the bases to mask."""
+    """Share of the bases that are masked and guessed. Rarely changed."""
     repeat_weight: float = Field(1.0, ge=0, le=1)
-    """Loss weight of soft-masked bases."""
+    """Weight of soft-masked (lower-case) bases in the loss. Lower it, to 0.1 for instance, for genomes full of repeats."""
     masking: Literal["distinct", "as-published"] = "distinct"
-    """as-published: the base T is the mask token, random letters are drawn from seven tokens; only to test published numbers."""
+    """How bases are masked. distinct: with a token of its own. as-published: with the base T, and random letters are drawn from
+    seven tokens, as in the code of arXiv 2506.17766; only to test published numbers."""
     splits: tuple[str, ...] = ("train",)
-    """Splits whose sequences are read."""
+    """Splits whose sequences are read. Add test only where the labels alone are held out, and say so with the scores."""
     unlabeled: bool = True
-    """Read `unlabeled` too, where the dataset has it."""
+    """Read the split `unlabeled`, too, where the dataset has it. Switch it off to pretrain on the labeled sequences alone."""
 
 
 class FinetuneConfig(TrainingConfig):
     """Fine-tuning of an encoder with a task head, or training both from scratch."""
 
     data: Path
-    """Dataset folder."""
+    """Dataset folder, made by 'dnaspt prepare'."""
     out: Path
     """Run folder to write."""
     encoder: Path | None = None
-    """A run or checkpoint of `pretrain`; left out: from scratch."""
+    """Pretrained encoder: a run or checkpoint of 'dnaspt pretrain', or BEND's ConvNet. Left out, training starts from scratch."""
     preset: Preset | Literal["onehot", "basset"] = "small"
-    """Size of the encoder: paper, base, small or tiny; or a baseline of BEND: onehot (no encoder), basset (windows)."""
+    """Size of an encoder from scratch: tiny, small, base or paper, as for pretraining; or a baseline of BEND: onehot (a CNN on
+    the one-hot code) or basset (windows). Take the size of the pretrained encoder that is compared with it."""
     embeddings: str = ""
-    """Instead of an encoder, a published DNA language model, frozen: a folder, or a name on the Hugging Face hub."""
+    """Published DNA language model, frozen, instead of an encoder: a folder, or a name on the Hugging Face hub. Give it to
+    compare with other models."""
     revision: str = ""
-    """Of a name on the hub: a commit."""
+    """Commit of the model on the hub. Give it so that others get the same model, and where it brings code of its own."""
     head: HeadName = "auto"
-    """auto takes the task's first."""
+    """Task head: crf (only whole gene structures), softmax (each base alone), crf-unconstrained (the published CRF) or sigmoid
+    (windows and bins); auto takes the first that fits the task. Change it to compare heads."""
     freeze_encoder: bool = False
-    """Train the head alone."""
+    """Train the head alone. Switch it on where labels are very few, or to see what pretraining has learned by itself."""
     encoder_rate: float = Field(1.0, gt=0, le=1)
-    """Learning rate of the encoder as a share of the head's."""
+    """Learning rate of the encoder as a share of the head's. Lower it where fine-tuning destroys what was pretrained."""
     crf_rate: float = Field(10.0, gt=0)
-    """Learning rate of the chain's scores as a multiple of the head's: they start at 0 and have to reach about -7."""
+    """Learning rate of the CRF's transition scores as a multiple of the head's: they start at 0 and have to reach about -7.
+    Rarely changed."""
     class_weights: Literal["none", "balanced"] = "none"
-    """balanced: rare classes weigh more in a softmax or sigmoid head."""
+    """balanced: rare classes or labels weigh more in a softmax or sigmoid head. Try it where a rare one is never predicted."""
     positive_weight: float = Field(0.0, ge=0)
-    """Weight of labels that are true, in a sigmoid head; 0 leaves it to `class_weights`."""
+    """Weight of true labels in a sigmoid head; 0 leaves it to `class_weights`. Raise it where few windows have the label."""
     pool: Literal["mean", "normalized"] = "mean"
-    """Of a window: the mean vector (BEND), or that batch-normalized, and labels that begin at their frequencies."""
+    """How the vectors of a window are pooled: mean (as BEND does), or normalized: the mean is batch-normalized, and each label
+    begins at its frequency. Try normalized where a loss on windows hardly falls."""
     label_fraction: float = Field(1.0, gt=0, le=1)
-    """Share of the train windows to learn from."""
+    """Share of the train windows to learn from. Lower it to see what fewer labels would give."""
     epochs: float = Field(16.0, gt=0)
-    """Passes over the data."""
+    """Passes over the training data. Raise it while the score on valid still grows at the end of a run."""
 
 
 Config = TypeVar("Config", bound=Settings)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file of settings.
+    """Read a TOML file of settings.
 
     Raises:
         ConfigError: no such file, or not TOML.
@@ -280,25 +315,41 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def build_config(kind: type[Config], options: Mapping[str, Any], toml: Path | None = None) -> Config:
-    """Merge a TOML file and options (options win; None means not given) into checked settings.
+    """Build checked settings from options or keywords, and a TOML file.
+
+    Args:
+        kind: the settings to build.
+        options: values by name; they win over the file. None means not given; what has a path (a run) is taken for it.
+        toml: file of settings.
 
     Raises:
         ConfigError: no such file, not TOML, a name that no setting has (with the nearest one), or a bad value.
     """
     values = {} if toml is None else read_toml(toml)
-    values |= {name: value for name, value in options.items() if value is not None}
+    values |= {name: _plain_path(value) for name, value in options.items() if value is not None}
+    source = toml or "options"
     for name in values:
         if name not in kind.model_fields:
-            near = difflib.get_close_matches(name, kind.model_fields, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(kind.model_fields)}"
-            raise ConfigError(f"{toml or 'options'}: no setting is called {name!r}; {hint}")
+            raise ConfigError(f"{source}: no setting is called {name!r}; {_nearest(name, kind.model_fields)}")
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{toml or 'options'}: {_first_fault(error)}") from error
+        raise ConfigError(f"{source}: {_first_fault(kind, error)}") from error
 
 
-def _first_fault(error: ValidationError) -> str:
+def _plain_path(value: Any) -> Any:
+    """The path of what has one, such as a run; everything else as it is."""
+    return Path(value) if isinstance(value, os.PathLike) else value
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Words that offer the setting whose name is nearest, or all settings."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+
+
+def _first_fault(kind: type[Settings], error: ValidationError) -> str:
     """The first thing that is wrong; settings that contradict each other say so themselves, without a value."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
@@ -307,5 +358,28 @@ def _first_fault(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{where} is missing; give --{where.replace('_', '-')}, or set it in a file given with --config"
     if first["type"] == "extra_forbidden":
-        return f"no setting is called {where!r}; check its name"
+        inner = _settings_at(kind, first["loc"][:-1])
+        hint = _nearest(str(first["loc"][-1]), inner.model_fields) if inner else "check its name"
+        return f"no setting is called {where!r}; {hint}"
     return f"{where} = {first['input']!r}: {first['msg']}"
+
+
+def _settings_at(kind: type[Settings], place: Sequence[str | int]) -> type[Settings] | None:
+    """The settings within settings that a place such as ("encoder",) or ("arms", 0) leads to; None where it leads to none."""
+    for name in place:
+        if isinstance(name, int):
+            continue  # an item of a list of settings
+        if name not in kind.model_fields:
+            return None
+        inner = _settings_in(kind.model_fields[name].annotation)
+        if inner is None:
+            return None
+        kind = inner
+    return kind
+
+
+def _settings_in(annotation: Any) -> type[Settings] | None:
+    """The kind of settings that an annotation such as `EncoderConfig | None` or `tuple[Arm, ...]` names."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    return next((inner for part in get_args(annotation) if (inner := _settings_in(part))), None)

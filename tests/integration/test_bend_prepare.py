@@ -10,12 +10,12 @@ from tests.integration.in_process import dnaspt
 
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 from dnaspt.data.dataset import read_split
+from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.alphabet import decode
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gene_states import label_contig
 from dnaspt.genome.gff3 import read_annotation
-from dnaspt.prepare.genes import read_transcripts
 from dnaspt.tasks import CDS, MINUS, MISSING, NONCODING
 
 SPLITS = ("train", "train", "valid", "test")
@@ -59,7 +59,7 @@ def read_labels(root: Path) -> np.ndarray:
 
 
 def test_gene_finding_is_taken_as_it_is_row_by_row(bend_root: Path, tmp_path: Path) -> None:
-    manifest = prepare_bend(PrepareBendConfig(task="gene_finding", root=bend_root, out=tmp_path / "data"))
+    manifest = prepare_bend(PrepareBendConfig(task="gene_finding", root=bend_root, out=tmp_path / "data")).manifest
     rows = [
         line.split("\t") for line in (bend_root / "data/gene_finding/gene_finding.bed").read_text().splitlines()[1:]
     ]
@@ -195,7 +195,7 @@ def test_windows_with_labels_on_both_naming_habits(
     for number, (label, strand, split) in enumerate(wanted):
         rows.append(f"{prefix}1\t{number * 600}\t{number * 600 + 512}\t{strand}\t{label}\t{split}")
     (root / "data" / task / f"{task}.bed").write_text("\n".join(rows) + "\n")
-    manifest = prepare_bend(PrepareBendConfig(task=task, root=root, out=tmp_path / "data"))
+    manifest = prepare_bend(PrepareBendConfig(task=task, root=root, out=tmp_path / "data")).manifest
     assert {name: split.n_windows for name, split in manifest.splits.items()} == {"train": 3, "valid": 1, "test": 1}
     (valid,) = read_split(tmp_path / "data", "valid")
     assert valid.strand == "-" and valid.labels.tolist() == [0, 1, 0] + [0] * (n_labels - 3)
@@ -250,7 +250,7 @@ def test_rows_of_genes_that_overlap_across_splits_are_leakage(bend_root: Path, t
     bed.write_text("\n".join([header, *rows, f"{chrom}\t{int(start) + 900}\t{end}\ttest\t{strand}"]) + "\n")
     own = labels[first][900 : int(end) - int(start)]
     write_labels(root, [*labels, own])
-    manifest = prepare_bend(PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "x"))
-    before = prepare_bend(PrepareBendConfig(task="gene_finding", root=bend_root, out=tmp_path / "before"))
-    counts = [one.leakage["pairs"]["train-test"]["overlapping"] for one in (before, manifest)]
+    after = prepare_bend(PrepareBendConfig(task="gene_finding", root=root, out=tmp_path / "x")).manifest
+    before = prepare_bend(PrepareBendConfig(task="gene_finding", root=bend_root, out=tmp_path / "before")).manifest
+    counts = [manifest.leakage.pairs["train-test"].overlapping for manifest in (before, after)]
     assert counts[1] == counts[0] + 1

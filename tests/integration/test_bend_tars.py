@@ -68,7 +68,7 @@ def test_genes_and_bins(tmp_path: Path) -> None:
             )
             write_tar(tmp_path / task / f"{name}.tar", [sample_of(letters, output)] * 2)
         settings = PrepareBendConfig(task=task, tars=tmp_path / task, out=tmp_path / "data" / task, fold=3)
-        manifest = prepare_bend(settings)
+        manifest = prepare_bend(settings).manifest
         for window in read_split(tmp_path / "data" / task, "test"):
             np.testing.assert_array_equal(window.labels, output)
         if task == "gene_finding":

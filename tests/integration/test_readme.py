@@ -1,9 +1,11 @@
 """Every command in the README runs, in the order it stands there."""
 
+import gzip
 import re
 import runpy
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -40,6 +42,32 @@ def test_the_tour_on_the_users_own_data_runs(simulated: Path, tmp_path: Path, mo
         said = CliRunner().invoke(app, arguments)
         assert said.exit_code == 0, f"{line}: {said.output} {said.exception!r}"
     assert Path("genes.gff3").read_text().startswith("##gff-version 3")
+
+
+def test_the_python_tour_runs(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tour,) = re.findall(r"^```python\n(.*?)^```", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for name in ("g.fa", "new.fa"):
+        shutil.copy(simulated / "genome.fa", name)
+    shutil.copy(simulated / "annotation.gff3", "g.gff3")
+    base = (simulated / "genome.fa").read_text().splitlines()[1][9].upper()
+    header = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    with gzip.open("calls.vcf.gz", "wt") as file:
+        file.write(f"{header}chr1\t10\t.\t{base}\t{'A' if base != 'A' else 'C'}\t.\t.\t.\n")
+    short = "steps=3, batch_bp=2048"
+    tour = tour.replace("epochs=24", f'preset="tiny", {short}').replace('head="crf"', f'head="crf", {short}')
+    known: dict[str, Any] = {}
+    exec(tour.replace("...", "ACGTTGCA" * 8), known)
+    assert len(known["genes"]) == 2
+    assert known["vectors"].shape[0] == 2
+    assert len(known["scored"]) == 1
+    assert Path("genes.gff3").is_file()
+
+
+def test_the_page_of_the_python_api_is_that_of_the_code() -> None:
+    docs = README.parent / "docs"
+    page = runpy.run_path(str(docs / "make_api.py"))["api_page"]()
+    assert (docs / "python.md").read_text() == page, "run python docs/make_api.py"
 
 
 def test_options_named_in_the_readme_exist() -> None:

@@ -20,8 +20,8 @@ from dnaspt.errors import ConfigError, DatasetError, DnasptError
 from dnaspt.evaluation.metrics import mcc
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.reports.compare import differences_of, groups_of
-from dnaspt.reports.run_tables import Table
 from dnaspt.reports.study_report import study_report, write_tables
+from dnaspt.reports.tables import Table
 from dnaspt.studies import cost
 from dnaspt.studies import dry_run as command
 from dnaspt.studies import job as run

@@ -18,7 +18,7 @@ def test_the_two_pairs_of_near_identical_human_loci_are_found_when_put_in_differ
         split = "test" if contig.name in test_loci else "train"
         splits[split].append(Window(contig.name, 0, len(contig), "+", contig.codes, np.zeros(0, np.int8)))
     report = leakage_report(splits)
-    (pair,) = report.pairs
+    (pair,) = report.pairs.values()
     assert (pair.n_windows, pair.overlapping, pair.exact + pair.near) == (2, 0, 2)
     text = "\n".join(report.examples)
     assert "ENST00000318249:" in text
@@ -34,6 +34,6 @@ def test_windows_of_the_other_human_loci_share_little(real_data: Path) -> None:
             codes = contig.codes[start : start + 4096]
             split = "test" if index % 5 == 0 else "train"
             splits[split].append(Window(contig.name, start, start + 4096, "+", codes, np.zeros(0, np.int8)))
-    (pair,) = leakage_report(splits).pairs
+    (pair,) = leakage_report(splits).pairs.values()
     assert pair.overlapping == pair.exact == 0
     assert pair.near <= 0.02 * pair.n_windows

@@ -14,7 +14,7 @@ from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.prepare.gene_labels import label_genes
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
-from dnaspt.prepare.splits import Piece
+from dnaspt.prepare.splits import SplitInterval
 from dnaspt.tasks import GENE_STATES
 
 pytestmark = pytest.mark.real
@@ -34,7 +34,7 @@ def gt_ag_share(counts):
 def test_genes_and_introns_of_longest_transcripts_are_those_of_the_readme(
     real_data, tmp_path, name, n_genes, n_introns
 ):
-    manifest = prepare_genes(config(real_data, tmp_path, name))
+    manifest = prepare_genes(config(real_data, tmp_path, name)).manifest
     assert manifest.counts["coding_genes"] == n_genes
     assert manifest.counts["introns"] == n_introns
     assert gt_ag_share(manifest.counts) >= 0.98
@@ -65,7 +65,7 @@ def test_fly_loci_have_no_missing_label_and_every_tenth_train_locus_is_valid(rea
         for split, name in (("", "train"), ("test_", "test"))
         for what, end in (("genome", "fa.gz"), ("annotation", "gff3.gz"))
     }
-    manifest = prepare_genes(PrepareGenesConfig(out=tmp_path / "out", **files))
+    manifest = prepare_genes(PrepareGenesConfig(out=tmp_path / "out", **files)).manifest
     assert manifest.counts["coding_genes"] == 1078
     assert sum(split.n_missing for split in manifest.splits.values()) == 0
     assert len(set(read_split(tmp_path / "out", "valid").chrom)) == 87
@@ -77,7 +77,7 @@ def test_human_annotations_of_four_kinds_are_read_together(real_data, tmp_path):
     files = {"genome": sorted(folder.glob("*.fa.gz")), "annotation": sorted(folder.glob("*.g[tf]f*.gz"))}
     chr20, chr22 = "NCBI33_chr20_30249935_31254640", "GRCh38_chr22_32000001_32300000"
     split = {"split": "contig", "test_contigs": [chr20], "valid_contigs": [chr22]}
-    manifest = prepare_genes(PrepareGenesConfig(out=tmp_path / "out", **files, **split))
+    manifest = prepare_genes(PrepareGenesConfig(out=tmp_path / "out", **files, **split)).manifest
     assert gt_ag_share(manifest.counts) >= 0.97
     assert manifest.counts["stop_codons_from_rows"] > 20
     assert len(read_transcripts(tmp_path / "out", "test")) == 24
@@ -90,8 +90,8 @@ def test_labels_of_a_reverse_complemented_chromosome_are_the_mapped_labels(real_
         one for one in read_annotation(folder / "annotation.gff3.gz").transcripts if one.transcript.chrom == contig.name
     ]
     length = len(contig)
-    piece = [Piece(contig.name, 0, length, "train")]
-    forward = label_genes(contig, annotated, piece)
+    intervals = [SplitInterval(contig.name, 0, length, "train")]
+    forward = label_genes(contig, annotated, intervals)
     flip = {"+": "-", "-": "+"}
     turned = [
         type(one.transcript)(
@@ -105,7 +105,7 @@ def test_labels_of_a_reverse_complemented_chromosome_are_the_mapped_labels(real_
     ]
     write_gff3(tmp_path / "turned.gff3", turned, [(contig.name, length)])
     read = read_annotation(tmp_path / "turned.gff3").transcripts
-    backward = label_genes(Contig(contig.name, alphabet.reverse_complement(contig.codes)), read, piece)
+    backward = label_genes(Contig(contig.name, alphabet.reverse_complement(contig.codes)), read, intervals)
     assert np.array_equal(backward.labels, reverse_complement_labels(forward.labels))
 
 

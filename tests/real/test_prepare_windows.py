@@ -26,7 +26,7 @@ def test_peaks_of_brain_cells_give_the_ready_windows_and_labels(real_data: Path,
         **shared,
     )
     ready = PrepareRegionsConfig(out=tmp_path / "ready", regions=(brain / "windows512.bed.gz",), **shared)
-    made, given = prepare_regions(peaks), prepare_regions(ready)
+    made, given = prepare_regions(peaks).manifest, prepare_regions(ready).manifest
     assert made.labels == given.labels
     assert made.counts["windows"] == given.counts["windows"] == 17_941
     assert made.counts["regions"] == 2_596
@@ -62,12 +62,12 @@ def test_imr90_has_9728_sites_of_which_807_are_unmethylated(real_data: Path, tmp
     )
     settings = {"genome": folder / "genome.fa.gz", "calls": (folder / "imr90.bedmethyl.gz",)}
     config = PrepareMethylationConfig(out=tmp_path / "out", split=str(table), **settings)
-    manifest = prepare_methylation(config)
+    manifest = prepare_methylation(config).manifest
     assert manifest.counts["cpg_labeled"] == 9_728
     assert manifest.dropped == {"low_coverage": 109, "off_contig": 18, "not_in_one_split": 1}
     assert set(read_split(config.out, "test").chrom) == {"chr21_43758154"}
     assert read_split(config.out, "train").end.max() <= 882_537 <= read_split(config.out, "valid").start.min()
     narrow = PrepareMethylationConfig(out=tmp_path / "narrow", window_bp=2, split="train-only", **settings)
-    train = prepare_methylation(narrow).splits["train"]
+    train = prepare_methylation(narrow).manifest.splits["train"]
     assert train.n_windows == 9_728
     assert train.n_windows - train.label_counts["imr90"] == 807

@@ -11,6 +11,7 @@ from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines, phases, write_gff3
+from dnaspt.genome.intervals import Interval
 from dnaspt.genome.transcripts import Transcript
 
 GFF3 = """\
@@ -149,14 +150,14 @@ def test_pseudogenes_and_untranslated_transcripts_are_counted_and_left_out(tmp_p
 
 def test_cds_whose_transcript_row_was_cut_off_is_unknown(tmp_path):
     found = read(tmp_path, rows(*GENE, "c x CDS 1 30 . + 0 Parent=t", "c x CDS 95 99 . + 0 Parent=lost"))
-    assert found.unknown == (("c", 94, 99),)
+    assert found.unknown == (Interval("c", 94, 99),)
     assert found.counts["transcripts_cut_off"] == 1
 
 
 def test_receptor_gene_segments_are_unknown_in_gtf(tmp_path):
     text = rows('c x CDS 1 30 . + 0 gene_id "g"; transcript_id "t"; transcript_biotype "TR_V_gene";')
     found = read(tmp_path, text)
-    assert (found.transcripts, found.unknown) == ((), (("c", 0, 30),))
+    assert (found.transcripts, found.unknown) == ((), (Interval("c", 0, 30),))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_receptor_gene_segments_are_unknown_in_gtf(tmp_path):
 )
 def test_receptor_gene_segments_are_unknown_in_gff3(tmp_path, texts):
     found = read(tmp_path, rows(*texts, "c x CDS 1 30 . + 0 Parent=t"))
-    assert (found.transcripts, found.unknown) == ((), (("c", 0, 30),))
+    assert (found.transcripts, found.unknown) == ((), (Interval("c", 0, 30),))
     assert found.counts["transcripts_of_other_kinds"] == 1
 
 

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
-from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import (
     illegal_positions,
     label_contig,
@@ -21,8 +19,6 @@ from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
 from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.prepare.gene_labels import label_genes
-from dnaspt.prepare.splits import Piece
 from dnaspt.tasks import GENE_STATES, MISSING
 
 LENGTH = 120
@@ -171,52 +167,6 @@ def test_reverse_complement_swaps_the_strands_of_a_gene():
 
 
 @st.composite
-def annotations(draw: st.DrawFn) -> list[AnnotatedTranscript]:
-    """Up to five transcripts of four genes, with exons that may go beyond the CDS; they overlap as they like."""
-    found = []
-    for number in range(draw(st.integers(0, 5))):
-        n_exons = draw(st.integers(1, 4))
-        cuts = sorted(draw(st.sets(st.integers(0, LENGTH), min_size=2 * n_exons, max_size=2 * n_exons)))
-        cds = tuple(zip(cuts[::2], cuts[1::2], strict=True))
-        left, right = draw(st.integers(0, 6)), draw(st.integers(0, 6))
-        exons = ((max(0, cuts[0] - left), cds[0][1]), *cds[1:]) if len(cds) > 1 else cds
-        exons = (*exons[:-1], (exons[-1][0], min(LENGTH, cuts[-1] + right)))
-        transcript = Transcript("c", draw(st.sampled_from("+-")), f"g{draw(st.integers(0, 3))}", f"t{number}", cds)
-        found.append(AnnotatedTranscript(transcript, draw(st.sampled_from([(), exons])), (), 1, Path("a.gff3")))
-    return found
-
-
-def mirrored(one: AnnotatedTranscript) -> AnnotatedTranscript:
-    """The same transcript on the reverse-complemented contig."""
-    old = one.transcript
-
-    def mirror(spans: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-        return tuple((LENGTH - end, LENGTH - start) for start, end in reversed(spans))
-
-    strand = {"+": "-", "-": "+"}[old.strand]
-    transcript = Transcript(old.chrom, strand, old.gene_id, old.transcript_id, mirror(old.cds))
-    return AnnotatedTranscript(transcript, mirror(one.exons), mirror(one.stop_codon), one.line, one.path)
-
-
-contigs = st.lists(st.sampled_from([0, 1, 2, 3, 3, 0, 4, 8, 11]), min_size=LENGTH, max_size=LENGTH).map(
-    lambda found: np.array(found, dtype=np.uint8)
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(annotations(), contigs, st.integers(1, LENGTH - 1))
-def test_labels_of_the_reverse_complemented_genome_are_the_mapped_labels(annotated, codes, cut):
-    pieces = [Piece("c", 0, cut, "train"), Piece("c", cut, LENGTH, "test")]
-    turned_pieces = [Piece("c", 0, LENGTH - cut, "test"), Piece("c", LENGTH - cut, LENGTH, "train")]
-    forward = label_genes(Contig("c", codes), annotated, pieces)
-    turned = [mirrored(one) for one in annotated]
-    backward = label_genes(Contig("c", alphabet.reverse_complement(codes)), turned, turned_pieces)
-    assert text(backward.labels) == text(reverse_complement_labels(forward.labels))
-    assert backward.counts == forward.counts
-    assert not len(illegal_positions(forward.labels, GENE_STATES))
-
-
-@st.composite
 def separate_genes(draw: st.DrawFn) -> list[Transcript]:
     """Genes with introns of 4 bp or more and at least one base between them, numbered from left to right."""
     at, found = draw(st.integers(0, 5)), []
@@ -300,23 +250,8 @@ def test_the_stop_codon_belongs_to_the_cds_for_every_source(sequence, strand, cd
     assert counts == {f"stop_codons_{kind}": 1}
 
 
-def test_a_cds_off_the_end_of_its_contig_is_refused_with_its_line():
-    one = AnnotatedTranscript(gene("+", (2, 30)), (), (), 17, Path("a.gff3"))
-    with pytest.raises(InputError, match=r"a.gff3:17: CDS of 'g.t' ends at 30 on 'c'; expected at most 24"):
-        label_genes(Contig("c", letters("A" * 24)), [one], [Piece("c", 0, 24, "train")])
-
-
-def test_a_gene_across_a_cut_is_missing_on_both_sides_and_no_truth():
-    annotated = [
-        AnnotatedTranscript(gene("+", *cds, name=name), (), (), 1, Path("a.gff3"))
-        for name, cds in (("g", ((2, 5),)), ("h", ((8, 14),)), ("i", ((18, 21),)))
-    ]
-    pieces = [Piece("c", 0, 10, "train"), Piece("c", 10, 24, "test")]
-    found = label_genes(Contig("c", letters("C" * 24)), annotated, pieces)
-    assert text(found.labels) == "88000888......8888000888"
-    assert found.counts["genes_across_splits"] == 1
-    assert found.dropped == {"transcripts_not_in_one_split": 1}
-    assert [(one.transcript.gene_id, one.split, one.longest) for one in found.placed] == [
-        ("g", "train", True),
-        ("i", "test", True),
-    ]
+def test_the_score_of_a_transcript_is_kept_where_its_stop_codon_is_added():
+    codes = alphabet.encode(b"ATGGCTTAAA")
+    scored = Transcript("c", "+", "g", "t", ((0, 6),), 0.75)
+    annotated = AnnotatedTranscript(scored, (), (), 1, Path("a.gff3"))
+    assert stop_codon_in_cds([annotated], codes)[0] == [Transcript("c", "+", "g", "t", ((0, 9),), 0.75)]

@@ -8,7 +8,7 @@ import pytest
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import DatasetError
 from dnaspt.reports.compare import Group, differences_of, score_of_seeds
-from dnaspt.studies.settings import StudyConfig, _tell_of_sizes
+from dnaspt.studies.settings import StudyConfig, _warn_of_sizes
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_size_of_their_own_on_both_sides_is_compared(caplog: pytest.LogCapture
     base = {"preset": "base"}
     assert questions([SCRATCH | {"finetune": base}, SPT | {"pretrain": base}]) == {"pretraining"}
     study = StudyConfig.model_validate({"data": Path("x"), "arms": [SCRATCH, SPT], "finetune": base})
-    _tell_of_sizes(study)
+    _warn_of_sizes(study)
     assert "'a' and 'b' differ in the size of the encoder" in caplog.text
 
 

@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from dnaspt.genome.alphabet import tokens
+from dnaspt.genome.kmers import reverse_complement_kmers
+
 MAX_STEP = 6
 MARKOV_ORDER = 5
 _UNKNOWN = 4
@@ -45,7 +48,7 @@ class MaskedBases:
     def __post_init__(self) -> None:
         if len(self.positions) != len(self.truth):
             raise ValueError(f"{len(self.positions)} positions and {len(self.truth)} true bases")
-        if len(self.truth) and (self.truth & 7).max() >= _UNKNOWN:
+        if len(self.truth) and tokens(self.truth).max() >= _UNKNOWN:
             raise ValueError("a true base is none of A C G T")
 
 
@@ -89,7 +92,7 @@ class _WordCounts:
 
     def add(self, words: np.ndarray) -> None:
         """Count words (n,) int64 and their reverse complements."""
-        words = np.concatenate([words, reverse_complement_words(words, self.n)])
+        words = np.concatenate([words, reverse_complement_kmers(words, self.n)])
         if self._dense:
             self._counts += np.bincount(words, minlength=4**self.n)
             return
@@ -107,15 +110,6 @@ class _WordCounts:
         return np.where(self._words[place] == words, self._counts[place], 0)
 
 
-def reverse_complement_words(words: np.ndarray, n: int) -> np.ndarray:
-    """Reverse complements of words of n bases, written as numbers to the base 4, first base most significant."""
-    rest, turned = words.copy(), np.zeros_like(words)
-    for _ in range(n):
-        turned = turned * 4 + (3 - (rest & 3))
-        rest >>= 2
-    return turned
-
-
 @dataclass(frozen=True, slots=True)
 class _Sequence:
     """Codes 0..7 end to end, and how many known bases lie directly before and behind each, up to a limit."""
@@ -126,7 +120,7 @@ class _Sequence:
 
     @classmethod
     def of(cls, codes: np.ndarray, offsets: np.ndarray, limit: int) -> "_Sequence":
-        codes = codes & 7
+        codes = tokens(codes)
         ends = np.asarray(offsets, dtype=np.int64)
         before = _known_before(codes, ends[:-1], limit)
         behind = _known_before(codes[::-1], len(codes) - ends[1:], limit)[::-1]
@@ -257,7 +251,7 @@ class NgramModel:
 
 
 def _nats(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    bases = (truth & 7).astype(np.int64)
+    bases = tokens(truth).astype(np.int64)
     return np.asarray(-np.log(np.take_along_axis(guess, bases[:, None], axis=1)[:, 0]))
 
 
@@ -303,7 +297,7 @@ def best_ngram(codes: np.ndarray, offsets: np.ndarray, masked: MaskedBases, *, m
 def _scores(model: NgramModel, masked: MaskedBases) -> list[tuple[float, float]]:
     """Mean nats and accuracy of every step."""
     steps = model.distributions(masked.codes, masked.offsets, masked.positions)
-    right = (masked.truth & 7).astype(np.int64)
+    right = tokens(masked.truth).astype(np.int64)
     return [
         (float(_nats(guess, masked.truth).mean()), float((guess.argmax(axis=1) == right).mean())) for guess in steps
     ]

@@ -11,8 +11,8 @@ from dnaspt.bend.labels import LabelRows
 from dnaspt.data.dataset import Window
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import read_fasta
-from dnaspt.prepare.windows import check_contigs
 from dnaspt.prepare.writer import DatasetWriter
 
 

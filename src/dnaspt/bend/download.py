@@ -3,7 +3,6 @@
 ROOT/checksums.json remembers the SHA-256 of every file at its first download; later ones are compared with it.
 """
 
-import hashlib
 import json
 import logging
 import shutil
@@ -13,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dnaspt.atomic import write_text_atomically
+from dnaspt.atomic import sha256_of_file, write_text_atomically
 from dnaspt.bend.http import Web
 from dnaspt.bend.share import HOST, SHARE, Remote, list_files
 from dnaspt.bend.table import BEND_TASKS, GENOMES
@@ -91,7 +90,7 @@ def _is_known(root: Path, one: Remote, known: dict[str, Any]) -> bool:
             f"is there already, and {CHECKSUMS} knows nothing of it",
             do="move it elsewhere to download it, or remove it",
         )
-    if _sha256(path) != before["sha256"]:
+    if sha256_of_file(path) != before["sha256"]:
         raise InputError(
             path,
             "has changed since it was downloaded",
@@ -104,7 +103,7 @@ def _is_known(root: Path, one: Remote, known: dict[str, Any]) -> bool:
 def _remember(root: Path, one: Remote, known: dict[str, Any]) -> None:
     """Note the checksum of a file that was downloaded; the same path must give the same bytes again."""
     path, name = root / one.path, str(one.path)
-    digest = _sha256(path)
+    digest = sha256_of_file(path)
     if name in known and known[name]["sha256"] != digest:
         path.unlink()
         raise DnasptError(f"{one.url}: is not the file of {known[name]['date']} any more; see {root / CHECKSUMS}")
@@ -124,11 +123,6 @@ def _read_checksums(root: Path) -> dict[str, Any]:
             file, f"not JSON ({error})", do="remove it, and the files that are to be downloaded again"
         ) from error
     return known
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_space(root: Path, missing: list[Remote], sizes: dict[Remote, int]) -> None:

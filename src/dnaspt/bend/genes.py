@@ -13,24 +13,25 @@ import numpy as np
 from dnaspt.bend.labels import LabelRows
 from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import SPLITS
-from dnaspt.data.transcript_table import TABLE, PlacedTranscript, transcript_table
+from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import LabeledRegions
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gene_states import transcripts_from_labels
-from dnaspt.prepare.windows import check_contigs
+from dnaspt.genome.genetic_code import GT_AG
 from dnaspt.prepare.writer import DatasetWriter
 from dnaspt.tasks import ACCEPTOR, DONOR, GENE_STATES, MINUS
 
 _MIN_SHARE = 0.9
 """Of splice-site labels that must lie on GT and AG."""
 _SITES = {
-    # class: (offset of the other letter, letters of both along the forward strand, left to right)
-    DONOR: (1, "GT"),
-    ACCEPTOR: (-1, "AG"),
-    DONOR + MINUS: (-1, "AC"),
-    ACCEPTOR + MINUS: (1, "CT"),
+    # class: (offset of the other letter, codes of both along the forward strand, left to right)
+    DONOR: (1, alphabet.encode(GT_AG.donor)),
+    ACCEPTOR: (-1, alphabet.encode(GT_AG.acceptor)),
+    DONOR + MINUS: (-1, alphabet.reverse_complement(alphabet.encode(GT_AG.donor))),
+    ACCEPTOR + MINUS: (1, alphabet.reverse_complement(alphabet.encode(GT_AG.acceptor))),
 }
 
 
@@ -47,7 +48,7 @@ def write_genes(
         raise InputError(regions.path, "no column 'split'", expected="train, valid and test", line=1)
     counts, rows_by_contig = Counter[str](), regions.rows_by_contig()
     sites = np.zeros((len(GENE_STATES.names), 2, 2), dtype=np.int64)
-    genes: list[PlacedTranscript] = []
+    genes: list[ReferenceTranscript] = []
     present = set()
     for contig in read_fasta(genome):
         present.add(contig.name)
@@ -61,14 +62,14 @@ def write_genes(
     check_contigs(regions.path, rows_by_contig, genome, present, strict=strict)
     check_sites(labels.path, sites)
     counts["genes"] = len(genes)
-    writer.add_table(TABLE, transcript_table(genes))
+    writer.add_table(TRANSCRIPTS, transcript_table(genes))
     return counts
 
 
-def placed_genes(window: Window, split: str) -> list[PlacedTranscript]:
+def placed_genes(window: Window, split: str) -> list[ReferenceTranscript]:
     """The genes that a window's labels mean."""
     return [
-        PlacedTranscript(gene, split, longest=True) for gene in transcripts_from_labels(window.labels, window.chrom)
+        ReferenceTranscript(gene, split, longest=True) for gene in transcripts_from_labels(window.labels, window.chrom)
     ]
 
 
@@ -98,9 +99,7 @@ def splice_letters(codes: np.ndarray, labels: np.ndarray, start: int) -> np.ndar
             offset, expected = _SITES[letters]
             inside = at[(at + offset >= 0) & (at + offset < len(codes))]
             left, right = np.minimum(inside, inside + offset), np.maximum(inside, inside + offset)
-            fits = (codes[left] & 7 == alphabet.LETTERS.index(expected[0])) & (
-                codes[right] & 7 == alphabet.LETTERS.index(expected[1])
-            )
+            fits = (alphabet.tokens(codes[left]) == expected[0]) & (alphabet.tokens(codes[right]) == expected[1])
             counts[state, other] = int(fits.sum()), len(inside)
     return counts
 
@@ -128,6 +127,6 @@ def check_sites(path: Path, counts: np.ndarray) -> None:
                     f"{swapped / n_swapped:.0%} fit class {other} ({names[other]}): the two classes of that strand are swapped; "
                     "donor and acceptor are the first and last base of the intron in the direction of transcription"
                 )
-            letters = "GT" if state - (MINUS if state >= MINUS else 0) == DONOR else "AG"
+            letters = GT_AG.donor if state - (MINUS if state >= MINUS else 0) == DONOR else GT_AG.acceptor
             found = f"{own / n_all:.0%} of the bases of class {state} ({names[state]}) lie on the G of {letters} on their strand"
             raise InputError(path, found, expected=f"at least {_MIN_SHARE:.0%}", do=do)

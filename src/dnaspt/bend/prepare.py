@@ -15,16 +15,15 @@ from dnaspt.bend.table import BEND_TASKS, GENOMES, BendTask
 from dnaspt.bend.tars import part_files, read_tar, tar_files
 from dnaspt.bend.variants import CONTEXT_BP, write_variants
 from dnaspt.config import Settings
+from dnaspt.data.dataset import Dataset
 from dnaspt.data.manifest import SPLITS, Manifest, Source
-from dnaspt.data.transcript_table import TABLE as TRANSCRIPTS
-from dnaspt.data.transcript_table import PlacedTranscript, transcript_table
+from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.evaluation.variant_benchmark import TABLE
 from dnaspt.genome.bed import read_labeled_bed
 from dnaspt.genome.columns import find_header
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.prepare.splits import check_written
-from dnaspt.prepare.writer import DatasetWriter
+from dnaspt.prepare.writer import DatasetWriter, check_written
 from dnaspt.tasks import GENE_STATES, TASKS, Task
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class PrepareBendConfig(Settings):
         return {"bend": self.task, "bend_source": self.model_dump(mode="json", include=decisive)}
 
 
-def prepare_bend(config: PrepareBendConfig) -> Manifest:
+def prepare_bend(config: PrepareBendConfig) -> Dataset:
     """Write the dataset folder `config.out`; nothing is left behind where this fails.
 
     A split without a row, and another number of labels than BEND has, are told.
@@ -87,7 +86,7 @@ def prepare_bend(config: PrepareBendConfig) -> Manifest:
         log.warning("%s: no row is of the split %s", config.out, " or ".join(empty))
     if task.kind == "windows" and len(manifest.labels) != task.n_labels:
         log.warning("%s: has %d labels; BEND's %s has %d", config.out, len(manifest.labels), task.name, task.n_labels)
-    return manifest
+    return Dataset(config.out, manifest)
 
 
 def _prepare(config: PrepareBendConfig, task: BendTask) -> Manifest:
@@ -108,7 +107,7 @@ def _prepare(config: PrepareBendConfig, task: BendTask) -> Manifest:
             strict=config.strict,
             overwrite=config.overwrite,
         )
-        return prepare_regions(named, config.about())
+        return prepare_regions(named, config.about()).manifest
     if task.kind == "bins":
         return _prepare_bins(config, task, bed, genome)
     return _prepare_variants(config, task, bed, genome)
@@ -165,7 +164,7 @@ def _prepare_tars(config: PrepareBendConfig, task: BendTask, folder: Path) -> Ma
         files = [(split, file) for split, own in tar_files(folder).items() for file in own]
     sites = np.zeros((len(GENE_STATES.names), 2, 2), dtype=np.int64)
     bin_bp = 0 if row.per_base else row.resolution_bp
-    genes: list[PlacedTranscript] = []
+    genes: list[ReferenceTranscript] = []
     with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False) as writer:
         for split, file in files:
             for window in read_tar(file, task.n_labels, per_base=row.per_base, bin_bp=bin_bp):

@@ -11,8 +11,8 @@ from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import rows_by_value
 from dnaspt.genome.columns import Column, find_header, read_columns
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import read_fasta
-from dnaspt.prepare.windows import check_contigs
 from dnaspt.prepare.writer import DatasetWriter
 
 CONTEXT_BP = 256
@@ -51,7 +51,7 @@ def write_variants(
                 raise InputError(
                     bed, f"{contig.name}:{at} is off the contig", expected=f"at most {len(contig)} bp", line=line
                 )
-            here = alphabet.decode(contig.codes[at : at + 1] & 7)
+            here = alphabet.decode(alphabet.tokens(contig.codes[at : at + 1]))
             if has_ref and str(found["ref"][row]).upper() != here:
                 if strict:
                     line = int(found["line"][row])

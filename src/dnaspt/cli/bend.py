@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dnaspt.cli.score import Offline, TrustCode
+from dnaspt.cli.options import Offline, TrustCode, option
 from dnaspt.policy import allow
 
 bend_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="BEND: its files and its published numbers.")
@@ -15,16 +15,16 @@ bend_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="BEND: 
 def run(
     protocol: Annotated[Path, typer.Argument(help="TOML file, such as examples/bend/spt.toml.")],
     task: Annotated[str, typer.Argument(help="gene_finding, chromatin_accessibility, histone_modification, ...")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the dataset, the runs and the report.")],
-    root: Annotated[Path, typer.Option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),
-    genome: Annotated[Path | None, typer.Option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
+    out: Annotated[Path, option("--out", "-o", help="Folder of the dataset, the runs and the report.")],
+    root: Annotated[Path, option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),
+    genome: Annotated[Path | None, option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Dataset of 'dnaspt prepare bend', instead of one that is made in OUT/data.")
+        Path | None, option(help="Dataset of 'dnaspt prepare bend', instead of one that is made in OUT/data.")
     ] = None,
-    fold: Annotated[int, typer.Option(min=1, help="Enhancers: the part to test on, from 1.")] = 1,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
+    fold: Annotated[int, option(min=1, help="Enhancers: the part to test on, from 1.")] = 1,
+    jobs: Annotated[int, option(min=1, help="Runs at a time; they share the cores.")] = 1,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Prepare; say what would be run, and what it would take here.")
+        bool, option("--dry-run", help="Prepare; say what would be run, and what it would take here.")
     ] = False,
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
@@ -49,7 +49,7 @@ def run(
 @bend_app.command()
 def results(
     studies: Annotated[list[Path] | None, typer.Argument(help="Folders of 'dnaspt bend run'.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV file to write too.")] = None,
+    out: Annotated[Path | None, option("--out", "-o", help="CSV file to write too.")] = None,
 ) -> None:
     """Our runs beside the published values, each with its source and what to know when comparing.
 
@@ -73,8 +73,8 @@ def results(
 @bend_app.command()
 def download(
     task: Annotated[str, typer.Argument(help="gene_finding, chromatin_accessibility, histone_modification, ...")],
-    root: Annotated[Path, typer.Option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),
-    mirror: Annotated[str | None, typer.Option(help="Address of a copy of the share, instead of sid.erda.dk.")] = None,
+    root: Annotated[Path, option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),
+    mirror: Annotated[str | None, option(help="Address of a copy of the share, instead of sid.erda.dk.")] = None,
 ) -> None:
     """Download a task's files and its genome; run it again to go on where it broke off.
 

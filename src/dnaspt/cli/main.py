@@ -1,4 +1,4 @@
-"""The command line: each command builds a config, calls one function, says what happened. torch is imported late."""
+"""The command line: every command calls one function of the Python API (`dnaspt.api`) and says what happened."""
 
 import logging
 import signal
@@ -6,51 +6,58 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dnaspt import __version__
 from dnaspt.cli.bend import bend_app
+from dnaspt.cli.options import HELP, Config, Data, Offline, Overwrite, TrustCode, given, option
 from dnaspt.cli.prepare import prepare_app
-from dnaspt.cli.score import Offline, TrustCode, baseline, evaluate, predict, variants
+from dnaspt.cli.score import baseline, evaluate, predict, variants
 from dnaspt.cli.study import study
 from dnaspt.errors import DnasptError
-from dnaspt.policy import allow
+
+if TYPE_CHECKING:
+    from dnaspt.training.runs import Run
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Self-pretraining for DNA: pretrain on your own task's sequences, fine-tune, predict.",
+    help="Self-pretraining for DNA: pretrain on your own task's sequences, fine-tune on your labels, predict.\n\n"
+    "In the order of use: prepare, pretrain, finetune, evaluate, predict. Each command has an example in its --help.",
 )
-app.add_typer(prepare_app, name="prepare")
-app.add_typer(bend_app, name="bend")
 
-Config = Annotated[Path | None, typer.Option("--config", help="TOML file with any setting; options win.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
-Steps = Annotated[int | None, typer.Option(help="Optimizer steps; wins over --epochs.")]
-Epochs = Annotated[float | None, typer.Option(help="Passes over the data.")]
-BatchBp = Annotated[int | None, typer.Option(help="Bases per batch, over all devices.")]
-Rate = Annotated[float | None, typer.Option("--learning-rate", "--lr", help="Peak learning rate.")]
-Preset = Annotated[str | None, typer.Option(help="Encoder size: paper, base, small or tiny.")]
-Minutes = Annotated[float | None, typer.Option(help="Stop and save after so many minutes.")]
-Patience = Annotated[int | None, typer.Option(help="Validations without a new best before stopping.")]
-Accumulate = Annotated[int | None, typer.Option(help="Batches per optimizer step.")]
-Precision = Annotated[str | None, typer.Option(help="auto, 32, bf16 or 16.")]
-Devices = Annotated[int | None, typer.Option(help="GPUs or CPU processes on this node.")]
-Nodes = Annotated[int | None, typer.Option(help="Nodes (SLURM and torchrun are detected).")]
-Accelerator = Annotated[str | None, typer.Option(help="auto, cpu or gpu.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where a broken-off run stopped.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace --out.")]
+Out = Annotated[Path, option("--out", "-o", metavar="RUN", help="Run folder to write.")]
+Seed = Annotated[int | None, option(metavar="N", help="Seed of everything random.", default="0")]
+Steps = Annotated[int | None, option(metavar="N", help="Optimizer steps; wins over --epochs.", default="by --epochs")]
+BatchBp = Annotated[int | None, option(metavar="BP", help="Bases in a batch, over all devices.", default="16384")]
+Patience = Annotated[
+    int | None,
+    option(metavar="N", help="Validations without a new best before the run stops.", default="0: never stop"),
+]
+Accumulate = Annotated[int | None, option(metavar="N", help="Batches in an optimizer step.", default="1")]
+Minutes = Annotated[
+    float | None, option(metavar="MINUTES", help="Stop and save after this time.", default="0: no limit")
+]
+Precision = Annotated[
+    Literal["auto", "32", "bf16", "16"] | None, option(help="Number format of the encoder.", default="auto")
+]
+TrainingAccelerator = Annotated[
+    Literal["auto", "cpu", "gpu"] | None,
+    option(help="Where to train; auto takes a GPU if there is one.", default="auto"),
+]
+Devices = Annotated[int | None, option(metavar="N", help="GPUs or CPU processes on this node.", default="1")]
+Nodes = Annotated[int | None, option(metavar="N", help="Nodes; SLURM and torchrun are detected.", default="1")]
+Resume = Annotated[bool, option("--resume", help="Go on with a run that was broken off.", default="start anew")]
 
 
 @app.callback(invoke_without_command=True)
 def _options(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    verbose: Annotated[bool, option("--verbose", "-v", help="Say more.", default="warnings only")] = False,
+    version: Annotated[bool, option("--version", help="Print the version and stop.", show_default=False)] = False,
 ) -> None:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
@@ -62,24 +69,38 @@ def _options(
         raise typer.Exit
 
 
+app.add_typer(prepare_app, name="prepare")
+
+
 @app.command()
 def pretrain(
-    data: Annotated[Path, typer.Argument(help="Dataset folder made by 'dnaspt prepare'.")],
+    context: typer.Context,
+    data: Data,
     out: Out,
     config: Config = None,
-    preset: Preset = None,
+    preset: Annotated[
+        Literal["paper", "base", "small", "tiny"] | None,
+        option(help="Size of the encoder.", default="small"),
+    ] = None,
     seed: Seed = None,
     steps: Steps = None,
-    epochs: Epochs = None,
+    epochs: Annotated[float | None, option(metavar="N", help="Passes over the sequences.", default="24")] = None,
     batch_bp: BatchBp = None,
-    learning_rate: Rate = None,
-    mask_fraction: Annotated[float | None, typer.Option(help="Share of bases to mask.")] = None,
-    repeat_weight: Annotated[float | None, typer.Option(help="Loss weight of soft-masked bases.")] = None,
+    learning_rate: Annotated[
+        float | None,
+        option("--learning-rate", "--lr", metavar="RATE", help="Peak learning rate.", default="0.002"),
+    ] = None,
+    mask_fraction: Annotated[
+        float | None, option(metavar="SHARE", help="Share of the bases to mask.", default="0.15")
+    ] = None,
+    repeat_weight: Annotated[
+        float | None, option(metavar="WEIGHT", help="Loss weight of soft-masked bases.", default="1")
+    ] = None,
     patience: Patience = None,
     accumulate: Accumulate = None,
     max_minutes: Minutes = None,
     precision: Precision = None,
-    accelerator: Accelerator = None,
+    accelerator: TrainingAccelerator = None,
     devices: Devices = None,
     num_nodes: Nodes = None,
     resume: Resume = False,
@@ -89,46 +110,75 @@ def pretrain(
 
     Example: dnaspt pretrain data/genes --out runs/pre --preset small
     """
-    options = _given(locals())
-    from dnaspt.cli.terminal import RichReporter, mapping_table
-    from dnaspt.config import PretrainConfig, build_config
-    from dnaspt.training.pretrain import pretrain as run
+    from dnaspt import api
+    from dnaspt.cli.terminal import mapping_table
 
-    settings = build_config(PretrainConfig, options, config)
-    outcome, result = run(settings, resume=resume, overwrite=overwrite, reporter=RichReporter("pretrain"))
-    mapping_table(f"{out}: nats per masked base on fixed valid positions", result)
-    _say_if_stopped(outcome)
+    run = api.pretrain(**given(context), progress=True)
+    if _has_result(run):
+        mapping_table(f"{out}: nats per masked base on fixed positions of valid", run.result.summary())
+    _say_if_stopped(run)
 
 
 @app.command()
 def finetune(
-    data: Annotated[Path, typer.Argument(help="Dataset folder made by 'dnaspt prepare'.")],
+    context: typer.Context,
+    data: Data,
     out: Out,
-    encoder: Annotated[Path | None, typer.Option(help="Run of 'dnaspt pretrain'; left out: from scratch.")] = None,
-    head: Annotated[str | None, typer.Option(help="crf, softmax or sigmoid; default by task.")] = None,
+    encoder: Annotated[
+        Path | None,
+        option(metavar="RUN", help="Run of 'dnaspt pretrain' to begin from.", default="from scratch"),
+    ] = None,
+    head: Annotated[
+        Literal["auto", "crf", "softmax", "sigmoid", "crf-unconstrained"] | None,
+        option(help="Task head; auto takes crf for genes and sigmoid for windows.", default="auto"),
+    ] = None,
     config: Config = None,
     preset: Annotated[
-        str | None, typer.Option(help="Encoder size: paper, base, small or tiny; or a baseline: onehot, basset.")
+        Literal["paper", "base", "small", "tiny", "onehot", "basset"] | None,
+        option(help="Size of the encoder from scratch; onehot and basset are baselines of BEND.", default="small"),
     ] = None,
     embeddings: Annotated[
-        str | None, typer.Option(help="A published DNA language model instead, frozen: a folder or a name on the hub.")
+        str | None,
+        option(
+            metavar="MODEL",
+            help="A Hugging Face DNA model instead, frozen: a folder or a name on the hub.",
+            default="none",
+        ),
     ] = None,
-    revision: Annotated[str | None, typer.Option(help="Commit of a name on the hub.")] = None,
+    revision: Annotated[
+        str | None, option(metavar="COMMIT", help="Commit of a name on the hub.", default="the newest")
+    ] = None,
     seed: Seed = None,
     steps: Steps = None,
-    epochs: Epochs = None,
+    epochs: Annotated[float | None, option(metavar="N", help="Passes over the data.", default="16")] = None,
     batch_bp: BatchBp = None,
-    learning_rate: Rate = None,
-    encoder_rate: Annotated[float | None, typer.Option(help="Encoder's rate as a share of the head's.")] = None,
-    freeze_encoder: Annotated[bool | None, typer.Option("--freeze-encoder", help="Train the head only.")] = None,
-    class_weights: Annotated[str | None, typer.Option(help="none or balanced.")] = None,
-    pool: Annotated[str | None, typer.Option(help="mean or normalized: of the vectors of a window.")] = None,
-    label_fraction: Annotated[float | None, typer.Option(help="Share of the train windows to learn from.")] = None,
+    learning_rate: Annotated[
+        float | None,
+        option("--learning-rate", "--lr", metavar="RATE", help="Peak learning rate.", default="0.001"),
+    ] = None,
+    encoder_rate: Annotated[
+        float | None,
+        option(metavar="SHARE", help="Learning rate of the encoder as a share of the head's.", default="1"),
+    ] = None,
+    freeze_encoder: Annotated[
+        bool | None, option("--freeze-encoder", help="Train the head only.", default="train both")
+    ] = None,
+    class_weights: Annotated[
+        Literal["none", "balanced"] | None,
+        option(help="balanced: rare classes weigh more (softmax, sigmoid).", default="none"),
+    ] = None,
+    pool: Annotated[
+        Literal["mean", "normalized"] | None,
+        option(help="How the states of a window become one vector.", default="mean"),
+    ] = None,
+    label_fraction: Annotated[
+        float | None, option(metavar="SHARE", help="Share of the train windows to learn from.", default="1")
+    ] = None,
     patience: Patience = None,
     accumulate: Accumulate = None,
     max_minutes: Minutes = None,
     precision: Precision = None,
-    accelerator: Accelerator = None,
+    accelerator: TrainingAccelerator = None,
     devices: Devices = None,
     num_nodes: Nodes = None,
     trust_remote_code: TrustCode = False,
@@ -140,16 +190,13 @@ def finetune(
 
     Example: dnaspt finetune data/genes --encoder runs/pre --head crf --out runs/genes
     """
-    options = _given(locals())
-    allow(trust_remote_code=options.pop("trust_remote_code"), offline=options.pop("offline"))
-    from dnaspt.cli.terminal import RichReporter, mapping_table
-    from dnaspt.config import FinetuneConfig, build_config
-    from dnaspt.training.finetune import finetune as run
+    from dnaspt import api
+    from dnaspt.cli.terminal import mapping_table
 
-    settings = build_config(FinetuneConfig, options, config)
-    outcome, result = run(settings, resume=resume, overwrite=overwrite, reporter=RichReporter("finetune"))
-    mapping_table(f"{out}: best checkpoint on valid", result)
-    _say_if_stopped(outcome)
+    run = api.finetune(**given(context), progress=True)
+    if _has_result(run):
+        mapping_table(f"{out}: best checkpoint on valid", run.result.summary())
+    _say_if_stopped(run)
 
 
 for command in (evaluate, predict, variants, baseline, study):
@@ -157,10 +204,43 @@ for command in (evaluate, predict, variants, baseline, study):
 
 
 @app.command()
+def report(
+    context: typer.Context,
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Evaluated runs, in the order to show them.")],
+    data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
+    out: Annotated[Path, option("--out", "-o", metavar="FILE", help="HTML file to write.")],
+    pretrain: Annotated[Path | None, option(metavar="RUN", help="The pretraining run.", default="leave it out")] = None,
+) -> None:
+    """Compare evaluated runs in one HTML file: tables, training curves, a drawn locus.
+
+    Example: dnaspt report runs/scratch runs/spt --pretrain runs/pre --data data/genes --out report.html
+    """
+    from dnaspt import api
+    from dnaspt.cli.terminal import show
+
+    show(f"{api.report(**given(context))}: written")
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Dataset folder or run.")],
+) -> None:
+    """Describe a dataset folder or a run: sizes, class balance, what was dropped and why, leakage, scores.
+
+    Example: dnaspt inspect data/genes
+    """
+    from dnaspt import api
+    from dnaspt.cli.terminal import show_tables
+
+    show_tables(api.inspect(path).tables)
+
+
+@app.command()
 def simulate(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
-    n_contigs: Annotated[int | None, typer.Option(help="Contigs.")] = None,
-    contig_bp: Annotated[int | None, typer.Option(help="Length of each.")] = None,
+    context: typer.Context,
+    out: Annotated[Path, option("--out", "-o", metavar="FOLDER", help="Folder to write.")],
+    n_contigs: Annotated[int | None, option(metavar="N", help="Contigs.", default="4")] = None,
+    contig_bp: Annotated[int | None, option(metavar="BP", help="Length of each contig.", default="150000")] = None,
     seed: Seed = None,
     config: Config = None,
     overwrite: Overwrite = False,
@@ -169,31 +249,16 @@ def simulate(
 
     Example: dnaspt simulate --out demo/genome
     """
-    options = _given(locals())
+    from dnaspt import api
     from dnaspt.cli.terminal import mapping_table
-    from dnaspt.config import build_config
-    from dnaspt.simulation.simulate import SimulateConfig
-    from dnaspt.simulation.simulate import simulate as run
 
-    summary = run(build_config(SimulateConfig, options | {"overwrite": overwrite}, config))
-    mapping_table(f"{out}: simulated", summary.model_dump(mode="json"))
-
-
-@app.command()
-def inspect(path: Annotated[Path, typer.Argument(help="Dataset folder or run.")]) -> None:
-    """Describe a dataset folder or a run.
-
-    Example: dnaspt inspect data/genes
-    """
-    from dnaspt.cli.inspect import inspect as describe
-
-    describe(path)
+    mapping_table(f"{out}: simulated", api.simulate(**given(context)).model_dump(mode="json"))
 
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="Run of 'dnaspt pretrain'.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain'.")],
+    out: Annotated[Path, option("--out", "-o", metavar="FOLDER", help="Folder to write.")],
 ) -> None:
     """Write a pretrained model in the format of BEND's ConvNet (`--encoder` reads that format too).
 
@@ -206,41 +271,24 @@ def export(
     show(f"{out}: written")
 
 
-@app.command()
-def report(
-    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],
-    data: Annotated[Path, typer.Option(help="Dataset folder.")],
-    runs: Annotated[list[Path], typer.Argument(help="Evaluated runs, in the order to show them.")],
-    pretrain: Annotated[Path | None, typer.Option(help="The pretraining run.")] = None,
-) -> None:
-    """Compare evaluated runs in one HTML file: tables, training curves, a drawn locus.
-
-    Example: dnaspt report runs/scratch runs/spt --pretrain runs/pre --data data/genes --out report.html
-    """
-    from dnaspt.cli.terminal import show
-    from dnaspt.reports.run_page import write_report
-
-    write_report(out, data, runs, pretrain)
-    show(f"{out}: written")
+app.add_typer(bend_app, name="bend")
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that are settings of a run."""
-    return {name: value for name, value in options.items() if name not in ("config", "resume", "overwrite")}
+def _has_result(run: "Run") -> bool:
+    """Whether there are scores to show: those of a finished run, or of one that time has stopped."""
+    return bool(run.scores) and run.rank == 0 and (run.finished or run.stopped_by == "time")
 
 
-def _say_if_stopped(outcome: Any) -> None:
+def _say_if_stopped(run: "Run") -> None:
     """Say how to go on after a stop; a signal ends with the shell's code for it."""
-    if outcome.finished:
+    if run.finished:
         return
     from dnaspt.cli.terminal import show
 
-    if outcome.rank == 0:
-        show(
-            f"stopped by {outcome.stopped_by} at step {outcome.progress.step}; go on with the same command and --resume"
-        )
+    if run.rank == 0:
+        show(f"stopped by {run.stopped_by} at step {run.step}; go on with the same command and --resume")
     codes = {"SIGINT": 130, "SIGTERM": 143}
-    raise typer.Exit(codes.get(outcome.stopped_by, 0))
+    raise typer.Exit(codes.get(run.stopped_by, 0))
 
 
 def _terminate(number: int, _: FrameType | None) -> None:
@@ -248,7 +296,7 @@ def _terminate(number: int, _: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Entry point: a user's error is one line and exit code 2 (76: training diverged).
+    """Run the command line: a user's error is one line and exit code 2 (76: training diverged).
 
     SIGTERM ends as Ctrl-C does, with nothing half-written.
     """

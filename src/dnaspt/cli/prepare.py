@@ -1,107 +1,199 @@
-"""`dnaspt prepare ...`: sources to dataset folders."""
+"""`dnaspt prepare ...`: files to dataset folders."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-prepare_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make a dataset folder from your files.")
+from dnaspt.cli.options import HELP, Config, Overwrite, given, names, option
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Dataset folder to write.")]
-Config = Annotated[Path | None, typer.Option("--config", help="TOML file with any setting; options win.")]
+if TYPE_CHECKING:
+    from dnaspt.data.dataset import Dataset
+
+prepare_app = typer.Typer(
+    no_args_is_help=True, context_settings=HELP, rich_markup_mode=None, help="Make a dataset folder from your files."
+)
+
+Out = Annotated[Path, option("--out", "-o", metavar="DATA", help="Dataset folder to write.")]
+Genome = Annotated[
+    Path | None,
+    option(metavar="FASTA", help="Genome: plain, gzip or bgzip.", default="as in --config"),
+]
 Split = Annotated[
     str | None,
-    typer.Option(help="position (72 / 8 / 20 of every contig), contig, or a table: chromosome, start, end, split."),
+    option(
+        metavar="HOW",
+        help="position (72 / 8 / 20 of every contig), contig, or a table with the columns chromosome, start, end, split.",
+        default="position",
+    ),
 ]
-ValidContigs = Annotated[str | None, typer.Option(help="Comma-separated contigs for valid (with --split contig).")]
-TestContigs = Annotated[str | None, typer.Option(help="Comma-separated contigs for test (with --split contig).")]
-Strict = Annotated[bool | None, typer.Option("--strict", help="Refuse leakage and contigs that are not in the FASTA.")]
-Overwrite = Annotated[bool | None, typer.Option("--overwrite", help="Replace --out.")]
-Genome = Annotated[Path | None, typer.Option(help="FASTA: plain, gzip or bgzip.")]
-WindowBp = Annotated[int | None, typer.Option(help="Length of a window.")]
+ValidContigs = Annotated[
+    str | None,
+    option(metavar="NAMES", callback=names, help="Contigs for valid, with commas (--split contig).", default="none"),
+]
+TestContigs = Annotated[
+    str | None,
+    option(metavar="NAMES", callback=names, help="Contigs for test, with commas (--split contig).", default="none"),
+]
+Strict = Annotated[
+    bool | None,
+    option("--strict", help="Refuse leakage, and contigs that are not in the FASTA.", default="count and warn"),
+]
+Labels = Annotated[
+    Path | None,
+    option(metavar="FILE", help="Names of the labels, one on each line.", default="names of the files"),
+]
 
 
 @prepare_app.command()
 def genes(
+    context: typer.Context,
     out: Out,
-    genome: Annotated[list[Path] | None, typer.Option(help="FASTA: plain, gzip or bgzip; once per annotation.")] = None,
-    annotation: Annotated[list[Path] | None, typer.Option(help="GFF3 or GTF; once per genome.")] = None,
-    valid_genome: Annotated[list[Path] | None, typer.Option(help="FASTA of a separate valid set.")] = None,
-    valid_annotation: Annotated[list[Path] | None, typer.Option(help="Its annotation.")] = None,
-    test_genome: Annotated[list[Path] | None, typer.Option(help="FASTA of a separate test set.")] = None,
-    test_annotation: Annotated[list[Path] | None, typer.Option(help="Its annotation.")] = None,
-    unlabeled: Annotated[list[Path] | None, typer.Option(help="Extra FASTA for pretraining only.")] = None,
-    unknown: Annotated[Path | None, typer.Option(help="BED of stretches whose annotation is unknown.")] = None,
+    genome: Annotated[
+        list[Path] | None,
+        option(metavar="FASTA", help="Genome; once for each annotation.", default="as in --config"),
+    ] = None,
+    annotation: Annotated[
+        list[Path] | None,
+        option(metavar="GFF", help="GFF3 or GTF; once for each genome.", default="as in --config"),
+    ] = None,
+    valid_genome: Annotated[
+        list[Path] | None, option(metavar="FASTA", help="Genome of a separate valid set.", default="none")
+    ] = None,
+    valid_annotation: Annotated[
+        list[Path] | None, option(metavar="GFF", help="Its annotation.", default="none")
+    ] = None,
+    test_genome: Annotated[
+        list[Path] | None, option(metavar="FASTA", help="Genome of a separate test set.", default="none")
+    ] = None,
+    test_annotation: Annotated[list[Path] | None, option(metavar="GFF", help="Its annotation.", default="none")] = None,
+    unlabeled: Annotated[
+        list[Path] | None,
+        option(metavar="FASTA", help="More sequence, for pretraining only.", default="none"),
+    ] = None,
+    unknown: Annotated[
+        list[Path] | None,
+        option(metavar="BED", help="Intervals whose annotation is not known.", default="none"),
+    ] = None,
     config: Config = None,
     split: Split = None,
     valid_contigs: ValidContigs = None,
     test_contigs: TestContigs = None,
-    windows: Annotated[str | None, typer.Option(help="tile (whole contigs) or gene (one window per gene).")] = None,
-    window_bp: WindowBp = None,
-    flank_bp: Annotated[int | None, typer.Option(help="Unlabeled context on both sides of a window.")] = None,
+    windows: Annotated[
+        Literal["tile", "gene"] | None,
+        option(help="tile: whole contigs; gene: one window around each gene.", default="tile"),
+    ] = None,
+    window_bp: Annotated[int | None, option(metavar="BP", help="Length of a window.", default="4096")] = None,
+    flank_bp: Annotated[
+        int | None,
+        option(metavar="BP", help="Context on both sides of a window.", default="0 for tile, 1000 for gene"),
+    ] = None,
     strict: Strict = None,
-    overwrite: Overwrite = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """FASTA and GFF3 or GTF to gene structure per base (nine classes).
 
     Example: dnaspt prepare genes --genome g.fa --annotation g.gff3 --out data/genes
     """
-    options = _options(locals())
-    from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
+    from dnaspt import api
 
-    _run(prepare_genes, PrepareGenesConfig, options, config)
+    _show(api.prepare_genes(**given(context)))
 
 
 @prepare_app.command()
 def regions(
+    context: typer.Context,
     out: Out,
     genome: Genome = None,
     regions: Annotated[
-        list[Path] | None, typer.Option(help="BED or narrowPeak; a label per file, or a label column.")
+        list[Path] | None,
+        option(
+            metavar="BED",
+            help="BED or narrowPeak; one label for each file, or one file with a column of labels.",
+            default="as in --config",
+        ),
     ] = None,
-    labels_file: Annotated[Path | None, typer.Option(help="Names of the labels, one a line.")] = None,
+    labels_file: Labels = None,
     config: Config = None,
     split: Split = None,
     valid_contigs: ValidContigs = None,
     test_contigs: TestContigs = None,
-    window_bp: WindowBp = None,
-    min_overlap: Annotated[float | None, typer.Option(help="Share of the core that makes a window positive.")] = None,
-    background: Annotated[str | None, typer.Option(help="all (tile the genome) or matched.")] = None,
-    background_ratio: Annotated[float | None, typer.Option(help="Background windows per region.")] = None,
-    match_gc: Annotated[bool | None, typer.Option("--match-gc/--no-match-gc", help="Match background in GC.")] = None,
-    blacklist: Annotated[Path | None, typer.Option(help="BED of stretches to leave out.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the background.")] = None,
+    window_bp: Annotated[int | None, option(metavar="BP", help="Length of a window.", default="512")] = None,
+    min_overlap: Annotated[
+        float | None,
+        option(
+            metavar="SHARE",
+            help="Share of the middle 256 bp in a peak that makes a window positive.",
+            default="0.5",
+        ),
+    ] = None,
+    background: Annotated[
+        Literal["all", "matched"] | None,
+        option(help="Windows without a peak: all of the genome, or as many as peaks.", default="all"),
+    ] = None,
+    background_ratio: Annotated[
+        float | None,
+        option(metavar="N", help="Background windows for each peak (--background matched).", default="1"),
+    ] = None,
+    match_gc: Annotated[
+        bool | None,
+        option("--match-gc/--no-match-gc", help="Match the background in GC.", default="match"),
+    ] = None,
+    blacklist: Annotated[Path | None, option(metavar="BED", help="Intervals to leave out.", default="none")] = None,
+    seed: Annotated[int | None, option(metavar="N", help="Seed of the background.", default="0")] = None,
     strict: Strict = None,
-    overwrite: Overwrite = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """FASTA and peaks to windows with one or many labels.
 
     Example: dnaspt prepare regions --genome g.fa --regions peaks.bed --out data/peaks
     """
-    options = _options(locals())
-    from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
+    from dnaspt import api
 
-    _run(prepare_regions, PrepareRegionsConfig, options, config)
+    _show(api.prepare_regions(**given(context)))
 
 
 @prepare_app.command()
 def methylation(
+    context: typer.Context,
     out: Out,
     genome: Genome = None,
     calls: Annotated[
-        list[Path] | None, typer.Option(help="bedMethyl, Bismark coverage, bigWig; one file a sample.")
+        list[Path] | None,
+        option(
+            metavar="FILE",
+            help="bedMethyl, Bismark coverage or bigWig; one file for each sample.",
+            default="as in --config",
+        ),
     ] = None,
-    names: Annotated[str | None, typer.Option(help="Comma-separated names of the samples.")] = None,
-    coverage: Annotated[list[Path] | None, typer.Option(help="bigWig of coverage, one per bigWig of calls.")] = None,
+    names: Annotated[
+        str | None,
+        option(
+            metavar="NAMES",
+            callback=names,
+            help="Names of the samples, with commas.",
+            default="names of the files",
+        ),
+    ] = None,
+    coverage: Annotated[
+        list[Path] | None,
+        option(metavar="BIGWIG", help="Coverage, one for each bigWig of calls.", default="none"),
+    ] = None,
     config: Config = None,
     split: Split = None,
     valid_contigs: ValidContigs = None,
     test_contigs: TestContigs = None,
-    window_bp: WindowBp = None,
-    threshold: Annotated[float | None, typer.Option(help="Level from which a site is methylated.")] = None,
-    min_coverage: Annotated[int | None, typer.Option(help="Reads a site needs, both strands together.")] = None,
+    window_bp: Annotated[int | None, option(metavar="BP", help="Length of a window.", default="512")] = None,
+    threshold: Annotated[
+        float | None,
+        option(metavar="LEVEL", help="Level from which a CpG counts as methylated.", default="0.5"),
+    ] = None,
+    min_coverage: Annotated[
+        int | None,
+        option(metavar="N", help="Reads that a CpG needs, both strands together.", default="5"),
+    ] = None,
     strict: Strict = None,
-    overwrite: Overwrite = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """FASTA and methylation calls to windows centered on CpGs: 1 where the level reaches the threshold, else 0.
 
@@ -109,65 +201,53 @@ def methylation(
 
     Example: dnaspt prepare methylation --genome g.fa --calls wgbs.bedmethyl --out data/cpg
     """
-    options = _options(locals())
-    from dnaspt.prepare.methylation import PrepareMethylationConfig, prepare_methylation
+    from dnaspt import api
 
-    _run(prepare_methylation, PrepareMethylationConfig, options, config)
-
-
-_COMMA_SEPARATED = ("valid_contigs", "test_contigs", "names")
-
-
-def _options(given: dict[str, Any]) -> dict[str, Any]:
-    """Options as settings: lists of names are cut at commas, what was not given is left out."""
-    options = {name: value for name, value in given.items() if name != "config" and value not in (None, [])}
-    for name in _COMMA_SEPARATED:
-        if name in options:
-            options[name] = tuple(part.strip() for part in options[name].split(",") if part.strip())
-    return options
-
-
-def _run(prepare: Any, kind: Any, options: dict[str, Any], config: Path | None) -> None:
-    from dnaspt.cli.inspect import show_dataset
-    from dnaspt.cli.terminal import show
-    from dnaspt.config import build_config
-
-    settings = build_config(kind, options, config)
-    manifest = prepare(settings)
-    show_dataset(manifest, str(settings.out))
-    show(f"{settings.out}: ready; see it again with 'dnaspt inspect {settings.out}'")
+    _show(api.prepare_methylation(**given(context)))
 
 
 @prepare_app.command()
 def bend(
-    task: Annotated[str, typer.Argument(help="gene_finding, chromatin_accessibility, histone_modification, ...")],
+    context: typer.Context,
+    task: Annotated[
+        str,
+        typer.Argument(metavar="TASK", help="gene_finding, chromatin_accessibility, histone_modification, ..."),
+    ],
     out: Out,
-    root: Annotated[Path | None, typer.Option(help="Folder with the layout of BEND's share [bend].")] = None,
-    bed: Annotated[Path | None, typer.Option(help="Table in BEND's format; left out, the task's in ROOT.")] = None,
-    tars: Annotated[Path | None, typer.Option(help="Folder of BEND's one-hot tars, instead of bed and genome.")] = None,
-    genome: Annotated[Path | None, typer.Option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
-    labels_file: Annotated[Path | None, typer.Option(help="Names of the labels, one a line.")] = None,
+    root: Annotated[
+        Path | None, option(metavar="FOLDER", help="Folder with the layout of BEND's share.", default="bend")
+    ] = None,
+    bed: Annotated[
+        Path | None, option(metavar="BED", help="Table in BEND's format.", default="the task's in ROOT")
+    ] = None,
+    tars: Annotated[
+        Path | None,
+        option(metavar="FOLDER", help="BEND's one-hot tars, instead of bed and genome.", default="none"),
+    ] = None,
+    genome: Annotated[
+        Path | None, option(metavar="FASTA", help="Genome.", default="the one in ROOT/data/genomes")
+    ] = None,
+    labels_file: Labels = None,
     fold: Annotated[
-        int | None, typer.Option(help="Enhancers: the part to test on, from 1; the next validates.")
+        int | None,
+        option(metavar="N", help="Enhancers: the part to test on; the next validates.", default="1"),
     ] = None,
     config: Config = None,
     strict: Strict = None,
-    overwrite: Overwrite = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Make a dataset of a task of BEND from its own files ('dnaspt bend download' gets them).
 
     Example: dnaspt prepare bend gene_finding --root bend --out data/bend_genes
     """
-    from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
+    from dnaspt import api
 
-    options = {
-        "task": task,
-        "out": out,
-        "root": root,
-        "bed": bed,
-        "tars": tars,
-        "genome": genome,
-        "labels_file": labels_file,
-    }
-    options |= {"fold": fold}
-    _run(prepare_bend, PrepareBendConfig, options | {"strict": strict, "overwrite": overwrite}, config)
+    _show(api.prepare_bend(**given(context)))
+
+
+def _show(data: "Dataset") -> None:
+    from dnaspt.cli.terminal import show, show_tables
+    from dnaspt.reports.describe import describe_dataset
+
+    show_tables(describe_dataset(data.manifest, str(data.path)))
+    show(f"{data.path}: ready; see it again with 'dnaspt inspect {data.path}'")

@@ -1,28 +1,27 @@
-"""The commands that use models or score what models have to beat: evaluate, predict, variants, baseline."""
+"""The commands that use models, or score what models have to beat: evaluate, predict, variants, baseline."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from dnaspt.policy import OFFLINE, TRUST, allow
+from dnaspt.cli.options import Accelerator, Offline, Overwrite, TrustCode, given, option
 
-Accelerator = Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute.")]
-TrustCode = Annotated[
-    bool,
-    typer.Option("--trust-remote-code", envvar=TRUST, help="Let a published model that brings its own code run it."),
-]
-Offline = Annotated[
-    bool, typer.Option("--offline", envvar=OFFLINE, help="Take published models from disk; never touch the network.")
+Genome = Annotated[Path, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.")]
+BothStrands = Annotated[
+    bool, option("--average-strands", help="Average over both strands.", default="forward strand only")
 ]
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run of 'dnaspt finetune'.")],
-    data: Annotated[Path, typer.Option(help="Dataset folder.")],
-    split: Annotated[str, typer.Option(help="test or valid.")] = "test",
-    average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
-    any_data: Annotated[bool, typer.Option("--any-data", help="Accept a model trained on another dataset.")] = False,
+    context: typer.Context,
+    model: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt finetune'.")],
+    data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
+    split: Annotated[Literal["test", "valid", "train"], option(help="What to score.")] = "test",
+    average_strands: BothStrands = False,
+    any_data: Annotated[
+        bool, option("--any-data", help="Accept a model of another dataset.", default="refuse it")
+    ] = False,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
@@ -31,32 +30,34 @@ def evaluate(
 
     Example: dnaspt evaluate runs/genes --data data/genes --split test
     """
-    allow(trust_remote_code=trust_remote_code, offline=offline)
-    from dnaspt.cli.inspect import show_evaluation
-    from dnaspt.evaluation.evaluate import evaluate as score
+    from dnaspt import api
+    from dnaspt.cli.terminal import show_tables
+    from dnaspt.reports.describe import evaluation_tables
 
-    result = score(run, data, split=split, any_data=any_data, average_strands=average_strands, accelerator=accelerator)
-    show_evaluation(result, str(run))
+    show_tables(evaluation_tables(api.evaluate(**given(context)), str(model)))
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Run of 'dnaspt finetune'.")],
-    genome: Annotated[Path, typer.Option(help="FASTA: plain, gzip or bgzip.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="genes: .gff3; windows: .bed, .bw or .parquet.")],
-    regions: Annotated[Path | None, typer.Option(help="BED of the stretches to predict.")] = None,
-    stride_bp: Annotated[int, typer.Option(help="Windows of regions: step along the contig.")] = 128,
+    context: typer.Context,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt finetune'.")],
+    genome: Genome,
+    out: Annotated[Path, option("--out", "-o", metavar="FILE", help="genes: .gff3; windows: .bed, .bw or .parquet.")],
+    regions: Annotated[
+        Path | None, option(metavar="BED", help="Intervals to predict.", default="the whole genome")
+    ] = None,
+    stride_bp: Annotated[int, option(metavar="BP", help="Windows of regions: step along the contig.")] = 128,
     threshold: Annotated[
-        float, typer.Option(help="Windows: probability from which a BED row is written; rare labels want less.")
+        float,
+        option(metavar="P", help="Windows: probability from which a BED row is written; lower it for rare labels."),
     ] = 0.5,
-    average_strands: Annotated[bool, typer.Option("--average-strands", help="Average over both strands.")] = False,
+    average_strands: BothStrands = False,
     codons: Annotated[
         bool,
-        typer.Option(
-            "--codons/--no-codons", help="Genes of a CRF: start and stop codons, frame, GT-AG or GC-AG introns."
-        ),
+        option("--codons/--no-codons", help="Genes of a CRF: start and stop codons, frame, GT-AG or GC-AG introns."),
     ] = True,
     complete_genes: Annotated[
-        bool, typer.Option("--complete-genes", help="With codons: no gene goes on beyond its contig.")
+        bool,
+        option("--complete-genes", help="No gene goes on beyond its contig.", default="genes may be partial"),
     ] = False,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
@@ -66,83 +67,90 @@ def predict(
 
     Example: dnaspt predict runs/genes --genome new.fa --out genes.gff3
     """
-    allow(trust_remote_code=trust_remote_code, offline=offline)
     from dataclasses import asdict
 
     from dnaspt.cli.terminal import mapping_table
     from dnaspt.inference.predict import PredictOptions, predict_file
 
-    options = PredictOptions(stride_bp, threshold, average_strands, codons, complete_genes, accelerator)
+    settings = given(context)
+    options = PredictOptions(
+        **{name: settings[name] for name in PredictOptions.__dataclass_fields__ if name in settings}
+    )
     summary = predict_file(run, genome, out, options, regions=regions)
     mapping_table(f"{out}: written", asdict(summary))
 
 
 def variants(
-    run: Annotated[Path, typer.Argument(help="Run of 'dnaspt pretrain' or 'dnaspt finetune'.")],
-    vcf: Annotated[Path, typer.Option(help="VCF, plain, gzip or bgzip.")],
-    genome: Annotated[Path, typer.Option(help="FASTA: plain, gzip or bgzip.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Scored variants: .vcf, .vcf.gz or .parquet.")],
+    context: typer.Context,
+    model: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain' or 'dnaspt finetune'.")],
+    vcf: Annotated[Path, option(metavar="VCF", help="Variants: plain, gzip or bgzip.")],
+    genome: Genome,
+    out: Annotated[Path, option("--out", "-o", metavar="FILE", help="Scored variants: .vcf, .vcf.gz or .parquet.")],
     window_bp: Annotated[
-        int | None, typer.Option(help="Letters around an allele [a model of windows: its own; else 512].")
+        int | None,
+        option(metavar="BP", help="Bases around an allele.", default="the model's windows, else 512"),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="A REF that differs from the genome is an error.")] = False,
+    strict: Annotated[
+        bool,
+        option("--strict", help="Refuse a REF that differs from the genome.", default="count and warn"),
+    ] = False,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Score variants, both strands averaged: by what an allele does to hidden states (SPT_COSINE), and to the language model's
-    likelihood (SPT_LLR, pretrained runs) or to each label (SPT_DELTA, fine-tuned runs).
+    """Score variants, both strands averaged.
+
+    By what an allele does to hidden states (SPT_COSINE), and to the language model's likelihood (SPT_LLR, pretrained runs) or to
+    each label (SPT_DELTA, fine-tuned runs).
 
     Example: dnaspt variants runs/pre --vcf calls.vcf.gz --genome g.fa --out scored.vcf.gz
     """
-    allow(trust_remote_code=trust_remote_code, offline=offline)
     from dnaspt.cli.terminal import mapping_table
     from dnaspt.inference.variants_vcf import score_file
 
-    summary = score_file(run, vcf, genome, out, window_bp=window_bp, strict=strict, accelerator=accelerator)
+    given(context)
+    summary = score_file(model, vcf, genome, out, window_bp=window_bp, strict=strict, accelerator=accelerator)
     counts = {"records": summary.records, "alleles scored": summary.scored, **summary.not_scored}
     mapping_table(f"{out}: written", counts)
 
 
 def baseline(
-    data: Annotated[Path, typer.Argument(help="Dataset folder.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the scores.")],
+    context: typer.Context,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Dataset folder.")],
+    out: Annotated[Path, option("--out", "-o", metavar="FOLDER", help="Folder for the scores.")],
     model: Annotated[
-        str,
-        typer.Option(
-            help="Windows: kmer (logistic regression on counts), markov (two chains), cpg (CpG count). Genes: augustus, trained "
-            "on the train split."
+        Literal["kmer", "markov", "cpg", "augustus"] | None,
+        option(
+            help="Windows: logistic regression on k-mer counts, two Markov chains, or the CpG count. "
+            "Genes: AUGUSTUS, trained on the train split.",
+            default="kmer",
         ),
-    ] = "kmer",
-    annotation: Annotated[
-        Path | None, typer.Option(help="Genes: GFF3 or GTF that another tool predicted on the dataset's contigs.")
     ] = None,
-    species: Annotated[str, typer.Option(help="Genes: run AUGUSTUS with this model of its authors.")] = "",
-    k: Annotated[int | None, typer.Option("-k", help="Length of k-mers [4], or order of a chain [by valid].")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
+    annotation: Annotated[
+        Path | None,
+        option(metavar="GFF", help="Genes: what another tool predicted on the dataset's contigs.", default="none"),
+    ] = None,
+    species: Annotated[
+        str | None,
+        option(metavar="NAME", help="Genes: run AUGUSTUS with this model of its authors.", default="none"),
+    ] = None,
+    k: Annotated[
+        int | None,
+        option("-k", metavar="N", help="Length of k-mers, or order of a chain.", default="4; the order by valid"),
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score on the test split what a model has to beat: composition for windows, another tool's genes for genes.
 
     Example: dnaspt baseline data/peaks --out runs/kmers
     """
-    from dnaspt.cli.terminal import show
+    from dnaspt import api
+    from dnaspt.cli.terminal import show, show_tables
+    from dnaspt.reports.describe import evaluation_tables
 
-    trained = model == "augustus"
-    if annotation is not None or species or trained:
-        from dnaspt.baselines.genes import score_other_genes
-        from dnaspt.cli.inspect import show_evaluation
-
-        found = score_other_genes(
-            data, out, annotation=annotation, species=species, trained=trained, overwrite=overwrite
-        )
-        show_evaluation(found, str(out))
+    evaluation = api.baseline(**given(context))
+    if evaluation.windows is None:
+        show_tables(evaluation_tables(evaluation, str(out)))
         return
-    from dnaspt.baselines.windows import run_baseline
-    from dnaspt.evaluation.metrics import primary_metric
-
-    scores = run_baseline(data, out, model=model, k=k, overwrite=overwrite)
-    metric = primary_metric(scores)
-    area, count, name = scores[metric], scores["cpg_count"][metric], metric.removeprefix("mean_").upper()
-    show(
-        f"mean test {name} {area['value']:.3f} [{area['low']:.3f}, {area['high']:.3f}] (CpG count {count['value']:.3f}); {out}"
-    )
+    count = evaluation.scores[f"cpg_count_{evaluation.metric}"]
+    show(f"{evaluation} (CpG count {count.value:.3f}); {out}")

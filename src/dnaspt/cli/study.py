@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dnaspt.cli.score import Offline, TrustCode
+from dnaspt.cli.options import Offline, TrustCode, option
 from dnaspt.policy import allow
 
 if TYPE_CHECKING:
@@ -21,27 +21,23 @@ def study(
     config: Annotated[
         Path, typer.Argument(help="TOML file: the dataset or several, arms, seeds, label fractions, budgets.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs, their records and the report.")],
+    out: Annotated[Path, option("--out", "-o", help="Folder of the runs, their records and the report.")],
     data: Annotated[
-        Path | None, typer.Option(help="Of several datasets this one alone; or another one than the file names.")
+        Path | None, option(help="Of several datasets this one alone; or another one than the file names.")
     ] = None,
-    records: Annotated[Path | None, typer.Option(help="Folder of the records of finished runs [OUT/records].")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be run, and what it would take here.")
-    ] = False,
+    records: Annotated[Path | None, option(help="Folder of the records of finished runs [OUT/records].")] = None,
+    jobs: Annotated[int, option(min=1, help="Runs at a time; they share the cores.")] = 1,
+    dry_run: Annotated[bool, option("--dry-run", help="Say what would be run, and what it would take here.")] = False,
     engine: Annotated[
         Literal["local", "ray", "slurm"],
-        typer.Option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes submit.sh, job arrays."),
+        option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes submit.sh, job arrays."),
     ] = "local",
-    sbatch: Annotated[str, typer.Option(help="Options of sbatch, as one text.")] = "",
+    sbatch: Annotated[str, option(help="Options of sbatch, as one text.")] = "",
     stage: Annotated[
         Literal["pretrain", "tune", "final"] | None,
-        typer.Option(
-            help="These runs only, and what they begin from. tune: learning rates on valid; test is not read."
-        ),
+        option(help="These runs only, and what they begin from. tune: learning rates on valid; test is not read."),
     ] = None,
-    task: Annotated[int | None, typer.Option(help="With --stage: its run, from 0.")] = None,
+    task: Annotated[int | None, option(help="With --stage: its run, from 0.")] = None,
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
@@ -54,11 +50,11 @@ def study(
     allow(trust_remote_code=trust_remote_code, offline=offline)
     from dnaspt.cli.terminal import show
     from dnaspt.errors import ConfigError
-    from dnaspt.reports.study_overview import read_studies, write_overview
+    from dnaspt.reports.study_overview import write_overview
     from dnaspt.reports.study_report import Findings, study_report
     from dnaspt.studies.context import Workshop
     from dnaspt.studies.scheduler import run_stage, run_task
-    from dnaspt.studies.settings import check_settings
+    from dnaspt.studies.settings import check_settings, read_studies
     from dnaspt.studies.slurm_engine import write_submission
 
     studies = read_studies(config, data)

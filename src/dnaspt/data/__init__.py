@@ -1,1 +1,1 @@
-"""Sources to dataset folders, dataset folders to batches."""
+"""Dataset folders: how they are read, and how their windows become batches for training and segments for scoring."""

@@ -1,73 +1,78 @@
-"""Blocks of a genome, which are drawn together: neighboring bases and windows are not independent."""
+"""Blocks of a genome, the units that a bootstrap draws: bases and windows next to each other are not independent."""
 
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from dnaspt.genome.intervals import cluster, end_to_end
 from dnaspt.tasks import NONCODING
 
 BLOCK_BP = 10_000
 _EXTRACT = re.compile(r"(.+):(\d+)-(\d+)")
-"""Name of a contig that was cut from another: CHROM:START-END."""
+"""Name of a contig that was cut from another one: CHROM:START-END."""
 
 
 def blocks_outside_genes(labels: np.ndarray, block_bp: int = BLOCK_BP) -> np.ndarray:
-    """Cut a stretch of per-base labels (L,) into blocks of about block_bp: B + 1 ascending cuts from 0 to L.
+    """Cut a segment with per-base labels (L,) into blocks of about `block_bp`.
 
-    A cut falls before a non-coding base (class 8), so no labeled gene is divided; a long gene makes a long block.
+    Every cut falls on a non-coding base (class 8), so no labeled gene is divided; a long gene makes a long block.
+
+    Returns:
+        B + 1 ascending positions from 0 to L: block b has the bases cuts[b] to cuts[b + 1].
     """
-    free = np.flatnonzero(labels == NONCODING)
+    noncoding = np.flatnonzero(labels == NONCODING)
     cuts = [0]
     while len(labels) - cuts[-1] >= 1.5 * block_bp:
-        index = np.searchsorted(free, cuts[-1] + block_bp)
-        if index == len(free):
+        index = np.searchsorted(noncoding, cuts[-1] + block_bp)
+        if index == len(noncoding):
             break
-        cuts.append(int(free[index]))
+        cuts.append(int(noncoding[index]))
     return np.array([*cuts, len(labels)], dtype=np.int64)
 
 
 def window_blocks(chrom: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Block of each of n windows (n,), 0..B-1: windows that start in the same stretch of a contig share one.
+    """Block of each of n windows: windows that start in the same 10 kb of a contig share a block.
 
-    A stretch has 10 kb, or four windows where they are long.
+    Where windows are long, a block has the length of four windows.
+
+    Args:
+        chrom: contig names (n,).
+        start: 0-based starts (n,).
+        end: half-open ends (n,).
+
+    Returns:
+        Block numbers 0 to B - 1 (n,) int64.
     """
     block_bp = max(BLOCK_BP, 4 * int((end - start).max(initial=0)))
     contig = np.unique(chrom, return_inverse=True)[1].astype(np.int64)
-    place = start.astype(np.int64) // block_bp
-    return np.unique(contig * (place.max(initial=0) + 1) + place, return_inverse=True)[1]
+    number_on_contig = start.astype(np.int64) // block_bp
+    return np.unique(contig * (number_on_contig.max(initial=0) + 1) + number_on_contig, return_inverse=True)[1]
 
 
-def sum_blocks(counts: Sequence[np.ndarray], places: Sequence[tuple[str, int, int]]) -> np.ndarray:
-    """Counts (B_i, ...) of the blocks of n stretches as those of all blocks (B, ...); stretches that overlap make one block.
+def sum_blocks(counts: Sequence[np.ndarray], intervals: Sequence[tuple[str, int, int]]) -> np.ndarray:
+    """Counts of the blocks of n segments to the counts of all blocks; segments that overlap become one block.
 
-    places: contig, start and end of each stretch. A contig called CHROM:START-END lies there, on CHROM; so do BEND's genes,
-    whose rows overlap.
+    Args:
+        counts: for each segment the counts of its blocks (B_i, ...).
+        intervals: contig, start and end of each segment. A contig named CHROM:START-END lies there on CHROM, as the
+            sequences of BEND's genes do, which overlap.
+
+    Returns:
+        Counts of all blocks (B, ...).
     """
-    group = _overlap_groups([on_genome(*place) for place in places])
-    shared = np.bincount(group)[group] > 1
+    contigs, starts, ends = zip(*(on_genome(*interval) for interval in intervals), strict=True)
+    group = cluster(end_to_end(np.stack([starts, ends], axis=1), contigs))
+    overlaps = np.bincount(group)[group] > 1
     sums: dict[tuple[int, int], np.ndarray] = {}
-    for own, is_shared, blocks in zip(group.tolist(), shared, counts, strict=True):
+    for own_group, is_shared, blocks in zip(group.tolist(), overlaps, counts, strict=True):
         for number, count in enumerate([blocks.sum(axis=0)] if is_shared else blocks):
-            sums[own, number] = sums[own, number] + count if (own, number) in sums else count
+            key = own_group, number
+            sums[key] = sums[key] + count if key in sums else count
     return np.stack(list(sums.values()))
 
 
 def on_genome(chrom: str, start: int, end: int) -> tuple[str, int, int]:
-    """Where a stretch of a contig lies: on CHROM, from START on, where the contig is called CHROM:START-END."""
+    """An interval of a contig named CHROM:START-END as an interval of CHROM; any other interval as it is."""
     match = _EXTRACT.fullmatch(chrom)
     return (match[1], int(match[2]) + start, int(match[2]) + end) if match else (chrom, start, end)
-
-
-def _overlap_groups(places: list[tuple[str, int, int]]) -> np.ndarray:
-    """Group (n,) of each place: those that overlap, be it through others, share one."""
-    group = np.zeros(len(places), dtype=np.int64)
-    last: tuple[str, int] | None = None
-    number = -1
-    for index in sorted(range(len(places)), key=places.__getitem__):
-        chrom, start, end = places[index]
-        joins = last is not None and last[0] == chrom and start < last[1]
-        number += not joins
-        group[index] = number
-        last = (chrom, max(end, last[1]) if joins and last else end)
-    return group

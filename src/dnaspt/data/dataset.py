@@ -1,89 +1,38 @@
-"""Reading the windows of a dataset folder, one split as contiguous arrays."""
+"""Dataset folders: one Parquet table of windows per split, beside `manifest.json`. A split is read as contiguous arrays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dnaspt.data.manifest import read_manifest
+from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
-from dnaspt.tasks import MISSING
+from dnaspt.tasks import MISSING, TASKS
 
-SCHEMA = pa.schema(
-    [
-        ("chrom", pa.string()),
-        ("start", pa.int64()),
-        ("end", pa.int64()),
-        ("strand", pa.string()),
-        ("sequence", pa.string()),
-        ("labels", pa.list_(pa.int8())),
-    ]
-)
-"""Columns of a table of windows."""
-
-Arrays = tuple[np.ndarray, np.ndarray]
-"""Values of all rows end to end, and the n + 1 offsets."""
-
-
-def decode_windows(path: Path, table: pa.Table, n_classes: int) -> tuple[Arrays, Arrays]:
-    """Codes and labels of the windows of a table; labels are classes below `n_classes`, or missing.
-
-    Raises:
-        DatasetError: a value that is not there, letters that are no bases, or labels that fit neither bases nor windows.
-    """
-    for name in table.column_names:
-        if n_null := table[name].null_count:
-            raise _fault(path, f"column {name!r} has no value in {n_null} rows")
-    codes, offsets = _letters(table["sequence"])
-    if (codes == alphabet.NOT_DNA).any():
-        raise _fault(path, "column 'sequence' has letters other than A C G T N")
-    n_bp = np.diff(offsets)
-    if (n_bp != table["end"].to_numpy() - table["start"].to_numpy()).any():
-        raise _fault(path, "column 'sequence' is not as long as start and end say")
-    labels, label_offsets = _lists(path, table["labels"])
-    n_labels = np.diff(label_offsets)
-    if not (n_labels == n_bp).all() and (n_labels != n_labels[0]).any():
-        raise _fault(path, "column 'labels' holds neither one label a base nor as many in each window")
-    if ((labels != MISSING) & ((labels < 0) | (labels >= n_classes))).any():
-        wrong = labels[(labels != MISSING) & ((labels < 0) | (labels >= n_classes))][0]
-        raise _fault(
-            path, f"column 'labels' has label {wrong}; expected 0 to {n_classes - 1}, or {MISSING} where missing"
-        )
-    return (codes, offsets), (labels, label_offsets)
-
-
-def _fault(path: Path, found: str) -> DatasetError:
-    return DatasetError(f"{path}: {found}; prepare it again")
-
-
-def _letters(column: pa.ChunkedArray) -> Arrays:
-    parts = [alphabet.encode(memoryview(value.as_buffer())) for chunk in column.chunks for value in chunk]
-    offsets = np.zeros(len(parts) + 1, dtype=np.int64)
-    np.cumsum([len(part) for part in parts], out=offsets[1:])
-    return (np.concatenate(parts) if parts else np.zeros(0, np.uint8)), offsets
-
-
-def _lists(path: Path, column: pa.ChunkedArray) -> Arrays:
-    lengths = np.concatenate([np.asarray(chunk.value_lengths()) for chunk in column.chunks] or [np.zeros(0)])
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    chunks = [chunk.flatten() for chunk in column.chunks]
-    if any(chunk.null_count for chunk in chunks):
-        raise _fault(path, "column 'labels' has an empty label")
-    values = [chunk.to_numpy() for chunk in chunks]
-    return (np.concatenate(values) if values else np.zeros(0, np.int8)), offsets
+if TYPE_CHECKING:  # each takes long to import, so they are imported where they are used
+    import pandas as pd
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One row: codes (L,) uint8 of a stretch of a contig, and its labels.
+    """One row of a table: a stretch of sequence that is given to a model, and its labels.
 
-    labels is (L,) int8 for per-base classes, (K,) int8 of 0 / 1 for one label set per window, -100 where missing;
-    empty for sequence that is there for pretraining only. On strand "-" both read 5' to 3' on that strand.
+    On strand "-" codes and labels read 5' to 3' on that strand.
+
+    Attributes:
+        chrom: contig name.
+        start: 0-based start on the contig.
+        end: half-open end on the contig.
+        strand: "+", "-" or ".".
+        codes: (L,) uint8, see `genome.alphabet`.
+        labels: (L,) int8 classes of bases, or (K,) int8 of 0 and 1 for a whole window, or (bins * K,) for its bins;
+            `MISSING` where unknown; empty for sequence that is for pretraining only.
     """
 
     chrom: str
@@ -96,9 +45,19 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """All windows of one split as contiguous arrays.
+    """All n windows of one split as contiguous arrays.
 
-    Window i has codes[offsets[i]:offsets[i+1]] and labels[label_offsets[i]:label_offsets[i+1]].
+    Window i has codes[offsets[i]:offsets[i + 1]] and labels[label_offsets[i]:label_offsets[i + 1]].
+
+    Attributes:
+        chrom: contig names (n,).
+        start: 0-based starts (n,).
+        end: half-open ends (n,).
+        strand: "+", "-" or "." (n,).
+        codes: codes of all windows, end to end (bases,) uint8.
+        offsets: where each window begins in `codes` (n + 1,).
+        labels: labels of all windows, end to end, int8.
+        label_offsets: where each window begins in `labels` (n + 1,).
     """
 
     chrom: np.ndarray
@@ -113,8 +72,21 @@ class Split:
     def __len__(self) -> int:
         return len(self.start)
 
+    def __iter__(self) -> Iterator[Window]:
+        return (self.window(index) for index in range(len(self)))
+
+    @property
+    def per_base(self) -> bool:
+        """Whether each base has a label."""
+        return len(self.labels) == len(self.codes)
+
+    @property
+    def intervals(self) -> np.ndarray:
+        """Starts and ends of all windows (n, 2) int64."""
+        return np.stack([self.start, self.end], axis=1)
+
     def window(self, index: int) -> Window:
-        """Row `index` as a `Window` (views, no copies)."""
+        """Window `index`; its arrays are views, not copies."""
         return Window(
             str(self.chrom[index]),
             int(self.start[index]),
@@ -124,16 +96,26 @@ class Split:
             self.labels[self.label_offsets[index] : self.label_offsets[index + 1]],
         )
 
-    def __iter__(self) -> Iterator[Window]:
-        return (self.window(index) for index in range(len(self)))
+    def take(self, rows: np.ndarray) -> "Split":
+        """The windows with the given row numbers, copied, in this order."""
+        windows = [self.window(int(row)) for row in rows]
+        return Split(
+            chrom=self.chrom[rows],
+            start=self.start[rows],
+            end=self.end[rows],
+            strand=self.strand[rows],
+            codes=np.concatenate([window.codes for window in windows]),
+            offsets=np.concatenate([[0], np.cumsum([len(window.codes) for window in windows])]),
+            labels=np.concatenate([window.labels for window in windows]),
+            label_offsets=np.concatenate([[0], np.cumsum([len(window.labels) for window in windows])]),
+        )
 
     def bins(self, bin_bp: int) -> "Split":
-        """Each bin of the windows as a window of its own, where each has as many labels (views, no copies)."""
+        """Each bin of `bin_bp` bases as a window of its own, with the labels of that bin (views, not copies)."""
         n_bins = np.diff(self.offsets) // bin_bp
-        first = np.cumsum(n_bins) - n_bins
-        within = (np.arange(n_bins.sum()) - np.repeat(first, n_bins)) * bin_bp
-        start = np.repeat(self.start, n_bins) + within
-        places = np.repeat(self.offsets[:-1], n_bins) + within
+        first_bin = np.cumsum(n_bins) - n_bins
+        within_window = (np.arange(n_bins.sum()) - np.repeat(first_bin, n_bins)) * bin_bp
+        start = np.repeat(self.start, n_bins) + within_window
         n_labels = len(self.labels) // max(1, len(start))
         return Split(
             chrom=np.repeat(self.chrom, n_bins),
@@ -141,32 +123,109 @@ class Split:
             end=start + bin_bp,
             strand=np.repeat(self.strand, n_bins),
             codes=self.codes,
-            offsets=np.append(places, self.offsets[-1]),
+            offsets=np.append(np.repeat(self.offsets[:-1], n_bins) + within_window, self.offsets[-1]),
             labels=self.labels,
             label_offsets=np.arange(len(start) + 1) * n_labels,
         )
 
 
-def read_split(folder: str | Path, split: str) -> Split:
-    """Decode one split of a dataset folder into contiguous arrays.
+@dataclass(frozen=True, slots=True, repr=False)
+class Dataset:
+    """A dataset folder: what `prepare_genes`, `prepare_regions` and `prepare_methylation` return.
+
+    A `Dataset` can be given wherever the path of a dataset folder can.
+
+    Attributes:
+        path: the folder.
+        manifest: sizes, sources, settings, and what was dropped and why.
+    """
+
+    path: Path
+    manifest: Manifest = field(hash=False)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        sizes = "".join(f", {name}={self.manifest.splits[name].n_windows:,}" for name in self.splits)
+        return f"Dataset({str(self.path)!r}, task={self.task!r}{sizes})"
+
+    @classmethod
+    def open(cls, folder: str | PathLike[str]) -> Self:
+        """Open a dataset folder that `dnaspt prepare` made.
+
+        Raises:
+            DatasetError: there is no such folder, it is unfinished, or it is of another format version.
+        """
+        return cls(Path(folder), read_manifest(folder))
+
+    @property
+    def task(self) -> str:
+        """Name of the task, a key of `TASKS`."""
+        return self.manifest.task
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.manifest.labels
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that hold windows: of train, valid, test and unlabeled those that are there."""
+        return tuple(name for name in (*SPLITS, UNLABELED) if name in self.manifest.splits)
+
+    def read(self, split: str) -> Split:
+        """Read one split as contiguous arrays.
+
+        Raises:
+            DatasetError: there is no such split, or its table is damaged.
+        """
+        return read_split(self.path, split)
+
+    def to_frame(self, split: str) -> "pd.DataFrame":
+        """One split as a table: chrom, start, end, strand, sequence (a string) and labels (an array), a window per row.
+
+        Coordinates are 0-based half-open. A label of -100 is missing.
+
+        Raises:
+            DatasetError: there is no such split, or its table is damaged.
+        """
+        frame: pd.DataFrame = _read_table(self.path, split).to_pandas()
+        return frame
+
+
+def split_file(folder: str | PathLike[str], split: str) -> Path:
+    """The file in which a dataset folder keeps a split."""
+    return Path(folder) / f"{split}.parquet"
+
+
+@cache
+def window_schema() -> "pa.Schema":
+    """Columns of a table of windows."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("chrom", pa.string()),
+            ("start", pa.int64()),
+            ("end", pa.int64()),
+            ("strand", pa.string()),
+            ("sequence", pa.string()),
+            ("labels", pa.list_(pa.int8())),
+        ]
+    )
+
+
+def read_split(folder: str | PathLike[str], split: str) -> Split:
+    """Read one split of a dataset folder as contiguous arrays.
 
     Raises:
-        DatasetError: the split is not there or its table is broken.
+        DatasetError: there is no such split, or its table is damaged.
     """
-    path = Path(folder) / f"{split}.parquet"
-    if not path.is_file():
-        if split == "train" and read_manifest(folder).task == "variants":
-            raise DatasetError(
-                f"{folder}: holds variants, which are scored without training; 'dnaspt evaluate' a run on them"
-            )
-        raise DatasetError(f"{folder}: has no {split} split; expected {path.name} in it")
-    try:
-        table = pq.read_table(path, schema=SCHEMA)
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
+    table = _read_table(folder, split)
     manifest = read_manifest(folder)
     n_classes = len(manifest.labels) if manifest.per_base else 2
-    (codes, offsets), (labels, label_offsets) = decode_windows(path, table, n_classes)
+    (codes, offsets), (labels, label_offsets) = _decode_windows(split_file(folder, split), table, n_classes)
     return Split(
         chrom=table["chrom"].to_numpy(),
         start=table["start"].to_numpy(),
@@ -177,3 +236,73 @@ def read_split(folder: str | Path, split: str) -> Split:
         labels=labels,
         label_offsets=label_offsets,
     )
+
+
+def _read_table(folder: str | PathLike[str], split: str) -> "pa.Table":
+    """The table of one split, as it is stored."""
+    path = split_file(folder, split)
+    if not path.is_file():
+        if split == "train" and not TASKS[read_manifest(folder).task].heads:
+            raise DatasetError(
+                f"{Path(folder)}: holds variants, which are scored without training; 'dnaspt evaluate' a run on them"
+            )
+        raise DatasetError(f"{Path(folder)}: has no {split} split; expected {path.name} in it")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, schema=window_schema())
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
+
+
+_Ragged = tuple[np.ndarray, np.ndarray]
+"""Values of all n rows end to end, and the n + 1 offsets of the rows."""
+
+
+def _decode_windows(path: Path, table: "pa.Table", n_classes: int) -> tuple[_Ragged, _Ragged]:
+    """Codes and labels of the windows of a table; labels are classes below `n_classes`, or missing.
+
+    Raises:
+        DatasetError: an empty field, a letter that is not a base, or labels that fit neither bases nor windows.
+    """
+    for name in table.column_names:
+        if n_null := table[name].null_count:
+            raise _damaged(path, f"column {name!r} has no value in {n_null} rows")
+    codes, offsets = _decode_sequences(table["sequence"])
+    if (codes == alphabet.NOT_DNA).any():
+        raise _damaged(path, "column 'sequence' has letters other than A C G T N")
+    n_bp = np.diff(offsets)
+    if (n_bp != table["end"].to_numpy() - table["start"].to_numpy()).any():
+        raise _damaged(path, "column 'sequence' is not as long as start and end say")
+    labels, label_offsets = _decode_labels(path, table["labels"])
+    n_labels = np.diff(label_offsets)
+    if not (n_labels == n_bp).all() and (n_labels != n_labels[0]).any():
+        raise _damaged(path, "column 'labels' has neither one label a base nor the same number in each window")
+    is_wrong = (labels != MISSING) & ((labels < 0) | (labels >= n_classes))
+    if is_wrong.any():
+        expected = f"expected 0 to {n_classes - 1}, or {MISSING} where missing"
+        raise _damaged(path, f"column 'labels' has label {labels[is_wrong][0]}; {expected}")
+    return (codes, offsets), (labels, label_offsets)
+
+
+def _damaged(path: Path, found: str) -> DatasetError:
+    return DatasetError(f"{path}: {found}; prepare it again")
+
+
+def _decode_sequences(column: "pa.ChunkedArray") -> _Ragged:
+    sequences = [alphabet.encode(memoryview(value.as_buffer())) for chunk in column.chunks for value in chunk]
+    offsets = np.zeros(len(sequences) + 1, dtype=np.int64)
+    np.cumsum([len(codes) for codes in sequences], out=offsets[1:])
+    return (np.concatenate(sequences) if sequences else np.zeros(0, np.uint8)), offsets
+
+
+def _decode_labels(path: Path, column: "pa.ChunkedArray") -> _Ragged:
+    lengths = np.concatenate([np.asarray(chunk.value_lengths()) for chunk in column.chunks] or [np.zeros(0)])
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    chunks = [chunk.flatten() for chunk in column.chunks]
+    if any(chunk.null_count for chunk in chunks):
+        raise _damaged(path, "column 'labels' has an empty label")
+    values = [chunk.to_numpy() for chunk in chunks]
+    return (np.concatenate(values) if values else np.zeros(0, np.int8)), offsets

@@ -1,44 +1,55 @@
-"""`manifest.json` of a dataset folder: what the folder is, where it comes from, what was dropped and why."""
+"""`manifest.json` of a dataset folder: its task and labels, its source files, and what was dropped and why."""
 
-import hashlib
 import json
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dnaspt import __version__
+from dnaspt.atomic import sha256_of_file
 from dnaspt.errors import DatasetError
 from dnaspt.tasks import TASKS
 
 FORMAT_VERSION = 1
+MANIFEST_FILE = "manifest.json"
 SPLITS = ("train", "valid", "test")
 UNLABELED = "unlabeled"
+"""Name of the split that holds extra sequence for pretraining."""
 
 
-class Source(BaseModel):
-    """A file that the dataset was made from."""
+class _Frozen(BaseModel):
+    """Part of the manifest: it cannot be changed, and an unknown name in the file is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(_Frozen):
+    """A file that the dataset was made from."""
+
     path: str
     sha256: str
     n_bytes: int
 
     @classmethod
     def of(cls, path: Path) -> "Source":
-        """Read the file once and remember its digest."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(path=str(path), sha256=digest, n_bytes=path.stat().st_size)
+        """Read the file once and record its digest and size."""
+        return cls(path=str(path), sha256=sha256_of_file(path), n_bytes=path.stat().st_size)
 
 
-class SplitSummary(BaseModel):
-    """What one split holds.
+class SplitSummary(_Frozen):
+    """Size and class balance of one split.
 
-    label_counts: how often each label is true, in bases or windows. known_counts: how often it is known.
+    Attributes:
+        n_windows: number of windows.
+        n_bp: bases of all windows together.
+        n_labeled: known labels: of bases, or of windows times labels.
+        n_missing: missing labels.
+        label_counts: for each label the number of bases (or windows, or bins) for which it is true.
+        known_counts: for each label the number of bases (or windows, or bins) for which it is known.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     n_windows: int
     n_bp: int
     n_labeled: int
@@ -47,10 +58,75 @@ class SplitSummary(BaseModel):
     known_counts: dict[str, int] = Field(default_factory=dict)
 
 
-class Manifest(BaseModel):
-    """`manifest.json`: what the folder is, where it comes from, what was dropped and why."""
+class SharedWindows(_Frozen):
+    """How many windows of the second split of a pair share sequence with the first split.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A window is counted once, under the first kind that applies.
+
+    Attributes:
+        n_windows: windows of the second split.
+        overlapping: windows that overlap a window of the first split on the genome. None where each split has a genome
+            of its own, so that positions cannot be compared.
+        exact: windows with the same sequence as a window of the first split, on either strand.
+        near: windows that share many k-mers with a window of the first split.
+    """
+
+    n_windows: int
+    overlapping: int | None
+    exact: int
+    near: int
+
+    @property
+    def n_shared(self) -> int:
+        """Windows of the second split that share anything with the first."""
+        return (self.overlapping or 0) + self.exact + self.near
+
+
+class LeakageReport(_Frozen):
+    """Sequence that the splits of a dataset share.
+
+    Attributes:
+        pairs: counts for each pair of splits, under names such as "train-test".
+        examples: a few lines such as "chr1:100-612 (test) ~ chr7:5000-5512 (train), containment 0.83".
+        n_not_compared: windows that are mostly N or of low complexity: their k-mers say nothing.
+        k: length of a k-mer.
+        scale: one in `scale` k-mers was compared. The number grows with the data, so that memory does not.
+        min_containment: share of common k-mers from which two windows count as near copies.
+    """
+
+    pairs: dict[str, SharedWindows] = Field(default_factory=dict)
+    examples: tuple[str, ...] = ()
+    n_not_compared: int = 0
+    k: int = 0
+    scale: int = 0
+    min_containment: float = 0.0
+
+    @property
+    def shares_sequence(self) -> bool:
+        """Whether any pair of splits shares sequence."""
+        return any(pair.n_shared for pair in self.pairs.values())
+
+
+class Manifest(_Frozen):
+    """What a dataset folder is, where it comes from, and what was dropped and why.
+
+    Attributes:
+        format_version: version of the folder's format.
+        dnaspt_version: version of the program that wrote the folder.
+        task: name of the task, a key of `TASKS`.
+        labels: names of the labels.
+        resolution_bp: bases per label: 1 for a class of each base, more for bins, 0 for labels of whole windows.
+        window_bp: length of a window, as pretraining cuts it; single windows may be longer or shorter.
+        sources: files that the dataset was made from.
+        settings: settings of the command that made it.
+        splits: size and class balance of each split.
+        counts: what was found in the sources.
+        dropped: what was left out, by reason.
+        leakage: sequence that the splits share.
+        stop_in_cds: whether the stop codon is part of the CDS; None where there are no genes.
+        digest: sha256 over the digests of the tables. A checkpoint records it as the data it was trained on.
+    """
+
     format_version: int = FORMAT_VERSION
     dnaspt_version: str = __version__
     task: str
@@ -62,35 +138,45 @@ class Manifest(BaseModel):
     splits: dict[str, SplitSummary] = Field(default_factory=dict)
     counts: dict[str, int] = Field(default_factory=dict)
     dropped: dict[str, int] = Field(default_factory=dict)
-    leakage: dict[str, Any] = Field(default_factory=dict)
+    leakage: LeakageReport = LeakageReport()
     stop_in_cds: bool | None = None
     digest: str = ""
-    """sha256 over the tables' own digests: what a checkpoint remembers as the data it saw."""
 
     @property
     def per_base(self) -> bool:
-        """Whether each base has a class, and not each window or bin its labels."""
+        """Whether each base has a class; else each window or bin has labels."""
         return self.resolution_bp == 1
 
 
-def read_manifest(folder: str | Path) -> Manifest:
-    """The manifest of a finished dataset folder.
+def read_manifest(folder: str | PathLike[str]) -> Manifest:
+    """Read the manifest of a finished dataset folder.
 
     Raises:
-        DatasetError: no folder, no manifest (unfinished), another format version, or a manifest that does not parse.
+        DatasetError: there is no such folder, it has no manifest (it is unfinished), or the manifest is of another
+            format version or task or is damaged.
     """
-    path = Path(folder) / "manifest.json"
+    folder = Path(folder)
+    path = folder / MANIFEST_FILE
     if not path.is_file():
-        what = "no manifest.json in it: not a dataset, or unfinished" if path.parent.is_dir() else "no such folder"
-        what = "is a file; expected a folder" if path.parent.is_file() else what
-        raise DatasetError(f"{folder}: {what}; make it with 'dnaspt prepare'")
+        raise DatasetError(f"{folder}: {_why_no_dataset(folder)}; make it with 'dnaspt prepare'")
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        version = raw.get("format_version")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"it holds a {type(content).__name__}")
+        version, task = content.get("format_version"), content.get("task")
         if version != FORMAT_VERSION:
             raise DatasetError(f"{path}: format version {version}; expected {FORMAT_VERSION}; prepare it again")
-        if raw.get("task") not in TASKS:
-            raise DatasetError(f"{path}: task {raw.get('task')!r}; expected {', '.join(TASKS)}")
-        return Manifest.model_validate(raw)
-    except (ValueError, ValidationError, AttributeError) as error:
+        if task not in tuple(TASKS):
+            raise DatasetError(f"{path}: task {task!r}; expected {', '.join(TASKS)}")
+        return Manifest.model_validate(content)
+    except (ValueError, ValidationError) as error:
         raise DatasetError(f"{path}: not a manifest of dnaspt ({str(error).splitlines()[0]})") from error
+
+
+def _why_no_dataset(folder: Path) -> str:
+    """What stands where a dataset folder was expected."""
+    if folder.is_file():
+        return "is a file; expected a folder"
+    if folder.is_dir():
+        return f"no {MANIFEST_FILE} in it: not a dataset, or unfinished"
+    return "no such folder"

@@ -1,23 +1,27 @@
-"""Neighboring windows of a split joined into segments: the contiguous stretches that prediction and scoring work on."""
+"""Neighboring windows of a split joined into segments: the contiguous sequences that prediction and scoring work on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from dnaspt.data.dataset import Split
+from dnaspt.data.dataset import Split, Window, split_file
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import reverse_complement_labels
+from dnaspt.genome.intervals import cluster, end_to_end, merge
 from dnaspt.tasks import MISSING
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a contig: codes (L,) uint8 and labels per base (L,) int8, from start (0-based) on.
+    """A contiguous part of a contig. Codes and labels read along the forward strand.
 
-    Both read along the forward strand.
+    Attributes:
+        chrom: contig name.
+        start: 0-based start on the contig.
+        codes: (L,) uint8, see `genome.alphabet`.
+        labels: class of each base (L,) int8, `MISSING` where unknown.
     """
 
     chrom: str
@@ -27,69 +31,68 @@ class Segment:
 
     @property
     def end(self) -> int:
-        """End on the contig, half-open."""
+        """Half-open end on the contig."""
         return self.start + len(self.codes)
 
 
 def segments(split: Split) -> Iterator[Segment]:
-    """Join the windows of a split that touch or overlap; a base that one of them labels is labeled.
+    """Join the windows of a split that touch or overlap; a base that any of them labels is labeled.
 
-    Windows of the minus strand are turned back, so that all reads along the forward strand. Where labels are per window
-    and not per base, all bases come out as missing.
+    Windows on the minus strand are reverse-complemented first. Where labels are of windows and not of bases, all bases of
+    a segment are missing.
     """
-    order = np.lexsort((split.start, split.chrom.astype(str)))
-    group: list[int] = []
-    end = -1
-    for index in order:
-        joins = group and split.chrom[index] == split.chrom[group[-1]] and split.start[index] <= end
-        if group and not joins:
-            yield _join(split, group, end)
-            group, end = [], -1
-        group.append(int(index))
-        end = max(end, int(split.end[index]))
-    if group:
-        yield _join(split, group, end)
+    group = cluster(end_to_end(split.intervals, split.chrom.astype(str)), join_touching=True)
+    order = np.lexsort((split.start, group))
+    for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        if len(rows):
+            yield _join([split.window(row) for row in rows.tolist()], per_base=split.per_base)
 
 
-def _join(split: Split, group: list[int], end: int) -> Segment:
-    start = int(split.start[group[0]])
+def _join(windows: list[Window], *, per_base: bool) -> Segment:
+    """Windows that touch or overlap, by start, as one segment."""
+    start, end = windows[0].start, max(window.end for window in windows)
     codes = np.empty(end - start, dtype=np.uint8)
     labels = np.full(end - start, MISSING, dtype=np.int8)
-    per_base = len(split.labels) == len(split.codes)
-    for index in group:
-        window = split.window(index)
-        place = slice(window.start - start, window.end - start)
-        turned = window.strand == "-"
-        codes[place] = alphabet.reverse_complement(window.codes) if turned else window.codes
+    for window in windows:
+        covered = slice(window.start - start, window.end - start)
+        is_minus = window.strand == "-"
+        codes[covered] = alphabet.reverse_complement(window.codes) if is_minus else window.codes
         if per_base:
-            own = reverse_complement_labels(window.labels) if turned else window.labels
-            labels[place] = np.where(own != MISSING, own, labels[place])
-    return Segment(str(split.chrom[group[0]]), start, codes, labels)
+            own = reverse_complement_labels(window.labels) if is_minus else window.labels
+            labels[covered] = np.where(own != MISSING, own, labels[covered])
+    return Segment(windows[0].chrom, start, codes, labels)
 
 
-def union_bp(folder: Path, split: str) -> int:
-    """Bases that the windows of a split cover, each once: as many as `joined` has, from the table's places alone."""
-    table = pq.read_table(folder / f"{split}.parquet", columns=["chrom", "start", "end"])
-    rows = table.sort_by([("chrom", "ascending"), ("start", "ascending")]).to_pandas()
-    before = rows.groupby("chrom", sort=False)["end"].cummax().groupby(rows["chrom"], sort=False).shift(fill_value=0)
-    return int((rows["end"] - np.maximum(rows["start"], before)).clip(lower=0).sum())
-
-
-def joined(split: Split, window_bp: int) -> Split:
-    """The bases of a split without labels, each base once: overlapping windows joined and cut again at `window_bp`."""
-    rows: list[tuple[str, int, np.ndarray]] = []
-    for segment in segments(split):
-        for start in range(0, len(segment.codes), window_bp):
-            rows.append((segment.chrom, segment.start + start, segment.codes[start : start + window_bp]))
-    starts = np.array([start for _, start, _ in rows])
-    lengths = np.array([len(codes) for _, _, codes in rows])
+def without_overlaps(split: Split, window_bp: int) -> Split:
+    """The sequence of a split with each base once and without labels: joined into segments, and cut at `window_bp`."""
+    windows = [
+        (segment.chrom, segment.start + first, segment.codes[first : first + window_bp])
+        for segment in segments(split)
+        for first in range(0, len(segment.codes), window_bp)
+    ]
+    chrom, starts, codes = zip(*windows)
+    lengths = np.array([len(window_codes) for window_codes in codes])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
     return Split(
-        chrom=np.array([chrom for chrom, _, _ in rows], dtype=object),
-        start=starts,
-        end=starts + lengths,
-        strand=np.full(len(rows), "+", dtype=object),
-        codes=np.concatenate([codes for _, _, codes in rows]),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        chrom=np.array(chrom, dtype=object),
+        start=np.array(starts),
+        end=np.array(starts) + lengths,
+        strand=np.full(len(windows), "+", dtype=object),
+        codes=np.concatenate(codes),
+        offsets=offsets,
         labels=np.full(int(lengths.sum()), MISSING, dtype=np.int8),
-        label_offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        label_offsets=offsets,
     )
+
+
+def union_bp(folder: str | PathLike[str], split: str) -> int:
+    """Bases that the windows of a split cover, each counted once.
+
+    As many as `without_overlaps` has, but only the coordinates are read.
+    """
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(split_file(folder, split), columns=["chrom", "start", "end"])
+    intervals = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
+    union = merge(end_to_end(intervals, table["chrom"].to_numpy().astype(str)))
+    return int((union[:, 1] - union[:, 0]).sum())

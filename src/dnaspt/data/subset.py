@@ -1,4 +1,4 @@
-"""A share of the labels of a split: what a lab with fewer of them would have."""
+"""A random share of the training windows: what a lab with fewer labels would have."""
 
 import logging
 
@@ -6,50 +6,37 @@ import numpy as np
 
 from dnaspt.data.bootstrap_blocks import window_blocks
 from dnaspt.data.dataset import Split
+from dnaspt.genome.intervals import cluster, end_to_end
 
 log = logging.getLogger(__name__)
 
-_FAR = 0.2
-"""Share by which a subset may miss its size without a word."""
+_TOLERANCE = 0.2
+"""Relative error in the number of windows from which a warning is logged."""
 
 
 def label_subset(split: Split, fraction: float, seed: int) -> Split:
-    """A random share of the windows of a split; a smaller fraction of the same seed is a part of a larger one.
+    """Draw a random share of the windows of a split. With one seed, a smaller share is part of every larger one.
 
-    Where windows overlap, all that start in the same stretch of 10 kb (four windows, where they are long) stay together: single
-    ones drawn among their neighbors would still show nearly all bases and the labels of nearly all places.
+    Where windows overlap, all that start in the same 10 kb of a contig (or in the same four window lengths, where windows
+    are long) are drawn together. Overlapping windows drawn one by one would still show nearly all bases and labels.
     """
     if fraction >= 1:
         return split
-    wanted = max(1, round(len(split) * fraction))
-    group = window_blocks(split.chrom.astype(str), split.start, split.end) if _overlap(split) else np.arange(len(split))
-    sizes = np.bincount(group)
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    n_groups = 1 + int(np.argmin(np.abs(np.cumsum(sizes[order]) - wanted)))
-    rows = np.flatnonzero(np.isin(group, order[:n_groups]))
-    if abs(len(rows) - wanted) > _FAR * wanted:
-        log.warning("%d of %d windows are learned from, not %d: stretches are few", len(rows), len(split), wanted)
-    return take(split, rows)
+    n_wanted = max(1, round(len(split) * fraction))
+    block = window_blocks(split.chrom.astype(str), split.start, split.end) if _overlap(split) else np.arange(len(split))
+    block_sizes = np.bincount(block)
+    order = np.random.default_rng(seed).permutation(len(block_sizes))
+    n_blocks = 1 + int(np.argmin(np.abs(np.cumsum(block_sizes[order]) - n_wanted)))
+    rows = np.flatnonzero(np.isin(block, order[:n_blocks]))
+    if abs(len(rows) - n_wanted) > _TOLERANCE * n_wanted:
+        log.warning(
+            "training uses %d of %d windows instead of %d: overlapping windows are drawn in blocks, and there are few",
+            *(len(rows), len(split), n_wanted),
+        )
+    return split.take(rows)
 
 
 def _overlap(split: Split) -> bool:
     """Whether any two windows share a base."""
-    chrom = np.unique(split.chrom.astype(str), return_inverse=True)[1]
-    order = np.lexsort((split.start, chrom))
-    chrom, start, end = chrom[order], split.start[order], split.end[order]
-    return bool(((chrom[1:] == chrom[:-1]) & (start[1:] < end[:-1])).any())
-
-
-def take(split: Split, rows: np.ndarray) -> Split:
-    """The given rows of a split."""
-    windows = [split.window(int(row)) for row in rows]
-    return Split(
-        chrom=split.chrom[rows],
-        start=split.start[rows],
-        end=split.end[rows],
-        strand=split.strand[rows],
-        codes=np.concatenate([window.codes for window in windows]),
-        offsets=np.concatenate([[0], np.cumsum([len(window.codes) for window in windows])]),
-        labels=np.concatenate([window.labels for window in windows]),
-        label_offsets=np.concatenate([[0], np.cumsum([len(window.labels) for window in windows])]),
-    )
+    groups = cluster(end_to_end(split.intervals, split.chrom.astype(str)))
+    return len(np.unique(groups)) < len(groups)

@@ -1,41 +1,59 @@
-"""Coding transcripts of a dataset <-> `transcripts.parquet`, 0-based half-open on the contig: the truth to score by."""
+"""`transcripts.parquet` of a dataset folder: the annotated coding transcripts, the truth that gene predictions are scored by.
+
+Coordinates are 0-based half-open on the contig.
+"""
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from dnaspt.data.dataset import split_file
 from dnaspt.errors import DatasetError
 from dnaspt.genome.transcripts import Transcript
 
-TABLE = "transcripts"
+if TYPE_CHECKING:  # takes long to import, so it is imported where it is used
+    import pyarrow as pa
 
-_SCHEMA = pa.schema(
-    [
-        ("chrom", pa.string()),
-        ("strand", pa.string()),
-        ("gene_id", pa.string()),
-        ("transcript_id", pa.string()),
-        ("cds_starts", pa.list_(pa.int64())),
-        ("cds_ends", pa.list_(pa.int64())),
-        ("split", pa.string()),
-        ("longest", pa.bool_()),
-    ]
-)
+TRANSCRIPTS = "transcripts"
+"""Name of the table."""
 
 
-class PlacedTranscript(NamedTuple):
-    """A transcript that lies wholly in a piece of `split`; `longest` is the isoform that the labels follow."""
+class ReferenceTranscript(NamedTuple):
+    """A coding transcript that lies wholly in one split.
+
+    Attributes:
+        transcript: the transcript.
+        split: name of the split.
+        longest: whether it has the longest CDS of its gene: the isoform that the labels follow.
+    """
 
     transcript: Transcript
     split: str
     longest: bool
 
 
-def transcript_table(rows: Sequence[PlacedTranscript]) -> pa.Table:
-    """One row per transcript, isoforms included."""
+def _schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("chrom", pa.string()),
+            ("strand", pa.string()),
+            ("gene_id", pa.string()),
+            ("transcript_id", pa.string()),
+            ("cds_starts", pa.list_(pa.int64())),
+            ("cds_ends", pa.list_(pa.int64())),
+            ("split", pa.string()),
+            ("longest", pa.bool_()),
+        ]
+    )
+
+
+def transcript_table(rows: Sequence[ReferenceTranscript]) -> "pa.Table":
+    """The table of the given transcripts, one row each, isoforms included."""
+    import pyarrow as pa
+
     return pa.table(
         {
             "chrom": [row.transcript.chrom for row in rows],
@@ -47,26 +65,31 @@ def transcript_table(rows: Sequence[PlacedTranscript]) -> pa.Table:
             "split": [row.split for row in rows],
             "longest": [row.longest for row in rows],
         },
-        schema=_SCHEMA,
+        schema=_schema(),
     )
 
 
-def read_transcripts(folder: str | Path, split: str) -> list[tuple[Transcript, bool]]:
-    """Coding transcripts of one split of a dataset folder, each with whether it is its gene's longest.
+def read_transcripts(folder: str | PathLike[str], split: str) -> list[tuple[Transcript, bool]]:
+    """Read the coding transcripts of one split of a dataset folder.
+
+    Returns:
+        Each transcript, and whether it has the longest CDS of its gene.
 
     Raises:
-        DatasetError: the folder has no such table, or it is broken.
+        DatasetError: the folder has no such table, or the table is damaged.
     """
-    path = Path(folder) / f"{TABLE}.parquet"
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = split_file(folder, TRANSCRIPTS)
     if not path.is_file():
-        raise DatasetError(f"{folder}: has no {path.name}; expected a dataset of 'dnaspt prepare genes'")
+        raise DatasetError(f"{Path(folder)}: has no {path.name}; expected a dataset of 'dnaspt prepare genes'")
     try:
-        rows = pq.read_table(path, schema=_SCHEMA, filters=[("split", "=", split)]).to_pylist()
+        table = pq.read_table(path, schema=_schema(), filters=[("split", "=", split)])
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
-    return [(_transcript(row), row["longest"]) for row in rows]
-
-
-def _transcript(row: dict) -> Transcript:
-    cds = tuple(zip(row["cds_starts"], row["cds_ends"], strict=True))
-    return Transcript(row["chrom"], row["strand"], row["gene_id"], row["transcript_id"], cds)
+    columns = (table[name].to_pylist() for name in table.column_names if name != "split")
+    return [
+        (Transcript(chrom, strand, gene_id, transcript_id, tuple(zip(starts, ends, strict=True))), longest)
+        for chrom, strand, gene_id, transcript_id, starts, ends, longest in zip(*columns, strict=True)
+    ]

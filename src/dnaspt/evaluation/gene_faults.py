@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from dnaspt.genome.alphabet import N, encode, reverse_complement
+from dnaspt.genome.alphabet import N, encode, reverse_complement, tokens
+from dnaspt.genome.genetic_code import SPLICE_PAIRS, STANDARD
 from dnaspt.genome.transcripts import Transcript
 
 INTRON_FAULT = "intron not GT-AG, GC-AG or AT-AC"
 TRANSCRIPT_FAULTS = ("length not a multiple of 3", "stop codon in frame", "no start codon", "no stop codon")
 
 
-def _words(*letters: str) -> np.ndarray:
-    return np.array([_number(encode(word.encode())) for word in letters])
+def _words(letters: Iterable[str]) -> np.ndarray:
+    return np.array([_number(encode(word)) for word in letters])
 
 
 def _number(codes: np.ndarray) -> np.ndarray:
@@ -26,9 +27,9 @@ def _number(codes: np.ndarray) -> np.ndarray:
     return codes.astype(np.int64) @ (5 ** np.arange(codes.shape[-1])[::-1])
 
 
-_SPLICE = _words("GTAG", "GCAG", "ATAC")
-_START = _words("ATG")
-_STOP = _words("TAA", "TAG", "TGA")
+_SPLICE = _words(pair.donor + pair.acceptor for pair in SPLICE_PAIRS)
+_START = _words(STANDARD.starts)
+_STOP = _words(STANDARD.stops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,11 @@ def _faults(transcript: Transcript, codes: np.ndarray, *, stop_in_cds: bool) -> 
 
 def _codons(transcript: Transcript, codes: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
     """Whole codons (n, 3) along the transcript, how many bases are left over, and the codon behind them (1, 3)."""
-    coding = np.concatenate([codes[start:end] for start, end in transcript.cds]) & 7
-    after = codes[transcript.end : transcript.end + 3] & 7
+    coding = tokens(np.concatenate([codes[start:end] for start, end in transcript.cds]))
+    after = tokens(codes[transcript.end : transcript.end + 3])
     if transcript.strand == "-":
         coding = reverse_complement(coding)
-        after = reverse_complement(codes[max(transcript.start - 3, 0) : transcript.start] & 7)
+        after = reverse_complement(tokens(codes[max(transcript.start - 3, 0) : transcript.start]))
     n_codons, n_left_over = divmod(len(coding), 3)
     return (
         coding[: 3 * n_codons].reshape(-1, 3),
@@ -129,7 +130,7 @@ def _illegal_introns(transcript: Transcript, codes: np.ndarray) -> int:
     if len(transcript.cds) == 1:
         return 0
     start, end = np.array(transcript.introns).T
-    words = codes[np.stack([start, start + 1, end - 2, end - 1], axis=1)] & 7
+    words = tokens(codes[np.stack([start, start + 1, end - 2, end - 1], axis=1)])
     if transcript.strand == "-":
         words = reverse_complement(words)
     legal = (words >= N).any(axis=1) | _is_any(words, _SPLICE)

@@ -7,7 +7,7 @@ import numpy as np
 
 A, C, G, T, N = range(5)
 SOFT_MASKED = 8
-"""Bit that marks a soft-masked (lower-case) base: `code & 7` is the token, `code & 8` the mask."""
+"""Bit that marks a soft-masked (lower-case) base; see `tokens` and `soft_masked`."""
 NOT_DNA = 255
 LETTERS = "ACGTN"
 
@@ -29,14 +29,37 @@ _COMPLEMENT[:4] = (T, G, C, A)
 _COMPLEMENT[SOFT_MASKED : SOFT_MASKED + 4] = _COMPLEMENT[:4] | SOFT_MASKED
 
 
-def encode(letters: bytes | bytearray | memoryview) -> np.ndarray:
-    """Codes of a sequence of L ASCII letters: (L,) uint8, case kept in bit 3, other bytes 255."""
+def encode(letters: str | bytes | bytearray | memoryview) -> np.ndarray:
+    """Codes of a sequence of L ASCII letters: (L,) uint8, case kept in bit 3, other characters 255."""
+    if isinstance(letters, str):
+        letters = letters.encode("ascii", errors="replace")
     return _ENCODE[np.frombuffer(letters, dtype=np.uint8)]
 
 
 def decode(codes: np.ndarray) -> str:
     """Letters of codes (L,), soft-masked bases in lower case."""
     return str(_DECODE[codes].tobytes(), "ascii")
+
+
+def tokens(codes: np.ndarray) -> np.ndarray:
+    """Token id of each base, whatever its case: codes (...) -> (...) uint8, A C G T N = 0..4."""
+    return np.asarray(codes & (SOFT_MASKED - 1))
+
+
+def soft_masked(codes: np.ndarray) -> np.ndarray:
+    """Whether each base is soft-masked, as repeats are: codes (...) -> (...) bool."""
+    return np.asarray((codes & SOFT_MASKED) != 0)
+
+
+def is_unknown(codes: np.ndarray) -> np.ndarray:
+    """Whether each base is N: codes (...) -> (...) bool."""
+    return np.asarray(tokens(codes) == N)
+
+
+def cpg_positions(codes: np.ndarray) -> np.ndarray:
+    """Positions of the C of each CpG: codes (L,) -> (n,) int64, ascending."""
+    bases = tokens(codes)
+    return np.flatnonzero((bases[:-1] == C) & (bases[1:] == G))
 
 
 def reverse_complement(codes: np.ndarray) -> np.ndarray:

@@ -4,13 +4,17 @@ import gzip
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from dnaspt.atomic import publish_file
 from dnaspt.errors import InputError
 from dnaspt.genome.columns import Column, Header, find_header, first_row, read_columns
+from dnaspt.genome.intervals import positions
+
+if TYPE_CHECKING:  # takes half a second to import, so it is imported where it is used
+    import pandas as pd
 
 _INTERVAL = (Column("chrom", 0, str), Column("start", 1, int), Column("end", 2, int))
 _NARROW_PEAK_COLUMNS = 10
@@ -48,6 +52,10 @@ class Regions:
         """The rows of an index or a mask."""
         columns = (self.chrom, self.start, self.end, self.strand, self.center, self.line)
         return Regions(self.path, *(column[rows] for column in columns))
+
+    def intervals(self, rows: np.ndarray) -> np.ndarray:
+        """Starts and ends of some rows, by index or mask: (n, 2) int64."""
+        return np.stack([self.start[rows], self.end[rows]], axis=1)
 
     def rows_by_contig(self) -> dict[str, np.ndarray]:
         """Row numbers of each contig, ascending; contigs in order of appearance."""
@@ -95,16 +103,15 @@ class LabeledRegions:
     def matrix(self, rows: np.ndarray, n_labels: int) -> np.ndarray:
         """Labels of some rows: (len(rows), K) int8 of 0 and 1."""
         labels = np.zeros((len(rows), n_labels), dtype=np.int8)
-        counts = self.offsets[rows + 1] - self.offsets[rows]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        labels[
-            np.repeat(np.arange(len(rows)), counts), self.indices[np.repeat(self.offsets[rows], counts) + within]
-        ] = 1
+        of_row = np.stack([self.offsets[rows], self.offsets[rows + 1]], axis=1)
+        labels[np.repeat(np.arange(len(rows)), np.diff(of_row)[:, 0]), self.indices[positions(of_row)]] = 1
         return labels
 
 
 def rows_by_value(values: np.ndarray) -> dict[str, np.ndarray]:
     """Row numbers of each distinct value, ascending; values in order of appearance."""
+    import pandas as pd
+
     codes, names = pd.factorize(values)
     order = np.argsort(codes, kind="stable")
     bounds = np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]
@@ -120,6 +127,8 @@ def read_bed(path: str | Path) -> Regions:
         InputError: no rows, fewer than three columns, a coordinate that is no integer, start < 0, start >= end, or a
             summit outside its peak.
     """
+    import pandas as pd
+
     path = Path(path)
     header, fields = find_header(path), first_row(path)
     columns = list(_INTERVAL)
@@ -150,6 +159,8 @@ def read_labeled_bed(path: str | Path) -> LabeledRegions:
     Raises:
         InputError: no header, a malformed row, a label that is no list of indices, or a strand other than + - .
     """
+    import pandas as pd
+
     path = Path(path)
     header = find_header(path)
     if header is None or header.names[:3] != ("chrom", "start", "end"):
@@ -169,7 +180,9 @@ def read_labeled_bed(path: str | Path) -> LabeledRegions:
     return LabeledRegions(_regions(path, frame, strand, center), indices, offsets, split)
 
 
-def _read_frame(path: Path, columns: list[Column], header: Header | None) -> pd.DataFrame:
+def _read_frame(path: Path, columns: list[Column], header: Header | None) -> "pd.DataFrame":
+    import pandas as pd
+
     frame = pd.concat(
         [block.assign(chrom=block["chrom"].astype(object)) for block in read_columns(path, columns, header)],
         ignore_index=True,
@@ -184,7 +197,7 @@ def _read_frame(path: Path, columns: list[Column], header: Header | None) -> pd.
     return frame
 
 
-def _regions(path: Path, frame: pd.DataFrame, strand: pd.Series, center: np.ndarray) -> Regions:
+def _regions(path: Path, frame: "pd.DataFrame", strand: "pd.Series", center: np.ndarray) -> Regions:
     return Regions(
         path=path,
         chrom=frame["chrom"].to_numpy(dtype=object),
@@ -207,7 +220,7 @@ def _is_narrow_peak(fields: list[str]) -> bool:
         return False
 
 
-def _summits(path: Path, frame: pd.DataFrame, midpoint: np.ndarray) -> np.ndarray:
+def _summits(path: Path, frame: "pd.DataFrame", midpoint: np.ndarray) -> np.ndarray:
     start, end, summit = (frame[name].to_numpy() for name in ("start", "end", "summit"))
     bad = np.flatnonzero((summit < -1) | (start + summit >= end))
     if len(bad):
@@ -244,7 +257,7 @@ def _parse_indices(text: str) -> np.ndarray:
     return np.fromstring(text, dtype=np.int64, sep=",")
 
 
-def write_bed(path: str | Path, frames: Iterable[pd.DataFrame]) -> None:
+def write_bed(path: str | Path, frames: "Iterable[pd.DataFrame]") -> None:
     """Write frames whose first columns are chrom, start, end as BED, one below the other; whole or not at all.
 
     Numbers that are no integers are written with six digits; a name that ends in .gz is written as gzip.

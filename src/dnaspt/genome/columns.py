@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from dnaspt.errors import InputError
 from dnaspt.genome.fasta import open_bytes
+
+if TYPE_CHECKING:  # takes half a second to import, so it is imported where it is used
+    import pandas as pd
 
 _BLOCK_BYTES = 1 << 25
 _NO_ROW = (b"#", b"track ", b"track\t", b"browser ", b"browser\t")
@@ -62,7 +65,7 @@ def first_row(path: Path) -> list[str]:
 
 def read_columns(
     path: Path, columns: Sequence[Column], header: Header | None = None, *, spaces: bool = False
-) -> Iterator[pd.DataFrame]:
+) -> "Iterator[pd.DataFrame]":
     """Yield blocks of rows as frames of the columns and `line`; text columns are categories, NaN stays in floats.
 
     Comments, track and browser lines, blank lines and the header are passed over. Rows without a tab are cut at spaces,
@@ -121,7 +124,11 @@ def _rows(lines: list[bytes], first: int, skip_line: int) -> Iterator[tuple[list
         yield (lines if keep.all() else [lines[number] for number in numbers]), numbers + first
 
 
-def _frame(path: Path, rows: list[bytes], lines: np.ndarray, columns: Sequence[Column], separator: str) -> pd.DataFrame:
+def _frame(
+    path: Path, rows: list[bytes], lines: np.ndarray, columns: Sequence[Column], separator: str
+) -> "pd.DataFrame":
+    import pandas as pd
+
     by_place = sorted(columns, key=lambda column: column.index)
     try:
         frame = pd.read_csv(

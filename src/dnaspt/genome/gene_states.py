@@ -6,10 +6,12 @@ A base whose truth is not known has the label MISSING. Legality is that of the s
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import groupby
 
 import numpy as np
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.intervals import cluster, runs, true_runs
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.tasks import ACCEPTOR, CDS, DONOR, GENE_STATES, INTRON, MINUS, MISSING, NONCODING, StateTable
 
@@ -53,12 +55,12 @@ def label_contig(
     """
     labels = np.full(len(codes), NONCODING, dtype=np.int8)
     counts: Counter[str] = Counter()
-    for cluster in _clusters(transcripts):
-        start = cluster[0].start
-        end = max(transcript.end for transcript in cluster)
-        labels[start:end], conflicting = _paint(cluster, start, end)
+    for group in _overlapping_groups(transcripts):
+        start = group[0].start
+        end = max(transcript.end for transcript in group)
+        labels[start:end], conflicting = _paint(group, start, end)
         if conflicting.any():
-            spans = (slice(one.start - start, one.end - start) for one in cluster)
+            spans = (slice(one.start - start, one.end - start) for one in group)
             counts["genes_conflicting"] += sum(bool(conflicting[span].any()) for span in spans)
             counts["bp_conflicting"] += int(conflicting.sum())
     counts["frameshift_introns"] = sum(
@@ -67,32 +69,27 @@ def label_contig(
     for start, end in unknown:
         counts["bp_unknown"] += int((labels[start:end] != MISSING).sum())
         labels[start:end] = MISSING
-    is_n = (codes & 7) == alphabet.N
+    is_n = alphabet.is_unknown(codes)
     counts["bp_n"] = int(is_n.sum())
     labels[is_n] = MISSING
     counts.update(widen_missing(labels, GENE_STATES))
     return labels, dict(counts)
 
 
-def _clusters(transcripts: Sequence[Transcript]) -> list[list[Transcript]]:
+def _overlapping_groups(transcripts: Sequence[Transcript]) -> list[list[Transcript]]:
     """Groups of transcripts whose spans overlap."""
-    groups: list[list[Transcript]] = []
-    reach = -1
-    for transcript in sorted(transcripts, key=lambda one: (one.start, one.end)):
-        if transcript.start < reach:
-            groups[-1].append(transcript)
-        else:
-            groups.append([transcript])
-        reach = max(reach, transcript.end)
-    return groups
+    ordered = sorted(transcripts, key=lambda transcript: (transcript.start, transcript.end))
+    groups = cluster(np.array([(transcript.start, transcript.end) for transcript in ordered]).reshape(-1, 2))
+    pairs = groupby(zip(groups.tolist(), ordered, strict=True), key=lambda pair: pair[0])
+    return [[transcript for _, transcript in members] for _, members in pairs]
 
 
-def _paint(cluster: Sequence[Transcript], start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (L,) of the stretch a cluster covers, missing where two genes disagree, and these places (L,) bool."""
+def _paint(group: Sequence[Transcript], start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (L,) of the interval that a group covers, missing where two genes disagree, and these places (L,) bool."""
     painted = np.full(end - start, NONCODING, dtype=np.int8)
     missing = np.zeros(end - start, dtype=bool)
     conflicting = np.zeros(end - start, dtype=bool)
-    for transcript in cluster:
+    for transcript in group:
         span = slice(transcript.start - start, transcript.end - start)
         labels = transcript_labels(transcript)
         known, free = labels != MISSING, painted[span] == NONCODING
@@ -146,8 +143,7 @@ def _illegal_pairs(labels: np.ndarray, states: StateTable) -> tuple[np.ndarray, 
     adjacent = np.ones((n_states + 1, n_states + 1), dtype=bool)
     adjacent[:n_states, :n_states] = legal[0]
     lefts = np.flatnonzero(~adjacent[index[:-1], index[1:]])
-    is_missing, starts, ends = _runs(missing)
-    starts, ends = starts[is_missing], ends[is_missing]
+    starts, ends = true_runs(missing).T
     inside = (starts > 0) & (ends < len(labels))
     before, after = starts[inside] - 1, ends[inside]
     gaps = np.minimum(after - before - 1, len(legal) - 1)
@@ -197,7 +193,8 @@ def transcripts_from_labels(
         start: 0-based position of the first label on the contig.
         first_number: n of the first gene.
     """
-    classes, starts, ends = _runs(labels)
+    classes, intervals = runs(labels)
+    starts, ends = intervals.T
     strands = np.where(classes == MISSING, 0, np.where(classes < MINUS, 1, np.where(classes < NONCODING, -1, 0)))
     is_cds = (classes == CDS) | (classes == CDS + MINUS)
     if not is_cds.any():
@@ -212,13 +209,6 @@ def transcripts_from_labels(
         cds = tuple(zip((left + start).tolist(), (right + start).tolist(), strict=True))
         found.append(Transcript(chrom, "+" if strand[0] > 0 else "-", name, f"{name}.t1", cds))
     return found
-
-
-def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values, starts and ends (half-open) of the maximal runs of one value in values (L,)."""
-    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
-    starts = np.concatenate([np.zeros(min(1, len(values)), dtype=np.int64), changes])
-    return values[starts], starts, np.append(changes, len(values))[: len(starts)]
 
 
 def reverse_complement_labels(labels: np.ndarray) -> np.ndarray:

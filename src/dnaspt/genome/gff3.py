@@ -5,7 +5,6 @@ evidence, pseudogenes and proteins that stand in the same file are left out and 
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from urllib.parse import unquote
 
 from dnaspt.errors import InputError
 from dnaspt.genome.gff3_rows import Header, Row, attributes_of, read_rows
+from dnaspt.genome.intervals import Interval, StartEnds, merge_few
 from dnaspt.genome.transcripts import Transcript
 
 _TRANSCRIPT_KINDS = frozenset(("mrna", "transcript"))
@@ -25,7 +25,6 @@ _BIOTYPES = ("transcript_biotype", "transcript_type", "biotype", "gene_biotype",
 _SEGMENTS = ("IG_", "TR_")
 """Biotypes of immunoglobulin and T-cell receptor segments: coding, but no gene with start and stop by themselves."""
 
-Spans = tuple[tuple[int, int], ...]
 Key = tuple[str, str]
 """Contig and ID: regions cut from a genome may hold one gene twice, on two contigs."""
 
@@ -43,8 +42,8 @@ class AnnotatedTranscript:
     """
 
     transcript: Transcript
-    exons: Spans
-    stop_codon: Spans
+    exons: StartEnds
+    stop_codon: StartEnds
     line: int
     path: Path
 
@@ -57,15 +56,15 @@ class Annotation:
         transcripts: coding transcripts, by contig, start and name.
         contigs: contigs that have a row of any kind.
         lengths: contig lengths from `##sequence-region` lines.
-        unknown: stretches (contig, start, end) with CDS rows that belong to no whole gene: not non-coding, but of no
-            known structure; ascending.
+        unknown: intervals with CDS rows that belong to no whole gene: not non-coding, but of no known structure;
+            ascending.
         counts: rows, and what was left out by reason.
     """
 
     transcripts: tuple[AnnotatedTranscript, ...]
     contigs: frozenset[str]
     lengths: dict[str, int]
-    unknown: tuple[tuple[str, int, int], ...]
+    unknown: tuple[Interval, ...]
     counts: dict[str, int]
 
 
@@ -135,19 +134,10 @@ def read_annotation(path: str | Path) -> Annotation:
         genes, unknown = _genes_of_gff3(coding, tables.features, counts)
     transcripts = [_transcript(path, names[key], gene_id, coding[key], counts) for key, gene_id in genes.items()]
     transcripts.sort(key=lambda one: (one.transcript.chrom, one.transcript.start, one.transcript.transcript_id))
-    spans = {(part.chrom, min(part.cds)[0], part.end) for part in unknown}
-    return Annotation(tuple(transcripts), frozenset(header.contigs), header.lengths, tuple(sorted(spans)), dict(counts))
-
-
-def merged(spans: Iterable[tuple[int, int]]) -> Spans:
-    """Union of intervals: ascending, disjoint, touching ones joined."""
-    found: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((start, end))
-    return tuple(found)
+    intervals = {Interval(part.chrom, min(part.cds)[0], part.end) for part in unknown}
+    return Annotation(
+        tuple(transcripts), frozenset(header.contigs), header.lengths, tuple(sorted(intervals)), dict(counts)
+    )
 
 
 def _add_feature(path: Path, row: Row, kind: str, tables: _Tables) -> None:
@@ -310,9 +300,9 @@ def _gene_of(key: Key, feature: _Feature, features: dict[Key, _Feature]) -> str:
 
 
 def _transcript(path: Path, name: str, gene_id: str, part: _Parts, counts: Counter[str]) -> AnnotatedTranscript:
-    cds = merged(part.cds)
+    cds = merge_few(part.cds)
     if sum(end - start for start, end in cds) < sum(end - start for start, end in set(part.cds)):
         counts["transcripts_with_overlapping_cds"] += 1
-    exons = merged((*part.exons, *cds)) if part.exons else ()
+    exons = merge_few((*part.exons, *cds)) if part.exons else ()
     transcript = Transcript(part.chrom, part.strand, gene_id, name, cds)
-    return AnnotatedTranscript(transcript, exons, merged(part.stops), part.line, path)
+    return AnnotatedTranscript(transcript, exons, merge_few(part.stops), part.line, path)

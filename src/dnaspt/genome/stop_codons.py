@@ -8,10 +8,10 @@ from itertools import islice
 import numpy as np
 
 from dnaspt.genome import alphabet
-from dnaspt.genome.gff3 import AnnotatedTranscript, Spans, merged
+from dnaspt.genome.genetic_code import STANDARD
+from dnaspt.genome.gff3 import AnnotatedTranscript
+from dnaspt.genome.intervals import StartEnds, merge_few
 from dnaspt.genome.transcripts import Transcript
-
-STOPS = frozenset(("TAA", "TAG", "TGA"))
 
 
 def stop_codon_in_cds(
@@ -43,32 +43,32 @@ def without_stop_codon(transcript: Transcript, codes: np.ndarray) -> Transcript:
     """The transcript without the last three coding bases where they are a stop codon; codes: letters of its contig (L,)."""
     minus = transcript.strand == "-"
     backward = list(islice(_forward(transcript.cds) if minus else _backward(transcript.cds), 3))
-    if transcript.cds_bp <= 3 or _codon(iter(backward), codes, minus=minus, reverse=True) not in STOPS:
+    if transcript.cds_bp <= 3 or _codon(iter(backward), codes, minus=minus, reverse=True) not in STANDARD.stops:
         return transcript
     cut = set(backward)
     kept = ((base, base + 1) for base in _forward(transcript.cds) if base not in cut)
-    return replace(transcript, cds=merged(kept))
+    return replace(transcript, cds=merge_few(kept))
 
 
-def _with_stop(one: AnnotatedTranscript, codes: np.ndarray) -> tuple[Spans, str]:
+def _with_stop(one: AnnotatedTranscript, codes: np.ndarray) -> tuple[StartEnds, str]:
     cds, minus = one.transcript.cds, one.transcript.strand == "-"
-    united = merged((*cds, *one.stop_codon))
+    united = merge_few((*cds, *one.stop_codon))
     if united != cds:
         return united, "stop_codons_from_rows"
-    if _codon(_backward(cds) if not minus else _forward(cds), codes, minus=minus, reverse=True) in STOPS:
+    if _codon(_backward(cds) if not minus else _forward(cds), codes, minus=minus, reverse=True) in STANDARD.stops:
         return cds, "stop_codons_in_cds"
     after = list(islice(_after(one, len(codes)), 3))
-    if _codon(iter(after), codes, minus=minus, reverse=False) in STOPS:
-        return merged((*cds, *((base, base + 1) for base in after))), "stop_codons_from_sequence"
+    if _codon(iter(after), codes, minus=minus, reverse=False) in STANDARD.stops:
+        return merge_few((*cds, *((base, base + 1) for base in after))), "stop_codons_from_sequence"
     return cds, "stop_codons_not_found"
 
 
-def _forward(spans: Spans) -> Iterator[int]:
-    return (base for start, end in spans for base in range(start, end))
+def _forward(intervals: StartEnds) -> Iterator[int]:
+    return (base for start, end in intervals for base in range(start, end))
 
 
-def _backward(spans: Spans) -> Iterator[int]:
-    return (base for start, end in reversed(spans) for base in range(end - 1, start - 1, -1))
+def _backward(intervals: StartEnds) -> Iterator[int]:
+    return (base for start, end in reversed(intervals) for base in range(end - 1, start - 1, -1))
 
 
 def _after(one: AnnotatedTranscript, length_bp: int) -> Iterator[int]:
@@ -85,7 +85,7 @@ def _after(one: AnnotatedTranscript, length_bp: int) -> Iterator[int]:
 def _codon(bases: Iterator[int], codes: np.ndarray, *, minus: bool, reverse: bool) -> str:
     """Letters at the first three of `bases`; `reverse` where they come against the direction of transcription."""
     triplet = list(islice(bases, 3))
-    letters = codes[triplet[::-1] if reverse else triplet] & 7
+    letters = alphabet.tokens(codes[triplet[::-1] if reverse else triplet])
     if minus:
         letters = alphabet.reverse_complement(letters)[::-1]
     return alphabet.decode(letters)

@@ -5,15 +5,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from dnaspt.errors import InputError
 from dnaspt.genome.bigwig import intervals, is_bigwig, open_bigwig
 from dnaspt.genome.bigwig import write_bigwig as write_bigwig
 from dnaspt.genome.columns import Column, first_row, read_columns
+from dnaspt.genome.intervals import containing, positions
+
+if TYPE_CHECKING:  # takes half a second to import, so it is imported where it is used
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +111,7 @@ def _read_bedmethyl(path: Path) -> Sample:
     return collected.sample(dropped)
 
 
-def _without_other_modifications(frame: pd.DataFrame, dropped: Counter[str]) -> pd.DataFrame:
+def _without_other_modifications(frame: "pd.DataFrame", dropped: Counter[str]) -> "pd.DataFrame":
     """Drop rows whose name is the code of a modification other than 5mC; modkit writes `m` or `m,CG,0`."""
     names = frame["name"].cat.categories.astype(str)
     codes = [name.split(",")[0] for name in names]
@@ -147,7 +150,7 @@ def _read_bismark(path: Path) -> Sample:
     return collected.sample()
 
 
-def _refuse(path: Path, frame: pd.DataFrame, bad: np.ndarray, column: str, expected: str) -> None:
+def _refuse(path: Path, frame: "pd.DataFrame", bad: np.ndarray, column: str, expected: str) -> None:
     """Raise an InputError for the first row that is marked bad."""
     if bad.any():
         row = int(np.argmax(bad))
@@ -163,7 +166,7 @@ class _Collected:
         self._parts: dict[str, list[Calls]] = {}
 
     def add(
-        self, chrom: pd.Series, position: np.ndarray, strand: np.ndarray, coverage: np.ndarray, level: np.ndarray
+        self, chrom: "pd.Series", position: np.ndarray, strand: np.ndarray, coverage: np.ndarray, level: np.ndarray
     ) -> None:
         """Append one block; chrom is categorical."""
         codes = chrom.cat.codes.to_numpy()
@@ -219,8 +222,8 @@ def _bigwig_calls(path: Path, name: str, found: tuple[np.ndarray, np.ndarray, np
         expected = f"a level of 0 to {scale:g} for each base or each CpG (2 bp)"
         raise InputError(path, f"{name}:{start[row]}-{end[row]} has {value[row]:g}", expected=expected)
     n_calls = np.maximum(width // 2, 1)
-    within = np.arange(n_calls.sum()) - np.repeat(np.cumsum(n_calls) - n_calls, n_calls)
-    position = np.repeat(start, n_calls) + 2 * within
+    number = positions(np.stack([np.zeros_like(n_calls), n_calls], axis=1))  # 0, 1, ... within each interval
+    position = np.repeat(start, n_calls) + 2 * number
     strand = np.full(len(position), ord("."), dtype=np.uint8)
     level = np.repeat(value / scale, n_calls).astype(np.float32)
     return Calls(position, strand, np.ones(len(position), dtype=np.int32), level)
@@ -233,7 +236,7 @@ def _with_coverage(path: Path, file: Any, name: str, calls: Calls) -> Calls:
     start, end, value = intervals(path, file, name)
     if (value < 0).any() or np.isnan(value).any():
         raise InputError(path, f"a negative or missing value on {name}", expected="coverage, 0 or more")
-    at = np.searchsorted(start, calls.position, side="right") - 1
-    inside = (at >= 0) & (calls.position < end[at]) if len(start) else np.zeros(len(calls), dtype=bool)
-    coverage = np.where(inside, np.rint(value[at]) if len(start) else 0, 0).astype(np.int32)
+    bases = np.stack([calls.position, calls.position + 1], axis=1)
+    index = containing(bases, np.stack([start, end], axis=1))
+    coverage = np.where(index >= 0, np.rint(np.append(value, 0))[index], 0).astype(np.int32)
     return Calls(calls.position, calls.strand, coverage, calls.level)

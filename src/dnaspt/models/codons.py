@@ -7,7 +7,7 @@ start and stop codons that an intron splits, stop codons that arise across an in
 A gene that goes on beyond the sequence may begin and end anywhere, but keeps its frame; `complete` knows no such genes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,12 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from dnaspt.genome import alphabet
-from dnaspt.genome.alphabet import A, C, G, T
+from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS, STANDARD
 from dnaspt.models.kernels.crf_chain import Chain, make_chain
 from dnaspt.models.kernels.crf_viterbi import Rules
 from dnaspt.tasks import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
 
-_STOPS = ((T, A, A), (T, A, G), (T, G, A))
 START, STOP, STOP_ENDS, DONOR_HERE, ACCEPTOR_HERE = (1 << i for i in range(5))
 """Bits of `sequence_flags`: a start or stop codon begins here, a stop codon ends here, an intron may begin or end here."""
 START_MINUS, STOP_MINUS, DONOR_MINUS, ACCEPTOR_MINUS = (1 << i for i in range(5, 9))
@@ -142,19 +141,29 @@ def gene_grammar(*, stop_in_cds: bool, complete: bool = False) -> Grammar:
     return states.grammar()
 
 
+def _words(letters: Iterable[str]) -> tuple[tuple[int, ...], ...]:
+    """Codes of different words."""
+    return tuple(tuple(alphabet.encode(word).tolist()) for word in dict.fromkeys(letters))
+
+
+_STARTS, _STOPS = _words(STANDARD.starts), _words(STANDARD.stops)
+_DONORS = _words(pair.donor for pair in MAJOR_SPLICE_PAIRS)
+_ACCEPTORS = _words(pair.acceptor for pair in MAJOR_SPLICE_PAIRS)
+
+
 def sequence_flags(codes: np.ndarray) -> np.ndarray:
     """What the letters at each position of codes (L,) allow: (L,) uint16 of the bits above; nothing where they are N."""
-    tokens = codes & 7
+    tokens = alphabet.tokens(codes)
     flags = np.zeros(len(tokens), np.uint16)
-    _mark(flags, tokens, ((A, T, G),), START)
+    _mark(flags, tokens, _STARTS, START)
     _mark(flags, tokens, _STOPS, STOP)
     _mark(flags, tokens, _STOPS, STOP_ENDS, at=2)
-    _mark(flags, tokens, ((G, T), (G, C)), DONOR_HERE)
-    _mark(flags, tokens, ((A, G),), ACCEPTOR_HERE, at=1)
-    _mark(flags, tokens, _turned(((A, T, G),)), START_MINUS)
+    _mark(flags, tokens, _DONORS, DONOR_HERE)
+    _mark(flags, tokens, _ACCEPTORS, ACCEPTOR_HERE, at=1)
+    _mark(flags, tokens, _turned(_STARTS), START_MINUS)
     _mark(flags, tokens, _turned(_STOPS), STOP_MINUS)
-    _mark(flags, tokens, _turned(((G, T), (G, C))), DONOR_MINUS, at=1)
-    _mark(flags, tokens, _turned(((A, G),)), ACCEPTOR_MINUS)
+    _mark(flags, tokens, _turned(_DONORS), DONOR_MINUS, at=1)
+    _mark(flags, tokens, _turned(_ACCEPTORS), ACCEPTOR_MINUS)
     return flags
 
 

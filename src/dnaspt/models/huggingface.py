@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from dnaspt.atomic import sha256_of_file
 from dnaspt.config import PAD_TOKEN, HuggingFaceConfig
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.genome.alphabet import LETTERS, N
@@ -399,9 +400,7 @@ def _digest(folder: Path) -> str:
     """sha256 over the names and contents of all files that may be read."""
     total = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.suffix in _FILES and path.is_file()):
-        with file.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-        total.update(f"{file.relative_to(folder)} {digest}\n".encode())
+        total.update(f"{file.relative_to(folder)} {sha256_of_file(file)}\n".encode())
     return total.hexdigest()
 
 

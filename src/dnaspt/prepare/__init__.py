@@ -1,1 +1,1 @@
-"""Source files to dataset folders."""
+"""Genomes and their annotation, regions or methylation calls to dataset folders of labeled windows."""

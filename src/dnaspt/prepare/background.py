@@ -1,4 +1,4 @@
-"""Positive windows of a contig to background windows like them: same length, split and GC, away from all regions."""
+"""Matched background: windows of the length, split and GC of the positive windows that touch no region."""
 
 from collections import Counter
 
@@ -7,18 +7,24 @@ import numpy as np
 from dnaspt.data.manifest import SPLITS
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
-from dnaspt.prepare.splits import Piece
-from dnaspt.prepare.windows import Cover, Limits, count_in_windows
+from dnaspt.genome.intervals import count_true, coverage
+from dnaspt.prepare.splits import SplitInterval
+from dnaspt.prepare.windows import KeptWindows, WindowFilter, from_starts
 
 GC_BINS = 25
-"""Background has the GC of the positives in bins of 4 %."""
+"""GC content is matched in bins of 4 %."""
 
 
-class Background:
+class MatchedBackground:
     """Draws background windows contig by contig.
 
-    What one contig cannot give (too few windows of a GC) is asked of the contigs after it, within the same split;
-    what is still wanted at the end is `n_short`.
+    What one contig cannot give (too few windows of a GC content) is drawn from the contigs after it, within the same split.
+
+    Args:
+        window_bp: length of a window.
+        ratio: background windows per positive window.
+        seed: seed of the draw.
+        match_gc: whether background has the GC content of the positive windows.
     """
 
     def __init__(self, window_bp: int, ratio: float, seed: int, *, match_gc: bool) -> None:
@@ -27,83 +33,84 @@ class Background:
 
     @property
     def n_short(self) -> int:
-        """Windows that were wanted and not found."""
+        """Windows that were wanted and not found so far."""
         return int(np.floor(self._wanted + 1e-9).sum())
 
-    def choose(
-        self, contig: Contig, index: int, limits: Limits, positives: tuple[np.ndarray, np.ndarray], taken: Cover
+    def draw(
+        self,
+        contig: Contig,
+        index: int,
+        window_filter: WindowFilter,
+        positives: tuple[np.ndarray, np.ndarray],
+        taken: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Background windows of one contig.
+        """Draw background windows on one contig.
 
         Args:
             contig: the contig.
-            index: its place in the file; with the seed it decides the draw.
-            limits: pieces and filters.
-            positives: starts and splits of the positive windows (n,).
-            taken: what background may not touch: regions and positive windows.
+            index: its number in the file; with the seed it decides the draw.
+            window_filter: which windows are kept.
+            positives: starts (n,) and splits (n,) of the positive windows.
+            taken: intervals (m, 2) that background may not touch: regions and positive windows.
 
         Returns:
-            Starts (m,) and splits (m,).
+            Starts (k,) and splits (k,) of the background windows, in random order.
         """
         starts, split = positives
         np.add.at(self._wanted, (split, self._gc_bin(contig, starts)), self.ratio)
         if (self._wanted < 1).all():
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int8)
-        random = np.random.default_rng((self.seed, index))
-        found, found_split = self._candidates(contig, limits, taken, random)
-        order = random.permutation(len(found))
-        found, found_split = found[order], found_split[order]
-        cell = found_split.astype(np.int64) * (GC_BINS + 1) + self._gc_bin(contig, found)
+        generator = np.random.default_rng((self.seed, index))
+        candidates, candidate_split = self._candidates(contig, window_filter, taken, generator)
+        order = generator.permutation(len(candidates))
+        candidates, candidate_split = candidates[order], candidate_split[order]
+        cell = candidate_split.astype(np.int64) * (GC_BINS + 1) + self._gc_bin(contig, candidates)
         wanted = np.floor(self._wanted.ravel() + 1e-9).astype(np.int64)
-        chosen = _rank_within(cell, len(wanted)) < wanted[cell]
-        self._wanted -= np.bincount(cell[chosen], minlength=len(wanted)).reshape(self._wanted.shape)
-        return found[chosen], found_split[chosen]
+        drawn = _rank_within(cell, len(wanted)) < wanted[cell]
+        self._wanted -= np.bincount(cell[drawn], minlength=len(wanted)).reshape(self._wanted.shape)
+        return candidates[drawn], candidate_split[drawn]
 
     def _candidates(
-        self, contig: Contig, limits: Limits, taken: Cover, random: np.random.Generator
+        self, contig: Contig, window_filter: WindowFilter, taken: np.ndarray, generator: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Windows that share no base with each other or with what is taken: tilings at random shifts."""
+        """Starts and splits of windows that touch neither each other nor what is taken: each interval tiled at a random shift."""
         starts = np.concatenate(
-            [np.zeros(0, dtype=np.int64), *(self._tiles(piece, contig, random) for piece in limits.pieces)]
+            [
+                np.zeros(0, dtype=np.int64),
+                *(self._shifted_tiling(interval, contig, generator) for interval in window_filter.intervals),
+            ]
         )
-        starts = starts[taken.count(starts, starts + self.window_bp) == 0]
-        placed = limits.place(contig, starts, starts + self.window_bp, Counter())
-        return starts[placed.rows], placed.split
+        starts = starts[coverage(from_starts(starts, self.window_bp), taken) == 0]
+        kept: KeptWindows = window_filter.keep(contig, from_starts(starts, self.window_bp), Counter())
+        return starts[kept.rows], kept.split
 
-    def _tiles(self, piece: Piece, contig: Contig, random: np.random.Generator) -> np.ndarray:
-        shift = int(random.integers(self.window_bp))
-        return np.arange(piece.start + shift, min(piece.end, len(contig)) - self.window_bp + 1, self.window_bp)
+    def _shifted_tiling(self, interval: SplitInterval, contig: Contig, generator: np.random.Generator) -> np.ndarray:
+        shift = int(generator.integers(self.window_bp))
+        return np.arange(interval.start + shift, min(interval.end, len(contig)) - self.window_bp + 1, self.window_bp)
 
     def _gc_bin(self, contig: Contig, starts: np.ndarray) -> np.ndarray:
-        """Bin of each window by the GC of its known bases; 0 for all where GC does not matter."""
+        """Bin of each window by the GC content of its known bases (n,) int64; 0 for all where GC is not matched."""
         if not self.match_gc:
             return np.zeros(len(starts), dtype=np.int64)
-        bases, ends = contig.codes & 7, starts + self.window_bp
-        n_gc = count_in_windows((bases == alphabet.G) | (bases == alphabet.C), starts, ends)
-        n_known = count_in_windows(bases != alphabet.N, starts, ends)
+        bases, windows = alphabet.tokens(contig.codes), from_starts(starts, self.window_bp)
+        n_gc = count_true((bases == alphabet.G) | (bases == alphabet.C), windows)
+        n_known = count_true(bases != alphabet.N, windows)
         bins: np.ndarray = (n_gc * GC_BINS) // np.maximum(n_known, 1)
         return bins
 
 
 def _rank_within(groups: np.ndarray, n_groups: int) -> np.ndarray:
-    """Place of each element among the elements of its group, in order: (n,) int64."""
+    """How many elements of the same group come before each element: (n,) int64."""
     order = np.argsort(groups, kind="stable")
-    first = np.cumsum(np.bincount(groups, minlength=n_groups)) - np.bincount(groups, minlength=n_groups)
+    sizes = np.bincount(groups, minlength=n_groups)
+    first = np.cumsum(sizes) - sizes
     rank = np.empty(len(groups), dtype=np.int64)
     rank[order] = np.arange(len(groups)) - first[groups[order]]
     return rank
 
 
 def merge_centers(centers: np.ndarray, apart_bp: int) -> np.ndarray:
-    """Leave out centers that lie closer than `apart_bp` to the kept one left of them.
-
-    Args:
-        centers: positions (n,), any order.
-        apart_bp: kept centers lie at least this far apart.
-
-    Returns:
-        Kept centers (m,), ascending.
-    """
+    """Keep centers that lie at least `apart_bp` to the right of the last one kept: (n,) in any order -> (m,) ascending."""
     kept: list[int] = []
     for center in np.sort(centers).tolist():
         if not kept or center - kept[-1] >= max(apart_bp, 1):

@@ -1,41 +1,43 @@
-"""One contig and its annotated transcripts to labels per base, and to the transcripts that are truth in each split."""
+"""One contig and its annotated transcripts to a label for each base, and to the reference transcripts of each split."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from dnaspt.data.transcript_table import PlacedTranscript
+from dnaspt.data.transcript_table import ReferenceTranscript
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import MIN_INTRON_BP, label_contig, longest_per_gene
+from dnaspt.genome.genetic_code import SPLICE_PAIRS
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.prepare.splits import Piece
+from dnaspt.prepare.splits import SplitInterval
 
-INTRON_MOTIFS = {"GTAG": "introns_gt_ag", "GCAG": "introns_gc_ag", "ATAC": "introns_at_ac"}
+INTRON_MOTIFS = {pair.donor + pair.acceptor: f"introns_{pair.donor}_{pair.acceptor}".lower() for pair in SPLICE_PAIRS}
+"""First and last two bases of nearly all introns, and the name under which each motif is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabeledContig:
-    """What the genes of one contig come to.
+    """A contig with its genes as labels.
 
     Attributes:
-        labels: classes (L,) int8 along the forward strand, missing where unknown.
-        pieces: stretches of the contig by split.
+        labels: classes (L,) int8 along the forward strand, `MISSING` where unknown.
+        intervals: intervals of the contig by split.
         longest: the transcript of each gene that the labels follow, by start.
-        placed: transcripts that lie in one piece, isoforms included.
+        references: transcripts that lie in one split, isoforms included.
         counts: what was found, and what became missing for which reason.
-        dropped: transcripts that are no truth in any split.
+        dropped: transcripts that are no reference in any split.
     """
 
     labels: np.ndarray
-    pieces: tuple[Piece, ...]
+    intervals: tuple[SplitInterval, ...]
     longest: tuple[Transcript, ...]
-    placed: tuple[PlacedTranscript, ...]
+    references: tuple[ReferenceTranscript, ...]
     counts: dict[str, int]
     dropped: dict[str, int]
 
@@ -43,69 +45,76 @@ class LabeledContig:
 def label_genes(
     contig: Contig,
     annotated: Sequence[AnnotatedTranscript],
-    pieces: Sequence[Piece],
+    intervals: Sequence[SplitInterval],
     *,
     unknown: Iterable[tuple[int, int]] = (),
 ) -> LabeledContig:
-    """Label a contig by the longest transcript of each gene; a gene that no single piece holds is missing.
+    """Label a contig by the longest transcript of each gene. A gene that does not lie in one split is missing.
 
     Args:
-        contig: the letters.
+        contig: name and sequence of the contig.
         annotated: its coding transcripts.
-        pieces: its stretches by split.
-        unknown: intervals of unknown annotation.
+        intervals: its intervals by split.
+        unknown: start and end of intervals whose annotation is unknown.
 
     Raises:
-        InputError: a CDS off the end of the contig.
+        InputError: a CDS ends off the contig.
     """
     _check_ends(annotated, contig)
-    transcripts, stops = stop_codon_in_cds(annotated, contig.codes)
-    longest, sizes = longest_per_gene(transcripts)
-    outside = [one for one in longest if _piece_of(one, pieces) is None]
-    spans = [*unknown, *((one.start, one.end) for one in outside)]
-    labels, missing = label_contig(longest, contig.codes, unknown=spans)
-    counts = Counter(genes_across_splits=sum(_meets(one, pieces) for one in outside))
-    for found in (stops, sizes, missing, _structure_counts(longest, contig.codes)):
-        counts.update(found)
-    placed = tuple(_placed(transcripts, longest, pieces))
-    dropped = {"transcripts_not_in_one_split": len(transcripts) - len(placed)}
-    return LabeledContig(labels, tuple(pieces), tuple(longest), placed, dict(counts), dropped)
+    transcripts, stop_counts = stop_codon_in_cds(annotated, contig.codes)
+    longest, gene_counts = longest_per_gene(transcripts)
+    across_splits = [transcript for transcript in longest if _interval_with(transcript, intervals) is None]
+    unknown = [*unknown, *((transcript.start, transcript.end) for transcript in across_splits)]
+    labels, label_counts = label_contig(longest, contig.codes, unknown=unknown)
+    counts = Counter(genes_across_splits=sum(_overlaps_any(transcript, intervals) for transcript in across_splits))
+    for more in (stop_counts, gene_counts, label_counts, _structure_counts(longest, contig.codes)):
+        counts.update(more)
+    references = tuple(_references(transcripts, longest, intervals))
+    dropped = {"transcripts_not_in_one_split": len(transcripts) - len(references)}
+    return LabeledContig(labels, tuple(intervals), tuple(longest), references, dict(counts), dropped)
 
 
 def _check_ends(annotated: Iterable[AnnotatedTranscript], contig: Contig) -> None:
-    for one in annotated:
-        end = max(one.transcript.end, *(end for _, end in one.stop_codon), 0)
+    """Refuse a CDS that ends off its contig."""
+    for row in annotated:
+        end = max(row.transcript.end, *(end for _, end in row.stop_codon), 0)
         if end > len(contig):
-            found = f"CDS of {one.transcript.transcript_id!r} ends at {end:,} on {contig.name!r}"
+            found = f"CDS of {row.transcript.transcript_id!r} ends at {end:,} on {contig.name!r}"
             expected = f"at most {len(contig):,}, the length of the contig"
-            raise InputError(
-                one.path, found, expected=expected, do="is it the annotation of this genome?", line=one.line
-            )
+            do = "is it the annotation of this genome?"
+            raise InputError(row.path, found, expected=expected, do=do, line=row.line)
 
 
-def _piece_of(transcript: Transcript, pieces: Iterable[Piece]) -> Piece | None:
-    """The piece that holds the whole coding span."""
-    return next((one for one in pieces if one.start <= transcript.start and transcript.end <= one.end), None)
+def _interval_with(transcript: Transcript, intervals: Iterable[SplitInterval]) -> SplitInterval | None:
+    """The interval that holds the whole CDS, introns included."""
+    for interval in intervals:
+        if interval.start <= transcript.start and transcript.end <= interval.end:
+            return interval
+    return None
 
 
-def _meets(transcript: Transcript, pieces: Iterable[Piece]) -> bool:
-    return any(transcript.start < piece.end and piece.start < transcript.end for piece in pieces)
+def _overlaps_any(transcript: Transcript, intervals: Iterable[SplitInterval]) -> bool:
+    return any(transcript.start < interval.end and interval.start < transcript.end for interval in intervals)
 
 
-def _placed(
-    transcripts: Iterable[Transcript], longest: Iterable[Transcript], pieces: Sequence[Piece]
-) -> Iterable[PlacedTranscript]:
-    """Transcripts that are truth: each in one piece, and of a gene whose labels are known."""
-    known = {one.gene_id: one.transcript_id for one in longest if _piece_of(one, pieces)}
+def _references(
+    transcripts: Iterable[Transcript], longest: Iterable[Transcript], intervals: Sequence[SplitInterval]
+) -> Iterator[ReferenceTranscript]:
+    """Transcripts to score predictions by: each in one split, and of a gene whose labels are known."""
+    labeled = {
+        transcript.gene_id: transcript.transcript_id
+        for transcript in longest
+        if _interval_with(transcript, intervals) is not None
+    }
     for transcript in transcripts:
-        piece = _piece_of(transcript, pieces)
-        if piece and transcript.gene_id in known:
-            is_longest = known[transcript.gene_id] == transcript.transcript_id
-            yield PlacedTranscript(transcript, piece.split, is_longest)
+        interval = _interval_with(transcript, intervals)
+        if interval is not None and transcript.gene_id in labeled:
+            is_longest = labeled[transcript.gene_id] == transcript.transcript_id
+            yield ReferenceTranscript(transcript, interval.split, is_longest)
 
 
 def _structure_counts(longest: Sequence[Transcript], codes: np.ndarray) -> dict[str, int]:
-    """Introns by their first and last two letters, and CDS lengths that are no multiple of 3."""
+    """Introns by motif, and CDS whose length is not a multiple of 3."""
     counts: Counter[str] = Counter()
     for transcript in longest:
         counts["cds_not_multiple_of_3"] += transcript.cds_bp % 3 != 0
@@ -113,7 +122,7 @@ def _structure_counts(longest: Sequence[Transcript], codes: np.ndarray) -> dict[
         for start, end in transcript.introns:
             if end - start < MIN_INTRON_BP:
                 continue
-            ends = codes[[start, start + 1, end - 2, end - 1]] & 7
+            ends = alphabet.tokens(codes[[start, start + 1, end - 2, end - 1]])
             letters = alphabet.decode(alphabet.reverse_complement(ends) if transcript.strand == "-" else ends)
             counts[INTRON_MOTIFS.get(letters, "introns_other")] += 1
     return dict(counts)

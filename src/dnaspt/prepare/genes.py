@@ -1,149 +1,82 @@
-"""FASTA and GFF3 or GTF to a dataset of windows with one of nine gene-structure classes per base.
+"""FASTA and GFF3 or GTF to a dataset of windows with one of nine gene-structure classes for each base.
 
-One contig is in memory at a time. The label rules are those of `data.labels`; what cannot be known is missing, what is
-left out is counted.
+One contig is in memory at a time. The classes are those of `tasks.GENE_STATES`. A base whose class cannot be known is missing.
+What is left out is counted.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from dnaspt.data.dataset import Window
-from dnaspt.data.manifest import UNLABELED, Manifest, Source
-from dnaspt.data.transcript_table import TABLE, PlacedTranscript, read_transcripts, transcript_table
-from dnaspt.errors import ConfigError, InputError
+from dnaspt.data.dataset import Dataset, Window
+from dnaspt.data.manifest import UNLABELED, Manifest
+from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
+from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import Regions, read_bed
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, contig_names, read_fasta
 from dnaspt.genome.gff3 import AnnotatedTranscript, Annotation, read_annotation
-from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.gene_labels import INTRON_MOTIFS, LabeledContig, label_genes
-from dnaspt.prepare.splits import Piece, SplitPlan, SplitSettings, check_written
-from dnaspt.prepare.windows import check_contigs
-from dnaspt.prepare.writer import DatasetWriter
+from dnaspt.prepare.splits import Paths, SplitInterval, SplitPlan, SplitSettings
+from dnaspt.prepare.windows import FlankedWindow, around_genes, tile_with_flanks
+from dnaspt.prepare.writer import DatasetWriter, check_written
 from dnaspt.tasks import MISSING, TASKS
-
-
-class Frame(NamedTuple):
-    """A window start..end; its labels count from core_start to core_end, the rest is context."""
-
-    start: int
-    end: int
-    core_start: int
-    core_end: int
-
-
-def tiles(piece: Piece, window_bp: int, flank_bp: int = 0) -> Iterator[Frame]:
-    """Cut a piece into cores of `window_bp`, each base in one core, with context on both sides inside the piece.
-
-    The last core is what remains. Where that is less than an eighth of a window, the last two cores share their bases
-    evenly, so that no window is too short to learn from.
-    """
-    cuts = [*range(piece.start, piece.end, window_bp), piece.end]
-    if len(cuts) > 2 and cuts[-1] - cuts[-2] < window_bp / 8:
-        cuts[-2] = (cuts[-3] + cuts[-1] + 1) // 2
-    for start, end in pairwise(cuts):
-        yield Frame(max(piece.start, start - flank_bp), min(piece.end, end + flank_bp), start, end)
-
-
-def around_genes(piece: Piece, transcripts: Iterable[Transcript], flank_bp: int) -> Iterator[Frame]:
-    """One window around each transcript that lies in the piece: its span and `flank_bp` on both sides, clipped."""
-    for transcript in transcripts:
-        if piece.start <= transcript.start and transcript.end <= piece.end:
-            start, end = max(piece.start, transcript.start - flank_bp), min(piece.end, transcript.end + flank_bp)
-            yield Frame(start, end, start, end)
-
-
-log = logging.getLogger(__name__)
-
-_MIN_INTRONS, _USUAL_INTRONS = 20, 0.9
-"""From so many introns on, so large a share has the usual ends where annotation and genome belong together."""
-
-
-def check_assembly(
-    read: Mapping[Path, Annotation], lengths: Mapping[str, int], counts: Counter[str], *, strict: bool
-) -> None:
-    """Say, or with `strict` refuse, that an annotation seems to be of another assembly.
-
-    Args:
-        read: annotations by file.
-        lengths: of the contigs of the genome.
-        counts: of introns by motif, see `label_genes`.
-        strict: refuse.
-
-    Raises:
-        InputError: with `strict`: a `##sequence-region` of another length than its contig, or too few introns that begin
-            and end as introns do.
-    """
-    found = [
-        (path, f"##sequence-region of {name!r} ends at {end:,}; the contig has {lengths[name]:,} bp")
-        for path, annotation in read.items()
-        for name, end in annotation.lengths.items()
-        if end != lengths.get(name, end)
-    ]
-    n_usual = sum(counts[name] for name in INTRON_MOTIFS.values())
-    n_known = n_usual + counts["introns_other"]
-    if n_known >= _MIN_INTRONS and n_usual < _USUAL_INTRONS * n_known:
-        share = f"{n_usual:,} of {n_known:,} introns are GT-AG, GC-AG or AT-AC"
-        found.append((next(iter(read)), f"{share}; expected {_USUAL_INTRONS:.0%} at least"))
-    for path, what in found:
-        do = "is it the annotation of this assembly?"
-        if strict:
-            raise InputError(path, what, do=do)
-        log.warning("%s: %s; %s", path, what, do)
-
 
 log = logging.getLogger(__name__)
 
 GENE_FLANK_BP = 1000
-
-
-def _as_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str | Path) else () if value is None else value
-
-
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple)]
-"""One file or several."""
+_MIN_INTRONS, _MIN_USUAL_SHARE = 20, 0.9
+"""Of this many introns or more, at least this share begins and ends as introns do, if annotation and genome belong together."""
 
 
 class PrepareGenesConfig(SplitSettings):
-    """Settings of `prepare genes`.
+    """Settings of `prepare genes`."""
 
-    genome, annotation: FASTA and GFF3 or GTF; where there are several, contigs are matched by name across all of them.
-    valid_genome .. test_annotation: separate inputs for a split. Without separate valid input every tenth contig that
-        trains (in file order) is valid, or the last tenth of each where they are fewer than ten.
-    split: left out: by position, or, beside separate inputs, all for training and valid.
-    windows: "tile" cuts whole contigs, "gene" gives each gene its own window of any length.
-    window_bp: of a tile; pretraining cuts long windows so, whatever their kind.
-    flank_bp: tile: context on both sides of `window_bp` whose labels are missing, so that each base is labeled once;
-        gene: bases around the coding span. Left out: 0 for tile, 1,000 for gene.
-    unknown: BED files of regions of unknown annotation.
-    unlabeled: FASTA files for pretraining only.
-    strict: an annotated contig without a sequence, an annotation that does not seem to be of this genome, or splits that
-        share sequence, are errors.
-    """
-
+    split: str | None = None
+    """How contigs are divided. `position` (the default): each contig from left to right, by `fractions`. `contig`: whole
+    contigs. `train` (the default beside a separate test input): all for train, but every tenth contig (or the last tenth of
+    each) for valid. `train-only`, `valid`, `test`: all for one split. Or the path of a table with the columns chromosome,
+    start, end, split. Take `contig` to test on whole chromosomes, and a table to use the split of a publication."""
     out: Path
+    """Dataset folder to write."""
     genome: Paths = Field(min_length=1)
+    """FASTA of the genome: plain, gzip or bgzip. If you give more files, their contigs must have different names."""
     annotation: Paths = Field(min_length=1)
+    """GFF3 or GTF of the genome. If you give more files, contigs are matched by name over all of them."""
     valid_genome: Paths = ()
+    """FASTA of a separate genome for valid, such as another species. Give it together with `valid_annotation`."""
     valid_annotation: Paths = ()
+    """GFF3 or GTF of `valid_genome`."""
     test_genome: Paths = ()
+    """FASTA of a separate genome for test: give it to test on another species. Give it together with `test_annotation`."""
     test_annotation: Paths = ()
+    """GFF3 or GTF of `test_genome`."""
     windows: Literal["tile", "gene"] = "tile"
+    """`tile` cuts whole contigs into windows. `gene` gives each gene a window of its own length; take it to compare with
+    gene finders that are trained on single genes."""
     window_bp: int = Field(4096, ge=16)
+    """Length of a window in bp, and the length at which pretraining cuts longer ones. Make it longer for genes with long
+    introns, as far as memory allows."""
     flank_bp: int | None = Field(None, ge=0)
+    """Bases in bp on both sides. With windows `tile`: context without labels, so that each base is labeled once (default 0).
+    With windows `gene`: labeled bases around the CDS (default 1000); make it longer for more intergenic sequence."""
     unknown: Paths = ()
+    """BED of regions whose annotation is not known: their labels are missing. Give it for regions that nobody annotated."""
     unlabeled: Paths = ()
+    """FASTA of extra sequence for pretraining only, such as related genomes."""
     strict: bool = False
+    """Stop with an error where splits share sequence, where an annotated contig has no sequence, or where the annotation
+    seems to belong to another assembly. Otherwise these are counted or logged. Turn it on for results to publish."""
     overwrite: bool = False
+    """Replace the dataset folder `out` if it exists."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -156,12 +89,12 @@ class PrepareGenesConfig(SplitSettings):
 
     @property
     def is_separate(self) -> bool:
-        """Whether valid or test has an input of its own."""
+        """Whether valid or test has a genome of its own."""
         return bool(self.valid_genome or self.test_genome)
 
     @property
     def flanks_bp(self) -> int:
-        """Bases on both sides, with the default of the kind of window."""
+        """Bases on both sides, with the default for the kind of window."""
         if self.flank_bp is not None:
             return self.flank_bp
         return GENE_FLANK_BP if self.windows == "gene" else 0
@@ -173,130 +106,168 @@ class PrepareGenesConfig(SplitSettings):
         return super().plan()
 
     def files(self) -> tuple[Path, ...]:
-        """Every file that is read."""
-        table = (self.split_table,) if self.split_table else ()
+        """Every file that is read, each once, in the order in which the manifest lists them."""
         train = (*self.genome, *self.annotation)
-        others = (*self.valid_genome, *self.valid_annotation, *self.test_genome, *self.test_annotation)
-        return tuple(dict.fromkeys((*train, *others, *self.unknown, *self.unlabeled, *table)))
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What the passes over the contigs add up to."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    rows: list[PlacedTranscript] = field(default_factory=list)
-    contigs: set[str] = field(default_factory=set)
+        separate = (*self.valid_genome, *self.valid_annotation, *self.test_genome, *self.test_annotation)
+        return tuple(dict.fromkeys((*train, *separate, *self.unknown, *self.unlabeled, *super().files())))
 
 
 @dataclass(frozen=True, slots=True)
-class _Input:
-    """One set of FASTA and annotation files, and how its contigs are divided."""
+class _AnnotatedGenome:
+    """FASTA and annotation files that belong together, and how their contigs are divided."""
 
     genomes: tuple[Path, ...]
     annotations: tuple[Path, ...]
     plan: SplitPlan
 
 
-@dataclass(frozen=True, slots=True)
-class _Genes:
-    """Annotation of all contigs of one input, by contig, and BED files of unknown regions."""
+@dataclass(slots=True)
+class _Totals:
+    """What all contigs add up to.
 
-    transcripts: dict[str, list[AnnotatedTranscript]]
-    unknown: dict[str, list[tuple[int, int]]]
-    contigs: frozenset[str]
-    beds: tuple[Regions, ...]
+    Attributes:
+        counts: what was found.
+        dropped: what was left out, by reason.
+        references: transcripts to score predictions by.
+        contigs: names of all contigs.
+    """
 
-    def unknown_on(self, contig: Contig) -> list[tuple[int, int]]:
-        """Intervals of unknown annotation; refuses one that ends off the contig."""
-        spans = list(self.unknown.get(contig.name, ()))
-        for bed in self.beds:
-            rows = np.flatnonzero(bed.chrom == contig.name)
-            bed.check_inside(contig.name, rows, len(contig))
-            spans.extend(zip(bed.start[rows].tolist(), bed.end[rows].tolist(), strict=True))
-        return spans
+    counts: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    references: list[ReferenceTranscript] = field(default_factory=list)
+    contigs: set[str] = field(default_factory=set)
 
 
-def prepare_genes(config: PrepareGenesConfig) -> Manifest:
-    """Write the dataset folder `config.out`, one contig after the other; nothing is left behind where this fails.
+def prepare_genes(config: PrepareGenesConfig) -> Dataset:
+    """Write the dataset folder `config.out`, one contig after the other. Where this fails, nothing is left behind.
 
-    Dropped and counted: contigs without annotation, annotated contigs and unknown regions without a sequence, windows
-    without a known label or without a known letter. Genes that straddle a cut between splits are missing on both sides.
+    Dropped and counted: contigs without annotation, annotated contigs and unknown regions without a sequence, and windows
+    without a known label or a known base. A gene that is not wholly in one split is missing.
 
     Raises:
-        InputError: a file that cannot be used, a CDS or an unknown region off the end of its contig, no contig in
-            common, no window left, or none in a split that training needs.
-        ConfigError: settings that contradict the genome.
-        DatasetError: `config.out` is there already, or with `strict` splits share sequence.
+        InputError: a file cannot be used, a CDS or an unknown region ends off its contig, no contig is in both files, or
+            no window is left, in all or in a split that training needs.
+        ConfigError: settings contradict the genome.
+        DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
     """
-    tally = _Tally()
-    beds = tuple(read_bed(path) for path in config.unknown)
-    inputs = [_Input(config.genome, config.annotation, config.plan())]
-    if config.valid_genome:
-        inputs.append(_Input(config.valid_genome, config.valid_annotation, SplitPlan("valid")))
-    if config.test_genome:
-        inputs.append(_Input(config.test_genome, config.test_annotation, SplitPlan("test")))
     same_genome = not config.is_separate and not config.unlabeled
     with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=same_genome) as writer:
-        for one in inputs:
-            _prepare_input(config, one, beds, writer, tally)
-        _check_beds(config, beds, tally)
-        wanted = frozenset[str]().union(*(one.plan.wanted for one in inputs))
-        check_written(config.genome[0], writer.n_windows, wanted, tally.dropped)
-        _add_unlabeled(config, writer, tally)
-        writer.add_table(TABLE, transcript_table(tally.rows))
+        config.check_files()
+        totals = _Totals()
+        unknown = tuple(read_bed(path) for path in config.unknown)
+        inputs = [_AnnotatedGenome(config.genome, config.annotation, config.plan())]
+        if config.valid_genome:
+            inputs.append(_AnnotatedGenome(config.valid_genome, config.valid_annotation, SplitPlan("valid")))
+        if config.test_genome:
+            inputs.append(_AnnotatedGenome(config.test_genome, config.test_annotation, SplitPlan("test")))
+        for files in inputs:
+            _add_genome(config, files, unknown, writer, totals)
+        _check_unknown(config, unknown, totals)
+        wanted = frozenset[str]().union(*(files.plan.wanted for files in inputs))
+        check_written(config.genome[0], writer.n_windows, wanted, totals.dropped)
+        _add_unlabeled(config, writer, totals)
+        writer.add_table(TRANSCRIPTS, transcript_table(totals.references))
         task = TASKS["genes"]
         manifest = Manifest(
             task=task.name,
             labels=task.labels,
             resolution_bp=task.resolution_bp,
             window_bp=config.window_bp,
-            sources=tuple(Source.of(path) for path in config.files()),
+            sources=config.sources(),
             settings=config.model_dump(mode="json", exclude={"out", "overwrite"}),
-            counts={name: count for name, count in tally.counts.items() if count},
-            dropped={name: count for name, count in tally.dropped.items() if count},
+            counts={name: number for name, number in totals.counts.items() if number},
+            dropped={reason: number for reason, number in totals.dropped.items() if number},
             stop_in_cds=True,
         )
-        return writer.finish(manifest, strict=config.strict)
+        manifest = writer.finish(manifest, strict=config.strict)
+    return Dataset(config.out, manifest)
 
 
-def _prepare_input(
-    config: PrepareGenesConfig, one: _Input, beds: tuple[Regions, ...], writer: DatasetWriter, tally: _Tally
+@dataclass(frozen=True, slots=True)
+class _GenesByContig:
+    """The annotation of all contigs of one genome.
+
+    Attributes:
+        transcripts: coding transcripts of each contig.
+        unknown: intervals of each contig whose genes are not wholly in the annotation.
+        contigs: contigs with a row of any kind.
+        unknown_regions: BED files of regions whose annotation is unknown.
+    """
+
+    transcripts: dict[str, list[AnnotatedTranscript]]
+    unknown: dict[str, list[tuple[int, int]]]
+    contigs: frozenset[str]
+    unknown_regions: tuple[Regions, ...]
+
+    def unknown_on(self, contig: Contig) -> list[tuple[int, int]]:
+        """Intervals of a contig whose annotation is unknown; refuses one that ends off the contig."""
+        unknown = list(self.unknown.get(contig.name, ()))
+        for regions in self.unknown_regions:
+            rows = np.flatnonzero(regions.chrom == contig.name)
+            regions.check_inside(contig.name, rows, len(contig))
+            unknown.extend(zip(regions.start[rows].tolist(), regions.end[rows].tolist(), strict=True))
+        return unknown
+
+
+def _add_genome(
+    config: PrepareGenesConfig,
+    files: _AnnotatedGenome,
+    unknown: tuple[Regions, ...],
+    writer: DatasetWriter,
+    totals: _Totals,
 ) -> None:
-    """Windows of one set of FASTA and annotation files."""
-    read = {path: read_annotation(path) for path in one.annotations}
-    genes = _by_contig(read, beds, tally)
-    plan = one.plan
+    """Write the windows of one genome."""
+    annotations = {path: read_annotation(path) for path in files.annotations}
+    genes = _by_contig(annotations, unknown, totals)
+    plan = files.plan
     if plan.needs_contigs:
-        plan = plan.among([name for path in one.genomes for name in contig_names(path) if name in genes.contigs])
+        plan = plan.among([name for path in files.genomes for name in contig_names(path) if name in genes.contigs])
     present: set[str] = set()
     lengths: dict[str, int] = {}
-    before = tally.counts.copy()
-    for contig in _contigs(one.genomes, present):
+    counts_before = totals.counts.copy()
+    for contig in _contigs(files.genomes, present):
         lengths[contig.name] = len(contig)
-        unknown = genes.unknown_on(contig)
+        unknown_intervals = genes.unknown_on(contig)
         if contig.name not in genes.contigs:
-            tally.dropped["contigs_without_annotation"] += 1
-            tally.dropped["bp_on_contigs_without_annotation"] += len(contig)
+            totals.dropped["contigs_without_annotation"] += 1
+            totals.dropped["bp_on_contigs_without_annotation"] += len(contig)
             continue
-        tally.counts["contigs"] += 1
-        tally.counts["ambiguous_letters"] += contig.n_ambiguous
+        totals.counts["contigs"] += 1
+        totals.counts["ambiguous_letters"] += contig.n_ambiguous
         annotated = genes.transcripts.get(contig.name, ())
-        labeled = label_genes(contig, annotated, plan.pieces(contig.name, len(contig)), unknown=unknown)
-        _add_contig(config, contig, labeled, writer, tally)
-    tally.contigs |= present
-    _check_names(config, read, one, present)
-    check_assembly(read, lengths, tally.counts - before, strict=config.strict)
+        intervals = plan.intervals(contig.name, len(contig))
+        labeled = label_genes(contig, annotated, intervals, unknown=unknown_intervals)
+        _add_contig(config, contig, labeled, writer, totals)
+    totals.contigs |= present
+    for path, annotation in annotations.items():
+        check_contigs(path, annotation.contigs, files.genomes[0], present, strict=config.strict)
+    files.plan.check_contigs(files.genomes[0], present, strict=config.strict)
+    check_assembly(annotations, lengths, totals.counts - counts_before, strict=config.strict)
     absent = genes.contigs - present
-    tally.dropped["annotated_contigs_without_sequence"] += len(absent)
-    tally.dropped["transcripts_on_contigs_without_sequence"] += sum(
+    totals.dropped["annotated_contigs_without_sequence"] += len(absent)
+    totals.dropped["transcripts_on_contigs_without_sequence"] += sum(
         len(genes.transcripts.get(name, ())) for name in absent
     )
 
 
+def _by_contig(annotations: dict[Path, Annotation], unknown: tuple[Regions, ...], totals: _Totals) -> _GenesByContig:
+    """Transcripts of all annotation files of a genome by contig; refuses a file without any."""
+    contigs = frozenset[str]().union(*(annotation.contigs for annotation in annotations.values()))
+    genes = _GenesByContig({}, {}, contigs, unknown)
+    for path, annotation in annotations.items():
+        if not annotation.transcripts:
+            expected = "CDS rows of transcripts that belong to a gene"
+            raise InputError(path, "no coding transcript in it", expected=expected, do="is it the whole annotation?")
+        totals.counts.update({f"annotation_{name}": number for name, number in annotation.counts.items()})
+        for annotated in annotation.transcripts:
+            genes.transcripts.setdefault(annotated.transcript.chrom, []).append(annotated)
+        for interval in annotation.unknown:
+            genes.unknown.setdefault(interval.contig, []).append((interval.start, interval.end))
+    return genes
+
+
 def _contigs(genomes: Sequence[Path], present: set[str]) -> Iterator[Contig]:
-    """Contigs of several FASTA files; their names are added to `present` and must differ."""
+    """Yield the contigs of all FASTA files; their names are added to `present` and must differ."""
     for path in genomes:
         log.info("reading %s", path)
         for contig in read_fasta(path):
@@ -306,94 +277,106 @@ def _contigs(genomes: Sequence[Path], present: set[str]) -> Iterator[Contig]:
             yield contig
 
 
-def _by_contig(read: dict[Path, Annotation], beds: tuple[Regions, ...], tally: _Tally) -> _Genes:
-    genes = _Genes({}, {}, frozenset().union(*(annotation.contigs for annotation in read.values())), beds)
-    for path, annotation in read.items():
-        if not annotation.transcripts:
-            expected = "CDS rows of transcripts that belong to a gene"
-            raise InputError(path, "no coding transcript in it", expected=expected, do="is it the whole annotation?")
-        tally.counts.update({f"annotation_{name}": count for name, count in annotation.counts.items()})
-        for one in annotation.transcripts:
-            genes.transcripts.setdefault(one.transcript.chrom, []).append(one)
-        for chrom, start, end in annotation.unknown:
-            genes.unknown.setdefault(chrom, []).append((start, end))
-    return genes
+def check_assembly(
+    annotations: Mapping[Path, Annotation], lengths: Mapping[str, int], counts: Counter[str], *, strict: bool
+) -> None:
+    """Warn, or with `strict` raise, if an annotation seems to belong to another assembly of the genome.
+
+    It does if a `##sequence-region` has another length than its contig, or if too few introns begin and end as introns do.
+
+    Args:
+        annotations: annotations by file.
+        lengths: lengths of the contigs of the genome.
+        counts: introns by motif, see `label_genes`.
+        strict: whether to raise an error.
+
+    Raises:
+        InputError: with `strict`, an annotation seems to belong to another assembly.
+    """
+    faults = [
+        (path, f"##sequence-region of {name!r} ends at {end:,}; the contig has {lengths[name]:,} bp")
+        for path, annotation in annotations.items()
+        for name, end in annotation.lengths.items()
+        if end != lengths.get(name, end)
+    ]
+    n_usual = sum(counts[name] for name in INTRON_MOTIFS.values())
+    n_introns = n_usual + counts["introns_other"]
+    if n_introns >= _MIN_INTRONS and n_usual < _MIN_USUAL_SHARE * n_introns:
+        share = f"{n_usual:,} of {n_introns:,} introns are GT-AG, GC-AG or AT-AC"
+        faults.append((next(iter(annotations)), f"{share}; expected {_MIN_USUAL_SHARE:.0%} at least"))
+    for path, fault in faults:
+        do = "is it the annotation of this assembly?"
+        if strict:
+            raise InputError(path, fault, do=do)
+        log.warning("%s: %s; %s", path, fault, do)
 
 
-def _check_names(config: PrepareGenesConfig, read: dict[Path, Annotation], one: _Input, present: set[str]) -> None:
-    """Refuse files whose contig names do not meet those of the genome."""
-    plan, genome = one.plan, one.genomes[0]
-    for path, annotation in read.items():
-        check_contigs(path, annotation.contigs, genome, present, strict=config.strict)
-    if absent := sorted((plan.valid_contigs | plan.test_contigs) - present):
-        raise ConfigError(f"contig {absent[0]!r} of the split has no record in {genome}; check its name")
-    if plan.table is not None:
-        check_contigs(plan.table.path, plan.table.pieces, genome, present, strict=config.strict)
-
-
-def _check_beds(config: PrepareGenesConfig, beds: tuple[Regions, ...], tally: _Tally) -> None:
+def _check_unknown(config: PrepareGenesConfig, unknown: tuple[Regions, ...], totals: _Totals) -> None:
     """Refuse unknown regions of another genome, and count those on contigs without a sequence."""
-    for bed in beds:
-        rows = bed.rows_by_contig()
-        absent = check_contigs(bed.path, rows, config.genome[0], tally.contigs, strict=config.strict)
-        tally.dropped["unknown_regions_on_contigs_without_sequence"] += sum(len(rows[name]) for name in absent)
+    for regions in unknown:
+        rows = regions.rows_by_contig()
+        absent = check_contigs(regions.path, rows, config.genome[0], totals.contigs, strict=config.strict)
+        totals.dropped["unknown_regions_on_contigs_without_sequence"] += sum(len(rows[name]) for name in absent)
 
 
 def _add_contig(
-    config: PrepareGenesConfig, contig: Contig, genes: LabeledContig, writer: DatasetWriter, tally: _Tally
+    config: PrepareGenesConfig, contig: Contig, labeled: LabeledContig, writer: DatasetWriter, totals: _Totals
 ) -> None:
-    """Windows and transcripts of one labeled contig."""
-    tally.counts.update(genes.counts)
-    tally.dropped.update(genes.dropped)
-    tally.rows.extend(genes.placed)
-    for piece in genes.pieces:
-        frames = (
-            tiles(piece, config.window_bp, config.flanks_bp)
-            if config.windows == "tile"
-            else around_genes(piece, genes.longest, config.flanks_bp)
-        )
-        for frame in frames:
-            _add_window(contig, genes.labels, frame, piece.split, writer, tally)
+    """Write the windows of one labeled contig, and add up its counts and reference transcripts."""
+    totals.counts.update(labeled.counts)
+    totals.dropped.update(labeled.dropped)
+    totals.references.extend(labeled.references)
+    for interval in labeled.intervals:
+        if config.windows == "tile":
+            windows = tile_with_flanks(interval, config.window_bp, config.flanks_bp)
+        else:
+            windows = around_genes(interval, labeled.longest, config.flanks_bp)
+        for window in windows:
+            _add_window(contig, labeled.labels, window, interval.split, writer, totals.dropped)
 
 
 def _add_window(
-    contig: Contig, labels: np.ndarray, frame: Frame, split: str, writer: DatasetWriter, tally: _Tally
+    contig: Contig,
+    labels: np.ndarray,
+    window: FlankedWindow,
+    split: str,
+    writer: DatasetWriter,
+    dropped: Counter[str],
 ) -> None:
-    """Write one window unless nothing is known about it; arrays are copied, so that the contig can go."""
-    own = np.full(frame.end - frame.start, MISSING, dtype=np.int8)
-    core = slice(frame.core_start - frame.start, frame.core_end - frame.start)
-    own[core] = labels[frame.core_start : frame.core_end]
-    codes = contig.codes[frame.start : frame.end].copy()
+    """Write one window, unless no label in it is known. Arrays are copied, so that the contig can be freed."""
+    own = np.full(window.end - window.start, MISSING, dtype=np.int8)
+    core = slice(window.core_start - window.start, window.core_end - window.start)
+    own[core] = labels[window.core_start : window.core_end]
+    codes = contig.codes[window.start : window.end].copy()
     if (own == MISSING).all():
-        all_n = ((codes[core] & 7) == alphabet.N).all()
-        tally.dropped["windows_all_n" if all_n else "windows_all_missing"] += 1
-        tally.dropped["bp_in_windows_all_n" if all_n else "bp_in_windows_all_missing"] += core.stop - core.start
+        all_n = alphabet.is_unknown(codes[core]).all()
+        dropped["windows_all_n" if all_n else "windows_all_missing"] += 1
+        dropped["bp_in_windows_all_n" if all_n else "bp_in_windows_all_missing"] += core.stop - core.start
         return
-    writer.add(split, Window(contig.name, frame.start, frame.end, ".", codes, own))
+    writer.add(split, Window(contig.name, window.start, window.end, ".", codes, own))
 
 
-def _add_unlabeled(config: PrepareGenesConfig, writer: DatasetWriter, tally: _Tally) -> None:
-    """Tile the sequence that is there for pretraining only; a contig whose name is taken gets that of its file too."""
-    taken = set(tally.contigs)
+def _add_unlabeled(config: PrepareGenesConfig, writer: DatasetWriter, totals: _Totals) -> None:
+    """Tile the sequence for pretraining only. A contig whose name is taken gets the name of its file in front of its own."""
+    taken = set(totals.contigs)
     for path in config.unlabeled:
         for contig in read_fasta(path):
-            tally.counts["unlabeled_ambiguous_letters"] += contig.n_ambiguous
+            totals.counts["unlabeled_ambiguous_letters"] += contig.n_ambiguous
             name = _free_name(contig.name, path, taken)
             taken.add(name)
-            tally.counts["unlabeled_contigs_renamed"] += name != contig.name
-            for frame in tiles(Piece(contig.name, 0, len(contig), UNLABELED), config.window_bp):
-                codes = contig.codes[frame.start : frame.end].copy()
-                if ((codes & 7) == alphabet.N).all():
-                    tally.dropped["unlabeled_windows_all_n"] += 1
+            totals.counts["unlabeled_contigs_renamed"] += name != contig.name
+            for window in tile_with_flanks(SplitInterval(contig.name, 0, len(contig), UNLABELED), config.window_bp):
+                codes = contig.codes[window.start : window.end].copy()
+                if alphabet.is_unknown(codes).all():
+                    totals.dropped["unlabeled_windows_all_n"] += 1
                     continue
-                writer.add(UNLABELED, Window(name, frame.start, frame.end, ".", codes, np.zeros(0, np.int8)))
+                writer.add(UNLABELED, Window(name, window.start, window.end, ".", codes, np.zeros(0, np.int8)))
 
 
 def _free_name(name: str, path: Path, taken: set[str]) -> str:
-    """The name, or, where it is taken, STEM:name or else STEM-2:name and so on."""
+    """The name if it is free, else STEM:name, STEM-2:name and so on with the stem of the file."""
+    if name not in taken:
+        return name
     stem = Path(path.name.removesuffix(".gz")).stem
-    prefixed = (f"{stem}{'' if number == 1 else f'-{number}'}:{name}" for number in count(1))
-    return name if name not in taken else next(one for one in prefixed if one not in taken)
-
-
-__all__ = ["PrepareGenesConfig", "prepare_genes", "read_transcripts"]
+    candidates = (f"{stem}{'' if number == 1 else f'-{number}'}:{name}" for number in count(1))
+    return next(candidate for candidate in candidates if candidate not in taken)

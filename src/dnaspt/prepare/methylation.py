@@ -1,7 +1,7 @@
-"""FASTA and methylation calls to a dataset of windows centered on CpGs, one label per sample (1 methylated, 0 not).
+"""FASTA and methylation calls to a dataset of windows centered on CpGs, with one label per sample: 1 methylated, 0 not.
 
-The C of the CpG stands at index window_bp // 2 - 1 and its G at window_bp // 2, so that the reverse complement of a
-window is centered on the same CpG. Both strands of a CpG are one site: coverage summed, level weighted by coverage.
+The C of the CpG is at index window_bp // 2 - 1 and its G at window_bp // 2, so that the reverse complement of a window is
+centered on the same CpG. The two strands of a CpG are one site: coverage is summed, the level is weighted by coverage.
 """
 
 import logging
@@ -14,42 +14,38 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from dnaspt.data.dataset import Dataset
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.tracks import Calls, Sample, read_calls
-from dnaspt.prepare.splits import check_written
-from dnaspt.prepare.windows import (
-    Chosen,
-    Limits,
-    WindowSettings,
-    add_windows,
-    check_contigs,
-    check_split_contigs,
-)
-from dnaspt.prepare.writer import DatasetWriter
-from dnaspt.tasks import MISSING
+from dnaspt.prepare.splits import Names, Paths
+from dnaspt.prepare.windows import LabeledWindows, WindowFilter, WindowSettings, add_windows, from_starts
+from dnaspt.prepare.writer import DatasetWriter, check_written
+from dnaspt.tasks import MISSING, TASKS
 
 log = logging.getLogger(__name__)
 
 _LEVEL_TOLERANCE = 1e-6
-"""A level that is equal to the threshold but for float32's rounding reaches it."""
+"""A level that misses the threshold only by the rounding of float32 reaches it."""
 
 
 class PrepareMethylationConfig(WindowSettings):
-    """Settings of `prepare methylation`.
+    """Settings of `prepare methylation`."""
 
-    calls: one file per sample. names: of the samples; the files' stems where left out.
-    coverage: for bigWig calls, one bigWig of coverage per sample; without it every call counts as covered.
-    threshold: a site is methylated from this level on. min_coverage: reads a site needs, both strands together.
-    """
-
-    calls: tuple[Path, ...] = Field(min_length=1)
-    names: tuple[str, ...] = ()
-    coverage: tuple[Path, ...] = ()
+    calls: Paths = Field(min_length=1)
+    """Methylation calls, one file per sample: bedMethyl, Bismark coverage or bigWig. Calls of CpGs only."""
+    names: Names = ()
+    """Names of the samples, in the order of `calls`; the names of the files if left out."""
+    coverage: Paths = ()
+    """bigWig of read coverage, one per file of `calls`, which must be bigWig. Without it every call counts as covered."""
     threshold: float = Field(0.5, gt=0, le=1)
+    """Level, from 0 to 1, from which a site counts as methylated. Change it where few sites lie on one side of it."""
     min_coverage: int = Field(5, ge=0)
+    """Reads a site must have, both strands together, else it is missing. Lower it for shallow sequencing, at the cost of
+    labels with more errors."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -65,6 +61,10 @@ class PrepareMethylationConfig(WindowSettings):
             raise ValueError(f"samples {', '.join(labels)} do not have distinct names; give names")
         return self
 
+    def label_files(self) -> tuple[Path, ...]:
+        """The calls and their coverage."""
+        return (*self.calls, *self.coverage)
+
     def labels(self) -> tuple[str, ...]:
         """Names of the samples."""
         return self.names or tuple(path.name.removesuffix(".gz").rsplit(".", 1)[0] for path in self.calls)
@@ -72,24 +72,97 @@ class PrepareMethylationConfig(WindowSettings):
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """Both strands of m CpGs together in one sample: coverage (m,) and level (m,), 0 where coverage is 0."""
+    """The m CpGs of a contig in one sample, both strands together.
+
+    Attributes:
+        coverage: reads (m,).
+        level: methylated share of the reads (m,); 0 where the coverage is 0.
+        n_not_cpg: calls that lie on no CpG.
+    """
 
     coverage: np.ndarray
     level: np.ndarray
     n_not_cpg: int
 
 
+def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
+    """Write the dataset folder `config.out`, one contig after the other. Where this fails, nothing is left behind.
+
+    Dropped and counted: calls on no CpG (`not_cpg`) or on a contig without a record (`contig_not_in_genome`); sites below
+    `min_coverage` in every sample (`low_coverage`); windows that run off their contig, lie in two splits, or hold too many N.
+    A site below `min_coverage` in some samples is missing in those.
+
+    Raises:
+        InputError: a file cannot be used, no contig is in both files, the calls are of another genome, or no window is left,
+            in all or in a split that training needs.
+        ConfigError: settings contradict the genome.
+        DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
+    """
+    counts, dropped = Counter[str](), Counter[str]()
+    present: set[str] = set()
+    with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
+        config.check_files()
+        samples = _read_samples(config, dropped)
+        plan = config.plan_of_genome(frozenset[str]().union(*(sample.contigs for sample in samples)))
+        not_cpg = Counter[Path]()
+        for contig in read_fasta(config.genome):
+            present.add(contig.name)
+            cpg = alphabet.cpg_positions(contig.codes)
+            counts["cpg_in_genome"] += len(cpg)
+            labels = _label_sites(config, contig, cpg, samples, not_cpg, counts)
+            if labels is None:
+                continue
+            is_known = (labels != MISSING).any(axis=1)
+            windows = from_starts(cpg[is_known] - (config.window_bp // 2 - 1), config.window_bp)
+            window_filter = WindowFilter(plan.intervals(contig.name, len(contig)), config.max_n_fraction)
+            kept = window_filter.keep(contig, windows, dropped)
+            counts["cpg_labeled"] += int(is_known.sum())
+            counts["windows"] += len(kept.rows)
+            labeled = LabeledWindows(windows[kept.rows], kept.split, labels[is_known][kept.rows])
+            add_windows(writer, contig, labeled)
+        plan.check_contigs(config.genome, present, strict=config.strict)
+        _check_samples(config, samples, present, not_cpg, dropped)
+        dropped["low_coverage"] = counts["cpg_with_call"] - counts["cpg_labeled"]
+        check_written(config.genome, writer.n_windows, plan.wanted, dropped)
+        task = TASKS["methylation"]
+        manifest = Manifest(
+            task=task.name,
+            labels=config.labels(),
+            resolution_bp=task.resolution_bp,
+            window_bp=config.window_bp,
+            sources=config.sources(),
+            settings=config.recorded(),
+            counts=dict(counts),
+            dropped={reason: number for reason, number in dropped.items() if number},
+        )
+        manifest = writer.finish(manifest, strict=config.strict)
+    return Dataset(config.out, manifest)
+
+
+def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> list[Sample]:
+    coverage = config.coverage or (None,) * len(config.calls)
+    samples = [read_calls(path, coverage_path) for path, coverage_path in zip(config.calls, coverage)]
+    for sample in samples:
+        dropped.update(sample.dropped)
+        if not sample.has_coverage and config.min_coverage > 1:
+            log.warning("%s: levels without coverage; min_coverage has no effect on them", sample.path)
+    return samples
+
+
 def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
     """Add up the calls on each CpG of a contig.
+
+    A call of the plus strand belongs to the C, one of the minus strand to the G. A call without a strand belongs to the base
+    it lies on. Calls on other bases are counted.
 
     Args:
         codes: the contig (L,).
         cpg: positions of the C of each CpG (m,), ascending.
-        calls: calls on this contig, none beyond its end; one on another position than a CpG of its strand is counted.
+        calls: calls on this contig, none beyond its end.
     """
-    base = codes[calls.position] & 7
-    on_g = (calls.strand == ord("-")) | ((calls.strand == ord(".")) & (base == alphabet.G))
-    site = calls.position - on_g
+    base = alphabet.tokens(codes[calls.position])
+    is_on_g = (calls.strand == ord("-")) | ((calls.strand == ord(".")) & (base == alphabet.G))
+    site = calls.position - is_on_g
     index = np.searchsorted(cpg, site)
     is_cpg = np.append(cpg, -2)[index] == site
     index, depth = index[is_cpg], calls.coverage[is_cpg].astype(np.float64)
@@ -98,76 +171,7 @@ def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
     return Sites(coverage, methylated / np.maximum(coverage, 1), int((~is_cpg).sum()))
 
 
-def find_cpg(codes: np.ndarray) -> np.ndarray:
-    """Positions of the C of each CpG of a contig (L,), ascending."""
-    bases = codes & 7
-    return np.flatnonzero((bases[:-1] == alphabet.C) & (bases[1:] == alphabet.G))
-
-
-def prepare_methylation(config: PrepareMethylationConfig) -> Manifest:
-    """Write the dataset folder `config.out`, one contig after the other; nothing is left behind where this fails.
-
-    Dropped and counted: calls that lie on no CpG (`not_cpg`) or on a contig without a record (`contig_not_in_genome`),
-    sites below `min_coverage` in every sample (`low_coverage`), and windows that run off their contig, across splits or
-    over too many N. A site below `min_coverage` in some samples is missing in those.
-
-    Raises:
-        InputError: a file that cannot be used, no contig in common, calls of another genome, or no window left, in all or
-            in a split that training needs.
-        ConfigError: settings that contradict the genome.
-        DatasetError: `config.out` is there already, or, with `strict`, splits share sequence.
-    """
-    counts, dropped = Counter[str](), Counter[str]()
-    names: set[str] = set()
-    with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
-        samples = _read_samples(config, dropped)
-        plan = config.plan_of_genome(frozenset[str]().union(*(sample.contigs for sample in samples)))
-        not_cpg = Counter[Path]()
-        for contig in read_fasta(config.genome):
-            names.add(contig.name)
-            cpg = find_cpg(contig.codes)
-            counts["cpg_in_genome"] += len(cpg)
-            labels = _labels(config, contig, cpg, samples, not_cpg, counts)
-            if labels is None:
-                continue
-            known = (labels != MISSING).any(axis=1)
-            starts = cpg[known] - (config.window_bp // 2 - 1)
-            limits = Limits(plan.pieces(contig.name, len(contig)), config.max_n_fraction)
-            placed = limits.place(contig, starts, starts + config.window_bp, dropped)
-            starts = starts[placed.rows]
-            counts["cpg_labeled"] += int(known.sum())
-            counts["windows"] += len(starts)
-            add_windows(
-                writer, contig, Chosen(starts, starts + config.window_bp, placed.split, labels[known][placed.rows])
-            )
-        check_split_contigs(config, plan, names)
-        _check_samples(config, samples, names, not_cpg, dropped)
-        dropped["low_coverage"] = counts["cpg_with_call"] - counts["cpg_labeled"]
-        check_written(config.genome, writer.n_windows, plan.wanted, dropped)
-        manifest = Manifest(
-            task="methylation",
-            labels=config.labels(),
-            resolution_bp=0,
-            window_bp=config.window_bp,
-            sources=config.sources((*config.calls, *config.coverage)),
-            settings=config.recorded(),
-            counts=dict(counts),
-            dropped={reason: count for reason, count in dropped.items() if count},
-        )
-        return writer.finish(manifest, strict=config.strict)
-
-
-def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> list[Sample]:
-    coverage = config.coverage or (None,) * len(config.calls)
-    samples = [read_calls(path, depth) for path, depth in zip(config.calls, coverage)]
-    for sample in samples:
-        dropped.update(sample.dropped)
-        if not sample.has_coverage and config.min_coverage > 1:
-            log.warning("%s: levels without coverage; min_coverage has no effect on them", sample.path)
-    return samples
-
-
-def _labels(
+def _label_sites(
     config: PrepareMethylationConfig,
     contig: Contig,
     cpg: np.ndarray,
@@ -179,7 +183,7 @@ def _labels(
     if not any(contig.name in sample.contigs for sample in samples):
         return None
     labels = np.full((len(cpg), len(samples)), MISSING, dtype=np.int8)
-    called = np.zeros(len(cpg), dtype=bool)
+    is_called = np.zeros(len(cpg), dtype=bool)
     for column, sample in enumerate(samples):
         calls = sample.contigs.get(contig.name)
         if calls is None:
@@ -190,27 +194,27 @@ def _labels(
             do = "was it made for another genome?"
             raise InputError(sample.path, found, expected=f"positions below {len(contig)}", do=do)
         sites = merge_strands(contig.codes, cpg, calls)
-        needed = config.min_coverage if sample.has_coverage else 1
-        covered = sites.coverage >= max(needed, 1)
-        methylated = sites.level >= config.threshold - _LEVEL_TOLERANCE
-        labels[covered, column] = methylated[covered]
-        called |= sites.coverage > 0
+        min_coverage = config.min_coverage if sample.has_coverage else 1
+        is_covered = sites.coverage >= max(min_coverage, 1)
+        is_methylated = sites.level >= config.threshold - _LEVEL_TOLERANCE
+        labels[is_covered, column] = is_methylated[is_covered]
+        is_called |= sites.coverage > 0
         counts["calls"] += len(calls)
         not_cpg[sample.path] += sites.n_not_cpg
-    counts["cpg_with_call"] += int(called.sum())
+    counts["cpg_with_call"] += int(is_called.sum())
     return labels
 
 
 def _check_samples(
     config: PrepareMethylationConfig,
     samples: Sequence[Sample],
-    names: set[str],
+    present: set[str],
     not_cpg: Counter[Path],
     dropped: Counter[str],
 ) -> None:
-    """Refuse calls of another genome; count those that lie on no CpG or on no contig."""
+    """Refuse calls of another genome; count those on no CpG and those on a contig that is not in the genome."""
     for sample in samples:
-        absent = check_contigs(sample.path, sample.contigs, config.genome, names, strict=config.strict)
+        absent = check_contigs(sample.path, sample.contigs, config.genome, present, strict=config.strict)
         n_absent = sum(len(sample.contigs[name]) for name in absent)
         dropped["contig_not_in_genome"] += n_absent
         dropped["not_cpg"] += not_cpg[sample.path]

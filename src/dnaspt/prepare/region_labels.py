@@ -1,4 +1,4 @@
-"""Region files and a list of names to the labels of a dataset: which name stands for which file or index."""
+"""Region files and a file of names to the labels of a dataset: which name belongs to which file or index."""
 
 import logging
 from collections import Counter
@@ -14,50 +14,56 @@ from dnaspt.genome.columns import read_lines
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = ("chrom", "start", "end")
-"""Columns beside the labels in predictions."""
+_RESERVED = ("chrom", "start", "end")
+"""Columns of a table of predictions beside those of the labels."""
 
 
-def row_splits(labeled: LabeledRegions) -> np.ndarray | None:
-    """Index in `SPLITS` of each row (n,) int8, or None where the table has no split column.
+def peak_labels(files: Sequence[Path], labels_file: Path | None) -> tuple[tuple[str, ...], list[int]]:
+    """Names of the labels of peak files.
+
+    Args:
+        files: one file per label.
+        labels_file: names, one per line; None takes the files' names without suffix.
+
+    Returns:
+        The names, and for each the index of its file.
 
     Raises:
-        InputError: a split is none of train, valid and test.
+        ConfigError: two files give the same name.
+        InputError: the names in `labels_file` do not fit the files.
     """
-    if labeled.split is None:
-        return None
-    indices = np.full(len(labeled.split), -1, dtype=np.int8)
-    for index, name in enumerate(SPLITS):
-        indices[labeled.split == name] = index
-    if (indices < 0).any():
-        row = int(np.argmax(indices < 0))
-        found, line = f"split {labeled.split[row]!r}", int(labeled.regions.line[row])
-        raise InputError(labeled.regions.path, found, expected="train, valid or test", line=line)
-    return indices
-
-
-def _read_names(path: Path) -> tuple[str, ...]:
-    names = [line.strip() for _, line in read_lines(path) if line.strip()]
-    if not names or len(set(names)) < len(names):
-        raise InputError(
-            path, "no label" if not names else "a label that stands here twice", expected="one name a line"
-        )
-    if unfit := [name for name in names if "/" in name or name in _COLUMNS]:
-        raise InputError(
-            path, f"label {unfit[0]!r}", expected="a name that can stand in a file's name and is no column's"
-        )
-    return tuple(names)
+    stems = tuple(_stem(path) for path in files)
+    in_order = list(range(len(stems)))
+    if labels_file is None:
+        if repeated := [stem for stem, number in Counter(stems).items() if number > 1]:
+            raise ConfigError(f"two region files are named {repeated[0]!r}; rename one, or give labels_file")
+        return stems, in_order
+    names = _read_names(labels_file)
+    if set(names) == set(stems) and len(names) == len(stems):
+        return names, [stems.index(name) for name in names]
+    if len(names) != len(stems) or set(names) & set(stems):
+        found = f"{len(names)} names ({names[0]}, ...) for {len(stems)} region files ({stems[0]}, ...)"
+        raise InputError(labels_file, found, expected="the files' stems, or one name for each file in order")
+    return names, in_order
 
 
 def row_labels(
     labeled: LabeledRegions, labels_file: Path | None, n_labels: int | None = None
 ) -> tuple[LabeledRegions, tuple[str, ...]]:
-    """The table and the names of its labels: those of the file, or label_0, label_1, ..., at least `n_labels` of them.
+    """Names of the labels of a table whose rows have label indices.
 
-    Where each row says 0 or 1 and no second name is given, that is no and yes for a single label, and not two indices.
+    If every row says 0 or 1 and no second name is given, these are no and yes for a single label, not two indices.
+
+    Args:
+        labeled: the table.
+        labels_file: names, one per line; None names them label_0, label_1, ...
+        n_labels: smallest number of labels, where there is no `labels_file`.
+
+    Returns:
+        The table, with a yes as index 0 where it says no and yes, and the names.
 
     Raises:
-        InputError: a row has an index beyond the names.
+        InputError: a row has an index for which there is no name.
     """
     names = None if labels_file is None else _read_names(labels_file)
     n_known = len(names) if names else n_labels or 1
@@ -75,27 +81,38 @@ def row_labels(
     return labeled, names
 
 
-def _stem(path: Path) -> str:
-    name = path.name.removesuffix(".gz")
-    return name.rsplit(".", 1)[0] or name
-
-
-def peak_labels(files: Sequence[Path], labels_file: Path | None) -> tuple[tuple[str, ...], list[int]]:
-    """Names of the labels, and for each the place of its file.
+def row_splits(labeled: LabeledRegions) -> np.ndarray | None:
+    """Split of each row of a table as an index into `SPLITS` (n,) int8, or None where it has no split column.
 
     Raises:
-        ConfigError: two files give the same name.
-        InputError: the names in `labels_file` do not fit the files.
+        InputError: a split is not train, valid or test.
     """
-    stems = tuple(_stem(path) for path in files)
-    if labels_file is None:
-        if repeated := [stem for stem, count in Counter(stems).items() if count > 1]:
-            raise ConfigError(f"two region files are named {repeated[0]!r}; rename one, or give labels_file")
-        return stems, list(range(len(stems)))
-    names = _read_names(labels_file)
-    if set(names) == set(stems) and len(names) == len(stems):
-        return names, [stems.index(name) for name in names]
-    if len(names) != len(stems) or set(names) & set(stems):
-        found = f"{len(names)} names ({names[0]}, ...) for {len(stems)} region files ({stems[0]}, ...)"
-        raise InputError(labels_file, found, expected="the files' stems, or one name for each file in order")
-    return names, list(range(len(stems)))
+    if labeled.split is None:
+        return None
+    indices = np.full(len(labeled.split), -1, dtype=np.int8)
+    for index, name in enumerate(SPLITS):
+        indices[labeled.split == name] = index
+    if (indices < 0).any():
+        row = int(np.argmax(indices < 0))
+        found, line = f"split {labeled.split[row]!r}", int(labeled.regions.line[row])
+        raise InputError(labeled.regions.path, found, expected="train, valid or test", line=line)
+    return indices
+
+
+def _read_names(path: Path) -> tuple[str, ...]:
+    """Names of labels from a text file, one per line."""
+    names = [line.strip() for _, line in read_lines(path) if line.strip()]
+    if not names:
+        raise InputError(path, "no label", expected="one name a line")
+    if len(set(names)) < len(names):
+        raise InputError(path, "a label that stands here twice", expected="one name a line")
+    if unfit := [name for name in names if "/" in name or name in _RESERVED]:
+        expected = f"a name that can stand in the name of a file, and is not {', '.join(_RESERVED)}"
+        raise InputError(path, f"label {unfit[0]!r}", expected=expected)
+    return tuple(names)
+
+
+def _stem(path: Path) -> str:
+    """Name of a file without its suffix: peaks of peaks.bed.gz."""
+    name = path.name.removesuffix(".gz")
+    return name.rsplit(".", 1)[0] or name

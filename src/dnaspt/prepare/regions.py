@@ -1,11 +1,12 @@
-"""FASTA and regions (peaks by label, or windows that bring labels) to a dataset of windows, K labels of 0 or 1 each.
+"""FASTA and regions to a dataset of windows, each with K labels of 0 or 1.
 
-A window is positive for a label when at least `min_overlap` of its central `core_bp` lies in the label's regions.
+Regions are files of peaks, one label per file: a window is positive for a label where at least `min_overlap` of its central
+`core_bp` lies in regions of that file. Or they are a table of windows that have their labels already.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
@@ -13,54 +14,53 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from dnaspt.data.dataset import Dataset
 from dnaspt.data.manifest import SPLITS, Manifest
 from dnaspt.errors import ConfigError
 from dnaspt.genome.bed import LabeledRegions, Regions, has_labels, read_bed, read_labeled_bed
+from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
-from dnaspt.prepare.background import Background, merge_centers
+from dnaspt.genome.intervals import coverage
+from dnaspt.prepare.background import MatchedBackground, merge_centers
 from dnaspt.prepare.region_labels import peak_labels, row_labels, row_splits
-from dnaspt.prepare.splits import Piece, SplitPlan, check_written
-from dnaspt.prepare.windows import (
-    Chosen,
-    Cover,
-    Limits,
-    WindowSettings,
-    add_windows,
-    check_contigs,
-    check_split_contigs,
-)
-from dnaspt.prepare.writer import DatasetWriter
+from dnaspt.prepare.splits import Paths, SplitInterval, SplitPlan
+from dnaspt.prepare.windows import LabeledWindows, WindowFilter, WindowSettings, add_windows, from_starts, tiled_starts
+from dnaspt.prepare.writer import DatasetWriter, check_written
+from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
 
 _MANY_UNUSED = 0.1
-"""Share of the regions that may label no window without a word."""
+"""Share of regions without a positive window from which a warning is logged."""
 
 
 class PrepareRegionsConfig(WindowSettings):
-    """Settings of `prepare regions`.
+    """Settings of `prepare regions`."""
 
-    regions: BED or narrowPeak, one label per file (its stem); or one table with a `label` column in BEND's format,
-        whose rows are taken as they are.
-    labels_file: names of the labels, one a line; for peaks it orders the files' stems, or names them in order.
-    n_labels: of a table with a `label` column and without `labels_file`, whose largest index may not occur.
-    background: "all" tiles the genome (unlabeled windows are all zero); "matched" centers windows on regions that reach
-        `min_overlap` and adds `background_ratio` windows without any for each, of the same length, split, and, with
-        `match_gc`, GC.
-    stride_bp: step of the tiling; window_bp where left out.
-    blacklist: BED; windows that touch it are dropped.
-    """
-
-    regions: tuple[Path, ...] = Field(min_length=1)
+    regions: Paths = Field(min_length=1)
+    """BED or narrowPeak, one label per file, named by the file. Or one table with a `label` column in BEND's format, whose
+    rows are the windows."""
     labels_file: Path | None = None
+    """Text file with the names of the labels, one per line. For peaks it puts the files in order, or names them in the order
+    given; for a table it names the indices of the `label` column."""
     n_labels: int | None = Field(None, ge=1)
+    """Number of labels of a table with a `label` column. Give it if the largest index does not occur in the table and there
+    is no `labels_file`."""
     core_bp: int = Field(256, ge=1)
+    """Central part of a window, in bp, that decides about its labels. Make it about as long as a typical region."""
     min_overlap: float = Field(0.5, gt=0, le=1)
+    """Share of the core that regions must cover to make a window positive. Lower it for regions shorter than the core."""
     stride_bp: int | None = Field(None, ge=1)
+    """Step of the tiling in bp, with background `all`; `window_bp` if left out. Make it smaller for more, overlapping windows."""
     background: Literal["all", "matched"] = "all"
+    """`all` tiles the genome; windows without a label are negative. `matched` centers windows on the regions and adds
+    `background_ratio` windows without a label for each, of the same split and GC content. Take `matched` if regions are rare."""
     background_ratio: float = Field(1.0, ge=0)
+    """Background windows per window on a region, with background `matched`. Raise it for scores closer to those on a genome."""
     match_gc: bool = True
+    """Whether matched background has the GC content of the regions. Turn it off to allow GC content as a signal."""
     blacklist: Path | None = None
+    """BED of regions that no window may touch, such as the blacklist of ENCODE."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -68,104 +68,122 @@ class PrepareRegionsConfig(WindowSettings):
             raise ValueError(f"core_bp {self.core_bp} is more than window_bp {self.window_bp}")
         return self
 
+    def label_files(self) -> tuple[Path, ...]:
+        """The regions, the names of the labels, and the blacklist."""
+        return tuple(path for path in (*self.regions, self.labels_file, self.blacklist) if path is not None)
+
     @property
     def needed_bp(self) -> int:
-        """Bases of the core that make a window positive."""
+        """Bases of the core that regions must cover to make a window positive."""
         return max(1, int(np.ceil(self.min_overlap * self.core_bp - 1e-9)))
 
 
-class _Chooser(Protocol):
-    """Where windows come from: chooses those of one contig, and says what the regions are."""
+class _WindowSource(Protocol):
+    """Where the windows of a dataset come from.
+
+    Attributes:
+        labels: names of the labels.
+        window_bp: length of the longest window.
+        files: the region files.
+        wanted: splits that must have windows.
+    """
 
     labels: tuple[str, ...]
     window_bp: int
     files: tuple[Regions, ...]
     wanted: frozenset[str]
 
-    def choose(self, contig: Contig, index: int) -> Chosen: ...
+    def windows_on(self, contig: Contig, index: int) -> LabeledWindows: ...
 
     def finish(self) -> None: ...
 
 
-def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | None = None) -> Manifest:
-    """Write the dataset folder `config.out`, one contig after the other; nothing is left behind where this fails.
+def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | None = None) -> Dataset:
+    """Write the dataset folder `config.out`, one contig after the other. Where this fails, nothing is left behind.
 
-    Dropped and counted: regions on a contig without a record (`contig_not_in_genome`) or that make no window positive
-    (`region_without_window`; with matched background those too narrow for `min_overlap` of the core, as
-    `regions_below_min_overlap`), and windows that run off their contig, lie across splits, touch the blacklist, or hold
-    too many N (`unknown_bases`). about: settings to record beside these.
+    Dropped and counted: regions on a contig without a record (`contig_not_in_genome`); regions that make no window positive
+    (`region_without_window`, or, with matched background, `regions_below_min_overlap`); windows that run off their contig,
+    lie in two splits, touch the blacklist, or hold too many N (`unknown_bases`).
+
+    Args:
+        config: the settings.
+        about: more settings for the manifest to record.
 
     Raises:
-        InputError: a file that cannot be used, a region off its contig, no contig in common, or no window left, in all or
-            in a split that training needs.
-        ConfigError: settings that contradict each other or the files.
-        DatasetError: `config.out` is there already, or, with `strict`, splits share sequence.
+        InputError: a file cannot be used, a region ends off its contig, no contig is in both files, or no window is left, in
+            all or in a split that training needs.
+        ConfigError: settings contradict each other or the files.
+        DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
     """
-    plan = config.plan_of_genome()
     counts, dropped = Counter[str](), Counter[str]()
     with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
+        config.check_files()
+        plan = config.plan_of_genome()
         blacklist = read_bed(config.blacklist) if config.blacklist else None
-        chooser = _chooser(config, plan, blacklist, counts, dropped)
-        names: set[str] = set()
+        source = _window_source(config, plan, blacklist, counts, dropped)
+        present: set[str] = set()
         for index, contig in enumerate(read_fasta(config.genome)):
-            names.add(contig.name)
-            chosen = chooser.choose(contig, index)
-            counts["windows"] += len(chosen)
-            counts["windows_with_a_label"] += int((chosen.labels == 1).any(axis=1).sum())
-            add_windows(writer, contig, chosen)
-        chooser.finish()
-        check_split_contigs(config, plan, names)
-        for regions in chooser.files:
+            present.add(contig.name)
+            windows = source.windows_on(contig, index)
+            counts["windows"] += len(windows)
+            counts["windows_with_a_label"] += int((windows.labels == 1).any(axis=1).sum())
+            add_windows(writer, contig, windows)
+        source.finish()
+        plan.check_contigs(config.genome, present, strict=config.strict)
+        for regions in source.files:
             rows = regions.rows_by_contig()
-            absent = check_contigs(regions.path, rows, config.genome, names, strict=config.strict)
+            absent = check_contigs(regions.path, rows, config.genome, present, strict=config.strict)
             counts["regions"] += len(regions)
             dropped["contig_not_in_genome"] += sum(len(rows[name]) for name in absent)
         if blacklist is not None:
-            check_contigs(blacklist.path, blacklist.rows_by_contig(), config.genome, names, strict=False)
-        check_written(config.genome, writer.n_windows, chooser.wanted, dropped)
+            check_contigs(blacklist.path, blacklist.rows_by_contig(), config.genome, present, strict=False)
+        check_written(config.genome, writer.n_windows, source.wanted, dropped)
         if dropped["region_without_window"] > _MANY_UNUSED * counts["regions"]:
             log.warning(
-                "%d of %d regions label no window: they cover less than min_overlap %g of its core of %d bp; lower it, or take "
-                "another stride_bp, or background = matched",
+                "%d of %d regions make no window positive: they cover less than min_overlap %g of any core of %d bp; "
+                "lower min_overlap, change stride_bp, or take background = matched",
                 *(dropped["region_without_window"], counts["regions"], config.min_overlap, config.core_bp),
             )
+        task = TASKS["regions"]
         manifest = Manifest(
-            task="regions",
-            labels=chooser.labels,
-            resolution_bp=0,
-            window_bp=chooser.window_bp,
-            sources=config.sources((*config.regions, config.labels_file, config.blacklist)),
+            task=task.name,
+            labels=source.labels,
+            resolution_bp=task.resolution_bp,
+            window_bp=source.window_bp,
+            sources=config.sources(),
             settings={**config.recorded(), **(about or {})},
             counts=dict(counts),
-            dropped={reason: count for reason, count in dropped.items() if count},
+            dropped={reason: number for reason, number in dropped.items() if number},
         )
-        return writer.finish(manifest, strict=config.strict)
+        manifest = writer.finish(manifest, strict=config.strict)
+    return Dataset(config.out, manifest)
 
 
-def _chooser(
+def _window_source(
     config: PrepareRegionsConfig,
     plan: SplitPlan,
     blacklist: Regions | None,
     counts: Counter[str],
     dropped: Counter[str],
-) -> _Chooser:
+) -> _WindowSource:
+    """The source of windows that files and settings ask for; warns about settings that have no effect on it."""
     labeled = [path for path in config.regions if has_labels(path)]
     if labeled and len(config.regions) > 1:
         raise ConfigError(
             f"{labeled[0]} brings its own labels and cannot be combined with other regions; give it alone"
         )
-    stay = _Stay(config, plan, _by_contig(blacklist), dropped)
+    rules = _FilterRules(config, plan, _intervals_by_contig(blacklist), dropped)
     if labeled:
         _warn_without_effect(
             config, ("core_bp", "min_overlap", "stride_bp", "background", "background_ratio", "match_gc")
         )
-        return _LabeledRows(stay, read_labeled_bed(labeled[0]))
+        return _TableRows(rules, read_labeled_bed(labeled[0]))
     files = tuple(read_bed(path) for path in config.regions)
     if config.background == "matched":
         _warn_without_effect(config, ("stride_bp",))
-        return _Matched(stay, files, counts)
+        return _CenteredWindows(rules, files, counts)
     _warn_without_effect(config, ("background_ratio", "match_gc"))
-    return _Tiling(stay, files)
+    return _TiledWindows(rules, files)
 
 
 def _warn_without_effect(config: PrepareRegionsConfig, names: tuple[str, ...]) -> None:
@@ -174,159 +192,167 @@ def _warn_without_effect(config: PrepareRegionsConfig, names: tuple[str, ...]) -
             log.warning("%s has no effect on these regions with background %r", name, config.background)
 
 
+def _intervals_by_contig(regions: Regions | None) -> dict[str, np.ndarray]:
+    """Intervals (n, 2) of each contig."""
+    if regions is None:
+        return {}
+    return {name: regions.intervals(rows) for name, rows in regions.rows_by_contig().items()}
+
+
 @dataclass(frozen=True, slots=True)
-class _Stay:
-    """What decides which windows stay, for any contig."""
+class _FilterRules:
+    """What decides which windows are kept, on any contig.
+
+    Attributes:
+        config: the settings.
+        plan: how contigs are divided.
+        blacklist: intervals (n, 2) of each contig.
+        dropped: counts the windows and regions that are left out.
+    """
 
     config: PrepareRegionsConfig
     plan: SplitPlan
-    blacklist: dict[str, Cover]
+    blacklist: dict[str, np.ndarray]
     dropped: Counter[str]
 
-    def limits(self, contig: Contig) -> Limits:
-        pieces = self.plan.pieces(contig.name, len(contig))
-        return Limits(pieces, self.config.max_n_fraction, self.blacklist.get(contig.name))
-
-
-def _by_contig(regions: Regions | None) -> dict[str, Cover]:
-    if regions is None:
-        return {}
-    rows = regions.rows_by_contig()
-    return {name: Cover.of(regions.start[index], regions.end[index]) for name, index in rows.items()}
+    def on(self, contig: Contig) -> WindowFilter:
+        """The filter for the windows of one contig."""
+        intervals = self.plan.intervals(contig.name, len(contig))
+        return WindowFilter(intervals, self.config.max_n_fraction, self.blacklist.get(contig.name))
 
 
 class _Peaks:
-    """K files of regions, one label each."""
+    """K files of regions, one label each: what the two sources that label windows by overlap have in common."""
 
-    def __init__(self, stay: _Stay, files: tuple[Regions, ...]) -> None:
-        self.stay, self.window_bp, self.wanted = stay, stay.config.window_bp, stay.plan.wanted
-        names, order = peak_labels(stay.config.regions, stay.config.labels_file)
+    def __init__(self, rules: _FilterRules, files: tuple[Regions, ...]) -> None:
+        self.rules, self.window_bp, self.wanted = rules, rules.config.window_bp, rules.plan.wanted
+        names, order = peak_labels(rules.config.regions, rules.config.labels_file)
         self.labels = names
-        self.files = tuple(files[place] for place in order)
+        self.files = tuple(files[index] for index in order)
         self._rows = [regions.rows_by_contig() for regions in self.files]
 
-    def on(self, contig: Contig) -> list[np.ndarray]:
-        """Rows of each file that lie on a contig; refuses one that ends off it."""
-        found = [rows.get(contig.name, np.zeros(0, dtype=np.int64)) for rows in self._rows]
-        for regions, rows in zip(self.files, found):
+    def regions_on(self, contig: Contig) -> list[np.ndarray]:
+        """Row numbers of each file's regions on a contig; refuses one that ends off the contig."""
+        rows_by_file = [rows.get(contig.name, np.zeros(0, dtype=np.int64)) for rows in self._rows]
+        for regions, rows in zip(self.files, rows_by_file):
             regions.check_inside(contig.name, rows, len(contig))
-        return found
+        return rows_by_file
 
-    def overlap_labels(self, rows: list[np.ndarray], starts: np.ndarray) -> np.ndarray:
-        """Labels (n, K) int8 of windows by the share of their core that regions cover."""
-        config = self.stay.config
-        core = starts + (config.window_bp - config.core_bp) // 2
-        core, core_end = np.maximum(core, 0), np.maximum(core + config.core_bp, 0)
+    def label_by_overlap(self, rows_by_file: list[np.ndarray], starts: np.ndarray) -> np.ndarray:
+        """Labels (n, K) int8 of windows with the given starts (n,), by the share of their core that regions cover."""
+        config = self.rules.config
+        core = from_starts(starts + (config.window_bp - config.core_bp) // 2, config.core_bp)
+        core = np.maximum(core, 0)
         labels = np.zeros((len(starts), len(self.files)), dtype=np.int8)
-        for column, (regions, index) in enumerate(zip(self.files, rows)):
-            if len(index):
-                covered = Cover.of(regions.start[index], regions.end[index]).count(core, core_end)
-                labels[:, column] = covered >= config.needed_bp
+        for column, (regions, rows) in enumerate(zip(self.files, rows_by_file)):
+            if len(rows):
+                labels[:, column] = coverage(core, regions.intervals(rows)) >= config.needed_bp
         return labels
 
-    def count_unused(self, rows: list[np.ndarray], starts: np.ndarray, labels: np.ndarray) -> None:
-        """Count regions that overlap the core of no window with their label; windows ascend."""
-        config = self.stay.config
+    def count_unused(self, rows_by_file: list[np.ndarray], starts: np.ndarray, labels: np.ndarray) -> None:
+        """Count regions that overlap the core of no window with their label; starts ascend."""
+        config = self.rules.config
         core = starts + (config.window_bp - config.core_bp) // 2
-        for column, (regions, index) in enumerate(zip(self.files, rows)):
+        for column, (regions, rows) in enumerate(zip(self.files, rows_by_file)):
             positive = core[labels[:, column] == 1]
-            first = np.searchsorted(positive + config.core_bp, regions.start[index], side="right")
-            beyond = np.searchsorted(positive, regions.end[index], side="left")
-            self.stay.dropped["region_without_window"] += int((first >= beyond).sum())
+            first = np.searchsorted(positive + config.core_bp, regions.start[rows], side="right")
+            beyond = np.searchsorted(positive, regions.end[rows], side="left")
+            self.rules.dropped["region_without_window"] += int((first >= beyond).sum())
 
 
-class _Tiling(_Peaks):
-    """Every window of a tiling of each piece."""
+class _TiledWindows(_Peaks):
+    """Windows that tile each interval of a split (background `all`)."""
 
-    def choose(self, contig: Contig, index: int) -> Chosen:
-        """The windows of one contig."""
-        config, limits = self.stay.config, self.stay.limits(contig)
-        rows = self.on(contig)
-        starts = _tiles(limits.pieces, config.window_bp, config.stride_bp or config.window_bp, len(contig))
-        placed = limits.place(contig, starts, starts + config.window_bp, self.stay.dropped)
-        starts = starts[placed.rows]
-        labels = self.overlap_labels(rows, starts)
-        self.count_unused(rows, starts, labels)
-        return Chosen(starts, starts + config.window_bp, placed.split, labels)
+    def windows_on(self, contig: Contig, index: int) -> LabeledWindows:
+        """The windows of one contig, ascending."""
+        config, window_filter = self.rules.config, self.rules.on(contig)
+        rows_by_file = self.regions_on(contig)
+        stride_bp = config.stride_bp or config.window_bp
+        starts = tiled_starts(window_filter.intervals, config.window_bp, stride_bp, len(contig))
+        kept = window_filter.keep(contig, from_starts(starts, config.window_bp), self.rules.dropped)
+        starts = starts[kept.rows]
+        labels = self.label_by_overlap(rows_by_file, starts)
+        self.count_unused(rows_by_file, starts, labels)
+        return LabeledWindows(from_starts(starts, config.window_bp), kept.split, labels)
 
     def finish(self) -> None:
         """Nothing is left to do."""
 
 
-def _tiles(pieces: Sequence[Piece], window_bp: int, stride_bp: int, length_bp: int) -> np.ndarray:
-    """Starts of the windows that tile each piece from its left end, ascending."""
-    starts = [np.arange(piece.start, min(piece.end, length_bp) - window_bp + 1, stride_bp) for piece in pieces]
-    return np.concatenate([np.zeros(0, dtype=np.int64), *starts]).astype(np.int64)
+class _CenteredWindows(_Peaks):
+    """Windows centered on regions, and background windows like them that touch no region (background `matched`)."""
 
-
-class _Matched(_Peaks):
-    """Windows centered on regions, and background windows like them that touch no region."""
-
-    def __init__(self, stay: _Stay, files: tuple[Regions, ...], counts: Counter[str]) -> None:
-        super().__init__(stay, files)
-        config = stay.config
+    def __init__(self, rules: _FilterRules, files: tuple[Regions, ...], counts: Counter[str]) -> None:
+        super().__init__(rules, files)
+        config = rules.config
         self.counts = counts
-        self._background = Background(config.window_bp, config.background_ratio, config.seed, match_gc=config.match_gc)
-
-    def choose(self, contig: Contig, index: int) -> Chosen:
-        """The windows of one contig, ascending."""
-        config, limits = self.stay.config, self.stay.limits(contig)
-        rows = self.on(contig)
-        centers = np.concatenate([regions.center[index] for regions, index in zip(self.files, rows)])
-        owners = np.repeat(np.arange(len(rows)), [len(index) for index in rows])
-        own = self.overlap_labels(rows, centers - config.window_bp // 2)[np.arange(len(centers)), owners]
-        self.stay.dropped["regions_below_min_overlap"] += int((own == 0).sum())
-        kept = merge_centers(centers[own == 1], config.core_bp // 2)
-        self.counts["regions_merged"] += int((own == 1).sum()) - len(kept)
-        starts = kept - config.window_bp // 2
-        placed = limits.place(contig, starts, starts + config.window_bp, self.stay.dropped)
-        starts = starts[placed.rows]
-        labels = self.overlap_labels(rows, starts)
-        spans = [(regions.start[index], regions.end[index]) for regions, index in zip(self.files, rows)]
-        taken = Cover.of(
-            np.concatenate([starts, *(start for start, _ in spans)]),
-            np.concatenate([starts + config.window_bp, *(end for _, end in spans)]),
+        self._background = MatchedBackground(
+            config.window_bp, config.background_ratio, config.seed, match_gc=config.match_gc
         )
-        away, away_split = self._background.choose(contig, index, limits, (starts, placed.split), taken)
-        self.counts["background_windows"] += len(away)
-        starts = np.concatenate([starts, away])
+
+    def windows_on(self, contig: Contig, index: int) -> LabeledWindows:
+        """The windows of one contig, ascending."""
+        config, window_filter = self.rules.config, self.rules.on(contig)
+        rows_by_file = self.regions_on(contig)
+        starts = self._centered_starts(rows_by_file)
+        kept = window_filter.keep(contig, from_starts(starts, config.window_bp), self.rules.dropped)
+        starts = starts[kept.rows]
+        labels = self.label_by_overlap(rows_by_file, starts)
+        regions = [of_file.intervals(rows) for of_file, rows in zip(self.files, rows_by_file)]
+        taken = np.concatenate([from_starts(starts, config.window_bp), *regions])
+        background, background_split = self._background.draw(contig, index, window_filter, (starts, kept.split), taken)
+        self.counts["background_windows"] += len(background)
+        starts = np.concatenate([starts, background])
         order = np.argsort(starts, kind="stable")
-        starts, split = starts[order], np.concatenate([placed.split, away_split])[order]
-        labels = np.concatenate([labels, np.zeros((len(away), len(self.files)), dtype=np.int8)])[order]
-        return Chosen(starts, starts + config.window_bp, split, labels)
+        split = np.concatenate([kept.split, background_split])[order]
+        labels = np.concatenate([labels, np.zeros((len(background), len(self.files)), dtype=np.int8)])[order]
+        return LabeledWindows(from_starts(starts[order], config.window_bp), split, labels)
+
+    def _centered_starts(self, rows_by_file: list[np.ndarray]) -> np.ndarray:
+        """Starts of windows centered on the regions that reach `min_overlap`; centers that lie close make one window."""
+        config = self.rules.config
+        centers = np.concatenate([regions.center[rows] for regions, rows in zip(self.files, rows_by_file)])
+        own_label = np.repeat(np.arange(len(rows_by_file)), [len(rows) for rows in rows_by_file])
+        labels = self.label_by_overlap(rows_by_file, centers - config.window_bp // 2)
+        is_positive = labels[np.arange(len(centers)), own_label] == 1
+        self.rules.dropped["regions_below_min_overlap"] += int((~is_positive).sum())
+        kept = merge_centers(centers[is_positive], config.core_bp // 2)
+        self.counts["regions_merged"] += int(is_positive.sum()) - len(kept)
+        return kept - config.window_bp // 2
 
     def finish(self) -> None:
-        """Report background that was wanted and is not there."""
+        """Count the background windows that were wanted and not found."""
         if short := self._background.n_short:
             self.counts["background_short"] = short
             log.warning("%d background windows of the wanted length and GC were not found", short)
 
 
-class _LabeledRows:
-    """Rows of BEND's table as they are: any length; the split column, where there is one, decides."""
+class _TableRows:
+    """The rows of BEND's table as windows of any length; its split column, if it has one, divides them."""
 
-    def __init__(self, stay: _Stay, labeled: LabeledRegions) -> None:
-        self.stay = stay
-        self.labeled, self.labels = row_labels(labeled, stay.config.labels_file, stay.config.n_labels)
+    def __init__(self, rules: _FilterRules, labeled: LabeledRegions) -> None:
+        self.rules = rules
+        self.labeled, self.labels = row_labels(labeled, rules.config.labels_file, rules.config.n_labels)
         self.files: tuple[Regions, ...] = (labeled.regions,)
         self.window_bp = int((labeled.regions.end - labeled.regions.start).max())
         self._rows = labeled.regions.rows_by_contig()
         self._split = row_splits(labeled)
-        self.wanted = stay.plan.wanted if self._split is None else frozenset[str]()
+        self.wanted = rules.plan.wanted if self._split is None else frozenset[str]()
 
-    def choose(self, contig: Contig, index: int) -> Chosen:
+    def windows_on(self, contig: Contig, index: int) -> LabeledWindows:
         """The windows of one contig, in file order."""
         rows = self._rows.get(contig.name, np.zeros(0, dtype=np.int64))
         regions = self.labeled.regions
         regions.check_inside(contig.name, rows, len(contig))
-        limits = self.stay.limits(contig)
-        pieces = limits.pieces if self._split is None else [Piece(contig.name, 0, len(contig), SPLITS[0])]
-        limits = Limits(pieces, 1.0, limits.blacklist)
-        placed = limits.place(contig, regions.start[rows], regions.end[rows], self.stay.dropped)
-        rows = rows[placed.rows]
-        split = placed.split if self._split is None else self._split[rows]
+        window_filter = self.rules.on(contig)
+        whole_contig = [SplitInterval(contig.name, 0, len(contig), SPLITS[0])]
+        intervals = window_filter.intervals if self._split is None else whole_contig
+        window_filter = WindowFilter(intervals, max_n_fraction=1.0, blacklist=window_filter.blacklist)
+        kept = window_filter.keep(contig, regions.intervals(rows), self.rules.dropped)
+        rows = rows[kept.rows]
+        split = kept.split if self._split is None else self._split[rows]
         labels = self.labeled.matrix(rows, len(self.labels))
-        return Chosen(regions.start[rows], regions.end[rows], split, labels, regions.strand[rows])
+        return LabeledWindows(regions.intervals(rows), split, labels, regions.strand[rows])
 
     def finish(self) -> None:
         """Nothing is left to do."""

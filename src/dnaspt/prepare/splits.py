@@ -1,79 +1,170 @@
-"""Contigs to train / valid / test pieces. A window with its flanks lies in one piece, so splits never share a base."""
+"""Contigs to the intervals of the splits train, valid and test. A window lies in one interval, so splits share no base."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, cast, get_args
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from dnaspt.config import Settings
-from dnaspt.data.manifest import SPLITS
+from dnaspt.data.manifest import SPLITS, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
+from dnaspt.genome.contig_names import check_contigs
+from dnaspt.genome.fasta import open_bytes
+
+SplitRule = Literal["position", "contig", "column", "train", "train-only", "valid", "test"]
+"""How contigs are divided, see `SplitPlan`."""
+_RULES_BY_NAME = tuple(rule for rule in get_args(SplitRule) if rule != "column")
+_FRACTIONS = (0.72, 0.08, 0.20)
+
+
+def _as_tuple(value: object) -> object:
+    """One file or name as a tuple of one; nothing as an empty tuple."""
+    return (value,) if isinstance(value, str | Path) else () if value is None else value
+
+
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple)]
+"""One file or more."""
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+"""One name or more."""
+
+
+class SplitSettings(Settings):
+    """How contigs are divided into train, valid and test."""
+
+    split: str | None = None
+    """How contigs are divided. `position`: each contig from left to right, by `fractions`. `contig`: whole contigs. `train`:
+    all for train, but every tenth contig (or the last tenth of each) for valid. `train-only`, `valid`, `test`: all for one
+    split. Or the path of a table with the columns chromosome, start, end, split. Take `contig` to test on whole
+    chromosomes, and a table to use the split of a publication."""
+    fractions: tuple[float, float, float] = _FRACTIONS
+    """Shares of train, valid and test; they sum to 1. With split `position` only. Change them for a larger test split."""
+    valid_contigs: Names = ()
+    """Contigs for valid; left out, every tenth of those that train. With split `contig` only."""
+    test_contigs: Names = ()
+    """Contigs for test; left out, about every fifth. With split `contig` only. Name them to hold out known chromosomes."""
+
+    @model_validator(mode="after")
+    def _check_split(self) -> Self:
+        if self.split_table is not None and not self.split_table.exists():
+            raise ValueError(f"split {self.split!r} is neither a file nor one of {', '.join(_RULES_BY_NAME)}")
+        if self.split != "contig" and (self.valid_contigs or self.test_contigs):
+            raise ValueError("valid_contigs and test_contigs have an effect with split 'contig' alone")
+        return self
+
+    @property
+    def split_table(self) -> Path | None:
+        """Path of the table that divides the contigs, if `split` names one."""
+        return Path(self.split) if self.split is not None and self.split not in _RULES_BY_NAME else None
+
+    def files(self) -> tuple[Path, ...]:
+        """Every file that is read, in the order in which the manifest lists them."""
+        return (self.split_table,) if self.split_table else ()
+
+    def check_files(self) -> None:
+        """Refuse a file that cannot be read before the work begins: some files are needed only after minutes.
+
+        Raises:
+            InputError: a file is missing, is a folder, or may not be read.
+        """
+        for path in self.files():
+            open_bytes(path).close()
+
+    def sources(self) -> tuple[Source, ...]:
+        """Digests of all files that are read."""
+        return tuple(Source.of(path) for path in self.files())
+
+    def plan(self) -> "SplitPlan":
+        """How contigs are divided; by position where `split` is not given.
+
+        Raises:
+            InputError: the split table cannot be used.
+            ConfigError: the fractions do not sum to 1, or a contig is named twice.
+        """
+        if self.split_table is not None:
+            return SplitPlan("column", table=read_split_table(self.split_table))
+        return SplitPlan(
+            cast(SplitRule, self.split or "position"),
+            fractions=self.fractions,
+            valid_contigs=frozenset(self.valid_contigs),
+            test_contigs=frozenset(self.test_contigs),
+        )
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Piece:
-    """A stretch of a contig that belongs to one split, 0-based half-open."""
+class SplitInterval:
+    """An interval of a contig that belongs to one split.
+
+    Attributes:
+        chrom: contig name.
+        start: 0-based start.
+        end: half-open end.
+        split: train, valid, test or unlabeled.
+        line: 1-based line of the split table that says where the interval ends; 0 where there is no table.
+    """
 
     chrom: str
     start: int
     end: int
     split: str
+    line: int = field(default=0, compare=False)
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class TablePiece(Piece):
-    """A piece as a table gives it, with the 1-based line that says where it ends."""
-
-    line: int
+    @property
+    def name(self) -> str:
+        """The interval as messages name it, such as "chr1:0-500 (train)"."""
+        return f"{self.chrom}:{self.start}-{self.end} ({self.split})"
 
 
 @dataclass(frozen=True, slots=True)
 class SplitTable:
-    """Pieces by contig, each contig's ascending, and the file that they are from."""
+    """A table that divides contigs.
+
+    Attributes:
+        path: its file.
+        intervals: the intervals of each contig, ascending and disjoint.
+    """
 
     path: Path
-    pieces: Mapping[str, tuple[TablePiece, ...]]
+    intervals: Mapping[str, tuple[SplitInterval, ...]]
 
-    def on(self, chrom: str, length_bp: int) -> tuple[TablePiece, ...]:
-        """Pieces of one contig.
+    def on(self, chrom: str, length_bp: int) -> tuple[SplitInterval, ...]:
+        """The intervals of one contig.
 
         Raises:
-            InputError: one ends off the contig.
+            InputError: an interval ends off the contig.
         """
-        pieces = self.pieces.get(chrom, ())
-        if pieces and pieces[-1].end > length_bp:
-            last = pieces[-1]
+        intervals = self.intervals.get(chrom, ())
+        if intervals and intervals[-1].end > length_bp:
+            last = intervals[-1]
             found = f"{chrom}:{last.start}-{last.end} ends off the contig"
             do = "was it made for another genome?"
             raise InputError(self.path, found, expected=f"at most {length_bp} bp", do=do, line=last.line)
-        return pieces
-
-
-By = Literal["position", "contig", "column", "train", "train-only", "valid", "test"]
+        return intervals
 
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """How contigs are divided; `among` settles what depends on which contigs there are.
+    """How contigs are divided into splits.
 
     Attributes:
-        by: "position" cuts every contig into train, valid, test from left to right by `fractions`;
-            "contig" gives whole contigs to `valid_contigs` and `test_contigs`, the rest to train;
-            "column" takes pieces from a table with a split column (see `read_split_table`);
-            "train" puts all into train but `valid_contigs`, or the last tenth of every contig where none is named;
-            "train-only", "valid" and "test" put everything into that split (separate inputs).
-        fractions: train, valid, test parts of "position"; they sum to 1.
-        valid_contigs: contig names.
-        test_contigs: contig names.
-        table: for "column".
+        by: "position" cuts every contig from left to right into train, valid and test;
+            "contig" gives whole contigs to valid and test, and all others to train;
+            "column" takes the intervals of a table (see `read_split_table`);
+            "train" gives all to train, except `valid_contigs`, or the last tenth of every contig where none is named;
+            "train-only", "valid" and "test" give all to one split (for separate inputs).
+        fractions: shares of train, valid and test, for "position"; they sum to 1.
+        valid_contigs: names of contigs for valid.
+        test_contigs: names of contigs for test.
+        table: the table, for "column".
+
+    Raises:
+        ConfigError: the fractions do not sum to 1, or a contig is named for valid and for test.
     """
 
-    by: By = "position"
-    fractions: tuple[float, float, float] = (0.72, 0.08, 0.20)
+    by: SplitRule = "position"
+    fractions: tuple[float, float, float] = _FRACTIONS
     valid_contigs: frozenset[str] = frozenset()
     test_contigs: frozenset[str] = frozenset()
     table: SplitTable | None = None
@@ -86,15 +177,15 @@ class SplitPlan:
 
     @property
     def needs_contigs(self) -> bool:
-        """Whether `among` has something to settle."""
+        """Whether the plan depends on which contigs there are, so that `among` has to be called."""
         return self.by in ("contig", "train")
 
     def among(self, contigs: Sequence[str]) -> "SplitPlan":
-        """The plan for these contigs, in file order.
+        """The plan for these contigs, given in file order.
 
-        "train", and "contig" without valid contigs: every tenth contig that trains is valid; where fewer than ten are
-        there, the last tenth of each. "contig" where none is named: of every ten the 5th and 9th are test and the 10th
-        valid; where fewer than ten are there, the last is test and the one before it valid.
+        "contig" without names: of every ten contigs the 5th and 9th are test and the 10th is valid; of fewer than ten the
+        last is test and the one before it valid. "train", and "contig" without `valid_contigs`: every tenth contig that
+        is not test is valid; where there are fewer than ten, the last tenth of each.
 
         Raises:
             ConfigError: fewer than three contigs to divide by "contig".
@@ -108,165 +199,119 @@ class SplitPlan:
             test = frozenset((*contigs[4::10], *contigs[8::10]))
             return replace(self, valid_contigs=frozenset(contigs[9::10]), test_contigs=test)
         if self.needs_contigs and not self.valid_contigs:
-            rest = [name for name in contigs if name not in self.test_contigs]
-            return replace(self, by="train", valid_contigs=frozenset(rest[9::10]))
+            not_test = [name for name in contigs if name not in self.test_contigs]
+            return replace(self, by="train", valid_contigs=frozenset(not_test[9::10]))
         return self
 
-    def pieces(self, chrom: str, length_bp: int) -> tuple[Piece, ...]:
-        """Pieces of one contig, ascending.
+    def intervals(self, chrom: str, length_bp: int) -> tuple[SplitInterval, ...]:
+        """The intervals of one contig, ascending and disjoint.
 
         Raises:
-            InputError: a piece of the table ends off the contig.
+            InputError: an interval of the table ends off the contig.
         """
         if self.table is not None:
             return self.table.on(chrom, length_bp)
         if self.by == "position":
             return _cut(chrom, length_bp, self.fractions)
         if chrom in self.valid_contigs:
-            return (Piece(chrom, 0, length_bp, "valid"),)
+            return (SplitInterval(chrom, 0, length_bp, "valid"),)
         if chrom in self.test_contigs:
-            return (Piece(chrom, 0, length_bp, "test"),)
+            return (SplitInterval(chrom, 0, length_bp, "test"),)
         if self.by == "train" and not self.valid_contigs:
             return _cut(chrom, length_bp, (0.9, 0.1, 0.0))
         split = "train" if self.by in ("contig", "train", "train-only") else self.by
-        return (Piece(chrom, 0, length_bp, split),)
+        return (SplitInterval(chrom, 0, length_bp, split),)
 
     @property
     def wanted(self) -> frozenset[str]:
-        """Splits without which the dataset would not be what was asked for, of those that training reads."""
-        if self.by == "column":
-            named = (piece.split for pieces in self.table.pieces.values() for piece in pieces) if self.table else ()
-            return frozenset(named) - {"test"}
-        if self.by == "position":
-            return frozenset(split for split, part in zip(SPLITS, self.fractions) if part) - {"test"}
-        return {"train-only": frozenset(("train",)), "valid": frozenset(("valid",)), "test": frozenset[str]()}.get(
-            self.by, frozenset(("train", "valid"))
-        )
+        """Splits that the plan should fill, without test: training does not read it, so it may be empty."""
+        if self.table is not None:
+            splits = {interval.split for intervals in self.table.intervals.values() for interval in intervals}
+        elif self.by == "position":
+            splits = {split for split, share in zip(SPLITS, self.fractions) if share}
+        else:
+            splits = {"train-only": {"train"}, "valid": {"valid"}, "test": set()}.get(self.by, {"train", "valid"})
+        return frozenset(splits - {"test"})
+
+    def check_contigs(self, genome: Path, present: Set[str], *, strict: bool) -> None:
+        """Refuse a plan that names contigs the genome does not have.
+
+        Args:
+            genome: FASTA that the error names.
+            present: contig names of the genome.
+            strict: whether a single absent contig of the table is an error.
+
+        Raises:
+            ConfigError: a contig of `valid_contigs` or `test_contigs` is absent.
+            InputError: no contig of the table is in the genome, or, with `strict`, one is not.
+        """
+        if absent := sorted((self.valid_contigs | self.test_contigs) - present):
+            raise ConfigError(f"contig {absent[0]!r} of the split has no record in {genome}; check its name")
+        if self.table is not None:
+            check_contigs(self.table.path, self.table.intervals, genome, present, strict=strict)
 
 
-def _cut(chrom: str, length_bp: int, fractions: tuple[float, float, float]) -> tuple[Piece, ...]:
-    """Cut a contig into train, valid, test from left to right."""
+def _cut(chrom: str, length_bp: int, fractions: tuple[float, float, float]) -> tuple[SplitInterval, ...]:
+    """Cut a contig into train, valid and test from left to right."""
     first = round(length_bp * fractions[0])
     second = round(length_bp * (fractions[0] + fractions[1]))
     cuts = (0, first, second, length_bp)
-    return tuple(Piece(chrom, start, end, split) for start, end, split in zip(cuts, cuts[1:], SPLITS) if end > start)
+    return tuple(
+        SplitInterval(chrom, start, end, split) for start, end, split in zip(cuts, cuts[1:], SPLITS) if end > start
+    )
+
+
+_COLUMNS = ("chrom", "start", "end", "split")
 
 
 def read_split_table(path: str | Path) -> SplitTable:
-    """Pieces by contig from a tab-separated table with a header: chromosome (or chrom), start, end, split; 0-based.
+    """Read a tab-separated table with a header: chromosome (or chrom), start, end, split. Coordinates are 0-based half-open.
 
     Raises:
-        InputError: a column is missing, a row is malformed, a split is unknown, or two pieces of different splits overlap.
+        InputError: a column is missing, a row is malformed, a split is unknown, or intervals of two splits overlap.
     """
     path = Path(path)
     lines = [line.rstrip("\r\n") for _, line in read_lines(path)]
     header = lines[0].lstrip("#").split("\t") if lines else []
     names = ["chrom" if name in ("chromosome", "chr") else name for name in header]
-    wanted = ("chrom", "start", "end", "split")
-    if missing := [name for name in wanted if name not in names]:
-        raise InputError(
-            path, f"no column {missing[0]!r}", expected="a header with chromosome, start, end, split", line=1
-        )
-    columns = [names.index(name) for name in wanted]
-    found: dict[str, list[TablePiece]] = {}
+    if missing := [name for name in _COLUMNS if name not in names]:
+        expected = "a header with chromosome, start, end, split"
+        raise InputError(path, f"no column {missing[0]!r}", expected=expected, line=1)
+    columns = [names.index(name) for name in _COLUMNS]
+    by_contig: dict[str, list[SplitInterval]] = {}
     for number, line in enumerate(lines[1:], start=2):
-        if not line.strip():
-            continue
-        fields = line.split("\t")
-        try:
-            chrom, start, end, split = (fields[column] for column in columns)
-            piece = TablePiece(chrom, int(start), int(end), split, line=number)
-        except (IndexError, ValueError):
-            raise InputError(
-                path, f"row {line[:60]!r}", expected="chromosome, start, end, split", line=number
-            ) from None
-        if split not in SPLITS or not 0 <= piece.start < piece.end:
-            found_text = f"split {split!r}" if split not in SPLITS else f"interval {start}-{end}"
-            raise InputError(path, found_text, expected="train, valid or test, and 0 <= start < end", line=number)
-        found.setdefault(chrom, []).append(piece)
-    if not found:
+        if line.strip():
+            interval = _parse_row(path, line, number, columns)
+            by_contig.setdefault(interval.chrom, []).append(interval)
+    if not by_contig:
         raise InputError(path, "no row in it", expected="rows of chromosome, start, end, split below the header")
-    return SplitTable(path, {chrom: _merged(path, sorted(pieces)) for chrom, pieces in found.items()})
+    return SplitTable(path, {chrom: _merged(path, sorted(intervals)) for chrom, intervals in by_contig.items()})
 
 
-def _merged(path: Path, pieces: Sequence[TablePiece]) -> tuple[TablePiece, ...]:
-    """Join touching pieces of one split; refuse an overlap of two."""
-    merged: list[TablePiece] = []
-    for piece in pieces:
+def _parse_row(path: Path, row: str, line: int, columns: Sequence[int]) -> SplitInterval:
+    """A row of a split table, whose `_COLUMNS` stand in the given columns."""
+    fields = row.split("\t")
+    try:
+        chrom, start, end, split = (fields[column] for column in columns)
+        interval = SplitInterval(chrom, int(start), int(end), split, line)
+    except (IndexError, ValueError):
+        raise InputError(path, f"row {row[:60]!r}", expected="chromosome, start, end, split", line=line) from None
+    if split not in SPLITS or not 0 <= interval.start < interval.end:
+        found = f"split {split!r}" if split not in SPLITS else f"interval {start}-{end}"
+        raise InputError(path, found, expected="train, valid or test, and 0 <= start < end", line=line)
+    return interval
+
+
+def _merged(path: Path, intervals: Sequence[SplitInterval]) -> tuple[SplitInterval, ...]:
+    """Join touching intervals of one split; refuse an overlap of two splits."""
+    merged: list[SplitInterval] = []
+    for interval in intervals:
         last = merged[-1] if merged else None
-        if last and piece.start < last.end and piece.split != last.split:
-            found = f"{piece.chrom}:{piece.start}-{piece.end} is {piece.split} and overlaps a {last.split} piece"
-            raise InputError(path, found, expected="splits that share no base", line=piece.line)
-        if last and piece.start <= last.end and piece.split == last.split:
-            merged[-1] = replace(max(last, piece, key=lambda one: one.end), start=last.start)
+        if last and interval.start < last.end and interval.split != last.split:
+            found = f"{interval.name} overlaps {last.name}"
+            raise InputError(path, found, expected="splits that share no base", line=interval.line)
+        if last and interval.start <= last.end and interval.split == last.split:
+            merged[-1] = replace(max(last, interval, key=lambda either: either.end), start=last.start)
         else:
-            merged.append(piece)
+            merged.append(interval)
     return tuple(merged)
-
-
-_SPLIT_WORDS = ("position", "contig", "train", "train-only", "valid", "test")
-
-
-class SplitSettings(Settings):
-    """How contigs are divided.
-
-    split: "position", "contig", one of the other words of `SplitPlan`, or the path of a split table.
-    fractions: train, valid and test parts of "position".
-    valid_contigs, test_contigs: names, for "contig".
-    """
-
-    split: str | None = None
-    fractions: tuple[float, float, float] = (0.72, 0.08, 0.20)
-    valid_contigs: tuple[str, ...] = ()
-    test_contigs: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _check_split(self) -> Self:
-        if self.split_table is not None and not self.split_table.exists():
-            raise ValueError(f"split {self.split!r} is neither a file nor one of {', '.join(_SPLIT_WORDS)}")
-        if self.split != "contig" and (self.valid_contigs or self.test_contigs):
-            raise ValueError("valid_contigs and test_contigs have an effect with split 'contig' alone")
-        return self
-
-    @property
-    def split_table(self) -> Path | None:
-        """The table that divides the contigs, where one does."""
-        return Path(self.split) if self.split is not None and self.split not in _SPLIT_WORDS else None
-
-    def plan(self) -> SplitPlan:
-        """How contigs are divided; by position where nothing is said.
-
-        Raises:
-            InputError: a split table that cannot be used.
-            ConfigError: fractions that do not sum to 1, or a contig that is named twice.
-        """
-        if self.split_table is not None:
-            return SplitPlan(by="column", table=read_split_table(self.split_table))
-        return SplitPlan(
-            by=self.split or "position",  # type: ignore[arg-type]  # one of the words, checked when built
-            fractions=self.fractions,
-            valid_contigs=frozenset(self.valid_contigs),
-            test_contigs=frozenset(self.test_contigs),
-        )
-
-
-def check_written(genome: Path, n_windows: Mapping[str, int], wanted: Set[str], dropped: Counter[str]) -> None:
-    """Refuse a dataset without a window, or without one in a split that was asked for.
-
-    Args:
-        genome: the file that the error names.
-        n_windows: windows by split.
-        wanted: splits that must have some.
-        dropped: why windows are not there.
-
-    Raises:
-        InputError: there is none; the reasons are named.
-    """
-    empty = [split for split in ("train", "valid") if split in wanted and not n_windows.get(split)]
-    if any(n_windows.values()) and not empty:
-        return
-    reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items() if count) or "nothing was dropped"
-    if not any(n_windows.values()):
-        raise InputError(genome, f"no window left ({reasons})", do="check window_bp, the split and the filters")
-    do = "choose another --split or a smaller window_bp"
-    raise InputError(genome, f"no window in the {empty[0]} split ({reasons})", expected="one or more", do=do)

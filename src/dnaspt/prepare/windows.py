@@ -1,210 +1,205 @@
-"""What the datasets of labeled windows share: settings, which windows stay, and windows of a contig to the dataset."""
+"""Windows of a contig: where they lie, which of them are kept, and how they reach the dataset.
 
-import logging
+Windows are intervals (n, 2) int64 of starts and ends, 0-based half-open. Splits are indices into `SPLITS`.
+"""
+
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from dnaspt.data.dataset import Window
-from dnaspt.data.manifest import SPLITS, Source
-from dnaspt.errors import ConfigError, InputError
+from dnaspt.data.manifest import SPLITS
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, contig_names
-from dnaspt.prepare.splits import Piece, SplitPlan, SplitSettings
+from dnaspt.genome.intervals import containing, count_true, coverage
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.prepare.splits import SplitInterval, SplitPlan, SplitSettings
 from dnaspt.prepare.writer import DatasetWriter
 
-log = logging.getLogger(__name__)
-
 _OUTSIDE = -1
+"""Split of a window that lies in none."""
 
 
 class WindowSettings(SplitSettings):
-    """Settings of every dataset of windows with one label set each.
-
-    max_n_fraction: windows with a larger share of N are dropped.
-    strict: a contig without a record in the genome, or sequence shared by splits, is an error and no count.
-    """
+    """Settings of every dataset whose windows have labels as a whole."""
 
     out: Path
+    """Dataset folder to write."""
     genome: Path
+    """FASTA of the genome: plain, gzip or bgzip."""
     window_bp: int = Field(512, ge=2)
+    """Length of a window in bp. Make it longer if the signal depends on sequence further away; memory and time grow with it."""
     max_n_fraction: float = Field(0.5, ge=0, le=1)
+    """Windows with a larger share of N are dropped. Lower it for genomes with many gaps; 1 keeps all."""
     split: str = "position"
+    """How contigs are divided. `position`: each contig from left to right, by `fractions`. `contig`: whole contigs. `train`:
+    all for train, but every tenth contig (or the last tenth of each) for valid. `train-only`, `valid`, `test`: all for one
+    split. Or the path of a table with the columns chromosome, start, end, split. Take `contig` to test on whole
+    chromosomes, and a table to use the split of a publication."""
     seed: int = Field(0, ge=0)
+    """Seed of the background windows that `prepare regions` draws; without effect elsewhere. Change it for another draw."""
     strict: bool = False
+    """Stop with an error where splits share sequence, or where a contig of a file is not in the genome. Otherwise both are
+    only counted. Turn it on for results to publish."""
     overwrite: bool = False
+    """Replace the dataset folder `out` if it exists."""
 
     def plan_of_genome(self, only: Set[str] | None = None) -> SplitPlan:
-        """How the contigs of the genome are divided, of all or of those named."""
+        """How the contigs of the genome are divided; with `only`, the contigs of these names."""
         plan = self.plan()
         if not plan.needs_contigs:
             return plan
         return plan.among([name for name in contig_names(self.genome) if only is None or name in only])
 
     def recorded(self) -> dict[str, Any]:
-        """The settings as the manifest keeps them: all that decide what is in the tables."""
+        """The settings as the manifest keeps them: those that decide what is in the tables."""
         return self.model_dump(mode="json", exclude={"out", "overwrite"})
 
-    def sources(self, paths: Iterable[Path | None]) -> tuple[Source, ...]:
-        """Digests of the genome, the split table and the other files that were given."""
-        return tuple(Source.of(path) for path in (self.genome, *paths, self.split_table) if path is not None)
+    def files(self) -> tuple[Path, ...]:
+        """Every file that is read, in the order in which the manifest lists them."""
+        return (self.genome, *self.label_files(), *super().files())
+
+    def label_files(self) -> tuple[Path, ...]:
+        """The files that the labels come from, and others that only this kind of dataset reads."""
+        return ()
+
+
+def from_starts(starts: np.ndarray, window_bp: int) -> np.ndarray:
+    """Windows of one length: starts (n,) -> (n, 2)."""
+    return np.stack([starts, starts + window_bp], axis=1)
+
+
+def tiled_starts(intervals: Sequence[SplitInterval], window_bp: int, stride_bp: int, length_bp: int) -> np.ndarray:
+    """Starts of the windows that fit into each interval of a contig at a fixed step, from its left end on: (n,) int64."""
+    starts = [
+        np.arange(interval.start, min(interval.end, length_bp) - window_bp + 1, stride_bp) for interval in intervals
+    ]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *starts]).astype(np.int64)
+
+
+class FlankedWindow(NamedTuple):
+    """A window from start to end. Only its core has labels; the flanks on both sides are context."""
+
+    start: int
+    end: int
+    core_start: int
+    core_end: int
+
+
+def tile_with_flanks(interval: SplitInterval, window_bp: int, flank_bp: int = 0) -> Iterator[FlankedWindow]:
+    """Cut an interval into cores of `window_bp`, each base in one core, with flanks that stay inside the interval.
+
+    The last core is what remains. If that is less than an eighth of a window, the last two cores share their bases evenly,
+    so that no window is too short to learn from.
+    """
+    cuts = [*range(interval.start, interval.end, window_bp), interval.end]
+    if len(cuts) > 2 and cuts[-1] - cuts[-2] < window_bp / 8:
+        cuts[-2] = (cuts[-3] + cuts[-1] + 1) // 2
+    for start, end in pairwise(cuts):
+        yield FlankedWindow(max(interval.start, start - flank_bp), min(interval.end, end + flank_bp), start, end)
+
+
+def around_genes(interval: SplitInterval, transcripts: Iterable[Transcript], flank_bp: int) -> Iterator[FlankedWindow]:
+    """A window around each transcript that lies in the interval: its CDS from first to last base and `flank_bp` on both sides.
+
+    The window stays inside the interval. All of it is core: the labels of neighboring genes count too.
+    """
+    for transcript in transcripts:
+        if interval.start <= transcript.start and transcript.end <= interval.end:
+            start = max(interval.start, transcript.start - flank_bp)
+            end = min(interval.end, transcript.end + flank_bp)
+            yield FlankedWindow(start, end, start, end)
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
-    """Bases that at least one of many intervals covers: disjoint, ascending intervals on one contig."""
+class KeptWindows:
+    """Windows that passed a filter.
 
-    starts: np.ndarray
-    ends: np.ndarray
-
-    @classmethod
-    def of(cls, starts: np.ndarray, ends: np.ndarray) -> "Cover":
-        """Join intervals that overlap or touch."""
-        order = np.argsort(starts, kind="stable")
-        starts, reach = starts[order], np.maximum.accumulate(ends[order])
-        opens = np.ones(len(starts), dtype=bool)
-        opens[1:] = starts[1:] > reach[:-1]
-        return cls(starts[opens], reach[np.append(opens[1:], True)] if len(starts) else reach)
-
-    def count(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Covered bases in each of n windows: (n,) int64."""
-        covered: np.ndarray = self._before(ends) - self._before(starts)
-        return covered
-
-    def _before(self, position: np.ndarray) -> np.ndarray:
-        """Covered bases left of each position."""
-        total = np.concatenate([[0], np.cumsum(self.ends - self.starts)])
-        index = np.searchsorted(self.starts, position, side="right")
-        last_end = np.concatenate([[0], self.ends])[index]
-        before: np.ndarray = total[index] - np.maximum(last_end - position, 0)
-        return before
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Windows that may stay: their row numbers (n,) and the index of their split in `SPLITS` (n,)."""
+    Attributes:
+        rows: their row numbers (n,).
+        split: index of their split in `SPLITS` (n,) int8.
+    """
 
     rows: np.ndarray
     split: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Which windows of a contig may stay."""
+class WindowFilter:
+    """Which windows of one contig are kept.
 
-    pieces: Sequence[Piece]
+    Attributes:
+        intervals: the contig's intervals by split; a window must lie in one of them.
+        max_n_fraction: largest share of N in a window.
+        blacklist: intervals (m, 2) that no window may touch.
+    """
+
+    intervals: Sequence[SplitInterval]
     max_n_fraction: float = 1.0
-    blacklist: Cover | None = None
+    blacklist: np.ndarray | None = None
 
-    def place(self, contig: Contig, starts: np.ndarray, ends: np.ndarray, dropped: Counter[str]) -> Placed:
-        """Keep windows that lie in one split, outside the blacklist, on known bases; count the others by reason."""
-        rows = np.arange(len(starts))
-        on_contig = (starts >= 0) & (ends <= len(contig))
+    def keep(self, contig: Contig, windows: np.ndarray, dropped: Counter[str]) -> KeptWindows:
+        """Apply the filter to windows (n, 2), and count those that are dropped by reason in `dropped`."""
+        rows = np.arange(len(windows))
+        on_contig = (windows[:, 0] >= 0) & (windows[:, 1] <= len(contig))
         dropped["off_contig"] += int((~on_contig).sum())
         rows = rows[on_contig]
-        split = split_of(self.pieces, starts[rows], ends[rows])
+        split = split_of(self.intervals, windows[rows])
         dropped["not_in_one_split"] += int((split == _OUTSIDE).sum())
         rows, split = rows[split != _OUTSIDE], split[split != _OUTSIDE]
         if self.blacklist is not None:
-            free = self.blacklist.count(starts[rows], ends[rows]) == 0
-            dropped["blacklist"] += int((~free).sum())
-            rows, split = rows[free], split[free]
+            is_free = coverage(windows[rows], self.blacklist) == 0
+            dropped["blacklist"] += int((~is_free).sum())
+            rows, split = rows[is_free], split[is_free]
         if self.max_n_fraction < 1:
-            n_unknown = count_in_windows((contig.codes & 7) == alphabet.N, starts[rows], ends[rows])
-            known = n_unknown <= self.max_n_fraction * (ends[rows] - starts[rows])
-            dropped["unknown_bases"] += int((~known).sum())
-            rows, split = rows[known], split[known]
-        return Placed(rows, split)
+            n_unknown = count_true(alphabet.is_unknown(contig.codes), windows[rows])
+            is_known = n_unknown <= self.max_n_fraction * (windows[rows, 1] - windows[rows, 0])
+            dropped["unknown_bases"] += int((~is_known).sum())
+            rows, split = rows[is_known], split[is_known]
+        return KeptWindows(rows, split)
 
 
-def split_of(pieces: Sequence[Piece], starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Index in `SPLITS` of the piece that holds a whole window, -1 where none does: (n,) int8."""
-    if not pieces:
-        return np.full(len(starts), _OUTSIDE, dtype=np.int8)
-    piece_starts = np.array([piece.start for piece in pieces])
-    piece_ends = np.array([piece.end for piece in pieces])
-    splits = np.array([SPLITS.index(piece.split) for piece in pieces], dtype=np.int8)
-    at = np.searchsorted(piece_starts, starts, side="right") - 1
-    inside = (at >= 0) & (ends <= piece_ends[at])
-    return np.where(inside, splits[at], _OUTSIDE).astype(np.int8)
-
-
-def count_in_windows(mask: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """True bases of a mask (L,) in each of n windows, which may overlap: (n,) int64."""
-    if not len(starts):
-        return np.zeros(0, dtype=np.int64)
-    order = np.argsort(starts, kind="stable")  # ascending, so that the gaps that reduceat sums too stay short
-    padded = np.append(mask, False).view(np.uint8)
-    bounds = np.column_stack([starts[order], ends[order]]).ravel()
-    counts = np.empty(len(starts), dtype=np.int64)
-    counts[order] = np.add.reduceat(padded, bounds, dtype=np.int64)[::2]
-    return counts
+def split_of(intervals: Sequence[SplitInterval], windows: np.ndarray) -> np.ndarray:
+    """Split of the interval that holds each whole window (n, 2), -1 where none does: (n,) int8."""
+    if not intervals:
+        return np.full(len(windows), _OUTSIDE, dtype=np.int8)
+    splits = np.array([SPLITS.index(interval.split) for interval in intervals], dtype=np.int8)
+    index = containing(windows, np.array([(interval.start, interval.end) for interval in intervals]))
+    return np.where(index >= 0, splits[index], _OUTSIDE).astype(np.int8)
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class LabeledWindows:
     """Windows of one contig for the dataset.
 
     Attributes:
-        starts: 0-based (n,).
-        ends: half-open (n,).
-        split: index in `SPLITS` (n,).
+        intervals: starts and ends (n, 2).
+        split: index of the split in `SPLITS` (n,).
         labels: (n, K) int8 of 0, 1 and `MISSING`.
-        strands: "+", "-" or "." (n,); "." throughout where left out.
+        strands: "+", "-" or "." (n,); "." for all if left out.
     """
 
-    starts: np.ndarray
-    ends: np.ndarray
+    intervals: np.ndarray
     split: np.ndarray
     labels: np.ndarray
     strands: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.intervals)
 
 
-def add_windows(writer: DatasetWriter, contig: Contig, chosen: Chosen) -> None:
-    """Write the windows; one on the minus strand is written as it reads 5' to 3' on that strand."""
-    splits = [SPLITS[index] for index in chosen.split.tolist()]
-    strands = ["."] * len(chosen) if chosen.strands is None else chosen.strands.tolist()
-    rows = zip(splits, chosen.starts.tolist(), chosen.ends.tolist(), strands, chosen.labels)
-    for split, start, end, strand, labels in rows:
+def add_windows(writer: DatasetWriter, contig: Contig, windows: LabeledWindows) -> None:
+    """Write windows of a contig; one on the minus strand is written as it reads 5' to 3' on that strand."""
+    splits = [SPLITS[index] for index in windows.split.tolist()]
+    strands = ["."] * len(windows) if windows.strands is None else windows.strands.tolist()
+    for split, (start, end), strand, labels in zip(splits, windows.intervals.tolist(), strands, windows.labels):
         codes = contig.codes[start:end].copy()  # a view would keep the whole contig in memory
         if strand == "-":
             codes = alphabet.reverse_complement(codes)
         writer.add(split, Window(contig.name, start, end, strand, codes, labels))
-
-
-def check_contigs(path: Path, wanted: Iterable[str], genome: Path, present: set[str], *, strict: bool) -> list[str]:
-    """Contigs of a file that the genome does not have, sorted.
-
-    Raises:
-        InputError: none of them is there, or, with `strict`, one is not.
-    """
-    wanted = set(wanted)
-    absent = sorted(wanted - present)
-    if absent and (strict or len(absent) == len(wanted)):
-        found = f"contig {absent[0]!r} has no record in {genome} ({len(absent)} of {len(wanted)} contigs have none)"
-        with_chr = {name.removeprefix("chr") for name in wanted} & {name.removeprefix("chr") for name in present}
-        differs = with_chr and len(absent) == len(wanted)
-        do = "the names differ only in 'chr': rename one side" if differs else "is it the genome of these intervals?"
-        raise InputError(path, found, expected=f"names such as {min(present)!r}", do=do)
-    return absent
-
-
-def check_split_contigs(settings: WindowSettings, plan: SplitPlan, present: set[str]) -> None:
-    """Refuse a split that names contigs the genome does not have.
-
-    Raises:
-        ConfigError: a contig of `valid_contigs` or `test_contigs` is absent.
-        InputError: no contig of the split table is there, or, with `strict`, one is not.
-    """
-    if absent := sorted((plan.valid_contigs | plan.test_contigs) - present):
-        raise ConfigError(f"contig {absent[0]!r} of the split has no record in {settings.genome}; check its name")
-    if plan.table is not None:
-        check_contigs(plan.table.path, plan.table.pieces, settings.genome, present, strict=settings.strict)

@@ -1,86 +1,104 @@
-"""Writing a dataset folder: Parquet tables of windows by split, beside their manifest.
+"""Windows to a dataset folder: a Parquet table for each split, and their manifest.
 
-`manifest.json` is written last and the whole folder appears by one rename: a folder without a manifest is unfinished.
+`manifest.json` is written last, and the folder appears under its name when all is done: one without a manifest is unfinished.
 """
 
 import hashlib
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Mapping, Set
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dnaspt.atomic import publish_folder, write_text_atomically
-from dnaspt.data.dataset import SCHEMA, Window
-from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, Source, SplitSummary
-from dnaspt.errors import DatasetError
+from dnaspt.data.dataset import Window, split_file, window_schema
+from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, Source, SplitSummary
+from dnaspt.errors import DatasetError, InputError
 from dnaspt.genome import alphabet
-from dnaspt.prepare.leakage import LeakageSketch, Place
+from dnaspt.prepare.leakage import LeakageSketch, refuse_leakage
 from dnaspt.tasks import MISSING
 
+if TYPE_CHECKING:  # takes long to import, so it is imported where it is used
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
 _ROW_GROUP = 4096
+"""Most windows in a row group of Parquet."""
 _ROW_GROUP_BP = 1 << 25
+"""Most bases in a row group, about."""
 
 
 class DatasetWriter:
-    """Write a dataset folder whole or not at all: a context manager, whose folder appears at its end after `finish`.
+    """Write a dataset folder, whole or not at all.
+
+    A context manager: the folder appears at the end of the block, after `finish` was called in it.
 
     Args:
         out: the folder.
-        overwrite: whether a folder that is there may be replaced.
-        same_genome: whether equal contig names in two splits mean the same contig (false where each split has a FASTA
-            of its own): then windows that overlap across splits are leakage.
+        overwrite: whether an existing dataset folder may be replaced.
+        same_genome: whether equal contig names in two splits mean the same contig. Then windows that overlap across
+            splits count as leakage. False where splits have a FASTA of their own.
 
     Attributes:
-        n_windows: windows by split so far.
+        n_windows: windows of each split so far.
+
+    Raises:
+        DatasetError: `out` exists, and may not be replaced or is not a dataset.
     """
 
     def __init__(self, out: Path, *, overwrite: bool = False, same_genome: bool = True) -> None:
         if out.exists() and not overwrite:
             raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
-        if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file()):
-            raise DatasetError(f"{out}: is there and is no dataset (no manifest.json in it); choose another --out")
+        if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST_FILE).is_file()):
+            raise DatasetError(f"{out}: is there and is no dataset (no {MANIFEST_FILE} in it); choose another --out")
         self.out = out
         self.n_windows: Counter[str] = Counter()
         self._publishing = publish_folder(out)
         self._finished = False
-        self._labels: tuple[str, ...] = ()
         self._pending: dict[str, list[Window]] = {}
+        self._files = ExitStack()
         self._writers: dict[str, pq.ParquetWriter] = {}
-        self._summaries: dict[str, dict[str, Any]] = {}
+        self._totals: dict[str, _SplitTotals] = {}
         self._sketch = LeakageSketch(same_genome=same_genome)
 
-    def __enter__(self) -> "DatasetWriter":
+    def __enter__(self) -> Self:
         self.folder = self._publishing.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for writer in self._writers.values():
-            with suppress(OSError):  # on a full disk a table cannot be closed either
-                writer.close()
+        with suppress(OSError):  # on a full disk a table cannot be ended either
+            self._files.close()
         if error is None and not self._finished:
-            error = RuntimeError(f"{self.out}: finish was not called")  # what is written so far is thrown away
+            error = RuntimeError(f"{self.out}: finish was not called")  # what was written so far is thrown away
         self._publishing.__exit__(type(error) if error else None, error, trace)
 
-    def add(self, split: str, window: Window, place: Place | None = None) -> None:
-        """Append one window to a split (train, valid, test or unlabeled).
+    def add(self, split: str, window: Window, origin: tuple[str, int] | None = None) -> None:
+        """Append a window to a split.
 
-        place: where it lies in its genome, where the window is called otherwise; the leakage report compares places.
+        Args:
+            split: train, valid, test or unlabeled.
+            window: the window. Its arrays are kept until they are written.
+            origin: contig and 0-based start of the window in its genome, where the window itself has another name and
+                position; the leakage report compares origins.
         """
-        self._sketch.add(split, window, place)
+        self._sketch.add(split, window, origin)
         self.n_windows[split] += 1
         pending = self._pending.setdefault(split, [])
         pending.append(window)
         if len(pending) >= _ROW_GROUP or len(pending) * len(window.codes) >= _ROW_GROUP_BP:
-            self._flush(split)
+            self._write_pending(split)
 
-    def _flush(self, split: str) -> None:
+    def _write_pending(self, split: str) -> None:
+        """Write the windows of a split that are pending as one row group."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         windows = self._pending.pop(split, [])
         if not windows:
             return
@@ -93,64 +111,101 @@ class DatasetWriter:
                 "sequence": [alphabet.decode(window.codes) for window in windows],
                 "labels": _list_array([window.labels for window in windows]),
             },
-            schema=SCHEMA,
+            schema=window_schema(),
         )
         if split not in self._writers:
-            self._writers[split] = pq.ParquetWriter(self.folder / f"{split}.parquet", SCHEMA, compression="zstd")
-            self._summaries[split] = {"n_windows": 0, "n_bp": 0, "counts": np.zeros(256, dtype=np.int64), "by_label": 0}
+            # Opened here, not by ParquetWriter: where the disk is full at the first byte, that one never closes its file.
+            file = self._files.enter_context(split_file(self.folder, split).open("wb"))
+            self._writers[split] = self._files.enter_context(
+                pq.ParquetWriter(file, window_schema(), compression="zstd")
+            )
+            self._totals[split] = _SplitTotals()
         self._writers[split].write_table(table)
-        summary = self._summaries[split]
-        summary["n_windows"] += len(windows)
-        summary["n_bp"] += sum(len(window.codes) for window in windows)
-        labels = np.concatenate([window.labels for window in windows])
-        summary["counts"] += np.bincount(labels.view(np.uint8), minlength=256)
-        if len(windows[0].labels) and len({len(window.labels) for window in windows}) == 1:
-            matrix = np.stack([window.labels for window in windows])
-            true_and_known = np.stack([(matrix == 1).sum(axis=0), (matrix != MISSING).sum(axis=0)])
-            if np.shape(summary["by_label"]) in ((), true_and_known.shape):
-                summary["by_label"] = summary["by_label"] + true_and_known
+        self._totals[split].add(windows)
 
-    def add_table(self, name: str, table: pa.Table) -> None:
-        """Add a table of another kind (for genes: `transcripts`), as NAME.parquet."""
-        pq.write_table(table, self.folder / f"{name}.parquet", compression="zstd")
+    def add_table(self, name: str, table: "pa.Table") -> None:
+        """Add a table of another kind, such as `transcripts`, as NAME.parquet."""
+        import pyarrow.parquet as pq
+
+        with (self.folder / f"{name}.parquet").open("wb") as file:
+            pq.write_table(table, file, compression="zstd")
 
     def finish(self, manifest: Manifest, *, strict: bool = False) -> Manifest:
-        """Write what is pending and the manifest with its leakage report; the folder appears with the block's end.
+        """Write the pending windows and the manifest; the folder appears at the end of the block.
+
+        Args:
+            manifest: the manifest without sizes, leakage report and digest.
+            strict: whether sequence that splits share is an error.
+
+        Returns:
+            The manifest as written.
 
         Raises:
-            DatasetError: with `strict`, when splits share sequence.
+            DatasetError: with `strict`, splits share sequence.
         """
         leakage = self._sketch.report()
         if strict:
-            leakage.refuse(self.out)
+            refuse_leakage(leakage, self.out)
         for split in list(self._pending):
-            self._flush(split)
-        for writer in self._writers.values():
-            writer.close()
-        digests = hashlib.sha256()
-        for file in sorted(self.folder.glob("*.parquet")):
-            digests.update(f"{file.stem} {Source.of(file).sha256}\n".encode())
-        splits = {split: self._summary(manifest, split) for split in (*SPLITS, UNLABELED) if split in self._writers}
+            self._write_pending(split)
+        self._files.close()
+        splits = {
+            split: self._totals[split].summary(manifest) for split in (*SPLITS, UNLABELED) if split in self._writers
+        }
         self._writers.clear()
-        found = {"splits": splits, "leakage": leakage.as_dict(), "digest": digests.hexdigest()}
-        manifest = manifest.model_copy(update=found)
-        write_text_atomically(self.folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
+        digest = hashlib.sha256()
+        for file in sorted(self.folder.glob("*.parquet")):
+            digest.update(f"{file.stem} {Source.of(file).sha256}\n".encode())
+        manifest = manifest.model_copy(update={"splits": splits, "leakage": leakage, "digest": digest.hexdigest()})
+        write_text_atomically(self.folder / MANIFEST_FILE, manifest.model_dump_json(indent=1) + "\n")
         self._finished = True
         return manifest
 
-    def _summary(self, manifest: Manifest, split: str) -> SplitSummary:
-        raw = self._summaries[split]
-        n_missing = int(raw["counts"][np.array(MISSING, dtype=np.int8).view(np.uint8)])
-        n_labeled = int(raw["counts"].sum()) - n_missing
+
+@dataclass(slots=True)
+class _SplitTotals:
+    """Sums over the windows of one split, for the manifest.
+
+    Attributes:
+        n_windows: windows.
+        n_bp: bases.
+        by_value: how often each label value occurs (256,), as unsigned bytes.
+        true_and_known: for each label of a window how often it is true and how often it is known (2, labels); None
+            where windows differ in their number of labels.
+    """
+
+    n_windows: int = 0
+    n_bp: int = 0
+    by_value: np.ndarray = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
+    true_and_known: np.ndarray | None = None
+
+    def add(self, windows: list[Window]) -> None:
+        """Add up some windows."""
+        self.n_windows += len(windows)
+        self.n_bp += sum(len(window.codes) for window in windows)
+        labels = np.concatenate([window.labels for window in windows])
+        self.by_value += np.bincount(labels.view(np.uint8), minlength=256)
+        if len(windows[0].labels) and len({len(window.labels) for window in windows}) == 1:
+            matrix = np.stack([window.labels for window in windows])
+            added = np.stack([(matrix == 1).sum(axis=0), (matrix != MISSING).sum(axis=0)])
+            if self.true_and_known is None:
+                self.true_and_known = added
+            elif self.true_and_known.shape == added.shape:
+                self.true_and_known = self.true_and_known + added
+
+    def summary(self, manifest: Manifest) -> SplitSummary:
+        """Size and class balance of the split."""
+        n_labels = len(manifest.labels)
+        n_missing = int(self.by_value[np.array(MISSING, dtype=np.int8).view(np.uint8)])
+        n_labeled = int(self.by_value.sum()) - n_missing
         if manifest.per_base:
-            true, known = raw["counts"][: len(manifest.labels)], np.full(len(manifest.labels), n_labeled)
+            true, known = self.by_value[:n_labels], np.full(n_labels, n_labeled)
         else:
-            by_label = raw["by_label"] if np.ndim(raw["by_label"]) else np.zeros((2, len(manifest.labels)), np.int64)
-            by_bin = by_label.reshape(2, -1, len(manifest.labels))  # one bin, where a window is the unit
-            true, known = by_bin.sum(axis=1)
+            totals = np.zeros((2, n_labels), np.int64) if self.true_and_known is None else self.true_and_known
+            true, known = totals.reshape(2, -1, n_labels).sum(axis=1)  # over the bins, where windows have bins
         return SplitSummary(
-            n_windows=raw["n_windows"],
-            n_bp=raw["n_bp"],
+            n_windows=self.n_windows,
+            n_bp=self.n_bp,
             n_labeled=n_labeled,
             n_missing=n_missing,
             label_counts=dict(zip(manifest.labels, true.tolist(), strict=True)),
@@ -158,7 +213,32 @@ class DatasetWriter:
         )
 
 
-def _list_array(arrays: list[np.ndarray]) -> pa.ListArray:
+def _list_array(arrays: list[np.ndarray]) -> "pa.ListArray":
+    """Label arrays of windows as one column of lists."""
+    import pyarrow as pa
+
     offsets = np.zeros(len(arrays) + 1, dtype=np.int32)
     np.cumsum([len(array) for array in arrays], out=offsets[1:])
     return pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(arrays).astype(np.int8, copy=False)))
+
+
+def check_written(genome: Path, n_windows: Mapping[str, int], wanted: Set[str], dropped: Mapping[str, int]) -> None:
+    """Refuse a dataset without windows, or without windows in a split that training needs.
+
+    Args:
+        genome: the file that the error names.
+        n_windows: windows of each split.
+        wanted: splits that were asked for; of these, train and valid must have windows.
+        dropped: numbers of windows that were dropped, by reason; the error lists them.
+
+    Raises:
+        InputError: a split has no window.
+    """
+    empty = [split for split in ("train", "valid") if split in wanted and not n_windows.get(split)]
+    if any(n_windows.values()) and not empty:
+        return
+    reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items() if count) or "nothing was dropped"
+    if not any(n_windows.values()):
+        raise InputError(genome, f"no window left ({reasons})", do="check window_bp, the split and the filters")
+    do = "choose another --split or a smaller window_bp"
+    raise InputError(genome, f"no window in the {empty[0]} split ({reasons})", expected="one or more", do=do)

@@ -1,17 +1,20 @@
-"""A dataset folder, a run or an evaluation as tables: what `dnaspt inspect` prints and `dnaspt.inspect` returns."""
+"""A dataset folder, a run or an evaluation as tables: what `dnaspt inspect` prints and `dnaspt.inspect` returns.
 
-import json
+What needs torch is imported late: a dataset is described without it.
+"""
+
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.data.manifest import LeakageReport, Manifest, read_manifest
 from dnaspt.errors import DnasptError
-from dnaspt.evaluation.metrics import Score
-from dnaspt.evaluation.results import Evaluation, GeneEvaluation, VariantEvaluation, WindowEvaluation, read_evaluation
-from dnaspt.reports.run_tables import Table
+from dnaspt.reports.tables import Table, value_table
+
+if TYPE_CHECKING:
+    from dnaspt.evaluation.metrics import Score
+    from dnaspt.evaluation.results import Evaluation, GeneEvaluation, VariantEvaluation, WindowEvaluation
 
 _FEW_LABELS = 30
 """Labels that are listed one by one."""
@@ -30,7 +33,7 @@ class Description:
     tables: tuple[Table, ...]
 
     def __str__(self) -> str:
-        return "\n\n".join(map(_text, self.tables))
+        return "\n\n".join(map(str, self.tables))
 
     def _repr_html_(self) -> str:
         """The tables as a notebook shows them."""
@@ -50,13 +53,13 @@ def describe(path: Path) -> Description:
         DnasptError: neither of the two.
     """
     if (path / "manifest.json").is_file():
-        return Description(str(path), tuple(dataset_tables(read_manifest(path), str(path))))
+        return Description(str(path), tuple(describe_dataset(read_manifest(path), str(path))))
     if path.is_dir():
         return Description(str(path), tuple(_run_tables(path)))
     raise DnasptError(f"{path}: no such folder; expected a dataset or a run")
 
 
-def dataset_tables(manifest: Manifest, name: str) -> list[Table]:
+def describe_dataset(manifest: Manifest, name: str) -> list[Table]:
     """Tables of a dataset: sizes, class balance, counts, what was dropped and why, leakage between splits."""
     sizes = [
         (split, f"{s.n_windows:,}", f"{s.n_bp:,}", f"{s.n_labeled:,}", f"{s.n_missing:,}")
@@ -67,7 +70,7 @@ def dataset_tables(manifest: Manifest, name: str) -> list[Table]:
     tables = [Table(f"{name}: {manifest.task}", columns, tuple(sizes)), _class_balance(manifest, name)]
     counts = {name: f"{number:,}" for name, number in manifest.counts.items()}
     dropped = {reason: f"{number:,}" for reason, number in manifest.dropped.items()}
-    tables += [*_mapping("counted", counts), *_mapping("dropped, by reason", dropped)]
+    tables += [*value_table("counted", counts), *value_table("dropped, by reason", dropped)]
     return tables + _leakage(manifest.leakage)
 
 
@@ -86,21 +89,23 @@ def _class_balance(manifest: Manifest, name: str) -> Table:
     return Table("class balance", columns, tuple(rows), note)
 
 
-def _leakage(leakage: Mapping[str, Any]) -> list[Table]:
+def _leakage(leakage: LeakageReport) -> list[Table]:
     """Windows that two splits share."""
-    pairs: Mapping[str, Mapping[str, int]] = leakage.get("pairs", {})
-    if not pairs:
+    if not leakage.pairs:
         return []
-    near = f"near: {leakage['min_containment']:.0%} of the {leakage['k']}-mers" if "k" in leakage else "near copies"
-    columns = ("splits", *next(iter(pairs.values())))
-    rows = tuple((pair, *(f"{number:,}" for number in counts.values())) for pair, counts in pairs.items())
-    note = "\n".join(map(str, leakage.get("examples", [])))
-    return [Table(f"leakage between splits, windows ({near})", columns, rows, note)]
+    columns = ("n_windows", "overlapping", "exact", "near")
+    rows = tuple(
+        (pair, *("-" if (number := getattr(counts, name)) is None else f"{number:,}" for name in columns))
+        for pair, counts in leakage.pairs.items()
+    )
+    title = f"leakage between splits, windows (near: {leakage.min_containment:.0%} of the {leakage.k}-mers)"
+    return [Table(title, ("splits", *columns), rows, "\n".join(leakage.examples))]
 
 
 def _run_tables(run: Path) -> list[Table]:
     """Tables of a run: its model, its result and its evaluations."""
     from dnaspt.checkpoint import find_checkpoint, read_config
+    from dnaspt.evaluation.results import read_evaluation
     from dnaspt.json_files import read_json
 
     config = read_config(run)
@@ -109,10 +114,10 @@ def _run_tables(run: Path) -> list[Table]:
     if config.kind == "task":
         model |= {"head": config.head, "labels": ", ".join(config.labels[:9])}
     provenance = {name: value for name, value in config.provenance.items() if not isinstance(value, dict | list)}
-    tables = _mapping(f"{run}: {kind}", model)
-    tables += _mapping("provenance", provenance | {"data digest": config.data_digest[:16]})
+    tables = value_table(f"{run}: {kind}", model)
+    tables += value_table("provenance", provenance | {"data digest": config.data_digest[:16]})
     if (run / "result.json").is_file():
-        tables += _mapping("result", read_json(run / "result.json"))
+        tables += value_table("result", read_json(run / "result.json"))
     elif (run / "run.json").is_file():
         tables.append(Table("not finished: go on with --resume", (), ()))
     for file in sorted(run.glob("evaluation-*.json")):
@@ -120,7 +125,7 @@ def _run_tables(run: Path) -> list[Table]:
     return tables
 
 
-def evaluation_tables(evaluation: Evaluation, name: str) -> list[Table]:
+def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
     """Tables of one evaluation: scores with 95 % intervals."""
     title = f"{name}: {evaluation.split}"
     if evaluation.genes is not None:
@@ -134,7 +139,7 @@ def evaluation_tables(evaluation: Evaluation, name: str) -> list[Table]:
     return [_window_table(evaluation.windows, title)]
 
 
-def _gene_tables(scores: GeneEvaluation, title: str) -> list[Table]:
+def _gene_tables(scores: "GeneEvaluation", title: str) -> list[Table]:
     levels = tuple(
         (name, *map(_interval, (level.sensitivity, level.precision, level.f1)))
         for name, level in scores.genes.levels.items()
@@ -142,16 +147,16 @@ def _gene_tables(scores: GeneEvaluation, title: str) -> list[Table]:
     return [
         Table(title, ("metric", "value [95 % interval]"), (("MCC, all bases", _interval(scores.mcc)),)),
         Table("gene structures", ("level", "sensitivity", "precision", "F1"), levels),
-        *_mapping("faults of predicted transcripts", scores.structures.faults),
+        *value_table("faults of predicted transcripts", scores.structures.faults),
     ]
 
 
-def _variant_table(scores: VariantEvaluation, title: str) -> Table:
+def _variant_table(scores: "VariantEvaluation", title: str) -> Table:
     rows = tuple((name, _interval(score), _interval(scores.auprc[name])) for name, score in scores.auroc.items())
     return Table(title, ("score", "AUROC", "AUPRC"), rows)
 
 
-def _window_table(scores: WindowEvaluation, title: str) -> Table:
+def _window_table(scores: "WindowEvaluation", title: str) -> Table:
     both = (scores.labels, scores.cpg_count)
     means = (score for labels in both for score in (labels.mean_auroc, labels.mean_auprc))
     rows = [("mean", *map(_interval, means))]
@@ -162,36 +167,8 @@ def _window_table(scores: WindowEvaluation, title: str) -> Table:
     return Table(title, ("label", "AUROC", "AUPRC", "CpG count AUROC", "CpG count AUPRC"), tuple(rows))
 
 
-def _interval(score: Score) -> str:
+def _interval(score: "Score") -> str:
     """0.612 [0.583, 0.641], or - where it is not defined."""
     if math.isnan(score.value):
         return "-"
     return f"{score.value:.3f}" if math.isnan(score.low) else f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
-
-
-def _mapping(title: str, rows: Mapping[str, Any]) -> list[Table]:
-    """A table of names and values, where there are any."""
-    return (
-        [Table(title, ("what", "value"), tuple((name, _cell(value)) for name, value in rows.items()))] if rows else []
-    )
-
-
-def _cell(value: Any) -> str:
-    """A value as a table shows it."""
-    if value is None or isinstance(value, bool):
-        return {True: "yes", False: "no", None: "-"}[value]
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1 else f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_cell, value))
-    return json.dumps(value) if isinstance(value, dict) else str(value)
-
-
-def _text(table: Table) -> str:
-    """A table as lines of text in columns."""
-    lines: list[Sequence[str]] = [table.columns, *table.rows] if table.rows else []
-    widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))] if lines else []
-    drawn = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join(filter(None, [table.title, *drawn, table.note]))

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from dnaspt.atomic import publish_file, write_text_atomically
 from dnaspt.reports import figures
-from dnaspt.reports.run_tables import Table
+from dnaspt.reports.tables import Table
 
 log = logging.getLogger(__name__)
 

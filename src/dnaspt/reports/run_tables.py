@@ -4,7 +4,6 @@ import json
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,13 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.gene_faults import INTRON_FAULT
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
 from dnaspt.reports.run_text import metric_name, written
+from dnaspt.reports.tables import Table
 from dnaspt.tasks import TASKS
 
 _MAX_LABELS = 30
 FEW_BLOCKS = 30
 LEVELS = (("base", "coding bases"), ("exon", "exons"), ("gene", "genes"))
 """Levels of gene structure that a report shows, and what they are called in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Columns, rows of text with the row's name first, and a sentence beneath."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
 
 
 def run_table(runs: Sequence[RunRecord], manifest: Manifest) -> Table:
@@ -171,16 +161,24 @@ def dataset_tables(manifest: Manifest) -> list[Table]:
 
 
 def _leakage_table(manifest: Manifest) -> Table:
-    pairs = manifest.leakage.get("pairs", {})
-    names = ("n_windows", "overlapping", "exact", "near")
+    pairs = manifest.leakage.pairs
     rows = tuple(
-        (pair.replace("-", " / "), *("–" if counts[name] is None else f"{counts[name]:,}" for name in names))
+        (
+            pair.replace("-", " / "),
+            *(
+                "–" if number is None else f"{number:,}"
+                for number in (counts.n_windows, counts.overlapping, counts.exact, counts.near)
+            ),
+        )
         for pair, counts in pairs.items()
     )
-    shared = sum(counts[name] or 0 for counts in pairs.values() for name in names[1:])
-    known = all(counts["overlapping"] is not None for counts in pairs.values())
-    note = "No window of one split shares sequence with another." if pairs and known and not shared else ""
-    if examples := manifest.leakage.get("examples"):
+    known = all(counts.overlapping is not None for counts in pairs.values())
+    note = (
+        "No window of one split shares sequence with another."
+        if pairs and known and not manifest.leakage.shares_sequence
+        else ""
+    )
+    if examples := manifest.leakage.examples:
         note = "For example " + "; ".join(examples[:3]) + "."
     columns = ("splits", "windows of the second", "overlapping", "exact copies", "near copies")
     return Table("Sequence shared between splits", columns, rows, note)

@@ -1,39 +1,15 @@
 """A study over several datasets: the same arms on each, a report for each, and one page that sets them side by side."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from dnaspt.atomic import write_text_atomically
-from dnaspt.config import build_config, read_toml
-from dnaspt.errors import ConfigError
 from dnaspt.reports.html import Section, write_page
-from dnaspt.reports.run_tables import Table
 from dnaspt.reports.study_page import gains_picture, versions
 from dnaspt.reports.study_report import Findings
 from dnaspt.reports.study_text import DIFFERENCE_COLUMNS, difference_rows, markdown, sentences_over
-from dnaspt.studies.settings import StudyConfig
-
-
-def read_studies(file: Path, data: Path | None = None) -> dict[str, StudyConfig]:
-    """The studies of a file by their place in OUT: "" where it names one dataset, the dataset's name where it lists them.
-
-    data: of the listed datasets this one alone; or another one than the file names.
-
-    Raises:
-        ConfigError: settings that no study has, or datasets of one name.
-    """
-    named = read_toml(file).get("data")
-    if not isinstance(named, list):
-        return {"": build_config(StudyConfig, {"data": data}, file)}
-    studies = [build_config(StudyConfig, {"data": one}, file) for one in ([data] if data else named)]
-    if not studies:
-        raise ConfigError(f"{file}: data lists no dataset")
-    name, n = Counter(study.name for study in studies).most_common(1)[0]
-    if n > 1:
-        raise ConfigError(f"{file}: {n} datasets are called {name!r}; reports are named after them")
-    return {study.name: study for study in studies}
+from dnaspt.reports.tables import Table
 
 
 def write_overview(out: Path, found: Mapping[str, Findings], command: str) -> list[str]:

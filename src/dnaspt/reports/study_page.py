@@ -17,9 +17,10 @@ from dnaspt.genome.transcripts import Transcript
 from dnaspt.reports import figures
 from dnaspt.reports.compare import LONGER, Difference, Group
 from dnaspt.reports.html import Picture, Section, make_picture, write_page
-from dnaspt.reports.run_tables import Table, dataset_tables
+from dnaspt.reports.run_tables import dataset_tables
 from dnaspt.reports.study_tables import bases_seen, cost_table, rate_table, score_tables, version_table, whole_records
 from dnaspt.reports.study_text import method, study_tables
+from dnaspt.reports.tables import Table
 from dnaspt.studies.context import Record
 from dnaspt.studies.settings import StudyConfig
 

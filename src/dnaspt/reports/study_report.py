@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from dnaspt.atomic import publish_file, publish_folder, write_text_atomically
 from dnaspt.data.manifest import read_manifest
 from dnaspt.reports.compare import Difference, differences_of, groups_of, metric_name
-from dnaspt.reports.run_tables import Table
 from dnaspt.reports.study_page import study_sections, write_study_page
 from dnaspt.reports.study_text import claim_values, difference_values, group_values, markdown, sentences, table_csv
+from dnaspt.reports.tables import Table
 from dnaspt.studies.context import Workshop
 from dnaspt.studies.dry_run import command_lines
 from dnaspt.studies.scheduler import run_study
@@ -76,11 +76,12 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
                 csv.writer(file, lineterminator="\n").writerows([table.columns, *table.rows])
             columns = [pa.array([row[index] for row in table.rows], pa.string()) for index in range(len(table.columns))]
             whole = pa.Table.from_arrays(columns, names=list(table.columns))
-            pq.write_table(whole, place.with_name(f"{place.name}.parquet"))
+            with place.with_name(f"{place.name}.parquet").open("wb") as file:
+                pq.write_table(whole, file)
 
 
 def _write_rows(place: Path, rows: Sequence[dict[str, Any]]) -> None:
     """PLACE.csv and PLACE.parquet."""
     write_text_atomically(place.with_name(f"{place.name}.csv"), table_csv(rows))
-    with publish_file(place.with_name(f"{place.name}.parquet")) as unfinished:
-        pq.write_table(pa.Table.from_pylist(rows), unfinished)
+    with publish_file(place.with_name(f"{place.name}.parquet")) as unfinished, unfinished.open("wb") as file:
+        pq.write_table(pa.Table.from_pylist(rows), file)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from dnaspt.evaluation.metrics import mean_rows
-from dnaspt.reports.run_tables import LEVELS, Table
+from dnaspt.reports.run_tables import LEVELS
+from dnaspt.reports.tables import Table
 from dnaspt.studies.context import Record
 
 _COSTS = (("n_bp", 1e6), ("steps", 1.0), ("minutes", 1.0))

@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import Any
 
 from dnaspt.reports.compare import FEWER, LONGER, Difference, Group
-from dnaspt.reports.run_tables import FEW_BLOCKS, Table
+from dnaspt.reports.run_tables import FEW_BLOCKS
 from dnaspt.reports.run_text import written
+from dnaspt.reports.tables import Table
 from dnaspt.studies.context import Record
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
 

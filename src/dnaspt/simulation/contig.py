@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dnaspt.genome import alphabet
-from dnaspt.simulation.genes import Gene, GeneSource, Spans
+from dnaspt.genome.intervals import StartEnds
+from dnaspt.simulation.genes import Gene, GeneSource
 from dnaspt.simulation.species import MOTIFS, Pool, Species, sample_weights
 
 _MIN_INTERGENIC_BP = 250
@@ -23,8 +24,8 @@ class PlacedGene:
     """A gene on a contig: exons and coding parts of each isoform, ascending, the longest CDS first."""
 
     strand: str
-    exons: tuple[Spans, ...]
-    cds: tuple[Spans, ...]
+    exons: tuple[StartEnds, ...]
+    cds: tuple[StartEnds, ...]
 
 
 @dataclass(slots=True)

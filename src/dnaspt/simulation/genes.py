@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dnaspt.genome import alphabet
+from dnaspt.genome.genetic_code import GC_AG, GT_AG, STANDARD
+from dnaspt.genome.intervals import StartEnds
 from dnaspt.simulation.species import (
     ACCEPTOR_HEAD,
     BEFORE_START,
     BRANCH_POINT,
-    CODONS,
+    CODON_CODES,
     DONOR_TAIL,
     EXON_END,
     EXON_START,
     POLYADENYLATION,
     POLYPYRIMIDINE,
     SENSE,
-    START,
-    STOP_FREQUENCY,
-    STOPS,
+    STOP_USAGE,
     TATA_BOX,
     Pool,
     Species,
-    codes_of,
     sample_weights,
 )
 
@@ -34,10 +34,8 @@ _MIN_EXON_BP, _MAX_EXON_BP = 60, 400
 _MEDIAN_EXON_BP, _EXON_SPREAD = 140, 0.40
 _SINGLE_EXON_FRACTION = 0.2
 _MAX_EXONS = 9
-_GC_DONOR_FRACTION = 0.01
+_GC_AG_FRACTION = 0.01
 _BOUNDARY_SHIFT = 15
-
-Spans = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,8 @@ class Gene:
     """
 
     codes: np.ndarray
-    exons: tuple[Spans, ...]
-    cds: tuple[Spans, ...]
+    exons: tuple[StartEnds, ...]
+    cds: tuple[StartEnds, ...]
     island: tuple[int, int] | None
     strand: str = "+"
 
@@ -62,7 +60,7 @@ class Gene:
         """The same gene, read from the other strand: sequence reverse-complemented, spans mirrored."""
         length = len(self.codes)
 
-        def mirrored(spans: Spans) -> Spans:
+        def mirrored(spans: StartEnds) -> StartEnds:
             return tuple((length - end, length - start) for start, end in reversed(spans))
 
         return Gene(
@@ -126,9 +124,9 @@ class GeneSource:
             lengths = _MEDIAN_EXON_BP * np.exp(rng.normal(0, _EXON_SPREAD, n_exons))
             planned = np.clip(lengths.astype(int), _MIN_EXON_BP + _BOUNDARY_SHIFT, _MAX_EXON_BP - _BOUNDARY_SHIFT)
         n_codons = int(planned.sum()) // 3
-        sense = CODONS[SENSE[self._codons.take(n_codons - 2)]].ravel()
-        stop = STOPS[rng.choice(len(STOPS), p=STOP_FREQUENCY)]
-        coding = np.concatenate([START, sense, stop])
+        sense = CODON_CODES[SENSE[self._codons.take(n_codons - 2)]].ravel()
+        stop = rng.choice(list(STOP_USAGE), p=list(STOP_USAGE.values()))
+        coding = np.concatenate([alphabet.encode(STANDARD.starts[0]), sense, alphabet.encode(str(stop))])
         cuts = [self._boundary(coding, int(cut)) for cut in np.cumsum(planned)[:-1]]
         return coding, np.diff([0, *cuts, len(coding)]).tolist()
 
@@ -145,10 +143,10 @@ class GeneSource:
         rng = self._rng
         length = _MEDIAN_INTRON_BP * np.exp(rng.normal(0, _INTRON_SPREAD))
         codes = self._intron.take(int(np.clip(length, MIN_INTRON_BP, MAX_INTRON_BP)))
-        donor = codes_of("GC" if rng.random() < _GC_DONOR_FRACTION else "GT")
-        _plant(codes, 0, np.concatenate([donor, sample_weights(rng, DONOR_TAIL)]))
+        ends = GC_AG if rng.random() < _GC_AG_FRACTION else GT_AG
+        _plant(codes, 0, np.concatenate([alphabet.encode(ends.donor), sample_weights(rng, DONOR_TAIL)]))
         parts = (POLYPYRIMIDINE, ACCEPTOR_HEAD)
-        tail = np.concatenate([*(sample_weights(rng, part) for part in parts), codes_of("AG")])
+        tail = np.concatenate([*(sample_weights(rng, part) for part in parts), alphabet.encode(ends.acceptor)])
         _plant(codes, len(codes) - len(tail), tail)
         gap = int(rng.integers(0, 14))
         _plant(codes, len(codes) - len(tail) - gap - len(BRANCH_POINT), sample_weights(rng, BRANCH_POINT))
@@ -172,7 +170,7 @@ class GeneSource:
         _plant(utr3, len(utr3) - int(rng.integers(16, 26)), POLYADENYLATION)
         return utr5, utr3
 
-    def _skip_exon(self, codes: np.ndarray, cds: list[tuple[int, int]]) -> Spans | None:
+    def _skip_exon(self, codes: np.ndarray, cds: list[tuple[int, int]]) -> StartEnds | None:
         """A second isoform without one inner exon, where the gene is chosen to have one and the frame stays open."""
         if self._rng.random() >= self._isoform_fraction:
             return None
@@ -188,7 +186,7 @@ def _plant(codes: np.ndarray, start: int, signal: np.ndarray) -> None:
     codes[start : start + len(signal)] = signal
 
 
-def _with_utrs(cds: Spans, start: int, end: int) -> Spans:
+def _with_utrs(cds: StartEnds, start: int, end: int) -> StartEnds:
     """Exons from coding parts: the first and the last reach to the ends of the transcript."""
     exons = [list(span) for span in cds]
     exons[0][0], exons[-1][1] = start, end

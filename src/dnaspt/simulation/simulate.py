@@ -14,6 +14,7 @@ from pydantic import Field
 from dnaspt.atomic import publish_folder
 from dnaspt.config import Settings
 from dnaspt.errors import DatasetError
+from dnaspt.genome import alphabet
 from dnaspt.simulation.contig import ContigBuilder, SimulatedContig
 from dnaspt.simulation.genes import GeneSource
 from dnaspt.simulation.species import MOTIFS, Species, make_species
@@ -127,7 +128,7 @@ def _summary(config: SimulateConfig, contigs: list[SimulatedContig], n_cpg_rows:
         n_introns=sum(len(gene.cds[0]) - 1 for gene in genes),
         gene_bp=sum(gene.exons[0][-1][1] - gene.exons[0][0][0] for gene in genes),
         cds_bp=sum(end - start for gene in genes for start, end in gene.cds[0]),
-        repeat_bp=sum(int(np.count_nonzero(contig.codes & 8)) for contig in contigs),
+        repeat_bp=sum(int(np.count_nonzero(alphabet.soft_masked(contig.codes))) for contig in contigs),
         n_islands=sum(len(contig.islands) for contig in contigs),
         n_peaks={name: sum(len(contig.peaks[name]) for contig in contigs) for name in MOTIFS},
         n_cpg_rows=n_cpg_rows,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.genetic_code import CODONS, STANDARD
 
 ORDER = 4
 _LANES = 64
@@ -15,11 +16,8 @@ _CONTRAST = 0.30
 _CODON_CONTRAST = 0.45
 _CODON_ORDER_CONTRAST = 0.25
 _CPG_LEFT = 0.25
-_STOPS = ("TAA", "TGA", "TAG")
-STOP_FREQUENCY = (0.5, 0.3, 0.2)
-
-GENETIC_CODE = "KNKNTTTTRSRSIIMIQHQHPPPPRRRRLLLLEDEDAAAAGGGGVVVV*Y*YSSSS*CWCLFLF"
-"""Amino acids of AAA AAC AAG AAT ACA ... TTT, the standard code (NCBI table 1)."""
+STOP_USAGE = {"TAA": 0.5, "TGA": 0.3, "TAG": 0.2}
+"""Share of genes that end with each stop codon."""
 
 _AMINO_ACIDS = dict(
     zip("ARNDCQEGHILKMFPSTWYV", (8, 5, 4, 5, 2, 4, 6, 7, 2, 6, 9, 6, 2, 4, 5, 8, 5, 1, 3, 7), strict=True)
@@ -34,17 +32,10 @@ _COMPOSITION = {
 }
 
 
-def codes_of(text: str) -> np.ndarray:
-    """Codes (L,) uint8 of a short sequence of letters."""
-    return alphabet.encode(text.encode())
-
-
-CODONS = np.array([[a, b, c] for a in range(4) for b in range(4) for c in range(4)], dtype=np.uint8)
+CODON_CODES = np.stack([alphabet.encode(codon) for codon in CODONS])
 """Codes of the 64 codons (64, 3), AAA first."""
-SENSE = np.flatnonzero(np.frombuffer(GENETIC_CODE.encode(), dtype=np.uint8) != ord("*"))
+SENSE = np.array([index for index, codon in enumerate(CODONS) if codon not in STANDARD.stops])
 """Indices of the 61 codons that are no stop."""
-STOPS = tuple(codes_of(stop) for stop in _STOPS)
-START = codes_of("ATG")
 
 
 def weights(*columns: str) -> np.ndarray:
@@ -70,7 +61,7 @@ EXON_START = weights("G55 A25")
 BEFORE_START = weights("A35 C30", "C45 A30", "A45 C30", "A62 G28", "A48 C32", "A40 C42")
 """The last six bases before the start codon (Kozak 1987 in kind, not in number)."""
 TATA_BOX = weights("T85", "A92", "T88", "A92", "A60 T38", "A75", "A50 G25")
-POLYADENYLATION = codes_of("AATAAA")
+POLYADENYLATION = alphabet.encode("AATAAA")
 MOTIFS = {
     "A": weights("T80", "G92", "A94", "C75 G20", "G55 C35", "T92", "C92", "A94", "T60 C25", "C60"),
     "B": weights("G70 A25", "C90", "C94", "A60 C30", "C92", "G90", "C85", "C92", "C75 T20", "T60 A25"),
@@ -109,7 +100,7 @@ def make_species(seed: int, n_repeat_families: int = 6) -> Species:
 
 def _codon_table(rng: np.random.Generator) -> np.ndarray:
     """Next-codon weights (61, 61): amino-acid frequencies, a skewed choice among synonyms, a little memory."""
-    residues = np.array(list(GENETIC_CODE))[SENSE]
+    residues = np.array([STANDARD.amino_acids[CODONS[index]] for index in SENSE])
     usage = np.array([_AMINO_ACIDS[residue] for residue in residues], dtype=float)
     preference = np.exp(rng.normal(0, 2 * _CODON_CONTRAST, len(SENSE)))
     for residue in np.unique(residues):

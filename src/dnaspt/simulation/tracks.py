@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.intervals import to_mask
 from dnaspt.simulation.contig import PlacedGene, SimulatedContig
 
 _COVERAGE = 18.0
@@ -59,11 +60,8 @@ def bedmethyl_rows(contig: SimulatedContig, rng: np.random.Generator) -> Iterato
 
     CpGs of islands are unmethylated, the others methylated, 3 % of either the other way round.
     """
-    codes = contig.codes & 7
-    sites = np.flatnonzero((codes[:-1] == alphabet.C) & (codes[1:] == alphabet.G))
-    in_island = np.zeros(len(codes), dtype=bool)
-    for start, end in contig.islands:
-        in_island[start:end] = True
+    sites = alphabet.cpg_positions(contig.codes)
+    in_island = to_mask(contig.islands, len(contig.codes))
     low = in_island[sites] ^ (rng.random(len(sites)) < _ODD_FRACTION)
     level = np.where(low, rng.beta(*_LEVEL["island"], len(sites)), rng.beta(*_LEVEL["elsewhere"], len(sites)))
     depth = rng.gamma(4.0, _COVERAGE / 4.0, len(sites))

@@ -14,14 +14,14 @@ from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig, build_
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import UNLABELED, read_manifest
-from dnaspt.data.segments import joined
+from dnaspt.data.segments import without_overlaps
 from dnaspt.studies.plan import Job
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
 from dnaspt.training.finetune import VALIDATION_BP as FINETUNE_VALID_BP
 from dnaspt.training.finetune import finetune
-from dnaspt.training.loop import steps_of, validation_interval
-from dnaspt.training.pretrain import VALIDATION_BP as PRETRAIN_VALID_BP
+from dnaspt.training.masked_windows import VALIDATION_BP as PRETRAIN_VALID_BP
 from dnaspt.training.pretrain import WINDOW_BP, pretrain
+from dnaspt.training.schedule import count_steps, validation_interval
 
 STEPS = 6
 
@@ -73,13 +73,13 @@ def measure(study: StudyConfig, job: Job) -> Cost:
         if job.kind == "pretrain":
             place = {"out": Path(folder) / "run"}
             _forget_peak()
-            outcome, _ = pretrain(build_config(PretrainConfig, settings | short | place), reporter=clock)
+            run = pretrain(build_config(PretrainConfig, settings | short | place), reporter=clock)
         else:
             size = _encoder(study, job, short | {"steps": 1, "out": Path(folder) / "encoder"})
             place = {"out": Path(folder) / "run"}
             _forget_peak()
-            outcome, _ = finetune(build_config(FinetuneConfig, settings | size | short | place), reporter=clock)
-    if not outcome.finished:
+            run = finetune(build_config(FinetuneConfig, settings | size | short | place), reporter=clock)
+    if not run.finished:
         raise KeyboardInterrupt  # training ends cleanly on a signal, and there is nothing to go on with here
     steps = [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
     step_s = statistics.median(steps[1:-1])
@@ -94,7 +94,7 @@ def _encoder(study: StudyConfig, job: Job, short: dict[str, Any]) -> dict[str, A
     pretraining = study.pretrain | arm.pretrain
     if arm.init in PRETRAINED and "encoder" in pretraining:
         config = build_config(PretrainConfig, {"encoder": pretraining["encoder"]} | short)
-        if not pretrain(config)[0].finished:
+        if not pretrain(config).finished:
             raise KeyboardInterrupt
         return {"encoder": config.out}
     default = PretrainConfig.model_fields["preset"].default
@@ -149,5 +149,5 @@ def n_steps(study: StudyConfig, job: Job) -> int:
     splits = [read_split(study.data, name) for name in names]
     if job.kind == "pretrain":
         window_bp = max(window_bp, WINDOW_BP)
-        splits = [joined(split, window_bp) for split in splits]
-    return steps_of(config, TrainingBatches(splits, window_bp, options))
+        splits = [without_overlaps(split, window_bp) for split in splits]
+    return count_steps(config, TrainingBatches(splits, window_bp, options))

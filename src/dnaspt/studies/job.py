@@ -15,9 +15,8 @@ from dnaspt import __version__
 from dnaspt.atomic import publish_folder, write_text_atomically
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import DivergedError
-from dnaspt.evaluation.evaluate import LOG
 from dnaspt.evaluation.loci import example_genes
-from dnaspt.evaluation.results import GENES_FILE
+from dnaspt.evaluation.results import GENES_FILE, LOG
 from dnaspt.studies.context import Record, Workshop
 from dnaspt.studies.plan import Job
 from dnaspt.studies.settings import PRETRAINED, StudyConfig

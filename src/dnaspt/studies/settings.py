@@ -1,9 +1,13 @@
-"""Settings of a study: what is compared, on which data, over which seeds and learning rates."""
+"""Settings of a study: which arms it compares, on which data, over which seeds and learning rates.
+
+`StudyConfig` and `Arm` check what can be checked without the dataset; `check_settings` checks the rest before anything runs.
+"""
 
 import json
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -12,7 +16,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from dnaspt.checkpoint import find_checkpoint
-from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, build_config
+from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, build_config, read_toml
 from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.tasks import TASKS
@@ -21,11 +25,12 @@ log = logging.getLogger(__name__)
 
 SCRATCH, SPT, SPT_MORE = "scratch", "spt", "spt+unlabeled"
 PRETRAINED = (SPT, SPT_MORE)
+"""Ways to begin for which the study pretrains an encoder itself."""
 COMPOSITION = ("kmer", "markov", "cpg")
-"""Baselines without a network, for windows (`evaluation.baseline`)."""
-_PRESET = PretrainConfig.model_fields["preset"].default
+"""Baselines for windows that need no network (`baselines.windows`)."""
 AUGUSTUS = "augustus"
-"""Genes of AUGUSTUS, trained on the train split; augustus:SPECIES, with a model of its authors (`evaluation.augustus`)."""
+"""The gene finder AUGUSTUS, trained on the train split; augustus:SPECIES has a model of its authors (`baselines.augustus`)."""
+_DEFAULT_PRESET = PretrainConfig.model_fields["preset"].default
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -33,38 +38,41 @@ Seed = Annotated[int, Field(ge=0)]
 
 
 class Arm(Settings):
-    """One way to a model."""
+    """One way to a model: where the encoder begins, which head it gets, and how both are trained."""
 
     name: str
-    """As tables call it."""
+    """Name of the arm in tables and figures."""
     init: str = SCRATCH
-    """scratch, spt (pretrained on the train split's sequences), spt+unlabeled (on the unlabeled ones too, for as many
-    bases), the path of a checkpoint, or, for windows, a baseline without a network: kmer (logistic regression on 4-mers),
-    markov (two Markov chains) or cpg (CpG count); for genes augustus (AUGUSTUS, trained on the train split) or
-    augustus:SPECIES (with a model of its authors)."""
+    """Where the encoder begins. scratch: random weights. spt: pretrained on the train split's own sequences. spt+unlabeled:
+    pretrained on the unlabeled sequences too, for as many bases. A path: a given checkpoint. Or a baseline instead of a network:
+    for windows kmer (logistic regression on 4-mers), markov (two Markov chains) or cpg (CpG count); for genes augustus (AUGUSTUS,
+    trained on the train split) or augustus:SPECIES (AUGUSTUS with a model of its authors)."""
     head: HeadName = "auto"
-    """auto takes the task's first."""
+    """Head of the model; auto takes crf for genes and sigmoid for windows. Set it to compare heads, such as softmax with crf."""
     freeze_encoder: bool = False
-    """Train the head alone."""
+    """Train the head alone. Set it to see how much the hidden states hold by themselves."""
     label_fractions: tuple[Share, ...] | None = Field(None, min_length=1)
-    """Shares of the train windows to learn from; left out: those of the study."""
+    """Shares of the train windows to learn from (0 to 1), instead of those of the study. Set it where one arm needs fewer or
+    more of them than the others."""
     learning_rate: Rate | None = None
-    """Left out, it is chosen on valid."""
+    """Peak learning rate. Left out, it is chosen on valid from `learning_rates`. Set it where it is known from elsewhere."""
     extended: bool = False
-    """Trained for the bases of pretraining too: the same bases in all."""
+    """Train for the bases of pretraining on top, so that the arm reads as many bases in all as a pretrained one. Set it in an
+    arm from scratch to ask whether longer training would do as well as pretraining."""
     pretrain: dict[str, Any] = Field(default_factory=dict)
-    """Settings of this arm's pretraining, beside those of the study."""
+    """Settings of this arm's pretraining; they win over those of the study. Set them to compare ways of pretraining."""
     finetune: dict[str, Any] = Field(default_factory=dict)
-    """Settings of this arm's fine-tuning, beside those of the study: preset = "basset", embeddings = "FOLDER", ..."""
+    """Settings of this arm's fine-tuning; they win over those of the study. Set them to compare architectures or recipes:
+    preset = "basset", embeddings = "FOLDER", encoder_rate = 0.1."""
 
     @property
     def is_baseline(self) -> bool:
-        """Whether it is no network of ours: it has neither a seed nor a learning rate."""
+        """Whether the arm is a baseline instead of a network; it has neither a seed nor a learning rate."""
         return self.init in COMPOSITION or self.is_augustus
 
     @property
     def is_augustus(self) -> bool:
-        """Whether its genes are those of AUGUSTUS."""
+        """Whether the arm's genes are those of AUGUSTUS."""
         return self.init.split(":")[0] == AUGUSTUS
 
 
@@ -72,133 +80,207 @@ class StudyConfig(Settings):
     """A comparison of arms on one dataset."""
 
     data: Path
-    """Dataset folder; a file may list several, each for a study of its own with the same arms."""
+    """Dataset folder. A file may list several folders; each gets a study of its own with the same arms."""
     arms: tuple[Arm, ...] = Field(min_length=1)
-    """What is compared."""
+    """What is compared, a table [[arms]] for each; see below."""
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
-    """Of every arm; the first one's runs choose the learning rates."""
+    """Seeds of every arm; runs of the first one choose the learning rates. Take five or more where the intervals are too wide
+    to decide; take one for a first look."""
     label_fractions: tuple[Share, ...] = Field((1.0,), min_length=1)
-    """Shares of the train windows to learn from."""
+    """Shares of the train windows to learn from (0 to 1). Add 0.25 or 0.1 to ask whether pretraining saves labels."""
     learning_rates: tuple[Rate, ...] = Field((3e-4, 1e-3, 3e-3), min_length=1)
-    """From which every arm's is chosen on valid."""
+    """Peak learning rates from which every arm's is chosen on valid. Add lower or higher ones where the report says that the
+    chosen one lies at an end; one rate alone is taken without a trial."""
     marginal_gain: float = Field(0.0, ge=0)
-    """Gains of pretraining within this much of 0 are marginal: tests P5, for histone marks and accessibility; 0 leaves it out."""
+    """Gains of pretraining up to this size count as marginal, in units of the metric; 0 leaves the question out. Set it for
+    histone marks and accessibility, to test claim P5 of arXiv 2506.17766."""
     tuning_share: float = Field(0.25, gt=0, le=1)
-    """Share of the fine-tuning epochs that choosing a rate may take. With 1 the best trial is the first seed's run; less is
-    quicker, and may favor rates that do not last."""
+    """Share of the fine-tuning epochs that each trial of a learning rate takes. With 1 the best trial is the run of the first
+    seed; a smaller share is quicker, but may favor rates that do best early."""
     pretrain: dict[str, Any] = Field(default_factory=dict)
-    """Settings of every pretraining."""
+    """Settings of every pretraining, by the names of 'dnaspt pretrain', such as epochs or preset."""
     finetune: dict[str, Any] = Field(default_factory=dict)
-    """Settings of every fine-tuning."""
+    """Settings of every fine-tuning, by the names of 'dnaspt finetune', such as epochs or batch_bp."""
 
     def network_of(self, arm: Arm) -> tuple[object, ...]:
         """What decides the size of an arm's encoder: arms that differ here differ in more than where they begin."""
         pretrain, finetune = self.pretrain | arm.pretrain, self.finetune | arm.finetune
         if arm.init in PRETRAINED:
             own = pretrain.get("encoder")
-            return ("preset", pretrain.get("preset", _PRESET)) if own is None else ("encoder", json.dumps(own))
+            return ("preset", pretrain.get("preset", _DEFAULT_PRESET)) if own is None else ("encoder", json.dumps(own))
         if arm.init != SCRATCH:
             return ("given", arm.init)
         if "embeddings" in finetune:
             return ("embeddings", finetune["embeddings"])
-        return ("preset", finetune.get("preset", self.pretrain.get("preset", _PRESET)))
+        return ("preset", finetune.get("preset", self.pretrain.get("preset", _DEFAULT_PRESET)))
 
     @property
     def name(self) -> str:
-        """Of its dataset; that of `bend run` lies in OUT/data."""
-        own = Path(os.path.abspath(self.data))
-        return own.parent.name if own.name == "data" else own.name
+        """Name of the dataset: that of its folder; of OUT/data, as `dnaspt bend run` makes it, that of OUT."""
+        folder = Path(os.path.abspath(self.data))
+        return folder.parent.name if folder.name == "data" else folder.name
 
     @property
     def title(self) -> str:
-        """Of its report."""
+        """Title of the report."""
         return f"Study of {self.name}"
 
     def with_heads(self, dataset: Manifest) -> "StudyConfig":
-        """The same study with the head that "auto" means here: arms that train alike are compared alike."""
+        """The same study with the head that "auto" means for this dataset, so that arms that train alike are compared alike."""
         first = next(iter(TASKS[dataset.task].heads), "auto")
         arms = (arm.model_copy(update={"head": first}) if arm.head == "auto" else arm for arm in self.arms)
         return self.model_copy(update={"arms": tuple(arms)})
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        parts = [self.pretrain, self.finetune, *(part for arm in self.arms for part in (arm.pretrain, arm.finetune))]
-        if any("max_minutes" in part for part in parts):
-            raise ValueError(
-                "max_minutes would end a run early; break the study off instead, and run it again to go on"
-            )
+        for settings in (self, *self.arms):
+            if "max_minutes" in settings.pretrain or "max_minutes" in settings.finetune:
+                raise ValueError(
+                    "max_minutes would end a run early; break the study off instead, and run it again to go on"
+                )
         names = [arm.name for arm in self.arms]
-        if odd := [name for name in names if not name.strip() or re.search(r"[|\n\r]", name)]:
-            raise ValueError(f"an arm is called {odd[0]!r}; expected a name without '|', on one line")
-        if twice := _twice(names):
-            raise ValueError(f"two arms are called {twice[0]!r}")
-        own = (arm.label_fractions or () for arm in self.arms)
-        for given in (self.seeds, self.learning_rates, self.label_fractions, *own):
-            if twice := _twice(given):  # a run that counts twice makes intervals too narrow
-                raise ValueError(f"{twice[0]!r} stands twice among {', '.join(map(str, given))}")
-        fixed = {"data", "out", "seed", "encoder", "head", "learning_rate", "label_fraction", "freeze_encoder", "steps"}
-        reads = {"unlabeled", "splits"}
-        for part, taken in (("pretrain", (fixed | reads) - {"encoder", "learning_rate"}), ("finetune", fixed)):
+        if unfit := [name for name in names if not name.strip() or re.search(r"[|\n\r]", name)]:
+            raise ValueError(f"an arm is called {unfit[0]!r}; expected a name without '|', on one line")
+        if repeated := _repeated(names):
+            raise ValueError(f"two arms are called {repeated[0]!r}")
+        fractions = (arm.label_fractions or () for arm in self.arms)
+        for values in (self.seeds, self.learning_rates, self.label_fractions, *fractions):
+            if repeated := _repeated(values):  # a run that counts twice makes intervals too narrow
+                raise ValueError(f"{repeated[0]!r} stands twice among {', '.join(map(str, values))}")
+        for command, names_taken in _SET_BY_THE_STUDY.items():
             for settings in (self, *self.arms):
-                if wrong := sorted(taken & set(getattr(settings, part))):
-                    do = "; say epochs" if wrong[0] == "steps" else ""
-                    raise ValueError(f"{part}.{wrong[0]} is set by the study itself{do}")
+                if taken := sorted(names_taken & set(getattr(settings, command))):
+                    do = "; say epochs" if taken[0] == "steps" else ""
+                    raise ValueError(f"{command}.{taken[0]} is set by the study itself{do}")
         return self
 
 
-def _twice(given: Sequence[Any]) -> list[Any]:
-    return sorted({one for one in given if given.count(one) > 1})
+_SET_BY_THE_STUDY = {
+    "pretrain": {
+        *("data", "out", "seed", "head", "label_fraction", "freeze_encoder", "steps"),
+        *("unlabeled", "splits"),
+    },
+    "finetune": {
+        *("data", "out", "seed", "encoder", "head", "learning_rate", "label_fraction", "freeze_encoder", "steps"),
+    },
+}
+"""Settings that a study gives each run."""
+
+
+def _repeated(values: Sequence[Any]) -> list[Any]:
+    """Values that are there more than once."""
+    return sorted(value for value, n in Counter(values).items() if n > 1)
+
+
+def read_study(config: Path, data: Path | None = None) -> StudyConfig:
+    """Read the TOML file of a study of one dataset.
+
+    Args:
+        config: TOML file.
+        data: another dataset than the file names.
+
+    Raises:
+        ConfigError: no such file, settings that no study has, or more than one dataset.
+    """
+    studies = read_studies(config, data)
+    if len(studies) > 1:
+        raise ConfigError(f"{config}: lists {len(studies)} datasets; choose one with data")
+    return next(iter(studies.values()))
+
+
+def read_studies(config: Path, data: Path | None = None) -> dict[str, StudyConfig]:
+    """Read the TOML file of a study, which names one dataset or lists several.
+
+    Args:
+        config: TOML file.
+        data: of the listed datasets this one alone; or another one than the file names.
+
+    Returns:
+        A study for each dataset, by its folder in OUT: "" where the file names one dataset, the name of the dataset where it
+        lists them.
+
+    Raises:
+        ConfigError: no such file, settings that no study has, or two datasets of one name.
+    """
+    named = read_toml(config).get("data")
+    if not isinstance(named, list):
+        return {"": build_config(StudyConfig, {"data": data}, config)}
+    studies = [build_config(StudyConfig, {"data": folder}, config) for folder in ([data] if data else named)]
+    if not studies:
+        raise ConfigError(f"{config}: data lists no dataset")
+    name, n = Counter(study.name for study in studies).most_common(1)[0]
+    if n > 1:
+        raise ConfigError(f"{config}: {n} datasets are called {name!r}; reports are named after them")
+    return {study.name: study for study in studies}
 
 
 def check_settings(study: StudyConfig) -> None:
-    """Refuse settings that no run has, or that the dataset does not allow.
+    """Check a study against its dataset before anything runs; warn of arms that will not be compared.
 
     Raises:
-        ConfigError: names the first. DatasetError: no dataset. CheckpointError: an arm's init is none.
+        ConfigError: a setting that no run has or that the dataset does not allow. DatasetError: no dataset.
+        CheckpointError: an arm's init is no checkpoint.
     """
     dataset = read_manifest(study.data)
-    splits, heads = dataset.splits, ("auto", *TASKS[dataset.task].heads)
-    if missing := [name for name in SPLITS if name not in splits]:
+    _check_splits(study, dataset)
+    for arm in study.arms:
+        _check_fits_task(study, arm, dataset)
+    _warn_of_sizes(study)
+    for arm in study.arms:
+        _check_init(arm)
+    for arm in study.arms:
+        _check_training(study, arm)
+
+
+def _check_splits(study: StudyConfig, dataset: Manifest) -> None:
+    if missing := [name for name in SPLITS if name not in dataset.splits]:
         raise ConfigError(
             f"{study.data}: has no {missing[0]} split; a study trains, chooses on valid and scores on test"
         )
-    if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in splits:
+    if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in dataset.splits:
         do = "prepare it with --unlabeled"
         raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
-    for arm in study.arms:
-        if arm.is_baseline and dataset.per_base != arm.is_augustus:
-            whose = "genes" if arm.is_augustus else "windows"
-            raise ConfigError(f"{study.data}: has other labels than {whose}; init {arm.init!r} is for {whose}")
-        if arm.is_baseline and (idle := sorted(arm.model_fields_set - {"name", "init"})):
-            raise ConfigError(f"arm {arm.name!r}: {idle[0]} has no effect on a baseline")
-        if arm.head not in heads:
-            raise ConfigError(
-                f"arm {arm.name!r}: head {arm.head!r} does not fit task {dataset.task!r}; expected {' or '.join(heads[1:])}"
-            )
-    _tell_of_sizes(study)
-    for arm in study.arms:
-        if arm.is_baseline or arm.init in (SCRATCH, *PRETRAINED):
-            continue
-        if not Path(arm.init).exists():
-            known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION, AUGUSTUS, f"{AUGUSTUS}:SPECIES"))
-            raise ConfigError(f"arm {arm.name!r}: init {arm.init!r} is no file or folder; expected one, or {known}")
-        find_checkpoint(arm.init)
-    places = {"data": study.data, "out": Path("run")}
-    for arm in study.arms:
-        pretrain, finetune = study.pretrain | arm.pretrain, study.finetune | arm.finetune
-        batches = [[part.get(name) for name in ("batch_bp", "accumulate")] for part in (pretrain, finetune)]
-        if batches[0] != batches[1] and (arm.extended or arm.init == SPT_MORE):
-            raise ConfigError("pretrain and finetune have different batches; then equal bases are not equal steps")
-        if arm.pretrain and not arm.extended and arm.init not in PRETRAINED:
-            raise ConfigError(f"arm {arm.name!r}: is not pretrained here; its settings of pretraining have no effect")
-        if arm.init in PRETRAINED and {"preset", "embeddings"} & set(arm.finetune):
-            raise ConfigError(f"arm {arm.name!r}: begins from pretraining, which has the size; set it under pretrain")
-        if {"preset", "embeddings"} <= set(finetune):
-            raise ConfigError(
-                f"arm {arm.name!r}: has a preset and embeddings; give each arm its own, and the study none"
-            )
-        build_config(PretrainConfig, pretrain | places)
-        build_config(FinetuneConfig, finetune | places)
+
+
+def _check_fits_task(study: StudyConfig, arm: Arm, dataset: Manifest) -> None:
+    """Refuse a baseline or a head that is for another task, and settings of a network on a baseline."""
+    heads = ("auto", *TASKS[dataset.task].heads)
+    if arm.is_baseline and dataset.per_base != arm.is_augustus:
+        labeled = "genes" if arm.is_augustus else "windows"
+        raise ConfigError(f"{study.data}: has other labels than {labeled}; init {arm.init!r} is for {labeled}")
+    if arm.is_baseline and (idle := sorted(arm.model_fields_set - {"name", "init"})):
+        raise ConfigError(f"arm {arm.name!r}: {idle[0]} has no effect on a baseline")
+    if arm.head not in heads:
+        raise ConfigError(
+            f"arm {arm.name!r}: head {arm.head!r} does not fit task {dataset.task!r}; expected {' or '.join(heads[1:])}"
+        )
+
+
+def _check_init(arm: Arm) -> None:
+    """Refuse an init that is neither a known word nor a checkpoint."""
+    if arm.is_baseline or arm.init in (SCRATCH, *PRETRAINED):
+        return
+    if not Path(arm.init).exists():
+        known = ", ".join((SCRATCH, *PRETRAINED, *COMPOSITION, AUGUSTUS, f"{AUGUSTUS}:SPECIES"))
+        raise ConfigError(f"arm {arm.name!r}: init {arm.init!r} is no file or folder; expected one, or {known}")
+    find_checkpoint(arm.init)
+
+
+def _check_training(study: StudyConfig, arm: Arm) -> None:
+    """Refuse settings of pretraining and fine-tuning that do not fit each other, the arm, or the commands."""
+    pretrain, finetune = study.pretrain | arm.pretrain, study.finetune | arm.finetune
+    batches = [[settings.get(name) for name in ("batch_bp", "accumulate")] for settings in (pretrain, finetune)]
+    if batches[0] != batches[1] and (arm.extended or arm.init == SPT_MORE):
+        raise ConfigError("pretrain and finetune have different batches; then equal bases are not equal steps")
+    if arm.pretrain and not arm.extended and arm.init not in PRETRAINED:
+        raise ConfigError(f"arm {arm.name!r}: is not pretrained here; its settings of pretraining have no effect")
+    if arm.init in PRETRAINED and {"preset", "embeddings"} & set(arm.finetune):
+        raise ConfigError(f"arm {arm.name!r}: begins from pretraining, which has the size; set it under pretrain")
+    if {"preset", "embeddings"} <= set(finetune):
+        raise ConfigError(f"arm {arm.name!r}: has a preset and embeddings; give each arm its own, and the study none")
+    folders = {"data": study.data, "out": Path("run")}
+    build_config(PretrainConfig, pretrain | folders)
+    build_config(FinetuneConfig, finetune | folders)
 
 
 def without_preset(settings: dict[str, Any]) -> dict[str, Any]:
@@ -206,8 +288,8 @@ def without_preset(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != "preset"}
 
 
-def _tell_of_sizes(study: StudyConfig) -> None:
-    """Arms that would be compared if their encoders had one size."""
+def _warn_of_sizes(study: StudyConfig) -> None:
+    """Warn of two arms that would be compared if their encoders had the same size."""
     for first, second in product(study.arms, study.arms):
         is_pair = first.init == SCRATCH and second.init in PRETRAINED and first.head == second.head
         is_pair &= first.freeze_encoder == second.freeze_encoder

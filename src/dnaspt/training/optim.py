@@ -1,6 +1,5 @@
-"""The optimizer, its learning-rate schedule, which is a function of the step alone, and averages of weights."""
+"""The optimizer: which weights decay, which share of the learning rate each takes, and running averages of weights."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,13 +8,20 @@ from torch import nn
 
 from dnaspt.config import TrainingConfig
 
+AVERAGE = "average"
+"""Slot of the optimizer's state that holds the running average of a parameter; it is saved with the other slots."""
+
 
 def build_optimizer(
     model: nn.Module, config: TrainingConfig, encoder_rate: float = 1.0, crf_rate: float = 1.0
 ) -> torch.optim.AdamW:
     """AdamW (Loshchilov & Hutter 2019); biases, norms and the scores of a CRF do not decay.
 
-    encoder_rate, crf_rate: learning rates of the encoder and of a CRF's scores as multiples of the head's.
+    Args:
+        model: its parameters that require a gradient are trained.
+        config: peak learning rate and weight decay.
+        encoder_rate: learning rate of the encoder as a multiple of the head's.
+        crf_rate: learning rate of a CRF's scores as a multiple of the head's.
     """
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -38,32 +44,30 @@ def build_optimizer(
     )
 
 
-def learning_rate(step: int, n_steps: int, config: TrainingConfig) -> float:
-    """Rate of step 0..n_steps-1: linear warm-up, then a cosine down to `final_rate_fraction` of the peak."""
-    n_warmup = max(1, round(n_steps * config.warmup_fraction))
-    if step < n_warmup:
-        return config.learning_rate * (step + 1) / n_warmup
-    progress = (step - n_warmup) / max(1, n_steps - n_warmup)
-    floor = config.final_rate_fraction
-    return config.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
-
-
-AVERAGE = "average"
-"""Slot of the optimizer's state that holds a parameter's running average, and is saved with the others."""
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every parameter group its share of the learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["rate"]
 
 
 def update_averages(optimizer: torch.optim.Optimizer, step: int, n_steps: int, fraction: float) -> None:
-    """Take the weights after step 0..n_steps-1 into their running averages, which look back on about that share of the steps.
+    """Take the weights after a step into their running averages.
 
-    Only what the optimizer trains is averaged; the statistics of a batch norm stay those of the moment.
-    Early on all weights so far count alike (Polyak and Juditsky 1992), then the older the less.
+    Early on all weights so far count alike (Polyak and Juditsky 1992), later the older ones less and less. Only what the
+    optimizer trains is averaged; the statistics of a batch norm are not.
+
+    Args:
+        optimizer: its parameters are averaged; the averages are slots of its state.
+        step: the step that was done, 0 to n_steps - 1.
+        n_steps: optimizer steps of the run.
+        fraction: share of the steps over which is averaged, about.
     """
     share = max(1 / (step + 1), 1 / max(1.0, fraction * n_steps))
     with torch.no_grad():
         for parameter, slots in optimizer.state.items():
             if AVERAGE in slots:
                 slots[AVERAGE].lerp_(parameter, share)
-            elif slots:  # its first step is done
+            elif slots:  # the parameter has taken its first step
                 slots[AVERAGE] = parameter.detach().clone()
 
 
@@ -78,15 +82,10 @@ def averaged(optimizer: torch.optim.Optimizer) -> Iterator[None]:
 
 
 def _swap_averages(optimizer: torch.optim.Optimizer) -> None:
+    """Exchange the weights and their averages."""
     with torch.no_grad():
         for parameter, slots in optimizer.state.items():
             if AVERAGE in slots:
-                now = parameter.detach().clone()
+                weights = parameter.detach().clone()
                 parameter.copy_(slots[AVERAGE])
-                slots[AVERAGE].copy_(now)
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every parameter group its share of the rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["rate"]
+                slots[AVERAGE].copy_(weights)

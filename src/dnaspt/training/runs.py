@@ -1,178 +1,259 @@
-"""The run folder: settings, metrics.jsonl, checkpoints to resume from and the best one, and the final result.
+"""A training run as its user sees it: where it lies, how it ended, its scores and its history.
 
-out/run.json  out/metrics.jsonl  out/last/step-N  out/best/step-N  out/tensorboard/  out/result.json (finished runs only)
+A run folder holds run.json (settings), metrics.jsonl (one row for each logged step), best/step-N and last/step-N (checkpoints),
+tensorboard/, and, once the run is finished, result.json. This file has the only reader and the only writer of result.json.
 """
 
-import json
-import logging
-import shutil
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import torch
-from pydantic_core import to_jsonable_python
-from torch import Tensor, nn
+from dnaspt.baselines.ngram import NgramBaseline
+from dnaspt.errors import CheckpointError, InputError
+from dnaspt.json_files import read_json, read_json_lines, write_json
 
-from dnaspt.atomic import write_text_atomically
-from dnaspt.checkpoint import TENSORS, CheckpointConfig, read_config, read_json, read_tensors, save_checkpoint
-from dnaspt.config import TrainingConfig
-from dnaspt.errors import CheckpointError
+if TYPE_CHECKING:
+    import pandas as pd
 
-log = logging.getLogger(__name__)
-
-OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
-# Settings that may differ between a run and its continuation; the first three move no weight, another accelerator rounds
-# otherwise. So may paths: their contents are compared.
-_FREE_SETTINGS = frozenset({"max_minutes", "tensorboard", "save_every", "accelerator"})
+FORMAT_VERSION = 1
+"""Version of result.json. Files of dnaspt 0.1 have no version and the same content."""
+SETTINGS, METRICS, RESULT, STATE = "run.json", "metrics.jsonl", "result.json", "state.json"
+_SCORE = "valid_"
 
 
-class Last(NamedTuple):
-    """What a resumed run starts from: model and optimizer tensors, and where it stands."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands; written as state.json beside every checkpoint that a run can go on from.
 
-    weights: dict[str, Tensor]
-    optimizer: dict[str, Tensor]
-    progress: dict[str, Any]
+    Attributes:
+        step: optimizer steps done.
+        epoch: pass over the data of the next batch.
+        cursor: number of the next batch within its epoch.
+        best: best primary score on valid so far, higher is better.
+        best_step: step of that score.
+        best_scores: all scores of that validation, by name.
+        n_bad: validations since then.
+        n_bp: bases trained on.
+        seconds: training time, over all sessions.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    cursor: int = 0
+    best: float = -math.inf
+    best_step: int = 0
+    best_scores: dict[str, float] = field(default_factory=dict)
+    n_bad: int = 0
+    n_bp: int = 0
+    seconds: float = 0.0
 
 
-def _identity(checkpoint: CheckpointConfig) -> tuple[str, str]:
-    """Digests of the data and of the pretrained encoder, "" where there is none."""
-    return checkpoint.data_digest, str(checkpoint.provenance.get("encoder", {}).get("sha256", ""))
+def read_progress(checkpoint: Path) -> Progress:
+    """Read the state.json of a checkpoint.
+
+    Raises:
+        InputError: not there, broken, or with other names.
+    """
+    file = checkpoint / STATE
+    try:
+        return Progress(**read_json(file, expected="a checkpoint of a run of dnaspt"))
+    except TypeError as error:
+        raise InputError(file, f"not the state of a run ({error})") from error
 
 
-class Run:
-    """A run folder, to be started or resumed. Only rank 0 writes."""
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run came to; content of result.json.
 
-    def __init__(self, out: Path, config: TrainingConfig, *, resume: bool, overwrite: bool = False) -> None:
-        self.out = out
-        self.settings = json.loads(config.model_dump_json())
-        self._fixed = {
-            name: to_jsonable_python(field.get_default())
-            for name, field in type(config).model_fields.items()
-            if name not in _FREE_SETTINGS and field.annotation not in (Path, Path | None)
-        }
-        if out.is_file():
-            raise CheckpointError(f"{out}: is a file; expected a folder to write; choose another --out")
-        self._replaces = overwrite and not resume and out.exists()
-        if self._replaces:
-            self._check_replaceable()
-        elif out.exists() and any(out.iterdir()):
-            self._check(resume=resume)
-        self.metrics_file = out / "metrics.jsonl"
+    Attributes:
+        scores: scores of the best checkpoint on valid, by name: valid_mcc and valid_accuracy for genes, valid_auroc and
+            valid_auprc for windows, valid_nats (mean nats per masked base) and valid_accuracy for pretraining.
+        best_step: step of the best checkpoint.
+        steps: optimizer steps done.
+        n_bp: bases trained on, each as often as it was seen.
+        minutes: training time.
+        device: name of the GPU or processor; "" where it is not on record.
+        precision: 32, bf16 or 16; "" where it is not on record.
+        ngram: what n-gram models reach on the masked bases of valid; None for fine-tuning.
+    """
 
-    def _check_replaceable(self) -> None:
-        if any(self.out.iterdir()) and not (self.out / "run.json").is_file():
-            raise CheckpointError(f"{self.out}: is there and is no run (no run.json in it); choose another --out")
+    scores: dict[str, float]
+    best_step: int
+    steps: int
+    n_bp: int
+    minutes: float
+    device: str = ""
+    precision: str = ""
+    ngram: NgramBaseline | None = None
 
-    def _check(self, *, resume: bool) -> None:
-        settings_file = self.out / "run.json"
-        if not resume:
-            raise CheckpointError(
-                f"{self.out}: already there; go on with --resume, choose another --out, or say --overwrite"
-            )
-        if not settings_file.is_file():
-            raise CheckpointError(f"{self.out}: has no run.json; expected a run to resume")
-        before = read_json(settings_file)
-        for name, default in self._fixed.items():
-            old, now = before.get(name, default), self.settings[name]
-            if old != now:
-                raise CheckpointError(
-                    f"{self.out}: was started with {name} = {old!r}, now {now!r}; resume with the same settings"
-                )
+    @classmethod
+    def of(
+        cls, progress: Progress, *, device: str = "", precision: str = "", ngram: NgramBaseline | None = None
+    ) -> "RunResult":
+        """The result of a run that stands at `progress`."""
+        scores = {name: score for name, score in progress.best_scores.items() if name != "valid_score"}
+        minutes = progress.seconds / 60
+        return cls(scores, progress.best_step, progress.step, progress.n_bp, minutes, device, precision, ngram)
 
-    def open(self) -> None:
-        """Make the folder and write the settings; a run that is replaced goes here, once its successor can begin."""
-        if self._replaces:
-            shutil.rmtree(self.out)
-            self._replaces = False
-        self.out.mkdir(parents=True, exist_ok=True)
-        write_text_atomically(self.out / "run.json", json.dumps(self.settings, indent=1) + "\n")
+    def summary(self) -> dict[str, Any]:
+        """Names and values as a table shows them, those that are not on record left out."""
+        counts = {"best_step": self.best_step, "steps": self.steps, "n_bp": self.n_bp, "minutes": self.minutes}
+        ngram = {} if self.ngram is None else asdict(self.ngram)
+        made_by = {"device": self.device, "precision": self.precision}
+        return self.scores | counts | ngram | {name: value for name, value in made_by.items() if value}
 
-    def log_metrics(self, row: dict[str, Any]) -> None:
-        """Append a row to metrics.jsonl."""
-        with self.metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the JSON file."""
+        return {"format_version": FORMAT_VERSION} | self.summary()
 
-    def cut_metrics(self, step: int) -> None:
-        """Drop rows past a step (written after the checkpoint that a resumed run starts from)."""
-        if not self.metrics_file.is_file():
-            return
-        kept = []
-        for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # the last line of a killed run may be half-written
-            if row["step"] <= step:
-                kept.append(line + "\n")
-        write_text_atomically(self.metrics_file, "".join(kept))
-
-    def save_best(self, model: nn.Module, config: CheckpointConfig, step: int) -> None:
-        """Publish the best weights so far."""
-        self._publish("best", step, model, config)
-
-    def save_last(
-        self, model: nn.Module, config: CheckpointConfig, optimizer: torch.optim.Optimizer, state: dict[str, Any]
-    ) -> None:
-        """Publish all that a resumed run needs: weights, optimizer tensors, step, epoch and cursor."""
-        extra: dict[str, dict[str, Tensor] | str] = {
-            OPTIMIZER: optimizer_tensors(model, optimizer),
-            STATE: json.dumps(state, indent=1) + "\n",
-        }
-        self._publish("last", int(state["step"]), model, config, extra)
-
-    def _publish(
-        self,
-        kind: str,
-        step: int,
-        model: nn.Module,
-        config: CheckpointConfig,
-        extra: dict[str, dict[str, Tensor] | str] | None = None,
-    ) -> None:
-        folder = self.out / kind / f"step-{step:08d}"
-        save_checkpoint(folder, model, config, extra)
-        for older in folder.parent.iterdir():
-            if older.name != folder.name:
-                shutil.rmtree(older)
-
-    def find_last(self, checkpoint: CheckpointConfig) -> "Last | None":
-        """The newest checkpoint for resuming, or None where there is none.
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "RunResult":
+        """A result from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            CheckpointError: it was trained on other data, or from another encoder, than `checkpoint` describes.
+            KeyError, TypeError, ValueError: it is no result of a training run, or one of a later format.
         """
-        steps = sorted((self.out / "last").glob("step-*"))
-        if not steps or self._replaces:
-            return None
-        before = read_config(steps[-1])
-        for what, old, now in zip(("dataset", "encoder"), _identity(before), _identity(checkpoint)):
-            if old != now:
-                raise CheckpointError(
-                    f"{self.out}: its {what} has changed since it was started; start it again in a new --out"
-                )
-        progress = read_json(steps[-1] / STATE)
-        return Last(read_tensors(steps[-1] / TENSORS), read_tensors(steps[-1] / OPTIMIZER), progress)
-
-    def finish(self, result: dict[str, Any]) -> None:
-        """Write the result: the mark of a run that came to its end."""
-        write_text_atomically(self.out / "result.json", json.dumps(result, indent=1) + "\n")
-
-
-def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """State of an optimizer as named tensors: 'parameter|slot'."""
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    return {
-        f"{names[id(parameter)]}|{slot}": value.detach().clone()
-        for parameter, slots in optimizer.state.items()
-        for slot, value in slots.items()
-        if isinstance(value, Tensor)
-    }
+        version = content.get("format_version", FORMAT_VERSION)
+        if version != FORMAT_VERSION:
+            raise ValueError(f"format version {version}; expected {FORMAT_VERSION}")
+        scores = {name: value for name, value in content.items() if name.startswith(_SCORE)}
+        return cls(
+            scores={name: math.nan if value is None else float(value) for name, value in scores.items()},
+            best_step=int(content["best_step"]),
+            steps=int(content["steps"]),
+            n_bp=int(content["n_bp"]),
+            minutes=float(content["minutes"]),
+            device=str(content.get("device", "")),
+            precision=str(content.get("precision", "")),
+            ngram=_ngram_from_dict(content) if "markov_nats" in content else None,
+        )
 
 
-def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put named tensors back into an optimizer, on the device of each parameter."""
-    parameters = dict(model.named_parameters())
-    for key, value in tensors.items():
-        name, slot = key.split("|")
-        parameter = parameters[name]
-        place = torch.device("cpu") if slot == "step" and parameter.device.type == "cpu" else parameter.device
-        optimizer.state[parameter][slot] = value.to(place)
+def _ngram_from_dict(content: Mapping[str, Any]) -> NgramBaseline:
+    values = {item.name: content[item.name] for item in fields(NgramBaseline)}
+    return NgramBaseline(**values | {"nats_by_k": tuple(values["nats_by_k"])})
+
+
+def write_result(folder: Path, result: RunResult) -> None:
+    """Write result.json into a run folder: the mark of a finished run."""
+    write_json(folder / RESULT, result.to_dict())
+
+
+def read_result(folder: Path) -> RunResult:
+    """Read the result.json of a finished run.
+
+    Raises:
+        InputError: not there, broken, or not the result of a training run.
+    """
+    file = folder / RESULT
+    content = read_json(file, expected="a finished run of dnaspt")
+    try:
+        return RunResult.from_dict(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(file, f"not the result of a training run ({error!r})") from error
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Rows of a run's metrics.jsonl by step, rows of the same step joined; none where there is no such file.
+
+    Raises:
+        InputError: a line that is no row with a step.
+    """
+    file = folder / METRICS
+    if not file.is_file():
+        return []
+    rows: dict[int, dict[str, Any]] = {}
+    for row in read_json_lines(file):
+        if "step" not in row:
+            raise InputError(file, "a row without step", expected="a row of metrics")
+        rows[row["step"]] = rows.get(row["step"], {}) | row
+    return [rows[step] for step in sorted(rows)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Run:
+    """A training run, finished or stopped. It can be given wherever its folder can.
+
+    Attributes:
+        path: the run folder.
+        result: what it came to; of a stopped run what it came to so far.
+        finished: whether the schedule or early stopping ended it.
+        stopped_by: what stopped it: "time", or the name of a signal; "" where it is finished or that is not on record.
+        rank: number of this process among those that train together.
+    """
+
+    path: Path
+    result: RunResult
+    finished: bool
+    stopped_by: str = ""
+    rank: int = 0
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Scores of the best checkpoint on valid, by name."""
+        return self.result.scores
+
+    @property
+    def best_step(self) -> int:
+        """Step of the best checkpoint."""
+        return self.result.best_step
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps done."""
+        return self.result.steps
+
+    @property
+    def n_bp(self) -> int:
+        """Bases trained on."""
+        return self.result.n_bp
+
+    @property
+    def minutes(self) -> float:
+        """Training time in minutes."""
+        return self.result.minutes
+
+    @property
+    def device(self) -> str:
+        """Name of the GPU or processor; "" where it is not on record."""
+        return self.result.device
+
+    @property
+    def precision(self) -> str:
+        """Precision of the matrix products: 32, bf16 or 16; "" where it is not on record."""
+        return self.result.precision
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """Loss, learning rate, scores and others by step: a row for each row of metrics.jsonl."""
+        import pandas as pd
+
+        return pd.DataFrame(read_metrics(self.path))
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.path)
+
+    def __repr__(self) -> str:
+        how = "finished" if self.finished else f"stopped by {self.stopped_by}" if self.stopped_by else "not finished"
+        scores = ", ".join(f"{name} {score:.4f}" for name, score in self.scores.items())
+        return f"Run({self.path}: {how} at step {self.step}{', ' if scores else ''}{scores})"
+
+
+def read_run(path: str | os.PathLike[str]) -> Run:
+    """Read a run folder, finished or not.
+
+    Raises:
+        CheckpointError: no run folder. InputError: a file of it that is broken.
+    """
+    folder = Path(path)
+    if not (folder / SETTINGS).is_file():
+        problem = "has no run.json in it" if folder.is_dir() else "is a file" if folder.is_file() else "no such folder"
+        raise CheckpointError(f"{folder}: {problem}; expected a run of 'dnaspt pretrain' or 'dnaspt finetune'")
+    if (folder / RESULT).is_file():
+        return Run(folder, read_result(folder), finished=True)
+    checkpoints = sorted((folder / "last").glob("step-*"))
+    progress = read_progress(checkpoints[-1]) if checkpoints else Progress()
+    return Run(folder, RunResult.of(progress), finished=False)

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop."""
+"""Signals that ask a run to stop: Ctrl-C, and SIGTERM, which SLURM sends before it requeues a job."""
 
 import signal
 import threading
@@ -7,30 +7,36 @@ from types import FrameType
 from typing import Any
 
 _SAME_S = 1.0
-"""Signals so close together are one: a job and the study above it may each pass it on."""
+"""Signals within so many seconds are one: a run and the study above it may each pass it on."""
 
 
 class StopSignals:
-    """While open, Ctrl-C and SIGTERM (SLURM's requeue) ask for a clean stop; a second one, later, ends at once."""
+    """A block in which Ctrl-C and SIGTERM ask for a clean stop; a second signal, later, ends the process at once.
+
+    Outside of the main thread Python delivers no signals, and nothing is changed.
+
+    Attributes:
+        received: name of the signal that came, such as "SIGTERM"; "" where none came.
+    """
 
     def __init__(self) -> None:
         self.received = ""
-        self._at = 0.0
-        self._before: dict[int, Any] = {}
+        self._received_at = 0.0
+        self._handlers_before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._receive)
+                self._handlers_before[number] = signal.signal(number, self._receive)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
+        for number, handler in self._handlers_before.items():
+            signal.signal(number, handler)
 
     def _receive(self, number: int, _: FrameType | None) -> None:
-        if self.received and time.monotonic() - self._at > _SAME_S:
+        if self.received and time.monotonic() - self._received_at > _SAME_S:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         elif not self.received:
-            self.received, self._at = signal.Signals(number).name, time.monotonic()
+            self.received, self._received_at = signal.Signals(number).name, time.monotonic()

@@ -1,0 +1,107 @@
+"""Where a checkpoint lies and what its config.json says. Imports no torch, so that a wrong path is told at once."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dnaspt import __version__
+from dnaspt.config import MASK_TOKEN, AnyEncoderConfig
+from dnaspt.errors import CheckpointError, InputError
+from dnaspt.genome.alphabet import T
+from dnaspt.json_files import read_json
+from dnaspt.models.bend_format import encoder_from_bend, is_bend_config
+from dnaspt.tasks import TASKS
+
+FORMAT_VERSION = 1
+TENSORS, DESCRIPTION = "model.safetensors", "config.json"
+_BEND = "BEND ConvNet"
+
+
+class CheckpointConfig(BaseModel):
+    """Content of a checkpoint's config.json.
+
+    Attributes:
+        format_version: version of the format.
+        dnaspt_version: version of dnaspt that wrote it.
+        kind: "language" (from pretraining) or "task" (fine-tuned).
+        encoder: architecture of the encoder.
+        tokens: the vocabulary, in the order of the token ids.
+        task: task of the dataset; "" where a model of BEND was pretrained on none.
+        head: task head; "" for a language model.
+        labels: names of the labels, in the order of the emissions.
+        pool: how the vectors of a window are pooled.
+        window_bp: length of the windows of the dataset in bp.
+        stop_in_cds: whether the labels count stop codons as coding; None where there are no genes.
+        data_digest: digest of the dataset.
+        provenance: how the model was made: command, settings, data that was read, scores.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format_version: int = FORMAT_VERSION
+    dnaspt_version: str = __version__
+    kind: str
+    encoder: AnyEncoderConfig
+    tokens: tuple[str, ...] = ("A", "C", "G", "T", "N", "mask", "pad")
+    task: str = ""
+    head: str = ""
+    labels: tuple[str, ...] = ()
+    pool: Literal["mean", "normalized"] = "mean"
+    window_bp: int = 0
+    stop_in_cds: bool | None = None
+    data_digest: str = ""
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+
+def find_checkpoint(path: str | os.PathLike[str]) -> Path:
+    """Find the checkpoint that a path means: the folder itself, or the best one of a run.
+
+    Raises:
+        CheckpointError: nothing there that could be one.
+    """
+    path = Path(path)
+    if (path / TENSORS).is_file():
+        return path
+    for name in ("best", "last"):
+        steps = sorted((path / name).glob("step-*"))
+        if steps:
+            return steps[-1]
+    problem = "has no checkpoint in it" if path.is_dir() else "is a file" if path.is_file() else "no such folder"
+    raise CheckpointError(f"{path}: {problem}; expected a run of 'dnaspt pretrain' or 'dnaspt finetune'")
+
+
+def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
+    """Read the config.json of a checkpoint, or of the best checkpoint of a run; BEND's ConvNet is read too.
+
+    Raises:
+        CheckpointError: none there, another format version, or not readable as one.
+    """
+    file = find_checkpoint(path) / DESCRIPTION
+    try:
+        content = read_json(file)
+        if is_bend_config(content):
+            return CheckpointConfig(kind="language", encoder=encoder_from_bend(content), provenance={"format": _BEND})
+        if content.get("format_version") != FORMAT_VERSION:
+            version = content.get("format_version")
+            raise CheckpointError(f"{file}: format version {version}; expected {FORMAT_VERSION}")
+        config = CheckpointConfig.model_validate(content)
+    except (InputError, ValidationError) as error:
+        reason = str(error).removeprefix(f"{file}: ").splitlines()[0]
+        raise CheckpointError(f"{file}: not a description of a checkpoint ({reason})") from error
+    if config.kind == "task" and config.task not in TASKS:
+        raise CheckpointError(f"{file}: task {config.task!r}; expected {', '.join(TASKS)}")
+    if config.kind == "task" and config.head not in TASKS[config.task].heads:
+        fitting = " or ".join(TASKS[config.task].heads)
+        raise CheckpointError(f"{file}: head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
+    return config
+
+
+def mask_token_of(config: CheckpointConfig) -> int:
+    """The token by which a language model knows a masked base.
+
+    The mask token for our models; the base T for BEND's ConvNet, and for models whose masking follows the authors' code.
+    """
+    provenance = config.provenance
+    is_published = provenance.get("settings", {}).get("masking") == "as-published"
+    return T if is_published or provenance.get("format") == _BEND else MASK_TOKEN

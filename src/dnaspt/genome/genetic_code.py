@@ -1,0 +1,54 @@
+"""Genetic codes and splice sites as data: what each codon means, which codons start and stop a gene, how introns end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from types import MappingProxyType
+from typing import NamedTuple, Self
+
+CODONS = tuple("".join(bases) for bases in product("ACGT", repeat=3))
+"""The 64 codons, AAA AAC AAG AAT ACA ... TTT: the order of their letters' codes."""
+STOP = "*"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneticCode:
+    """A genetic code.
+
+    Attributes:
+        table: its number at NCBI (https://www.ncbi.nlm.nih.gov/Taxonomy/Utils/wprintgc.cgi).
+        amino_acids: one-letter amino acid of each codon, `STOP` for a stop codon.
+        starts: codons that a complete gene begins with.
+        stops: codons that end a gene.
+    """
+
+    table: int
+    amino_acids: Mapping[str, str]
+    starts: tuple[str, ...]
+    stops: tuple[str, ...]
+
+    @classmethod
+    def from_ncbi(cls, table: int, amino_acids: str, starts: tuple[str, ...]) -> Self:
+        """From the line "AAs" of NCBI's table: 64 letters for TTT TTC TTA TTG TCT ... GGG."""
+        codons = ("".join(bases) for bases in product("TCAG", repeat=3))
+        meaning = dict(zip(codons, amino_acids, strict=True))
+        stops = tuple(codon for codon in CODONS if meaning[codon] == STOP)
+        return cls(table, MappingProxyType(meaning), starts, stops)
+
+
+STANDARD = GeneticCode.from_ncbi(1, "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",))
+"""The standard code. NCBI also lists TTG and CTG as starts; annotations of nuclear genes begin with ATG."""
+
+
+class SplicePair(NamedTuple):
+    """First and last two letters of an intron, in the direction of transcription."""
+
+    donor: str
+    acceptor: str
+
+
+GT_AG, GC_AG, AT_AC = SplicePair("GT", "AG"), SplicePair("GC", "AG"), SplicePair("AT", "AC")
+MAJOR_SPLICE_PAIRS = (GT_AG, GC_AG)
+"""Introns of the major spliceosome: 98.7 % and 0.6 % of mammalian introns (Burset et al. 2000)."""
+SPLICE_PAIRS = (GT_AG, GC_AG, AT_AC)
+"""With those of the minor spliceosome. What has other ends is most often an error of annotation or assembly."""

@@ -1,0 +1,72 @@
+"""JSON files: one reader whose errors name the file, and one writer whose files appear whole."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dnaspt.atomic import write_text_atomically
+from dnaspt.errors import InputError
+
+
+def read_json(file: Path, *, expected: str = "", do: str = "") -> dict[str, Any]:
+    """Read a JSON file that holds one object.
+
+    Args:
+        file: the file.
+        expected: what should be there, for the error where there is no such file ("a run of dnaspt").
+        do: what the user can do, for the error where the file is broken ("run the command that wrote it again").
+
+    Raises:
+        InputError: no such file, not readable, not JSON, or no object.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(file, "no such file", expected=expected) from error
+    except OSError as error:
+        raise InputError(file, error.strerror or str(error), expected="a readable file") from error
+    except ValueError as error:  # of the text's encoding, too
+        raise InputError(file, f"not JSON ({error})", expected="a whole file", do=do) from error
+    if not isinstance(content, dict):
+        raise InputError(file, f"a {type(content).__name__}", expected="a JSON object", do=do)
+    return content
+
+
+def read_json_lines(file: Path) -> list[dict[str, Any]]:
+    """Read a file with one JSON object in each line, such as metrics.jsonl, in order.
+
+    A last line without an end is left out where it does not parse: the process that wrote it was killed.
+
+    Raises:
+        InputError: no such file, or a line that holds no JSON object.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError as error:
+        raise InputError(file, "no such file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(file, f"cannot be read ({error})") from error
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise InputError(file, f"not JSON ({error})", expected="a JSON object in each line", line=number) from error
+        if not isinstance(row, dict):
+            raise InputError(file, f"a {type(row).__name__}", expected="a JSON object in each line", line=number)
+        rows.append(row)
+    return rows
+
+
+def write_json(file: Path, content: Mapping[str, Any], *, sort_keys: bool = False) -> None:
+    """Write a JSON object, indented by one space, with a newline at the end; the file appears whole or not at all.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    write_text_atomically(file, json.dumps(content, indent=1, sort_keys=sort_keys) + "\n")

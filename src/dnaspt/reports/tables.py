@@ -1,0 +1,41 @@
+"""Tables of text: what reports, descriptions and the terminal show alike."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: columns, rows of text with the name of the row first, and a sentence beneath."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def __str__(self) -> str:
+        lines: list[Sequence[str]] = [self.columns, *self.rows] if self.rows else []
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))] if lines else []
+        drawn = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+        return "\n".join(filter(None, [self.title, *drawn, self.note]))
+
+
+def value_table(title: str, values: Mapping[str, Any]) -> list[Table]:
+    """A table of names and values; none where there are no values."""
+    rows = tuple((name, cell(value)) for name, value in values.items())
+    return [Table(title, ("what", "value"), rows)] if rows else []
+
+
+def cell(value: Any) -> str:
+    """A value as a table shows it: counts with thousands separators, other numbers to four digits."""
+    if value is None or isinstance(value, bool):
+        return {True: "yes", False: "no", None: "-"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1 else f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(cell, value))
+    return json.dumps(value) if isinstance(value, dict) else str(value)

@@ -1,0 +1,138 @@
+"""The torch part of fine-tuning: labeled windows and an encoder to a trained task model."""
+
+import logging
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dnaspt.checkpoint import HeadStart, build_task_model, load_model
+from dnaspt.checkpoint_config import CheckpointConfig
+from dnaspt.config import FinetuneConfig
+from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.dataset import Split
+from dnaspt.data.manifest import Manifest
+from dnaspt.evaluation.evaluate import score_model
+from dnaspt.models.kernels.threads import subnormals_as_zero
+from dnaspt.models.task_model import TaskModel
+from dnaspt.tasks import MISSING, TASKS
+from dnaspt.training.fabric import build_fabric, device_name, precision_of
+from dnaspt.training.loop import Reporter, SilentReporter, Training, fit
+from dnaspt.training.optim import build_optimizer
+from dnaspt.training.run_folder import RunFolder
+from dnaspt.training.runs import Run, RunResult
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuningData:
+    """Labeled windows of a fine-tuning.
+
+    Attributes:
+        manifest: of the dataset.
+        train: windows to learn from.
+        valid: windows on which checkpoints are chosen.
+    """
+
+    manifest: Manifest
+    train: Split
+    valid: Split
+
+
+@subnormals_as_zero()
+def train_task_model(
+    config: FinetuneConfig,
+    data: FinetuningData,
+    checkpoint: CheckpointConfig,
+    folder: RunFolder,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train a task head and, unless it is frozen, the encoder; see `finetune`."""
+    manifest, task = data.manifest, TASKS[data.manifest.task]
+    fabric = build_fabric(config)
+    model = build_model(config, checkpoint, data)
+    options = BatchOptions(
+        batch_bp=config.batch_bp,
+        seed=config.seed,
+        complement=task.states.complement if task.states else None,
+        reverse_complement=config.reverse_complement,
+        n_labels=0 if manifest.per_base else len(manifest.labels),
+        n_shares=fabric.world_size,
+    )
+
+    def validate() -> dict[str, float]:
+        scores = score_model(model, data.valid, manifest.labels)
+        return {f"valid_{name}": score for name, score in scores.items()}
+
+    training = Training(
+        model=model,
+        optimizer=build_optimizer(model, config, config.encoder_rate, config.crf_rate),
+        batches=TrainingBatches([data.train], manifest.window_bp, options),
+        validate=validate,
+        score=f"valid_{task.metric}",
+        valid_bp=len(data.valid.codes),
+        checkpoint=checkpoint,
+        config=config,
+        folder=folder,
+        reporter=reporter or SilentReporter(),
+    )
+    ended = fit(training, fabric)
+    result = RunResult.of(ended.progress, device=device_name(fabric), precision=precision_of(config))
+    if fabric.is_global_zero and ended.finished:
+        folder.finish(result)
+        if task.metric == "mcc" and not ended.progress.best > 0:
+            log.warning(
+                "%s: valid MCC never rose above 0: no better than calling all bases alike; train longer", folder.path
+            )
+    return Run(folder.path, result, ended.finished, ended.stopped_by, fabric.global_rank)
+
+
+def build_model(config: FinetuneConfig, checkpoint: CheckpointConfig, data: FinetuningData) -> TaskModel:
+    """A task model before its first step: the head is fresh, the encoder pretrained where one is given."""
+    frequencies = label_frequencies(data) if checkpoint.pool == "normalized" else None
+    start = HeadStart(class_weights(config, data), frequencies)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = build_task_model(checkpoint, start)
+    if config.encoder is not None:
+        _load_encoder(model.encoder, config.encoder)
+    if config.freeze_encoder:
+        model.encoder.requires_grad_(False)
+    return model
+
+
+def _load_encoder(encoder: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Give an encoder the weights of that of a checkpoint or run."""
+    pretrained, _ = load_model(path)
+    encoder.load_state_dict(pretrained.encoder.state_dict())
+
+
+def label_frequencies(data: FinetuningData) -> Tensor:
+    """How often each label of the train windows is true where it is known, one more window of either kind counted: (K,)."""
+    labels = data.train.labels.reshape(-1, len(data.manifest.labels))
+    positives, negatives = (labels == 1).sum(0) + 1, (labels == 0).sum(0) + 1
+    return torch.from_numpy(positives / (positives + negatives)).float()
+
+
+def class_weights(config: FinetuneConfig, data: FinetuningData) -> Tensor | None:
+    """Weights of classes or labels in the loss (K,); None where all weigh the same.
+
+    "balanced" weighs the class of a base by the inverse root of its frequency, and the label of a window, where it is true,
+    by the number of negative windows over that of positive ones.
+    """
+    n_labels = len(data.manifest.labels)
+    if config.positive_weight:
+        return torch.full((n_labels,), config.positive_weight)
+    if config.class_weights == "none":
+        return None
+    if data.manifest.per_base:
+        known = data.train.labels[data.train.labels != MISSING]
+        counts = np.bincount(known, minlength=n_labels).astype(float)
+        weights = 1 / np.sqrt(np.maximum(counts, 1))
+        return torch.from_numpy(weights / weights.mean()).float()
+    labels = data.train.labels.reshape(-1, n_labels)
+    positives = np.maximum((labels == 1).sum(0), 1)
+    return torch.from_numpy((labels == 0).sum(0) / positives).float()

@@ -1,0 +1,51 @@
+"""A dataset as tables."""
+
+import pytest
+
+from dnaspt.data.manifest import LeakageReport, Manifest, SharedWindows, SplitSummary
+from dnaspt.reports.describe import describe_dataset
+from dnaspt.reports.run_tables import dataset_tables
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    train = SplitSummary(
+        n_windows=2,
+        n_bp=16,
+        n_labeled=3,
+        n_missing=1,
+        label_counts={"one": 1, "two": 1},
+        known_counts={"one": 2, "two": 1},
+    )
+    return Manifest(
+        task="methylation",
+        labels=("one", "two"),
+        resolution_bp=0,
+        window_bp=8,
+        sources=(),
+        settings={},
+        splits={"train": train},
+        leakage=LeakageReport(
+            pairs={"train-test": SharedWindows(n_windows=1234, overlapping=None, exact=3, near=0)},
+            examples=("b:0-8 (test) = a:0-8 (train), exact copy",),
+            k=16,
+            min_containment=0.25,
+        ),
+    )
+
+
+def test_the_balance_of_a_label_is_its_share_of_what_is_known(manifest: Manifest) -> None:
+    (balance,) = (table for table in describe_dataset(manifest, "data") if table.title == "class balance")
+    text = " ".join(str(cell) for row in balance.rows for cell in row)
+    assert "50.00%" in text and "100.00%" in text
+    (labels,) = (table for table in dataset_tables(manifest) if table.title == "Labels")
+    assert "50.0" in labels.rows[0][1] and "100.0" in labels.rows[1][1]
+
+
+def test_positions_that_cannot_be_compared_have_no_number(manifest: Manifest) -> None:
+    (leakage,) = (table for table in describe_dataset(manifest, "data") if table.title.startswith("leakage"))
+    assert leakage.title == "leakage between splits, windows (near: 25% of the 16-mers)"
+    assert leakage.rows == (("train-test", "1,234", "-", "3", "0"),)
+    assert leakage.note == "b:0-8 (test) = a:0-8 (train), exact copy"
+    (shared,) = (table for table in dataset_tables(manifest) if table.title.startswith("Sequence shared"))
+    assert shared.rows == (("train / test", "1,234", "–", "3", "0"),)

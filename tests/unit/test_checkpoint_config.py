@@ -1,0 +1,81 @@
+"""Where a checkpoint is found, and what its config.json says, without torch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dnaspt.checkpoint_config import CheckpointConfig, find_checkpoint, mask_token_of, read_config
+from dnaspt.config import MASK_TOKEN, EncoderConfig
+from dnaspt.errors import CheckpointError
+from dnaspt.genome.alphabet import T
+from dnaspt.tasks import GENE_STATES
+
+TASK = CheckpointConfig(kind="task", encoder=EncoderConfig(), task="genes", head="crf", labels=GENE_STATES.names)
+
+
+def write(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").touch()
+    (folder / "config.json").write_text(text)
+    return folder
+
+
+def test_a_run_means_its_best_checkpoint(tmp_path: Path) -> None:
+    last = write(tmp_path / "last" / "step-00000009", "{}")
+    assert find_checkpoint(tmp_path) == last
+    best = write(tmp_path / "best" / "step-00000003", "{}")
+    assert find_checkpoint(str(tmp_path)) == best
+    assert find_checkpoint(last) == last
+
+
+def test_what_is_no_checkpoint_is_told_with_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name, problem in (("", "has no checkpoint in it"), ("file", "is a file"), ("no", "no such folder")):
+        with pytest.raises(CheckpointError, match=f"{problem}; expected a run of 'dnaspt pretrain'"):
+            find_checkpoint(tmp_path / name)
+
+
+def test_a_description_is_read_as_it_was_written(tmp_path: Path) -> None:
+    assert read_config(write(tmp_path / "run", TASK.model_dump_json())) == TASK
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format_version": 9}, "format version 9; expected 1"),
+        ({"task": "folding"}, "task 'folding'; expected genes"),
+        ({"head": "sigmoid"}, "head 'sigmoid' does not fit task 'genes'; expected crf or softmax"),
+        ({"kind": 3}, "not a description of a checkpoint"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    content = json.loads(TASK.model_dump_json()) | change
+    with pytest.raises(CheckpointError, match=rf"config\.json: {message}"):
+        read_config(write(tmp_path / "run", json.dumps(content)))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_a_broken_description_is_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json: not a description of a checkpoint \((not JSON|a list)"):
+        read_config(write(tmp_path / "run", text))
+
+
+def test_the_mask_of_bend_and_of_the_authors_code_is_the_base_t() -> None:
+    encoder = EncoderConfig()
+    for provenance, token in (
+        ({}, MASK_TOKEN),
+        ({"settings": {"masking": "distinct"}}, MASK_TOKEN),
+        ({"settings": {"masking": "as-published"}}, T),
+        ({"format": "BEND ConvNet"}, T),
+    ):
+        config = CheckpointConfig(kind="language", encoder=encoder, provenance=provenance)
+        assert mask_token_of(config) == token
+
+
+def test_a_description_is_read_without_torch() -> None:
+    code = "import sys, dnaspt.checkpoint_config; print('torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "False"

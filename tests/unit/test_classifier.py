@@ -1,0 +1,128 @@
+"""SPTClassifier keeps scikit-learn's contract on lists and arrays of strings.
+
+scikit-learn's own `check_estimator` skips nearly all of its checks for estimators of text, so its pass would prove nothing.
+"""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline
+
+from dnaspt import ConfigError, InputError, SPTClassifier
+
+QUICK = {"preset": "tiny", "pretrain_epochs": 1, "epochs": 4, "batch_bp": 2048, "learning_rate": 3e-3}
+
+
+def sequences(n: int, classes: tuple[str, ...], seed: int = 0) -> tuple[list[str], list[str]]:
+    """Random sequences of 60 to 90 bases, each class with its own composition."""
+    rng = np.random.default_rng(seed)
+    chances = ((0.1, 0.4, 0.4, 0.1), (0.4, 0.1, 0.1, 0.4), (0.1, 0.1, 0.4, 0.4))
+    y = [classes[index % len(classes)] for index in range(n)]
+    X = ["".join(rng.choice(list("ACGT"), rng.integers(60, 90), p=chances[classes.index(label)])) for label in y]
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def binary() -> tuple[list[str], list[str]]:
+    return sequences(64, ("poor", "rich"))
+
+
+@pytest.fixture(scope="module")
+def fitted(binary: tuple[list[str], list[str]]) -> SPTClassifier:
+    return SPTClassifier(**QUICK).fit(*binary)
+
+
+def test_classes_are_sorted_text_labels_and_predictions_are_among_them(
+    fitted: SPTClassifier, binary: tuple[list[str], list[str]]
+) -> None:
+    X, y = binary
+    assert fitted.classes_.tolist() == ["poor", "rich"]
+    assert fitted.n_features_in_ == 1
+    assert set(fitted.predict(X[:8])) <= {"poor", "rich"}
+    assert fitted.score(X, y) > 0.8  # composition alone tells these classes apart
+
+
+def test_probabilities_are_of_shape_n_classes_and_sum_to_one(
+    fitted: SPTClassifier, binary: tuple[list[str], list[str]]
+) -> None:
+    probabilities = fitted.predict_proba(binary[0][:5])
+    assert probabilities.shape == (5, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert (fitted.predict(binary[0][:5]) == fitted.classes_[probabilities.argmax(axis=1)]).all()
+
+
+def test_arrays_of_strings_and_of_letters_mean_the_same_as_lists(fitted: SPTClassifier) -> None:
+    X = ["ACGTACGTACGTACGTACGTACGTACGTACGTACGTACGT", "TTTTACGTACGTACGTACGAAAATACGTACGTACGTACGT"]
+    of_list = fitted.predict_proba(X)
+    for given in (np.array(X), np.array(X, dtype=object), np.array([list(text) for text in X]), tuple(X)):
+        np.testing.assert_array_equal(fitted.predict_proba(given), of_list)
+
+
+def test_the_same_seed_gives_the_same_probabilities_and_another_seed_others(
+    fitted: SPTClassifier, binary: tuple[list[str], list[str]]
+) -> None:
+    again = SPTClassifier(**QUICK).fit(*binary)
+    other = SPTClassifier(**QUICK, random_state=1).fit(*binary)
+    np.testing.assert_array_equal(again.predict_proba(binary[0][:4]), fitted.predict_proba(binary[0][:4]))
+    assert (other.predict_proba(binary[0][:4]) != fitted.predict_proba(binary[0][:4])).any()
+
+
+def test_clone_and_params_keep_the_settings_and_forget_the_model(fitted: SPTClassifier) -> None:
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    assert copy.get_params()["epochs"] == 4
+    assert copy.set_params(epochs=2).epochs == 2
+    with pytest.raises(NotFittedError):
+        copy.predict(["ACGT"])
+    with pytest.raises(ValueError, match="epoch_s"):
+        copy.set_params(epoch_s=2)
+
+
+def test_a_fitted_classifier_survives_a_copy_to_another_process(
+    fitted: SPTClassifier, binary: tuple[list[str], list[str]]
+) -> None:
+    copy = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copy.predict_proba(binary[0][:3]), fitted.predict_proba(binary[0][:3]))
+
+
+def test_more_than_two_classes_and_numbers_as_labels() -> None:
+    X, y = sequences(60, ("a", "b", "c"))
+    numbers = np.array(["abc".index(label) + 7 for label in y])
+    model = SPTClassifier(**QUICK | {"pretrain_epochs": 0}).fit(X, numbers)
+    assert model.classes_.tolist() == [7, 8, 9]
+    assert model.predict_proba(X[:4]).shape == (4, 3)
+    np.testing.assert_allclose(model.predict_proba(X[:4]).sum(axis=1), 1, atol=1e-6)
+    assert model.predict(X[:4]).dtype == numbers.dtype
+
+
+def test_pipeline_cross_validation_and_grid_search(binary: tuple[list[str], list[str]]) -> None:
+    X, y = binary
+    quick = SPTClassifier(**QUICK | {"pretrain_epochs": 0, "epochs": 1})
+    assert Pipeline([("model", quick)]).fit(X, y).predict(X[:2]).shape == (2,)
+    scores = cross_val_score(quick, X, y, cv=2, n_jobs=2)
+    assert scores.shape == (2,) and ((scores >= 0) & (scores <= 1)).all()
+    search = GridSearchCV(quick, {"learning_rate": [1e-4, 3e-3]}, cv=2).fit(X, y)
+    assert search.best_params_["learning_rate"] in (1e-4, 3e-3)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "says"),
+    [
+        (["ACGT"], ["a", "b"], "1 sequences, y 2 labels"),
+        (["ACGT"] * 4, ["a"] * 4, "one class"),
+        (["ACGT"] * 3, ["a", "a", "b"], "class 'b' has 1 sequence"),
+        ([], [], "empty"),
+    ],
+)
+def test_labels_that_cannot_be_learned_are_refused(X: list[str], y: list[str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        SPTClassifier(**QUICK).fit(X, y)
+
+
+def test_letters_that_are_no_dna_are_refused() -> None:
+    with pytest.raises((ConfigError, InputError), match="3"):
+        SPTClassifier(**QUICK).fit(["ACGT" * 5, "AC!T" * 5], ["a", "b"])

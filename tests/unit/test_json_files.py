@@ -1,0 +1,60 @@
+"""JSON files are read with errors that name the file, and written whole."""
+
+from pathlib import Path
+
+import pytest
+
+from dnaspt.errors import InputError
+from dnaspt.json_files import read_json, read_json_lines, write_json
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    write_json(file, {"b": [1, 2.5], "a": None})
+    assert read_json(file) == {"b": [1, 2.5], "a": None}
+    assert file.read_text() == '{\n "b": [\n  1,\n  2.5\n ],\n "a": null\n}\n'
+    write_json(file, {"b": 1, "a": 2}, sort_keys=True)
+    assert file.read_text() == '{\n "a": 2,\n "b": 1\n}\n'
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"x\.json: no such file; expected a run$"),
+        (b'{"a": ', r"x\.json: not JSON \(.*\); expected a whole file; make it again$"),
+        (b'{"a": "\xff"}', r"x\.json: not JSON \(.*\); expected a whole file"),
+        (b"[1]", r"x\.json: a list; expected a JSON object"),
+    ],
+)
+def test_a_file_that_holds_no_object_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+    file = tmp_path / "x.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_json(file, expected="a run", do="make it again")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a readable file"):
+        read_json(tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_json_lines(tmp_path)
+
+
+def test_lines_are_read_in_order_and_a_half_written_last_one_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"step": 1}\n\n{"step": 2}\n{"ste')
+    assert read_json_lines(file) == [{"step": 1}, {"step": 2}]
+    file.write_text('{"step": 1}\n{"step": 2}')
+    assert read_json_lines(file) == [{"step": 1}, {"step": 2}]
+
+
+@pytest.mark.parametrize(("text", "message"), [('{"a": 1}\n{"a\n{"a": 2}\n', "not JSON"), ('{"a": 1}\n7\n', "a int")])
+def test_a_broken_line_is_named_with_its_number(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(text)
+    with pytest.raises(InputError, match=rf"rows\.jsonl:2: {message}.*expected a JSON object in each line"):
+        read_json_lines(file)
+    with pytest.raises(InputError, match="no such file"):
+        read_json_lines(tmp_path / "no.jsonl")

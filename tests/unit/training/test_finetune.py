@@ -1,0 +1,159 @@
+"""What fine-tuning does with its settings, and what it refuses before anything is trained."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.unit.training.quick import ENCODER, QUICK, settings, weights_of
+
+from dnaspt.checkpoint import find_checkpoint, read_config
+from dnaspt.config import FinetuneConfig, PretrainConfig
+from dnaspt.data.dataset import Split, read_split
+from dnaspt.data.manifest import read_manifest
+from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.training.finetune import _check_valid, check_settings, finetune, spread_evenly
+from dnaspt.training.pretrain import pretrain
+from dnaspt.training.runs import read_run
+
+
+def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    finetune(settings(gene_data, tmp_path / "run", pretrained, freeze_encoder=True))
+    before, after = load_file(find_checkpoint(pretrained) / "model.safetensors"), weights_of(tmp_path / "run")
+    shared = [name for name in before if name.startswith("encoder.")]
+    assert shared
+    assert all(torch.equal(before[name], after[name]) for name in shared)
+    assert after["head.crf.transitions"].any()
+
+
+@pytest.mark.parametrize(
+    "other", [{"class_weights": "balanced", "head": "softmax"}, {"label_fraction": 0.25}, {"encoder_rate": 0.1}]
+)
+def test_every_setting_trains(other: dict[str, object], gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    run = finetune(settings(gene_data, tmp_path / "run", pretrained, **other))
+    assert run.finished and run == read_run(tmp_path / "run")
+    assert np.isfinite(run.scores["valid_mcc"])
+    description = read_config(run)
+    assert description.provenance["encoder"]["sha256"]
+
+
+@pytest.mark.parametrize("preset", ["tiny", "onehot", "basset"])
+def test_windows_train_from_scratch(preset: str, windows: Path, tmp_path: Path) -> None:
+    run = finetune(FinetuneConfig(data=windows, out=tmp_path / "run", preset=preset, **QUICK))
+    assert run.finished and set(run.scores) == {"valid_auroc", "valid_auprc"}
+
+
+def test_an_encoder_that_has_read_the_test_split_is_a_warning(
+    gene_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    everything = tmp_path / "pre"
+    pretrain(PretrainConfig(data=gene_data, out=everything, encoder=ENCODER, splits=("train", "test"), **QUICK))
+    finetune(settings(gene_data, tmp_path / "run", everything))
+    assert "was pretrained on the test split of this dataset too" in caplog.text
+
+
+def test_an_encoder_of_other_data_is_a_warning(
+    windows: Path, tmp_path: Path, pretrained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    finetune(settings(windows, tmp_path / "run", pretrained))
+    assert "was pretrained on other data, which may hold sequences of this test split" in caplog.text
+
+
+def test_a_large_valid_split_is_scored_on_stretches_spread_over_it(gene_data: Path) -> None:
+    split = read_split(gene_data, "train")
+    assert spread_evenly(split, len(split.codes)) is split
+    part = spread_evenly(split, len(split.codes) // 4)
+    assert 0.1 * len(split) < len(part) < 0.5 * len(split)
+    assert set(part.chrom) == set(split.chrom)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        ("genes", {"head": "sigmoid"}, "head 'sigmoid' does not fit task 'genes'; expected crf or softmax or crf-unc"),
+        ("genes", {"preset": "basset"}, "preset 'basset' is for windows"),
+        ("genes", {"positive_weight": 2}, "positive_weight is for labels of windows and bins"),
+        ("genes", {"pool": "normalized"}, 'pool = "normalized" is for windows'),
+        ("windows", {"pool": "normalized", "preset": "basset"}, 'pool = "normalized" is for windows'),
+        ("windows", {"pool": "normalized", "devices": 2}, 'pool = "normalized" learns in one process'),
+        ("windows", {"pool": "normalized", "batch_bp": 3000}, "a batch has 15 windows; expected batch_bp of 3,200"),
+        ("windows", {"embeddings": "x", "preset": "tiny"}, "--embeddings takes the place of --encoder and --preset"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(
+    data: str, options: dict[str, object], message: str, gene_data: Path, windows: Path, tmp_path: Path
+) -> None:
+    folder = {"genes": gene_data, "windows": windows}[data]
+    with pytest.raises(ConfigError, match=message):
+        finetune(FinetuneConfig(data=folder, out=tmp_path / "run", **options))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dataset_without_valid_or_without_training_is_refused(gene_data: Path, tmp_path: Path) -> None:
+    config, manifest = FinetuneConfig(data=gene_data, out=tmp_path), read_manifest(gene_data)
+    splits = {"train": manifest.splits["train"]}
+    with pytest.raises(ConfigError, match="has no valid split; fine-tuning learns on train and chooses on valid"):
+        check_settings(config, manifest.model_copy(update={"splits": splits}))
+    with pytest.raises(ConfigError, match="variants are scored without training; see 'dnaspt evaluate'"):
+        check_settings(config, manifest.model_copy(update={"task": "variants"}))
+
+
+@pytest.mark.parametrize(
+    ("options", "warning"),
+    [
+        ({"class_weights": "balanced"}, "class weights have no effect on a CRF head"),
+        ({"head": "softmax", "crf_rate": 2}, "crf_rate has no effect on a softmax head"),
+        ({"freeze_encoder": True, "encoder_rate": 0.5}, "encoder_rate has no effect on a frozen encoder"),
+        ({"freeze_encoder": True}, "the encoder is frozen and not pretrained"),
+        ({"encoder": "pre", "preset": "tiny"}, "--preset has no effect"),
+    ],
+)
+def test_a_setting_without_effect_is_a_warning(
+    options: dict[str, object], warning: str, gene_data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_settings(FinetuneConfig(data=gene_data, out="run", **options), read_manifest(gene_data))
+    assert warning in caplog.text
+
+
+def test_valid_windows_of_one_kind_are_refused(windows: Path) -> None:
+    manifest, valid = read_manifest(windows), read_split(windows, "valid")
+    config = FinetuneConfig(data=windows, out="run")
+    _check_valid(config, manifest, valid)
+    negatives = Split(
+        **{name: getattr(valid, name) for name in valid.__slots__} | {"labels": np.zeros_like(valid.labels)}
+    )
+    with pytest.raises(DatasetError, match="no label has both positive and negative windows in the valid split"):
+        _check_valid(config, manifest, negatives)
+
+
+def run_without_torch(code: str) -> str:
+    """What a piece of code says in a process that cannot import torch."""
+    blocked = "import sys; sys.modules['torch'] = sys.modules['lightning_fabric'] = None\n"
+    ran = subprocess.run([sys.executable, "-c", blocked + code], capture_output=True, text=True)
+    return ran.stderr.strip().splitlines()[-1]
+
+
+def test_a_mistake_is_told_without_torch(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "run.json").write_text("{}")
+    begin = "from dnaspt.config import FinetuneConfig\nfrom dnaspt.training.finetune import finetune\n"
+    call = "finetune(FinetuneConfig(data={data!r}, out={out!r}, **{options!r}))"
+    for given, message in (
+        ({"data": gene_data / "no"}, "DatasetError"),
+        ({"out": tmp_path / "there"}, "already there; go on with --resume"),
+        ({"options": {"head": "sigmoid"}}, "head 'sigmoid' does not fit"),
+        ({"options": {"encoder": str(tmp_path / "no")}}, "no such folder; expected a run"),
+        ({"options": {"encoder": str(pretrained)}, "out": tmp_path / "there"}, "already there"),
+    ):
+        whole = {"data": gene_data, "out": tmp_path / "new", "options": {}} | given
+        said = run_without_torch(begin + call.format(**{name: _plain(value) for name, value in whole.items()}))
+        assert message in said, said
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,132 @@
+"""The training loop: what it keeps, how it stops, and that a resumed run ends with the same bits."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.unit.training.quick import losses_of, settings, weights_of
+
+from dnaspt.data.batches import BatchOptions, TrainingBatches
+from dnaspt.data.dataset import read_split
+from dnaspt.errors import DivergedError
+from dnaspt.training.finetune import finetune
+from dnaspt.training.runs import Progress, read_progress, read_run
+
+
+def progress_of(run: Path) -> Progress:
+    return read_progress(next((run / "last").iterdir()))
+
+
+def test_averaged_weights_are_what_is_kept(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    """The last ones are those that training goes on from."""
+    finetune(settings(gene_data, tmp_path / "run", pretrained, average_fraction=0.9, steps=8, validate_every=8))
+    kept, last = (
+        load_file(next((tmp_path / "run" / kind).glob("step-*")) / "model.safetensors") for kind in ("best", "last")
+    )
+    slots = load_file(next((tmp_path / "run" / "last").glob("step-*")) / "optimizer.safetensors")
+    assert not torch.equal(kept["head.crf.transitions"], last["head.crf.transitions"])
+    assert torch.equal(kept["head.crf.transitions"], slots["head.crf.transitions|average"])
+
+
+def test_accumulated_batches_weigh_as_much_as_their_bases(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    common = {"reverse_complement": False, "head": "softmax", "steps": 1, "learning_rate": 1e-12, "validate_every": 1}
+    options = BatchOptions(batch_bp=1024, reverse_complement=False)
+    n_batches = len(TrainingBatches([read_split(gene_data, "train")], 1024, options).plan(0))
+    finetune(settings(gene_data, tmp_path / "many", pretrained, accumulate=n_batches, batch_bp=1024, **common))
+    finetune(settings(gene_data, tmp_path / "one", pretrained, batch_bp=1024 * n_batches * 2, **common))
+    many, one = losses_of(tmp_path / "many")[0], losses_of(tmp_path / "one")[0]
+    assert many == pytest.approx(one, rel=1e-6)
+
+
+def test_patience_ends_a_run_and_resuming_it_changes_nothing(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    config = settings(
+        gene_data, tmp_path / "run", pretrained, steps=500, patience=2, learning_rate=1e-12, validate_every=1
+    )
+    run = finetune(config)
+    assert run.finished
+    progress = progress_of(tmp_path / "run")
+    assert progress.n_bad == 2
+    again = finetune(config, resume=True)
+    assert progress_of(tmp_path / "run") == progress
+    assert again == run
+
+
+def test_a_run_that_replaces_another_starts_from_the_beginning(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    config = settings(gene_data, tmp_path / "run", pretrained)
+    finetune(config)
+    before = weights_of(tmp_path / "run")
+    run = finetune(config, overwrite=True)
+    assert run.step == 4
+    assert len(losses_of(tmp_path / "run")) == 2
+    assert all(torch.equal(before[name], value) for name, value in weights_of(tmp_path / "run").items())
+
+
+def test_a_time_limit_stops_saves_and_leaves_the_schedule_alone(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    config = settings(gene_data, tmp_path / "run", pretrained, steps=6, max_minutes=1e-9)
+    run = finetune(config)
+    assert (run.finished, run.stopped_by, run.step, run.scores) == (False, "time", 1, {})
+    assert read_run(tmp_path / "run").step == 1 and not (tmp_path / "run" / "result.json").exists()
+    finetune(config.model_copy(update={"max_minutes": 0.0}), resume=True)
+    finetune(config.model_copy(update={"max_minutes": 0.0, "out": tmp_path / "alone"}))
+    stopped, alone = weights_of(tmp_path / "run"), weights_of(tmp_path / "alone")
+    assert all(torch.equal(stopped[name], alone[name]) for name in alone)
+
+
+def test_bf16_autocast_trains_to_nearly_the_same_loss(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    for precision in ("32", "bf16"):
+        finetune(settings(gene_data, tmp_path / precision, pretrained, precision=precision))
+    assert losses_of(tmp_path / "bf16") == pytest.approx(losses_of(tmp_path / "32"), rel=0.02)
+    assert losses_of(tmp_path / "bf16") != losses_of(tmp_path / "32")
+
+
+def test_a_run_resumes_where_its_data_is_called_otherwise(
+    gene_data: Path, tmp_path: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings(gene_data, tmp_path / "run", pretrained)
+    finetune(config.model_copy(update={"max_minutes": 1e-9}))
+    monkeypatch.chdir(gene_data.parent)
+    run = finetune(config.model_copy(update={"data": Path(gene_data.name)}), resume=True)
+    assert run.finished
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    config = settings(gene_data, tmp_path / "run", pretrained, learning_rate=1e30, steps=20, head="softmax")
+    with pytest.raises(DivergedError, match=r"the loss is (nan|inf); try a lower learning rate"):
+        finetune(config)
+
+
+class Recorder:
+    """What a reporter is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+        self.names: set[str] = set()
+
+    def start(self, n_steps: int, step: int) -> None:
+        self.told.append((f"start of {n_steps}", step))
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        self.told.append(("step", step))
+        self.names |= set(row)
+
+    def stop(self) -> None:
+        self.told.append(("stop", 0))
+
+
+def test_a_reporter_is_told_every_step(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    recorder = Recorder()
+    finetune(settings(gene_data, tmp_path / "run", pretrained, steps=2), reporter=recorder)
+    assert recorder.told == [("start of 2", 0), ("step", 1), ("step", 2), ("stop", 0)]
+    assert {"loss", "rate", "grad_norm", "bp_per_s", "valid_mcc"} <= recorder.names
+
+
+def test_curves_for_tensorboard_are_written_where_they_are_wanted(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    finetune(settings(gene_data, tmp_path / "run", pretrained, tensorboard=True, steps=1))
+    assert any((tmp_path / "run" / "tensorboard").iterdir())
