@@ -100,11 +100,9 @@ def class_probabilities(model: TaskModel, emissions: EmissionArray) -> np.ndarra
 
     They are those of the head alone: the rules on codons and on runs of N have no part in them.
     """
+    assert isinstance(model.head, CRFHead | SoftmaxHead)
     rows = torch.from_numpy(np.asarray(emissions))
-    if isinstance(model.head, CRFHead):
-        marginals = model.head.crf.marginals(rows[None], torch.tensor([len(rows)]))[0]
-        return marginals.to(torch.float32).numpy()
-    return rows.softmax(-1).numpy()
+    return model.head.probabilities(rows[None], torch.tensor([len(rows)]))[0].to(torch.float32).numpy()
 
 
 def grouped(items: Iterable[Item], length: Callable[[Item], int], group_bp: int | None = None) -> Iterator[list[Item]]:
