@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dnaspt.config import PretrainConfig
 from dnaspt.data.manifest import UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError, DnasptError
-from dnaspt.models.huggingface import check_published
+from dnaspt.models.huggingface import check_huggingface_model
 from dnaspt.studies.context import Record, Stage, Workshop, read_record
 from dnaspt.studies.job import run_job
 from dnaspt.studies.plan import Job, finals, pretrain_bp, pretrainings, tuning
@@ -168,7 +168,7 @@ def _run_all(shop: Workshop, jobs: Iterable[Job]) -> None:
         for job in missing
         if "embeddings" in job.settings
     }:
-        check_published(path, revision)
+        check_huggingface_model(path, revision)
     if missing:
         ENGINES[shop.engine](shop, [*begun, *sorted(missing, key=lambda job: job.encoder in later)])
 
