@@ -43,8 +43,8 @@ def score(run: Path, data: Path, record: dict[str, Any]) -> dict[str, Any]:
     row |= {"valid": [result["valid_auroc"], result["valid_auprc"]]}
     row |= {"test": [test[name]["value"] for name in ("mean_auroc", "mean_auprc")]}
     for split in ("valid", "test"):
-        scores = evaluate(run, data, split=split, average_strands=True)
-        row[f"{split}, both strands"] = [scores[name]["value"] for name in ("mean_auroc", "mean_auprc")]
+        scores = evaluate(run, data, split=split, average_strands=True).scores
+        row[f"{split}, both strands"] = [scores[name].value for name in ("mean_auroc", "mean_auprc")]
     print(json.dumps(row), flush=True)
     return row
 

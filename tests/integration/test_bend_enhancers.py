@@ -14,7 +14,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, InputError
-from dnaspt.evaluation.evaluate import cpg_counts
+from dnaspt.evaluation.score import cpg_counts
 from dnaspt.genome.alphabet import decode
 
 BIN_BP, N_BINS, N_ROWS = 128, 10, 40

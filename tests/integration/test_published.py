@@ -15,7 +15,7 @@ from tests.integration.in_process import dnaspt
 from dnaspt.checkpoint import load_model
 from dnaspt.config import PAD_TOKEN
 from dnaspt.errors import CheckpointError, ConfigError
-from dnaspt.inference.emissions import Stretch, predict_both_strands, predict_sequences
+from dnaspt.inference.emissions import ContigSlice, predict_both_strands, predict_sequences
 from dnaspt.models.heads import SoftmaxHead
 from dnaspt.models.huggingface import PublishedEncoder, describe_published, load_published
 from dnaspt.models.task_model import TaskModel
@@ -260,12 +260,12 @@ def test_a_tiled_prediction_of_genes_equals_the_untiled_one(
     model = TaskModel(encoder, SoftmaxHead(16, GENE_STATES)).eval()
     size = encoder.config.chunk_bp
     codes = np.random.default_rng(0).integers(0, 4, 7 * size + 2, dtype=np.uint8)
-    (whole,) = predict_sequences(model, [Stretch.whole(codes)], tile_bp=100 * size)
-    (tiled,) = predict_sequences(model, [Stretch.whole(codes)], tile_bp=2 * size)
+    (whole,) = predict_sequences(model, [ContigSlice.whole(codes)], tile_bp=100 * size)
+    (tiled,) = predict_sequences(model, [ContigSlice.whole(codes)], tile_bp=2 * size)
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
-    part = Stretch(codes, size + 7, 4 * size + 1)
+    part = ContigSlice(codes, size + 7, 4 * size + 1)
     (inner,) = predict_sequences(model, [part], tile_bp=size // 2)
     np.testing.assert_allclose(inner, whole[part.start : part.end], atol=1e-5)
-    (both,) = predict_both_strands(model, [Stretch.whole(codes)], GENE_STATES.complement)
+    (both,) = predict_both_strands(model, [ContigSlice.whole(codes)], GENE_STATES.complement)
     (of_part,) = predict_both_strands(model, [part], GENE_STATES.complement)
     np.testing.assert_allclose(of_part, both[part.start : part.end], atol=1e-5)

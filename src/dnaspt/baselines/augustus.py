@@ -27,33 +27,45 @@ log = logging.getLogger(__name__)
 TRAINED = "trained"
 """Name of the species model that is made here."""
 _FLANK_BP = 1000
+"""Bases on either side of a gene that etraining sees."""
 _STOPS = {"tag": "amber", "taa": "ochre", "tga": "opal"}
+"""AUGUSTUS's names of the stop codons."""
 
 
-def predict(rows: Sequence[Segment], species: str, config: Path | None = None) -> list[list[AnnotatedTranscript]]:
-    """Genes that AUGUSTUS predicts on each stretch alone, on the stretch's own coordinates.
+def predict(test: Sequence[Segment], species: str, config: Path | None = None) -> list[list[AnnotatedTranscript]]:
+    """Genes that AUGUSTUS predicts on each segment alone, on the segment's own coordinates.
 
-    config: folder of species models; AUGUSTUS knows its own.
+    Args:
+        test: segments to predict on.
+        species: name of a species model.
+        config: folder of species models; None for AUGUSTUS's own.
 
     Raises:
         ConfigError: AUGUSTUS is not installed. DnasptError: it failed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        fasta, gff = Path(folder) / "test.fa", Path(folder) / "augustus.gff3"
-        letters = (
-            f">{number}\n{alphabet.decode(alphabet.tokens(segment.codes))}\n" for number, segment in enumerate(rows)
+        fasta, gff3 = Path(folder) / "test.fa", Path(folder) / "augustus.gff3"
+        records = (
+            f">{number}\n{alphabet.decode(alphabet.tokens(segment.codes))}\n" for number, segment in enumerate(test)
         )
-        fasta.write_text("".join(letters))
-        gff.write_text(_run(["augustus", f"--species={species}", "--gff3=on", str(fasta)], config))
-        annotated = read_annotation(gff).transcripts
-    found: list[list[AnnotatedTranscript]] = [[] for _ in rows]
-    for one in annotated:
-        found[int(one.transcript.chrom)].append(one)
-    return found
+        fasta.write_text("".join(records))
+        gff3.write_text(_run(["augustus", f"--species={species}", "--gff3=on", str(fasta)], config))
+        annotated = read_annotation(gff3).transcripts
+    by_segment: list[list[AnnotatedTranscript]] = [[] for _ in test]
+    for transcript in annotated:
+        by_segment[int(transcript.transcript.chrom)].append(transcript)
+    return by_segment
 
 
 def train(data: Path, folder: Path) -> Path:
-    """Train the species model `TRAINED` on the longest transcripts of the train split; the folder of species models.
+    """Train the species model `TRAINED` on the longest transcripts of the train split.
+
+    Args:
+        data: dataset folder of genes.
+        folder: where to make the folder of species models.
+
+    Returns:
+        the folder of species models, for `predict`.
 
     Raises:
         ConfigError: AUGUSTUS, or its folder of species models, is not installed. DatasetError: no gene to learn from.
@@ -70,23 +82,25 @@ def train(data: Path, folder: Path) -> Path:
     shutil.copy(generic / "generic_weightmatrix.txt", species)
     parameters = (generic / "generic_parameters.cfg").read_text()
     if read_manifest(data).stop_in_cds is False:
-        parameters = _set(parameters, "stopCodonExcludedFromCDS", "true")
+        parameters = set_parameter(parameters, "stopCodonExcludedFromCDS", "true")
     file = species / f"{TRAINED}_parameters.cfg"
     file.write_text(parameters)
     records = list(_records(data))
     if not records:
         raise DatasetError(f"{data}: the train split has no gene whose bases are all labeled")
     (folder / "train.gb").write_text("".join(records))
-    said = _run(["etraining", f"--species={TRAINED}", str(folder / "train.gb")], config)
-    for stop, name in _STOPS.items():
-        if share := re.search(rf"^\s*{stop}:\s*\d+ \(([0-9.e-]+)\)", said, re.MULTILINE):
-            parameters = _set(parameters, f"/Constant/{name}prob", share[1])
-    file.write_text(parameters)
+    output = _run(["etraining", f"--species={TRAINED}", str(folder / "train.gb")], config)
+    file.write_text(with_stop_probabilities(parameters, output))
     log.info("AUGUSTUS was trained on %d genes", len(records))
     return config
 
 
 def _run(command: list[str], config: Path | None) -> str:
+    """What a program of AUGUSTUS prints.
+
+    Raises:
+        ConfigError: it is not installed. DnasptError: it failed.
+    """
     if shutil.which(command[0]) is None:
         raise ConfigError(
             f"AUGUSTUS is not installed here (no command {command[0]!r}); give its GFF3 with --annotation"
@@ -94,26 +108,43 @@ def _run(command: list[str], config: Path | None) -> str:
     environment = os.environ | ({"AUGUSTUS_CONFIG_PATH": str(config)} if config else {})
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-        raise DnasptError(f"{' '.join(command[:2])} ended with {done.returncode}: {' '.join(said)}")
+        last_line = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise DnasptError(f"{' '.join(command[:2])} ended with {done.returncode}: {' '.join(last_line)}")
     return done.stdout
 
 
 def _installed_config() -> Path:
-    """AUGUSTUS's own folder of species models: where it says, beside its program (conda), or where Debian has it."""
+    """AUGUSTUS's own folder of species models: where it says, beside its program (conda), or where Debian has it.
+
+    Raises:
+        ConfigError: in none of these places.
+    """
     program = Path(shutil.which("augustus") or "augustus").resolve()
-    places = [
+    folders = [
         Path(os.environ.get("AUGUSTUS_CONFIG_PATH", "/nonexistent")),
         program.parent.parent / "config",
         Path("/usr/share/augustus/config"),
     ]
-    for place in places:
-        if (place / "species" / "generic" / "generic_parameters.cfg").is_file():
-            return place
+    for folder in folders:
+        if (folder / "species" / "generic" / "generic_parameters.cfg").is_file():
+            return folder
     raise ConfigError("AUGUSTUS's species models are not found; set AUGUSTUS_CONFIG_PATH, or give --annotation")
 
 
-def _set(parameters: str, name: str, value: str) -> str:
+def with_stop_probabilities(parameters: str, output: str) -> str:
+    """AUGUSTUS's parameters with the shares of the three stop codons that etraining prints."""
+    for stop, name in _STOPS.items():
+        if share := re.search(rf"^\s*{stop}:\s*\d+ \(([0-9.e-]+)\)", output, re.MULTILINE):
+            parameters = set_parameter(parameters, f"/Constant/{name}prob", share[1])
+    return parameters
+
+
+def set_parameter(parameters: str, name: str, value: str) -> str:
+    """The text of a parameter file with another value of one parameter.
+
+    Raises:
+        DnasptError: the parameter is not there, or more than once.
+    """
     changed, n = re.subn(rf"^({re.escape(name)}\s+)\S+", rf"\g<1>{value}", parameters, flags=re.MULTILINE)
     if n != 1:
         raise DnasptError(f"AUGUSTUS's generic parameters have no single {name!r}; is its version known to work (3.5)?")
@@ -124,8 +155,8 @@ def _records(data: Path) -> Iterator[str]:
     """GenBank records of the genes to learn from, each with up to 1 kb on either side, half way to its neighbors."""
     genes = [transcript for transcript, is_longest in read_transcripts(data, "train") if is_longest]
     for segment in segments(read_split(data, "train")):
-        inside = [one for one in genes if one.chrom == segment.chrom and segment.start <= one.start < segment.end]
-        inside.sort(key=lambda one: one.start)
+        inside = [gene for gene in genes if gene.chrom == segment.chrom and segment.start <= gene.start < segment.end]
+        inside.sort(key=lambda gene: gene.start)
         for index, gene in enumerate(inside):
             before = inside[index - 1].end if index else segment.start - _FLANK_BP
             after = inside[index + 1].start if index + 1 < len(inside) else segment.end + _FLANK_BP
@@ -133,21 +164,25 @@ def _records(data: Path) -> Iterator[str]:
             end = min(segment.end, gene.end + _FLANK_BP, (gene.end + after + 1) // 2)
             known = segment.labels[gene.start - segment.start : gene.end - segment.start]
             if before < gene.start and gene.end < after and gene.end <= segment.end and (known != MISSING).all():
-                yield _record(
-                    gene,
-                    start,
-                    alphabet.decode(alphabet.tokens(segment.codes[start - segment.start : end - segment.start])),
-                )
+                codes = segment.codes[start - segment.start : end - segment.start]
+                yield genbank_record(gene, start, alphabet.decode(alphabet.tokens(codes)))
 
 
-def _record(gene: Transcript, start: int, letters: str) -> str:
-    spans = ",".join(f"{left - start + 1}..{right - start}" for left, right in gene.cds)
-    place = f"join({spans})" if len(gene.cds) > 1 else spans
-    place = f"complement({place})" if gene.strand == "-" else place
+def genbank_record(gene: Transcript, start: int, letters: str) -> str:
+    """A GenBank record of a gene.
+
+    Args:
+        gene: the gene, on its contig.
+        start: contig position of the first letter.
+        letters: the sequence, in upper case.
+    """
+    intervals = ",".join(f"{left - start + 1}..{right - start}" for left, right in gene.cds)
+    location = f"join({intervals})" if len(gene.cds) > 1 else intervals
+    location = f"complement({location})" if gene.strand == "-" else location
     rows = []
     for first in range(0, len(letters), 60):
         row = letters[first : first + 60].lower()
-        rows.append(f"{first + 1:>9} " + " ".join(row[at : at + 10] for at in range(0, len(row), 10)))
+        rows.append(f"{first + 1:>9} " + " ".join(row[column : column + 10] for column in range(0, len(row), 10)))
     name = re.sub(r"[^A-Za-z0-9]", "_", f"{gene.chrom}_{gene.start}")
     counts = " ".join(f"{letters.count(letter.upper())} {letter}" for letter in "acgt")
     return "\n".join(
@@ -155,7 +190,7 @@ def _record(gene: Transcript, start: int, letters: str) -> str:
             f"LOCUS       {name}   {len(letters)} bp  DNA",
             "FEATURES             Location/Qualifiers",
             f"     source          1..{len(letters)}",
-            f"     CDS             {place}",
+            f"     CDS             {location}",
             f'                     /gene="{name}"',
             f"BASE COUNT     {counts}",
             "ORIGIN",

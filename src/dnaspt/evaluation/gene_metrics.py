@@ -30,18 +30,20 @@ FOUND, TRUE, RIGHT, PREDICTED = range(4)
 """Columns of counts: true items that were predicted, true items, predicted items that are true, predicted items."""
 
 Key = tuple[str, str]
+"""Contig and gene id."""
 Feature = tuple[Any, ...]
+"""Contig, strand, position, and what else makes a splice site, exon, intron chain or transcript."""
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of a contig on which genes are scored.
+class ScoredRegion:
+    """An interval of a contig on which genes are scored.
 
     Attributes:
         chrom: contig name.
         start: contig position of its first base.
         labels: true class of each base (L,), -100 where missing.
-        cuts: B + 1 ascending cuts from 0 to L into the blocks that intervals resample; a locus is one block: (0, L).
+        cuts: B + 1 ascending cuts from 0 to L into the blocks that a bootstrap resamples; (0, L) makes the region one block.
     """
 
     chrom: str
@@ -50,8 +52,8 @@ class Segment:
     cuts: np.ndarray
 
     @classmethod
-    def of(cls, chrom: str, start: int, labels: np.ndarray) -> "Segment":
-        """A stretch cut into blocks of about 10 kb outside genes."""
+    def of(cls, chrom: str, start: int, labels: np.ndarray) -> "ScoredRegion":
+        """A region cut into blocks of about 10 kb outside genes."""
         return cls(chrom, start, labels, blocks_outside_genes(labels))
 
     @property
@@ -62,7 +64,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class LevelScores:
-    """Scores of one level, and the counts behind them."""
+    """Scores of one level, and the counts behind them.
+
+    Attributes:
+        sensitivity: share of the annotated items that are predicted.
+        precision: share of the predicted items that are annotated.
+        f1: their harmonic mean.
+        n_true: annotated items.
+        n_found: annotated items that are predicted.
+        n_predicted: predicted items.
+        n_right: predicted items that are annotated.
+    """
 
     sensitivity: Score
     precision: Score
@@ -118,90 +130,99 @@ class GeneScores:
 
 @dataclass(frozen=True, slots=True)
 class _Gene:
-    """A gene that is scored: its longest isoform, all isoforms, where it lies, whether all its CDS bases are labeled."""
+    """A gene that is scored.
+
+    Attributes:
+        longest: its longest isoform.
+        isoforms: all its isoforms.
+        region: number of the region on which it lies.
+        is_known: whether all its CDS bases are labeled.
+    """
 
     longest: Transcript
     isoforms: tuple[Transcript, ...]
-    segment: int
+    region: int
     is_known: bool
 
 
 def score_genes(
     truth: Iterable[tuple[Transcript, bool]],
     predicted: Iterable[Transcript],
-    segments: Sequence[Segment],
+    regions: Sequence[ScoredRegion],
     *,
     n: int = N_BOOTSTRAP,
     seed: int = 0,
 ) -> GeneScores:
-    """Score predicted genes against annotated ones, with 95 % intervals over the segments' blocks.
+    """Score predicted genes against annotated ones, with 95 % intervals over the regions' blocks.
 
-    Genes that lie on no segment as a whole are not scored, genes with a coding base where the label is missing by their
-    other bases alone; both are counted in `ignored`. Several predicted transcripts of one gene are isoforms: the longest counts.
+    A gene that does not lie wholly on a region is not scored. A gene with a coding base whose label is missing is scored by its
+    other bases alone. Both are counted in `ignored`. Several predicted transcripts of one gene are isoforms: the longest counts.
 
     Args:
         truth: annotated transcripts, and whether each is the longest isoform of its gene.
         predicted: predicted transcripts.
-        segments: stretches on which genes are scored; they do not overlap.
+        regions: where genes are scored; they do not overlap.
         n: number of resamples.
         seed: seed of the draw.
 
     Raises:
-        ValueError: two segments overlap.
+        ValueError: two regions overlap.
     """
-    ground = _Ground(segments)
+    index = _RegionIndex(regions)
     ignored: Counter[str] = Counter()
-    true_genes = list(_scored(_annotated(truth, ignored), "annotated", ground, ignored))
-    predicted_genes = list(_scored(_grouped(predicted), "predicted", ground, ignored))
-    counts = np.zeros((ground.n_blocks, len(LEVELS), 4), dtype=np.int64)
-    _count_bases(true_genes, predicted_genes, ground, counts[:, 0])
-    true_genes, predicted_genes = ([gene for gene in one if gene.is_known] for one in (true_genes, predicted_genes))
+    true_genes = list(_scored(_annotated(truth, ignored), "annotated", index, ignored))
+    predicted_genes = list(_scored(_grouped(predicted), "predicted", index, ignored))
+    counts = np.zeros((index.n_blocks, len(LEVELS), 4), dtype=np.int64)
+    _count_bases(true_genes, predicted_genes, index, counts[:, 0])
+    true_genes = [gene for gene in true_genes if gene.is_known]
+    predicted_genes = [gene for gene in predicted_genes if gene.is_known]
     for level, features in enumerate((_splice_sites, _exons, _intron_chain, _structure), start=1):
-        true_features = {key: gene.segment for gene in true_genes for key in features(gene.longest)}
-        predicted_features = {key: gene.segment for gene in predicted_genes for key in features(gene.longest)}
-        ground.count(true_features, predicted_features, counts[:, level])
-    _count_genes(true_genes, predicted_genes, ground, counts[:, LEVELS.index("gene")])
+        true_features = {key: gene.region for gene in true_genes for key in features(gene.longest)}
+        predicted_features = {key: gene.region for gene in predicted_genes for key in features(gene.longest)}
+        index.count(true_features, predicted_features, counts[:, level])
+    _count_genes(true_genes, predicted_genes, index, counts[:, LEVELS.index("gene")])
     counts = sum_blocks(
-        np.split(counts, ground.first_block[1:-1]), [(s.chrom, s.start, s.end) for s in ground.segments]
+        np.split(counts, index.first_block[1:-1]),
+        [(region.chrom, region.start, region.end) for region in index.regions],
     )
     return GeneScores(_level_scores(counts, n, seed), dict(ignored), counts)
 
 
-class _Ground:
-    """Finds the segment of a gene and the block of a position."""
+class _RegionIndex:
+    """Finds the region of a gene and the block of a position."""
 
-    def __init__(self, segments: Sequence[Segment]) -> None:
-        self.segments = sorted(segments, key=lambda segment: (segment.chrom, segment.start))
-        for left, right in zip(self.segments, self.segments[1:], strict=False):
+    def __init__(self, regions: Sequence[ScoredRegion]) -> None:
+        self.regions = sorted(regions, key=lambda region: (region.chrom, region.start))
+        for left, right in zip(self.regions, self.regions[1:], strict=False):
             if left.chrom == right.chrom and right.start < left.end:
-                raise ValueError(f"segments overlap at {right.chrom}:{right.start}; expected disjoint ones")
-        self._starts = [(segment.chrom, segment.start) for segment in self.segments]
-        self._cuts = [segment.cuts.tolist() for segment in self.segments]
+                raise ValueError(f"regions overlap at {right.chrom}:{right.start}; expected disjoint ones")
+        self._starts = [(region.chrom, region.start) for region in self.regions]
+        self._cuts = [region.cuts.tolist() for region in self.regions]
         self.first_block = np.cumsum([0, *(len(cuts) - 1 for cuts in self._cuts)]).tolist()
         self.n_blocks = self.first_block[-1]
 
-    def segment_of(self, transcript: Transcript) -> int | None:
-        """The segment that holds the whole transcript."""
-        index = bisect_right(self._starts, (transcript.chrom, transcript.start)) - 1
-        if index < 0:
+    def region_of(self, transcript: Transcript) -> int | None:
+        """Number of the region that holds the whole transcript."""
+        number = bisect_right(self._starts, (transcript.chrom, transcript.start)) - 1
+        if number < 0:
             return None
-        segment = self.segments[index]
-        return index if segment.chrom == transcript.chrom and transcript.end <= segment.end else None
+        region = self.regions[number]
+        return number if region.chrom == transcript.chrom and transcript.end <= region.end else None
 
-    def is_known(self, transcript: Transcript, index: int) -> bool:
-        """Whether every coding base has a label."""
-        labels, offset = self.segments[index].labels, self.segments[index].start
+    def is_known(self, transcript: Transcript, number: int) -> bool:
+        """Whether every coding base of a transcript on a region has a label."""
+        labels, offset = self.regions[number].labels, self.regions[number].start
         return not any((labels[start - offset : end - offset] == MISSING).any() for start, end in transcript.cds)
 
-    def block_of(self, index: int, position: int) -> int:
-        """The block of a contig position on a segment."""
-        first = self.first_block[index]
-        return int(first + bisect_right(self._cuts[index], position - self.segments[index].start) - 1)
+    def block_of(self, number: int, position: int) -> int:
+        """The block of a contig position on a region."""
+        first = self.first_block[number]
+        return int(first + bisect_right(self._cuts[number], position - self.regions[number].start) - 1)
 
     def count(self, true: Mapping[Feature, int], predicted: Mapping[Feature, int], counts: np.ndarray) -> None:
-        """Add features (chrom, strand, position, ...) and the segments they lie on to the counts of blocks (B, 4)."""
+        """Add features (chrom, strand, position, ...) and the regions they lie on to the counts of blocks (B, 4)."""
         for features, others, hit, every in ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED)):
-            blocks = np.array([self.block_of(index, feature[2]) for feature, index in features.items()], dtype=np.int64)
+            blocks = np.array([self.block_of(number, feature[2]) for feature, number in features.items()], np.int64)
             shared = np.array([feature in others for feature in features], dtype=bool)
             counts[:, every] += np.bincount(blocks, minlength=self.n_blocks)
             counts[:, hit] += np.bincount(blocks[shared], minlength=self.n_blocks)
@@ -224,6 +245,7 @@ def _annotated(
 
 
 def _grouped(predicted: Iterable[Transcript]) -> Iterator[tuple[Transcript, list[Transcript]]]:
+    """Longest isoform and all isoforms of each predicted gene."""
     genes: dict[Key, list[Transcript]] = {}
     for transcript in predicted:
         genes.setdefault((transcript.chrom, transcript.gene_id), []).append(transcript)
@@ -231,22 +253,22 @@ def _grouped(predicted: Iterable[Transcript]) -> Iterator[tuple[Transcript, list
 
 
 def _scored(
-    genes: Iterable[tuple[Transcript, list[Transcript]]], kind: str, ground: _Ground, ignored: Counter[str]
+    genes: Iterable[tuple[Transcript, list[Transcript]]], kind: str, index: _RegionIndex, ignored: Counter[str]
 ) -> Iterator[_Gene]:
-    """Genes on the ground; the others, and those that are not known as a whole, are counted.
+    """Genes that lie wholly on a region; the others, and those with missing labels, are counted.
 
     Of an annotated gene only the longest isoform has labels.
     """
     for longest, isoforms in genes:
-        segment = ground.segment_of(longest)
+        region = index.region_of(longest)
         judged = [longest] if kind == "annotated" else isoforms
-        if segment is None or any(ground.segment_of(isoform) != segment for isoform in judged):
+        if region is None or any(index.region_of(isoform) != region for isoform in judged):
             ignored[f"{kind} gene not wholly on a segment"] += 1
             continue
-        is_known = all(ground.is_known(isoform, segment) for isoform in judged)
+        is_known = all(index.is_known(isoform, region) for isoform in judged)
         if not is_known:
             ignored[f"{kind} gene on missing labels"] += 1
-        yield _Gene(longest, tuple(isoforms), segment, is_known)
+        yield _Gene(longest, tuple(isoforms), region, is_known)
 
 
 def _splice_sites(transcript: Transcript) -> Iterator[Feature]:
@@ -258,6 +280,7 @@ def _splice_sites(transcript: Transcript) -> Iterator[Feature]:
 
 
 def _exons(transcript: Transcript) -> Iterator[Feature]:
+    """Both ends of each coding exon."""
     return ((transcript.chrom, transcript.strand, start, end) for start, end in transcript.cds)
 
 
@@ -268,40 +291,42 @@ def _intron_chain(transcript: Transcript) -> Iterator[Feature]:
 
 
 def _structure(transcript: Transcript) -> Iterator[Feature]:
+    """All coding exons together."""
     yield (transcript.chrom, transcript.strand, transcript.start, transcript.cds)
 
 
-def _count_bases(true: list[_Gene], predicted: list[_Gene], ground: _Ground, counts: np.ndarray) -> None:
+def _count_bases(true: list[_Gene], predicted: list[_Gene], index: _RegionIndex, counts: np.ndarray) -> None:
     """Add coding bases by strand, where labels are known, to the counts of blocks (B, 4)."""
-    coding: dict[tuple[int, str], list[list[Transcript]]] = {}
+    coding: dict[tuple[int, str], tuple[list[Transcript], list[Transcript]]] = {}
     for side, genes in enumerate((true, predicted)):
         for gene in genes:
-            coding.setdefault((gene.segment, gene.longest.strand), [[], []])[side].append(gene.longest)
-    for (index, _), sides in coding.items():
-        segment = ground.segments[index]
-        is_true, is_predicted = (_coding_bases(segment, transcripts) for transcripts in sides)
+            coding.setdefault((gene.region, gene.longest.strand), ([], []))[side].append(gene.longest)
+    for (number, _), (true_transcripts, predicted_transcripts) in coding.items():
+        region = index.regions[number]
+        is_true, is_predicted = _coding_bases(region, true_transcripts), _coding_bases(region, predicted_transcripts)
         both = is_true & is_predicted
-        blocks = counts[ground.first_block[index] : ground.first_block[index + 1]]
+        blocks = counts[index.first_block[number] : index.first_block[number + 1]]
         for mask, columns in ((both, (FOUND, RIGHT)), (is_true, (TRUE,)), (is_predicted, (PREDICTED,))):
-            blocks[:, columns] += np.diff(np.searchsorted(np.flatnonzero(mask), segment.cuts))[:, None]
+            blocks[:, columns] += np.diff(np.searchsorted(np.flatnonzero(mask), region.cuts))[:, None]
 
 
-def _coding_bases(segment: Segment, transcripts: list[Transcript]) -> np.ndarray:
-    coding = np.zeros(len(segment.labels), dtype=bool)
+def _coding_bases(region: ScoredRegion, transcripts: list[Transcript]) -> np.ndarray:
+    """Which bases of a region are coding and labeled: (L,) bool."""
+    coding = np.zeros(len(region.labels), dtype=bool)
     for transcript in transcripts:
         for start, end in transcript.cds:
-            coding[start - segment.start : end - segment.start] = True
-    coding &= segment.labels != MISSING
+            coding[start - region.start : end - region.start] = True
+    coding &= region.labels != MISSING
     return coding
 
 
-def _count_genes(true: list[_Gene], predicted: list[_Gene], ground: _Ground, counts: np.ndarray) -> None:
+def _count_genes(true: list[_Gene], predicted: list[_Gene], index: _RegionIndex, counts: np.ndarray) -> None:
     """Add genes, right when any isoform is exact, to the counts of blocks (B, 4)."""
     columns = ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED))
     for genes, others, hit, every in columns:
         exact = {key for gene in others for isoform in gene.isoforms for key in _structure(isoform)}
         for gene in genes:
-            block = ground.block_of(gene.segment, gene.longest.start)
+            block = index.block_of(gene.region, gene.longest.start)
             counts[block, every] += 1
             counts[block, hit] += any(key in exact for isoform in gene.isoforms for key in _structure(isoform))
 
@@ -320,6 +345,7 @@ def rates(counts: np.ndarray) -> np.ndarray:
 
 
 def _level_scores(counts: np.ndarray, n: int, seed: int) -> dict[str, LevelScores]:
+    """Scores of each level, with intervals, from the counts of blocks (B, levels, 4)."""
     total = counts.sum(axis=0)
     values, drawn = rates(total), bootstrap_values(counts, rates, n=n, seed=seed)
     scores = {}

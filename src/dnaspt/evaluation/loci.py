@@ -1,6 +1,6 @@
-"""A per-base dataset and runs to one stretch of the test split to draw: annotated genes beside each run's predictions.
+"""Regions of the test split to draw: annotated genes beside the genes that each run predicts.
 
-The stretch is chosen by a fixed rule, which the locus carries in words; contig coordinates, 0-based half-open.
+Regions are chosen by a fixed rule, which a locus carries in words. Contig coordinates are 0-based half-open.
 """
 
 from bisect import bisect_left
@@ -19,24 +19,19 @@ from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.intervals import true_runs
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.inference import emissions as predict
 from dnaspt.inference.decode import predict_paths
+from dnaspt.inference.emissions import ContigSlice
 from dnaspt.tasks import MISSING
 
 MIN_BP, MAX_BP = 8_000, 15_000
+"""Shortest and longest region."""
 _MARGIN_BP = 300
+"""Bases that are drawn on either side of the genes."""
 _CONTEXT_BP = 4_000
+"""Bases on either side of a region that are predicted with it."""
 _N_CANDIDATES = 6
 _MAX_MISSING = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A piece start..end of a segment of the test split."""
-
-    segment: Segment
-    start: int
-    end: int
+"""Largest share of bases without a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,160 +57,183 @@ class Locus:
     choice: str
 
 
-def choose_locus(data: Path, runs: Sequence[tuple[Path, bool]]) -> Locus | None:
-    """The candidate stretch on which the runs' labels differ most; None where the test split has no genes.
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """Bases start to end (contig positions) of a segment of the test split."""
 
-    Candidates begin at a gene and hold two genes with introns or more, or as many as there are; a few, evenly spread
-    over all such places, are predicted with 4 kb of context on both sides.
+    segment: Segment
+    start: int
+    end: int
+
+    @property
+    def chrom(self) -> str:
+        """Contig name."""
+        return self.segment.chrom
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels of its bases."""
+        return self.segment.labels[self.start - self.segment.start : self.end - self.segment.start]
+
+    @property
+    def context(self) -> tuple[int, int]:
+        """Start and end of the region with its surroundings, as far as the segment goes."""
+        return max(self.start - _CONTEXT_BP, self.segment.start), min(self.end + _CONTEXT_BP, self.segment.end)
+
+
+def choose_locus(data: Path, runs: Sequence[tuple[Path, bool]]) -> Locus | None:
+    """The candidate region on which the runs' labels differ most; None where the test split has no genes.
+
+    Candidates begin at a gene and hold at least two genes with introns, or as many as there are. A few of them, evenly spread
+    over the test split, are predicted with 4 kb of context on both sides.
 
     Args:
         data: dataset folder of a per-base task.
         runs: run folders, and whether each was evaluated with both strands averaged.
     """
     genes = _annotated(data)
-    places, n_genes = _places(list(segments(read_split(data, "test"))), genes)
-    if not places:
+    regions, n_genes = _regions_with_genes(list(segments(read_split(data, "test"))), genes)
+    if not regions:
         return None
-    candidates = _spread(places, _N_CANDIDATES)
+    candidates = _spread(regions, _N_CANDIDATES)
     paths = [_paths(run, candidates, both_strands=both) for run, both in runs]
-    disagreement = [_disagreement([of_run[n] for of_run in paths], place) for n, place in enumerate(candidates)]
-    index = int(np.argmax(disagreement))
-    place = candidates[index]
+    disagreement = [_disagreement([of_run[n] for of_run in paths], region) for n, region in enumerate(candidates)]
+    chosen = int(np.argmax(disagreement))
     choice = (
-        f"of {len(candidates)} stretches with {_wanted(n_genes)}, evenly spread over the {len(places)} such places "
+        f"of {len(candidates)} stretches with {_wanted(n_genes)}, evenly spread over the {len(regions)} such places "
         f"of the test split, {_reason(len(runs))}"
     )
-    return _locus(place, genes, [_genes_of(of_run[index], place) for of_run in paths], choice)
+    predicted = [_genes_of(of_run[chosen], candidates[chosen]) for of_run in paths]
+    return _locus(candidates[chosen], genes, predicted, choice)
 
 
 def example_genes(data: Path, run: Path, n: int) -> list[list[Transcript]]:
-    """Genes that a run predicts, or a baseline's file holds, on n stretches of test, which depend on the annotation alone."""
-    candidates = _examples(data, n)
+    """Genes that a run predicts, or that a baseline's file holds, on n regions of test, which depend on the annotation alone."""
+    regions = _example_regions(data, n)
     if (run / GENES_FILE).is_file():
-        known = [one.transcript for one in read_annotation(run / GENES_FILE).transcripts]
-        return [list(_reaching(known, place)) for place in candidates]
-    return [
-        list(_reaching(_genes_of(path, place), place))
-        for path, place in zip(_paths(run, candidates, both_strands=False), candidates, strict=True)
-    ]
+        known = [annotated.transcript for annotated in read_annotation(run / GENES_FILE).transcripts]
+        return [list(_reaching(known, region)) for region in regions]
+    paths = _paths(run, regions, both_strands=False)
+    return [list(_reaching(_genes_of(path, region), region)) for path, region in zip(paths, regions, strict=True)]
 
 
 def example_loci(data: Path, predicted: Sequence[Sequence[Sequence[Transcript]]]) -> list[Locus]:
-    """The stretches of `example_genes` with their annotation; predicted: what it gave for each run, all for as many."""
-    genes, candidates = _annotated(data), _examples(data, len(predicted[0]))
-    choice = f"one of {len(candidates)} places with genes, evenly spread over those of the test split"
-    return [_locus(place, genes, [of_run[n] for of_run in predicted], choice) for n, place in enumerate(candidates)]
+    """The regions of `example_genes` with their annotation.
+
+    Args:
+        data: dataset folder of a per-base task.
+        predicted: what `example_genes` gave for each run, all for the same number of regions.
+    """
+    genes, regions = _annotated(data), _example_regions(data, len(predicted[0]))
+    choice = f"one of {len(regions)} places with genes, evenly spread over those of the test split"
+    return [_locus(region, genes, [of_run[n] for of_run in predicted], choice) for n, region in enumerate(regions)]
 
 
 def _annotated(data: Path) -> list[Transcript]:
-    return [transcript for transcript, longest in read_transcripts(data, "test") if longest]
+    """The longest transcript of each gene of the test split."""
+    return [transcript for transcript, is_longest in read_transcripts(data, "test") if is_longest]
 
 
-def _examples(data: Path, n: int) -> list[Stretch]:
-    return _spread(_places(list(segments(read_split(data, "test"))), _annotated(data))[0], n)
+def _example_regions(data: Path, n: int) -> list[_Region]:
+    """At most n regions, evenly spread over the test split."""
+    return _spread(_regions_with_genes(list(segments(read_split(data, "test"))), _annotated(data))[0], n)
 
 
-def _spread(places: Sequence[Stretch], n: int) -> list[Stretch]:
-    """At most n of the places, evenly spread."""
-    if not places:
+def _spread(regions: Sequence[_Region], n: int) -> list[_Region]:
+    """At most n of the regions, evenly spread."""
+    if not regions:
         return []
-    return [places[index] for index in np.unique(np.linspace(0, len(places) - 1, n).round().astype(int))]
+    return [regions[index] for index in np.unique(np.linspace(0, len(regions) - 1, n).round().astype(int))]
 
 
 def _wanted(n_genes: int) -> str:
+    """What candidates hold, in words."""
     return {2: "two or more annotated genes with introns", 1: "an annotated gene with introns"}.get(n_genes, "a gene")
 
 
 def _reason(n_runs: int) -> str:
+    """Why the candidate was chosen, in words."""
     if n_runs == 1:
         return "the one where prediction and annotation differ at most bases"
     return "the one where the runs differ from each other at most bases (so it is not a typical one)"
 
 
-def _places(pieces: Sequence[Segment], genes: Sequence[Transcript]) -> tuple[list[Stretch], int]:
-    """Stretches with the most genes with introns that can be asked for, and that number: 2, 1 or 0."""
-    stretches = [place for piece in pieces for place in _stretches(piece, genes)]
-    known = [place for place in stretches if _labels(place).size and (_labels(place) == MISSING).mean() <= _MAX_MISSING]
+def _regions_with_genes(pieces: Sequence[Segment], genes: Sequence[Transcript]) -> tuple[list[_Region], int]:
+    """Regions with the most genes with introns that can be asked for, and that number: 2, 1 or 0."""
+    regions = [region for segment in pieces for region in _regions(segment, genes)]
+    labeled = [region for region in regions if region.labels.size and (region.labels == MISSING).mean() <= _MAX_MISSING]
     for n_genes in (2, 1, 0):
-        found = [place for place in known or stretches if _n_with_introns(place, genes) >= n_genes]
-        if found:
-            return found, n_genes
+        fitting = [region for region in labeled or regions if _n_with_introns(region, genes) >= n_genes]
+        if fitting:
+            return fitting, n_genes
     return [], 0
 
 
-def _stretches(piece: Segment, genes: Sequence[Transcript]) -> list[Stretch]:
+def _regions(segment: Segment, genes: Sequence[Transcript]) -> list[_Region]:
     """From each gene of a segment on: up to 15 kb that end behind a gene, at least 8 kb where the segment allows it."""
     inside = sorted(
-        (gene for gene in genes if gene.chrom == piece.chrom and piece.start <= gene.start and gene.end <= piece.end),
+        (g for g in genes if g.chrom == segment.chrom and segment.start <= g.start and g.end <= segment.end),
         key=lambda gene: gene.start,
     )
     ends = np.maximum.accumulate([gene.end for gene in inside]) if inside else np.zeros(0, dtype=np.int64)
-    found = []
+    regions = []
     for first, gene in enumerate(inside):
-        start = max(piece.start, gene.start - _MARGIN_BP)
+        start = max(segment.start, gene.start - _MARGIN_BP)
         last = bisect_left(ends.tolist(), start + MAX_BP - _MARGIN_BP) - 1
         end = int(ends[last]) + _MARGIN_BP if last >= first else gene.end + _MARGIN_BP
-        end = min(piece.end, start + MAX_BP, max(end, start + MIN_BP))
-        found.append(Stretch(piece, max(piece.start, min(start, end - MIN_BP)), end))
-    return found
+        end = min(segment.end, start + MAX_BP, max(end, start + MIN_BP))
+        regions.append(_Region(segment, max(segment.start, min(start, end - MIN_BP)), end))
+    return regions
 
 
-def _n_with_introns(place: Stretch, genes: Sequence[Transcript]) -> int:
-    chrom = place.segment.chrom
-    return sum(g.chrom == chrom and place.start <= g.start and g.end <= place.end and len(g.cds) > 1 for g in genes)
+def _n_with_introns(region: _Region, genes: Sequence[Transcript]) -> int:
+    """Genes with introns that lie wholly on a region."""
+    return sum(
+        g.chrom == region.chrom and region.start <= g.start and g.end <= region.end and len(g.cds) > 1 for g in genes
+    )
 
 
-def _labels(place: Stretch) -> np.ndarray:
-    return place.segment.labels[place.start - place.segment.start : place.end - place.segment.start]
-
-
-def _context(place: Stretch) -> tuple[int, int]:
-    """The stretch and its surroundings, as far as the segment goes: contig positions."""
-    piece = place.segment
-    return max(place.start - _CONTEXT_BP, piece.start), min(place.end + _CONTEXT_BP, piece.end)
-
-
-def _paths(run: Path, places: Sequence[Stretch], *, both_strands: bool) -> list[np.ndarray]:
-    """Classes that a run predicts on stretches, each with its context."""
+def _paths(run: Path, regions: Sequence[_Region], *, both_strands: bool) -> list[np.ndarray]:
+    """Classes that a run predicts on regions, each with its context."""
     model, _ = load_task_model(run)
-    stretches = []
-    for place in places:
-        piece = place.segment
-        start, end = (position - piece.start for position in _context(place))
-        stretches.append(predict.Stretch(piece.codes, start, end))
-    return list(predict_paths(model, stretches, average_strands=both_strands))
+    slices = []
+    for region in regions:
+        start, end = (position - region.segment.start for position in region.context)
+        slices.append(ContigSlice(region.segment.codes, start, end))
+    return list(predict_paths(model, slices, average_strands=both_strands))
 
 
-def _disagreement(paths: Sequence[np.ndarray], place: Stretch) -> float:
+def _disagreement(paths: Sequence[np.ndarray], region: _Region) -> float:
     """Share of bases on which not all runs agree; for a single run, on which it differs from the truth."""
-    first = place.start - _context(place)[0]
-    labels = np.stack([path[first : first + place.end - place.start] for path in paths])
-    if len(labels) == 1:
-        truth = _labels(place)
-        return float(((labels[0] != truth) & (truth != MISSING)).mean())
-    return float((labels != labels[0]).any(axis=0).mean())
+    first = region.start - region.context[0]
+    classes = np.stack([path[first : first + region.end - region.start] for path in paths])
+    if len(classes) == 1:
+        truth = region.labels
+        return float(((classes[0] != truth) & (truth != MISSING)).mean())
+    return float((classes != classes[0]).any(axis=0).mean())
 
 
-def _genes_of(path: np.ndarray, place: Stretch) -> list[Transcript]:
-    return transcripts_from_labels(path, place.segment.chrom, start=_context(place)[0])
+def _genes_of(path: np.ndarray, region: _Region) -> list[Transcript]:
+    """Genes that the classes of a region with its context spell."""
+    return transcripts_from_labels(path, region.chrom, start=region.context[0])
 
 
 def _locus(
-    place: Stretch, genes: Sequence[Transcript], predicted: Sequence[Sequence[Transcript]], choice: str
+    region: _Region, genes: Sequence[Transcript], predicted: Sequence[Sequence[Transcript]], choice: str
 ) -> Locus:
-    chrom, start, end = place.segment.chrom, place.start, place.end
+    """A region with the transcripts that reach into it."""
+    missing = true_runs(region.labels == MISSING) + region.start
     return Locus(
-        chrom,
-        start,
-        end,
-        truth=_reaching(genes, place),
-        predicted=tuple(_reaching(found, place) for found in predicted),
-        missing=tuple((start + left, start + right) for left, right in true_runs(_labels(place) == MISSING).tolist()),
+        region.chrom,
+        region.start,
+        region.end,
+        truth=_reaching(genes, region),
+        predicted=tuple(_reaching(of_run, region) for of_run in predicted),
+        missing=tuple((start, end) for start, end in missing.tolist()),
         choice=choice,
     )
 
 
-def _reaching(transcripts: Sequence[Transcript], place: Stretch) -> tuple[Transcript, ...]:
-    """Transcripts that share a base with the stretch."""
-    chrom = place.segment.chrom
-    return tuple(one for one in transcripts if one.chrom == chrom and one.start < place.end and place.start < one.end)
+def _reaching(transcripts: Sequence[Transcript], region: _Region) -> tuple[Transcript, ...]:
+    """Transcripts that share a base with a region."""
+    return tuple(t for t in transcripts if t.chrom == region.chrom and t.start < region.end and region.start < t.end)

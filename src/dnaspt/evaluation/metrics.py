@@ -1,4 +1,4 @@
-"""Labels and predictions to scores with 95 % intervals: MCC over bases, and what resampling shares (windows: `areas`).
+"""Labels and predictions to scores with 95 % intervals: MCC over the classes of bases, AUROC and AUPRC of the labels of windows.
 
 Missing labels are skipped. Intervals are percentile bootstraps over blocks of the genome, since neighboring bases and
 windows are not independent.
@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from dnaspt.tasks import MISSING, TASKS
 
 N_BOOTSTRAP = 1000
+"""Resamples of a bootstrap."""
 _CHUNK = 1 << 22
-"""Numbers held at a time while resampling (32 MB of float64)."""
+"""Numbers held in memory at a time while resampling (32 MB of float64)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class ClassScores:
     support: tuple[int, ...]
 
     def to_dict(self) -> dict[str, list[float | None]]:
-        """For JSON: nan becomes None."""
+        """Content of a JSON file: nan becomes None."""
         return {name: [none_if_nan(value) for value in values] for name, values in asdict(self).items()}
 
     @classmethod
@@ -68,6 +68,44 @@ class ClassScores:
         """Scores from the content of a JSON file: None becomes nan."""
         rates = {name: tuple(map(nan_if_none, raw[name])) for name in ("precision", "recall", "f1")}
         return cls(support=tuple(raw["support"]), **rates)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScores:
+    """AUROC and AUPRC of each label, and their unweighted means over the labels where they are defined.
+
+    Attributes:
+        auroc: area under the ROC curve, by label.
+        auprc: average precision, by label.
+        mean_auroc: mean over the labels.
+        mean_auprc: mean over the labels.
+        undefined: labels that are always true or always false: their scores are nan, and left out of the means.
+    """
+
+    auroc: Mapping[str, Score]
+    auprc: Mapping[str, Score]
+    mean_auroc: Score
+    mean_auprc: Score
+    undefined: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of a JSON file: nan becomes None."""
+        return {
+            "mean_auroc": self.mean_auroc.to_dict(),
+            "mean_auprc": self.mean_auprc.to_dict(),
+            "auroc": {name: score.to_dict() for name, score in self.auroc.items()},
+            "auprc": {name: score.to_dict() for name, score in self.auprc.items()},
+            "undefined": list(self.undefined),
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "LabelScores":
+        """Scores from the content of a JSON file."""
+        auroc, auprc = (
+            {name: Score.from_dict(score) for name, score in raw[kind].items()} for kind in ("auroc", "auprc")
+        )
+        mean_auroc, mean_auprc = (Score.from_dict(raw[name]) for name in ("mean_auroc", "mean_auprc"))
+        return cls(auroc, auprc, mean_auroc, mean_auprc, tuple(raw["undefined"]))
 
 
 def none_if_nan(value: float) -> float | None:
@@ -88,8 +126,8 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, n_classes: int) -> np
     Raises:
         ValueError: shapes differ, or a class is outside 0..K-1.
     """
-    whole: np.ndarray = block_confusions(labels, predictions, np.array([0, labels.size]), n_classes)[0]
-    return whole
+    one_block = np.array([0, labels.size])
+    return np.asarray(block_confusions(labels, predictions, one_block, n_classes)[0])
 
 
 def block_confusions(labels: np.ndarray, predictions: np.ndarray, cuts: np.ndarray, n_classes: int) -> np.ndarray:
@@ -184,14 +222,6 @@ def bootstrap_values(
     return np.concatenate([statistic(part.reshape(-1, *blocks.shape[1:])) for part in sums])
 
 
-def primary_metric(result: Mapping[str, Any]) -> str:
-    """Key of an evaluation's primary metric: MCC of genes, mean AUROC of windows, mean AUPRC of enhancers."""
-    if "mcc" in result:
-        return "mcc"
-    task = TASKS.get(result.get("task", ""))
-    return "mean_auprc" if task is not None and task.metric == "auprc" else "mean_auroc"
-
-
 def percentile_interval(values: np.ndarray) -> ConfidenceInterval:
     """The middle 95 % of resampled values; undefined (nan) resamples are left out."""
     defined = values[~np.isnan(values)]
@@ -212,53 +242,25 @@ def block_weights(n_blocks: int, width: int, n: int, seed: int) -> Iterator[np.n
         yield counts.reshape(n_rows, n_blocks).astype(np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class LabelScores:
-    """AUROC and AUPRC of each label, and their unweighted means over the labels where they are defined.
-
-    undefined names the labels that have one class only: their scores are nan and left out of the means.
-    """
-
-    auroc: Mapping[str, Score]
-    auprc: Mapping[str, Score]
-    mean_auroc: Score
-    mean_auprc: Score
-    undefined: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: nan becomes None."""
-        return {
-            "mean_auroc": self.mean_auroc.to_dict(),
-            "mean_auprc": self.mean_auprc.to_dict(),
-            "auroc": {name: score.to_dict() for name, score in self.auroc.items()},
-            "auprc": {name: score.to_dict() for name, score in self.auprc.items()},
-            "undefined": list(self.undefined),
-        }
-
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> "LabelScores":
-        """Scores from the content of a JSON file."""
-        auroc, auprc = (
-            {name: Score.from_dict(score) for name, score in raw[kind].items()} for kind in ("auroc", "auprc")
-        )
-        mean_auroc, mean_auprc = (Score.from_dict(raw[name]) for name in ("mean_auroc", "mean_auprc"))
-        return cls(auroc, auprc, mean_auroc, mean_auprc, tuple(raw["undefined"]))
-
-
 def auroc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Area under the ROC curve of each label: labels (n, K) of 0, 1, missing; scores (n, K) -> (K,).
 
     scikit-learn's `roc_auc_score` on the entries that are not missing; nan where they hold one class only.
     """
+    from sklearn.metrics import roc_auc_score  # scikit-learn takes a second to import
+
     return _per_label(roc_auc_score, labels, scores)
 
 
 def auprc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Average precision of each label, as `auroc` but with scikit-learn's `average_precision_score`."""
+    from sklearn.metrics import average_precision_score
+
     return _per_label(average_precision_score, labels, scores)
 
 
 def _per_label(score: Callable[..., float], labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """A score of each label, from the entries that are not missing: (K,)."""
     values = np.full(labels.shape[1], np.nan)
     for column in range(labels.shape[1]):
         known = labels[:, column] != MISSING
@@ -309,6 +311,7 @@ def resampled_areas(
 
 
 def _mean(values: np.ndarray) -> float:
+    """Mean of the defined values."""
     return float(mean_rows(values[None])[0])
 
 
@@ -323,9 +326,9 @@ class _Ranking:
 
     Attributes:
         rows: windows whose label is not missing, best first (n,).
-        positive: places in `rows` whose label is 1 (P,).
-        first: first place of each run of equal scores that holds a positive (G,).
-        last: its last place (G,).
+        positive: indices into `rows` of the windows whose label is 1 (P,).
+        first: first index of each run of equal scores that holds a positive (G,).
+        last: its last index (G,).
         n_positive: positives up to and with each of those runs (G,).
     """
 
@@ -337,6 +340,7 @@ class _Ranking:
 
     @classmethod
     def of(cls, labels: np.ndarray, scores: np.ndarray) -> "_Ranking":
+        """Rank windows by their scores (n,); labels (n,) are 0, 1 or missing."""
         known = np.flatnonzero(labels != MISSING)
         rows = known[np.argsort(-scores[known], kind="stable")]
         positive = np.flatnonzero(labels[rows] == 1)
@@ -364,3 +368,12 @@ class _Ranking:
         areas = np.stack([ratio(pairs, n_hits * n_misses), ratio(precision, n_hits)], axis=1)
         areas[n_misses == 0] = np.nan
         return areas
+
+
+# For `reports` and `studies` until they read `Evaluation.metric`; then it goes.
+def primary_metric(result: Mapping[str, Any]) -> str:
+    """Key of an evaluation's primary metric: MCC of genes, mean AUROC of windows, mean AUPRC of enhancers."""
+    if "mcc" in result:
+        return "mcc"
+    task = TASKS.get(result.get("task", ""))
+    return "mean_auprc" if task is not None and task.metric == "auprc" else "mean_auroc"

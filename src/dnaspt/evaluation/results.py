@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
-from dnaspt.atomic import publish_file, write_text_atomically
-from dnaspt.checkpoint import TENSORS
+from dnaspt.atomic import publish_file
+from dnaspt.checkpoint_config import TENSORS
 from dnaspt.errors import InputError
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
+from dnaspt.json_files import read_json, read_json_lines, write_json
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -234,7 +236,12 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""
         values = {name: getattr(self, name) for name in _HEADER}
+        if self.encoder_read_splits is not None:
+            values["encoder_read_splits"] = list(self.encoder_read_splits)
         header = {name: value for name, value in values.items() if value not in (None, "")}
+        if self.checkpoint:  # what the encoder has read is said also where it is not known
+            known = "encoder_read_splits" if self.variants is None else "encoder_data_digest"
+            header[known] = values[known]
         if self.windows is not None or self.genes is not None:
             scores = (self.genes or self.windows).to_dict()  # type: ignore[union-attr]
         else:
@@ -324,7 +331,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCoun
     with publish_file(folder / f"{stem}.npz") as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(file, **counts.arrays())  # type: ignore[arg-type]
     content = evaluation.to_dict()
-    write_text_atomically(folder / f"{stem}.json", json.dumps(content, indent=1) + "\n")
+    write_json(folder / f"{stem}.json", content)
     names = ("date", "split", "data", "data_digest", "checkpoint", "average_strands", evaluation.metric)
     line = {name: content[name] for name in names if name in content} | ({"head": head} if head else {})
     with (folder / LOG).open("a", encoding="utf-8") as log_file:
@@ -337,12 +344,12 @@ def read_evaluation(file: Path) -> Evaluation:
     Raises:
         InputError: it is not there, no JSON, or no evaluation.
     """
+    again = "run 'dnaspt evaluate' again"
+    content = read_json(file, expected="scores of 'dnaspt evaluate'", do=again)
     try:
-        return Evaluation.from_dict(json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise InputError(file, "no such file", do="run 'dnaspt evaluate' first") from error
+        return Evaluation.from_dict(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(file, f"not an evaluation ({error!r})", do="run 'dnaspt evaluate' again") from error
+        raise InputError(file, f"not an evaluation ({error!r})", do=again) from error
 
 
 def read_counts(file: Path) -> BootstrapCounts:
@@ -352,9 +359,9 @@ def read_counts(file: Path) -> BootstrapCounts:
         InputError: it is not there or not readable.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return BootstrapCounts(**arrays)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, EOFError, ValueError, TypeError, BadZipFile) as error:
         raise InputError(file, f"cannot be read ({error})", do="run 'dnaspt evaluate' again") from error
 
 
@@ -362,5 +369,4 @@ def count_evaluations(folder: Path, split: str = "test") -> int:
     """How often a split was scored, by the run's own log; 0 where there is no log."""
     if not (folder / LOG).is_file():
         return 0
-    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-    return sum(json.loads(line)["split"] == split for line in lines)
+    return sum(row["split"] == split for row in read_json_lines(folder / LOG))

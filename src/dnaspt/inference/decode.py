@@ -1,20 +1,20 @@
-"""A gene model and a stretch of a contig to the decoded class of each base; long runs of N are non-coding by rule.
+"""EmissionArray of a gene model to the class of each base; long runs of N are non-coding by rule.
 
-No CDS can be known where no base is: inside a run of more than 50 N every base but ten at each end is class 8. The chain
-is decoded piece by piece between such places, each piece knowing its neighbors: that is exact, and always legal.
+No CDS can be known where the bases are unknown: in a run of more than 50 N, all but the 10 bases at either end are class 8. The
+chain is decoded between such runs, and knows that its neighbors there are non-coding: that is exact, and always legal.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
+import torch
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.intervals import true_runs
-from dnaspt.inference.emissions import Outs, Stretch, predict_both_strands, predict_sequences
+from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
 from dnaspt.models.codons import Grammar
 from dnaspt.models.heads import CRFHead, Decoded, Place, SoftmaxHead
-from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES, NONCODING
 
@@ -22,44 +22,63 @@ Item = TypeVar("Item")
 
 LONG_RUN_BP = 50
 """Longest run of N that a gene may cross."""
-GROUP_BP = 1 << 20
-"""Bases of short sequences that are computed together."""
 RUN_EDGE_BP = 10
-"""Bases of a longer run, at each end, in which a gene beside it may come to its end."""
+"""Bases at either end of a longer run in which a neighboring gene may end."""
+GROUP_BP = 1 << 20
+"""Bases of short sequences that are predicted together."""
 
 
 def predict_emissions(
-    model: TaskModel, stretches: Sequence[Stretch], *, average_strands: bool = False, outs: Outs | None = None
-) -> list[Emissions]:
-    """Emissions (end - start, K) of each stretch; `outs` as in `predict_sequences`."""
+    model: TaskModel,
+    slices: Sequence[ContigSlice],
+    *,
+    average_strands: bool = False,
+    into: Sequence[EmissionArray | None] | None = None,
+) -> list[EmissionArray]:
+    """EmissionArray (end - start, K) of each slice, of one strand or the mean of both.
+
+    Args:
+        model: a gene model.
+        slices: what to predict.
+        average_strands: take the mean of both strands.
+        into: where to write the emissions of each slice; None makes an array.
+    """
     if average_strands:
-        return predict_both_strands(model, stretches, GENE_STATES.complement, outs=outs)
-    return predict_sequences(model, stretches, outs=outs)
+        return predict_both_strands(model, slices, GENE_STATES.complement, into=into)
+    return predict_sequences(model, slices, into=into)
 
 
 def predict_paths(
-    model: TaskModel, stretches: Iterable[Stretch], *, average_strands: bool = False, grammar: Grammar | None = None
+    model: TaskModel, slices: Iterable[ContigSlice], *, average_strands: bool = False, grammar: Grammar | None = None
 ) -> Iterator[np.ndarray]:
-    """Decoded classes (end - start,) int8 of each stretch, in order; short ones are computed together."""
-    for group in grouped(stretches, len):
-        found = predict_emissions(model, group, average_strands=average_strands)
-        for stretch, emissions in zip(group, found, strict=True):
-            yield decode_path(model, emissions, stretch, grammar=grammar, with_posterior=False).path
+    """Decoded classes (end - start,) int8 of each slice, in order; short slices are predicted together."""
+    for group in grouped(slices, len):
+        arrays = predict_emissions(model, group, average_strands=average_strands)
+        for contig_slice, emissions in zip(group, arrays, strict=True):
+            yield decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
 
 
 def decode_path(
     model: TaskModel,
-    emissions: Emissions,
-    stretch: Stretch,
+    emissions: EmissionArray,
+    contig_slice: ContigSlice,
     *,
     grammar: Grammar | None = None,
     with_posterior: bool = True,
 ) -> Decoded:
-    """Path and posterior of the emissions of a stretch: what lies between runs of N is decoded by itself.
+    """Best path of a slice, and the posterior of its states.
 
-    grammar: of the codons that a path must keep to; only a CRF can.
+    Args:
+        model: a gene model.
+        emissions: of the slice (L, K).
+        contig_slice: the slice.
+        grammar: codons that the path must keep to; only a CRF can.
+        with_posterior: compute the posterior, else it is empty.
+
+    Returns:
+        path (L,) int8 and posterior (L,) float32. In long runs of N the path is non-coding and the posterior 1.
     """
-    head, (codes, start, end) = model.head, stretch
+    head, (codes, start, end) = model.head, contig_slice
     assert isinstance(head, CRFHead | SoftmaxHead)
     path = np.full(end - start, NONCODING, dtype=np.int8)
     posterior = np.ones(end - start if with_posterior else 0, dtype=np.float32)
@@ -68,33 +87,48 @@ def decode_path(
         if left == right:
             continue
         before, after = (NONCODING if left else None), (NONCODING if right < end - start else None)
-        place = Place(codes, start + left, before, after, grammar)
-        piece = head.decode(emissions[left:right], place, with_posterior=with_posterior)
-        path[left:right] = piece.path
+        context = Place(codes, start + left, before, after, grammar)
+        decoded = head.decode(emissions[left:right], context, with_posterior=with_posterior)
+        path[left:right] = decoded.path
         if with_posterior:
-            posterior[left:right] = piece.posterior
+            posterior[left:right] = decoded.posterior
     return Decoded(path, posterior)
 
 
-def grouped(items: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Items in order, in groups of at most GROUP_BP, or one alone that is longer."""
-    some: list[Item] = []
+def class_probabilities(model: TaskModel, emissions: EmissionArray) -> np.ndarray:
+    """Probability of each class at each base (L, K) float32: marginals of a CRF, else the softmax.
+
+    They are those of the head alone: the rules on codons and on runs of N have no part in them.
+    """
+    rows = torch.from_numpy(np.asarray(emissions))
+    if isinstance(model.head, CRFHead):
+        marginals = model.head.crf.marginals(rows[None], torch.tensor([len(rows)]))[0]
+        return marginals.to(torch.float32).numpy()
+    return rows.softmax(-1).numpy()
+
+
+def grouped(items: Iterable[Item], length: Callable[[Item], int], group_bp: int | None = None) -> Iterator[list[Item]]:
+    """Items in order, in groups of group_bp bases (`GROUP_BP`) at most; a longer item is a group of its own."""
+    limit_bp = group_bp or GROUP_BP
+    group: list[Item] = []
     n_bp = 0
     for item in items:
-        if some and n_bp + length(item) > GROUP_BP:
-            yield some
-            some, n_bp = [], 0
-        some.append(item)
+        if group and n_bp + length(item) > limit_bp:
+            yield group
+            group, n_bp = [], 0
+        group.append(item)
         n_bp += length(item)
-    if some:
-        yield some
+    if group:
+        yield group
 
 
 def unknown_runs(codes: np.ndarray, start: int, end: int) -> list[tuple[int, int]]:
-    """The inner parts of long runs of N on a stretch of codes (L,): intervals counted from `start`, ascending."""
+    """Inner parts of the long runs of N on positions start to end of a contig (L,): intervals counted from `start`, ascending.
+
+    A run counts in full where the slice cuts it.
+    """
     first = max(0, start - LONG_RUN_BP - 1)
-    is_unknown = alphabet.is_unknown(codes[first : end + LONG_RUN_BP + 1])
-    lefts, rights = true_runs(is_unknown).T
+    lefts, rights = true_runs(alphabet.is_unknown(codes[first : end + LONG_RUN_BP + 1])).T
     long = rights - lefts > LONG_RUN_BP
     lefts = np.clip(lefts[long] + RUN_EDGE_BP + first, start, end) - start
     rights = np.clip(rights[long] - RUN_EDGE_BP + first, start, end) - start

@@ -1,7 +1,6 @@
-"""Rows of numbers in a file of their own, for what is too long for memory: read and written by slices.
+"""A table of float32 numbers in a file, for emissions that do not fit into memory: read and written by slices.
 
-A map of the file would do the same, but its pages count as the process's memory, and to write where no space is left would end
-the process.
+`numpy.memmap` would do the same, but its pages count as memory of the process, and writing to a full disk would kill the process.
 """
 
 import os
@@ -17,8 +16,15 @@ _TYPE = np.dtype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class RowFile:
-    """float32 rows start to stop, of n_columns each, of a file; a slice is a RowFile too, `numpy.asarray` reads it."""
+class DiskArray:
+    """Rows start to stop of a table in a file; a slice is a DiskArray too, and `numpy.asarray` reads it into memory.
+
+    Attributes:
+        file: the open file.
+        n_columns: columns of the table.
+        start: first row.
+        stop: end, half-open.
+    """
 
     file: BinaryIO
     n_columns: int
@@ -28,10 +34,10 @@ class RowFile:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def __getitem__(self, rows: slice) -> "RowFile":
+    def __getitem__(self, rows: slice) -> "DiskArray":
         first, last, step = rows.indices(len(self))
         assert step == 1
-        return RowFile(self.file, self.n_columns, self.start + first, self.start + max(first, last))
+        return DiskArray(self.file, self.n_columns, self.start + first, self.start + max(first, last))
 
     def __setitem__(self, rows: slice, values: np.ndarray) -> None:
         part = self[rows]
@@ -48,11 +54,11 @@ class RowFile:
 
 
 @contextmanager
-def row_file(file: Path, n_rows: int, n_columns: int) -> Iterator[RowFile]:
-    """Rows of zeros in a new file that is gone when the block ends; their space is claimed first.
+def disk_array(file: Path, n_rows: int, n_columns: int) -> Iterator[DiskArray]:
+    """A table of zeros in a new file, which is deleted when the `with` block ends. Its space on disk is claimed first.
 
     Raises:
-        OSError: there is no space for them.
+        OSError: the disk has no room for it.
     """
     try:
         with file.open("w+b") as handle:
@@ -61,6 +67,6 @@ def row_file(file: Path, n_rows: int, n_columns: int) -> Iterator[RowFile]:
                 os.posix_fallocate(handle.fileno(), 0, n_bytes)
             else:
                 handle.truncate(n_bytes)
-            yield RowFile(handle, n_columns, 0, n_rows)
+            yield DiskArray(handle, n_columns, 0, n_rows)
     finally:
         file.unlink(missing_ok=True)

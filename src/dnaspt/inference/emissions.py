@@ -1,47 +1,100 @@
-"""The one inference path: windows of tokens through a model, in batches, and sequences of any length tiled through it.
+"""Sequences to a model's emissions: windows in batches, and contigs of any length cut into tiles.
 
-A tile is read with the model's receptive field on both sides, which is trimmed from its emissions: tiled equals untiled.
+This is the one inference path: validation, `evaluate` and `predict` all use it. The model reads each tile with its receptive
+field on both sides, and the emissions of these flanks are cut off: a tiled contig gives what an untiled one gives.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dnaspt.checkpoint import model_device
-from dnaspt.config import PAD_TOKEN
+from dnaspt.config import PAD_TOKEN, AnyEncoderConfig, PublishedConfig
 from dnaspt.genome import alphabet
-from dnaspt.inference.disk_array import RowFile
+from dnaspt.inference.disk_array import DiskArray
 from dnaspt.models.heads import Trunk
-from dnaspt.models.kernels.crf_viterbi import Emissions
+from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 
 TILE_BP = 65_536
+"""Bases of a tile, without its flanks."""
 BATCH_BP = {"cpu": 65_536, "cuda": 131_072}
 """Bases of a batch, by kind of device."""
-TURNED_BP = 1 << 20
-"""Bases whose reverse complement is held at once."""
+REVERSED_BP = 1 << 20
+"""Bases whose reverse complement is held in memory at once."""
+
+EmissionArray = np.ndarray | DiskArray
+"""Rows (L, K), in memory or in a file."""
 
 
-class View(nn.Module):
-    """Another output (B, L, ...) of a model than its emissions, for the same path."""
+class ContigSlice(NamedTuple):
+    """Positions start to end of a contig; the model reads the bases around them as context.
 
-    def __init__(self, model: nn.Module, function: Callable[[Tensor], Tensor]) -> None:
+    Attributes:
+        codes: codes of the whole contig (L,) uint8, see `genome.alphabet`.
+        start: first position, 0-based.
+        end: end, half-open.
+    """
+
+    codes: np.ndarray
+    start: int
+    end: int
+
+    @classmethod
+    def whole(cls, codes: np.ndarray) -> "ContigSlice":
+        """All of a contig."""
+        return cls(codes, 0, len(codes))
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+class ModelOutput(nn.Module):
+    """Another output of a model than its emissions, computed along the same path.
+
+    Args:
+        model: the model.
+        function: tokens (B, L) -> (B, L, ...) or (B, ...).
+        flank_bp: bases on either side that the output at a position depends on.
+        grid_bp: a contig may be cut at multiples of it.
+    """
+
+    def __init__(
+        self, model: nn.Module, function: Callable[[Tensor], Tensor], *, flank_bp: int = 0, grid_bp: int = 1
+    ) -> None:
         super().__init__()
         self.model, self._function = model, function
+        self.flank_bp, self.grid_bp = flank_bp, grid_bp
 
     def predict(self, tokens: Tensor) -> Tensor:
-        """The output of token ids (B, L)."""
+        """The output for token ids (B, L)."""
         return self._function(tokens)
+
+
+def hidden_states(model: TaskModel | LanguageModel) -> ModelOutput:
+    """The encoder's hidden states (B, L, D) as an output."""
+    config: AnyEncoderConfig = model.encoder.config  # type: ignore[assignment]
+    grid_bp = config.chunk_bp if isinstance(config, PublishedConfig) else 1
+    return ModelOutput(model, model.encoder, flank_bp=config.flank_bp, grid_bp=grid_bp)
 
 
 @torch.no_grad()
 def predict_batches(
-    model: TaskModel | View, windows: Iterable[np.ndarray], batch_bp: int | None = None
+    model: TaskModel | ModelOutput, windows: Iterable[np.ndarray], batch_bp: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Emissions of each window of codes (L,), in order: (L, K) float per base, or (K,) per window."""
+    """EmissionArray of each window, in order; windows that follow each other share a batch.
+
+    Args:
+        model: the model, in eval mode.
+        windows: codes (L,) of each window.
+        batch_bp: bases of a batch, padding included; None takes `BATCH_BP`.
+
+    Yields:
+        (L, K) float32 (float64 for a model in float64), or (K,) of a head that labels windows.
+    """
     batch_bp = batch_bp or BATCH_BP.get(model_device(model).type, BATCH_BP["cpu"])
     pending: list[np.ndarray] = []
     for window in windows:
@@ -54,118 +107,121 @@ def predict_batches(
         yield from _forward(model, pending)
 
 
-def _forward(model: TaskModel | View, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
+def _forward(model: TaskModel | ModelOutput, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """EmissionArray of one padded batch, without those of the padding."""
     tokens = np.full((len(windows), max(map(len, windows))), PAD_TOKEN, dtype=np.uint8)
     for row, window in zip(tokens, windows, strict=True):
         row[: len(window)] = alphabet.tokens(window)
-    found = model.predict(torch.from_numpy(tokens).to(model_device(model)))
-    emissions = found.to("cpu", torch.float64 if found.dtype == torch.float64 else torch.float32).numpy()
+    output = model.predict(torch.from_numpy(tokens).to(model_device(model)))
+    emissions = output.to("cpu", torch.float64 if output.dtype == torch.float64 else torch.float32).numpy()
     for row, window in zip(emissions, windows, strict=True):
         yield row[: len(window)] if emissions.ndim == 3 else row
 
 
 def predict_windows(model: TaskModel, windows: Iterable[np.ndarray], *, average_strands: bool = False) -> np.ndarray:
-    """Logits of the labels of n windows of codes: (n, K), or of their bins (n, bins * K).
+    """Logits of the labels of n windows (n, K), or of their bins (n, bins * K).
 
-    average_strands: the mean of both strands' logits.
+    Args:
+        model: a model of windows or bins.
+        windows: codes (L,) of each window.
+        average_strands: take the mean of both strands' logits.
     """
     if not average_strands:
         return np.stack(list(predict_batches(model, windows)))
-    both = (strand for window in windows for strand in (window, alphabet.reverse_complement(window)))
-    logits = np.stack(list(predict_batches(model, both)))
+    both_strands = (strand for window in windows for strand in (window, alphabet.reverse_complement(window)))
+    logits = np.stack(list(predict_batches(model, both_strands)))
     forward, backward = logits[::2], logits[1::2]
     trunk = model.head.trunk
-    if isinstance(trunk, Trunk) and trunk.resolution_bp > 1:  # bins of the other strand come in reverse
+    if isinstance(trunk, Trunk) and trunk.resolution_bp > 1:  # the other strand's bins come in reverse order
         bins = backward.reshape(len(backward), -1, trunk.linear.out_features)
         backward = bins[:, ::-1].reshape(backward.shape)
     return np.asarray((forward + backward) / 2)
 
 
-class Stretch(NamedTuple):
-    """Positions start to end of a contig's codes (L,); what lies around them is context."""
-
-    codes: np.ndarray
-    start: int
-    end: int
-
-    @classmethod
-    def whole(cls, codes: np.ndarray) -> "Stretch":
-        """All of a contig."""
-        return cls(codes, 0, len(codes))
-
-    def __len__(self) -> int:
-        return self.end - self.start
-
-
-Outs = Sequence[np.ndarray | RowFile | None]
-"""Where the emissions of each stretch are written; None makes an array."""
-
-
 def predict_sequences(
-    model: TaskModel, stretches: Sequence[Stretch], *, tile_bp: int | None = None, outs: Outs | None = None
-) -> list[Emissions]:
-    """Emissions (end - start, K) of stretches of any length; tiles of all of them share batches, long ones first."""
-    tile_bp, flank = tile_bp or TILE_BP, model.flank_bp
-    found: list[Any] = list(outs or [None] * len(stretches))
+    model: TaskModel | ModelOutput,
+    slices: Sequence[ContigSlice],
+    *,
+    tile_bp: int | None = None,
+    into: Sequence[EmissionArray | None] | None = None,
+) -> list[EmissionArray]:
+    """EmissionArray (end - start, K) of slices of any length; tiles of all slices share batches, long tiles first.
+
+    Args:
+        model: a model of bases.
+        slices: what to predict.
+        tile_bp: bases of a tile; None takes `TILE_BP`.
+        into: where to write the emissions of each slice; None makes an array.
+    """
+    tile_bp, flank_bp = tile_bp or TILE_BP, model.flank_bp
+    arrays: list[EmissionArray | None] = list(into or [None] * len(slices))
     tiles = [
-        (index, first, min(first + tile_bp, stretch.end))
-        for index, stretch in enumerate(stretches)
-        for first in range(stretch.start, stretch.end, tile_bp)
+        (index, start, min(start + tile_bp, contig_slice.end))
+        for index, contig_slice in enumerate(slices)
+        for start in range(contig_slice.start, contig_slice.end, tile_bp)
     ]
     tiles.sort(key=lambda tile: tile[1] - tile[2])
-    read = [_read(len(stretches[index].codes), first, last, flank, model.grid_bp) for index, first, last in tiles]
-    windows = (stretches[tile[0]].codes[left:right] for tile, (left, right) in zip(tiles, read, strict=True))
-    for (index, first, last), (left, _), emissions in zip(tiles, read, predict_batches(model, windows), strict=True):
-        stretch = stretches[index]
-        if found[index] is None:
-            found[index] = np.empty((len(stretch), emissions.shape[1]), dtype=emissions.dtype)
-        rows = slice(first - stretch.start, last - stretch.start)
-        found[index][rows] = emissions[first - left : last - left]
-    return found
+    reads = [_with_flanks(len(slices[n].codes), start, end, flank_bp, model.grid_bp) for n, start, end in tiles]
+    windows = (slices[tile[0]].codes[left:right] for tile, (left, right) in zip(tiles, reads, strict=True))
+    outputs = predict_batches(model, windows)
+    for (index, start, end), (left, _), emissions in zip(tiles, reads, outputs, strict=True):
+        array = arrays[index]
+        if array is None:
+            array = arrays[index] = np.empty((len(slices[index]), emissions.shape[1]), dtype=emissions.dtype)
+        offset = slices[index].start
+        array[start - offset : end - offset] = emissions[start - left : end - left]
+    return [np.zeros((0, 0), np.float32) if array is None else array for array in arrays]
 
 
-def _read(length: int, first: int, last: int, flank: int, grid: int) -> tuple[int, int]:
-    """What is read for positions first to last of a contig: with their context, from and to where it may be cut."""
-    return max(0, first - flank) // grid * grid, min(length, -(-(last + flank) // grid) * grid)
+def _with_flanks(length_bp: int, start: int, end: int, flank_bp: int, grid_bp: int) -> tuple[int, int]:
+    """Start and end of what the model reads for positions start to end of a contig."""
+    return max(0, start - flank_bp) // grid_bp * grid_bp, min(length_bp, -(-(end + flank_bp) // grid_bp) * grid_bp)
 
 
 def predict_both_strands(
-    model: TaskModel, stretches: Sequence[Stretch], complement: tuple[int, ...] | None, *, outs: Outs | None = None
-) -> list[Emissions]:
-    """Mean of the emissions of each stretch and of its reverse complement, in forward order: (end - start, K).
+    model: TaskModel,
+    slices: Sequence[ContigSlice],
+    complement: tuple[int, ...] | None,
+    *,
+    into: Sequence[EmissionArray | None] | None = None,
+) -> list[EmissionArray]:
+    """Mean of the emissions of each slice and of its reverse complement, in forward order: (end - start, K).
 
-    complement: the state of a base on the other strand, for each state; None where labels have no strand.
+    Args:
+        model: a model of bases.
+        slices: what to predict.
+        complement: for each state the state of the same base on the other strand; None where labels have no strand.
+        into: as in `predict_sequences`.
     """
-    means: list[Any] = predict_sequences(model, stretches, outs=outs)
+    means = predict_sequences(model, slices, into=into)
     states = slice(None) if complement is None else list(complement)
-    for blocks in _blocks(stretches):
-        turned = [_turned(stretches[index], first, last, model) for index, first, last in blocks]
-        backward = predict_sequences(model, turned)
-        for (index, first, last), rows in zip(blocks, backward, strict=True):
-            here = slice(first - stretches[index].start, last - stretches[index].start)
-            means[index][here] = (np.asarray(means[index][here]) + np.asarray(rows)[::-1, states]) / 2
+    for group in _groups_to_reverse(slices):
+        reversed_slices = [_reverse_complement(slices[index], start, end, model) for index, start, end in group]
+        for (index, start, end), backward in zip(group, predict_sequences(model, reversed_slices), strict=True):
+            rows = slice(start - slices[index].start, end - slices[index].start)
+            means[index][rows] = (np.asarray(means[index][rows]) + np.asarray(backward)[::-1, states]) / 2
     return means
 
 
-def _turned(stretch: Stretch, first: int, last: int, model: TaskModel) -> Stretch:
-    """The reverse complement of a part of a contig, with its context."""
-    length = len(stretch.codes)
-    left, right = _read(length, length - last, length - first, model.flank_bp, model.grid_bp)
-    turned = alphabet.reverse_complement(stretch.codes[length - right : length - left])
-    return Stretch(turned, length - last - left, length - first - left)
+def _reverse_complement(contig_slice: ContigSlice, start: int, end: int, model: TaskModel) -> ContigSlice:
+    """Positions start to end of a contig, with their context, on the other strand."""
+    length_bp = len(contig_slice.codes)
+    left, right = _with_flanks(length_bp, length_bp - end, length_bp - start, model.flank_bp, model.grid_bp)
+    codes = alphabet.reverse_complement(contig_slice.codes[length_bp - right : length_bp - left])
+    return ContigSlice(codes, length_bp - end - left, length_bp - start - left)
 
 
-def _blocks(stretches: Sequence[Stretch]) -> Iterator[list[tuple[int, int, int]]]:
-    """Parts of stretches, (index, start, end), as many at a time as may be turned around at once."""
-    some: list[tuple[int, int, int]] = []
-    room = TURNED_BP
-    for index, stretch in enumerate(stretches):
-        for first in range(stretch.start, stretch.end, TURNED_BP):
-            last = min(first + TURNED_BP, stretch.end)
-            if some and last - first > room:
-                yield some
-                some, room = [], TURNED_BP
-            some.append((index, first, last))
-            room -= last - first
-    if some:
-        yield some
+def _groups_to_reverse(slices: Sequence[ContigSlice]) -> Iterator[list[tuple[int, int, int]]]:
+    """Cut slices into tiles (number of the slice, start, end), and group tiles of `REVERSED_BP` bases at most."""
+    group: list[tuple[int, int, int]] = []
+    room_bp = REVERSED_BP
+    for index, contig_slice in enumerate(slices):
+        for start in range(contig_slice.start, contig_slice.end, REVERSED_BP):
+            end = min(start + REVERSED_BP, contig_slice.end)
+            if group and end - start > room_bp:
+                yield group
+                group, room_bp = [], REVERSED_BP
+            group.append((index, start, end))
+            room_bp -= end - start
+    if group:
+        yield group

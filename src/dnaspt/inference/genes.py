@@ -1,10 +1,10 @@
-"""FASTA to GFF3: contigs through a gene model decoded whole, written as genes with phases and scores.
+"""FASTA to GFF3: each contig goes through a gene model as a whole and becomes genes with phases and scores.
 
-Finished contigs are kept beside the output until it is whole, so a broken-off prediction goes on where it stopped.
+Finished contigs are kept beside the output until it is whole: a prediction that was broken off goes on where it stopped.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -25,24 +25,28 @@ from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, predict_emissions
-from dnaspt.inference.disk_array import RowFile, row_file
-from dnaspt.inference.emissions import Stretch
-from dnaspt.inference.resume import Request, contig_parts
+from dnaspt.inference.disk_array import DiskArray, disk_array
+from dnaspt.inference.emissions import ContigSlice, EmissionArray
+from dnaspt.inference.resume import Request, finished_contigs
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead, Decoded
-from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import CDS, GENE_STATES, MINUS
 
-FILED_BP = 10_000_000
-"""Contigs of which more is predicted keep their emissions in files beside the output (36 bytes a base)."""
+ON_DISK_BP = 10_000_000
+"""A contig of which more is predicted keeps its emissions in files beside the output (36 bytes a base)."""
 
 
 @dataclass(frozen=True, slots=True)
 class GeneSummary:
-    """n_contigs, n_bp: predicted; n_genes: written; n_partial: of them known to lack an end (with the grammar of codons).
+    """What was predicted and written.
 
-    n_resumed: contigs taken over from a broken-off prediction.
+    Attributes:
+        n_contigs: contigs predicted.
+        n_bp: bases predicted.
+        n_genes: genes written.
+        n_partial: genes among them that are known to lack an end; they are known where genes keep to codons.
+        n_resumed: contigs taken over from a prediction that was broken off.
     """
 
     n_contigs: int
@@ -50,6 +54,40 @@ class GeneSummary:
     n_genes: int
     n_partial: int
     n_resumed: int
+
+
+def codon_grammar(
+    model: TaskModel, *, stop_in_cds: bool | None, codons: bool = True, complete: bool = False
+) -> Grammar | None:
+    """The codons that a model's genes keep to; None where they are not asked for, and for heads that know no codons.
+
+    Args:
+        model: a gene model.
+        stop_in_cds: whether its data have the stop codon in the CDS; None counts as yes.
+        codons: whether genes must keep to codons.
+        complete: whether no gene may go on beyond the end of a contig or slice, or into a long run of N.
+    """
+    if not codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
+        return None
+    return gene_grammar(stop_in_cds=stop_in_cds is not False, complete=complete)
+
+
+def predict_contigs(
+    model: TaskModel,
+    config: CheckpointConfig,
+    contigs: Sequence[Contig],
+    *,
+    grammar: Grammar | None,
+    average_strands: bool = False,
+) -> list[list[Transcript]]:
+    """Genes of whole contigs that fit into memory, in the order of the contigs; see `contig_genes`."""
+    genes = []
+    for group in grouped(contigs, len):
+        slices = [ContigSlice.whole(contig.codes) for contig in group]
+        arrays = predict_emissions(model, slices, average_strands=average_strands)
+        for contig, contig_slice, emissions in zip(group, slices, arrays, strict=True):
+            genes.append(contig_genes(model, config, contig, [(contig_slice, emissions)], grammar=grammar))
+    return genes
 
 
 def predict_genes_file(
@@ -64,78 +102,72 @@ def predict_genes_file(
     """Write the genes of a FASTA file as GFF3.
 
     Args:
-        request: the FASTA, what of it, and the GFF3.
+        request: the FASTA, what to predict of it, and the GFF3 to write.
         model: a gene model.
         config: its description.
         average_strands: average emissions over both strands.
-        codons: whether genes must keep to the grammar of codons; a softmax head knows no grammar.
-        complete: whether, with that grammar, no gene may go on beyond the end of a contig or stretch, or into a long run of N.
+        codons: whether genes must keep to codons; a softmax head knows none.
+        complete: with codons, whether no gene may go on beyond the end of a contig or interval, or into a long run of N.
 
     Raises:
-        InputError: the FASTA cannot be used; finished contigs are not kept then. NoSpaceError: they are.
+        InputError: the FASTA cannot be used; finished contigs are deleted.
+        NoSpaceError: the disk is full; finished contigs are kept.
     """
-    lengths: list[tuple[str, int]] = []
-    n_bp = n_genes = n_partial = n_resumed = 0
-    parts: list[Path] = []
-    grammar = None
-    if codons and isinstance(model.head, CRFHead) and model.head.constrained:
-        grammar = gene_grammar(stop_in_cds=config.stop_in_cds is not False, complete=complete)
+    grammar = codon_grammar(model, stop_in_cds=config.stop_in_cds, codons=codons, complete=complete)
     settings = {
         "task": "genes",
         "average_strands": average_strands,
         "codons": grammar is not None,
         "complete": complete,
     }
+    lengths: list[tuple[str, int]] = []
+    files: list[Path] = []
+    n_bp = n_genes = n_partial = n_resumed = 0
 
-    def missing() -> Iterator[_Contig]:
-        """Contigs that no earlier, broken-off prediction has finished."""
+    def unfinished_contigs() -> Iterator[_ContigJob]:
         nonlocal n_bp, n_resumed
-        for number, contig, wanted in request.contigs(lengths):
-            parts.append(folder / f"{number}.gff3")
-            n_bp += sum(end - start for start, end in wanted)
-            if parts[-1].is_file():
+        for number, contig, intervals in request.contigs(lengths):
+            files.append(folder / f"{number}.gff3")
+            n_bp += sum(end - start for start, end in intervals)
+            if files[-1].is_file():
                 n_resumed += 1
             else:
-                yield _Contig(contig, [Stretch(contig.codes, start, end) for start, end in wanted], parts[-1])
+                slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
+                yield _ContigJob(contig, slices, files[-1])
 
-    with contig_parts(request, settings) as folder, _Decoder(model, config, grammar) as decoder:
-        for group in grouped(missing(), _Contig.weight):
+    with finished_contigs(request, settings) as folder, _Decoder(model, config, grammar) as decoder:
+        for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
             decoder.take(group, average_strands=average_strands)
-    for part in parts:
-        rows = [row for row in part.read_text(encoding="utf-8").splitlines() if "\tgene\t" in row]
+    for file in files:
+        rows = [row for row in file.read_text(encoding="utf-8").splitlines() if "\tgene\t" in row]
         n_genes, n_partial = n_genes + len(rows), n_partial + sum(";partial=true" in row for row in rows)
-    with publish_file(request.out) as unfinished, unfinished.open("w", encoding="utf-8") as file:
-        file.writelines(gff3_header(lengths))
-        for part in parts:
-            file.write(part.read_text(encoding="utf-8"))
+    with publish_file(request.out) as unfinished, unfinished.open("w", encoding="utf-8") as gff3:
+        gff3.writelines(gff3_header(lengths))
+        for file in files:
+            gff3.write(file.read_text(encoding="utf-8"))
     shutil.rmtree(folder)
-    return GeneSummary(len(parts), n_bp, n_genes, n_partial, n_resumed)
+    return GeneSummary(len(files), n_bp, n_genes, n_partial, n_resumed)
 
 
-class _Contig(NamedTuple):
+class _ContigJob(NamedTuple):
     """A contig, what of it is to be predicted, and the file for its genes."""
 
     contig: Contig
-    stretches: list[Stretch]
-    part: Path
-
-    @property
-    def n_bp(self) -> int:
-        """Bases to predict."""
-        return sum(map(len, self.stretches))
-
-    def weight(self) -> int:
-        """Bases that are held; where emissions go to files, more than share a group."""
-        return GROUP_BP + 1 if self.is_long else len(self.contig)
+    slices: list[ContigSlice]
+    file: Path
 
     @property
     def is_long(self) -> bool:
         """Whether its emissions go to files."""
-        return self.n_bp > FILED_BP
+        return sum(map(len, self.slices)) > ON_DISK_BP
+
+    def weight_bp(self) -> int:
+        """Bases of codes that it holds in memory; more than a group may have where its emissions go to files."""
+        return GROUP_BP + 1 if self.is_long else len(self.contig)
 
 
 class _Decoder:
-    """Genes of contigs, group by group: the emissions of one group are computed while the group before is decoded."""
+    """Decodes contigs group by group: while one group is decoded, the emissions of the next are computed."""
 
     def __init__(self, model: TaskModel, config: CheckpointConfig, grammar: Grammar | None) -> None:
         self._genes = partial(contig_genes, model, config, grammar=grammar)
@@ -155,45 +187,56 @@ class _Decoder:
         if self._pending is not None:
             self._pending.result()
 
-    def take(self, group: list[_Contig], *, average_strands: bool) -> None:
-        """Compute the emissions of a group, and leave it to be decoded and written."""
+    def take(self, group: list[_ContigJob], *, average_strands: bool) -> None:
+        """Compute the emissions of a group, and hand it to the other thread, which decodes it and writes its genes."""
         with ExitStack() as files:
-            stretches = [stretch for one in group for stretch in one.stretches]
-            outs: list[RowFile | None] = [None] * len(stretches)
-            if files_are_used := any(one.is_long for one in group):
-                folder = group[0].part.parent
-                outs = [files.enter_context(_file_for(stretch, folder)) for stretch in stretches]
+            slices = [contig_slice for job in group for contig_slice in job.slices]
+            into: list[DiskArray | None] = [None] * len(slices)
+            if uses_files := any(job.is_long for job in group):
+                folder = group[0].file.parent
+                into = [files.enter_context(_file_for(contig_slice, folder)) for contig_slice in slices]
                 self._wait()  # one long contig at a time: memory
-            emissions = predict_emissions(self._model, stretches, average_strands=average_strands, outs=outs)
+            emissions = predict_emissions(self._model, slices, average_strands=average_strands, into=into)
             self._wait()
             self._pending = self._pool.submit(self._write, group, iter(emissions))
-            if files_are_used:
+            if uses_files:
                 self._wait()
 
-    def _write(self, group: list[_Contig], emissions: Iterator[Emissions]) -> None:
-        for contig, stretches, part in group:
-            genes = self._genes(contig, [(stretch, next(emissions)) for stretch in stretches])
-            write_text_atomically(part, "".join(gff3_lines(genes)))
+    def _write(self, group: list[_ContigJob], emissions: Iterator[EmissionArray]) -> None:
+        for contig, slices, file in group:
+            genes = self._genes(contig, [(contig_slice, next(emissions)) for contig_slice in slices])
+            write_text_atomically(file, "".join(gff3_lines(genes)))
 
 
-def _file_for(stretch: Stretch, folder: Path) -> AbstractContextManager[RowFile]:
-    """Where the emissions of a stretch are written."""
-    return row_file(folder / f"emissions-{stretch.start}", len(stretch), len(GENE_STATES.names))
+def _file_for(contig_slice: ContigSlice, folder: Path) -> AbstractContextManager[DiskArray]:
+    """Where the emissions of a slice are written."""
+    return disk_array(folder / f"emissions-{contig_slice.start}", len(contig_slice), len(GENE_STATES.names))
 
 
 def contig_genes(
     model: TaskModel,
     config: CheckpointConfig,
     contig: Contig,
-    found: list[tuple[Stretch, Emissions]],
+    emissions_of: Sequence[tuple[ContigSlice, EmissionArray]],
     *,
     grammar: Grammar | None = None,
 ) -> list[Transcript]:
-    """Genes of stretches of a contig and their emissions, scored by the mean posterior of their CDS, named CHROM.gN."""
+    """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases.
+
+    Args:
+        model: a gene model.
+        config: its description.
+        contig: the contig.
+        emissions_of: slices of the contig, and the emissions (L, K) of each.
+        grammar: codons that the genes must keep to.
+
+    Returns:
+        genes by start; the stop codon is in the CDS also where the model was trained on CDS without it.
+    """
     genes: list[Transcript] = []
-    for stretch, emissions in found:
-        decoded = decode_path(model, emissions, stretch, grammar=grammar)
-        start = stretch.start
+    for contig_slice, emissions in emissions_of:
+        decoded = decode_path(model, emissions, contig_slice, grammar=grammar)
+        start = contig_slice.start
         transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
         genes += [replace(gene, score=_score(gene, decoded, start)) for gene in transcripts]
     if config.stop_in_cds is False:
@@ -201,12 +244,12 @@ def contig_genes(
         bare = [AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path()) for gene in genes]
         genes, _ = stop_codon_in_cds(bare, contig.codes)
     if grammar is not None:
-        genes = [framed(gene, contig.codes) for gene in genes]
+        genes = [_with_phase(gene, contig.codes) for gene in genes]
     return genes
 
 
-def framed(gene: Transcript, codes: np.ndarray) -> Transcript:
-    """A gene that keeps to the grammar of codons, with its first phase, and marked where a start or stop codon is missing.
+def _with_phase(gene: Transcript, codes: np.ndarray) -> Transcript:
+    """A gene that keeps to codons, with its first phase, and marked as partial where a start or stop codon is missing.
 
     A gene that begins before the sequence has its frame from its end. One that goes on beyond both ends gets phase 0.
     """
@@ -218,8 +261,8 @@ def framed(gene: Transcript, codes: np.ndarray) -> Transcript:
     return replace(gene, phase=phase, is_partial=not (has_start and has_stop and len(coding) % 3 == 0))
 
 
-def _score(gene: Transcript, found: Decoded, offset: int) -> float:
-    """Mean posterior of the CDS bases of a gene."""
+def _score(gene: Transcript, decoded: Decoded, offset: int) -> float:
+    """Mean posterior of the CDS bases of a gene; `offset`: contig position of the first decoded base."""
     state = CDS if gene.strand == "+" else CDS + MINUS
-    place = slice(gene.start - offset, gene.end - offset)
-    return float(np.mean(found.posterior[place][found.path[place] == state]))
+    bases = slice(gene.start - offset, gene.end - offset)
+    return float(np.mean(decoded.posterior[bases][decoded.path[bases] == state]))

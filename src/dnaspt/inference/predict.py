@@ -1,22 +1,22 @@
-"""FASTA to a file of predictions: genes or windows, whichever the model was trained for.
+"""FASTA to a file of predictions: genes to GFF3, window labels to BED, bigWig or Parquet, as the model was trained.
 
-What only one of the two needs is imported where it is needed: pandas alone takes half a second.
+Settings and files are checked before PyTorch is imported, so that a mistake shows at once.
 """
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from dnaspt.checkpoint import Accelerator, load_task_model
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import open_bytes, read_fasta
 from dnaspt.genome.intervals import merge
-from dnaspt.inference.genes import GeneSummary, predict_genes_file
-from dnaspt.inference.resume import Request
+from dnaspt.inference.model import Model, load
+from dnaspt.inference.resume import Intervals, Request
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
+    from dnaspt.inference.genes import GeneSummary
     from dnaspt.inference.windows import WindowSummary
 
 log = logging.getLogger(__name__)
@@ -28,12 +28,13 @@ _GENE_SUFFIXES = (".gff3", ".gff")
 class PredictOptions:
     """How to predict.
 
-    stride_bp: step of windows.
-    threshold: probability from which BED rows are written.
-    average_strands: mean of both strands.
-    codons: genes of a CRF keep to the grammar of codons.
-    complete_genes: with codons, no gene goes on beyond its contig.
-    accelerator: auto takes a GPU where there is one.
+    Attributes:
+        stride_bp: windows: step along the contig.
+        threshold: windows: probability from which a BED row is written.
+        average_strands: average over both strands.
+        codons: genes of a CRF: keep to codons (start, stop, frame, GT-AG or GC-AG introns).
+        complete_genes: with codons: no gene goes on beyond its contig.
+        accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
     """
 
     stride_bp: int = 128
@@ -41,88 +42,110 @@ class PredictOptions:
     average_strands: bool = False
     codons: bool = True
     complete_genes: bool = False
-    accelerator: Accelerator = "auto"
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
 
 def predict_file(
-    run: Path, genome: Path, out: Path, options: PredictOptions | None = None, *, regions: Path | None = None
+    model: str | Path | Model,
+    genome: str | Path,
+    out: str | Path,
+    options: PredictOptions | None = None,
+    *,
+    regions: str | Path | None = None,
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file and write what the task's users open: GFF3 for genes; BED, bigWig or Parquet for windows.
 
     Args:
-        run: run of `finetune`, or a checkpoint.
+        model: run of `finetune`, checkpoint, or loaded model.
         genome: FASTA, plain, gzip or bgzip.
-        out: the file; it appears whole or not at all.
-        options: how.
-        regions: BED of the stretches to predict; None for all of every contig.
+        out: the file to write; it appears whole or not at all.
+        options: how to predict.
+        regions: BED of the intervals to predict; None for all of every contig.
+
+    Returns:
+        counts of what was predicted and written.
 
     Raises:
-        CheckpointError: not a fine-tuned model. ConfigError: a suffix that does not fit the task, a bad stride, or
-            no GPU where one is asked for.
+        CheckpointError: not a fine-tuned model.
+        ConfigError: a suffix that does not fit the task, a bad stride or threshold, or no GPU where one is asked for.
         InputError: the FASTA or the BED cannot be used.
     """
-    options = options or PredictOptions()
+    options, genome, out = options or PredictOptions(), Path(genome), Path(out)
     _check_out(out)
     open_bytes(genome).close()
     if not 0 <= options.threshold <= 1:
         raise ConfigError(f"threshold {options.threshold:g}; expected 0 to 1, a probability")
-    model, config = load_task_model(run, options.accelerator)
-    request = Request(run, genome, out, None if regions is None else _stretches(regions, genome))
-    task = TASKS[config.task]
-    if task.per_base:
-        if out.suffix.lower() not in _GENE_SUFFIXES:
-            raise ConfigError(f"{out}: genes are written as GFF3; expected a name that ends in .gff3")
-        if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
-            log.warning("--stride-bp and --threshold have no effect on genes")
-        if not options.codons and config.head != "crf":
-            log.warning("--no-codons has no effect on a %s head, which knows no codons", config.head)
-        knows_codons = options.codons and config.head == "crf"
-        if options.complete_genes and not knows_codons:
-            raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
+    loaded = model if isinstance(model, Model) else load(model, accelerator=options.accelerator)
+    network = loaded.task_model()
+    intervals = None if regions is None else _intervals(Path(regions), genome)
+    request = Request(loaded.digests, genome, out, intervals)
+    if TASKS[loaded.task].per_base:
+        from dnaspt.inference.genes import predict_genes_file
+
+        _check_gene_options(loaded, out, options)
         return predict_genes_file(
             request,
-            model,
-            config,
+            network,
+            loaded.config,
             average_strands=options.average_strands,
             codons=options.codons,
             complete=options.complete_genes,
         )
-    from dnaspt.inference.windows import WindowOptions, predict_windows_file
+    from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
 
-    if not options.codons:
-        log.warning("--no-codons has no effect on windows")
-    if options.complete_genes:
-        log.warning("--complete-genes has no effect on windows")
-    if task.resolution_bp and options.stride_bp != PredictOptions().stride_bp:
-        log.warning("--stride-bp has no effect: this model has bins of %d bp", task.resolution_bp)
-    if task.name == "methylation" and options.stride_bp != PredictOptions().stride_bp:
-        log.warning("--stride-bp has no effect: this model has one window a CpG")
-    if not 0 < options.stride_bp <= config.window_bp:
-        raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {config.window_bp} bp")
-    layout = WindowOptions(options.stride_bp, task.name == "methylation", options.threshold, options.average_strands)
-    return predict_windows_file(request, model, config, layout)
+    _check_window_options(loaded, options)
+    layout = WindowOptions(options.stride_bp, loaded.task == "methylation", options.threshold, options.average_strands)
+    return predict_windows_file(request, network, loaded.config, layout)
 
 
 def _check_out(out: Path) -> None:
-    """Refuse a place that no file can be written to, before anything is computed."""
+    """Refuse a path that no file can be written to, before anything is computed."""
     if out.is_dir():
         raise InputError(out, "is a folder", expected="a file to write")
     if not out.parent.is_dir():
         raise InputError(out.parent, "no such folder", do="make it first")
 
 
-def _stretches(path: Path, genome: Path) -> dict[str, list[tuple[int, int]]]:
-    """Stretches of a BED file by contig, ascending, those that touch joined; they must lie on the genome's contigs."""
+def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> None:
+    """Refuse options that do not fit a gene model, and warn of those without effect."""
+    if out.suffix.lower() not in _GENE_SUFFIXES:
+        raise ConfigError(f"{out}: genes are written as GFF3; expected a name that ends in .gff3")
+    if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
+        log.warning("--stride-bp and --threshold have no effect on genes")
+    if not options.codons and model.head != "crf":
+        log.warning("--no-codons has no effect on a %s head, which knows no codons", model.head)
+    if options.complete_genes and not (options.codons and model.head == "crf"):
+        raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
+
+
+def _check_window_options(model: Model, options: PredictOptions) -> None:
+    """Refuse options that do not fit a model of windows, and warn of those without effect."""
+    resolution_bp = TASKS[model.task].resolution_bp
+    if not options.codons:
+        log.warning("--no-codons has no effect on windows")
+    if options.complete_genes:
+        log.warning("--complete-genes has no effect on windows")
+    if resolution_bp and options.stride_bp != PredictOptions().stride_bp:
+        log.warning("--stride-bp has no effect: this model has bins of %d bp", resolution_bp)
+    if model.task == "methylation" and options.stride_bp != PredictOptions().stride_bp:
+        log.warning("--stride-bp has no effect: this model has one window a CpG")
+    if not 0 < options.stride_bp <= model.window_bp:
+        raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {model.window_bp} bp")
+
+
+def _intervals(path: Path, genome: Path) -> dict[str, Intervals]:
+    """Intervals of a BED file by contig, ascending, those that touch merged; they must lie on the genome's contigs."""
     from dnaspt.genome.bed import read_bed
 
     regions = read_bed(path)
     rows = regions.rows_by_contig()
-    found: dict[str, list[tuple[int, int]]] = {}
+    by_contig: dict[str, Intervals] = {}
     for contig in read_fasta(genome):
         if contig.name not in rows:
             continue
         regions.check_inside(contig.name, rows[contig.name], len(contig))
-        found[contig.name] = [(start, end) for start, end in merge(regions.intervals(rows[contig.name])).tolist()]
-    if absent := [name for name in rows if name not in found]:
+        merged = merge(regions.intervals(rows[contig.name]))
+        by_contig[contig.name] = [(start, end) for start, end in merged.tolist()]
+    if absent := [name for name in rows if name not in by_contig]:
         raise ConfigError(f"{path}: contig {absent[0]!r} is not in {genome}; are its names those of the FASTA?")
-    return found
+    return by_contig

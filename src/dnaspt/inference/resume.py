@@ -1,6 +1,7 @@
-"""A prediction cut into contigs: each finished one is kept beside the output until all are there.
+"""Prediction of a genome contig by contig: each finished contig is kept beside the output until all are there.
 
-The folder `.NAME.parts` bears the mark of what was asked: a broken-off prediction goes on, another one begins anew.
+The folder `.NAME.parts` holds a digest of what was asked. The same prediction goes on where it was broken off; another one
+begins anew.
 """
 
 import hashlib
@@ -13,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from dnaspt import __version__
-from dnaspt.atomic import write_text_atomically
-from dnaspt.checkpoint import DESCRIPTION, TENSORS, find_checkpoint
-from dnaspt.data.manifest import Source
+from dnaspt.atomic import sha256_of_file, write_text_atomically
 from dnaspt.errors import DnasptError, NoSpaceError, refuse_full_disk
 from dnaspt.genome.fasta import Contig, read_fasta
 
-Stretches = Mapping[str, list[tuple[int, int]]]
-"""Stretches to predict by contig, 0-based half-open."""
+Intervals = list[tuple[int, int]]
+"""Intervals (start, end) of a contig, 0-based half-open, ascending."""
 
 _MARK = "mark.json"
 
@@ -30,50 +29,55 @@ class Request:
     """What is to be predicted.
 
     Attributes:
-        run: run or checkpoint the model is from.
+        model_digests: sha256 of the checkpoint's files: tensors, description.
         genome: FASTA, plain, gzip or bgzip.
         out: the file to write; it appears whole or not at all.
-        stretches: what to predict; None for everything.
+        intervals: what to predict of each contig; None for everything.
     """
 
-    run: Path
+    model_digests: tuple[str, str]
     genome: Path
     out: Path
-    stretches: Stretches | None = None
+    intervals: Mapping[str, Intervals] | None = None
 
     @property
     def folder(self) -> Path:
         """Where finished contigs are kept."""
         return self.out.with_name(f".{self.out.name}.parts")
 
-    def contigs(self, lengths: list[tuple[str, int]]) -> Iterator[tuple[int, Contig, list[tuple[int, int]]]]:
-        """Contigs on which something is to be predicted: number, codes, stretches; `lengths` collects all contigs'."""
+    def contigs(self, lengths: list[tuple[str, int]]) -> Iterator[tuple[int, Contig, Intervals]]:
+        """Contigs of which something is to be predicted.
+
+        Args:
+            lengths: gets name and length of every contig of the genome.
+
+        Yields:
+            number of the contig in the FASTA, the contig, its intervals.
+        """
         for number, contig in enumerate(read_fasta(self.genome)):
             lengths.append((contig.name, len(contig)))
-            wanted = [(0, len(contig))] if self.stretches is None else self.stretches.get(contig.name, [])
+            wanted = [(0, len(contig))] if self.intervals is None else self.intervals.get(contig.name, [])
             if wanted:
                 yield number, contig, wanted
 
-    def mark(self, settings: Mapping[str, Any]) -> str:
+    def digest(self, settings: Mapping[str, Any]) -> str:
         """Digest of all that decides what the finished contigs hold."""
-        checkpoint = find_checkpoint(self.run)
-        files = (checkpoint / TENSORS, checkpoint / DESCRIPTION, self.genome)
-        digests = [Source.of(file).sha256 for file in files]
-        asked = [__version__, digests, self.stretches and dict(self.stretches), dict(settings)]
+        digests = [*self.model_digests, sha256_of_file(self.genome)]
+        asked = [__version__, digests, self.intervals and dict(self.intervals), dict(settings)]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 @contextmanager
-def contig_parts(request: Request, settings: Mapping[str, Any]) -> Iterator[Path]:
+def finished_contigs(request: Request, settings: Mapping[str, Any]) -> Iterator[Path]:
     """The folder for finished contigs, with those of an earlier, equal prediction in it.
 
-    It stays, also when the block is left by an interrupt or for want of space; the caller removes it when the output is
-    whole. Where the input turns out to be unusable, or no contig is finished, it is removed.
+    The folder stays where the `with` block ends by an interrupt or a full disk, and also where it ends well: the caller removes
+    it when the output is whole. It is removed where the input turns out to be unusable, or no contig is finished.
 
     Raises:
-        NoSpaceError: a part could not be written.
+        NoSpaceError: a contig could not be written.
     """
-    folder, mark = request.folder, json.dumps({"sha256": request.mark(settings)})
+    folder, mark = request.folder, json.dumps({"sha256": request.digest(settings)})
     file = folder / _MARK
     try:
         if not file.is_file() or file.read_text(encoding="utf-8") != mark:

@@ -1,8 +1,8 @@
-"""Alleles to scores: what a change of letters does to hidden states, to the language model, and to a head, on both strands.
+"""Alleles to scores: what a variant changes in hidden states, in the language model, and in the labels, on both strands.
 
-- cosine: distance of the hidden states at the allele, 1 - cos (zero-shot, as BEND scores variants; Marin et al. 2024).
-- llr: log-likelihood ratio of the alternative under the masked language model, in nats. Of substitutions with the letters masked
-  that differ; of insertions and deletions by the letters around them, each masked in turn, in either context.
+- cosine: 1 - cos of the hidden states at the allele (zero-shot, as BEND scores variants; Marin et al. 2024).
+- llr: log-likelihood ratio of the alternative allele under the masked language model, in nats. For substitutions the bases that
+  differ are masked. For insertions and deletions the bases around the allele are masked one by one, next to either allele.
 - delta: of a fine-tuned model, the change of each label: of windows in log-odds; of bases the largest change of a probability.
 """
 
@@ -16,18 +16,26 @@ from torch import Tensor
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN
 from dnaspt.errors import CheckpointError
 from dnaspt.genome import alphabet
-from dnaspt.inference.emissions import View, predict_batches
+from dnaspt.inference.emissions import ModelOutput, hidden_states, predict_batches
 from dnaspt.models.basset import BassetEncoder
 from dnaspt.models.heads import CRFHead, SigmoidHead, Trunk
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 
 INDEL_FLANK_BP = 8
-"""Letters on either side that an insertion or deletion is judged by."""
+"""Bases on either side by which an insertion or deletion is scored."""
 
 
-class Sides(NamedTuple):
-    """Both alleles in their context, as codes; positions first to first + len of each are the allele."""
+class AllelePair(NamedTuple):
+    """Two windows of a contig, with the reference and the alternative allele.
+
+    Attributes:
+        ref: codes of the window with the reference allele.
+        alt: codes of the window with the alternative allele.
+        first: position of the allele in both windows.
+        n_ref: length of the reference allele.
+        n_alt: length of the alternative allele.
+    """
 
     ref: np.ndarray
     alt: np.ndarray
@@ -36,8 +44,16 @@ class Sides(NamedTuple):
     n_alt: int
 
     @classmethod
-    def of(cls, codes: np.ndarray, start: int, n_ref: int, alt: np.ndarray, window_bp: int) -> "Sides":
-        """A window of the contig that begins window_bp // 2 before the allele, shorter at the contig's ends."""
+    def of(cls, codes: np.ndarray, start: int, n_ref: int, alt: np.ndarray, window_bp: int) -> "AllelePair":
+        """Windows that begin window_bp // 2 before the allele; they are shorter at the ends of the contig.
+
+        Args:
+            codes: codes of the contig (L,).
+            start: position of the reference allele on the contig.
+            n_ref: length of the reference allele.
+            alt: codes of the alternative allele.
+            window_bp: length of the windows.
+        """
         left = max(0, start - window_bp // 2)
         end = left + window_bp
         changed = np.concatenate([codes[left:start], alt, codes[start + n_ref : end + max(0, n_ref - len(alt))]])
@@ -47,15 +63,15 @@ class Sides(NamedTuple):
 
     @property
     def n_after(self) -> int:
-        """Letters behind the allele that both windows have."""
+        """Bases behind the allele that both windows have."""
         return min(len(self.ref) - self.first - self.n_ref, len(self.alt) - self.first - self.n_alt)
 
-    def turned(self) -> "Sides":
+    def reverse_complement(self) -> "AllelePair":
         """The same on the other strand. An allele is as far from the end of its window as it was from the start."""
         ref = self.ref[: self.first + self.n_ref + self.n_after]
         alt = self.alt[: self.first + self.n_alt + self.n_after]
         ref, alt = alphabet.reverse_complement(ref), alphabet.reverse_complement(alt)
-        return Sides(ref, alt, self.n_after, self.n_ref, self.n_alt)
+        return AllelePair(ref, alt, self.n_after, self.n_ref, self.n_alt)
 
 
 def check_scores(run: Path, model: LanguageModel | TaskModel) -> None:
@@ -73,81 +89,95 @@ def check_scores(run: Path, model: LanguageModel | TaskModel) -> None:
         raise CheckpointError(f"{run}: Basset has no state for each base; variants are scored by models that have")
 
 
-def cosine_distances(model: LanguageModel | TaskModel, alleles: Sequence[Sides]) -> np.ndarray:
-    """Of each strand 1 - cos of the mean hidden states over the letters of either allele: (n, 2), forward first."""
-    windows = (side for sides in _both_strands(alleles) for side in (sides.ref, sides.alt))
-    hidden = predict_batches(View(model, model.encoder), windows)
-    found = []
-    for sides in _both_strands(alleles):
-        ref = next(hidden)[sides.first : sides.first + sides.n_ref].mean(axis=0, dtype=np.float64)
-        alt = next(hidden)[sides.first : sides.first + sides.n_alt].mean(axis=0, dtype=np.float64)
-        found.append(1 - ref @ alt / max(1e-12, np.linalg.norm(ref) * np.linalg.norm(alt)))
-    return np.array(found).reshape(-1, 2)
+def cosine_distances(model: LanguageModel | TaskModel, alleles: Sequence[AllelePair]) -> np.ndarray:
+    """1 - cos of the mean hidden states over the bases of either allele, on each strand: (n, 2), forward first."""
+    windows = (window for pair in _both_strands(alleles) for window in (pair.ref, pair.alt))
+    states = predict_batches(hidden_states(model), windows)
+    distances = []
+    for pair in _both_strands(alleles):
+        ref = next(states)[pair.first : pair.first + pair.n_ref].mean(axis=0, dtype=np.float64)
+        alt = next(states)[pair.first : pair.first + pair.n_alt].mean(axis=0, dtype=np.float64)
+        distances.append(1 - ref @ alt / max(1e-12, np.linalg.norm(ref) * np.linalg.norm(alt)))
+    return np.array(distances).reshape(-1, 2)
 
 
-def log_likelihood_ratios(model: LanguageModel, alleles: Sequence[Sides], mask_token: int = MASK_TOKEN) -> np.ndarray:
-    """Mean over both strands of log P(alternative) - log P(reference) in nats: (n,); mask_token: that the model knows."""
+def log_likelihood_ratios(
+    model: LanguageModel, alleles: Sequence[AllelePair], mask_token: int = MASK_TOKEN
+) -> np.ndarray:
+    """Mean over both strands of log P(alternative) - log P(reference), in nats: (n,).
+
+    Args:
+        model: a pretrained model.
+        alleles: what to score.
+        mask_token: the token that the model knows as a masked base.
+    """
     logs = predict_batches(
-        View(model, model.base_log_probabilities),
-        (codes for sides in _both_strands(alleles) for codes, _ in _questions(sides, mask_token)),
+        ModelOutput(model, model.base_log_probabilities),
+        (window for pair in _both_strands(alleles) for window, _ in _masked_windows(pair, mask_token)),
     )
-    found = []
-    for sides in _both_strands(alleles):
-        total = 0.0
-        for _, answers in _questions(sides, mask_token):
+    ratios = []
+    for pair in _both_strands(alleles):
+        ratio = 0.0
+        for _, terms in _masked_windows(pair, mask_token):
             log = next(logs)
-            total += sum(sign * float(log[place, letter]) for place, letter, sign in answers)
-        found.append(total)
-    return _strand_means(found)
+            ratio += sum(sign * float(log[position, base]) for position, base, sign in terms)
+        ratios.append(ratio)
+    return _strand_means(ratios)
 
 
-def _questions(sides: Sides, mask_token: int) -> Iterator[tuple[np.ndarray, list[tuple[int, int, int]]]]:
-    """Masked windows, and what counts of each: place, letter and sign."""
-    if sides.n_ref == sides.n_alt:
-        at = slice(sides.first, sides.first + sides.n_ref)
-        places = (np.flatnonzero(sides.ref[at] != sides.alt[at]) + sides.first).tolist()
-        letters = [(place, int(sides.alt[place]), 1) for place in places]
-        yield _masked(sides.ref, places, mask_token), letters + [(place, int(sides.ref[place]), -1) for place in places]
+def _masked_windows(pair: AllelePair, mask_token: int) -> Iterator[tuple[np.ndarray, list[tuple[int, int, int]]]]:
+    """Masked windows, and the terms of the log ratio that each gives: position, base and sign."""
+    if pair.n_ref == pair.n_alt:
+        allele = slice(pair.first, pair.first + pair.n_ref)
+        positions = (np.flatnonzero(pair.ref[allele] != pair.alt[allele]) + pair.first).tolist()
+        terms = [(position, int(pair.alt[position]), 1) for position in positions]
+        terms += [(position, int(pair.ref[position]), -1) for position in positions]
+        yield _masked(pair.ref, positions, mask_token), terms
         return
-    n_before, n_after = min(INDEL_FLANK_BP, sides.first), min(INDEL_FLANK_BP, sides.n_after)
-    for codes, n_allele, sign in ((sides.alt, sides.n_alt, 1), (sides.ref, sides.n_ref, -1)):
-        after = sides.first + n_allele
-        for place in (*range(sides.first - n_before, sides.first), *range(after, after + n_after)):
-            if codes[place] < alphabet.N:
-                yield _masked(codes, [place], mask_token), [(place, int(codes[place]), sign)]
+    n_before, n_after = min(INDEL_FLANK_BP, pair.first), min(INDEL_FLANK_BP, pair.n_after)
+    for codes, n_allele, sign in ((pair.alt, pair.n_alt, 1), (pair.ref, pair.n_ref, -1)):
+        after = pair.first + n_allele
+        for position in (*range(pair.first - n_before, pair.first), *range(after, after + n_after)):
+            if codes[position] < alphabet.N:
+                yield _masked(codes, [position], mask_token), [(position, int(codes[position]), sign)]
 
 
-def _masked(codes: np.ndarray, places: list[int], mask_token: int) -> np.ndarray:
+def _masked(codes: np.ndarray, positions: list[int], mask_token: int) -> np.ndarray:
+    """A copy of a window with masked positions."""
     masked = codes.copy()
-    masked[places] = mask_token
+    masked[positions] = mask_token
     return masked
 
 
-def label_changes(model: TaskModel, alleles: Sequence[Sides], complement: tuple[int, ...] | None) -> np.ndarray:
+def label_changes(model: TaskModel, alleles: Sequence[AllelePair], complement: tuple[int, ...] | None) -> np.ndarray:
     """Mean over both strands of the change of each label, alternative minus reference: (n, K).
 
-    Of windows: of the log-odds. Of bases: the largest change, with its sign, of the label's probability outside the allele.
+    Of windows it is the change of the log-odds. Of bases it is the largest change, with its sign, of the label's probability
+    outside the allele.
 
-    complement: for each label its label on the other strand; None where labels have no strand.
+    Args:
+        model: a fine-tuned model.
+        alleles: what to score.
+        complement: for each label its label on the other strand; None where labels have no strand.
     """
-    windows = (side for sides in _both_strands(alleles) for side in (sides.ref, sides.alt))
-    numbers = predict_batches(View(model, lambda tokens: _label_numbers(model, tokens)), windows)
-    found = []
-    for index, sides in enumerate(_both_strands(alleles)):
-        ref, alt = next(numbers), next(numbers)
+    windows = (window for pair in _both_strands(alleles) for window in (pair.ref, pair.alt))
+    outputs = predict_batches(ModelOutput(model, lambda tokens: _label_scores(model, tokens)), windows)
+    changes = []
+    for index, pair in enumerate(_both_strands(alleles)):
+        ref, alt = next(outputs), next(outputs)
         if ref.ndim == 1:
-            found.append(alt - ref)
+            changes.append(alt - ref)
             continue
-        before = alt[: sides.first] - ref[: sides.first]
-        behind = alt[sides.first + sides.n_alt :][: sides.n_after] - ref[sides.first + sides.n_ref :][: sides.n_after]
+        before = alt[: pair.first] - ref[: pair.first]
+        behind = alt[pair.first + pair.n_alt :][: pair.n_after] - ref[pair.first + pair.n_ref :][: pair.n_after]
         change = np.concatenate([before, behind])
         largest = change[np.abs(change).argmax(axis=0), np.arange(change.shape[1])]
-        found.append(largest[list(complement)] if index % 2 and complement else largest)
-    return _strand_means(found)
+        changes.append(largest[list(complement)] if index % 2 and complement else largest)
+    return _strand_means(changes)
 
 
-def _label_numbers(model: TaskModel, tokens: Tensor) -> Tensor:
-    """Log-odds (B, K) of windows; probabilities (B, L, K) of bases."""
+def _label_scores(model: TaskModel, tokens: Tensor) -> Tensor:
+    """Log-odds (B, K) of the labels of windows; probabilities (B, L, K) of the classes of bases."""
     emissions: Tensor = model(tokens)
     if isinstance(model.head, SigmoidHead):
         return emissions
@@ -156,12 +186,14 @@ def _label_numbers(model: TaskModel, tokens: Tensor) -> Tensor:
     return emissions.softmax(-1)
 
 
-def _both_strands(alleles: Sequence[Sides]) -> Iterator[Sides]:
-    for sides in alleles:
-        yield sides
-        yield sides.turned()
+def _both_strands(alleles: Sequence[AllelePair]) -> Iterator[AllelePair]:
+    """Each pair, then the same on the other strand."""
+    for pair in alleles:
+        yield pair
+        yield pair.reverse_complement()
 
 
-def _strand_means(found: list[float] | list[np.ndarray]) -> np.ndarray:
-    pairs = np.asarray(found, dtype=np.float64)
-    return np.asarray((pairs[::2] + pairs[1::2]) / 2)
+def _strand_means(scores: list[float] | list[np.ndarray]) -> np.ndarray:
+    """Means of neighbors: (2n, ...) -> (n, ...) float64."""
+    strands = np.asarray(scores, dtype=np.float64)
+    return np.asarray((strands[::2] + strands[1::2]) / 2)

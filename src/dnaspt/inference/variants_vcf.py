@@ -1,31 +1,38 @@
-"""VCF and genome to scored variants: VCF with fields in INFO, or Parquet; contig by contig."""
+"""VCF and genome to scored alleles: a table, a VCF with fields in INFO, or Parquet; contig by contig.
+
+Files and settings are checked before PyTorch is imported, so that a mistake shows at once.
+"""
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from dnaspt.atomic import publish_file
-from dnaspt.checkpoint import Accelerator, CheckpointConfig, choose_device, load_model, mask_token_of
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.vcf import Allele, Alleles, Info, Values, read_alleles, write_info
-from dnaspt.inference.variant_effects import Sides, check_scores, cosine_distances, label_changes, log_likelihood_ratios
-from dnaspt.models.language_model import LanguageModel
-from dnaspt.models.task_model import TaskModel
+from dnaspt.inference.model import Model, load
 from dnaspt.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
 WINDOW_BP = 512
-"""Of a language model, as BEND's."""
-_AT_ONCE = 1024
+"""Window of a language model, as BEND's."""
+_LEAST_WINDOW_BP = 64
+_CHUNK_ALLELES = 1024
+"""Alleles that are scored at a time."""
+_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".parquet")
 
 COSINE = Info("SPT_COSINE", "A", "1 - cos of the hidden states at the allele, mean of both strands")
 LLR = Info(
@@ -36,79 +43,186 @@ DELTA = Info("SPT_DELTA", ".", "change of each label of spt_labels, for each all
 
 @dataclass(slots=True)
 class VariantSummary:
-    """What was scored and what was not, and why."""
+    """What was scored.
+
+    Attributes:
+        records: records of the VCF.
+        scored: alleles that were scored.
+        not_scored: alleles that were not, by reason.
+    """
 
     records: int = 0
     scored: int = 0
     not_scored: dict[str, int] = field(default_factory=dict)
 
 
+class AlleleKey(NamedTuple):
+    """An alternative allele: number of its record in the file, and of the allele in the record."""
+
+    record: int
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAlleles:
+    """Alleles of a VCF and their scores.
+
+    Attributes:
+        alleles: the alleles, by contig.
+        labels: names of the labels of a fine-tuned model; none for a language model.
+        cosine: cosine distance of each scored allele.
+        others: its other scores: (1,) log-likelihood ratio, or (K,) changes of the labels.
+        not_scored: alleles that were not scored, by reason.
+    """
+
+    alleles: Alleles
+    labels: tuple[str, ...]
+    cosine: Mapping[AlleleKey, float]
+    others: Mapping[AlleleKey, np.ndarray]
+    not_scored: Mapping[str, int]
+
+    @property
+    def summary(self) -> VariantSummary:
+        """Counts of what was scored."""
+        return VariantSummary(self.alleles.n_records, len(self.cosine), dict(self.not_scored))
+
+    def table(self) -> "pa.Table":
+        """A row for each allele with letters, in the order of the file: chrom, pos (1-based), ref, alt, and the scores."""
+        import pyarrow as pa
+
+        by_contig = self.alleles.by_contig.items()
+        rows = sorted((AlleleKey(own.record, own.place), chrom, own) for chrom, alleles in by_contig for own in alleles)
+        keys = [key for key, _, _ in rows]
+        columns: dict[str, list[object]] = {
+            "chrom": [chrom for _, chrom, _ in rows],
+            "pos": [allele.start + 1 for *_, allele in rows],
+            "ref": [allele.ref for *_, allele in rows],
+            "alt": [allele.alt for *_, allele in rows],
+            "cosine": [self.cosine.get(key) for key in keys],
+        }
+        for index, name in enumerate([f"delta {label}" for label in self.labels] or ["llr"]):
+            columns[name] = [float(self.others[key][index]) if key in self.others else None for key in keys]
+        return pa.table(columns)
+
+
+def score_variants(
+    model: str | Path | Model,
+    vcf: str | Path,
+    genome: str | Path,
+    *,
+    out: str | Path | None = None,
+    window_bp: int | None = None,
+    strict: bool = False,
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+) -> "pd.DataFrame":
+    """Score every alternative allele of a VCF, and return a table; see `score_file` for what is scored and for errors.
+
+    Args:
+        model: run or checkpoint of `pretrain` or `finetune`, or a loaded model.
+        vcf: VCF, plain, gzip or bgzip.
+        genome: FASTA, plain, gzip or bgzip.
+        out: file to write too: .vcf, .vcf.gz or .parquet.
+        window_bp: bases around an allele that the model sees; left out, those of a fine-tuned model's windows, else 512.
+        strict: a REF that differs from the genome is an error.
+        accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
+
+    Returns:
+        A row for each allele with letters, in the order of the file, with the columns chrom, pos (1-based), ref, alt, cosine, and
+        llr (language model) or "delta LABEL" for each label (fine-tuned model). Scores are NaN where an allele was not scored.
+    """
+    if out is not None:
+        _check_out(Path(out))
+    scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
+    if out is not None:
+        _write(scored, Path(vcf), Path(out))
+    frame: pd.DataFrame = scored.table().to_pandas()
+    return frame
+
+
 def score_file(
-    run: Path,
-    vcf: Path,
-    genome: Path,
-    out: Path,
+    model: str | Path | Model,
+    vcf: str | Path,
+    genome: str | Path,
+    out: str | Path,
     *,
     window_bp: int | None = None,
     strict: bool = False,
-    accelerator: Accelerator = "auto",
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto",
 ) -> VariantSummary:
-    """Score every alternative allele of a VCF: of a language model cosine and llr, of a fine-tuned model cosine and delta.
+    """Score every alternative allele of a VCF: cosine and llr of a language model, cosine and delta of a fine-tuned one.
 
-    Not scored, and counted: alleles without letters, of contigs that the genome lacks, with an N, longer than half the window, or
-    whose REF is not what the genome has there.
+    Not scored, and counted: alleles without letters, on contigs that the genome lacks, with an N, longer than half the window, or
+    with a REF that differs from the genome.
 
     Args:
-        run: run or checkpoint of `pretrain` or `finetune`.
+        model: run or checkpoint of `pretrain` or `finetune`, or a loaded model.
         vcf: VCF, plain, gzip or bgzip.
-        genome: FASTA.
+        genome: FASTA, plain, gzip or bgzip.
         out: .vcf, .vcf.gz or .parquet; appears whole or not at all.
-        window_bp: letters around an allele that a model sees; left out, those of a fine-tuned model's windows, else 512.
+        window_bp: bases around an allele that the model sees; left out, those of a fine-tuned model's windows, else 512.
         strict: a REF that differs from the genome is an error.
-        accelerator: auto takes a GPU where there is one.
+        accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
 
     Raises:
         InputError: a file that cannot be used; with `strict`, a REF that differs. CheckpointError: no model.
         ConfigError: a suffix, window or accelerator that does not fit.
     """
-    if not out.name.endswith((".vcf", ".vcf.gz", ".vcf.bgz", ".parquet")):
+    _check_out(Path(out))
+    scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
+    _write(scored, Path(vcf), Path(out))
+    return scored.summary
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a file that cannot be written, before anything is computed."""
+    if not out.name.endswith(_SUFFIXES):
         raise ConfigError(f"{out}: expected a name that ends in .vcf, .vcf.gz or .parquet")
     if not out.parent.is_dir():
         raise InputError(out.parent, "no such folder", do="make it first")
-    device = choose_device(accelerator)
-    model, config = load_model(run)
-    check_scores(run, model)
-    model = model.to(device)
-    window_bp = window_bp or _window_bp(config)
-    if window_bp < 2 * 32:
-        raise ConfigError(f"window_bp {window_bp}; expected 64 or more")
+
+
+def _score(
+    model: str | Path | Model,
+    vcf: Path,
+    genome: Path,
+    *,
+    window_bp: int | None,
+    strict: bool,
+    accelerator: Literal["auto", "cpu", "gpu"],
+) -> ScoredAlleles:
+    """Score the alleles of a VCF, contig by contig."""
+    loaded = model if isinstance(model, Model) else load(model, accelerator=accelerator)
+    from dnaspt.inference.variant_effects import check_scores
+
+    check_scores(loaded.path, loaded.network)
+    window_bp = window_bp or _default_window_bp(loaded)
+    if window_bp < _LEAST_WINDOW_BP:
+        raise ConfigError(f"window_bp {window_bp}; expected {_LEAST_WINDOW_BP} or more")
     alleles = read_alleles(vcf)
     skipped = Counter(alleles.skipped)
-    found: dict[tuple[int, int], tuple[np.ndarray, ...]] = {}
+    cosine: dict[AlleleKey, float] = {}
+    others: dict[AlleleKey, np.ndarray] = {}
     present = set()
     for contig in read_fasta(genome):
         present.add(contig.name)
-        known = list(_fitting(contig, alleles.by_contig.get(contig.name, []), vcf, window_bp, skipped, strict=strict))
-        for first in range(0, len(known), _AT_ONCE):
-            some = known[first : first + _AT_ONCE]
-            sides = [_sides(contig, allele, window_bp) for allele in some]
-            for allele, *values in zip(some, *_scores(model, config, sides), strict=True):
-                found[allele.record, allele.place] = tuple(np.atleast_1d(value) for value in values)
+        known = alleles.by_contig.get(contig.name, [])
+        fitting = list(_fitting(contig, known, vcf, window_bp, skipped, strict=strict))
+        for first in range(0, len(fitting), _CHUNK_ALLELES):
+            chunk = fitting[first : first + _CHUNK_ALLELES]
+            for allele, distance, other in zip(chunk, *_scores(loaded, contig, chunk, window_bp), strict=True):
+                key = AlleleKey(allele.record, allele.place)
+                cosine[key], others[key] = float(distance), np.atleast_1d(other)
     absent = check_contigs(vcf, alleles.by_contig, genome, present, strict=strict) if alleles.by_contig else []
     skipped["contig_not_in_genome"] += sum(len(alleles.by_contig[name]) for name in absent)
-    scored = _Scored(alleles, config.labels, found)
-    if out.suffix == ".parquet":
-        _write_parquet(out, scored)
-    else:
-        _write_vcf(vcf, out, scored)
     if n_other := skipped["reference_mismatch"]:
         log.warning("%s: REF of %d alleles is not what %s has; is it the same assembly?", vcf, n_other, genome)
-    return VariantSummary(alleles.n_records, len(found), {reason: n for reason, n in skipped.items() if n})
+    return ScoredAlleles(alleles, loaded.labels, cosine, others, {reason: n for reason, n in skipped.items() if n})
 
 
-def _window_bp(config: CheckpointConfig) -> int:
-    is_windows = config.kind == "task" and not TASKS[config.task].resolution_bp
-    return config.window_bp if is_windows else WINDOW_BP
+def _default_window_bp(model: Model) -> int:
+    """The window of a model of windows, else `WINDOW_BP`."""
+    is_of_windows = bool(model.task) and not TASKS[model.task].resolution_bp
+    return model.window_bp if is_of_windows else WINDOW_BP
 
 
 def _fitting(
@@ -128,65 +242,47 @@ def _fitting(
         elif here != allele.ref:
             if strict:
                 found = f"REF {allele.ref[:20]} at {contig.name}:{allele.start + 1}"
-                do = "is it the same assembly?"
-                raise InputError(
-                    vcf, found, expected=f"{here[:20] or 'a place on the contig'}, as the genome has it", do=do
-                )
+                expected = f"{here[:20] or 'a place on the contig'}, as the genome has it"
+                raise InputError(vcf, found, expected=expected, do="is it the same assembly?")
             skipped["reference_mismatch"] += 1
         else:
             yield allele
 
 
-def _sides(contig: Contig, allele: Allele, window_bp: int) -> Sides:
-    alt = alphabet.encode(allele.alt)
-    return Sides.of(contig.codes, allele.start, len(allele.ref), alt, window_bp)
+def _scores(model: Model, contig: Contig, alleles: Sequence[Allele], window_bp: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine distances (n,), and log-likelihood ratios (n,) or changes of the labels (n, K), both strands averaged."""
+    from dnaspt.checkpoint import mask_token_of
+    from dnaspt.inference.variant_effects import AllelePair, cosine_distances, label_changes, log_likelihood_ratios
+    from dnaspt.models.language_model import LanguageModel
+
+    pairs = []
+    for allele in alleles:
+        alt = alphabet.encode(allele.alt)
+        pairs.append(AllelePair.of(contig.codes, allele.start, len(allele.ref), alt, window_bp))
+    cosine = cosine_distances(model.network, pairs).mean(axis=1)
+    if isinstance(model.network, LanguageModel):
+        return cosine, log_likelihood_ratios(model.network, pairs, mask_token_of(model.config))
+    states = TASKS[model.task].states
+    return cosine, label_changes(model.network, pairs, states.complement if states else None)
 
 
-def _scores(
-    model: LanguageModel | TaskModel, config: CheckpointConfig, sides: Sequence[Sides]
-) -> tuple[np.ndarray, np.ndarray]:
-    cosine = cosine_distances(model, sides).mean(axis=1)
-    if isinstance(model, LanguageModel):
-        return cosine, log_likelihood_ratios(model, sides, mask_token_of(config))
-    states = TASKS[config.task].states
-    return cosine, label_changes(model, sides, states.complement if states else None)
+def _write(scored: ScoredAlleles, vcf: Path, out: Path) -> None:
+    """Write the scores as Parquet, or as a copy of the VCF with fields in INFO."""
+    if out.suffix == ".parquet":
+        import pyarrow.parquet as pq
 
+        with publish_file(out) as unfinished, unfinished.open("wb") as file:
+            pq.write_table(scored.table(), file)
+        return
 
-class _Scored(NamedTuple):
-    """Alleles, names of the labels (none for a language model), and by record and place the cosine and the other scores."""
+    def cosine(record: int, place: int) -> list[float] | None:
+        key = AlleleKey(record, place)
+        return [scored.cosine[key]] if key in scored.cosine else None
 
-    alleles: Alleles
-    labels: tuple[str, ...]
-    found: dict[tuple[int, int], tuple[np.ndarray, ...]]
+    def others(record: int, place: int) -> list[float] | None:
+        key = AlleleKey(record, place)
+        return scored.others[key].tolist() if key in scored.others else None
 
-
-def _write_vcf(vcf: Path, out: Path, scored: _Scored) -> None:
-    found, labels = scored.found, scored.labels
-
-    def numbers(index: int) -> Values:
-        return lambda record, place: found[record, place][index].tolist() if (record, place) in found else None
-
-    fields = {COSINE: (1, numbers(0)), (DELTA if labels else LLR): (max(1, len(labels)), numbers(1))}
-    write_info(vcf, out, fields, {"spt_labels": ",".join(labels)} if labels else {})
-
-
-def _write_parquet(out: Path, scored: _Scored) -> None:
-    """A row for each allele with letters, in the order of the file: chrom, pos (1-based), ref, alt, and the scores."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = sorted(
-        (allele.record, allele.place, name, allele) for name, own in scored.alleles.by_contig.items() for allele in own
-    )
-    columns: dict[str, list[object]] = {
-        "chrom": [name for _, _, name, _ in rows],
-        "pos": [allele.start + 1 for *_, allele in rows],
-        "ref": [allele.ref for *_, allele in rows],
-        "alt": [allele.alt for *_, allele in rows],
-    }
-    names = ["cosine", *(f"delta {label}" for label in scored.labels)] if scored.labels else ["cosine", "llr"]
-    for index, name in enumerate(names):
-        scores = (scored.found.get((record, place)) for record, place, *_ in rows)
-        columns[name] = [None if own is None else float(np.concatenate(own)[index]) for own in scores]
-    with publish_file(out) as unfinished, unfinished.open("wb") as file:
-        pq.write_table(pa.table(columns), file)
+    fields: dict[Info, tuple[int, Values]] = {COSINE: (1, cosine)}
+    fields[DELTA if scored.labels else LLR] = (max(1, len(scored.labels)), others)
+    write_info(vcf, out, fields, {"spt_labels": ",".join(scored.labels)} if scored.labels else {})

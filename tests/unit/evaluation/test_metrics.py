@@ -14,7 +14,6 @@ from sklearn.metrics import (
 )
 
 from dnaspt.evaluation import metrics
-from dnaspt.evaluation import metrics as areas
 from dnaspt.tasks import MISSING
 
 
@@ -120,8 +119,8 @@ def test_auroc_and_auprc_equal_those_of_scikit_learn_on_the_entries_that_are_kno
     for column in range(3):
         known = labels[:, column] != MISSING
         truth, score = labels[known, column], scores[known, column]
-        assert areas.auroc(labels, scores)[column] == roc_auc_score(truth, score)
-        assert areas.auprc(labels, scores)[column] == average_precision_score(truth, score)
+        assert metrics.auroc(labels, scores)[column] == roc_auc_score(truth, score)
+        assert metrics.auprc(labels, scores)[column] == average_precision_score(truth, score)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -130,7 +129,7 @@ def test_resampled_areas_equal_those_of_scikit_learn_on_repeated_windows(seed: i
     labels, scores = (array[:, 0] for array in random_windows(seed, 120, 1))
     blocks = np.arange(120) // 10
     weights = next(metrics.block_weights(12, 120, 3, seed))
-    found = areas._Ranking.of(labels, scores).areas(weights, blocks)
+    found = metrics._Ranking.of(labels, scores).areas(weights, blocks)
     for row in range(3):
         rows = np.repeat(np.arange(120), weights[row, blocks].astype(int))
         rows = rows[labels[rows] != MISSING]
@@ -145,7 +144,7 @@ def test_resampled_areas_equal_those_of_scikit_learn_on_repeated_windows(seed: i
 def test_a_label_of_one_class_is_named_and_left_out_of_the_means() -> None:
     labels, scores = random_windows(6)
     labels[labels[:, 1] == 1, 1] = 0
-    found = areas.label_scores(labels, scores, np.arange(400) // 10, ["x", "y", "z"], n=200)
+    found = metrics.label_scores(labels, scores, np.arange(400) // 10, ["x", "y", "z"], n=200)
     assert found.undefined == ("y",)
     assert math.isnan(found.auroc["y"].value)
     assert math.isnan(found.auroc["y"].low)
@@ -157,6 +156,6 @@ def test_a_label_of_one_class_is_named_and_left_out_of_the_means() -> None:
 
 def test_label_scores_where_nothing_is_known_are_undefined() -> None:
     labels = np.full((5, 1), MISSING, dtype=np.int8)
-    found = areas.label_scores(labels, np.zeros((5, 1)), np.zeros(5, dtype=np.int64), ["x"], n=10)
+    found = metrics.label_scores(labels, np.zeros((5, 1)), np.zeros(5, dtype=np.int64), ["x"], n=10)
     assert found.undefined == ("x",)
     assert math.isnan(found.mean_auroc.value)

@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.integration.in_process import dnaspt
 
-from dnaspt.baselines.windows import BASELINES, class_counts, kmer_counts, run_baseline, window_words, word_scores
+from dnaspt.baselines.baseline import WINDOW_MODELS, run_baseline
+from dnaspt.baselines.windows import BASELINES, class_counts, kmer_counts, kmer_means, window_kmers
 from dnaspt.data.dataset import read_split
 from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.studies.settings import COMPOSITION
@@ -30,30 +31,30 @@ def test_counts_are_those_of_a_plain_loop_and_strands_count_the_same(windows: Pa
     )
     # AC, CG, GT (= AC), TT (= AA), AC: canonical pairs in order AA AC AG AT CA CC CG GA GC TA.
     np.testing.assert_allclose(kmer_counts(one, 2)[0], np.array([1, 3, 0, 0, 0, 0, 1, 0, 0, 0]) / 5)
-    turned = split.__class__(**{**{f: getattr(one, f) for f in one.__slots__}, "codes": reverse_complement(letters)})
-    np.testing.assert_array_equal(kmer_counts(one, 3), kmer_counts(turned, 3))
+    backward = split.__class__(**{**{f: getattr(one, f) for f in one.__slots__}, "codes": reverse_complement(letters)})
+    np.testing.assert_array_equal(kmer_counts(one, 3), kmer_counts(backward, 3))
     blank = split.__class__(**{**{f: getattr(one, f) for f in one.__slots__}, "codes": np.full(8, N, np.uint8)})
     assert not kmer_counts(blank, 4).any()
 
 
 def test_composition_is_found_and_chance_is_not(windows: Path, tmp_path: Path) -> None:
     scores = run_baseline(windows, tmp_path / "kmers", k=3)
-    assert scores["auroc"]["rich"]["value"] > 0.95
-    assert abs(scores["auroc"]["chance"]["value"] - 0.5) < 0.2
-    assert scores["undefined"] == ["never"]
+    assert scores.scores["auroc/rich"].value > 0.95
+    assert abs(scores.scores["auroc/chance"].value - 0.5) < 0.2
+    assert scores.windows is not None and scores.windows.labels.undefined == ("never",)
     with np.load(tmp_path / "kmers" / "evaluation-test.npz") as arrays:
         truth, logits = arrays["truth"], arrays["logits"]
-    assert scores["auroc"]["rich"]["value"] == pytest.approx(roc_auc_score(truth[:, 0], logits[:, 0]))
+    assert scores.scores["auroc/rich"].value == pytest.approx(roc_auc_score(truth[:, 0], logits[:, 0]))
     known = truth[:, 1] != -100
-    assert scores["auroc"]["chance"]["value"] == pytest.approx(roc_auc_score(truth[known, 1], logits[known, 1]))
+    assert scores.scores["auroc/chance"].value == pytest.approx(roc_auc_score(truth[known, 1], logits[known, 1]))
 
 
 def test_markov_chains_and_the_cpg_count_find_composition_too(windows: Path, tmp_path: Path) -> None:
     for model in ("markov", "cpg"):
         scores = run_baseline(windows, tmp_path / model, model=model)
-        assert scores["auroc"]["rich"]["value"] > 0.85, model
-        assert abs(scores["auroc"]["chance"]["value"] - 0.5) < 0.2
-        assert scores["undefined"] == ["never"]
+        assert scores.scores["auroc/rich"].value > 0.85, model
+        assert abs(scores.scores["auroc/chance"].value - 0.5) < 0.2
+        assert scores.windows is not None and scores.windows.labels.undefined == ("never",)
     chosen = json.loads((tmp_path / "markov" / "result.json").read_text())["chosen"]
     assert set(chosen) <= {1, 2, 3, 4, 5}
     assert json.loads((tmp_path / "cpg" / "result.json").read_text())["chosen"][0] == 1
@@ -74,19 +75,19 @@ def test_a_chain_scores_by_the_log_ratio_of_its_classes(windows: Path) -> None:
     ratio = np.arange(16.0)
     letters = split.codes[split.offsets[3] : split.offsets[4]]
     both = [4 * codes[:-1] + codes[1:] for codes in (letters, reverse_complement(letters))]
-    assert word_scores(split, 2, ratio)[3] == pytest.approx(np.mean([ratio[words].mean() for words in both]))
+    assert kmer_means(split, 2, ratio)[3] == pytest.approx(np.mean([ratio[kmers].mean() for kmers in both]))
 
 
-def test_words_of_many_chunks_are_those_of_one(windows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kmers_of_many_chunks_are_those_of_one(windows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     split = read_split(windows, "valid")
     whole = kmer_counts(split, 3)
     monkeypatch.setattr("dnaspt.baselines.windows._CHUNK_BP", 1000)
-    assert len(list(window_words(split, 3))) == 20
+    assert len(list(window_kmers(split, 3))) == 20
     np.testing.assert_array_equal(kmer_counts(split, 3), whole)
 
 
 def test_a_study_knows_the_same_baselines() -> None:
-    assert tuple(BASELINES) == COMPOSITION
+    assert tuple(BASELINES) == WINDOW_MODELS == COMPOSITION
 
 
 def test_the_command_scores_test_and_refuses_genes(windows: Path, gene_data: Path, tmp_path: Path) -> None:

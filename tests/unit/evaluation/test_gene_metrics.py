@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dnaspt.evaluation.gene_faults import INTRON_FAULT, structure_report
-from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores, Segment, rates, score_genes
+from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores, ScoredRegion, rates, score_genes
 from dnaspt.genome.alphabet import encode, reverse_complement
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.tasks import MISSING
@@ -18,13 +18,13 @@ def transcript(cds: Exons, name: str = "a", strand: str = "+", chrom: str = "c",
     return Transcript(chrom, strand, gene or name, name, cds)
 
 
-def segment(length: int = 1000, chrom: str = "c", start: int = 0, n_blocks: int = 1) -> Segment:
+def region(length: int = 1000, chrom: str = "c", start: int = 0, n_blocks: int = 1) -> ScoredRegion:
     cuts = np.linspace(0, length, n_blocks + 1).astype(np.int64)
-    return Segment(chrom, start, np.full(length, 8, dtype=np.int8), cuts)
+    return ScoredRegion(chrom, start, np.full(length, 8, dtype=np.int8), cuts)
 
 
-def score(truth: list[Transcript], predicted: list[Transcript], *segments: Segment) -> GeneScores:
-    return score_genes([(gene, True) for gene in truth], predicted, segments or [segment()], n=20)
+def score(truth: list[Transcript], predicted: list[Transcript], *regions: ScoredRegion) -> GeneScores:
+    return score_genes([(gene, True) for gene in truth], predicted, regions or [region()], n=20)
 
 
 def counts(found: GeneScores, level: str) -> tuple[int, int, int, int]:
@@ -83,7 +83,7 @@ def test_single_exon_genes_have_no_intron_chain() -> None:
 
 def test_a_gene_is_right_when_any_isoform_is_exact_but_transcripts_are_those_of_the_longest() -> None:
     longest, shorter = transcript(TWO_EXONS, "a.1", gene="a"), transcript(((100, 130), (206, 290)), "a.2", gene="a")
-    found = score_genes([(longest, True), (shorter, False)], [replace(shorter, gene_id="p")], [segment()], n=20)
+    found = score_genes([(longest, True), (shorter, False)], [replace(shorter, gene_id="p")], [region()], n=20)
     assert counts(found, "gene") == (1, 1, 1, 1)
     assert counts(found, "transcript") == (0, 1, 0, 1)
     assert counts(found, "base") == (114, 120, 114, 114)
@@ -97,11 +97,11 @@ def test_predicted_isoforms_are_one_gene_and_the_longest_counts_below_it() -> No
     assert counts(found, "exon") == (1, 2, 1, 2)
 
 
-def test_genes_off_the_segments_are_ignored_and_those_on_missing_labels_count_by_their_known_bases() -> None:
-    ground = segment(500, start=100)
-    ground.labels[205:210] = MISSING
+def test_genes_off_the_regions_are_ignored_and_those_on_missing_labels_count_by_their_known_bases() -> None:
+    scored = region(500, start=100)
+    scored.labels[205:210] = MISSING
     inside, missing, outside = (transcript(((at, at + 30),), f"g{at}") for at in (120, 300, 590))
-    found = score([inside, missing, outside], [inside, missing, outside, replace(inside, chrom="d")], ground)
+    found = score([inside, missing, outside], [inside, missing, outside, replace(inside, chrom="d")], scored)
     assert counts(found, "gene") == (1, 1, 1, 1)
     assert all(counts(found, level)[1] == counts(found, level)[3] == 1 for level in ("exon", "transcript", "gene"))
     assert counts(found, "base") == (55, 55, 55, 55)  # 30 of one gene, 25 of the one with 5 missing bases
@@ -114,28 +114,28 @@ def test_genes_off_the_segments_are_ignored_and_those_on_missing_labels_count_by
 
 
 def test_a_predicted_gene_with_one_missing_base_is_right_or_wrong_at_its_other_bases() -> None:
-    ground = segment()
-    ground.labels[150] = MISSING
-    found = score([transcript(((400, 430),))], [transcript(((140, 170),), "p"), transcript(((415, 430),), "q")], ground)
+    scored = region()
+    scored.labels[150] = MISSING
+    found = score([transcript(((400, 430),))], [transcript(((140, 170),), "p"), transcript(((415, 430),), "q")], scored)
     assert counts(found, "base") == (15, 30, 15, 29 + 15)
     assert counts(found, "exon") == (0, 1, 0, 1)
 
 
 def test_a_missing_label_in_an_intron_does_not_matter() -> None:
-    ground = segment()
-    ground.labels[150] = MISSING
+    scored = region()
+    scored.labels[150] = MISSING
     gene = transcript(TWO_EXONS)
-    assert counts(score([gene], [gene], ground), "gene") == (1, 1, 1, 1)
+    assert counts(score([gene], [gene], scored), "gene") == (1, 1, 1, 1)
 
 
-def test_overlapping_segments_are_refused() -> None:
+def test_overlapping_regions_are_refused() -> None:
     with pytest.raises(ValueError, match="overlap at c:900"):
-        score([], [], segment(), segment(start=900))
+        score([], [], region(), region(start=900))
 
 
 def test_counts_of_blocks_lie_where_the_features_are_and_add_up() -> None:
     genes = [transcript(TWO_EXONS), transcript(THREE_EXONS, "b", "-"), transcript(TWO_EXONS, "d", chrom="d")]
-    found = score(genes, genes[1:], segment(n_blocks=10), segment(chrom="d"))
+    found = score(genes, genes[1:], region(n_blocks=10), region(chrom="d"))
     assert found.block_counts.shape == (11, len(LEVELS), 4)
     exons = found.block_counts[:, LEVELS.index("exon")]
     assert exons[:, 1].tolist() == [0, 1, 1, 0, 1, 1, 1, 0, 0, 0, 2]
@@ -149,7 +149,7 @@ def test_counts_of_blocks_lie_where_the_features_are_and_add_up() -> None:
 
 def test_intervals_hold_the_value_and_json_has_no_nan() -> None:
     genes = [transcript(((at, at + 60),), f"g{at}") for at in range(0, 10_000, 100)]
-    found = score_genes([(gene, True) for gene in genes], genes[::2], [segment(10_000, n_blocks=50)], n=200, seed=3)
+    found = score_genes([(gene, True) for gene in genes], genes[::2], [region(10_000, n_blocks=50)], n=200, seed=3)
     at = found.levels["gene"]
     assert at.sensitivity.low < 0.5 < at.sensitivity.high or at.sensitivity.low == 0.5
     assert at.f1.low <= at.f1.value <= at.f1.high
@@ -170,7 +170,7 @@ def test_ten_thousand_genes_are_scored_in_seconds() -> None:
         for at in range(1000, 20_000_000, 2000)
     ]
     started = time.process_time()
-    found = score_genes([(gene, True) for gene in genes], genes, [segment(20_001_000, n_blocks=2000)], n=50)
+    found = score_genes([(gene, True) for gene in genes], genes, [region(20_001_000, n_blocks=2000)], n=50)
     assert found.levels["gene"].n_right == 10_000
     assert time.process_time() - started < 8
 

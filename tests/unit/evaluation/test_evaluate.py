@@ -16,11 +16,10 @@ from dnaspt.data.segments import segments
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.genome.alphabet import reverse_complement
-from dnaspt.inference import decode as gene_paths
+from dnaspt.inference import decode
 from dnaspt.inference.decode import predict_paths
-from dnaspt.inference.emissions import Stretch
+from dnaspt.inference.emissions import ContigSlice, Emissions
 from dnaspt.models.codons import gene_grammar
-from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.task_model import TaskModel
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
 
@@ -79,14 +78,16 @@ def test_scores_of_windows_are_those_of_scikit_learn(window_data: Path, tmp_path
     result = evaluate(run, window_data, average_strands=average_strands)
     for name, measure in (("auroc", roc_auc_score), ("auprc", average_precision_score)):
         expected = scikit_learn(truth, logits, measure)
-        assert [score["value"] for score in result[name].values()] == pytest.approx(expected, abs=1e-6)
-        assert result[f"mean_{name}"]["value"] == pytest.approx(np.mean(expected), abs=1e-6)
+        scores = result.scores
+        values = [scores[f"{name}/{label}"].value for label in read_manifest(window_data).labels]
+        assert values == pytest.approx(expected, abs=1e-6)
+        assert scores[f"mean_{name}"].value == pytest.approx(np.mean(expected), abs=1e-6)
 
 
 def test_averaging_over_strands_changes_the_scores_of_windows(window_data: Path, tmp_path: Path) -> None:
     run, _ = make_run(tmp_path / "run", window_data, "sigmoid")
-    one, both = (evaluate(run, window_data, average_strands=average)["auroc"] for average in (False, True))
-    assert [score["value"] for score in one.values()] != [score["value"] for score in both.values()]
+    one, both = (evaluate(run, window_data, average_strands=average).windows for average in (False, True))
+    assert one is not None and both is not None and one.labels.auroc != both.labels.auroc
 
 
 @pytest.mark.parametrize("average_strands", [False, True])
@@ -95,28 +96,28 @@ def test_mcc_of_genes_is_that_of_scikit_learn(gene_data: Path, tmp_path: Path, a
     result = evaluate(run, gene_data, average_strands=average_strands)
     grammars = {"confusions": None, "confusions_codons": gene_grammar(stop_in_cds=True)}
     with np.load(next(run.glob("evaluation-test*.npz"))) as counted:
-        for scores, (name, grammar) in zip((result, result["codons"]), grammars.items(), strict=True):
+        for scores, (name, grammar) in zip((result.genes, result.codons), grammars.items(), strict=True):
             truth, found = [], []
             for segment in segments(read_split(gene_data, "test")):
                 known = segment.labels >= 0
                 truth.append(segment.labels[known])
-                whole = [Stretch.whole(segment.codes)]
+                whole = [ContigSlice.whole(segment.codes)]
                 (path,) = predict_paths(model, whole, average_strands=average_strands, grammar=grammar)
                 found.append(path[known])
             expected = matthews_corrcoef(np.concatenate(truth), np.concatenate(found))
-            assert scores["mcc"]["value"] == pytest.approx(expected, abs=1e-9)
-            assert counted[name].sum(0).tolist() == scores["confusion"]
+            assert scores is not None and scores.mcc.value == pytest.approx(expected, abs=1e-9)
+            assert tuple(map(tuple, counted[name].sum(0).tolist())) == scores.confusion
 
 
 def test_every_segment_is_predicted_once(gene_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = make_run(tmp_path / "run", gene_data, "crf")
-    real, calls = gene_paths.predict_sequences, []
+    real, calls = decode.predict_sequences, []
 
-    def counted(model: TaskModel, stretches: list[Stretch], **options: object) -> list[Emissions]:
-        calls.extend(len(stretch) for stretch in stretches)
-        return real(model, stretches, **options)  # type: ignore[arg-type]
+    def counted(model: TaskModel, slices: list[ContigSlice], **options: object) -> list[Emissions]:
+        calls.extend(len(contig_slice) for contig_slice in slices)
+        return real(model, slices, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(gene_paths, "predict_sequences", counted)
+    monkeypatch.setattr(decode, "predict_sequences", counted)
     evaluate(run, gene_data)
     assert calls == [len(segment.codes) for segment in segments(read_split(gene_data, "test"))]
 
@@ -155,7 +156,7 @@ def test_nothing_is_written_into_a_checkpoint(
     before = sorted(tmp_path.rglob("*"))
     with caplog.at_level(logging.WARNING):
         result = evaluate(checkpoint, window_data)
-    assert result["mean_auroc"]["value"] > 0
+    assert result.primary.value > 0
     assert sorted(tmp_path.rglob("*")) == before
     assert "the scores are not written" in caplog.text
 

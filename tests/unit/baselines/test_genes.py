@@ -1,20 +1,16 @@
-"""Genes of other tools scored by the same code: the annotation itself is perfect, AUGUSTUS is run where it is installed."""
+"""Genes of other gene finders scored by the same code: the annotation itself is perfect."""
 
-import csv
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from tests.integration.in_process import dnaspt
 
-from dnaspt.baselines.genes import score_other_genes
+from dnaspt.baselines.baseline import run_baseline
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.stop_codons import without_stop_codon
-
-needs_augustus = pytest.mark.skipif(shutil.which("augustus") is None, reason="AUGUSTUS is not installed")
 
 
 def test_the_annotation_is_perfect_with_and_without_its_stop_codons(
@@ -38,8 +34,8 @@ def test_the_annotation_is_perfect_with_and_without_its_stop_codons(
             ids = f'gene_id "{cut.gene_id}"; transcript_id "{cut.transcript_id}";'
             rows.append("\t".join((cut.chrom, "x", "CDS", str(start + 1), str(end), ".", cut.strand, ".", ids)))
     (tmp_path / "as.gtf").write_text("\n".join(rows) + "\n")
-    scores = score_other_genes(gene_data, tmp_path / "gtf", annotation=tmp_path / "as.gtf")
-    assert scores["genes"]["levels"]["gene"]["f1"]["value"] == pytest.approx(1)
+    scores = run_baseline(gene_data, tmp_path / "gtf", annotation=tmp_path / "as.gtf")
+    assert scores.scores["gene_f1"].value == pytest.approx(1)
 
 
 def test_genes_on_the_other_strand_are_wrong_and_those_on_no_contig_refused(
@@ -48,48 +44,25 @@ def test_genes_on_the_other_strand_are_wrong_and_those_on_no_contig_refused(
     text = (simulated / "annotation.gff3").read_text()
     other = tmp_path / "other.gff3"
     other.write_text(text.replace("\t+\t", "\t-\t"))
-    assert score_other_genes(gene_data, tmp_path / "other", annotation=other)["mcc"]["value"] < 0.9
+    assert run_baseline(gene_data, tmp_path / "other", annotation=other).primary.value < 0.9
     names = [contig.name for contig in read_fasta(simulated / "genome.fa")]
     for name in names:
         text = text.replace(name, name.removeprefix("chr"))
     other.write_text(text)
     with pytest.raises(InputError, match="the names differ only in 'chr'"):
-        score_other_genes(gene_data, tmp_path / "foreign", annotation=other)
+        run_baseline(gene_data, tmp_path / "foreign", annotation=other)
     other.write_text("##gff-version 3\n")
     with pytest.raises(InputError, match=r"no coding transcript|no CDS"):
-        score_other_genes(gene_data, tmp_path / "empty", annotation=other)
+        run_baseline(gene_data, tmp_path / "empty", annotation=other)
 
 
 def test_what_does_not_fit_is_refused(gene_data: Path, windows: Path, simulated: Path, tmp_path: Path) -> None:
     annotation = simulated / "annotation.gff3"
     with pytest.raises(DatasetError, match="this baseline is for genes"):
-        score_other_genes(windows, tmp_path / "out", annotation=annotation)
+        run_baseline(windows, tmp_path / "out", annotation=annotation)
     with pytest.raises(ConfigError, match="one of --annotation, --species or --model augustus"):
-        score_other_genes(gene_data, tmp_path / "out", annotation=annotation, species="fly")
+        run_baseline(gene_data, tmp_path / "out", annotation=annotation, species="fly")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     with pytest.raises(DatasetError, match="holds no baseline"):
-        score_other_genes(gene_data, tmp_path / "mine", annotation=annotation, overwrite=True)
-
-
-@needs_augustus
-def test_augustus_is_run_and_joins_a_study(gene_data: Path, tmp_path: Path) -> None:
-    study = tmp_path / "study.toml"
-    study.write_text(
-        f'data = "{gene_data}"\nseeds = [0]\nlearning_rates = [1e-3]\n'
-        'finetune = { preset = "tiny", epochs = 0.2, tensorboard = false }\n'
-        '[[arms]]\nname = "scratch"\n[[arms]]\nname = "AUGUSTUS"\ninit = "augustus:arabidopsis"\n'
-        '[[arms]]\nname = "AUGUSTUS, trained here"\ninit = "augustus"\n'
-    )
-    ran = dnaspt("study", study, "--out", tmp_path / "out")
-    assert ran.code == 0, ran.errors
-    text = (tmp_path / "out" / "study.md").read_text()
-    assert "a network" in text
-    drawn = (tmp_path / "out" / "study_figures" / "locus1.svg").read_text()
-    assert all(name in drawn for name in ("scratch", "AUGUSTUS, trained here"))
-    with (tmp_path / "out" / "study_scores.csv").open() as file:
-        mcc = {row["arm"]: float(row["mean"]) for row in csv.DictReader(file)}
-    assert mcc["AUGUSTUS, trained here"] > mcc["AUGUSTUS"] + 0.1, mcc
-    ran = dnaspt("baseline", gene_data, "--species", "no_such_species", "--out", tmp_path / "none")
-    assert ran.code == 2 or ran.code == 1, ran.errors
-    assert any("augustus" in line for line in ran.errors)
+        run_baseline(gene_data, tmp_path / "mine", annotation=annotation, overwrite=True)

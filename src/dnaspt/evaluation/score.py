@@ -1,0 +1,108 @@
+"""Predictions on a split to scores with 95 % intervals: genes and their structures, labels of windows. No model is needed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks, window_blocks
+from dnaspt.data.dataset import Split
+from dnaspt.data.manifest import Manifest
+from dnaspt.data.segments import Segment
+from dnaspt.evaluation.gene_faults import structure_report
+from dnaspt.evaluation.gene_metrics import ScoredRegion, score_genes
+from dnaspt.evaluation.metrics import block_confusions, class_scores, label_scores, mcc_score
+from dnaspt.evaluation.results import BootstrapCounts, GeneEvaluation, WindowEvaluation
+from dnaspt.genome.alphabet import cpg_positions
+from dnaspt.genome.transcripts import Transcript
+
+_N_BOOTSTRAP_CPG = 200
+"""Resamples for the scores of the CpG count, which only set the bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenePrediction:
+    """A segment of a split, its decoded classes (L,) int8, and the transcripts that they spell."""
+
+    segment: Segment
+    path: np.ndarray
+    transcripts: list[Transcript]
+
+
+def score_gene_predictions(
+    manifest: Manifest, annotated: Iterable[tuple[Transcript, bool]], predictions: Sequence[GenePrediction]
+) -> tuple[GeneEvaluation, np.ndarray]:
+    """Score predicted segments: bases, genes, and their structures.
+
+    Args:
+        manifest: of the dataset.
+        annotated: annotated transcripts, and whether each is the longest isoform of its gene.
+        predictions: of all segments of the split.
+
+    Returns:
+        the scores, and the confusion matrices (B, K, K) of the blocks that a bootstrap resamples. Segments that overlap on
+        the genome make one block.
+    """
+    n_labels = len(manifest.labels)
+    confusions = sum_blocks(
+        [
+            block_confusions(p.segment.labels, p.path, blocks_outside_genes(p.segment.labels), n_labels)
+            for p in predictions
+        ],
+        [(p.segment.chrom, p.segment.start, p.segment.end) for p in predictions],
+    )
+    total = confusions.sum(axis=0)
+    scores = score_genes(
+        annotated,
+        [transcript for prediction in predictions for transcript in prediction.transcripts],
+        [ScoredRegion.of(p.segment.chrom, p.segment.start, p.segment.labels) for p in predictions],
+    )
+    # Structures are looked up in the codes of the segment: each segment is a contig of its own here.
+    structures = structure_report(
+        [_moved(t, str(n), p.segment.start) for n, p in enumerate(predictions) for t in p.transcripts],
+        {str(n): p.segment.codes for n, p in enumerate(predictions)},
+        stop_in_cds=manifest.stop_in_cds is not False,
+    )
+    evaluation = GeneEvaluation(
+        mcc=mcc_score(confusions),
+        classes=class_scores(total),
+        confusion=tuple(map(tuple, total.tolist())),
+        n_blocks=len(confusions),
+        genes=scores,
+        structures=structures,
+    )
+    return evaluation, confusions
+
+
+def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:
+    """The same transcript on a contig of its own that begins at `start`."""
+    return replace(transcript, chrom=chrom, cds=tuple((left - start, right - start) for left, right in transcript.cds))
+
+
+def score_windows(rows: Split, logits: np.ndarray, labels: tuple[str, ...]) -> tuple[WindowEvaluation, BootstrapCounts]:
+    """AUROC and AUPRC of windows or bins, beside those of the CpG count.
+
+    Args:
+        rows: n windows, or bins as windows.
+        logits: their scores (n, K), higher for a label that is true.
+        labels: names of the K labels.
+    """
+    truth = rows.labels.reshape(len(rows), -1)
+    blocks = window_blocks(rows.chrom.astype(str), rows.start, rows.end)
+    scored = label_scores(truth, logits, blocks, labels)
+    cpgs = np.repeat(cpg_counts(rows)[:, None], truth.shape[1], axis=1)
+    many = label_scores(truth, cpgs, blocks, labels, n=_N_BOOTSTRAP_CPG)
+    # A label that CpGs speak against is predicted as well by their absence: the better direction is the bar.
+    few = label_scores(truth, -cpgs, blocks, labels, n=_N_BOOTSTRAP_CPG)
+    cpg_count = max(many, few, key=lambda scores: scores.mean_auroc.value)
+    evaluation = WindowEvaluation(scored, cpg_count, n_blocks=int(blocks.max()) + 1)
+    return evaluation, BootstrapCounts(truth=truth, logits=logits, blocks=blocks)
+
+
+def cpg_counts(rows: Split) -> np.ndarray:
+    """CpG dinucleotides in each window: (n,)."""
+    is_cpg = np.zeros(len(rows.codes), dtype=bool)
+    is_cpg[cpg_positions(rows.codes)] = True
+    is_cpg[rows.offsets[1:] - 1] = False
+    sums = np.concatenate([[0], np.cumsum(is_cpg)])
+    return np.asarray(sums[rows.offsets[1:]] - sums[rows.offsets[:-1]])

@@ -1,0 +1,393 @@
+"""A trained model as Python users hold it: sequences in, genes, probabilities and embeddings out.
+
+Nothing here imports PyTorch before a model is loaded, so that a wrong path is an error at once.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from dnaspt.atomic import sha256_of_file
+from dnaspt.checkpoint_config import DESCRIPTION, TENSORS, CheckpointConfig, find_checkpoint, read_config
+from dnaspt.errors import CheckpointError, ConfigError, InputError
+from dnaspt.genome.fasta import Contig
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.inference.sequences import NamedSequence, Sequences, read_sequences
+from dnaspt.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from dnaspt.checkpoint import Accelerator
+    from dnaspt.inference.genes import GeneSummary
+    from dnaspt.inference.windows import WindowSummary
+    from dnaspt.models.language_model import LanguageModel
+    from dnaspt.models.task_model import TaskModel
+
+log = logging.getLogger(__name__)
+
+MAX_WINDOW_BP = 100_000
+"""Longest sequence that is read as one window."""
+EMBED_GROUP_BP = 1 << 18
+"""Bases whose hidden states are in memory at once; a longer sequence is a group of its own."""
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Model:
+    """A trained model on its device: what `dnaspt.load` returns.
+
+    A fine-tuned model predicts genes or labels of windows. A pretrained one gives embeddings and scores variants.
+
+    Attributes:
+        network: the PyTorch module, in eval mode.
+        config: description of the checkpoint: encoder, task, head, labels, provenance.
+        path: run or checkpoint that it was loaded from.
+        checkpoint: the checkpoint of the run that was taken.
+        digests: sha256 of the checkpoint's files: tensors, description.
+
+    Example:
+        >>> model = dnaspt.load("runs/genes")
+        >>> model.task, model.head, len(model.labels)
+        ('genes', 'crf', 9)
+    """
+
+    network: "TaskModel | LanguageModel"
+    config: CheckpointConfig
+    path: Path
+    checkpoint: Path
+    digests: tuple[str, str]
+
+    @property
+    def task(self) -> str:
+        """Task that it was fine-tuned for: genes, regions, methylation or enhancers; empty for a pretrained model."""
+        return self.config.task
+
+    @property
+    def head(self) -> str:
+        """Head: crf, softmax, sigmoid or crf-unconstrained; empty for a pretrained model."""
+        return self.config.head
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the K labels or classes; none for a pretrained model."""
+        return self.config.labels
+
+    @property
+    def window_bp(self) -> int:
+        """Length of the windows that it was fine-tuned on, in bp; 0 for a pretrained model."""
+        return self.config.window_bp
+
+    @property
+    def device(self) -> "torch.device":
+        """Where it computes."""
+        from dnaspt.checkpoint import model_device
+
+        return model_device(self.network)
+
+    def __repr__(self) -> str:
+        what = f"task={self.task!r}, head={self.head!r}" if self.task else "pretrained language model"
+        return f"Model({str(self.path)!r}, {what}, hidden_size={self.config.encoder.hidden_size}, device={str(self.device)!r})"
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def task_model(self) -> "TaskModel":
+        """The network of a fine-tuned model.
+
+        Raises:
+            CheckpointError: a pretrained model, which has no task.
+        """
+        from dnaspt.models.task_model import TaskModel
+
+        if not isinstance(self.network, TaskModel):
+            raise CheckpointError(f"{self.path}: holds a language model; expected a run of 'dnaspt finetune'")
+        return self.network
+
+    def predict(
+        self, seqs: Sequences, *, average_strands: bool = False, codons: bool = True, complete_genes: bool = False
+    ) -> "list[list[Transcript]] | pd.DataFrame":
+        """Predict the genes on sequences, or the labels of windows.
+
+        Genes are decoded as `predict_file` decodes them: each sequence as a whole, long runs of N are non-coding.
+
+        Args:
+            seqs: a string, a list of strings, an array of letters (L,) or (B, L), or a FASTA path.
+            average_strands: average over both strands.
+            codons: genes of a CRF keep to codons (start, stop, frame, GT-AG or GC-AG introns).
+            complete_genes: with codons: no gene goes on beyond its sequence.
+
+        Returns:
+            For genes: for each sequence a list of `Transcript`, by start; `dnaspt.to_frame` makes a table of them. A transcript's
+            chrom is the name of its FASTA record, else seq1, seq2, ...; coordinates are 0-based half-open.
+
+            For windows: a DataFrame with a row for each sequence and a column of probabilities for each label. For bins: a row
+            for each whole bin, with the index (sequence, start).
+
+        Raises:
+            CheckpointError: a pretrained model, which predicts nothing.
+            InputError: a letter that no nucleotide has, an empty sequence, or one of a length that the model cannot read.
+            ConfigError: complete_genes without a CRF or without codons.
+
+        Example:
+            >>> model = dnaspt.load("runs/genes")
+            >>> genes = model.predict(["ACGT" * 500, "GATTACA" * 300])
+            >>> len(genes)
+            2
+        """
+        network, sequences = self.task_model(), read_sequences(seqs)
+        if not TASKS[self.task].per_base:
+            if not codons or complete_genes:
+                log.warning("codons and complete_genes have no effect on windows")
+            return self._window_table(sequences, average_strands=average_strands)
+        if not codons and self.head != "crf":
+            log.warning("codons has no effect on a %s head, which knows no codons", self.head)
+        from dnaspt.inference.genes import codon_grammar, predict_contigs
+
+        grammar = codon_grammar(network, stop_in_cds=self.config.stop_in_cds, codons=codons, complete=complete_genes)
+        if complete_genes and grammar is None:
+            raise ConfigError("complete_genes needs a CRF head and codons: only their grammar knows whole genes")
+        contigs = [Contig(name, codes) for name, codes in sequences]
+        return predict_contigs(network, self.config, contigs, grammar=grammar, average_strands=average_strands)
+
+    def _window_table(self, sequences: Sequence[NamedSequence], *, average_strands: bool) -> "pd.DataFrame":
+        """Probabilities of the labels of windows or bins."""
+        import pandas as pd
+
+        probabilities = self._window_probabilities(sequences, average_strands=average_strands)
+        names = [name for name, _ in sequences]
+        if bin_bp := TASKS[self.task].resolution_bp:
+            rows = [
+                (name, n * bin_bp) for name, bins in zip(names, probabilities, strict=True) for n in range(len(bins))
+            ]
+            index: pd.Index = pd.MultiIndex.from_tuples(rows, names=["sequence", "start"])
+            matrix = np.concatenate(probabilities) if probabilities else np.zeros((0, len(self.labels)), np.float32)
+        else:
+            index = pd.Index(names, name="sequence", dtype=object)
+            matrix = np.reshape(np.array(probabilities, np.float32), (len(sequences), len(self.labels)))
+        return pd.DataFrame(matrix, index=index, columns=list(self.labels))
+
+    def _window_probabilities(self, sequences: Sequence[NamedSequence], *, average_strands: bool) -> list[np.ndarray]:
+        """Probabilities of each sequence: (K,), or (bins, K); sequences of one length are predicted together."""
+        from dnaspt.inference.windows import label_probabilities
+
+        self._check_lengths(sequences)
+        bin_bp = TASKS[self.task].resolution_bp
+        by_length: dict[int, list[int]] = {}
+        for number, (_, codes) in enumerate(sequences):
+            by_length.setdefault(len(codes), []).append(number)
+        found: dict[int, np.ndarray] = {}
+        for length_bp, numbers in by_length.items():
+            whole_bp = length_bp // bin_bp * bin_bp if bin_bp else length_bp
+            windows = [sequences[number].codes[:whole_bp] for number in numbers]
+            rows = label_probabilities(self.task_model(), windows, average_strands=average_strands)
+            shape = (-1, len(self.labels)) if bin_bp else (len(self.labels),)
+            found |= {number: row.reshape(shape) for number, row in zip(numbers, rows, strict=True)}
+        return [found[number] for number in range(len(sequences))]
+
+    def _check_lengths(self, sequences: Sequence[NamedSequence]) -> None:
+        """Refuse sequences that the model cannot read as one window.
+
+        Raises:
+            InputError: too long, or shorter than a bin.
+        """
+        reads_one_length = self.config.encoder.architecture == "basset"
+        longest_bp = self.window_bp if reads_one_length else MAX_WINDOW_BP
+        shortest_bp = TASKS[self.task].resolution_bp or 1
+        for name, codes in sequences:
+            if not shortest_bp <= len(codes) <= longest_bp:
+                do = f"cut it into windows of {self.window_bp:,} bp, or use predict_file for whole contigs"
+                expected = f"{shortest_bp:,} to {longest_bp:,} bp"
+                raise InputError(
+                    name, f"{len(codes):,} bp", expected=expected, do=do if len(codes) > longest_bp else ""
+                )
+
+    def predict_proba(self, seqs: Sequences, *, average_strands: bool = False) -> np.ndarray | list[np.ndarray]:
+        """Probability of each class at each base, or of each label of each window.
+
+        The classes of bases have the posterior marginals of a CRF, or the probabilities of a softmax. They are those of the head
+        alone: the rules on codons and on long runs of N, which `predict` keeps, have no part in them.
+
+        Args:
+            seqs: as in `predict`.
+            average_strands: average over both strands (emissions of bases, logits of windows).
+
+        Returns:
+            For genes: float32 (B, L, K) where all B sequences have one length, else a list of (L, K). For windows: (B, K).
+            For bins: (B, bins, K), or a list of (bins, K). K is the number of labels, in the order of `labels`.
+
+        Raises:
+            CheckpointError, InputError: as in `predict`.
+
+        Example:
+            >>> model = dnaspt.load("runs/genes")
+            >>> model.predict_proba(["ACGT" * 100, "GATT" * 100]).shape
+            (2, 400, 9)
+        """
+        network, sequences = self.task_model(), read_sequences(seqs)
+        n_labels = len(self.labels)
+        if not TASKS[self.task].per_base:
+            windows = self._window_probabilities(sequences, average_strands=average_strands)
+            return _stacked(windows, (0, n_labels))
+        from dnaspt.inference.decode import class_probabilities, grouped, predict_emissions
+        from dnaspt.inference.emissions import ContigSlice
+
+        rows = []
+        for group in grouped(sequences, lambda sequence: len(sequence.codes)):
+            slices = [ContigSlice.whole(codes) for _, codes in group]
+            for emissions in predict_emissions(network, slices, average_strands=average_strands):
+                rows.append(class_probabilities(network, emissions))
+        return _stacked(rows, (0, 0, n_labels))
+
+    def embed(self, seqs: Sequences, *, pool: Literal["mean"] | None = "mean") -> np.ndarray | list[np.ndarray]:
+        """Hidden states of the encoder; pretrained models have them too.
+
+        Args:
+            seqs: as in `predict`; of any length.
+            pool: mean: one vector for each sequence, the mean over its bases; None: one vector for each base.
+
+        Returns:
+            float32 (B, D) with pool="mean", else a list of (L, D) arrays; D is the encoder's hidden size.
+
+        Raises:
+            CheckpointError: an encoder without a state for each base (Basset).
+            InputError: as in `predict`. ConfigError: another word than mean.
+
+        Example:
+            >>> model = dnaspt.load("runs/pre")
+            >>> model.embed("ACGT" * 100).shape == (1, model.config.encoder.hidden_size)
+            True
+        """
+        if pool not in ("mean", None):
+            raise ConfigError(f"pool {pool!r}; expected 'mean' or None")
+        if self.config.encoder.architecture == "basset":
+            raise CheckpointError(f"{self.path}: Basset has no state for each base; use another encoder for embeddings")
+        from dnaspt.inference.decode import grouped
+        from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_sequences
+
+        encoder, vectors = hidden_states(self.network), []
+        for group in grouped(read_sequences(seqs), lambda sequence: len(sequence.codes), EMBED_GROUP_BP):
+            for states in predict_sequences(encoder, [ContigSlice.whole(codes) for _, codes in group]):
+                rows = np.asarray(states)
+                vectors.append((rows if pool is None else rows.mean(axis=0, dtype=np.float64)).astype(np.float32))
+        if pool is None:
+            return vectors
+        return np.stack(vectors) if vectors else np.zeros((0, self.config.encoder.hidden_size), np.float32)
+
+    def predict_file(
+        self,
+        genome: str | Path,
+        out: str | Path,
+        *,
+        regions: str | Path | None = None,
+        stride_bp: int = 128,
+        threshold: float = 0.5,
+        average_strands: bool = False,
+        codons: bool = True,
+        complete_genes: bool = False,
+    ) -> "GeneSummary | WindowSummary":
+        """Predict on a FASTA file and write what the task's users open: GFF3 for genes; BED, bigWig or Parquet for windows.
+
+        A genome of any size passes through bounded memory. A prediction that was broken off goes on where it stopped.
+
+        Args:
+            genome: FASTA, plain, gzip or bgzip.
+            out: the file to write: .gff3 for genes; .bed, .bw or .parquet for windows. It appears whole or not at all.
+            regions: BED of the intervals to predict; None for all of every contig.
+            stride_bp: windows: step along the contig.
+            threshold: windows: probability from which a BED row is written.
+            average_strands: average over both strands.
+            codons: genes of a CRF keep to codons.
+            complete_genes: with codons: no gene goes on beyond its contig.
+
+        Returns:
+            counts of what was predicted and written.
+
+        Raises:
+            CheckpointError: a pretrained model. ConfigError: a suffix or a setting that does not fit the task.
+            InputError: the FASTA or the BED cannot be used.
+
+        Example:
+            >>> model = dnaspt.load("runs/genes")
+            >>> summary = model.predict_file("genome/genome.fa", "genes.gff3")
+            >>> summary.n_bp > 0
+            True
+        """
+        from dnaspt.inference.predict import PredictOptions, predict_file
+
+        options = PredictOptions(stride_bp, threshold, average_strands, codons, complete_genes)
+        return predict_file(self, genome, out, options, regions=regions)
+
+
+def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
+    """Load a model onto a device, in eval mode.
+
+    Args:
+        path: run of `pretrain` or `finetune` (its best checkpoint is taken), or a checkpoint folder.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
+
+    Raises:
+        CheckpointError: nothing there, or no checkpoint. ConfigError: no GPU where one is asked for.
+    """
+    checkpoint = find_checkpoint(path)
+    read_config(checkpoint)
+    from dnaspt.checkpoint import choose_device, load_model
+
+    device = choose_device(accelerator)
+    network, config = load_model(checkpoint)
+    digests = (sha256_of_file(checkpoint / TENSORS), sha256_of_file(checkpoint / DESCRIPTION))
+    return Model(network.to(device), config, Path(path), checkpoint, digests)
+
+
+_TRANSCRIPT_COLUMNS = {
+    **dict.fromkeys(("chrom", "gene_id", "transcript_id", "strand"), "str"),
+    **dict.fromkeys(("start", "end", "n_exons", "cds_bp"), "int64"),
+    **{"score": "float64", "phase": "int64", "is_partial": "bool", "cds": "object"},
+}
+"""Columns of the table of transcripts, and their types; an empty table has them too."""
+
+
+def to_frame(genes: Iterable[Transcript] | Iterable[Iterable[Transcript]]) -> "pd.DataFrame":
+    """A table of transcripts, as `Model.predict` gives them.
+
+    Args:
+        genes: transcripts, or lists of transcripts.
+
+    Returns:
+        A row for each transcript, in order, with the columns
+
+        - chrom, gene_id, transcript_id, strand;
+        - start, end: first coding base and end of the last one, 0-based half-open;
+        - n_exons, cds_bp: coding exons, and their bases;
+        - score: mean posterior of its CDS bases (NaN where there is none);
+        - phase: bases at its 5' end that complete a codon which began before it;
+        - is_partial: whether it is known to lack a start or stop codon;
+        - cds: tuple of (start, end) of the coding exons, ascending, 0-based half-open.
+
+    Example:
+        >>> genes = dnaspt.load("runs/genes").predict("ACGT" * 500)
+        >>> list(dnaspt.to_frame(genes).columns)[:6]
+        ['chrom', 'gene_id', 'transcript_id', 'strand', 'start', 'end']
+    """
+    import pandas as pd
+
+    transcripts = [gene for item in genes for gene in ([item] if isinstance(item, Transcript) else item)]
+    rows = [
+        (
+            *(gene.chrom, gene.gene_id, gene.transcript_id, gene.strand, gene.start, gene.end),
+            *(len(gene.cds), gene.cds_bp, gene.score, gene.phase, gene.is_partial, gene.cds),
+        )
+        for gene in transcripts
+    ]
+    return pd.DataFrame(rows, columns=list(_TRANSCRIPT_COLUMNS)).astype(_TRANSCRIPT_COLUMNS)
+
+
+def _stacked(rows: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray | list[np.ndarray]:
+    """One array where all rows have one shape, else the list; of no rows an array of the shape `empty`."""
+    if not rows:
+        return np.zeros(empty, np.float32)
+    return np.stack(rows) if len({row.shape for row in rows}) == 1 else rows

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.unit.inference.small_models import GENES, WITHOUT_CODONS, genes_run, model_of, predict_sequence, random_codes
+
+from dnaspt.genome.alphabet import N, reverse_complement
+from dnaspt.inference import emissions as predict
+from dnaspt.inference.emissions import ContigSlice, predict_both_strands
+from dnaspt.inference.predict import predict_file
+from dnaspt.models.task_model import TaskModel
+from dnaspt.tasks import GENE_STATES
+
+
+@pytest.mark.parametrize("tile_bp", [97, 500, 4096])
+def test_tiled_equals_untiled(tile_bp: int) -> None:
+    codes = random_codes(3001)
+    codes[700:900] = N
+    model = model_of(GENES).double()
+    with torch.no_grad():
+        untiled = model(torch.from_numpy(codes)[None])[0].numpy()
+    assert np.abs(predict_sequence(model, codes, tile_bp=tile_bp) - untiled).max() < 1e-10
+    single = predict_sequence(model.float(), codes, tile_bp=tile_bp)
+    assert np.abs(single - untiled).max() < 1e-4
+
+
+def test_a_slice_reads_its_context() -> None:
+    codes, model = random_codes(2000), model_of(GENES).double()
+    whole = predict_sequence(model, codes)
+    assert np.abs(predict_sequence(model, codes, start=300, end=900) - whole[300:900]).max() < 1e-10
+
+
+def both_strands(model: TaskModel, codes: np.ndarray) -> np.ndarray:
+    return np.asarray(predict_both_strands(model, [ContigSlice.whole(codes)], GENE_STATES.complement)[0])
+
+
+def test_mean_of_both_strands_is_the_mean_and_reverses_with_the_sequence() -> None:
+    codes, model = random_codes(800), model_of(GENES).double()
+    both = both_strands(model, codes)
+    backward = both_strands(model, reverse_complement(codes))
+    assert np.abs(both - backward[::-1][:, list(GENE_STATES.complement)]).max() < 1e-10
+
+
+def test_both_strands_of_a_long_slice_are_read_tile_by_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes, model = random_codes(2000), model_of(GENES).double()
+    whole = both_strands(model, codes)
+    lengths: list[int] = []
+
+    def counted(part: np.ndarray) -> np.ndarray:
+        lengths.append(len(part))
+        return reverse_complement(part)
+
+    monkeypatch.setattr(predict, "REVERSED_BP", 137)
+    monkeypatch.setattr(predict.alphabet, "reverse_complement", counted)
+    out = np.empty((1300, 9))
+    contig_slice = ContigSlice(codes, 400, 1700)
+    (tiles,) = predict_both_strands(model, [contig_slice], GENE_STATES.complement, into=[out])
+    assert tiles is out
+    assert np.abs(tiles - whole[400:1700]).max() < 1e-10
+    assert max(lengths) <= 137 + 2 * model.flank_bp
+    assert len(lengths) == 10
+
+
+def test_tiled_and_untiled_give_the_same_gff3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(6000), "chr2": random_codes(2500, 1)})
+    rows = {}
+    for tile_bp in (16_384, 311):
+        monkeypatch.setattr(predict, "TILE_BP", tile_bp)
+        assert predict_file(run, genome, tmp_path / "genes.gff3", WITHOUT_CODONS).n_genes > 0
+        rows[tile_bp] = [line.split("\t") for line in (tmp_path / "genes.gff3").read_text().splitlines()]
+    for untiled, tiled in zip(*rows.values(), strict=True):
+        assert [*untiled[:5], *untiled[6:]] == [*tiled[:5], *tiled[6:]]
+        if len(tiled) == 9:
+            # Sums of float32 in another order may differ in the last of the four digits that are written.
+            assert float(tiled[5]) == pytest.approx(float(untiled[5]), abs=1.1e-4)

@@ -1,0 +1,236 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+import torch
+from tests.unit.inference.small_models import (
+    GENES,
+    WITHOUT_CODONS,
+    decoded,
+    genes_of,
+    genes_run,
+    give_emissions,
+    model_of,
+    random_codes,
+    write_fasta,
+)
+
+from dnaspt.checkpoint import save_checkpoint
+from dnaspt.errors import ConfigError
+from dnaspt.evaluation.gene_faults import structure_report
+from dnaspt.genome.alphabet import N, encode, reverse_complement
+from dnaspt.genome.fasta import read_fasta
+from dnaspt.genome.gene_states import illegal_positions, label_contig
+from dnaspt.genome.gff3 import read_annotation
+from dnaspt.inference import genes as predict_genes
+from dnaspt.inference.predict import PredictOptions, predict_file
+from dnaspt.models.codons import gene_grammar
+from dnaspt.tasks import CDS, GENE_STATES, MINUS, NONCODING
+
+
+def test_decoded_paths_are_legal_and_their_genes_can_be_read_back(tmp_path: Path) -> None:
+    contigs = {"chr1": random_codes(5000), "tiny": random_codes(9), "unknown": np.full(700, N, np.uint8)}
+    genome = write_fasta(tmp_path / "g.fa", contigs)
+    model = model_of(GENES)
+    save_checkpoint(tmp_path / "run", model, GENES)
+    path = decoded(model, contigs["chr1"]).path
+    assert not len(illegal_positions(path, GENE_STATES))
+    summary = predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3", WITHOUT_CODONS)
+    expected = genes_of(model, contigs["chr1"])
+    assert len(expected) > 3
+    found = {one.transcript.cds for one in read_annotation(tmp_path / "genes.gff3").transcripts}
+    assert {gene.cds for gene in expected} <= found
+    assert summary.n_genes == len(found)
+    assert not list(tmp_path.glob(".genes*"))
+
+
+def test_genes_of_a_crf_have_codons_unless_told(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contigs = {contig.name: contig.codes for contig in read_fasta(simulated / "genome.fa")}
+    true = [one.transcript for one in read_annotation(simulated / "annotation.gff3").transcripts]
+    labels = {
+        name: label_contig([one for one in true if one.chrom == name], codes)[0] for name, codes in contigs.items()
+    }
+
+    def noisy_truth(codes: np.ndarray) -> np.ndarray:
+        (name,) = (name for name, known in contigs.items() if np.array_equal(known, codes))
+        emissions = np.random.default_rng(0).standard_normal((len(codes), len(GENE_STATES.names)))
+        emissions[np.arange(len(codes)), np.maximum(labels[name], 0)] += 1
+        return emissions.astype(np.float32)
+
+    give_emissions(monkeypatch, noisy_truth)
+    save_checkpoint(tmp_path / "run", model_of(GENES), GENES)
+    exact = {}
+    for options in (None, WITHOUT_CODONS):
+        predict_file(tmp_path / "run", simulated / "genome.fa", tmp_path / "genes.gff3", options)
+        found = [one.transcript for one in read_annotation(tmp_path / "genes.gff3").transcripts]
+        faults = structure_report(found, contigs).to_dict()["faults"]
+        del faults["stop codon in frame"]  # those that arise across an intron are not known
+        assert (sum(faults.values()) == 0) == (options is None), faults
+        exact[options] = len({(one.chrom, one.cds) for one in true} & {(one.chrom, one.cds) for one in found})
+    assert exact[None] > exact[WITHOUT_CODONS]
+
+
+def test_complete_genes_are_whole(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def noise(codes: np.ndarray) -> np.ndarray:
+        return (np.random.default_rng(len(codes)).standard_normal((len(codes), 9)) * 3).astype(np.float32)
+
+    give_emissions(monkeypatch, noise)
+    codes = random_codes(6000)
+    codes[3000:3200] = N
+    run, genome = genes_run(tmp_path, {"chr1": codes, "chr2": random_codes(2000, 1)})
+    partial = predict_file(run, genome, tmp_path / "genes.gff3")
+    complete = predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True))
+    assert partial.n_partial > 0 == complete.n_partial < complete.n_genes
+    with pytest.raises(ConfigError, match="--complete-genes needs a CRF head"):
+        predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True, codons=False))
+
+
+def test_many_intervals_of_a_contig_go_to_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(5000)})
+    regions = tmp_path / "regions.bed"
+    regions.write_text("chr1\t0\t1500\nchr1\t2000\t3500\nchr1\t4000\t5000\n")
+    predict_file(run, genome, tmp_path / "memory.gff3", WITHOUT_CODONS, regions=regions)
+    files: list[Path] = []
+    real = predict_genes.disk_array
+
+    def counted(file: Path, n_rows: int, n_columns: int) -> object:
+        files.append(file)
+        return real(file, n_rows, n_columns)
+
+    monkeypatch.setattr(predict_genes, "ON_DISK_BP", 3000)
+    monkeypatch.setattr(predict_genes, "disk_array", counted)
+    predict_file(run, genome, tmp_path / "files.gff3", WITHOUT_CODONS, regions=regions)
+    assert len(files) == 3 and not any(file.exists() for file in files)
+    assert (tmp_path / "files.gff3").read_bytes() == (tmp_path / "memory.gff3").read_bytes()
+
+
+def test_emissions_on_disk_give_the_same_genes_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(3000)})
+    assert predict_file(run, genome, tmp_path / "memory.gff3", WITHOUT_CODONS).n_genes > 0
+    monkeypatch.setattr(predict_genes, "ON_DISK_BP", 100)
+    predict_file(run, genome, tmp_path / "disk.gff3", WITHOUT_CODONS)
+    assert (tmp_path / "disk.gff3").read_bytes() == (tmp_path / "memory.gff3").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_genes_of_both_strands_reverse_with_the_genome(tmp_path: Path) -> None:
+    codes = random_codes(4000)
+    run, genome = genes_run(tmp_path, {"chr1": codes})
+    options = PredictOptions(average_strands=True, codons=False)
+    predict_file(run, genome, tmp_path / "forward.gff3", options)
+    write_fasta(genome, {"chr1": reverse_complement(codes)})
+    predict_file(run, genome, tmp_path / "backward.gff3", options)
+    forward, backward = (
+        [one.transcript for one in read_annotation(tmp_path / name).transcripts]
+        for name in ("forward.gff3", "backward.gff3")
+    )
+    turned = {
+        ({"+": "-", "-": "+"}[one.strand], tuple((4000 - end, 4000 - start) for start, end in reversed(one.cds)))
+        for one in backward
+    }
+    assert len(forward) > 3
+    assert {(one.strand, one.cds) for one in forward} == turned
+
+
+@pytest.mark.parametrize(
+    ("left", "cds", "right", "strand", "phase"),
+    [
+        ("C", "CTA" + "ACG" * 6 + "TAA", "C" * 20, "+", 1),
+        ("C" * 20, "TTA" + "CGT" * 6 + "TAG", "C", "-", 1),
+        ("C" * 20, "ATG" + "GCA" * 6 + "GC", "", "+", 0),
+        ("C" * 20, "ATG" + "GCA" * 6 + "TAA", "C" * 20, "+", 0),
+    ],
+)
+def test_a_gene_cut_at_its_beginning_keeps_its_frame(
+    left: str, cds: str, right: str, strand: str, phase: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = encode((left + cds + right).encode())
+
+    def certain(_: np.ndarray) -> np.ndarray:
+        emissions = np.zeros((len(codes), 9), np.float32)
+        emissions[:, NONCODING] = 5
+        inside = slice(0 if left == "C" else len(left), len(codes) if right == "C" else len(left) + len(cds))
+        emissions[inside, NONCODING], emissions[inside, CDS if strand == "+" else CDS + MINUS] = 0, 5
+        return emissions
+
+    give_emissions(monkeypatch, certain)
+    model, grammar = model_of(GENES), gene_grammar(stop_in_cds=True)
+    with torch.no_grad():
+        for parameter in model.head.crf.parameters():
+            parameter.zero_()
+    (gene,) = genes_of(model, codes, grammar)
+    assert (gene.strand, gene.phase) == (strand, phase)
+
+
+def test_a_gene_that_a_long_run_of_n_cuts_is_written_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = encode(("C" * 100 + "N" * 200 + "GCA" * 60 + "TAA" + "C" * 100).encode())
+
+    def certain(_: np.ndarray) -> np.ndarray:
+        emissions = np.zeros((len(codes), 9), np.float32)
+        emissions[:, NONCODING], emissions[290:483, CDS], emissions[290:483, NONCODING] = 5, 5, 0
+        return emissions
+
+    give_emissions(monkeypatch, certain)
+    grammar = gene_grammar(stop_in_cds=True)
+    (gene,) = genes_of(model_of(GENES), codes, grammar)
+    assert gene.cds == ((290, 483),)
+    assert gene.phase == 193 % 3
+
+
+@pytest.fixture(scope="module", params=["alone", "codons"])
+def predicted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a genome and the genes predicted on it, whole and partial ones, from a model that sees genes everywhere."""
+    folder = tmp_path_factory.mktemp("predicted")
+    contigs = {"chr1": random_codes(5000), "scaffold_2.1": random_codes(3000, 1)}
+    run, genome = genes_run(folder, contigs)
+
+    def noise(codes: np.ndarray) -> np.ndarray:
+        emissions = np.random.default_rng(len(codes)).standard_normal((len(codes), len(GENE_STATES.names))) * 3
+        return emissions.astype(np.float32)
+
+    with pytest.MonkeyPatch.context() as patch:
+        give_emissions(patch, noise)
+        options = PredictOptions(codons=request.param == "codons")
+        summary = predict_file(run, genome, folder / "genes.gff3", options)
+    assert summary.n_genes > 5
+    assert (summary.n_genes > summary.n_partial > 0) == options.codons
+    return folder
+
+
+@pytest.mark.tool
+@pytest.mark.skipif(not shutil.which("gffread"), reason="gffread is not installed (apt-get install gffread)")
+def test_gffread_reads_predicted_genes_without_complaint_and_extracts_their_cds(
+    predicted: Path, tmp_path: Path
+) -> None:
+    gff3, genome = predicted / "genes.gff3", tmp_path / "g.fa"
+    ran = subprocess.run(["gffread", "-E", gff3, "-o", tmp_path / "o.gff3"], capture_output=True, text=True, check=True)
+    complaints = [line for line in ran.stderr.splitlines() if not line.startswith(("Command line", "gffread", " "))]
+    assert [line for line in complaints if line and "loaded" not in line] == []
+    shutil.copy(predicted / "g.fa", genome)  # gffread writes an index beside it
+    subprocess.run(["gffread", "-x", tmp_path / "cds.fa", "-g", genome, gff3], check=True, capture_output=True)
+    with pysam.FastxFile(str(tmp_path / "cds.fa")) as records:
+        lengths = {record.name: len(record.sequence) for record in records}
+    genes = [one.transcript for one in read_annotation(gff3).transcripts]
+    skipped = first_phases(gff3)  # gffread leaves out what ends a codon that began before
+    assert lengths == {gene.transcript_id: gene.cds_bp - skipped[gene.transcript_id] for gene in genes}
+
+
+def first_phases(gff3: Path) -> dict[str, int]:
+    """Phase of the first CDS row of each transcript, in the direction of transcription."""
+    rows = [line.split("\t") for line in gff3.read_text().splitlines() if "\tCDS\t" in line]
+    rows.sort(key=lambda row: int(row[3]) if row[6] == "-" else -int(row[3]))  # the last one of a transcript stays
+    return {row[8].split("Parent=")[1]: int(row[7]) for row in rows}
+
+
+@pytest.mark.tool
+@pytest.mark.skipif(not shutil.which("gt"), reason="gt is not installed (apt-get install genometools)")
+def test_genometools_finds_predicted_genes_valid(predicted: Path) -> None:
+    ran = subprocess.run(["gt", "gff3validator", predicted / "genes.gff3"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "input is valid GFF3", "")

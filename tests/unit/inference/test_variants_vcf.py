@@ -1,0 +1,144 @@
+"""VCF files: scored ones come back whole, other tools read them, and what does not fit is refused."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pysam
+import pytest
+from tests.integration.in_process import dnaspt
+from tests.unit.inference.variant_models import GENOME, TINY, other, write_models, write_vcf
+
+from dnaspt.checkpoint import CheckpointConfig, build_model, save_checkpoint
+from dnaspt.config import BassetConfig
+from dnaspt.errors import CheckpointError, InputError
+from dnaspt.inference.variants_vcf import score_file
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("variants"))
+
+
+def test_a_vcf_comes_back_with_scores_and_other_tools_read_it(files: Path, tmp_path: Path) -> None:
+    at = 500
+    rows = [
+        ("chr1", at + 1, GENOME[at], f"{other(GENOME[at])},{GENOME[at]}TT"),
+        ("chr1", 700, GENOME[699:702], GENOME[699]),
+        ("chr1", 800, GENOME[799], "<DEL>"),
+        ("chr1", 900, other(GENOME[899]), "N"),
+        ("chr1", 901, other(GENOME[900]), other(other(GENOME[900]))),
+        ("chr2", 1, GENOME[2000], other(GENOME[2000])),
+        ("chr2", 1000, GENOME[2999], other(GENOME[2999])),
+        ("chrM", 5, "A", "C"),
+    ]
+    vcf = write_vcf(tmp_path / "in.vcf", rows)
+    for name, field in (("language", "SPT_LLR"), ("windows", "SPT_DELTA"), ("genes", "SPT_DELTA")):
+        out = tmp_path / f"{name}.vcf.gz"
+        ran = dnaspt("variants", files / name, "--vcf", vcf, "--genome", files / "g.fa", "--out", out)
+        assert ran.code == 0, ran.errors
+        with pysam.VariantFile(str(out)) as scored:
+            records = list(scored)
+        assert len(records) == len(rows)
+        assert len(records[0].info["SPT_COSINE"]) == 2
+        width = {"language": 1, "windows": 2, "genes": 9}[name]
+        assert len(records[0].info[field]) == 2 * width
+        assert [("SPT_COSINE" in record.info) for record in records] == [
+            True,
+            True,
+            False,
+            False,
+            False,
+            True,
+            True,
+            False,
+        ]
+        assert subprocess.run(["gzip", "-t", str(out)], check=False).returncode == 0
+    out = tmp_path / "scores.parquet"
+    summary = score_file(files / "windows", vcf, files / "g.fa", out)
+    assert summary.scored == 5 and summary.records == 8
+    assert summary.not_scored == {
+        "symbolic_allele": 1,
+        "unknown_bases": 1,
+        "reference_mismatch": 1,
+        "contig_not_in_genome": 1,
+    }
+    frame = pq.read_table(out).to_pandas()
+    assert list(frame.columns) == ["chrom", "pos", "ref", "alt", "cosine", "delta open", "delta closed"]
+    assert frame["cosine"].notna().sum() == 5 and len(frame) == 8
+    with pysam.VariantFile(str(tmp_path / "windows.vcf.gz")) as scored:
+        first = next(iter(scored))
+    np.testing.assert_allclose(first.info["SPT_COSINE"], frame["cosine"][:2], rtol=1e-5)
+    np.testing.assert_allclose(
+        first.info["SPT_DELTA"], frame[["delta open", "delta closed"]][:2].to_numpy().ravel(), rtol=1e-4
+    )
+
+
+def test_lines_keep_what_they_have_and_crlf_and_bare_headers_are_read(files: Path, tmp_path: Path) -> None:
+    ref = GENOME[99]
+    vcf = tmp_path / "bare.vcf"
+    header = "##fileformat=VCFv4.2\r\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\r\n"
+    vcf.write_bytes(f"{header}chr1\t100\trs1\t{ref.lower()}\t{other(ref)}\t.\tPASS\tDP=4\tGT\t0/1\r\n".encode())
+    score_file(files / "language", vcf, files / "g.fa", tmp_path / "out.vcf")
+    *_, last = (tmp_path / "out.vcf").read_text().splitlines()
+    fields = last.split("\t")
+    assert fields[:7] == ["chr1", "100", "rs1", ref.lower(), other(ref), ".", "PASS"] and fields[8:] == ["GT", "0/1"]
+    assert fields[7].startswith("DP=4;SPT_COSINE=")
+    for bad in ("chr1\t-1\t.\tA\tC\t.\t.\t.", "chr1\t5\tA\tC", "chr1\tx\t.\tA\tC\t.\t.\t."):
+        vcf.write_text(header.replace("\r", "") + bad + "\n")
+        with pytest.raises(InputError, match=r"bare\.vcf:3: .*expected CHROM, POS"):
+            score_file(files / "language", vcf, files / "g.fa", tmp_path / "out2.vcf")
+    assert not (tmp_path / "out2.vcf").exists()
+
+
+def test_scores_of_an_earlier_time_are_replaced(files: Path, tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 0, "N", "A"), ("chr1", 700, GENOME[699], other(GENOME[699]))])
+    assert score_file(files / "language", vcf, files / "g.fa", tmp_path / "one.vcf").not_scored == {
+        "symbolic_allele": 1
+    }
+    score_file(files / "windows", tmp_path / "one.vcf", files / "g.fa", tmp_path / "two.vcf")
+    text = (tmp_path / "two.vcf").read_text()
+    assert text.count("ID=SPT_COSINE,") == 1 and text.count("SPT_COSINE=") == 1 and text.count("SPT_LLR=") == 1
+    score_file(files / "windows", tmp_path / "two.vcf", files / "g.fa", tmp_path / "three.vcf")
+    text = (tmp_path / "three.vcf").read_text()
+    assert text.count("##spt_labels=") == 1 and text.count("##dnaspt=") == 1
+
+
+def test_models_without_a_state_or_a_label_at_an_allele_are_refused(files: Path, tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
+    basset = BassetConfig(window_bp=256)
+    described = {
+        "kind": "task",
+        "encoder": basset,
+        "task": "regions",
+        "head": "sigmoid",
+        "window_bp": 256,
+        "labels": ("a",),
+    }
+    save_checkpoint(tmp_path / "basset", build_model(CheckpointConfig(**described)), CheckpointConfig(**described))
+    described |= {"encoder": TINY, "task": "enhancers"}
+    save_checkpoint(tmp_path / "bins", build_model(CheckpointConfig(**described)), CheckpointConfig(**described))
+    for name, message in (("basset", "no state for each base"), ("bins", "labels bins of 128 bp")):
+        with pytest.raises(CheckpointError, match=message):
+            score_file(tmp_path / name, vcf, files / "g.fa", tmp_path / "out.vcf")
+
+
+def test_what_does_not_fit_is_refused(files: Path, tmp_path: Path) -> None:
+    rows = [("chr1", 11, other(GENOME[10]), "N"), ("chr1", 12, other(GENOME[11]), GENOME[11])]
+    mismatch = write_vcf(tmp_path / "mismatch.vcf", rows)
+    out = tmp_path / "out.vcf"
+    with pytest.raises(InputError, match="as the genome has it; is it the same assembly"):
+        score_file(files / "language", mismatch, files / "g.fa", out, strict=True)
+    foreign = write_vcf(tmp_path / "foreign.vcf", [("1", 11, "A", "C")])
+    with pytest.raises(InputError, match="the names differ only in 'chr'"):
+        score_file(files / "language", foreign, files / "g.fa", out)
+    (tmp_path / "text.vcf").write_text("no VCF\n")
+    for source in (tmp_path / "text.vcf", tmp_path / "nothing.vcf", tmp_path):
+        with pytest.raises(InputError):
+            score_file(files / "language", source, files / "g.fa", out)
+    ran = dnaspt(
+        "variants", files / "language", "--vcf", mismatch, "--genome", files / "g.fa", "--out", tmp_path / "x.txt"
+    )
+    assert ran.code == 2 and "expected a name that ends in" in " ".join(ran.errors)
+    assert not out.exists()
