@@ -14,9 +14,9 @@ from dnaspt.checkpoint_config import CheckpointConfig, read_config
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import CheckpointError, DnasptError
-from dnaspt.evaluation.evaluate import cpg_counts
 from dnaspt.evaluation.metrics import auroc
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, read_counts, read_evaluation
+from dnaspt.evaluation.score import cpg_counts
 from dnaspt.json_files import read_json
 from dnaspt.tasks import TASKS
 from dnaspt.training.runs import RESULT, SETTINGS, RunResult, read_metrics, read_result

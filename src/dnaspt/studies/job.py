@@ -10,21 +10,21 @@ import torch
 
 from dnaspt import __version__
 from dnaspt.atomic import publish_folder, write_text_atomically
+from dnaspt.baselines.baseline import read_result as read_baseline
 from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DivergedError
 from dnaspt.evaluation.loci import example_genes
 from dnaspt.evaluation.results import GENES_FILE, LOG, count_evaluations, read_counts, read_evaluation
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.json_files import read_json
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.launch import Launch, Locks, exclusive
 from dnaspt.studies.plan import Job
-from dnaspt.studies.records import NO_RESULT, Record, ranked, result_from_dict, write_record
+from dnaspt.studies.records import NO_RESULT, Record, ranked, result_of_baseline, write_record
 from dnaspt.studies.settings import PRETRAINED, StudyConfig
 from dnaspt.studies.worker import Baseline, Evaluate, Finetune, Instruction, Pretrain
 from dnaspt.tasks import TASKS
-from dnaspt.training.runs import RESULT, RunResult, read_metrics, read_result
+from dnaspt.training.runs import RESULT, read_metrics, read_result
 
 _N_EXAMPLES = 3
 """Stretches of the test split that a report draws."""
@@ -114,9 +114,15 @@ def write_config(context: StudyContext, job: Job) -> None:
 def _record_of(context: StudyContext, job: Job, diverged: str) -> Record:
     """What is kept of a run that is finished, or of a trial that diverged."""
     folder = context.run_folder(job)
-    versions = {"torch": torch.__version__, "Python": platform.python_version()}
-    result = NO_RESULT if diverged else _baseline_result(folder) if job.baseline else read_result(folder)
-    record = Record(job, result, diverged, dnaspt_version=__version__, versions=versions)
+    baseline = read_baseline(folder) if job.baseline else None
+    record = Record(
+        job,
+        NO_RESULT if diverged else result_of_baseline(baseline) if baseline else read_result(folder),
+        diverged=diverged,
+        baseline=baseline,
+        dnaspt_version=__version__,
+        versions={"torch": torch.__version__, "Python": platform.python_version()},
+    )
     if job.kind != "final":
         return record
     dataset = read_manifest(context.study.data)
@@ -128,11 +134,6 @@ def _record_of(context: StudyContext, job: Job, diverged: str) -> Record:
         examples=_examples(context, folder, dataset),
         n_test_evaluations=_n_test_evaluations(folder),
     )
-
-
-def _baseline_result(folder: Path) -> RunResult:
-    """Time and score on valid of a baseline, which has no steps."""
-    return result_from_dict(read_json(folder / RESULT, expected="a baseline"))
 
 
 def _curve(folder: Path, dataset: Manifest) -> tuple[tuple[int, float], ...]:

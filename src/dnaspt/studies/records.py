@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dnaspt.atomic import publish_file
+from dnaspt.baselines.baseline import BaselineResult
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation
 from dnaspt.genome.transcripts import Transcript
@@ -36,8 +37,9 @@ class Record:
 
     Attributes:
         job: the run: kind, arm, settings, encoder and data.
-        result: how training ended; of a baseline its time alone, of a trial that diverged nothing.
+        result: how training ended; `NO_RESULT` for a trial that diverged.
         diverged: error of a trial whose loss was no longer finite; "" for all other runs.
+        baseline: what a baseline chose; None for a network.
         test: scores on the test split; None for pretraining and trials.
         counts: what a bootstrap of the test split resamples. Instead of the logits of windows it has their ranks, which is
             what AUROC and average precision depend on.
@@ -51,6 +53,7 @@ class Record:
     job: Job
     result: RunResult
     diverged: str = ""
+    baseline: BaselineResult | None = None
     test: Evaluation | None = None
     counts: BootstrapCounts = field(default_factory=BootstrapCounts)
     curve: tuple[tuple[int, float], ...] = ()
@@ -80,7 +83,7 @@ class Record:
             "data_digest": self.job.data_digest,
             "dnaspt_version": self.dnaspt_version,
             "versions": dict(self.versions),
-            "result": {"diverged": self.diverged} if self.diverged else _without_nan(self.result.to_dict()),
+            "result": self._result_to_dict(),
         }
         if self.test is not None:
             content |= {
@@ -92,6 +95,13 @@ class Record:
         if self.n_test_evaluations is not None:
             content["n_test_evaluations"] = self.n_test_evaluations
         return content
+
+    def _result_to_dict(self) -> dict[str, Any]:
+        """How the run ended, for JSON: a score that is not defined becomes None."""
+        if self.diverged:
+            return {"diverged": self.diverged}
+        result = self.baseline.to_dict() if self.baseline else self.result.to_dict()
+        return {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in result.items()}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Record":
@@ -105,11 +115,15 @@ class Record:
             raise ValueError(f"format version {version}; expected {FORMAT_VERSION}")
         kind: Stage = content["kind"]
         job = Job(kind, content["arm"], content["settings"], content["encoder"], content["data_digest"])
-        diverged = content["result"].get("diverged", "")
+        raw = content["result"]
+        diverged = raw.get("diverged", "")
+        # The oldest results do not name their baseline.
+        baseline = BaselineResult.from_dict({"baseline": job.baseline} | raw) if job.baseline else None
         return cls(
             job=job,
-            result=NO_RESULT if diverged else result_from_dict(content["result"]),
+            result=NO_RESULT if diverged else result_of_baseline(baseline) if baseline else RunResult.from_dict(raw),
             diverged=diverged,
+            baseline=baseline,
             test=Evaluation.from_dict(content["test"]) if "test" in content else None,
             counts=_counts_from_dict(content, is_ranked=version is not None),
             curve=tuple((int(step), math.nan if score is None else score) for step, score in content.get("curve", ())),
@@ -120,14 +134,11 @@ class Record:
         )
 
 
-def _without_nan(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result for JSON: a score that is not defined becomes None."""
-    return {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in result.items()}
-
-
-def result_from_dict(content: Mapping[str, Any]) -> RunResult:
-    """Result of a run, or of a baseline, which has no best step, from the content of its result.json."""
-    return RunResult.from_dict({"best_step": 0} | dict(content))
+def result_of_baseline(baseline: BaselineResult) -> RunResult:
+    """How fitting a baseline ended, in the terms of a training, which it has no steps of."""
+    scores = {f"valid_{baseline.metric}": baseline.valid} if baseline.metric else {}
+    defined = {name: math.nan if score is None else score for name, score in scores.items()}
+    return RunResult(defined, best_step=0, steps=0, n_bp=baseline.n_bp, minutes=baseline.minutes)
 
 
 def _counts_from_dict(content: Mapping[str, Any], *, is_ranked: bool) -> BootstrapCounts:
