@@ -14,7 +14,7 @@ from dnaspt.config import build_config, read_toml
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.reports.study_report import study_report
-from dnaspt.studies.context import Say, Workshop
+from dnaspt.studies.context import Say, StudyContext
 from dnaspt.studies.scheduler import stage_jobs
 from dnaspt.studies.settings import StudyConfig, check_settings
 
@@ -59,7 +59,7 @@ def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
     return value
 
 
-def run_protocol(shop: Workshop, path: Path, task: str, source: Path) -> str:
+def run_protocol(context: StudyContext, path: Path, task: str, source: Path) -> str:
     """Run what is missing of a protocol that `plan_protocol` prepared, report; the answer in words.
 
     source: of the data, as `results` names it.
@@ -67,12 +67,12 @@ def run_protocol(shop: Workshop, path: Path, task: str, source: Path) -> str:
     Raises:
         DnasptError: a run failed; what is finished stays.
     """
-    found = study_report(shop).answer
-    held = read_manifest(shop.study.data).settings.get("bend_source", {})
+    found = study_report(context)
+    held = read_manifest(context.study.data).settings.get("bend_source", {})
     about = {"task": task, "protocol": path.stem, "data": str(source), "fold": held.get("fold")}
-    finals = {job.name: job.arm for job in stage_jobs(shop, "final")}
-    write_text_atomically(shop.out / ABOUT, json.dumps(about | {"runs": finals}, indent=1) + "\n")
-    return " ".join(found)
+    finals = {job.name: job.arm for job in stage_jobs(context, "final")}
+    write_text_atomically(context.out / ABOUT, json.dumps(about | {"runs": finals}, indent=1) + "\n")
+    return str(found)
 
 
 def plan_protocol(
@@ -86,7 +86,7 @@ def plan_protocol(
     genome: Path | None = None,
     jobs: int = 1,
     say: Say,
-) -> Workshop:
+) -> StudyContext:
     """What `run_protocol` runs; prepares OUT/data where it is not there.
 
     data: a dataset of the task that is prepared already, instead of OUT/data.
@@ -109,7 +109,7 @@ def plan_protocol(
             say(f"{study.data}: preparing {task}")
             prepare_bend(settings)
     check_settings(study)
-    return Workshop(study, out, out / "records", jobs, "local", say)
+    return StudyContext(study, out, out / "records", jobs, "local", say)
 
 
 def _check_same(data: Path, settings: PrepareBendConfig) -> None:

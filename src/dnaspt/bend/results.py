@@ -11,8 +11,10 @@ import numpy as np
 from dnaspt.bend.protocol import ABOUT
 from dnaspt.bend.published import PUBLISHED
 from dnaspt.errors import DatasetError
-from dnaspt.reports.compare import groups_of, metric_name
-from dnaspt.reports.run_text import written
+from dnaspt.evaluation.results import METRIC_NAMES
+from dnaspt.reports.compare import groups_of
+from dnaspt.reports.tables import written
+from dnaspt.studies.records import read_record, record_file
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +61,12 @@ def _rows(folder: Path) -> list[Own]:
     if not file.is_file():
         raise DatasetError(f"{folder}: has no {ABOUT}; expected a folder of 'dnaspt bend run' that came to its end")
     about: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    files = {folder / "records" / f"{name}.json": arm for name, arm in about["runs"].items()}
-    finals = [
-        json.loads(path.read_text(encoding="utf-8")) | {"arm": arm} for path, arm in files.items() if path.is_file()
-    ]
+    files = {record_file(folder / "records", name): arm for name, arm in about["runs"].items()}
+    finals = [read_record(file).with_arm(arm) for file, arm in files.items() if file.is_file()]
     if not finals:
         raise DatasetError(f"{folder}: its records are not there; go on with 'dnaspt bend run'")
     fold = int(about["fold"] or 0)
-    metric, rows = metric_name(finals), []
+    metric, rows = METRIC_NAMES[finals[0].scored.metric], []
     for group in groups_of(finals):
         labels = "" if group.fraction == 1 else f", {group.fraction:.0%} of the labels"
         n_seeds = len(group.values)

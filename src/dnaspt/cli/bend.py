@@ -38,11 +38,11 @@ def run(
     from dnaspt.cli.study import show_plan
     from dnaspt.cli.terminal import show
 
-    shop = plan_protocol(protocol, task, root, out, data=data, fold=fold, genome=genome, jobs=jobs, say=show)
+    context = plan_protocol(protocol, task, root, out, data=data, fold=fold, genome=genome, jobs=jobs, say=show)
     if dry_run:
-        show_plan(protocol, shop)
+        show_plan(protocol, context)
         return
-    show(run_protocol(shop, protocol, task, data or root))
+    show(run_protocol(context, protocol, task, data or root))
     show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")
 
 

@@ -101,6 +101,7 @@ def class_probabilities(model: TaskModel, emissions: EmissionArray) -> np.ndarra
 
     They are those of the head alone: the rules on codons and on runs of N have no part in them.
     """
+    assert isinstance(model.head, CRFHead | SoftmaxHead)
     rows = torch.from_numpy(np.asarray(emissions))
     probabilities = model.head.probabilities(rows[None], torch.tensor([len(rows)]))
     return probabilities[0].to(torch.float32).numpy()

@@ -1,4 +1,4 @@
-"""Tiny published language models with random weights, one of each architecture and tokenizer, as their tools write them."""
+"""Tiny Hugging Face DNA models with random weights, one of each architecture and tokenizer, as their tools write them."""
 
 import itertools
 import json
@@ -113,3 +113,15 @@ def own_code(folder: Path) -> Path:
     torch.manual_seed(4)
     save_file({"embed.weight": torch.randn(16, 8)}, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
+
+
+def all_models(root: Path) -> dict[str, Path]:
+    """A folder for each model, by name."""
+    return {
+        "dnabert": dnabert(root / "dnabert"),
+        "dnabert6": dnabert(root / "dnabert6", k=6),
+        "gena_bert": gena_lm(root / "gena_bert", big_bird=False),
+        "gena_bigbird": gena_lm(root / "gena_bigbird", big_bird=True),
+        "nucleotide_transformer": nucleotide_transformer(root / "nucleotide_transformer"),
+        "own_code": own_code(root / "own_code"),
+    }
