@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dnaspt.tasks import MISSING, TASKS
+from dnaspt.tasks import MISSING
 
 N_BOOTSTRAP = 1000
 """Resamples of a bootstrap."""
@@ -379,12 +379,3 @@ class _Ranking:
         areas = np.stack([ratio(pairs, n_hits * n_misses), ratio(precision, n_hits)], axis=1)
         areas[n_misses == 0] = np.nan
         return areas
-
-
-# For `reports` and `studies` until they read `Evaluation.metric`; then it goes.
-def primary_metric(result: Mapping[str, Any]) -> str:
-    """Key of an evaluation's primary metric: MCC of genes, mean AUROC of windows, mean AUPRC of enhancers."""
-    if "mcc" in result:
-        return "mcc"
-    task = TASKS.get(result.get("task", ""))
-    return "mean_auprc" if task is not None and task.metric == "auprc" else "mean_auroc"

@@ -180,14 +180,14 @@ class Model:
         by_length: dict[int, list[int]] = {}
         for number, (_, codes) in enumerate(sequences):
             by_length.setdefault(len(codes), []).append(number)
-        found: dict[int, np.ndarray] = {}
+        by_number: dict[int, np.ndarray] = {}
         for length_bp, numbers in by_length.items():
             whole_bp = length_bp // bin_bp * bin_bp if bin_bp else length_bp
             windows = [sequences[number].codes[:whole_bp] for number in numbers]
             rows = label_probabilities(self.task_model(), windows, average_strands=average_strands)
             shape = (-1, len(self.labels)) if bin_bp else (len(self.labels),)
-            found |= {number: row.reshape(shape) for number, row in zip(numbers, rows, strict=True)}
-        return [found[number] for number in range(len(sequences))]
+            by_number |= {number: row.reshape(shape) for number, row in zip(numbers, rows, strict=True)}
+        return [by_number[number] for number in range(len(sequences))]
 
     def _check_lengths(self, sequences: Sequence[NamedSequence]) -> None:
         """Refuse sequences that the model cannot read as one window.

@@ -57,10 +57,10 @@ class VariantSummary:
 
 
 class AlleleKey(NamedTuple):
-    """An alternative allele: number of its record in the file, and of the allele in the record."""
+    """An alternative allele: number of its record in the file, and of the allele in the record, from 0."""
 
     record: int
-    place: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,12 +277,12 @@ def _write(scored: ScoredAlleles, vcf: Path, out: Path) -> None:
             pq.write_table(scored.table(), file)
         return
 
-    def cosine(record: int, place: int) -> list[float] | None:
-        key = AlleleKey(record, place)
+    def cosine(record: int, number: int) -> list[float] | None:
+        key = AlleleKey(record, number)
         return [scored.cosine[key]] if key in scored.cosine else None
 
-    def others(record: int, place: int) -> list[float] | None:
-        key = AlleleKey(record, place)
+    def others(record: int, number: int) -> list[float] | None:
+        key = AlleleKey(record, number)
         return scored.others[key].tolist() if key in scored.others else None
 
     fields: dict[Info, tuple[int, Values]] = {COSINE: (1, cosine)}
