@@ -27,9 +27,9 @@ from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.bend_format import encoder_to_bend, is_bend_tensor, tensors_from_bend, tensors_to_bend
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
-from dnaspt.models.huggingface import load_published
+from dnaspt.models.huggingface import load_huggingface_encoder
 from dnaspt.models.language_model import LanguageModel
-from dnaspt.models.task_model import TaskModel
+from dnaspt.models.task_model import Encoder, TaskModel
 from dnaspt.tasks import FREE_CRF, TASKS
 
 Accelerator = Literal["auto", "cpu", "gpu"]
@@ -76,12 +76,12 @@ def build_task_model(config: CheckpointConfig, start: HeadStart | None = None) -
     return TaskModel(_build_encoder(config.encoder), _build_head(config, start or HeadStart()))
 
 
-def _build_encoder(config: AnyEncoderConfig) -> nn.Module:
+def _build_encoder(config: AnyEncoderConfig) -> Encoder:
     if isinstance(config, EncoderConfig):
         return DilatedEncoder(config)
     if isinstance(config, BassetConfig):
         return BassetEncoder(config)
-    return load_published(config)
+    return load_huggingface_encoder(config)
 
 
 def _build_head(config: CheckpointConfig, start: HeadStart) -> Head:

@@ -9,6 +9,7 @@ SOURCE = Path(dnaspt.__file__).parent
 ORDER = (
     "errors",
     "policy",
+    "optional",
     "atomic",
     "json_files",
     "progress",

@@ -1,1 +1,1 @@
-"""BEND (Marin et al., ICLR 2024): its files, tasks and published numbers."""
+"""BEND (Marin et al., ICLR 2024): its files, its tasks, protocols on them, and published numbers to compare with."""

@@ -1,37 +1,113 @@
 """A task's files and its genome from BEND's share, or a mirror of it, into ROOT with the same layout.
 
-ROOT/checksums.json remembers the SHA-256 of every file at its first download; later ones are compared with it.
+ROOT/checksums.json keeps the SHA-256 of every file at its first download; later ones are compared with it.
 """
 
-import json
-import logging
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dnaspt.atomic import sha256_of_file, write_text_atomically
+from dnaspt.atomic import sha256_of_file
 from dnaspt.bend.http import Web
-from dnaspt.bend.share import HOST, SHARE, Remote, list_files
-from dnaspt.bend.table import BEND_TASKS, GENOMES
-from dnaspt.errors import ConfigError, DnasptError, InputError, NoSpaceError
-
-log = logging.getLogger(__name__)
+from dnaspt.bend.share import HOST, SHARE, RemoteFile, list_files
+from dnaspt.bend.table import GENOMES, find_task
+from dnaspt.errors import DnasptError, InputError, NoSpaceError
+from dnaspt.json_files import read_json, write_json
 
 CHECKSUMS = "checksums.json"
 _SPARE_BYTES = 100_000_000
+"""Space that a download leaves free."""
 Tell = Callable[[str, int, int], None]
-"""Told a file's path, its bytes so far, and in all."""
+"""Told the path of a file, its bytes so far, and in all (-1 where the server does not say)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was done: files that were downloaded, and those that were there and are what they were."""
+    """What a download did.
+
+    Attributes:
+        downloaded: paths of the files that were downloaded.
+        verified: paths of the files that were there and have not changed.
+    """
 
     downloaded: tuple[str, ...]
     verified: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Checksum:
+    """What checksums.json holds of a file: its digest, its size, and where and when it was downloaded."""
+
+    sha256: str
+    n_bytes: int
+    url: str
+    date: str
+
+
+class Checksums:
+    """Checksums of the files below a root at their first download, kept in checksums.json.
+
+    Args:
+        root: folder with the layout of BEND's share.
+
+    Raises:
+        InputError: checksums.json is broken.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._file = root, root / CHECKSUMS
+        self._by_path: dict[str, _Checksum] = {}
+        if self._file.is_file():
+            content = read_json(self._file, do="remove it, and the files that are to be downloaded again")
+            self._by_path = {path: self._checksum(values) for path, values in content.items()}
+
+    def _checksum(self, values: Mapping[str, Any]) -> _Checksum:
+        try:
+            return _Checksum(**values)
+        except TypeError as error:
+            raise InputError(self._file, f"not the checksums of a download ({error})") from error
+
+    def verify(self, remote: RemoteFile) -> bool:
+        """Whether a file is there, and is what was downloaded.
+
+        Raises:
+            InputError: it has changed since it was downloaded, or somebody else put it there.
+        """
+        path, known = self._root / remote.path, self._by_path.get(str(remote.path))
+        if not path.is_file():
+            return False
+        if known is None:
+            raise InputError(
+                path,
+                f"is there already, and {CHECKSUMS} knows nothing of it",
+                do="move it elsewhere to download it, or remove it",
+            )
+        if sha256_of_file(path) != known.sha256:
+            raise InputError(
+                path,
+                "has changed since it was downloaded",
+                expected=f"SHA-256 {known.sha256[:16]}...",
+                do="remove it to download it again",
+            )
+        return True
+
+    def add(self, remote: RemoteFile) -> None:
+        """Keep the checksum of a file that was just downloaded.
+
+        Raises:
+            DnasptError: it is not the file that this path gave before; it is removed.
+        """
+        path, name = self._root / remote.path, str(remote.path)
+        digest, known = sha256_of_file(path), self._by_path.get(name)
+        if known is not None and known.sha256 != digest:
+            path.unlink()
+            raise DnasptError(f"{remote.url}: is not the file of {known.date} any more; see {self._file}")
+        today = datetime.now(UTC).date().isoformat()
+        self._by_path.setdefault(name, _Checksum(digest, path.stat().st_size, remote.url, today))
+        write_json(self._file, {path: asdict(checksum) for path, checksum in self._by_path.items()}, sort_keys=True)
 
 
 def download(
@@ -43,100 +119,74 @@ def download(
     web: Web | None = None,
     tell: Tell = lambda *_: None,
 ) -> Fetched:
-    """Download what is missing of a task; broken-off files go on where they stopped.
+    """Download what is missing of a task; a file that broke off goes on where it stopped.
+
+    Args:
+        task: name of the task.
+        root: folder to write to.
+        mirror: address of the share, or of a copy of it.
+        share: name of the share on that host.
+        web: how to ask.
+        tell: told the progress of each file.
 
     Raises:
-        ConfigError: no such task. DnasptError: something cannot be had, or is not what it was. NoSpaceError: the files are
-            larger than the space left.
+        ConfigError: no such task. DnasptError: something cannot be had, or is not what it was.
+        NoSpaceError: the files are larger than the space left.
     """
-    if task not in BEND_TASKS:
-        raise ConfigError(f"no task of BEND is called {task!r}; known: {', '.join(BEND_TASKS)}")
+    row = find_task(task)
     web = web or Web()
-    row = BEND_TASKS[task]
-    files = list_files(web, row.folder, mirror, share)
-    genomes = [one for one in list_files(web, GENOMES, mirror, share) if row.genome.lower() in one.path.name.lower()]
-    if not genomes:
-        raise DnasptError(f"{mirror}: no file in {GENOMES} is called {row.genome}")
-    known = _read_checksums(root)
-    verified: list[Remote] = []
-    missing: list[Remote] = []
-    for one in [*files, *genomes]:
-        (verified if _is_known(root, one, known) else missing).append(one)
-    sizes = {one: web.size(one.url) for one in missing}
-    _check_space(root, missing, sizes)
-    for one in missing:
-        path = root / one.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        web.fetch(one.url, path, lambda so_far, total, name=str(one.path): tell(name, so_far, total))  # type: ignore[misc]
-        if 0 <= sizes[one] != path.stat().st_size:
-            path.unlink()
-            raise DnasptError(f"{one.url}: sent another number of bytes than the {sizes[one]:,} it had announced")
-        _remember(root, one, known)
-    return Fetched(tuple(str(one.path) for one in missing), tuple(str(one.path) for one in verified))
+    remotes = [*list_files(web, row.folder, mirror, share), *_genomes(web, row.genome, mirror, share)]
+    checksums = Checksums(root)
+    verified: list[RemoteFile] = []
+    missing: list[RemoteFile] = []
+    for remote in remotes:
+        (verified if checksums.verify(remote) else missing).append(remote)
+    sizes = {remote: web.size(remote.url) for remote in missing}
+    _check_space(root, sizes)
+    for remote, size in sizes.items():
+        _fetch(web, remote, root, size, tell)
+        checksums.add(remote)
+    return Fetched(tuple(str(remote.path) for remote in missing), tuple(str(remote.path) for remote in verified))
 
 
-def _is_known(root: Path, one: Remote, known: dict[str, Any]) -> bool:
-    """Whether a file is there and what it was.
+def _genomes(web: Web, assembly: str, mirror: str, share: str) -> list[RemoteFile]:
+    """The files of the share whose names have the assembly.
 
     Raises:
-        InputError: it has changed since it was downloaded, or somebody else put it there.
+        DnasptError: there is none.
     """
-    path, before = root / one.path, known.get(str(one.path))
-    if not path.is_file():
-        return False
-    if before is None:
-        raise InputError(
-            path,
-            f"is there already, and {CHECKSUMS} knows nothing of it",
-            do="move it elsewhere to download it, or remove it",
-        )
-    if sha256_of_file(path) != before["sha256"]:
-        raise InputError(
-            path,
-            "has changed since it was downloaded",
-            expected=f"SHA-256 {before['sha256'][:16]}...",
-            do="remove it to download it again",
-        )
-    return True
+    files = list_files(web, GENOMES, mirror, share)
+    genomes = [remote for remote in files if assembly.lower() in remote.path.name.lower()]
+    if not genomes:
+        raise DnasptError(f"{mirror}: no file in {GENOMES} is called {assembly}")
+    return genomes
 
 
-def _remember(root: Path, one: Remote, known: dict[str, Any]) -> None:
-    """Note the checksum of a file that was downloaded; the same path must give the same bytes again."""
-    path, name = root / one.path, str(one.path)
-    digest = sha256_of_file(path)
-    if name in known and known[name]["sha256"] != digest:
+def _fetch(web: Web, remote: RemoteFile, root: Path, size: int, tell: Tell) -> None:
+    """Download a file to its path below the root.
+
+    Raises:
+        DnasptError: it cannot be had, or has another size than the server announced.
+    """
+    path = root / remote.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    web.fetch(remote.url, path, lambda so_far, total: tell(str(remote.path), so_far, total))
+    if 0 <= size != path.stat().st_size:
         path.unlink()
-        raise DnasptError(f"{one.url}: is not the file of {known[name]['date']} any more; see {root / CHECKSUMS}")
-    today = datetime.now(UTC).date().isoformat()
-    known.setdefault(name, {"sha256": digest, "n_bytes": path.stat().st_size, "url": one.url, "date": today})
-    write_text_atomically(root / CHECKSUMS, json.dumps(known, indent=1, sort_keys=True) + "\n")
+        raise DnasptError(f"{remote.url}: sent another number of bytes than the {size:,} it had announced")
 
 
-def _read_checksums(root: Path) -> dict[str, Any]:
-    file = root / CHECKSUMS
-    if not file.is_file():
-        return {}
-    try:
-        known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(
-            file, f"not JSON ({error})", do="remove it, and the files that are to be downloaded again"
-        ) from error
-    return known
+def _check_space(root: Path, sizes: Mapping[RemoteFile, int]) -> None:
+    """Refuse a download that cannot fit, before it begins.
 
-
-def _check_space(root: Path, missing: list[Remote], sizes: dict[Remote, int]) -> None:
-    """Refuse a download that cannot fit, before it begins."""
+    Raises:
+        NoSpaceError: too little space is left.
+    """
     root.mkdir(parents=True, exist_ok=True)
-    parts = sum(
-        part.stat().st_size
-        for one in missing
-        if (part := (root / one.path).with_name(f"{one.path.name}.part")).exists()
-    )
-    needed = sum(max(size, 0) for size in sizes.values()) - parts
+    parts = [(root / remote.path).with_name(f"{remote.path.name}.part") for remote in sizes]
+    have = sum(part.stat().st_size for part in parts if part.exists())
+    needed = sum(max(size, 0) for size in sizes.values()) - have + _SPARE_BYTES
     free = shutil.disk_usage(root).free
-    if needed + _SPARE_BYTES > free:
+    if needed > free:
         found = f"has {free / 1e9:.1f} GB left"
-        raise NoSpaceError(
-            root, found, expected=f"{(needed + _SPARE_BYTES) / 1e9:.1f} GB", do="make room, or write elsewhere"
-        )
+        raise NoSpaceError(root, found, expected=f"{needed / 1e9:.1f} GB", do="make room, or write elsewhere")

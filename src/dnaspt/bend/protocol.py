@@ -1,56 +1,137 @@
-"""A protocol on a task of BEND: prepare the task, run all arms and seeds, report.
+"""A protocol on a task of BEND: prepare the task, make the runs of all arms and seeds, report.
 
 A protocol is a TOML file: a study without `data`, whose [tasks.NAME] tables change it for a task (see examples/bend).
 """
 
-import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dnaspt.atomic import write_text_atomically
 from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
-from dnaspt.bend.table import BEND_TASKS
+from dnaspt.bend.table import BEND_TASKS, find_task
 from dnaspt.config import build_config, read_toml
 from dnaspt.data.manifest import read_manifest
-from dnaspt.errors import ConfigError
+from dnaspt.errors import ConfigError, DatasetError, InputError
+from dnaspt.json_files import read_json, write_json
 from dnaspt.reports.study_report import study_report
-from dnaspt.studies.context import Say, Workshop
+from dnaspt.studies.context import Say, StudyContext
 from dnaspt.studies.scheduler import stage_jobs
 from dnaspt.studies.settings import StudyConfig, check_settings
 
-ABOUT = "bend.json"
+BEND_JSON = "bend.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BendRun:
+    """A protocol on a task: its files, and where to write.
+
+    Attributes:
+        protocol: TOML file of the protocol.
+        task: task of BEND.
+        out: folder of the dataset, the runs and the report.
+        root: folder with the layout of BEND's share.
+        data: a dataset of the task that is prepared already, instead of OUT/data.
+        genome: FASTA; None takes the one in ROOT/data/genomes.
+        fold: of enhancers, the part that is the test split, from 1.
+        jobs: runs at a time; they share the cores.
+    """
+
+    protocol: Path
+    task: str
+    out: Path
+    root: Path = Path("bend")
+    data: Path | None = None
+    genome: Path | None = None
+    fold: int = 1
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BendStudy:
+    """Which study a folder of 'dnaspt bend run' holds; content of its bend.json.
+
+    Attributes:
+        task: task of BEND.
+        protocol: name of the protocol.
+        data: where the dataset comes from.
+        fold: of enhancers, the part that is the test split, from 1; None for other tasks.
+        runs: names of the final runs, each with its arm.
+    """
+
+    task: str
+    protocol: str
+    data: str
+    fold: int | None
+    runs: dict[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write bend.json into a folder."""
+        write_json(folder / BEND_JSON, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> "BendStudy":
+        """Read the bend.json of a folder.
+
+        Raises:
+            DatasetError: there is none. InputError: it is broken.
+        """
+        file = folder / BEND_JSON
+        if not file.is_file():
+            expected = "a folder of 'dnaspt bend run' that came to its end"
+            raise DatasetError(f"{folder}: has no {BEND_JSON}; expected {expected}")
+        try:
+            return cls(**{"data": str(folder)} | read_json(file))  # the first ones had no data
+        except TypeError as error:
+            raise InputError(file, f"not the study of 'dnaspt bend run' ({error})") from error
 
 
 def read_protocol(path: Path, task: str, data: Path) -> StudyConfig:
     """The study that a protocol means for a task.
 
+    Args:
+        path: TOML file of the protocol.
+        task: task of BEND.
+        data: dataset folder of the task.
+
     Raises:
         ConfigError: no such file or task, a task without training, or settings that no study has.
     """
-    if task not in BEND_TASKS:
-        known = f"known: {', '.join(BEND_TASKS)}"
-        swapped = "; the protocol comes first" if task.endswith(".toml") else ""
-        raise ConfigError(f"no task of BEND is called {task!r}; {known}{swapped}")
-    if BEND_TASKS[task].kind == "variants":
+    if task.endswith(".toml"):
+        raise ConfigError(
+            f"no task of BEND is called {task!r}; known: {', '.join(BEND_TASKS)}; the protocol comes first"
+        )
+    if find_task(task).kind == "variants":
         raise ConfigError(
             f"{task}: is scored without training: prepare it, and 'dnaspt evaluate' a pretrained run on it"
         )
     if not path.is_file():
         shipped = "examples/bend/spt.toml, bend-resnet.toml and spt-as-published.toml come with the source"
         raise ConfigError(f"{path}: no such file; expected a protocol, a TOML file ({shipped})")
-    raw = read_toml(path)
-    if "data" in raw:
+    settings = read_toml(path)
+    if "data" in settings:
         do = "run it with 'dnaspt study', or take the line out"
-        raise ConfigError(f"{path}: names its data, {raw['data']!r}, so it is a study and no protocol; {do}")
-    by_task = _table(raw.pop("tasks", {}), "tasks", path)
-    if unknown := sorted(set(by_task) - set(BEND_TASKS)):
-        raise ConfigError(f"{path}: tasks.{unknown[0]}: no such task; known: {', '.join(BEND_TASKS)}")
-    for name, value in by_task.get(task, {}).items():
-        raw[name] = _table(raw.get(name, {}), name, path) | value if isinstance(value, dict) else value
+        raise ConfigError(f"{path}: names its data, {settings['data']!r}, so it is a study and no protocol; {do}")
+    settings = _for_task(settings, task, path)
     try:
-        return build_config(StudyConfig, raw | {"data": data})
+        return build_config(StudyConfig, settings | {"data": data})
     except ConfigError as error:
         raise ConfigError(f"{path}: {str(error).removeprefix('options: ')}") from error
+
+
+def _for_task(settings: Mapping[str, Any], task: str, path: Path) -> dict[str, Any]:
+    """Settings of a protocol with those of its [tasks.NAME]: tables are joined, other values replaced.
+
+    Raises:
+        ConfigError: what should be a table is none, or a task that BEND does not have.
+    """
+    by_task = _table(settings.get("tasks", {}), "tasks", path)
+    if unknown := sorted(set(by_task) - set(BEND_TASKS)):
+        raise ConfigError(f"{path}: tasks.{unknown[0]}: no such task; known: {', '.join(BEND_TASKS)}")
+    merged = {name: value for name, value in settings.items() if name != "tasks"}
+    for name, value in by_task.get(task, {}).items():
+        merged[name] = _table(merged.get(name, {}), name, path) | value if isinstance(value, dict) else value
+    return merged
 
 
 def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
@@ -59,68 +140,74 @@ def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
     return value
 
 
-def run_protocol(shop: Workshop, path: Path, task: str, source: Path) -> str:
-    """Run what is missing of a protocol that `plan_protocol` prepared, report; the answer in words.
+def plan_protocol(run: BendRun, say: Say) -> StudyContext:
+    """Prepare OUT/data where it is not there, and plan the runs.
 
-    source: of the data, as `results` names it.
+    Args:
+        run: protocol, task and folders.
+        say: tells a person what happens.
 
-    Raises:
-        DnasptError: a run failed; what is finished stays.
-    """
-    found = study_report(shop).answer
-    held = read_manifest(shop.study.data).settings.get("bend_source", {})
-    about = {"task": task, "protocol": path.stem, "data": str(source), "fold": held.get("fold")}
-    finals = {job.name: job.arm for job in stage_jobs(shop, "final")}
-    write_text_atomically(shop.out / ABOUT, json.dumps(about | {"runs": finals}, indent=1) + "\n")
-    return " ".join(found)
-
-
-def plan_protocol(
-    path: Path,
-    task: str,
-    root: Path,
-    out: Path,
-    *,
-    data: Path | None = None,
-    fold: int = 1,
-    genome: Path | None = None,
-    jobs: int = 1,
-    say: Say,
-) -> Workshop:
-    """What `run_protocol` runs; prepares OUT/data where it is not there.
-
-    data: a dataset of the task that is prepared already, instead of OUT/data.
+    Returns:
+        The study, ready to run.
 
     Raises:
         DnasptError: a file is missing, or settings are wrong.
     """
-    study = read_protocol(path, task, data or out / "data")
-    if data is not None:
-        if fold != 1 or genome is not None:
-            raise ConfigError("--data is prepared already: --fold and --genome have no effect on it; leave them out")
-        if (found := read_manifest(data).settings.get("bend")) != task:
-            raise ConfigError(f"{data}: holds {found or 'no task of BEND'}; expected {task}")
+    study = read_protocol(run.protocol, run.task, run.data or run.out / "data")
+    if run.data is None:
+        _prepare(run, study.data, say)
     else:
-        wanted = {"task": task, "root": root, "out": study.data, "fold": fold, "genome": genome}
-        settings = build_config(PrepareBendConfig, wanted)
-        if study.data.exists():
-            _check_same(study.data, settings)
-        else:
-            say(f"{study.data}: preparing {task}")
-            prepare_bend(settings)
+        _check_given_data(run, run.data)
     check_settings(study)
-    return Workshop(study, out, out / "records", jobs, "local", say)
+    return StudyContext(study, run.out, run.out / "records", run.jobs, "local", say)
 
 
-def _check_same(data: Path, settings: PrepareBendConfig) -> None:
-    """Refuse a dataset that was prepared for something else.
+def _prepare(run: BendRun, data: Path, say: Say) -> None:
+    """Prepare the task, or check that the dataset which is there was prepared in the same way.
 
     Raises:
-        ConfigError: names what differs.
+        DnasptError: it was not, or a file is missing.
     """
-    held = read_manifest(data).settings
-    about = settings.about()
-    before = {"task": held.get("bend"), **held.get("bend_source", {})}
-    for name, value in {"task": about["bend"], **about["bend_source"]}.items():
+    wanted = {"task": run.task, "root": run.root, "out": data, "fold": run.fold, "genome": run.genome}
+    settings = build_config(PrepareBendConfig, wanted)
+    if not data.exists():
+        say(f"{data}: preparing {run.task}")
+        prepare_bend(settings)
+        return
+    on_record = read_manifest(data).settings
+    before = {"task": on_record.get("bend"), **on_record.get("bend_source", {})}
+    for name, value in ({"task": run.task} | settings.source()).items():
         if before.get(name) != value:
             raise ConfigError(f"{data}: was prepared with {name} {before.get(name)}, not {value}; choose another --out")
+
+
+def _check_given_data(run: BendRun, data: Path) -> None:
+    """Refuse a given dataset of another task, and settings that would have prepared it.
+
+    Raises:
+        ConfigError: names what does not fit.
+    """
+    if run.fold != 1 or run.genome is not None:
+        raise ConfigError("--data is prepared already: --fold and --genome have no effect on it; leave them out")
+    if (task := read_manifest(data).settings.get("bend")) != run.task:
+        raise ConfigError(f"{data}: holds {task or 'no task of BEND'}; expected {run.task}")
+
+
+def run_protocol(run: BendRun, study: StudyContext) -> str:
+    """Make the runs that are missing, and write the report.
+
+    Args:
+        run: protocol, task and folders.
+        study: what `plan_protocol` planned for it.
+
+    Returns:
+        The answer in sentences.
+
+    Raises:
+        DnasptError: a run failed; what is finished stays.
+    """
+    answer = str(study_report(study))
+    source = read_manifest(study.study.data).settings.get("bend_source", {})
+    runs = {job.name: job.arm for job in stage_jobs(study, "final")}
+    BendStudy(run.task, run.protocol.stem, str(run.data or run.root), source.get("fold"), runs).write(study.out)
+    return answer

@@ -1,4 +1,4 @@
-"""The public share's folder pages to the paths of files: what a page says is checked before it becomes a path of ours."""
+"""Folder pages of BEND's public share to paths of files; what a page says is checked before it becomes a path of ours."""
 
 import re
 from collections.abc import Iterator
@@ -12,32 +12,45 @@ from dnaspt.errors import DnasptError
 
 HOST, SHARE = "https://sid.erda.dk", "aNQa0Oz2lY"
 """BEND's share (bend/README of its authors); the same layout is expected of a mirror."""
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=@, -]*")
-_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=@, -]*")
+_WINDOWS_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
 _MAX_DEPTH, _MAX_FILES = 8, 10_000
+"""Folders within folders, and files of a folder, beyond which a share is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
-    """A file of the share: its path below the share's root, and its address."""
+class RemoteFile:
+    """A file of the share.
+
+    Attributes:
+        path: path below the root of the share.
+        url: address.
+    """
 
     path: PurePosixPath
     url: str
 
 
-def list_files(web: Web, folder: str, host: str = HOST, share: str = SHARE) -> list[Remote]:
-    """All files below a folder of the share.
+def list_files(web: Web, folder: str, host: str = HOST, share: str = SHARE) -> list[RemoteFile]:
+    """List all files below a folder of the share.
+
+    Args:
+        web: how to ask.
+        folder: path of the folder below the root of the share.
+        host: address of the server.
+        share: name of the share on that server.
 
     Raises:
         DnasptError: a page cannot be read, names no file, or names a path that leads elsewhere.
     """
-    found = list(_walk(web, host.rstrip("/"), share, safe_path(folder), 0))
-    if not found:
+    files = list(_walk(web, host.rstrip("/"), share, safe_path(folder), 0))
+    if not files:
         raise DnasptError(f"{host}: no file in {folder}; is it a mirror of BEND's share?")
-    return found
+    return files
 
 
-def _walk(web: Web, host: str, share: str, folder: PurePosixPath, depth: int) -> Iterator[Remote]:
+def _walk(web: Web, host: str, share: str, folder: PurePosixPath, depth: int) -> Iterator[RemoteFile]:
+    """The files of a folder and of those below it, from their pages."""
     if depth > _MAX_DEPTH:
         raise DnasptError(f"{host}: folder {folder} lies more than {_MAX_DEPTH} deep")
     address = f"{host}/cgi-sid/ls.py?share_id={quote(share)}&current_dir={quote(str(folder))}&flags=f"
@@ -58,11 +71,11 @@ def _walk(web: Web, host: str, share: str, folder: PurePosixPath, depth: int) ->
         path = safe_path(unquote(parts.path.removeprefix(prefix)))
         if path.parent != folder:
             raise DnasptError(f"{address}: names {str(path)!r}, which is not in {folder}")
-        yield Remote(path, url)
+        yield RemoteFile(path, url)
 
 
 def safe_path(text: str) -> PurePosixPath:
-    """A relative path of plain names.
+    """A relative path of plain names, which cannot lead out of the root.
 
     Raises:
         DnasptError: it is absolute, climbs, or holds a name that some system reads as more than a name.
@@ -73,7 +86,11 @@ def safe_path(text: str) -> PurePosixPath:
 
 def _safe_name(name: str, where: str) -> str:
     """A name that is one path component on every system."""
-    plain = _NAME.fullmatch(name) and not name.endswith((".", " ")) and name.split(".")[0].upper() not in _DEVICES
+    plain = (
+        _PLAIN_NAME.fullmatch(name)
+        and not name.endswith((".", " "))
+        and name.split(".")[0].upper() not in _WINDOWS_DEVICES
+    )
     if not plain or len(name) > 200:
         raise DnasptError(f"{where!r}: names {name!r}; expected a plain file name")
     return name

@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
+
+from dnaspt.errors import ConfigError
+
+Kind = Literal["genes", "windows", "bins", "variants"]
+"""What has labels: each base (genes), a window, each 128-bp bin of a window, or a variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,12 +15,12 @@ class BendTask:
     """One task of the benchmark.
 
     Attributes:
-        name: as BEND's folders and the command line call it.
-        folder: of its files below the root.
-        stem: of its bed file, and of the HDF5 file with labels where they are too large for a column.
-        genome: what its reference's file name contains.
-        n_labels: of a base, a window or a bin; 0 for variants, which are scored without training.
-        kind: genes (a class per base), windows (labels of a window), bins (labels of 128-bp bins) or variants.
+        name: name of the task in BEND's folders and on the command line.
+        folder: folder of its files below the root.
+        stem: name of its bed file, and of the HDF5 file with labels where they are too large for a column.
+        genome: assembly, which the file name of the genome contains.
+        n_labels: number of labels of a base, window or bin; 0 for variants, which are scored without training.
+        kind: what has labels.
     """
 
     name: str
@@ -22,7 +28,7 @@ class BendTask:
     stem: str
     genome: str
     n_labels: int
-    kind: str
+    kind: Kind
 
 
 _ROWS = (
@@ -38,6 +44,17 @@ _ROWS = (
     ),
     BendTask("variant_effects_disease", "data/variant_effects", "variant_effects_disease", "GRCh38", 0, "variants"),
 )
-BEND_TASKS = MappingProxyType({row.name: row for row in _ROWS})
+BEND_TASKS = MappingProxyType({task.name: task for task in _ROWS})
 GENOMES = "data/genomes"
-"""Folder of the reference genomes."""
+"""Folder of the reference genomes below the root."""
+
+
+def find_task(name: str) -> BendTask:
+    """The task of a name.
+
+    Raises:
+        ConfigError: BEND has no such task.
+    """
+    if name not in BEND_TASKS:
+        raise ConfigError(f"no task of BEND is called {name!r}; known: {', '.join(BEND_TASKS)}")
+    return BEND_TASKS[name]

@@ -49,15 +49,16 @@ def run(
     Example: dnaspt bend run examples/bend/spt.toml gene_finding --root bend --out studies/bend_genes
     """
     given(context)
-    from dnaspt.bend.protocol import plan_protocol, run_protocol
+    from dnaspt.bend.protocol import BendRun, plan_protocol, run_protocol
     from dnaspt.cli.study import show_plan
     from dnaspt.cli.terminal import show
 
-    shop = plan_protocol(protocol, task, root, out, data=data, fold=fold, genome=genome, jobs=jobs, say=show)
+    planned = BendRun(protocol, task, out, root=root, data=data, genome=genome, fold=fold, jobs=jobs)
+    study = plan_protocol(planned, show)
     if dry_run:
-        show_plan(protocol, shop)
+        show_plan(protocol, study)
         return
-    show(run_protocol(shop, protocol, task, data or root))
+    show(run_protocol(planned, study))
     show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")
 
 

@@ -1,18 +1,16 @@
 """The command `dnaspt study`."""
 
 import logging
-import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dnaspt.cli.options import Offline, TrustCode, option
-from dnaspt.policy import allow
+from dnaspt.cli.options import Offline, TrustCode, given, option
+from dnaspt.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dnaspt.studies.context import Workshop
+    from dnaspt.studies.context import StudyContext
 
 log = logging.getLogger(__name__)
 
@@ -66,15 +64,14 @@ def study(
 
     Example: dnaspt study study.toml --out studies/genes
     """
-    allow(trust_remote_code=trust_remote_code, offline=offline)
+    given(context)
     from dnaspt.cli.terminal import show
-    from dnaspt.errors import ConfigError
     from dnaspt.reports.study_overview import write_overview
-    from dnaspt.reports.study_report import Findings, study_report
-    from dnaspt.studies.context import Workshop
+    from dnaspt.reports.study_report import StudyResult, study_report
+    from dnaspt.studies.context import StudyContext
     from dnaspt.studies.scheduler import run_stage, run_task
     from dnaspt.studies.settings import check_settings, read_studies
-    from dnaspt.studies.slurm_engine import write_submission
+    from dnaspt.studies.slurm_engine import study_command, write_submission
 
     studies = read_studies(config, data)
     if task is not None and (stage is None or len(studies) > 1):
@@ -83,64 +80,64 @@ def study(
         )
     if stage is not None and engine == "slurm":
         raise ConfigError("--stage has no effect on --engine slurm, which writes all stages; leave it out")
-    idle = {
-        "sbatch": bool(sbatch) and engine != "slurm",
-        "jobs": jobs > 1 and (engine == "slurm" or task is not None),
-        "engine": engine != "local" and task is not None,
-    }
-    for name in (name for name, is_idle in idle.items() if is_idle):
-        log.warning("--%s has no effect here", name)
-    for one in studies.values():
-        check_settings(one)
-    places = ["--out", os.path.abspath(out), *(["--records", os.path.abspath(records)] if records else [])]
-    flags = [name for name, is_on in {"--trust-remote-code": trust_remote_code, "--offline": offline}.items() if is_on]
-    found: dict[str, Findings] = {}
-    for name, one in studies.items():
-        kept = out / name / "records" if records is None else records / name
-        shop = Workshop(one, out / name, kept, jobs, "ray" if engine == "ray" else "local", show)
+    _warn_of_no_effect(
+        sbatch=bool(sbatch) and engine != "slurm",
+        jobs=jobs > 1 and (engine == "slurm" or task is not None),
+        engine=engine != "local" and task is not None,
+    )
+    for settings in studies.values():
+        check_settings(settings)
+    results: dict[str, StudyResult] = {}
+    for name, settings in studies.items():
+        folder = out / name
+        kept = folder / "records" if records is None else records / name
+        here = StudyContext(settings, folder, kept, jobs, "ray" if engine == "ray" else "local", show)
         if len(studies) > 1:
-            show(f"{one.data}:")
+            show(f"{settings.data}:")
         if dry_run:
-            show_plan(config, shop)
+            show_plan(config, here)
         elif engine == "slurm":
-            own = ["--data", os.path.abspath(one.data)] if name or data else []
-            words = [os.path.abspath(config), *places, *own, *flags]
-            show(f"{write_submission(shop, words, sbatch)}: written; run it where sbatch is")
+            command = study_command(config, out, records=records, data=settings.data if name or data else None)
+            show(f"{write_submission(here, command, sbatch)}: written; run it where sbatch is")
         elif stage is not None and task is not None:
-            run_task(shop, stage, task)
+            run_task(here, stage, task)
         elif stage is not None:
-            run_stage(shop, stage)
+            run_stage(here, stage)
             if stage == "tune":
-                show_rates(shop)
+                show_rates(here)
         else:
-            found[one.name] = study_report(shop)
-            show(" ".join(found[one.name].answer))
-            show(f"{shop.out}: study.html, study.md, and the tables as CSV and Parquet written")
+            results[settings.name] = study_report(here)
+            show(str(results[settings.name]))
+            show(f"{folder}: study.html, study.md, and the tables as CSV and Parquet written")
     if len(studies) > 1 and engine == "slurm" and not dry_run:
         show("When all are done, the same command without --engine writes the page over all datasets")
-    if len(found) > 1:
-        command = shlex.join(["dnaspt", "study", os.path.abspath(config), *places, *flags])
-        show(" ".join(write_overview(out, found, command)))
+    if len(results) > 1:
+        show(" ".join(write_overview(out, results, study_command(config, out, records=records))))
         show(f"{out}: study.html and study.md written, all datasets side by side")
 
 
-def show_rates(shop: "Workshop") -> None:
+def _warn_of_no_effect(**is_idle: bool) -> None:
+    """Warn of options that were given, and that have no effect beside the others."""
+    for name in (name for name, idle in is_idle.items() if idle):
+        log.warning("--%s has no effect here", name)
+
+
+def show_rates(context: "StudyContext") -> None:
     """Print the scores on valid of each arm's learning rates."""
     from dnaspt.cli.terminal import show, table
     from dnaspt.reports.study_tables import rate_table
     from dnaspt.studies.scheduler import rates_on_valid
 
-    if found := rate_table(rates_on_valid(shop), shop.study.tuning_share):
+    if found := rate_table(rates_on_valid(context), context.study.tuning_share):
         table(found.title, found.columns, found.rows)
         show(found.note)
 
 
-def show_plan(config: Path, shop: "Workshop") -> None:
+def show_plan(config: Path, context: "StudyContext") -> None:
     """Print what a study would run here."""
     from dnaspt.cli.terminal import show, table
-    from dnaspt.studies.dry_run import planned
+    from dnaspt.studies.dry_run import PLAN_COLUMNS, plan_runs
 
-    rows = planned(shop)
-    columns = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
-    table(f"{config}: runs on {shop.study.data}", columns, rows)
-    show(f"{len(rows)} runs; to do, one after another: {sum(float(row[7] or 0) for row in rows):.0f} minutes")
+    runs = plan_runs(context)
+    table(f"{config}: runs on {context.study.data}", PLAN_COLUMNS, [run.row() for run in runs])
+    show(f"{len(runs)} runs; to do, one after another: {sum(run.minutes for run in runs):.0f} minutes")

@@ -95,16 +95,16 @@ def decode_path(
     return Decoded(path, posterior)
 
 
+@torch.no_grad()
 def class_probabilities(model: TaskModel, emissions: EmissionArray) -> np.ndarray:
     """Probability of each class at each base (L, K) float32: marginals of a CRF, else the softmax.
 
     They are those of the head alone: the rules on codons and on runs of N have no part in them.
     """
+    assert isinstance(model.head, CRFHead | SoftmaxHead)
     rows = torch.from_numpy(np.asarray(emissions))
-    if isinstance(model.head, CRFHead):
-        marginals = model.head.crf.marginals(rows[None], torch.tensor([len(rows)]))[0]
-        return marginals.to(torch.float32).numpy()
-    return rows.softmax(-1).numpy()
+    probabilities = model.head.probabilities(rows[None], torch.tensor([len(rows)]))
+    return probabilities[0].to(torch.float32).numpy()
 
 
 def grouped(items: Iterable[Item], length: Callable[[Item], int], group_bp: int | None = None) -> Iterator[list[Item]]:

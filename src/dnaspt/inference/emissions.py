@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dnaspt.checkpoint import model_device
-from dnaspt.config import PAD_TOKEN, AnyEncoderConfig, PublishedConfig
+from dnaspt.config import PAD_TOKEN
 from dnaspt.genome import alphabet
 from dnaspt.inference.disk_array import DiskArray
 from dnaspt.models.language_model import LanguageModel
@@ -75,9 +75,8 @@ class ModelOutput(nn.Module):
 
 def hidden_states(model: TaskModel | LanguageModel) -> ModelOutput:
     """The encoder's hidden states (B, L, D) as an output."""
-    config: AnyEncoderConfig = model.encoder.config  # type: ignore[assignment]
-    grid_bp = config.chunk_bp if isinstance(config, PublishedConfig) else 1
-    return ModelOutput(model, model.encoder, flank_bp=config.flank_bp, grid_bp=grid_bp)
+    config = model.encoder.config
+    return ModelOutput(model, model.encoder, flank_bp=config.flank_bp, grid_bp=config.grid_bp)
 
 
 @torch.no_grad()

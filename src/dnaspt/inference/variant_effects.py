@@ -18,6 +18,7 @@ from dnaspt.errors import CheckpointError
 from dnaspt.genome import alphabet
 from dnaspt.inference.emissions import ModelOutput, hidden_states, predict_batches
 from dnaspt.models.basset import BassetEncoder
+from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 
@@ -178,8 +179,9 @@ def label_changes(model: TaskModel, alleles: Sequence[AllelePair], complement: t
 def _label_scores(model: TaskModel, tokens: Tensor) -> Tensor:
     """Log-odds (B, K) of the labels of windows; probabilities (B, L, K) of the classes of bases."""
     emissions: Tensor = model(tokens)
-    is_per_base = emissions.ndim == 3
-    return model.head.probabilities(emissions, (tokens != PAD_TOKEN).sum(1)) if is_per_base else emissions
+    if isinstance(model.head, SigmoidHead):
+        return emissions
+    return model.head.probabilities(emissions, (tokens != PAD_TOKEN).sum(1))
 
 
 def _both_strands(alleles: Sequence[AllelePair]) -> Iterator[AllelePair]:

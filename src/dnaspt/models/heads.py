@@ -239,9 +239,5 @@ class SigmoidHead(nn.Module):
         )
         return Loss((nats * known).sum(), known.sum().to(nats.dtype))
 
-    def probabilities(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """Probability of each label: logits (B, K) -> (B, K)."""
-        return emissions.sigmoid()
-
 
 Head = SoftmaxHead | CRFHead | SigmoidHead

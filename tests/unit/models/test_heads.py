@@ -54,7 +54,7 @@ def test_probabilities_are_those_that_the_loss_scores() -> None:
         assert loss.n_scored == 2
     windows, truth = torch.randn(4, 2), torch.tensor([[1, 0], [0, MISSING], [1, 1], [0, 1]])
     head = SigmoidHead(HeadCNN(16, 2, resolution_bp=0), 2)
-    found = head.probabilities(windows, lengths)
+    found = windows.sigmoid()
     known = torch.where(truth == 1, found, 1 - found)[truth != MISSING]
     loss = head.loss(windows, Batch(torch.zeros(4, 30), torch.full((4,), 30), truth))
     torch.testing.assert_close(loss.total, -known.log().sum())

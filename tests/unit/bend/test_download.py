@@ -1,0 +1,64 @@
+"""Checksums of downloaded files: kept at the first download, and compared later."""
+
+import json
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from dnaspt.atomic import sha256_of_file
+from dnaspt.bend.download import CHECKSUMS, Checksums
+from dnaspt.bend.share import RemoteFile
+from dnaspt.errors import DnasptError, InputError
+
+REMOTE = RemoteFile(PurePosixPath("data/x.bed"), "https://host/data/x.bed")
+
+
+def put(root: Path, text: str) -> Path:
+    file = root / REMOTE.path
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def test_a_file_is_what_was_downloaded(tmp_path: Path) -> None:
+    checksums = Checksums(tmp_path)
+    assert not checksums.verify(REMOTE)
+    file = put(tmp_path, "first")
+    checksums.add(REMOTE)
+    assert checksums.verify(REMOTE) and Checksums(tmp_path).verify(REMOTE)
+    (kept,) = json.loads((tmp_path / CHECKSUMS).read_text()).values()
+    assert kept["sha256"] == sha256_of_file(file) and kept["n_bytes"] == 5 and kept["url"] == REMOTE.url
+
+
+def test_a_file_that_has_changed_is_left_alone_and_told(tmp_path: Path) -> None:
+    put(tmp_path, "first")
+    Checksums(tmp_path).add(REMOTE)
+    file = put(tmp_path, "mine")
+    with pytest.raises(InputError, match=r"has changed since it was downloaded; expected SHA-256 .*remove it"):
+        Checksums(tmp_path).verify(REMOTE)
+    assert file.read_text() == "mine"
+
+
+def test_a_file_that_was_not_downloaded_is_left_alone_and_told(tmp_path: Path) -> None:
+    file = put(tmp_path, "mine")
+    with pytest.raises(InputError, match=r"is there already, and checksums\.json knows nothing of it"):
+        Checksums(tmp_path).verify(REMOTE)
+    assert file.read_text() == "mine"
+
+
+def test_another_file_of_the_same_name_is_removed(tmp_path: Path) -> None:
+    put(tmp_path, "first")
+    Checksums(tmp_path).add(REMOTE)
+    file = put(tmp_path, "second")
+    with pytest.raises(DnasptError, match=r"x\.bed: is not the file of .* any more; see"):
+        Checksums(tmp_path).add(REMOTE)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "not JSON"), ('{"a": {"sha": 1}}', "not the checksums of a download")]
+)
+def test_checksums_that_are_broken_are_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / CHECKSUMS).write_text(text)
+    with pytest.raises(InputError, match=rf"checksums\.json: {message}"):
+        Checksums(tmp_path)
