@@ -4,8 +4,8 @@ A path y of n positions scores start[y_0] + sum_t emissions[t, y_t] + sum_t tran
 nats (Lafferty, McCallum and Pereira 2001). A window may start and end in any state; only moves can be forbidden.
 Best paths are found by `kernels/crf_viterbi.py`, from the scores that `LinearChainCRF.chain` gives.
 
-pytorch-crf and TorchCRF know no forbidden moves and loop over positions in Python; on two CPU cores a training step with ours is 290
-to 590 times as fast (docs/performance.md).
+pytorch-crf and TorchCRF know no forbidden moves and loop over positions in Python; on two CPU cores a training step with ours is
+290 to 590 times as fast (docs/performance.md).
 """
 
 from typing import Any, NamedTuple
