@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from dnaspt.studies.records import read_records
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 ORDER = (
@@ -131,10 +133,9 @@ def recipe_table(name: str) -> str:
     """Scores on valid of the recipes in NAME_recipes.toml by learning rate, from records in NAME/records."""
     plan = tomllib.loads((STUDIES / f"{name}_recipes.toml").read_text())
     tried: dict[tuple[str, float], str] = {}
-    for file in (STUDIES / name / "records").glob("tune-*.json"):
-        record = json.loads(file.read_text())
-        score = record["result"].get("valid_mcc")
-        tried[record["arm"], record["settings"]["learning_rate"]] = "diverged" if score is None else f"{score:.3f}"
+    for record in read_records(STUDIES / name / "records", "tune"):
+        score = record.result.scores.get("valid_mcc")
+        tried[record.job.arm, record.job.learning_rate] = "diverged" if score is None else f"{score:.3f}"
     rates = plan["learning_rates"]
     rows = [(arm["name"], *(tried.get((arm["name"], rate), "not tried") for rate in rates)) for arm in plan["arms"]]
     return markdown(("recipe", *(f"{rate:g}" for rate in rates)), rows)

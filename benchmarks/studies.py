@@ -3,7 +3,8 @@
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
 athaliana_averaged, athaliana_seeds, athaliana_heads; for a GPU athaliana_base, athaliana_paper, fly_loci_base; athaliana_recipes
 is compared on valid; --jobs 2 for two runs at a time). Finished runs have a record in examples/studies/NAME/records and are
-skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md.
+skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md. `--pack` rewrites records of dnaspt 0.1 in the present,
+compressed form and runs nothing.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import sys
 from pathlib import Path
 
 from real_data import FLY, GENES, WGBS_SPLIT, wgbs_rows
+
+from dnaspt.studies.records import read_record, write_record
 
 ROOT = Path(__file__).parent.parent
 STUDIES = ROOT / "examples" / "studies"
@@ -58,12 +61,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted([*PREPARE, *SAME_DATA]))
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--pack", action="store_true")
     chosen = parser.parse_args()
+    if chosen.pack:
+        pack(STUDIES / chosen.name / "records")
+        return
     prepare(SAME_DATA.get(chosen.name, chosen.name))
     on_valid = ("--stage", "tune") if chosen.name.endswith("_recipes") else ()
     records = STUDIES / SAME_RECORDS.get(chosen.name, chosen.name) / "records"
     places = ("--out", str(STUDIES / chosen.name), "--records", str(records))
     run("study", str(STUDIES / f"{chosen.name}.toml"), *places, "--jobs", str(chosen.jobs), *on_valid)
+
+
+def pack(records: Path) -> None:
+    """Rewrite records of dnaspt 0.1 in the present form."""
+    for old in sorted(records.glob("*-*.json")):
+        record = read_record(old)
+        if record.job.name != old.stem:
+            raise ValueError(f"{old}: its settings have the digest {record.job.digest}")
+        new = write_record(records, record)
+        print(f"{new}: {new.stat().st_size:,} bytes instead of {old.stat().st_size:,}")
+        old.unlink()
 
 
 def prepare(name: str) -> None:

@@ -4,12 +4,12 @@
 95 % interval, and that of 97.5 %, so that both looks together err one time in twenty at most (Bonferroni).
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from dnaspt.reports.compare import drawn_means, groups_of
+from dnaspt.studies.records import read_records
 
 RECORDS = Path(__file__).parent.parent / "examples" / "studies" / "athaliana_averaged" / "records"
 ARMS = ("scratch + CRF", "SPT + CRF")
@@ -17,8 +17,8 @@ ARMS = ("scratch + CRF", "SPT + CRF")
 
 def main() -> None:
     """Print both intervals."""
-    records = [json.loads(file.read_text()) for file in sorted(RECORDS.glob("final-*.json"))]
-    whole = [r for r in records if r["arm"] in ARMS and r["settings"]["label_fraction"] == 1]
+    finals = read_records(RECORDS, "final")
+    whole = [record for record in finals if record.job.arm in ARMS and record.job.label_fraction == 1]
     groups = {group.arm: group for group in groups_of(whole)}
     before, after = (groups[arm] for arm in ARMS)
     values, resampled = after.values - before.values, after.resampled - before.resampled

@@ -19,7 +19,7 @@ GROUPS = {
     "Train": ("pretrain", "finetune", "Run", "RunResult"),
     "Use a model": ("load", "Model", "Transcript", "to_frame", "score_variants"),
     "Score": ("evaluate", "baseline", "Evaluation", "GeneScores", "Score"),
-    "Compare": ("study", "StudyResult", "Record", "report", "inspect"),
+    "Compare": ("study", "StudyResult", "Record", "report", "inspect", "Description"),
     "scikit-learn": ("SPTClassifier",),
     "Errors": (
         *(

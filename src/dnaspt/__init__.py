@@ -33,7 +33,9 @@ _HOMES = {
     "dnaspt.evaluation.results": ("Evaluation",),
     "dnaspt.genome.transcripts": ("Transcript",),
     "dnaspt.inference.model": ("Model", "to_frame"),
+    "dnaspt.reports.describe": ("Description",),
     "dnaspt.reports.study_report": ("StudyResult",),
+    "dnaspt.simulation.simulate": ("SimulationSummary",),
     "dnaspt.studies.records": ("Record",),
     "dnaspt.training.runs": ("Run", "RunResult"),
 }
@@ -71,7 +73,9 @@ if TYPE_CHECKING:
     from dnaspt.genome.transcripts import Transcript as Transcript
     from dnaspt.inference.model import Model as Model
     from dnaspt.inference.model import to_frame as to_frame
+    from dnaspt.reports.describe import Description as Description
     from dnaspt.reports.study_report import StudyResult as StudyResult
+    from dnaspt.simulation.simulate import SimulationSummary as SimulationSummary
     from dnaspt.studies.records import Record as Record
     from dnaspt.training.runs import Run as Run
     from dnaspt.training.runs import RunResult as RunResult

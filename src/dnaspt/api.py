@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dnaspt.inference.model import Model
     from dnaspt.reports.describe import Description
     from dnaspt.reports.study_report import StudyResult
-    from dnaspt.simulation.simulate import Simulation
+    from dnaspt.simulation.simulate import SimulationSummary
     from dnaspt.training.loop import Reporter
     from dnaspt.training.runs import Run
 
@@ -30,7 +30,7 @@ Paths = PathLike | Sequence[PathLike]
 """One file, or several."""
 
 
-def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) -> "Simulation":
+def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) -> "SimulationSummary":
     """Simulate a small genome whose genes, peaks and methylation are known.
 
     Args:

@@ -23,13 +23,13 @@ from dnaspt.checkpoint_config import mask_token_of as mask_token_of
 from dnaspt.checkpoint_config import read_config as read_config
 from dnaspt.config import BEND_CHANNELS, AnyEncoderConfig, BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError, ConfigError
-from dnaspt.models.basset import BassetEncoder, DenseTrunk
+from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.bend_format import encoder_to_bend, is_bend_tensor, tensors_from_bend, tensors_to_bend
 from dnaspt.models.encoder import DilatedEncoder
-from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead, Trunk
-from dnaspt.models.huggingface import load_published
+from dnaspt.models.heads import CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
+from dnaspt.models.huggingface import load_huggingface_encoder
 from dnaspt.models.language_model import LanguageModel
-from dnaspt.models.task_model import TaskModel
+from dnaspt.models.task_model import Encoder, TaskModel
 from dnaspt.tasks import FREE_CRF, TASKS
 
 Accelerator = Literal["auto", "cpu", "gpu"]
@@ -76,12 +76,12 @@ def build_task_model(config: CheckpointConfig, start: HeadStart | None = None) -
     return TaskModel(_build_encoder(config.encoder), _build_head(config, start or HeadStart()))
 
 
-def _build_encoder(config: AnyEncoderConfig) -> nn.Module:
+def _build_encoder(config: AnyEncoderConfig) -> Encoder:
     if isinstance(config, EncoderConfig):
         return DilatedEncoder(config)
     if isinstance(config, BassetConfig):
         return BassetEncoder(config)
-    return load_published(config)
+    return load_huggingface_encoder(config)
 
 
 def _build_head(config: CheckpointConfig, start: HeadStart) -> Head:
@@ -99,9 +99,9 @@ def _build_head(config: CheckpointConfig, start: HeadStart) -> Head:
 def _build_sigmoid_head(config: CheckpointConfig, start: HeadStart) -> SigmoidHead:
     n_labels = len(config.labels)
     if isinstance(config.encoder, BassetConfig):
-        return SigmoidHead(DenseTrunk(config.encoder, n_labels), n_labels, start.class_weights)
+        return SigmoidHead(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights)
     resolution_bp, normalize = TASKS[config.task].resolution_bp, config.pool == "normalized"
-    trunk = Trunk(config.encoder.hidden_size, n_labels, resolution_bp=resolution_bp, normalize=normalize)
+    trunk = HeadCNN(config.encoder.hidden_size, n_labels, resolution_bp=resolution_bp, normalize=normalize)
     head = SigmoidHead(trunk, n_labels, start.class_weights)
     if start.frequencies is not None:
         head.begin_at(start.frequencies)

@@ -117,10 +117,10 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         counts = np.bincount(numbers)
         if len(self.classes_) < 2:
             raise ConfigError(
-                f"y has one class, {self.classes_[0]!r}; expected two or more" if len(labels) else "X is empty"
+                f"y has one class, {self.classes_[0].item()!r}; expected two or more" if len(labels) else "X is empty"
             )
         if counts.min() < _TOO_FEW:
-            few = self.classes_[counts.argmin()]
+            few = self.classes_[counts.argmin()].item()
             raise ConfigError(f"class {few!r} has {counts.min()} sequence; expected {_TOO_FEW} or more of each class")
         self.n_features_in_ = 1
         with tempfile.TemporaryDirectory(prefix="dnaspt-") as folder:
@@ -145,10 +145,10 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
                 window = Window(f"sequence{number + 1}", 0, len(sequence), "+", sequence, target)
                 writer.add("valid" if is_valid[number] else "train", window)
             if self.unlabeled is not None:
-                for number, sequence in enumerate(read_sequences(self.unlabeled)):
-                    empty = np.zeros(0, np.int8)
+                no_labels = np.zeros(0, np.int8)
+                for number, more in enumerate(read_sequences(self.unlabeled)):
                     contig = f"unlabeled{number + 1}"
-                    writer.add(UNLABELED, Window(contig, 0, len(sequence.codes), "+", sequence.codes, empty))
+                    writer.add(UNLABELED, Window(contig, 0, len(more.codes), "+", more.codes, no_labels))
             writer.finish(
                 Manifest(
                     task="regions",
@@ -229,14 +229,15 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Sequences) -> np.ndarray:
         """Probability of each class: (n, n_classes), in the order of `classes_`; rows sum to 1."""
-        probabilities = self.model_.predict_proba(X, average_strands=self.average_strands)
+        probabilities = np.asarray(self.model_.predict_proba(X, average_strands=self.average_strands))
         if len(self.classes_) == 2:
             return np.concatenate([1 - probabilities, probabilities], axis=1)
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
     def predict(self, X: Sequences) -> np.ndarray:
         """The most probable class of each sequence: (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        chosen = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[chosen])
 
     def __sklearn_tags__(self) -> Any:
         """Sequences are text, not numbers."""

@@ -69,6 +69,11 @@ class EncoderConfig(Settings):
         """Bases on either side that a hidden state depends on: 1,260 for 30 layers of kernel 9."""
         return sum(self.dilations) * (self.kernel_size // 2)
 
+    @property
+    def grid_bp(self) -> int:
+        """A sequence may be cut anywhere, for instance into tiles that are predicted one by one."""
+        return 1
+
 
 class BassetConfig(Settings):
     """Architecture of `BassetEncoder` (Kelley, Snoek & Rinn 2016), a supervised baseline for windows of one length."""
@@ -102,9 +107,14 @@ class BassetConfig(Settings):
         """Bases around a window that its labels depend on: none, since a window is taken whole."""
         return 0
 
+    @property
+    def grid_bp(self) -> int:
+        """Windows may begin anywhere."""
+        return 1
 
-class PublishedConfig(Settings):
-    """A published DNA language model, frozen, as a per-base encoder (see `dnaspt.models.huggingface`).
+
+class HuggingFaceConfig(Settings):
+    """A Hugging Face DNA model, frozen, as a per-base encoder (see `dnaspt.models.huggingface`).
 
     Fine-tuning with `embeddings` finds these values itself and keeps them in the checkpoint.
     """
@@ -131,8 +141,13 @@ class PublishedConfig(Settings):
         """Bases on either side that a hidden state depends on: at most its own chunk."""
         return self.chunk_bp
 
+    @property
+    def grid_bp(self) -> int:
+        """A sequence may be cut only between the chunks that the model reads."""
+        return self.chunk_bp
 
-AnyEncoderConfig = EncoderConfig | BassetConfig | PublishedConfig
+
+AnyEncoderConfig = EncoderConfig | BassetConfig | HuggingFaceConfig
 
 PRESETS: Mapping[str, EncoderConfig] = MappingProxyType(
     {

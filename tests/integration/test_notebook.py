@@ -48,4 +48,4 @@ def test_a_notebook_goes_from_a_genome_to_genes_embeddings_and_scored_variants(
     assert known["states"][0].shape == (len(text), 32)  # type: ignore[index,arg-type]
     assert Path("genes.gff3").read_text().startswith("##gff-version 3")
     assert len(known["scored"]) == 4  # type: ignore[arg-type]
-    assert list(known["table"].columns)[:3] == ["sequence", "gene_id", "transcript_id"]  # type: ignore[attr-defined]
+    assert list(known["table"].columns)[:3] == ["chrom", "gene_id", "transcript_id"]  # type: ignore[attr-defined]

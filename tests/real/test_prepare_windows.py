@@ -45,7 +45,7 @@ def test_arabidopsis_has_5903_sites_of_which_16_percent_are_methylated_in_train(
         PrepareMethylationConfig(
             out=tmp_path / "out", genome=folder / "genome.fa.gz", calls=(folder / "wild_type.bedmethyl.gz",)
         )
-    )
+    ).manifest
     assert manifest.counts["windows"] == 5_903
     assert manifest.counts["calls"] == 11_458
     train = manifest.splits["train"]

@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        dnaspt.simulate("genome", n_contigs=2, contig_bp=30_000, seed=1)
+        dnaspt.simulate("genome", n_contigs=3, contig_bp=40_000, seed=1)
         genome = "genome/genome.fa"
         genes = dnaspt.prepare_genes(genome, "genome/annotation.gff3", out="data/genes", window_bp=1024)
         peaks = dnaspt.prepare_regions(genome, "genome/peaks_A.bed", out="data/peaks", window_bp=256, core_bp=128)

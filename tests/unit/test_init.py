@@ -10,8 +10,19 @@ import dnaspt
 API = {
     *("baseline", "evaluate", "finetune", "inspect", "load", "prepare_bend", "prepare_genes", "prepare_methylation"),
     *("prepare_regions", "pretrain", "report", "score_variants", "simulate", "study", "to_frame"),
-    *("Dataset", "Evaluation", "GeneScores", "Model", "Record", "Run", "RunResult", "SPTClassifier", "Score"),
-    *("StudyResult", "Transcript"),
+    *(
+        "Dataset",
+        "Description",
+        "Evaluation",
+        "GeneScores",
+        "Model",
+        "Record",
+        "Run",
+        "RunResult",
+        "SPTClassifier",
+        "Score",
+    ),
+    *("SimulationSummary", "StudyResult", "Transcript"),
     *("CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError", "NoSpaceError"),
     "__version__",
 }

@@ -26,7 +26,7 @@ _WEIGHTS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 1e5)
 _N_LEFT_OUT = 50_000
 """Bases of the train split on which the weights are chosen."""
 _CHUNK_BP = 1 << 25
-_DENSE_WORDS = 4**9
+_DENSE_KMERS = 4**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,37 +77,37 @@ class NgramBaseline:
     n_masked: int
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Content of a JSON file."""
         return asdict(self)
 
 
-class _WordCounts:
-    """How often each word of n bases occurs on both strands; a table of all words, or of those that occur."""
+class _KmerCounts:
+    """How often each k-mer of n bases occurs on both strands; a table of all k-mers, or of those that occur."""
 
     def __init__(self, n: int, n_bases: int) -> None:
         self.n = n
-        self._dense = 4**n <= max(_DENSE_WORDS, 2 * n_bases)
-        self._words = np.zeros(0, dtype=np.int64)
+        self._dense = 4**n <= max(_DENSE_KMERS, 2 * n_bases)
+        self._kmers = np.zeros(0, dtype=np.int64)
         self._counts = np.zeros(4**n if self._dense else 0, dtype=np.int64)
 
-    def add(self, words: np.ndarray) -> None:
-        """Count words (n,) int64 and their reverse complements."""
-        words = np.concatenate([words, reverse_complement_kmers(words, self.n)])
+    def add(self, kmers: np.ndarray) -> None:
+        """Count k-mers (n,) int64 and their reverse complements."""
+        kmers = np.concatenate([kmers, reverse_complement_kmers(kmers, self.n)])
         if self._dense:
-            self._counts += np.bincount(words, minlength=4**self.n)
+            self._counts += np.bincount(kmers, minlength=4**self.n)
             return
-        found, counts = np.unique(words, return_counts=True)
-        merged, place = np.unique(np.concatenate([self._words, found]), return_inverse=True)
-        total = np.bincount(place, weights=np.concatenate([self._counts, counts]), minlength=len(merged))
-        self._words, self._counts = merged, total.astype(np.int64)
+        unique, counts = np.unique(kmers, return_counts=True)
+        merged, index = np.unique(np.concatenate([self._kmers, unique]), return_inverse=True)
+        total = np.bincount(index, weights=np.concatenate([self._counts, counts]), minlength=len(merged))
+        self._kmers, self._counts = merged, total.astype(np.int64)
 
-    def __getitem__(self, words: np.ndarray) -> np.ndarray:
+    def __getitem__(self, kmers: np.ndarray) -> np.ndarray:
         if self._dense:
-            return np.asarray(self._counts[words])
-        if not len(self._words):
-            return np.zeros(words.shape, dtype=np.int64)
-        place = np.minimum(np.searchsorted(self._words, words), len(self._words) - 1)
-        return np.where(self._words[place] == words, self._counts[place], 0)
+            return np.asarray(self._counts[kmers])
+        if not len(self._kmers):
+            return np.zeros(kmers.shape, dtype=np.int64)
+        index = np.minimum(np.searchsorted(self._kmers, kmers), len(self._kmers) - 1)
+        return np.where(self._kmers[index] == kmers, self._counts[index], 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,22 +147,22 @@ class NgramModel:
         self.left, self.right = left, right
         self.n_steps = max(left, right)
         sequence = _Sequence.of(codes, offsets, left + right + 1)
-        self._words = [_WordCounts(n, len(codes)) for n in range(1, left + right + 2)]
+        self._kmers = [_KmerCounts(n, len(codes)) for n in range(1, left + right + 2)]
         for first in range(0, len(codes), _CHUNK_BP):
             self._count(sequence, first, min(first + _CHUNK_BP, len(codes)))
         self._weights: dict[tuple[int, int], float] = {}
         self._choose_weights(sequence)
 
     def _count(self, sequence: _Sequence, first: int, last: int) -> None:
-        """Count all words of 1..left + right + 1 bases whose last base lies in first..last - 1."""
+        """Count all k-mers of 1..left + right + 1 bases whose last base lies in first..last - 1."""
         codes = sequence.codes
-        words = np.zeros(last - first, dtype=np.int64)
-        for table in self._words:
+        kmers = np.zeros(last - first, dtype=np.int64)
+        for table in self._kmers:
             reach = table.n - 1
             skipped = max(reach - first, 0)
-            words[skipped:] += codes[first + skipped - reach : last - reach].astype(np.int64) << (2 * reach)
+            kmers[skipped:] += codes[first + skipped - reach : last - reach].astype(np.int64) << (2 * reach)
             whole = (sequence.before[first:last] >= reach) & (codes[first:last] < _UNKNOWN)
-            table.add(words[whole])
+            table.add(kmers[whole])
 
     def _choose_weights(self, sequence: _Sequence) -> None:
         """Choose the weight of every context shape by leaving each of a sample of bases out of the counts.
@@ -190,7 +190,7 @@ class NgramModel:
                     yield left, right
 
     def _left_out_frequency(self, truth: np.ndarray) -> np.ndarray:
-        counts = self._words[0][np.arange(4)]
+        counts = self._kmers[0][np.arange(4)]
         return np.asarray(counts[truth] / max(int(counts.sum()) - 1, 1))
 
     def _best_weight(
@@ -209,12 +209,12 @@ class NgramModel:
     def _context_counts(self, codes: np.ndarray, positions: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Counts (n, 4) of A C G T between the `shape` bases on the left and right of positions (n,)."""
         left, right = shape
-        words = np.zeros(len(positions), dtype=np.int64)
+        kmers = np.zeros(len(positions), dtype=np.int64)
         for offset in range(-left, right + 1):
-            words = words * 4
+            kmers = kmers * 4
             if offset:
-                words += codes[positions + offset]
-        return self._words[left + right][words[:, None] + (np.arange(4) << (2 * right))]
+                kmers += codes[positions + offset]
+        return self._kmers[left + right][kmers[:, None] + (np.arange(4) << (2 * right))]
 
     def distributions(self, codes: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> Iterator[np.ndarray]:
         """Probabilities of A C G T (n, 4) at positions (n,), by step: the base composition, then longer contexts.
@@ -224,7 +224,7 @@ class NgramModel:
         sequence = _Sequence.of(codes, offsets, self.n_steps)
         before = np.minimum(sequence.before[positions], self.left)
         behind = np.minimum(sequence.behind[positions], self.right)
-        counts = self._words[0][np.arange(4)]
+        counts = self._kmers[0][np.arange(4)]
         guess = np.tile((counts + 1) / (counts.sum() + 4), (len(positions), 1))
         yield guess.copy()
         for step in range(1, self.n_steps + 1):
@@ -251,6 +251,7 @@ class NgramModel:
 
 
 def _nats(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Cross-entropy (n,) of guessed probabilities (n, 4)."""
     bases = tokens(truth).astype(np.int64)
     return np.asarray(-np.log(np.take_along_axis(guess, bases[:, None], axis=1)[:, 0]))
 

@@ -15,7 +15,7 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.json_files import read_json, write_json
 from dnaspt.reports.study_report import study_report
-from dnaspt.studies.context import Say, Workshop
+from dnaspt.studies.context import Say, StudyContext
 from dnaspt.studies.scheduler import stage_jobs
 from dnaspt.studies.settings import StudyConfig, check_settings
 
@@ -140,7 +140,7 @@ def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
     return value
 
 
-def plan_protocol(run: BendRun, say: Say) -> Workshop:
+def plan_protocol(run: BendRun, say: Say) -> StudyContext:
     """Prepare OUT/data where it is not there, and plan the runs.
 
     Args:
@@ -159,7 +159,7 @@ def plan_protocol(run: BendRun, say: Say) -> Workshop:
     else:
         _check_given_data(run, run.data)
     check_settings(study)
-    return Workshop(study, run.out, run.out / "records", run.jobs, "local", say)
+    return StudyContext(study, run.out, run.out / "records", run.jobs, "local", say)
 
 
 def _prepare(run: BendRun, data: Path, say: Say) -> None:
@@ -193,7 +193,7 @@ def _check_given_data(run: BendRun, data: Path) -> None:
         raise ConfigError(f"{data}: holds {task or 'no task of BEND'}; expected {run.task}")
 
 
-def run_protocol(run: BendRun, study: Workshop) -> str:
+def run_protocol(run: BendRun, study: StudyContext) -> str:
     """Make the runs that are missing, and write the report.
 
     Args:
@@ -206,8 +206,8 @@ def run_protocol(run: BendRun, study: Workshop) -> str:
     Raises:
         DnasptError: a run failed; what is finished stays.
     """
-    answer = study_report(study).answer
+    answer = str(study_report(study))
     source = read_manifest(study.study.data).settings.get("bend_source", {})
     runs = {job.name: job.arm for job in stage_jobs(study, "final")}
     BendStudy(run.task, run.protocol.stem, str(run.data or run.root), source.get("fold"), runs).write(study.out)
-    return " ".join(answer)
+    return answer

@@ -10,9 +10,10 @@ import numpy as np
 from dnaspt.bend.protocol import BendStudy
 from dnaspt.bend.published import PUBLISHED, ResultRow
 from dnaspt.errors import DatasetError
-from dnaspt.reports.compare import groups_of, metric_name
-from dnaspt.reports.run_text import written
-from dnaspt.studies.context import read_record
+from dnaspt.evaluation.results import METRIC_NAMES
+from dnaspt.reports.compare import groups_of
+from dnaspt.reports.tables import written
+from dnaspt.studies.records import read_record, record_file
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +69,12 @@ def read_scores(folder: Path) -> list[ArmScore]:
         DatasetError: no folder of 'dnaspt bend run', or none of its runs is finished.
     """
     study = BendStudy.read(folder)
-    files = {folder / "records" / f"{name}.json": arm for name, arm in study.runs.items()}
-    finals = [read_record(file) | {"arm": arm} for file, arm in files.items() if file.is_file()]
+    files = {record_file(folder / "records", name): arm for name, arm in study.runs.items()}
+    finals = [read_record(file).with_arm(arm) for file, arm in files.items() if file.is_file()]
     if not finals:
         raise DatasetError(f"{folder}: its records are not there; go on with 'dnaspt bend run'")
     fold = study.fold or 0
-    metric, scores = metric_name(finals), []
+    metric, scores = METRIC_NAMES[finals[0].scored.metric], []
     for group in groups_of(finals):
         share = "" if group.fraction == 1 else f", {group.fraction:.0%} of the labels"
         n_seeds = len(group.values)

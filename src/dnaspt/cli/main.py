@@ -12,7 +12,7 @@ import typer
 
 from dnaspt import __version__
 from dnaspt.cli.bend import bend_app
-from dnaspt.cli.options import HELP, Config, Data, Offline, Overwrite, TrustCode, given, option
+from dnaspt.cli.options import HELP, Command, Commands, Config, Data, Offline, Overwrite, TrustCode, given, option
 from dnaspt.cli.prepare import prepare_app
 from dnaspt.cli.score import baseline, evaluate, predict, variants
 from dnaspt.cli.study import study
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from dnaspt.training.runs import Run
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     context_settings=HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Self-pretraining for DNA: pretrain on your own task's sequences, fine-tune on your labels, predict.\n\n"
-    "In the order of use: prepare, pretrain, finetune, evaluate, predict. Each command has an example in its --help.",
+    "The commands stand in their order of use. 'dnaspt COMMAND -h' shows the options of a command, and an example.",
 )
 
 Out = Annotated[Path, option("--out", "-o", metavar="RUN", help="Run folder to write.")]
@@ -72,7 +73,7 @@ def _options(
 app.add_typer(prepare_app, name="prepare")
 
 
-@app.command()
+@app.command(cls=Command)
 def pretrain(
     context: typer.Context,
     data: Data,
@@ -106,7 +107,9 @@ def pretrain(
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Pretrain a masked language model on the dataset's own train sequences.
+    """Train a language model on the sequences of a dataset.
+
+    Masked bases are guessed from the bases around them. Only the train split is read, and no label.
 
     Example: dnaspt pretrain data/genes --out runs/pre --preset small
     """
@@ -119,7 +122,7 @@ def pretrain(
     _say_if_stopped(run)
 
 
-@app.command()
+@app.command(cls=Command)
 def finetune(
     context: typer.Context,
     data: Data,
@@ -161,8 +164,8 @@ def finetune(
         option(metavar="SHARE", help="Learning rate of the encoder as a share of the head's.", default="1"),
     ] = None,
     freeze_encoder: Annotated[
-        bool | None, option("--freeze-encoder", help="Train the head only.", default="train both")
-    ] = None,
+        bool, option("--freeze-encoder", help="Train the head only.", default="train both")
+    ] = False,
     class_weights: Annotated[
         Literal["none", "balanced"] | None,
         option(help="balanced: rare classes weigh more (softmax, sigmoid).", default="none"),
@@ -186,7 +189,10 @@ def finetune(
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fine-tune a pretrained encoder with a task head, or train both from scratch.
+    """Train a model on the labels of a dataset.
+
+    A pretrained encoder is fine-tuned together with a task head; without --encoder both are trained from scratch. The checkpoint
+    with the best score on valid is kept.
 
     Example: dnaspt finetune data/genes --encoder runs/pre --head crf --out runs/genes
     """
@@ -200,18 +206,20 @@ def finetune(
 
 
 for command in (evaluate, predict, variants, baseline, study):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
-@app.command()
+@app.command(cls=Command)
 def report(
     context: typer.Context,
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Evaluated runs, in the order to show them.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Evaluated runs, one or several, in the order to show them.")],
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
     out: Annotated[Path, option("--out", "-o", metavar="FILE", help="HTML file to write.")],
     pretrain: Annotated[Path | None, option(metavar="RUN", help="The pretraining run.", default="leave it out")] = None,
 ) -> None:
-    """Compare evaluated runs in one HTML file: tables, training curves, a drawn locus.
+    """Compare evaluated runs in one HTML file.
+
+    It has tables of scores, training curves, and a locus with the true and the predicted labels.
 
     Example: dnaspt report runs/scratch runs/spt --pretrain runs/pre --data data/genes --out report.html
     """
@@ -221,11 +229,13 @@ def report(
     show(f"{api.report(**given(context))}: written")
 
 
-@app.command()
+@app.command(cls=Command)
 def inspect(
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Dataset folder or run.")],
 ) -> None:
-    """Describe a dataset folder or a run: sizes, class balance, what was dropped and why, leakage, scores.
+    """Describe a dataset or a run.
+
+    A dataset: its size, class balance, what was dropped and why, leakage between splits. A run: its settings and scores.
 
     Example: dnaspt inspect data/genes
     """
@@ -235,7 +245,7 @@ def inspect(
     show_tables(api.inspect(path).tables)
 
 
-@app.command()
+@app.command(cls=Command)
 def simulate(
     context: typer.Context,
     out: Annotated[Path, option("--out", "-o", metavar="FOLDER", help="Folder to write.")],
@@ -245,7 +255,9 @@ def simulate(
     config: Config = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Simulate a small genome with known genes, peaks and methylation (FASTA, GFF3, BED, bedMethyl).
+    """Simulate a small genome with known genes, peaks and methylation.
+
+    Writes FASTA, GFF3, BED and bedMethyl files for a first trial.
 
     Example: dnaspt simulate --out demo/genome
     """
@@ -255,12 +267,14 @@ def simulate(
     mapping_table(f"{out}: simulated", api.simulate(**given(context)).model_dump(mode="json"))
 
 
-@app.command()
+@app.command(cls=Command)
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain'.")],
     out: Annotated[Path, option("--out", "-o", metavar="FOLDER", help="Folder to write.")],
 ) -> None:
-    """Write a pretrained model in the format of BEND's ConvNet (`--encoder` reads that format too).
+    """Write a pretrained model in the format of BEND's ConvNet.
+
+    The option --encoder of 'dnaspt finetune' reads that format, too.
 
     Example: dnaspt export runs/pre --out bend_model
     """
@@ -303,7 +317,7 @@ def main() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        app()
+        app(prog_name="dnaspt")
     except DnasptError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)

@@ -4,11 +4,43 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from dnaspt.policy import OFFLINE, TRUST, allow
 
 HELP = {"help_option_names": ["-h", "--help"]}
 """Settings of every command: -h is --help."""
+
+_IN_ORDER_OF_USE = (
+    *("prepare", "pretrain", "finetune", "evaluate", "predict", "variants", "baseline", "study", "report", "inspect"),
+    *("simulate", "export", "bend"),
+)
+
+
+class Commands(TyperGroup):
+    """The commands in their order of use; Typer would put those with subcommands last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands, as `--help` shows them."""
+        return [name for name in _IN_ORDER_OF_USE if name in self.commands]
+
+
+class Command(TyperCommand):
+    """A command whose help shows the names of its arguments without their Python types."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and the options, each with its help."""
+        for title, kind in (("Arguments", "argument"), ("Options", "option")):
+            records = [
+                record
+                for parameter in self.get_params(ctx)
+                if parameter.param_type_name == kind and (record := parameter.get_help_record(ctx))
+            ]
+            if kind == "argument":
+                records = [(name.split(" <")[0], text) for name, text in records]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
 
 def option(*declarations: str, help: str, default: str = "", **settings: Any) -> Any:
@@ -59,13 +91,19 @@ _SWITCHES = ("trust_remote_code", "offline")
 def given(context: typer.Context) -> dict[str, Any]:
     """The options that were given on the command line, by the names that the Python API has for them.
 
-    Switches of security (`--trust-remote-code`, `--offline`) are set here and left out.
+    Options that were not given are left out, so that a TOML file or the default of the API decides. Switches of security
+    (`--trust-remote-code`, `--offline`) are set here and left out, too.
     """
-    options = {name: value for name, value in context.params.items() if value not in (None, [], ())}
-    if any(name in options for name in _SWITCHES):
-        trust, offline = (bool(options.pop(name, False)) for name in _SWITCHES)
-        allow(trust_remote_code=trust, offline=offline)
-    return options
+    options = dict(context.params)
+    trust, offline = (bool(options.pop(name, False)) for name in _SWITCHES)
+    allow(trust_remote_code=trust, offline=offline)
+    return {name: value for name, value in options.items() if _is_given(context, name)}
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether a person has given an option; else it has its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
 def names(text: str | None) -> tuple[str, ...] | None:

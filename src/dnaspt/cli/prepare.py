@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dnaspt.cli.options import HELP, Config, Overwrite, given, names, option
+from dnaspt.cli.options import Command, Config, Overwrite, given, names, option
 
 if TYPE_CHECKING:
     from dnaspt.data.dataset import Dataset
 
-prepare_app = typer.Typer(
-    no_args_is_help=True, context_settings=HELP, rich_markup_mode=None, help="Make a dataset folder from your files."
-)
+prepare_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make a dataset from your files.")
 
 Out = Annotated[Path, option("--out", "-o", metavar="DATA", help="Dataset folder to write.")]
 Genome = Annotated[
@@ -36,7 +34,7 @@ TestContigs = Annotated[
     option(metavar="NAMES", callback=names, help="Contigs for test, with commas (--split contig).", default="none"),
 ]
 Strict = Annotated[
-    bool | None,
+    bool,
     option("--strict", help="Refuse leakage, and contigs that are not in the FASTA.", default="count and warn"),
 ]
 Labels = Annotated[
@@ -45,7 +43,7 @@ Labels = Annotated[
 ]
 
 
-@prepare_app.command()
+@prepare_app.command(cls=Command)
 def genes(
     context: typer.Context,
     out: Out,
@@ -88,10 +86,12 @@ def genes(
         int | None,
         option(metavar="BP", help="Context on both sides of a window.", default="0 for tile, 1000 for gene"),
     ] = None,
-    strict: Strict = None,
+    strict: Strict = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """FASTA and GFF3 or GTF to gene structure per base (nine classes).
+    """Gene structure for each base, from FASTA and GFF3 or GTF.
+
+    Nine classes: intergenic, and for each strand exon, intron, donor and acceptor.
 
     Example: dnaspt prepare genes --genome g.fa --annotation g.gff3 --out data/genes
     """
@@ -100,7 +100,7 @@ def genes(
     _show(api.prepare_genes(**given(context)))
 
 
-@prepare_app.command()
+@prepare_app.command(cls=Command)
 def regions(
     context: typer.Context,
     out: Out,
@@ -141,10 +141,12 @@ def regions(
     ] = None,
     blacklist: Annotated[Path | None, option(metavar="BED", help="Intervals to leave out.", default="none")] = None,
     seed: Annotated[int | None, option(metavar="N", help="Seed of the background.", default="0")] = None,
-    strict: Strict = None,
+    strict: Strict = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """FASTA and peaks to windows with one or many labels.
+    """Windows with labels, from FASTA and peaks.
+
+    Each BED file is a label. A window has the label if enough of its middle lies in a peak.
 
     Example: dnaspt prepare regions --genome g.fa --regions peaks.bed --out data/peaks
     """
@@ -153,7 +155,7 @@ def regions(
     _show(api.prepare_regions(**given(context)))
 
 
-@prepare_app.command()
+@prepare_app.command(cls=Command)
 def methylation(
     context: typer.Context,
     out: Out,
@@ -192,12 +194,12 @@ def methylation(
         int | None,
         option(metavar="N", help="Reads that a CpG needs, both strands together.", default="5"),
     ] = None,
-    strict: Strict = None,
+    strict: Strict = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """FASTA and methylation calls to windows centered on CpGs: 1 where the level reaches the threshold, else 0.
+    """Windows around CpGs, from FASTA and methylation calls.
 
-    Calls of CpGs only: leave CHG and CHH out first. bedMethyl has 11 or 18 columns; rows of 5hmC are dropped and counted.
+    The label is 1 where the level of the CpG reaches the threshold, else 0. Calls of CpGs only: leave CHG and CHH out first. bedMethyl has 11 or 18 columns; rows of 5hmC are dropped and counted.
 
     Example: dnaspt prepare methylation --genome g.fa --calls wgbs.bedmethyl --out data/cpg
     """
@@ -206,7 +208,7 @@ def methylation(
     _show(api.prepare_methylation(**given(context)))
 
 
-@prepare_app.command()
+@prepare_app.command(cls=Command)
 def bend(
     context: typer.Context,
     task: Annotated[
@@ -233,10 +235,12 @@ def bend(
         option(metavar="N", help="Enhancers: the part to test on; the next validates.", default="1"),
     ] = None,
     config: Config = None,
-    strict: Strict = None,
+    strict: Strict = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make a dataset of a task of BEND from its own files ('dnaspt bend download' gets them).
+    """A task of the BEND benchmark, from its own files.
+
+    'dnaspt bend download' gets the files.
 
     Example: dnaspt prepare bend gene_finding --root bend --out data/bend_genes
     """

@@ -26,7 +26,9 @@ def evaluate(
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Score a run on a split: MCC or AUROC and AUPRC with 95 % intervals, gene structures for genes.
+    """Score a run on a split, with 95 % intervals.
+
+    Genes: MCC, and how many exons and genes are exact. Windows: AUROC and AUPRC.
 
     Example: dnaspt evaluate runs/genes --data data/genes --split test
     """
@@ -63,7 +65,9 @@ def predict(
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Predict on a FASTA file: genes to GFF3, window labels to BED, bigWig or Parquet.
+    """Predict genes or labels of windows on a FASTA file.
+
+    Genes are written as GFF3; labels of windows as BED, bigWig or Parquet.
 
     Example: dnaspt predict runs/genes --genome new.fa --out genes.gff3
     """
@@ -98,10 +102,10 @@ def variants(
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Score variants, both strands averaged.
+    """Score the alleles of a VCF file, both strands averaged.
 
-    By what an allele does to hidden states (SPT_COSINE), and to the language model's likelihood (SPT_LLR, pretrained runs) or to
-    each label (SPT_DELTA, fine-tuned runs).
+    Scores say how much an allele changes the hidden states (SPT_COSINE), and the language model's likelihood (SPT_LLR,
+    pretrained runs) or each label (SPT_DELTA, fine-tuned runs).
 
     Example: dnaspt variants runs/pre --vcf calls.vcf.gz --genome g.fa --out scored.vcf.gz
     """
@@ -140,7 +144,9 @@ def baseline(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score on the test split what a model has to beat: composition for windows, another tool's genes for genes.
+    """Score what a model has to beat, on the test split.
+
+    Windows: k-mers, Markov chains or the CpG count. Genes: AUGUSTUS, or the GFF3 of any other tool.
 
     Example: dnaspt baseline data/peaks --out runs/kmers
     """

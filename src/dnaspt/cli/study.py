@@ -1,8 +1,6 @@
 """The command `dnaspt study`."""
 
 import logging
-import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +10,7 @@ from dnaspt.cli.options import Offline, TrustCode, option
 from dnaspt.policy import allow
 
 if TYPE_CHECKING:
-    from dnaspt.studies.context import Workshop
+    from dnaspt.studies.context import StudyContext
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +49,11 @@ def study(
     from dnaspt.cli.terminal import show
     from dnaspt.errors import ConfigError
     from dnaspt.reports.study_overview import write_overview
-    from dnaspt.reports.study_report import Findings, study_report
-    from dnaspt.studies.context import Workshop
+    from dnaspt.reports.study_report import StudyResult, study_report
+    from dnaspt.studies.context import StudyContext
     from dnaspt.studies.scheduler import run_stage, run_task
     from dnaspt.studies.settings import check_settings, read_studies
-    from dnaspt.studies.slurm_engine import write_submission
+    from dnaspt.studies.slurm_engine import study_command, write_submission
 
     studies = read_studies(config, data)
     if task is not None and (stage is None or len(studies) > 1):
@@ -73,55 +71,50 @@ def study(
         log.warning("--%s has no effect here", name)
     for one in studies.values():
         check_settings(one)
-    places = ["--out", os.path.abspath(out), *(["--records", os.path.abspath(records)] if records else [])]
-    flags = [name for name, is_on in {"--trust-remote-code": trust_remote_code, "--offline": offline}.items() if is_on]
-    found: dict[str, Findings] = {}
+    results: dict[str, StudyResult] = {}
     for name, one in studies.items():
         kept = out / name / "records" if records is None else records / name
-        shop = Workshop(one, out / name, kept, jobs, "ray" if engine == "ray" else "local", show)
+        context = StudyContext(one, out / name, kept, jobs, "ray" if engine == "ray" else "local", show)
         if len(studies) > 1:
             show(f"{one.data}:")
         if dry_run:
-            show_plan(config, shop)
+            show_plan(config, context)
         elif engine == "slurm":
-            own = ["--data", os.path.abspath(one.data)] if name or data else []
-            words = [os.path.abspath(config), *places, *own, *flags]
-            show(f"{write_submission(shop, words, sbatch)}: written; run it where sbatch is")
+            command = study_command(config, out, records=records, data=one.data if name or data else None)
+            show(f"{write_submission(context, command, sbatch)}: written; run it where sbatch is")
         elif stage is not None and task is not None:
-            run_task(shop, stage, task)
+            run_task(context, stage, task)
         elif stage is not None:
-            run_stage(shop, stage)
+            run_stage(context, stage)
             if stage == "tune":
-                show_rates(shop)
+                show_rates(context)
         else:
-            found[one.name] = study_report(shop)
-            show(" ".join(found[one.name].answer))
-            show(f"{shop.out}: study.html, study.md, and the tables as CSV and Parquet written")
+            results[one.name] = study_report(context)
+            show(str(results[one.name]))
+            show(f"{context.out}: study.html, study.md, and the tables as CSV and Parquet written")
     if len(studies) > 1 and engine == "slurm" and not dry_run:
         show("When all are done, the same command without --engine writes the page over all datasets")
-    if len(found) > 1:
-        command = shlex.join(["dnaspt", "study", os.path.abspath(config), *places, *flags])
-        show(" ".join(write_overview(out, found, command)))
+    if len(results) > 1:
+        show(" ".join(write_overview(out, results, study_command(config, out, records=records))))
         show(f"{out}: study.html and study.md written, all datasets side by side")
 
 
-def show_rates(shop: "Workshop") -> None:
+def show_rates(context: "StudyContext") -> None:
     """Print the scores on valid of each arm's learning rates."""
     from dnaspt.cli.terminal import show, table
     from dnaspt.reports.study_tables import rate_table
     from dnaspt.studies.scheduler import rates_on_valid
 
-    if found := rate_table(rates_on_valid(shop), shop.study.tuning_share):
+    if found := rate_table(rates_on_valid(context), context.study.tuning_share):
         table(found.title, found.columns, found.rows)
         show(found.note)
 
 
-def show_plan(config: Path, shop: "Workshop") -> None:
+def show_plan(config: Path, context: "StudyContext") -> None:
     """Print what a study would run here."""
     from dnaspt.cli.terminal import show, table
-    from dnaspt.studies.dry_run import planned
+    from dnaspt.studies.dry_run import PLAN_COLUMNS, plan_runs
 
-    rows = planned(shop)
-    columns = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
-    table(f"{config}: runs on {shop.study.data}", columns, rows)
-    show(f"{len(rows)} runs; to do, one after another: {sum(float(row[7] or 0) for row in rows):.0f} minutes")
+    runs = plan_runs(context)
+    table(f"{config}: runs on {context.study.data}", PLAN_COLUMNS, [run.row() for run in runs])
+    show(f"{len(runs)} runs; to do, one after another: {sum(run.minutes for run in runs):.0f} minutes")

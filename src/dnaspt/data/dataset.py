@@ -138,6 +138,15 @@ class Dataset:
     Attributes:
         path: the folder.
         manifest: sizes, sources, settings, and what was dropped and why.
+
+    Example:
+        >>> data = dnaspt.Dataset.open("data/peaks")
+        >>> data.task, data.labels, data.splits
+        ('regions', ('peaks_A',), ('train', 'valid', 'test'))
+        >>> data.to_frame("valid").columns.tolist()
+        ['chrom', 'start', 'end', 'strand', 'sequence', 'labels']
+        >>> data.read("valid").window(0).codes.shape
+        (256,)
     """
 
     path: Path

@@ -149,9 +149,9 @@ def score_model(model: "TaskModel", split: Split, labels: tuple[str, ...]) -> di
         from dnaspt.inference.emissions import ContigSlice
 
         counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-        known = list(segments(split))
-        paths = predict_paths(model, (ContigSlice.whole(segment.codes) for segment in known))
-        for segment, path in zip(known, paths, strict=True):
+        contiguous = list(segments(split))
+        paths = predict_paths(model, (ContigSlice.whole(segment.codes) for segment in contiguous))
+        for segment, path in zip(contiguous, paths, strict=True):
             counts += confusion(segment.labels, path, len(labels))
         return {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
     truth = split.labels.reshape(-1, len(labels))
@@ -197,11 +197,11 @@ def predict_genes(
         slices = [ContigSlice.whole(segment.codes) for segment in group]
         arrays = predict_emissions(model, slices, average_strands=average_strands)
         for segment, contig_slice, emissions in zip(group, slices, arrays, strict=True):
-            for grammar, known in zip(grammars, predictions, strict=True):
+            for grammar, of_grammar in zip(grammars, predictions, strict=True):
                 path = decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
-                first = 1 + sum(len(prediction.transcripts) for prediction in known)
+                first = 1 + sum(len(prediction.transcripts) for prediction in of_grammar)
                 genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
-                known.append(GenePrediction(segment, path, genes))
+                of_grammar.append(GenePrediction(segment, path, genes))
     return predictions
 
 

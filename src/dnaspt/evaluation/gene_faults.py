@@ -18,18 +18,19 @@ INTRON_FAULT = "intron not GT-AG, GC-AG or AT-AC"
 TRANSCRIPT_FAULTS = ("length not a multiple of 3", "stop codon in frame", "no start codon", "no stop codon")
 
 
-def _words(letters: Iterable[str]) -> np.ndarray:
+def _numbers(letters: Iterable[str]) -> np.ndarray:
+    """Numbers of strings of letters, see `_number`."""
     return np.array([_number(encode(word)) for word in letters])
 
 
 def _number(codes: np.ndarray) -> np.ndarray:
-    """Words (..., w) of codes 0..4 as numbers to the base 5: (...)."""
+    """Strings of w codes 0..4 as numbers to the base 5: (..., w) -> (...)."""
     return codes.astype(np.int64) @ (5 ** np.arange(codes.shape[-1])[::-1])
 
 
-_SPLICE = _words(pair.donor + pair.acceptor for pair in SPLICE_PAIRS)
-_START = _words(STANDARD.starts)
-_STOP = _words(STANDARD.stops)
+_SPLICE = _numbers(pair.donor + pair.acceptor for pair in SPLICE_PAIRS)
+_START = _numbers(STANDARD.starts)
+_STOP = _numbers(STANDARD.stops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class StructureReport:
     faults: Mapping[str, int]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON, with rates per intron and per transcript (None where there are none)."""
+        """Content of a JSON file, with rates per intron and per transcript (None where there are none)."""
         among = {kind: self.n_introns if kind == INTRON_FAULT else self.n_transcripts for kind in self.faults}
         rates = {kind: count / among[kind] if among[kind] else None for kind, count in self.faults.items()}
         return asdict(self) | {"faults": dict(self.faults), "rates": rates}
@@ -81,11 +82,11 @@ def structure_report(
         codes = codes_by_chrom[transcript.chrom]
         if transcript.end > len(codes):
             raise ValueError(f"{transcript.transcript_id} ends at {transcript.end} of {len(codes)} bases")
-        found = _faults(transcript, codes, stop_in_cds=stop_in_cds)
-        faults.update(found)
+        own_faults = _faults(transcript, codes, stop_in_cds=stop_in_cds)
+        faults.update(own_faults)
         n_transcripts += 1
         n_introns += len(transcript.cds) - 1
-        n_illegal += bool(found.total())
+        n_illegal += bool(own_faults.total())
     return StructureReport(n_transcripts, n_introns, n_illegal, dict(faults))
 
 
@@ -94,10 +95,10 @@ def _faults(transcript: Transcript, codes: np.ndarray, *, stop_in_cds: bool) -> 
     codons, n_left_over, after = _codons(transcript, codes)
     body, end = (codons[:-1], codons[-1:]) if stop_in_cds else (codons, after)
     flags = (n_left_over > 0, _is_any(body, _STOP).any(), not _may_be(codons[:1], _START), not _may_be(end, _STOP))
-    found = Counter({kind: 1 for kind, flag in zip(TRANSCRIPT_FAULTS, flags, strict=True) if flag})
+    faults = Counter({kind: 1 for kind, flag in zip(TRANSCRIPT_FAULTS, flags, strict=True) if flag})
     if n_illegal := _illegal_introns(transcript, codes):
-        found[INTRON_FAULT] = n_illegal
-    return found
+        faults[INTRON_FAULT] = n_illegal
+    return faults
 
 
 def _codons(transcript: Transcript, codes: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
@@ -115,14 +116,14 @@ def _codons(transcript: Transcript, codes: np.ndarray) -> tuple[np.ndarray, int,
     )
 
 
-def _is_any(words: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """Which words (n, w) are among the allowed ones: (n,)."""
-    return np.isin(_number(words), allowed)
+def _is_any(codons: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """Which codons (n, 3), or splice pairs (n, 4), are among the allowed ones: (n,)."""
+    return np.isin(_number(codons), allowed)
 
 
-def _may_be(words: np.ndarray, allowed: np.ndarray) -> bool:
-    """Whether the only word of (1, w) is allowed or not fully known; no word is neither."""
-    return len(words) > 0 and bool((words >= N).any() or _is_any(words, allowed).all())
+def _may_be(codon: np.ndarray, allowed: np.ndarray) -> bool:
+    """Whether a codon (1, 3) is allowed or not fully known; False where there is none (0, 3)."""
+    return len(codon) > 0 and bool((codon >= N).any() or _is_any(codon, allowed).all())
 
 
 def _illegal_introns(transcript: Transcript, codes: np.ndarray) -> int:
@@ -130,8 +131,8 @@ def _illegal_introns(transcript: Transcript, codes: np.ndarray) -> int:
     if len(transcript.cds) == 1:
         return 0
     start, end = np.array(transcript.introns).T
-    words = tokens(codes[np.stack([start, start + 1, end - 2, end - 1], axis=1)])
+    pairs = tokens(codes[np.stack([start, start + 1, end - 2, end - 1], axis=1)])
     if transcript.strand == "-":
-        words = reverse_complement(words)
-    legal = (words >= N).any(axis=1) | _is_any(words, _SPLICE)
+        pairs = reverse_complement(pairs)
+    legal = (pairs >= N).any(axis=1) | _is_any(pairs, _SPLICE)
     return int((~legal | (end - start < 4)).sum())

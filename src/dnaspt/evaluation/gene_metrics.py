@@ -102,6 +102,11 @@ class GeneScores:
         levels: scores by level: base, splice_site, exon, intron_chain, transcript, gene.
         ignored: how many genes were not scored, by reason.
         block_counts: counts of each block (B, levels, 4); empty for scores that were read from a file.
+
+    Example:
+        >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid").genes.genes
+        >>> list(scores.levels)
+        ['base', 'splice_site', 'exon', 'intron_chain', 'transcript', 'gene']
     """
 
     levels: Mapping[str, LevelScores]

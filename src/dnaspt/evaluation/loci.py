@@ -111,8 +111,8 @@ def example_genes(data: Path, run: Path, n: int) -> list[list[Transcript]]:
     """Genes that a run predicts, or that a baseline's file holds, on n regions of test, which depend on the annotation alone."""
     regions = _example_regions(data, n)
     if (run / GENES_FILE).is_file():
-        known = [annotated.transcript for annotated in read_annotation(run / GENES_FILE).transcripts]
-        return [list(_reaching(known, region)) for region in regions]
+        genes = [annotated.transcript for annotated in read_annotation(run / GENES_FILE).transcripts]
+        return [list(_reaching(genes, region)) for region in regions]
     paths = _paths(run, regions, both_strands=False)
     return [list(_reaching(_genes_of(path, region), region)) for path, region in zip(paths, regions, strict=True)]
 
@@ -158,9 +158,9 @@ def _reason(n_runs: int) -> str:
     return "the one where the runs differ from each other at most bases (so it is not a typical one)"
 
 
-def _regions_with_genes(pieces: Sequence[Segment], genes: Sequence[Transcript]) -> tuple[list[_Region], int]:
+def _regions_with_genes(test: Sequence[Segment], genes: Sequence[Transcript]) -> tuple[list[_Region], int]:
     """Regions with the most genes with introns that can be asked for, and that number: 2, 1 or 0."""
-    regions = [region for segment in pieces for region in _regions(segment, genes)]
+    regions = [region for segment in test for region in _regions(segment, genes)]
     labeled = [region for region in regions if region.labels.size and (region.labels == MISSING).mean() <= _MAX_MISSING]
     for n_genes in (2, 1, 0):
         fitting = [region for region in labeled or regions if _n_with_introns(region, genes) >= n_genes]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dnaspt.tasks import MISSING, TASKS
+from dnaspt.tasks import MISSING
 
 N_BOOTSTRAP = 1000
 """Resamples of a bootstrap."""
@@ -29,7 +29,18 @@ class ConfidenceInterval:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score with its 95 % interval; nan where it is not defined."""
+    """A score with its 95 % interval; nan where it is not defined.
+
+    Attributes:
+        value: the score.
+        low: lower bound of the interval.
+        high: upper bound of the interval.
+
+    Example:
+        >>> score = dnaspt.evaluate("runs/genes", "data/genes", split="valid").primary
+        >>> score.low <= score.value <= score.high
+        True
+    """
 
     value: float
     low: float = math.nan
@@ -368,12 +379,3 @@ class _Ranking:
         areas = np.stack([ratio(pairs, n_hits * n_misses), ratio(precision, n_hits)], axis=1)
         areas[n_misses == 0] = np.nan
         return areas
-
-
-# For `reports` and `studies` until they read `Evaluation.metric`; then it goes.
-def primary_metric(result: Mapping[str, Any]) -> str:
-    """Key of an evaluation's primary metric: MCC of genes, mean AUROC of windows, mean AUPRC of enhancers."""
-    if "mcc" in result:
-        return "mcc"
-    task = TASKS.get(result.get("task", ""))
-    return "mean_auprc" if task is not None and task.metric == "auprc" else "mean_auroc"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -150,7 +151,7 @@ class Evaluation:
         codons: scores of genes that keep to codons, as `predict` writes them; None where the head knows no codons.
         windows: scores of the labels of windows or bins.
         variants: scores of variants.
-        n_windows: windows (or stretches) that were scored.
+        n_windows: windows that were scored; of a gene finder, contiguous segments.
         n_variants: variants that were scored.
         data: path of the dataset, "" where it is not on record.
         checkpoint: path of the checkpoint, "" for a baseline.
@@ -158,6 +159,13 @@ class Evaluation:
         average_strands: whether both strands were averaged; None for a baseline.
         encoder_read_splits: splits whose sequences the encoder was pretrained on; None where that is not known.
         encoder_data_digest: digest of the data of the encoder, for variants.
+
+    Example:
+        >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid")
+        >>> scores.task, scores.metric
+        ('genes', 'mcc')
+        >>> scores.primary == scores.scores["mcc"]
+        True
     """
 
     split: str
@@ -194,27 +202,27 @@ class Evaluation:
     @property
     def scores(self) -> dict[str, Score]:
         """All scores by name: mcc, exon_f1, codons_exon_f1, mean_auroc, auroc/LABEL, cpg_count_mean_auroc and so on."""
-        found: dict[str, Score] = {}
+        named: dict[str, Score] = {}
         for prefix, genes in (("", self.genes), ("codons_", self.codons)):
             if genes is None:
                 continue
-            found[f"{prefix}mcc"] = genes.mcc
+            named[f"{prefix}mcc"] = genes.mcc
             for level, scores in genes.genes.levels.items():
-                found |= {
+                named |= {
                     f"{prefix}{level}_sensitivity": scores.sensitivity,
                     f"{prefix}{level}_precision": scores.precision,
                     f"{prefix}{level}_f1": scores.f1,
                 }
         if self.windows is not None:
             for prefix, labels in (("", self.windows.labels), ("cpg_count_", self.windows.cpg_count)):
-                found |= {f"{prefix}mean_auroc": labels.mean_auroc, f"{prefix}mean_auprc": labels.mean_auprc}
-                found |= {f"{prefix}auroc/{name}": score for name, score in labels.auroc.items()}
-                found |= {f"{prefix}auprc/{name}": score for name, score in labels.auprc.items()}
+                named |= {f"{prefix}mean_auroc": labels.mean_auroc, f"{prefix}mean_auprc": labels.mean_auprc}
+                named |= {f"{prefix}auroc/{name}": score for name, score in labels.auroc.items()}
+                named |= {f"{prefix}auprc/{name}": score for name, score in labels.auprc.items()}
         if self.variants is not None:
-            found["auroc"] = next(iter(self.variants.auroc.values()), Score(math.nan))
-            found |= {f"auroc/{name}": score for name, score in self.variants.auroc.items()}
-            found |= {f"auprc/{name}": score for name, score in self.variants.auprc.items()}
-        return found
+            named["auroc"] = next(iter(self.variants.auroc.values()), Score(math.nan))
+            named |= {f"auroc/{name}": score for name, score in self.variants.auroc.items()}
+            named |= {f"auprc/{name}": score for name, score in self.variants.auprc.items()}
+        return named
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
@@ -235,10 +243,12 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""
         values = {name: getattr(self, name) for name in _HEADER}
+        if self.encoder_read_splits is not None:
+            values["encoder_read_splits"] = list(self.encoder_read_splits)
         header = {name: value for name, value in values.items() if value not in (None, "")}
         if self.checkpoint:  # what the encoder has read is said also where it is not known
-            known = "encoder_read_splits" if self.variants is None else "encoder_data_digest"
-            header[known] = values[known]
+            name = "encoder_read_splits" if self.variants is None else "encoder_data_digest"
+            header[name] = values[name]
         if self.windows is not None or self.genes is not None:
             scores = (self.genes or self.windows).to_dict()  # type: ignore[union-attr]
         else:
@@ -356,9 +366,9 @@ def read_counts(file: Path) -> BootstrapCounts:
         InputError: it is not there or not readable.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return BootstrapCounts(**arrays)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, EOFError, ValueError, TypeError, BadZipFile) as error:
         raise InputError(file, f"cannot be read ({error})", do="run 'dnaspt evaluate' again") from error
 
 

@@ -1,4 +1,4 @@
-"""EmissionArray of a gene model to the class of each base; long runs of N are non-coding by rule.
+"""Emissions of a gene model to the class of each base; long runs of N are non-coding by rule.
 
 No CDS can be known where the bases are unknown: in a run of more than 50 N, all but the 10 bases at either end are class 8. The
 chain is decoded between such runs, and knows that its neighbors there are non-coding: that is exact, and always legal.
@@ -14,7 +14,7 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
 from dnaspt.models.codons import Grammar
-from dnaspt.models.heads import CRFHead, Decoded, Place, SoftmaxHead
+from dnaspt.models.heads import CRFHead, Decoded, DecodingContext, SoftmaxHead
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES, NONCODING
 
@@ -35,7 +35,7 @@ def predict_emissions(
     average_strands: bool = False,
     into: Sequence[EmissionArray | None] | None = None,
 ) -> list[EmissionArray]:
-    """EmissionArray (end - start, K) of each slice, of one strand or the mean of both.
+    """Emissions (end - start, K) of each slice, of one strand or the mean of both.
 
     Args:
         model: a gene model.
@@ -87,7 +87,7 @@ def decode_path(
         if left == right:
             continue
         before, after = (NONCODING if left else None), (NONCODING if right < end - start else None)
-        context = Place(codes, start + left, before, after, grammar)
+        context = DecodingContext(codes, start + left, before, after, grammar)
         decoded = head.decode(emissions[left:right], context, with_posterior=with_posterior)
         path[left:right] = decoded.path
         if with_posterior:
@@ -95,16 +95,16 @@ def decode_path(
     return Decoded(path, posterior)
 
 
+@torch.no_grad()
 def class_probabilities(model: TaskModel, emissions: EmissionArray) -> np.ndarray:
     """Probability of each class at each base (L, K) float32: marginals of a CRF, else the softmax.
 
     They are those of the head alone: the rules on codons and on runs of N have no part in them.
     """
+    assert isinstance(model.head, CRFHead | SoftmaxHead)
     rows = torch.from_numpy(np.asarray(emissions))
-    if isinstance(model.head, CRFHead):
-        marginals = model.head.crf.marginals(rows[None], torch.tensor([len(rows)]))[0]
-        return marginals.to(torch.float32).numpy()
-    return rows.softmax(-1).numpy()
+    probabilities = model.head.probabilities(rows[None], torch.tensor([len(rows)]))
+    return probabilities[0].to(torch.float32).numpy()
 
 
 def grouped(items: Iterable[Item], length: Callable[[Item], int], group_bp: int | None = None) -> Iterator[list[Item]]:

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from dnaspt.checkpoint import model_device
-from dnaspt.config import PAD_TOKEN, AnyEncoderConfig, PublishedConfig
+from dnaspt.config import PAD_TOKEN
 from dnaspt.genome import alphabet
 from dnaspt.inference.disk_array import DiskArray
-from dnaspt.models.heads import Trunk
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 
@@ -76,16 +75,15 @@ class ModelOutput(nn.Module):
 
 def hidden_states(model: TaskModel | LanguageModel) -> ModelOutput:
     """The encoder's hidden states (B, L, D) as an output."""
-    config: AnyEncoderConfig = model.encoder.config  # type: ignore[assignment]
-    grid_bp = config.chunk_bp if isinstance(config, PublishedConfig) else 1
-    return ModelOutput(model, model.encoder, flank_bp=config.flank_bp, grid_bp=grid_bp)
+    config = model.encoder.config
+    return ModelOutput(model, model.encoder, flank_bp=config.flank_bp, grid_bp=config.grid_bp)
 
 
 @torch.no_grad()
 def predict_batches(
     model: TaskModel | ModelOutput, windows: Iterable[np.ndarray], batch_bp: int | None = None
 ) -> Iterator[np.ndarray]:
-    """EmissionArray of each window, in order; windows that follow each other share a batch.
+    """Emissions of each window, in order; windows that follow each other share a batch.
 
     Args:
         model: the model, in eval mode.
@@ -108,7 +106,7 @@ def predict_batches(
 
 
 def _forward(model: TaskModel | ModelOutput, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """EmissionArray of one padded batch, without those of the padding."""
+    """Emissions of one padded batch, without those of the padding."""
     tokens = np.full((len(windows), max(map(len, windows))), PAD_TOKEN, dtype=np.uint8)
     for row, window in zip(tokens, windows, strict=True):
         row[: len(window)] = alphabet.tokens(window)
@@ -132,8 +130,8 @@ def predict_windows(model: TaskModel, windows: Iterable[np.ndarray], *, average_
     logits = np.stack(list(predict_batches(model, both_strands)))
     forward, backward = logits[::2], logits[1::2]
     trunk = model.head.trunk
-    if isinstance(trunk, Trunk) and trunk.resolution_bp > 1:  # the other strand's bins come in reverse order
-        bins = backward.reshape(len(backward), -1, trunk.linear.out_features)
+    if trunk.resolution_bp > 1:  # bins of the other strand come in reverse
+        bins = backward.reshape(len(backward), -1, trunk.output.out_features)
         backward = bins[:, ::-1].reshape(backward.shape)
     return np.asarray((forward + backward) / 2)
 
@@ -145,7 +143,7 @@ def predict_sequences(
     tile_bp: int | None = None,
     into: Sequence[EmissionArray | None] | None = None,
 ) -> list[EmissionArray]:
-    """EmissionArray (end - start, K) of slices of any length; tiles of all slices share batches, long tiles first.
+    """Emissions (end - start, K) of slices of any length; tiles of all slices share batches, long tiles first.
 
     Args:
         model: a model of bases.

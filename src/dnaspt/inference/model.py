@@ -3,6 +3,7 @@
 Nothing here imports PyTorch before a model is loaded, so that a wrong path is an error at once.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from dnaspt.inference.windows import WindowSummary
     from dnaspt.models.language_model import LanguageModel
     from dnaspt.models.task_model import TaskModel
+
+log = logging.getLogger(__name__)
 
 MAX_WINDOW_BP = 100_000
 """Longest sequence that is read as one window."""
@@ -138,7 +141,11 @@ class Model:
         """
         network, sequences = self.task_model(), read_sequences(seqs)
         if not TASKS[self.task].per_base:
+            if not codons or complete_genes:
+                log.warning("codons and complete_genes have no effect on windows")
             return self._window_table(sequences, average_strands=average_strands)
+        if not codons and self.head != "crf":
+            log.warning("codons has no effect on a %s head, which knows no codons", self.head)
         from dnaspt.inference.genes import codon_grammar, predict_contigs
 
         grammar = codon_grammar(network, stop_in_cds=self.config.stop_in_cds, codons=codons, complete=complete_genes)
@@ -173,14 +180,14 @@ class Model:
         by_length: dict[int, list[int]] = {}
         for number, (_, codes) in enumerate(sequences):
             by_length.setdefault(len(codes), []).append(number)
-        found: dict[int, np.ndarray] = {}
+        by_number: dict[int, np.ndarray] = {}
         for length_bp, numbers in by_length.items():
             whole_bp = length_bp // bin_bp * bin_bp if bin_bp else length_bp
             windows = [sequences[number].codes[:whole_bp] for number in numbers]
             rows = label_probabilities(self.task_model(), windows, average_strands=average_strands)
             shape = (-1, len(self.labels)) if bin_bp else (len(self.labels),)
-            found |= {number: row.reshape(shape) for number, row in zip(numbers, rows, strict=True)}
-        return [found[number] for number in range(len(sequences))]
+            by_number |= {number: row.reshape(shape) for number, row in zip(numbers, rows, strict=True)}
+        return [by_number[number] for number in range(len(sequences))]
 
     def _check_lengths(self, sequences: Sequence[NamedSequence]) -> None:
         """Refuse sequences that the model cannot read as one window.
@@ -337,7 +344,7 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
 
 
 _TRANSCRIPT_COLUMNS = {
-    **dict.fromkeys(("chrom", "gene_id", "transcript_id", "strand"), "object"),
+    **dict.fromkeys(("chrom", "gene_id", "transcript_id", "strand"), "str"),
     **dict.fromkeys(("start", "end", "n_exons", "cds_bp"), "int64"),
     **{"score": "float64", "phase": "int64", "is_partial": "bool", "cds": "object"},
 }
@@ -376,8 +383,7 @@ def to_frame(genes: Iterable[Transcript] | Iterable[Iterable[Transcript]]) -> "p
         )
         for gene in transcripts
     ]
-    frame = pd.DataFrame(rows, columns=list(_TRANSCRIPT_COLUMNS))
-    return frame.astype({name: kind for name, kind in _TRANSCRIPT_COLUMNS.items() if kind != "object"})
+    return pd.DataFrame(rows, columns=list(_TRANSCRIPT_COLUMNS)).astype(_TRANSCRIPT_COLUMNS)
 
 
 def _stacked(rows: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray | list[np.ndarray]:

@@ -72,7 +72,9 @@ def predict_file(
     """
     options, genome, out = options or PredictOptions(), Path(genome), Path(out)
     _check_out(out)
-    open_bytes(genome).close()
+    for file in (genome, regions):
+        if file is not None:
+            open_bytes(Path(file)).close()
     if not 0 <= options.threshold <= 1:
         raise ConfigError(f"threshold {options.threshold:g}; expected 0 to 1, a probability")
     loaded = model if isinstance(model, Model) else load(model, accelerator=options.accelerator)

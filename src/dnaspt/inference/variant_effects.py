@@ -18,7 +18,7 @@ from dnaspt.errors import CheckpointError
 from dnaspt.genome import alphabet
 from dnaspt.inference.emissions import ModelOutput, hidden_states, predict_batches
 from dnaspt.models.basset import BassetEncoder
-from dnaspt.models.heads import CRFHead, SigmoidHead, Trunk
+from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 
@@ -80,10 +80,10 @@ def check_scores(run: Path, model: LanguageModel | TaskModel) -> None:
     Raises:
         CheckpointError: labels of bins, or an encoder without a state for each base.
     """
-    trunk = model.head.trunk if isinstance(model, TaskModel) else None
-    if isinstance(trunk, Trunk) and trunk.resolution_bp > 1:
+    resolution_bp = model.head.trunk.resolution_bp if isinstance(model, TaskModel) else 1
+    if resolution_bp > 1:
         raise CheckpointError(
-            f"{run}: labels bins of {trunk.resolution_bp} bp; variants are scored by models of bases or windows"
+            f"{run}: labels bins of {resolution_bp} bp; variants are scored by models of bases or windows"
         )
     if isinstance(model.encoder, BassetEncoder):
         raise CheckpointError(f"{run}: Basset has no state for each base; variants are scored by models that have")
@@ -181,9 +181,7 @@ def _label_scores(model: TaskModel, tokens: Tensor) -> Tensor:
     emissions: Tensor = model(tokens)
     if isinstance(model.head, SigmoidHead):
         return emissions
-    if isinstance(model.head, CRFHead):
-        return model.head.crf.marginals(emissions, (tokens != PAD_TOKEN).sum(1))
-    return emissions.softmax(-1)
+    return model.head.probabilities(emissions, (tokens != PAD_TOKEN).sum(1))
 
 
 def _both_strands(alleles: Sequence[AllelePair]) -> Iterator[AllelePair]:

@@ -16,7 +16,7 @@ from dnaspt.atomic import publish_file
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
-from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.fasta import Contig, open_bytes, read_fasta
 from dnaspt.genome.vcf import Allele, Alleles, Info, Values, read_alleles, write_info
 from dnaspt.inference.model import Model, load
 from dnaspt.tasks import TASKS
@@ -57,10 +57,10 @@ class VariantSummary:
 
 
 class AlleleKey(NamedTuple):
-    """An alternative allele: number of its record in the file, and of the allele in the record."""
+    """An alternative allele: number of its record in the file, and of the allele in the record, from 0."""
 
     record: int
-    place: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,8 @@ def _score(
     accelerator: Literal["auto", "cpu", "gpu"],
 ) -> ScoredAlleles:
     """Score the alleles of a VCF, contig by contig."""
+    for file in (vcf, genome):
+        open_bytes(file).close()
     loaded = model if isinstance(model, Model) else load(model, accelerator=accelerator)
     from dnaspt.inference.variant_effects import check_scores
 
@@ -275,12 +277,12 @@ def _write(scored: ScoredAlleles, vcf: Path, out: Path) -> None:
             pq.write_table(scored.table(), file)
         return
 
-    def cosine(record: int, place: int) -> list[float] | None:
-        key = AlleleKey(record, place)
+    def cosine(record: int, number: int) -> list[float] | None:
+        key = AlleleKey(record, number)
         return [scored.cosine[key]] if key in scored.cosine else None
 
-    def others(record: int, place: int) -> list[float] | None:
-        key = AlleleKey(record, place)
+    def others(record: int, number: int) -> list[float] | None:
+        key = AlleleKey(record, number)
         return scored.others[key].tolist() if key in scored.others else None
 
     fields: dict[Info, tuple[int, Values]] = {COSINE: (1, cosine)}

@@ -1,1 +1,1 @@
-"""Numbers in, numbers out: the encoder, the heads and the linear-chain CRF. No files here."""
+"""Models as plain PyTorch modules, numbers in and numbers out: encoders, task heads and the linear-chain CRF. No files here."""

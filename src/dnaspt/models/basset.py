@@ -1,20 +1,22 @@
-"""Basset (Kelley, Snoek & Rinn 2016, doi 10.1101/gr.200535.115) in the shape that BEND runs: a baseline for windows.
+"""Basset (Kelley, Snoek and Rinn 2016, doi 10.1101/gr.200535.115) in the shape that BEND runs: a baseline for windows.
 
-Three convolutions with batch norm and pooling, then two dense layers with dropout, over the whole window at once.
+Three convolutions with batch norm and pooling, then dense layers with dropout, over the whole window at once.
 """
+
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dnaspt.config import BassetConfig
+from dnaspt.config import N_TOKENS, BassetConfig
 
 _LETTERS = 5
 """Channels of the input: A C G T N; padding lights up none."""
 
 
 class BassetEncoder(nn.Module):
-    """Tokens (B, L) to pooled states (B, window_bp // 48, 200); shorter windows are padded at their end."""
+    """Convolutions: tokens (B, L) -> pooled states (B, window_bp // 48, 200). Shorter windows are padded at their end."""
 
     def __init__(self, config: BassetConfig) -> None:
         super().__init__()
@@ -31,14 +33,17 @@ class BassetEncoder(nn.Module):
         """Pooled states of token ids (B, L); padding beyond window_bp is cut off."""
         missing = self.config.window_bp - tokens.shape[1]
         dtype = next(self.parameters()).dtype
-        x = functional.one_hot(tokens.long(), 7)[..., :_LETTERS].to(dtype)
+        x = functional.one_hot(tokens.long(), N_TOKENS)[..., :_LETTERS].to(dtype)
         x = functional.pad(x, (0, 0, 0, missing)) if missing else x
         pooled: Tensor = self.layers(x.transpose(1, 2))
         return pooled.transpose(1, 2)
 
 
-class DenseTrunk(nn.Module):
-    """Pooled states (B, n, D) to the labels of the window (B, K)."""
+class HeadMLP(nn.Module):
+    """Dense layers: pooled states (B, n, D) -> logits of the labels of the window (B, K)."""
+
+    resolution_bp = 0
+    """Labels are those of the whole window."""
 
     def __init__(self, config: BassetConfig, n_labels: int) -> None:
         super().__init__()
@@ -52,7 +57,12 @@ class DenseTrunk(nn.Module):
             nn.Linear(size, n_labels),
         )
 
+    @property
+    def output(self) -> nn.Linear:
+        """The last layer, with K outputs."""
+        return cast(nn.Linear, self.layers[-1])
+
     def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
-        """Emissions; where the window is padded (`real`) its states are zeros already."""
-        emissions: Tensor = self.layers(torch.flatten(hidden, 1))
-        return emissions
+        """Logits of pooled states; `real` is not needed, since states of a padded end are those of zeros."""
+        logits: Tensor = self.layers(torch.flatten(hidden, 1))
+        return logits

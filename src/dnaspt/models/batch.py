@@ -1,4 +1,4 @@
-"""What a model is fed, and what its loss returns."""
+"""What a model reads, a batch, and what its loss returns."""
 
 from typing import NamedTuple
 
@@ -8,10 +8,11 @@ from torch import Tensor
 class Batch(NamedTuple):
     """A padded batch.
 
-    tokens: (B, L) token ids, padded at the end with the pad token.
-    lengths: (B,) real bases of each sequence.
-    labels: (B, L) class or token per base, or (B, K) 0 / 1 per window; -100 where missing, masked out or padded.
-    weights: (B, L) loss weight per base, or None for 1 everywhere.
+    Attributes:
+        tokens: (B, L) token ids, padded at the end with the pad token.
+        lengths: (B,) real bases of each sequence.
+        labels: (B, L) class or token of each base, or (B, K) 0 / 1 of each window; -100 where missing, masked out or padded.
+        weights: (B, L) loss weight of each base, or None for 1 everywhere.
     """
 
     tokens: Tensor
@@ -21,7 +22,12 @@ class Batch(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """total: summed negative log-likelihood in nats; n_scored: what it is a sum over (bases, or labels of windows)."""
+    """The loss of a batch.
+
+    Attributes:
+        total: summed negative log-likelihood in nats.
+        n_scored: number of bases, or of labels of windows, that it is a sum over; of weighted ones, the sum of their weights.
+    """
 
     total: Tensor
     n_scored: Tensor

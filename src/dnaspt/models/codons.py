@@ -1,10 +1,17 @@
 """The grammar of codons over the nine gene classes: a chain of more states, some of which only certain letters allow.
 
-A gene begins with ATG, ends with a stop codon, has none in frame before, keeps its frame across introns, and its introns begin
-with GT or GC and end with AG: what AUGUSTUS (Stanke and Waack 2003) and Tiberius (Gabriel et al. 2024) have in their models,
-here at decoding alone. Every state stands for one of the nine classes and takes its scores: nothing is trained. Not known to it:
-start and stop codons that an intron splits, stop codons that arise across an intron, introns of other ends, other genetic codes.
-A gene that goes on beyond the sequence may begin and end anywhere, but keeps its frame; `complete` knows no such genes.
+A gene begins with a start codon (ATG), ends with a stop codon, has no stop codon in frame before, keeps its frame across introns,
+and its introns begin with GT or GC and end with AG. AUGUSTUS (Stanke and Waack 2003) and Tiberius (Gabriel et al. 2024) have such
+rules in their models; here they hold at decoding alone. Every state stands for one of the nine classes and takes its scores, so
+nothing is trained. Along the forward strand a gene of the plus strand walks through these states, codons and introns as often as
+needed (`left` and `right` are the splice sites at the intron's ends; i counts 0, 1, 2 within a codon):
+
+    between -> start 0 1 2 -> codon 0 -> 1 -> 2 -> codon 0 ... -> stop 0 1 2 -> between
+                              codon i -> left i + 1 -> intron i + 1 ... -> right i + 1 -> codon i + 1
+
+The grammar does not know start and stop codons that an intron splits, stop codons that arise across an intron, other ends of
+introns, or other genetic codes. A gene that goes on beyond the sequence may begin and end anywhere in a codon's frame; with
+`complete` there are no such genes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,11 +30,11 @@ from dnaspt.tasks import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
 START, STOP, STOP_ENDS, DONOR_HERE, ACCEPTOR_HERE = (1 << i for i in range(5))
 """Bits of `sequence_flags`: a start or stop codon begins here, a stop codon ends here, an intron may begin or end here."""
 START_MINUS, STOP_MINUS, DONOR_MINUS, ACCEPTOR_MINUS = (1 << i for i in range(5, 9))
-"""The same on the minus strand: their codons' leftmost base, the intron's last and first base along the forward strand."""
+"""The same for the minus strand: the leftmost base of its codons; the rightmost (donor) and leftmost base of its introns."""
 
 
 class Grammar(NamedTuple):
-    """States of a chain, K of them.
+    """A chain of K states.
 
     Attributes:
         classes: (K,) class whose emissions and moves the state takes.
@@ -35,7 +42,7 @@ class Grammar(NamedTuple):
         forbidden: (K,) bits that they must not have.
         legal: (K, K) bool, row = from, column = to.
         initial: (K,) bool, whether a sequence may begin in the state: not in the middle of a start or stop codon.
-        final: (K,) bool, whether it may end in the state.
+        final: (K,) bool, whether a sequence may end in the state.
     """
 
     classes: np.ndarray
@@ -46,16 +53,96 @@ class Grammar(NamedTuple):
     final: np.ndarray
 
     def expand(self, chain: Chain) -> Chain:
-        """The chain of the grammar's states with the scores of a chain of their classes."""
+        """The chain of the grammar's states, with the scores of a chain of their classes."""
         moves = chain.transitions[np.ix_(self.classes, self.classes)]
         start = np.where(self.initial, chain.start[self.classes], -np.inf)
         end = np.where(self.final, chain.end[self.classes], -np.inf)
         return make_chain(self.legal, (start, end, moves), mixing=0)
 
     def rules(self, codes: np.ndarray, first: int = 0) -> Rules:
-        """Of a sequence that begins at position `first` of a contig's codes (L,), whose letters around it count too."""
+        """Rules for a sequence that begins at position `first` of a contig's codes (L,); the letters around it count too."""
         flags = partial(_flags_between, codes, first)
         return Rules(self.classes, self.needed, self.forbidden, flags)
+
+
+@cache
+def gene_grammar(*, stop_in_cds: bool, complete: bool = False) -> Grammar:
+    """The grammar of genes on both strands.
+
+    Args:
+        stop_in_cds: whether the stop codon belongs to class CDS; else it is non-coding.
+        complete: whether no gene goes on beyond the sequence.
+    """
+    states = _States()
+    states.add("between", NONCODING)
+    states.connect("between", "between")
+    for strand in _strands(stop_in_cds=stop_in_cds):
+        _add_strand(states, strand)
+        if not stop_in_cds:  # then a non-coding stop codon may be all that lies between two genes
+            states.connect(f"{strand.sign}{strand.last.name}2", "+start0")
+            states.connect(f"{strand.sign}{strand.last.name}2", "-stop0")
+    if complete:
+        return states.grammar(("between", "+start0", "-stop0"), ("between", "+stop2", "-start2"))
+    return states.grammar()
+
+
+class _Codon(NamedTuple):
+    """The start or stop codon: name, class of its bases, flag of its leftmost base."""
+
+    name: str
+    class_: int
+    flag: int
+
+
+class _Site(NamedTuple):
+    """A splice site: class, and flag of its base."""
+
+    class_: int
+    flag: int
+
+
+class _Strand(NamedTuple):
+    """The parts of a gene from left to right along the forward strand.
+
+    Attributes:
+        sign: + or -.
+        shift: what is added to the classes of the plus strand.
+        first, last: the codons at its ends.
+        left, right: the splice sites at the ends of its introns.
+        barred: for each base of a codon the flag that it must not have, so that no stop codon is in frame. It is seen where the
+            letters of splice sites cannot imitate it: at the codon's end, coming from the left.
+    """
+
+    sign: str
+    shift: int
+    first: _Codon
+    last: _Codon
+    left: _Site
+    right: _Site
+    barred: tuple[int, int, int]
+
+
+def _strands(*, stop_in_cds: bool) -> tuple[_Strand, _Strand]:
+    """Both strands. A gene of the minus strand begins with its stop codon, and its codons with their last base."""
+    plus = _Strand(
+        "+",
+        shift=0,
+        first=_Codon("start", CDS, START),
+        last=_Codon("stop", CDS if stop_in_cds else NONCODING, STOP),
+        left=_Site(DONOR, DONOR_HERE),
+        right=_Site(ACCEPTOR, ACCEPTOR_HERE),
+        barred=(0, 0, STOP_ENDS),
+    )
+    minus = _Strand(
+        "-",
+        shift=MINUS,
+        first=_Codon("stop", CDS + MINUS if stop_in_cds else NONCODING, STOP_MINUS),
+        last=_Codon("start", CDS + MINUS, START_MINUS),
+        left=_Site(ACCEPTOR + MINUS, ACCEPTOR_MINUS),
+        right=_Site(DONOR + MINUS, DONOR_MINUS),
+        barred=(STOP_MINUS, 0, 0),
+    )
+    return plus, minus
 
 
 class _States:
@@ -67,14 +154,19 @@ class _States:
         self.moves: list[tuple[str, str]] = []
 
     def add(self, name: str, class_: int, needed: int = 0, forbidden: int = 0, *, initial: bool = True) -> None:
+        """Add a state; its attributes are those of `Grammar`."""
         self.numbers[name] = len(self.rows)
         self.rows.append((class_, needed, forbidden, initial))
 
-    def chain(self, *names: str) -> None:
+    def connect(self, *names: str) -> None:
+        """Make the moves from each of the states to the next one legal."""
         self.moves += pairwise(names)
 
     def grammar(self, first: Sequence[str] = (), last: Sequence[str] = ()) -> Grammar:
-        """first, last: the states that a sequence may begin and end in; left out: whatever `initial` says, and all."""
+        """The grammar.
+
+        first, last: states in which a sequence may begin and end; left out, it begins in those added as initial, and ends in any.
+        """
         legal = np.zeros((len(self.rows), len(self.rows)), dtype=bool)
         for source, to in self.moves:
             legal[self.numbers[source], self.numbers[to]] = True
@@ -88,61 +180,39 @@ class _States:
         return Grammar(classes.astype(np.int64), *bits, legal, initial.astype(bool), final)
 
 
-@cache
-def gene_grammar(*, stop_in_cds: bool, complete: bool = False) -> Grammar:
-    """The grammar of genes on both strands.
-
-    Args:
-        stop_in_cds: whether the stop codon belongs to class CDS, else to non-coding.
-        complete: whether no gene goes on beyond the sequence.
-    """
-    states = _States()
-    states.add("between", NONCODING)
-    states.chain("between", "between")
-    stop_class = CDS if stop_in_cds else NONCODING
-    # Codons along the forward strand: on the minus strand a gene's stop codon comes first, and its codons' last base.
-    strands = (
-        ("+", 0, ("start", CDS, START), ("stop", stop_class, STOP), (DONOR, DONOR_HERE), (ACCEPTOR, ACCEPTOR_HERE)),
-        (
-            "-",
-            MINUS,
-            ("stop", stop_class if stop_class == NONCODING else CDS + MINUS, STOP_MINUS),
-            ("start", CDS + MINUS, START_MINUS),
-            (ACCEPTOR + MINUS, ACCEPTOR_MINUS),
-            (DONOR + MINUS, DONOR_MINUS),
-        ),
-    )
-    for sign, shift, (first, first_class, first_flag), (last, last_class, last_flag), left, right in strands:
-        for name, class_, flag in ((first, first_class, first_flag), (last, last_class, last_flag)):
-            for i in range(3):
-                states.add(f"{sign}{name}{i}", class_, flag if i == 0 else 0, initial=i == 0)
-            states.chain(*(f"{sign}{name}{i}" for i in range(3)))
-        # A stop codon in frame is seen where the splice sites' letters cannot imitate one: at its end, from the left.
-        bars = (0, 0, STOP_ENDS) if sign == "+" else (STOP_MINUS, 0, 0)
+def _add_strand(states: _States, strand: _Strand) -> None:
+    """Add the states and moves of the genes of one strand."""
+    sign, first, last = strand.sign, strand.first.name, strand.last.name
+    for name, class_, flag in (strand.first, strand.last):
         for i in range(3):
-            states.add(f"{sign}codon{i}", CDS + shift, forbidden=bars[i])
-            for part, (class_, flag) in (("left", left), ("intron", (INTRON + shift, 0)), ("right", right)):
-                states.add(f"{sign}{part}{i}", class_, flag)
-        for i in range(3):
-            states.chain(f"{sign}codon{i}", f"{sign}codon{(i + 1) % 3}")
-            states.chain(f"{sign}codon{i}", *(f"{sign}{part}{(i + 1) % 3}" for part in ("left", "intron", "intron")))
-            states.chain(f"{sign}intron{i}", f"{sign}right{i}", f"{sign}codon{i}")
-        states.chain("between", f"{sign}{first}0")
-        states.chain(f"{sign}{first}2", f"{sign}codon0")
-        states.chain(f"{sign}{first}2", f"{sign}left0")
-        for source in (f"{sign}{first}2", f"{sign}codon2", f"{sign}right0"):
-            states.chain(source, f"{sign}{last}0")
-        states.chain(f"{sign}{last}2", "between")
-        if not stop_in_cds:  # then a non-coding stop codon may be all that lies between two genes
-            states.chain(f"{sign}{last}2", "+start0")
-            states.chain(f"{sign}{last}2", "-stop0")
-    if complete:
-        return states.grammar(("between", "+start0", "-stop0"), ("between", "+stop2", "-start2"))
-    return states.grammar()
+            states.add(f"{sign}{name}{i}", class_, flag if i == 0 else 0, initial=i == 0)
+        states.connect(*(f"{sign}{name}{i}" for i in range(3)))
+    intron = _Site(INTRON + strand.shift, 0)
+    for i in range(3):
+        states.add(f"{sign}codon{i}", CDS + strand.shift, forbidden=strand.barred[i])
+        for name, (class_, flag) in (("left", strand.left), ("intron", intron), ("right", strand.right)):
+            states.add(f"{sign}{name}{i}", class_, flag)
+    for i in range(3):
+        following = (i + 1) % 3
+        states.connect(f"{sign}codon{i}", f"{sign}codon{following}")
+        states.connect(
+            f"{sign}codon{i}", f"{sign}left{following}", f"{sign}intron{following}", f"{sign}intron{following}"
+        )
+        states.connect(f"{sign}intron{i}", f"{sign}right{i}", f"{sign}codon{i}")
+    states.connect("between", f"{sign}{first}0")
+    states.connect(f"{sign}{first}2", f"{sign}codon0")
+    states.connect(f"{sign}{first}2", f"{sign}left0")
+    for source in (f"{sign}{first}2", f"{sign}codon2", f"{sign}right0"):
+        states.connect(source, f"{sign}{last}0")
+    states.connect(f"{sign}{last}2", "between")
 
 
-def _words(letters: Iterable[str]) -> tuple[tuple[int, ...], ...]:
-    """Codes of different words."""
+Words = tuple[tuple[int, ...], ...]
+"""Words of DNA as codes of their letters."""
+
+
+def _words(letters: Iterable[str]) -> Words:
+    """Codes of the distinct words."""
     return tuple(tuple(alphabet.encode(word).tolist()) for word in dict.fromkeys(letters))
 
 
@@ -152,7 +222,7 @@ _ACCEPTORS = _words(pair.acceptor for pair in MAJOR_SPLICE_PAIRS)
 
 
 def sequence_flags(codes: np.ndarray) -> np.ndarray:
-    """What the letters at each position of codes (L,) allow: (L,) uint16 of the bits above; nothing where they are N."""
+    """What the letters at each position allow: codes (L,) -> (L,) uint16 of the bits above; no bit where they are N."""
     tokens = alphabet.tokens(codes)
     flags = np.zeros(len(tokens), np.uint16)
     _mark(flags, tokens, _STARTS, START)
@@ -160,25 +230,25 @@ def sequence_flags(codes: np.ndarray) -> np.ndarray:
     _mark(flags, tokens, _STOPS, STOP_ENDS, at=2)
     _mark(flags, tokens, _DONORS, DONOR_HERE)
     _mark(flags, tokens, _ACCEPTORS, ACCEPTOR_HERE, at=1)
-    _mark(flags, tokens, _turned(_STARTS), START_MINUS)
-    _mark(flags, tokens, _turned(_STOPS), STOP_MINUS)
-    _mark(flags, tokens, _turned(_DONORS), DONOR_MINUS, at=1)
-    _mark(flags, tokens, _turned(_ACCEPTORS), ACCEPTOR_MINUS)
+    _mark(flags, tokens, _reverse_complements(_STARTS), START_MINUS)
+    _mark(flags, tokens, _reverse_complements(_STOPS), STOP_MINUS)
+    _mark(flags, tokens, _reverse_complements(_DONORS), DONOR_MINUS, at=1)
+    _mark(flags, tokens, _reverse_complements(_ACCEPTORS), ACCEPTOR_MINUS)
     return flags
 
 
 def _flags_between(codes: np.ndarray, first: int, start: int, stop: int) -> np.ndarray:
-    """The flags of positions of a sequence that begins at `first` of a contig's codes."""
+    """The flags of positions start to stop of a sequence that begins at `first` of a contig's codes."""
     begin, end = first + start, first + stop
     context = min(2, begin)
     return sequence_flags(codes[begin - context : end + 2])[context : context + stop - start]
 
 
-def _turned(words: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+def _reverse_complements(words: Words) -> Words:
     return tuple(tuple(alphabet.reverse_complement(np.array(word, np.uint8)).tolist()) for word in words)
 
 
-def _mark(flags: np.ndarray, tokens: np.ndarray, words: tuple[tuple[int, ...], ...], bit: int, at: int = 0) -> None:
+def _mark(flags: np.ndarray, tokens: np.ndarray, words: Words, bit: int, at: int = 0) -> None:
     """Set a bit at letter `at` of every occurrence of the words."""
     for word in words:
         n = len(tokens) - len(word) + 1

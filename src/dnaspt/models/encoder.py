@@ -1,6 +1,7 @@
 """The dilated residual encoder: token ids (B, L) to hidden states (B, L, D), one base per position.
 
-Architecture of arXiv 2506.17766 (the ConvNet of GPN and BEND): no embedding, a token lights up one hidden channel.
+Architecture of arXiv 2506.17766, the ConvNet of GPN (Benegas et al. 2023) and BEND (Marin et al. 2024). There is no embedding: a
+token lights up one hidden channel. Kernels of our own compute the layers where they can; elsewhere PyTorch's layers do.
 """
 
 from typing import cast
@@ -14,7 +15,10 @@ from dnaspt.models.kernels import encoder_cpu, encoder_gpu
 
 
 class ResidualLayer(nn.Module):
-    """x + LN(GELU(conv(x))), then x + LN(GELU(linear(x))): (B, L, D) -> (B, L, D)."""
+    """Dilated convolution and linear layer, each with a residual path: (B, L, D) -> (B, L, D).
+
+    x + LN(GELU(conv(x))), then x + LN(GELU(linear(x))).
+    """
 
     def __init__(self, hidden_size: int, kernel_size: int, dilation: int) -> None:
         super().__init__()
@@ -28,14 +32,14 @@ class ResidualLayer(nn.Module):
         self.linear_norm = nn.LayerNorm(hidden_size)
 
     def forward(self, x: Tensor, real: Tensor | None) -> Tensor:
-        """Apply the layer; `real` (B, L, 1) is 0 at padding, None where nothing is padded."""
+        """Apply the layer with PyTorch's own; `real` (B, L, 1) is 0 at padding, None where nothing is padded."""
         convolved = self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
         x = x + self.conv_norm(functional.gelu(convolved))
         x = x + self.linear_norm(functional.gelu(self.linear(x)))
         return x if real is None else x * real
 
     def for_kernels(self) -> list[Tensor]:
-        """Parameters as `encoder_cpu` takes them; the linear part is a convolution of one tap."""
+        """Parameters as `run_layers` of the kernels takes them; the linear part is a convolution of one tap."""
         assert self.conv.bias is not None
         conv, linear = self.conv.weight.squeeze(2), self.linear.weight.unsqueeze(2)
         return [
@@ -73,7 +77,7 @@ class DilatedEncoder(nn.Module):
             x = x * real
         if not len(self.layers):
             return x
-        lengths = sequence_lengths(tokens, real)
+        lengths = _sequence_lengths(tokens, real)
         if lengths is not None and len(tokens) and encoder_cpu.fits(x):
             return encoder_cpu.run_layers(x, lengths, self.config.dilations, self._for_kernels())
         reach = self.config.kernel_size // 2 * max(self.config.dilations)
@@ -85,18 +89,19 @@ class DilatedEncoder(nn.Module):
         return x
 
     def _for_kernels(self) -> list[Tensor]:
+        """Parameters of all layers, in order."""
         return [tensor for layer in self.layers for tensor in cast(ResidualLayer, layer).for_kernels()]
 
 
 def real_positions(tokens: Tensor) -> Tensor | None:
-    """Which positions are no padding: (B, L) -> (B, L, 1) bool, or None on the CPU where none is padded."""
+    """Which positions are not padding: (B, L) -> (B, L, 1) bool, or None on the CPU if none is padded."""
     real = (tokens != PAD_TOKEN).unsqueeze(-1)
     # Asking a GPU would make the host wait for it.
     return None if tokens.device.type == "cpu" and bool(real.all()) else real
 
 
-def sequence_lengths(tokens: Tensor, real: Tensor | None) -> Tensor | None:
-    """Lengths (B,) of padded sequences on the CPU; None elsewhere, and where padding stands inside a sequence."""
+def _sequence_lengths(tokens: Tensor, real: Tensor | None) -> Tensor | None:
+    """Lengths (B,) of sequences on the CPU; None on other devices, or if padding stands inside a sequence."""
     if tokens.device.type != "cpu":
         return None
     if real is None:

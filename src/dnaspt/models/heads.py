@@ -1,6 +1,6 @@
-"""Task heads: hidden states (B, L, D) to emissions, and from there each head's own loss and decoding.
+"""Task heads: hidden states (B, L, D) to emissions, and from there each head's own loss, probabilities and decoding.
 
-A head owns its loss and its decoding, so nobody asks which task it is. Shape of the head: BEND's CNN (Marin et al. 2024).
+A head owns its loss and its decoding, so nobody asks which task it is. The CNN of the heads is BEND's (Marin et al. 2024).
 """
 
 from typing import NamedTuple
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dnaspt.models.basset import HeadMLP
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
@@ -22,35 +23,15 @@ HEAD_FLANK_BP = 2 * (HEAD_KERNEL // 2)
 """Bases on either side that the head adds to the receptive field of the encoder."""
 
 
-class Decoded(NamedTuple):
-    """path: (L,) int8 states; posterior: (L,) float32, the probability of the decoded state at each position, if asked for."""
-
-    path: np.ndarray
-    posterior: np.ndarray
-
-
-class Place(NamedTuple):
-    """What is known about a sequence beside its emissions.
-
-    Attributes:
-        codes: of its contig.
-        first: position of the contig at which it begins.
-        before, after: the state of the position left or right of it, where it is known.
-        grammar: of the codons that a path must keep to, if any.
-    """
-
-    codes: np.ndarray
-    first: int = 0
-    before: int | None = None
-    after: int | None = None
-    grammar: Grammar | None = None
-
-
-class Trunk(nn.Module):
+class HeadCNN(nn.Module):
     """Two convolutions of kernel 3 and a linear layer: (B, L, D) -> (B, L, K); pooled over the window (B, K).
 
-    resolution_bp: 1 for emissions of each base, 0 of the window; more for the mean over bins, (B, L // resolution_bp * K).
-    normalize: batch-normalize the means of windows.
+    Args:
+        hidden_size: D, channels of the encoder.
+        n_labels: K.
+        resolution_bp: 1 for emissions of each base; 0 for emissions of the window; more for the mean over bins of so many bases,
+            (B, L // resolution_bp * K).
+        normalize: whether the means of windows are batch-normalized.
     """
 
     def __init__(self, hidden_size: int, n_labels: int, *, resolution_bp: int, normalize: bool = False) -> None:
@@ -64,8 +45,13 @@ class Trunk(nn.Module):
         for conv in (self.first, self.second):
             conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
 
+    @property
+    def output(self) -> nn.Linear:
+        """The last layer, with K outputs."""
+        return self.linear
+
     def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
-        """Emissions; `real` (B, L, 1) is 0 at padding, None where nothing is padded."""
+        """Emissions of hidden states (B, L, D); `real` (B, L, 1) is 0 at padding, None where nothing is padded."""
         x = functional.gelu(self.first(hidden.transpose(1, 2).unsqueeze(2)))
         if real is not None:
             x = x * real.transpose(1, 2).unsqueeze(2)
@@ -80,10 +66,13 @@ class Trunk(nn.Module):
 
 
 class MeanNorm(nn.Module):
-    """Batch norm of pooled vectors (B, C) (Ioffe & Szegedy 2015), without scores of its own.
+    """Batch norm of pooled vectors (B, C) (Ioffe and Szegedy 2015), without weights of its own.
 
-    Means over hundreds of bases differ little from window to window, so that a linear layer on them learns slowly. Once trained
-    it normalizes by running averages: of all batches so far, later of the last `1 / LEAST_SHARE` or so.
+    Means over hundreds of bases differ little from window to window, so that a linear layer on them learns slowly. Once trained,
+    it normalizes by running averages: over all batches so far, later over the last `1 / LEAST_SHARE` or so.
+
+    nn.BatchNorm1d is another function: it keeps the unbiased variance, and its averages have a fixed momentum or none at all;
+    here the variance is biased and the share of a batch is 1 / (count of batches), but never below LEAST_SHARE.
     """
 
     LEAST_SHARE = 0.02
@@ -98,7 +87,7 @@ class MeanNorm(nn.Module):
         self.register_buffer("n_batches", torch.zeros(()))
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """Normalized vectors; a single one is normalized as if it were no training."""
+        """Normalized vectors (B, C); a single one is normalized as if training were over."""
         mean, variance = self.mean, self.variance
         if self.training and len(pooled) > 1:
             mean, variance = pooled.mean(0), pooled.var(0, correction=0)
@@ -109,28 +98,65 @@ class MeanNorm(nn.Module):
         return (pooled - mean) * torch.rsqrt(variance + 1e-5)
 
 
+class Decoded(NamedTuple):
+    """A decoded sequence.
+
+    Attributes:
+        path: (L,) int8, class of each base.
+        posterior: (L,) float32, probability of that class; empty if not asked for.
+    """
+
+    path: np.ndarray
+    posterior: np.ndarray
+
+
+class DecodingContext(NamedTuple):
+    """What is known about a sequence beside its emissions.
+
+    Attributes:
+        codes: letters of the whole contig, coded as in `genome.alphabet`.
+        first: position of the contig at which the sequence begins.
+        before, after: state of the base to the left or right of the sequence; None where it is not known.
+        grammar: the grammar of codons that a path must keep to; None for none.
+    """
+
+    codes: np.ndarray
+    first: int = 0
+    before: int | None = None
+    after: int | None = None
+    grammar: Grammar | None = None
+
+
 class SoftmaxHead(nn.Module):
-    """One class per base, independently of its neighbors."""
+    """One class per base, independently of its neighbors.
+
+    `trunk` is its CNN; checkpoints name its parameters so.
+    """
+
+    class_weights: Tensor
 
     def __init__(self, hidden_size: int, states: StateTable, class_weights: Tensor | None = None) -> None:
         super().__init__()
         n_labels = len(states.names)
-        self.trunk = Trunk(hidden_size, n_labels, resolution_bp=1)
+        self.trunk = HeadCNN(hidden_size, n_labels, resolution_bp=1)
         weights = torch.ones(n_labels) if class_weights is None else class_weights
         self.register_buffer("class_weights", weights.float())
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
         """Cross-entropy in nats, summed over labeled bases (weighted by class where weights are given)."""
         labels = batch.labels.long()
-        weights: Tensor = self.class_weights  # type: ignore[assignment]
         total = functional.cross_entropy(
-            emissions.float().transpose(1, 2), labels, weight=weights, ignore_index=MISSING, reduction="sum"
+            emissions.float().transpose(1, 2), labels, weight=self.class_weights, ignore_index=MISSING, reduction="sum"
         )
         labeled = labels != MISSING
-        return Loss(total, weights[labels[labeled]].sum())
+        return Loss(total, self.class_weights[labels[labeled]].sum())
 
-    def decode(self, emissions: Emissions, place: Place, *, with_posterior: bool = True) -> Decoded:
-        """The most probable class of each base of one sequence (L, K), and its probability; neighbors have no say."""
+    def probabilities(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """Probability of each class at each base: (B, L, K) -> (B, L, K); nothing is said about padding."""
+        return emissions.softmax(-1)
+
+    def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
+        """The most probable class of each base of one sequence (L, K), and its probability; the context has no say."""
         path = np.empty(len(emissions), np.int8)
         posterior = np.empty(len(emissions) if with_posterior else 0, np.float32)
         for block in (slice(start, start + SLICE) for start in range(0, len(emissions), SLICE)):
@@ -142,13 +168,17 @@ class SoftmaxHead(nn.Module):
 
 
 class CRFHead(nn.Module):
-    """A linear chain over the states of a table: only legal paths have probability; all have where it is not constrained."""
+    """A linear-chain CRF over the states of a table.
+
+    Only legal paths have probability; without constraints (`constrained=False`) every path is legal. `trunk` is its CNN;
+    checkpoints name its parameters so.
+    """
 
     def __init__(self, hidden_size: int, states: StateTable, *, constrained: bool = True) -> None:
         super().__init__()
         n_states = len(states.names)
         self.constrained = constrained
-        self.trunk = Trunk(hidden_size, n_states, resolution_bp=1)
+        self.trunk = HeadCNN(hidden_size, n_states, resolution_bp=1)
         self.crf = LinearChainCRF(states if constrained else np.ones((n_states, n_states), dtype=bool))
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
@@ -156,30 +186,38 @@ class CRFHead(nn.Module):
         log_likelihood = self.crf.log_likelihood(emissions, batch.labels, batch.lengths)
         return Loss(-log_likelihood.sum(), (batch.labels != MISSING).sum().to(log_likelihood.dtype))
 
-    def decode(self, emissions: Emissions, place: Place, *, with_posterior: bool = True) -> Decoded:
-        """The Viterbi path of one sequence (L, K) of any length, and the marginal probability of its states.
+    def probabilities(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """Posterior probability of each state at each base: (B, L, K) -> (B, L, K), 0 at padding; lengths (B,)."""
+        return self.crf.marginals(emissions, lengths)
+
+    def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
+        """The Viterbi path of one sequence (L, K) of any length, and the posterior probability of its states.
 
         With a grammar the path keeps to it; probabilities remain those of the chain alone. A gene that goes on beyond the
         sequence need not be whole.
         """
         chain = self.crf.chain()
-        if place.before is not None:
-            chain = chain._replace(start=chain.transitions[place.before])
-        if place.after is not None:
-            chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, place.after]))
-        if place.grammar is None:
+        if context.before is not None:
+            chain = chain._replace(start=chain.transitions[context.before])
+        if context.after is not None:
+            chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, context.after]))
+        if context.grammar is None:
             path, _ = best_path(emissions, chain)
         else:
-            path, _ = best_path(emissions, place.grammar.expand(chain), place.grammar.rules(place.codes, place.first))
+            rules = context.grammar.rules(context.codes, context.first)
+            path, _ = best_path(emissions, context.grammar.expand(chain), rules)
         return Decoded(path, path_posterior(emissions, chain, path) if with_posterior else np.empty(0, np.float32))
 
 
 class SigmoidHead(nn.Module):
-    """Independent yes / no labels for a whole window, or for each of its bins."""
+    """Independent yes / no labels for a whole window, or for each of its bins.
+
+    `trunk` is its CNN or MLP; checkpoints name its parameters so.
+    """
 
     positive_weights: Tensor
 
-    def __init__(self, trunk: nn.Module, n_labels: int, class_weights: Tensor | None = None) -> None:
+    def __init__(self, trunk: HeadCNN | HeadMLP, n_labels: int, class_weights: Tensor | None = None) -> None:
         super().__init__()
         self.trunk = trunk
         weights = torch.ones(n_labels) if class_weights is None else class_weights
@@ -187,10 +225,9 @@ class SigmoidHead(nn.Module):
 
     @torch.no_grad()
     def begin_at(self, frequencies: Tensor) -> None:
-        """Let the labels' biases predict their frequencies (K,) among windows, weighted as in the loss."""
-        assert isinstance(self.trunk, Trunk)
+        """Set the labels' biases so that they predict their frequencies (K,) among windows, weighted as in the loss."""
         odds = frequencies / (1 - frequencies)
-        self.trunk.linear.bias.copy_(torch.log(odds * self.positive_weights))
+        self.trunk.output.bias.copy_(torch.log(odds * self.positive_weights))
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
         """Binary cross-entropy in nats, summed over the labels that are not missing."""

@@ -1,4 +1,8 @@
-"""A frozen language model of other people as an encoder: letters are cut into tokens, vectors spread over the tokens' bases."""
+"""A Hugging Face DNA model as a frozen per-base encoder: letters are cut into tokens, and each token's vector goes to its bases.
+
+First the encoder and its tokenizer, then how a model's folder is described, checked and loaded. Models are read with
+transformers, which is not installed with this package.
+"""
 
 import hashlib
 import importlib
@@ -14,22 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from dnaspt.atomic import sha256_of_file
-from dnaspt.config import PAD_TOKEN, PublishedConfig
+from dnaspt.config import PAD_TOKEN, HuggingFaceConfig
 from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.genome.alphabet import LETTERS, N
 from dnaspt.policy import is_offline, may_run_code
 
 CACHE_BYTES = 1 << 30
-"""Of vectors that are kept for sequences that come again."""
+"""Vectors up to this size in all are kept for sequences that come again."""
 BATCH_TOKENS = 8192
-LETTERS = "ACGTN"
-
-
-class Cut(NamedTuple):
-    """ids: of the tokens, special ones included. inner: those that stand for bases. widths: how many bases each of them."""
-
-    ids: list[int]
-    inner: slice
-    widths: list[int]
+"""Tokens that the model reads at once, padding included."""
 
 
 class Vectors(NamedTuple):
@@ -43,54 +40,8 @@ class Vectors(NamedTuple):
         return torch.repeat_interleave(self.tokens, self.widths, dim=0)
 
 
-class Tokenizer:
-    """A tokenizer of transformers, and the bases that its tokens stand for; kmer: tokens are overlapping k-mers."""
-
-    def __init__(self, tokenizer: Any, kmer: int = 0) -> None:
-        self.tokenizer, self.kmer = tokenizer, kmer
-        self.pad = tokenizer.pad_token_id or 0
-
-    def cut(self, letters: str) -> Cut:
-        """Tokens of a sequence.
-
-        Raises:
-            ConfigError: they do not add up to the sequence.
-        """
-        text = letters
-        if self.kmer:
-            text = " ".join(letters[at : at + self.kmer] for at in range(len(letters) - self.kmer + 1))
-        inner = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        ids = self.tokenizer(text)["input_ids"]
-        first = next((at for at in range(len(ids) - len(inner) + 1) if ids[at : at + len(inner)] == inner), -1)
-        widths = self._overlapping(len(letters)) if self.kmer else self._side_by_side(letters)
-        if first < 0 or len(widths) != len(inner) or sum(widths) != len(letters):
-            found = f"{len(inner)} tokens that stand for {sum(widths)} bases"
-            raise ConfigError(f"a sequence of {len(letters)} bases was cut into {found}; is this a tokenizer of DNA?")
-        return Cut(ids, slice(first, first + len(inner)), widths)
-
-    def _overlapping(self, length: int) -> list[int]:
-        """One base each; the first and the last k-mer stand for the bases at the ends too."""
-        n_words = length - self.kmer + 1
-        if n_words < 1:
-            raise ConfigError(
-                f"a sequence of {length} bases is shorter than the {self.kmer}-mers of this language model"
-            )
-        before = (self.kmer - 1) // 2
-        widths = [1] * n_words
-        widths[0] += before
-        widths[-1] += self.kmer - 1 - before
-        return widths
-
-    def _side_by_side(self, letters: str) -> list[int]:
-        if self.tokenizer.is_fast:
-            spans = self.tokenizer(letters, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-            return [end - start for start, end in spans]
-        words = self.tokenizer.tokenize(letters)
-        return [1 if word == self.tokenizer.unk_token else len(word) for word in words]
-
-
-class PublishedEncoder(nn.Module):
-    """Tokens of ours (B, L) to hidden states (B, L, D) of a published model; it is neither trained nor saved with the head.
+class HuggingFaceEncoder(nn.Module):
+    """Our token ids (B, L) to hidden states (B, L, D) of a Hugging Face model, which is neither trained nor saved with the head.
 
     Sequences longer than `config.chunk_bp` are read in chunks that begin at its multiples. Vectors do not depend on what else is
     in a batch. A sequence shorter than a k-mer has no vectors: its states are zero.
@@ -98,15 +49,18 @@ class PublishedEncoder(nn.Module):
 
     unit: Tensor
 
-    def __init__(self, config: PublishedConfig, model: nn.Module, tokenizer: Tokenizer) -> None:
+    def __init__(self, config: HuggingFaceConfig, model: nn.Module, tokenizer: "DNATokenizer") -> None:
         super().__init__()
         self.config = config
-        self._held: tuple[Any, Tokenizer] = (model, tokenizer)  # in a tuple: its weights are neither trained nor saved
+        self._frozen: tuple[Any, DNATokenizer] = (
+            model,
+            tokenizer,
+        )  # in a tuple: its weights are neither trained nor saved
         knows_padding = "attention_mask" in inspect.signature(model.forward).parameters
         # BigBird's blocks of attention depend on the longest sequence of a batch.
         is_big_bird = getattr(model.config, "model_type", "") == "big_bird"
         self._one_by_one = not knows_padding or is_big_bird
-        # A short sequence makes it attend to everything, and to go on so: each begins as published.
+        # A short sequence makes BigBird attend to everything, and go on so: each sequence begins with its first setting.
         self._attention: str = getattr(model.config, "attention_type", "") if is_big_bird else ""
         self._takes_mask = knows_padding
         self._known: dict[str, Vectors] = {}
@@ -115,20 +69,25 @@ class PublishedEncoder(nn.Module):
 
     @torch.no_grad()
     def forward(self, tokens: Tensor) -> Tensor:
-        """Hidden states of token ids, zero at padding."""
-        rows = ["".join(LETTERS[min(token, 4)] for token in row if token != PAD_TOKEN) for row in tokens.tolist()]
-        cuts = [list(self._chunks(len(row))) for row in rows]
+        """Hidden states (B, L, D) of token ids (B, L), zero at padding; masked bases are read as N."""
+        rows = ["".join(LETTERS[min(token, N)] for token in row if token != PAD_TOKEN) for row in tokens.tolist()]
+        chunks_of_rows = [list(self._chunks(len(row))) for row in rows]
         vectors = self._read(
-            dict.fromkeys(row[start:end] for row, own in zip(rows, cuts, strict=True) for start, end in own)
+            dict.fromkeys(
+                row[start:end] for row, chunks in zip(rows, chunks_of_rows, strict=True) for start, end in chunks
+            )
         )
         hidden = torch.zeros((*tokens.shape, self.config.hidden_size), dtype=self.unit.dtype, device=tokens.device)
-        for states, row, own in zip(hidden, rows, cuts, strict=True):
-            for start, end in own:
+        for states, row, chunks in zip(hidden, rows, chunks_of_rows, strict=True):
+            for start, end in chunks:
                 states[start:end] = vectors[row[start:end]].per_base().to(self.unit.dtype)
         return hidden
 
     def _chunks(self, length: int) -> Iterator[tuple[int, int]]:
-        """Starts and ends; the last has at least a k-mer, taken from the one before; what is shorter in all has no states."""
+        """Starts and ends of the chunks of a sequence.
+
+        The last chunk has at least a k-mer, taken from the one before; a sequence that is shorter in all has none.
+        """
         size, shortest = self.config.chunk_bp, max(1, self.config.kmer)
         starts = list(range(0, length, size))
         if len(starts) > 1 and length - starts[-1] < shortest:
@@ -137,13 +96,13 @@ class PublishedEncoder(nn.Module):
             yield from zip(starts, [*starts[1:], length], strict=True)
 
     def _read(self, chunks: dict[str, None]) -> dict[str, Vectors]:
-        """Vectors of chunks; what fits the cache is kept."""
-        parts = {chunk: list(self._parts(chunk)) for chunk in chunks if chunk not in self._known}
-        read = iter(self._run([cut for cuts in parts.values() for cut in cuts]))
+        """Vectors of distinct chunks; those that fit the cache are kept."""
+        unread = {chunk: list(self._tokenize(chunk)) for chunk in chunks if chunk not in self._known}
+        states = iter(self._run([part for parts in unread.values() for part in parts]))
         found = {chunk: self._known[chunk] for chunk in chunks if chunk in self._known}
-        for chunk, cuts in parts.items():
-            widths = torch.tensor([width for cut in cuts for width in cut.widths], device=self.unit.device)
-            found[chunk] = vectors = Vectors(torch.cat([next(read) for _ in cuts]), widths)
+        for chunk, parts in unread.items():
+            widths = torch.tensor([width for part in parts for width in part.widths], device=self.unit.device)
+            found[chunk] = vectors = Vectors(torch.cat([next(states) for _ in parts]), widths)
             self._n_bytes += (n_bytes := vectors.tokens.numel() * vectors.tokens.element_size())
             if self._n_bytes <= CACHE_BYTES:
                 self._known[chunk] = vectors
@@ -151,30 +110,31 @@ class PublishedEncoder(nn.Module):
                 self._n_bytes -= n_bytes
         return found
 
-    def _parts(self, letters: str) -> Iterator[Cut]:
+    def _tokenize(self, letters: str) -> Iterator["Tokens"]:
         """The tokens of a sequence; in two halves where they are more than the model takes."""
-        cut = self._held[1].cut(letters)
-        if len(cut.ids) <= self.config.n_tokens or len(letters) < 2:
-            yield cut
+        tokens = self._frozen[1].tokenize(letters)
+        if len(tokens.ids) <= self.config.n_tokens or len(letters) < 2:
+            yield tokens
             return
         half = len(letters) // 2
-        yield from self._parts(letters[:half])
-        yield from self._parts(letters[half:])
+        yield from self._tokenize(letters[:half])
+        yield from self._tokenize(letters[half:])
 
-    def _run(self, cuts: list[Cut]) -> list[Tensor]:
-        """Vectors (T, D) of the inner tokens of each, like lengths together."""
+    def _run(self, sequences: list["Tokens"]) -> list[Tensor]:
+        """Vectors (T, D) of the inner tokens of each sequence; sequences of like lengths are read together."""
         found: dict[int, Tensor] = {}
-        order = sorted(range(len(cuts)), key=lambda index: len(cuts[index].ids))
+        order = sorted(range(len(sequences)), key=lambda index: len(sequences[index].ids))
         while order:
-            longest = len(cuts[order[-1]].ids)
+            longest = len(sequences[order[-1]].ids)
             n_rows = 1 if self._one_by_one else max(1, BATCH_TOKENS // longest)
             batch, order = order[-n_rows:], order[:-n_rows]
-            states = self._forward([cuts[index].ids for index in batch], longest)
-            found |= {index: row[cuts[index].inner] for index, row in zip(batch, states, strict=True)}
-        return [found[index] for index in range(len(cuts))]
+            states = self._forward([sequences[index].ids for index in batch], longest)
+            found |= {index: row[sequences[index].inner] for index, row in zip(batch, states, strict=True)}
+        return [found[index] for index in range(len(sequences))]
 
     def _forward(self, rows: list[list[int]], longest: int) -> Tensor:
-        model, tokenizer = self._held
+        """The model's last hidden states (B, longest, D) of token ids."""
+        model, tokenizer = self._frozen
         device = self.unit.device
         ids = torch.tensor([row + [tokenizer.pad] * (longest - len(row)) for row in rows], device=device)
         real = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
@@ -190,29 +150,98 @@ class PublishedEncoder(nn.Module):
         return states
 
 
+class Tokens(NamedTuple):
+    """The tokens of a sequence.
+
+    Attributes:
+        ids: of all tokens, special ones included.
+        inner: those that stand for bases.
+        widths: how many bases each of these stands for.
+    """
+
+    ids: list[int]
+    inner: slice
+    widths: list[int]
+
+
+class DNATokenizer:
+    """A tokenizer of transformers, and the bases that its tokens stand for.
+
+    kmer: width of overlapping k-mers, each of which is a token; 0 leaves the cutting to the tokenizer.
+    """
+
+    def __init__(self, tokenizer: Any, kmer: int = 0) -> None:
+        self.tokenizer, self.kmer = tokenizer, kmer
+        self.pad = tokenizer.pad_token_id or 0
+
+    def tokenize(self, letters: str) -> Tokens:
+        """Tokens of a sequence of A, C, G, T and N.
+
+        Raises:
+            ConfigError: the bases of the tokens do not add up to the sequence.
+        """
+        text = letters
+        if self.kmer:
+            text = " ".join(letters[at : at + self.kmer] for at in range(len(letters) - self.kmer + 1))
+        inner = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = self.tokenizer(text)["input_ids"]
+        first = next((at for at in range(len(ids) - len(inner) + 1) if ids[at : at + len(inner)] == inner), -1)
+        widths = self._overlapping(len(letters)) if self.kmer else self._side_by_side(letters)
+        if first < 0 or len(widths) != len(inner) or sum(widths) != len(letters):
+            found = f"{len(inner)} tokens that stand for {sum(widths)} bases"
+            raise ConfigError(f"a sequence of {len(letters)} bases was cut into {found}; is this a tokenizer of DNA?")
+        return Tokens(ids, slice(first, first + len(inner)), widths)
+
+    def _overlapping(self, length: int) -> list[int]:
+        """Widths of overlapping k-mers: one base each; the first and the last stand for the bases at the ends too."""
+        n_words = length - self.kmer + 1
+        if n_words < 1:
+            raise ConfigError(
+                f"a sequence of {length} bases is shorter than the {self.kmer}-mers of this language model"
+            )
+        before = (self.kmer - 1) // 2
+        widths = [1] * n_words
+        widths[0] += before
+        widths[-1] += self.kmer - 1 - before
+        return widths
+
+    def _side_by_side(self, letters: str) -> list[int]:
+        """Widths of tokens that do not overlap."""
+        if self.tokenizer.is_fast:
+            offsets = self.tokenizer(letters, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+            return [end - start for start, end in offsets]
+        words = self.tokenizer.tokenize(letters)
+        return [1 if word == self.tokenizer.unk_token else len(word) for word in words]
+
+
 _FILES = (".safetensors", ".json", ".txt", ".py", ".model")
+"""Endings of the files that are downloaded, read and covered by the digest."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_MOST_TOKENS = 4096
-"""At a time, for models that name no limit."""
-_MOST_BP = 1 << 17
-"""At a time, since the vectors of all its bases are held at once."""
+_DEFAULT_TOKENS = 4096
+"""Tokens at a time, for models that name no limit."""
+_MAX_CHUNK_BP = 1 << 17
+"""Bases at a time at most, since the vectors of all of them are held at once."""
 _LIMITS = ("max_position_embeddings", "max_seq_len", "n_positions")
 """What models call the number of tokens that they take."""
 _BP_PER_TOKEN = 6
-"""Of byte-pair tokens of DNA, about, on the average; a chunk with more tokens than the model takes is halved."""
+"""Bases of a byte-pair token of DNA, about, on the average; a chunk with more tokens than the model takes is halved."""
 _SPARE = re.compile(r"\b(cls|lm_head|classifier|pooler|contact_head|predictions|position_ids|inv_freq)\b")
 """Parts of published weights that hidden states do not need, and tables that older files hold and the code computes."""
 
 
-def describe_published(path: str, revision: str = "") -> PublishedConfig:
-    """What a published model is: its files' digest, its size, and how it cuts sequences.
+def read_huggingface_config(path: str, revision: str = "") -> HuggingFaceConfig:
+    """Describe a model: the digest of its files, its hidden size, and how it cuts sequences. Reads no weights.
+
+    Args:
+        path: a folder, or a name on the Hugging Face hub, from which it is downloaded unless that is forbidden.
+        revision: a commit on the hub; needed for a model that brings its own code.
 
     Raises:
-        ConfigError: transformers is not there; no such model; it brings its own code and that is not allowed, or its commit is
-            not given.
+        ConfigError: transformers is not installed; there is no such model; it brings its own code and that is not allowed, or its
+            commit is not given; it is no DNA language model.
     """
-    transformers = _transformers()
-    folder = _folder(path, revision)
+    transformers = _import_transformers()
+    folder = _find_folder(path, revision)
     raw = _raw_config(folder)
     own_code = "auto_map" in raw
     if own_code:
@@ -220,20 +249,20 @@ def describe_published(path: str, revision: str = "") -> PublishedConfig:
     elif raw.get("pre_layer_norm"):
         what = "normalizes before its layers (pre_layer_norm), which transformers' own BERT does not"
         raise ConfigError(f"{path}: {what}; use a folder that brings the code for it")
-    tokenizer = _load(transformers.AutoTokenizer, folder, own_code=own_code)
-    config = _load(transformers.AutoConfig, folder, own_code=own_code)
+    tokenizer = _from_pretrained(transformers.AutoTokenizer, folder, own_code=own_code)
+    config = _from_pretrained(transformers.AutoConfig, folder, own_code=own_code)
     if not isinstance(hidden_size := getattr(config, "hidden_size", getattr(config, "d_model", None)), int):
         raise ConfigError(f"{path}: its config.json has neither hidden_size nor d_model; expected a DNA language model")
     kmer, longest = _token_lengths(path, tokenizer)
-    n_tokens = next((limit for name in _LIMITS if (limit := getattr(config, name, None))), _MOST_TOKENS)
+    n_tokens = next((limit for name in _LIMITS if (limit := getattr(config, name, None))), _DEFAULT_TOKENS)
     # ESM counts positions from behind the padding token's number.
     n_tokens -= 1 + (getattr(config, "pad_token_id", 0) or 0) if raw.get("model_type") == "esm" else 0
-    n_inner = n_tokens - 2
+    n_inner = n_tokens - 2  # without the special tokens at both ends
     reach = n_inner + kmer - 1 if kmer else n_inner * (longest or _BP_PER_TOKEN)
     if n_inner < 1:
         raise ConfigError(f"{path}: takes {n_tokens} tokens; expected three or more")
-    most = _MOST_BP - _MOST_BP % (longest or 1)
-    return PublishedConfig(
+    most = _MAX_CHUNK_BP - _MAX_CHUNK_BP % (longest or 1)
+    return HuggingFaceConfig(
         path=path if not Path(path).is_dir() else str(Path(path).resolve()),
         revision=revision,
         sha256=_digest(folder),
@@ -244,71 +273,73 @@ def describe_published(path: str, revision: str = "") -> PublishedConfig:
     )
 
 
-def check_published(path: str, revision: str = "") -> None:
-    """Get a model of the hub, and say early what `describe_published` would; reads no weights.
+def check_huggingface_model(path: str, revision: str = "") -> None:
+    """Get a model from the hub, and raise early what `read_huggingface_config` would; reads no weights.
 
     Raises:
-        ConfigError: as for `describe_published`.
+        ConfigError: as `read_huggingface_config`.
     """
-    _transformers()
-    if "auto_map" in _raw_config(_folder(path, revision)):
+    _import_transformers()
+    if "auto_map" in _raw_config(_find_folder(path, revision)):
         _check_trust(path, revision)
 
 
-def load_published(config: PublishedConfig) -> PublishedEncoder:
-    """The model that a description means, checked by its digest, frozen and in eval mode.
+def load_huggingface_encoder(config: HuggingFaceConfig) -> HuggingFaceEncoder:
+    """Load the model that a description means, checked by its digest, frozen and in eval mode.
 
     Raises:
-        CheckpointError: its files have changed. ConfigError: as for `describe_published`, or its weights are not all there.
+        CheckpointError: its files have changed. ConfigError: as `read_huggingface_config`, or its weights are not all there.
     """
-    transformers = _transformers()
-    folder = _folder(config.path, config.revision)
+    transformers = _import_transformers()
+    folder = _find_folder(config.path, config.revision)
     own_code = "auto_map" in _raw_config(folder)
     if own_code:
         _check_trust(config.path, config.revision)
     if (found := _digest(folder)) != config.sha256:
         raise CheckpointError(f"{config.path}: its files have sha256 {found[:12]}...; expected {config.sha256[:12]}...")
-    tokenizer = _load(transformers.AutoTokenizer, folder, own_code=own_code)
+    tokenizer = _from_pretrained(transformers.AutoTokenizer, folder, own_code=own_code)
     options = {"use_safetensors": True, "output_loading_info": True}
-    model, loaded = _load(transformers.AutoModel, folder, own_code=own_code, **options)
+    model, loaded = _from_pretrained(transformers.AutoModel, folder, own_code=own_code, **options)
     _check_weights(folder, loaded)
-    return PublishedEncoder(config, model.eval().requires_grad_(False), Tokenizer(tokenizer, config.kmer))
+    return HuggingFaceEncoder(config, model.eval().requires_grad_(False), DNATokenizer(tokenizer, config.kmer))
 
 
-def _transformers() -> Any:
+def _import_transformers() -> Any:
+    """transformers, told to be quiet.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     try:
         transformers = importlib.import_module("transformers")
     except ImportError as error:
-        do = "pip install 'dnaspt[published]'"
-        raise ConfigError(
-            f"published language models are read by transformers, which is not installed; {do}"
-        ) from error
+        do = "pip install transformers"
+        raise ConfigError(f"Hugging Face models are read with transformers, which is not installed; {do}") from error
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     return transformers
 
 
-def _folder(path: str, revision: str) -> Path:
-    """The folder itself, or the copy of a model of the hub, downloaded where that is allowed."""
+def _find_folder(path: str, revision: str) -> Path:
+    """The folder itself, or the copy of a model on the hub, downloaded where that is allowed."""
     if Path(path).is_dir():
         return Path(path)
     offline = is_offline()
     if Path(path).is_absolute() or path.startswith(".") or path.count("/") > 1:
         raise ConfigError(f"{path}: no such folder; expected one, or a name on the Hugging Face hub")
-    hub = importlib.import_module("huggingface_hub")
+    hub = importlib.import_module("huggingface_hub")  # transformers depends on it
     try:
         patterns = [f"*{suffix}" for suffix in _FILES]
-        found = hub.snapshot_download(
-            path, revision=revision or None, local_files_only=offline, allow_patterns=patterns
-        )
+        copy = hub.snapshot_download(path, revision=revision or None, local_files_only=offline, allow_patterns=patterns)
     except Exception as error:  # the hub's and its HTTP library's errors have no common ancestor
         if offline:
             do = "leave --offline out once, or give a folder"
             raise ConfigError(f"{path}: no such folder, and no copy from the Hugging Face hub is here; {do}") from error
-        what = type(error).__name__ if "Connect" in repr(error) else str(error).splitlines()[0]
-        where = "cannot be had from" if "Connect" in repr(error) else "was not found on"
-        raise ConfigError(f"{path}: no such folder, and it {where} the Hugging Face hub ({what})") from error
-    return Path(found)
+        is_unreachable = "Connect" in repr(error)
+        what = type(error).__name__ if is_unreachable else str(error).splitlines()[0]
+        fault = "cannot be downloaded from" if is_unreachable else "was not found on"
+        raise ConfigError(f"{path}: no such folder, and it {fault} the Hugging Face hub ({what})") from error
+    return Path(copy)
 
 
 def _raw_config(folder: Path) -> dict[str, Any]:
@@ -322,7 +353,7 @@ def _raw_config(folder: Path) -> dict[str, Any]:
             raise ConfigError(f"{file}: cannot be read ({error}); expected a folder of transformers") from error
         if not isinstance(content, dict):
             raise ConfigError(f"{file}: a {type(content).__name__}; expected a JSON object")
-        if any("--" in str(place) for place in dict(content.get("auto_map") or {}).values()):
+        if any("--" in str(source) for source in dict(content.get("auto_map") or {}).values()):
             raise ConfigError(
                 f"{file}: takes its code from another repository, which no digest and no commit covers: refused"
             )
@@ -331,6 +362,7 @@ def _raw_config(folder: Path) -> dict[str, Any]:
 
 
 def _check_trust(path: str, revision: str) -> None:
+    """Refuse a model with code of its own unless that is allowed, and from the hub only at a commit."""
     if not may_run_code():
         raise ConfigError(
             f"{path}: brings its own code, which would run here; read it, and say --trust-remote-code if you trust it"
@@ -339,7 +371,8 @@ def _check_trust(path: str, revision: str) -> None:
         raise ConfigError(f"{path}: brings its own code; pin it with --revision and the 40 digits of a commit")
 
 
-def _load(kind: Any, folder: Path, *, own_code: bool, **options: Any) -> Any:
+def _from_pretrained(kind: Any, folder: Path, *, own_code: bool, **options: Any) -> Any:
+    """Let a class of transformers read a folder."""
     try:
         return kind.from_pretrained(folder, trust_remote_code=own_code, local_files_only=True, **options)
     except Exception as error:  # transformers raises nearly anything for a folder that it cannot read
@@ -349,16 +382,18 @@ def _load(kind: Any, folder: Path, *, own_code: bool, **options: Any) -> Any:
         raise ConfigError(f"{folder}: {kind.__name__} cannot read it ({what[0]}){hint}") from error
 
 
-def _check_weights(folder: Path, found: dict[str, Any]) -> None:
-    """Refuse weights that are not those of the architecture: what is missing would be random, and other at every load."""
+def _check_weights(folder: Path, loaded: dict[str, Any]) -> None:
+    """Refuse weights that are not those of the architecture: missing ones would be random, and others at every load."""
     wrong = {
-        kind: sorted(str(name) for name in found.get(f"{kind}_keys", ()) if not _SPARE.search(str(name)))
+        kind: sorted(str(name) for name in loaded.get(f"{kind}_keys", ()) if not _SPARE.search(str(name)))
         for kind in ("missing", "unexpected", "mismatched")
     }
-    told = [f"{len(names)} {kind} ({names[0]} ...)" for kind, names in wrong.items() if names]
-    if told:
+    faults = [f"{len(names)} {kind} ({names[0]} ...)" for kind, names in wrong.items() if names]
+    if faults:
         do = "it needs its own code (--trust-remote-code), or another folder"
-        raise ConfigError(f"{folder}: its weights are not those of the architecture it names: {', '.join(told)}; {do}")
+        raise ConfigError(
+            f"{folder}: its weights are not those of the architecture it names: {', '.join(faults)}; {do}"
+        )
 
 
 def _digest(folder: Path) -> str:
@@ -370,7 +405,7 @@ def _digest(folder: Path) -> str:
 
 
 def _token_lengths(path: str, tokenizer: Any) -> tuple[int, int]:
-    """Width of overlapping k-mers (0: none), and of k-mers side by side (0: pairs of bytes).
+    """Width of overlapping k-mers (0 for others), and width of k-mers side by side (0 for byte pairs).
 
     Raises:
         ConfigError: a vocabulary without DNA.

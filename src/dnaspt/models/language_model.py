@@ -11,7 +11,7 @@ from dnaspt.tasks import MISSING
 
 
 class MaskedLMHead(nn.Module):
-    """Linear, GELU, LayerNorm, Linear: (..., D) -> (..., V)."""
+    """Linear, GELU, LayerNorm, Linear: hidden states (..., D) -> logits of the V = 7 tokens (..., V)."""
 
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
@@ -20,13 +20,13 @@ class MaskedLMHead(nn.Module):
         self.logits = nn.Linear(hidden_size, N_TOKENS)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Logits over the seven tokens."""
+        """Logits (..., V) of hidden states (..., D)."""
         logits: Tensor = self.logits(self.norm(functional.gelu(self.linear(hidden))))
         return logits
 
 
 class LanguageModel(nn.Module):
-    """Encoder and masked-LM head. The head sees scored positions only, which are 15 % of all in training."""
+    """Encoder and masked-LM head. In the loss the head sees scored positions only, 15 % of all in training."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class LanguageModel(nn.Module):
         return logits
 
     def loss(self, batch: Batch) -> Loss:
-        """Cross-entropy in nats, summed over masked bases (batch.labels = true token there, -100 elsewhere)."""
+        """Cross-entropy in nats, summed over masked bases; batch.labels is the true token there, -100 elsewhere."""
         scored = batch.labels != MISSING
         logits = self.head(self.encoder(batch.tokens)[scored]).float()
         nats = functional.cross_entropy(logits, batch.labels[scored].long(), reduction="none")
@@ -50,6 +50,6 @@ class LanguageModel(nn.Module):
 
     @torch.no_grad()
     def base_log_probabilities(self, tokens: Tensor) -> Tensor:
-        """Log-probabilities of A, C, G, T given that the base is one of them: (B, L) -> (B, L, 4)."""
+        """Log-probabilities in nats of A, C, G and T, given that the base is one of them: token ids (B, L) -> (B, L, 4)."""
         logits: Tensor = self(tokens)
         return logits[..., :4].float().log_softmax(-1)

@@ -3,20 +3,25 @@
 import torch
 from torch import Tensor, nn
 
-from dnaspt.config import AnyEncoderConfig, PublishedConfig
+from dnaspt.models.basset import BassetEncoder
 from dnaspt.models.batch import Batch, Loss
-from dnaspt.models.encoder import real_positions
+from dnaspt.models.encoder import DilatedEncoder, real_positions
 from dnaspt.models.heads import HEAD_FLANK_BP, Head
+from dnaspt.models.huggingface import HuggingFaceEncoder
 from dnaspt.models.kernels.triton_support import runs_kernels
+
+Encoder = DilatedEncoder | BassetEncoder | HuggingFaceEncoder
 
 
 class TaskModel(nn.Module):
-    """What is fine-tuned, evaluated and used for prediction.
+    """The model that is fine-tuned, evaluated and used for prediction.
 
-    encoder: tokens (B, L) to hidden states (B, L, D), with its settings as `config`.
+    Args:
+        encoder: tokens (B, L) to hidden states (B, L, D).
+        head: hidden states to emissions, their loss, probabilities and decoding.
     """
 
-    def __init__(self, encoder: nn.Module, head: Head) -> None:
+    def __init__(self, encoder: Encoder, head: Head) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
@@ -24,14 +29,12 @@ class TaskModel(nn.Module):
     @property
     def flank_bp(self) -> int:
         """Bases on either side that an emission depends on: 1,262 for 30 layers of kernel 9 and the head."""
-        config: AnyEncoderConfig = self.encoder.config  # type: ignore[assignment]
-        return config.flank_bp + HEAD_FLANK_BP
+        return self.encoder.config.flank_bp + HEAD_FLANK_BP
 
     @property
     def grid_bp(self) -> int:
-        """Where a sequence may be cut, counted from its start: anywhere, or between the chunks that a published model reads."""
-        config: AnyEncoderConfig = self.encoder.config  # type: ignore[assignment]
-        return config.chunk_bp if isinstance(config, PublishedConfig) else 1
+        """A sequence may be cut at multiples of this many bases from its start: 1 for our encoders, else a chunk."""
+        return self.encoder.config.grid_bp
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Emissions of token ids (B, L); under autocast the head's part is still computed in the parameters' own precision."""

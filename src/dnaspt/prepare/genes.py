@@ -41,42 +41,48 @@ class PrepareGenesConfig(SplitSettings):
     """Settings of `prepare genes`."""
 
     split: str | None = None
-    """How contigs are divided. `position` (the default): each contig from left to right, by `fractions`. `contig`: whole
-    contigs. `train` (the default beside a separate test input): all for train, but every tenth contig (or the last tenth of
-    each) for valid. `train-only`, `valid`, `test`: all for one split. Or the path of a table with the columns chromosome,
-    start, end, split. Take `contig` to test on whole chromosomes, and a table to use the split of a publication."""
+    """How contigs are divided: `position` (parts of each contig, by `fractions`; the default), `contig` (whole
+    contigs), `train` (all for train, but a tenth for valid; the default beside a test genome), `train-only`, `valid` or
+    `test` (all for one split), or the path of a table with the columns chromosome, start, end, split. Take `contig` to
+    test on whole chromosomes, a table to repeat a published split."""
     out: Path
     """Dataset folder to write."""
     genome: Paths = Field(min_length=1)
-    """FASTA of the genome: plain, gzip or bgzip. If you give more files, their contigs must have different names."""
+    """FASTA of the genome, plain, gzip or bgzip. Of more than one file the contigs must have different names."""
     annotation: Paths = Field(min_length=1)
-    """GFF3 or GTF of the genome. If you give more files, contigs are matched by name over all of them."""
+    """GFF3 or GTF of the genome. Of more than one file the contigs are matched by name with those of all genome
+    files."""
     valid_genome: Paths = ()
-    """FASTA of a separate genome for valid, such as another species. Give it together with `valid_annotation`."""
+    """FASTA of a genome for valid alone. Give it, with `valid_annotation`, to choose weights on another species or
+    assembly."""
     valid_annotation: Paths = ()
     """GFF3 or GTF of `valid_genome`."""
     test_genome: Paths = ()
-    """FASTA of a separate genome for test: give it to test on another species. Give it together with `test_annotation`."""
+    """FASTA of a genome for test alone. Give it, with `test_annotation`, to test on another species or assembly."""
     test_annotation: Paths = ()
     """GFF3 or GTF of `test_genome`."""
     windows: Literal["tile", "gene"] = "tile"
-    """`tile` cuts whole contigs into windows. `gene` gives each gene a window of its own length; take it to compare with
-    gene finders that are trained on single genes."""
+    """`tile` cuts whole contigs into windows; `gene` gives each gene a window of its own length. Take `gene` to compare
+    with gene finders that are trained on single genes."""
     window_bp: int = Field(4096, ge=16)
-    """Length of a window in bp, and the length at which pretraining cuts longer ones. Make it longer for genes with long
-    introns, as far as memory allows."""
+    """Length of a window in bp, and the length at which pretraining cuts longer windows. Make it longer for genes with
+    long introns, as far as memory allows."""
     flank_bp: int | None = Field(None, ge=0)
-    """Bases in bp on both sides. With windows `tile`: context without labels, so that each base is labeled once (default 0).
-    With windows `gene`: labeled bases around the CDS (default 1000); make it longer for more intergenic sequence."""
+    """Bases on both sides of a window, in bp: context without labels for `tile` (0 if left out), labeled bases around
+    the CDS for `gene` (1000 if left out). Make it longer if the edges of windows are predicted worse than their
+    middle."""
     unknown: Paths = ()
-    """BED of regions whose annotation is not known: their labels are missing. Give it for regions that nobody annotated."""
+    """BED of regions whose labels are missing. Give it for regions that nobody annotated, so that they do not count as
+    non-coding."""
     unlabeled: Paths = ()
-    """FASTA of extra sequence for pretraining only, such as related genomes."""
+    """FASTA of extra sequence for pretraining only. Give it if you have more sequence than annotation, such as related
+    genomes."""
     strict: bool = False
-    """Stop with an error where splits share sequence, where an annotated contig has no sequence, or where the annotation
-    seems to belong to another assembly. Otherwise these are counted or logged. Turn it on for results to publish."""
+    """Make it an error that splits share sequence, that an annotated contig has no sequence, or that the annotation
+    seems to belong to another assembly; else these are only counted or logged. Turn it on for results that you
+    publish."""
     overwrite: bool = False
-    """Replace the dataset folder `out` if it exists."""
+    """Whether to replace the dataset folder `out` if it exists. Turn it on to prepare again with other settings."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -36,16 +36,20 @@ class PrepareMethylationConfig(WindowSettings):
     """Settings of `prepare methylation`."""
 
     calls: Paths = Field(min_length=1)
-    """Methylation calls, one file per sample: bedMethyl, Bismark coverage or bigWig. Calls of CpGs only."""
+    """Methylation calls of CpGs, one file per sample: bedMethyl, Bismark coverage or bigWig. Leave other contexts (CHG,
+    CHH) out of them."""
     names: Names = ()
-    """Names of the samples, in the order of `calls`; the names of the files if left out."""
+    """Names of the samples, in the order of `calls`. Give them if the names of the files are not what tables should
+    show."""
     coverage: Paths = ()
-    """bigWig of read coverage, one per file of `calls`, which must be bigWig. Without it every call counts as covered."""
+    """bigWig files of read coverage, one for each bigWig of `calls`. Give them so that `min_coverage` has an effect:
+    without them every call counts as covered."""
     threshold: float = Field(0.5, gt=0, le=1)
-    """Level, from 0 to 1, from which a site counts as methylated. Change it where few sites lie on one side of it."""
+    """Methylated share of the reads, 0 to 1, from which a site is labeled 1. Change it if nearly all sites lie on one
+    side of it."""
     min_coverage: int = Field(5, ge=0)
-    """Reads a site must have, both strands together, else it is missing. Lower it for shallow sequencing, at the cost of
-    labels with more errors."""
+    """Number of reads, both strands together, below which a site is missing. Lower it for shallow sequencing, at the
+    cost of more wrong labels."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -38,29 +38,36 @@ class PrepareRegionsConfig(WindowSettings):
     """Settings of `prepare regions`."""
 
     regions: Paths = Field(min_length=1)
-    """BED or narrowPeak, one label per file, named by the file. Or one table with a `label` column in BEND's format, whose
-    rows are the windows."""
+    """BED or narrowPeak files, one label each, named by the file; or one table in BEND's format with a `label` column,
+    whose rows are the windows."""
     labels_file: Path | None = None
-    """Text file with the names of the labels, one per line. For peaks it puts the files in order, or names them in the order
-    given; for a table it names the indices of the `label` column."""
+    """Text file with the names of the labels, one per line: names for the files in order, the files' own names in
+    another order, or names for the indices of a `label` column. Give it if the names of the files are not what tables
+    should show."""
     n_labels: int | None = Field(None, ge=1)
-    """Number of labels of a table with a `label` column. Give it if the largest index does not occur in the table and there
-    is no `labels_file`."""
+    """Number of labels of a table with a `label` column. Give it if the largest index does not occur in the table and
+    there is no `labels_file`."""
     core_bp: int = Field(256, ge=1)
-    """Central part of a window, in bp, that decides about its labels. Make it about as long as a typical region."""
+    """Length in bp of the central part of a window that decides about its labels. Make it about as long as a typical
+    region."""
     min_overlap: float = Field(0.5, gt=0, le=1)
-    """Share of the core that regions must cover to make a window positive. Lower it for regions shorter than the core."""
+    """Share of the core that regions must cover to make a window positive. Lower it for regions shorter than the
+    core."""
     stride_bp: int | None = Field(None, ge=1)
-    """Step of the tiling in bp, with background `all`; `window_bp` if left out. Make it smaller for more, overlapping windows."""
+    """Step in bp from window to window, with background `all`; `window_bp` if left out. Make it smaller for more
+    windows, which then overlap."""
     background: Literal["all", "matched"] = "all"
-    """`all` tiles the genome; windows without a label are negative. `matched` centers windows on the regions and adds
-    `background_ratio` windows without a label for each, of the same split and GC content. Take `matched` if regions are rare."""
+    """`all` tiles the genome, and windows without a region are negative; `matched` centers windows on the regions and
+    adds negative windows of the same split and GC content. Take `matched` if regions are rare."""
     background_ratio: float = Field(1.0, ge=0)
-    """Background windows per window on a region, with background `matched`. Raise it for scores closer to those on a genome."""
+    """Negative windows for each window on a region, with background `matched`. Raise it to come closer to the rarity of
+    regions in a genome."""
     match_gc: bool = True
-    """Whether matched background has the GC content of the regions. Turn it off to allow GC content as a signal."""
+    """Whether negative windows have the GC content of the regions, with background `matched`. Turn it off if the model
+    may tell regions by their GC content."""
     blacklist: Path | None = None
-    """BED of regions that no window may touch, such as the blacklist of ENCODE."""
+    """BED of regions that no window may touch. Give it to leave out regions with artifacts, such as the blacklist of
+    ENCODE."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -35,16 +35,18 @@ class SplitSettings(Settings):
     """How contigs are divided into train, valid and test."""
 
     split: str | None = None
-    """How contigs are divided. `position`: each contig from left to right, by `fractions`. `contig`: whole contigs. `train`:
-    all for train, but every tenth contig (or the last tenth of each) for valid. `train-only`, `valid`, `test`: all for one
-    split. Or the path of a table with the columns chromosome, start, end, split. Take `contig` to test on whole
-    chromosomes, and a table to use the split of a publication."""
+    """How contigs are divided: `position` (parts of each contig, by `fractions`), `contig` (whole contigs), `train`
+    (all for train, but a tenth for valid), `train-only`, `valid` or `test` (all for one split), or the path of a table
+    with the columns chromosome, start, end, split. Take `contig` to test on whole chromosomes, a table to repeat a
+    published split."""
     fractions: tuple[float, float, float] = _FRACTIONS
-    """Shares of train, valid and test; they sum to 1. With split `position` only. Change them for a larger test split."""
+    """Shares of train, valid and test with split `position`; they sum to 1. Change them for a larger test split."""
     valid_contigs: Names = ()
-    """Contigs for valid; left out, every tenth of those that train. With split `contig` only."""
+    """Contigs for valid, with split `contig`; left out, they are chosen by their order in the genome. Name them to
+    repeat a published split."""
     test_contigs: Names = ()
-    """Contigs for test; left out, about every fifth. With split `contig` only. Name them to hold out known chromosomes."""
+    """Contigs for test, with split `contig`; left out, they are chosen by their order in the genome. Name them to hold
+    out chromosomes of your choice."""
 
     @model_validator(mode="after")
     def _check_split(self) -> Self:

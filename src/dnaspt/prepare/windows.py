@@ -32,23 +32,24 @@ class WindowSettings(SplitSettings):
     out: Path
     """Dataset folder to write."""
     genome: Path
-    """FASTA of the genome: plain, gzip or bgzip."""
+    """FASTA of the genome, plain, gzip or bgzip."""
     window_bp: int = Field(512, ge=2)
-    """Length of a window in bp. Make it longer if the signal depends on sequence further away; memory and time grow with it."""
+    """Length of a window in bp. Make it longer if the labels depend on sequence further away; time and memory grow with
+    it."""
     max_n_fraction: float = Field(0.5, ge=0, le=1)
-    """Windows with a larger share of N are dropped. Lower it for genomes with many gaps; 1 keeps all."""
+    """Windows with a larger share of N are dropped. Lower it for a genome with many gaps; 1 keeps all windows."""
     split: str = "position"
-    """How contigs are divided. `position`: each contig from left to right, by `fractions`. `contig`: whole contigs. `train`:
-    all for train, but every tenth contig (or the last tenth of each) for valid. `train-only`, `valid`, `test`: all for one
-    split. Or the path of a table with the columns chromosome, start, end, split. Take `contig` to test on whole
-    chromosomes, and a table to use the split of a publication."""
+    """How contigs are divided: `position` (parts of each contig, by `fractions`), `contig` (whole contigs), `train`
+    (all for train, but a tenth for valid), `train-only`, `valid` or `test` (all for one split), or the path of a table
+    with the columns chromosome, start, end, split. Take `contig` to test on whole chromosomes, a table to repeat a
+    published split."""
     seed: int = Field(0, ge=0)
-    """Seed of the background windows that `prepare regions` draws; without effect elsewhere. Change it for another draw."""
+    """Seed of the draw of background windows in `prepare regions`; no effect elsewhere. Change it for another draw."""
     strict: bool = False
-    """Stop with an error where splits share sequence, or where a contig of a file is not in the genome. Otherwise both are
-    only counted. Turn it on for results to publish."""
+    """Make it an error that splits share sequence or that a contig of a file is not in the genome; else both are only
+    counted. Turn it on for results that you publish."""
     overwrite: bool = False
-    """Replace the dataset folder `out` if it exists."""
+    """Whether to replace the dataset folder `out` if it exists. Turn it on to prepare again with other settings."""
 
     def plan_of_genome(self, only: Set[str] | None = None) -> SplitPlan:
         """How the contigs of the genome are divided; with `only`, the contigs of these names."""

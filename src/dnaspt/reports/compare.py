@@ -1,13 +1,14 @@
-"""Records of final runs to means over seeds, and to differences between arms with intervals over seeds and test blocks.
+"""The one rule by which runs are compared: a paired bootstrap over blocks of the test split, and over seeds where there are some.
 
-A resample draws blocks of the test split, the same for both arms of a comparison (a paired bootstrap: Efron and Tibshirani 1993);
+A resample draws blocks of the test split, the same for both sides of a comparison (paired bootstrap: Efron and Tibshirani 1993);
 the spread of the seeds is added, paired too, so that an interval covers the choice of the seed and that of the test sequences.
+Studies compare arms over their seeds (`differences_of`), `dnaspt report` compares two runs (`paired_gain`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -20,48 +21,17 @@ from dnaspt.evaluation.metrics import (
     mcc_batch,
     mean_rows,
     percentile_interval,
-    primary_metric,
     resampled_areas,
 )
+from dnaspt.evaluation.results import BootstrapCounts
+from dnaspt.studies.records import Record
 from dnaspt.studies.settings import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig, without_preset
-
-
-def score_of_seeds(values: np.ndarray, resampled: np.ndarray, n_blocks: int) -> Score:
-    """Mean over the seeds with its interval; undefined where there is one block.
-
-    Args:
-        values: (seeds,) of a metric, or of the gain in it paired by seed.
-        resampled: (seeds, R) the same on resampled test blocks, the same draws for all seeds.
-        n_blocks: of the test split.
-    """
-    value = float(values.mean())
-    if n_blocks < 2:
-        return Score.of(value, ConfidenceInterval(float("nan"), float("nan")))
-    return Score.of(value, percentile_interval(drawn_means(values, resampled, n_blocks)))
-
-
-def drawn_means(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> np.ndarray:
-    """Means over the seeds (R,) as other seeds and blocks might have given them; their middle is the interval of that level.
-
-    See `score_of_seeds`; n_blocks is 2 or more.
-    """
-    value = float(values.mean())
-    drawn = value + _widening(n_blocks, level) * (resampled.mean(axis=0) - value)
-    if (n := len(values)) > 1:
-        quantiles = stdtrit(n - 1, (np.arange(len(drawn)) + 0.5) / len(drawn))
-        drawn += np.random.default_rng(1).permutation(quantiles) * values.std(ddof=1) / np.sqrt(n)
-    return np.asarray(drawn)
-
-
-def _widening(n_blocks: int, level: float) -> float:
-    """By which a bootstrap of so many blocks is too narrow."""
-    end = (1 + level) / 2
-    return float(np.sqrt(n_blocks / (n_blocks - 1)) * stdtrit(n_blocks - 1, end) / ndtri(end))
-
+from dnaspt.training.runs import RunResult
 
 N_RESAMPLES = 1000
 FEWER = "pretraining, fewer labels"
 LONGER = "training longer"
+BASELINE = "a network"
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
 
 
@@ -70,15 +40,15 @@ class Group:
     """Runs of one arm and one label fraction, a row each for its seeds.
 
     Attributes:
-        arm: as tables call it.
+        arm: name of the arm.
         fraction: share of the labels.
-        values: (seeds,) the metric on test.
-        resampled: (seeds, N_RESAMPLES) the metric on resampled test blocks, the same draws for all runs of a study.
+        values: the metric on test (seeds,).
+        resampled: the metric on resampled test blocks (seeds, N_RESAMPLES), the same draws for all runs of a study.
         minutes: the quickest fine-tuning and the quickest pretraining of the seeds: others waited for other processes.
         rate: learning rate that was chosen.
-        n_blocks: of the test split.
-        least: that the metric can be; no metric here exceeds 1.
-        baseline: the model where it is no network of ours; augustus:SPECIES learned from other labels.
+        n_blocks: blocks of the test split.
+        least: lowest value that the metric can have; no metric here exceeds 1.
+        baseline: name of the baseline, empty for our own models; augustus:SPECIES learned from other labels.
     """
 
     arm: str
@@ -100,7 +70,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What an arm gains over another, paired by seed and block; sign: of an interval that excludes 0, else 0."""
+    """What one arm gains over another, paired by seed and block.
+
+    Attributes:
+        question: what differs between the two: pretraining, the CRF and so on.
+        before: name of the first arm.
+        after: name of the second arm.
+        fraction: share of the labels of the second arm.
+        gain: mean of the second minus the first over the seeds, with its interval.
+        n_seeds: seeds.
+    """
 
     question: str
     before: str
@@ -118,59 +97,74 @@ class Difference:
 
     @property
     def sign(self) -> int:
-        """1, -1, or 0 where the interval holds 0."""
-        return int(self.gain.low > 0) - int(self.gain.high < 0)
+        """1 for a gain, -1 for a loss, 0 where the interval holds 0 or is not defined."""
+        return sign_of(self.gain)
 
 
-METRICS = {"mcc": "MCC", "mean_auroc": "mean AUROC", "mean_auprc": "mean AUPRC"}
+def sign_of(gain: Score) -> int:
+    """1 for a gain, -1 for a loss, 0 where the interval holds 0 or is not defined."""
+    return int(gain.low > 0) - int(gain.high < 0)
 
 
-def metric_name(records: Sequence[dict[str, Any]]) -> str:
-    """The primary metric as tables call it."""
-    return METRICS[primary_metric(records[0]["test"])]
+def groups_of(records: Sequence[Record], pretrainings: Mapping[str, RunResult] = MappingProxyType({})) -> list[Group]:
+    """Gather final runs by arm and label fraction, in the order of the records.
+
+    Args:
+        records: final runs.
+        pretrainings: results of the pretrainings by digest, to count their minutes.
+    """
+    keys = dict.fromkeys((record.job.arm, record.job.label_fraction) for record in records)
+    return [_group([r for r in records if (r.job.arm, r.job.label_fraction) == key], pretrainings) for key in keys]
 
 
-def groups_of(records: Sequence[dict[str, Any]]) -> list[Group]:
-    """Arms and fractions in the order of the records."""
-    keys = dict.fromkeys((record["arm"], record["settings"]["label_fraction"]) for record in records)
-    found = []
-    for arm, fraction in keys:
-        own = [r for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == fraction]
-        own.sort(key=lambda record: int(record["settings"]["seed"]))
-        values = np.array([float(record["test"][primary_metric(record["test"])]["value"]) for record in own])
-        resampled = np.stack([_resample(record["counted"], primary_metric(record["test"])) for record in own])
-        before = [(record.get("pretraining") or {}).get("minutes", 0.0) for record in own]
-        minutes = min(record["result"]["minutes"] for record in own) + min(before)
-        rate, n_blocks = own[0]["settings"]["learning_rate"], _n_blocks(own[0]["counted"])
-        least = -1.0 if primary_metric(own[0]["test"]) == "mcc" else 0.0
-        baseline = own[0]["settings"].get("baseline", "")
-        found.append(Group(arm, fraction, values, resampled, minutes, rate, n_blocks, least, baseline))
-    return found
+def _group(records: Sequence[Record], pretrainings: Mapping[str, RunResult]) -> Group:
+    records = sorted(records, key=lambda record: record.job.seed)
+    first = records[0]
+    metric = first.scored.metric
+    before = [pretrainings[r.job.encoder].minutes if r.job.encoder in pretrainings else 0.0 for r in records]
+    return Group(
+        arm=first.job.arm,
+        fraction=first.job.label_fraction,
+        values=np.array([record.scored.primary.value for record in records]),
+        resampled=np.stack([resampled_scores(record.counts, metric) for record in records]),
+        minutes=min(record.result.minutes for record in records) + min(before),
+        rate=first.job.learning_rate,
+        n_blocks=first.counts.n_blocks,
+        least=-1.0 if metric == "mcc" else 0.0,
+        baseline=first.job.baseline,
+    )
 
 
 def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Difference]:
-    """What pretraining, the CRF, extended training and fewer labels change, wherever the study has both sides."""
-    found = []
+    """What pretraining, the CRF, longer training and fewer labels change, wherever the study has both sides.
+
+    Raises:
+        DatasetError: runs that were scored on different blocks of the test split.
+    """
+    differences = []
     for first, second in product(study.arms, study.arms):
-        if question := _question(study, first, second):
-            for one, other in product(_groups(groups, first), _groups(groups, second)):
-                if one.fraction == other.fraction:
-                    found.append(_compare(question, one, other))
+        if question := question_of(study, first, second):
+            for before, after in product(_groups_of_arm(groups, first), _groups_of_arm(groups, second)):
+                if before.fraction == after.fraction:
+                    differences.append(_compare(question, before, after))
     for first, second in product(study.arms, study.arms):
-        if (
-            _question(study, first, second) == "pretraining"
-        ):  # P4: fewer labels after pretraining against all from scratch
-            whole = [group for group in _groups(groups, first) if group.fraction == 1]
-            fewer = [group for group in _groups(groups, second) if group.fraction < 1]
-            found += [_compare(FEWER, one, other) for one, other in product(whole, fewer)]
-    return found
+        # P4: fewer labels after pretraining against all from scratch
+        if question_of(study, first, second) == "pretraining":
+            whole = [group for group in _groups_of_arm(groups, first) if group.fraction == 1]
+            fewer = [group for group in _groups_of_arm(groups, second) if group.fraction < 1]
+            differences += [_compare(FEWER, before, after) for before, after in product(whole, fewer)]
+    return differences
 
 
-def _question(study: StudyConfig, first: Arm, second: Arm) -> str:
+def _groups_of_arm(groups: Sequence[Group], arm: Arm) -> list[Group]:
+    return [group for group in groups if group.arm == arm.name]
+
+
+def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
     """What the second of two arms has that the first has not; "" where that is nothing or more than one thing."""
     same_head, same_init = first.head == second.head, first.init == second.init
     if first.is_baseline or second.is_baseline:
-        return "" if second.is_baseline else "a network"
+        return "" if second.is_baseline else BASELINE
     if first.freeze_encoder != second.freeze_encoder:
         alike = {"name": "", "freeze_encoder": False, "learning_rate": None, "label_fractions": None}
         is_same = first.model_copy(update=alike) == second.model_copy(update=alike)
@@ -188,12 +182,8 @@ def _question(study: StudyConfig, first: Arm, second: Arm) -> str:
         return f"{_BEGINNINGS[second.init]}, the same bases in all" if first.extended else _BEGINNINGS[second.init]
     if same_head and (first.init, second.init) == (SPT, SPT_MORE) and first.extended == second.extended:
         return "more sequence for pretraining"
-    if (
-        same_head
-        and first.init == SCRATCH != second.init not in _BEGINNINGS
-        and not first.extended
-        and not second.extended
-    ):
+    is_given = first.init == SCRATCH and second.init not in (SCRATCH, *_BEGINNINGS)
+    if same_head and is_given and not first.extended and not second.extended:
         return "another encoder"
     if same_head and same_init and second.extended and not first.extended:
         return LONGER
@@ -202,29 +192,91 @@ def _question(study: StudyConfig, first: Arm, second: Arm) -> str:
     return ""
 
 
-def _groups(groups: Sequence[Group], arm: Arm) -> list[Group]:
-    return [group for group in groups if group.arm == arm.name]
+def _compare(question: str, before: Group, after: Group) -> Difference:
+    if before.n_blocks != after.n_blocks:
+        n = f"{before.n_blocks} and {after.n_blocks}"
+        raise DatasetError(
+            f"records of {before.arm!r} and {after.arm!r} have {n} test blocks; make the older ones again"
+        )
+    gain = score_of_seeds(after.values - before.values, after.resampled - before.resampled, before.n_blocks)
+    n_seeds = max(len(before.values), len(after.values))  # a baseline has one
+    return Difference(question, before.arm, after.arm, after.fraction, gain, n_seeds)
 
 
-def _compare(question: str, one: Group, other: Group) -> Difference:
-    if one.n_blocks != other.n_blocks:
-        where = f"records of {one.arm!r} and {other.arm!r}"
-        raise DatasetError(f"{where} have {one.n_blocks} and {other.n_blocks} test blocks; make the older ones again")
-    gain = score_of_seeds(other.values - one.values, other.resampled - one.resampled, one.n_blocks)
-    n_seeds = max(len(one.values), len(other.values))  # a baseline has one
-    return Difference(question, one.arm, other.arm, other.fraction, gain, n_seeds)
+@dataclass(frozen=True, slots=True)
+class ResampledScore:
+    """The score of one run on test, and what it is on resamples of the test blocks.
+
+    Attributes:
+        value: the metric on test.
+        resampled: the metric on resampled test blocks (N_RESAMPLES,), the same draws for all runs on one split.
+        n_blocks: blocks of the test split.
+    """
+
+    value: float
+    resampled: np.ndarray
+    n_blocks: int
+
+    @classmethod
+    def of(cls, value: float, counts: BootstrapCounts, metric: str) -> "ResampledScore":
+        """A score from its value and what it was computed from; metric: mcc, mean_auroc or mean_auprc."""
+        return cls(value, resampled_scores(counts, metric), counts.n_blocks)
 
 
-def _n_blocks(counted: dict[str, Any]) -> int:
-    return len(counted["confusions"]) if "confusions" in counted else int(np.max(counted["blocks"])) + 1
+def paired_gain(before: ResampledScore, after: ResampledScore) -> Score:
+    """What one run gains over another on the same test split, with the interval of a paired bootstrap over its blocks.
+
+    Returns:
+        The second minus the first; without an interval where the split is one block.
+
+    Raises:
+        DatasetError: the runs were scored on different blocks.
+    """
+    if before.n_blocks != after.n_blocks:
+        n = f"{before.n_blocks} and {after.n_blocks}"
+        raise DatasetError(f"the runs were scored on {n} test blocks; evaluate both again")
+    drawn = (after.resampled - before.resampled)[None]
+    return score_of_seeds(np.array([after.value - before.value]), drawn, before.n_blocks)
 
 
-def _resample(counted: dict[str, Any], metric: str) -> np.ndarray:
-    """The metric on N_RESAMPLES draws of test blocks (R,)."""
-    if "confusions" in counted:
-        confusions = np.array(counted["confusions"], dtype=np.float64)
+def resampled_scores(counts: BootstrapCounts, metric: str) -> np.ndarray:
+    """The metric on N_RESAMPLES draws of test blocks (N_RESAMPLES,), the same draws for all runs on one split."""
+    if counts.confusions.size:
+        confusions = counts.confusions.astype(np.float64)
         weights = np.concatenate(list(block_weights(len(confusions), len(confusions), N_RESAMPLES, 0)))
         return mcc_batch(np.tensordot(weights, confusions, axes=1))
-    truth, logits = (np.array(counted[name], dtype=float) for name in ("truth", "logits"))
-    blocks = np.array(counted["blocks"], dtype=np.int64)
-    return mean_rows(resampled_areas(truth, logits, blocks, n=N_RESAMPLES, seed=0)[:, int(metric == "mean_auprc")])
+    areas = resampled_areas(counts.truth, counts.logits, counts.blocks, n=N_RESAMPLES, seed=0)
+    return mean_rows(areas[:, int(metric == "mean_auprc")])
+
+
+def score_of_seeds(values: np.ndarray, resampled: np.ndarray, n_blocks: int) -> Score:
+    """Mean over the seeds with its 95 % interval over seeds and blocks; without an interval where there is one block.
+
+    Args:
+        values: a metric, or the gain in it paired by seed (seeds,).
+        resampled: the same on resampled test blocks (seeds, R), the same draws for all seeds.
+        n_blocks: blocks of the test split.
+    """
+    value = float(values.mean())
+    if n_blocks < 2:
+        return Score.of(value, ConfidenceInterval(float("nan"), float("nan")))
+    return Score.of(value, percentile_interval(drawn_means(values, resampled, n_blocks)))
+
+
+def drawn_means(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> np.ndarray:
+    """Means over the seeds (R,) as other seeds and blocks might have given them; their middle is the interval of that level.
+
+    See `score_of_seeds`; n_blocks is 2 or more.
+    """
+    value = float(values.mean())
+    drawn = value + _widening(n_blocks, level) * (resampled.mean(axis=0) - value)
+    if (n := len(values)) > 1:
+        quantiles = stdtrit(n - 1, (np.arange(len(drawn)) + 0.5) / len(drawn))
+        drawn += np.random.default_rng(1).permutation(quantiles) * values.std(ddof=1) / np.sqrt(n)
+    return np.asarray(drawn)
+
+
+def _widening(n_blocks: int, level: float) -> float:
+    """Factor by which a bootstrap of so many blocks is too narrow: Student's t instead of the normal distribution."""
+    end = (1 + level) / 2
+    return float(np.sqrt(n_blocks / (n_blocks - 1)) * stdtrit(n_blocks - 1, end) / ndtri(end))

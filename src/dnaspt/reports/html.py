@@ -4,11 +4,10 @@ REPORT_figures/NAME.svg beside REPORT.html.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -44,25 +43,48 @@ class Section:
     folded: tuple[Table, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report.
+
+    Attributes:
+        title: heading.
+        answer: sentences that open it.
+        sections: its parts.
+        commands: lines that make the results again.
+        versions: what made the report.
+        settings: settings in full, as text, by what they belong to.
+    """
+
+    title: str
+    answer: Sequence[str]
+    sections: Sequence[Section]
+    commands: Sequence[str]
+    versions: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """Pictures of all sections."""
+        return [picture for section in self.sections for picture in section.pictures]
+
+
 def make_picture(name: str, draw: Callable[[], Figure], caption: str, *, wide: bool = False) -> Picture:
     """Draw a figure."""
     return Picture(name, figures.to_svg(draw, name), caption, wide)
 
 
-def write_page(out: Path, content: Mapping[str, Any]) -> None:
-    """Write the page and its figures.
-
-    content: title, answer (sentences), sections, commands (lines), settings (text by name), versions.
-    """
+def write_page(out: Path, page: Page) -> None:
+    """Write a report to an HTML file, and its figures into a folder beside it."""
     template = resources.files("dnaspt.reports").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["inline"] = Markup
-    page = environment.from_string(template).render(content)
-    pictures = [picture for section in content["sections"] for picture in section.pictures]
+    content = {name: getattr(page, name) for name in Page.__dataclass_fields__}
+    text = environment.from_string(template).render(content)
     folder = out.with_name(f"{out.stem}_figures")
     folder.mkdir(parents=True, exist_ok=True)
-    for picture in pictures:
+    for picture in page.pictures:
         write_text_atomically(folder / f"{picture.name}.svg", picture.svg)
     with publish_file(out) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
-    log.info("%s: written, with %d figures in %s", out, len(pictures), folder)
+        unfinished.write_text(text, encoding="utf-8")
+    log.info("%s: written, with %d figures in %s", out, len(page.pictures), folder)

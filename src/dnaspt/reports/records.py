@@ -1,26 +1,34 @@
-"""Run folders to the records that a report compares: settings, result, curves, test scores, and a name for each run."""
+"""Run folders to what a report compares: settings, result, curves, test scores, and a name for each run."""
 
-import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dnaspt.checkpoint import CheckpointConfig, read_config
-from dnaspt.data.manifest import Manifest
-from dnaspt.errors import CheckpointError, DnasptError, InputError
-from dnaspt.evaluation.metrics import Score, primary_metric
-from dnaspt.tasks import TASKS
+import numpy as np
 
-Row = dict[str, Any]
+from dnaspt.baselines.ngram import NgramBaseline
+from dnaspt.checkpoint_config import CheckpointConfig, read_config
+from dnaspt.data.dataset import read_split
+from dnaspt.data.manifest import Manifest
+from dnaspt.errors import CheckpointError, DnasptError
+from dnaspt.evaluation.metrics import auroc
+from dnaspt.evaluation.results import BootstrapCounts, Evaluation, read_counts, read_evaluation
+from dnaspt.evaluation.score import cpg_counts
+from dnaspt.json_files import read_json
+from dnaspt.tasks import TASKS
+from dnaspt.training.runs import RESULT, SETTINGS, RunResult, read_metrics, read_result
+
+MetricsRow = Mapping[str, Any]
+"""A row of metrics.jsonl."""
 HEAD_NAMES = {"crf": "CRF", "crf-unconstrained": "unconstrained CRF", "softmax": "softmax", "sigmoid": "sigmoid"}
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A finished and evaluated fine-tuning run.
+    """A fine-tuning run that is evaluated.
 
     Attributes:
         folder: the run folder.
@@ -28,10 +36,11 @@ class RunRecord:
         init: "scratch", "SPT" (pretrained on the same dataset) or "pretrained" (on another one).
         head: crf, softmax or sigmoid.
         config: description of the best checkpoint.
-        settings: run.json.
-        result: result.json; empty where the run was stopped before its end.
+        settings: content of run.json.
+        result: how training ended; None where the run was stopped before its end.
         metrics: rows of metrics.jsonl by step.
-        scores: evaluation-test.json.
+        scores: scores on the test split.
+        counts: what a bootstrap of the test split resamples; None where it is not there.
     """
 
     folder: Path
@@ -39,43 +48,72 @@ class RunRecord:
     init: str
     head: str
     config: CheckpointConfig
-    settings: Row
-    result: Row
-    metrics: tuple[Row, ...]
-    scores: Row
+    settings: Mapping[str, Any]
+    result: RunResult | None
+    metrics: tuple[MetricsRow, ...]
+    scores: Evaluation
+    counts: BootstrapCounts | None = None
 
     @property
     def steps(self) -> int:
         """Optimizer steps done."""
-        last: int = self.metrics[-1]["step"] if self.metrics else 0
-        return int(self.result.get("steps", last))
+        if self.result is not None:
+            return self.result.steps
+        return int(self.metrics[-1]["step"]) if self.metrics else 0
 
     @property
     def minutes(self) -> float:
         """Training time; nan where it is not known."""
+        if self.result is not None:
+            return self.result.minutes
         seconds = [row["seconds"] for row in self.metrics if "seconds" in row]
-        return float(self.result.get("minutes", seconds[-1] / 60 if seconds else math.nan))
+        return float(seconds[-1] / 60) if seconds else math.nan
 
     @property
     def is_pretrained(self) -> bool:
         """Whether the encoder began from a checkpoint."""
         return self.init != "scratch"
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the head alone was trained."""
+        return bool(self.settings.get("freeze_encoder"))
+
+    @property
+    def label_fraction(self) -> float:
+        """Share of the train windows that it learned from."""
+        return float(self.settings.get("label_fraction", 1))
+
 
 @dataclass(frozen=True, slots=True)
 class PretrainRecord:
-    """A finished pretraining run: its folder, description, run.json, result.json and rows of metrics.jsonl by step."""
+    """A finished pretraining run.
+
+    Attributes:
+        folder: the run folder.
+        config: description of the best checkpoint.
+        settings: content of run.json.
+        result: how training ended.
+        ngram: what n-gram models reach on the same masked bases.
+        metrics: rows of metrics.jsonl by step.
+    """
 
     folder: Path
     config: CheckpointConfig
-    settings: Row
-    result: Row
-    metrics: tuple[Row, ...]
+    settings: Mapping[str, Any]
+    result: RunResult
+    ngram: NgramBaseline
+    metrics: tuple[MetricsRow, ...]
+
+    @property
+    def nats(self) -> float:
+        """Mean nats per masked base of valid, of the best checkpoint."""
+        return self.result.scores["valid_nats"]
 
     @property
     def accuracy(self) -> float:
         """Share of masked bases guessed right by the best checkpoint; nan where it was not logged."""
-        best = next((row for row in self.metrics if row["step"] == self.result["best_step"]), {})
+        best = next((row for row in self.metrics if row["step"] == self.result.best_step), {})
         return float(best.get("valid_accuracy", math.nan))
 
     @property
@@ -84,19 +122,13 @@ class PretrainRecord:
         return tuple(self.config.provenance.get("read_splits", ()))
 
 
-def score_of(raw: Row | None) -> Score:
-    """A score as evaluations write it, None being nan."""
-    values = {name: math.nan if value is None else float(value) for name, value in (raw or {}).items()}
-    return Score(**values) if values else Score(math.nan)
-
-
-def primary_score(record: RunRecord) -> Score:
-    """MCC, mean AUROC or mean AUPRC, as the task has it."""
-    return score_of(record.scores[primary_metric(record.scores)])
-
-
 def read_runs(folders: Sequence[Path], data: Path, manifest: Manifest) -> list[RunRecord]:
-    """Records of evaluated runs, named apart from one another.
+    """Read evaluated runs and give each a name of its own.
+
+    Args:
+        folders: run folders of 'dnaspt finetune'.
+        data: dataset folder.
+        manifest: its manifest.
 
     Raises:
         DnasptError: no run given, a run that is not evaluated on the test split, or not on this dataset.
@@ -111,25 +143,27 @@ def read_runs(folders: Sequence[Path], data: Path, manifest: Manifest) -> list[R
 def _read_run(folder: Path, data: Path, manifest: Manifest) -> RunRecord:
     config = read_config(folder)
     if config.kind != "task" or config.task != manifest.task:
-        what = f"a model for {config.task!r}" if config.kind == "task" else "a language model"
-        raise CheckpointError(f"{folder}: holds {what}; expected a run of 'dnaspt finetune' for {manifest.task!r}")
+        model = f"a model for {config.task!r}" if config.kind == "task" else "a language model"
+        raise CheckpointError(f"{folder}: holds {model}; expected a run of 'dnaspt finetune' for {manifest.task!r}")
     file = folder / "evaluation-test.json"
     command = f"dnaspt evaluate {folder} --data {data} --split test"
     if not file.is_file():
         raise DnasptError(f"{folder}: not evaluated on the test split; run '{command}'")
-    scores = _read_json(file)
-    if scores.get("data_digest") != manifest.digest:
+    scores = read_evaluation(file)
+    if scores.data_digest != manifest.digest:
         raise DnasptError(f"{file}: scores of another dataset than {data} (digests differ); run '{command}'")
+    counts = file.with_suffix(".npz")
     record = RunRecord(
         folder=folder,
         name="",
         init=_init(config, manifest),
         head=config.head,
         config=config,
-        settings=_read_json(folder / "run.json"),
-        result=_read_json(folder / "result.json") if (folder / "result.json").is_file() else {},
-        metrics=_read_metrics(folder / "metrics.jsonl"),
+        settings=read_json(folder / SETTINGS, expected="a run of dnaspt"),
+        result=read_result(folder) if (folder / RESULT).is_file() else None,
+        metrics=tuple(read_metrics(folder)),
         scores=scores,
+        counts=read_counts(counts) if counts.is_file() else None,
     )
     return replace(record, name=_plain_name(record))
 
@@ -140,21 +174,20 @@ def _init(config: CheckpointConfig, manifest: Manifest) -> str:
     if encoder is None:
         return "scratch"
     try:
-        same = read_config(encoder["path"]).data_digest == manifest.digest
+        is_same = read_config(encoder["path"]).data_digest == manifest.digest
     except CheckpointError:  # moved or deleted since: go by the path that it was given
         settings = encoder.get("provenance", {}).get("settings", {})
-        same = settings.get("data") == config.provenance.get("settings", {}).get("data")
-    return "SPT" if same else "pretrained"
+        is_same = settings.get("data") == config.provenance.get("settings", {}).get("data")
+    return "SPT" if is_same else "pretrained"
 
 
 def _plain_name(record: RunRecord) -> str:
     """Name by what was varied: "SPT + CRF", "scratch + softmax, 10 % of labels"."""
-    several_heads = len(TASKS[record.config.task].heads) > 1
-    name = f"{record.init} + {HEAD_NAMES[record.head]}" if several_heads else record.init
-    if record.settings.get("freeze_encoder"):
+    has_heads = len(TASKS[record.config.task].heads) > 1
+    name = f"{record.init} + {HEAD_NAMES[record.head]}" if has_heads else record.init
+    if record.is_frozen:
         name += ", frozen"
-    fraction = record.settings.get("label_fraction", 1.0)
-    return name if fraction == 1 else f"{name}, {100 * fraction:g} % of labels"
+    return name if record.label_fraction == 1 else f"{name}, {100 * record.label_fraction:g} % of labels"
 
 
 def _named(records: list[RunRecord]) -> list[RunRecord]:
@@ -168,8 +201,27 @@ def _named(records: list[RunRecord]) -> list[RunRecord]:
     return records
 
 
+def read_cpg_count(data: Path, manifest: Manifest, counts: BootstrapCounts) -> BootstrapCounts:
+    """Score the test windows by their number of CpGs, or by its negative where that is right more often.
+
+    Args:
+        data: dataset folder of windows.
+        manifest: its manifest.
+        counts: what a bootstrap resamples of a run on the test split.
+
+    Returns:
+        The same with the CpG count (n, K) instead of the run's scores.
+    """
+    rows = read_split(data, "test")
+    if manifest.resolution_bp:
+        rows = rows.bins(manifest.resolution_bp)
+    count = np.repeat(cpg_counts(rows)[:, None], counts.truth.shape[1], axis=1)
+    mean, flipped = (np.nanmean(auroc(counts.truth, sign * count)) for sign in (1, -1))
+    return replace(counts, logits=count if mean >= flipped else -count)
+
+
 def read_pretraining(folder: Path) -> PretrainRecord:
-    """Record of a finished pretraining run.
+    """Read a finished pretraining run.
 
     Raises:
         CheckpointError: no run of 'dnaspt pretrain', or one that is not finished.
@@ -178,34 +230,9 @@ def read_pretraining(folder: Path) -> PretrainRecord:
     config = read_config(folder)
     if config.kind != "language":
         raise CheckpointError(f"{folder}: holds a fine-tuned model; expected a run of 'dnaspt pretrain'")
-    if not (folder / "result.json").is_file():
+    if not (folder / RESULT).is_file():
         raise CheckpointError(f"{folder}: has no result.json; finish it with 'dnaspt pretrain ... --resume'")
-    names = ("run.json", "result.json")
-    settings, result = (_read_json(folder / name) for name in names)
-    return PretrainRecord(folder, config, settings, result, _read_metrics(folder / "metrics.jsonl"))
-
-
-def _read_json(file: Path) -> Row:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(file, "no such file", expected="a run of dnaspt") from error
-    except ValueError as error:
-        raise InputError(file, f"not JSON ({error})", do="run the command that wrote it again") from error
-    if not isinstance(content, dict):
-        raise InputError(file, f"a {type(content).__name__}", expected="a JSON object")
-    return content
-
-
-def _read_metrics(file: Path) -> tuple[Row, ...]:
-    """Rows of metrics.jsonl, those of one step joined, by step; none where there is no such file."""
-    if not file.is_file():
-        return ()
-    rows: dict[int, Row] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            rows[row["step"]] = rows.get(row["step"], {}) | row
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(file, "not a row of metrics", expected="a JSON object with step", line=number) from error
-    return tuple(rows[step] for step in sorted(rows))
+    settings, result = read_json(folder / SETTINGS, expected="a run of dnaspt"), read_result(folder)
+    if result.ngram is None:
+        raise CheckpointError(f"{folder}: its result.json has no n-gram models to compare with")
+    return PretrainRecord(folder, config, settings, result, result.ngram, tuple(read_metrics(folder)))

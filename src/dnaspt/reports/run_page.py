@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +16,26 @@ from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.loci import Locus, choose_locus
 from dnaspt.evaluation.metrics import Score
+from dnaspt.evaluation.results import METRIC_NAMES, WindowEvaluation
 from dnaspt.reports import figures
-from dnaspt.reports.html import Section, make_picture, write_page
+from dnaspt.reports.html import Page, Section, make_picture, write_page
 from dnaspt.reports.records import (
+    MetricsRow,
     PretrainRecord,
-    Row,
     RunRecord,
-    primary_score,
+    read_cpg_count,
     read_pretraining,
     read_runs,
-    score_of,
 )
-from dnaspt.reports.run_tables import (
-    LEVELS,
-    commands,
-    dataset_tables,
-    gene_tables,
-    level_tables,
-    pretrain_table,
-    run_table,
-    window_table,
-)
-from dnaspt.reports.run_text import answer, metric_name
+from dnaspt.reports.run_tables import LEVELS, dataset_tables, gene_tables, pretrain_table, run_table, window_table
+from dnaspt.reports.run_text import answer, commands
 from dnaspt.tasks import TASKS
 
 _MAX_LABELS_DRAWN = 30
+_COUNT = "CpG count"
 
 
-def write_report(out: Path, data: Path, runs: list[Path], pretrain: Path | None) -> None:
+def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | None = None) -> Path:
     """Compare evaluated runs of one dataset in an HTML file.
 
     Args:
@@ -50,6 +43,9 @@ def write_report(out: Path, data: Path, runs: list[Path], pretrain: Path | None)
         data: the dataset that all runs were evaluated on.
         runs: run folders of 'dnaspt finetune', in the order to show them.
         pretrain: run folder of 'dnaspt pretrain'.
+
+    Returns:
+        The file.
 
     Raises:
         DnasptError: a run is not evaluated on the test split of this dataset, or a folder is not what it should be.
@@ -59,116 +55,127 @@ def write_report(out: Path, data: Path, runs: list[Path], pretrain: Path | None)
     manifest = read_manifest(data)
     records = read_runs(runs, data, manifest)
     pretraining = None if pretrain is None else read_pretraining(pretrain)
+    counts = next((record.counts for record in records if record.counts is not None), None)
+    cpg_count = None if manifest.per_base or counts is None else read_cpg_count(data, manifest, counts)
     sections = [_scores(records, manifest)]
     sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
     sections += [_training(records, manifest), _dataset(manifest)]
-    write_page(
-        out,
-        {
-            "title": f"{data.resolve().name}: comparison of {len(records)} run{'s' if len(records) > 1 else ''}",
-            "answer": answer(records, manifest, pretraining),
-            "sections": sections,
-            "commands": commands(records, pretraining, data),
-            "settings": _settings(records, pretraining, manifest),
-            "versions": _versions(records),
-        },
+    page = Page(
+        title=f"{data.resolve().name}: comparison of {len(records)} run{'s' if len(records) > 1 else ''}",
+        answer=answer(records, pretraining, cpg_count),
+        sections=sections,
+        commands=commands(records, pretraining, data),
+        versions=_versions(records),
+        settings=_settings(records, pretraining, manifest),
     )
+    write_page(out, page)
+    return out
+
+
+def _windows_of(records: Sequence[RunRecord]) -> list[WindowEvaluation]:
+    return [record.scores.windows for record in records if record.scores.windows is not None]
 
 
 def _scores(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     names = [record.name for record in records]
+    caption = "Scores on the test split with 95 % intervals."
     groups: dict[str, list[Score]]
     if manifest.per_base:
-        groups = {"MCC": [primary_score(record) for record in records]}
-        for key, name in LEVELS:
-            groups[f"{name} F1"] = [score_of(r.scores["genes"]["levels"][key]["f1"]) for r in records]
-        tables, folded = (run_table(records, manifest), *gene_tables(records)), tuple(level_tables(records))
-    else:
-        scored = [*(record.scores for record in records), records[0].scores["cpg_count"]]
-        means = {"mean AUROC": "mean_auroc", "mean AUPRC": "mean_auprc"}
-        groups = {name: [score_of(scores[key]) for scores in scored] for name, key in means.items()}
-        names.append("CpG count")
-        tables, folded = (run_table(records, manifest), window_table(records)), ()
-    caption = "Scores on the test split with 95 % intervals."
-    picture = make_picture("scores", lambda: figures.score_dots(groups, names, baseline="CpG count" in names), caption)
-    return Section("Scores on the test split", "", (picture,), tables, folded)
+        groups = {"MCC": [record.scores.primary for record in records]}
+        for level, name in LEVELS:
+            groups[f"{name} F1"] = [record.scores.scores[f"{level}_f1"] for record in records]
+        shown, folded = gene_tables(records)
+        picture = make_picture("scores", partial(figures.score_dots, groups, names), caption)
+        return Section(
+            "Scores on the test split", "", (picture,), (run_table(records, manifest), *shown), tuple(folded)
+        )
+    windows = _windows_of(records)
+    scored = [*(scores.labels for scores in windows), windows[0].cpg_count]
+    groups = {
+        "mean AUROC": [labels.mean_auroc for labels in scored],
+        "mean AUPRC": [labels.mean_auprc for labels in scored],
+    }
+    draw = partial(figures.score_dots, groups, [*names, _COUNT], baseline=True)
+    tables = (run_table(records, manifest), window_table(records))
+    return Section("Scores on the test split", "", (make_picture("scores", draw, caption),), tables)
 
 
 def _locus(records: Sequence[RunRecord], data: Path) -> Section:
     title = "An example locus"
-    locus = choose_locus(data, [(record.folder, bool(record.scores.get("average_strands"))) for record in records])
+    locus = choose_locus(data, [(record.folder, bool(record.scores.average_strands)) for record in records])
     if locus is None:
         return Section(title, "The test split has no annotated gene: none is drawn.")
-    names = [record.name for record in records]
     caption = (
         "Boxes are coding exons, lines introns; chevrons point along the strand. A predicted exon is filled where both "
         "its ends are annotated, hollow otherwise."
     )
     if locus.missing:
         caption += " Labels are not known where the ground is gray."
-    picture = make_picture("locus", lambda: figures.locus_tracks(locus, names), caption, wide=True)
-    return Section(title, f"{_place(locus)} of the test split: {locus.choice}.", (picture,))
+    draw = partial(figures.locus_tracks, locus, [record.name for record in records])
+    text = f"{_one_based(locus)} of the test split: {locus.choice}."
+    return Section(title, text, (make_picture("locus", draw, caption, wide=True),))
 
 
-def _place(locus: Locus) -> str:
-    """As a genome browser writes it, 1-based with both ends."""
+def _one_based(locus: Locus) -> str:
+    """Where a locus lies as a genome browser writes it, 1-based with both ends."""
     return f"{locus.chrom}:{locus.start + 1:,}–{locus.end:,}"
 
 
 def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     """AUROC of each label; where there are many, of some, evenly spread from the best to the worst by CpG count."""
-    scored = [*(record.scores["auroc"] for record in records), records[0].scores["cpg_count"]["auroc"]]
-    labels = [label for label in manifest.labels if score_of(scored[-1][label]).value >= 0]
+    windows = _windows_of(records)
+    scored = [*(scores.labels.auroc for scores in windows), windows[0].cpg_count.auroc]
+    by_count = scored[-1]
+    labels = [label for label in manifest.labels if by_count[label].value >= 0]
     if not labels:
         return Section("AUROC by label", "No label has both classes on the test split.")
     text = ""
     if len(labels) > _MAX_LABELS_DRAWN:
-        ordered = sorted(labels, key=lambda label: -score_of(scored[-1][label]).value)
+        ordered = sorted(labels, key=lambda label: -by_count[label].value)
         spread = np.linspace(0, len(labels) - 1, _MAX_LABELS_DRAWN).round().astype(int)
         text = f"{_MAX_LABELS_DRAWN} of {len(labels)} labels, evenly spread from the best to the worst by CpG count."
         labels = [ordered[index] for index in spread]
-    groups = {label: [score_of(scores[label]) for scores in scored] for label in labels}
-    names = [*(record.name for record in records), "CpG count"]
+    groups = {label: [scores[label] for scores in scored] for label in labels}
+    names = [*(record.name for record in records), _COUNT]
     caption = "AUROC on the test split with 95 % intervals; the dotted line is chance."
-    picture = make_picture("labels", lambda: figures.score_dots(groups, names, chance=0.5, baseline=True), caption)
-    return Section("AUROC by label", text, (picture,))
+    draw = partial(figures.score_dots, groups, names, chance=0.5, baseline=True)
+    return Section("AUROC by label", text, (make_picture("labels", draw, caption),))
 
 
 def _pretraining(pretraining: PretrainRecord, manifest: Manifest) -> Section:
-    result = pretraining.result
+    ngram = pretraining.ngram
     line = _curve("pretrained model", pretraining.metrics, "valid_nats", 1)
     levels = {
-        f"Markov, order {result['markov_order']}": result["markov_nats"],
-        f"two-sided k-mer, k = {result['two_sided_k']}": result["two_sided_nats"],
+        f"Markov, order {ngram.markov_order}": ngram.markov_nats,
+        f"two-sided k-mer, k = {ngram.two_sided_k}": ngram.two_sided_nats,
     }
     caption = "Validation during pretraining: nats per masked base, lower is better."
     picture = make_picture("pretraining", lambda: figures.curves([line], "nats per masked base", levels), caption)
-    same = pretraining.config.data_digest == manifest.digest
-    text = "" if same else "This model was pretrained on another dataset than the one the runs were evaluated on."
+    is_same = pretraining.config.data_digest == manifest.digest
+    text = "" if is_same else "This model was pretrained on another dataset than the one the runs were evaluated on."
     held_out = [name for name in pretraining.read_splits if name in ("valid", "test")]
-    if same and held_out:
+    if is_same and held_out:
         text = f"This model has read the sequences (not the labels) of {' and '.join(held_out)}."
     return Section("Pretraining", text, (picture,), (pretrain_table(pretraining),))
 
 
 def _training(records: Sequence[RunRecord], manifest: Manifest) -> Section:
-    metric = TASKS[manifest.task].metric
+    metric, shown = TASKS[manifest.task].metric, METRIC_NAMES[records[0].scores.metric]
     loss = [_curve(record.name, record.metrics, "loss", index) for index, record in enumerate(records)]
     valid = [_curve(record.name, record.metrics, f"valid_{metric}", index) for index, record in enumerate(records)]
     scale = " Losses of different heads are on different scales." if len({r.head for r in records}) > 1 else ""
     unit = "labeled base" if manifest.per_base else "label of a window"
     pictures = (
         make_picture("loss", lambda: figures.curves(loss, "training loss (nats)"), f"Training loss per {unit}.{scale}"),
-        make_picture(
-            "valid", lambda: figures.curves(valid, f"valid {metric_name(manifest)}"), "Score on the valid split."
-        ),
+        make_picture("valid", lambda: figures.curves(valid, f"valid {shown}"), "Score on the valid split."),
     )
     return Section("Training", "", pictures)
 
 
-def _curve(name: str, metrics: Sequence[Row], key: str, style: int) -> figures.Curve:
+def _curve(name: str, metrics: Sequence[MetricsRow], key: str, style: int) -> figures.Curve:
+    """A number of metrics.jsonl by step."""
     points = [(row["step"], row[key]) for row in metrics if row.get(key) is not None]
     x, y = np.array(points, dtype=float).reshape(-1, 2).T
     return figures.Curve(name, x, y, style)
@@ -186,12 +193,17 @@ def _settings(
     records: Sequence[RunRecord], pretraining: PretrainRecord | None, manifest: Manifest
 ) -> Mapping[str, str]:
     """Settings in full, as JSON, by what they belong to."""
-    found: dict[str, Any] = {"dataset": {"digest": manifest.digest, "settings": manifest.settings}}
-    found["dataset"]["sources"] = [source.model_dump() for source in manifest.sources]
+    settings: dict[str, Any] = {
+        "dataset": {
+            "digest": manifest.digest,
+            "settings": manifest.settings,
+            "sources": [source.model_dump() for source in manifest.sources],
+        }
+    }
     if pretraining is not None:
-        found[f"pretraining ({pretraining.folder})"] = pretraining.settings
-    found |= {f"{record.name} ({record.folder})": record.settings for record in records}
-    return {name: json.dumps(settings, indent=1) for name, settings in found.items()}
+        settings[f"pretraining ({pretraining.folder})"] = pretraining.settings
+    settings |= {f"{record.name} ({record.folder})": record.settings for record in records}
+    return {name: json.dumps(content, indent=1) for name, content in settings.items()}
 
 
 def _versions(records: Sequence[RunRecord]) -> str:

@@ -1,89 +1,99 @@
-"""Scores of runs to the sentences that open a report: every claim is a comparison of numbers that the report shows.
+"""Evaluated runs in words: the sentences that open a report, and the commands that make the runs again.
 
-Two scores differ clearly only where their 95 % intervals do not overlap.
+Every claim is a comparison of numbers that the report shows. Two runs differ where the interval of a paired bootstrap of their
+difference (`reports.compare`) excludes 0.
 """
 
+import json
 import math
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from dnaspt.data.manifest import Manifest
+from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig
 from dnaspt.evaluation.metrics import Score
-from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord, primary_score, score_of
-from dnaspt.tasks import TASKS
+from dnaspt.evaluation.results import METRIC_NAMES, BootstrapCounts
+from dnaspt.reports.compare import ResampledScore, paired_gain, sign_of
+from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord
+from dnaspt.reports.tables import SIGNED, written
 
 _SAME_NATS = 0.005
 _MANY = 6
-# Settings that may differ between two arms without the comparison being about anything else.
 _NEUTRAL = frozenset(
     {"out", "data", "encoder", "preset", "head", "devices", "num_nodes", "accelerator", "tensorboard", "save_every"}
     | {"max_minutes", "freeze_encoder", "seed"}
 )
+"""Settings that may differ between two runs without the comparison being about anything else."""
 
 
-def answer(runs: Sequence[RunRecord], manifest: Manifest, pretraining: PretrainRecord | None) -> list[str]:
-    """Sentences, the most important first."""
-    metric = metric_name(manifest)
+def answer(
+    runs: Sequence[RunRecord], pretraining: PretrainRecord | None = None, cpg_count: BootstrapCounts | None = None
+) -> list[str]:
+    """Say what the runs show, the most important first.
+
+    Args:
+        runs: runs that were evaluated on one dataset.
+        pretraining: the pretraining run, if it is part of the report.
+        cpg_count: scores of the test windows by their CpG count; None for genes.
+    """
+    metric = METRIC_NAMES[runs[0].scores.metric]
     sentences = [_standing(runs, metric), *_pairs(runs, metric)]
-    if not manifest.per_base:
-        sentences.append(_against_count(runs))
+    if runs[0].scores.windows is not None:
+        sentences.append(_against_count(runs, metric, cpg_count))
     if pretraining is not None:
         sentences.append(_language(pretraining))
     return [*sentences, _seeds(runs)]
 
 
-def metric_name(manifest: Manifest) -> str:
-    """The metric that the report compares by."""
-    return {"mcc": "MCC", "auroc": "mean AUROC", "auprc": "mean AUPRC"}[TASKS[manifest.task].metric]
-
-
-def written(score: Score, form: str = ".3f") -> str:
-    """A score and its 95 % interval: "0.612 [0.583, 0.641]"; "–" where it is not defined."""
-    if math.isnan(score.value):
-        return "–"
-    if math.isnan(score.low):
-        return f"{score.value:{form}}"
-    return f"{score.value:{form}} [{score.low:{form}}, {score.high:{form}}]"
-
-
-def overlap(first: Score, second: Score) -> bool:
-    """Whether two 95 % intervals share a value; a score without an interval overlaps everything."""
-    bounds = (first.low, first.high, second.low, second.high)
-    return any(map(math.isnan, bounds)) or (first.low <= second.high and second.low <= first.high)
+def _resampled(run: RunRecord) -> ResampledScore | None:
+    """The primary score of a run on resamples of test; None where the run lacks what a bootstrap resamples."""
+    if run.counts is None:
+        return None
+    return ResampledScore.of(run.scores.primary.value, run.counts, run.scores.metric)
 
 
 def _standing(runs: Sequence[RunRecord], metric: str) -> str:
-    ranked = sorted(runs, key=lambda run: _rank(primary_score(run)), reverse=True)
+    """The best run, then the others, or the best and the last of many."""
+    ranked = sorted(runs, key=_rank, reverse=True)
     if len(ranked) > _MANY:
         ranked = [*ranked[: _MANY - 1], ranked[-1]]
     best, *others = ranked
-    sentence = f"On the test split {best.name} reaches {metric} {written(primary_score(best))}"
+    sentence = f"On the test split {best.name} reaches {metric} {written(best.scores.primary)}"
     if others:
-        sentence += "; " + "; ".join(f"{run.name} {written(primary_score(run))}" for run in others)
+        sentence += "; " + "; ".join(f"{run.name} {written(run.scores.primary)}" for run in others)
     return sentence + "."
 
 
-def _rank(score: Score) -> float:
-    return -math.inf if math.isnan(score.value) else score.value
+def _rank(run: RunRecord) -> float:
+    value = run.scores.primary.value
+    return -math.inf if math.isnan(value) else value
 
 
 def _pairs(runs: Sequence[RunRecord], metric: str) -> list[str]:
     """What pretraining changes under one head, and what the CRF changes under one initialization."""
+    pairs = [(*told, before, after) for before in runs for after in runs if (told := _difference(before, after))]
+    compared = {run.name: run for _, _, *pair in pairs for run in pair}
+    resampled = {name: _resampled(run) for name, run in compared.items()}
     sentences = []
-    for start, run in ((a, b) for a in runs for b in runs):
-        one_head = start.head == run.head and not start.is_pretrained and run.is_pretrained
-        one_init = start.init == run.init and (start.head, run.head) == ("softmax", "crf")
-        if one_head and start.head != "sigmoid":
-            subject, place = _subject(run), f"with {HEAD_NAMES[run.head]}"
-        elif one_head:
-            subject, place = _subject(run), ""
-        elif one_init and start.settings.get("freeze_encoder") == run.settings.get("freeze_encoder"):
-            subject = "The CRF head instead of softmax"
-            place = "from scratch" if run.init == "scratch" else f"after {_pretraining(run)}"
-        else:
-            continue
-        if start.settings.get("label_fraction", 1.0) == run.settings.get("label_fraction", 1.0):
-            sentences.append(_change(subject, place, metric, start, run))
+    for subject, where, before, after in pairs:
+        first, second = resampled[before.name], resampled[after.name]
+        gain = paired_gain(first, second) if first and second else None
+        sentences.append(_change(subject, where, metric, before, after, gain))
     return sentences
+
+
+def _difference(before: RunRecord, after: RunRecord) -> tuple[str, str] | None:
+    """What the second of two runs has that the first has not, and under which circumstances; None where that is nothing."""
+    if before.label_fraction != after.label_fraction:
+        return None
+    if before.head == after.head and not before.is_pretrained and after.is_pretrained:
+        return _subject(after), "" if before.head == "sigmoid" else f" with {HEAD_NAMES[after.head]}"
+    is_crf = before.init == after.init and (before.head, after.head) == ("softmax", "crf")
+    if is_crf and before.is_frozen == after.is_frozen:
+        where = " from scratch" if after.init == "scratch" else f" after {_pretraining(after)}"
+        return "The CRF head instead of softmax", where
+    return None
 
 
 def _pretraining(run: RunRecord) -> str:
@@ -91,54 +101,71 @@ def _pretraining(run: RunRecord) -> str:
 
 
 def _subject(run: RunRecord) -> str:
-    frozen = " with a frozen encoder" if run.settings.get("freeze_encoder") else ""
+    frozen = " with a frozen encoder" if run.is_frozen else ""
     return _pretraining(run).capitalize() + frozen
 
 
-def _change(subject: str, place: str, metric: str, start: RunRecord, run: RunRecord) -> str:
-    before, after = primary_score(start), primary_score(run)
-    where = f" {place}" if place else ""
+def _change(subject: str, where: str, metric: str, before: RunRecord, after: RunRecord, gain: Score | None) -> str:
+    """What a subject (pretraining, the CRF) does to the score from one run to another; gain: None where it is not known."""
+    first, second = before.scores.primary.value, after.scores.primary.value
     effect = f"The effect of {subject[0].lower()}{subject[1:]}{where}"
-    if math.isnan(before.value) or math.isnan(after.value):
+    if math.isnan(first) or math.isnan(second):
         return f"{effect} cannot be told: a score is not defined."
-    if differing := _differing(start, run):
-        apart = "their 95 % intervals overlap" if overlap(before, after) else "their 95 % intervals do not overlap"
+    between = f"from {first:.3f} ({before.name}) to {second:.3f} ({after.name})"
+    if gain is None:
+        return f"{effect} cannot be told, {between}: a run has no evaluation-test.npz; run 'dnaspt evaluate' again."
+    told = written(gain, SIGNED)
+    if differing := _differing(before, after):
         return (
-            f"{effect} cannot be told from these runs: {start.name} ({before.value:.3f}) and {run.name} "
-            f"({after.value:.3f}) also differ in {' and '.join(differing)}; {apart}."
+            f"{effect} cannot be told from these runs: {before.name} ({first:.3f}) and {after.name} ({second:.3f}) "
+            f"also differ in {' and '.join(differing)}; the difference is {told}."
         )
-    between = f"from {before.value:.3f} ({start.name}) to {after.value:.3f} ({run.name})"
-    if overlap(before, after):
-        return f"{subject}{where}: no clear difference in {metric}, {between}; the 95 % intervals overlap."
-    verb = "raises" if after.value > before.value else "lowers"
-    return f"{subject} {verb} {metric}{where} by {abs(after.value - before.value):.3f}, {between}."
+    if math.isnan(gain.low):
+        return f"{effect} cannot be told, {between}: the test split is one block, so there is no interval."
+    if not sign_of(gain):
+        return f"{subject}{where}: no clear difference in {metric}, {between}: {told}."
+    verb = "raises" if gain.value > 0 else "lowers"
+    return f"{subject} {verb} {metric}{where} by {abs(gain.value):.3f}, {between}: {told}."
 
 
-def _differing(start: RunRecord, run: RunRecord) -> list[str]:
+def _differing(before: RunRecord, after: RunRecord) -> list[str]:
     """Settings in which two runs differ though the comparison is not about them."""
-    names = set(start.settings) | set(run.settings)
+    names = set(before.settings) | set(after.settings)
     # Steps, where given, make epochs idle.
-    names -= _NEUTRAL | ({"epochs"} if start.settings.get("steps") and run.settings.get("steps") else set())
-    found = sorted(name.replace("_", " ") for name in names if start.settings.get(name) != run.settings.get(name))
-    if start.config.encoder != run.config.encoder:
-        found.append("encoder size")
-    return found + (["whether they came to their end"] if bool(start.result) != bool(run.result) else [])
+    names -= _NEUTRAL | ({"epochs"} if before.settings.get("steps") and after.settings.get("steps") else set())
+    differing = sorted(
+        name.replace("_", " ") for name in names if before.settings.get(name) != after.settings.get(name)
+    )
+    if before.config.encoder != after.config.encoder:
+        differing.append("encoder size")
+    if (before.result is None) != (after.result is None):
+        differing.append("whether they came to their end")
+    return differing
 
 
-def _against_count(runs: Sequence[RunRecord]) -> str:
-    best = max(runs, key=lambda run: _rank(primary_score(run)))
-    score, baseline = primary_score(best), score_of(best.scores["cpg_count"]["mean_auroc"])
-    told = f"Counting the CpGs of a window alone reaches mean AUROC {written(baseline)}"
-    if overlap(score, baseline):
-        return f"{told}: no clear difference from {best.name}, since the 95 % intervals overlap."
-    return f"{told}: {best.name} is {'above' if score.value > baseline.value else 'below'} it."
+def _against_count(runs: Sequence[RunRecord], metric: str, cpg_count: BootstrapCounts | None) -> str:
+    """Whether the best run knows more than the number of CpGs."""
+    best = max(runs, key=_rank)
+    assert best.scores.windows is not None
+    count: Score = getattr(best.scores.windows.cpg_count, best.scores.metric)
+    told = f"Counting the CpGs of a window alone reaches {metric} {written(count)}"
+    resampled = _resampled(best)
+    if resampled is None or cpg_count is None or math.isnan(resampled.value) or math.isnan(count.value):
+        return f"{told}."
+    gain = paired_gain(ResampledScore.of(count.value, cpg_count, best.scores.metric), resampled)
+    if math.isnan(gain.low):
+        return f"{told}; {best.name} differs by {written(gain, SIGNED)}, without an interval."
+    if not sign_of(gain):
+        return f"{told}: no clear difference from {best.name}, {written(gain, SIGNED)}."
+    return f"{told}: {best.name} is {'above' if gain.value > 0 else 'below'} it, {written(gain, SIGNED)}."
 
 
 def _language(pretraining: PretrainRecord) -> str:
-    result = pretraining.result
-    nats, markov, two_sided = result["valid_nats"], result["markov_nats"], result["two_sided_nats"]
+    """How well the pretrained model guesses masked bases beside the n-gram models."""
+    nats, ngram = pretraining.nats, pretraining.ngram
+    markov, two_sided = ngram.markov_nats, ngram.two_sided_nats
     told = (
-        f"The pretrained model needs {nats:.3f} nats per masked base, an order-{result['markov_order']} Markov model "
+        f"The pretrained model needs {nats:.3f} nats per masked base, an order-{ngram.markov_order} Markov model "
         f"{markov:.3f} and the best two-sided k-mer model {two_sided:.3f}"
     )
     better = "the Markov model" if markov < two_sided else "the k-mer model"
@@ -159,4 +186,49 @@ def _seeds(runs: Sequence[RunRecord]) -> str:
         told = f"Each run was trained once, with seed {seeds.pop()}"
     else:
         told = f"Each run was trained once; there are {len(seeds)} seeds among them"
-    return f"{told}. The intervals resample the test split; they do not show how scores vary between seeds."
+    return (
+        f"{told}. The intervals resample the test split, the same for both runs of a comparison; they do not show how scores "
+        "vary between seeds."
+    )
+
+
+_OPTIONS = (
+    *("head", "preset", "seed", "steps", "epochs", "batch_bp", "learning_rate", "mask_fraction", "repeat_weight"),
+    *("encoder_rate", "class_weights", "pool", "label_fraction", "patience", "accumulate", "max_minutes", "precision"),
+    *("accelerator", "devices", "num_nodes"),
+)
+"""Settings that options of the command line give; all others come from a TOML file."""
+
+
+def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data: Path) -> list[str]:
+    """Commands that make the runs and their scores again, with every setting that is not the default."""
+    lines = []
+    if pretraining is not None:
+        lines += _command("pretrain", pretraining.folder, pretraining.settings, PretrainConfig)
+    for run in runs:
+        lines += _command("finetune", run.folder, run.settings, FinetuneConfig)
+        both = ["--average-strands"] if run.scores.average_strands else []
+        lines.append(shlex.join(["dnaspt", "evaluate", str(run.folder), "--data", str(data), "--split", "test", *both]))
+    return lines
+
+
+def _command(name: str, folder: Path, settings: Mapping[str, Any], kind: type[TrainingConfig]) -> list[str]:
+    """The command of one run, after a comment with the settings that want a TOML file."""
+    defaults = {key: field.default for key, field in kind.model_fields.items()}
+    words, toml = ["dnaspt", name, str(settings.get("data", "DATA")), "--out", str(folder)], {}
+    for key, value in settings.items():
+        if key in ("data", "out") or value == _plain(defaults.get(key)) or (key == "epochs" and settings.get("steps")):
+            continue
+        if key == "freeze_encoder":
+            words.append("--freeze-encoder")
+        elif key in _OPTIONS or (key == "encoder" and isinstance(value, str)):
+            words += ["--" + key.replace("_", "-"), str(value)]
+        else:
+            toml[key] = value
+    lines = [shlex.join([*words, "--config", f"{folder.name}.toml"] if toml else words)]
+    return [f"# {folder.name}.toml, as JSON: {json.dumps(toml)}", *lines] if toml else lines
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON has it."""
+    return list(value) if isinstance(value, tuple) else value

@@ -5,23 +5,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from dnaspt.atomic import write_text_atomically
-from dnaspt.reports.html import Section, write_page
+from dnaspt.reports.html import Page, Section, write_page
 from dnaspt.reports.study_page import gains_picture, versions
-from dnaspt.reports.study_report import Findings
-from dnaspt.reports.study_text import DIFFERENCE_COLUMNS, difference_rows, markdown, sentences_over
-from dnaspt.reports.tables import Table
+from dnaspt.reports.study_report import StudyResult
+from dnaspt.reports.study_tables import gain_table
+from dnaspt.reports.study_text import markdown, sentences_over
 
 
-def write_overview(out: Path, found: Mapping[str, Findings], command: str) -> list[str]:
-    """Write OUT/study.html and study.md from what was found on each dataset; the answer over all of them."""
-    answer = sentences_over({name: one.differences for name, one in found.items()})
+def write_overview(out: Path, results: Mapping[str, StudyResult], command: str) -> list[str]:
+    """Write OUT/study.html and study.md from what was found on each dataset.
+
+    Args:
+        out: folder; the report of each dataset lies in the folder of its name.
+        results: results by name of the dataset.
+        command: command line of the study.
+
+    Returns:
+        The answer over all datasets, in sentences.
+    """
+    answer = sentences_over({name: result.differences for name, result in results.items()})
     answer = answer or ["The study compares no two arms that differ in one thing alone, but for baselines."]
-    title, sections = (
-        f"Study of {', '.join(found)}",
-        [_section(n, *pair) for n, pair in enumerate(found.items(), start=1)],
-    )
-    content = {"title": title, "answer": answer, "sections": sections, "commands": [command], "settings": {}}
-    write_page(out / "study.html", content | {"versions": versions()})
+    title = f"Study of {', '.join(results)}"
+    sections = [_section(number, *pair) for number, pair in enumerate(results.items(), start=1)]
+    write_page(out / "study.html", Page(title, answer, sections, [command], versions()))
     tables = [
         replace(section.tables[0], title=section.title, note=f"{section.text} {section.tables[0].note}")
         for section in sections
@@ -31,9 +37,8 @@ def write_overview(out: Path, found: Mapping[str, Findings], command: str) -> li
     return answer
 
 
-def _section(number: int, name: str, one: Findings) -> Section:
+def _section(number: int, name: str, result: StudyResult) -> Section:
     """The first sentence about a dataset, and its gains as a figure and as a table, with how they were measured."""
-    columns = tuple(column.format(metric=one.metric) for column in DIFFERENCE_COLUMNS)
-    table = Table("Gains", columns, tuple(difference_rows(one.differences)), one.how)
-    picture = gains_picture(f"gains{number}", one.differences, one.metric)
-    return Section(name, f"{one.answer[0]} More: {name}/study.html.", (picture,) if picture else (), (table,))
+    table = gain_table(result.differences, result.metric, result.method)
+    picture = gains_picture(f"gains{number}", result.differences, result.metric)
+    return Section(name, f"{result.answer[0]} More: {name}/study.html.", (picture,) if picture else (), (table,))

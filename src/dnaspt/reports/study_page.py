@@ -1,62 +1,72 @@
 """A study to one HTML file: the answer, scores and gains with intervals, fewer labels, learning curves, and how it was made."""
 
 import json
+import math
 import platform
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from dnaspt import __version__
-from dnaspt.data.manifest import read_manifest
+from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.loci import example_loci
 from dnaspt.evaluation.metrics import Score
-from dnaspt.genome.transcripts import Transcript
 from dnaspt.reports import figures
 from dnaspt.reports.compare import LONGER, Difference, Group
-from dnaspt.reports.html import Picture, Section, make_picture, write_page
+from dnaspt.reports.html import Page, Picture, Section, make_picture, write_page
 from dnaspt.reports.run_tables import dataset_tables
-from dnaspt.reports.study_tables import bases_seen, cost_table, rate_table, score_tables, version_table, whole_records
-from dnaspt.reports.study_text import method, study_tables
+from dnaspt.reports.study_tables import (
+    cost_table,
+    rate_table,
+    records_by_arm,
+    score_tables,
+    study_tables,
+    version_table,
+)
+from dnaspt.reports.study_text import method
 from dnaspt.reports.tables import Table
-from dnaspt.studies.context import Record
+from dnaspt.studies.records import Record
+from dnaspt.studies.scheduler import StudyRuns
 from dnaspt.studies.settings import StudyConfig
 
 
 def study_sections(
-    study: StudyConfig,
-    records: Sequence[Record],
-    groups: Sequence[Group],
-    differences: Sequence[Difference],
-    metric: str,
+    study: StudyConfig, runs: StudyRuns, groups: Sequence[Group], differences: Sequence[Difference], metric: str
 ) -> list[Section]:
-    """The parts of a study's report, from records, means and differences."""
-    scores, gains, claims = study_tables(study, groups, differences, metric, read_manifest(study.data).task)
+    """The parts of a study's report.
+
+    Args:
+        study: settings of the study.
+        runs: its finished runs.
+        groups: the same by arm and label fraction.
+        differences: what arms gain over others.
+        metric: name of the metric.
+    """
+    scores, gains, claims = study_tables(study, groups, differences, metric, runs.dataset.task)
     sections = [
-        _scores(groups, metric, method(study, groups, records), scores),
+        _scores(groups, metric, method(study, groups, runs.finals), scores),
         _gains(differences, metric, gains, claims),
     ]
-    sections += [_details(study, records), *_fewer_labels(groups, metric), _cost(groups, differences, records, metric)]
-    return [*sections, _learning(groups, records, metric), *_examples(study, records), _dataset(study)]
+    sections += [_details(study, runs), *_fewer_labels(groups, metric), _cost(groups, differences, runs, metric)]
+    return [*sections, _learning(groups, runs.finals, metric), *_examples(study, runs.finals), _dataset(runs.dataset)]
 
 
 def write_study_page(
     out: Path, study: StudyConfig, answer: Sequence[str], sections: Sequence[Section], commands: Sequence[str]
 ) -> None:
     """Write the page, and its figures beside it."""
-    write_page(
-        out,
-        {
-            "title": f"{study.title}: {len(study.arms)} arms, {len(study.seeds)} seeds",
-            "answer": answer,
-            "sections": sections,
-            "commands": commands,
-            "settings": {"the study": json.dumps(study.model_dump(mode="json"), indent=1)},
-            "versions": versions(),
-        },
+    page = Page(
+        title=f"{study.title}: {len(study.arms)} arms, {len(study.seeds)} seeds",
+        answer=answer,
+        sections=sections,
+        commands=commands,
+        versions=versions(),
+        settings={"the study": json.dumps(study.model_dump(mode="json"), indent=1)},
     )
+    write_page(out, page)
 
 
 def versions() -> str:
@@ -65,11 +75,11 @@ def versions() -> str:
 
 
 def _scores(groups: Sequence[Group], metric: str, how: str, table: Table) -> Section:
-    whole = [group for group in groups if group.fraction == 1]
-    shown = whole or list(groups)
+    """Scores of the arms with all labels, or of all where none has them."""
+    shown = [group for group in groups if group.fraction == 1] or list(groups)
     rows, names = {metric: [group.score for group in shown]}, [group.arm for group in shown]
     chance = {"MCC": 0.0, "mean AUROC": 0.5}.get(metric)
-    dotted = "; dotted: chance" * (chance is not None)
+    dotted = "" if chance is None else "; dotted: chance"
     caption = f"Test {metric}, mean over seeds, with 95 % intervals over seeds and test blocks{dotted}."
     picture = make_picture("scores", lambda: figures.score_dots(rows, names, chance=chance), caption)
     return Section("Scores on the test split", how, (picture,), (table,))
@@ -86,58 +96,64 @@ def gains_picture(name: str, differences: Sequence[Difference], metric: str) -> 
     """Gains with their intervals; None where there are none."""
     if not differences:
         return None
-    rows = {one.sides(" to "): [one.gain] for one in differences}
+    rows = {difference.sides(" to "): [difference.gain] for difference in differences}
     caption = (
         f"Gain in test {metric} from the first to the second, paired by seed and test block; dotted: no difference."
     )
     return make_picture(name, lambda: figures.score_dots(rows, ["gain"], chance=0.0), caption)
 
 
-def _details(study: StudyConfig, records: Sequence[Record]) -> Section:
-    shown, folded = score_tables(records)
-    rates = rate_table({record["arm"]: record["trials"] for record in records}, study.tuning_share)
+def _details(study: StudyConfig, runs: StudyRuns) -> Section:
+    shown, folded = score_tables(runs)
+    rates = rate_table(runs.trials, study.tuning_share)
     tables = (*shown, rates) if rates else tuple(shown)
     return Section("In detail", "Means over the seeds, all labels.", (), tables, tuple(folded))
 
 
-def _cost(
-    groups: Sequence[Group], differences: Sequence[Difference], records: Sequence[Record], metric: str
-) -> Section:
+def _cost(groups: Sequence[Group], differences: Sequence[Difference], runs: StudyRuns, metric: str) -> Section:
     """Scores by the bases seen in all: what training for longer, or pretraining, buys."""
-    arms = whole_records(records)
-    seen = {arm: float(np.mean([bases_seen(record) for record in own])) / 1e6 for arm, own in arms.items()}
+    seen_mb = {
+        arm: float(np.mean([_bases_seen(runs, record) for record in own])) / 1e6
+        for arm, own in records_by_arm(runs.finals).items()
+    }
     scores = {group.arm: group.score for group in groups if group.fraction == 1 and not group.baseline}
-    longer = {one.before: one.after for one in differences if one.question == LONGER}
+    longer = {difference.before: difference.after for difference in differences if difference.question == LONGER}
     lines = []
     for index, arm in enumerate(scores):
-        along = [one for one in (arm, longer.get(arm, "")) if not np.isnan(seen.get(one, np.nan))]
+        along = [name for name in (arm, longer.get(arm, "")) if not math.isnan(seen_mb.get(name, math.nan))]
         if along and arm not in longer.values():
-            lines.append(_with_intervals(" – ".join(along), index, {seen[one]: scores[one] for one in along}))
-    tables = (cost_table(records), version_table(records))
+            points = {seen_mb[name]: scores[name] for name in along}
+            lines.append(_with_intervals(" – ".join(along), index, points))
+    tables = (cost_table(runs), version_table(runs.finals))
     if not lines:
         return Section("Cost", "", (), tables)
     caption = (
         f"Test {metric}, mean over seeds with 95 % intervals, by the bases that a run reads in pretraining and after it, "
         "in Mb; all labels."
     )
-    draw = lambda: figures.curves(lines, f"test {metric}", x_label="Mb read")  # noqa: E731
+    draw = partial(figures.curves, lines, f"test {metric}", x_label="Mb read")
     return Section("Cost", "", (make_picture("cost", draw, caption),), tables)
 
 
+def _bases_seen(runs: StudyRuns, record: Record) -> float:
+    """Bases read in pretraining and after it; nan where the encoder was given."""
+    pretraining = runs.pretraining_of(record)
+    return math.nan if pretraining is None else float(pretraining.n_bp + record.result.n_bp)
+
+
 def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
-    """Places of the test split: annotation, and what the first seed of each arm predicts."""
-    firsts = {arm: own[0] for arm, own in whole_records(records).items() if own[0].get("examples")}
+    """Stretches of the test split: annotation, and what the first seed of each arm predicts."""
+    firsts = {arm: own[0].examples for arm, own in records_by_arm(records).items() if own[0].examples}
     if not firsts:
         return []
-    predicted = [[[_transcript(gene) for gene in genes] for genes in r["examples"]] for r in firsts.values()]
     pictures = [
         make_picture(
             f"locus{number}",
-            lambda locus=locus: figures.locus_tracks(locus, list(firsts)),  # type: ignore[misc]
+            partial(figures.locus_tracks, locus, list(firsts)),
             f"{locus.chrom}:{locus.start + 1:,}–{locus.end:,}, {locus.choice}.",
             wide=True,
         )
-        for number, locus in enumerate(example_loci(study.data, predicted), start=1)
+        for number, locus in enumerate(example_loci(study.data, list(firsts.values())), start=1)
     ]
     text = (
         f"Seed {study.seeds[0]} of each arm; networks by their heads alone. "
@@ -145,11 +161,6 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
         "where both its ends are annotated, hollow otherwise."
     )
     return [Section("Example loci", text, tuple(pictures))]
-
-
-def _transcript(gene: dict[str, Any]) -> Transcript:
-    cds = tuple((start, end) for start, end in gene["cds"])
-    return Transcript(gene["chrom"], gene["strand"], "", "", cds)
 
 
 def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:
@@ -166,7 +177,7 @@ def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:
         f"{names}: test {metric}, mean over seeds with 95 % intervals, by the share of the train windows with labels, for as "
         "many bases."
     )
-    draw = lambda: figures.curves(lines, f"test {metric}", x_label="share of the labels")  # noqa: E731
+    draw = partial(figures.curves, lines, f"test {metric}", x_label="share of the labels")
     return [Section("Fewer labels", "", (make_picture("labels", draw, caption),))]
 
 
@@ -180,18 +191,18 @@ def _with_intervals(name: str, style: int, scores: Mapping[float, Score]) -> fig
 def _learning(groups: Sequence[Group], records: Sequence[Record], metric: str) -> Section:
     """Validation by step, mean over the seeds, with all labels."""
     lines = []
+    whole = records_by_arm(records)
     for index, arm in enumerate(dict.fromkeys(group.arm for group in groups)):
-        own = [r["curve"] for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == 1]
+        own = [record.curve for record in whole.get(arm, [])]
         n = min((len(curve) for curve in own), default=0)
         if n:
             steps, values = np.array([curve[:n] for curve in own], dtype=float).mean(axis=0).T
             lines.append(figures.Curve(arm, steps, values, index))
     caption = "Score on the valid split during training, mean over the seeds, all labels."
-    return Section(
-        "Learning", "", (make_picture("learning", lambda: figures.curves(lines, f"valid {metric}"), caption),)
-    )
+    draw = partial(figures.curves, lines, f"valid {metric}")
+    return Section("Learning", "", (make_picture("learning", draw, caption),))
 
 
-def _dataset(study: StudyConfig) -> Section:
-    sizes, labels, leakage, dropped, counted = dataset_tables(read_manifest(study.data))
+def _dataset(dataset: Manifest) -> Section:
+    sizes, labels, leakage, dropped, counted = dataset_tables(dataset)
     return Section("Dataset", "", (), (sizes, leakage, dropped), (labels, counted))

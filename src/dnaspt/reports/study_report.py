@@ -3,35 +3,109 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnaspt.atomic import publish_file, publish_folder, write_text_atomically
-from dnaspt.data.manifest import read_manifest
-from dnaspt.reports.compare import Difference, differences_of, groups_of, metric_name
+from dnaspt.config import build_config
+from dnaspt.evaluation.results import METRIC_NAMES
+from dnaspt.reports.compare import Difference, Group, differences_of, groups_of
+from dnaspt.reports.html import Section
 from dnaspt.reports.study_page import study_sections, write_study_page
-from dnaspt.reports.study_text import claim_values, difference_values, group_values, markdown, sentences, table_csv
+from dnaspt.reports.study_tables import Row, claim_values, difference_values, group_values, table_csv
+from dnaspt.reports.study_text import markdown, sentences
 from dnaspt.reports.tables import Table
-from dnaspt.studies.context import Workshop
+from dnaspt.studies.context import Say, StudyContext
 from dnaspt.studies.dry_run import command_lines
 from dnaspt.studies.scheduler import run_study
+from dnaspt.studies.settings import StudyConfig, read_study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-class Findings(NamedTuple):
-    """What a study found: sentences that answer it, the differences between its arms in a metric, and how they were measured."""
+@dataclass(frozen=True, slots=True, repr=False)
+class StudyResult:
+    """What a study found.
 
-    answer: list[str]
-    differences: list[Difference]
+    Attributes:
+        name: name of the dataset.
+        path: folder of the report: study.html, study.md and tables.
+        answer: sentences, the most important first.
+        groups: scores on test of each arm and label fraction, a row each for its seeds.
+        differences: what arms gain over others, with intervals over seeds and blocks of the test split.
+        metric: name of the metric.
+        method: how the study was made, in sentences.
+    """
+
+    name: str
+    path: Path
+    answer: tuple[str, ...]
+    groups: tuple[Group, ...]
+    differences: tuple[Difference, ...]
     metric: str
-    how: str
+    method: str
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Scores of the arms as a table: a row for each arm and label fraction, with its mean, interval and scores by seed."""
+        import pandas as pd
+
+        return pd.DataFrame(group_values(self.groups, self.metric))
+
+    def differences_to_frame(self) -> "pd.DataFrame":
+        """Differences between arms as a table: a row for each comparison, with the gain, its interval and the verdict."""
+        import pandas as pd
+
+        return pd.DataFrame(difference_values(self.differences))
+
+    def __str__(self) -> str:
+        return " ".join(self.answer)
+
+    def __repr__(self) -> str:
+        return (
+            f"StudyResult({self.path}: {len(self.groups)} groups, {len(self.differences)} differences in {self.metric})"
+        )
 
 
-def study_report(shop: Workshop) -> Findings:
-    """Run what is missing, write the report into OUT.
+def run_study_report(
+    config: Path | Mapping[str, Any],
+    out: Path,
+    *,
+    data: Path | None = None,
+    records: Path | None = None,
+    jobs: int = 1,
+    engine: Literal["local", "ray"] = "local",
+    say: Say | None = None,
+) -> StudyResult:
+    """Make the runs of a study that are missing, and write its report.
+
+    Args:
+        config: TOML file of a study of one dataset, or its content as a mapping.
+        out: folder of the runs, their records and the report.
+        data: another dataset than the settings name.
+        records: folder of the records; left out, OUT/records.
+        jobs: runs at a time; they share the cores.
+        engine: local, or ray for the workers of a Ray cluster.
+        say: tells a person what happens; left out, nobody is told.
+
+    Raises:
+        ConfigError: settings that no study has. DatasetError: no dataset. DnasptError: a run failed; what is finished stays.
+    """
+    if isinstance(config, Mapping):
+        study = build_config(StudyConfig, {**config, **({"data": data} if data else {})})
+    else:
+        study = read_study(config, data)
+    context = StudyContext(study, out, records or out / "records", jobs, engine, say or (lambda _: None))
+    return study_report(context)
+
+
+def study_report(context: StudyContext) -> StudyResult:
+    """Make the runs of a study that are missing, and write its report into OUT.
 
     study.html and its figures; the same tables in study.md, and each as CSV and Parquet in study_tables; scores and gains
     as numbers too, as study_scores, study_gains and study_claims.
@@ -39,49 +113,57 @@ def study_report(shop: Workshop) -> Findings:
     Raises:
         DnasptError: a run failed; what is finished stays.
     """
-    records = run_study(shop)
-    study = shop.study.with_heads(read_manifest(shop.study.data))
-    groups, metric = groups_of(records), metric_name(records)
+    runs = run_study(context)
+    study = context.study.with_heads(runs.dataset)
+    groups, metric = groups_of(runs.finals, runs.pretrainings), METRIC_NAMES[runs.finals[0].scored.metric]
     differences = differences_of(study, groups)
-    task = read_manifest(study.data).task
     answer = sentences(groups, differences, metric)
-    sections = study_sections(study, records, groups, differences, metric)
-    commands = command_lines(shop)
-    shop.out.mkdir(parents=True, exist_ok=True)
-    write_study_page(shop.out / "study.html", shop.study, answer, sections, commands)
+    sections = study_sections(study, runs, groups, differences, metric)
+    commands = command_lines(context)
+    context.out.mkdir(parents=True, exist_ok=True)
+    write_study_page(context.out / "study.html", context.study, answer, sections, commands)
     tables = [table for section in sections for table in (*section.tables, *section.folded)]
     text = markdown(study.title, answer, sections[0].text, tables, commands)
-    pictures = [picture for section in sections for picture in section.pictures]
-    shown = [f"![{picture.caption}](study_figures/{picture.name}.svg)\n{picture.caption}\n" for picture in pictures]
-    write_text_atomically(shop.out / "study.md", "\n".join([text, "## Figures", *shown]))
+    write_text_atomically(context.out / "study.md", "\n".join([text, *_figures(sections)]))
     for name, rows in (
         ("scores", group_values(groups, metric)),
         ("gains", difference_values(differences)),
-        ("claims", claim_values(study, differences, task)),
+        ("claims", claim_values(study, differences, runs.dataset.task)),
     ):
-        _write_rows(shop.out / f"study_{name}", rows)
-    write_tables(shop.out / "study_tables", tables)
-    return Findings(answer, differences, metric, sections[0].text)
+        _write_rows(context.out, f"study_{name}", rows)
+    write_tables(context.out / "study_tables", tables)
+    return StudyResult(
+        study.name, context.out, tuple(answer), tuple(groups), tuple(differences), metric, sections[0].text
+    )
+
+
+def _figures(sections: Sequence[Section]) -> list[str]:
+    """The figures of a report as Markdown."""
+    pictures = [picture for section in sections for picture in section.pictures]
+    shown = [f"![{picture.caption}](study_figures/{picture.name}.svg)\n{picture.caption}\n" for picture in pictures]
+    return ["## Figures", *shown]
 
 
 def write_tables(folder: Path, tables: Sequence[Table]) -> None:
-    """Each table as CSV and Parquet, under its title; of two that would have one name the second is numbered."""
+    """Write each table as CSV and Parquet, under its title; of two that would have one name the second is numbered."""
     taken: Counter[str] = Counter()
     with publish_folder(folder) as unfinished:
         for table in tables:
             name = re.sub(r"[^a-z0-9]+", "_", table.title.lower()).strip("_")[:80]
             taken[name] += 1
-            place = unfinished / (f"{name}_{taken[name]}" if taken[name] > 1 else name)
-            with place.with_name(f"{place.name}.csv").open("w", encoding="utf-8", newline="") as file:
+            stem = f"{name}_{taken[name]}" if taken[name] > 1 else name
+            with (unfinished / f"{stem}.csv").open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows([table.columns, *table.rows])
             columns = [pa.array([row[index] for row in table.rows], pa.string()) for index in range(len(table.columns))]
             whole = pa.Table.from_arrays(columns, names=list(table.columns))
-            with place.with_name(f"{place.name}.parquet").open("wb") as file:
+            with (unfinished / f"{stem}.parquet").open(
+                "wb"
+            ) as file:  # a file that pyarrow opens stays open on a full disk
                 pq.write_table(whole, file)
 
 
-def _write_rows(place: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """PLACE.csv and PLACE.parquet."""
-    write_text_atomically(place.with_name(f"{place.name}.csv"), table_csv(rows))
-    with publish_file(place.with_name(f"{place.name}.parquet")) as unfinished, unfinished.open("wb") as file:
-        pq.write_table(pa.Table.from_pylist(rows), file)
+def _write_rows(folder: Path, stem: str, rows: Sequence[Row]) -> None:
+    """Write FOLDER/STEM.csv and STEM.parquet."""
+    write_text_atomically(folder / f"{stem}.csv", table_csv(rows))
+    with publish_file(folder / f"{stem}.parquet") as unfinished, unfinished.open("wb") as file:
+        pq.write_table(pa.Table.from_pylist(list(rows)), file)

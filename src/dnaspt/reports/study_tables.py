@@ -1,102 +1,312 @@
-"""Records of final runs to a study's tables beyond its scores: structures, classes, labels, confusions, and what runs cost.
+"""Finished runs of a study to its tables: scores, gains and claims as text and as numbers, then the details and the costs.
 
-All are means over the seeds of the runs with all labels.
+Details are means over the seeds of the runs with all labels.
 """
 
+import csv
+import io
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
 from dnaspt.evaluation.metrics import mean_rows
+from dnaspt.evaluation.results import Evaluation, GeneEvaluation, WindowEvaluation
+from dnaspt.reports.compare import FEWER, LONGER, Difference, Group
 from dnaspt.reports.run_tables import LEVELS
-from dnaspt.reports.tables import Table
-from dnaspt.studies.context import Record
+from dnaspt.reports.tables import SIGNED, Table, written
+from dnaspt.studies.records import Record
+from dnaspt.studies.scheduler import StudyRuns
+from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
+from dnaspt.training.runs import RunResult
 
-_COSTS = (("n_bp", 1e6), ("steps", 1.0), ("minutes", 1.0))
-Pick = Callable[[dict[str, Any]], float]
+Row = dict[str, str | float | int | list[float]]
+"""A row of numbers by column, for CSV and Parquet."""
+
+GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
+DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
+_VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
+CLAIM_COLUMNS = ("claim of the paper", "compared", "gain in {metric} [95 %]", "seeds", "verdict")
+_CLAIMS = (
+    ("pretraining", (SCRATCH,), "P1: self-pretraining beats training from scratch (pretraining not counted)"),
+    (
+        "pretraining, the same bases in all",
+        (SCRATCH,),
+        "P1, P6: self-pretraining beats training from scratch for as many bases in all",
+    ),
+    ("the CRF", PRETRAINED, "P2: a CRF raises the scores of the self-pretrained model"),
+    ("the CRF", (SCRATCH,), "control of P2: a CRF raises the scores from scratch"),
+    (FEWER, (SCRATCH,), "P4: with a quarter of the labels it still beats all labels from scratch"),
+    (LONGER, (SCRATCH,), "P6: training from scratch for longer does not help"),
+)
+"""Claims of arXiv 2506.17766, the comparisons that test them, and where the arm before begins: P4 is about methylation, all
+others about all labels."""
+_QUARTER = 0.25
+_CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: "undecided"}
 
 
-def whole_records(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Records with all labels by arm."""
-    arms = dict.fromkeys(record["arm"] for record in records)
-    found = {arm: [r for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == 1] for arm in arms}
-    return {arm: own for arm, own in found.items() if own}
+def study_tables(
+    study: StudyConfig, groups: Sequence[Group], differences: Sequence[Difference], metric: str, task: str
+) -> tuple[Table, Table, Table]:
+    """Scores, gains, and verdicts on the paper's claims.
+
+    Args:
+        study: settings of the study.
+        groups: runs by arm and label fraction.
+        differences: what arms gain over others.
+        metric: name of the metric.
+        task: task of the dataset.
+    """
+    note = "Supported or not where the interval excludes 0. P1 to P6: arXiv 2506.17766, numbered as in docs/results.md of dnaspt."
+    return (
+        Table("Arms", _with_metric(GROUP_COLUMNS, metric), tuple(group_rows(groups))),
+        gain_table(differences, metric),
+        Table(
+            "Claims of the paper, on these data",
+            _with_metric(CLAIM_COLUMNS, metric),
+            tuple(claim_rows(study, differences, task)),
+            note,
+        ),
+    )
 
 
-def score_tables(records: Sequence[Record]) -> tuple[list[Table], list[Table]]:
+def gain_table(differences: Sequence[Difference], metric: str, note: str = "") -> Table:
+    """What arms gain over others, a row for each comparison."""
+    return Table("Gains", _with_metric(DIFFERENCE_COLUMNS, metric), tuple(difference_rows(differences)), note)
+
+
+def _with_metric(columns: Sequence[str], metric: str) -> tuple[str, ...]:
+    return tuple(column.format(metric=metric) for column in columns)
+
+
+def group_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
+    """One row for each arm and fraction."""
+    return [
+        (
+            group.arm,
+            f"{group.fraction:.0%}",
+            str(len(group.values)),
+            written(group.score),
+            " ".join(f"{value:.3f}" for value in group.values),
+            f"{group.rate:g}" if group.rate else "–",
+            f"{group.minutes:.0f}",
+        )
+        for group in groups
+    ]
+
+
+def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
+    """One row for each comparison."""
+    return [
+        (
+            difference.question,
+            difference.before,
+            difference.after,
+            ("100% to " if difference.question == FEWER else "") + f"{difference.fraction:.0%}",
+            written(difference.gain, SIGNED),
+            _VERDICTS[difference.sign],
+        )
+        for difference in differences
+    ]
+
+
+def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, Difference, str]]:
+    """The paper's claims that the study tests, by which comparison, and the verdict on these data; task: of the dataset."""
+    inits = {arm.name: arm.init for arm in study.arms}
+    claims: list[tuple[str, Difference, str]] = []
+    for question, begins, claim in _CLAIMS:
+        if question == FEWER and task != "methylation":
+            continue
+        fraction = _QUARTER if question == FEWER else 1
+        sign = -1 if question == LONGER else 1
+        for difference in _asked(differences, question, fraction):
+            if inits[difference.before] in begins:
+                claims.append((claim, difference, _CLAIM_VERDICTS[sign * difference.sign]))
+    if marginal := study.marginal_gain:
+        claim = f"P5: the gain is marginal (within {marginal:g} of 0)"
+        claims += [
+            (claim, plain, _marginal_verdict(plain, marginal)) for plain in _asked(differences, "pretraining", 1)
+        ]
+    return claims
+
+
+def _asked(differences: Sequence[Difference], question: str, fraction: float) -> list[Difference]:
+    """Comparisons that ask a question with a share of the labels."""
+    return [one for one in differences if one.question == question and one.fraction == fraction]
+
+
+def _marginal_verdict(difference: Difference, marginal: float) -> str:
+    """Verdict on a gain that is said to be marginal."""
+    gain = difference.gain
+    if -marginal < gain.low and gain.high < marginal:
+        return _CLAIM_VERDICTS[1]
+    return _CLAIM_VERDICTS[-1 if gain.low >= marginal or gain.high <= -marginal else 0]
+
+
+def claim_rows(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, ...]]:
+    """One row for each claim and comparison."""
+    return [
+        (claim, tested.sides(" to "), written(tested.gain, SIGNED), str(tested.n_seeds), verdict)
+        for claim, tested, verdict in claims_of(study, differences, task)
+    ]
+
+
+def group_values(groups: Sequence[Group], metric: str) -> list[Row]:
+    """Arms and fractions as numbers: a row each, with the scores of its seeds."""
+    return [
+        {
+            "arm": group.arm,
+            "label_fraction": group.fraction,
+            "learning_rate": group.rate,
+            "n_seeds": len(group.values),
+            "baseline": group.baseline,
+            "metric": metric,
+            "n_blocks": group.n_blocks,
+            "mean": group.score.value,
+            "low": group.score.low,
+            "high": group.score.high,
+            "values": group.values.tolist(),
+        }
+        for group in groups
+    ]
+
+
+def difference_values(differences: Sequence[Difference]) -> list[Row]:
+    """Comparisons as numbers."""
+    return [
+        {
+            "question": difference.question,
+            "before": difference.before,
+            "after": difference.after,
+            "label_fraction": difference.fraction,
+            "gain": difference.gain.value,
+            "low": difference.gain.low,
+            "high": difference.gain.high,
+            "n_seeds": difference.n_seeds,
+            "verdict": _VERDICTS[difference.sign],
+        }
+        for difference in differences
+    ]
+
+
+def claim_values(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[Row]:
+    """Claims of the paper as the comparisons that test them, in numbers."""
+    claims = claims_of(study, differences, task)
+    rows = difference_values([tested for _, tested, _ in claims])
+    return [
+        row | {"claim": claim, "compared": tested.sides(" to "), "verdict": verdict}
+        for row, (claim, tested, verdict) in zip(rows, claims, strict=True)
+    ]
+
+
+def table_csv(rows: Sequence[Row]) -> str:
+    """Rows as CSV; lists are written with spaces between."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: " ".join(f"{x:.6f}" for x in v) if isinstance(v, list) else v for k, v in row.items()})
+    return text.getvalue()
+
+
+def records_by_arm(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Records of the runs with all labels, by arm."""
+    arms: dict[str, list[Record]] = {}
+    for record in records:
+        if record.job.label_fraction == 1:
+            arms.setdefault(record.job.arm, []).append(record)
+    return arms
+
+
+def score_tables(runs: StudyRuns) -> tuple[list[Table], list[Table]]:
     """Tables to show and tables to fold away: of genes or of windows."""
-    arms = whole_records(records)
+    arms = {arm: [record.scored for record in own] for arm, own in records_by_arm(runs.finals).items()}
     if not arms:
         return [], []
-    if "confusion" in records[0]["test"]:
-        return [_levels(arms), _classes(arms, "f1", "F1")], [
-            _classes(arms, "precision", "precision"),
-            _classes(arms, "recall", "recall"),
-            *(_confusion(arm, own) for arm, own in arms.items()),
+    labels = runs.dataset.labels
+    genes = {arm: [test.genes for test in tests if test.genes is not None] for arm, tests in arms.items()}
+    if all(genes.values()):
+        return [_levels(arms), _classes("f1", "F1", genes, labels)], [
+            _classes("precision", "precision", genes, labels),
+            _classes("recall", "recall", genes, labels),
+            *(_confusion(arm, own, labels) for arm, own in genes.items()),
         ]
-    return [_labels(arms, "auroc", "AUROC")], [_labels(arms, "auprc", "AUPRC")]
+    windows = {arm: [test.windows for test in tests if test.windows is not None] for arm, tests in arms.items()}
+    has_count = any(record.job.baseline == "cpg" for record in runs.finals)
+    return [_labels("auroc", "AUROC", windows, has_count=has_count)], [
+        _labels("auprc", "AUPRC", windows, has_count=has_count)
+    ]
 
 
-def _levels(arms: dict[str, list[Record]]) -> Table:
+def _levels(arms: Mapping[str, Sequence[Evaluation]]) -> Table:
     """F1 of coding bases, exons and genes; of a CRF also with the grammar of codons, as `predict` decodes."""
     rows = []
-    for arm, own in arms.items():
-        decoded = {arm: [record["test"] for record in own]}
-        if all("codons" in record["test"] for record in own):
-            decoded[f"{arm}, with codons"] = [record["test"]["codons"] for record in own]
-        for name, tests in decoded.items():
-            f1 = (
-                _mean([test["genes"]["levels"][key]["f1"] for test in tests], lambda f1: f1["value"])
-                for key, _ in LEVELS
-            )
-            rows.append((name, *f1, _mean(tests, lambda test: test["mcc"]["value"])))
+    for arm, tests in arms.items():
+        rows.append(_level_row(arm, [test.genes for test in tests]))
+        if all(test.codons for test in tests):
+            rows.append(_level_row(f"{arm}, with codons", [test.codons for test in tests]))
     note = "With codons: as predict decodes. All else in this report is of the heads alone."
     return Table("Gene structures", ("arm", *(f"{name} F1" for _, name in LEVELS), "MCC"), tuple(rows), note)
 
 
-def _classes(arms: dict[str, list[Record]], key: str, name: str) -> Table:
-    labels = next(iter(arms.values()))[0]["labels"]
-    rows = []
-    for index, label in enumerate(labels):
-        values = (_mean([r["test"] for r in own], lambda test: test["classes"][key][index]) for own in arms.values())  # noqa: B023
-        rows.append((label, *values))
-    return Table(f"{name[0].upper()}{name[1:]} by class", ("class", *arms), tuple(rows))
+def _level_row(name: str, scores: Sequence[GeneEvaluation | None]) -> tuple[str, ...]:
+    known = [one for one in scores if one is not None]
+    f1 = (_mean([one.genes.levels[level].f1.value for one in known]) for level, _ in LEVELS)
+    return (name, *f1, _mean([one.mcc.value for one in known]))
 
 
-def _confusion(arm: str, own: Sequence[Record]) -> Table:
+def _classes(
+    key: Literal["f1", "precision", "recall"],
+    name: str,
+    arms: Mapping[str, Sequence[GeneEvaluation]],
+    labels: Sequence[str],
+) -> Table:
+    """A score of each class."""
+    rows = tuple(
+        (label, *(_mean([getattr(scores.classes, key)[index] for scores in own]) for own in arms.values()))
+        for index, label in enumerate(labels)
+    )
+    return Table(f"{name[0].upper()}{name[1:]} by class", ("class", *arms), rows)
+
+
+def _confusion(arm: str, own: Sequence[GeneEvaluation], labels: Sequence[str]) -> Table:
     """Bases by true class (rows) and predicted class, as shares of the row."""
-    counts = np.sum([record["test"]["confusion"] for record in own], axis=0, dtype=float)
+    counts = np.sum([scores.confusion for scores in own], axis=0, dtype=float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    labels = own[0]["labels"]
     rows = tuple((label, *(f"{share:.1%}" for share in row)) for label, row in zip(labels, shares, strict=True))
     return Table(f"Confusion, {arm}", ("true class", *labels), rows, "Shares of the bases of each true class.")
 
 
-def _labels(arms: dict[str, list[Record]], key: str, name: str) -> Table:
-    """Of each label, and of the CpG count."""
-    first = next(iter(arms.values()))[0]["test"]
-    is_arm = any(own[0]["settings"].get("baseline") == "cpg" for own in arms.values())
+def _labels(
+    key: Literal["auroc", "auprc"], name: str, arms: Mapping[str, Sequence[WindowEvaluation]], *, has_count: bool
+) -> Table:
+    """A score of each label, and of the CpG count where it is not one of the arms."""
+    first = next(iter(arms.values()))[0]
     rows = []
-    for label in first[key]:
-        values = [_mean([r["test"] for r in own], lambda test: test[key][label]["value"]) for own in arms.values()]  # noqa: B023
-        count = [] if is_arm else [_mean([first], lambda test: test["cpg_count"][key][label]["value"])]  # noqa: B023
+    for label in getattr(first.labels, key):
+        values = [_mean([getattr(scores.labels, key)[label].value for scores in own]) for own in arms.values()]
+        count = [] if has_count else [_mean([getattr(first.cpg_count, key)[label].value])]
         rows.append((label, *values, *count))
-    return Table(f"{name} by label", ("label", *arms, *([] if is_arm else ["CpG count"])), tuple(rows))
+    return Table(f"{name} by label", ("label", *arms, *([] if has_count else ["CpG count"])), tuple(rows))
 
 
-def _mean(tests: Sequence[dict[str, Any]], pick: Pick) -> str:
-    values = np.array([[np.nan if pick(test) is None else pick(test)] for test in tests], dtype=float)
-    mean = mean_rows(values.T)[0]
+def _mean(values: Sequence[float]) -> str:
+    """Mean of the defined values; "–" where none is."""
+    mean = mean_rows(np.array([values], dtype=float))[0]
     return "–" if np.isnan(mean) else f"{mean:.3f}"
 
 
 def rate_table(tried: Mapping[str, Mapping[float, float]], share: float) -> Table | None:
-    """Scores on valid by which the arms' learning rates were chosen (`rates_on_valid`); None where all were given.
+    """Scores on valid by which the arms' learning rates were chosen.
 
-    share: of the epochs, that a trial took.
+    Args:
+        tried: score of each rate by arm; see `scheduler.rates_on_valid`.
+        share: share of the epochs that a trial took.
+
+    Returns:
+        The table; None where all rates were given.
     """
     tried = {arm: scores for arm, scores in tried.items() if scores}
     if not tried:
@@ -112,15 +322,16 @@ def rate_table(tried: Mapping[str, Mapping[float, float]], share: float) -> Tabl
 
 
 def version_table(records: Sequence[Record]) -> Table:
-    """Versions, devices and precisions that the final runs were made with."""
+    """Versions, devices and precisions that the final runs of networks were made with."""
+    unknown = "not on record"
     rows = Counter(
         (
-            str(record["dnaspt_version"]),
-            *(str(record.get("versions", {}).get(name, "not on record")) for name in ("torch", "Python")),
-            *(str(record["result"].get(name, "not on record")) for name in ("device", "precision")),
+            record.dnaspt_version,
+            *(record.versions.get(name, unknown) for name in ("torch", "Python")),
+            *(made_with or unknown for made_with in (record.result.device, record.result.precision)),
         )
         for record in records
-        if "baseline" not in record["settings"]
+        if not record.job.baseline
     )
     note = "Precision 'auto' and rounding differ between devices, and with them a score by more than its last digits."
     columns = ("dnaspt", "torch", "Python", "device", "precision", "runs")
@@ -128,16 +339,14 @@ def version_table(records: Sequence[Record]) -> Table:
     return Table("Made with", columns, tuple((*row, str(n)) for row, n in rows.items()), note if differ else "")
 
 
-def cost_table(records: Sequence[Record]) -> Table:
+def cost_table(runs: StudyRuns) -> Table:
     """Bases seen and minutes, in pretraining and after it: means over the seeds, and minutes of the quickest."""
-    keys = dict.fromkeys((record["arm"], record["settings"]["label_fraction"]) for record in records)
     rows = []
-    for arm, fraction in keys:
-        own = [r for r in records if r["arm"] == arm and r["settings"]["label_fraction"] == fraction]
-        nothing = {"n_bp": 0, "steps": 0, "minutes": 0.0}
-        before = [r["pretraining"] or (None if r["encoder"] else nothing) for r in own]
-        after = [r["result"] for r in own]
-        cells = [_mean_of(parts, name, scale) for name, scale in _COSTS for parts in (before, after)]
+    for arm, fraction in dict.fromkeys((record.job.arm, record.job.label_fraction) for record in runs.finals):
+        own = [r for r in runs.finals if (r.job.arm, r.job.label_fraction) == (arm, fraction)]
+        before = [runs.pretraining_of(record) for record in own]
+        after = [record.result for record in own]
+        cells = (cell for pair in zip(_costs(before), _costs(after), strict=True) for cell in pair)
         rows.append((arm, f"{fraction:.0%}", *cells))
     columns = (
         "arm",
@@ -151,18 +360,16 @@ def cost_table(records: Sequence[Record]) -> Table:
     return Table("Cost", columns, tuple(rows), note)
 
 
-def _mean_of(parts: Sequence[dict[str, Any] | None], name: str, scale: float) -> str:
-    """Of a number of results, the quickest's minutes or the mean; unknown where one is."""
-    values = [part[name] for part in parts if part is not None]
-    if len(values) < len(parts):
-        return "–"
-    value = min(values) if name == "minutes" else np.mean(values)
-    return f"{value / scale:,.1f}".removesuffix(".0")
+def _costs(results: Sequence[RunResult | None]) -> tuple[str, str, str]:
+    """Mean Mb, mean steps and least minutes of runs; "–" where one of them is not known."""
+    known = [result for result in results if result is not None]
+    if len(known) < len(results):
+        return "–", "–", "–"
+    mb = float(np.mean([result.n_bp for result in known])) / 1e6
+    steps = float(np.mean([result.steps for result in known]))
+    minutes = min(result.minutes for result in known)
+    return _short(mb), _short(steps), _short(minutes)
 
 
-def bases_seen(record: Record) -> float:
-    """In pretraining and after it; NaN where the encoder was given."""
-    if record["encoder"] and not record["pretraining"]:
-        return float("nan")
-    before = record["pretraining"]["n_bp"] if record["pretraining"] else 0
-    return float(before + record["result"]["n_bp"])
+def _short(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")

@@ -1,9 +1,16 @@
 """Tables of text: what reports, descriptions and the terminal show alike."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dnaspt.evaluation.metrics import Score
+
+SIGNED = "+.3f"
+"""Form of a difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +46,18 @@ def cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
     return json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+def written(score: "Score", form: str = ".3f") -> str:
+    """A score and its 95 % interval: "0.612 [0.583, 0.641]"; "–" where it is not defined."""
+    if math.isnan(score.value):
+        return "–"
+    if math.isnan(score.low):
+        return f"{score.value:{form}}"
+    return f"{score.value:{form}} [{score.low:{form}}, {score.high:{form}}]"
+
+
+def markdown_table(table: Table) -> str:
+    """The columns and rows of a table as Markdown; empty where there are no rows."""
+    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) if table.rows else ""

@@ -1,34 +1,34 @@
-"""Where a study's runs are made, and what is kept of them.
+"""Where a study works: its settings, its folders, how many runs it makes at a time, and who is told what happens.
 
-out/runs/NAME are the runs' folders; records/NAME.json, one small file for each finished run, is all that the tables need.
+OUT/runs/NAME is the folder of a run, OUT/logs/NAME.log its log, OUT/configs/NAME.toml its settings for a person to read; a
+finished run has a record (`studies.records`).
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from dnaspt.errors import DatasetError, DnasptError
+from dnaspt.errors import DnasptError
 from dnaspt.studies.plan import Job
+from dnaspt.studies.records import Record, read_record, record_file
 from dnaspt.studies.settings import StudyConfig
+from dnaspt.training.runs import RESULT
 
-Record = dict[str, Any]
-Stage = Literal["pretrain", "tune", "final"]
-STAGES: tuple[Stage, ...] = ("pretrain", "tune", "final")
 Say = Callable[[str], None]
+"""Tells a person, in a sentence, what happens."""
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """Where a study's runs are made.
+class StudyContext:
+    """Where and how the runs of a study are made.
 
     Attributes:
-        study: its settings.
-        out: folder of the runs.
-        records: folder of their records.
+        study: settings of the study.
+        out: folder of the runs and of the report.
+        records: folder of the records of finished runs; studies may share it.
         jobs: runs at a time; they share the processor's cores.
-        engine: where runs are made: in processes of this machine, or by the workers of a Ray cluster.
+        engine: local for processes of this machine, ray for the workers of a Ray cluster.
         say: tells a person what happens.
     """
 
@@ -39,43 +39,36 @@ class Workshop:
     engine: Literal["local", "ray"] = "local"
     say: Say = field(default=lambda _: None)
 
-    def record_file(self, job: Job) -> Path:
-        """Where a run's record is or will be."""
-        return self.records / f"{job.name}.json"
+    def run_folder(self, job: Job) -> Path:
+        """Folder of a run, whether it is there or not."""
+        return self.out / "runs" / job.name
+
+    def log_file(self, job: Job) -> Path:
+        """Log of a run, whether it is there or not."""
+        return self.out / "logs" / f"{job.name}.log"
+
+    def config_file(self, job: Job) -> Path:
+        """Settings of a run as TOML, whether they are there or not."""
+        return self.out / "configs" / f"{job.name}.toml"
 
     def record(self, job: Job) -> Record | None:
-        """The record of a finished run; of a trial also that of a final run with the same settings."""
-        file = self.record_file(job)
+        """Record of a finished run; for a trial also that of the final run with the same settings. None where there is none."""
+        file = record_file(self.records, job.name)
         if job.kind == "tune" and not file.is_file():
-            file = self.record_file(job.as_kind("final"))
+            file = record_file(self.records, job.as_kind("final").name)
         return read_record(file) if file.is_file() else None
 
-    def has_weights(self, job: Job) -> bool:
-        """Whether a finished run's folder is here; its record may be there without, from another machine."""
-        return (self.out / "runs" / job.name / "result.json").is_file()
-
-    def finished(self, job: Job) -> Record:
-        """The record of a run that must be there.
+    def finished_record(self, job: Job) -> Record:
+        """Record of a run that must be finished.
 
         Raises:
             DnasptError: it is not.
         """
         record = self.record(job)
         if record is None:
-            raise DnasptError(f"{self.record_file(job)}: is not there; run the stages before first")
+            raise DnasptError(f"{record_file(self.records, job.name)}: is not there; run the stages before first")
         return record
 
-
-def read_record(file: Path) -> Record:
-    """What is kept of a run.
-
-    Raises:
-        DatasetError: the file is damaged.
-    """
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DatasetError(f"{file}: is no record ({error}); delete it, and its run is made again") from error
-    if not isinstance(record, dict) or "settings" not in record:
-        raise DatasetError(f"{file}: is no record of a run; delete it, and its run is made again")
-    return record
+    def has_weights(self, job: Job) -> bool:
+        """Whether a finished run's folder is here; only its record may be, where the run was made on another machine."""
+        return (self.run_folder(job) / RESULT).is_file()

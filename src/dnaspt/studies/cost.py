@@ -1,4 +1,4 @@
-"""What a study's runs would take on this machine: from steps and a validation that are measured, in minutes and MB."""
+"""What a study's runs would take on this machine, in minutes and MB: a few steps and a validation of each kind are measured."""
 
 import contextlib
 import math
@@ -17,36 +17,43 @@ from dnaspt.data.manifest import UNLABELED, read_manifest
 from dnaspt.data.segments import without_overlaps
 from dnaspt.studies.plan import Job
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
+from dnaspt.training import schedule
 from dnaspt.training.finetune import VALIDATION_BP as FINETUNE_VALID_BP
 from dnaspt.training.finetune import finetune
 from dnaspt.training.masked_windows import VALIDATION_BP as PRETRAIN_VALID_BP
 from dnaspt.training.pretrain import WINDOW_BP, pretrain
-from dnaspt.training.schedule import count_steps, validation_interval
 
-STEPS = 6
+_STEPS = 6
+"""Steps that are measured; the first and the last do more than others."""
 
 
 @dataclass(slots=True)
-class _Clock:
-    """When each step was done."""
+class _StepClock:
+    """A reporter that keeps when each step was done."""
 
-    at: list[float] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
 
     def start(self, n_steps: int, step: int) -> None:
         """Begin."""
-        self.at = [time.monotonic()]
+        self.times = [time.monotonic()]
 
     def update(self, step: int, row: dict[str, float]) -> None:
         """A step, and what followed it, is done."""
-        self.at.append(time.monotonic())
+        self.times.append(time.monotonic())
 
     def stop(self) -> None:
-        """The end."""
+        """The run is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """step_s: of a training step; validation_s: of a validation and a checkpoint; peak_mb: memory of the process."""
+    """What a kind of runs takes.
+
+    Attributes:
+        step_s: seconds of a training step.
+        validation_s: seconds of a validation and a checkpoint.
+        peak_mb: memory of the process at its peak; nan where the system does not say.
+    """
 
     step_s: float
     validation_s: float
@@ -57,7 +64,7 @@ _DECISIVE = ("head", "freeze_encoder", "preset", "encoder", "embeddings", "pool"
 """Settings that decide what a step takes."""
 
 
-def like(study: StudyConfig, job: Job) -> tuple[object, ...]:
+def cost_key(study: StudyConfig, job: Job) -> tuple[object, ...]:
     """What a run has in common with all those whose steps take as long."""
     arm = next((arm for arm in study.arms if arm.name == job.arm), None)
     network = study.network_of(arm) if arm else ()
@@ -65,23 +72,26 @@ def like(study: StudyConfig, job: Job) -> tuple[object, ...]:
 
 
 def measure(study: StudyConfig, job: Job) -> Cost:
-    """Train a few steps with a run's settings, from an encoder of its size."""
+    """Train a few steps with a run's settings, from an encoder of its size.
+
+    Raises:
+        KeyboardInterrupt: a signal stopped it.
+    """
     settings = {name: value for name, value in job.settings.items() if name not in ("epochs", "label_fraction")}
-    clock = _Clock()
+    clock = _StepClock()
     with tempfile.TemporaryDirectory() as folder:
-        short = {"data": study.data, "tensorboard": False, "steps": STEPS, "validate_every": STEPS}
+        short = {"data": study.data, "tensorboard": False, "steps": _STEPS, "validate_every": _STEPS}
+        out = {"out": Path(folder) / "run"}
         if job.kind == "pretrain":
-            place = {"out": Path(folder) / "run"}
             _forget_peak()
-            run = pretrain(build_config(PretrainConfig, settings | short | place), reporter=clock)
+            run = pretrain(build_config(PretrainConfig, settings | short | out), reporter=clock)
         else:
             size = _encoder(study, job, short | {"steps": 1, "out": Path(folder) / "encoder"})
-            place = {"out": Path(folder) / "run"}
             _forget_peak()
-            run = finetune(build_config(FinetuneConfig, settings | size | short | place), reporter=clock)
+            run = finetune(build_config(FinetuneConfig, settings | size | short | out), reporter=clock)
     if not run.finished:
         raise KeyboardInterrupt  # training ends cleanly on a signal, and there is nothing to go on with here
-    steps = [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
+    steps = [after - before for before, after in zip(clock.times, clock.times[1:], strict=False)]
     step_s = statistics.median(steps[1:-1])
     return Cost(step_s, max(0.0, steps[-1] - step_s), _peak_mb())
 
@@ -102,7 +112,7 @@ def _encoder(study: StudyConfig, job: Job, short: dict[str, Any]) -> dict[str, A
 
 
 def _forget_peak() -> None:
-    """Begin to count the peak anew, where the system can."""
+    """Begin to count the peak anew, where the system can (Linux)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
@@ -112,37 +122,36 @@ def _peak_mb() -> float:
     with contextlib.suppress(OSError, IndexError):
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return float(status.split("VmHWM:")[1].split()[0]) / 1024
-    if sys.platform == "win32":
-        return float("nan")
-    import resource
-
+    try:
+        import resource
+    except ImportError:
+        return math.nan
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
 
 
-def minutes(study: StudyConfig, job: Job, cost: Cost) -> float:
-    """Of a run of that cost per step; evaluation is not counted."""
-    steps = n_steps(study, job)
-    return (steps * cost.step_s + (steps and n_validations(study, job, steps)) * cost.validation_s) / 60
+def minutes_of(study: StudyConfig, job: Job, steps: int, cost: Cost) -> float:
+    """Training time of a run of so many steps, in minutes; scoring test is not counted."""
+    return (steps * cost.step_s + (steps and _n_validations(study, job, steps)) * cost.validation_s) / 60
 
 
-def n_validations(study: StudyConfig, job: Job, steps: int) -> int:
+def _n_validations(study: StudyConfig, job: Job, steps: int) -> int:
     """Validations of a run of so many steps."""
     read_bp = PRETRAIN_VALID_BP if job.kind == "pretrain" else FINETUNE_VALID_BP
     valid_bp = min(read_bp, read_manifest(study.data).splits["valid"].n_bp)
-    return math.ceil(steps / validation_interval(_config(study, job.kind, job.settings), steps, valid_bp))
+    return math.ceil(steps / schedule.validation_interval(_config(study, job), steps, valid_bp))
 
 
-def _config(study: StudyConfig, kind: str, settings: dict[str, Any]) -> TrainingConfig:
-    given = settings | {"data": study.data, "out": Path("run")}
-    return build_config(PretrainConfig, given) if kind == "pretrain" else build_config(FinetuneConfig, given)
+def _config(study: StudyConfig, job: Job) -> TrainingConfig:
+    settings = job.settings | {"data": study.data, "out": Path("run")}
+    return build_config(PretrainConfig if job.kind == "pretrain" else FinetuneConfig, settings)
 
 
-def n_steps(study: StudyConfig, job: Job) -> int:
+def steps_of(study: StudyConfig, job: Job) -> int:
     """Optimizer steps of a run, about: a share of the labels is read as often as makes as many bases as all of them."""
-    if "baseline" in job.settings:
+    if job.baseline:
         return 0
-    config = _config(study, job.kind, job.settings)
-    config = config.model_copy(update={"epochs": config.epochs * job.settings.get("label_fraction", 1)})
+    config = _config(study, job)
+    config = config.model_copy(update={"epochs": config.epochs * job.label_fraction})
     options = BatchOptions(batch_bp=config.batch_bp, seed=config.seed)
     window_bp = read_manifest(study.data).window_bp
     names = ["train", UNLABELED] if job.settings.get("unlabeled") else ["train"]
@@ -150,4 +159,4 @@ def n_steps(study: StudyConfig, job: Job) -> int:
     if job.kind == "pretrain":
         window_bp = max(window_bp, WINDOW_BP)
         splits = [without_overlaps(split, window_bp) for split in splits]
-    return count_steps(config, TrainingBatches(splits, window_bp, options))
+    return schedule.count_steps(config, TrainingBatches(splits, window_bp, options))

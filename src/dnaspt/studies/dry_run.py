@@ -1,86 +1,141 @@
-"""What a study would run: its commands, and the time and memory that they would take here."""
+"""What a study would run: its runs with the time and memory that they would take here, and its commands."""
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from dnaspt.data.manifest import read_manifest
-from dnaspt.studies.context import STAGES, Workshop
-from dnaspt.studies.cost import Cost, like, measure, minutes, n_steps
-from dnaspt.studies.job import training_command
-from dnaspt.studies.plan import Job, finals, pretrainings, tuning
-from dnaspt.studies.scheduler import distinct, stage_jobs
-from dnaspt.studies.settings import check_settings
+from dnaspt.studies.context import StudyContext
+from dnaspt.studies.cost import Cost, cost_key, measure, minutes_of, steps_of
+from dnaspt.studies.job import encoder_of, toml_of
+from dnaspt.studies.plan import STAGES, Job, distinct, finals, pretrainings, tuning
+from dnaspt.studies.scheduler import stage_jobs
+from dnaspt.studies.settings import StudyConfig, check_settings
+
+State = Literal["finished", "its best trial", "to do"]
 
 
-def command_lines(shop: Workshop) -> list[str]:
-    """What the study ran, or would if it were to begin anew, run by run, with the settings of each."""
-    lines = ["# the settings of the study, as study.toml", "dnaspt study study.toml --out ."]
-    for stage in STAGES:
-        for job in distinct(stage_jobs(shop, stage)):
-            words = training_command(shop.study, job, Path())
-            settings = "" if "baseline" in job.settings else f"; configs/{job.name}.toml: {job.toml().strip()}"
-            lines += [f"# {job.title}{settings}".replace("\n", "; "), shlex.join(["dnaspt", *words])]
-            if stage == "final" and settings:
-                lines.append(
-                    shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", shop.study.data.as_posix()])
-                )
-    return lines
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run that a study needs, and what it would take here.
+
+    Attributes:
+        job: the run; where its learning rate is still to be chosen, one of those it may have.
+        is_rate_open: whether its learning rate is still to be chosen.
+        state: finished; "its best trial" where a trial at the whole budget will be taken over; or to do.
+        steps: optimizer steps.
+        minutes: training time here; 0 for what is not to be trained.
+        peak_mb: memory of the process at its peak.
+    """
+
+    job: Job
+    is_rate_open: bool
+    state: State
+    steps: int
+    minutes: float = 0.0
+    peak_mb: float = 0.0
+
+    def row(self) -> tuple[str, ...]:
+        """The run as a table shows it; see `PLAN_COLUMNS`."""
+        fraction = "" if self.job.kind == "pretrain" else f"{self.job.label_fraction:.0%}"
+        rate = "the best" if self.is_rate_open else f"{self.job.learning_rate or ''}"
+        is_done = self.state == "finished"
+        cost = ("", "") if is_done else (f"{self.minutes:.1f}", f"{self.peak_mb:,.0f}")
+        return (self.job.kind, self.job.arm, str(self.job.seed), f"{self.steps:,}", rate, fraction, self.state, *cost)
 
 
-def planned(shop: Workshop) -> list[tuple[str, ...]]:
-    """The runs of a study, a row each, with what those that are to do would take here; see `cost`.
+PLAN_COLUMNS = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
+
+
+def plan_runs(context: StudyContext) -> list[PlannedRun]:
+    """The runs of a study, with what those that are to do would take here: a few steps of each kind are trained.
 
     Final runs stand for the rate that is still to be chosen.
+
+    Raises:
+        ConfigError: settings that no run has. DatasetError: no dataset.
     """
-    study = shop.study
-    check_settings(study)
-    dataset = read_manifest(study.data)
-    jobs: list[Job] = pretrainings(study, dataset)
+    check_settings(context.study)
+    jobs = _possible_jobs(context)
+    needed = {job.encoder for job in jobs if context.record(job) is None}
+    trials = {job.name for job in jobs if job.kind == "tune"}
+    measured: dict[tuple[object, ...], Cost] = {}
+    return [_plan_run(context, job, needed, trials, measured) for job in jobs]
+
+
+def _possible_jobs(context: StudyContext) -> list[Job]:
+    """All runs, arm by arm; of final runs with several possible rates the finished one, or else the first."""
+    study, dataset = context.study, read_manifest(context.study.data)
+    jobs = pretrainings(study, dataset)
     for arm in study.arms:
         jobs += tuning(study, dataset, arm)
         known: dict[tuple[int, float], Job] = {}
         for rate in (arm.learning_rate,) if arm.learning_rate else study.learning_rates:
             for job in finals(study, dataset, arm, rate):
-                key = (job.settings["seed"], job.settings["label_fraction"])
-                if key not in known or shop.record(job):
+                key = (job.seed, job.label_fraction)
+                if key not in known or context.record(job):
                     known[key] = job
         jobs += known.values()
-    begun_from = {job.encoder for job in jobs if shop.record(job) is None}
-    trials = {job.name for job in jobs if job.kind == "tune"}
-    costs: dict[tuple[object, ...], Cost] = {}
-    rows = []
-    for job in jobs:
-        kind, done = like(study, job), shop.record(job) is not None
-        if job.kind == "pretrain" and job.digest in begun_from:
-            done &= shop.has_weights(job)
-        trial = job.as_kind("tune")
-        is_trial = job.kind == "final" and trial.name in trials  # at the whole budget the best trial is the final run
-        is_trial &= shop.has_weights(trial) or shop.record(trial) is None
-        told = ("finished", "", "")
-        if not done:
-            cost = Cost(0.0, 0.0, 0.0)
-            if not is_trial and "baseline" not in job.settings:
-                if kind not in costs:
-                    shop.say(f"measuring a few steps: {job.arm or 'pretraining'}")
-                    costs[kind] = measure(study, job)
-                cost = costs[kind]
-            told = (
-                "its best trial" if is_trial else "to do",
-                f"{minutes(study, job, cost):.1f}",
-                f"{cost.peak_mb:,.0f}",
-            )
-        rows.append((*_row(shop, job, is_done=done), *told))
-    return rows
+    return jobs
 
 
-def _row(shop: Workshop, job: Job, *, is_done: bool) -> tuple[str, ...]:
-    given = {arm.name for arm in shop.study.arms if arm.learning_rate or arm.is_baseline}
-    is_open = job.kind == "final" and len(shop.study.learning_rates) > 1 and not is_done and job.arm not in given
-    return (
-        job.kind,
-        job.arm,
-        str(job.settings["seed"]),
-        f"{n_steps(shop.study, job):,}",
-        "the best" if is_open else f"{job.settings.get('learning_rate') or ''}",
-        f"{job.settings['label_fraction']:.0%}" if "label_fraction" in job.settings else "",
-    )
+def _plan_run(
+    context: StudyContext, job: Job, needed: set[str], trials: set[str], measured: dict[tuple[object, ...], Cost]
+) -> PlannedRun:
+    """What one run would take.
+
+    Args:
+        context: the study.
+        job: the run.
+        needed: encoders that runs to do begin from.
+        trials: names of the trials.
+        measured: costs by `cost_key`; what is measured is added.
+    """
+    study = context.study
+    is_done = context.record(job) is not None
+    if job.kind == "pretrain" and job.digest in needed:
+        is_done &= context.has_weights(job)
+    is_given = job.baseline or next((arm.learning_rate for arm in study.arms if arm.name == job.arm), None)
+    is_open = job.kind == "final" and len(study.learning_rates) > 1 and not is_done and not is_given
+    steps = steps_of(study, job)
+    if is_done:
+        return PlannedRun(job, is_open, "finished", steps)
+    trial = job.as_kind("tune")  # at the whole budget the best trial is the final run
+    is_trial = job.kind == "final" and trial.name in trials
+    if is_trial and (context.has_weights(trial) or context.record(trial) is None):
+        return PlannedRun(job, is_open, "its best trial", steps)
+    if job.baseline:
+        return PlannedRun(job, is_open, "to do", steps)
+    key = cost_key(study, job)
+    if key not in measured:
+        context.say(f"measuring a few steps: {job.arm or 'pretraining'}")
+        measured[key] = measure(study, job)
+    cost = measured[key]
+    return PlannedRun(job, is_open, "to do", steps, minutes_of(study, job, steps, cost), cost.peak_mb)
+
+
+def command_lines(context: StudyContext) -> list[str]:
+    """Commands that make the study anew, for a report: the study's own, then those of each run with its settings."""
+    lines = ["# the settings of the study, as study.toml", "dnaspt study study.toml --out ."]
+    for stage in STAGES:
+        for job in distinct(stage_jobs(context, stage)):
+            settings = "" if job.baseline else f"; configs/{job.name}.toml: {toml_of(job).strip()}"
+            lines += [f"# {job.title}{settings}".replace("\n", "; "), _training_line(context.study, job)]
+            if stage == "final" and settings:
+                data = context.study.data.as_posix()
+                lines.append(shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", data]))
+    return lines
+
+
+def _training_line(study: StudyConfig, job: Job) -> str:
+    """The command that makes a run by hand, in the study's folder."""
+    data, run = study.data.as_posix(), f"runs/{job.name}"
+    if job.baseline:
+        model, _, species = job.baseline.partition(":")
+        which = ["--species", species] if species else ["--model", model]
+        return shlex.join(["dnaspt", "baseline", data, *which, "--out", run])
+    command = "pretrain" if job.kind == "pretrain" else "finetune"
+    encoder = encoder_of(study, job, Path())
+    begin = ["--encoder", encoder.as_posix()] if encoder else []
+    return shlex.join(["dnaspt", command, data, "--out", run, "--config", f"configs/{job.name}.toml", *begin])

@@ -6,6 +6,7 @@ label fraction is trained with it. A fraction of the labels is trained for as ma
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,20 +17,24 @@ from dnaspt.data.manifest import UNLABELED, Manifest
 from dnaspt.data.segments import union_bp
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, SPT_MORE, Arm, StudyConfig
 
+Stage = Literal["pretrain", "tune", "final"]
+STAGES: tuple[Stage, ...] = ("pretrain", "tune", "final")
+"""Kinds of runs, in the order in which they are made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run.
+    """One run that a study needs.
 
     Attributes:
-        kind: pretrain, tune (choose a rate on valid) or final (scored on test).
-        arm: of the study; "" for pretraining, which arms share.
-        settings: of `pretrain` or `finetune`, without paths.
-        encoder: digest of the pretraining, or path of a checkpoint; "" for none.
-        data_digest: of the dataset.
+        kind: pretrain, tune (a trial of a learning rate, scored on valid) or final (scored on test).
+        arm: name of the arm; "" for pretraining, which arms share.
+        settings: settings of `pretrain` or `finetune` by name, without paths; of a baseline its name.
+        encoder: digest of the pretraining it begins from, or path of a given checkpoint; "" for none.
+        data_digest: digest of the dataset.
     """
 
-    kind: Literal["pretrain", "tune", "final"]
+    kind: Stage
     arm: str
     settings: dict[str, Any]
     encoder: str
@@ -37,75 +42,82 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """Of everything but the arm's name."""
+        """Digest of everything but the arm's name: 16 hexadecimal digits."""
         decisive = {name: value for name, value in asdict(self).items() if name != "arm"}
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:
-        """Of its folder and its record."""
+        """Name of the run's folder and of its record."""
         return f"{self.kind}-{self.digest}"
 
     @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return int(self.settings["seed"])
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak learning rate; 0 where the settings name none."""
+        return float(self.settings.get("learning_rate", 0))
+
+    @property
+    def label_fraction(self) -> float:
+        """Share of the train windows that it learns from."""
+        return float(self.settings.get("label_fraction", 1))
+
+    @property
+    def baseline(self) -> str:
+        """Name of the baseline: kmer, markov, cpg, augustus or augustus:SPECIES; "" for a network."""
+        return str(self.settings.get("baseline", ""))
+
+    @property
     def title(self) -> str:
-        """What a person reads of it."""
+        """The run in words: arm, seed, learning rate and share of the labels."""
         words = [self.arm or "pretraining"]
-        if "baseline" not in self.settings:
-            words.append(f"seed {self.settings['seed']}")
-        if "learning_rate" in self.settings and "baseline" not in self.settings:
-            words.append(f"learning rate {self.settings['learning_rate']:g}")
-        if (fraction := self.settings.get("label_fraction", 1.0)) != 1:
-            words.append(f"{fraction:.0%} of the labels")
+        if not self.baseline:
+            words.append(f"seed {self.seed}")
+        if self.learning_rate:
+            words.append(f"learning rate {self.learning_rate:g}")
+        if self.label_fraction != 1:
+            words.append(f"{self.label_fraction:.0%} of the labels")
         return ", ".join(words)
 
     def as_kind(self, kind: Literal["tune", "final"]) -> "Job":
-        """A run with the same settings, and so the same weights, for the other purpose."""
+        """The run with the same settings, and so the same weights, for the other purpose."""
         return replace(self, kind=kind)
 
-    def baseline_command(self, data: Path, out: Path) -> tuple[str, ...]:
-        """Words of `dnaspt` that make a baseline: its name is a model, or augustus:SPECIES."""
-        model, _, species = str(self.settings["baseline"]).partition(":")
-        which = ("--species", species) if species else ("--model", model)
-        return ("baseline", str(data), *which, "--out", str(out))
 
-    def toml(self) -> str:
-        """Its settings as the file that `--config` takes."""
-        return "".join(f"{name} = {_toml(value)}\n" for name, value in self.settings.items())
-
-
-def _toml(value: Any) -> str:
-    """A value as TOML writes it; strings, numbers and lists of them are written as in JSON."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{name} = {_toml(part)}" for name, part in value.items()) + " }"
-    return json.dumps(value)
+def distinct(jobs: Iterable[Job]) -> list[Job]:
+    """Equal runs once, in the order in which they first appear."""
+    return list({job.name: job for job in jobs}.values())
 
 
 def pretrainings(study: StudyConfig, dataset: Manifest) -> list[Job]:
-    """Those that any arm begins from, each once."""
+    """Pretrainings that the arms begin from, each once."""
     arms = [arm for init in PRETRAINED for arm in study.arms if arm.init == init]
-    jobs = [_pretraining(study, dataset, arm, seed) for arm in arms for seed in study.seeds]
-    return list({job.digest: job for job in jobs}.values())
+    return distinct(_pretraining(study, dataset, arm, seed) for arm in arms for seed in study.seeds)
 
 
 def _pretraining(study: StudyConfig, dataset: Manifest, arm: Arm, seed: int) -> Job:
     settings = study.pretrain | arm.pretrain | {"seed": seed}
     if UNLABELED in dataset.splits:
         settings["unlabeled"] = arm.init == SPT_MORE
-    if arm.init == SPT_MORE:
+    if arm.init == SPT_MORE:  # as many bases as the train split alone would be read for
         own, more = (pretrain_bp(study.data, dataset.digest, split) for split in ("train", UNLABELED))
         settings["epochs"] = _pretrain_epochs(study, arm) * own / (own + more)
     return Job("pretrain", "", settings, "", dataset.digest)
 
 
 def tuning(study: StudyConfig, dataset: Manifest, arm: Arm) -> list[Job]:
-    """Runs that choose an arm's learning rate, one for each."""
+    """Trials that choose an arm's learning rate, one for each rate; none where the rate is given."""
     if arm.is_baseline or arm.learning_rate or len(study.learning_rates) == 1:
         return []
     return [_finetuning(study, dataset, arm, study.seeds[0], rate, 1.0, "tune") for rate in study.learning_rates]
 
 
 def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list[Job]:
-    """Runs of an arm whose scores count."""
+    """Runs of an arm whose scores on test count, trained with a learning rate."""
     if arm.is_baseline:  # has neither a seed nor a rate
         settings = {"baseline": arm.init, "seed": study.seeds[0], "learning_rate": 0.0, "label_fraction": 1.0}
         return [Job("final", arm.name, settings, "", dataset.digest)]
@@ -155,3 +167,14 @@ def _finetuning(
     if arm.init in PRETRAINED:
         encoder = _pretraining(study, dataset, arm, seed).digest
     return Job(kind, arm.name, settings, encoder, dataset.digest)
+
+
+def bases_read(study: StudyConfig, dataset: Manifest, job: Job) -> float:
+    """Bases that a run reads, about; 0 for a baseline."""
+    if job.baseline:
+        return 0.0
+    if job.kind == "pretrain":
+        epochs = job.settings.get("epochs", PretrainConfig.model_fields["epochs"].default)
+        splits = ("train", UNLABELED) if job.settings.get("unlabeled") else ("train",)
+        return float(epochs * sum(pretrain_bp(study.data, dataset.digest, split) for split in splits))
+    return float(job.settings["epochs"] * job.label_fraction * dataset.splits["train"].n_bp)

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from dnaspt.errors import ConfigError, DnasptError
-from dnaspt.studies.context import Workshop
+from dnaspt.studies.context import StudyContext
 from dnaspt.studies.job import run_job
+from dnaspt.studies.launch import in_this_process, threads_of
 from dnaspt.studies.plan import Job
-from dnaspt.studies.worker import in_this_process, threads_of
 
 RETRIES = 10
 """Times that a run may lose its worker."""
 
 
-def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
-    """Run the jobs, each after the pretraining of the list that it begins from; all nodes must see this folder and the study's.
+def run_on_ray(context: StudyContext, jobs: Sequence[Job]) -> None:
+    """Make runs, each after the pretraining of the list that it begins from; all nodes must see this folder and the study's.
 
     Raises:
         ConfigError: Ray is not installed. DnasptError: a run failed, or lost its workers too often.
@@ -29,15 +29,15 @@ def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
     try:
         import ray
     except ImportError as error:
-        raise ConfigError("--engine ray needs Ray; install it with 'pip install dnaspt[ray]'") from error
+        raise ConfigError("--engine ray needs Ray; install it with 'pip install ray'") from error
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     n_gpus = min(1, ray.cluster_resources().get("GPU", 0))
     largest = max(int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"])
-    n_cpus = max(1, min(threads_of(shop), largest))
+    n_cpus = max(1, min(threads_of(context), largest))
     options = {"num_cpus": n_cpus, "num_gpus": n_gpus, "max_retries": RETRIES, "max_calls": 1}
     start = ray.remote(**options)(_run)
-    quiet, here = replace(shop, say=_silent), Path.cwd()
+    quiet, here = replace(context, say=_say_nothing), Path.cwd()
     names: dict[Any, str] = {}
     pretrained: dict[str, Any] = {}
     for job in jobs:
@@ -56,18 +56,18 @@ def run_on_ray(shop: Workshop, jobs: Sequence[Job]) -> None:
             cause = getattr(error, "cause", None)
             if isinstance(cause, DnasptError):
                 raise cause from None
-            lost = isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.NodeDiedError)
-            what = "lost its workers" if lost else "failed"
-            log = shop.out / "logs" / f"{names[done]}.log"
-            raise DnasptError(f"{names[done]}: {what} ({str(error).splitlines()[0]}); see {log}") from error
-        shop.say(f"{names[done]}: finished")
+            is_lost = isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.NodeDiedError)
+            how = "lost its workers" if is_lost else "failed"
+            log = context.out / "logs" / f"{names[done]}.log"
+            raise DnasptError(f"{names[done]}: {how} ({str(error).splitlines()[0]}); see {log}") from error
+        context.say(f"{names[done]}: finished")
 
 
-def _run(shop: Workshop, here: Path, job: Job, _pretraining: None) -> None:
+def _run(context: StudyContext, here: Path, job: Job, _pretraining: None) -> None:
     """One run in the folder where the study was started; Ray starts it when what stands for its pretraining is there."""
     os.chdir(here)
-    run_job(shop, job, in_this_process)
+    run_job(context, job, in_this_process)
 
 
-def _silent(_: str) -> None:
+def _say_nothing(_: str) -> None:
     """Workers have nobody to tell."""

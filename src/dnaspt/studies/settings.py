@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -31,6 +31,15 @@ COMPOSITION = ("kmer", "markov", "cpg")
 AUGUSTUS = "augustus"
 """The gene finder AUGUSTUS, trained on the train split; augustus:SPECIES has a model of its authors (`baselines.augustus`)."""
 _DEFAULT_PRESET = PretrainConfig.model_fields["preset"].default
+
+Command = Literal["pretrain", "finetune"]
+_SET_BY_STUDY: dict[Command, set[str]] = {
+    "pretrain": {"data", "out", "seed", "head", "label_fraction", "freeze_encoder", "steps", "unlabeled", "splits"},
+    "finetune": {
+        *("data", "out", "seed", "head", "label_fraction", "freeze_encoder", "steps", "encoder", "learning_rate"),
+    },
+}
+"""Settings that a study gives each run itself."""
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -114,6 +123,10 @@ class StudyConfig(Settings):
             return ("embeddings", finetune["embeddings"])
         return ("preset", finetune.get("preset", self.pretrain.get("preset", _DEFAULT_PRESET)))
 
+    def settings_of(self, command: Command) -> list[dict[str, Any]]:
+        """Settings of pretraining or fine-tuning, those of the study first, then those of each arm."""
+        return [getattr(self, command), *(getattr(arm, command) for arm in self.arms)]
+
     @property
     def name(self) -> str:
         """Name of the dataset: that of its folder; of OUT/data, as `dnaspt bend run` makes it, that of OUT."""
@@ -133,11 +146,10 @@ class StudyConfig(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for settings in (self, *self.arms):
-            if "max_minutes" in settings.pretrain or "max_minutes" in settings.finetune:
-                raise ValueError(
-                    "max_minutes would end a run early; break the study off instead, and run it again to go on"
-                )
+        if any("max_minutes" in settings for command in _SET_BY_STUDY for settings in self.settings_of(command)):
+            raise ValueError(
+                "max_minutes would end a run early; break the study off instead, and run it again to go on"
+            )
         names = [arm.name for arm in self.arms]
         if unfit := [name for name in names if not name.strip() or re.search(r"[|\n\r]", name)]:
             raise ValueError(f"an arm is called {unfit[0]!r}; expected a name without '|', on one line")
@@ -147,24 +159,12 @@ class StudyConfig(Settings):
         for values in (self.seeds, self.learning_rates, self.label_fractions, *fractions):
             if repeated := _repeated(values):  # a run that counts twice makes intervals too narrow
                 raise ValueError(f"{repeated[0]!r} stands twice among {', '.join(map(str, values))}")
-        for command, names_taken in _SET_BY_THE_STUDY.items():
-            for settings in (self, *self.arms):
-                if taken := sorted(names_taken & set(getattr(settings, command))):
+        for command, own in _SET_BY_STUDY.items():
+            for settings in self.settings_of(command):
+                if taken := sorted(own & set(settings)):
                     do = "; say epochs" if taken[0] == "steps" else ""
                     raise ValueError(f"{command}.{taken[0]} is set by the study itself{do}")
         return self
-
-
-_SET_BY_THE_STUDY = {
-    "pretrain": {
-        *("data", "out", "seed", "head", "label_fraction", "freeze_encoder", "steps"),
-        *("unlabeled", "splits"),
-    },
-    "finetune": {
-        *("data", "out", "seed", "encoder", "head", "learning_rate", "label_fraction", "freeze_encoder", "steps"),
-    },
-}
-"""Settings that a study gives each run."""
 
 
 def _repeated(values: Sequence[Any]) -> list[Any]:

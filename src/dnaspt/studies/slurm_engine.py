@@ -1,12 +1,14 @@
 """A study as three SLURM job arrays, one after another: pretraining, choosing rates, final runs; then the report."""
 
+import os
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from dnaspt.atomic import write_text_atomically
-from dnaspt.studies.context import STAGES, Workshop
+from dnaspt.policy import is_offline, may_run_code
+from dnaspt.studies.context import StudyContext
+from dnaspt.studies.plan import STAGES
 from dnaspt.studies.scheduler import n_jobs
 
 _SCRIPT = """\
@@ -28,30 +30,50 @@ submit report '' ''
 """
 
 
-def write_submission(shop: Workshop, study: Sequence[str], options: str) -> Path:
-    """Write submit.sh where the runs are made.
+def study_command(config: Path, out: Path, *, records: Path | None = None, data: Path | None = None) -> str:
+    """The command of a study for a shell, with absolute paths and the switches of this process.
 
     Args:
-        shop: where the runs are made; all nodes must see its folders.
-        study: arguments of `dnaspt study` for every run.
-        options: of sbatch, as one text ("--time=4:00:00 --gpus=1").
+        config: TOML file of the study.
+        out: value of --out.
+        records: value of --records; left out, the option is.
+        data: value of --data; left out, the option is.
     """
-    out = shop.out.resolve()
+    paths = {"--out": out, "--records": records, "--data": data}
+    words = [word for name, path in paths.items() if path is not None for word in (name, os.path.abspath(path))]
+    switches = {"--trust-remote-code": may_run_code(), "--offline": is_offline()}
+    return shlex.join(
+        ["dnaspt", "study", os.path.abspath(config), *words, *(name for name, is_on in switches.items() if is_on)]
+    )
+
+
+def write_submission(context: StudyContext, command: str, sbatch: str = "") -> Path:
+    """Write OUT/submit.sh.
+
+    Args:
+        context: where the runs are made; all nodes must see its folders.
+        command: the study's command, as `study_command` gives it; each job adds its stage and its run.
+        sbatch: options of sbatch, as one text ("--time=4:00:00 --gpus=1").
+
+    Returns:
+        The script, which can be run.
+    """
+    out = context.out.resolve()
     (out / "logs").mkdir(parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "dnaspt", "study", *study]
     arrays = [
         f"submit {stage} --array=0-{n - 1} '--stage {stage} --task $SLURM_ARRAY_TASK_ID'"
         for stage in STAGES
-        if (n := n_jobs(shop, stage))
+        if (n := n_jobs(context, stage))
     ]
+    python = shlex.join([sys.executable, "-m", "dnaspt"])
     script = _SCRIPT.format(
         here=shlex.quote(str(Path.cwd())),
-        study=shlex.quote(shlex.join(words)),
-        options=shlex.quote(shlex.join(shlex.split(options))),
+        study=shlex.quote(f"{python} {command.removeprefix('dnaspt ')}"),
+        options=shlex.quote(shlex.join(shlex.split(sbatch))),
         logs=shlex.quote(str(out / "logs")),
         arrays="\n".join(arrays),
     )
-    file = shop.out / "submit.sh"
+    file = context.out / "submit.sh"
     write_text_atomically(file, script)
     file.chmod(0o755)
     return file

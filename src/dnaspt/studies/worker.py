@@ -1,140 +1,190 @@
-"""Commands of `dnaspt` for the runs of a study: in processes of their own, told when the study is to stop, or in this one."""
+"""What a worker does for a run of a study: it reads one instruction from a file and calls one function of the package.
 
-import os
-import runpy
-import subprocess
+`python -m dnaspt.studies.worker FILE` does so in a process of its own; `work` does the same in this one. Progress and errors go
+to the log. A worker ends with 0, with the code of an error (2; 76 where training diverged), or with 143 or 130 after a signal.
+"""
+
+import logging
+import signal
 import sys
-import threading
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from dnaspt.errors import DivergedError, DnasptError
-from dnaspt.studies.context import Workshop
-from dnaspt.studies.plan import Job
+from pydantic import Field, TypeAdapter, ValidationError
 
-try:
-    import fcntl
-except ImportError:  # Windows locks nothing
-    fcntl = None  # type: ignore[assignment]
+from dnaspt.atomic import write_text_atomically
+from dnaspt.config import FinetuneConfig, PretrainConfig, Settings
+from dnaspt.errors import DnasptError, InputError
 
-_running: set[subprocess.Popen[bytes]] = set()
-"""Commands in processes of their own."""
-Locks = tuple[int, ...]
-"""Descriptors of locked files."""
-_stopping = threading.Event()
-"""Set where they are to stop, and no other is to begin."""
+if TYPE_CHECKING:
+    from dnaspt.training.runs import Run
 
+log = logging.getLogger(__name__)
 
-@contextmanager
-def stopping_with_this_process() -> Iterator[None]:
-    """A block in which commands run: a signal that ends this process asks them to save and end, too."""
-    _stopping.clear()
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        stop_running()
-        raise
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+_STOP_CODES = {"SIGINT": 130, "SIGTERM": 143}
+"""Exit codes of a training that a signal stopped, as a shell has them."""
 
 
-def stop_running() -> None:
-    """Ask the commands in processes of their own to save and end, and let no other begin."""
-    _stopping.set()
-    if sys.platform == "win32":
-        return  # there is no asking, only ending; the console tells them of Ctrl-C
-    for process in tuple(_running):
-        process.terminate()
+class Pretrain(Settings):
+    """Pretrain an encoder."""
+
+    action: Literal["pretrain"]
+    config: PretrainConfig
+    resume: bool
+    """Go on with a run that was broken off."""
 
 
-def in_new_process(shop: Workshop, job: Job, arguments: Sequence[str], locks: Locks) -> None:
-    """Run a command in a process of its own, with its share of the cores; it keeps the locks, even where this process is killed.
+class Finetune(Settings):
+    """Fine-tune a model, or train it from scratch."""
 
-    Raises:
-        DnasptError: it failed, or the study is to stop.
-    """
-    if _stopping.is_set():
-        raise DnasptError(f"{job.name}: the study was stopped")
-    environment = os.environ | ({"OMP_NUM_THREADS": str(threads_of(shop))} if shop.jobs > 1 else {})
-    with _log(shop, job).open("a", encoding="utf-8") as file:
-        command = [sys.executable, "-m", "dnaspt", *arguments]
-        fds = locks if fcntl else ()
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment, pass_fds=fds)
-        _running.add(process)
-        if _stopping.is_set():  # since it was asked for above
-            stop_running()
-        try:
-            code = process.wait()
-        except (KeyboardInterrupt, SystemExit):
-            stop_running()
-            process.wait()
-            raise
-        finally:
-            _running.discard(process)
-    _check(shop, job, arguments, code)
+    action: Literal["finetune"]
+    config: FinetuneConfig
+    resume: bool
+    """Go on with a run that was broken off."""
 
 
-def in_this_process(shop: Workshop, job: Job, arguments: Sequence[str], locks: Locks) -> None:
-    """Run a command here, as `python -m dnaspt` does, so that it ends where this process is killed.
+class Evaluate(Settings):
+    """Score a run on the test split."""
 
-    Raises:
-        DnasptError: it failed.
-    """
-    before, code = sys.argv, 0
-    sys.argv = ["dnaspt", *arguments]
-    with _log(shop, job).open("a", encoding="utf-8") as file:
-        try:
-            with redirect_stdout(file), redirect_stderr(file):
-                runpy.run_module("dnaspt", run_name="__main__")
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        except Exception:
-            traceback.print_exc(file=file)
-            code = 1
-        finally:
-            sys.argv = before
-    _check(shop, job, arguments, code)
+    action: Literal["evaluate"]
+    run: Path
+    """Folder of the run."""
+    data: Path
+    """Dataset folder."""
 
 
-@contextmanager
-def alone(shop: Workshop, job: Job) -> Iterator[Locks]:
-    """Wait until no other process works on a run, and keep others away; gives the locked files.
+class Baseline(Settings):
+    """Fit a baseline and score it on the test split."""
 
-    One lies beside the records and one beside the runs: studies may share either.
-    """
-    with ExitStack() as stack:
-        files = (folder / ".locks" / job.name for folder in (shop.records, shop.out / "runs"))
-        yield tuple(stack.enter_context(_locked(shop, job, file)) for file in files)
+    action: Literal["baseline"]
+    data: Path
+    """Dataset folder."""
+    out: Path
+    """Folder to write; what was left behind there is replaced."""
+    model: str
+    """kmer, markov, cpg or augustus; "" where a species is given."""
+    species: str
+    """Model of AUGUSTUS's authors; "" for none."""
 
 
-@contextmanager
-def _locked(shop: Workshop, job: Job, file: Path) -> Iterator[int]:
+Instruction = Pretrain | Finetune | Evaluate | Baseline
+"""One thing to do for a run."""
+_INSTRUCTION: TypeAdapter[Instruction] = TypeAdapter(Annotated[Instruction, Field(discriminator="action")])
+
+
+def write_instruction(file: Path, instruction: Instruction) -> None:
+    """Write an instruction for a worker; settings that were not given stay out, so that they are not taken for given ones."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("wb") as handle:
-        if fcntl is not None:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                shop.say(f"{job.name}: another process works on it; waiting for it")
-                fcntl.flock(handle, fcntl.LOCK_EX)
-        yield handle.fileno()
+    write_text_atomically(file, instruction.model_dump_json(indent=1, exclude_unset=True) + "\n")
 
 
-def threads_of(shop: Workshop) -> int:
-    """A run's share of this machine's cores."""
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, n_cores // shop.jobs)
+def read_instruction(file: Path) -> Instruction:
+    """Read an instruction.
+
+    Raises:
+        InputError: the file is not there, or holds no instruction.
+    """
+    try:
+        return _INSTRUCTION.validate_json(file.read_bytes())
+    except OSError as error:
+        raise InputError(file, error.strerror or str(error), expected="an instruction for a run of a study") from error
+    except ValidationError as error:
+        found = f"{error.error_count()} settings that no instruction has ({error.errors()[0]['msg']})"
+        raise InputError(file, found, do="run the study again, which writes it") from error
 
 
-def _log(shop: Workshop, job: Job) -> Path:
-    log = shop.out / "logs" / f"{job.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    return log
+def work(file: Path) -> int:
+    """Do what an instruction says; progress and errors are logged. Returns the exit code."""
+    try:
+        return _carry_out(read_instruction(file))
+    except DnasptError as error:
+        log.error("%s", error)
+        return error.exit_code
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        log.error("%s%s", where, error.strerror or error)
+        return DnasptError.exit_code
+    except Exception:
+        log.exception("unexpected error")
+        return 1
 
 
-def _check(shop: Workshop, job: Job, arguments: Sequence[str], code: int) -> None:
-    if code:
-        log = _log(shop, job)
-        last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        kind = DivergedError if code == DivergedError.exit_code else DnasptError
-        raise kind(f"{job.name}: 'dnaspt {arguments[0]}' ended with {code}: {' '.join(last)} (see {log})")
+def _carry_out(instruction: Instruction) -> int:
+    """Call the function that an instruction names. What needs torch is imported here, after signals are handled."""
+    if isinstance(instruction, Pretrain):
+        from dnaspt.training.pretrain import pretrain
+
+        return _code_of(pretrain(instruction.config, resume=instruction.resume, reporter=LogReporter("pretrain")))
+    if isinstance(instruction, Finetune):
+        from dnaspt.training.finetune import finetune
+
+        return _code_of(finetune(instruction.config, resume=instruction.resume, reporter=LogReporter("finetune")))
+    if isinstance(instruction, Evaluate):
+        from dnaspt.evaluation.evaluate import evaluate
+
+        log.info("%s", evaluate(instruction.run, instruction.data))
+        return 0
+    from dnaspt.baselines.baseline import run_baseline
+
+    given = instruction
+    log.info("%s", run_baseline(given.data, given.out, model=given.model, species=given.species, overwrite=True))
+    return 0
+
+
+def _code_of(run: "Run") -> int:
+    """Exit code of a training, and how it ended in the log."""
+    if run.finished:
+        log.info("%s", run)
+    elif run.rank == 0:
+        log.info("stopped by %s at step %d; run the study again to go on", run.stopped_by, run.step)
+    return 0 if run.finished else _STOP_CODES.get(run.stopped_by, 1)
+
+
+class LogReporter:
+    """Progress of a training as lines of the log, one for every tenth of the steps.
+
+    Args:
+        title: what is trained.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self._n_steps = 0
+        self._next_line = 0
+
+    def start(self, n_steps: int, step: int) -> None:
+        """A run of `n_steps` steps begins (or goes on) at `step`."""
+        self._n_steps, self._next_line = n_steps, step
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        """A step is done; `row` holds the newest numbers by name."""
+        if step >= self._next_line or step == self._n_steps:
+            numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
+            log.info("%s: step %d/%d, %s", self.title, step, self._n_steps, numbers)
+            self._next_line = step + max(1, self._n_steps // 10)
+
+    def stop(self) -> None:
+        """The run is over."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Work on the instruction file that is named, as a process of its own: the log goes to stderr.
+
+    SIGTERM ends it as Ctrl-C does, with nothing half-written.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
+    logging.getLogger("dnaspt").setLevel(logging.INFO)
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)  # announces each start
+    return work(Path(arguments[0]))
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

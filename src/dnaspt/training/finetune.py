@@ -166,9 +166,9 @@ def _describe(
 def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConfig:
     """The encoder where no pretrained one of ours is given: a size, a baseline, or a language model from Hugging Face."""
     if config.embeddings:
-        from dnaspt.models.huggingface import describe_published  # torch: seconds
+        from dnaspt.models.huggingface import read_huggingface_config  # torch: seconds
 
-        return describe_published(config.embeddings, config.revision)
+        return read_huggingface_config(config.embeddings, config.revision)
     if config.preset not in BASELINE_ENCODERS:
         return PRESETS[config.preset]
     encoder = BASELINE_ENCODERS[config.preset]

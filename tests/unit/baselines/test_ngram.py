@@ -129,8 +129,8 @@ def test_both_strands_are_guessed_alike(train: np.ndarray, valid: np.ndarray) ->
 
 
 @pytest.mark.parametrize("n_dense", [0, 4**9])
-def test_words_are_counted_on_both_strands_of_every_sequence(n_dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngram, "_DENSE_WORDS", n_dense)
+def test_kmers_are_counted_on_both_strands_of_every_sequence(n_dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngram, "_DENSE_KMERS", n_dense)
     monkeypatch.setattr(ngram, "_CHUNK_BP", 37)
     letters = ["ACGTNACGGTCAGTTGACC" * 4, "", "TTGACANN", "GATTACA" * 9]
     codes = encode("".join(letters).encode())
@@ -139,7 +139,7 @@ def test_words_are_counted_on_both_strands_of_every_sequence(n_dense: int, monke
     for n in range(1, 6):
         expected = Counter(s[i : i + n] for s in strands for i in range(len(s) - n + 1) if "N" not in s[i : i + n])
         words = ["".join(word) for word in itertools.product("ACGT", repeat=n)]
-        assert model._words[n - 1][np.arange(4**n)].tolist() == [expected[word] for word in words]
+        assert model._kmers[n - 1][np.arange(4**n)].tolist() == [expected[word] for word in words]
 
 
 def test_a_train_split_without_a_known_base_gives_the_uniform_distribution(valid: np.ndarray) -> None:

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
+from tests.unit.evaluation.small_runs import make_run
 
-from dnaspt.checkpoint import CheckpointConfig, build_model, save_checkpoint
-from dnaspt.config import EncoderConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import segments
@@ -18,12 +17,10 @@ from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.genome.alphabet import reverse_complement
 from dnaspt.inference import decode
 from dnaspt.inference.decode import predict_paths
-from dnaspt.inference.emissions import ContigSlice, Emissions
+from dnaspt.inference.emissions import ContigSlice, EmissionArray
 from dnaspt.models.codons import gene_grammar
 from dnaspt.models.task_model import TaskModel
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
-
-ENCODER = EncoderConfig(hidden_size=16, n_layers=2)
 
 
 @pytest.fixture(scope="module")
@@ -32,28 +29,6 @@ def window_data(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     peaks = (simulated / "peaks_A.bed", simulated / "peaks_B.bed")
     prepare_regions(PrepareRegionsConfig(out=out, genome=simulated / "genome.fa", regions=peaks, window_bp=256))
     return out
-
-
-def make_run(folder: Path, data: Path, head: str, *, own_data: bool = True) -> tuple[Path, TaskModel]:
-    """A run folder with an untrained model for a dataset."""
-    manifest = read_manifest(data)
-    config = CheckpointConfig(
-        kind="task",
-        encoder=ENCODER,
-        task=manifest.task,
-        head=head,
-        labels=manifest.labels,
-        window_bp=manifest.window_bp,
-        stop_in_cds=manifest.stop_in_cds,
-        data_digest=manifest.digest if own_data else "0" * 64,
-    )
-    torch.manual_seed(0)
-    model = build_model(config).eval()
-    assert isinstance(model, TaskModel)
-    if head == "crf":
-        model.head.trunk.linear.weight.data *= 30
-    save_checkpoint(folder / "best" / "step-00000001", model, config)
-    return folder, model
 
 
 def logits_of(model: TaskModel, codes: list[np.ndarray]) -> np.ndarray:
@@ -113,7 +88,7 @@ def test_every_segment_is_predicted_once(gene_data: Path, tmp_path: Path, monkey
     run, _ = make_run(tmp_path / "run", gene_data, "crf")
     real, calls = decode.predict_sequences, []
 
-    def counted(model: TaskModel, slices: list[ContigSlice], **options: object) -> list[Emissions]:
+    def counted(model: TaskModel, slices: list[ContigSlice], **options: object) -> list[EmissionArray]:
         calls.extend(len(contig_slice) for contig_slice in slices)
         return real(model, slices, **options)  # type: ignore[arg-type]
 

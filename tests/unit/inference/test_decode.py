@@ -6,7 +6,7 @@ from dnaspt.genome.alphabet import N
 from dnaspt.genome.gene_states import illegal_positions
 from dnaspt.inference import decode
 from dnaspt.inference.decode import unknown_runs
-from dnaspt.models.heads import Place
+from dnaspt.models.heads import DecodingContext
 from dnaspt.tasks import CDS, GENE_STATES, MINUS, NONCODING
 
 
@@ -32,7 +32,7 @@ def test_decoding_between_runs_of_n_is_exact() -> None:
     model = model_of(GENES).double()
     emissions = predict_sequence(model, codes)
     emissions[610:790, :NONCODING] = -1e4
-    path, posterior = model.head.decode(emissions, Place(codes))
+    path, posterior = model.head.decode(emissions, DecodingContext(codes))
     found = decoded(model, codes)
     assert (found.path == path).all()
     assert np.abs(found.posterior - posterior).max() < 1e-6

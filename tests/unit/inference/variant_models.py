@@ -8,7 +8,7 @@ from tests.integration.in_process import letters
 from dnaspt.checkpoint import CheckpointConfig, save_checkpoint
 from dnaspt.config import EncoderConfig
 from dnaspt.models.encoder import DilatedEncoder
-from dnaspt.models.heads import CRFHead, SigmoidHead, Trunk
+from dnaspt.models.heads import CRFHead, HeadCNN, SigmoidHead
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import GENE_STATES
@@ -22,7 +22,7 @@ def write_models(folder: Path) -> Path:
     (folder / "g.fa").write_text(f">chr1\n{GENOME[:2000]}\n>chr2 rest\n{GENOME[2000:]}\n")
     torch.manual_seed(0)
     save_checkpoint(folder / "language", LanguageModel(TINY), CheckpointConfig(kind="language", encoder=TINY))
-    windows = TaskModel(DilatedEncoder(TINY), SigmoidHead(Trunk(16, 2, resolution_bp=0), 2))
+    windows = TaskModel(DilatedEncoder(TINY), SigmoidHead(HeadCNN(16, 2, resolution_bp=0), 2))
     described = {"kind": "task", "encoder": TINY, "task": "regions", "head": "sigmoid", "window_bp": 256}
     save_checkpoint(folder / "windows", windows, CheckpointConfig(**described, labels=("open", "closed")))
     genes = TaskModel(DilatedEncoder(TINY), CRFHead(16, GENE_STATES))

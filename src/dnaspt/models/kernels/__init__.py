@@ -1,1 +1,1 @@
-"""Compiled kernels of the encoder and the CRF, for the CPU (Numba) and the GPU (Triton)."""
+"""Compiled kernels of the encoder and the CRF: *_cpu and the others in Numba for the CPU, *_gpu and *_triton for the GPU."""

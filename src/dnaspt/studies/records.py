@@ -1,0 +1,219 @@
+"""What a study keeps of a finished run: its type, and the only reader and the only writer of record files.
+
+A folder of records holds NAME.json.bz2 for each run, or NAME.json where dnaspt 0.1 wrote it. Records are small, so that they can
+be committed and shared; with them alone a study's report is made again, and its runs are skipped.
+"""
+
+import bz2
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dnaspt.atomic import publish_file
+from dnaspt.baselines.baseline import BaselineResult
+from dnaspt.errors import DatasetError
+from dnaspt.evaluation.results import BootstrapCounts, Evaluation
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.studies.plan import Job, Stage
+from dnaspt.training.runs import RunResult
+
+FORMAT_VERSION = 1
+"""Version of record files. Those of dnaspt 0.1 have no version, are not compressed, and hold logits instead of their ranks."""
+_SUFFIX, _OLD_SUFFIX = ".json.bz2", ".json"
+_DECIMALS = 5
+"""Digits to which logits are rounded before they are ranked, as dnaspt 0.1 stored them."""
+NO_RESULT = RunResult(scores={}, best_step=0, steps=0, n_bp=0, minutes=0.0)
+"""Result of a trial that diverged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept of a finished run.
+
+    Attributes:
+        job: the run: kind, arm, settings, encoder and data.
+        result: how training ended; `NO_RESULT` for a trial that diverged.
+        diverged: error of a trial whose loss was no longer finite; "" for all other runs.
+        baseline: what a baseline chose; None for a network.
+        test: scores on the test split; None for pretraining and trials.
+        counts: what a bootstrap of the test split resamples. Instead of the logits of windows it has their ranks, which is
+            what AUROC and average precision depend on.
+        curve: steps and primary scores of the validations.
+        examples: genes predicted on a few stretches of the test split, to draw; empty for windows.
+        n_test_evaluations: how often test was scored, by the run's own log; None where that is not on record.
+        dnaspt_version: version that made the run.
+        versions: versions of torch and Python; empty where they are not on record.
+    """
+
+    job: Job
+    result: RunResult
+    diverged: str = ""
+    baseline: BaselineResult | None = None
+    test: Evaluation | None = None
+    counts: BootstrapCounts = field(default_factory=BootstrapCounts)
+    curve: tuple[tuple[int, float], ...] = ()
+    examples: tuple[tuple[Transcript, ...], ...] = ()
+    n_test_evaluations: int | None = None
+    dnaspt_version: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def scored(self) -> Evaluation:
+        """Scores on the test split, of a final run."""
+        assert self.test is not None, f"{self.job.name} is not scored on test"
+        return self.test
+
+    def with_arm(self, arm: str) -> "Record":
+        """The same record under the name that an arm has in another study."""
+        return replace(self, job=replace(self.job, arm=arm))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the JSON file."""
+        content: dict[str, Any] = {
+            "format_version": FORMAT_VERSION,
+            "kind": self.job.kind,
+            "arm": self.job.arm,
+            "settings": self.job.settings,
+            "encoder": self.job.encoder,
+            "data_digest": self.job.data_digest,
+            "dnaspt_version": self.dnaspt_version,
+            "versions": dict(self.versions),
+            "result": self._result_to_dict(),
+        }
+        if self.test is not None:
+            content |= {
+                "test": self.test.to_dict(),
+                "counts": {name: array.tolist() for name, array in self.counts.arrays().items()},
+                "curve": [[step, None if math.isnan(score) else score] for step, score in self.curve],
+                "examples": [[_gene_to_dict(gene) for gene in genes] for genes in self.examples],
+            }
+        if self.n_test_evaluations is not None:
+            content["n_test_evaluations"] = self.n_test_evaluations
+        return content
+
+    def _result_to_dict(self) -> dict[str, Any]:
+        """How the run ended, for JSON: a score that is not defined becomes None."""
+        if self.diverged:
+            return {"diverged": self.diverged}
+        result = self.baseline.to_dict() if self.baseline else self.result.to_dict()
+        return {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in result.items()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Record":
+        """A record from the content of a JSON file, also one of dnaspt 0.1.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is no record, or one of a later format.
+        """
+        version = content.get("format_version")
+        if version not in (None, FORMAT_VERSION):
+            raise ValueError(f"format version {version}; expected {FORMAT_VERSION}")
+        kind: Stage = content["kind"]
+        job = Job(kind, content["arm"], content["settings"], content["encoder"], content["data_digest"])
+        raw = content["result"]
+        diverged = raw.get("diverged", "")
+        # The oldest results do not name their baseline.
+        baseline = BaselineResult.from_dict({"baseline": job.baseline} | raw) if job.baseline else None
+        return cls(
+            job=job,
+            result=NO_RESULT if diverged else result_of_baseline(baseline) if baseline else RunResult.from_dict(raw),
+            diverged=diverged,
+            baseline=baseline,
+            test=Evaluation.from_dict(content["test"]) if "test" in content else None,
+            counts=_counts_from_dict(content, is_ranked=version is not None),
+            curve=tuple((int(step), math.nan if score is None else score) for step, score in content.get("curve", ())),
+            examples=tuple(tuple(map(_gene_from_dict, genes)) for genes in content.get("examples", ())),
+            n_test_evaluations=content.get("n_test_evaluations"),
+            dnaspt_version=content.get("dnaspt_version", ""),
+            versions=content.get("versions", {}),
+        )
+
+
+def result_of_baseline(baseline: BaselineResult) -> RunResult:
+    """How fitting a baseline ended, in the terms of a training, which it has no steps of."""
+    scores = {f"valid_{baseline.metric}": baseline.valid} if baseline.metric else {}
+    defined = {name: math.nan if score is None else score for name, score in scores.items()}
+    return RunResult(defined, best_step=0, steps=0, n_bp=baseline.n_bp, minutes=baseline.minutes)
+
+
+def _counts_from_dict(content: Mapping[str, Any], *, is_ranked: bool) -> BootstrapCounts:
+    named = content.get("counts" if is_ranked else "counted", {})
+    types = {"truth": np.int8, "logits": np.int64 if is_ranked else np.float64}
+    counts = BootstrapCounts(**{name: np.array(values, types.get(name, np.int64)) for name, values in named.items()})
+    return counts if is_ranked else ranked(counts)
+
+
+def ranked(counts: BootstrapCounts) -> BootstrapCounts:
+    """The same counts with the ranks of the logits in each label (n, K) int64, from 0 for the lowest; equal ones share a rank.
+
+    Resamples of AUROC and average precision keep every digit: both depend on the order of the scores alone.
+    """
+    if not counts.logits.size:
+        return counts
+    rounded = np.round(counts.logits.astype(np.float64), _DECIMALS)
+    ranks = [np.unique(column, return_inverse=True)[1].ravel() for column in rounded.T]
+    return replace(counts, logits=np.stack(ranks, axis=1))
+
+
+def _gene_to_dict(gene: Transcript) -> dict[str, Any]:
+    return {"chrom": gene.chrom, "strand": gene.strand, "cds": gene.cds}
+
+
+def _gene_from_dict(content: Mapping[str, Any]) -> Transcript:
+    cds = tuple((start, end) for start, end in content["cds"])
+    return Transcript(content["chrom"], content["strand"], "", "", cds)
+
+
+def record_file(folder: Path, name: str) -> Path:
+    """File of a run's record: the one that is there, else where it will be written."""
+    old = folder / f"{name}{_OLD_SUFFIX}"
+    file = folder / f"{name}{_SUFFIX}"
+    return old if old.is_file() and not file.is_file() else file
+
+
+def write_record(folder: Path, record: Record) -> Path:
+    """Write the record of a run; it appears whole or not at all. Returns its file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record.to_dict(), separators=(",", ":")) + "\n"
+    file = folder / f"{record.job.name}{_SUFFIX}"
+    with publish_file(file) as unfinished:
+        unfinished.write_bytes(bz2.compress(text.encode()))
+    return file
+
+
+def read_record(file: Path) -> Record:
+    """Read the record of a run, also one of dnaspt 0.1.
+
+    Raises:
+        DatasetError: the file is damaged, or no record.
+    """
+    do = "delete it, and its run is made again"
+    try:
+        packed = file.read_bytes()
+        content = json.loads(bz2.decompress(packed) if file.name.endswith(_SUFFIX) else packed)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file}: is no record ({error}); {do}") from error
+    try:
+        return Record.from_dict(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetError(f"{file}: is no record of a run ({error!r}); {do}") from error
+
+
+def read_records(folder: Path, kind: str = "*") -> list[Record]:
+    """Read the records of a folder, by name.
+
+    Args:
+        folder: folder of records; it need not be there.
+        kind: pretrain, tune or final; left out, all of them.
+
+    Raises:
+        DatasetError: a file is damaged, or no record.
+    """
+    suffixes = (_SUFFIX, _OLD_SUFFIX)
+    names = {file.name.removesuffix(suffix) for suffix in suffixes for file in folder.glob(f"{kind}-*{suffix}")}
+    return [read_record(record_file(folder, name)) for name in sorted(names)]
