@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from dnaspt.bend.prepare import PrepareBendConfig
-from dnaspt.config import BassetConfig, EncoderConfig, FinetuneConfig, PretrainConfig, PublishedConfig, Settings
+from dnaspt.config import BassetConfig, EncoderConfig, FinetuneConfig, HuggingFaceConfig, PretrainConfig, Settings
 from dnaspt.prepare.genes import PrepareGenesConfig
 from dnaspt.prepare.methylation import PrepareMethylationConfig
 from dnaspt.prepare.regions import PrepareRegionsConfig
@@ -27,7 +27,7 @@ PAGE: dict[str, type[Settings]] = {
     "[[arms]] of dnaspt study": Arm,
     "dnaspt simulate": SimulateConfig,
     "Encoder of a checkpoint: Basset": BassetConfig,
-    "Encoder of a checkpoint: published language model": PublishedConfig,
+    "Encoder of a checkpoint: Hugging Face model": HuggingFaceConfig,
 }
 """Titles of the page, in its order; a test says whether any kind of settings is missing."""
 
