@@ -1,4 +1,4 @@
-"""How long `dnaspt` takes to answer where no model is needed: import, help, completion, and mistakes. Medians of interleaved runs.
+"""How long `dnaspt` takes to answer where no model is needed: import, help, completion, and mistakes. Medians of five runs.
 
 `python benchmarks/startup.py` shows, for each, its time on the clock and on the processor (which other programs do not lengthen),
 and the limit that it should keep. It ends with 1 where a limit is not kept on the processor.
