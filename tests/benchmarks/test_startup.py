@@ -28,7 +28,7 @@ def test_every_mistake_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     startup = runpy.run_path(str(STARTUP))
     startup["make_files"](tmp_path)
     lines = [line for line in startup["MISTAKES"].splitlines() if line]
-    before = {path for path in tmp_path.rglob("*")}
+    before = set(tmp_path.rglob("*"))
     said = subprocess.run(
         [sys.executable, "-c", CODE],
         input="\n".join(lines),
@@ -43,4 +43,4 @@ def test_every_mistake_is_told_before_torch_is_imported(tmp_path: Path) -> None:
         assert code == 2, f"{line}: {code} {errors}"
         assert "rror: " in errors and "Traceback" not in errors, f"{line}: {errors}"
         assert loaded == [], f"{line}: {loaded}"
-    assert {path for path in tmp_path.rglob("*")} == before
+    assert set(tmp_path.rglob("*")) == before
