@@ -448,7 +448,7 @@ def study(
     engine: Literal["local", "ray"] = "local",
     progress: bool = False,
 ) -> "StudyResult":
-    """Compare ways to a model over seeds: does self-pretraining, the CRF, or training longer help on these data?
+    """Tell whether self-pretraining, a CRF or longer training helps on these data, by comparing ways to a model over seeds.
 
     Finished runs are skipped, so that a study that was broken off goes on when it is called again.
 

@@ -21,6 +21,7 @@ from dnaspt.reports.study_text import markdown, sentences
 from dnaspt.reports.tables import Table
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.dry_run import command_lines
+from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import run_study
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ class StudyResult:
         differences: what arms gain over others, with intervals over seeds and blocks of the test split.
         metric: name of the metric.
         method: how the study was made, in sentences.
+        records: records of the final runs, arm by arm.
+
+    Example:
+        >>> arms = [{"name": "CpG count", "init": "cpg"}, {"name": "4-mers", "init": "kmer"}]
+        >>> result = dnaspt.study({"data": "data/peaks", "seeds": [0], "arms": arms}, out="studies/baselines")
+        >>> result.to_frame()["arm"].tolist()
+        ['CpG count', '4-mers']
     """
 
     name: str
@@ -48,6 +56,7 @@ class StudyResult:
     differences: tuple[Difference, ...]
     metric: str
     method: str
+    records: tuple[Record, ...]
 
     def to_frame(self) -> "pd.DataFrame":
         """Scores of the arms as a table: a row for each arm and label fraction, with its mean, interval and scores by seed."""
@@ -99,7 +108,14 @@ def study_report(context: StudyContext) -> StudyResult:
         _write_rows(context.out, f"study_{name}", rows)
     write_tables(context.out / "study_tables", tables)
     return StudyResult(
-        study.name, context.out, tuple(answer), tuple(groups), tuple(differences), metric, sections[0].text
+        name=study.name,
+        path=context.out,
+        answer=tuple(answer),
+        groups=tuple(groups),
+        differences=tuple(differences),
+        metric=metric,
+        method=sections[0].text,
+        records=runs.finals,
     )
 
 
