@@ -212,7 +212,9 @@ for command in (evaluate, predict, variants, baseline, study):
 @app.command(cls=Command)
 def report(
     context: typer.Context,
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Evaluated runs, one or several, in the order to show them.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Evaluated runs, one or several, in the order to show them.")
+    ],
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
     out: Annotated[Path, option("--out", "-o", metavar="FILE", help="HTML file to write.")],
     pretrain: Annotated[Path | None, option(metavar="RUN", help="The pretraining run.", default="leave it out")] = None,
