@@ -13,9 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from real_data import FLY, GENES, WGBS_SPLIT, wgbs_rows
-
 from dnaspt.studies.records import read_record, write_record
+from real_data import FLY, GENES, WGBS_SPLIT, wgbs_rows
 
 ROOT = Path(__file__).parent.parent
 STUDIES = ROOT / "examples" / "studies"

@@ -4,110 +4,31 @@ The folder holds result.json (what was chosen), the files of an evaluation (see 
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from dnaspt.atomic import publish_folder, write_text_atomically
+from dnaspt.baselines.results import RESULT_FILE, ScoredBaseline, read_result
 from dnaspt.data.manifest import Manifest, read_manifest
-from dnaspt.errors import ConfigError, DatasetError, InputError
+from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.results import (
     GENES_FILE,
     LOG,
-    BootstrapCounts,
     Evaluation,
     GeneEvaluation,
     WindowEvaluation,
     write_evaluation,
 )
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
-from dnaspt.genome.transcripts import Transcript
-from dnaspt.json_files import read_json, write_json
+from dnaspt.json_files import write_json
 
-RESULT_FILE = "result.json"
 AUGUSTUS = "augustus"
 """AUGUSTUS, trained on the train split."""
 WINDOW_MODELS = ("kmer", "markov", "cpg")
 """Baselines for windows: logistic regression on k-mer counts, two Markov chains, the CpG count."""
 MAX_K = 6
 """Longest k-mer, and highest order of a chain."""
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineResult:
-    """What `result.json` of a baseline says.
-
-    Attributes:
-        baseline: kmer, markov, cpg, augustus, augustus:SPECIES, or the path of an annotation.
-        minutes: time it took; 0 until it is scored.
-        n_bp: bases of the train split that it learned from; 0 where it did not learn.
-        k: length of the k-mers or order of the chain that was asked for, for windows.
-        chosen: what was chosen on valid for each label, for windows: strength of the penalty, order of the chain, or sign.
-        metric: auroc or auprc, by which it was chosen; empty for genes.
-        valid: mean over the labels by that metric, on valid; None where no label is defined there.
-        left_out: genes of the annotation that were left out, by reason.
-    """
-
-    baseline: str
-    minutes: float = 0.0
-    n_bp: int = 0
-    k: int | None = None
-    chosen: tuple[float | int | None, ...] = ()
-    metric: str = ""
-    valid: float | None = None
-    left_out: Mapping[str, int] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Content of the JSON file; a baseline has taken no training steps."""
-        content: dict[str, Any] = {
-            "baseline": self.baseline,
-            "minutes": self.minutes,
-            "n_bp": self.n_bp,
-            "steps": 0,
-        }
-        if not self.metric:
-            return content | {"left_out": dict(self.left_out)}
-        return content | {"k": self.k, "chosen": list(self.chosen), f"valid_{self.metric}": self.valid}
-
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> "BaselineResult":
-        """A result from the content of a JSON file.
-
-        Raises:
-            KeyError, TypeError, ValueError: it is no result of a baseline.
-        """
-        metric = next((name.removeprefix("valid_") for name in raw if name.startswith("valid_")), "")
-        return cls(
-            baseline=str(raw["baseline"]),
-            minutes=float(raw["minutes"]),
-            n_bp=int(raw["n_bp"]),
-            k=raw.get("k"),
-            chosen=tuple(raw.get("chosen", ())),
-            metric=metric,
-            valid=raw[f"valid_{metric}"] if metric else None,
-            left_out=dict(raw.get("left_out", {})),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredBaseline:
-    """A baseline and its scores on test.
-
-    Attributes:
-        result: what was chosen.
-        scores: of windows or genes.
-        n_windows: windows or segments that were scored.
-        counts: what a bootstrap resamples.
-        genes: predicted genes as they were scored, on the dataset's own contigs; None for windows.
-    """
-
-    result: BaselineResult
-    scores: WindowEvaluation | GeneEvaluation
-    n_windows: int
-    counts: BootstrapCounts
-    genes: Sequence[Transcript] | None = None
 
 
 def run_baseline(
@@ -188,14 +109,6 @@ def _check_out(out: Path, *, overwrite: bool) -> None:
         raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and read_result(out) is None):
         raise DatasetError(f"{out}: is there and holds no baseline; choose another --out")
-
-
-def read_result(folder: Path) -> BaselineResult | None:
-    """The result of a baseline's folder; None where the folder holds none."""
-    try:
-        return BaselineResult.from_dict(read_json(folder / RESULT_FILE))
-    except (InputError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _write(out: Path, manifest: Manifest, scored: ScoredBaseline) -> Evaluation:

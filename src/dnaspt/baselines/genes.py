@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dnaspt.baselines import augustus
-from dnaspt.baselines.baseline import BaselineResult, ScoredBaseline
+from dnaspt.baselines.results import BaselineResult, ScoredBaseline
 from dnaspt.data.bootstrap_blocks import on_genome
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnaspt.baselines.baseline import BaselineResult, ScoredBaseline
+from dnaspt.baselines.results import BaselineResult, ScoredBaseline
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.metrics import auprc, auroc

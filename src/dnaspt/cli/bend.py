@@ -5,35 +5,50 @@ from typing import Annotated
 
 import typer
 
-from dnaspt.cli.options import Offline, TrustCode, option
-from dnaspt.policy import allow
+from dnaspt.bend.table import BEND_TASKS
+from dnaspt.cli.options import Command, Offline, TrustCode, given, option
 
-bend_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="BEND: its files and its published numbers.")
+bend_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The tasks of the BEND benchmark.")
+
+BendTaskName = Annotated[
+    str,
+    typer.Argument(metavar="TASK", help=f"One of {', '.join(BEND_TASKS)}.", autocompletion=lambda: list(BEND_TASKS)),
+]
+Root = Annotated[Path, option("--root", metavar="FOLDER", help="Folder with the layout of BEND's share.")]
 
 
-@bend_app.command()
+@bend_app.command(cls=Command)
 def run(
-    protocol: Annotated[Path, typer.Argument(help="TOML file, such as examples/bend/spt.toml.")],
-    task: Annotated[str, typer.Argument(help="gene_finding, chromatin_accessibility, histone_modification, ...")],
-    out: Annotated[Path, option("--out", "-o", help="Folder of the dataset, the runs and the report.")],
-    root: Annotated[Path, option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),
-    genome: Annotated[Path | None, option(help="FASTA; left out, the one in ROOT/data/genomes.")] = None,
-    data: Annotated[
-        Path | None, option(help="Dataset of 'dnaspt prepare bend', instead of one that is made in OUT/data.")
+    context: typer.Context,
+    protocol: Annotated[Path, typer.Argument(metavar="PROTOCOL", help="TOML file, such as examples/bend/spt.toml.")],
+    task: BendTaskName,
+    out: Annotated[
+        Path, option("--out", "-o", metavar="FOLDER", help="Folder of the dataset, the runs and the report.")
+    ],
+    root: Root = Path("bend"),
+    genome: Annotated[
+        Path | None, option(metavar="FASTA", help="Genome.", default="the one in ROOT/data/genomes")
     ] = None,
-    fold: Annotated[int, option(min=1, help="Enhancers: the part to test on, from 1.")] = 1,
-    jobs: Annotated[int, option(min=1, help="Runs at a time; they share the cores.")] = 1,
+    data: Annotated[
+        Path | None,
+        option(metavar="DATA", help="Dataset of 'dnaspt prepare bend'.", default="made in OUT/data"),
+    ] = None,
+    fold: Annotated[int, option(metavar="N", min=1, help="Enhancers: the part to test on, from 1.")] = 1,
+    jobs: Annotated[int, option(metavar="N", min=1, help="Runs at a time; they share the cores.")] = 1,
     dry_run: Annotated[
-        bool, option("--dry-run", help="Prepare; say what would be run, and what it would take here.")
+        bool,
+        option("--dry-run", help="Prepare; say what would run, and what it would take here.", default="run it"),
     ] = False,
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Prepare a task, make all runs of a protocol, and report; run it again to go on.
+    """Run a protocol on a task, and report.
+
+    Prepares the task, makes all runs of the protocol, and writes the report. Run it again to go on: finished runs are skipped.
 
     Example: dnaspt bend run examples/bend/spt.toml gene_finding --root bend --out studies/bend_genes
     """
-    allow(trust_remote_code=trust_remote_code, offline=offline)
+    given(context)
     from dnaspt.bend.protocol import BendRun, plan_protocol, run_protocol
     from dnaspt.cli.study import show_plan
     from dnaspt.cli.terminal import show
@@ -47,12 +62,18 @@ def run(
     show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")
 
 
-@bend_app.command()
+@bend_app.command(cls=Command)
 def results(
-    studies: Annotated[list[Path] | None, typer.Argument(help="Folders of 'dnaspt bend run'.")] = None,
-    out: Annotated[Path | None, option("--out", "-o", help="CSV file to write too.")] = None,
+    studies: Annotated[
+        list[Path] | None, typer.Argument(metavar="STUDY", help="Folders of 'dnaspt bend run', none or several.")
+    ] = None,
+    out: Annotated[
+        Path | None, option("--out", "-o", metavar="FILE", help="CSV file to write, too.", default="none")
+    ] = None,
 ) -> None:
-    """Our runs beside the published values, each with its source and what to know when comparing.
+    """Print your runs beside the published values.
+
+    Each value has its source, and what to know when comparing.
 
     Example: dnaspt bend results studies/bend_genes
     """
@@ -71,15 +92,18 @@ def results(
         show(f"{out}: written")
 
 
-@bend_app.command()
+@bend_app.command(cls=Command)
 def download(
-    task: Annotated[str, typer.Argument(help="gene_finding, chromatin_accessibility, histone_modification, ...")],
-    root: Annotated[Path, option("--root", help="Folder with the layout of BEND's share.")] = Path("bend"),
-    mirror: Annotated[str | None, option(help="Address of a copy of the share, instead of sid.erda.dk.")] = None,
+    task: BendTaskName,
+    root: Root = Path("bend"),
+    mirror: Annotated[
+        str | None, option(metavar="ADDRESS", help="Web address of a copy of BEND's share.", default="sid.erda.dk")
+    ] = None,
 ) -> None:
-    """Download a task's files and its genome; run it again to go on where it broke off.
+    """Download the files of a task, and its genome.
 
-    Checksums are recorded at the first download (ROOT/checksums.json) and compared later.
+    Run it again to go on where it broke off. Checksums are recorded at the first download (ROOT/checksums.json) and compared
+    later.
 
     Example: dnaspt bend download gene_finding --root bend
     """

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dnaspt.cli.bend import BendTaskName
 from dnaspt.cli.options import Command, Config, Overwrite, given, names, option
 
 if TYPE_CHECKING:
@@ -199,7 +200,8 @@ def methylation(
 ) -> None:
     """Windows around CpGs, from FASTA and methylation calls.
 
-    The label is 1 where the level of the CpG reaches the threshold, else 0. Calls of CpGs only: leave CHG and CHH out first. bedMethyl has 11 or 18 columns; rows of 5hmC are dropped and counted.
+    The label is 1 where the level of the CpG reaches the threshold, else 0. Calls of CpGs only: leave CHG and CHH out first.
+    bedMethyl has 11 or 18 columns; rows of 5hmC are dropped and counted.
 
     Example: dnaspt prepare methylation --genome g.fa --calls wgbs.bedmethyl --out data/cpg
     """
@@ -211,10 +213,7 @@ def methylation(
 @prepare_app.command(cls=Command)
 def bend(
     context: typer.Context,
-    task: Annotated[
-        str,
-        typer.Argument(metavar="TASK", help="gene_finding, chromatin_accessibility, histone_modification, ..."),
-    ],
+    task: BendTaskName,
     out: Out,
     root: Annotated[
         Path | None, option(metavar="FOLDER", help="Folder with the layout of BEND's share.", default="bend")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dnaspt.cli.options import Offline, TrustCode, option
-from dnaspt.policy import allow
+from dnaspt.cli.options import Offline, TrustCode, given, option
+from dnaspt.errors import ConfigError
 
 if TYPE_CHECKING:
     from dnaspt.studies.context import StudyContext
@@ -16,38 +16,56 @@ log = logging.getLogger(__name__)
 
 
 def study(
+    context: typer.Context,
     config: Annotated[
-        Path, typer.Argument(help="TOML file: the dataset or several, arms, seeds, label fractions, budgets.")
+        Path,
+        typer.Argument(
+            metavar="STUDY", help="TOML file: one or several datasets, arms, seeds, label fractions (docs/settings.md)."
+        ),
     ],
-    out: Annotated[Path, option("--out", "-o", help="Folder of the runs, their records and the report.")],
+    out: Annotated[
+        Path, option("--out", "-o", metavar="FOLDER", help="Folder of the runs, their records and the report.")
+    ],
     data: Annotated[
-        Path | None, option(help="Of several datasets this one alone; or another one than the file names.")
+        Path | None,
+        option(metavar="DATA", help="One of several datasets, or another than the file names.", default="as in STUDY"),
     ] = None,
-    records: Annotated[Path | None, option(help="Folder of the records of finished runs [OUT/records].")] = None,
-    jobs: Annotated[int, option(min=1, help="Runs at a time; they share the cores.")] = 1,
-    dry_run: Annotated[bool, option("--dry-run", help="Say what would be run, and what it would take here.")] = False,
+    records: Annotated[
+        Path | None, option(metavar="FOLDER", help="Folder of the records of finished runs.", default="OUT/records")
+    ] = None,
+    jobs: Annotated[int, option(metavar="N", min=1, help="Runs at a time; they share the cores.")] = 1,
+    dry_run: Annotated[
+        bool, option("--dry-run", help="Say what would run, and what it would take here.", default="run it")
+    ] = False,
     engine: Annotated[
         Literal["local", "ray", "slurm"],
         option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes submit.sh, job arrays."),
     ] = "local",
-    sbatch: Annotated[str, option(help="Options of sbatch, as one text.")] = "",
+    sbatch: Annotated[
+        str, option(metavar="OPTIONS", help="Options of sbatch, as one text (--engine slurm).", default="none")
+    ] = "",
     stage: Annotated[
         Literal["pretrain", "tune", "final"] | None,
-        option(help="These runs only, and what they begin from. tune: learning rates on valid; test is not read."),
+        option(
+            help="These runs only, and what they begin from. tune: learning rates on valid; test is not read.",
+            default="all",
+        ),
     ] = None,
-    task: Annotated[int | None, option(help="With --stage: its run, from 0.")] = None,
+    task: Annotated[
+        int | None, option(metavar="N", help="With --stage: its run of this number, from 0.", default="all")
+    ] = None,
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Compare arms over seeds: does self-pretraining, the CRF, or training longer help on these data?
+    """Does self-pretraining help? Compare ways to a model over seeds.
 
-    Each arm's learning rate is chosen on valid. Run it again to go on: finished runs are skipped.
+    The ways are the arms of the study: from scratch, self-pretrained, with a CRF, trained for longer, and so on. Each arm's
+    learning rate is chosen on valid. Run it again to go on: finished runs are skipped.
 
     Example: dnaspt study study.toml --out studies/genes
     """
-    allow(trust_remote_code=trust_remote_code, offline=offline)
+    given(context)
     from dnaspt.cli.terminal import show
-    from dnaspt.errors import ConfigError
     from dnaspt.reports.study_overview import write_overview
     from dnaspt.reports.study_report import StudyResult, study_report
     from dnaspt.studies.context import StudyContext
@@ -62,41 +80,46 @@ def study(
         )
     if stage is not None and engine == "slurm":
         raise ConfigError("--stage has no effect on --engine slurm, which writes all stages; leave it out")
-    idle = {
-        "sbatch": bool(sbatch) and engine != "slurm",
-        "jobs": jobs > 1 and (engine == "slurm" or task is not None),
-        "engine": engine != "local" and task is not None,
-    }
-    for name in (name for name, is_idle in idle.items() if is_idle):
-        log.warning("--%s has no effect here", name)
-    for one in studies.values():
-        check_settings(one)
+    _warn_of_no_effect(
+        sbatch=bool(sbatch) and engine != "slurm",
+        jobs=jobs > 1 and (engine == "slurm" or task is not None),
+        engine=engine != "local" and task is not None,
+    )
+    for settings in studies.values():
+        check_settings(settings)
     results: dict[str, StudyResult] = {}
-    for name, one in studies.items():
-        kept = out / name / "records" if records is None else records / name
-        context = StudyContext(one, out / name, kept, jobs, "ray" if engine == "ray" else "local", show)
+    for name, settings in studies.items():
+        folder = out / name
+        kept = folder / "records" if records is None else records / name
+        here = StudyContext(settings, folder, kept, jobs, "ray" if engine == "ray" else "local", show)
         if len(studies) > 1:
-            show(f"{one.data}:")
+            show(f"{settings.data}:")
         if dry_run:
-            show_plan(config, context)
+            show_plan(config, here)
         elif engine == "slurm":
-            command = study_command(config, out, records=records, data=one.data if name or data else None)
-            show(f"{write_submission(context, command, sbatch)}: written; run it where sbatch is")
+            command = study_command(config, out, records=records, data=settings.data if name or data else None)
+            show(f"{write_submission(here, command, sbatch)}: written; run it where sbatch is")
         elif stage is not None and task is not None:
-            run_task(context, stage, task)
+            run_task(here, stage, task)
         elif stage is not None:
-            run_stage(context, stage)
+            run_stage(here, stage)
             if stage == "tune":
-                show_rates(context)
+                show_rates(here)
         else:
-            results[one.name] = study_report(context)
-            show(str(results[one.name]))
-            show(f"{context.out}: study.html, study.md, and the tables as CSV and Parquet written")
+            results[settings.name] = study_report(here)
+            show(str(results[settings.name]))
+            show(f"{folder}: study.html, study.md, and the tables as CSV and Parquet written")
     if len(studies) > 1 and engine == "slurm" and not dry_run:
         show("When all are done, the same command without --engine writes the page over all datasets")
     if len(results) > 1:
         show(" ".join(write_overview(out, results, study_command(config, out, records=records))))
         show(f"{out}: study.html and study.md written, all datasets side by side")
+
+
+def _warn_of_no_effect(**is_idle: bool) -> None:
+    """Warn of options that were given, and that have no effect beside the others."""
+    for name in (name for name, idle in is_idle.items() if idle):
+        log.warning("--%s has no effect here", name)
 
 
 def show_rates(context: "StudyContext") -> None:

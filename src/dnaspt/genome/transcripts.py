@@ -17,6 +17,11 @@ class Transcript:
         score: mean posterior of its CDS bases, for predictions.
         is_partial: whether it goes on beyond the sequence, as far as is known.
         phase: bases of its first CDS interval, in the direction of transcription, that end a codon which began before it.
+
+    Example:
+        >>> gene = dnaspt.Transcript("chr1", "+", "g1", "g1.t1", cds=((100, 130), (200, 260)))
+        >>> gene.start, gene.end, gene.cds_bp, gene.introns
+        (100, 260, 90, ((130, 200),))
     """
 
     chrom: str

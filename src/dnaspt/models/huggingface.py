@@ -5,7 +5,6 @@ transformers, which is not installed with this package.
 """
 
 import hashlib
-import importlib
 import inspect
 import json
 import re
@@ -21,6 +20,7 @@ from dnaspt.atomic import sha256_of_file
 from dnaspt.config import PAD_TOKEN, HuggingFaceConfig
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.genome.alphabet import LETTERS, N
+from dnaspt.optional import import_optional
 from dnaspt.policy import is_offline, may_run_code
 
 CACHE_BYTES = 1 << 30
@@ -98,17 +98,17 @@ class HuggingFaceEncoder(nn.Module):
     def _read(self, chunks: dict[str, None]) -> dict[str, Vectors]:
         """Vectors of distinct chunks; those that fit the cache are kept."""
         unread = {chunk: list(self._tokenize(chunk)) for chunk in chunks if chunk not in self._known}
-        states = iter(self._run([part for parts in unread.values() for part in parts]))
-        found = {chunk: self._known[chunk] for chunk in chunks if chunk in self._known}
-        for chunk, parts in unread.items():
-            widths = torch.tensor([width for part in parts for width in part.widths], device=self.unit.device)
-            found[chunk] = vectors = Vectors(torch.cat([next(states) for _ in parts]), widths)
+        states = iter(self._run([tokens for halves in unread.values() for tokens in halves]))
+        all_vectors = {chunk: self._known[chunk] for chunk in chunks if chunk in self._known}
+        for chunk, halves in unread.items():
+            widths = torch.tensor([width for tokens in halves for width in tokens.widths], device=self.unit.device)
+            all_vectors[chunk] = vectors = Vectors(torch.cat([next(states) for _ in halves]), widths)
             self._n_bytes += (n_bytes := vectors.tokens.numel() * vectors.tokens.element_size())
             if self._n_bytes <= CACHE_BYTES:
                 self._known[chunk] = vectors
             else:
                 self._n_bytes -= n_bytes
-        return found
+        return all_vectors
 
     def _tokenize(self, letters: str) -> Iterator["Tokens"]:
         """The tokens of a sequence; in two halves where they are more than the model takes."""
@@ -122,15 +122,15 @@ class HuggingFaceEncoder(nn.Module):
 
     def _run(self, sequences: list["Tokens"]) -> list[Tensor]:
         """Vectors (T, D) of the inner tokens of each sequence; sequences of like lengths are read together."""
-        found: dict[int, Tensor] = {}
+        vectors: dict[int, Tensor] = {}
         order = sorted(range(len(sequences)), key=lambda index: len(sequences[index].ids))
         while order:
             longest = len(sequences[order[-1]].ids)
             n_rows = 1 if self._one_by_one else max(1, BATCH_TOKENS // longest)
             batch, order = order[-n_rows:], order[:-n_rows]
             states = self._forward([sequences[index].ids for index in batch], longest)
-            found |= {index: row[sequences[index].inner] for index, row in zip(batch, states, strict=True)}
-        return [found[index] for index in range(len(sequences))]
+            vectors |= {index: row[sequences[index].inner] for index, row in zip(batch, states, strict=True)}
+        return [vectors[index] for index in range(len(sequences))]
 
     def _forward(self, rows: list[list[int]], longest: int) -> Tensor:
         """The model's last hidden states (B, longest, D) of token ids."""
@@ -145,8 +145,8 @@ class HuggingFaceEncoder(nn.Module):
             output = model.to(device)(ids, **options)
         states: Tensor = output[0]
         if states.shape[-1] != self.config.hidden_size:
-            found = f"gives {states.shape[-1]} numbers a token, not hidden states of {self.config.hidden_size}"
-            raise ConfigError(f"{self.config.path}: {found}; its config.json may name another class as AutoModel")
+            fault = f"gives {states.shape[-1]} numbers a token, not hidden states of {self.config.hidden_size}"
+            raise ConfigError(f"{self.config.path}: {fault}; its config.json may name another class as AutoModel")
         return states
 
 
@@ -188,8 +188,8 @@ class DNATokenizer:
         first = next((at for at in range(len(ids) - len(inner) + 1) if ids[at : at + len(inner)] == inner), -1)
         widths = self._overlapping(len(letters)) if self.kmer else self._side_by_side(letters)
         if first < 0 or len(widths) != len(inner) or sum(widths) != len(letters):
-            found = f"{len(inner)} tokens that stand for {sum(widths)} bases"
-            raise ConfigError(f"a sequence of {len(letters)} bases was cut into {found}; is this a tokenizer of DNA?")
+            result = f"{len(inner)} tokens that stand for {sum(widths)} bases"
+            raise ConfigError(f"a sequence of {len(letters)} bases was cut into {result}; is this a tokenizer of DNA?")
         return Tokens(ids, slice(first, first + len(inner)), widths)
 
     def _overlapping(self, length: int) -> list[int]:
@@ -295,8 +295,10 @@ def load_huggingface_encoder(config: HuggingFaceConfig) -> HuggingFaceEncoder:
     own_code = "auto_map" in _raw_config(folder)
     if own_code:
         _check_trust(config.path, config.revision)
-    if (found := _digest(folder)) != config.sha256:
-        raise CheckpointError(f"{config.path}: its files have sha256 {found[:12]}...; expected {config.sha256[:12]}...")
+    if (digest := _digest(folder)) != config.sha256:
+        raise CheckpointError(
+            f"{config.path}: its files have sha256 {digest[:12]}...; expected {config.sha256[:12]}..."
+        )
     tokenizer = _from_pretrained(transformers.AutoTokenizer, folder, own_code=own_code)
     options = {"use_safetensors": True, "output_loading_info": True}
     model, loaded = _from_pretrained(transformers.AutoModel, folder, own_code=own_code, **options)
@@ -310,11 +312,7 @@ def _import_transformers() -> Any:
     Raises:
         ConfigError: it is not installed.
     """
-    try:
-        transformers = importlib.import_module("transformers")
-    except ImportError as error:
-        do = "pip install transformers"
-        raise ConfigError(f"Hugging Face models are read with transformers, which is not installed; {do}") from error
+    transformers: Any = import_optional("transformers", "Hugging Face models")
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     return transformers
@@ -327,7 +325,7 @@ def _find_folder(path: str, revision: str) -> Path:
     offline = is_offline()
     if Path(path).is_absolute() or path.startswith(".") or path.count("/") > 1:
         raise ConfigError(f"{path}: no such folder; expected one, or a name on the Hugging Face hub")
-    hub = importlib.import_module("huggingface_hub")  # transformers depends on it
+    hub = import_optional("huggingface_hub", "names on the Hugging Face hub")  # transformers brings it along
     try:
         patterns = [f"*{suffix}" for suffix in _FILES]
         copy = hub.snapshot_download(path, revision=revision or None, local_files_only=offline, allow_patterns=patterns)
@@ -344,7 +342,7 @@ def _find_folder(path: str, revision: str) -> Path:
 
 def _raw_config(folder: Path) -> dict[str, Any]:
     """config.json, with `auto_map` where the model or its tokenizer has code of its own."""
-    found: dict[str, Any] = {}
+    raw: dict[str, Any] = {}
     for name in ("tokenizer_config.json", "config.json"):
         file = folder / name
         try:
@@ -357,8 +355,8 @@ def _raw_config(folder: Path) -> dict[str, Any]:
             raise ConfigError(
                 f"{file}: takes its code from another repository, which no digest and no commit covers: refused"
             )
-        found = {name: found[name] for name in ("auto_map",) if name in found} | content
-    return found
+        raw = {name: raw[name] for name in ("auto_map",) if name in raw} | content
+    return raw
 
 
 def _check_trust(path: str, revision: str) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from dnaspt import __version__
 from dnaspt.atomic import publish_folder, write_text_atomically
-from dnaspt.baselines.baseline import read_result as read_baseline
+from dnaspt.baselines.results import read_result as read_baseline
 from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DivergedError

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from dnaspt.atomic import publish_file
-from dnaspt.baselines.baseline import BaselineResult
+from dnaspt.baselines.results import BaselineResult
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation
 from dnaspt.genome.transcripts import Transcript

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dnaspt.baselines.baseline import BaselineResult, read_result, run_baseline
+from dnaspt.baselines.baseline import run_baseline
+from dnaspt.baselines.results import BaselineResult, read_result
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.results import LOG, count_evaluations, read_counts, read_evaluation
 

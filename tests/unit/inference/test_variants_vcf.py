@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pysam
 import pytest
@@ -12,8 +13,9 @@ from tests.unit.inference.variant_models import GENOME, TINY, other, write_model
 
 from dnaspt.checkpoint import CheckpointConfig, build_model, save_checkpoint
 from dnaspt.config import BassetConfig
-from dnaspt.errors import CheckpointError, InputError
-from dnaspt.inference.variants_vcf import score_file
+from dnaspt.errors import CheckpointError, ConfigError, InputError
+from dnaspt.inference.model import load
+from dnaspt.inference.variants_vcf import score_file, score_variants
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +144,32 @@ def test_what_does_not_fit_is_refused(files: Path, tmp_path: Path) -> None:
     )
     assert ran.code == 2 and "expected a name that ends in" in " ".join(ran.errors)
     assert not out.exists()
+
+
+def test_the_table_is_that_of_the_parquet_file_also_of_a_loaded_model(files: Path, tmp_path: Path) -> None:
+    rows = [("chr1", 700, GENOME[699], other(GENOME[699])), ("chr1", 800, "N", "A"), ("chrM", 5, "A", "C")]
+    vcf = write_vcf(tmp_path / "in.vcf", rows)
+    for name in ("language", "windows", "genes"):
+        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.parquet")
+        expected = pq.read_table(tmp_path / "scores.parquet").to_pandas()
+        model = load(files / name)
+        frame = score_variants(model, str(vcf), str(files / "g.fa"), out=tmp_path / "again.vcf")
+        pd.testing.assert_frame_equal(frame, expected)
+        assert frame["cosine"].isna().tolist() == [False, True, True]
+        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.vcf")
+        assert (tmp_path / "again.vcf").read_text() == (tmp_path / "scores.vcf").read_text()
+        pd.testing.assert_frame_equal(score_variants(files / name, vcf, files / "g.fa"), expected)
+
+
+def test_a_file_without_alleles_gives_an_empty_table_with_the_same_columns(files: Path, tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], "<DEL>")])
+    frame = score_variants(files / "language", vcf, files / "g.fa")
+    assert list(frame.columns) == ["chrom", "pos", "ref", "alt", "cosine", "llr"] and not len(frame)
+
+
+def test_a_window_that_is_too_short_is_refused(files: Path, tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
+    with pytest.raises(ConfigError, match="window_bp 63; expected 64 or more"):
+        score_variants(files / "language", vcf, files / "g.fa", window_bp=63)
+    with pytest.raises(InputError, match="no such folder; make it first"):
+        score_variants(files / "language", vcf, files / "g.fa", out=tmp_path / "none" / "out.vcf")

@@ -3,6 +3,7 @@
 import importlib
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -215,11 +216,8 @@ def test_a_short_end_is_read_with_letters_of_the_chunk_before(
 def test_where_transformers_is_missing_the_error_says_how_to_install_it(
     models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError(f"No module named {name!r}")
-
-    monkeypatch.setattr(huggingface.importlib, "import_module", missing)
-    with pytest.raises(ConfigError, match=r"transformers, which is not installed; pip install transformers$"):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(ConfigError, match=r"need transformers, which is not installed; pip install transformers$"):
         read_huggingface_config(str(models["dnabert"]))
 
 

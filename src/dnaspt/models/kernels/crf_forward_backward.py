@@ -439,8 +439,8 @@ def _backward(chunk: Walked, beta: np.ndarray, chain: Chain, moves: MoveWeights,
             following[i] = weights[t, i] * here[i]
     for i in range(k):
         for p in range(first[i], first[i + 1]):
-            found = expected_dense[i, to[p]] if wide.size else expected[p]
-            totals.moves[i, to[p]] += totals.sign * (found * weight[p])
+            n_moves = expected_dense[i, to[p]] if wide.size else expected[p]
+            totals.moves[i, to[p]] += totals.sign * (n_moves * weight[p])
 
 
 @kernel()

@@ -7,6 +7,8 @@ kernels; what a layer does to single rows.
 Activations are float32 rows (n, D): the sequences of a batch one after another, with rows of zeros between them for what a
 convolution reads or writes beyond their ends. Rows are computed in tiles that are spread over threads. A position's value
 depends neither on the batch around it nor on the number of threads; gradients of parameters are summed per thread.
+
+PyTorch has all of these layers; a training step of `small` with these kernels is 3.1 times as fast (docs/performance.md).
 """
 
 import os
@@ -444,7 +446,8 @@ def _residual_norm_backward(
             sums[2, c] += given[c]
 
 
-# Single-precision constants: Numba would carry Python floats in double precision.
+# GELU is written out, since LLVM makes vectors of this form and none of math.exp and math.erf. The constants are of single
+# precision: Numba would carry Python floats in double precision.
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 _LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
 _LOWEST = np.float32(-87)

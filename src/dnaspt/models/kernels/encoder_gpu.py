@@ -2,6 +2,8 @@
 
 The residual stream and its gradient stay in float32; what enters and leaves a matrix product is rounded: the precision of
 autocast. What the backward pass reads is kept in half precision, four values per base, channel and layer.
+
+PyTorch has all of these layers; a training step with these kernels is 2.7 to 3.6 times as fast on an H200 (docs/performance.md).
 """
 
 from functools import cache
