@@ -448,7 +448,7 @@ def study(
     engine: Literal["local", "ray"] = "local",
     progress: bool = False,
 ) -> "StudyResult":
-    """Compare ways to a model over seeds: does self-pretraining, the CRF, or training longer help on these data?
+    """Tell whether self-pretraining, a CRF or longer training helps on these data, by comparing ways to a model over seeds.
 
     Finished runs are skipped, so that a study that was broken off goes on when it is called again.
 
@@ -474,17 +474,18 @@ def study(
         >>> len(result.groups)
         1
     """
-    from dnaspt.reports.study_report import run_study_report
+    from dnaspt.studies.context import StudyContext
+    from dnaspt.studies.settings import StudyConfig, check_settings, read_study
 
-    return run_study_report(
-        config if isinstance(config, Mapping) else Path(config),
-        Path(out),
-        data=_path(data),
-        records=_path(records),
-        jobs=jobs,
-        engine=engine,
-        say=_say if progress else None,
-    )
+    if isinstance(config, Mapping):
+        settings = build_config(StudyConfig, {**config, **({"data": Path(data)} if data else {})})
+    else:
+        settings = read_study(Path(config), _path(data))
+    check_settings(settings)
+    from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
+
+    kept = Path(records) if records else Path(out) / "records"
+    return study_report(StudyContext(settings, Path(out), kept, jobs, engine, _say if progress else _say_nothing))
 
 
 def report(
@@ -513,10 +514,16 @@ def report(
         >>> dnaspt.report("runs/genes", data="data/genes", out="report.html").name
         'report.html'
     """
-    from dnaspt.reports.run_page import write_report
+    from dnaspt.checkpoint_config import find_checkpoint
+    from dnaspt.data.manifest import read_manifest
 
-    write_report(Path(out), Path(data), list(_paths(runs) or ()), _path(pretrain))
-    return Path(out)
+    folders, pretrained = _paths(runs) or (), _path(pretrain)
+    read_manifest(Path(data))
+    for folder in (*folders, *([pretrained] if pretrained else [])):
+        find_checkpoint(folder)
+    from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
+
+    return write_report(Path(out), Path(data), folders, pretrained)
 
 
 def inspect(path: PathLike) -> "Description":
@@ -569,6 +576,11 @@ def _reporter(title: str, *, progress: bool) -> "Reporter | None":
 
 
 def _say(text: str) -> None:
+    """Show a line of text."""
     from dnaspt.progress import say
 
     say(text)
+
+
+def _say_nothing(text: str) -> None:
+    """Show nothing."""

@@ -16,10 +16,9 @@ from dnaspt.bend.tars import TarLabels, part_files, read_tar, split_files
 from dnaspt.bend.variants import CONTEXT_BP, write_variants
 from dnaspt.config import Settings
 from dnaspt.data.dataset import Dataset
-from dnaspt.data.manifest import SPLITS, Manifest, Source
+from dnaspt.data.manifest import SPLITS, VARIANTS, Manifest, Source
 from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
 from dnaspt.errors import ConfigError, InputError
-from dnaspt.evaluation.variant_benchmark import TABLE
 from dnaspt.genome.bed import read_labeled_bed
 from dnaspt.genome.columns import find_header
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
@@ -167,7 +166,7 @@ def _prepare_bins(config: PrepareBendConfig, task: BendTask, bed: Path, genome: 
 
 def _prepare_variants(config: PrepareBendConfig, task: BendTask, bed: Path, genome: Path) -> Manifest:
     with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
-        written = write_variants(writer, bed, genome, TABLE, strict=config.strict)
+        written = write_variants(writer, bed, genome, VARIANTS, strict=config.strict)
         check_written(genome, writer.n_windows, frozenset({"test"}), written.dropped)
         manifest = _manifest(config, task, (bed, genome), written.counts, written.dropped)
         window_bp = 2 * CONTEXT_BP + 1

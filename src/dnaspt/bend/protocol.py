@@ -14,9 +14,7 @@ from dnaspt.config import build_config, read_toml
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.json_files import read_json, write_json
-from dnaspt.reports.study_report import study_report
 from dnaspt.studies.context import Say, StudyContext
-from dnaspt.studies.scheduler import stage_jobs
 from dnaspt.studies.settings import StudyConfig, check_settings
 
 BEND_JSON = "bend.json"
@@ -206,6 +204,9 @@ def run_protocol(run: BendRun, study: StudyContext) -> str:
     Raises:
         DnasptError: a run failed; what is finished stays.
     """
+    from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
+    from dnaspt.studies.scheduler import stage_jobs
+
     answer = str(study_report(study))
     source = read_manifest(study.study.data).settings.get("bend_source", {})
     runs = {job.name: job.arm for job in stage_jobs(study, "final")}

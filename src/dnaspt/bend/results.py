@@ -11,7 +11,6 @@ from dnaspt.bend.protocol import BendStudy
 from dnaspt.bend.published import PUBLISHED, ResultRow
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.results import METRIC_NAMES
-from dnaspt.reports.compare import groups_of
 from dnaspt.reports.tables import written
 from dnaspt.studies.records import read_record, record_file
 
@@ -73,6 +72,8 @@ def read_scores(folder: Path) -> list[ArmScore]:
     finals = [read_record(file).with_arm(arm) for file, arm in files.items() if file.is_file()]
     if not finals:
         raise DatasetError(f"{folder}: its records are not there; go on with 'dnaspt bend run'")
+    from dnaspt.reports.compare import groups_of  # with SciPy: a missing folder is told before
+
     fold = study.fold or 0
     metric, scores = METRIC_NAMES[finals[0].scored.metric], []
     for group in groups_of(finals):

@@ -280,8 +280,11 @@ def export(
 
     Example: dnaspt export runs/pre --out bend_model
     """
-    from dnaspt.checkpoint import export_bend
+    from dnaspt.checkpoint_config import find_checkpoint
     from dnaspt.cli.terminal import show
+
+    find_checkpoint(run)  # a mistake is told before PyTorch is imported
+    from dnaspt.checkpoint import export_bend
 
     export_bend(run, out)
     show(f"{out}: written")

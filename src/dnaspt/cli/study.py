@@ -65,13 +65,7 @@ def study(
     Example: dnaspt study study.toml --out studies/genes
     """
     given(context)
-    from dnaspt.cli.terminal import show
-    from dnaspt.reports.study_overview import write_overview
-    from dnaspt.reports.study_report import StudyResult, study_report
-    from dnaspt.studies.context import StudyContext
-    from dnaspt.studies.scheduler import run_stage, run_task
     from dnaspt.studies.settings import check_settings, read_studies
-    from dnaspt.studies.slurm_engine import study_command, write_submission
 
     studies = read_studies(config, data)
     if task is not None and (stage is None or len(studies) > 1):
@@ -87,6 +81,14 @@ def study(
     )
     for settings in studies.values():
         check_settings(settings)
+
+    from dnaspt.cli.terminal import show  # from here on with PyTorch: a mistake is told before
+    from dnaspt.reports.study_overview import write_overview
+    from dnaspt.reports.study_report import StudyResult, study_report
+    from dnaspt.studies.context import StudyContext
+    from dnaspt.studies.scheduler import run_stage, run_task
+    from dnaspt.studies.slurm_engine import study_command, write_submission
+
     results: dict[str, StudyResult] = {}
     for name, settings in studies.items():
         folder = out / name

@@ -17,6 +17,8 @@ MANIFEST_FILE = "manifest.json"
 SPLITS = ("train", "valid", "test")
 UNLABELED = "unlabeled"
 """Name of the split that holds extra sequence for pretraining."""
+VARIANTS = "variants"
+"""Name of the table beside the windows of a dataset of variants: chrom, pos (0-based), ref, alt of each row of the test split."""
 
 
 class _Frozen(BaseModel):

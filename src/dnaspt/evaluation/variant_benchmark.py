@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from dnaspt.checkpoint import mask_token_of
 from dnaspt.data.bootstrap_blocks import window_blocks
 from dnaspt.data.dataset import Split, read_split
-from dnaspt.data.manifest import read_manifest
+from dnaspt.data.manifest import VARIANTS, read_manifest
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.metrics import label_scores
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, VariantEvaluation, write_evaluation
@@ -22,8 +22,6 @@ from dnaspt.inference.model import Model
 from dnaspt.inference.variant_effects import AllelePair, check_scores, cosine_distances, log_likelihood_ratios
 from dnaspt.models.language_model import LanguageModel
 
-TABLE = "variants"
-"""Name of the table beside the windows: chrom, pos (0-based), ref, alt of each row of the test split."""
 COSINE, BOTH, RATIO = "cosine", "cosine, both strands", "log ratio of reference to alternative, both strands"
 _CHUNK_ALLELES = 1024
 """Alleles that are scored at a time."""
@@ -79,7 +77,7 @@ def read_allele_pairs(data: Path, rows: Split) -> list[AllelePair]:
     Raises:
         DatasetError: the table of alleles is not there, or does not belong to the rows.
     """
-    file = data / f"{TABLE}.parquet"
+    file = data / f"{VARIANTS}.parquet"
     if not file.is_file():
         raise DatasetError(f"{data}: has no {file.name}; prepare it again")
     table = pq.read_table(file)

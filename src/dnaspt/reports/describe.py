@@ -27,6 +27,11 @@ class Description:
     Attributes:
         title: path of what is described.
         tables: tables with a title, columns, rows and a note.
+
+    Example:
+        >>> about = dnaspt.inspect("runs/genes")
+        >>> print(about.tables[0].title)
+        runs/genes: model for genes
     """
 
     title: str

@@ -3,16 +3,15 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnaspt.atomic import publish_file, publish_folder, write_text_atomically
-from dnaspt.config import build_config
 from dnaspt.evaluation.results import METRIC_NAMES
 from dnaspt.reports.compare import Difference, Group, differences_of, groups_of
 from dnaspt.reports.html import Section
@@ -20,10 +19,10 @@ from dnaspt.reports.study_page import study_sections, write_study_page
 from dnaspt.reports.study_tables import Row, claim_values, difference_values, group_values, table_csv
 from dnaspt.reports.study_text import markdown, sentences
 from dnaspt.reports.tables import Table
-from dnaspt.studies.context import Say, StudyContext
+from dnaspt.studies.context import StudyContext
 from dnaspt.studies.dry_run import command_lines
+from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import run_study
-from dnaspt.studies.settings import StudyConfig, read_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +40,13 @@ class StudyResult:
         differences: what arms gain over others, with intervals over seeds and blocks of the test split.
         metric: name of the metric.
         method: how the study was made, in sentences.
+        records: records of the final runs, arm by arm.
+
+    Example:
+        >>> arms = [{"name": "CpG count", "init": "cpg"}, {"name": "4-mers", "init": "kmer"}]
+        >>> result = dnaspt.study({"data": "data/peaks", "seeds": [0], "arms": arms}, out="studies/baselines")
+        >>> result.to_frame()["arm"].tolist()
+        ['CpG count', '4-mers']
     """
 
     name: str
@@ -50,6 +56,7 @@ class StudyResult:
     differences: tuple[Difference, ...]
     metric: str
     method: str
+    records: tuple[Record, ...]
 
     def to_frame(self) -> "pd.DataFrame":
         """Scores of the arms as a table: a row for each arm and label fraction, with its mean, interval and scores by seed."""
@@ -70,38 +77,6 @@ class StudyResult:
         return (
             f"StudyResult({self.path}: {len(self.groups)} groups, {len(self.differences)} differences in {self.metric})"
         )
-
-
-def run_study_report(
-    config: Path | Mapping[str, Any],
-    out: Path,
-    *,
-    data: Path | None = None,
-    records: Path | None = None,
-    jobs: int = 1,
-    engine: Literal["local", "ray"] = "local",
-    say: Say | None = None,
-) -> StudyResult:
-    """Make the runs of a study that are missing, and write its report.
-
-    Args:
-        config: TOML file of a study of one dataset, or its content as a mapping.
-        out: folder of the runs, their records and the report.
-        data: another dataset than the settings name.
-        records: folder of the records; left out, OUT/records.
-        jobs: runs at a time; they share the cores.
-        engine: local, or ray for the workers of a Ray cluster.
-        say: tells a person what happens; left out, nobody is told.
-
-    Raises:
-        ConfigError: settings that no study has. DatasetError: no dataset. DnasptError: a run failed; what is finished stays.
-    """
-    if isinstance(config, Mapping):
-        study = build_config(StudyConfig, {**config, **({"data": data} if data else {})})
-    else:
-        study = read_study(config, data)
-    context = StudyContext(study, out, records or out / "records", jobs, engine, say or (lambda _: None))
-    return study_report(context)
 
 
 def study_report(context: StudyContext) -> StudyResult:
@@ -133,7 +108,14 @@ def study_report(context: StudyContext) -> StudyResult:
         _write_rows(context.out, f"study_{name}", rows)
     write_tables(context.out / "study_tables", tables)
     return StudyResult(
-        study.name, context.out, tuple(answer), tuple(groups), tuple(differences), metric, sections[0].text
+        name=study.name,
+        path=context.out,
+        answer=tuple(answer),
+        groups=tuple(groups),
+        differences=tuple(differences),
+        metric=metric,
+        method=sections[0].text,
+        records=runs.finals,
     )
 
 

@@ -52,7 +52,27 @@ class SimulateConfig(Settings):
 
 
 class SimulationSummary(Settings):
-    """What was written: counts over all contigs; bases of genes run from the first to the last exon base."""
+    """What `dnaspt.simulate` wrote: counts over all contigs.
+
+    Attributes:
+        out: folder of the files.
+        n_contigs: number of contigs.
+        n_bp: bases of all contigs.
+        n_genes: number of genes.
+        n_transcripts: number of transcripts; some genes have two.
+        n_introns: number of introns.
+        gene_bp: bases of genes, from the first to the last base of their exons.
+        cds_bp: bases of coding sequence.
+        repeat_bp: bases of repeats, in lower case.
+        n_islands: number of CpG islands.
+        n_peaks: number of peaks of each track.
+        n_cpg_rows: rows of the methylation file.
+
+    Example:
+        >>> genome = dnaspt.simulate("small_genome", n_contigs=1, contig_bp=20_000)
+        >>> genome.n_contigs, genome.n_bp
+        (1, 20000)
+    """
 
     out: Path
     n_contigs: int

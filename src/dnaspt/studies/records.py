@@ -48,6 +48,13 @@ class Record:
         n_test_evaluations: how often test was scored, by the run's own log; None where that is not on record.
         dnaspt_version: version that made the run.
         versions: versions of torch and Python; empty where they are not on record.
+
+    Example:
+        >>> settings = {"data": "data/peaks", "seeds": [0], "arms": [{"name": "CpG count", "init": "cpg"}]}
+        >>> result = dnaspt.study(settings, out="studies/cpg")
+        >>> record = result.records[0]
+        >>> record.job.arm, record.scored.metric
+        ('CpG count', 'mean_auroc')
     """
 
     job: Job

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dnaspt.checkpoint import find_checkpoint
+from dnaspt.checkpoint_config import find_checkpoint
 from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, build_config, read_toml
 from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError

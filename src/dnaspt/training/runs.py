@@ -78,6 +78,13 @@ class RunResult:
         device: name of the GPU or processor; "" where it is not on record.
         precision: 32, bf16 or 16; "" where it is not on record.
         ngram: what n-gram models reach on the masked bases of valid; None for fine-tuning.
+
+    Example:
+        >>> run = dnaspt.finetune("data/peaks", out="runs/short_peaks", preset="tiny", steps=2, batch_bp=2048)
+        >>> run.result.steps
+        2
+        >>> sorted(run.result.scores)
+        ['valid_auprc', 'valid_auroc']
     """
 
     scores: dict[str, float]
@@ -183,6 +190,13 @@ class Run:
         finished: whether the schedule or early stopping ended it.
         stopped_by: what stopped it: "time", or the name of a signal; "" where it is finished or that is not on record.
         rank: number of this process among those that train together.
+
+    Example:
+        >>> run = dnaspt.pretrain("data/genes", out="runs/short", preset="tiny", steps=2, batch_bp=2048)
+        >>> run.path, run.finished, run.step
+        (PosixPath('runs/short'), True, 2)
+        >>> run.history["step"].tolist()
+        [1, 2]
     """
 
     path: Path

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from dnaspt.cli.main import app
+from dnaspt.config import Settings
 
 _PROMISED = re.compile(r" \[default: (.*)\]$")
 
@@ -40,6 +41,12 @@ def own_defaults(command: str) -> dict[str, Any]:
         for parameter in COMMANDS[command].params
         if parameter.param_type_name == "option" and parameter.default not in (None, False, [], ())
     }
+
+
+def defaults_of(settings: type[Settings]) -> dict[str, Any]:
+    """The defaults of the settings that need not be given."""
+    fields = settings.model_fields.items()
+    return {name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()}
 
 
 def wrong_promises(command: str, real: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:

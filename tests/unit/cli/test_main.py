@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.help_texts import COMMANDS, wrong_promises
+from tests.unit.cli.help_texts import COMMANDS, defaults_of, wrong_promises
 from typer.testing import CliRunner
 
 from dnaspt import __version__
@@ -66,8 +66,7 @@ def test_version_is_printed() -> None:
     [("pretrain", PretrainConfig), ("finetune", FinetuneConfig), ("simulate", SimulateConfig)],
 )
 def test_defaults_in_the_help_are_those_of_the_settings(command: str, settings: type[Settings]) -> None:
-    real = {name: field.get_default(call_default_factory=True) for name, field in settings.model_fields.items()}
-    assert wrong_promises(command, real) == {}
+    assert wrong_promises(command, defaults_of(settings)) == {}
 
 
 @pytest.mark.parametrize("command", ["pretrain", "finetune", "simulate"])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.help_texts import COMMANDS, wrong_promises
+from tests.unit.cli.help_texts import COMMANDS, defaults_of, wrong_promises
 from typer.testing import CliRunner
 
 from dnaspt.bend.prepare import PrepareBendConfig
@@ -24,8 +24,7 @@ KINDS: dict[str, type[Settings]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_defaults_in_the_help_are_those_of_the_settings(kind: str) -> None:
-    real = {name: field.get_default(call_default_factory=True) for name, field in KINDS[kind].model_fields.items()}
-    assert wrong_promises(f"prepare {kind}", real) == {}
+    assert wrong_promises(f"prepare {kind}", defaults_of(KINDS[kind])) == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,7 +54,10 @@ def test_switches_of_a_file_hold_and_options_win_over_it(simulated: Path, tmp_pa
 
 def test_a_switch_that_was_not_given_is_left_to_the_file(simulated: Path, tmp_path: Path) -> None:
     config = tmp_path / "regions.toml"
-    config.write_text(f"genome = '{simulated / 'genome.fa'}'\nmatch_gc = false\nbackground = 'matched'\n")
+    config.write_text(
+        f"genome = '{simulated / 'genome.fa'}'\nmatch_gc = false\nbackground = 'matched'\nsplit = 'contig'\n"
+        "valid_contigs = ['chr2']\ntest_contigs = ['chr3']\n"
+    )
     given = ("regions", "--config", config, "--regions", simulated / "peaks_A.bed", "--window-bp", "256")
     assert prepared(tmp_path / "a", *given).manifest.settings["match_gc"] is False
     assert prepared(tmp_path / "b", *given, "--match-gc").manifest.settings["match_gc"] is True
@@ -63,6 +65,6 @@ def test_a_switch_that_was_not_given_is_left_to_the_file(simulated: Path, tmp_pa
 
 def test_names_are_separated_by_commas(simulated: Path, tmp_path: Path) -> None:
     given = ("genes", "--genome", simulated / "genome.fa", "--annotation", simulated / "annotation.gff3")
-    split = ("--split", "contig", "--valid-contigs", "chr2", "--test-contigs", "chr3, chr1", "--window-bp", "1024")
+    split = ("--split", "contig", "--valid-contigs", "chr2", "--test-contigs", " chr3,", "--window-bp", "1024")
     settings = prepared(tmp_path / "data", *given, *split).manifest.settings
-    assert (settings["valid_contigs"], settings["test_contigs"]) == (["chr2"], ["chr3", "chr1"])
+    assert (settings["valid_contigs"], settings["test_contigs"]) == (["chr2"], ["chr3"])
