@@ -125,7 +125,6 @@ STEPS = {
         ),
         _runs("crf", "softmax", "peaks", "cpg"),
         ("runs/crf", "runs/softmax", "runs/peaks", "runs/cpg"),
-        False,
     ),
     "evaluate": Step(
         (

@@ -1,4 +1,4 @@
-"""Whole files: they are written beside their place and renamed at the end, and a digest says what is in them."""
+"""Files and folders that appear whole or not at all: they are written under another name, and renamed at the end."""
 
 import hashlib
 import os
@@ -22,13 +22,15 @@ def write_text_atomically(path: Path, text: str) -> None:
     Raises:
         NoSpaceError: the disk is full.
     """
-    with publish_file(path) as unfinished:
+    with atomic_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 
 
 @contextmanager
-def publish_file(path: Path) -> Iterator[Path]:
-    """A name to write to; the file appears under `path` when the block ends well, and not at all otherwise.
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Give a name to write a file to. When the block ends well, the file is renamed to `path`; otherwise it is removed.
+
+    An older file of that name is replaced.
 
     Raises:
         NoSpaceError: the disk is full.
@@ -45,8 +47,10 @@ def publish_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def publish_folder(path: Path) -> Iterator[Path]:
-    """An empty folder to write to; it appears as `path`, in place of an older one, when the block ends well.
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to write to. When the block ends well, it is renamed to `path`; otherwise it is removed.
+
+    An older folder of that name is replaced.
 
     Raises:
         NoSpaceError: the disk is full.
@@ -65,7 +69,7 @@ def publish_folder(path: Path) -> Iterator[Path]:
 
 
 def _put_in_place(unfinished: Path, path: Path) -> None:
-    """Rename an older folder aside, the finished one in its place, and only then remove the older one."""
+    """Rename an older folder, rename the finished one, and only then remove the older one."""
     if not path.exists():
         unfinished.rename(path)
         return
@@ -80,4 +84,5 @@ def _put_in_place(unfinished: Path, path: Path) -> None:
 
 
 def _beside(path: Path, what: str) -> Path:
+    """A hidden name in the same folder, which no other process uses."""
     return path.with_name(f".{path.name}.{what}-{os.getpid()}")

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from dnaspt.atomic import publish_folder
+from dnaspt.atomic import atomic_folder
 from dnaspt.checkpoint_config import DESCRIPTION as DESCRIPTION
 from dnaspt.checkpoint_config import TENSORS as TENSORS
 from dnaspt.checkpoint_config import CheckpointConfig as CheckpointConfig
@@ -125,7 +125,7 @@ def save_checkpoint(
     Raises:
         CheckpointError, NoSpaceError: the disk is full.
     """
-    with publish_folder(folder) as unfinished:
+    with atomic_folder(folder) as unfinished:
         _save_tensors(folder, unfinished / TENSORS, model.state_dict())
         for name, content in (extra or {}).items():
             if isinstance(content, str):
@@ -231,7 +231,7 @@ def export_bend(path: str | os.PathLike[str], out: Path) -> None:
     encoder = model.encoder.config
     if encoder.channels != BEND_CHANNELS:
         raise CheckpointError(f"{path}: its channels are {encoder.channels}; expected BEND's {BEND_CHANNELS}")
-    with publish_folder(out) as unfinished:
+    with atomic_folder(out) as unfinished:
         _save_tensors(out, unfinished / TENSORS, tensors_to_bend(model.state_dict()))
         text = json.dumps(encoder_to_bend(encoder), indent=1) + "\n"
         (unfinished / DESCRIPTION).write_text(text, encoding="utf-8")

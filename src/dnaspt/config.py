@@ -74,6 +74,10 @@ class EncoderConfig(Settings):
         """A sequence may be cut anywhere, for instance into tiles that are predicted one by one."""
         return 1
 
+    def for_windows(self, window_bp: int) -> Self:
+        """The same encoder: it takes windows of any length."""
+        return self
+
 
 class BassetConfig(Settings):
     """Architecture of `BassetEncoder` (Kelley, Snoek & Rinn 2016), a supervised baseline for windows of one length."""
@@ -111,6 +115,10 @@ class BassetConfig(Settings):
     def grid_bp(self) -> int:
         """Windows may begin anywhere."""
         return 1
+
+    def for_windows(self, window_bp: int) -> Self:
+        """The encoder for windows of this length in bp, which it takes whole."""
+        return self.model_copy(update={"window_bp": window_bp})
 
 
 class HuggingFaceConfig(Settings):

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: each is one line that says where, what was found, what was expected and what to do."""
+"""Errors that a user can act on. Each is one line: where, what was found, what was expected, and what to do."""
 
 import errno
 import os
@@ -9,71 +9,77 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DnasptError(Exception):
-    """A user's error. The command line prints it as one line and exits with its code."""
+    """Base of all errors of dnaspt that a user can act on.
+
+    The command line prints the message as one line, and exits with `exit_code`.
+
+    Attributes:
+        exit_code: exit code of the command.
+    """
 
     exit_code = 2
 
 
 class InputError(DnasptError):
-    """A file that cannot be used as it is.
+    """A file cannot be used as it is.
 
     Args:
         path: the file.
-        found: what was found there.
+        found: what is wrong with it.
         expected: what was expected instead.
-        do: what the user can do about it.
-        line: 1-based line number, where one is known.
+        do: what the user can do.
+        line: 1-based line number, if it is known.
     """
 
     def __init__(
         self, path: str | Path, found: str, *, expected: str = "", do: str = "", line: int | None = None
     ) -> None:
         where = f"{path}:{line}" if line is not None else f"{path}"
-        parts = [f"{where}: {found}"]
-        if expected:
-            parts.append(f"expected {expected}")
-        if do:
-            parts.append(do)
-        super().__init__("; ".join(parts))
+        clauses = [f"{where}: {found}", f"expected {expected}" if expected else "", do]
+        super().__init__("; ".join(clause for clause in clauses if clause))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Its text alone: it may have to travel from one process to another."""
-        return _again, (type(self), str(self))
+        """Pickle the message alone, so that an error can go from one process to another."""
+        return _from_message, (type(self), str(self))
 
 
-def _again(kind: type[InputError], text: str) -> InputError:
+def _from_message(kind: type[InputError], message: str) -> InputError:
     error = kind.__new__(kind)
-    Exception.__init__(error, text)
+    Exception.__init__(error, message)
     return error
 
 
 class NoSpaceError(InputError):
-    """A file or folder that a full disk, a quota or a limit of file size kept from being written."""
+    """A file or folder cannot be written: the disk is full, or a quota or a limit of file size is reached."""
 
 
 class ConfigError(DnasptError):
-    """A setting that is misspelt, out of range, or contradicts another one."""
+    """A setting is misspelt or out of range, or contradicts another one."""
 
 
 class DatasetError(DnasptError):
-    """A dataset folder that is unfinished, of another format version, or unfit for what was asked of it."""
+    """A dataset folder is unfinished, has another format version, or does not fit what was asked."""
 
 
 class CheckpointError(DnasptError):
-    """A checkpoint or run folder that is unfinished or does not fit."""
+    """A checkpoint or run folder is unfinished, or does not fit what was asked."""
 
 
 class DivergedError(DnasptError):
-    """A training whose loss is no longer finite."""
+    """The loss of a training run is no longer finite."""
 
     exit_code = 76  # 3 is what abort() ends with on Windows
 
 
 def refuse_full_disk(path: Path, error: BaseException | None) -> None:
-    """Name the file or folder that could not be written for want of space.
+    """Turn an error of a full disk into one that names the file or folder that could not be written.
+
+    Args:
+        path: the file or folder.
+        error: the error; any other than one of a full disk is left to the caller.
 
     Raises:
-        NoSpaceError: the error is about that; any other one is left to the caller.
+        NoSpaceError: the disk is full, or a quota or a limit of file size is reached.
     """
     if isinstance(error, OSError) and error.errno in _FULL:
         found = f"could not be written ({os.strerror(error.errno)})"

@@ -1,4 +1,7 @@
-"""What a person alone can allow, by an option or a variable of the environment, and no file of settings or checkpoint."""
+"""Security switches: running the code of downloaded models, and network access.
+
+Only a person can set them, with an option or an environment variable; files of settings and checkpoints cannot.
+"""
 
 import os
 
@@ -6,17 +9,22 @@ TRUST, OFFLINE = "DNASPT_TRUST_REMOTE_CODE", "DNASPT_OFFLINE"
 
 
 def allow(*, trust_remote_code: bool = False, offline: bool = False) -> None:
-    """Allow models to run their own code, or forbid the network, in this process and those that it starts."""
-    for variable, given in ((TRUST, trust_remote_code), (OFFLINE, offline)):
-        if given:
+    """Set the switches for this process and the processes that it starts.
+
+    Args:
+        trust_remote_code: let downloaded models run their own code.
+        offline: forbid network access.
+    """
+    for variable, is_set in ((TRUST, trust_remote_code), (OFFLINE, offline)):
+        if is_set:
             os.environ[variable] = "1"
 
 
 def may_run_code() -> bool:
-    """Whether a published model may run the code that it brings."""
+    """Whether a downloaded model may run its own code."""
     return os.environ.get(TRUST) == "1"
 
 
 def is_offline() -> bool:
-    """Whether nothing may be downloaded."""
+    """Whether network access is forbidden."""
     return os.environ.get(OFFLINE) == "1"

@@ -1,6 +1,6 @@
-"""Tasks as data: one row per task, and the table of states that a linear chain may walk through.
+"""Tasks as data: one row for each task, and the states of gene structure with the moves that are legal between them.
 
-A task is a row, never a class or a branch. Kernels, heads and decoding take a `StateTable` and never know what a state means.
+A task is a row, never a class or a branch. Kernels, heads and decoding take a `StateTable` and do not know what a state means.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from types import MappingProxyType
 import numpy as np
 
 MISSING = -100
-"""Label of a base or a window whose truth is not known; losses and metrics skip it."""
+"""Label of a base or window whose truth is not known. Losses and metrics skip it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateTable:
-    """States of a linear chain along the forward strand and the moves that are legal between neighbors.
+    """States of a linear chain along the forward strand, and which state may follow which.
 
     Attributes:
-        names: K names.
-        legal: pairs (from, to) of neighbors that may follow each other; all others are forbidden.
-        complement: for each state the state that the same base has on the reverse-complemented sequence.
+        names: names of the K states.
+        legal: pairs (from, to) of states that may follow each other; all others are forbidden.
+        complement: for each state, the state of the same base on the reverse complement of the sequence.
     """
 
     names: tuple[str, ...]
@@ -27,14 +27,14 @@ class StateTable:
     complement: tuple[int, ...]
 
     def legal_matrix(self) -> np.ndarray:
-        """Legal moves as a boolean matrix (K, K), row = from, column = to."""
+        """Whether a state (column) may follow another (row): (K, K) bool."""
         matrix = np.zeros((len(self.names), len(self.names)), dtype=bool)
         matrix[tuple(np.array(self.legal).T)] = True
         return matrix
 
 
 CDS, DONOR, INTRON, ACCEPTOR, NONCODING = 0, 1, 2, 3, 8
-"""Classes of the plus strand; the minus strand has the same order four higher. Class 8 has no strand."""
+"""Classes of the plus strand. Those of the minus strand are `MINUS` higher, in the same order. Class 8 has no strand."""
 MINUS = 4
 
 GENE_STATES = StateTable(
@@ -46,11 +46,11 @@ GENE_STATES = StateTable(
     ),
     complement=(4, 5, 6, 7, 0, 1, 2, 3, 8),
 )
-"""The nine classes of BEND's gene finding (Marin et al. 2024), and the moves between neighbors that a gene allows."""
+"""The nine classes of gene finding in BEND (Marin et al. 2024), and which may follow which in a gene."""
 
 
 FREE_CRF = "crf-unconstrained"
-"""A CRF in which any class may follow any other, as the published one: to compare with, not to use."""
+"""A CRF in which any class may follow any other, as in the paper: for comparisons, not for use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class Task:
     """What a dataset asks of a model.
 
     Attributes:
-        name: the word the manifest uses.
-        labels: names of the labels, or none where the dataset brings its own.
-        resolution_bp: bases per label: 1 for a class of each base, more for the labels of bins; 0 for those of a window.
-        heads: the heads that fit; the first is the default. None where nothing is trained.
-        metric: the primary metric, higher is better.
-        states: the legal chain, for per-base classes.
+        name: name in the manifest.
+        labels: names of the labels; empty if each dataset has its own.
+        resolution_bp: bases for each label: 1 for a class of each base, more for bins, 0 for whole windows.
+        heads: names of the heads that fit, the default first; empty if nothing is trained.
+        metric: name of the primary metric. Higher is better.
+        states: the states of a linear chain, for classes of each base.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """A protocol on each task of windows with one command, and results beside the published ones."""
 
 import csv
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,10 @@ from tests.integration.in_process import dnaspt
 
 from dnaspt.bend.protocol import read_protocol
 from dnaspt.bend.published import PUBLISHED
-from dnaspt.bend.results import results
 from dnaspt.bend.table import BEND_TASKS
 from dnaspt.data.dataset import read_split
 from dnaspt.errors import ConfigError
+from dnaspt.studies.records import read_records, write_record
 from dnaspt.studies.settings import check_settings
 
 PROTOCOLS = Path(__file__).parent.parent.parent / "examples" / "bend"
@@ -61,8 +61,8 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     ran = dnaspt("bend", "run", protocol, task, "--root", root, "--out", out)
     assert ran.code == 0, ran.errors
     arms = {"cpg_methylation": ["Basset"], "histone_modification": ["SPT"]}.get(task, ["scratch"])
-    records = [json.loads(file.read_text()) for file in (out / "records").glob("final-*.json")]
-    assert sorted(record["arm"] for record in records) == sorted(arms)
+    records = read_records(out / "records", "final")
+    assert sorted(record.job.arm for record in records) == sorted(arms)
     assert (out / "study.html").is_file() and (out / "study.md").is_file()
     labels = {len(window.labels) for split in ("train", "valid", "test") for window in read_split(out / "data", split)}
     assert labels == {BEND_TASKS[task].n_labels}
@@ -72,9 +72,8 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     )
     again = dnaspt("bend", "run", protocol, task, "--root", root, "--out", out)
     assert again.code == 0 and "seed 0" not in again.printed
-    (out / "records" / "final-0000000000000000.json").write_text(
-        json.dumps(records[0] | {"arm": "of an earlier protocol"})
-    )
+    of_an_earlier_protocol = replace(records[0].job, arm="of an earlier protocol", data_digest="other")
+    write_record(out / "records", replace(records[0], job=of_an_earlier_protocol))
     shown = dnaspt("bend", "results", out, "--out", tmp_path / "results.csv")
     assert shown.code == 0, shown.errors
     rows = list(csv.reader((tmp_path / "results.csv").read_text().splitlines()))
@@ -113,26 +112,6 @@ def test_a_dataset_that_was_prepared_by_hand_is_taken(tmp_path: Path, caplog: py
     assert shown.code == 0 and "Basset" in shown.printed and "has no bend.json" in caplog.text
     wrong = dnaspt("bend", "run", protocol, "histone_modification", *given)
     assert wrong.code == 2 and "holds cpg_methylation; expected histone_modification" in " ".join(wrong.errors)
-
-
-def test_the_mean_over_the_folds_is_a_row_of_its_own(tmp_path: Path) -> None:
-    counted = {"truth": [[0], [1], [0], [1]], "blocks": [0, 0, 1, 1]}
-    for fold, logits, value in ((1, [[0.0], [1.0], [0.0], [1.0]], 1.0), (2, [[1.0], [0.0], [0.0], [1.0]], 0.75)):
-        folder = tmp_path / f"fold{fold}"
-        (folder / "records").mkdir(parents=True)
-        about = {"task": "enhancer_annotation", "protocol": "spt", "data": "x", "fold": fold, "runs": {"one": "SPT"}}
-        (folder / "bend.json").write_text(json.dumps(about))
-        record = {
-            "settings": {"label_fraction": 1.0, "seed": 0, "learning_rate": 1e-3},
-            "result": {"minutes": 1.0},
-            "test": {"task": "enhancers", "mean_auprc": {"value": value}},
-            "counted": counted | {"logits": logits},
-        }
-        (folder / "records" / "one.json").write_text(json.dumps(record))
-    rows = [row for row in results([tmp_path / "fold1", tmp_path / "fold2"]) if row[2] == "SPT"]
-    assert [row[5] for row in rows] == ["fold 1", "fold 2", "mean ± SD of the folds 1, 2"]
-    assert rows[2][1:5] == ("mean AUPRC", "SPT", "0.875 ± 0.177", "our runs, spt")
-    assert len(results([tmp_path / "fold1"])) == 1
 
 
 def test_nothing_is_published_but_what_has_a_source() -> None:

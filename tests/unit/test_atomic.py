@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dnaspt.atomic import publish_file, publish_folder, sha256_of_file, write_text_atomically
+from dnaspt.atomic import atomic_file, atomic_folder, sha256_of_file, write_text_atomically
 from dnaspt.errors import NoSpaceError
 
 
@@ -16,7 +16,7 @@ def _names(folder: Path) -> list[str]:
 def test_a_folder_appears_when_its_block_ends_and_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     for name in ("a", "b"):
-        with publish_folder(out) as unfinished:
+        with atomic_folder(out) as unfinished:
             (unfinished / name).write_text(name)
             assert not (out / name).exists()
     assert _names(tmp_path) == ["deep", "deep/out", "deep/out/b"]
@@ -24,20 +24,20 @@ def test_a_folder_appears_when_its_block_ends_and_takes_the_place_of_an_older_on
 
 def test_a_block_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with publish_folder(out) as unfinished:
+    with atomic_folder(out) as unfinished:
         (unfinished / "a").write_text("a")
     write_text_atomically(tmp_path / "file", "old")
-    with pytest.raises(KeyboardInterrupt), publish_folder(out) as unfinished:
+    with pytest.raises(KeyboardInterrupt), atomic_folder(out) as unfinished:
         (unfinished / "b").write_text("b")
         raise KeyboardInterrupt
-    with pytest.raises(RuntimeError), publish_file(tmp_path / "file") as unfinished:
+    with pytest.raises(RuntimeError), atomic_file(tmp_path / "file") as unfinished:
         unfinished.write_text("half")
         raise RuntimeError
     assert _names(tmp_path) == ["file", "out", "out/a"]
     assert (tmp_path / "file").read_text() == "old"
 
 
-@pytest.mark.parametrize("publish", [publish_file, publish_folder])
+@pytest.mark.parametrize("publish", [atomic_file, atomic_folder])
 def test_a_full_disk_is_told_with_the_name_that_was_asked_for(tmp_path: Path, publish) -> None:
     with pytest.raises(NoSpaceError, match=r"out: could not be written \(No space left"), publish(tmp_path / "out"):
         raise OSError(errno.ENOSPC, "no space")
@@ -50,7 +50,7 @@ def test_a_folder_that_cannot_take_its_place_leaves_the_older_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    with publish_folder(out) as unfinished:
+    with atomic_folder(out) as unfinished:
         (unfinished / "a").write_text("a")
     rename = Path.rename
 
@@ -60,7 +60,7 @@ def test_a_folder_that_cannot_take_its_place_leaves_the_older_one(
         return rename(path, to)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(OSError, match="broken disk"), publish_folder(out):
+    with pytest.raises(OSError, match="broken disk"), atomic_folder(out):
         pass
     assert _names(tmp_path) == ["out", "out/a"]
 

@@ -94,3 +94,5 @@ def test_settings_are_frozen_and_the_dilations_follow_from_them() -> None:
 def test_what_basset_leaves_of_a_window() -> None:
     basset = BassetConfig(window_bp=512)
     assert (basset.hidden_size, basset.n_pooled, basset.flank_bp) == (200, 10, 0)
+    assert basset.for_windows(96) == BassetConfig(window_bp=96)
+    assert EncoderConfig().for_windows(96) == EncoderConfig()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dnaspt.atomic import publish_folder, write_text_atomically
+from dnaspt.atomic import atomic_folder, write_text_atomically
 from dnaspt.baselines.results import RESULT_FILE, ScoredBaseline, read_result
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import ConfigError, DatasetError
@@ -124,7 +124,7 @@ def _write(out: Path, manifest: Manifest, scored: ScoredBaseline) -> Evaluation:
         windows=scores if isinstance(scores, WindowEvaluation) else None,
     )
     log = (out / LOG).read_text(encoding="utf-8") if (out / LOG).is_file() else ""
-    with publish_folder(out) as folder:
+    with atomic_folder(out) as folder:
         write_json(folder / RESULT_FILE, scored.result.to_dict())
         write_text_atomically(folder / LOG, log)
         write_evaluation(folder, evaluation, scored.counts)

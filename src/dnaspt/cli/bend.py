@@ -79,7 +79,7 @@ def results(
     """
     import csv
 
-    from dnaspt.atomic import publish_file
+    from dnaspt.atomic import atomic_file
     from dnaspt.bend.results import results as rows_of
     from dnaspt.cli.terminal import show, table
 
@@ -87,7 +87,7 @@ def results(
     rows = rows_of(studies or [])
     table("results", columns, rows)
     if out is not None:
-        with publish_file(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        with atomic_file(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([columns, *rows])
         show(f"{out}: written")
 

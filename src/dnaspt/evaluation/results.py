@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from dnaspt.atomic import publish_file
+from dnaspt.atomic import atomic_file
 from dnaspt.checkpoint_config import TENSORS
 from dnaspt.errors import InputError
 from dnaspt.evaluation.gene_faults import StructureReport
@@ -335,7 +335,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCoun
         log.warning("%s: is a checkpoint, which stays as it is: the scores are not written into it", folder)
         return
     stem = evaluation_stem(evaluation)
-    with publish_file(folder / f"{stem}.npz") as unfinished, unfinished.open("wb") as file:
+    with atomic_file(folder / f"{stem}.npz") as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(file, **counts.arrays())  # type: ignore[arg-type]
     content = evaluation.to_dict()
     write_json(folder / f"{stem}.json", content)

@@ -1,1 +1,1 @@
-"""Coordinates and letters: FASTA, BED, GFF3 and tracks in and out. No torch here."""
+"""Genomes: letters, coordinates, and the files that hold them (FASTA, GFF3, GTF, BED, VCF, bigWig). PyTorch is not needed."""

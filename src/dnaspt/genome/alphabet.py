@@ -1,6 +1,6 @@
-"""DNA letters <-> codes. A code is the letter's token id (A C G T N = 0..4); bit 3 is set where the letter was lower case.
+"""DNA letters <-> codes. The code of a base is its token id (A C G T N = 0..4), with bit 3 set if the letter was lower case.
 
-Every other IUPAC letter is read as N and counted by the reader; anything else is no DNA (code 255).
+Every other IUPAC letter becomes N, and the reader of the file counts it. Any other character is not DNA (code 255).
 """
 
 import numpy as np
@@ -30,14 +30,14 @@ _COMPLEMENT[SOFT_MASKED : SOFT_MASKED + 4] = _COMPLEMENT[:4] | SOFT_MASKED
 
 
 def encode(letters: str | bytes | bytearray | memoryview) -> np.ndarray:
-    """Codes of a sequence of L ASCII letters: (L,) uint8, case kept in bit 3, other characters 255."""
+    """Codes of a sequence of L ASCII letters: (L,) uint8. Bit 3 keeps the case; 255 stands for what is not DNA."""
     if isinstance(letters, str):
         letters = letters.encode("ascii", errors="replace")
     return _ENCODE[np.frombuffer(letters, dtype=np.uint8)]
 
 
 def decode(codes: np.ndarray) -> str:
-    """Letters of codes (L,), soft-masked bases in lower case."""
+    """Letters of codes (L,). Soft-masked bases are in lower case."""
     return str(_DECODE[codes].tobytes(), "ascii")
 
 
@@ -63,5 +63,5 @@ def cpg_positions(codes: np.ndarray) -> np.ndarray:
 
 
 def reverse_complement(codes: np.ndarray) -> np.ndarray:
-    """Codes of the opposite strand, read 5' to 3': (..., L) -> (..., L). N stays N; case is kept."""
+    """Codes of the opposite strand, read 5' to 3': (..., L) -> (..., L). N stays N, and each base keeps its case."""
     return np.asarray(_COMPLEMENT[codes][..., ::-1])

@@ -1,4 +1,4 @@
-"""BED, narrowPeak and BEND's tables of labeled windows to columns of 0-based half-open intervals, and back to BED."""
+"""BED, narrowPeak and BEND's tables of labeled windows, as columns of 0-based half-open intervals; and BED written."""
 
 import gzip
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnaspt.atomic import publish_file
+from dnaspt.atomic import atomic_file
 from dnaspt.errors import InputError
-from dnaspt.genome.columns import Column, Header, find_header, first_row, read_columns
+from dnaspt.genome.columns import Column, TableHeader, find_header, first_row, read_columns
 from dnaspt.genome.intervals import positions
 
 if TYPE_CHECKING:  # takes half a second to import, so it is imported where it is used
@@ -19,22 +19,22 @@ if TYPE_CHECKING:  # takes half a second to import, so it is imported where it i
 _INTERVAL = (Column("chrom", 0, str), Column("start", 1, int), Column("end", 2, int))
 _NARROW_PEAK_COLUMNS = 10
 _LABEL_ROWS = 1 << 17
-"""Rows whose labels are parsed at once."""
+"""Rows whose labels are parsed at once, to bound memory."""
 _INDEX_LETTERS = frozenset("0123456789, ")
 
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """n intervals of one file as columns of length n, in file order, 0-based half-open.
+    """The n intervals of a BED file as columns (n,), in file order.
 
     Attributes:
         path: the file.
-        chrom: contig names (str objects).
-        start: int64.
-        end: int64.
+        chrom: contig names, Python strings.
+        start: first base, int64.
+        end: base behind the last one, int64.
         strand: "+", "-" or ".".
-        center: int64; the summit of a narrowPeak row where it has one, else the midpoint.
-        line: int64, 1-based line in the file.
+        center: summit of the peak if a narrowPeak row has one, else the midpoint, int64.
+        line: 1-based line in the file, int64.
     """
 
     path: Path
@@ -49,27 +49,32 @@ class Regions:
         return len(self.start)
 
     def take(self, rows: np.ndarray) -> "Regions":
-        """The rows of an index or a mask."""
+        """Select rows by index or mask."""
         columns = (self.chrom, self.start, self.end, self.strand, self.center, self.line)
         return Regions(self.path, *(column[rows] for column in columns))
 
     def intervals(self, rows: np.ndarray) -> np.ndarray:
-        """Starts and ends of some rows, by index or mask: (n, 2) int64."""
+        """Starts and ends of the rows that an index or a mask selects: (m, 2) int64."""
         return np.stack([self.start[rows], self.end[rows]], axis=1)
 
     def rows_by_contig(self) -> dict[str, np.ndarray]:
-        """Row numbers of each contig, ascending; contigs in order of appearance."""
+        """Row numbers of each contig, ascending. Contigs come in the order of the file."""
         return rows_by_value(self.chrom)
 
     def check_inside(self, chrom: str, rows: np.ndarray, length_bp: int) -> None:
         """Refuse rows that end beyond their contig.
 
+        Args:
+            chrom: the contig.
+            rows: numbers of its rows.
+            length_bp: its length.
+
         Raises:
-            InputError: one does, with its line.
+            InputError: a row does. The error names its line.
         """
-        beyond = rows[self.end[rows] > length_bp]
-        if len(beyond):
-            row = beyond[0]
+        off_contig = rows[self.end[rows] > length_bp]
+        if len(off_contig):
+            row = off_contig[0]
             found = f"{chrom}:{self.start[row]}-{self.end[row]} ends off the contig"
             do = "was it made for another genome?"
             raise InputError(self.path, found, expected=f"at most {length_bp} bp", do=do, line=int(self.line[row]))
@@ -77,9 +82,13 @@ class Regions:
 
 @dataclass(frozen=True, slots=True)
 class LabeledRegions:
-    """Windows that bring their labels, as in BEND's files.
+    """Windows of a file that also gives their labels, as BEND's files do.
 
-    Row i has the true labels indices[offsets[i]:offsets[i + 1]]; `split` is None where the file has no such column.
+    Attributes:
+        regions: the windows (n).
+        indices: numbers of the labels that are true, for all windows one behind the other.
+        offsets: window i has the labels indices[offsets[i]:offsets[i + 1]] (n + 1,).
+        split: split of each window (n,); None if the file has no such column.
     """
 
     regions: Regions
@@ -88,20 +97,20 @@ class LabeledRegions:
     split: np.ndarray | None
 
     def n_labels(self) -> int:
-        """One more than the largest index in the file."""
+        """Number of labels: one more than the largest in the file."""
         return int(self.indices.max()) + 1 if len(self.indices) else 0
 
-    def says_yes_or_no(self) -> bool:
-        """Whether each row has one label, which is 0 or 1, and both occur."""
+    def is_binary(self) -> bool:
+        """Whether every window has exactly one label, 0 or 1, and both occur: then they mean no and yes."""
         return bool((np.diff(self.offsets) == 1).all()) and set(np.unique(self.indices).tolist()) == {0, 1}
 
-    def yes_as_index(self) -> "LabeledRegions":
-        """The same rows with the single label 0 where they said 1, and none where they said 0."""
+    def with_one_label(self) -> "LabeledRegions":
+        """The same windows, where 1 has become the only label, number 0, and 0 has become no label."""
         offsets = np.concatenate([[0], np.cumsum(self.indices == 1)])
         return LabeledRegions(self.regions, np.zeros(offsets[-1], dtype=np.int64), offsets, self.split)
 
     def matrix(self, rows: np.ndarray, n_labels: int) -> np.ndarray:
-        """Labels of some rows: (len(rows), K) int8 of 0 and 1."""
+        """Labels of m rows as a matrix (m, K) int8 of 0 and 1."""
         labels = np.zeros((len(rows), n_labels), dtype=np.int8)
         of_row = np.stack([self.offsets[rows], self.offsets[rows + 1]], axis=1)
         labels[np.repeat(np.arange(len(rows)), np.diff(of_row)[:, 0]), self.indices[positions(of_row)]] = 1
@@ -109,7 +118,7 @@ class LabeledRegions:
 
 
 def rows_by_value(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Row numbers of each distinct value, ascending; values in order of appearance."""
+    """Row numbers of each distinct value, ascending. Values come in the order in which they first appear."""
     import pandas as pd
 
     codes, names = pd.factorize(values)
@@ -119,12 +128,12 @@ def rows_by_value(values: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def read_bed(path: str | Path) -> Regions:
-    """Read BED (3 or more columns) or narrowPeak; plain or gzip; a header (chrom, start, end) may stand on top.
+    """Read a BED file of 3 or more columns, or narrowPeak, plain or gzip. It may begin with a header (chrom, start, end).
 
-    The strand is taken from column 6 where it holds + - or . and is "." elsewhere.
+    The strand is that of column 6 if it is + or -, else ".".
 
     Raises:
-        InputError: no rows, fewer than three columns, a coordinate that is no integer, start < 0, start >= end, or a
+        InputError: no rows, fewer than three columns, a coordinate that is not an integer, start < 0, start >= end, or a
             summit outside its peak.
     """
     import pandas as pd
@@ -146,18 +155,18 @@ def read_bed(path: str | Path) -> Regions:
 
 
 def has_labels(path: str | Path) -> bool:
-    """Whether a file is a table with a header that has a `label` or a `split` column."""
+    """Whether a file is a table whose header has a column `label` or `split`."""
     header = find_header(Path(path))
     return header is not None and bool({"label", "split"} & set(header.names))
 
 
 def read_labeled_bed(path: str | Path) -> LabeledRegions:
-    """Read BEND's table: a header with chromosome, start, end and, each of them optional, strand, label, split.
+    """Read BEND's table: a header with chromosome, start, end, and optionally strand, label and split.
 
-    A label is a list of indices with commas between them, or empty where none is true.
+    Column `label` holds the numbers of the labels that are true, with commas between them. It is empty if none is.
 
     Raises:
-        InputError: no header, a malformed row, a label that is no list of indices, or a strand other than + - .
+        InputError: no header, a malformed row, a label that is not a list of numbers, or a strand other than + - .
     """
     import pandas as pd
 
@@ -180,7 +189,8 @@ def read_labeled_bed(path: str | Path) -> LabeledRegions:
     return LabeledRegions(_regions(path, frame, strand, center), indices, offsets, split)
 
 
-def _read_frame(path: Path, columns: list[Column], header: Header | None) -> "pd.DataFrame":
+def _read_frame(path: Path, columns: list[Column], header: TableHeader | None) -> "pd.DataFrame":
+    """Read columns, and check the intervals."""
     import pandas as pd
 
     frame = pd.concat(
@@ -198,6 +208,7 @@ def _read_frame(path: Path, columns: list[Column], header: Header | None) -> "pd
 
 
 def _regions(path: Path, frame: "pd.DataFrame", strand: "pd.Series", center: np.ndarray) -> Regions:
+    """Regions from the columns of a table."""
     return Regions(
         path=path,
         chrom=frame["chrom"].to_numpy(dtype=object),
@@ -210,7 +221,7 @@ def _regions(path: Path, frame: "pd.DataFrame", strand: "pd.Series", center: np.
 
 
 def _is_narrow_peak(fields: list[str]) -> bool:
-    """Ten columns, the seventh to ninth numbers (signal, p, q) and the tenth an integer (offset of the summit)."""
+    """Whether there are ten columns: numbers (signal, p, q) in the seventh to ninth, an integer (summit) in the tenth."""
     if len(fields) != _NARROW_PEAK_COLUMNS:
         return False
     try:
@@ -221,6 +232,7 @@ def _is_narrow_peak(fields: list[str]) -> bool:
 
 
 def _summits(path: Path, frame: "pd.DataFrame", midpoint: np.ndarray) -> np.ndarray:
+    """Summit of each peak (n,), its midpoint if it has none."""
     start, end, summit = (frame[name].to_numpy() for name in ("start", "end", "summit"))
     bad = np.flatnonzero((summit < -1) | (start + summit >= end))
     if len(bad):
@@ -231,17 +243,17 @@ def _summits(path: Path, frame: "pd.DataFrame", midpoint: np.ndarray) -> np.ndar
 
 
 def _label_indices(path: Path, labels: np.ndarray, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of all rows end to end, and the n + 1 offsets."""
+    """Parse column `label`: see `LabeledRegions.indices` and `offsets`."""
     counts = np.fromiter((text.count(",") + 1 if text else 0 for text in labels), dtype=np.int64, count=len(labels))
     offsets = np.concatenate([[0], np.cumsum(counts)])
     blocks = [labels[first : first + _LABEL_ROWS] for first in range(0, len(labels), _LABEL_ROWS)]
-    parts = [_parse_indices(",".join(text for text in block if text)) for block in blocks]
-    indices = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+    parsed = [_parse_indices(",".join(text for text in block if text)) for block in blocks]
+    indices = np.concatenate([np.zeros(0, dtype=np.int64), *parsed])
     if len(indices) != offsets[-1]:
         indices = np.full(1, -1)
     if (indices < 0).any():
         row = next(
-            i for i, text in enumerate(labels) if text and not all(part.strip().isdecimal() for part in text.split(","))
+            i for i, text in enumerate(labels) if text and not all(word.strip().isdecimal() for word in text.split(","))
         )
         expected = "indices (0, 1, ...) with commas between; --labels-file names them"
         raise InputError(path, f"label {labels[row][:40]!r}", expected=expected, line=int(lines[row]))
@@ -249,7 +261,7 @@ def _label_indices(path: Path, labels: np.ndarray, lines: np.ndarray) -> tuple[n
 
 
 def _parse_indices(text: str) -> np.ndarray:
-    """Integers with commas between; -1 alone where there is anything else."""
+    """Parse integers with commas between them; a single -1 if the text is anything else."""
     if not text:
         return np.zeros(0, dtype=np.int64)
     if not set(text) <= _INDEX_LETTERS or ",," in text:
@@ -258,13 +270,18 @@ def _parse_indices(text: str) -> np.ndarray:
 
 
 def write_bed(path: str | Path, frames: "Iterable[pd.DataFrame]") -> None:
-    """Write frames whose first columns are chrom, start, end as BED, one below the other; whole or not at all.
+    """Write tables as one BED file, one below the other. The file appears whole or not at all.
 
-    Numbers that are no integers are written with six digits; a name that ends in .gz is written as gzip.
+    Args:
+        path: the file; gzip if its name ends in .gz.
+        frames: tables whose first columns are chrom, start and end. Numbers that are not integers get six digits.
+
+    Raises:
+        ValueError: a table has other first columns.
     """
     path = Path(path)
     open_text = gzip.open if path.suffix == ".gz" else open
-    with publish_file(path) as unfinished, open_text(unfinished, "wt", encoding="utf-8", newline="") as file:
+    with atomic_file(path) as unfinished, open_text(unfinished, "wt", encoding="utf-8", newline="") as file:
         for frame in frames:
             if tuple(frame.columns[:3]) != ("chrom", "start", "end"):
                 raise ValueError(f"columns {tuple(frame.columns)}; expected chrom, start, end first")

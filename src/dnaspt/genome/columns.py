@@ -1,4 +1,4 @@
-"""Tab-separated text of any size to blocks of typed columns, each row with its line number: BED and its relatives."""
+"""Tab-separated text of any size to blocks of typed columns, each row with its line number: BED and similar formats."""
 
 import csv
 import gzip
@@ -25,7 +25,13 @@ _NOT_A_NUMBER = ["nan", "NaN", "NA", "."]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column to read: its name, its 0-based place and its kind (str, int or float)."""
+    """A column to read.
+
+    Attributes:
+        name: its name in the table.
+        index: its number in the file, from 0.
+        kind: str, int or float.
+    """
 
     name: str
     index: int
@@ -33,29 +39,29 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """The row that names the columns, and its 1-based line."""
+class TableHeader:
+    """The row that names the columns of a table, and its 1-based line."""
 
     names: tuple[str, ...]
     line: int
 
 
-def find_header(path: Path) -> Header | None:
-    """The header (chromosome or chrom, start, ...) of a table of intervals, or none where rows begin at once."""
+def find_header(path: Path) -> TableHeader | None:
+    """Find the header of a table of intervals (chromosome or chrom, start, ...); None if the rows begin at once."""
     for number, line in islice(read_lines(path), 1000):
         fields = line.lstrip("#").rstrip("\r\n").split("\t")
         if fields[0].lower() in ("chrom", "chromosome", "chr") and len(fields) > 2 and "start" in fields[1].lower():
-            return Header(("chrom", *(name.strip().lower() for name in fields[1:])), number)
+            return TableHeader(("chrom", *(name.strip().lower() for name in fields[1:])), number)
         if _is_row(line.encode()):
             return None
     return None
 
 
 def first_row(path: Path) -> list[str]:
-    """Fields of the first row that is neither comment, track line nor blank.
+    """Read the fields of the first row. Comments, track lines and blank lines do not count.
 
     Raises:
-        InputError: no such row, or no readable file.
+        InputError: no row, or no readable file.
     """
     for _, line in read_lines(path):
         if _is_row(line.encode()):
@@ -64,15 +70,20 @@ def first_row(path: Path) -> list[str]:
 
 
 def read_columns(
-    path: Path, columns: Sequence[Column], header: Header | None = None, *, spaces: bool = False
+    path: Path, columns: Sequence[Column], header: TableHeader | None = None, *, spaces: bool = False
 ) -> "Iterator[pd.DataFrame]":
-    """Yield blocks of rows as frames of the columns and `line`; text columns are categories, NaN stays in floats.
+    """Yield blocks of rows as tables of the columns and `line`. Columns of text are categories; those of float may hold NaN.
 
-    Comments, track and browser lines, blank lines and the header are passed over. Rows without a tab are cut at spaces,
-    and so are all rows where `spaces` says so.
+    Comments, track and browser lines, blank lines and the header are skipped.
+
+    Args:
+        path: the file.
+        columns: columns to read.
+        header: its header, see `find_header`.
+        spaces: whether to cut rows at spaces. Rows of a file whose first row has no tab are cut at spaces in any case.
 
     Raises:
-        InputError: no row at all, a row with too few columns, a field that is no number, broken gzip data.
+        InputError: no row, a row with too few columns, a field that is not a number, or broken gzip data.
     """
     empty = True
     for rows, lines in _blocks(path, header.line if header else 0):
@@ -84,11 +95,12 @@ def read_columns(
 
 
 def _is_row(line: bytes) -> bool:
+    """Whether a line is neither blank nor a comment, track or browser line."""
     return bool(line.strip()) and not line.startswith(_NO_ROW)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """1-based number and text of each line, without a byte order mark; bytes that are no UTF-8 become U+FFFD.
+    """Yield the 1-based number and the text of each line, without a byte order mark. Bytes that are not UTF-8 become U+FFFD.
 
     Raises:
         InputError: no readable file, or broken gzip data.
@@ -102,20 +114,21 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _blocks(path: Path, skip_line: int) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    """Yield lists of rows and their line numbers."""
+    """Yield blocks of rows, and their line numbers (n,)."""
     line, rest = 1, b""
     try:
         with open_bytes(path) as file:
             while chunk := file.read(_BLOCK_BYTES):
-                *whole, rest = (rest + chunk).split(b"\n")
-                yield from _rows(whole, line, skip_line)
-                line += len(whole)
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from _rows(lines, line, skip_line)
+                line += len(lines)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
     yield from _rows([rest], line, skip_line)
 
 
 def _rows(lines: list[bytes], first: int, skip_line: int) -> Iterator[tuple[list[bytes], np.ndarray]]:
+    """Yield the rows among lines, the first of which has number `first`, and their line numbers, if there are any."""
     keep = np.fromiter((_is_row(line) for line in lines), dtype=bool, count=len(lines))
     if first <= skip_line < first + len(lines):
         keep[skip_line - first] = False
@@ -127,25 +140,26 @@ def _rows(lines: list[bytes], first: int, skip_line: int) -> Iterator[tuple[list
 def _frame(
     path: Path, rows: list[bytes], lines: np.ndarray, columns: Sequence[Column], separator: str
 ) -> "pd.DataFrame":
+    """Parse rows into a table."""
     import pandas as pd
 
-    by_place = sorted(columns, key=lambda column: column.index)
+    in_order = sorted(columns, key=lambda column: column.index)
     try:
         frame = pd.read_csv(
             io.BytesIO(b"\n".join(rows)),
             sep=separator,
             header=None,
             quoting=csv.QUOTE_NONE,
-            usecols=[column.index for column in by_place],
-            names=[column.name for column in by_place],
-            dtype={column.name: column.kind for column in by_place},
+            usecols=[column.index for column in in_order],
+            names=[column.name for column in in_order],
+            dtype={column.name: column.kind for column in in_order},
             keep_default_na=False,
-            na_values={column.name: _NOT_A_NUMBER for column in by_place if column.kind is float},
+            na_values={column.name: _NOT_A_NUMBER for column in in_order if column.kind is float},
         )
     except (ValueError, OverflowError) as error:
         fault = _fault(path, zip(rows, lines.tolist()), columns, "\t" if separator == "\t" else None)
         raise fault or InputError(path, str(error).splitlines()[0], expected="tab-separated rows") from error
-    for column in by_place:
+    for column in in_order:
         if column.kind is str:
             frame[column.name] = frame[column.name].astype("category")
     frame["line"] = lines
@@ -155,7 +169,7 @@ def _frame(
 def _fault(
     path: Path, rows: Iterable[tuple[bytes, int]], columns: Sequence[Column], separator: str | None
 ) -> InputError | None:
-    """The first row that does not fit, as an error that names its line."""
+    """The error of the first row that does not fit; None if all fit."""
     n_columns = max(column.index for column in columns) + 1
     for row, line in rows:
         fields = row.decode("utf-8", errors="replace").split(separator)
@@ -174,6 +188,7 @@ _KINDS = {int: "an integer", float: "a number", str: "UTF-8 text"}
 
 
 def _field_fault(text: str, column: Column) -> str:
+    """What is wrong with a field; empty if it fits its column."""
     if column.kind is str:
         return f"{column.name} {text[:20]!r}" if "\ufffd" in text else ""
     try:

@@ -1,4 +1,4 @@
-"""FASTA (plain, gzip or bgzip) to codes, one contig at a time, so that a genome of any size passes through bounded memory."""
+"""FASTA (plain, gzip or bgzip) to codes, one contig at a time: memory is bounded by the longest contig, not by the genome."""
 
 import codecs
 import gzip
@@ -24,22 +24,27 @@ _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b000300000000000000
 
 @dataclass(frozen=True, slots=True)
 class Contig:
-    """One FASTA record: its name (the first word of the header) and its codes (L,) uint8 (see `alphabet`)."""
+    """One FASTA record.
+
+    Attributes:
+        name: first word of its header.
+        codes: its letters (L,) uint8; see `alphabet`.
+        n_ambiguous: letters that are IUPAC codes other than N, and were read as N.
+    """
 
     name: str
     codes: np.ndarray
     n_ambiguous: int = 0
-    """Bases given as an IUPAC letter other than N, read as N."""
 
     def __len__(self) -> int:
         return len(self.codes)
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """Open a plain, gzip or bgzip file for reading bytes; the content decides, not the name.
+    """Open a plain, gzip or bgzip file for reading bytes. Its content tells which of these it is, not its name.
 
     Raises:
-        InputError: no such file, a folder, or not readable.
+        InputError: no such file, a folder, not readable, or bgzip data without their end mark.
     """
     if path.is_dir():
         raise InputError(path, "is a folder", expected="a file")
@@ -56,22 +61,22 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def _is_bgzip(header: bytes) -> bool:
-    """Whether gzip data begin with the extra field BC of bgzip (SAM specification, 4.1)."""
+    """Whether gzip data begin with the extra field BC of bgzip (SAM specification, section 4.1)."""
     return header[:4] == b"\x1f\x8b\x08\x04" and header[12:16] == b"BC\x02\x00"
 
 
 def _has_end_mark(file: IO[bytes]) -> bool:
-    """Whether bgzip data end with the empty block of 28 bytes: cut between two blocks, they are valid gzip without it."""
+    """Whether bgzip data end with the empty block of 28 bytes. Data cut between two blocks lack it, and are valid gzip."""
     file.seek(0, os.SEEK_END)
     file.seek(-min(28, file.tell()), os.SEEK_END)
     return file.read() == _BGZIP_END
 
 
 def read_fasta(path: str | Path) -> Iterator[Contig]:
-    """Yield the contigs of a FASTA file in file order.
+    """Yield the contigs of a FASTA file, in file order.
 
     Raises:
-        InputError: no FASTA, truncated gzip, a letter that is no IUPAC nucleotide, an empty or a repeated record.
+        InputError: not FASTA, truncated gzip data, a letter that is not an IUPAC nucleotide, or an empty or repeated record.
     """
     path = Path(path)
     seen: set[str] = set()
@@ -90,24 +95,34 @@ def read_fasta(path: str | Path) -> Iterator[Contig]:
 
 
 def contig_names(path: str | Path) -> list[str]:
-    """Names of the records of a FASTA file, in file order, without decoding their letters.
+    """Names of the records of a FASTA file, in file order. Their letters are not decoded.
 
     Raises:
-        InputError: not readable, truncated gzip, or a header without a name.
+        InputError: not readable, truncated gzip data, or a header without a name.
     """
     path = Path(path)
     try:
         with open_bytes(path) as file:
-            lines = ((line, number) for number, line in enumerate(file, start=1))
-            whole = ((line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, number) for line, number in lines)
-            return [_name(path, line, number) for line, number in whole if line.startswith(b">")]
+            names = []
+            for number, line in enumerate(file, start=1):
+                line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+                if line.startswith(b">"):
+                    names.append(_name(path, line, number))
+            return names
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
 
 
 @dataclass(slots=True)
 class _Record:
-    """A record as far as it is read: codes of its letters, how many of them are N, and the line of its header."""
+    """A record as far as it has been read.
+
+    Attributes:
+        name: first word of its header.
+        line: 1-based line of its header.
+        codes: its letters so far.
+        n_unknown: how many of them are the letter N.
+    """
 
     name: str
     line: int
@@ -116,7 +131,7 @@ class _Record:
 
 
 def _records(path: Path, file: IO[bytes]) -> Iterator[_Record]:
-    """Yield the records; headers are found by '>' at the start of a line."""
+    """Yield the records. A line that begins with '>' is a header."""
     record = _Record("", 0)
     line = 1
     for lines in _whole_lines(file):
@@ -133,7 +148,7 @@ def _records(path: Path, file: IO[bytes]) -> Iterator[_Record]:
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the file in pieces that end with a line; the last one may lack its line end, a byte order mark is dropped."""
+    """Yield the lines of a file, many at once, without a byte order mark. The last line may lack its end."""
     rest, mark = b"", codecs.BOM_UTF8
     while chunk := file.read(_CHUNK_BYTES):
         chunk, mark = rest + chunk.removeprefix(mark), b""
@@ -143,20 +158,18 @@ def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
     yield rest
 
 
-def _blocks(chunk: bytes) -> Iterator[tuple[bool, bytes]]:
-    """Cut whole lines into (is a header, lines): a header is one line, all lines between two headers are one block."""
-    at = 0
-    while at < len(chunk):
-        if chunk[at : at + 1] == b">":
-            stop = chunk.find(b"\n", at) + 1 or len(chunk)
-            yield True, chunk[at:stop]
-        else:
-            stop = chunk.find(b"\n>", at) + 1 or len(chunk)
-            yield False, chunk[at:stop]
-        at = stop
+def _blocks(lines: bytes) -> Iterator[tuple[bool, bytes]]:
+    """Yield each header (True, its line), and what lies between two headers (False, all these lines)."""
+    start = 0
+    while start < len(lines):
+        is_header = lines[start : start + 1] == b">"
+        end = lines.find(b"\n" if is_header else b"\n>", start) + 1 or len(lines)
+        yield is_header, lines[start:end]
+        start = end
 
 
 def _name(path: Path, header: bytes, line: int) -> str:
+    """First word of a header."""
     words = header[1:].split()
     if not words:
         raise InputError(path, "a header without a name", expected="'>name'", line=line)
@@ -167,6 +180,7 @@ def _name(path: Path, header: bytes, line: int) -> str:
 
 
 def _append(path: Path, record: _Record, block: bytes, line: int) -> None:
+    """Add the letters of lines to a record; the first line has number `line`."""
     name, sequence = record.name, block.translate(None, _NEWLINES)
     if not sequence:
         return
@@ -174,21 +188,20 @@ def _append(path: Path, record: _Record, block: bytes, line: int) -> None:
         raise InputError(path, f"{sequence[:20]!r} before the first header", expected="FASTA ('>name')", line=line)
     codes = alphabet.encode(sequence)
     if (codes == alphabet.NOT_DNA).any():
-        for offset, row in enumerate(block.split(b"\n")):
-            bad = [
-                letter
-                for letter in row.translate(None, _NEWLINES)
-                if alphabet.encode(bytes([letter]))[0] == alphabet.NOT_DNA
-            ]
-            if bad:
-                found = f"{chr(bad[0])!r} in record {name!r}"
-                do = "is it protein?" if chr(bad[0]).isalpha() else ""
-                raise InputError(path, found, expected="IUPAC nucleotide letters", do=do, line=line + offset)
+        for number, row in enumerate(block.split(b"\n"), start=line):
+            letters = row.translate(None, _NEWLINES)
+            bad = np.flatnonzero(alphabet.encode(letters) == alphabet.NOT_DNA)
+            if len(bad):
+                letter = chr(letters[bad[0]])
+                do = "is it protein?" if letter.isalpha() else ""
+                found = f"{letter!r} in record {name!r}"
+                raise InputError(path, found, expected="IUPAC nucleotide letters", do=do, line=number)
     record.codes += codes.data
     record.n_unknown += sequence.count(b"N") + sequence.count(b"n")
 
 
 def _contig(path: Path, record: _Record) -> Contig:
+    """The contig of a whole record."""
     if not record.codes:
         found = f"record {record.name!r} has no sequence"
         raise InputError(path, found, expected="letters below its header", line=record.line)

@@ -1,6 +1,6 @@
-"""Coding transcripts of a contig <-> one of nine classes per base (`tasks.GENE_STATES`), read along the forward strand.
+"""Coding transcripts of a contig <-> one of nine classes for each base (`tasks.GENE_STATES`), along the forward strand.
 
-A base whose truth is not known has the label MISSING. Legality is that of the state table: the moves of a linear chain.
+A base whose class is not known has the label MISSING. The state table says which class may follow which.
 """
 
 from collections import Counter
@@ -16,52 +16,53 @@ from dnaspt.genome.transcripts import Transcript
 from dnaspt.tasks import ACCEPTOR, CDS, DONOR, GENE_STATES, INTRON, MINUS, MISSING, NONCODING, StateTable
 
 MIN_INTRON_BP = 4
-"""A shorter gap between coding exons is a frameshift that the annotation writes as an intron."""
+"""A shorter gap between CDS intervals is not an intron, but a frameshift that the annotation writes as one."""
 
 _COMPLEMENT = np.full(256, np.int8(MISSING), dtype=np.int8)
 _COMPLEMENT[: len(GENE_STATES.complement)] = GENE_STATES.complement
 
 
 def longest_per_gene(transcripts: Iterable[Transcript]) -> tuple[list[Transcript], dict[str, int]]:
-    """The transcript with the longest CDS of each gene of each contig; among equals the first by transcript id.
+    """Choose the transcript with the longest CDS of each gene, and among equal ones the first by name.
 
     Returns:
-        the transcripts by contig and start, and counts of transcripts, coding genes and isoforms left out.
+        The chosen transcripts, sorted by contig and start; and the numbers of transcripts, of coding genes, and of isoforms that
+        were left out.
     """
-    best: dict[tuple[str, str], Transcript] = {}
+    longest: dict[tuple[str, str], Transcript] = {}
     n = 0
     for transcript in transcripts:
         n += 1
-        key = (transcript.chrom, transcript.gene_id)
-        other = best.get(key)
+        gene = (transcript.chrom, transcript.gene_id)
+        other = longest.get(gene)
         if other is None or (-transcript.cds_bp, transcript.transcript_id) < (-other.cds_bp, other.transcript_id):
-            best[key] = transcript
-    longest = sorted(best.values(), key=lambda one: (one.chrom, one.start, one.transcript_id))
-    return longest, {"transcripts": n, "coding_genes": len(best), "other_isoforms": n - len(best)}
+            longest[gene] = transcript
+    in_order = sorted(longest.values(), key=lambda gene: (gene.chrom, gene.start, gene.transcript_id))
+    return in_order, {"transcripts": n, "coding_genes": len(longest), "other_isoforms": n - len(longest)}
 
 
 def label_contig(
     transcripts: Sequence[Transcript], codes: np.ndarray, *, unknown: Iterable[tuple[int, int]] = ()
 ) -> tuple[np.ndarray, dict[str, int]]:
-    """Classes of the bases of one contig: (L,) codes -> (L,) int8.
+    """Label each base of a contig with its class: codes (L,) -> labels (L,) int8.
 
     Args:
-        transcripts: one transcript per gene, all of this contig, the stop codon in the CDS.
-        codes: letters of the contig, (L,) uint8 (see `alphabet`).
-        unknown: intervals whose labels are missing whatever the transcripts say.
+        transcripts: transcripts of this contig, one for each gene, with the stop codon in the CDS.
+        codes: letters of the contig (L,) uint8; see `alphabet`.
+        unknown: intervals whose labels are missing, whatever the transcripts say.
 
     Returns:
-        labels, and how many genes, introns, stretches and bases became missing for which reason.
+        The labels, and how many genes, introns, intervals and bases have become missing, by reason.
     """
     labels = np.full(len(codes), NONCODING, dtype=np.int8)
     counts: Counter[str] = Counter()
     for group in _overlapping_groups(transcripts):
         start = group[0].start
         end = max(transcript.end for transcript in group)
-        labels[start:end], conflicting = _paint(group, start, end)
+        labels[start:end], conflicting = _unite_labels(group, start, end)
         if conflicting.any():
-            spans = (slice(one.start - start, one.end - start) for one in group)
-            counts["genes_conflicting"] += sum(bool(conflicting[span].any()) for span in spans)
+            genes = (slice(transcript.start - start, transcript.end - start) for transcript in group)
+            counts["genes_conflicting"] += sum(bool(conflicting[gene].any()) for gene in genes)
             counts["bp_conflicting"] += int(conflicting.sum())
     counts["frameshift_introns"] = sum(
         end - start < MIN_INTRON_BP for transcript in transcripts for start, end in transcript.introns
@@ -77,34 +78,34 @@ def label_contig(
 
 
 def _overlapping_groups(transcripts: Sequence[Transcript]) -> list[list[Transcript]]:
-    """Groups of transcripts whose spans overlap."""
+    """Groups of transcripts that overlap, from the first to the last coding base, be it through others."""
     ordered = sorted(transcripts, key=lambda transcript: (transcript.start, transcript.end))
     groups = cluster(np.array([(transcript.start, transcript.end) for transcript in ordered]).reshape(-1, 2))
     pairs = groupby(zip(groups.tolist(), ordered, strict=True), key=lambda pair: pair[0])
     return [[transcript for _, transcript in members] for _, members in pairs]
 
 
-def _paint(group: Sequence[Transcript], start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (L,) of the interval that a group covers, missing where two genes disagree, and these places (L,) bool."""
-    painted = np.full(end - start, NONCODING, dtype=np.int8)
+def _unite_labels(group: Sequence[Transcript], start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (L,) of the interval that a group covers, and whether two genes disagree on a base (L,); it is missing then."""
+    union = np.full(end - start, NONCODING, dtype=np.int8)
     missing = np.zeros(end - start, dtype=bool)
     conflicting = np.zeros(end - start, dtype=bool)
     for transcript in group:
-        span = slice(transcript.start - start, transcript.end - start)
+        gene = slice(transcript.start - start, transcript.end - start)
         labels = transcript_labels(transcript)
-        known, free = labels != MISSING, painted[span] == NONCODING
-        conflicting[span] |= known & ~free & (painted[span] != labels)
-        missing[span] |= ~known
-        painted[span] = np.where(known & free, labels, painted[span])
-    painted[conflicting | missing] = MISSING
-    return painted, conflicting
+        known, free = labels != MISSING, union[gene] == NONCODING
+        conflicting[gene] |= known & ~free & (union[gene] != labels)
+        missing[gene] |= ~known
+        union[gene] = np.where(known & free, labels, union[gene])
+    union[conflicting | missing] = MISSING
+    return union, conflicting
 
 
 def transcript_labels(transcript: Transcript) -> np.ndarray:
-    """Classes of a transcript's span, first to last coding base: (end - start,) int8.
+    """Classes of the bases of a transcript, from the first to the last coding one: (end - start,) int8.
 
-    The donor is the first base of an intron in the direction of transcription, the acceptor its last. A frameshift that
-    is written as an intron is missing.
+    In the direction of transcription, the donor is the first base of an intron, and the acceptor its last. An intron shorter
+    than `MIN_INTRON_BP` is missing.
     """
     minus = transcript.strand == "-"
     shift = MINUS if minus else 0
@@ -122,7 +123,7 @@ def transcript_labels(transcript: Transcript) -> np.ndarray:
 
 @cache
 def _legal_over_gaps(states: StateTable) -> np.ndarray:
-    """Whether state b may stand m + 1 bases after state a: (M, K, K) bool; the last m stands for all longer."""
+    """Whether state b may stand m + 1 bases after state a: (M, K, K) bool, by m, a and b. The last m is for all longer gaps."""
     step = states.legal_matrix()
     powers = [step]
     while len(powers) < 2 or (powers[-1] != powers[-2]).any():
@@ -133,7 +134,7 @@ def _legal_over_gaps(states: StateTable) -> np.ndarray:
 
 
 def _illegal_pairs(labels: np.ndarray, states: StateTable) -> tuple[np.ndarray, np.ndarray]:
-    """Labeled neighbors (missing ones between them skipped) that no legal path joins: positions left and right."""
+    """Neighboring labels, with missing ones between them skipped, that no legal path joins: positions of both (n,)."""
     n_states = len(states.names)
     legal = _legal_over_gaps(states)
     missing = labels == MISSING
@@ -152,10 +153,10 @@ def _illegal_pairs(labels: np.ndarray, states: StateTable) -> tuple[np.ndarray, 
 
 
 def illegal_positions(labels: np.ndarray, states: StateTable) -> np.ndarray:
-    """Positions whose label cannot follow the labeled one before it: (L,) int8 -> (n,) int64.
+    """Positions whose label cannot follow the label before it: (L,) int8 -> (n,) int64.
 
-    Between two labels with m missing ones between them, some path of m states must be legal. A sequence may begin and
-    end in any state.
+    Where m labels between two others are missing, some path of m states must be legal. A sequence may begin and end in any
+    state.
 
     Raises:
         ValueError: a label that is neither a state nor missing.
@@ -164,10 +165,10 @@ def illegal_positions(labels: np.ndarray, states: StateTable) -> np.ndarray:
 
 
 def widen_missing(labels: np.ndarray, states: StateTable) -> dict[str, int]:
-    """Make labels (L,) missing, in place, on both sides of every illegal move until a legal path exists.
+    """Make labels (L,) missing, in place, on both sides of each illegal move, until a legal path exists.
 
     Returns:
-        counts of illegal stretches and of the bases that became missing.
+        The number of illegal moves, and of the bases that have become missing.
     """
     left, right = _illegal_pairs(labels, states)
     if not len(left):
@@ -182,14 +183,14 @@ def widen_missing(labels: np.ndarray, states: StateTable) -> dict[str, int]:
 def transcripts_from_labels(
     labels: np.ndarray, chrom: str, *, start: int = 0, first_number: int = 1
 ) -> list[Transcript]:
-    """Genes that a legal path of classes (L,) spells, by start.
+    """Read genes from a legal path of classes (L,), in the order of their starts.
 
-    A gene is a maximal run of classes of one strand; its CDS runs are joined across introns. Where the path begins or
-    ends inside an intron, only the CDS counts; a run without CDS is no gene. A missing label ends a gene.
+    A gene is a maximal run of classes of one strand that contains CDS. Its runs of CDS are its CDS intervals. A missing label
+    ends a gene. If the path begins or ends inside an intron, the gene has the CDS that can be seen.
 
     Args:
         labels: classes along the forward strand.
-        chrom: contig name; gene n is called CHROM.gN, its transcript CHROM.gN.t1.
+        chrom: name of the contig. Gene n is called CHROM.gN, and its transcript CHROM.gN.t1.
         start: 0-based position of the first label on the contig.
         first_number: n of the first gene.
     """
@@ -202,13 +203,13 @@ def transcripts_from_labels(
     begins_gene = np.append(True, strands[1:] != strands[:-1]) & (strands != 0)
     genes = np.cumsum(begins_gene)[is_cds]
     cuts = np.flatnonzero(np.diff(genes)) + 1
-    parts = (np.split(values[is_cds], cuts) for values in (starts, ends, strands))
-    found = []
-    for number, (left, right, strand) in enumerate(zip(*parts, strict=True), start=first_number):
+    by_gene = (np.split(values[is_cds], cuts) for values in (starts, ends, strands))
+    transcripts = []
+    for number, (left, right, strand) in enumerate(zip(*by_gene, strict=True), start=first_number):
         name = f"{chrom}.g{number}"
         cds = tuple(zip((left + start).tolist(), (right + start).tolist(), strict=True))
-        found.append(Transcript(chrom, "+" if strand[0] > 0 else "-", name, f"{name}.t1", cds))
-    return found
+        transcripts.append(Transcript(chrom, "+" if strand[0] > 0 else "-", name, f"{name}.t1", cds))
+    return transcripts
 
 
 def reverse_complement_labels(labels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Lines of GFF3 or GTF to checked rows; the 1-based closed coordinates of both become 0-based half-open here."""
+"""Lines of GFF3 or GTF to checked features. Their 1-based coordinates become 0-based half-open here."""
 
 import gzip
 import re
@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from dnaspt.errors import InputError
 from dnaspt.genome.fasta import open_bytes
+from dnaspt.genome.intervals import Interval
 
 Dialect = Literal["gff3", "gtf"]
 
@@ -21,76 +22,86 @@ _INTEGER = re.compile(r"-?[0-9]+")
 _COLUMNS = "9 tab-separated columns of GFF3 or GTF"
 
 
-class Row(NamedTuple):
-    """One feature row: bases start <= i < end of contig `chrom`, 0-based; `text` is column 9 as it stands.
+class Feature(NamedTuple):
+    """One row of an annotation.
 
-    A region cut from a chromosome may keep a gene row that begins before it, so `start` can be negative: whoever uses
-    a row checks it.
+    A region that was cut from a chromosome may keep the row of a gene that begins before it. So `interval.start` can be
+    negative, and whoever uses a feature checks it.
+
+    Attributes:
+        line: 1-based line number.
+        kind: column 3, such as gene or CDS.
+        interval: contig, start, end and strand.
+        phase: column 8 as it stands.
+        attributes: column 9 as it stands; see `attributes_of`.
     """
 
     line: int
-    chrom: str
     kind: str
-    start: int
-    end: int
-    strand: str
+    interval: Interval
     phase: str
-    text: str
+    attributes: str
 
 
 @dataclass(slots=True)
-class Header:
-    """What a pass over the rows learns beside them; complete once the pass is over.
+class Metadata:
+    """What a file says beside its features. It is complete once all features are read.
 
     Attributes:
-        dialect: what the first row with a readable column 9 is written in.
-        is_gff: whether a `##gff-version` line stands in the file.
-        contigs: contigs that have a row.
+        dialect: dialect of the first feature whose column 9 is not empty.
+        has_version: whether the file has a `##gff-version` line.
+        contigs: contigs with a feature of any kind.
         lengths: contig lengths from `##sequence-region` lines.
-        n_rows: feature rows read.
+        n_features: features read.
     """
 
     dialect: Dialect | None = None
-    is_gff: bool = False
+    has_version: bool = False
     contigs: set[str] = field(default_factory=set)
     lengths: dict[str, int] = field(default_factory=dict)
-    n_rows: int = 0
+    n_features: int = 0
 
 
-def read_rows(path: Path, header: Header) -> Iterator[Row]:
-    """Yield the feature rows of a GFF3 or GTF file (plain, gzip, bgzip) and fill `header` on the way.
+def read_features(path: Path, metadata: Metadata) -> Iterator[Feature]:
+    """Yield the features of a GFF3 or GTF file (plain, gzip, bgzip), and fill in `metadata` on the way.
 
     Raises:
-        InputError: a row that is malformed, text that is not UTF-8, broken gzip, or a file that is no annotation.
+        InputError: a malformed row, text that is not UTF-8, broken gzip data, or a file that is not an annotation.
     """
     try:
         with open_bytes(path) as file:
             for number, raw in enumerate(file, start=1):
-                line = _text(path, raw, number)
-                if line.startswith("##FASTA") or (line.startswith(">") and header.n_rows):
+                line = _decode(path, raw, number)
+                if line.startswith("##FASTA") or (line.startswith(">") and metadata.n_features):
                     break
                 if line.startswith("##"):
-                    _read_directive(path, line, number, header)
+                    _read_directive(path, line, number, metadata)
                 elif line.strip() and not line.startswith("#"):
-                    yield _row(path, line, number, header)
+                    yield _feature(path, line, number, metadata)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
-    if not header.n_rows and not header.is_gff:
+    if not metadata.n_features and not metadata.has_version:
         raise InputError(path, "no annotation in it", expected="rows of GFF3 or GTF")
 
 
-def attributes_of(path: Path, row: Row, dialect: Dialect) -> dict[str, str]:
-    """Column 9 as a dict; values of GFF3 stay percent-encoded, because a comma separates several."""
+def attributes_of(path: Path, feature: Feature, dialect: Dialect) -> dict[str, str]:
+    """Parse column 9. Values of GFF3 stay percent-encoded, because a comma separates several values.
+
+    Raises:
+        InputError: column 9 of GFF3 has no key=value pair.
+    """
+    text = feature.attributes
     if dialect == "gtf":
-        return {key: value.strip('"') for key, value in reversed(_GTF_PAIR.findall(row.text))}
-    pairs = (part.split("=", 1) for part in row.text.split(";") if part.strip())
-    found = {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
-    if not found and row.text not in (".", ""):
-        raise InputError(path, f"column 9 {row.text[:40]!r}", expected="key=value pairs of GFF3", line=row.line)
-    return found
+        return {key: value.strip('"') for key, value in reversed(_GTF_PAIR.findall(text))}
+    pairs = (pair.split("=", 1) for pair in text.split(";") if pair.strip())
+    attributes = {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
+    if not attributes and text not in (".", ""):
+        raise InputError(path, f"column 9 {text[:40]!r}", expected="key=value pairs of GFF3", line=feature.line)
+    return attributes
 
 
-def _text(path: Path, raw: bytes, number: int) -> str:
+def _decode(path: Path, raw: bytes, number: int) -> str:
+    """Text of a line without its end; a byte order mark before the first line is dropped."""
     try:
         return raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -98,51 +109,53 @@ def _text(path: Path, raw: bytes, number: int) -> str:
         raise InputError(path, found, expected="a text file of GFF3 or GTF", line=number) from error
 
 
-def _read_directive(path: Path, line: str, number: int, header: Header) -> None:
+def _read_directive(path: Path, line: str, number: int, metadata: Metadata) -> None:
+    """Take in a line that begins with ##."""
     words = line.split()
     if words[0] == "##gff-version":
-        header.is_gff = True
+        metadata.has_version = True
     if words[0] != "##sequence-region":
         return
     try:
-        _, name, first, last = words
+        _, contig, first, last = words
         if not 0 <= int(first) <= int(last) + 1:
             raise ValueError
     except ValueError:
         found = f"{line[:60]!r}"
         raise InputError(path, found, expected="'##sequence-region CONTIG FIRST LAST'", line=number) from None
-    header.lengths[unquote(name)] = int(last)
+    metadata.lengths[unquote(contig)] = int(last)
 
 
-def _row(path: Path, line: str, number: int, header: Header) -> Row:
-    fields = line.split("\t", 8)
-    if len(fields) < 9:
-        found = f"{len(fields)} column{'s' * (len(fields) != 1)} in {line[:40]!r}"
-        do = "" if header.n_rows else "is it an annotation?"
+def _feature(path: Path, line: str, number: int, metadata: Metadata) -> Feature:
+    """Check the columns of a row."""
+    columns = line.split("\t", 8)
+    if len(columns) < 9:
+        found = f"{len(columns)} column{'s' * (len(columns) != 1)} in {line[:40]!r}"
+        do = "" if metadata.n_features else "is it an annotation?"
         raise InputError(path, found, expected=_COLUMNS, do=do, line=number)
-    chrom, _, kind, first, last, _, strand, phase, text = fields
+    contig, _, kind, first, last, _, strand, phase, attributes = columns
     if not (_INTEGER.fullmatch(first) and _INTEGER.fullmatch(last)):
         raise InputError(path, f"coordinates {first!r} and {last!r}", expected="integers", line=number)
-    start, end = int(first), int(last)
-    if start > end:
-        raise InputError(path, f"start {start} after end {end}", expected="start <= end", line=number)
+    if int(first) > int(last):
+        raise InputError(path, f"start {int(first)} after end {int(last)}", expected="start <= end", line=number)
     if strand not in ("+", "-", ".", "?"):
         raise InputError(path, f"strand {strand!r}", expected="+ - or .", line=number)
-    if header.dialect is None:
-        header.dialect = _dialect(path, text, number)
-    if header.dialect != "gtf" and "%" in chrom:
-        chrom = unquote(chrom)
-    header.contigs.add(chrom)
-    header.n_rows += 1
-    return Row(number, chrom, kind, start - 1, end, strand, phase, text)
+    if metadata.dialect is None:
+        metadata.dialect = _dialect(path, attributes, number)
+    if metadata.dialect != "gtf" and "%" in contig:
+        contig = unquote(contig)
+    metadata.contigs.add(contig)
+    metadata.n_features += 1
+    return Feature(number, kind, Interval.from_gff3(contig, int(first), int(last), strand), phase, attributes)
 
 
-def _dialect(path: Path, text: str, number: int) -> Dialect | None:
-    if _GFF3_START.match(text):
+def _dialect(path: Path, attributes: str, number: int) -> Dialect | None:
+    """Dialect of column 9; None if it is empty."""
+    if _GFF3_START.match(attributes):
         return "gff3"
-    if _GTF_START.match(text):
+    if _GTF_START.match(attributes):
         return "gtf"
-    if text.strip() in (".", ""):
+    if attributes.strip() in (".", ""):
         return None
     expected = "'key=value;...' of GFF3 or 'key \"value\"; ...' of GTF"
-    raise InputError(path, f"column 9 {text[:40]!r}", expected=expected, line=number)
+    raise InputError(path, f"column 9 {attributes[:40]!r}", expected=expected, line=number)

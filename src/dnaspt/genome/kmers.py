@@ -1,4 +1,4 @@
-"""Sequences to k-mers, numbers to the base 4 with the first base most significant (A C G T = 0..3), and their other strand."""
+"""k-mers as numbers to the base 4 (A C G T = 0..3, the first base most significant), and their reverse complements."""
 
 from collections.abc import Callable
 
@@ -43,18 +43,18 @@ def canonical_kmers(kmers: np.ndarray, k: int) -> np.ndarray:
 
 
 def _over_windows(values: np.ndarray, k: int, join: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> np.ndarray:
-    """Values of all windows of k positions, put together from those of 1, 2, 4, ... positions.
+    """Value of each window of k positions (L,) -> (L - k + 1,), in about log2(k) steps: from blocks of 1, 2, 4, ... positions.
 
-    join: values of neighboring windows left and right, and the width of the right ones, to those of both together.
+    join: the function that gives the values of two neighboring blocks together, from their values and the width of the right one.
     """
     whole, width = values[:0], 0
-    part, part_width = values, 1
+    block, block_width = values, 1
     while True:
-        if k & part_width:
-            n = max(0, len(values) - width - part_width + 1)
-            whole = join(whole[:n], part[width : width + n], part_width) if width else part
-            width += part_width
+        if k & block_width:
+            n = max(0, len(values) - width - block_width + 1)
+            whole = join(whole[:n], block[width : width + n], block_width) if width else block
+            width += block_width
         if width == k:
             return whole
-        part = join(part[:-part_width], part[part_width:], part_width)
-        part_width *= 2
+        block = join(block[:-block_width], block[block_width:], block_width)
+        block_width *= 2

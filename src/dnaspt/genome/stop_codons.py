@@ -1,4 +1,4 @@
-"""Annotated transcripts to transcripts whose CDS includes the stop codon, whichever way their source writes it."""
+"""Annotated transcripts to transcripts whose CDS includes the stop codon. Some sources write it so, others do not."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,75 +17,78 @@ from dnaspt.genome.transcripts import Transcript
 def stop_codon_in_cds(
     annotated: Iterable[AnnotatedTranscript], codes: np.ndarray
 ) -> tuple[list[Transcript], dict[str, int]]:
-    """Transcripts with the stop codon in the CDS.
+    """Make the stop codon part of the CDS of each transcript.
 
-    Rows that name it are united with the CDS. Else, where the last codon is no stop and the next three bases of the
-    transcript are one, these are added: following the exons, so across an intron too, or along the contig where the
-    file says nothing of exons.
+    If the annotation has stop_codon rows, they are added to the CDS. Else, if the last codon is not a stop codon but the next
+    three bases of the transcript are, these are added. They follow the exons, so also across an intron; or the contig, if the
+    annotation has no exon rows.
 
     Args:
         annotated: transcripts of one contig.
         codes: letters of the contig (L,).
 
     Returns:
-        the transcripts, and counts: stop codon already there, from rows, from the sequence, none found.
+        The transcripts; and how many had the stop codon already, got it from rows, got it from the sequence, or have none.
     """
-    found: list[Transcript] = []
+    transcripts: list[Transcript] = []
     counts: Counter[str] = Counter()
     for one in annotated:
-        cds, kind = _with_stop(one, codes)
-        counts[kind] += 1
-        found.append(replace(one.transcript, cds=cds))
-    return found, dict(counts)
+        cds, origin = _with_stop_codon(one, codes)
+        counts[origin] += 1
+        transcripts.append(replace(one.transcript, cds=cds))
+    return transcripts, dict(counts)
 
 
 def without_stop_codon(transcript: Transcript, codes: np.ndarray) -> Transcript:
-    """The transcript without the last three coding bases where they are a stop codon; codes: letters of its contig (L,)."""
-    minus = transcript.strand == "-"
-    backward = list(islice(_forward(transcript.cds) if minus else _backward(transcript.cds), 3))
-    if transcript.cds_bp <= 3 or _codon(iter(backward), codes, minus=minus, reverse=True) not in STANDARD.stops:
+    """The transcript without its last three coding bases, if they are a stop codon; codes: letters of its contig (L,)."""
+    last = list(islice(_from_the_end(transcript.cds, transcript.strand), 3))
+    if transcript.cds_bp <= 3 or _letters(last[::-1], codes, transcript.strand) not in STANDARD.stops:
         return transcript
-    cut = set(backward)
-    kept = ((base, base + 1) for base in _forward(transcript.cds) if base not in cut)
+    kept = ((base, base + 1) for start, end in transcript.cds for base in range(start, end) if base not in last)
     return replace(transcript, cds=merge_few(kept))
 
 
-def _with_stop(one: AnnotatedTranscript, codes: np.ndarray) -> tuple[StartEnds, str]:
-    cds, minus = one.transcript.cds, one.transcript.strand == "-"
-    united = merge_few((*cds, *one.stop_codon))
+def _with_stop_codon(annotated: AnnotatedTranscript, codes: np.ndarray) -> tuple[StartEnds, str]:
+    """CDS with the stop codon, and where that came from."""
+    cds, strand = annotated.transcript.cds, annotated.transcript.strand
+    united = merge_few((*cds, *annotated.stop_codon))
     if united != cds:
         return united, "stop_codons_from_rows"
-    if _codon(_backward(cds) if not minus else _forward(cds), codes, minus=minus, reverse=True) in STANDARD.stops:
+    last = list(islice(_from_the_end(cds, strand), 3))
+    if _letters(last[::-1], codes, strand) in STANDARD.stops:
         return cds, "stop_codons_in_cds"
-    after = list(islice(_after(one, len(codes)), 3))
-    if _codon(iter(after), codes, minus=minus, reverse=False) in STANDARD.stops:
-        return merge_few((*cds, *((base, base + 1) for base in after))), "stop_codons_from_sequence"
+    following = list(islice(_after_cds(annotated, len(codes)), 3))
+    if _letters(following, codes, strand) in STANDARD.stops:
+        return merge_few((*cds, *((base, base + 1) for base in following))), "stop_codons_from_sequence"
     return cds, "stop_codons_not_found"
 
 
-def _forward(intervals: StartEnds) -> Iterator[int]:
-    return (base for start, end in intervals for base in range(start, end))
-
-
-def _backward(intervals: StartEnds) -> Iterator[int]:
+def _along(intervals: StartEnds, strand: str) -> Iterator[int]:
+    """Positions of intervals in the direction of transcription."""
+    if strand == "+":
+        return (base for start, end in intervals for base in range(start, end))
     return (base for start, end in reversed(intervals) for base in range(end - 1, start - 1, -1))
 
 
-def _after(one: AnnotatedTranscript, length_bp: int) -> Iterator[int]:
-    """Bases of the transcript behind its CDS, in the direction of transcription."""
-    transcript = one.transcript
-    exons = one.exons or ((0, length_bp),)
+def _from_the_end(intervals: StartEnds, strand: str) -> Iterator[int]:
+    """Positions of intervals against the direction of transcription."""
+    return _along(intervals, "-" if strand == "+" else "+")
+
+
+def _after_cds(annotated: AnnotatedTranscript, length_bp: int) -> Iterator[int]:
+    """Positions of the transcript behind its CDS, in the direction of transcription."""
+    transcript = annotated.transcript
+    exons = annotated.exons or ((0, length_bp),)
     if transcript.strand == "-":
-        return _backward(tuple((start, min(end, transcript.start)) for start, end in exons if start < transcript.start))
-    return _forward(
-        tuple((max(start, transcript.end), min(end, length_bp)) for start, end in exons if end > transcript.end)
-    )
+        behind = tuple((start, min(end, transcript.start)) for start, end in exons if start < transcript.start)
+    else:
+        behind = tuple(
+            (max(start, transcript.end), min(end, length_bp)) for start, end in exons if end > transcript.end
+        )
+    return _along(behind, transcript.strand)
 
 
-def _codon(bases: Iterator[int], codes: np.ndarray, *, minus: bool, reverse: bool) -> str:
-    """Letters at the first three of `bases`; `reverse` where they come against the direction of transcription."""
-    triplet = list(islice(bases, 3))
-    letters = alphabet.tokens(codes[triplet[::-1] if reverse else triplet])
-    if minus:
-        letters = alphabet.reverse_complement(letters)[::-1]
-    return alphabet.decode(letters)
+def _letters(positions: list[int], codes: np.ndarray, strand: str) -> str:
+    """Letters at positions that stand in the direction of transcription, as that strand reads."""
+    letters = alphabet.tokens(codes[positions])
+    return alphabet.decode(letters if strand == "+" else alphabet.reverse_complement(letters)[::-1])

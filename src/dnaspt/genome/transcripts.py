@@ -1,46 +1,53 @@
-"""Coding transcripts, the form in which annotation is read, labeled, decoded, scored and written."""
+"""The coding part of a transcript: the form in which genes are read, labeled, decoded, scored and written."""
 
 from dataclasses import dataclass
+
+from dnaspt.genome.intervals import StartEnds
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The coding part of a transcript.
+    """The coding part of one transcript: the CDS intervals of one isoform of a gene.
+
+    Coordinates are those of Python and BED: the first base is 0, and `end` is the base behind the last one. They run along the
+    forward strand for both strands.
 
     Attributes:
-        chrom: contig name.
-        strand: + or -.
-        gene_id: gene it belongs to.
-        transcript_id: its own name, unique in the file.
-        cds: CDS intervals (start, end), 0-based half-open, ascending along the forward strand, disjoint; the stop
-            codon is part of it (unless the dataset says `stop_in_cds` = false).
-        score: mean posterior of its CDS bases, for predictions.
-        is_partial: whether it goes on beyond the sequence, as far as is known.
-        phase: bases of its first CDS interval, in the direction of transcription, that end a codon which began before it.
+        chrom: name of the contig.
+        strand: "+" or "-".
+        gene_id: gene that the transcript belongs to.
+        transcript_id: name of the transcript, unique in a file.
+        cds: (start, end) of each CDS interval, ascending and disjoint. The stop codon is part of the CDS, unless the dataset says
+            `stop_in_cds` = false.
+        score: mean posterior probability of the coding bases of a predicted transcript; None for an annotated one.
+        phase: how many bases of the first CDS interval, in the direction of transcription, end a codon that began before it.
+        is_partial: whether the transcript is known to go on beyond the end of the sequence.
 
     Example:
-        >>> gene = dnaspt.Transcript("chr1", "+", "g1", "g1.t1", cds=((100, 130), (200, 260)))
-        >>> gene.start, gene.end, gene.cds_bp, gene.introns
-        (100, 260, 90, ((130, 200),))
+        >>> gene = dnaspt.Transcript("chr1", "+", gene_id="g1", transcript_id="g1.t1", cds=((100, 190), (250, 310)))
+        >>> gene.start, gene.end, gene.cds_bp
+        (100, 310, 150)
+        >>> gene.introns
+        ((190, 250),)
     """
 
     chrom: str
     strand: str
     gene_id: str
     transcript_id: str
-    cds: tuple[tuple[int, int], ...]
+    cds: StartEnds
     score: float | None = None
     phase: int = 0
     is_partial: bool = False
 
     @property
     def start(self) -> int:
-        """First coding base, 0-based."""
+        """First coding base along the forward strand."""
         return self.cds[0][0]
 
     @property
     def end(self) -> int:
-        """End of the last coding base, half-open."""
+        """Base behind the last coding base along the forward strand."""
         return self.cds[-1][1]
 
     @property
@@ -49,6 +56,6 @@ class Transcript:
         return sum(end - start for start, end in self.cds)
 
     @property
-    def introns(self) -> tuple[tuple[int, int], ...]:
-        """Introns between coding exons (start, end), 0-based half-open, ascending."""
+    def introns(self) -> StartEnds:
+        """(start, end) of each intron between two CDS intervals, ascending."""
         return tuple((left[1], right[0]) for left, right in zip(self.cds, self.cds[1:], strict=False))

@@ -1,6 +1,6 @@
-"""VCF (plain, gzip or bgzip) to alleles by contig, and back: the same lines with fields added to INFO.
+"""VCF (plain, gzip or bgzip) to alleles by contig, and back: the same lines, with fields added to INFO.
 
-Positions are 0-based inside. What has no letters to compare (symbolic alleles, breakends, *) is left out and counted.
+Positions are 0-based inside the program. Alleles without letters (symbolic alleles, breakends, *) are left out and counted.
 """
 
 import importlib
@@ -14,21 +14,29 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from dnaspt import __version__
-from dnaspt.atomic import publish_file
+from dnaspt.atomic import atomic_file
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
 
 _LETTERS = frozenset("ACGTNacgtn")
 _BGZIP = (".gz", ".bgz")
 _N_FIXED = 8
-"""Columns to INFO."""
+"""Columns up to INFO."""
 
 
 class Allele(NamedTuple):
-    """An alternative allele: its record and place in the file, the start of REF, and the letters of REF and ALT."""
+    """An alternative allele.
+
+    Attributes:
+        record: number of its record in the file, from 0.
+        alternative: its number among the alternative alleles of the record, from 0.
+        start: 0-based position of the first base of REF.
+        ref: letters of REF, upper case.
+        alt: letters of ALT, upper case.
+    """
 
     record: int
-    place: int
+    alternative: int
     start: int
     ref: str
     alt: str
@@ -36,30 +44,42 @@ class Allele(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Alleles:
-    """Alleles of a file by contig, in file order; n_records: of the file; skipped: alleles without letters, by reason."""
+    """The alternative alleles of a file.
+
+    Attributes:
+        by_contig: alleles of each contig, in file order.
+        n_records: records in the file.
+        skipped: how many alleles and records were left out, by reason.
+    """
 
     by_contig: Mapping[str, list[Allele]]
     n_records: int
     skipped: Counter[str]
 
 
-class Info(NamedTuple):
-    """A field of INFO: number as VCF has it ("A": one for each alternative allele; ".": any), and what it means."""
+class InfoField(NamedTuple):
+    """A field of INFO.
+
+    Attributes:
+        name: its name.
+        number: how many values it has, as VCF writes it: "A" is one for each alternative allele, "." is any number.
+        meaning: its description in the header.
+    """
 
     name: str
     number: str
     meaning: str
 
     def header(self) -> str:
-        """Its line of the header."""
+        """Its line in the header."""
         return f'##INFO=<ID={self.name},Number={self.number},Type=Float,Description="{self.meaning}">'
 
 
 def read_alleles(path: Path) -> Alleles:
-    """All alternative alleles of a file that have letters.
+    """Read all alternative alleles that have letters.
 
     Raises:
-        InputError: no VCF, or a malformed record.
+        InputError: not VCF, or a malformed record.
     """
     by_contig: dict[str, list[Allele]] = {}
     skipped = Counter[str]()
@@ -68,10 +88,10 @@ def read_alleles(path: Path) -> Alleles:
         start, ref = int(fields[1]) - 1, fields[3]
         alternatives = [] if fields[4] == "." else fields[4].split(",")
         skipped["no_alternative"] += not alternatives
-        for place, alt in enumerate(alternatives):
+        for number, alt in enumerate(alternatives):
             if start >= 0 and alt and ref and set(alt) | set(ref) <= _LETTERS:  # position 0 is a telomere
-                found = Allele(n_records, place, start, ref.upper(), alt.upper())
-                by_contig.setdefault(fields[0], []).append(found)
+                allele = Allele(n_records, number, start, ref.upper(), alt.upper())
+                by_contig.setdefault(fields[0], []).append(allele)
             else:
                 skipped["symbolic_allele"] += 1
         n_records += 1
@@ -79,10 +99,10 @@ def read_alleles(path: Path) -> Alleles:
 
 
 def _records(path: Path) -> Iterator[list[str]]:
-    """Fields of each record, header lines left out; malformed ones are refused.
+    """Yield the fields of each record.
 
     Raises:
-        InputError: names the line.
+        InputError: not VCF, or a malformed record. The error names the line.
     """
     is_vcf = False
     for number, text in read_lines(path):
@@ -106,23 +126,25 @@ def _records(path: Path) -> Iterator[list[str]]:
 
 
 Values = Callable[[int, int], Sequence[float] | None]
-"""Numbers for a record and the place of an alternative allele; None where there are none."""
+"""Numbers for an alternative allele, given its record and its number there; None if it has none."""
 
 
-def write_info(source: Path, out: Path, fields: Mapping[Info, tuple[int, Values]], notes: Mapping[str, str]) -> None:
-    """A copy of `source` with fields of INFO; `out` is bgzip where its name ends in .gz, and appears whole or not at all.
+def write_info(
+    source: Path, out: Path, fields: Mapping[InfoField, tuple[int, Values]], notes: Mapping[str, str]
+) -> None:
+    """Write a copy of a VCF file with more fields in INFO. The file appears whole or not at all.
 
     Args:
-        source: VCF.
-        out: file to write.
-        fields: for each how many numbers an allele has, and which.
-        notes: lines of the header, by key.
+        source: the VCF file to copy.
+        out: the file to write; bgzip if its name ends in .gz or .bgz.
+        fields: for each field, how many numbers an allele has, and the function that gives them.
+        notes: more lines of the header, by key.
 
     Raises:
-        InputError: `source` is no VCF. ConfigError: bgzip needs pysam.
+        InputError: `source` is not VCF. ConfigError: bgzip is asked for, and pysam is not installed.
     """
     old = ("##dnaspt=", *(f"##{key}=" for key in notes), *(f"##INFO=<ID={field.name}," for field in fields))
-    with publish_file(out) as unfinished, closing(_open_to_write(unfinished, is_bgzip=out.suffix in _BGZIP)) as file:
+    with atomic_file(out) as unfinished, closing(_open_to_write(unfinished, is_bgzip=out.suffix in _BGZIP)) as file:
         for _, text in read_lines(source):
             line = text.rstrip("\r\n")
             if line.startswith("#CHROM"):
@@ -132,25 +154,27 @@ def write_info(source: Path, out: Path, fields: Mapping[Info, tuple[int, Values]
             if line.startswith("#") and not line.startswith(old):
                 file.write(f"{line}\n".encode())
         for record, columns in enumerate(_records(source)):
-            n_places = 0 if columns[4] == "." else columns[4].count(",") + 1
-            found = [_entry(field, n, values, record, n_places) for field, (n, values) in fields.items()]
-            names = {field.name for field in fields}  # scores of an earlier time are replaced
+            n_alternatives = 0 if columns[4] == "." else columns[4].count(",") + 1
+            added = [_entry(field, n, values, record, n_alternatives) for field, (n, values) in fields.items()]
+            names = {field.name for field in fields}  # scores of an earlier run are replaced
             entries = [
                 entry for entry in columns[7].split(";") if entry not in (".", "") and entry.split("=")[0] not in names
             ]
-            columns[7] = ";".join([*entries, *filter(None, found)]) or "."
+            columns[7] = ";".join([*entries, *filter(None, added)]) or "."
             file.write(("\t".join(columns) + "\n").encode())
 
 
-def _entry(field: Info, n: int, values: Values, record: int, n_places: int) -> str:
-    known = [values(record, place) for place in range(n_places)]
-    if all(numbers is None for numbers in known):
+def _entry(field: InfoField, n: int, values: Values, record: int, n_alternatives: int) -> str:
+    """The entry of a field in a record, with n numbers for each allele, "." for unknown ones; empty if all are unknown."""
+    of_alleles = [values(record, number) for number in range(n_alternatives)]
+    if all(numbers is None for numbers in of_alleles):
         return ""
-    filled = [number for numbers in known for number in (numbers if numbers is not None else [np.nan] * n)]
+    filled = [number for numbers in of_alleles for number in (numbers if numbers is not None else [np.nan] * n)]
     return f"{field.name}={','.join('.' if np.isnan(number) else f'{number:.6g}' for number in filled)}"
 
 
 def _open_to_write(path: Path, *, is_bgzip: bool) -> IO[bytes] | Any:
+    """Open a file for bytes. pysam, which writes bgzip, is imported only if it is needed."""
     if not is_bgzip:
         return path.open("wb")
     try:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnaspt.atomic import publish_file, write_text_atomically
+from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
@@ -141,7 +141,7 @@ def predict_genes_file(
     for file in files:
         rows = [row for row in file.read_text(encoding="utf-8").splitlines() if "\tgene\t" in row]
         n_genes, n_partial = n_genes + len(rows), n_partial + sum(";partial=true" in row for row in rows)
-    with publish_file(request.out) as unfinished, unfinished.open("w", encoding="utf-8") as gff3:
+    with atomic_file(request.out) as unfinished, unfinished.open("w", encoding="utf-8") as gff3:
         gff3.writelines(gff3_header(lengths))
         for file in files:
             gff3.write(file.read_text(encoding="utf-8"))

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from dnaspt.atomic import publish_file
+from dnaspt.atomic import atomic_file
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, open_bytes, read_fasta
-from dnaspt.genome.vcf import Allele, Alleles, Info, Values, read_alleles, write_info
+from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, read_alleles, write_info
 from dnaspt.inference.model import Model, load
 from dnaspt.tasks import TASKS
 
@@ -34,11 +34,11 @@ _CHUNK_ALLELES = 1024
 """Alleles that are scored at a time."""
 _SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".parquet")
 
-COSINE = Info("SPT_COSINE", "A", "1 - cos of the hidden states at the allele, mean of both strands")
-LLR = Info(
+COSINE = InfoField("SPT_COSINE", "A", "1 - cos of the hidden states at the allele, mean of both strands")
+LLR = InfoField(
     "SPT_LLR", "A", "log-likelihood ratio of the allele under the masked language model, nats, mean of both strands"
 )
-DELTA = Info("SPT_DELTA", ".", "change of each label of spt_labels, for each allele in turn, mean of both strands")
+DELTA = InfoField("SPT_DELTA", ".", "change of each label of spt_labels, for each allele in turn, mean of both strands")
 
 
 @dataclass(slots=True)
@@ -91,7 +91,9 @@ class ScoredAlleles:
         import pyarrow as pa
 
         by_contig = self.alleles.by_contig.items()
-        rows = sorted((AlleleKey(own.record, own.place), chrom, own) for chrom, alleles in by_contig for own in alleles)
+        rows = sorted(
+            (AlleleKey(own.record, own.alternative), chrom, own) for chrom, alleles in by_contig for own in alleles
+        )
         keys = [key for key, _, _ in rows]
         columns: dict[str, list[object]] = {
             "chrom": [chrom for _, chrom, _ in rows],
@@ -212,7 +214,7 @@ def _score(
         for first in range(0, len(fitting), _CHUNK_ALLELES):
             chunk = fitting[first : first + _CHUNK_ALLELES]
             for allele, distance, other in zip(chunk, *_scores(loaded, contig, chunk, window_bp), strict=True):
-                key = AlleleKey(allele.record, allele.place)
+                key = AlleleKey(allele.record, allele.alternative)
                 cosine[key], others[key] = float(distance), np.atleast_1d(other)
     absent = check_contigs(vcf, alleles.by_contig, genome, present, strict=strict) if alleles.by_contig else []
     skipped["contig_not_in_genome"] += sum(len(alleles.by_contig[name]) for name in absent)
@@ -273,7 +275,7 @@ def _write(scored: ScoredAlleles, vcf: Path, out: Path) -> None:
     if out.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        with publish_file(out) as unfinished, unfinished.open("wb") as file:
+        with atomic_file(out) as unfinished, unfinished.open("wb") as file:
             pq.write_table(scored.table(), file)
         return
 
@@ -285,6 +287,6 @@ def _write(scored: ScoredAlleles, vcf: Path, out: Path) -> None:
         key = AlleleKey(record, number)
         return scored.others[key].tolist() if key in scored.others else None
 
-    fields: dict[Info, tuple[int, Values]] = {COSINE: (1, cosine)}
+    fields: dict[InfoField, tuple[int, Values]] = {COSINE: (1, cosine)}
     fields[DELTA if scored.labels else LLR] = (max(1, len(scored.labels)), others)
     write_info(vcf, out, fields, {"spt_labels": ",".join(scored.labels)} if scored.labels else {})

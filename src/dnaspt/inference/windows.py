@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.special import expit
 
-from dnaspt.atomic import publish_file, write_text_atomically
+from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.errors import ConfigError, refuse_full_disk
 from dnaspt.genome import alphabet
@@ -237,7 +237,7 @@ def _write_table(path: Path, tables: Iterator[pa.Table]) -> None:
     """One row group for each table; the file is opened here, so that a full disk is an OSError like any other."""
     first = next(tables)
     with (
-        publish_file(path) as unfinished,
+        atomic_file(path) as unfinished,
         unfinished.open("wb") as file,
         pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
     ):
@@ -303,7 +303,7 @@ def _write_parquet(out: Path, labels: tuple[str, ...], tables: Sequence[WindowTa
     names = [("chrom", pa.string()), ("start", pa.int64()), ("end", pa.int64())]
     schema = pa.schema([*names, *((label, pa.float32()) for label in labels)])
     with (
-        publish_file(out) as unfinished,
+        atomic_file(out) as unfinished,
         unfinished.open("wb") as file,
         pq.ParquetWriter(file, schema, compression="zstd") as writer,
     ):

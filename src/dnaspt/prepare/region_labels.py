@@ -67,9 +67,9 @@ def row_labels(
     """
     names = None if labels_file is None else _read_names(labels_file)
     n_known = len(names) if names else n_labels or 1
-    if n_known == 1 and labeled.says_yes_or_no():
+    if n_known == 1 and labeled.is_binary():
         log.warning("%s: column 'label' holds 0 and 1 alone: read as no and yes", labeled.regions.path)
-        return labeled.yes_as_index(), names or ("label",)
+        return labeled.with_one_label(), names or ("label",)
     if names is None:
         return labeled, tuple(f"label_{index}" for index in range(max(n_known, labeled.n_labels())))
     if labeled.n_labels() > len(names):

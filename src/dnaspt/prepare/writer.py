@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from dnaspt.atomic import publish_folder, write_text_atomically
+from dnaspt.atomic import atomic_folder, write_text_atomically
 from dnaspt.data.dataset import Window, split_file, window_schema
 from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, Source, SplitSummary
 from dnaspt.errors import DatasetError, InputError
@@ -57,7 +57,7 @@ class DatasetWriter:
             raise DatasetError(f"{out}: is there and is no dataset (no {MANIFEST_FILE} in it); choose another --out")
         self.out = out
         self.n_windows: Counter[str] = Counter()
-        self._publishing = publish_folder(out)
+        self._publishing = atomic_folder(out)
         self._finished = False
         self._pending: dict[str, list[Window]] = {}
         self._files = ExitStack()

@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from dnaspt.atomic import publish_file, write_text_atomically
+from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.reports import figures
 from dnaspt.reports.tables import Table
 
@@ -85,6 +85,6 @@ def write_page(out: Path, page: Page) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for picture in page.pictures:
         write_text_atomically(folder / f"{picture.name}.svg", picture.svg)
-    with publish_file(out) as unfinished:
+    with atomic_file(out) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     log.info("%s: written, with %d figures in %s", out, len(page.pictures), folder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dnaspt.atomic import publish_file, publish_folder, write_text_atomically
+from dnaspt.atomic import atomic_file, atomic_folder, write_text_atomically
 from dnaspt.evaluation.results import METRIC_NAMES
 from dnaspt.reports.compare import Difference, Group, differences_of, groups_of
 from dnaspt.reports.html import Section
@@ -129,7 +129,7 @@ def _figures(sections: Sequence[Section]) -> list[str]:
 def write_tables(folder: Path, tables: Sequence[Table]) -> None:
     """Write each table as CSV and Parquet, under its title; of two that would have one name the second is numbered."""
     taken: Counter[str] = Counter()
-    with publish_folder(folder) as unfinished:
+    with atomic_folder(folder) as unfinished:
         for table in tables:
             name = re.sub(r"[^a-z0-9]+", "_", table.title.lower()).strip("_")[:80]
             taken[name] += 1
@@ -147,5 +147,5 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
 def _write_rows(folder: Path, stem: str, rows: Sequence[Row]) -> None:
     """Write FOLDER/STEM.csv and STEM.parquet."""
     write_text_atomically(folder / f"{stem}.csv", table_csv(rows))
-    with publish_file(folder / f"{stem}.parquet") as unfinished, unfinished.open("wb") as file:
+    with atomic_file(folder / f"{stem}.parquet") as unfinished, unfinished.open("wb") as file:
         pq.write_table(pa.Table.from_pylist(list(rows)), file)

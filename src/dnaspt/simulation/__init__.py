@@ -1,1 +1,1 @@
-"""A small genome with known genes, peaks and methylation."""
+"""A small genome with known genes, peaks and methylation: for demos and tests."""

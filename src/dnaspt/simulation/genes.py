@@ -1,6 +1,6 @@
-"""A species to genes: promoter, UTRs, coding exons and introns with their splice signals, 5' to 3'.
+"""A species to genes: promoter, UTRs, coding exons, and introns with their splice signals.
 
-Coordinates are 0-based half-open along the transcript's own strand until the gene is placed on a contig.
+A gene reads 5' to 3' on its own strand, with 0-based half-open coordinates, until it is written on a contig.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.genetic_code import GC_AG, GT_AG, STANDARD
-from dnaspt.genome.intervals import StartEnds
+from dnaspt.genome.intervals import StartEnd, StartEnds
 from dnaspt.simulation.species import (
     ACCEPTOR_HEAD,
     BEFORE_START,
@@ -40,34 +40,34 @@ _BOUNDARY_SHIFT = 15
 
 @dataclass(frozen=True, slots=True)
 class Gene:
-    """One gene as sequence and structure.
+    """Sequence and structure of one gene.
 
     Attributes:
-        codes: promoter and transcript, codes (L,) uint8.
-        exons: exons of each isoform, UTRs included, ascending; the isoform with the longest CDS is the first.
-        cds: coding parts of each isoform, from start to stop codon, ascending.
-        island: span of the CpG island, if any.
-        strand: + or -, of `codes` as they stand.
+        codes: letters of promoter and transcript (L,) uint8.
+        exons: exons of each isoform, with UTRs, ascending. The isoform with the longest CDS comes first.
+        cds: CDS intervals of each isoform, from start to stop codon, ascending.
+        island: interval of its CpG island, if it has one.
+        strand: strand of the gene in `codes`.
     """
 
     codes: np.ndarray
     exons: tuple[StartEnds, ...]
     cds: tuple[StartEnds, ...]
-    island: tuple[int, int] | None
+    island: StartEnd | None
     strand: str = "+"
 
     def on_minus(self) -> "Gene":
-        """The same gene, read from the other strand: sequence reverse-complemented, spans mirrored."""
+        """The same gene on the minus strand: reverse complement of the sequence, mirror image of the intervals."""
         length = len(self.codes)
 
-        def mirrored(spans: StartEnds) -> StartEnds:
-            return tuple((length - end, length - start) for start, end in reversed(spans))
+        def mirror(intervals: StartEnds) -> StartEnds:
+            return tuple((length - end, length - start) for start, end in reversed(intervals))
 
         return Gene(
-            codes=(3 - self.codes[::-1]).astype(np.uint8),
-            exons=tuple(mirrored(spans) for spans in self.exons),
-            cds=tuple(mirrored(spans) for spans in self.cds),
-            island=mirrored((self.island,))[0] if self.island else None,
+            codes=alphabet.reverse_complement(self.codes),
+            exons=tuple(mirror(intervals) for intervals in self.exons),
+            cds=tuple(mirror(intervals) for intervals in self.cds),
+            island=mirror((self.island,))[0] if self.island else None,
             strand="-",
         )
 
@@ -78,8 +78,8 @@ class GeneSource:
     Args:
         species: tables of composition and codon usage.
         rng: source of randomness.
-        island_fraction: share of genes whose promoter is a CpG island.
-        isoform_fraction: share of genes that get a second isoform where one of their exons can be skipped in frame.
+        island_fraction: share of the genes whose promoter is a CpG island.
+        isoform_fraction: share of the genes that get a second isoform, if one of their exons can be skipped in frame.
     """
 
     def __init__(
@@ -93,29 +93,29 @@ class GeneSource:
         )
 
     def draw(self) -> Gene:
-        """One gene on its own strand."""
-        coding, lengths = self._coding()
-        promoter, island = self._promoter()
-        utr5, utr3 = self._utrs()
-        parts, at = [promoter, utr5], len(promoter) + len(utr5)
-        cds, read = [], 0
-        for index, length in enumerate(lengths):
+        """Draw one gene."""
+        coding, exon_lengths = self._draw_coding()
+        promoter, island = self._draw_promoter()
+        utr5, utr3 = self._draw_utrs()
+        sequences, position = [promoter, utr5], len(promoter) + len(utr5)
+        cds, n_coding = [], 0
+        for index, length in enumerate(exon_lengths):
             if index:
                 intron = self._draw_intron()
-                parts.append(intron)
-                at += len(intron)
-            parts.append(coding[read : read + length])
-            cds.append((at, at + length))
-            at, read = at + length, read + length
-        codes = np.concatenate([*parts, utr3])
+                sequences.append(intron)
+                position += len(intron)
+            sequences.append(coding[n_coding : n_coding + length])
+            cds.append((position, position + length))
+            position, n_coding = position + length, n_coding + length
+        codes = np.concatenate([*sequences, utr3])
         isoforms = [tuple(cds)]
-        if skipped := self._skip_exon(codes, cds):
-            isoforms.append(skipped)
-        exons = tuple(_with_utrs(spans, len(promoter), len(codes)) for spans in isoforms)
+        if shorter := self._skip_exon(codes, cds):
+            isoforms.append(shorter)
+        exons = tuple(_with_utrs(isoform, len(promoter), len(codes)) for isoform in isoforms)
         return Gene(codes, exons, tuple(isoforms), island)
 
-    def _coding(self) -> tuple[np.ndarray, list[int]]:
-        """Coding sequence from start to stop codon, codes (L,), and the lengths of the exons that it is cut into."""
+    def _draw_coding(self) -> tuple[np.ndarray, list[int]]:
+        """Draw a coding sequence from start to stop codon (L,), and the lengths of the exons to cut it into."""
         rng = self._rng
         n_exons = 1 if rng.random() < _SINGLE_EXON_FRACTION else int(min(_MAX_EXONS, 1 + rng.geometric(0.3)))
         if n_exons == 1:
@@ -127,33 +127,33 @@ class GeneSource:
         sense = CODON_CODES[SENSE[self._codons.take(n_codons - 2)]].ravel()
         stop = rng.choice(list(STOP_USAGE), p=list(STOP_USAGE.values()))
         coding = np.concatenate([alphabet.encode(STANDARD.starts[0]), sense, alphabet.encode(str(stop))])
-        cuts = [self._boundary(coding, int(cut)) for cut in np.cumsum(planned)[:-1]]
+        cuts = [self._draw_boundary(coding, int(cut)) for cut in np.cumsum(planned)[:-1]]
         return coding, np.diff([0, *cuts, len(coding)]).tolist()
 
-    def _boundary(self, coding: np.ndarray, planned: int) -> int:
-        """A place near the planned one whose coding bases fit an exon's end and start, as splice sites choose."""
-        places = np.arange(planned - _BOUNDARY_SHIFT // 2, planned + _BOUNDARY_SHIFT // 2 + 1)
+    def _draw_boundary(self, coding: np.ndarray, planned: int) -> int:
+        """Draw an exon boundary near a planned one, where the coding bases resemble the end and the start of an exon."""
+        positions = np.arange(planned - _BOUNDARY_SHIFT // 2, planned + _BOUNDARY_SHIFT // 2 + 1)
         matrix = np.concatenate([EXON_END, EXON_START])
-        context = coding[places[:, None] + np.arange(-len(EXON_END), len(EXON_START))]
+        context = coding[positions[:, None] + np.arange(-len(EXON_END), len(EXON_START))]
         fit = np.prod(matrix[np.arange(len(matrix)), context] * 4, axis=1) ** 1.5
-        return int(self._rng.choice(places, p=fit / fit.sum()))
+        return int(self._rng.choice(positions, p=fit / fit.sum()))
 
     def _draw_intron(self) -> np.ndarray:
-        """An intron: donor, body, branch point, polypyrimidine tract, acceptor."""
+        """Draw an intron: donor, body, branch point, polypyrimidine tract, acceptor."""
         rng = self._rng
         length = _MEDIAN_INTRON_BP * np.exp(rng.normal(0, _INTRON_SPREAD))
         codes = self._intron.take(int(np.clip(length, MIN_INTRON_BP, MAX_INTRON_BP)))
         ends = GC_AG if rng.random() < _GC_AG_FRACTION else GT_AG
         _plant(codes, 0, np.concatenate([alphabet.encode(ends.donor), sample_weights(rng, DONOR_TAIL)]))
-        parts = (POLYPYRIMIDINE, ACCEPTOR_HEAD)
-        tail = np.concatenate([*(sample_weights(rng, part) for part in parts), alphabet.encode(ends.acceptor)])
+        tract, head = sample_weights(rng, POLYPYRIMIDINE), sample_weights(rng, ACCEPTOR_HEAD)
+        tail = np.concatenate([tract, head, alphabet.encode(ends.acceptor)])
         _plant(codes, len(codes) - len(tail), tail)
         gap = int(rng.integers(0, 14))
         _plant(codes, len(codes) - len(tail) - gap - len(BRANCH_POINT), sample_weights(rng, BRANCH_POINT))
         return codes
 
-    def _promoter(self) -> tuple[np.ndarray, tuple[int, int] | None]:
-        """The bases before the transcript: a CpG island, or plain sequence with a TATA box 30 bp before its end."""
+    def _draw_promoter(self) -> tuple[np.ndarray, StartEnd | None]:
+        """Draw a promoter and the interval of its CpG island: either an island, or plain sequence with a TATA box."""
         rng = self._rng
         if rng.random() < self._island_fraction:
             length = int(rng.integers(300, 600))
@@ -162,7 +162,8 @@ class GeneSource:
         _plant(codes, len(codes) - 30, sample_weights(rng, TATA_BOX))
         return codes, None
 
-    def _utrs(self) -> tuple[np.ndarray, np.ndarray]:
+    def _draw_utrs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Draw a 5' UTR, and a 3' UTR with a polyadenylation signal."""
         rng = self._rng
         utr5 = self._utr.take(int(rng.integers(25, 90)))
         _plant(utr5, len(utr5) - len(BEFORE_START), sample_weights(rng, BEFORE_START))
@@ -170,8 +171,8 @@ class GeneSource:
         _plant(utr3, len(utr3) - int(rng.integers(16, 26)), POLYADENYLATION)
         return utr5, utr3
 
-    def _skip_exon(self, codes: np.ndarray, cds: list[tuple[int, int]]) -> StartEnds | None:
-        """A second isoform without one inner exon, where the gene is chosen to have one and the frame stays open."""
+    def _skip_exon(self, codes: np.ndarray, cds: list[StartEnd]) -> StartEnds | None:
+        """Draw an isoform without one inner exon; None if the gene gets none, or if its frame would not stay open."""
         if self._rng.random() >= self._isoform_fraction:
             return None
         for index in self._rng.permutation(np.arange(1, max(1, len(cds) - 1))):
@@ -183,14 +184,15 @@ class GeneSource:
 
 
 def _plant(codes: np.ndarray, start: int, signal: np.ndarray) -> None:
+    """Write a signal over codes (L,), in place."""
     codes[start : start + len(signal)] = signal
 
 
 def _with_utrs(cds: StartEnds, start: int, end: int) -> StartEnds:
-    """Exons from coding parts: the first and the last reach to the ends of the transcript."""
-    exons = [list(span) for span in cds]
-    exons[0][0], exons[-1][1] = start, end
-    return tuple((a, b) for a, b in exons)
+    """Exons of a transcript from start to end: its CDS intervals, of which the first and the last get the UTRs."""
+    starts = (start, *(left for left, _ in cds[1:]))
+    ends = (*(right for _, right in cds[:-1]), end)
+    return tuple(zip(starts, ends, strict=True))
 
 
 def _reads_through(coding: np.ndarray) -> bool:

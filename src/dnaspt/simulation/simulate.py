@@ -1,6 +1,6 @@
 """A seed to a folder with a small genome whose truth is known: FASTA, GFF3, BED, bedMethyl and truth.json.
 
-The folder appears whole or not at all, and the same configuration gives the same bytes.
+The folder appears whole or not at all. The same settings give the same bytes.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from dnaspt.atomic import publish_folder
+from dnaspt.atomic import atomic_folder
 from dnaspt.config import Settings
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
@@ -26,52 +26,51 @@ _TRUTH = "truth.json"
 
 
 class SimulateConfig(Settings):
-    """What to simulate.
-
-    Attributes:
-        out: the folder to write.
-        n_contigs: contigs, named chr1, chr2, ...
-        contig_bp: length of each.
-        intergenic_bp: mean length between a gene and the next promoter; it sets how dense the genes are.
-        island_fraction: share of genes that start in a CpG island.
-        isoform_fraction: share of genes that get a second isoform where an exon can be skipped in frame.
-        seed: of the genome.
-        species: of codon usage, composition and repeat families: two seeds of one species are two genomes of it.
-        overwrite: whether a folder that was simulated before may be replaced.
-    """
+    """The genome to simulate."""
 
     out: Path
+    """Folder to write."""
     n_contigs: int = Field(default=4, ge=1, le=1000)
+    """Number of contigs, named chr1, chr2, and so on. Raise it for a larger genome."""
     contig_bp: int = Field(default=150_000, ge=10_000, le=100_000_000)
+    """Length of each contig. Raise it for a larger genome."""
     intergenic_bp: float = Field(default=1_100, ge=300, le=1_000_000)
+    """Mean distance between a gene and the next promoter. Raise it for fewer genes, which are harder to find."""
     island_fraction: float = Field(default=0.4, ge=0, le=1)
+    """Share of the genes whose promoter is an unmethylated CpG island. Raise it for more unmethylated sites."""
     isoform_fraction: float = Field(default=0.3, ge=0, le=1)
+    """Share of the genes that get a second isoform, if one of their exons can be skipped in frame. Set it to 0 for one
+    isoform a gene."""
     seed: int = Field(default=0, ge=0)
+    """Seed of the genome. Change it for another genome of the same species."""
     species: int = Field(default=0, ge=0)
+    """Seed of the species: its codon usage, base composition and repeat families. Change it to train on one species and
+    predict on another."""
     overwrite: bool = False
+    """Whether to replace a folder that an earlier simulation wrote."""
 
 
 class SimulationSummary(Settings):
-    """What `dnaspt.simulate` wrote: counts over all contigs.
+    """What a simulation wrote, with counts over all contigs.
 
     Attributes:
-        out: folder of the files.
-        n_contigs: number of contigs.
-        n_bp: bases of all contigs.
-        n_genes: number of genes.
-        n_transcripts: number of transcripts; some genes have two.
-        n_introns: number of introns.
-        gene_bp: bases of genes, from the first to the last base of their exons.
-        cds_bp: bases of coding sequence.
-        repeat_bp: bases of repeats, in lower case.
-        n_islands: number of CpG islands.
-        n_peaks: number of peaks of each track.
-        n_cpg_rows: rows of the methylation file.
+        out: the folder.
+        n_contigs: contigs.
+        n_bp: their bases.
+        n_genes: genes.
+        n_transcripts: their isoforms.
+        n_introns: introns of the isoforms with the longest CDS.
+        gene_bp: bases from the first to the last exon base of each gene.
+        cds_bp: coding bases of the isoforms with the longest CDS.
+        repeat_bp: soft-masked bases.
+        n_islands: CpG islands.
+        n_peaks: peaks of each kind.
+        n_cpg_rows: rows of the methylation file, one for each covered cytosine of a CpG.
 
     Example:
         >>> genome = dnaspt.simulate("small_genome", n_contigs=1, contig_bp=20_000)
-        >>> genome.n_contigs, genome.n_bp
-        (1, 20000)
+        >>> genome.n_bp, sorted(genome.n_peaks)
+        (20000, ['A', 'B'])
     """
 
     out: Path
@@ -96,15 +95,15 @@ def simulate(config: SimulateConfig) -> SimulationSummary:
     """
     _check_out(config)
     species = make_species(config.species)
-    contigs = [_contig(config, species, index) for index in range(config.n_contigs)]
-    with publish_folder(config.out) as unfinished:
+    contigs = [_simulate_contig(config, species, index) for index in range(config.n_contigs)]
+    with atomic_folder(config.out) as unfinished:
         summary = _write(config, contigs, unfinished)
     log.info("simulated %d genes on %d bp in %s", summary.n_genes, summary.n_bp, config.out)
     return summary
 
 
 def _check_out(config: SimulateConfig) -> None:
-    """Refuse to replace anything but an empty folder, or with `overwrite` one that was simulated before."""
+    """Refuse to replace anything but an empty folder or, with `overwrite`, an earlier simulation."""
     out = config.out
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
@@ -114,30 +113,31 @@ def _check_out(config: SimulateConfig) -> None:
         raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
 
 
-def _contig(config: SimulateConfig, species: Species, index: int) -> SimulatedContig:
+def _simulate_contig(config: SimulateConfig, species: Species, index: int) -> SimulatedContig:
     rng = np.random.default_rng(np.random.SeedSequence((config.seed, 1, index)))
     genes = GeneSource(species, rng, island_fraction=config.island_fraction, isoform_fraction=config.isoform_fraction)
     return ContigBuilder(species, rng, genes, config.intergenic_bp).build(f"chr{index + 1}", config.contig_bp)
 
 
 def _write(config: SimulateConfig, contigs: list[SimulatedContig], folder: Path) -> SimulationSummary:
-    marks = (np.random.default_rng(np.random.SeedSequence((config.seed, 2, i))) for i in range(len(contigs)))
-    methylation = [row for contig, rng in zip(contigs, marks) for row in bedmethyl_rows(contig, rng)]
-    summary = _summary(config, contigs, len(methylation))
-    regions = [f"##sequence-region {contig.name} 1 {len(contig.codes)}\n" for contig in contigs]
-    files = {
+    rngs = (np.random.default_rng(np.random.SeedSequence((config.seed, 2, i))) for i in range(len(contigs)))
+    methylation = [row for contig, rng in zip(contigs, rngs) for row in bedmethyl_rows(contig, rng)]
+    summary = _summarize(config, contigs, len(methylation))
+    sequence_regions = [f"##sequence-region {contig.name} 1 {len(contig.codes)}\n" for contig in contigs]
+    genes = [row for contig in contigs for row in gff3_rows(contig)]
+    lines_by_file = {
         "genome.fa": [fasta_record(contig) for contig in contigs],
-        "annotation.gff3": ["##gff-version 3\n", *regions, *(row for contig in contigs for row in gff3_rows(contig))],
+        "annotation.gff3": ["##gff-version 3\n", *sequence_regions, *genes],
         **{f"peaks_{name}.bed": [row for contig in contigs for row in bed_rows(contig, name)] for name in MOTIFS},
         "methylation.bedmethyl": methylation,
         _TRUTH: [json.dumps(_truth(config, contigs, summary), indent=1) + "\n"],
     }
-    for name, lines in files.items():
+    for name, lines in lines_by_file.items():
         (folder / name).write_text("".join(lines), encoding="utf-8")
     return summary
 
 
-def _summary(config: SimulateConfig, contigs: list[SimulatedContig], n_cpg_rows: int) -> SimulationSummary:
+def _summarize(config: SimulateConfig, contigs: list[SimulatedContig], n_cpg_rows: int) -> SimulationSummary:
     genes = [gene for contig in contigs for gene in contig.genes]
     return SimulationSummary(
         out=config.out,
@@ -156,7 +156,7 @@ def _summary(config: SimulateConfig, contigs: list[SimulatedContig], n_cpg_rows:
 
 
 def _truth(config: SimulateConfig, contigs: list[SimulatedContig], summary: SimulationSummary) -> dict[str, Any]:
-    """Parameters, counts, and what the other files do not say: CpG islands, motifs."""
+    """Settings and counts, and what the other files do not say: CpG islands and motifs."""
     return {
         "parameters": config.model_dump(exclude={"out", "overwrite"}),
         "counts": summary.model_dump(exclude={"out"}),

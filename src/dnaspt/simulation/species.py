@@ -1,6 +1,6 @@
-"""A seed to a made-up species: base compositions, codon usage and sequence signals, the same for every genome of it.
+"""A seed to an invented species: base composition, codon usage and sequence signals, which all its genomes share.
 
-Sequence is drawn from Markov chains of order 4 over bases and of order 1 over codons, many chains side by side.
+Sequence comes from Markov chains: of order 4 for bases, of order 1 for codons.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,14 @@ _CONTRAST = 0.30
 _CODON_CONTRAST = 0.45
 _CODON_ORDER_CONTRAST = 0.25
 _CPG_LEFT = 0.25
+"""How much of the expected CpGs sequence outside of islands keeps: methylated C mutates to T."""
 STOP_USAGE = {"TAA": 0.5, "TGA": 0.3, "TAG": 0.2}
 """Share of genes that end with each stop codon."""
 
 _AMINO_ACIDS = dict(
     zip("ARNDCQEGHILKMFPSTWYV", (8, 5, 4, 5, 2, 4, 6, 7, 2, 6, 9, 6, 2, 4, 5, 8, 5, 1, 3, 7), strict=True)
 )
-"""Percent of each amino acid in proteins, rounded to whole numbers."""
+"""Frequency of each amino acid in proteins, in whole percent."""
 
 _COMPOSITION = {
     "intergenic": (0.32, 0.18, 0.18, 0.32),
@@ -35,38 +36,38 @@ _COMPOSITION = {
 CODON_CODES = np.stack([alphabet.encode(codon) for codon in CODONS])
 """Codes of the 64 codons (64, 3), AAA first."""
 SENSE = np.array([index for index, codon in enumerate(CODONS) if codon not in STANDARD.stops])
-"""Indices of the 61 codons that are no stop."""
+"""Indices of the 61 codons that are not a stop codon."""
 
 
 def weights(*columns: str) -> np.ndarray:
-    """A position weight matrix (L, 4) from columns such as "A60 G30": percent; the other bases share the rest."""
+    """Position weight matrix (L, 4) from a text for each position, such as "A60 G30": percent; other bases share the rest."""
     matrix: np.ndarray = np.zeros((len(columns), 4))
     for row, column in zip(matrix, columns):
-        given = {"ACGT".index(part[0]): int(part[1:]) / 100 for part in column.split()}
+        given = {"ACGT".index(share[0]): int(share[1:]) / 100 for share in column.split()}
         row[:] = (1 - sum(given.values())) / max(1, 4 - len(given))
         row[list(given)] = list(given.values())
     return np.asarray(matrix / matrix.sum(axis=1, keepdims=True))
 
 
 EXON_END = weights("A35 C35", "A62", "G80")
-"""Last bases of an exon before a donor."""
+"""Last bases of an exon, before a donor."""
 DONOR_TAIL = weights("A60 G36", "A72", "G82", "T60")
 """Intron bases 3 to 6, after GT or GC."""
 BRANCH_POINT = weights("C45 T45", "T80", "A45 G35", "A96", "C60 T30")
 POLYPYRIMIDINE = weights(*["T58 C28"] * 11)
 ACCEPTOR_HEAD = weights("A30 T30", "C68 T28")
-"""The two intron bases before AG."""
+"""The two bases of an intron before its AG."""
 EXON_START = weights("G55 A25")
-"""First base of an exon after an acceptor."""
+"""First base of an exon, after an acceptor."""
 BEFORE_START = weights("A35 C30", "C45 A30", "A45 C30", "A62 G28", "A48 C32", "A40 C42")
-"""The last six bases before the start codon (Kozak 1987 in kind, not in number)."""
+"""The six bases before the start codon: like the Kozak sequence (Kozak 1987), but not with its numbers."""
 TATA_BOX = weights("T85", "A92", "T88", "A92", "A60 T38", "A75", "A50 G25")
 POLYADENYLATION = alphabet.encode("AATAAA")
 MOTIFS = {
     "A": weights("T80", "G92", "A94", "C75 G20", "G55 C35", "T92", "C92", "A94", "T60 C25", "C60"),
     "B": weights("G70 A25", "C90", "C94", "A60 C30", "C92", "G90", "C85", "C92", "C75 T20", "T60 A25"),
 }
-"""Motifs of the two kinds of peaks."""
+"""Motifs of the two kinds of peaks, as position weight matrices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,9 @@ class Species:
     """What all genomes of a species share.
 
     Attributes:
-        bases: cumulative next-base probabilities (256, 4) by kind of sequence and the four bases before.
-        codons: cumulative next-codon probabilities (61, 61), in the order of `SENSE`.
-        repeats: ancestors of the repeat families, codes (L,) each.
+        bases: for each kind of sequence, cumulative probabilities of the next base after the last four (256, 4).
+        codons: cumulative probabilities of the next codon after the last (61, 61), in the order of `SENSE`.
+        repeats: ancestor of each repeat family, codes (L,).
     """
 
     bases: dict[str, np.ndarray]
@@ -85,7 +86,7 @@ class Species:
 
 
 def make_species(seed: int, n_repeat_families: int = 6) -> Species:
-    """Draw a species; the same seed gives the same one."""
+    """Draw a species. The same seed gives the same species."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, 0)))
     bases = {}
     for kind, composition in _COMPOSITION.items():
@@ -99,7 +100,10 @@ def make_species(seed: int, n_repeat_families: int = 6) -> Species:
 
 
 def _codon_table(rng: np.random.Generator) -> np.ndarray:
-    """Next-codon weights (61, 61): amino-acid frequencies, a skewed choice among synonyms, a little memory."""
+    """Weights of the next codon after the last (61, 61).
+
+    They follow the frequency of the amino acids, prefer some synonymous codons, and depend a little on the last codon.
+    """
     residues = np.array([STANDARD.amino_acids[CODONS[index]] for index in SENSE])
     usage = np.array([_AMINO_ACIDS[residue] for residue in residues], dtype=float)
     preference = np.exp(rng.normal(0, 2 * _CODON_CONTRAST, len(SENSE)))
@@ -110,18 +114,20 @@ def _codon_table(rng: np.random.Generator) -> np.ndarray:
 
 
 def _cumulative(table: np.ndarray) -> np.ndarray:
+    """Cumulative probabilities from weights, row by row: (n, S) -> (n, S), the last column exactly 1."""
     cumulative = np.cumsum(table / table.sum(axis=1, keepdims=True), axis=1)
     cumulative[:, -1] = 1.0
     return cumulative
 
 
 def sample_chain(rng: np.random.Generator, cumulative: np.ndarray, n: int) -> np.ndarray:
-    """At least n symbols of a Markov chain: (N,) uint8, N >= n, as 64 chains end to end.
+    """Draw at least n symbols of a Markov chain: (N,) uint8, N >= n. They are 64 chains, one behind the other.
 
     Args:
         rng: source of randomness.
-        cumulative: cumulative probabilities (S**order, S) of the next symbol, row = the symbols before in base S.
-        n: symbols wanted.
+        cumulative: cumulative probabilities of the next symbol (S**order, S); the row is the last symbols as a number to the
+            base S.
+        n: number of symbols.
     """
     n_states, n_symbols = cumulative.shape
     steps = -(-n // _LANES)
@@ -134,22 +140,28 @@ def sample_chain(rng: np.random.Generator, cumulative: np.ndarray, n: int) -> np
 
 
 def sample_weights(rng: np.random.Generator, matrix: np.ndarray) -> np.ndarray:
-    """One sequence from a position weight matrix: (L, 4) -> codes (L,) uint8."""
+    """Draw one sequence from a position weight matrix: (L, 4) -> codes (L,) uint8."""
     drawn = rng.random((len(matrix), 1))
     letters: np.ndarray = (drawn >= np.cumsum(matrix, axis=1)).sum(axis=1)
     return np.asarray(np.minimum(letters, 3).astype(np.uint8))
 
 
 class Pool:
-    """Sequence of one kind, drawn in bulk and handed out piece by piece."""
+    """A stock of one kind of sequence: long chains are drawn at once, since many short draws are slow.
 
-    def __init__(self, rng: np.random.Generator, cumulative: np.ndarray, bulk: int) -> None:
-        self._rng, self._cumulative, self._bulk = rng, cumulative, bulk
+    Args:
+        rng: source of randomness.
+        cumulative: see `sample_chain`.
+        n_at_once: symbols to draw at once.
+    """
+
+    def __init__(self, rng: np.random.Generator, cumulative: np.ndarray, n_at_once: int) -> None:
+        self._rng, self._cumulative, self._n_at_once = rng, cumulative, n_at_once
         self._symbols = np.zeros(0, dtype=np.uint8)
 
     def take(self, n: int) -> np.ndarray:
-        """The next n symbols (n,) uint8."""
+        """Take the next n symbols: (n,) uint8."""
         if len(self._symbols) < n:
-            self._symbols = sample_chain(self._rng, self._cumulative, max(n, self._bulk))
+            self._symbols = sample_chain(self._rng, self._cumulative, max(n, self._n_at_once))
         taken, self._symbols = self._symbols[:n], self._symbols[n:]
         return taken.copy()

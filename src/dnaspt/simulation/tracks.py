@@ -1,29 +1,30 @@
-"""Simulated contigs to the text of their annotation: GFF3 (1-based closed), BED and bedMethyl (0-based half-open)."""
+"""Simulated contigs to text: FASTA, GFF3 (1-based, last base included), BED and bedMethyl (0-based half-open)."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from dnaspt.genome import alphabet
-from dnaspt.genome.intervals import to_mask
-from dnaspt.simulation.contig import PlacedGene, SimulatedContig
+from dnaspt.genome.gff3_writer import cds_phases
+from dnaspt.genome.intervals import StartEnd, to_mask
+from dnaspt.simulation.contig import SimulatedContig
 
 _COVERAGE = 18.0
 _LEVEL = {"island": (1.0, 18.0), "elsewhere": (14.0, 2.5)}
-"""Parameters of the beta distributions of methylation levels: means 0.05 and 0.85."""
+"""Parameters of the beta distributions of methylation levels, with means 0.05 and 0.85."""
 _ODD_FRACTION = 0.03
 _LINE_BP = 60
 
 
 def fasta_record(contig: SimulatedContig) -> str:
-    """A FASTA record with lines of 60 bases, repeats in lower case."""
+    """FASTA record of a contig, with lines of 60 bases and repeats in lower case."""
     letters = alphabet.decode(contig.codes)
     lines = (letters[start : start + _LINE_BP] for start in range(0, len(letters), _LINE_BP))
     return f">{contig.name}\n" + "\n".join(lines) + "\n"
 
 
 def gff3_rows(contig: SimulatedContig) -> Iterator[str]:
-    """Rows of gene, mRNA, exon and CDS; all CDS rows of a transcript share one ID, phases run along the transcript."""
+    """Yield rows of gene, mRNA, exon and CDS. All CDS rows of a transcript share one ID."""
     for number, gene in enumerate(contig.genes, start=1):
         gene_id = f"{contig.name}_g{number}"
         start, end = gene.exons[0][0][0], gene.exons[0][-1][1]
@@ -31,34 +32,27 @@ def gff3_rows(contig: SimulatedContig) -> Iterator[str]:
         for isoform in range(len(gene.cds)):
             name = f"{gene_id}.{isoform + 1}"
             yield _row(contig.name, "mRNA", (start, end), gene.strand, f"ID={name};Parent={gene_id}")
-            for span in gene.exons[isoform]:
-                yield _row(contig.name, "exon", span, gene.strand, f"Parent={name}")
-            for span, phase in zip(gene.cds[isoform], _phases(gene, isoform)):
-                yield _row(contig.name, "CDS", span, gene.strand, f"ID={name}.cds;Parent={name}", phase)
+            for exon in gene.exons[isoform]:
+                yield _row(contig.name, "exon", exon, gene.strand, f"Parent={name}")
+            for interval, phase in zip(gene.cds[isoform], cds_phases(gene.cds[isoform], gene.strand), strict=True):
+                yield _row(contig.name, "CDS", interval, gene.strand, f"ID={name}.cds;Parent={name}", phase)
 
 
-def _row(chrom: str, kind: str, span: tuple[int, int], strand: str, attributes: str, phase: int | str = ".") -> str:
-    return f"{chrom}\tdnaspt\t{kind}\t{span[0] + 1}\t{span[1]}\t.\t{strand}\t{phase}\t{attributes}\n"
-
-
-def _phases(gene: PlacedGene, isoform: int) -> list[int]:
-    """Phase of each CDS part, ascending: (3 - coding bases before it mod 3) mod 3, along the transcript."""
-    lengths = np.array([end - start for start, end in gene.cds[isoform]])
-    lengths = lengths if gene.strand == "+" else lengths[::-1]
-    phases = (-(np.cumsum(lengths) - lengths)) % 3
-    return [int(phase) for phase in (phases if gene.strand == "+" else phases[::-1])]
+def _row(contig: str, kind: str, interval: StartEnd, strand: str, attributes: str, phase: int | str = ".") -> str:
+    start, end = interval
+    return f"{contig}\tdnaspt\t{kind}\t{start + 1}\t{end}\t.\t{strand}\t{phase}\t{attributes}\n"
 
 
 def bed_rows(contig: SimulatedContig, peaks: str) -> Iterator[str]:
-    """Rows of four columns for the peaks of one kind."""
+    """Yield a row of four columns for each peak of one kind."""
     for number, (start, end) in enumerate(contig.peaks[peaks], start=1):
         yield f"{contig.name}\t{start}\t{end}\t{contig.name}_{peaks}{number}\n"
 
 
 def bedmethyl_rows(contig: SimulatedContig, rng: np.random.Generator) -> Iterator[str]:
-    """One row for each cytosine of a CpG, both strands: coverage and percent methylated; uncovered ones have no row.
+    """Yield a row for each cytosine of a CpG on both strands: its coverage and its methylation in percent.
 
-    CpGs of islands are unmethylated, the others methylated, 3 % of either the other way round.
+    Cytosines without coverage have no row. CpGs in islands are unmethylated and all others methylated, but for 3 % of both.
     """
     sites = alphabet.cpg_positions(contig.codes)
     in_island = to_mask(contig.islands, len(contig.codes))
@@ -71,5 +65,4 @@ def bedmethyl_rows(contig: SimulatedContig, rng: np.random.Generator) -> Iterato
         for offset, strand in enumerate("+-"):
             if n := row_coverage[offset]:
                 start, end, percent = site + offset, site + offset + 1, 100 * row_methylated[offset] / n
-                span = f"{start}\t{end}"
-                yield f"{contig.name}\t{span}\tm\t{n}\t{strand}\t{span}\t0,0,0\t{n}\t{percent:.1f}\n"
+                yield f"{contig.name}\t{start}\t{end}\tm\t{n}\t{strand}\t{start}\t{end}\t0,0,0\t{n}\t{percent:.1f}\n"

@@ -9,7 +9,7 @@ import tomli_w
 import torch
 
 from dnaspt import __version__
-from dnaspt.atomic import publish_folder, write_text_atomically
+from dnaspt.atomic import atomic_folder, write_text_atomically
 from dnaspt.baselines.results import read_result as read_baseline
 from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.manifest import Manifest, read_manifest
@@ -71,7 +71,7 @@ def _take_over_trial(context: StudyContext, job: Job) -> None:
     """Begin with the finished trial that had the same settings, where there is one: rates tried at the whole budget."""
     folder, trial = context.run_folder(job), context.run_folder(job.as_kind("tune"))
     if not folder.exists() and (trial / RESULT).is_file():
-        with publish_folder(folder) as copy:
+        with atomic_folder(folder) as copy:
             shutil.copytree(trial, copy, dirs_exist_ok=True)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dnaspt.atomic import publish_file
+from dnaspt.atomic import atomic_file
 from dnaspt.baselines.results import BaselineResult
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation
@@ -188,7 +188,7 @@ def write_record(folder: Path, record: Record) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record.to_dict(), separators=(",", ":")) + "\n"
     file = folder / f"{record.job.name}{_SUFFIX}"
-    with publish_file(file) as unfinished:
+    with atomic_file(file) as unfinished:
         unfinished.write_bytes(bz2.compress(text.encode()))
     return file
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnaspt.checkpoint_config import TENSORS, CheckpointConfig, find_checkpoint, read_config
-from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, BassetConfig, FinetuneConfig
+from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, FinetuneConfig
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, Source, read_manifest
 from dnaspt.data.subset import label_subset
@@ -169,12 +169,8 @@ def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConf
         from dnaspt.models.huggingface import read_huggingface_config  # torch: seconds
 
         return read_huggingface_config(config.embeddings, config.revision)
-    if config.preset not in BASELINE_ENCODERS:
-        return PRESETS[config.preset]
-    encoder = BASELINE_ENCODERS[config.preset]
-    if isinstance(encoder, BassetConfig):  # it takes windows whole, so their length is part of it
-        return encoder.model_copy(update={"window_bp": manifest.window_bp})
-    return encoder
+    encoder = PRESETS.get(config.preset) or BASELINE_ENCODERS[config.preset]
+    return encoder.for_windows(manifest.window_bp)
 
 
 def spread_evenly(split: Split, n_bp: int) -> Split:

@@ -2,7 +2,6 @@
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.genetic_code import CODONS, STANDARD, STOP, GeneticCode
-from dnaspt.simulation import species
 
 
 def test_codons_stand_in_the_order_of_their_codes() -> None:
@@ -21,7 +20,3 @@ def test_another_code_is_one_line_of_ncbi() -> None:
     ciliate = GeneticCode.from_ncbi(6, "FFLLSSSSYYQQCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",))
     assert ciliate.stops == ("TGA",)
     assert [ciliate.amino_acids[codon] for codon in ("TAA", "TAG")] == ["Q", "Q"]
-
-
-def test_the_simulated_species_uses_every_stop_codon() -> None:
-    assert set(species.STOP_USAGE) == set(STANDARD.stops)

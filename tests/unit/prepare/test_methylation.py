@@ -12,7 +12,8 @@ from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
-from dnaspt.genome.tracks import Calls, write_bigwig
+from dnaspt.genome.bigwig import write_bigwig
+from dnaspt.genome.tracks import Calls
 from dnaspt.prepare.methylation import PrepareMethylationConfig, merge_strands, prepare_methylation
 from dnaspt.tasks import MISSING
 

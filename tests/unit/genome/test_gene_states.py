@@ -1,5 +1,6 @@
+"""Transcripts to labels for each base, and back."""
+
 from itertools import pairwise, product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +16,8 @@ from dnaspt.genome.gene_states import (
     transcripts_from_labels,
     widen_missing,
 )
-from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
+from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.gff3_writer import write_gff3
-from dnaspt.genome.stop_codons import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.tasks import GENE_STATES, MISSING
 
@@ -217,41 +217,3 @@ def test_paths_that_begin_or_end_inside_a_gene_give_their_cds(path, genes):
     found = transcripts_from_labels(row(path), "c", start=100, first_number=7)
     assert [(one.strand, tuple((a - 100, b - 100) for a, b in one.cds)) for one in found] == genes
     assert [one.gene_id for one in found] == [f"c.g{7 + n}" for n in range(len(genes))]
-
-
-@pytest.mark.parametrize(
-    ("sequence", "strand", "cds", "exons", "rows", "expected", "kind"),
-    [
-        ("CCATGAAATAACC", "+", ((2, 11),), (), (), ((2, 11),), "in_cds"),
-        ("CCATGAAATAACC", "+", ((2, 8),), (), (), ((2, 11),), "from_sequence"),
-        ("CCATGAAATAACC", "+", ((2, 8),), ((0, 13),), (), ((2, 11),), "from_sequence"),
-        ("CCATGAAATAACC", "+", ((2, 8),), ((0, 9),), (), ((2, 8),), "not_found"),
-        ("CCATGAAACCACC", "+", ((2, 8),), (), (), ((2, 8),), "not_found"),
-        ("CCATGAAATA", "+", ((2, 8),), (), (), ((2, 8),), "not_found"),
-        ("CCATGAAATNACC", "+", ((2, 8),), (), (), ((2, 8),), "not_found"),
-        ("CCATGAAACCACC", "+", ((2, 8),), (), ((8, 11),), ((2, 11),), "from_rows"),
-        ("CCATGAAATAACC", "+", ((2, 11),), (), ((8, 11),), ((2, 11),), "in_cds"),
-        # TGA in two exons, one base before the intron GTCCAG.
-        ("ATGAAATGTCCAGGACC", "+", ((0, 6),), ((0, 7), (13, 17)), (), ((0, 7), (13, 15)), "from_sequence"),
-        ("ATGAAATGTCCAGGACC", "+", ((0, 6),), (), ((6, 7), (13, 15)), ((0, 7), (13, 15)), "from_rows"),
-        # The same gene on the minus strand.
-        ("GGTCCTGGACATTTCAT", "-", ((11, 17),), ((0, 4), (10, 17)), (), ((2, 4), (10, 17)), "from_sequence"),
-        ("GGTTATTTCATGG", "-", ((5, 11),), (), (), ((2, 11),), "from_sequence"),
-        ("GGTTATTTCATGG", "-", ((2, 11),), (), (), ((2, 11),), "in_cds"),
-        ("ggttatttcatgg", "-", ((5, 11),), ((4, 13),), (), ((5, 11),), "not_found"),
-        # A last codon that an intron divides: TA, intron, A.
-        ("ATGTAGTCCAGACC", "+", ((0, 5), (11, 12)), (), (), ((0, 5), (11, 12)), "in_cds"),
-    ],
-)
-def test_the_stop_codon_belongs_to_the_cds_for_every_source(sequence, strand, cds, exons, rows, expected, kind):
-    one = AnnotatedTranscript(gene(strand, *cds), exons, rows, 1, Path("a.gff3"))
-    (found,), counts = stop_codon_in_cds([one], letters(sequence))
-    assert found.cds == expected
-    assert counts == {f"stop_codons_{kind}": 1}
-
-
-def test_the_score_of_a_transcript_is_kept_where_its_stop_codon_is_added():
-    codes = alphabet.encode(b"ATGGCTTAAA")
-    scored = Transcript("c", "+", "g", "t", ((0, 6),), 0.75)
-    annotated = AnnotatedTranscript(scored, (), (), 1, Path("a.gff3"))
-    assert stop_codon_in_cds([annotated], codes)[0] == [Transcript("c", "+", "g", "t", ((0, 9),), 0.75)]

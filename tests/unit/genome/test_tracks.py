@@ -1,14 +1,13 @@
-"""Readers of methylation calls and the writer of bigWig."""
+"""Readers of methylation calls."""
 
-import resource
 from pathlib import Path
 
 import numpy as np
-import pyBigWig
 import pytest
 
 from dnaspt.errors import InputError
-from dnaspt.genome.tracks import Sample, read_calls, write_bigwig
+from dnaspt.genome.bigwig import write_bigwig
+from dnaspt.genome.tracks import Sample, read_calls
 
 TAIL = "\t22\t13\t9\t0\t0\t0\t0\t0"
 
@@ -143,39 +142,6 @@ def test_bigwig_values_that_are_no_levels_are_refused(tmp_path: Path, row: tuple
         read_calls(_bigwig(tmp_path / "l.bw", [row]))
 
 
-def test_written_bigwig_holds_the_values(tmp_path: Path) -> None:
-    path = tmp_path / "out.bw"
-    starts = np.arange(0, 100, 10)
-    blocks = [
-        ("a", starts, starts + 5, starts / 7),
-        ("a", starts + 100, starts + 110, starts),
-        ("b", starts[:1], starts[:1] + 1, [3.0]),
-    ]
-    write_bigwig(path, [("a", 300), ("b", 50)], [(c, s, e, np.asarray(v, dtype=np.float32)) for c, s, e, v in blocks])
-    with pyBigWig.open(str(path)) as file:
-        assert file.chroms() == {"a": 300, "b": 50}
-        assert len(file.intervals("a")) == 20
-        assert file.intervals("b") == ((0, 1, 3.0),)
-        assert file.intervals("a")[1] == (10, 15, pytest.approx(10 / 7))
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out.bw"]
-
-
-@pytest.mark.parametrize(
-    ("starts", "ends", "values"),
-    [([5, 0], [6, 1], [1, 1]), ([0, 3], [4, 6], [1, 1]), ([40], [60], [1]), ([0], [1], [np.nan]), ([3], [3], [1])],
-)
-def test_intervals_a_bigwig_cannot_hold_leave_no_file(tmp_path: Path, starts: list, ends: list, values: list) -> None:
-    block = ("a", np.array(starts), np.array(ends), np.array(values, dtype=float))
-    with pytest.raises(ValueError, match="a: "):
-        write_bigwig(tmp_path / "out.bw", [("a", 50)], [block])
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_bigwig_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="could not be written"):
-        write_bigwig(tmp_path / "none" / "out.bw", [("a", 50)], [])
-
-
 @pytest.mark.parametrize("n_bytes", [4, 100, 300])
 def test_a_truncated_bigwig_is_refused(tmp_path: Path, n_bytes: int) -> None:
     whole = _bigwig(tmp_path / "l.bw", [(at, at + 1, 0.5) for at in range(0, 900, 2)]).read_bytes()
@@ -183,16 +149,3 @@ def test_a_truncated_bigwig_is_refused(tmp_path: Path, n_bytes: int) -> None:
     path.write_bytes(whole[:n_bytes])
     with pytest.raises(InputError, match=r"truncated|broken"):
         read_calls(path)
-
-
-def test_a_full_disk_leaves_no_bigwig(tmp_path: Path) -> None:
-    starts = np.arange(100_000) * 10
-    blocks = [("a", starts, starts + 5, np.sin(starts))]
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
-    try:
-        with pytest.raises(InputError, match=r"could not be written .*; is the disk full"):
-            write_bigwig(tmp_path / "out.bw", [("a", 1_000_000)], blocks)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert not list(tmp_path.iterdir())
