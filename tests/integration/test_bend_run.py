@@ -14,7 +14,12 @@ from dnaspt.bend.results import results
 from dnaspt.bend.table import BEND_TASKS
 from dnaspt.data.dataset import read_split
 from dnaspt.errors import ConfigError
+from dnaspt.evaluation.metrics import LabelScores, Score
+from dnaspt.evaluation.results import BootstrapCounts, Evaluation, WindowEvaluation
+from dnaspt.studies.plan import Job
+from dnaspt.studies.records import Record, ranked, read_records, write_record
 from dnaspt.studies.settings import check_settings
+from dnaspt.training.runs import RunResult
 
 PROTOCOLS = Path(__file__).parent.parent.parent / "examples" / "bend"
 TINY = """
@@ -61,8 +66,8 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     ran = dnaspt("bend", "run", protocol, task, "--root", root, "--out", out)
     assert ran.code == 0, ran.errors
     arms = {"cpg_methylation": ["Basset"], "histone_modification": ["SPT"]}.get(task, ["scratch"])
-    records = [json.loads(file.read_text()) for file in (out / "records").glob("final-*.json")]
-    assert sorted(record["arm"] for record in records) == sorted(arms)
+    records = read_records(out / "records", "final")
+    assert sorted(record.job.arm for record in records) == sorted(arms)
     assert (out / "study.html").is_file() and (out / "study.md").is_file()
     labels = {len(window.labels) for split in ("train", "valid", "test") for window in read_split(out / "data", split)}
     assert labels == {BEND_TASKS[task].n_labels}
@@ -73,7 +78,7 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     again = dnaspt("bend", "run", protocol, task, "--root", root, "--out", out)
     assert again.code == 0 and "seed 0" not in again.printed
     (out / "records" / "final-0000000000000000.json").write_text(
-        json.dumps(records[0] | {"arm": "of an earlier protocol"})
+        json.dumps(records[0].with_arm("of an earlier protocol").to_dict())
     )
     shown = dnaspt("bend", "results", out, "--out", tmp_path / "results.csv")
     assert shown.code == 0, shown.errors
@@ -116,19 +121,16 @@ def test_a_dataset_that_was_prepared_by_hand_is_taken(tmp_path: Path, caplog: py
 
 
 def test_the_mean_over_the_folds_is_a_row_of_its_own(tmp_path: Path) -> None:
-    counted = {"truth": [[0], [1], [0], [1]], "blocks": [0, 0, 1, 1]}
+    truth, blocks = np.array([[0], [1], [0], [1]]), np.array([0, 0, 1, 1])
+    job = Job("final", "x", {"label_fraction": 1.0, "seed": 0, "learning_rate": 1e-3}, "", "digest")
     for fold, logits, value in ((1, [[0.0], [1.0], [0.0], [1.0]], 1.0), (2, [[1.0], [0.0], [0.0], [1.0]], 0.75)):
-        folder = tmp_path / f"fold{fold}"
-        (folder / "records").mkdir(parents=True)
-        about = {"task": "enhancer_annotation", "protocol": "spt", "data": "x", "fold": fold, "runs": {"one": "SPT"}}
+        folder, one = tmp_path / f"fold{fold}", {"b": Score(value)}
+        labels = LabelScores(auroc=one, auprc=one, mean_auroc=Score(value), mean_auprc=Score(value), undefined=())
+        test = Evaluation("test", "enhancers", "digest", "2026", windows=WindowEvaluation(labels, labels, 2))
+        counts = BootstrapCounts(truth=truth, logits=np.array(logits), blocks=blocks)
+        write_record(folder / "records", Record(job, RunResult({}, 1, 1, 1, 1.0), test=test, counts=ranked(counts)))
+        about = {"task": "enhancer_annotation", "protocol": "spt", "data": "x", "fold": fold, "runs": {job.name: "SPT"}}
         (folder / "bend.json").write_text(json.dumps(about))
-        record = {
-            "settings": {"label_fraction": 1.0, "seed": 0, "learning_rate": 1e-3},
-            "result": {"minutes": 1.0},
-            "test": {"task": "enhancers", "mean_auprc": {"value": value}},
-            "counted": counted | {"logits": logits},
-        }
-        (folder / "records" / "one.json").write_text(json.dumps(record))
     rows = [row for row in results([tmp_path / "fold1", tmp_path / "fold2"]) if row[2] == "SPT"]
     assert [row[5] for row in rows] == ["fold 1", "fold 2", "mean ± SD of the folds 1, 2"]
     assert rows[2][1:5] == ("mean AUPRC", "SPT", "0.875 ± 0.177", "our runs, spt")
