@@ -14,6 +14,7 @@ GROUPS = {
         "prepare_methylation",
         "prepare_bend",
         "simulate",
+        "SimulationSummary",
         "Dataset",
     ),
     "Train": ("pretrain", "finetune", "Run", "RunResult"),
@@ -33,12 +34,26 @@ GROUPS = {
         ),
     ),
 }
+BUILT_BY_USERS = ("SPTClassifier", "Transcript")
+"""Classes whose constructor is shown; all others are what a function returns."""
+_OF_FILES = ("to_dict", "from_dict", "of")
+"""Methods of the readers and writers of files, which are not shown."""
 _HEADINGS = ("Args", "Returns", "Raises", "Attributes", "Example")
 _HEAD = """# Python
 
-What `import dnaspt` offers. Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherever its folder can.
-Settings are keywords with the names of the TOML settings ([settings.md](settings.md)). This page is made from the docstrings by
-`docs/make_api.py`, and a test runs its examples.
+What `import dnaspt` offers, in the order of use:
+
+- A *dataset* is a folder that `prepare_genes`, `prepare_regions` or `prepare_methylation` makes from your files. Its windows are
+  divided into three splits: `train` to learn from, `valid` to choose with, `test` to score at the end.
+- A *run* is a folder that `pretrain` or `finetune` writes: checkpoints of the model, scores, settings, and a log.
+- A *model* is what `load` reads from a run: it predicts, embeds sequences, and scores variants.
+
+Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherever its folder can. Settings are keywords with the
+names of the TOML settings ([settings.md](settings.md)). A mistake of yours is a `DnasptError`; its text says what to do.
+Coordinates are 0-based half-open, unless a text says otherwise. In shapes, B is the number of sequences, L their length in bases,
+K the number of labels, and D the number of hidden states.
+
+This page is made from the docstrings by `docs/make_api.py`. A test runs the examples; they use a small simulated genome.
 """
 
 
@@ -58,22 +73,23 @@ def _entry(name: str, public: Any) -> str:
     """One name: its signature, its docstring, and for a class those of its public methods."""
     parts = [f"### dnaspt.{name}\n"]
     is_error = inspect.isclass(public) and issubclass(public, Exception)
-    if not is_error:
+    if not inspect.isclass(public) or name in BUILT_BY_USERS:
         parts.append(_signature(name, public))
-    parts.append(_markdown(inspect.getdoc(public) or ""))
+    parts.append(_markdown(inspect.getdoc(public) or "", is_error=is_error))
     if inspect.isclass(public) and not is_error:
         for own, member in vars(public).items():
-            if own.startswith("_") or not getattr(member, "__doc__", None):
+            if own.startswith("_") or own in _OF_FILES or not getattr(member, "__doc__", None):
                 continue
-            if inspect.isfunction(member):
-                parts += [f"#### {name}.{own}\n", _signature(own, member), _markdown(inspect.getdoc(member) or "")]
+            if inspect.isfunction(member) or isinstance(member, classmethod):
+                called = getattr(public, own)
+                parts += [f"#### {name}.{own}\n", _signature(own, called), _markdown(inspect.getdoc(called) or "")]
             elif isinstance(member, property):
                 parts += [f"#### {name}.{own}\n", _markdown(inspect.getdoc(member) or "")]
     return "\n".join(parts)
 
 
 def _signature(name: str, function: Any) -> str:
-    """Name and parameters, without the types, one line if it fits."""
+    """Name and parameters, without the types; on one line if they fit."""
     parameters = []
     starred = False
     for parameter in inspect.signature(function).parameters.values():
@@ -94,8 +110,8 @@ def _signature(name: str, function: Any) -> str:
     return f"```python\n{line}\n```\n"
 
 
-def _markdown(text: str) -> str:
-    """A docstring in Google's style as Markdown."""
+def _markdown(text: str, *, is_error: bool = False) -> str:
+    """A docstring in Google's style as Markdown; of an error without the arguments that build it."""
     blocks, title, lines = [], "", []
     for line in [*text.splitlines(), "Example:"]:
         if line.rstrip(":") in _HEADINGS and line.endswith(":"):
@@ -103,7 +119,8 @@ def _markdown(text: str) -> str:
             title, lines = line.rstrip(":"), []
         else:
             lines.append(line)
-    return "\n".join(_section(title, lines) for title, lines in blocks)
+    page = "\n".join(_section(title, lines) for title, lines in blocks if not (is_error and title == "Args"))
+    return re.sub(r"\bdocs/(\w+\.md)", r"[\1](\1)", page)
 
 
 def _section(title: str, lines: list[str]) -> str:
@@ -113,18 +130,23 @@ def _section(title: str, lines: list[str]) -> str:
     if title == "Example":
         return f"```python\n{body}\n```\n"
     if title == "Returns":
-        return f"**Returns**: {' '.join(body.split())}\n"
+        before, *listed = re.split(r"\n- ", body)
+        return "\n".join([f"**Returns**: {_one_line(before)}\n", *(f"- {_one_line(item)}" for item in listed)]) + "\n"
     if title == "Raises":
-        return f"**Raises**: {' '.join(body.split())}\n"
+        body = re.sub(r"\. ((?:\w+Error, )*\w+Error: )", r".\n\1", _one_line(body))
     items: list[str] = []
     for line in body.splitlines():
-        found = re.match(r"^(\*{0,2}\w+): (.*)$", line)
+        found = re.match(r"^(\*{0,2}[\w, ]+): (.*)$", line)
         if found:
             items.append(f"- `{found[1]}`: {found[2]}")
         elif items:
             items[-1] += f" {line.strip()}"
     heading = "Arguments" if title == "Args" else title
     return f"**{heading}**\n\n" + "\n".join(items) + "\n"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 if __name__ == "__main__":

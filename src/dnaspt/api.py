@@ -207,7 +207,7 @@ def pretrain(
         data: dataset folder.
         out: run folder to write.
         config: TOML file of settings; keywords win.
-        resume: go on with a run that was broken off; on a CPU it ends in the same bits as an unbroken one.
+        resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run.
         overwrite: replace a run that is there.
         progress: show a progress bar with the time left.
         **settings: preset, epochs, steps, learning_rate, mask_fraction, seed and others (docs/settings.md).
@@ -250,7 +250,7 @@ def finetune(
         encoder: run or checkpoint of `pretrain`; left out, training starts from scratch.
         head: crf, softmax or sigmoid; left out, the first one that fits the task.
         config: TOML file of settings; keywords win.
-        resume: go on with a run that was broken off; on a CPU it ends in the same bits as an unbroken one.
+        resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run.
         overwrite: replace a run that is there.
         progress: show a progress bar with the time left.
         **settings: epochs, steps, learning_rate, freeze_encoder, label_fraction, seed and others (docs/settings.md).

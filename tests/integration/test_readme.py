@@ -16,8 +16,10 @@ README = Path(__file__).parents[2] / "README.md"
 SHORT = ["--steps", "3", "--batch-bp", "2048", "--precision", "32"]
 
 
-def blocks() -> list[str]:
-    return re.findall(r"^```\n(.*?)^```", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+def blocks(language: str = "") -> list[str]:
+    """The fenced blocks of the README in one language; "" for commands."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [block for name, block in fenced if name == language]
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:
@@ -45,7 +47,7 @@ def test_the_tour_on_the_users_own_data_runs(simulated: Path, tmp_path: Path, mo
 
 
 def test_the_python_tour_runs(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tour,) = re.findall(r"^```python\n(.*?)^```", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+    (tour,) = blocks("python")
     monkeypatch.chdir(tmp_path)
     for name in ("g.fa", "new.fa"):
         shutil.copy(simulated / "genome.fa", name)

@@ -96,7 +96,7 @@ class LevelScores:
 
 @dataclass(frozen=True, slots=True)
 class GeneScores:
-    """Scores by level, and the genes that were not scored, by reason.
+    """How well gene structures were found, from single bases to whole genes.
 
     Attributes:
         levels: scores by level: base, splice_site, exon, intron_chain, transcript, gene.

@@ -36,7 +36,7 @@ class StudyResult:
         name: name of the dataset.
         path: folder of the report: study.html, study.md and tables.
         answer: sentences, the most important first.
-        groups: scores on test of each arm and label fraction, a row each for its seeds.
+        groups: a `Group` for each arm and share of the labels, with its scores on test by seed.
         differences: what arms gain over others, with intervals over seeds and blocks of the test split.
         metric: name of the metric.
         method: how the study was made, in sentences.

@@ -33,7 +33,7 @@ NO_RESULT = RunResult(scores={}, best_step=0, steps=0, n_bp=0, minutes=0.0)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is kept of a finished run.
+    """A finished run of a study: its settings, its result, and its scores on test.
 
     Attributes:
         job: the run: kind, arm, settings, encoder and data.

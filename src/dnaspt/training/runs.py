@@ -66,7 +66,7 @@ def read_progress(checkpoint: Path) -> Progress:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run came to; content of result.json.
+    """Result of a training run: scores, steps and time; the content of result.json.
 
     Attributes:
         scores: scores of the best checkpoint on valid, by name: valid_mcc and valid_accuracy for genes, valid_auroc and
@@ -77,7 +77,7 @@ class RunResult:
         minutes: training time.
         device: name of the GPU or processor; "" where it is not on record.
         precision: 32, bf16 or 16; "" where it is not on record.
-        ngram: what n-gram models reach on the masked bases of valid; None for fine-tuning.
+        ngram: scores of n-gram models on the masked bases of valid; None for fine-tuning.
 
     Example:
         >>> run = dnaspt.finetune("data/peaks", out="runs/short_peaks", preset="tiny", steps=2, batch_bp=2048)
@@ -186,7 +186,7 @@ class Run:
 
     Attributes:
         path: the run folder.
-        result: what it came to; of a stopped run what it came to so far.
+        result: scores, steps and time; of a stopped run those so far.
         finished: whether the schedule or early stopping ended it.
         stopped_by: what stopped it: "time", or the name of a signal; "" where it is finished or that is not on record.
         rank: number of this process among those that train together.

@@ -1,0 +1,58 @@
+"""Progress: a live bar with the time left on a terminal, a line now and then in a log file."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from dnaspt.progress import ProgressBar, say
+
+TRAINING = """
+import time
+from dnaspt.progress import ProgressBar
+
+bar = ProgressBar("pretrain")
+bar.start(20, 0)
+for step in range(1, 11):
+    time.sleep(0.06)
+    bar.update(step, {"loss": 1.25, "bp_per_s": 12000.0})
+bar.stop()
+"""
+
+
+def test_a_log_file_gets_about_ten_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = ProgressBar("finetune")
+    bar.start(1000, 0)
+    for step in range(1, 1001):
+        bar.update(step, {"loss": 1 / step, "valid_mcc": 0.5})
+    bar.stop()
+    lines = capsys.readouterr().out.splitlines()
+    assert 10 <= len(lines) <= 12
+    assert lines[0] == "finetune: step 1/1000 loss 1.0000 mcc 0.5000"
+    assert lines[-1] == "finetune: step 1000/1000 loss 0.0010 mcc 0.5000"
+
+
+def test_what_is_said_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    say("gain [bold] +0.1 [0.0, 0.2]")
+    assert capsys.readouterr().out == "gain [bold] +0.1 [0.0, 0.2]\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+def test_a_terminal_gets_a_bar_with_the_time_left() -> None:
+    leader, follower = os.openpty()
+    terminal = os.environ | {"TERM": "xterm", "COLUMNS": "150"}
+    with subprocess.Popen([sys.executable, "-c", TRAINING], stdout=follower, env=terminal) as training:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(leader, 1 << 16)
+            except OSError:  # the other end is closed
+                break
+        training.wait()
+    os.close(leader)
+    text = re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", shown.decode())
+    assert "10/20" in text and "loss 1.2500 12,000 bp/s" in text
+    assert "left 0:00:0" in text
