@@ -61,7 +61,7 @@ seeds = [0]
 learning_rates = [3e-3, 1e-2]
 tuning_share = 0.5
 pretrain = { preset = "tiny", epochs = 0.2, batch_bp = 4096, tensorboard = false, save_every = 1 }
-finetune = { epochs = 1, batch_bp = 4096, tensorboard = false, save_every = 2 }
+finetune = { epochs = 2, batch_bp = 4096, class_weights = "balanced", tensorboard = false, save_every = 2 }
 [[arms]]
 name = "scratch"
 head = "softmax"
@@ -186,7 +186,7 @@ STEPS = {
 }
 FOLDERS = ("data", "runs", "out", "scored", "baselines", "reports")
 """What commands write into, and do not all make."""
-OPENED = ("evaluate", "predict", "variants", "baseline", "report")
+OPENED = ("evaluate", "predict", "variants", "baseline")
 """Steps that are run once more with the datasets and runs of the commit before as their input."""
 
 
@@ -217,7 +217,7 @@ class Version:
         with self.started(*words, folder=folder) as process:
             said, _ = process.communicate(timeout=SECONDS)
         if process.returncode:
-            raise CommandError(f"{shlex.join(words)[-300:]} ended with {process.returncode}: {said[-1000:]}")
+            raise CommandError(f"{said[-1000:].strip()} (exit code {process.returncode} of {shlex.join(words)[:300]})")
 
     @contextmanager
     def started(self, *words: str, folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
@@ -265,7 +265,7 @@ for words in json.loads(sys.argv[1]):
         runpy.run_module("dnaspt", run_name="__main__", alter_sys=True)
     except SystemExit as stop:
         if stop.code:
-            print("dnaspt", *words)
+            print("in: dnaspt", *words)
             raise
 """
 
@@ -592,14 +592,15 @@ def as_rows(found: dict[str, Comparison]) -> list[Row]:
 
 
 def open_old(before: Version, own: Version) -> list[Row]:
-    """Datasets, checkpoints and runs of the commit before, opened by this tree: fine-tuned further, scored, predicted with."""
-    take_over(before, own, [pattern for name in OPENED for pattern in STEPS[name].makes])
+    """Datasets, checkpoints and runs of the commit before, opened by this tree: reported, fine-tuned, scored, predicted with."""
+    take_over(before, own, ())
+    own.dnaspt("inspect data/genes", "inspect data/cpg", "inspect runs/pre", "inspect runs/crf", together=True)
+    run_step(own, "report")  # while the evaluations of the commit before are there
     clear(own.folder, ("runs/softmax",))
-    softmax = STEPS["finetune"].commands[1]
-    own.dnaspt("inspect data/genes", "inspect data/cpg", "inspect runs/pre", "inspect runs/crf", softmax, together=True)
+    own.dnaspt(STEPS["finetune"].commands[1])
     for name in OPENED:
         run_step(own, name)
-    results = [pattern for name in OPENED for pattern in STEPS[name].results]
+    results = [pattern for name in ("report", *OPENED) for pattern in STEPS[name].results]
     return as_rows(compare_folders(before.folder, own.folder, (*results, *_runs("softmax"))))
 
 

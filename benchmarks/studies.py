@@ -3,8 +3,8 @@
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
 athaliana_averaged, athaliana_seeds, athaliana_heads; for a GPU athaliana_base, athaliana_paper, fly_loci_base; athaliana_recipes
 is compared on valid; --jobs 2 for two runs at a time). Finished runs have a record in examples/studies/NAME/records and are
-skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md. `--pack` rewrites records of dnaspt 0.1 in the present,
-compressed form and runs nothing.
+skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md. `--pack` rewrites records of dnaspt 0.1 in the
+present, compressed form and runs nothing.
 """
 
 import argparse

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from tests.integration.in_process import dnaspt
 
-from dnaspt.studies import scheduler as execute
-from dnaspt.studies import worker as process
+from dnaspt.studies import launch, local_engine
 
 pytestmark = [
     pytest.mark.tool,
@@ -71,7 +70,7 @@ def pages(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pat
     out = tmp_path_factory.mktemp("pages")
     (out / "study.toml").write_text(PLAN.format(data=gene_data))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "in_new_process", process.in_this_process)
+        patch.setattr(local_engine, "in_new_process", launch.in_this_process)
         assert dnaspt("study", out / "study.toml", "--out", out / "study").code == 0
     runs = sorted((out / "study" / "runs").glob("final-*"))[:2]
     assert dnaspt("report", *runs, "--data", gene_data, "--out", out / "report.html").code == 0

@@ -1,7 +1,6 @@
 """Studies that are killed: run again, or on another worker, they end with the tables of an undisturbed one."""
 
 import csv
-import json
 import os
 import random
 import shutil
@@ -17,10 +16,10 @@ import pytest
 
 from dnaspt.config import build_config
 from dnaspt.reports.study_report import study_report
-from dnaspt.studies import job as run
-from dnaspt.studies import scheduler as execute
-from dnaspt.studies import worker as process
-from dnaspt.studies.context import Workshop
+from dnaspt.studies import launch, local_engine, scheduler
+from dnaspt.studies.context import StudyContext
+from dnaspt.studies.job import run_job
+from dnaspt.studies.records import read_records, record_file
 from dnaspt.studies.settings import StudyConfig
 
 pytestmark = [
@@ -51,14 +50,14 @@ def plan(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def calm(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def calm(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyContext:
     """The undisturbed study."""
     out = tmp_path_factory.mktemp("calm")
-    shop = Workshop(build_config(StudyConfig, {}, plan), out, out / "records")
+    context = StudyContext(build_config(StudyConfig, {}, plan), out, out / "records")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "in_new_process", process.in_this_process)
-        study_report(shop)
-    return shop
+        patch.setattr(local_engine, "in_new_process", launch.in_this_process)
+        study_report(context)
+    return context
 
 
 def begin(plan: Path, out: Path, *options: str) -> subprocess.Popen[str]:
@@ -74,7 +73,7 @@ def begin(plan: Path, out: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def check_same(out: Path, calm: Workshop) -> None:
+def check_same(out: Path, calm: StudyContext) -> None:
     """To the last digit, but for the minutes."""
     for name in ("study_scores.csv", "study_gains.csv", "study_claims.csv"):
         assert (out / name).read_text() == (calm.out / name).read_text()
@@ -82,11 +81,14 @@ def check_same(out: Path, calm: Workshop) -> None:
     assert tables == sorted(file.name for file in (out / "study_tables").glob("*.csv")) and len(tables) > 8
     for name in tables:
         assert without_minutes(out / "study_tables" / name) == without_minutes(calm.out / "study_tables" / name)
-    records = {file.stem: json.loads(file.read_text()) for file in (out / "records").glob("*.json")}
-    assert set(records) == {file.stem for file in calm.records.glob("*.json")}
+    records, others = (
+        {record.job.name: record.to_dict() for record in read_records(folder)}
+        for folder in (out / "records", calm.records)
+    )
+    assert set(records) == set(others)
     for name, record in records.items():
-        other = json.loads((calm.records / f"{name}.json").read_text())
-        assert record.get("counted") == other.get("counted") and record.get("curve") == other.get("curve")
+        for part in ("counts", "curve"):
+            assert record.get(part) == others[name].get(part)
 
 
 def without_minutes(file: Path) -> list[dict[str, str]]:
@@ -96,7 +98,7 @@ def without_minutes(file: Path) -> list[dict[str, str]]:
     return [{name: cell for name, cell in row.items() if "minutes" not in name} for row in rows]
 
 
-def test_killed_three_times_at_random_and_run_again(plan: Path, calm: Workshop, tmp_path: Path) -> None:
+def test_killed_three_times_at_random_and_run_again(plan: Path, calm: StudyContext, tmp_path: Path) -> None:
     out, chance = tmp_path / "study", random.Random(0)
     for whole_session in (True, False, True):  # alone, the study leaves a training behind, which the next one waits for
         with begin(plan, out) as study:
@@ -140,23 +142,23 @@ def wait_for_a_final_step(out: Path) -> Path:
     raise AssertionError("no final run began")
 
 
-def test_a_run_that_another_process_works_on_is_waited_for(calm: Workshop, tmp_path: Path) -> None:
+def test_a_run_that_another_process_works_on_is_waited_for(calm: StudyContext, tmp_path: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     said: list[str] = []
-    (job,) = execute.stage_jobs(calm, "pretrain")
-    shop = Workshop(calm.study, tmp_path, tmp_path / "records", say=said.append)
-    locks = shop.records / ".locks"  # as a study with the same records holds it
+    (job,) = scheduler.stage_jobs(calm, "pretrain")
+    context = StudyContext(calm.study, tmp_path, tmp_path / "records", say=said.append)
+    locks = context.records / ".locks"  # as a study with the same records holds it
     locks.mkdir(parents=True)
     with (locks / job.name).open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        waiting = threading.Thread(target=run.run_job, args=(shop, job, never))
+        waiting = threading.Thread(target=run_job, args=(context, job, never))
         waiting.start()
         while not said:
             time.sleep(0.01)
         assert "another process works on it" in said[0] and waiting.is_alive()
         # What the other process leaves behind: the run with its result, and the record.
         shutil.copytree(calm.out / "runs" / job.name, tmp_path / "runs" / job.name)
-        shutil.copytree(calm.records, shop.records, dirs_exist_ok=True)
+        shutil.copytree(calm.records, context.records, dirs_exist_ok=True)
     waiting.join(timeout=20)
     assert not waiting.is_alive() and len(said) == 1
 
@@ -175,14 +177,14 @@ def wait_for_a_run(out: Path, study: subprocess.Popen[str]) -> None:
     raise AssertionError("no run began")
 
 
-def test_a_killed_worker_costs_nothing(plan: Path, calm: Workshop, tmp_path: Path) -> None:
+def test_a_killed_worker_costs_nothing(plan: Path, calm: StudyContext, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed (pip install 'dnaspt[ray]')")
     out = tmp_path / "study"
     with begin(plan, out, "--engine", "ray", "--jobs", "2") as study:
         killed = kill_a_worker(out, study)
         said, _ = study.communicate(timeout=200)
     assert study.returncode == 0, said
-    assert (out / "records" / f"{killed}.json").is_file()
+    assert record_file(out / "records", killed).is_file()
     check_same(out, calm)
 
 

@@ -117,4 +117,4 @@ def test_a_submitted_study_ends_with_its_report(cluster: Path, gene_data: Path, 
     wait_until(lambda: not subprocess.run(["squeue", "-h"], capture_output=True).stdout.strip(), 120)
     logs = "\n".join(file.read_text() for file in sorted((out / "logs").glob("*.log")))
     assert (out / "study.html").is_file(), logs
-    assert {file.name.split("-")[0] for file in (out / "records").glob("*.json")} == {"pretrain", "final"}
+    assert {file.name.split("-")[0] for file in (out / "records").glob("*.json.bz2")} == {"pretrain", "final"}

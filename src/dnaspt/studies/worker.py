@@ -21,7 +21,7 @@ from dnaspt.errors import DnasptError, InputError
 if TYPE_CHECKING:
     from dnaspt.training.runs import Run
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("dnaspt.studies.worker")  # its name also where the module is run as a program
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 _STOP_CODES = {"SIGINT": 130, "SIGTERM": 143}

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnaspt.errors import InputError
-from dnaspt.genome import columns
-from dnaspt.genome.bed import has_labels, read_bed, read_labeled_bed, write_bed
+from dnaspt.genome import bed, columns
+from dnaspt.genome.bed import LabeledRegions, has_labels, read_bed, read_labeled_bed, write_bed
 
 
 def _file(folder: Path, text: str, name: str = "a.bed") -> Path:
@@ -161,3 +161,53 @@ def test_a_bed_that_cannot_be_finished_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected chrom, start, end"):
         write_bed(tmp_path / "b.bed", [frame, frame[["start", "end"]]])
     assert [path.name for path in tmp_path.iterdir()] == ["a.bed"]
+
+
+def test_rows_are_selected_and_grouped_by_contig(tmp_path: Path) -> None:
+    regions = read_bed(_file(tmp_path, "b\t1\t5\na\t0\t3\tx\t0\t+\nb\t2\t9\n"))
+    assert {chrom: rows.tolist() for chrom, rows in regions.rows_by_contig().items()} == {"b": [0, 2], "a": [1]}
+    assert list(regions.rows_by_contig()) == ["b", "a"]
+    assert regions.intervals(np.array([2, 0])).tolist() == [[2, 9], [1, 5]]
+    chosen = regions.take(regions.chrom == "b")
+    assert (len(chosen), chosen.line.tolist(), chosen.path) == (2, [1, 3], regions.path)
+
+
+def test_a_row_that_ends_off_its_contig_is_refused_with_its_line(tmp_path: Path) -> None:
+    regions = read_bed(_file(tmp_path, "# c\na\t1\t10\nb\t1\t99\na\t1\t11\n"))
+    rows = regions.rows_by_contig()
+    regions.check_inside("a", rows["a"], 11)
+    with pytest.raises(InputError, match=r"a\.bed:4: a:1-11 ends off the contig; expected at most 10 bp; was it made"):
+        regions.check_inside("a", rows["a"], 10)
+
+
+def _labeled(folder: Path, *labels: str) -> LabeledRegions:
+    rows = "".join(f"chr1\t{i}\t{i + 1}\t{label}\n" for i, label in enumerate(labels))
+    return read_labeled_bed(_file(folder, f"chromosome\tstart\tend\tlabel\n{rows}"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_binary"),
+    [(["0", "1", "1"], True), (["0", "0"], False), (["0", "1", ""], False), (["0", "1", "2"], False), (["0,1"], False)],
+)
+def test_labels_of_0_and_1_alone_are_known(tmp_path: Path, labels: list[str], is_binary: bool) -> None:
+    assert _labeled(tmp_path, *labels).is_binary() == is_binary
+
+
+def test_no_and_yes_become_one_label(tmp_path: Path) -> None:
+    labeled = _labeled(tmp_path, "1", "0", "0", "1").with_one_label()
+    assert labeled.n_labels() == 1
+    assert labeled.matrix(np.arange(4), 1)[:, 0].tolist() == [1, 0, 0, 1]
+
+
+def test_labels_are_parsed_alike_however_many_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = ["0,2", "", "1", "2, 1", ""] * 3
+    whole = _labeled(tmp_path, *labels)
+    monkeypatch.setattr(bed, "_LABEL_ROWS", 2)
+    blocks = _labeled(tmp_path, *labels)
+    assert np.array_equal(whole.indices, blocks.indices) and np.array_equal(whole.offsets, blocks.offsets)
+    assert whole.matrix(np.arange(5), 3).tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0]]
+
+
+def test_a_table_of_labels_without_a_header_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=":1: no header; expected chromosome, start, end"):
+        read_labeled_bed(_file(tmp_path, "chr1\t0\t4\t1\n"))

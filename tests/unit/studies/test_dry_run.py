@@ -1,0 +1,93 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dnaspt.studies import dry_run
+from dnaspt.studies.context import StudyContext
+from dnaspt.studies.cost import Cost
+from dnaspt.studies.dry_run import PLAN_COLUMNS, command_lines, plan_runs
+from dnaspt.studies.plan import Job
+from dnaspt.studies.records import read_records, record_file
+from dnaspt.studies.settings import Arm
+
+
+@pytest.fixture(autouse=True)
+def _one_second_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry_run, "measure", lambda *_: Cost(60.0, 0.0, 100.0))
+
+
+def test_a_study_that_is_not_begun_is_planned(context: StudyContext) -> None:
+    said: list[str] = []
+    runs = plan_runs(replace(context, say=said.append))
+    assert [(run.job.kind, run.job.arm, run.state) for run in runs] == [
+        ("pretrain", "", "to do"),
+        ("tune", "scratch", "to do"),
+        ("tune", "scratch", "to do"),
+        ("final", "scratch", "to do"),
+        ("final", "SPT", "to do"),
+    ]
+    assert [run.is_rate_open for run in runs] == [False, False, False, True, False]
+    assert all(run.minutes == run.steps and run.peak_mb == 100 for run in runs)
+    assert said == [f"measuring a few steps: {kind}" for kind in ("pretraining", "scratch", "SPT")]
+    assert not context.out.exists()
+
+
+def test_a_planned_run_is_a_row(context: StudyContext) -> None:
+    rows = [dict(zip(PLAN_COLUMNS, run.row(), strict=True)) for run in plan_runs(context)]
+    assert rows[0]["learning rate"] == "" and rows[0]["labels"] == ""
+    assert (rows[3]["learning rate"], rows[4]["learning rate"]) == ("the best", "0.003")
+    assert rows[3]["labels"] == "100%" and rows[3]["MB"] == "100" and rows[3]["seed"] == "0"
+    assert rows[3]["minutes"] == f"{float(rows[3]['steps']):.1f}"
+
+
+def test_finished_runs_cost_nothing(finished: StudyContext) -> None:
+    runs = plan_runs(finished)
+    assert {run.state for run in runs} == {"finished"} and not any(run.minutes for run in runs)
+    assert {run.row()[-2:] for run in runs} == {("", "")}
+
+
+def test_what_will_be_made_is_charged_alone(finished: StudyContext, tmp_path: Path) -> None:
+    """The best trial at the whole budget is the final run; a pretraining without weights is made again where it is needed."""
+    shutil.copytree(finished.records, tmp_path / "records")
+    context = replace(finished, out=tmp_path / "out", records=tmp_path / "records")
+    for record in read_records(context.records, "final"):
+        record_file(context.records, record.job.name).unlink()
+    context = replace(context, study=context.study.model_copy(update={"tuning_share": 1.0}))
+    states = [(run.job.kind, run.job.arm, run.state) for run in plan_runs(context)]
+    assert states == [
+        ("pretrain", "", "to do"),
+        ("tune", "scratch", "to do"),
+        ("tune", "scratch", "to do"),
+        ("final", "scratch", "its best trial"),
+        ("final", "SPT", "to do"),
+    ]
+
+
+def test_a_baseline_is_to_do_without_a_cost(context: StudyContext, windows: Path) -> None:
+    study = context.study.model_copy(update={"data": windows, "arms": (Arm(name="count", init="cpg"),)})
+    (run,) = plan_runs(replace(context, study=study))
+    assert (run.state, run.steps, run.minutes, run.is_rate_open) == ("to do", 0, 0.0, False)
+
+
+def test_the_commands_make_every_run(finished: StudyContext) -> None:
+    lines = command_lines(finished)
+    assert lines[:2] == ["# the settings of the study, as study.toml", "dnaspt study study.toml --out ."]
+    data = finished.study.data.as_posix()
+    runs = [line for line in lines if "--out runs/" in line]
+    assert len(runs) == len(read_records(finished.records))
+    assert runs[0].startswith(f"dnaspt pretrain {data} --out runs/pretrain-")
+    pretraining = runs[0].split("--out ")[1].split()[0]
+    assert runs[-1].endswith(f"--encoder {pretraining}") and "--config configs/final-" in runs[-1]
+    assert lines[-1].startswith("dnaspt evaluate runs/final-")
+    told = next(line for line in lines if line.startswith("# scratch, seed 0, learning rate"))
+    assert '; head = "softmax"; ' in told
+
+
+def test_baselines_have_commands_of_their_own(context: StudyContext) -> None:
+    names = {"kmer": "--model kmer", "augustus": "--model augustus", "augustus:human": "--species human"}
+    for name, options in names.items():
+        job = Job("final", "b", {"baseline": name, "seed": 0}, "", "d")
+        line = dry_run._training_line(context.study, job)
+        assert line == f"dnaspt baseline {context.study.data.as_posix()} {options} --out runs/{job.name}"

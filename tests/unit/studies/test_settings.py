@@ -1,0 +1,195 @@
+from pathlib import Path
+
+import pytest
+from tests.integration.in_process import dnaspt
+
+from dnaspt.config import build_config
+from dnaspt.data.manifest import read_manifest
+from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.studies.settings import (
+    Arm,
+    StudyConfig,
+    _warn_of_sizes,
+    check_settings,
+    read_studies,
+    read_study,
+)
+
+PLAN = """
+data = "{data}"
+seeds = [0, 1]
+learning_rates = [1e-3, 3e-3]
+[pretrain]
+preset = "tiny"
+epochs = 0.2
+batch_bp = 4096
+tensorboard = false
+[finetune]
+epochs = 0.2
+batch_bp = 4096
+tensorboard = false
+[[arms]]
+name = "scratch + CRF"
+head = "crf"
+label_fractions = [1.0, 0.5]
+[[arms]]
+name = "SPT + CRF"
+init = "spt"
+head = "crf"
+[[arms]]
+name = "longer"
+head = "crf"
+extended = true
+"""
+
+
+@pytest.fixture(scope="module")
+def plan(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("plan") / "study.toml"
+    file.write_text(PLAN.format(data=gene_data))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('name = "longer"', 'name = "SPT + CRF"'), "two arms are called 'SPT + CRF'"),
+        (('name = "longer"', 'name = "a | b"'), "expected a name without '|'"),
+        (("epochs = 0.2", "seed = 3"), "pretrain.seed is set by the study itself"),
+        (("epochs = 0.2", "max_minutes = 3"), "max_minutes would end a run early"),
+        (("epochs = 0.2", "epoch = 3"), "no setting is called 'epoch'; did you mean 'epochs'?"),
+        (('head = "crf"', 'hed = "crf"'), "no setting is called 'arms.0.hed'"),
+        (('head = "crf"', 'head = "sigmoid"'), "head 'sigmoid' does not fit task 'genes'; expected"),
+        (("seeds = [0, 1]", "seeds = [0, 0]"), "0 stands twice among 0, 0"),
+        (("seeds = [0, 1]", "seeds = [-1]"), "seeds.0"),
+        (("seeds = [0, 1]", "label_fractions = [0.0]"), "label_fractions.0"),
+        (("seeds = [0, 1]", "label_fractions = [2.0]"), "label_fractions.0"),
+        (("label_fractions = [1.0, 0.5]", "label_fractions = []"), "arms.0.label_fractions"),
+        (('init = "spt"', 'init = "tests"'), "has no checkpoint in it"),
+    ],
+)
+def test_what_no_run_has_is_refused(plan: Path, tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(plan.read_text().replace(*change))
+    ran = dnaspt("study", file, "--out", tmp_path / "out", "--dry-run")
+    assert ran.code == 2
+    assert said in " ".join(ran.errors), ran.errors
+
+
+def test_settings_are_checked_before_anything_runs(plan: Path) -> None:
+    with pytest.raises(ConfigError, match="learning_rates"):
+        build_config(StudyConfig, {"learning_rates": []}, plan)
+
+
+@pytest.mark.parametrize("idle", [{"head": "sigmoid"}, {"finetune": {"epochs": 1}}, {"learning_rate": 1e-3}])
+def test_settings_without_effect_on_a_baseline_are_refused(windows: Path, idle: dict[str, object]) -> None:
+    study = build_config(StudyConfig, {"data": windows, "arms": [{"name": "4-mers", "init": "kmer", **idle}]})
+    with pytest.raises(ConfigError, match="has no effect on a baseline"):
+        check_settings(study)
+
+
+def study_of(data: Path, *arms: dict[str, object], **settings: object) -> StudyConfig:
+    return build_config(StudyConfig, {"data": data, "arms": arms, **settings})
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ({"init": "kmer"}, "init 'kmer' is for windows"),
+        ({"init": "spt+unlabeled"}, "has no unlabeled sequence"),
+        ({"init": "spt_more"}, "'spt_more' is no file or folder; expected one, or scratch, spt, "),
+        ({"pretrain": {"epochs": 1}}, "is not pretrained here"),
+        ({"init": "spt", "finetune": {"preset": "base"}}, "begins from pretraining, which has the size"),
+        ({"finetune": {"preset": "base", "embeddings": "x"}}, "has a preset and embeddings"),
+        ({"extended": True, "finetune": {"batch_bp": 4096}}, "different batches"),
+        ({"finetune": {"encoder_rat": 0.1}}, "did you mean 'encoder_rate'?"),
+    ],
+)
+def test_an_arm_that_cannot_be_trained_is_refused(gene_data: Path, arm: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        check_settings(study_of(gene_data, {"name": "a"} | arm))
+    assert said in str(refused.value)
+
+
+def test_a_dataset_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no such folder"):
+        check_settings(study_of(tmp_path / "none", {"name": "a"}))
+
+
+def test_augustus_is_for_genes(windows: Path) -> None:
+    with pytest.raises(ConfigError, match="init 'augustus:human' is for genes"):
+        check_settings(study_of(windows, {"name": "a", "init": "augustus:human"}))
+
+
+@pytest.mark.parametrize(
+    ("init", "is_baseline", "is_augustus"),
+    [("scratch", False, False), ("cpg", True, False), ("augustus", True, True), ("augustus:human", True, True)],
+)
+def test_baselines_are_known_by_their_names(init: str, is_baseline: bool, is_augustus: bool) -> None:
+    arm = Arm(name="a", init=init)
+    assert (arm.is_baseline, arm.is_augustus) == (is_baseline, is_augustus)
+
+
+def test_arms_that_differ_in_size_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    arms = ({"name": "a"}, {"name": "b", "init": "spt"})
+    _warn_of_sizes(study_of(Path("x"), *arms, finetune={"preset": "base"}))
+    assert "'a' and 'b' differ in the size of the encoder" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("pretrain", "arm", "network"),
+    [
+        ({}, {}, ("preset", "small")),
+        ({"preset": "base"}, {}, ("preset", "base")),
+        ({}, {"finetune": {"embeddings": "x"}}, ("embeddings", "x")),
+        ({}, {"init": "runs/pre"}, ("given", "runs/pre")),
+        ({"preset": "base"}, {"init": "spt"}, ("preset", "base")),
+        ({"encoder": {"hidden_size": 8}}, {"init": "spt"}, ("encoder", '{"hidden_size": 8}')),
+    ],
+)
+def test_the_size_of_an_arms_encoder_is_known(
+    pretrain: dict[str, object], arm: dict[str, object], network: tuple[object, ...]
+) -> None:
+    study = study_of(Path("x"), {"name": "a"} | arm, pretrain=pretrain)
+    assert study.network_of(study.arms[0]) == network
+
+
+def test_a_study_is_named_after_its_dataset() -> None:
+    assert study_of(Path("data/genes"), {"name": "a"}).title == "Study of genes"
+    assert study_of(Path("studies/bend_genes/data"), {"name": "a"}).name == "bend_genes"
+
+
+def test_auto_is_the_first_head_of_the_task(gene_data: Path) -> None:
+    study = study_of(gene_data, {"name": "a"}, {"name": "b", "head": "softmax"})
+    assert [arm.head for arm in study.with_heads(read_manifest(gene_data)).arms] == ["crf", "softmax"]
+
+
+def test_a_file_may_list_datasets(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text('data = ["data/a", "data/b"]\n[[arms]]\nname = "scratch"\n')
+    assert {name: study.data for name, study in read_studies(file).items()} == {
+        "a": Path("data/a"),
+        "b": Path("data/b"),
+    }
+    assert list(read_studies(file, Path("data/b"))) == ["b"]
+    assert read_study(file, Path("data/b")).data == Path("data/b")
+    with pytest.raises(ConfigError, match="lists 2 datasets; choose one with data"):
+        read_study(file)
+    file.write_text('data = ["x/a", "y/a"]\n[[arms]]\nname = "scratch"\n')
+    with pytest.raises(ConfigError, match="2 datasets are called 'a'"):
+        read_studies(file)
+    file.write_text('data = []\n[[arms]]\nname = "scratch"\n')
+    with pytest.raises(ConfigError, match="data lists no dataset"):
+        read_studies(file)
+
+
+def test_a_file_that_names_one_dataset_is_a_study_by_itself(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text('data = "data/a"\n[[arms]]\nname = "scratch"\n')
+    assert {name: study.data for name, study in read_studies(file, Path("z")).items()} == {"": Path("z")}
+    assert read_study(file).data == Path("data/a")
+
+
+@pytest.mark.parametrize("kind", [Arm, StudyConfig])
+def test_every_setting_is_described(kind: type[Arm] | type[StudyConfig]) -> None:
+    assert all(field.description for field in kind.model_fields.values())
