@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -310,6 +310,19 @@ def _say_if_stopped(run: "Run") -> None:
     raise typer.Exit(codes.get(run.stopped_by, 0))
 
 
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What Typer raises where the words of a command line make no sense; it exports the subclass alone."""
+
+
+def _usage_line(error: Any) -> str:
+    """What is wrong with the words of a command line, as one line; the help where there are no words."""
+    if (message := error.format_message()).startswith("Usage:"):
+        return f"{message}\n"
+    message = " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+    see = f"{' See' if message.endswith('?') else '; see'} '{error.ctx.command_path} -h'" if error.ctx else ""
+    return f"error: {message}{see}\n"
+
+
 def _terminate(number: int, _: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
@@ -322,7 +335,10 @@ def main() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(prog_name="dnaspt")
+        sys.exit(app(prog_name="dnaspt", standalone_mode=False))
+    except _UsageError as error:
+        sys.stderr.write(_usage_line(error))
+        sys.exit(2)
     except DnasptError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
