@@ -43,15 +43,15 @@ START, END = "<!-- results -->", "<!-- /results -->"
 
 def main() -> None:
     """Write both files; the README has the studies, docs/results.md the single runs too."""
-    found = {name: load(name) for name in ORDER if load(name)}
-    genes = [row for name in found for row in gene_rows(name, found[name])]
-    windows = [row for name in found for row in window_rows(name, found[name])]
-    pretraining = [pretrain_row(name, found[name]) for name in found]
+    runs = {name: load(name) for name in ORDER if load(name)}
+    genes = [row for name in runs for row in gene_rows(name, runs[name])]
+    windows = [row for name in runs for row in window_rows(name, runs[name])]
+    pretraining = [pretrain_row(name, runs[name]) for name in runs]
     pretrain_table = markdown(
         ("set", "nats per masked base", "order-5 Markov", "two-sided k-mer (best k)", "steps", "minutes"), pretraining
     )
     notes = (ROOT / "docs" / "results_notes.md").read_text()
-    commands = "\n\n".join(command_block(name, found[name]) for name in found)
+    commands = "\n\n".join(command_block(name, runs[name]) for name in runs)
     tables = {
         "genes": markdown(GENE_COLUMNS, genes),
         "windows": markdown(WINDOW_COLUMNS, windows),
@@ -106,14 +106,15 @@ def pretraining_rows(file: Path) -> list[tuple[str, ...]]:
 
 def claim_rows(files: list[Path]) -> list[tuple[str, ...]]:
     """The paper's claims over all studies, a row each: which comparisons support it, which do not, which leave it open."""
-    found: dict[str, dict[str, list[str]]] = {}
+    verdicts: dict[str, dict[str, list[str]]] = {}
     for file in files:
         for row in table(file.with_name("study_claims.csv")):
             said = f"{file.parent.name}: {row['compared']}, {signed(row)}"
-            found.setdefault(row["claim"], {}).setdefault(row["verdict"], []).append(said)
-    claims = sorted(found, key=lambda claim: claim.split(":")[0].removeprefix("control of "))
+            verdicts.setdefault(row["claim"], {}).setdefault(row["verdict"], []).append(said)
+    claims = sorted(verdicts, key=lambda claim: claim.split(":")[0].removeprefix("control of "))
     return [
-        (claim, *("<br>".join(found[claim].get(verdict, ["–"])) for verdict in CLAIM_COLUMNS[1:])) for claim in claims
+        (claim, *("<br>".join(verdicts[claim].get(verdict, ["–"])) for verdict in CLAIM_COLUMNS[1:]))
+        for claim in claims
     ]
 
 

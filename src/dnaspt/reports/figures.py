@@ -220,8 +220,8 @@ def _legend(figure: Figure, axes: Axes, handle_length: float) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > 1:
         n_columns = 1 if max(map(len, labels)) > 26 else 2
-        place: dict[str, Any] = {"loc": "outside upper left", "ncols": n_columns, "borderaxespad": 0.2}
-        figure.legend(handles, labels, handlelength=handle_length, **place)
+        above: dict[str, Any] = {"loc": "outside upper left", "ncols": n_columns, "borderaxespad": 0.2}
+        figure.legend(handles, labels, handlelength=handle_length, **above)
 
 
 def _style(index: int) -> tuple[str, Any, str]:

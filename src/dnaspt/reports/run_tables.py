@@ -94,11 +94,11 @@ def _fault_table(heads: Mapping[str, GeneEvaluation]) -> Table:
     kinds = list(next(iter(heads.values())).structures.faults)
     rows = []
     for run, scores in heads.items():
-        found = scores.structures
-        row = [run, f"{found.n_transcripts:,}", _share(found.n_illegal, found.n_transcripts)]
+        report = scores.structures
+        row = [run, f"{report.n_transcripts:,}", _share(report.n_illegal, report.n_transcripts)]
         for kind in kinds:
-            among = found.n_introns if kind == INTRON_FAULT else found.n_transcripts
-            row.append(_share(found.faults.get(kind, 0), among))
+            among = report.n_introns if kind == INTRON_FAULT else report.n_transcripts
+            row.append(_share(report.faults.get(kind, 0), among))
         rows.append(tuple(row))
     columns = ("run", "predicted genes", "with a fault", *kinds)
     note = "Shares are of predicted transcripts; for introns, of predicted introns."

@@ -134,7 +134,7 @@ def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) 
 
 def _asked(differences: Sequence[Difference], question: str, fraction: float) -> list[Difference]:
     """Comparisons that ask a question with a share of the labels."""
-    return [one for one in differences if one.question == question and one.fraction == fraction]
+    return [asked for asked in differences if (asked.question, asked.fraction) == (question, fraction)]
 
 
 def _marginal_verdict(difference: Difference, marginal: float) -> str:
@@ -251,10 +251,10 @@ def _levels(arms: Mapping[str, Sequence[Evaluation]]) -> Table:
     return Table("Gene structures", ("arm", *(f"{name} F1" for _, name in LEVELS), "MCC"), tuple(rows), note)
 
 
-def _level_row(name: str, scores: Sequence[GeneEvaluation | None]) -> tuple[str, ...]:
-    known = [one for one in scores if one is not None]
-    f1 = (_mean([one.genes.levels[level].f1.value for one in known]) for level, _ in LEVELS)
-    return (name, *f1, _mean([one.mcc.value for one in known]))
+def _level_row(name: str, evaluations: Sequence[GeneEvaluation | None]) -> tuple[str, ...]:
+    scored = [scores for scores in evaluations if scores is not None]
+    f1 = (_mean([scores.genes.levels[level].f1.value for scores in scored]) for level, _ in LEVELS)
+    return (name, *f1, _mean([scores.mcc.value for scores in scored]))
 
 
 def _classes(

@@ -41,11 +41,11 @@ def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric
     if not differences:
         return ["The study compares no two arms that differ in one thing alone."]
     best = _best_baseline(groups, differences)
-    told = [one for one in differences if one.question != BASELINE or one.before == best]
-    told.sort(key=lambda one: (_ORDER.index(one.question), -one.sign))
+    told = [gain for gain in differences if gain.question != BASELINE or gain.before == best]
+    told.sort(key=lambda gain: (_ORDER.index(gain.question), -gain.sign))
     headline = _headline(differences)
     answer = [headline] if headline else []
-    for (question, sign), same in groupby(told, key=lambda one: (one.question, one.sign)):
+    for (question, sign), same in groupby(told, key=lambda gain: (gain.question, gain.sign)):
         gains = "; ".join(_gain(difference) for difference in same)
         effect = _EFFECTS[sign].format(metric=metric)
         answer.append(f"{_SUBJECTS[question]}{' ' if sign else ': '}{effect}{': ' if sign else ', '}{gains}.")
@@ -94,7 +94,7 @@ def _headline(differences: Sequence[Difference]) -> str:
 
 def _verdict(differences: Sequence[Difference], question: str) -> str:
     """Yes, no or undecided over the comparisons with all labels that ask a question; "" where none does."""
-    signs = [one.sign for one in differences if one.question == question and one.fraction == 1]
+    signs = [gain.sign for gain in differences if gain.question == question and gain.fraction == 1]
     if not signs:
         return ""
     alike = {1: "yes", -1: "no, it hurts", 0: "no evidence that it does"}

@@ -92,8 +92,8 @@ def read_instruction(file: Path) -> Instruction:
     except OSError as error:
         raise InputError(file, error.strerror or str(error), expected="an instruction for a run of a study") from error
     except ValidationError as error:
-        found = f"{error.error_count()} settings that no instruction has ({error.errors()[0]['msg']})"
-        raise InputError(file, found, do="run the study again, which writes it") from error
+        problem = f"no instruction for a run of a study ({error.errors()[0]['msg']})"
+        raise InputError(file, problem, do="run the study again, which writes it") from error
 
 
 def work(file: Path) -> int:
@@ -129,8 +129,8 @@ def _carry_out(instruction: Instruction) -> int:
         return 0
     from dnaspt.baselines.baseline import run_baseline
 
-    given = instruction
-    log.info("%s", run_baseline(given.data, given.out, model=given.model, species=given.species, overwrite=True))
+    model, species = instruction.model, instruction.species
+    log.info("%s", run_baseline(instruction.data, instruction.out, model=model, species=species, overwrite=True))
     return 0
 
 

@@ -35,6 +35,6 @@ def test_only_1_switches_on(monkeypatch: pytest.MonkeyPatch, value: str) -> None
 
 def test_processes_that_are_started_inherit_the_switches() -> None:
     policy.allow(trust_remote_code=True)
-    code = "from dnaspt.policy import is_offline, may_run_code; print(may_run_code(), is_offline())"
+    code = "from dnaspt.security import is_offline, may_run_code; print(may_run_code(), is_offline())"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["True", "False"]

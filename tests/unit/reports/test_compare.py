@@ -1,0 +1,207 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.unit.reports.cases import RESULT, gene_scores, study_record, window_scores
+
+from dnaspt.data.manifest import read_manifest
+from dnaspt.errors import DatasetError
+from dnaspt.evaluation.metrics import Score, mcc_score
+from dnaspt.reports.compare import (
+    N_RESAMPLES,
+    Difference,
+    Group,
+    ResampledScore,
+    differences_of,
+    groups_of,
+    paired_gain,
+    resampled_scores,
+    score_of_seeds,
+    sign_of,
+)
+from dnaspt.studies.settings import StudyConfig
+
+
+@pytest.mark.parametrize(
+    ("n_seeds", "n_blocks", "block_sd"), [(3, 25, 0.0), (3, 25, 1.0), (3, 6, 1.0), (1, 6, 1.0), (5, 100, 0.3)]
+)
+def test_95_percent_intervals_cover_the_truth_95_times_in_100(n_seeds: int, n_blocks: int, block_sd: float) -> None:
+    """Normal noise of seeds and of blocks around 0; a little more is allowed, less is not."""
+    rng, n = np.random.default_rng(0), 1000
+    covered = 0
+    for _ in range(n):
+        seeds = rng.normal(0, 1, n_seeds) if n_seeds > 1 else np.zeros(1)
+        blocks = rng.normal(0, block_sd * np.sqrt(n_blocks), n_blocks)
+        drawn = blocks[rng.integers(n_blocks, size=(500, n_blocks))].mean(axis=1)
+        score = score_of_seeds(seeds + blocks.mean(), seeds[:, None] + drawn, n_blocks)
+        covered += score.low <= 0 <= score.high
+    assert 0.92 <= covered / n <= 0.99
+
+
+def test_one_block_has_no_interval() -> None:
+    score = score_of_seeds(np.array([0.5, 0.6]), np.full((2, 10), 0.55), 1)
+    assert score.value == pytest.approx(0.55) and np.isnan(score.low) and np.isnan(score.high)
+
+
+def questions(arms: list[dict[str, object]], **settings: object) -> set[str]:
+    """What a study of two arms asks."""
+    study = StudyConfig.model_validate(settings | {"data": Path("x"), "arms": arms})
+    groups = [Group(arm.name, 1.0, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, 9) for arm in study.arms]
+    return {one.question for one in differences_of(study, groups)}
+
+
+SCRATCH, SPT, LONGER = {"name": "a"}, {"name": "b", "init": "spt"}, {"name": "a", "extended": True}
+
+
+def test_pretraining_is_asked_about_where_the_encoders_have_one_size() -> None:
+    assert questions([SCRATCH, SPT]) == {"pretraining"}
+    assert questions([SCRATCH, SPT], pretrain={"preset": "base"}) == {"pretraining"}
+    assert questions([SCRATCH, SPT], finetune={"preset": "base"}) == set()
+    assert questions([SCRATCH, SPT | {"pretrain": {"preset": "base"}}]) == set()
+    assert questions([SCRATCH, SPT], pretrain={"encoder": {"hidden_size": 256}}) == set()
+
+
+def test_frozen_arms_are_compared_with_those_alike_and_with_baselines() -> None:
+    frozen = SPT | {"name": "frozen", "freeze_encoder": True}
+    assert questions([frozen, SPT]) == {"the encoder trained too"}
+    assert questions([frozen | {"learning_rate": 0.1, "label_fractions": [1.0]}, SPT]) == {"the encoder trained too"}
+    assert questions([SCRATCH, frozen]) == set()
+    kmers = {"name": "k-mers", "init": "kmer"}
+    assert questions([kmers, frozen]) == questions([kmers, LONGER]) == {"a network"}
+
+
+def test_the_default_head_is_compared_as_what_it_is(gene_data: Path) -> None:
+    softmax = SPT | {"head": "softmax"}
+    study = StudyConfig.model_validate({"data": gene_data, "arms": [softmax, SPT | {"name": "c"}, SCRATCH]})
+    groups = [Group(arm.name, 1.0, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, 9) for arm in study.arms]
+    found = differences_of(study.with_heads(read_manifest(gene_data)), groups)
+    assert {(one.question, one.before, one.after) for one in found} == {
+        ("the CRF", "b", "c"),
+        ("pretraining", "a", "c"),
+    }
+
+
+def test_a_size_of_their_own_on_both_sides_is_compared() -> None:
+    base = {"preset": "base"}
+    assert questions([SCRATCH | {"finetune": base}, SPT | {"pretrain": base}]) == {"pretraining"}
+
+
+def test_longer_training_and_more_sequence_are_asked_about_with_the_same_pretraining() -> None:
+    longer = {"name": "b", "extended": True, "pretrain": {"epochs": 96}}
+    assert questions([SCRATCH, longer]) == {"training longer"}
+    more = SPT | {"name": "a", "init": "spt+unlabeled"}
+    assert questions([SPT, more]) == {"more sequence for pretraining"}
+    assert questions([SPT, more | {"pretrain": {"epochs": 96}}]) == set()
+
+
+def test_runs_on_other_blocks_are_not_paired() -> None:
+    study = StudyConfig.model_validate({"data": Path("x"), "arms": [SCRATCH, SPT]})
+    groups = [Group(name, 1.0, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, n) for name, n in (("a", 9), ("b", 4))]
+    with pytest.raises(DatasetError, match="9 and 4 test blocks"):
+        differences_of(study, groups)
+
+
+def test_the_same_bases_in_all_needs_the_same_pretraining() -> None:
+    asked = {"pretraining, the same bases in all"}
+    assert questions([LONGER, SPT]) == asked
+    assert questions([LONGER, SPT | {"pretrain": {"epochs": 96}}]) == set()
+    both = {"pretrain": {"epochs": 96}}
+    assert questions([LONGER | both, SPT | both]) == asked
+
+
+def test_runs_are_grouped_by_arm_and_share_of_the_labels_in_the_order_of_their_seeds() -> None:
+    records = [
+        study_record("a", gene_scores([8, 8, 7]), seed=1),
+        study_record("a", gene_scores([7, 7, 6]), seed=0),
+        study_record("a", gene_scores([6, 6, 5]), label_fraction=0.5),
+        study_record("b", gene_scores([9, 9, 9]), encoder="e"),
+    ]
+    groups = groups_of(records, {"e": RESULT})
+    assert [(group.arm, group.fraction, len(group.values)) for group in groups] == [
+        ("a", 1, 2),
+        ("a", 0.5, 1),
+        ("b", 1, 1),
+    ]
+    scores = [records[1].scored.primary.value, records[0].scored.primary.value]
+    assert groups[0].values.tolist() == scores and groups[0].resampled.shape == (2, N_RESAMPLES)
+    assert [group.minutes for group in groups] == [1.5, 1.5, 3.0]  # with pretraining
+    assert {(group.n_blocks, group.least, group.rate) for group in groups} == {(3, -1.0, 1e-3)}
+
+
+def test_the_interval_of_a_group_stays_within_what_the_metric_can_be() -> None:
+    group = Group("a", 1.0, np.array([0.9, 0.2]), np.full((2, 10), 0.55), 1.0, 1e-3, 2, least=0.0)
+    assert (group.score.low, group.score.high) == (0.0, 1.0)
+
+
+def test_resamples_of_genes_vary_around_their_score() -> None:
+    scores, counts = gene_scores([9, 5, 8, 7, 6, 9, 8, 7])
+    drawn = resampled_scores(counts, "mcc")
+    assert drawn.shape == (N_RESAMPLES,) and drawn.mean() == pytest.approx(scores.primary.value, abs=0.01)
+    assert mcc_score(counts.confusions).low == np.percentile(drawn, 2.5)
+
+
+@pytest.mark.parametrize(("metric", "index"), [("mean_auroc", 0), ("mean_auprc", 1)])
+def test_resamples_of_windows_are_those_of_their_metric(metric: str, index: int) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=(200, 2))
+    scores, counts = window_scores(truth + rng.normal(size=truth.shape), truth)
+    assert scores.windows is not None
+    mean = (scores.windows.labels.mean_auroc, scores.windows.labels.mean_auprc)[index]
+    assert resampled_scores(counts, metric).mean() == pytest.approx(mean.value, abs=0.01)
+
+
+def resampled(n_right: list[int]) -> ResampledScore:
+    scores, counts = gene_scores(n_right)
+    return ResampledScore.of(scores.primary.value, counts, "mcc")
+
+
+def test_two_runs_are_compared_block_by_block() -> None:
+    """Both vary much from block to block, and alike: only the pairing shows that the second is better everywhere."""
+    first, second = [4, 9, 5, 8] * 5, [5, 10, 6, 9] * 5
+    before, after = (
+        ResampledScore.of(scores.primary.value, counts, "mcc") for scores, counts in map(gene_scores, (first, second))
+    )
+    gain = paired_gain(before, after)
+    assert gain.value == pytest.approx(0.2) and gain.low == pytest.approx(0.2) and sign_of(gain) == 1
+    back = paired_gain(after, before)
+    assert (back.value, back.low, back.high) == pytest.approx((-gain.value, -gain.high, -gain.low)) and sign_of(
+        back
+    ) == -1
+    same = paired_gain(before, before)
+    assert (same.value, same.low, same.high, sign_of(same)) == (0, 0, 0, 0)
+
+
+def test_the_rule_for_two_runs_is_that_of_a_study_with_one_seed() -> None:
+    n_right = ([4, 9, 5, 8], [6, 9, 4, 9])
+    study = StudyConfig.model_validate({"data": Path("x"), "arms": [SCRATCH, SPT]})
+    groups = groups_of([study_record(name, gene_scores(n)) for name, n in zip("ab", n_right, strict=True)])
+    (difference,) = differences_of(study, groups)
+    assert difference.gain == paired_gain(*map(resampled, n_right))
+
+
+def test_runs_on_other_test_blocks_are_refused() -> None:
+    before, after = (ResampledScore(0.5, np.full(N_RESAMPLES, 0.5), n) for n in (9, 4))
+    with pytest.raises(DatasetError, match="on 9 and 4 test blocks; evaluate both again"):
+        paired_gain(before, after)
+
+
+def test_fewer_labels_after_pretraining_are_compared_with_all_from_scratch() -> None:
+    study = StudyConfig.model_validate({"data": Path("x"), "arms": [SCRATCH, SPT]})
+    groups = [
+        Group(name, fraction, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, 9)
+        for name, fraction in (("a", 1.0), ("a", 0.25), ("b", 1.0), ("b", 0.25))
+    ]
+    found = [(one.question, one.fraction) for one in differences_of(study, groups)]
+    assert found == [("pretraining", 1.0), ("pretraining", 0.25), ("pretraining, fewer labels", 0.25)]
+
+
+@pytest.mark.parametrize(
+    ("question", "fraction", "sides"),
+    [
+        ("pretraining", 1.0, "a to b"),
+        ("pretraining", 0.25, "a to b, 25% of the labels"),
+        ("pretraining, fewer labels", 0.25, "a, all labels, to b, 25% of the labels"),
+    ],
+)
+def test_the_sides_of_a_comparison_name_their_labels(question: str, fraction: float, sides: str) -> None:
+    assert Difference(question, "a", "b", fraction, Score(0.1), 3).sides(" to ") == sides

@@ -1,0 +1,115 @@
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from tests.unit.reports.conftest import QUICK
+
+from dnaspt.checkpoint_config import read_config
+from dnaspt.cli.main import main
+from dnaspt.config import FinetuneConfig
+from dnaspt.data.dataset import read_split
+from dnaspt.data.transcript_table import read_transcripts
+from dnaspt.errors import DnasptError
+from dnaspt.evaluation.evaluate import evaluate
+from dnaspt.evaluation.loci import choose_locus
+from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
+from dnaspt.reports.run_page import write_report
+from dnaspt.simulation.simulate import SimulateConfig, simulate
+from dnaspt.training.finetune import finetune
+
+
+@pytest.fixture(scope="module")
+def page(runs: Path, gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report") / "genes.html"
+    return write_report(out, gene_data, [runs / "a", runs / "b", runs / "c"], runs / "pre")
+
+
+class Page(HTMLParser):
+    """Tags, ids and addresses of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href", "xlink:href", "srcset", "action"):
+                self.addresses.append(value or "")
+
+
+def test_a_report_is_one_file_that_loads_nothing(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    parsed = Page(text)
+    assert not {"script", "link", "img", "iframe", "object"} & set(parsed.tags)
+    assert all(address.startswith("#") for address in parsed.addresses)
+    assert not re.search(r"@import|url\((?!#)", text)
+    assert parsed.tags.count("svg") == 5
+
+
+def test_ids_are_unique_and_every_reference_within_a_report_has_one(page: Path) -> None:
+    parsed = Page(page.read_text(encoding="utf-8"))
+    assert len(parsed.ids) == len(set(parsed.ids))
+    assert {address[1:] for address in parsed.addresses} <= set(parsed.ids)
+
+
+def test_every_figure_is_also_a_file_of_its_own(page: Path) -> None:
+    files = {file.name for file in (page.parent / "genes_figures").iterdir()}
+    assert files == {"scores.svg", "locus.svg", "pretraining.svg", "loss.svg", "valid.svg"}
+
+
+def test_the_command_writes_a_report_of_one_run_without_pretraining(
+    runs: Path, gene_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "sub" / "one.html"
+    monkeypatch.setattr("sys.argv", ["dnaspt", "report", str(runs / "a"), "--data", str(gene_data), "--out", str(out)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 0
+    assert "Self-pretraining raises" not in out.read_text(encoding="utf-8")
+
+
+def test_a_locus_lies_in_the_test_split_and_shows_its_annotation(runs: Path, gene_data: Path) -> None:
+    locus = choose_locus(gene_data, [(runs / "a", False), (runs / "c", True)])
+    assert locus is not None
+    rows = read_split(gene_data, "test")
+    covering = (rows.chrom == locus.chrom) & (rows.end > locus.start) & (rows.start < locus.end)
+    assert rows.start[covering].min() <= locus.start < locus.end <= rows.end[covering].max()
+    longest = [transcript for transcript, is_longest in read_transcripts(gene_data, "test") if is_longest]
+    inside = [t for t in longest if t.chrom == locus.chrom and t.start < locus.end and locus.start < t.end]
+    assert list(locus.truth) == inside
+    assert inside
+    assert len(locus.predicted) == 2
+
+
+def test_a_report_of_windows_sets_labels_beside_the_cpg_count(tmp_path: Path) -> None:
+    data, genome = tmp_path / "peaks", tmp_path / "genome"
+    simulate(SimulateConfig(out=genome, n_contigs=2, contig_bp=40_000))
+    peaks = (genome / "peaks_A.bed", genome / "peaks_B.bed")
+    prepare_regions(PrepareRegionsConfig(out=data, genome=genome / "genome.fa", regions=peaks))
+    finetune(FinetuneConfig(data=data, out=tmp_path / "run", preset="tiny", **QUICK))
+    evaluate(tmp_path / "run", data)
+    write_report(tmp_path / "peaks.html", data, [tmp_path / "run"], None)
+    text = (tmp_path / "peaks.html").read_text(encoding="utf-8")
+    assert re.search(r"Counting the CpGs of a window alone reaches mean AUROC [^:]*: [^:]*, [+-]0\.\d+ \[", text)
+    assert all(label in text for label in read_config(tmp_path / "run").labels)
+
+
+def test_a_comparison_is_told_with_the_interval_of_the_difference(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    interval = r"[+-]0\.\d+ \[[+-]0\.\d+, [+-]0\.\d+\]\."
+    assert re.search(
+        rf"self-pretraining with softmax cannot .* differ in encoder size; the difference is {interval}", text
+    )
+    assert re.search(rf"The CRF head instead of softmax .*: {interval}", text)
+
+
+def test_a_folder_is_no_name_of_a_report(runs: Path, gene_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DnasptError, match="is a folder; expected the name of an HTML file"):
+        write_report(tmp_path, gene_data, [runs / "a"])

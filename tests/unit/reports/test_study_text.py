@@ -1,0 +1,147 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.unit.reports.cases import gene_scores, study_record
+
+from dnaspt.config import build_config
+from dnaspt.evaluation.metrics import Score
+from dnaspt.reports.compare import Difference, Group
+from dnaspt.reports.study_text import markdown, method, sentences, sentences_over
+from dnaspt.reports.tables import Table
+from dnaspt.studies.settings import StudyConfig
+
+
+def gain(question: str, before: str, after: str, value: float, *, fraction: float = 1.0) -> Difference:
+    """A gain whose interval is 0.05 to each side."""
+    return Difference(question, before, after, fraction, Score(value, value - 0.05, value + 0.05), 3)
+
+
+def group(arm: str, value: float) -> Group:
+    """Runs that all reached one value."""
+    return Group(arm, 1.0, np.array([value]), np.full((1, 4), value), 1.0, 0.001, 50)
+
+
+GROUPS = [group("scratch", 0.6), group("SPT", 0.7), group("k-mers", 0.5), group("Markov", 0.8)]
+
+
+@pytest.mark.parametrize(
+    ("values", "headline"),
+    [
+        ([0.1, 0.2], "Yes."),
+        ([0.01], "No evidence that it does."),
+        ([-0.1], "No, it hurts."),
+        ([0.0, 0.1], "In 1 of 2 comparisons it does, in 1 there is no evidence."),
+        ([0.1, -0.1], "In 1 of 2 comparisons it does, in 1 it hurts."),
+    ],
+)
+def test_the_first_sentence_says_whether_self_pretraining_helps(values: list[float], headline: str) -> None:
+    """From the intervals of all labels alone."""
+    told = sentences(GROUPS, [gain("pretraining", "scratch", "SPT", value) for value in values], "MCC")
+    asked = "Does self-pretraining help here, for as many bases of fine-tuning?"
+    assert told[0] == f"{asked} {headline} For as many bases in all? Not tested."
+
+
+def test_comparisons_with_one_question_and_verdict_share_a_sentence() -> None:
+    """Whatever their share of the labels."""
+    gains = [gain("pretraining", "scratch", "SPT", 0.01), gain("pretraining", "scratch", "SPT", 0.02, fraction=0.25)]
+    assert sentences(GROUPS, gains, "MCC")[1:] == [
+        "Self-pretraining: no evidence of a difference in test MCC, +0.010 [-0.040, +0.060] (scratch to SPT); "
+        "+0.020 [-0.030, +0.070] (scratch to SPT, 25% of the labels)."
+    ]
+
+
+def test_only_the_best_baseline_is_told() -> None:
+    """The others stand in the table of gains."""
+    gains = [gain("a network", "k-mers", "SPT", 0.2), gain("a network", "Markov", "SPT", -0.1)]
+    assert sentences(GROUPS, gains, "mean AUROC") == [
+        "A network instead of the best baseline lowers test mean AUROC: -0.100 [-0.150, -0.050] (Markov to SPT)."
+    ]
+
+
+def test_fewer_labels_are_told_from_all_of_them() -> None:
+    told = sentences(GROUPS, [gain("pretraining, fewer labels", "scratch", "SPT", 0.1, fraction=0.25)], "MCC")
+    assert told[-1].endswith("(scratch, all labels, to SPT, 25% of the labels).")
+
+
+def test_over_several_datasets_each_comparison_has_its_verdicts() -> None:
+    found = {
+        "one": [gain("pretraining", "scratch", "SPT", 0.1), gain("a network", "k-mers", "SPT", 0.1)],
+        "two": [gain("pretraining", "scratch", "SPT", 0.0), gain("the CRF", "SPT", "SPT + CRF", -0.1)],
+        "three": [gain("pretraining", "scratch", "SPT", 0.2)],
+    }
+    assert sentences_over(found) == [
+        "Self-pretraining (scratch to SPT): better on one, three; undecided on two.",
+        "The CRF instead of softmax (SPT to SPT + CRF): worse on two.",
+    ]
+
+
+def study_with(*arms: dict[str, object], **settings: object) -> StudyConfig:
+    return build_config(StudyConfig, {"data": "x", "arms": arms, **settings})
+
+
+SCRATCH, SPT = {"name": "scratch"}, {"name": "SPT", "init": "spt"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_blocks", "said"),
+    [
+        (
+            {},
+            50,
+            "Means over the seeds; intervals cover the seeds (Student's t) and the choice of test sequence (1,000 ",
+        ),
+        ({"seeds": [0]}, 50, "with one seed they do not cover its choice."),
+        ({}, 10, "its 10 blocks of about 10 kb; few, so they are rough)"),
+        ({}, 1, "The test split is one block of 10 kb: there are no intervals."),
+        ({}, 50, "Each arm's learning rate was chosen on valid from 0.0003, 0.001, 0.003, at 25% of the budget"),
+        (
+            {"learning_rates": [1e-3, 3e-3]},
+            50,
+            "At an end of these rates, so that a rate beyond may be better: scratch",
+        ),
+        ({"learning_rates": [1e-3]}, 50, "Learning rates that were given: all arms: 0.001."),
+    ],
+)
+def test_how_it_was_made_is_said(settings: dict[str, object], n_blocks: int, said: str) -> None:
+    groups = [replace(one, n_blocks=n_blocks) for one in GROUPS[:1]]
+    assert said in method(study_with(SCRATCH, SPT, **settings), groups, [study_record("scratch", gene_scores([7, 8]))])
+
+
+def test_rates_that_were_given_are_told_apart() -> None:
+    told = method(study_with(SCRATCH, SPT | {"learning_rate": 0.01}), GROUPS[:1], [])
+    assert "Learning rates of the other arms were chosen on valid" in told
+    assert "Learning rates that were given: SPT: 0.01." in told
+
+
+def test_fewer_labels_and_longer_training_are_explained() -> None:
+    fewer = replace(GROUPS[0], fraction=0.25)
+    longer = {"name": "longer", "extended": True}
+    told = method(study_with(SCRATCH, longer), [fewer], [])
+    assert "trained on for about as many bases as all labels." in told and "Longer training reads as many bases" in told
+    told = method(study_with(SCRATCH, longer, finetune={"patience": 3}), [fewer], [])
+    assert "rates on all labels." in told and "Longer training" not in told
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ([1, 1], "Test was evaluated once for each run, by its own log."),
+        ([1, 3], "Test was evaluated up to 3 times for each run, by its own log."),
+        ([1, None], "Test was evaluated once for each run, by its own log; 1 older records do not say."),
+        ([None, None], "How often test was evaluated is not on record; a study does it once for each run."),
+    ],
+)
+def test_how_often_test_was_scored_is_said(counts: list[int | None], said: str) -> None:
+    scored = gene_scores([7, 8])
+    records = [replace(study_record("scratch", scored), n_test_evaluations=count) for count in counts]
+    assert method(study_with(SCRATCH, SPT), GROUPS[:1], records).endswith(said)
+
+
+def test_a_report_as_markdown_has_every_table_with_its_note() -> None:
+    tables = [Table("One", ("a", "b"), (("1", "2"),), "Note."), Table("Empty", ("a",), ())]
+    text = markdown("Title", ["Yes.", "More."], "How.", tables, ["dnaspt study"])
+    assert text == (
+        "# Title\n\nYes. More.\n\nHow.\n\n## One\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\nNote.\n\n## Empty\n\n"
+        "## Commands\n\n```\ndnaspt study\n```\n"
+    )
