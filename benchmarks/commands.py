@@ -15,7 +15,7 @@ from dnaspt.genome.alphabet import decode, tokens
 from dnaspt.genome.fasta import read_fasta
 from record import write_result
 
-EPOCHS, N_VARIANTS = 2, 500
+EPOCHS, N_VARIANTS = 1, 500
 SOURCES = "--genome genome/genome.fa"
 COMMANDS = f"""
 simulate --out genome
