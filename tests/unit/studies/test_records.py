@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnaspt.baselines.baseline import BaselineResult
+from dnaspt.baselines.results import BaselineResult
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.metrics import auprc, auroc
 from dnaspt.evaluation.results import BootstrapCounts
