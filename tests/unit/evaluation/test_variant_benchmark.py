@@ -7,17 +7,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
-from tests.unit.inference.variant_models import GENOME, other, write_models
+from tests.unit.inference.variant_models import GENOME, TINY, other, write_models
 
 import dnaspt
+from dnaspt.checkpoint import CheckpointConfig, save_checkpoint
 from dnaspt.data.dataset import Window, read_split
 from dnaspt.data.manifest import VARIANTS, Manifest
-from dnaspt.errors import DatasetError
+from dnaspt.errors import CheckpointError, DatasetError
 from dnaspt.evaluation import variant_benchmark
 from dnaspt.evaluation.results import read_counts
 from dnaspt.evaluation.variant_benchmark import BOTH, COSINE, RATIO, evaluate_variants, read_allele_pairs
 from dnaspt.genome.alphabet import decode, encode
 from dnaspt.inference.variant_effects import cosine_distances
+from dnaspt.models.encoder import DilatedEncoder
+from dnaspt.models.heads import HeadCNN, SigmoidHead
+from dnaspt.models.task_model import TaskModel
 from dnaspt.prepare.writer import DatasetWriter
 
 POSITIONS = range(200, 1800, 40)
@@ -116,3 +120,13 @@ def test_alleles_that_are_gone_or_of_another_dataset_are_refused(tmp_path: Path)
 def test_a_split_that_the_dataset_lacks_is_refused(data: Path, models: Path) -> None:
     with pytest.raises(DatasetError, match="valid"):
         evaluate_variants(dnaspt.load(models / "language"), data, split="valid", write=False)
+
+
+def test_a_model_of_bins_is_refused_before_anything_is_scored(data: Path, tmp_path: Path) -> None:
+    bins = TaskModel(DilatedEncoder(TINY), SigmoidHead(HeadCNN(16, 1, resolution_bp=128), 1))
+    described = CheckpointConfig(
+        kind="task", encoder=TINY, task="enhancers", head="sigmoid", labels=("enhancer",), window_bp=512
+    )
+    save_checkpoint(tmp_path / "bins", bins, described)
+    with pytest.raises(CheckpointError, match="labels bins of 128 bp"):
+        evaluate_variants(dnaspt.load(tmp_path / "bins"), data)
