@@ -17,9 +17,9 @@ import TorchCRF
 import torchcrf
 from torch import Tensor, nn
 
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels.crf_viterbi import best_path
-from dnaspt.tasks import GENE_STATES
 from record import write_result
 
 Run = Callable[[], object]

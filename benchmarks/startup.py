@@ -1,7 +1,7 @@
 """How long `dnaspt` takes to answer where no model is needed: import, help, completion, and mistakes. Medians of five runs.
 
 `python benchmarks/startup.py` shows, for each, its time on the clock and on the processor (which other programs do not lengthen),
-and the limit that it should keep. It ends with 1 where a limit is not kept on the processor.
+and the limit that it should keep.
 """
 
 import os
@@ -143,14 +143,11 @@ def main() -> None:
                 clock_s, processor_s = measure(case, Path(name))
                 times.clock.append(clock_s)
                 times.processor.append(processor_s)
-    late = 0
     print(f"{'clock':>7s} {'processor':>10s} {'limit':>7s}")
     for case, times in measured.items():
         clock_s, processor_s = statistics.median(times.clock), statistics.median(times.processor)
-        late += processor_s > case.limit_s
         is_over = "over  " if processor_s > case.limit_s else "other programs ran  " if clock_s > case.limit_s else ""
         print(f"{clock_s:5.2f} s {processor_s:8.2f} s {case.limit_s:5.2f} s  {is_over}{case.name}")
-    sys.exit(late > 0)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ import torch
 from dnaspt.config import PRESETS, PretrainConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead
 from dnaspt.models.kernels import encoder_cpu
 from dnaspt.models.task_model import TaskModel
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
 from dnaspt.simulation.simulate import SimulateConfig, simulate
-from dnaspt.tasks import GENE_STATES
 from dnaspt.training.fabric import bf16_is_fast
 from dnaspt.training.loop import to_tensors
 from dnaspt.training.pretrain import pretrain

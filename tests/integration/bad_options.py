@@ -40,9 +40,11 @@ OPTIONS = {
         "finetune {}/windows --out {}/out --head crf", "head 'crf' does not fit task 'regions'", "expected sigmoid"
     ),
     "head_unknown": BadFolder(
-        "finetune {}/data --out {}/out --head mlp", "options", "head = 'mlp': .*'crf', 'softmax'"
+        "finetune {}/data --out {}/out --head mlp", "Invalid value for '--head': 'mlp'", "not one of .*'crf', 'softmax'"
     ),
-    "preset_unknown": BadFolder("pretrain {}/data --out {}/out --preset huge", "options", "preset = 'huge': .*'paper'"),
+    "preset_unknown": BadFolder(
+        "pretrain {}/data --out {}/out --preset huge", "Invalid value for '--preset': 'huge'", "not one of .*'paper'"
+    ),
     "batch_of_one_base": BadFolder("pretrain {}/data --out {}/out --batch-bp 1", "options", "batch_bp = 1: .*64"),
     "label_fraction_of_zero": BadFolder(
         "finetune {}/data --out {}/out --label-fraction 0", "options", "label_fraction = 0"

@@ -147,7 +147,7 @@ CONFIG = {
     ),
     "misspelt_training.toml": BadFile("training", "learning_rat = 1\n", None, "did you mean 'learning_rate'"),
     "misspelt_inside_a_table.toml": BadFile(
-        "training", "[encoder]\nlayers = 3\n", None, "no setting is called 'encoder.layers'; check its name"
+        "training", "[encoder]\nlayers = 3\n", None, "no setting is called 'encoder.layers'; did you mean 'n_layers'"
     ),
     "unknown_setting.toml": BadFile("config", "xyz = 1\n", None, "no setting is called 'xyz'; known: .*window_bp"),
     "not_toml.toml": BadFile("config", "window_bp: 64\n", None, r"not TOML \(.*line 1"),

@@ -14,9 +14,8 @@ from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.alphabet import decode
 from dnaspt.genome.fasta import read_fasta
-from dnaspt.genome.gene_states import label_contig
+from dnaspt.genome.gene_states import CDS, MINUS, MISSING, NONCODING, label_contig
 from dnaspt.genome.gff3 import read_annotation
-from dnaspt.tasks import CDS, MINUS, MISSING, NONCODING
 
 SPLITS = ("train", "train", "valid", "test")
 

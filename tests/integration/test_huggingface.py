@@ -11,12 +11,12 @@ from tests.integration.in_process import dnaspt
 from tests.unit.models.huggingface_models import all_models
 
 from dnaspt.checkpoint import load_model
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.inference.emissions import ContigSlice, predict_both_strands, predict_sequences
 from dnaspt.models.heads import SoftmaxHead
 from dnaspt.models.huggingface import load_huggingface_encoder, read_huggingface_config
 from dnaspt.models.task_model import TaskModel
-from dnaspt.policy import OFFLINE, TRUST
-from dnaspt.tasks import GENE_STATES
+from dnaspt.security import OFFLINE, TRUST
 
 
 @pytest.fixture(scope="module")

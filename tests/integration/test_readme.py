@@ -77,6 +77,7 @@ def test_options_named_in_the_readme_exist() -> None:
     helps = " ".join(
         CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
         for command in (
+            "",
             "pretrain",
             "finetune",
             "evaluate",

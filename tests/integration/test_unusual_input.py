@@ -14,7 +14,7 @@ from tests.integration.sources import CHR1, CHR2, CPG, GENES, GENOME, PEAKS, big
 
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import SPLITS, Manifest, read_manifest
-from dnaspt.tasks import MISSING
+from dnaspt.genome.gene_states import MISSING
 
 
 class Dataset(NamedTuple):

@@ -9,13 +9,12 @@ from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, read_fasta
-from dnaspt.genome.gene_states import illegal_positions, reverse_complement_labels, transcripts_from_labels
+from dnaspt.genome.gene_states import GENE_STATES, illegal_positions, reverse_complement_labels, transcripts_from_labels
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.prepare.gene_labels import label_genes
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
 from dnaspt.prepare.splits import SplitInterval
-from dnaspt.tasks import GENE_STATES
 
 pytestmark = pytest.mark.real
 

@@ -21,9 +21,9 @@ from dnaspt.checkpoint import (
 )
 from dnaspt.config import BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.models.heads import CRFHead, SigmoidHead, SoftmaxHead
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import GENE_STATES
 
 ENCODER = EncoderConfig(hidden_size=8, n_layers=2)
 GENES = CheckpointConfig(kind="task", encoder=ENCODER, task="genes", head="crf", labels=GENE_STATES.names)

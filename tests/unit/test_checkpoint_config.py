@@ -11,7 +11,7 @@ from dnaspt.checkpoint_config import CheckpointConfig, find_checkpoint, mask_tok
 from dnaspt.config import MASK_TOKEN, EncoderConfig
 from dnaspt.errors import CheckpointError
 from dnaspt.genome.alphabet import T
-from dnaspt.tasks import GENE_STATES
+from dnaspt.genome.gene_states import GENE_STATES
 
 TASK = CheckpointConfig(kind="task", encoder=EncoderConfig(), task="genes", head="crf", labels=GENE_STATES.names)
 

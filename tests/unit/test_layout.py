@@ -8,14 +8,14 @@ import dnaspt
 SOURCE = Path(dnaspt.__file__).parent
 ORDER = (
     "errors",
-    "policy",
-    "optional",
+    "security",
+    "optional_imports",
     "atomic",
     "json_files",
     "progress",
     "config",
-    "tasks",
     "genome",
+    "tasks",
     "data",
     "prepare",
     "simulation",

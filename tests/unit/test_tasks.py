@@ -5,19 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dnaspt.tasks import (
-    ACCEPTOR,
-    CDS,
-    DONOR,
-    FREE_CRF,
-    GENE_STATES,
-    INTRON,
-    MINUS,
-    NONCODING,
-    TASKS,
-    StateTable,
-    Task,
-)
+from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, GENE_STATES, INTRON, MINUS, NONCODING, StateTable
+from dnaspt.tasks import FREE_CRF, TASKS, Task
 
 
 def test_a_matrix_of_legal_moves_has_exactly_the_pairs() -> None:

@@ -18,9 +18,9 @@ from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, DatasetError, DnasptError
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.tasks import MISSING
 
 log = logging.getLogger(__name__)
 

@@ -20,12 +20,11 @@ from dnaspt.errors import InputError
 from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.evaluation.score import GenePrediction, score_gene_predictions
 from dnaspt.genome.contig_names import check_contigs
-from dnaspt.genome.gene_states import longest_per_gene, transcript_labels, transcripts_from_labels
+from dnaspt.genome.gene_states import MISSING, NONCODING, longest_per_gene, transcript_labels, transcripts_from_labels
 from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
 from dnaspt.genome.intervals import StartEnds
-from dnaspt.genome.stop_codons import stop_codon_in_cds, without_stop_codon
+from dnaspt.genome.stop_in_cds import stop_codon_in_cds, without_stop_codon
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.tasks import MISSING, NONCODING
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.metrics import auprc, auroc
 from dnaspt.evaluation.score import cpg_counts, score_windows
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.kmers import canonical_kmers, known_kmers, number_kmers, reverse_complement_kmers
-from dnaspt.tasks import MISSING, TASKS
+from dnaspt.tasks import TASKS
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 """Inverse penalties to choose from."""

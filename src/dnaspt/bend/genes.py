@@ -19,10 +19,9 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
-from dnaspt.genome.gene_states import transcripts_from_labels
+from dnaspt.genome.gene_states import ACCEPTOR, DONOR, GENE_STATES, MINUS, transcripts_from_labels
 from dnaspt.genome.genetic_code import GT_AG
 from dnaspt.prepare.writer import DatasetWriter
-from dnaspt.tasks import ACCEPTOR, DONOR, GENE_STATES, MINUS
 
 _MIN_SHARE = 0.9
 """Share of the splice-site labels that must lie on GT and AG."""

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from dnaspt.errors import InputError
-from dnaspt.optional import import_optional
-from dnaspt.tasks import MISSING
+from dnaspt.genome.gene_states import MISSING
+from dnaspt.optional_imports import import_optional
 
 
 class LabelRows:

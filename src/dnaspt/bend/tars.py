@@ -16,7 +16,7 @@ from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import SPLITS
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
-from dnaspt.tasks import MISSING
+from dnaspt.genome.gene_states import MISSING
 
 _CODES = np.array([alphabet.A, alphabet.C, alphabet.G, alphabet.N, alphabet.T], dtype=np.uint8)
 """Our codes in BEND's order of letters."""

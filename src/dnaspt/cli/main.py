@@ -1,12 +1,13 @@
-"""The command line: every command calls one function of the Python API (`dnaspt.api`) and says what happened."""
+"""The command line: every command calls one function of the package, most of them in `dnaspt.api`, and says what happened."""
 
 import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -116,7 +117,7 @@ def pretrain(
     from dnaspt import api
     from dnaspt.cli.terminal import mapping_table
 
-    run = api.pretrain(**given(context), progress=True)
+    run = _saved_run(lambda: api.pretrain(**given(context), progress=True))
     if _has_result(run):
         mapping_table(f"{out}: nats per masked base on fixed positions of valid", run.result.summary())
     _say_if_stopped(run)
@@ -199,7 +200,7 @@ def finetune(
     from dnaspt import api
     from dnaspt.cli.terminal import mapping_table
 
-    run = api.finetune(**given(context), progress=True)
+    run = _saved_run(lambda: api.finetune(**given(context), progress=True))
     if _has_result(run):
         mapping_table(f"{out}: best checkpoint on valid", run.result.summary())
     _say_if_stopped(run)
@@ -293,6 +294,16 @@ def export(
 app.add_typer(bend_app, name="bend")
 
 
+def _saved_run(train: Callable[[], "Run"]) -> "Run":
+    """The run of a training, also of one that a signal has stopped."""
+    from dnaspt.training.runs import RunStopped
+
+    try:
+        return train()
+    except RunStopped as stop:
+        return stop.run
+
+
 def _has_result(run: "Run") -> bool:
     """Whether there are scores to show: those of a finished run, or of one that time has stopped."""
     return bool(run.scores) and run.rank == 0 and (run.finished or run.stopped_by == "time")
@@ -310,6 +321,19 @@ def _say_if_stopped(run: "Run") -> None:
     raise typer.Exit(codes.get(run.stopped_by, 0))
 
 
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What Typer raises where the words of a command line make no sense; it exports the subclass alone."""
+
+
+def _usage_line(error: Any) -> str:
+    """What is wrong with the words of a command line, as one line; the help where there are no words."""
+    if (message := error.format_message()).startswith("Usage:"):
+        return f"{message}\n"
+    message = " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+    see = f"{' See' if message.endswith('?') else '; see'} '{error.ctx.command_path} -h'" if error.ctx else ""
+    return f"error: {message}{see}\n"
+
+
 def _terminate(number: int, _: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
@@ -322,7 +346,10 @@ def main() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(prog_name="dnaspt")
+        sys.exit(app(prog_name="dnaspt", standalone_mode=False))
+    except _UsageError as error:
+        sys.stderr.write(_usage_line(error))
+        sys.exit(2)
     except DnasptError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from dnaspt.policy import OFFLINE, TRUST, allow
+from dnaspt.security import OFFLINE, TRUST, allow
 
 HELP = {"help_option_names": ["-h", "--help"]}
 """Settings of every command: -h is --help."""

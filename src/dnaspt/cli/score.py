@@ -17,7 +17,10 @@ def evaluate(
     context: typer.Context,
     model: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt finetune'.")],
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
-    split: Annotated[Literal["test", "valid", "train"], option(help="What to score.")] = "test",
+    split: Annotated[
+        str,
+        option(metavar="<test|valid|train>", help="What to score.", autocompletion=lambda: ["test", "valid", "train"]),
+    ] = "test",
     average_strands: BothStrands = False,
     any_data: Annotated[
         bool, option("--any-data", help="Accept a model of another dataset.", default="refuse it")

@@ -142,4 +142,5 @@ def show_plan(config: Path, context: "StudyContext") -> None:
 
     runs = plan_runs(context)
     table(f"{config}: runs on {context.study.data}", PLAN_COLUMNS, [run.row() for run in runs])
-    show(f"{len(runs)} runs; to do, one after another: {sum(run.minutes for run in runs):.0f} minutes")
+    count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    show(f"{count}; to do, one after another: {sum(run.minutes for run in runs):.0f} minutes")

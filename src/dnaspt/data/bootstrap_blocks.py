@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dnaspt.genome.gene_states import NONCODING
 from dnaspt.genome.intervals import cluster, end_to_end
-from dnaspt.tasks import NONCODING
 
 BLOCK_BP = 10_000
 _EXTRACT = re.compile(r"(.+):(\d+)-(\d+)")

@@ -12,7 +12,8 @@ import numpy as np
 from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
-from dnaspt.tasks import MISSING, TASKS
+from dnaspt.genome.gene_states import MISSING
+from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:  # each takes long to import, so they are imported where they are used
     import pandas as pd

@@ -8,9 +8,8 @@ import numpy as np
 
 from dnaspt.data.dataset import Split, Window, split_file
 from dnaspt.genome import alphabet
-from dnaspt.genome.gene_states import reverse_complement_labels
+from dnaspt.genome.gene_states import MISSING, reverse_complement_labels
 from dnaspt.genome.intervals import cluster, end_to_end, merge
-from dnaspt.tasks import MISSING
 
 
 @dataclass(frozen=True, slots=True)

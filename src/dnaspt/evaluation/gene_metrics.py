@@ -15,15 +15,10 @@ from typing import Any
 import numpy as np
 
 from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks
-from dnaspt.evaluation.metrics import (
-    N_BOOTSTRAP,
-    Score,
-    bootstrap_values,
-    percentile_interval,
-    ratio,
-)
+from dnaspt.evaluation.bootstrap import N_BOOTSTRAP, bootstrap_values, percentile_interval
+from dnaspt.evaluation.metrics import Score, ratio
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.tasks import MISSING
 
 LEVELS = ("base", "splice_site", "exon", "intron_chain", "transcript", "gene")
 FOUND, TRUE, RIGHT, PREDICTED = range(4)

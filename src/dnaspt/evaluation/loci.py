@@ -15,13 +15,12 @@ from dnaspt.data.dataset import read_split
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.evaluation.results import GENES_FILE
-from dnaspt.genome.gene_states import transcripts_from_labels
+from dnaspt.genome.gene_states import MISSING, transcripts_from_labels
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.intervals import true_runs
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import predict_paths
 from dnaspt.inference.emissions import ContigSlice
-from dnaspt.tasks import MISSING
 
 MIN_BP, MAX_BP = 8_000, 15_000
 """Shortest and longest region."""

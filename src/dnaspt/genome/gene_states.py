@@ -1,10 +1,11 @@
-"""Coding transcripts of a contig <-> one of nine classes for each base (`tasks.GENE_STATES`), along the forward strand.
+"""Coding transcripts of a contig <-> one of nine classes for each base (`GENE_STATES`), along the forward strand.
 
 A base whose class is not known has the label MISSING. The state table says which class may follow which.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 
@@ -13,7 +14,47 @@ import numpy as np
 from dnaspt.genome import alphabet
 from dnaspt.genome.intervals import cluster, runs, true_runs
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.tasks import ACCEPTOR, CDS, DONOR, GENE_STATES, INTRON, MINUS, MISSING, NONCODING, StateTable
+
+MISSING = -100
+"""Label of a base or window whose truth is not known. Losses and metrics skip it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateTable:
+    """States of a linear chain along the forward strand, and which state may follow which.
+
+    Attributes:
+        names: names of the K states.
+        legal: pairs (from, to) of states that may follow each other; all others are forbidden.
+        complement: for each state, the state of the same base on the reverse complement of the sequence.
+    """
+
+    names: tuple[str, ...]
+    legal: tuple[tuple[int, int], ...]
+    complement: tuple[int, ...]
+
+    def legal_matrix(self) -> np.ndarray:
+        """Whether a state (column) may follow another (row): (K, K) bool."""
+        matrix = np.zeros((len(self.names), len(self.names)), dtype=bool)
+        matrix[tuple(np.array(self.legal).T)] = True
+        return matrix
+
+
+CDS, DONOR, INTRON, ACCEPTOR, NONCODING = 0, 1, 2, 3, 8
+"""Classes of the plus strand. Those of the minus strand are `MINUS` higher, in the same order. Class 8 has no strand."""
+MINUS = 4
+
+GENE_STATES = StateTable(
+    names=("CDS+", "donor+", "intron+", "acceptor+", "CDS-", "donor-", "intron-", "acceptor-", "non-coding"),
+    legal=(
+        # A plus gene reads 8 0..0 1 2..2 3 0..0 8 along the forward strand, a minus gene 8 4..4 7 6..6 5 4..4 8.
+        *((8, 8), (8, 0), (0, 0), (0, 1), (1, 2), (2, 2), (2, 3), (3, 0), (0, 8)),
+        *((8, 4), (4, 4), (4, 7), (7, 6), (6, 6), (6, 5), (5, 4), (4, 8)),
+    ),
+    complement=(4, 5, 6, 7, 0, 1, 2, 3, 8),
+)
+"""The nine classes of gene finding in BEND (Marin et al. 2024), and which may follow which in a gene."""
+
 
 MIN_INTRON_BP = 4
 """A shorter gap between CDS intervals is not an intron, but a frameshift that the annotation writes as one."""

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import GENE_STATES, NONCODING
 from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
 from dnaspt.models.codons import Grammar
 from dnaspt.models.heads import CRFHead, Decoded, DecodingContext, SoftmaxHead
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import GENE_STATES, NONCODING
 
 Item = TypeVar("Item")
 

@@ -18,11 +18,11 @@ from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
-from dnaspt.genome.gene_states import transcripts_from_labels
+from dnaspt.genome.gene_states import CDS, GENE_STATES, MINUS, transcripts_from_labels
 from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
-from dnaspt.genome.stop_codons import stop_codon_in_cds
+from dnaspt.genome.stop_in_cds import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, predict_emissions
 from dnaspt.inference.disk_array import DiskArray, disk_array
@@ -31,7 +31,6 @@ from dnaspt.inference.resume import Request, finished_contigs
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead, Decoded
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import CDS, GENE_STATES, MINUS
 
 ON_DISK_BP = 10_000_000
 """A contig of which more is predicted keeps its emissions in files beside the output (36 bytes a base)."""

@@ -22,10 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
 from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS, STANDARD
 from dnaspt.models.kernels.crf_chain import Chain, make_chain
 from dnaspt.models.kernels.crf_viterbi import Rules
-from dnaspt.tasks import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
 
 START, STOP, STOP_ENDS, DONOR_HERE, ACCEPTOR_HERE = (1 << i for i in range(5))
 """Bits of `sequence_flags`: a start or stop codon begins here, a stop codon ends here, an intron may begin or end here."""

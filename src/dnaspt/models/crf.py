@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from dnaspt.genome.gene_states import StateTable
 from dnaspt.models.kernels import crf_forward_backward, crf_gpu
 from dnaspt.models.kernels.crf_chain import Chain, make_chain, mixing_time
 from dnaspt.models.kernels.triton_support import device_of
-from dnaspt.tasks import StateTable
 
 MAX_STATES = 127
 """Paths are int8."""

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dnaspt.genome.gene_states import MISSING, StateTable
 from dnaspt.models.basset import HeadMLP
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels.crf_viterbi import SLICE, Emissions, best_path, path_posterior
-from dnaspt.tasks import MISSING, StateTable
 
 HEAD_CHANNELS = 64
 HEAD_KERNEL = 3

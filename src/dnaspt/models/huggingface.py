@@ -20,8 +20,8 @@ from dnaspt.atomic import sha256_of_file
 from dnaspt.config import PAD_TOKEN, HuggingFaceConfig
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.genome.alphabet import LETTERS, N
-from dnaspt.optional import import_optional
-from dnaspt.policy import is_offline, may_run_code
+from dnaspt.optional_imports import import_optional
+from dnaspt.security import is_offline, may_run_code
 
 CACHE_BYTES = 1 << 30
 """Vectors up to this size in all are kept for sequences that come again."""

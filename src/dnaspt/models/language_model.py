@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dnaspt.config import N_TOKENS, EncoderConfig
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.encoder import DilatedEncoder
-from dnaspt.tasks import MISSING
 
 
 class MaskedLMHead(nn.Module):

@@ -13,7 +13,7 @@ from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import MIN_INTRON_BP, label_contig, longest_per_gene
 from dnaspt.genome.genetic_code import SPLICE_PAIRS
 from dnaspt.genome.gff3 import AnnotatedTranscript
-from dnaspt.genome.stop_codons import stop_codon_in_cds
+from dnaspt.genome.stop_in_cds import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.splits import SplitInterval
 

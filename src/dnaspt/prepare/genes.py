@@ -1,6 +1,6 @@
 """FASTA and GFF3 or GTF to a dataset of windows with one of nine gene-structure classes for each base.
 
-One contig is in memory at a time. The classes are those of `tasks.GENE_STATES`. A base whose class cannot be known is missing.
+One contig is in memory at a time. The classes are those of `genome.gene_states`. A base whose class cannot be known is missing.
 What is left out is counted.
 """
 
@@ -23,12 +23,13 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.bed import Regions, read_bed
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, contig_names, read_fasta
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.gff3 import AnnotatedTranscript, Annotation, read_annotation
 from dnaspt.prepare.gene_labels import INTRON_MOTIFS, LabeledContig, label_genes
 from dnaspt.prepare.splits import Paths, SplitInterval, SplitPlan, SplitSettings
 from dnaspt.prepare.windows import FlankedWindow, around_genes, tile_with_flanks
 from dnaspt.prepare.writer import DatasetWriter, check_written
-from dnaspt.tasks import MISSING, TASKS
+from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
 

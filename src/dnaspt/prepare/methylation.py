@@ -20,11 +20,12 @@ from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.tracks import Calls, Sample, read_calls
 from dnaspt.prepare.splits import Names, Paths
 from dnaspt.prepare.windows import LabeledWindows, WindowFilter, WindowSettings, add_windows, from_starts
 from dnaspt.prepare.writer import DatasetWriter, check_written
-from dnaspt.tasks import MISSING, TASKS
+from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
 

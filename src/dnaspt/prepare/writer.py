@@ -19,8 +19,8 @@ from dnaspt.data.dataset import Window, split_file, window_schema
 from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, Source, SplitSummary
 from dnaspt.errors import DatasetError, InputError
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.prepare.leakage import LeakageSketch, refuse_leakage
-from dnaspt.tasks import MISSING
 
 if TYPE_CHECKING:  # takes long to import, so it is imported where it is used
     import pyarrow as pa

@@ -14,15 +14,8 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from dnaspt.errors import DatasetError
-from dnaspt.evaluation.metrics import (
-    ConfidenceInterval,
-    Score,
-    block_weights,
-    mcc_batch,
-    mean_rows,
-    percentile_interval,
-    resampled_areas,
-)
+from dnaspt.evaluation.bootstrap import ConfidenceInterval, block_weights, percentile_interval
+from dnaspt.evaluation.metrics import Score, mcc_batch, mean_rows, resampled_areas
 from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.studies.records import Record
 from dnaspt.studies.settings import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig, without_preset

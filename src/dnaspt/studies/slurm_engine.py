@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from dnaspt.atomic import write_text_atomically
-from dnaspt.policy import is_offline, may_run_code
+from dnaspt.security import is_offline, may_run_code
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.plan import STAGES
 from dnaspt.studies.scheduler import n_jobs

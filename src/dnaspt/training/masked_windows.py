@@ -6,10 +6,10 @@ import numpy as np
 
 from dnaspt.baselines.ngram import MaskedBases
 from dnaspt.config import MASK_TOKEN
-from dnaspt.data.batches import mask_for_validation
 from dnaspt.data.dataset import Split
+from dnaspt.data.masking import mask_for_validation
 from dnaspt.genome import alphabet
-from dnaspt.tasks import MISSING
+from dnaspt.genome.gene_states import MISSING
 
 VALIDATION_BP = 2_000_000
 """Bases of the valid split on which a pretraining is scored, about."""

@@ -15,9 +15,9 @@ from dnaspt.config import PAD_TOKEN, PRESETS, PretrainConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
-from dnaspt.tasks import MISSING
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import Reporter, SilentReporter, Training, fit
 from dnaspt.training.masked_windows import MaskedWindows, concatenate, masked_bases

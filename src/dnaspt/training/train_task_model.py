@@ -15,9 +15,10 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.evaluate import score_model
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import MISSING, TASKS
+from dnaspt.tasks import TASKS
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import Reporter, SilentReporter, Training, fit
 from dnaspt.training.optim import build_optimizer

@@ -10,7 +10,7 @@ from dnaspt.baselines.baseline import run_baseline
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gff3 import read_annotation
-from dnaspt.genome.stop_codons import without_stop_codon
+from dnaspt.genome.stop_in_cds import without_stop_codon
 
 
 def test_the_annotation_is_perfect_with_and_without_its_stop_codons(

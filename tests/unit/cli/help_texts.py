@@ -39,7 +39,7 @@ def own_defaults(command: str) -> dict[str, Any]:
     return {
         parameter.name: parameter.default
         for parameter in COMMANDS[command].params
-        if parameter.param_type_name == "option" and parameter.default not in (None, False, [], ())
+        if parameter.param_type_name == "option" and parameter.default not in (None, False, "", [], ())
     }
 
 

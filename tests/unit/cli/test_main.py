@@ -129,3 +129,32 @@ def test_completion_can_be_shown_and_installed_for_bash(tmp_path: Path) -> None:
         f"source {script}; COMP_WORDS=(dnaspt fin); COMP_CWORD=1; _dnaspt_completion {program}; echo ${{COMPREPLY[@]}}"
     )
     assert run("bash", "-c", asks).stdout.strip() == "finetune"
+
+
+def said_by(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "dnaspt", *words], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("finetun data", "No such command 'finetun'. Did you mean 'finetune'? See 'dnaspt -h'"),
+        ("finetune --out x", "Missing argument 'DATA'; see 'dnaspt finetune -h'"),
+        (
+            "finetune data --out x --head mlp",
+            "Invalid value for '--head': 'mlp' is not one of 'auto', 'crf', 'softmax', 'sigmoid', 'crf-unconstrained'; "
+            "see 'dnaspt finetune -h'",
+        ),
+        ("prepare genes", "Missing option '--out' / '-o'; see 'dnaspt prepare genes -h'"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_line(words: str, line: str) -> None:
+    outcome = said_by(*words.split())
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (2, "", f"error: {line}\n")
+
+
+@pytest.mark.parametrize("words", ["", "prepare", "bend"])
+def test_no_command_shows_the_help(words: str) -> None:
+    outcome = said_by(*words.split())
+    assert outcome.returncode == 2
+    assert outcome.stderr.startswith(" ".join(f"Usage: dnaspt {words}".split()))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from dnaspt.cli.main import app
 from dnaspt.cli.options import Command, Offline, TrustCode, given, names, option
-from dnaspt.policy import OFFLINE, TRUST, is_offline, may_run_code
+from dnaspt.security import OFFLINE, TRUST, is_offline, may_run_code
 
 
 @pytest.fixture(autouse=True)

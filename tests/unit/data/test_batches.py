@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnaspt.config import MASK_TOKEN, PAD_TOKEN
-from dnaspt.data.batches import BatchOptions, TrainingBatches, mask_for_training, mask_for_validation
+from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
+from dnaspt.data.masking import mask_for_training, mask_for_validation
 from dnaspt.genome.alphabet import SOFT_MASKED, T, reverse_complement
-from dnaspt.genome.gene_states import reverse_complement_labels
-from dnaspt.tasks import GENE_STATES, MISSING
+from dnaspt.genome.gene_states import GENE_STATES, MISSING, reverse_complement_labels
 
 MakeSplit = Callable[..., Split]
 

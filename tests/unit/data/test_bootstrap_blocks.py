@@ -3,7 +3,7 @@
 import numpy as np
 
 from dnaspt.data.bootstrap_blocks import blocks_outside_genes, on_genome, sum_blocks, window_blocks
-from dnaspt.tasks import MISSING
+from dnaspt.genome.gene_states import MISSING
 
 
 def test_blocks_do_not_cut_genes_and_are_about_as_long_as_asked() -> None:

@@ -14,8 +14,8 @@ from dnaspt.data.dataset import Dataset, Window, read_split, split_file, window_
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.prepare.writer import DatasetWriter
-from dnaspt.tasks import MISSING
 
 REGIONS = Manifest(task="regions", labels=("x", "y"), resolution_bp=0, window_bp=8, sources=(), settings={})
 VARIANTS = Manifest(task="variants", labels=("effect",), resolution_bp=0, window_bp=8, sources=(), settings={})

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from dnaspt.data.dataset import Split, Window, read_split
 from dnaspt.data.segments import segments, union_bp, without_overlaps
 from dnaspt.genome import alphabet
-from dnaspt.genome.gene_states import reverse_complement_labels
+from dnaspt.genome.gene_states import MISSING, reverse_complement_labels
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
-from dnaspt.tasks import MISSING
 
 MakeSplit = Callable[..., Split]
 

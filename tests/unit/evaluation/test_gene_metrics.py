@@ -8,8 +8,8 @@ import pytest
 from dnaspt.evaluation.gene_faults import INTRON_FAULT, structure_report
 from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores, ScoredRegion, rates, score_genes
 from dnaspt.genome.alphabet import encode, reverse_complement
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.tasks import MISSING
 
 Exons = tuple[tuple[int, int], ...]
 

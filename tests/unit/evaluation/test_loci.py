@@ -12,9 +12,9 @@ from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.evaluation.loci import MAX_BP, choose_locus, example_genes, example_loci
 from dnaspt.evaluation.loci import _regions as regions
 from dnaspt.evaluation.loci import _regions_with_genes as regions_with_genes
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.tasks import MISSING
 
 
 def segment_of(length_bp: int, start: int = 0) -> Segment:

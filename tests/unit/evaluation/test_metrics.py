@@ -14,7 +14,7 @@ from sklearn.metrics import (
 )
 
 from dnaspt.evaluation import metrics
-from dnaspt.tasks import MISSING
+from dnaspt.genome.gene_states import MISSING
 
 
 def random_classes(seed: int, n: int = 5000, n_classes: int = 9) -> tuple[np.ndarray, np.ndarray]:

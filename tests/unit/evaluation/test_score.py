@@ -11,8 +11,7 @@ from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.evaluation.score import GenePrediction, cpg_counts, score_gene_predictions, score_windows
 from dnaspt.genome.alphabet import decode, encode
-from dnaspt.genome.gene_states import transcripts_from_labels
-from dnaspt.tasks import MISSING, NONCODING
+from dnaspt.genome.gene_states import MISSING, NONCODING, transcripts_from_labels
 
 
 def windows_of(letters: list[str], labels: np.ndarray) -> Split:

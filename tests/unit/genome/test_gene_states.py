@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import (
+    GENE_STATES,
+    MISSING,
     illegal_positions,
     label_contig,
     longest_per_gene,
@@ -19,7 +21,6 @@ from dnaspt.genome.gene_states import (
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.tasks import GENE_STATES, MISSING
 
 LENGTH = 120
 

@@ -13,6 +13,7 @@ from dnaspt.checkpoint import CheckpointConfig, build_model, save_checkpoint
 from dnaspt.config import EncoderConfig
 from dnaspt.genome.alphabet import decode as letters
 from dnaspt.genome.fasta import Contig
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference import decode
 from dnaspt.inference.decode import decode_path
@@ -23,7 +24,6 @@ from dnaspt.models.codons import Grammar
 from dnaspt.models.heads import Decoded
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import GENE_STATES
 
 ENCODER = EncoderConfig(hidden_size=16, n_layers=4)
 WITHOUT_CODONS = PredictOptions(codons=False)

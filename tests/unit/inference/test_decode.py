@@ -3,11 +3,10 @@ import pytest
 from tests.unit.inference.small_models import GENES, decoded, model_of, predict_sequence, random_codes
 
 from dnaspt.genome.alphabet import N
-from dnaspt.genome.gene_states import illegal_positions
+from dnaspt.genome.gene_states import CDS, GENE_STATES, MINUS, NONCODING, illegal_positions
 from dnaspt.inference import decode
 from dnaspt.inference.decode import unknown_runs
 from dnaspt.models.heads import DecodingContext
-from dnaspt.tasks import CDS, GENE_STATES, MINUS, NONCODING
 
 
 @pytest.mark.parametrize("head", ["crf", "softmax"])

@@ -6,11 +6,11 @@ import torch
 from tests.unit.inference.small_models import GENES, WITHOUT_CODONS, genes_run, model_of, predict_sequence, random_codes
 
 from dnaspt.genome.alphabet import N, reverse_complement
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.inference import emissions as predict
 from dnaspt.inference.emissions import ContigSlice, predict_both_strands
 from dnaspt.inference.predict import predict_file
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import GENE_STATES
 
 
 @pytest.mark.parametrize("tile_bp", [97, 500, 4096])

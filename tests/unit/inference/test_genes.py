@@ -23,12 +23,11 @@ from dnaspt.errors import ConfigError
 from dnaspt.evaluation.gene_faults import structure_report
 from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.genome.fasta import read_fasta
-from dnaspt.genome.gene_states import illegal_positions, label_contig
+from dnaspt.genome.gene_states import CDS, GENE_STATES, MINUS, NONCODING, illegal_positions, label_contig
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.inference import genes as predict_genes
 from dnaspt.inference.predict import PredictOptions, predict_file
 from dnaspt.models.codons import gene_grammar
-from dnaspt.tasks import CDS, GENE_STATES, MINUS, NONCODING
 
 
 def test_decoded_paths_are_legal_and_their_genes_can_be_read_back(tmp_path: Path) -> None:

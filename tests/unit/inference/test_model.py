@@ -27,12 +27,12 @@ from dnaspt.config import BassetConfig
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.genome.alphabet import N, encode, reverse_complement
+from dnaspt.genome.gene_states import GENE_STATES, NONCODING
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference import model as model_file
 from dnaspt.inference.model import Model, load, to_frame
 from dnaspt.inference.predict import PredictOptions, predict_file
-from dnaspt.tasks import GENE_STATES, NONCODING
 
 BASSET = REGIONS.model_copy(update={"encoder": BassetConfig(window_bp=256)})
 

@@ -10,9 +10,9 @@ from tests.unit.inference.variant_models import GENOME, other, write_models
 from dnaspt.checkpoint import load_model, mask_token_of
 from dnaspt.config import MASK_TOKEN
 from dnaspt.genome.alphabet import T, encode, reverse_complement
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.inference.variant_effects import AllelePair, cosine_distances, label_changes, log_likelihood_ratios
 from dnaspt.models.language_model import LanguageModel
-from dnaspt.tasks import GENE_STATES
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from tests.integration.in_process import letters
 
 from dnaspt.checkpoint import CheckpointConfig, save_checkpoint
 from dnaspt.config import EncoderConfig
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead, HeadCNN, SigmoidHead
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import GENE_STATES
 
 TINY = EncoderConfig(hidden_size=16, n_layers=4)
 GENOME = letters(3000, 7)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from dnaspt.genome.gene_states import GENE_STATES, MISSING
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels.crf_viterbi import best_path
-from dnaspt.tasks import GENE_STATES, MISSING
 
 GENES = GENE_STATES.legal_matrix()
 

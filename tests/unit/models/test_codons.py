@@ -8,6 +8,10 @@ from dnaspt.evaluation.gene_faults import structure_report
 from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gene_states import (
+    CDS,
+    GENE_STATES,
+    MISSING,
+    NONCODING,
     label_contig,
     reverse_complement_labels,
     transcript_labels,
@@ -20,7 +24,6 @@ from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels.crf_chain import Chain
 from dnaspt.models.kernels.crf_viterbi import SLICE, best_path
 from dnaspt.simulation.simulate import SimulateConfig, simulate
-from dnaspt.tasks import CDS, GENE_STATES, MISSING, NONCODING
 
 
 def make_chain(seed: int = 0, scale: float = 0.0) -> Chain:

@@ -18,9 +18,9 @@ from tests.unit.models.crf_cases import (
 )
 from torchcrf import CRF
 
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels.crf_viterbi import best_path
-from dnaspt.tasks import MISSING
 
 
 @pytest.fixture(autouse=True)

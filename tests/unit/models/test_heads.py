@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from dnaspt.config import BassetConfig, EncoderConfig
+from dnaspt.genome.gene_states import GENE_STATES, MISSING
 from dnaspt.models.basset import HeadMLP
 from dnaspt.models.batch import Batch
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import CRFHead, DecodingContext, HeadCNN, MeanNorm, SigmoidHead, SoftmaxHead
 from dnaspt.models.kernels.crf_viterbi import SLICE
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import GENE_STATES, MISSING
 
 CNN = {f"trunk.{layer}.{kind}" for layer in ("first", "second", "linear") for kind in ("weight", "bias")}
 

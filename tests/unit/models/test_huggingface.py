@@ -20,7 +20,7 @@ from dnaspt.models.huggingface import (
     load_huggingface_encoder,
     read_huggingface_config,
 )
-from dnaspt.policy import OFFLINE, TRUST
+from dnaspt.security import OFFLINE, TRUST
 
 
 @pytest.fixture(scope="module")

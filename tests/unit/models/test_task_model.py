@@ -4,10 +4,10 @@ import torch
 from tests.unit.models.encoder_cases import SMALL, random_tokens
 
 from dnaspt.config import PAD_TOKEN, PRESETS
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.heads import HEAD_FLANK_BP, SoftmaxHead
 from dnaspt.models.task_model import TaskModel
-from dnaspt.tasks import GENE_STATES
 
 
 def gene_model(seed: int = 0) -> TaskModel:

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
-from dnaspt.genome.gene_states import illegal_positions, reverse_complement_labels
+from dnaspt.genome.gene_states import GENE_STATES, MISSING, illegal_positions, reverse_complement_labels
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.gene_labels import label_genes
 from dnaspt.prepare.splits import SplitInterval
-from dnaspt.tasks import GENE_STATES, MISSING
 
 LENGTH = 120
 

@@ -14,11 +14,10 @@ from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
-from dnaspt.genome.gene_states import transcripts_from_labels
+from dnaspt.genome.gene_states import GENE_STATES, MISSING, transcripts_from_labels
 from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
-from dnaspt.tasks import GENE_STATES, MISSING
 
 
 def gene(chrom: str, strand: str, *cds: tuple[int, int], name: str, transcript: str = "") -> Transcript:

@@ -13,9 +13,9 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bigwig import write_bigwig
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.tracks import Calls
 from dnaspt.prepare.methylation import PrepareMethylationConfig, merge_strands, prepare_methylation
-from dnaspt.tasks import MISSING
 
 UNIT = "ATTAcGATTA"
 """Ten bases with one CpG, its C (soft-masked here) at index 4."""

@@ -15,8 +15,8 @@ from dnaspt.data.dataset import Window, read_split
 from dnaspt.data.manifest import Manifest, SharedWindows, read_manifest
 from dnaspt.errors import DatasetError, InputError, NoSpaceError
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import GENE_STATES, MISSING
 from dnaspt.prepare.writer import DatasetWriter, check_written
-from dnaspt.tasks import GENE_STATES, MISSING
 
 REGIONS = Manifest(task="regions", labels=("x", "y"), resolution_bp=0, window_bp=512, sources=(), settings={})
 GENES = Manifest(task="genes", labels=GENE_STATES.names, resolution_bp=1, window_bp=512, sources=(), settings={})

@@ -5,12 +5,12 @@ import pytest
 from dnaspt.config import build_config
 from dnaspt.data.manifest import Manifest, SplitSummary, read_manifest
 from dnaspt.errors import ConfigError
+from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
 from dnaspt.reports.compare import question_of
 from dnaspt.studies.plan import Job, bases_read, distinct, finals, pretrainings, tuning
 from dnaspt.studies.records import read_records
 from dnaspt.studies.settings import StudyConfig, check_settings, read_study
-from dnaspt.tasks import GENE_STATES
 
 STUDIES = Path(__file__).parent.parent.parent.parent / "examples" / "studies"
 

@@ -8,7 +8,7 @@ import pytest
 from dnaspt.config import MASK_TOKEN
 from dnaspt.data.dataset import read_split
 from dnaspt.genome.alphabet import T
-from dnaspt.tasks import MISSING
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.training import masked_windows
 from dnaspt.training.masked_windows import concatenate, mask_windows, masked_bases
 

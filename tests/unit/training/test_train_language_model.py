@@ -5,8 +5,8 @@ import pytest
 import torch
 from tests.unit.training.quick import ENCODER
 
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.language_model import LanguageModel
-from dnaspt.tasks import MISSING
 from dnaspt.training.masked_windows import MaskedWindows
 from dnaspt.training.train_language_model import score_language_model
 

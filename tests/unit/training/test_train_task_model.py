@@ -11,7 +11,7 @@ from dnaspt.checkpoint import load_model
 from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
-from dnaspt.tasks import MISSING
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.training.finetune import _describe, check_settings
 from dnaspt.training.train_task_model import FinetuningData, build_model, class_weights, label_frequencies
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnaspt.tasks import MISSING
+from dnaspt.genome.gene_states import MISSING
 
 
 class Chain(NamedTuple):

@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.kernels.crf_chain import Chain, refuse_disagreeing, refuse_impossible, refuse_unknown
 from dnaspt.models.kernels.numba_cache import kernel
 from dnaspt.models.kernels.threads import inherit_flush_to_zero, thread_pool
-from dnaspt.tasks import MISSING
 
 CHUNK = 16384
 """Positions of a chunk: 2.4 MB of float64 for nine states."""

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.kernels.crf_chain import refuse_disagreeing, refuse_impossible, refuse_unknown
 from dnaspt.models.kernels.triton_support import runs_kernels
-from dnaspt.tasks import MISSING
 
 MAX_STATES = 64
 """The moves between this many states fit the registers of a program."""

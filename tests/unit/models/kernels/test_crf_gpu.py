@@ -5,9 +5,9 @@ import pytest
 import torch
 from tests.unit.models.crf_cases import GENES, best_paths
 
+from dnaspt.genome.gene_states import INTRON, MINUS, MISSING
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels import crf_gpu
-from dnaspt.tasks import INTRON, MINUS, MISSING
 
 pytest.importorskip("triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from dnaspt.errors import ConfigError
-from dnaspt.optional import import_optional
+from dnaspt.optional_imports import import_optional
 
 
 def test_a_package_that_is_there_is_imported() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.gff3 import AnnotatedTranscript
-from dnaspt.genome.stop_codons import stop_codon_in_cds, without_stop_codon
+from dnaspt.genome.stop_in_cds import stop_codon_in_cds, without_stop_codon
 from dnaspt.genome.transcripts import Transcript
 
 
