@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 """A path, or anything that has one: a `Dataset`, a `Run`, a `Model`."""
 Paths = PathLike | Sequence[PathLike]
-"""One file, or several."""
+"""One path or a list of paths."""
 
 
 def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) -> "SimulationSummary":
@@ -465,7 +465,7 @@ def study(
         The answer in sentences, the scores of the arms and the differences between them with intervals.
 
     Raises:
-        ConfigError: settings that no study has. DnasptError: a run failed; what is finished stays.
+        ConfigError: unknown settings. DnasptError: a run failed; what is finished stays.
 
     Example:
         >>> settings = {"data": "data/peaks", "seeds": [0], "learning_rates": [1e-3],

@@ -80,7 +80,7 @@ def score_dots(
         groups: scores of all names by group.
         names: names of the series.
         chance: a level to mark.
-        baseline: whether the last name is no run but what runs are compared with.
+        baseline: whether the last series is the baseline.
     """
     n_series = len(names)
     is_long = max(map(len, groups), default=0) > _LONG

@@ -84,7 +84,7 @@ def _pairs(runs: Sequence[RunRecord], metric: str) -> list[str]:
 
 
 def _difference(before: RunRecord, after: RunRecord) -> tuple[str, str] | None:
-    """What the second of two runs has that the first has not, and under which circumstances; None where that is nothing."""
+    """What the second of two runs has that the first has not, and the context; None if they do not differ."""
     if before.label_fraction != after.label_fraction:
         return None
     if before.head == after.head and not before.is_pretrained and after.is_pretrained:
@@ -178,7 +178,7 @@ def _language(pretraining: PretrainRecord) -> str:
 
 
 def _seeds(runs: Sequence[RunRecord]) -> str:
-    """How far the intervals speak."""
+    """What the intervals do not cover."""
     seeds = {run.settings.get("seed") for run in runs}
     if len(runs) == 1:
         told = f"This is one training run with one seed ({seeds.pop()})"

@@ -41,8 +41,8 @@ _CLAIMS = (
     (FEWER, (SCRATCH,), "P4: with a quarter of the labels it still beats all labels from scratch"),
     (LONGER, (SCRATCH,), "P6: training from scratch for longer does not help"),
 )
-"""Claims of arXiv 2506.17766, the comparisons that test them, and where the arm before begins: P4 is about methylation, all
-others about all labels."""
+"""Claims of arXiv 2506.17766, the comparisons that test them, and how the arm to compare with begins: P4 is about methylation,
+all others about all labels."""
 _QUARTER = 0.25
 _CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: "undecided"}
 

@@ -147,7 +147,7 @@ def _config(study: StudyConfig, job: Job) -> TrainingConfig:
 
 
 def steps_of(study: StudyConfig, job: Job) -> int:
-    """Optimizer steps of a run, about: a share of the labels is read as often as makes as many bases as all of them."""
+    """Optimizer steps of a run, about; with fewer labels, epochs are scaled so that the number of bases stays the same."""
     if job.baseline:
         return 0
     config = _config(study, job)

@@ -1,4 +1,4 @@
-"""Workers for the runs of a study: started in processes of their own, told to stop when the study is to stop, or in this one.
+"""Run a study's workers as processes or in this one, and stop them with the study.
 
 Where this process is killed, its workers go on to the end of their instruction: each holds the locks of its run (`exclusive`), so
 that the next study waits for it instead of making the run twice.
@@ -36,7 +36,7 @@ _stopping = threading.Event()
 
 @contextmanager
 def stopping_with_this_process() -> Iterator[None]:
-    """A block in which workers run: a signal that ends this process asks them to save and end, too."""
+    """A block in which workers run: a signal that ends this process makes them save and stop."""
     _stopping.clear()
     try:
         yield
@@ -49,7 +49,7 @@ def stop_workers() -> None:
     """Ask the workers in processes of their own to save and end, and let no other begin."""
     _stopping.set()
     if sys.platform == "win32":
-        return  # there is no asking, only ending; the console tells them of Ctrl-C
+        return  # Windows can only kill a process; the console sends Ctrl-C to the workers, too
     for process in tuple(_running):
         process.terminate()
 

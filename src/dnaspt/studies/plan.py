@@ -131,7 +131,7 @@ def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list
 
 @lru_cache
 def pretrain_bp(data: Path, digest: str, split: str = "train") -> int:
-    """Bases of an epoch of pretraining on a split, which reads what windows share once; digest: of the dataset."""
+    """Bases of an epoch of pretraining on a split; overlaps count once. digest: of the dataset."""
     return union_bp(data, split)
 
 

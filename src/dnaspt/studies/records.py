@@ -115,7 +115,7 @@ class Record:
         """A record from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no record, or one of a later format.
+            KeyError, TypeError, ValueError: not a record, or of a later format.
         """
         version = content.get("format_version")
         if version not in (None, FORMAT_VERSION):
@@ -142,7 +142,7 @@ class Record:
 
 
 def result_of_baseline(baseline: BaselineResult) -> RunResult:
-    """How fitting a baseline ended, in the terms of a training, which it has no steps of."""
+    """A baseline's result as a RunResult with 0 steps."""
     scores = {f"valid_{baseline.metric}": baseline.valid} if baseline.metric else {}
     defined = {name: math.nan if score is None else score for name, score in scores.items()}
     return RunResult(defined, best_step=0, steps=0, n_bp=baseline.n_bp, minutes=baseline.minutes)

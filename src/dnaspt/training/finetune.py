@@ -1,6 +1,6 @@
 """Fine-tuning: a dataset and an encoder, pretrained or fresh, to a model with a task head, chosen on the valid split.
 
-Settings, dataset, encoder and run folder are checked before torch is imported, so that a mistake is told at once.
+Settings, dataset, encoder and run folder are checked before torch is imported, so that a mistake fails fast.
 """
 
 import json
@@ -164,7 +164,7 @@ def _describe(
 
 
 def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConfig:
-    """The encoder where no pretrained one of ours is given: a size, a baseline, or a language model from Hugging Face."""
+    """The encoder where no run of `pretrain` is given: a size, a baseline, or a language model from Hugging Face."""
     if config.embeddings:
         from dnaspt.models.huggingface import read_huggingface_config  # torch: seconds
 

@@ -121,7 +121,7 @@ class RunResult:
         """A result from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no result of a training run, or one of a later format.
+            KeyError, TypeError, ValueError: not the result of a training run, or of a later format.
         """
         version = content.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
