@@ -109,8 +109,8 @@ def pretrain(
 ) -> None:
     """Train a language model on the sequences of a dataset.
 
-    Masked bases are guessed from the bases around them. Sequences of the train split are read, and of the unlabeled one if there is
-    one; valid chooses the best weights. No label is read.
+    Masked bases are guessed from the bases around them. The train split is read, and unlabeled sequences if there
+    are any; valid chooses the best weights. No label is read.
 
     Example: dnaspt pretrain data/genes --out runs/pre --preset small
     """

@@ -154,7 +154,7 @@ def _groups_of_arm(groups: Sequence[Group], arm: Arm) -> list[Group]:
 
 
 def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
-    """What the second of two arms has that the first has not; "" where that is nothing or more than one thing."""
+    """The one thing that the second of two arms has and the first has not; "" if there is none or more than one."""
     same_head, same_init = first.head == second.head, first.init == second.init
     if first.is_baseline or second.is_baseline:
         return "" if second.is_baseline else BASELINE

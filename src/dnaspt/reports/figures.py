@@ -202,7 +202,7 @@ def _draw_track(
 
 
 def _chevrons(genes: Sequence[Transcript], ahead: int, step: float) -> np.ndarray:
-    """Where the chevrons of genes of one strand stand: every `step` bases of an intron, and ahead of each gene."""
+    """Positions of the chevrons of genes of one strand: every `step` bases of an intron, and ahead of each gene."""
     at = [gene.end + step / 2 if ahead > 0 else gene.start - step / 2 for gene in genes]
     for left, right in (intron for gene in genes for intron in gene.introns):
         n_marks = max(int(right - left > step / 2), int((right - left) / step))

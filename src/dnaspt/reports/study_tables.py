@@ -138,7 +138,7 @@ def _asked(differences: Sequence[Difference], question: str, fraction: float) ->
 
 
 def _marginal_verdict(difference: Difference, marginal: float) -> str:
-    """Verdict on a gain that is said to be marginal."""
+    """Verdict on the claim that a gain is marginal."""
     gain = difference.gain
     if -marginal < gain.low and gain.high < marginal:
         return _CLAIM_VERDICTS[1]
@@ -340,7 +340,7 @@ def version_table(records: Sequence[Record]) -> Table:
 
 
 def cost_table(runs: StudyRuns) -> Table:
-    """Bases seen and minutes, in pretraining and after it: means over the seeds, and minutes of the quickest."""
+    """Bases seen and minutes, in pretraining and after it: means over the seeds, and minutes of the fastest seed."""
     rows = []
     for arm, fraction in dict.fromkeys((record.job.arm, record.job.label_fraction) for record in runs.finals):
         own = [r for r in runs.finals if (r.job.arm, r.job.label_fraction) == (arm, fraction)]

@@ -49,7 +49,7 @@ PLAN_COLUMNS = ("run", "arm", "seed", "steps", "learning rate", "labels", "state
 
 
 def plan_runs(context: StudyContext) -> list[PlannedRun]:
-    """The runs of a study, with what those that are to do would take here: a few steps of each kind are trained.
+    """The runs of a study, with the time and memory of those still to do. To measure them, a few steps of each kind are trained.
 
     A final run whose learning rate is still open is planned with one of the rates.
 
@@ -83,7 +83,7 @@ def _possible_jobs(context: StudyContext) -> list[Job]:
 def _plan_run(
     context: StudyContext, job: Job, needed: set[str], trials: set[str], measured: dict[tuple[object, ...], Cost]
 ) -> PlannedRun:
-    """What one run would take.
+    """Time and memory of one run.
 
     Args:
         context: the study.

@@ -26,7 +26,7 @@ except ImportError:  # Windows locks nothing
 Locks = tuple[int, ...]
 """Descriptors of the locked files of a run."""
 Launch = Callable[[StudyContext, Job, Instruction, Locks], None]
-"""Has a worker do one thing for a run, while the run is locked."""
+"""Carries out one instruction for a run, while the run is locked."""
 
 _running: set[subprocess.Popen[bytes]] = set()
 """Workers in processes of their own."""
@@ -55,7 +55,7 @@ def stop_workers() -> None:
 
 
 def in_new_process(context: StudyContext, job: Job, instruction: Instruction, locks: Locks) -> None:
-    """Have a worker in a process of its own do something for a run, with its share of the cores.
+    """Carry out an instruction in a new process, with the run's share of the cores.
 
     It keeps the locks of the run, even where this process is killed.
 
@@ -86,7 +86,7 @@ def in_new_process(context: StudyContext, job: Job, instruction: Instruction, lo
 
 
 def in_this_process(context: StudyContext, job: Job, instruction: Instruction, locks: Locks) -> None:
-    """Do something for a run here, so that it ends where this process is killed; see `in_new_process`."""
+    """Carry out an instruction in this process; it ends if this process is killed. See `in_new_process`."""
     file = _write(context, job, instruction)
     with _logging_to(_log_file(context, job)):
         try:
@@ -160,7 +160,7 @@ def _log_file(context: StudyContext, job: Job) -> Path:
 
 
 def _check(context: StudyContext, job: Job, instruction: Instruction, code: int) -> None:
-    """Raise what a worker ended with, with the last line of its log."""
+    """Raise the error that a worker ended with, with the last line of its log."""
     if not code:
         return
     log = context.log_file(job)

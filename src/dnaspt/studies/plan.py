@@ -84,7 +84,7 @@ class Job:
         return ", ".join(words)
 
     def as_kind(self, kind: Literal["tune", "final"]) -> "Job":
-        """The run with the same settings, and so the same weights, for the other purpose."""
+        """The run with the same settings (so the same weights) of the other kind: tune or final."""
         return replace(self, kind=kind)
 
 

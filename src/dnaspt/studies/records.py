@@ -197,7 +197,7 @@ def read_record(file: Path) -> Record:
     """Read the record of a run, also one of dnaspt 0.1.
 
     Raises:
-        DatasetError: the file is damaged, or no record.
+        DatasetError: the file is damaged, or not a record.
     """
     do = "delete it, and its run is made again"
     try:
@@ -219,7 +219,7 @@ def read_records(folder: Path, kind: str = "*") -> list[Record]:
         kind: pretrain, tune or final; left out, all of them.
 
     Raises:
-        DatasetError: a file is damaged, or no record.
+        DatasetError: a file is damaged, or not a record.
     """
     suffixes = (_SUFFIX, _OLD_SUFFIX)
     names = {file.name.removesuffix(suffix) for suffix in suffixes for file in folder.glob(f"{kind}-*{suffix}")}

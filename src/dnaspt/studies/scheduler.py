@@ -42,7 +42,7 @@ class StudyRuns:
     trials: Mapping[str, Mapping[float, float]]
 
     def pretraining_of(self, record: Record) -> RunResult | None:
-        """Result of the pretraining that a run began from: one of nothing from scratch, None for a given checkpoint."""
+        """Result of the pretraining that a run began from: `NO_RESULT` from scratch, None for a given checkpoint."""
         return self.pretrainings.get(record.job.encoder) if record.job.encoder else NO_RESULT
 
 

@@ -112,7 +112,7 @@ class StudyConfig(Settings):
     """Settings of every fine-tuning, by the names of 'dnaspt finetune', such as epochs or batch_bp."""
 
     def network_of(self, arm: Arm) -> tuple[object, ...]:
-        """What decides the size of an arm's encoder: arms that differ here differ in more than where they begin."""
+        """Settings that decide the size of an arm's encoder. Arms that differ in them differ in more than their start."""
         pretrain, finetune = self.pretrain | arm.pretrain, self.finetune | arm.finetune
         if arm.init in PRETRAINED:
             own = pretrain.get("encoder")

@@ -25,7 +25,7 @@ log = logging.getLogger("dnaspt.studies.worker")  # its name also where the modu
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 _STOP_CODES = {"SIGINT": 130, "SIGTERM": 143}
-"""Exit codes of a training that a signal stopped, as a shell has them."""
+"""Exit codes of a training that a signal stopped, as in a shell: 128 + number of the signal."""
 
 
 class Pretrain(Settings):

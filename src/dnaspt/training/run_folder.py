@@ -19,7 +19,7 @@ differently. Paths may differ, too: the contents are compared by their digests."
 
 
 class RunFolder:
-    """A run folder that a training begins in, or goes on in. Only the process of rank 0 writes.
+    """The folder of a new or resumed run. Only the process of rank 0 writes.
 
     Making this object checks the folder and writes nothing.
 
