@@ -5,6 +5,7 @@ What needs torch is imported late: a dataset is described without it.
 
 import math
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ class Description:
         parts = []
         for table in self.tables:
             frame = pd.DataFrame(table.rows, columns=list(table.columns))
-            parts.append(f"<h4>{table.title}</h4>{frame.to_html(index=False)}<p>{table.note}</p>")
+            parts.append(f"<h4>{escape(table.title)}</h4>{frame.to_html(index=False)}<p>{escape(table.note)}</p>")
         return "".join(parts)
 
 
@@ -109,7 +110,7 @@ def _leakage(leakage: LeakageReport) -> list[Table]:
 
 def _run_tables(run: Path) -> list[Table]:
     """Tables of a run: its model, its result and its evaluations."""
-    from dnaspt.checkpoint import find_checkpoint, read_config
+    from dnaspt.checkpoint_config import find_checkpoint, read_config
     from dnaspt.evaluation.results import read_evaluation
     from dnaspt.json_files import read_json
 

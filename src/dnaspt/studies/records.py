@@ -71,8 +71,13 @@ class Record:
 
     @property
     def scored(self) -> Evaluation:
-        """Scores on the test split, of a final run."""
-        assert self.test is not None, f"{self.job.name} is not scored on test"
+        """Scores on the test split, of a final run.
+
+        Raises:
+            DatasetError: a pretraining or a trial of a learning rate, which is not scored on test.
+        """
+        if self.test is None:
+            raise DatasetError(f"{self.job.name}: is not scored on test; expected the record of a final run")
         return self.test
 
     def with_arm(self, arm: str) -> "Record":

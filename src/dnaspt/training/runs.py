@@ -205,6 +205,32 @@ class Run:
     stopped_by: str = ""
     rank: int = 0
 
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "Run":
+        """Open a run folder, finished or not.
+
+        Args:
+            path: folder that `pretrain` or `finetune` wrote.
+
+        Raises:
+            CheckpointError: no run folder. InputError: a file of it that is broken.
+
+        Example:
+            >>> dnaspt.Run.open("runs/genes").finished
+            True
+        """
+        folder = Path(path)
+        if not (folder / SETTINGS).is_file():
+            problem = (
+                "has no run.json in it" if folder.is_dir() else "is a file" if folder.is_file() else "no such folder"
+            )
+            raise CheckpointError(f"{folder}: {problem}; expected a run of 'dnaspt pretrain' or 'dnaspt finetune'")
+        if (folder / RESULT).is_file():
+            return cls(folder, read_result(folder), finished=True)
+        checkpoints = sorted((folder / "last").glob("step-*"))
+        progress = read_progress(checkpoints[-1]) if checkpoints else Progress()
+        return cls(folder, RunResult.of(progress), finished=False)
+
     @property
     def scores(self) -> dict[str, float]:
         """Scores of the best checkpoint on valid, by name."""
@@ -256,18 +282,17 @@ class Run:
         return f"Run({self.path}: {how} at step {self.step}{', ' if scores else ''}{scores})"
 
 
-def read_run(path: str | os.PathLike[str]) -> Run:
-    """Read a run folder, finished or not.
+class RunStopped(KeyboardInterrupt):
+    """A signal (Ctrl-C, SIGTERM) stopped a training run, which is saved and can be resumed.
 
-    Raises:
-        CheckpointError: no run folder. InputError: a file of it that is broken.
+    It ends a script as Ctrl-C does, so that nothing goes on with a model that is half trained.
+
+    Attributes:
+        run: the run as it was saved.
     """
-    folder = Path(path)
-    if not (folder / SETTINGS).is_file():
-        problem = "has no run.json in it" if folder.is_dir() else "is a file" if folder.is_file() else "no such folder"
-        raise CheckpointError(f"{folder}: {problem}; expected a run of 'dnaspt pretrain' or 'dnaspt finetune'")
-    if (folder / RESULT).is_file():
-        return Run(folder, read_result(folder), finished=True)
-    checkpoints = sorted((folder / "last").glob("step-*"))
-    progress = read_progress(checkpoints[-1]) if checkpoints else Progress()
-    return Run(folder, RunResult.of(progress), finished=False)
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(
+            f"{run.path}: stopped by {run.stopped_by} at step {run.step} and saved; go on with resume=True"
+        )
+        self.run = run
