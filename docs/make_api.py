@@ -25,6 +25,7 @@ GROUPS = {
     "Errors": (
         *(
             "DnasptError",
+            "RunStopped",
             "InputError",
             "ConfigError",
             "DatasetError",

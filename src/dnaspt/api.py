@@ -468,7 +468,7 @@ def study(
         The answer in sentences, the scores of the arms and the differences between them with intervals.
 
     Raises:
-        ConfigError: settings that no study has. DnasptError: a run failed; what is finished stays.
+        ConfigError: unknown settings. DnasptError: a run failed; what is finished stays.
 
     Example:
         >>> settings = {"data": "data/peaks", "seeds": [0], "learning_rates": [1e-3],

@@ -1,6 +1,6 @@
 """Models to checkpoint folders and back: tensors in safetensors, described by config.json; no code of a file is run.
 
-A checkpoint folder appears whole, by one rename. What needs no torch is in `checkpoint_config`, and can be had from here, too.
+A checkpoint folder appears whole, by one rename. What needs no torch is in `checkpoint_config`.
 """
 
 import json
@@ -36,7 +36,7 @@ Accelerator = Literal["auto", "cpu", "gpu"]
 
 
 class HeadStart(NamedTuple):
-    """What a fresh task head is told about its labels.
+    """What a fresh task head starts with: weights and frequencies of its labels.
 
     Attributes:
         class_weights: (K,) weights of the classes of a softmax head, or of the true labels of a sigmoid head; None: all 1.
@@ -48,7 +48,7 @@ class HeadStart(NamedTuple):
 
 
 def build_model(config: CheckpointConfig) -> LanguageModel | TaskModel:
-    """Build the model that a description means, with fresh weights.
+    """Build the model described by `config`, with fresh weights.
 
     Raises:
         CheckpointError: an architecture or a head that does not fit.
@@ -60,10 +60,10 @@ def build_language_model(config: CheckpointConfig) -> LanguageModel:
     """Build a masked language model with fresh weights.
 
     Raises:
-        CheckpointError: an architecture that is not ours.
+        CheckpointError: an architecture without a language model.
     """
     if not isinstance(config.encoder, EncoderConfig):
-        raise CheckpointError(f"architecture {config.encoder.architecture!r} is no language model of ours")
+        raise CheckpointError(f"architecture {config.encoder.architecture!r} has no language model")
     return LanguageModel(config.encoder)
 
 

@@ -231,7 +231,8 @@ class TrainingConfig(Settings):
     num_nodes: int = Field(1, ge=1)
     """Number of nodes; SLURM and torchrun are detected. Raise it to train on several machines."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """Where to train: auto takes a GPU where there is one. Say cpu to leave the GPU alone, gpu to be told where there is none."""
+    """Where to train: auto takes a GPU where there is one. Say cpu to leave the GPU alone; gpu raises an error if there is no
+    GPU."""
     tensorboard: bool = True
     """Write curves for TensorBoard into the run. Switch it off to start a second earlier and to save disk."""
 

@@ -64,7 +64,7 @@ def test_a_task_model_is_read_back_with_the_same_weights(config: CheckpointConfi
 def test_a_head_that_does_not_fit_is_refused() -> None:
     with pytest.raises(CheckpointError, match="head 'crf' does not fit task 'regions'; expected sigmoid"):
         build_model(WINDOWS.model_copy(update={"head": "crf"}))
-    with pytest.raises(CheckpointError, match="architecture 'basset' is no language model of ours"):
+    with pytest.raises(CheckpointError, match="architecture 'basset' has no language model"):
         build_model(CheckpointConfig(kind="language", encoder=BassetConfig()))
 
 

@@ -110,7 +110,8 @@ def pretrain(
 ) -> None:
     """Train a language model on the sequences of a dataset.
 
-    Masked bases are guessed from the bases around them. Only the train split is read, and no label.
+    Masked bases are guessed from the bases around them. The train split is read, and unlabeled sequences if there
+    are any; valid chooses the best weights. No label is read.
 
     Example: dnaspt pretrain data/genes --out runs/pre --preset small
     """

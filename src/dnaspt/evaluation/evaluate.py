@@ -67,7 +67,9 @@ def evaluate(
     loaded = model if isinstance(model, Model) else load(model, accelerator=accelerator)
     if not TASKS[manifest.task].heads:
         if average_strands or any_data:
-            log.warning("--average-strands and --any-data have no effect on variants, which are scored by both ways")
+            log.warning(
+                "--average-strands and --any-data have no effect on variants, which are always scored on both strands"
+            )
         from dnaspt.evaluation.variant_benchmark import evaluate_variants
 
         return evaluate_variants(loaded, data, split=split, write=write)

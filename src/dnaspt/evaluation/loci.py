@@ -213,7 +213,7 @@ def _disagreement(paths: Sequence[np.ndarray], region: _Region) -> float:
 
 
 def _genes_of(path: np.ndarray, region: _Region) -> list[Transcript]:
-    """Genes that the classes of a region with its context spell."""
+    """Transcripts decoded from the classes of a region with its context."""
     return transcripts_from_labels(path, region.chrom, start=region.context[0])
 
 

@@ -262,7 +262,7 @@ class Evaluation:
         """An evaluation from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no evaluation, or one of a later format.
+            KeyError, TypeError, ValueError: not an evaluation, or of a later format.
         """
         version = raw.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:

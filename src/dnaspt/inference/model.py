@@ -130,7 +130,7 @@ class Model:
 
         Raises:
             CheckpointError: a pretrained model, which predicts nothing.
-            InputError: a letter that no nucleotide has, an empty sequence, or one of a length that the model cannot read.
+            InputError: a letter that is not a nucleotide code, an empty sequence, or one of a length that the model cannot read.
             ConfigError: complete_genes without a CRF or without codons.
 
         Example:

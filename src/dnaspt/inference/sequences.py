@@ -51,8 +51,8 @@ def read_sequences(seqs: Sequences) -> list[NamedSequence]:
         the sequences in order; none for an empty list.
 
     Raises:
-        InputError: a letter that no nucleotide has (the error says which sequence and position), an empty sequence, a value that
-            is no sequence, or a FASTA file that cannot be used.
+        InputError: a letter that is not a nucleotide code (the error says which sequence and position), an empty sequence, a
+            value that is no sequence, or a FASTA file that cannot be used.
 
     Example:
         >>> read_sequences(["ACGT", "ggu"])[1].codes.tolist()

@@ -106,7 +106,7 @@ class RunResult:
         return cls(scores, progress.best_step, progress.step, progress.n_bp, minutes, device, precision, ngram)
 
     def summary(self) -> dict[str, Any]:
-        """Names and values as a table shows them, those that are not on record left out."""
+        """Names and values for a table; values that are not on record are left out."""
         counts = {"best_step": self.best_step, "steps": self.steps, "n_bp": self.n_bp, "minutes": self.minutes}
         ngram = {} if self.ngram is None else asdict(self.ngram)
         made_by = {"device": self.device, "precision": self.precision}
@@ -121,7 +121,7 @@ class RunResult:
         """A result from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no result of a training run, or one of a later format.
+            KeyError, TypeError, ValueError: not the result of a training run, or of a later format.
         """
         version = content.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
