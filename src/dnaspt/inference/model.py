@@ -63,9 +63,14 @@ class Model:
     digests: tuple[str, str]
 
     @property
+    def is_finetuned(self) -> bool:
+        """Whether it was fine-tuned; a pretrained model is a language model, also where its data have a task."""
+        return self.config.kind == "task"
+
+    @property
     def task(self) -> str:
         """Task that it was fine-tuned for: genes, regions, methylation or enhancers; empty for a pretrained model."""
-        return self.config.task
+        return self.config.task if self.is_finetuned else ""
 
     @property
     def head(self) -> str:
@@ -80,7 +85,7 @@ class Model:
     @property
     def window_bp(self) -> int:
         """Length of the windows that it was fine-tuned on, in bp; 0 for a pretrained model."""
-        return self.config.window_bp
+        return self.config.window_bp if self.is_finetuned else 0
 
     @property
     def device(self) -> "torch.device":
@@ -90,7 +95,7 @@ class Model:
         return model_device(self.network)
 
     def __repr__(self) -> str:
-        what = f"task={self.task!r}, head={self.head!r}" if self.task else "pretrained language model"
+        what = f"task={self.task!r}, head={self.head!r}" if self.is_finetuned else "pretrained language model"
         return f"Model({str(self.path)!r}, {what}, hidden_size={self.config.encoder.hidden_size}, device={str(self.device)!r})"
 
     def __fspath__(self) -> str:

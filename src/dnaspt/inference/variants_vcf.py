@@ -224,8 +224,8 @@ def _score(
 
 
 def _default_window_bp(model: Model) -> int:
-    """The window of a model of windows, else `WINDOW_BP`."""
-    is_of_windows = bool(model.task) and not TASKS[model.task].resolution_bp
+    """The window of a model that was fine-tuned on windows, else `WINDOW_BP`."""
+    is_of_windows = model.is_finetuned and not TASKS[model.task].resolution_bp
     return model.window_bp if is_of_windows else WINDOW_BP
 
 
