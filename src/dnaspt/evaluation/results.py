@@ -21,6 +21,7 @@ from dnaspt.errors import InputError
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
+from dnaspt.inference.model import Model
 from dnaspt.json_files import read_json, read_json_lines, write_json
 from dnaspt.tasks import TASKS
 
@@ -343,6 +344,19 @@ def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCoun
     line = {name: content[name] for name in names if name in content} | ({"head": head} if head else {})
     with (folder / LOG).open("a", encoding="utf-8") as log_file:
         log_file.write(json.dumps(line) + "\n")
+
+
+def write_model_evaluation(model: Model, evaluation: Evaluation, counts: BootstrapCounts) -> None:
+    """Write an evaluation into the run of a loaded model, as `write_evaluation` does.
+
+    A run that was removed or trained anew since does not get the scores of the old weights: a warning says so.
+    """
+    if not model.is_on_disk:
+        log.warning(
+            "%s: no longer holds the model that was loaded from it: the scores are not written into it", model.path
+        )
+        return
+    write_evaluation(model.path, evaluation, counts, head=model.head)
 
 
 def read_evaluation(file: Path) -> Evaluation:

@@ -88,6 +88,14 @@ class Model:
         return self.config.window_bp if self.is_finetuned else 0
 
     @property
+    def is_on_disk(self) -> bool:
+        """Whether its path still holds it: false after the folder was removed, or trained anew."""
+        try:
+            return _digests(find_checkpoint(self.path)) == self.digests
+        except (CheckpointError, OSError):
+            return False
+
+    @property
     def device(self) -> "torch.device":
         """Where it computes."""
         from dnaspt.checkpoint import model_device
@@ -344,8 +352,25 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
 
     device = choose_device(accelerator)
     network, config = load_model(checkpoint)
-    digests = (sha256_of_file(checkpoint / TENSORS), sha256_of_file(checkpoint / DESCRIPTION))
-    return Model(network.to(device), config, Path(path), checkpoint, digests)
+    return Model(network.to(device), config, Path(path), checkpoint, _digests(checkpoint))
+
+
+def load_unless_loaded(model: str | Path | Model, *, accelerator: "Accelerator" = "auto") -> Model:
+    """The model itself, or the one that a path holds. A loaded model stays on its device: a warning says so.
+
+    Raises:
+        CheckpointError, ConfigError: as `load`.
+    """
+    if not isinstance(model, Model):
+        return load(model, accelerator=accelerator)
+    if accelerator != "auto":
+        log.warning("accelerator=%r has no effect: the model is loaded already, on %s", accelerator, model.device)
+    return model
+
+
+def _digests(checkpoint: Path) -> tuple[str, str]:
+    """sha256 of a checkpoint's tensors and of its description."""
+    return sha256_of_file(checkpoint / TENSORS), sha256_of_file(checkpoint / DESCRIPTION)
 
 
 _TRANSCRIPT_COLUMNS = {

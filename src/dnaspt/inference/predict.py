@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import open_bytes, read_fasta
 from dnaspt.genome.intervals import merge
-from dnaspt.inference.model import Model, load
+from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.tasks import TASKS
 
@@ -77,7 +77,7 @@ def predict_file(
             open_bytes(Path(file)).close()
     if not 0 <= options.threshold <= 1:
         raise ConfigError(f"threshold {options.threshold:g}; expected 0 to 1, a probability")
-    loaded = model if isinstance(model, Model) else load(model, accelerator=options.accelerator)
+    loaded = load_unless_loaded(model, accelerator=options.accelerator)
     network = loaded.task_model()
     intervals = None if regions is None else _intervals(Path(regions), genome)
     request = Request(loaded.digests, genome, out, intervals)

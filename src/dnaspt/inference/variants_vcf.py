@@ -18,7 +18,7 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, open_bytes, read_fasta
 from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, read_alleles, write_info
-from dnaspt.inference.model import Model, load
+from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _score(
     """Score the alleles of a VCF, contig by contig."""
     for file in (vcf, genome):
         open_bytes(file).close()
-    loaded = model if isinstance(model, Model) else load(model, accelerator=accelerator)
+    loaded = load_unless_loaded(model, accelerator=accelerator)
     from dnaspt.inference.variant_effects import check_scores
 
     check_scores(loaded.path, loaded.network)
