@@ -154,7 +154,7 @@ def score_model(model: "TaskModel", split: Split, labels: tuple[str, ...]) -> di
     Raises:
         DatasetError: no label has both positive and negative windows.
     """
-    if len(split.labels) == len(split.codes):
+    if split.per_base:
         from dnaspt.inference.decode import predict_paths
         from dnaspt.inference.emissions import ContigSlice
 
