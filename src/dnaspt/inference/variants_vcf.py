@@ -17,7 +17,7 @@ from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, open_bytes, read_fasta
-from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, read_alleles, write_info
+from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, check_bgzip, read_alleles, write_info
 from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.tasks import TASKS
 
@@ -32,7 +32,8 @@ WINDOW_BP = 512
 _LEAST_WINDOW_BP = 64
 _CHUNK_ALLELES = 1024
 """Alleles that are scored at a time."""
-_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".parquet")
+_BGZIP_SUFFIXES = (".vcf.gz", ".vcf.bgz")
+_SUFFIXES = (".vcf", *_BGZIP_SUFFIXES, ".parquet")
 
 COSINE = InfoField("SPT_COSINE", "A", "1 - cos of the hidden states at the allele, mean of both strands")
 LLR = InfoField(
@@ -181,6 +182,8 @@ def _check_out(out: Path) -> None:
         raise ConfigError(f"{out}: expected a name that ends in .vcf, .vcf.gz or .parquet")
     if not out.parent.is_dir():
         raise InputError(out.parent, "no such folder", do="make it first")
+    if out.name.endswith(_BGZIP_SUFFIXES):
+        check_bgzip()
 
 
 def _score(

@@ -3,7 +3,6 @@
 What needs torch is imported late: a dataset is described without it.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,6 @@
 """Tables of text: what reports, descriptions and the terminal show alike."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

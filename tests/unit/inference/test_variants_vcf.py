@@ -1,6 +1,7 @@
 """VCF files: scored ones come back whole, other tools read them, and what does not fit is refused."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,12 @@ def test_a_language_model_sees_512_bases_whatever_it_was_pretrained_on(task: str
     save_checkpoint(tmp_path / "run", build_model(config), config)
     frames = [score_variants(tmp_path / "run", vcf, files / "g.fa", window_bp=window_bp) for window_bp in (None, 512)]
     pd.testing.assert_frame_equal(*frames)
+
+
+def test_a_missing_pysam_is_told_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pysam", None)
+    with pytest.raises(ConfigError, match="pip install pysam"):
+        score_file(tmp_path / "no-run", tmp_path / "no.vcf", tmp_path / "no.fa", tmp_path / "out.vcf.gz")
 
 
 def test_a_window_that_is_too_short_is_refused(files: Path, tmp_path: Path) -> None:
