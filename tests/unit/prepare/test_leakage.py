@@ -1,9 +1,8 @@
 """Windows of splits to a report of what they share."""
 
-from collections.abc import Iterable, Mapping
-
 import numpy as np
 import pytest
+from tests.unit.prepare.leakage_reports import leakage_report
 
 from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import LeakageReport
@@ -24,14 +23,6 @@ def mutated(rng: np.random.Generator, codes: np.ndarray, rate: float) -> np.ndar
 def windows(sequences: list[np.ndarray], chrom: str, step: int = 10_000) -> list[Window]:
     labels = np.zeros(0, np.int8)
     return [Window(chrom, i * step, i * step + len(s), "+", s, labels) for i, s in enumerate(sequences)]
-
-
-def leakage_report(windows_by_split: Mapping[str, Iterable[Window]], *, same_genome: bool = True) -> LeakageReport:
-    sketch = LeakageSketch(same_genome=same_genome)
-    for split, rows in windows_by_split.items():
-        for window in rows:
-            sketch.add(split, window)
-    return sketch.report()
 
 
 def counts(report: LeakageReport, pair: str = "train-test") -> tuple[int | None, int, int]:
