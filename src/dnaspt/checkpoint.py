@@ -177,23 +177,6 @@ def load_model(path: str | os.PathLike[str]) -> tuple[LanguageModel | TaskModel,
     return model.eval(), config
 
 
-def load_task_model(run: str | os.PathLike[str], accelerator: str = "auto") -> tuple[TaskModel, CheckpointConfig]:
-    """Load a fine-tuned model onto a device, in eval mode, and its description.
-
-    Args:
-        run: run of `finetune`, or a checkpoint.
-        accelerator: auto (a GPU where there is one), cpu or gpu.
-
-    Raises:
-        CheckpointError: not a fine-tuned model. ConfigError: no such accelerator here.
-    """
-    device = choose_device(accelerator)
-    model, config = load_model(run)
-    if not isinstance(model, TaskModel):
-        raise CheckpointError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
-    return model.to(device), config
-
-
 def choose_device(accelerator: str = "auto") -> torch.device:
     """Choose the device for inference: auto (a GPU where there is one), cpu or gpu.
 

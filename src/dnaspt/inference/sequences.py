@@ -107,7 +107,7 @@ def _encode(name: str, value: Any) -> tuple[np.ndarray, int]:
     wrong = np.flatnonzero(codes == alphabet.NOT_DNA)
     if len(wrong):
         raise InputError(name, f"letter {wrong[0] + 1} is {text[wrong[0]]!r}", expected=_LETTERS)
-    n_read_as_n = int(((codes & 7) == alphabet.N).sum())
+    n_read_as_n = int(alphabet.is_unknown(codes).sum())
     return codes, n_read_as_n - letters.count(b"N") - letters.count(b"n")
 
 

@@ -3,7 +3,6 @@
 What needs torch is imported late: a dataset is described without it.
 """
 
-import math
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -175,6 +174,4 @@ def _window_table(scores: "WindowEvaluation", title: str) -> Table:
 
 def _interval(score: "Score") -> str:
     """0.612 [0.583, 0.641], or - where it is not defined."""
-    if math.isnan(score.value):
-        return "-"
-    return f"{score.value:.3f}" if math.isnan(score.low) else f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    return score.with_interval(undefined="-")

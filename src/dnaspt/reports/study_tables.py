@@ -20,6 +20,7 @@ from dnaspt.reports.tables import SIGNED, Table, written
 from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import StudyRuns
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
+from dnaspt.tasks import TASKS
 from dnaspt.training.runs import RunResult
 
 Row = dict[str, str | float | int | list[float]]
@@ -117,7 +118,7 @@ def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) 
     inits = {arm.name: arm.init for arm in study.arms}
     claims: list[tuple[str, Difference, str]] = []
     for question, begins, claim in _CLAIMS:
-        if question == FEWER and task != "methylation":
+        if question == FEWER and not TASKS[task].few_labels:
             continue
         fraction = _QUARTER if question == FEWER else 1
         sign = -1 if question == LONGER else 1
