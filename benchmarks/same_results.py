@@ -298,8 +298,9 @@ def main() -> int:
     commit = git("rev-parse", chosen.before)
     with tempfile.TemporaryDirectory() as temporary, checked_out(commit, Path(temporary) / "tree") as tree:
         work = Path(temporary) if chosen.keep is None else chosen.keep.resolve()
-        shutil.rmtree(work / "after", ignore_errors=True)
-        before, after = Version(tree, work / "before"), Version(ROOT, work / "after")
+        now = work / f"after-{ROOT.name}"  # several checkouts may use what is kept, one at a time or side by side
+        shutil.rmtree(now, ignore_errors=True)
+        before, after = Version(tree, work / "before"), Version(ROOT, now)
         for version in (before, after):
             version.check()
         began = time.monotonic()
@@ -556,7 +557,7 @@ def run_after(before: Version, after: Version, only: Sequence[str] | None) -> li
     for name, part in OPENING.items():
         if only is None or name in only:
             tell(f"after: {name}")
-            own = Version(after.tree, after.folder.parent / "after" / name.replace(" ", "_"))
+            own = Version(after.tree, after.folder / name.replace(" ", "_"))
             rows += attempt(name, lambda part=part, own=own: part(before, own))  # type: ignore[misc]
     return rows
 

@@ -25,6 +25,7 @@ GROUPS = {
     "Errors": (
         *(
             "DnasptError",
+            "RunStopped",
             "InputError",
             "ConfigError",
             "DatasetError",
@@ -72,7 +73,7 @@ def api_page() -> str:
 def _entry(name: str, public: Any) -> str:
     """One name: its signature, its docstring, and for a class those of its public methods."""
     parts = [f"### dnaspt.{name}\n"]
-    is_error = inspect.isclass(public) and issubclass(public, Exception)
+    is_error = inspect.isclass(public) and issubclass(public, BaseException)
     if not inspect.isclass(public) or name in BUILT_BY_USERS:
         parts.append(_signature(name, public))
     parts.append(_markdown(inspect.getdoc(public) or "", is_error=is_error))

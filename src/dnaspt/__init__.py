@@ -37,7 +37,7 @@ _HOMES = {
     "dnaspt.reports.study_report": ("StudyResult",),
     "dnaspt.simulation.simulate": ("SimulationSummary",),
     "dnaspt.studies.records": ("Record",),
-    "dnaspt.training.runs": ("Run", "RunResult"),
+    "dnaspt.training.runs": ("Run", "RunResult", "RunStopped"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from dnaspt.studies.records import Record as Record
     from dnaspt.training.runs import Run as Run
     from dnaspt.training.runs import RunResult as RunResult
+    from dnaspt.training.runs import RunStopped as RunStopped
 
 
 def __getattr__(name: str) -> Any:

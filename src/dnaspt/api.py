@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 """A path, or anything that has one: a `Dataset`, a `Run`, a `Model`."""
 Paths = PathLike | Sequence[PathLike]
-"""One file, or several."""
+"""One path or a list of paths."""
 
 
 def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) -> "SimulationSummary":
@@ -218,6 +218,7 @@ def pretrain(
     Raises:
         DatasetError: no dataset, or one without train and valid. CheckpointError: the run folder is there already.
         ConfigError: a setting that does not exist or is out of range. DivergedError: the loss is no longer finite.
+        RunStopped: a signal (Ctrl-C, SIGTERM) stopped it; it is saved, and `resume` goes on.
 
     Example:
         >>> run = dnaspt.pretrain("data/genes", out="runs/my_pre", preset="tiny", steps=2, batch_bp=2048)
@@ -227,7 +228,8 @@ def pretrain(
     given = build_config(PretrainConfig, settings | {"data": Path(data), "out": Path(out)}, _path(config))
     from dnaspt.training.pretrain import pretrain as train
 
-    return train(given, resume=resume, overwrite=overwrite, reporter=_reporter("pretrain", progress=progress))
+    run = train(given, resume=resume, overwrite=overwrite, reporter=_reporter("pretrain", progress=progress))
+    return _unless_stopped(run)
 
 
 def finetune(
@@ -261,7 +263,7 @@ def finetune(
     Raises:
         DatasetError: no dataset, or one without train and valid. CheckpointError: the encoder is no checkpoint, or the run
         folder is there already. ConfigError: a setting that does not exist or is out of range. DivergedError: the loss is no
-        longer finite.
+        longer finite. RunStopped: a signal (Ctrl-C, SIGTERM) stopped it; it is saved, and `resume` goes on.
 
     Example:
         >>> run = dnaspt.finetune("data/genes", out="runs/my_genes", encoder="runs/pre", steps=2, batch_bp=2048)
@@ -272,7 +274,8 @@ def finetune(
     checked = build_config(FinetuneConfig, settings | given, _path(config))
     from dnaspt.training.finetune import finetune as train
 
-    return train(checked, resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress))
+    run = train(checked, resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress))
+    return _unless_stopped(run)
 
 
 def load(path: PathLike, *, accelerator: "Accelerator" = "auto") -> "Model":
@@ -465,7 +468,7 @@ def study(
         The answer in sentences, the scores of the arms and the differences between them with intervals.
 
     Raises:
-        ConfigError: settings that no study has. DnasptError: a run failed; what is finished stays.
+        ConfigError: unknown settings. DnasptError: a run failed; what is finished stays.
 
     Example:
         >>> settings = {"data": "data/peaks", "seeds": [0], "learning_rates": [1e-3],
@@ -545,6 +548,19 @@ def inspect(path: PathLike) -> "Description":
     from dnaspt.reports.describe import describe
 
     return describe(Path(path))
+
+
+def _unless_stopped(run: "Run") -> "Run":
+    """The run.
+
+    Raises:
+        RunStopped: a signal stopped it.
+    """
+    from dnaspt.training.runs import RunStopped
+
+    if run.stopped_by.startswith("SIG"):
+        raise RunStopped(run)
+    return run
 
 
 def _path(path: PathLike | None) -> Path | None:

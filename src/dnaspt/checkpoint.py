@@ -1,6 +1,6 @@
 """Models to checkpoint folders and back: tensors in safetensors, described by config.json; no code of a file is run.
 
-A checkpoint folder appears whole, by one rename. What needs no torch is in `checkpoint_config`, and can be had from here, too.
+A checkpoint folder appears whole, by one rename. What needs no torch is in `checkpoint_config`.
 """
 
 import json
@@ -36,7 +36,7 @@ Accelerator = Literal["auto", "cpu", "gpu"]
 
 
 class HeadStart(NamedTuple):
-    """What a fresh task head is told about its labels.
+    """What a fresh task head starts with: weights and frequencies of its labels.
 
     Attributes:
         class_weights: (K,) weights of the classes of a softmax head, or of the true labels of a sigmoid head; None: all 1.
@@ -48,7 +48,7 @@ class HeadStart(NamedTuple):
 
 
 def build_model(config: CheckpointConfig) -> LanguageModel | TaskModel:
-    """Build the model that a description means, with fresh weights.
+    """Build the model described by `config`, with fresh weights.
 
     Raises:
         CheckpointError: an architecture or a head that does not fit.
@@ -60,10 +60,10 @@ def build_language_model(config: CheckpointConfig) -> LanguageModel:
     """Build a masked language model with fresh weights.
 
     Raises:
-        CheckpointError: an architecture that is not ours.
+        CheckpointError: an architecture without a language model.
     """
     if not isinstance(config.encoder, EncoderConfig):
-        raise CheckpointError(f"architecture {config.encoder.architecture!r} is no language model of ours")
+        raise CheckpointError(f"architecture {config.encoder.architecture!r} has no language model")
     return LanguageModel(config.encoder)
 
 
@@ -175,23 +175,6 @@ def load_model(path: str | os.PathLike[str]) -> tuple[LanguageModel | TaskModel,
         reason = str(error).splitlines()[-1].strip()
         raise CheckpointError(f"{folder}: tensors do not fit the description ({reason})") from error
     return model.eval(), config
-
-
-def load_task_model(run: str | os.PathLike[str], accelerator: str = "auto") -> tuple[TaskModel, CheckpointConfig]:
-    """Load a fine-tuned model onto a device, in eval mode, and its description.
-
-    Args:
-        run: run of `finetune`, or a checkpoint.
-        accelerator: auto (a GPU where there is one), cpu or gpu.
-
-    Raises:
-        CheckpointError: not a fine-tuned model. ConfigError: no such accelerator here.
-    """
-    device = choose_device(accelerator)
-    model, config = load_model(run)
-    if not isinstance(model, TaskModel):
-        raise CheckpointError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
-    return model.to(device), config
 
 
 def choose_device(accelerator: str = "auto") -> torch.device:

@@ -1,4 +1,4 @@
-"""Where a checkpoint lies and what its config.json says. Imports no torch, so that a wrong path is told at once."""
+"""Where a checkpoint lies and what its config.json says. Imports no torch, so that a wrong path fails fast."""
 
 import os
 from pathlib import Path
@@ -55,7 +55,7 @@ class CheckpointConfig(BaseModel):
 
 
 def find_checkpoint(path: str | os.PathLike[str]) -> Path:
-    """Find the checkpoint that a path means: the folder itself, or the best one of a run.
+    """Find the checkpoint at this path: the folder itself, or the best one of a run.
 
     Raises:
         CheckpointError: nothing there that could be one.

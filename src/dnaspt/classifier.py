@@ -18,11 +18,12 @@ from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import UNLABELED, Manifest
 from dnaspt.errors import ConfigError
-from dnaspt.inference.model import load
+from dnaspt.inference.model import MAX_WINDOW_BP, load
 from dnaspt.inference.sequences import Sequences, read_sequences
 from dnaspt.prepare.writer import DatasetWriter
 from dnaspt.training.finetune import LEAST_WINDOWS, finetune
 from dnaspt.training.pretrain import pretrain
+from dnaspt.training.runs import Run, RunStopped
 
 if TYPE_CHECKING:
     from dnaspt.inference.model import Model
@@ -36,8 +37,8 @@ _TOO_FEW = 2
 class SPTClassifier(ClassifierMixin, BaseEstimator):
     """A classifier of DNA sequences that pretrains on the sequences it is given (self-pretraining).
 
-    `fit` pretrains an encoder on all of `X` without their labels, then fine-tunes it with the labels; a tenth of the sequences
-    chooses the checkpoint. More than two classes are learned one against the rest.
+    `fit` sets a tenth of the sequences aside to choose checkpoints. It pretrains an encoder on the others without their labels,
+    then fine-tunes it with the labels. More than two classes are learned one against the rest.
 
     Args:
         preset: size of the encoder: paper, base, small or tiny.
@@ -52,7 +53,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         pool: how the states of a sequence become one vector: normalized (learns faster) or mean.
         average_strands: predict the mean of both strands.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
-        random_state: seed of everything random; the same seed gives the same model on the same machine.
+        random_state: seed of everything random, a whole number; the same seed gives the same model on the same machine.
 
     Attributes:
         classes_: the labels, sorted: (n_classes,).
@@ -117,22 +118,39 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         counts = np.bincount(numbers)
         if len(self.classes_) < 2:
             raise ConfigError(
-                f"y has one class, {self.classes_[0].item()!r}; expected two or more" if len(labels) else "X is empty"
+                f"y has one class, {self.classes_.tolist()[0]!r}; expected two or more" if len(labels) else "X is empty"
             )
         if counts.min() < _TOO_FEW:
-            few = self.classes_[counts.argmin()].item()
+            few = self.classes_.tolist()[counts.argmin()]
             raise ConfigError(f"class {few!r} has {counts.min()} sequence; expected {_TOO_FEW} or more of each class")
+        if (longest_bp := max(map(len, codes))) > MAX_WINDOW_BP:
+            raise ConfigError(
+                f"a sequence has {longest_bp:,} bp; expected {MAX_WINDOW_BP:,} at most; cut it into windows"
+            )
+        self._warn_of_idle_settings()
         self.n_features_in_ = 1
         with tempfile.TemporaryDirectory(prefix="dnaspt-") as folder:
             data = Path(folder) / "data"
             self._write(data, codes, numbers)
             encoder = self._pretrain(data, Path(folder) / "pretrained")
-            settings = self._finetune_settings(data, Path(folder) / "run", encoder, max(map(len, codes)))
-            run = finetune(build_config(FinetuneConfig, settings))
+            settings = self._finetune_settings(data, Path(folder) / "run", encoder, longest_bp)
+            run = _finished(finetune(build_config(FinetuneConfig, settings)))
             checkpoint = find_checkpoint(run.path)
             self.checkpoint_ = {file.name: file.read_bytes() for file in checkpoint.iterdir() if file.is_file()}
         self.__dict__.pop("_model", None)
         return self
+
+    def _warn_of_idle_settings(self) -> None:
+        """Say which settings have no effect beside the others."""
+        defaults = type(self)().get_params()
+        idle: tuple[str, ...] = ()
+        if self.encoder is not None:
+            idle = ("preset", "pretrain_epochs", "pretrain_learning_rate", "unlabeled")
+        elif not self.pretrain_epochs:
+            idle = ("pretrain_learning_rate", "unlabeled")
+        for name in idle:
+            if getattr(self, name) is not defaults[name] and getattr(self, name) != defaults[name]:
+                log.warning("%s has no effect: nothing is pretrained here", name)
 
     def _write(self, out: Path, codes: Sequence[np.ndarray], numbers: np.ndarray) -> None:
         """The sequences as a dataset of windows: each a contig of its own, with a label for each class."""
@@ -193,8 +211,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             "epochs": self.pretrain_epochs,
             "learning_rate": self.pretrain_learning_rate,
         }
-        pretrain(build_config(PretrainConfig, self._shared_settings(data, out) | settings))
-        return out
+        return _finished(pretrain(build_config(PretrainConfig, self._shared_settings(data, out) | settings))).path
 
     def _finetune_settings(self, data: Path, out: Path, encoder: Path | None, longest_bp: int) -> dict[str, Any]:
         pool = self.pool
@@ -245,3 +262,14 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _finished(run: Run) -> Run:
+    """The run.
+
+    Raises:
+        RunStopped: a signal stopped it, so that there is nothing to go on with.
+    """
+    if not run.finished:
+        raise RunStopped(run)
+    return run

@@ -231,7 +231,8 @@ class TrainingConfig(Settings):
     num_nodes: int = Field(1, ge=1)
     """Number of nodes; SLURM and torchrun are detected. Raise it to train on several machines."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """Where to train: auto takes a GPU where there is one. Say cpu to leave the GPU alone, gpu to be told where there is none."""
+    """Where to train: auto takes a GPU where there is one. Say cpu to leave the GPU alone; gpu raises an error if there is no
+    GPU."""
     tensorboard: bool = True
     """Write curves for TensorBoard into the run. Switch it off to start a second earlier and to save disk."""
 
@@ -334,11 +335,12 @@ def build_config(kind: type[Config], options: Mapping[str, Any], toml: Path | No
         ConfigError: no such file, not TOML, a name that no setting has (with the nearest one), or a bad value.
     """
     values = {} if toml is None else read_toml(toml)
-    values |= {name: _plain_path(value) for name, value in options.items() if value is not None}
     source = toml or "options"
-    for name in values:
-        if name not in kind.model_fields:
-            raise ConfigError(f"{source}: no setting is called {name!r}; {_nearest(name, kind.model_fields)}")
+    for where, names in ((source, values), ("options", options)):
+        for name in names:
+            if name not in kind.model_fields:
+                raise ConfigError(f"{where}: no setting is called {name!r}; {_nearest(name, kind.model_fields)}")
+    values |= {name: _plain_path(value) for name, value in options.items() if value is not None}
     try:
         return kind.model_validate(values)
     except ValidationError as error:

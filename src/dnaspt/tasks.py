@@ -23,6 +23,8 @@ class Task:
         heads: names of the heads that fit, the default first; empty if nothing is trained.
         metric: name of the primary metric. Higher is better.
         states: the states of a linear chain, for classes of each base.
+        on_cpgs: whether each window lies on a CpG; elsewhere the task asks nothing.
+        few_labels: whether the paper's claim on a quarter of the labels (P4) is about this task.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Task:
     heads: tuple[str, ...]
     metric: str
     states: StateTable | None = None
+    on_cpgs: bool = False
+    few_labels: bool = False
 
     @property
     def per_base(self) -> bool:
@@ -44,7 +48,7 @@ TASKS = MappingProxyType(
         for task in (
             Task("genes", GENE_STATES.names, 1, ("crf", "softmax", FREE_CRF), "mcc", GENE_STATES),
             Task("regions", (), 0, ("sigmoid",), "auroc"),
-            Task("methylation", (), 0, ("sigmoid",), "auroc"),
+            Task("methylation", (), 0, ("sigmoid",), "auroc", on_cpgs=True, few_labels=True),
             Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),
             Task("variants", ("effect",), 0, (), "auroc"),
         )

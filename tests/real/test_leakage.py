@@ -2,10 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.unit.prepare.leakage_reports import leakage_report
 
 from dnaspt.data.dataset import Window
 from dnaspt.genome.fasta import read_fasta
-from dnaspt.prepare.leakage import leakage_report
 
 pytestmark = pytest.mark.real
 

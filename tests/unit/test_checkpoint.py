@@ -14,7 +14,6 @@ from dnaspt.checkpoint import (
     choose_device,
     export_bend,
     load_model,
-    load_task_model,
     model_device,
     read_tensors,
     save_checkpoint,
@@ -51,8 +50,8 @@ def test_a_task_model_is_read_back_with_the_same_weights(config: CheckpointConfi
     model = build_model(config)
     extra = {"more.safetensors": {"x": torch.arange(3)}, "note.txt": "here"}
     save_checkpoint(tmp_path / "run", model, config, extra)
-    again, described = load_task_model(tmp_path / "run", "cpu")
-    assert described == config and isinstance(again.head, head) and not again.training
+    again, described = load_model(tmp_path / "run")
+    assert described == config and isinstance(again, TaskModel) and isinstance(again.head, head) and not again.training
     before, after = model.state_dict(), again.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -64,7 +63,7 @@ def test_a_task_model_is_read_back_with_the_same_weights(config: CheckpointConfi
 def test_a_head_that_does_not_fit_is_refused() -> None:
     with pytest.raises(CheckpointError, match="head 'crf' does not fit task 'regions'; expected sigmoid"):
         build_model(WINDOWS.model_copy(update={"head": "crf"}))
-    with pytest.raises(CheckpointError, match="architecture 'basset' is no language model of ours"):
+    with pytest.raises(CheckpointError, match="architecture 'basset' has no language model"):
         build_model(CheckpointConfig(kind="language", encoder=BassetConfig()))
 
 
@@ -85,11 +84,6 @@ def test_tensors_of_another_shape_and_broken_ones_are_refused(pretrained: Path) 
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(CheckpointError, match=r"model\.safetensors: cannot be read .*is it whole"):
         load_model(pretrained)
-
-
-def test_a_language_model_is_no_task_model(pretrained: Path) -> None:
-    with pytest.raises(CheckpointError, match="run: holds a language model; expected a run of 'dnaspt finetune'"):
-        load_task_model(pretrained)
 
 
 def test_a_device_is_chosen_by_a_word(monkeypatch: pytest.MonkeyPatch) -> None:

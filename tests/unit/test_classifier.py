@@ -123,6 +123,22 @@ def test_labels_that_cannot_be_learned_are_refused(X: list[str], y: list[str], s
         SPTClassifier(**QUICK).fit(X, y)
 
 
+def test_labels_of_any_type_are_named_in_errors() -> None:
+    with pytest.raises(ConfigError, match="one class, 'a'"):
+        SPTClassifier(**QUICK).fit(["ACGT"] * 4, np.array(["a"] * 4, dtype=object))
+
+
+def test_settings_without_effect_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    idle = SPTClassifier(**QUICK | {"pretrain_epochs": 0, "epochs": 0.1}, unlabeled=["ACGT" * 20])
+    idle.fit(["ACGT" * 20, "AATT" * 20] * 8, ["a", "b"] * 8)
+    assert "unlabeled has no effect" in caplog.text
+
+
+def test_a_sequence_that_could_not_be_predicted_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="100,000 at most"):
+        SPTClassifier(**QUICK).fit(["A" * 100_001, "ACGT"] * 2, ["a", "b"] * 2)
+
+
 def test_letters_that_are_no_dna_are_refused() -> None:
     with pytest.raises((ConfigError, InputError), match="3"):
         SPTClassifier(**QUICK).fit(["ACGT" * 5, "AC!T" * 5], ["a", "b"])

@@ -10,7 +10,7 @@ import pytest
 import dnaspt
 
 CALLS = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-NAMES = [name for name in dnaspt.__all__ if name != "__version__" and not name.endswith("Error")]
+NAMES = [name for name in dnaspt.__all__ if name != "__version__" and not name.endswith(("Error", "Stopped"))]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 
 

@@ -19,6 +19,7 @@ API = {
         "Record",
         "Run",
         "RunResult",
+        "RunStopped",
         "SPTClassifier",
         "Score",
     ),

@@ -35,6 +35,12 @@ ORDER = (
 )
 TERMINAL = ("cli", "__main__")
 SHIPPED = sorted(SOURCE.rglob("*.py"))
+TESTS = Path(__file__).parent
+TESTED_ELSEWHERE = {
+    "__main__.py": "cli/test_main.py",  # it starts the program with python -m
+    "models/kernels/crf_triton.py": "models/kernels/test_crf_gpu.py",  # crf_gpu launches these kernels
+    "models/kernels/encoder_triton.py": "models/kernels/test_encoder_gpu.py",  # encoder_gpu launches these kernels
+}
 
 
 def part_of(path: Path) -> str:
@@ -91,3 +97,17 @@ def test_nothing_unpickles_or_runs_configuration() -> None:
 def test_a_file_opens_with_one_sentence_about_itself() -> None:
     for path in SHIPPED:
         assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_every_module_has_its_test_file() -> None:
+    for path in SHIPPED:
+        module = path.relative_to(SOURCE)
+        if path.name == "__init__.py":
+            continue
+        expected = TESTED_ELSEWHERE.get(module.as_posix(), f"{module.parent.as_posix()}/test_{path.name}")
+        assert (TESTS / expected).is_file(), f"tests/unit/{expected} of {module.as_posix()} is missing"
+
+
+def test_modules_with_a_test_file_of_their_own_are_no_exceptions() -> None:
+    for name in TESTED_ELSEWHERE:
+        assert (SOURCE / name).is_file() and not (TESTS / name).with_name(f"test_{Path(name).name}").exists(), name

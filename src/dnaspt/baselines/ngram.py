@@ -10,8 +10,7 @@ base's own count is left out. Both strands are counted, since a strand is as goo
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -75,10 +74,6 @@ class NgramBaseline:
     two_sided_accuracy: float
     nats_by_k: tuple[float, ...]
     n_masked: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Content of a JSON file."""
-        return asdict(self)
 
 
 class _KmerCounts:

@@ -38,7 +38,7 @@ class BaselineResult:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Content of the JSON file; a baseline has taken no training steps."""
+        """Content of the JSON file; steps is 0, as a baseline has taken no training steps."""
         content: dict[str, Any] = {
             "baseline": self.baseline,
             "minutes": self.minutes,

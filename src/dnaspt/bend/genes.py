@@ -101,7 +101,7 @@ def _checked_split(labeled: LabeledRegions, split: np.ndarray, row: int) -> str:
     """The split of a row.
 
     Raises:
-        InputError: it is none of ours.
+        InputError: not one of `SPLITS`.
     """
     if split[row] not in SPLITS:
         expected, line = f"one of {', '.join(SPLITS)}", int(labeled.regions.line[row])

@@ -54,7 +54,7 @@ class LabelRows:
         values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
         if values.ndim != 1 or len(values) < length or not np.issubdtype(values.dtype, np.number):
             found = f"row {index} of labels is {values.dtype} {values.shape}"
-            raise InputError(self.path, found, expected=f"{length:,} numbers or more, as the bed's row is long")
+            raise InputError(self.path, found, expected=f"{length:,} numbers or more, the length of the BED row")
         values = values[:length]
         is_valid = valid_labels(values, self._n_classes)
         if not is_valid.all():

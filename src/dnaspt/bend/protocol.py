@@ -85,7 +85,7 @@ class BendStudy:
 
 
 def read_protocol(path: Path, task: str, data: Path) -> StudyConfig:
-    """The study that a protocol means for a task.
+    """The study of this protocol for a task.
 
     Args:
         path: TOML file of the protocol.
@@ -93,7 +93,7 @@ def read_protocol(path: Path, task: str, data: Path) -> StudyConfig:
         data: dataset folder of the task.
 
     Raises:
-        ConfigError: no such file or task, a task without training, or settings that no study has.
+        ConfigError: no such file or task, a task without training, or unknown settings.
     """
     if task.endswith(".toml"):
         raise ConfigError(

@@ -11,7 +11,7 @@ class ResultRow(NamedTuple):
         metric: the metric.
         model: the model.
         value: the score, as it was published or with its interval.
-        source: where it stands, or which runs of ours it is of.
+        source: the publication, or our runs.
         note: what to know when comparing.
     """
 

@@ -1,9 +1,10 @@
-"""The command line: every command calls one function of the Python API (`dnaspt.api`) and says what happened."""
+"""The command line: every command calls one function of the package, most of them in `dnaspt.api`, and says what happened."""
 
 import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -109,14 +110,15 @@ def pretrain(
 ) -> None:
     """Train a language model on the sequences of a dataset.
 
-    Masked bases are guessed from the bases around them. Only the train split is read, and no label.
+    Masked bases are guessed from the bases around them. The train split is read, and unlabeled sequences if there
+    are any; valid chooses the best weights. No label is read.
 
     Example: dnaspt pretrain data/genes --out runs/pre --preset small
     """
     from dnaspt import api
     from dnaspt.cli.terminal import mapping_table
 
-    run = api.pretrain(**given(context), progress=True)
+    run = _saved_run(lambda: api.pretrain(**given(context), progress=True))
     if _has_result(run):
         mapping_table(f"{out}: nats per masked base on fixed positions of valid", run.result.summary())
     _say_if_stopped(run)
@@ -199,7 +201,7 @@ def finetune(
     from dnaspt import api
     from dnaspt.cli.terminal import mapping_table
 
-    run = api.finetune(**given(context), progress=True)
+    run = _saved_run(lambda: api.finetune(**given(context), progress=True))
     if _has_result(run):
         mapping_table(f"{out}: best checkpoint on valid", run.result.summary())
     _say_if_stopped(run)
@@ -291,6 +293,16 @@ def export(
 
 
 app.add_typer(bend_app, name="bend")
+
+
+def _saved_run(train: Callable[[], "Run"]) -> "Run":
+    """The run of a training, also of one that a signal has stopped."""
+    from dnaspt.training.runs import RunStopped
+
+    try:
+        return train()
+    except RunStopped as stop:
+        return stop.run
 
 
 def _has_result(run: "Run") -> bool:

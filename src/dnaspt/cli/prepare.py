@@ -92,7 +92,7 @@ def genes(
 ) -> None:
     """Gene structure for each base, from FASTA and GFF3 or GTF.
 
-    Nine classes: intergenic, and for each strand exon, intron, donor and acceptor.
+    Nine classes: non-coding (with UTRs), and for each strand CDS, intron, donor and acceptor.
 
     Example: dnaspt prepare genes --genome g.fa --annotation g.gff3 --out data/genes
     """

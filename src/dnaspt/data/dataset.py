@@ -59,6 +59,7 @@ class Split:
         offsets: where each window begins in `codes` (n + 1,).
         labels: labels of all windows, end to end, int8.
         label_offsets: where each window begins in `labels` (n + 1,).
+        per_base: whether each base has a label; else the labels are of windows, or of their bins, or there are none.
     """
 
     chrom: np.ndarray
@@ -69,17 +70,13 @@ class Split:
     offsets: np.ndarray
     labels: np.ndarray
     label_offsets: np.ndarray
+    per_base: bool
 
     def __len__(self) -> int:
         return len(self.start)
 
     def __iter__(self) -> Iterator[Window]:
         return (self.window(index) for index in range(len(self)))
-
-    @property
-    def per_base(self) -> bool:
-        """Whether each base has a label."""
-        return len(self.labels) == len(self.codes)
 
     @property
     def intervals(self) -> np.ndarray:
@@ -109,6 +106,7 @@ class Split:
             offsets=np.concatenate([[0], np.cumsum([len(window.codes) for window in windows])]),
             labels=np.concatenate([window.labels for window in windows]),
             label_offsets=np.concatenate([[0], np.cumsum([len(window.labels) for window in windows])]),
+            per_base=self.per_base,
         )
 
     def bins(self, bin_bp: int) -> "Split":
@@ -127,6 +125,7 @@ class Split:
             offsets=np.append(np.repeat(self.offsets[:-1], n_bins) + within_window, self.offsets[-1]),
             labels=self.labels,
             label_offsets=np.arange(len(start) + 1) * n_labels,
+            per_base=self.per_base,
         )
 
 
@@ -245,6 +244,7 @@ def read_split(folder: str | PathLike[str], split: str) -> Split:
         offsets=offsets,
         labels=labels,
         label_offsets=label_offsets,
+        per_base=manifest.per_base and len(labels) == len(codes),  # sequence for pretraining only has no labels
     )
 
 

@@ -81,6 +81,7 @@ def without_overlaps(split: Split, window_bp: int) -> Split:
         offsets=offsets,
         labels=np.full(int(lengths.sum()), MISSING, dtype=np.int8),
         label_offsets=offsets,
+        per_base=True,
     )
 
 

@@ -19,11 +19,11 @@ from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
 from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc
-from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation, write_evaluation
+from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation, write_model_evaluation
 from dnaspt.evaluation.score import GenePrediction, score_gene_predictions, score_windows
 from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.inference.model import Model, load
+from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def evaluate(
     """Score a model on a split of a dataset.
 
     The scores are also written into the run, and logged there (see `evaluation.results`). Into a checkpoint folder nothing is
-    written.
+    written, nor into a run that no longer holds the loaded model: a warning says so.
 
     Args:
         model: run of `finetune`, checkpoint, or loaded model; for variants of `pretrain` too (see `evaluate_variants`).
@@ -64,10 +64,12 @@ def evaluate(
     """
     data = Path(data)
     manifest = read_manifest(data)
-    loaded = model if isinstance(model, Model) else load(model, accelerator=accelerator)
+    loaded = load_unless_loaded(model, accelerator=accelerator)
     if not TASKS[manifest.task].heads:
         if average_strands or any_data:
-            log.warning("--average-strands and --any-data have no effect on variants, which are scored by both ways")
+            log.warning(
+                "--average-strands and --any-data have no effect on variants, which are always scored on both strands"
+            )
         from dnaspt.evaluation.variant_benchmark import evaluate_variants
 
         return evaluate_variants(loaded, data, split=split, write=write)
@@ -97,16 +99,21 @@ def evaluate(
         windows, counts = score_windows(rows, logits.reshape(len(rows), -1), manifest.labels)
         evaluation = replace(header, windows=windows)
     if write:
-        write_evaluation(loaded.path, evaluation, counts, head=loaded.head)
+        write_model_evaluation(loaded, evaluation, counts)
     return evaluation
 
 
 def _check_fit(model: Model, data: Path, manifest: Manifest, *, any_data: bool) -> None:
-    """Refuse a model of other labels, and (unless any_data) of other data.
+    """Refuse a model of another task or of other labels, and (unless any_data) of other data.
 
     Raises:
         CheckpointError: says which.
     """
+    if (model.task, TASKS[model.task].resolution_bp) != (manifest.task, manifest.resolution_bp):
+        raise CheckpointError(
+            f"{model.path}: of another task: predicts {model.task}, {_resolution(TASKS[model.task].resolution_bp)}; "
+            f"{data} holds {manifest.task}, {_resolution(manifest.resolution_bp)}"
+        )
     if model.labels != manifest.labels:
         raise CheckpointError(
             f"{model.path}: predicts {_few(model.labels)}; {data} is labeled with {_few(manifest.labels)}"
@@ -116,6 +123,11 @@ def _check_fit(model: Model, data: Path, manifest: Manifest, *, any_data: bool) 
             f"{model.path}: was trained on another dataset than {data} (digests differ); "
             "say --any-data to evaluate all the same: its train windows may be in this test split"
         )
+
+
+def _resolution(resolution_bp: int) -> str:
+    """What has labels: bases, bins or windows."""
+    return {0: "labels of windows", 1: "a class of each base"}.get(resolution_bp, f"bins of {resolution_bp} bp")
 
 
 def _few(labels: tuple[str, ...]) -> str:
@@ -144,7 +156,7 @@ def score_model(model: "TaskModel", split: Split, labels: tuple[str, ...]) -> di
     Raises:
         DatasetError: no label has both positive and negative windows.
     """
-    if len(split.labels) == len(split.codes):
+    if split.per_base:
         from dnaspt.inference.decode import predict_paths
         from dnaspt.inference.emissions import ContigSlice
 

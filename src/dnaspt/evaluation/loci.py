@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dnaspt.checkpoint import load_task_model
 from dnaspt.data.dataset import read_split
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
@@ -21,6 +20,7 @@ from dnaspt.genome.intervals import true_runs
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import predict_paths
 from dnaspt.inference.emissions import ContigSlice
+from dnaspt.inference.model import load
 
 MIN_BP, MAX_BP = 8_000, 15_000
 """Shortest and longest region."""
@@ -194,7 +194,7 @@ def _n_with_introns(region: _Region, genes: Sequence[Transcript]) -> int:
 
 def _paths(run: Path, regions: Sequence[_Region], *, both_strands: bool) -> list[np.ndarray]:
     """Classes that a run predicts on regions, each with its context."""
-    model, _ = load_task_model(run)
+    model = load(run).task_model()
     slices = []
     for region in regions:
         start, end = (position - region.segment.start for position in region.context)
@@ -213,7 +213,7 @@ def _disagreement(paths: Sequence[np.ndarray], region: _Region) -> float:
 
 
 def _genes_of(path: np.ndarray, region: _Region) -> list[Transcript]:
-    """Genes that the classes of a region with its context spell."""
+    """Transcripts decoded from the classes of a region with its context."""
     return transcripts_from_labels(path, region.chrom, start=region.context[0])
 
 

@@ -39,6 +39,18 @@ class Score:
         """A value with its interval."""
         return cls(float(value), interval.low, interval.high)
 
+    def with_interval(self, form: str = ".3f", *, undefined: str = "nan") -> str:
+        """Text such as "0.612 [0.583, 0.641]"; without brackets where there is no interval.
+
+        Args:
+            form: format of each number.
+            undefined: what stands for a score that is not defined.
+        """
+        if math.isnan(self.value):
+            return undefined
+        value, low, high = (f"{number:{form}}" for number in (self.value, self.low, self.high))
+        return value if math.isnan(self.low) else f"{value} [{low}, {high}]"
+
     def to_dict(self) -> dict[str, float | None]:
         """Content of a JSON file: nan becomes None."""
         return {name: none_if_nan(value) for name, value in asdict(self).items()}

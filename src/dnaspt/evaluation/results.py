@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -21,6 +21,7 @@ from dnaspt.errors import InputError
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
+from dnaspt.inference.model import Model
 from dnaspt.json_files import read_json, read_json_lines, write_json
 from dnaspt.tasks import TASKS
 
@@ -237,8 +238,7 @@ class Evaluation:
         return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
 
     def __str__(self) -> str:
-        score, name = self.primary, METRIC_NAMES[self.metric]
-        return f"{name} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}] on {self.split}"
+        return f"{METRIC_NAMES[self.metric]} {self.primary.with_interval()} on {self.split}"
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""
@@ -262,7 +262,7 @@ class Evaluation:
         """An evaluation from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no evaluation, or one of a later format.
+            KeyError, TypeError, ValueError: not an evaluation, or of a later format.
         """
         version = raw.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
@@ -270,12 +270,24 @@ class Evaluation:
         header = {name: raw[name] for name in _HEADER if raw.get(name) is not None}
         if "encoder_read_splits" in header:
             header["encoder_read_splits"] = tuple(header["encoder_read_splits"])
-        if "mcc" in raw:
+        if _kind_of(raw) == "genes":
             codons = GeneEvaluation.from_dict(raw["codons"]) if "codons" in raw else None
             return cls(**{"task": "genes"} | header, genes=GeneEvaluation.from_dict(raw), codons=codons)
-        if "n_variants" in raw:
+        if _kind_of(raw) == "variants":
             return cls(**{"task": "variants"} | header, variants=VariantEvaluation.from_dict(raw))
         return cls(**{"task": "regions"} | header, windows=WindowEvaluation.from_dict(raw))
+
+
+def _kind_of(raw: Mapping[str, Any]) -> Literal["genes", "variants", "windows"]:
+    """Kind of the scores of a JSON file: by its task, or by the names in it where dnaspt 0.1 wrote no task.
+
+    Raises:
+        KeyError: a task that there is not.
+    """
+    if "task" not in raw:
+        return "genes" if "mcc" in raw else "variants" if "n_variants" in raw else "windows"
+    task = TASKS[raw["task"]]
+    return "genes" if task.per_base else "windows" if task.heads else "variants"
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +355,19 @@ def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCoun
     line = {name: content[name] for name in names if name in content} | ({"head": head} if head else {})
     with (folder / LOG).open("a", encoding="utf-8") as log_file:
         log_file.write(json.dumps(line) + "\n")
+
+
+def write_model_evaluation(model: Model, evaluation: Evaluation, counts: BootstrapCounts) -> None:
+    """Write an evaluation into the run of a loaded model, as `write_evaluation` does.
+
+    A run that was removed or trained anew since does not get the scores of the old weights: a warning says so.
+    """
+    if not model.is_on_disk:
+        log.warning(
+            "%s: no longer holds the model that was loaded from it: the scores are not written into it", model.path
+        )
+        return
+    write_evaluation(model.path, evaluation, counts, head=model.head)
 
 
 def read_evaluation(file: Path) -> Evaluation:

@@ -22,7 +22,7 @@ _N_BOOTSTRAP_CPG = 200
 
 @dataclass(frozen=True, slots=True)
 class GenePrediction:
-    """A segment of a split, its decoded classes (L,) int8, and the transcripts that they spell."""
+    """A segment of a split, its decoded classes (L,) int8, and the transcripts decoded from them."""
 
     segment: Segment
     path: np.ndarray

@@ -16,7 +16,7 @@ from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import VARIANTS, read_manifest
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.metrics import label_scores
-from dnaspt.evaluation.results import BootstrapCounts, Evaluation, VariantEvaluation, write_evaluation
+from dnaspt.evaluation.results import BootstrapCounts, Evaluation, VariantEvaluation, write_model_evaluation
 from dnaspt.genome import alphabet
 from dnaspt.inference.model import Model
 from dnaspt.inference.variant_effects import AllelePair, check_scores, cosine_distances, log_likelihood_ratios
@@ -53,7 +53,7 @@ def evaluate_variants(model: Model, data: Path, *, split: str = "test", write: b
     )
     if write:
         counts = BootstrapCounts(truth=truth, logits=matrix, blocks=blocks)
-        write_evaluation(model.path, evaluation, counts, head=model.head)
+        write_model_evaluation(model, evaluation, counts)
     return evaluation
 
 

@@ -1,6 +1,6 @@
 """bigWig <-> arrays of 0-based half-open intervals and their values, through pybigtools.
 
-Three faults of that library (0.3.0) are met here. On broken data it panics: an exception that is no `Exception`, and text
+Three faults of that library (0.3.0) are met here. On broken data it panics: a BaseException, and text
 that Rust writes to the terminal. A length that a broken file states is reserved in memory, which can end the process. And on
 a full disk `write` ends without an error.
 """
@@ -97,12 +97,12 @@ def write_bigwig(
                 named.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
-            path, f"could not be written ({error.strerror or error})", do="choose another place"
+            path, f"could not be written ({error.strerror or error})", do="write to another folder"
         ) from error
 
 
 class _LibraryError(Exception):
-    """pybigtools has given up."""
+    """A pybigtools call failed."""
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def label_contig(
 
 
 def _overlapping_groups(transcripts: Sequence[Transcript]) -> list[list[Transcript]]:
-    """Groups of transcripts that overlap, from the first to the last coding base, be it through others."""
+    """Groups of transcripts that overlap, from the first to the last coding base, directly or through others."""
     ordered = sorted(transcripts, key=lambda transcript: (transcript.start, transcript.end))
     groups = cluster(np.array([(transcript.start, transcript.end) for transcript in ordered]).reshape(-1, 2))
     pairs = groupby(zip(groups.tolist(), ordered, strict=True), key=lambda pair: pair[0])

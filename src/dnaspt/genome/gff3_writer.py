@@ -2,42 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from dnaspt.atomic import atomic_file
 from dnaspt.genome.intervals import StartEnds
 from dnaspt.genome.transcripts import Transcript
 
 _NOT_IN_SEQID = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
 _NOT_IN_VALUE = re.compile(r"[\x00-\x1f\x7f%;=&,]")
-
-
-def write_gff3(
-    path: str | Path, transcripts: Iterable[Transcript], contigs: Iterable[tuple[str, int]], source: str = "dnaspt"
-) -> None:
-    """Write transcripts as a GFF3 file, which appears whole or not at all and replaces an older one.
-
-    Args:
-        path: the file.
-        transcripts: in any order. They are written by contig, in the order of `contigs`, and start.
-        contigs: name and length in bp of each contig.
-        source: text of column 2.
-    """
-    path = Path(path)
-    contigs = list(contigs)
-    rank = {name: index for index, (name, _) in enumerate(contigs)}
-    in_order = sorted(
-        transcripts,
-        key=lambda transcript: (
-            rank[transcript.chrom],
-            transcript.start,
-            transcript.end,
-            transcript.transcript_id,
-        ),
-    )
-    with atomic_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(gff3_header(contigs))
-        file.writelines(gff3_lines(in_order, source))
 
 
 def gff3_header(contigs: Iterable[tuple[str, int]]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 StartEnd = tuple[int, int]
-"""Start and end of an interval on a contig that is known from elsewhere."""
+"""Start and end of an interval on a contig given separately."""
 StartEnds = tuple[StartEnd, ...]
 """Several of them, ascending and disjoint."""
 
@@ -65,8 +65,8 @@ def merge_few(intervals: Iterable[StartEnd]) -> StartEnds:
 def cluster(intervals: np.ndarray, *, join_touching: bool = False) -> np.ndarray:
     """Number of the group of each interval: (n, 2) in any order -> (n,) int64.
 
-    Intervals that share a base, be it through others, are one group; with `join_touching` those that only touch, too. Groups are
-    numbered from 0 by their start.
+    Intervals that share a base, directly or through others, are one group; with `join_touching` those that only touch, too.
+    Groups are numbered from 0 by their start.
     """
     order = np.lexsort((intervals[:, 1], intervals[:, 0]))
     starts, reach = intervals[order, 0], np.maximum.accumulate(intervals[order, 1])

@@ -24,7 +24,7 @@ def known_kmers(codes: np.ndarray, k: int) -> np.ndarray:
 def reverse_complement_kmers(kmers: np.ndarray, k: int) -> np.ndarray:
     """Numbers of the reverse complements of k-mers: (n,) -> (n,), of the same integer type."""
     n_bits = 8 * kmers.dtype.itemsize
-    turned = kmers.view(f"u{kmers.dtype.itemsize}").byteswap()  # turns the order of bytes, then of bases within them
+    turned = kmers.view(f"u{kmers.dtype.itemsize}").byteswap()  # reverse bytes, then bases in each byte
     for n, low in ((4, 0x0F0F0F0F0F0F0F0F), (2, 0x3333333333333333)):
         shift, mask = turned.dtype.type(n), turned.dtype.type(low & ((1 << n_bits) - 1))
         high = turned & ~mask

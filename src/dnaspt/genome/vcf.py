@@ -177,7 +177,17 @@ def _open_to_write(path: Path, *, is_bgzip: bool) -> IO[bytes] | Any:
     """Open a file for bytes. pysam, which writes bgzip, is imported only if it is needed."""
     if not is_bgzip:
         return path.open("wb")
+    check_bgzip()
+    return importlib.import_module("pysam").BGZFile(str(path), "wb")
+
+
+def check_bgzip() -> None:
+    """Refuse to write bgzip where that is not possible.
+
+    Raises:
+        ConfigError: pysam is not installed.
+    """
     try:
-        return importlib.import_module("pysam").BGZFile(str(path), "wb")
+        importlib.import_module("pysam")
     except ImportError as error:
         raise ConfigError("bgzip is written by pysam: pip install pysam, or write .vcf or .parquet") from error

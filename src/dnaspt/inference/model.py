@@ -63,9 +63,14 @@ class Model:
     digests: tuple[str, str]
 
     @property
+    def is_finetuned(self) -> bool:
+        """Whether it was fine-tuned; a pretrained model is a language model, also where its data have a task."""
+        return self.config.kind == "task"
+
+    @property
     def task(self) -> str:
         """Task that it was fine-tuned for: genes, regions, methylation or enhancers; empty for a pretrained model."""
-        return self.config.task
+        return self.config.task if self.is_finetuned else ""
 
     @property
     def head(self) -> str:
@@ -80,7 +85,15 @@ class Model:
     @property
     def window_bp(self) -> int:
         """Length of the windows that it was fine-tuned on, in bp; 0 for a pretrained model."""
-        return self.config.window_bp
+        return self.config.window_bp if self.is_finetuned else 0
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether its path still holds it: false after the folder was removed, or trained anew."""
+        try:
+            return _digests(find_checkpoint(self.path)) == self.digests
+        except (CheckpointError, OSError):
+            return False
 
     @property
     def device(self) -> "torch.device":
@@ -90,7 +103,7 @@ class Model:
         return model_device(self.network)
 
     def __repr__(self) -> str:
-        what = f"task={self.task!r}, head={self.head!r}" if self.task else "pretrained language model"
+        what = f"task={self.task!r}, head={self.head!r}" if self.is_finetuned else "pretrained language model"
         return f"Model({str(self.path)!r}, {what}, hidden_size={self.config.encoder.hidden_size}, device={str(self.device)!r})"
 
     def __fspath__(self) -> str:
@@ -130,7 +143,7 @@ class Model:
 
         Raises:
             CheckpointError: a pretrained model, which predicts nothing.
-            InputError: a letter that no nucleotide has, an empty sequence, or one of a length that the model cannot read.
+            InputError: a letter that is not a nucleotide code, an empty sequence, or one of a length that the model cannot read.
             ConfigError: complete_genes without a CRF or without codons.
 
         Example:
@@ -339,8 +352,25 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
 
     device = choose_device(accelerator)
     network, config = load_model(checkpoint)
-    digests = (sha256_of_file(checkpoint / TENSORS), sha256_of_file(checkpoint / DESCRIPTION))
-    return Model(network.to(device), config, Path(path), checkpoint, digests)
+    return Model(network.to(device), config, Path(path), checkpoint, _digests(checkpoint))
+
+
+def load_unless_loaded(model: str | Path | Model, *, accelerator: "Accelerator" = "auto") -> Model:
+    """The model itself, or the one that a path holds. A loaded model stays on its device: a warning says so.
+
+    Raises:
+        CheckpointError, ConfigError: as `load`.
+    """
+    if not isinstance(model, Model):
+        return load(model, accelerator=accelerator)
+    if accelerator != "auto":
+        log.warning("accelerator=%r has no effect: the model is loaded already, on %s", accelerator, model.device)
+    return model
+
+
+def _digests(checkpoint: Path) -> tuple[str, str]:
+    """sha256 of a checkpoint's tensors and of its description."""
+    return sha256_of_file(checkpoint / TENSORS), sha256_of_file(checkpoint / DESCRIPTION)
 
 
 _TRANSCRIPT_COLUMNS = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import open_bytes, read_fasta
 from dnaspt.genome.intervals import merge
-from dnaspt.inference.model import Model, load
+from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.tasks import TASKS
 
@@ -77,7 +77,7 @@ def predict_file(
             open_bytes(Path(file)).close()
     if not 0 <= options.threshold <= 1:
         raise ConfigError(f"threshold {options.threshold:g}; expected 0 to 1, a probability")
-    loaded = model if isinstance(model, Model) else load(model, accelerator=options.accelerator)
+    loaded = load_unless_loaded(model, accelerator=options.accelerator)
     network = loaded.task_model()
     intervals = None if regions is None else _intervals(Path(regions), genome)
     request = Request(loaded.digests, genome, out, intervals)
@@ -96,7 +96,7 @@ def predict_file(
     from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
 
     _check_window_options(loaded, options)
-    layout = WindowOptions(options.stride_bp, loaded.task == "methylation", options.threshold, options.average_strands)
+    layout = WindowOptions(options.stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, options.average_strands)
     return predict_windows_file(request, network, loaded.config, layout)
 
 
@@ -129,7 +129,7 @@ def _check_window_options(model: Model, options: PredictOptions) -> None:
         log.warning("--complete-genes has no effect on windows")
     if resolution_bp and options.stride_bp != PredictOptions().stride_bp:
         log.warning("--stride-bp has no effect: this model has bins of %d bp", resolution_bp)
-    if model.task == "methylation" and options.stride_bp != PredictOptions().stride_bp:
+    if TASKS[model.task].on_cpgs and options.stride_bp != PredictOptions().stride_bp:
         log.warning("--stride-bp has no effect: this model has one window a CpG")
     if not 0 < options.stride_bp <= model.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {model.window_bp} bp")

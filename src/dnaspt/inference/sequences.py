@@ -51,8 +51,8 @@ def read_sequences(seqs: Sequences) -> list[NamedSequence]:
         the sequences in order; none for an empty list.
 
     Raises:
-        InputError: a letter that no nucleotide has (the error says which sequence and position), an empty sequence, a value that
-            is no sequence, or a FASTA file that cannot be used.
+        InputError: a letter that is not a nucleotide code (the error says which sequence and position), an empty sequence, a
+            value that is no sequence, or a FASTA file that cannot be used.
 
     Example:
         >>> read_sequences(["ACGT", "ggu"])[1].codes.tolist()
@@ -107,7 +107,7 @@ def _encode(name: str, value: Any) -> tuple[np.ndarray, int]:
     wrong = np.flatnonzero(codes == alphabet.NOT_DNA)
     if len(wrong):
         raise InputError(name, f"letter {wrong[0] + 1} is {text[wrong[0]]!r}", expected=_LETTERS)
-    n_read_as_n = int(((codes & 7) == alphabet.N).sum())
+    n_read_as_n = int(alphabet.is_unknown(codes).sum())
     return codes, n_read_as_n - letters.count(b"N") - letters.count(b"n")
 
 

@@ -17,8 +17,8 @@ from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, open_bytes, read_fasta
-from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, read_alleles, write_info
-from dnaspt.inference.model import Model, load
+from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, check_bgzip, read_alleles, write_info
+from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ WINDOW_BP = 512
 _LEAST_WINDOW_BP = 64
 _CHUNK_ALLELES = 1024
 """Alleles that are scored at a time."""
-_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".parquet")
+_BGZIP_SUFFIXES = (".vcf.gz", ".vcf.bgz")
+_SUFFIXES = (".vcf", *_BGZIP_SUFFIXES, ".parquet")
 
 COSINE = InfoField("SPT_COSINE", "A", "1 - cos of the hidden states at the allele, mean of both strands")
 LLR = InfoField(
@@ -181,6 +182,8 @@ def _check_out(out: Path) -> None:
         raise ConfigError(f"{out}: expected a name that ends in .vcf, .vcf.gz or .parquet")
     if not out.parent.is_dir():
         raise InputError(out.parent, "no such folder", do="make it first")
+    if out.name.endswith(_BGZIP_SUFFIXES):
+        check_bgzip()
 
 
 def _score(
@@ -195,7 +198,7 @@ def _score(
     """Score the alleles of a VCF, contig by contig."""
     for file in (vcf, genome):
         open_bytes(file).close()
-    loaded = model if isinstance(model, Model) else load(model, accelerator=accelerator)
+    loaded = load_unless_loaded(model, accelerator=accelerator)
     from dnaspt.inference.variant_effects import check_scores
 
     check_scores(loaded.path, loaded.network)
@@ -224,8 +227,8 @@ def _score(
 
 
 def _default_window_bp(model: Model) -> int:
-    """The window of a model of windows, else `WINDOW_BP`."""
-    is_of_windows = bool(model.task) and not TASKS[model.task].resolution_bp
+    """The window of a model that was fine-tuned on windows, else `WINDOW_BP`."""
+    is_of_windows = model.is_finetuned and not TASKS[model.task].resolution_bp
     return model.window_bp if is_of_windows else WINDOW_BP
 
 

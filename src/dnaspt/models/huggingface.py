@@ -1,4 +1,4 @@
-"""A Hugging Face DNA model as a frozen per-base encoder: letters are cut into tokens, and each token's vector goes to its bases.
+"""A Hugging Face DNA model as a frozen per-base encoder: letters are cut into tokens, and each base gets the vector of its token.
 
 First the encoder and its tokenizer, then how a model's folder is described, checked and loaded. Models are read with
 transformers, which is not installed with this package.
@@ -285,7 +285,7 @@ def check_huggingface_model(path: str, revision: str = "") -> None:
 
 
 def load_huggingface_encoder(config: HuggingFaceConfig) -> HuggingFaceEncoder:
-    """Load the model that a description means, checked by its digest, frozen and in eval mode.
+    """Load the model described by `config`, frozen and in eval mode; its digest is checked.
 
     Raises:
         CheckpointError: its files have changed. ConfigError: as `read_huggingface_config`, or its weights are not all there.

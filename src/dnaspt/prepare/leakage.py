@@ -6,7 +6,7 @@ Both strands count as one. Windows of one split are not compared with each other
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -163,26 +163,6 @@ class LeakageSketch:
             near=n_near,
         )
         return counts, examples
-
-
-def leakage_report(
-    windows_by_split: Mapping[str, Iterable[Window]],
-    *,
-    same_genome: bool = True,
-    min_containment: float = MIN_CONTAINMENT,
-) -> LeakageReport:
-    """Find the sequence that splits share.
-
-    Args:
-        windows_by_split: windows under the names train, valid, test and unlabeled; a `data.dataset.Split` will do.
-        same_genome: see `LeakageSketch`.
-        min_containment: see `LeakageSketch`.
-    """
-    sketch = LeakageSketch(same_genome=same_genome, min_containment=min_containment)
-    for split, windows in windows_by_split.items():
-        for window in windows:
-            sketch.add(split, window)
-    return sketch.report()
 
 
 def refuse_leakage(report: LeakageReport, where: object) -> None:

@@ -1,1 +1,1 @@
-"""Evaluated runs to a page that compares them."""
+"""Pages that compare runs and studies, and descriptions of files."""

@@ -37,7 +37,7 @@ class Group:
         fraction: share of the labels.
         values: the metric on test (seeds,).
         resampled: the metric on resampled test blocks (seeds, N_RESAMPLES), the same draws for all runs of a study.
-        minutes: the quickest fine-tuning and the quickest pretraining of the seeds: others waited for other processes.
+        minutes: of fine-tuning and of pretraining, minutes of the fastest seed; slower ones shared the CPU.
         rate: learning rate that was chosen.
         n_blocks: blocks of the test split.
         least: lowest value that the metric can have; no metric here exceeds 1.
@@ -154,7 +154,7 @@ def _groups_of_arm(groups: Sequence[Group], arm: Arm) -> list[Group]:
 
 
 def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
-    """What the second of two arms has that the first has not; "" where that is nothing or more than one thing."""
+    """The one thing that the second of two arms has and the first has not; "" if there is none or more than one."""
     same_head, same_init = first.head == second.head, first.init == second.init
     if first.is_baseline or second.is_baseline:
         return "" if second.is_baseline else BASELINE
@@ -257,7 +257,7 @@ def score_of_seeds(values: np.ndarray, resampled: np.ndarray, n_blocks: int) -> 
 
 
 def drawn_means(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> np.ndarray:
-    """Means over the seeds (R,) as other seeds and blocks might have given them; their middle is the interval of that level.
+    """R resampled means over seeds and blocks; their central `level` share is the interval.
 
     See `score_of_seeds`; n_blocks is 2 or more.
     """

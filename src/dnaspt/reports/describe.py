@@ -3,8 +3,8 @@
 What needs torch is imported late: a dataset is described without it.
 """
 
-import math
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ class Description:
         parts = []
         for table in self.tables:
             frame = pd.DataFrame(table.rows, columns=list(table.columns))
-            parts.append(f"<h4>{table.title}</h4>{frame.to_html(index=False)}<p>{table.note}</p>")
+            parts.append(f"<h4>{escape(table.title)}</h4>{frame.to_html(index=False)}<p>{escape(table.note)}</p>")
         return "".join(parts)
 
 
@@ -109,7 +109,7 @@ def _leakage(leakage: LeakageReport) -> list[Table]:
 
 def _run_tables(run: Path) -> list[Table]:
     """Tables of a run: its model, its result and its evaluations."""
-    from dnaspt.checkpoint import find_checkpoint, read_config
+    from dnaspt.checkpoint_config import find_checkpoint, read_config
     from dnaspt.evaluation.results import read_evaluation
     from dnaspt.json_files import read_json
 
@@ -174,6 +174,4 @@ def _window_table(scores: "WindowEvaluation", title: str) -> Table:
 
 def _interval(score: "Score") -> str:
     """0.612 [0.583, 0.641], or - where it is not defined."""
-    if math.isnan(score.value):
-        return "-"
-    return f"{score.value:.3f}" if math.isnan(score.low) else f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    return score.with_interval(undefined="-")

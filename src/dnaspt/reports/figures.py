@@ -80,7 +80,7 @@ def score_dots(
         groups: scores of all names by group.
         names: names of the series.
         chance: a level to mark.
-        baseline: whether the last name is no run but what runs are compared with.
+        baseline: whether the last series is the baseline.
     """
     n_series = len(names)
     is_long = max(map(len, groups), default=0) > _LONG
@@ -202,7 +202,7 @@ def _draw_track(
 
 
 def _chevrons(genes: Sequence[Transcript], ahead: int, step: float) -> np.ndarray:
-    """Where the chevrons of genes of one strand stand: every `step` bases of an intron, and ahead of each gene."""
+    """Positions of the chevrons of genes of one strand: every `step` bases of an intron, and ahead of each gene."""
     at = [gene.end + step / 2 if ahead > 0 else gene.start - step / 2 for gene in genes]
     for left, right in (intron for gene in genes for intron in gene.introns):
         n_marks = max(int(right - left > step / 2), int((right - left) / step))

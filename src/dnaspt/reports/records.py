@@ -173,7 +173,9 @@ def _init(config: CheckpointConfig, manifest: Manifest) -> str:
     encoder = config.provenance.get("encoder")
     if encoder is None:
         return "scratch"
-    try:
+    if "data_digest" in encoder:
+        return "SPT" if encoder["data_digest"] == manifest.digest else "pretrained"
+    try:  # a checkpoint of an early version, which does not say what its encoder read: look at the encoder itself
         is_same = read_config(encoder["path"]).data_digest == manifest.digest
     except CheckpointError:  # moved or deleted since: go by the path that it was given
         settings = encoder.get("provenance", {}).get("settings", {})

@@ -119,7 +119,7 @@ def _locus(records: Sequence[RunRecord], data: Path) -> Section:
 
 
 def _one_based(locus: Locus) -> str:
-    """Where a locus lies as a genome browser writes it, 1-based with both ends."""
+    """A locus as a genome browser writes it: 1-based, both ends included."""
     return f"{locus.chrom}:{locus.start + 1:,}–{locus.end:,}"
 
 

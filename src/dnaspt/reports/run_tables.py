@@ -35,7 +35,7 @@ def run_table(runs: Sequence[RunRecord], manifest: Manifest) -> Table:
 
 
 def _run_note(runs: Sequence[RunRecord]) -> str:
-    """What a reader of the scores has to know: what SPT means, what intervals resample, what is unusual."""
+    """Notes on the scores: what SPT means, what intervals resample, what is unusual."""
     notes = ["The checkpoint that is best on valid was scored on test."]
     if any(run.init == "SPT" for run in runs):
         notes.insert(0, "SPT is self-pretraining: the encoder was first pretrained on this dataset's own sequences.")

@@ -24,7 +24,7 @@ _NEUTRAL = frozenset(
     {"out", "data", "encoder", "preset", "head", "devices", "num_nodes", "accelerator", "tensorboard", "save_every"}
     | {"max_minutes", "freeze_encoder", "seed"}
 )
-"""Settings that may differ between two runs without the comparison being about anything else."""
+"""Settings that may differ between two runs without changing what the comparison is about."""
 
 
 def answer(
@@ -84,7 +84,7 @@ def _pairs(runs: Sequence[RunRecord], metric: str) -> list[str]:
 
 
 def _difference(before: RunRecord, after: RunRecord) -> tuple[str, str] | None:
-    """What the second of two runs has that the first has not, and under which circumstances; None where that is nothing."""
+    """What the second of two runs has that the first has not, and the context; None if they do not differ."""
     if before.label_fraction != after.label_fraction:
         return None
     if before.head == after.head and not before.is_pretrained and after.is_pretrained:
@@ -129,7 +129,7 @@ def _change(subject: str, where: str, metric: str, before: RunRecord, after: Run
 
 
 def _differing(before: RunRecord, after: RunRecord) -> list[str]:
-    """Settings in which two runs differ though the comparison is not about them."""
+    """Other settings in which two runs differ, besides the one that is compared."""
     names = set(before.settings) | set(after.settings)
     # Steps, where given, make epochs idle.
     names -= _NEUTRAL | ({"epochs"} if before.settings.get("steps") and after.settings.get("steps") else set())
@@ -178,7 +178,7 @@ def _language(pretraining: PretrainRecord) -> str:
 
 
 def _seeds(runs: Sequence[RunRecord]) -> str:
-    """How far the intervals speak."""
+    """What the intervals do not cover."""
     seeds = {run.settings.get("seed") for run in runs}
     if len(runs) == 1:
         told = f"This is one training run with one seed ({seeds.pop()})"
@@ -197,7 +197,7 @@ _OPTIONS = (
     *("encoder_rate", "class_weights", "pool", "label_fraction", "patience", "accumulate", "max_minutes", "precision"),
     *("accelerator", "devices", "num_nodes"),
 )
-"""Settings that options of the command line give; all others come from a TOML file."""
+"""Settings that have a command-line option; all others come from a TOML file."""
 
 
 def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data: Path) -> list[str]:
@@ -213,7 +213,7 @@ def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data
 
 
 def _command(name: str, folder: Path, settings: Mapping[str, Any], kind: type[TrainingConfig]) -> list[str]:
-    """The command of one run, after a comment with the settings that want a TOML file."""
+    """The command of one run, after a comment with the settings that need a TOML file."""
     defaults = {key: field.default for key, field in kind.model_fields.items()}
     words, toml = ["dnaspt", name, str(settings.get("data", "DATA")), "--out", str(folder)], {}
     for key, value in settings.items():
@@ -230,5 +230,5 @@ def _command(name: str, folder: Path, settings: Mapping[str, Any], kind: type[Tr
 
 
 def _plain(value: Any) -> Any:
-    """A default as JSON has it."""
+    """A default in the form of JSON."""
     return list(value) if isinstance(value, tuple) else value

@@ -70,7 +70,7 @@ def write_study_page(
 
 
 def versions() -> str:
-    """What wrote a report."""
+    """Versions of the software that wrote a report."""
     return f"Written by dnaspt {__version__}, torch {torch.__version__}, Python {platform.python_version()}"
 
 
@@ -111,7 +111,7 @@ def _details(study: StudyConfig, runs: StudyRuns) -> Section:
 
 
 def _cost(groups: Sequence[Group], differences: Sequence[Difference], runs: StudyRuns, metric: str) -> Section:
-    """Scores by the bases seen in all: what training for longer, or pretraining, buys."""
+    """Scores by the total of bases seen, with pretraining: the effect of longer training and of pretraining."""
     seen_mb = {
         arm: float(np.mean([_bases_seen(runs, record) for record in own])) / 1e6
         for arm, own in records_by_arm(runs.finals).items()
@@ -182,7 +182,7 @@ def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:
 
 
 def _with_intervals(name: str, style: int, scores: Mapping[float, Score]) -> figures.Curve:
-    """A line through scores by what they cost."""
+    """A line through scores by their cost."""
     values = list(scores.values())
     ends = np.array([[score.low for score in values], [score.high for score in values]])
     return figures.Curve(name, np.array(list(scores)), np.array([score.value for score in values]), style, ends)

@@ -20,6 +20,7 @@ from dnaspt.reports.tables import SIGNED, Table, written
 from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import StudyRuns
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
+from dnaspt.tasks import TASKS
 from dnaspt.training.runs import RunResult
 
 Row = dict[str, str | float | int | list[float]]
@@ -41,8 +42,8 @@ _CLAIMS = (
     (FEWER, (SCRATCH,), "P4: with a quarter of the labels it still beats all labels from scratch"),
     (LONGER, (SCRATCH,), "P6: training from scratch for longer does not help"),
 )
-"""Claims of arXiv 2506.17766, the comparisons that test them, and where the arm before begins: P4 is about methylation, all
-others about all labels."""
+"""Claims of arXiv 2506.17766, the comparisons that test them, and how the arm to compare with begins: P4 is about methylation,
+all others about all labels."""
 _QUARTER = 0.25
 _CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: "undecided"}
 
@@ -117,7 +118,7 @@ def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) 
     inits = {arm.name: arm.init for arm in study.arms}
     claims: list[tuple[str, Difference, str]] = []
     for question, begins, claim in _CLAIMS:
-        if question == FEWER and task != "methylation":
+        if question == FEWER and not TASKS[task].few_labels:
             continue
         fraction = _QUARTER if question == FEWER else 1
         sign = -1 if question == LONGER else 1
@@ -138,7 +139,7 @@ def _asked(differences: Sequence[Difference], question: str, fraction: float) ->
 
 
 def _marginal_verdict(difference: Difference, marginal: float) -> str:
-    """Verdict on a gain that is said to be marginal."""
+    """Verdict on the claim that a gain is marginal."""
     gain = difference.gain
     if -marginal < gain.low and gain.high < marginal:
         return _CLAIM_VERDICTS[1]
@@ -340,7 +341,7 @@ def version_table(records: Sequence[Record]) -> Table:
 
 
 def cost_table(runs: StudyRuns) -> Table:
-    """Bases seen and minutes, in pretraining and after it: means over the seeds, and minutes of the quickest."""
+    """Bases seen and minutes, in pretraining and after it: means over the seeds, and minutes of the fastest seed."""
     rows = []
     for arm, fraction in dict.fromkeys((record.job.arm, record.job.label_fraction) for record in runs.finals):
         own = [r for r in runs.finals if (r.job.arm, r.job.label_fraction) == (arm, fraction)]

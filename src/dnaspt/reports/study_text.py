@@ -31,7 +31,7 @@ _EFFECTS = {1: "raises test {metric}", -1: "lowers test {metric}", 0: "no eviden
 def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric: str) -> list[str]:
     """The answer in a word, then a sentence for each question and verdict.
 
-    Of the baselines that learned from the same labels, only comparisons with the best one are told.
+    Of the baselines that learned from the same labels, only comparisons with the best one are mentioned.
 
     Args:
         groups: runs by arm and label fraction.
@@ -175,7 +175,7 @@ def _test_evaluations(records: Sequence[Record]) -> str:
 
 
 def markdown(title: str, answer: Sequence[str], how: str, tables: Sequence[Table], commands: Sequence[str]) -> str:
-    """The whole report but for its figures.
+    """The whole report without its figures.
 
     Args:
         title: heading.

@@ -1,7 +1,6 @@
 """Tables of text: what reports, descriptions and the terminal show alike."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,11 +49,7 @@ def cell(value: Any) -> str:
 
 def written(score: "Score", form: str = ".3f") -> str:
     """A score and its 95 % interval: "0.612 [0.583, 0.641]"; "–" where it is not defined."""
-    if math.isnan(score.value):
-        return "–"
-    if math.isnan(score.low):
-        return f"{score.value:{form}}"
-    return f"{score.value:{form}} [{score.low:{form}}, {score.high:{form}}]"
+    return score.with_interval(form, undefined="–")
 
 
 def markdown_table(table: Table) -> str:

@@ -1,4 +1,4 @@
-"""Where a study works: its settings, its folders, how many runs it makes at a time, and who is told what happens.
+"""Where a study works: its settings, its folders, how many runs it makes at a time, and where messages go.
 
 OUT/runs/NAME is the folder of a run, OUT/logs/NAME.log its log, OUT/configs/NAME.toml its settings for a person to read; a
 finished run has a record (`studies.records`).
@@ -16,7 +16,7 @@ from dnaspt.studies.settings import StudyConfig
 from dnaspt.training.runs import RESULT
 
 Say = Callable[[str], None]
-"""Tells a person, in a sentence, what happens."""
+"""Shows a person a sentence about what happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +70,5 @@ class StudyContext:
         return record
 
     def has_weights(self, job: Job) -> bool:
-        """Whether a finished run's folder is here; only its record may be, where the run was made on another machine."""
+        """Whether a finished run's folder is here. If the run was made on another machine, only its record may be here."""
         return (self.run_folder(job) / RESULT).is_file()

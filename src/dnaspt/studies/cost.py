@@ -1,4 +1,4 @@
-"""What a study's runs would take on this machine, in minutes and MB: a few steps and a validation of each kind are measured."""
+"""Time (minutes) and memory (MB) of a study's runs on this machine, from a few steps and a validation of each kind."""
 
 import contextlib
 import math
@@ -24,7 +24,7 @@ from dnaspt.training.masked_windows import VALIDATION_BP as PRETRAIN_VALID_BP
 from dnaspt.training.pretrain import WINDOW_BP, pretrain
 
 _STEPS = 6
-"""Steps that are measured; the first and the last do more than others."""
+"""Steps that are run to measure one; the first and the last do extra work."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class _StepClock:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a kind of runs takes.
+    """Time and memory of a kind of runs.
 
     Attributes:
         step_s: seconds of a training step.
@@ -61,11 +61,11 @@ class Cost:
 
 
 _DECISIVE = ("head", "freeze_encoder", "preset", "encoder", "embeddings", "pool", "batch_bp", "accumulate", "precision")
-"""Settings that decide what a step takes."""
+"""Settings that decide the time of a step."""
 
 
 def cost_key(study: StudyConfig, job: Job) -> tuple[object, ...]:
-    """What a run has in common with all those whose steps take as long."""
+    """Key of a measured cost: runs with the same key have steps that take equally long."""
     arm = next((arm for arm in study.arms if arm.name == job.arm), None)
     network = study.network_of(arm) if arm else ()
     return (job.kind == "pretrain", network, *(str(job.settings.get(name, "")) for name in _DECISIVE))
@@ -147,7 +147,7 @@ def _config(study: StudyConfig, job: Job) -> TrainingConfig:
 
 
 def steps_of(study: StudyConfig, job: Job) -> int:
-    """Optimizer steps of a run, about: a share of the labels is read as often as makes as many bases as all of them."""
+    """Optimizer steps of a run, about; with fewer labels, epochs are scaled so that the number of bases stays the same."""
     if job.baseline:
         return 0
     config = _config(study, job)

@@ -49,12 +49,12 @@ PLAN_COLUMNS = ("run", "arm", "seed", "steps", "learning rate", "labels", "state
 
 
 def plan_runs(context: StudyContext) -> list[PlannedRun]:
-    """The runs of a study, with what those that are to do would take here: a few steps of each kind are trained.
+    """The runs of a study, with the time and memory of those still to do. To measure them, a few steps of each kind are trained.
 
-    Final runs stand for the rate that is still to be chosen.
+    A final run whose learning rate is still open is planned with one of the rates.
 
     Raises:
-        ConfigError: settings that no run has. DatasetError: no dataset.
+        ConfigError: unknown settings. DatasetError: no dataset.
     """
     check_settings(context.study)
     jobs = _possible_jobs(context)
@@ -65,7 +65,7 @@ def plan_runs(context: StudyContext) -> list[PlannedRun]:
 
 
 def _possible_jobs(context: StudyContext) -> list[Job]:
-    """All runs, arm by arm; of final runs with several possible rates the finished one, or else the first."""
+    """All runs by arm; a final run with an open learning rate appears once."""
     study, dataset = context.study, read_manifest(context.study.data)
     jobs = pretrainings(study, dataset)
     for arm in study.arms:
@@ -83,7 +83,7 @@ def _possible_jobs(context: StudyContext) -> list[Job]:
 def _plan_run(
     context: StudyContext, job: Job, needed: set[str], trials: set[str], measured: dict[tuple[object, ...], Cost]
 ) -> PlannedRun:
-    """What one run would take.
+    """Time and memory of one run.
 
     Args:
         context: the study.

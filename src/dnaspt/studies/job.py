@@ -76,7 +76,7 @@ def _take_over_trial(context: StudyContext, job: Job) -> None:
 
 
 def _instruction(context: StudyContext, job: Job) -> Instruction:
-    """What a worker has to do for a run; a run that was broken off goes on."""
+    """The instruction of a run for its worker; an interrupted run is resumed."""
     study, folder = context.study, context.run_folder(job)
     if job.baseline:
         model, _, species = job.baseline.partition(":")
@@ -92,7 +92,7 @@ def _instruction(context: StudyContext, job: Job) -> Instruction:
 
 
 def encoder_of(study: StudyConfig, job: Job, out: Path) -> Path | None:
-    """Where the encoder of a run lies that begins from one: a pretraining in OUT, or a given checkpoint."""
+    """Path of the encoder that a run begins from: a pretraining in OUT, or a given checkpoint."""
     if not job.encoder:
         return None
     is_ours = any(arm.name == job.arm and arm.init in PRETRAINED for arm in study.arms)
@@ -112,7 +112,7 @@ def write_config(context: StudyContext, job: Job) -> None:
 
 
 def _record_of(context: StudyContext, job: Job, diverged: str) -> Record:
-    """What is kept of a run that is finished, or of a trial that diverged."""
+    """The record of a finished run, or of a trial that diverged."""
     folder = context.run_folder(job)
     baseline = read_baseline(folder) if job.baseline else None
     record = Record(

@@ -1,4 +1,4 @@
-"""Workers for the runs of a study: started in processes of their own, told to stop when the study is to stop, or in this one.
+"""Run a study's workers as processes or in this one, and stop them with the study.
 
 Where this process is killed, its workers go on to the end of their instruction: each holds the locks of its run (`exclusive`), so
 that the next study waits for it instead of making the run twice.
@@ -26,7 +26,7 @@ except ImportError:  # Windows locks nothing
 Locks = tuple[int, ...]
 """Descriptors of the locked files of a run."""
 Launch = Callable[[StudyContext, Job, Instruction, Locks], None]
-"""Has a worker do one thing for a run, while the run is locked."""
+"""Carries out one instruction for a run, while the run is locked."""
 
 _running: set[subprocess.Popen[bytes]] = set()
 """Workers in processes of their own."""
@@ -36,7 +36,7 @@ _stopping = threading.Event()
 
 @contextmanager
 def stopping_with_this_process() -> Iterator[None]:
-    """A block in which workers run: a signal that ends this process asks them to save and end, too."""
+    """A block in which workers run: a signal that ends this process makes them save and stop."""
     _stopping.clear()
     try:
         yield
@@ -49,13 +49,13 @@ def stop_workers() -> None:
     """Ask the workers in processes of their own to save and end, and let no other begin."""
     _stopping.set()
     if sys.platform == "win32":
-        return  # there is no asking, only ending; the console tells them of Ctrl-C
+        return  # Windows can only kill a process; the console sends Ctrl-C to the workers, too
     for process in tuple(_running):
         process.terminate()
 
 
 def in_new_process(context: StudyContext, job: Job, instruction: Instruction, locks: Locks) -> None:
-    """Have a worker in a process of its own do something for a run, with its share of the cores.
+    """Carry out an instruction in a new process, with the run's share of the cores.
 
     It keeps the locks of the run, even where this process is killed.
 
@@ -86,7 +86,7 @@ def in_new_process(context: StudyContext, job: Job, instruction: Instruction, lo
 
 
 def in_this_process(context: StudyContext, job: Job, instruction: Instruction, locks: Locks) -> None:
-    """Do something for a run here, so that it ends where this process is killed; see `in_new_process`."""
+    """Carry out an instruction in this process; it ends if this process is killed. See `in_new_process`."""
     file = _write(context, job, instruction)
     with _logging_to(_log_file(context, job)):
         try:
@@ -160,7 +160,7 @@ def _log_file(context: StudyContext, job: Job) -> Path:
 
 
 def _check(context: StudyContext, job: Job, instruction: Instruction, code: int) -> None:
-    """Raise what a worker ended with, with the last line of its log."""
+    """Raise the error that a worker ended with, with the last line of its log."""
     if not code:
         return
     log = context.log_file(job)

@@ -45,7 +45,7 @@ def run_locally(context: StudyContext, jobs: Sequence[Job]) -> None:
 
 
 def _run_after(pretraining: Future[None] | None, context: StudyContext, job: Job) -> None:
-    """Make a run once its pretraining, where it has one in the list, is there."""
+    """Make a run when its pretraining is finished, if that is in the list."""
     if pretraining is not None:
         pretraining.result()
     run_job(context, job, in_new_process)

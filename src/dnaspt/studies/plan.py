@@ -84,7 +84,7 @@ class Job:
         return ", ".join(words)
 
     def as_kind(self, kind: Literal["tune", "final"]) -> "Job":
-        """The run with the same settings, and so the same weights, for the other purpose."""
+        """The run with the same settings (so the same weights) of the other kind: tune or final."""
         return replace(self, kind=kind)
 
 
@@ -131,7 +131,7 @@ def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list
 
 @lru_cache
 def pretrain_bp(data: Path, digest: str, split: str = "train") -> int:
-    """Bases of an epoch of pretraining on a split, which reads what windows share once; digest: of the dataset."""
+    """Bases of an epoch of pretraining on a split; overlaps count once. digest: of the dataset."""
     return union_bp(data, split)
 
 

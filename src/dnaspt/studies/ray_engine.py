@@ -64,10 +64,10 @@ def run_on_ray(context: StudyContext, jobs: Sequence[Job]) -> None:
 
 
 def _run(context: StudyContext, here: Path, job: Job, _pretraining: None) -> None:
-    """One run in the folder where the study was started; Ray starts it when what stands for its pretraining is there."""
+    """One run, in the folder where the study was started. Ray starts it when its pretraining is finished."""
     os.chdir(here)
     run_job(context, job, in_this_process)
 
 
 def _say_nothing(_: str) -> None:
-    """Workers have nobody to tell."""
+    """Show nothing: workers have no terminal."""

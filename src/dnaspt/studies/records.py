@@ -71,8 +71,13 @@ class Record:
 
     @property
     def scored(self) -> Evaluation:
-        """Scores on the test split, of a final run."""
-        assert self.test is not None, f"{self.job.name} is not scored on test"
+        """Scores on the test split, of a final run.
+
+        Raises:
+            DatasetError: a pretraining or a trial of a learning rate, which is not scored on test.
+        """
+        if self.test is None:
+            raise DatasetError(f"{self.job.name}: is not scored on test; expected the record of a final run")
         return self.test
 
     def with_arm(self, arm: str) -> "Record":
@@ -115,7 +120,7 @@ class Record:
         """A record from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no record, or one of a later format.
+            KeyError, TypeError, ValueError: not a record, or of a later format.
         """
         version = content.get("format_version")
         if version not in (None, FORMAT_VERSION):
@@ -142,7 +147,7 @@ class Record:
 
 
 def result_of_baseline(baseline: BaselineResult) -> RunResult:
-    """How fitting a baseline ended, in the terms of a training, which it has no steps of."""
+    """A baseline's result as a RunResult with 0 steps."""
     scores = {f"valid_{baseline.metric}": baseline.valid} if baseline.metric else {}
     defined = {name: math.nan if score is None else score for name, score in scores.items()}
     return RunResult(defined, best_step=0, steps=0, n_bp=baseline.n_bp, minutes=baseline.minutes)
@@ -197,7 +202,7 @@ def read_record(file: Path) -> Record:
     """Read the record of a run, also one of dnaspt 0.1.
 
     Raises:
-        DatasetError: the file is damaged, or no record.
+        DatasetError: the file is damaged, or not a record.
     """
     do = "delete it, and its run is made again"
     try:
@@ -219,7 +224,7 @@ def read_records(folder: Path, kind: str = "*") -> list[Record]:
         kind: pretrain, tune or final; left out, all of them.
 
     Raises:
-        DatasetError: a file is damaged, or no record.
+        DatasetError: a file is damaged, or not a record.
     """
     suffixes = (_SUFFIX, _OLD_SUFFIX)
     names = {file.name.removesuffix(suffix) for suffix in suffixes for file in folder.glob(f"{kind}-*{suffix}")}

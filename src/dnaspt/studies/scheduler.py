@@ -42,7 +42,7 @@ class StudyRuns:
     trials: Mapping[str, Mapping[float, float]]
 
     def pretraining_of(self, record: Record) -> RunResult | None:
-        """Result of the pretraining that a run began from: one of nothing from scratch, None for a given checkpoint."""
+        """Result of the pretraining that a run began from: `NO_RESULT` from scratch, None for a given checkpoint."""
         return self.pretrainings.get(record.job.encoder) if record.job.encoder else NO_RESULT
 
 
@@ -50,7 +50,7 @@ def run_study(context: StudyContext) -> StudyRuns:
     """Train and score what is missing of a study.
 
     Raises:
-        ConfigError: settings that no run has. DatasetError: no dataset. DnasptError: a run failed; what is finished stays.
+        ConfigError: unknown settings. DatasetError: no dataset. DnasptError: a run failed; what is finished stays.
     """
     check_settings(context.study)
     _warn_of_other_data(context)
@@ -69,7 +69,7 @@ def run_stage(context: StudyContext, stage: Stage) -> None:
     """Make all runs of a stage, and the pretrainings that they begin from.
 
     Raises:
-        ConfigError: settings that no run has. DnasptError: a run failed, or a stage before is not done.
+        ConfigError: unknown settings. DnasptError: a run failed, or a stage before is not done.
     """
     check_settings(context.study)
     _warn_of_other_data(context)
@@ -77,10 +77,10 @@ def run_stage(context: StudyContext, stage: Stage) -> None:
 
 
 def run_task(context: StudyContext, stage: Stage, number: int) -> None:
-    """Make one run of a stage, for which all stages before are done: a task of a SLURM job array.
+    """Make one run of a stage whose earlier stages are done (one SLURM array task).
 
     Raises:
-        ConfigError: settings that no run has, or a stage without that run. DnasptError: it failed.
+        ConfigError: unknown settings, or a stage without that run. DnasptError: it failed.
     """
     check_settings(context.study)
     _warn_of_other_data(context)

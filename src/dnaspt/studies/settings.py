@@ -112,7 +112,7 @@ class StudyConfig(Settings):
     """Settings of every fine-tuning, by the names of 'dnaspt finetune', such as epochs or batch_bp."""
 
     def network_of(self, arm: Arm) -> tuple[object, ...]:
-        """What decides the size of an arm's encoder: arms that differ here differ in more than where they begin."""
+        """Settings that decide the size of an arm's encoder. Arms that differ in them differ in more than their start."""
         pretrain, finetune = self.pretrain | arm.pretrain, self.finetune | arm.finetune
         if arm.init in PRETRAINED:
             own = pretrain.get("encoder")
@@ -180,7 +180,7 @@ def read_study(config: Path, data: Path | None = None) -> StudyConfig:
         data: another dataset than the file names.
 
     Raises:
-        ConfigError: no such file, settings that no study has, or more than one dataset.
+        ConfigError: no such file, unknown settings, or more than one dataset.
     """
     studies = read_studies(config, data)
     if len(studies) > 1:
@@ -200,7 +200,7 @@ def read_studies(config: Path, data: Path | None = None) -> dict[str, StudyConfi
         lists them.
 
     Raises:
-        ConfigError: no such file, settings that no study has, or two datasets of one name.
+        ConfigError: no such file, unknown settings, or two datasets of one name.
     """
     named = read_toml(config).get("data")
     if not isinstance(named, list):
@@ -218,7 +218,7 @@ def check_settings(study: StudyConfig) -> None:
     """Check a study against its dataset before anything runs; warn of arms that will not be compared.
 
     Raises:
-        ConfigError: a setting that no run has or that the dataset does not allow. DatasetError: no dataset.
+        ConfigError: an unknown setting, or one that the dataset does not allow. DatasetError: no dataset.
         CheckpointError: an arm's init is no checkpoint.
     """
     dataset = read_manifest(study.data)

@@ -25,7 +25,7 @@ log = logging.getLogger("dnaspt.studies.worker")  # its name also where the modu
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 _STOP_CODES = {"SIGINT": 130, "SIGTERM": 143}
-"""Exit codes of a training that a signal stopped, as a shell has them."""
+"""Exit codes of a training that a signal stopped, as in a shell: 128 + number of the signal."""
 
 
 class Pretrain(Settings):
@@ -76,7 +76,7 @@ _INSTRUCTION: TypeAdapter[Instruction] = TypeAdapter(Annotated[Instruction, Fiel
 
 
 def write_instruction(file: Path, instruction: Instruction) -> None:
-    """Write an instruction for a worker; settings that were not given stay out, so that they are not taken for given ones."""
+    """Write an instruction for a worker. Only settings that were set are written."""
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(file, instruction.model_dump_json(indent=1, exclude_unset=True) + "\n")
 
@@ -85,14 +85,14 @@ def read_instruction(file: Path) -> Instruction:
     """Read an instruction.
 
     Raises:
-        InputError: the file is not there, or holds no instruction.
+        InputError: the file is not there, or is not a valid instruction file.
     """
     try:
         return _INSTRUCTION.validate_json(file.read_bytes())
     except OSError as error:
         raise InputError(file, error.strerror or str(error), expected="an instruction for a run of a study") from error
     except ValidationError as error:
-        problem = f"no instruction for a run of a study ({error.errors()[0]['msg']})"
+        problem = f"not a valid instruction file ({error.errors()[0]['msg']})"
         raise InputError(file, problem, do="run the study again, which writes it") from error
 
 

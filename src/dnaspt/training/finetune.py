@@ -1,6 +1,6 @@
 """Fine-tuning: a dataset and an encoder, pretrained or fresh, to a model with a task head, chosen on the valid split.
 
-Settings, dataset, encoder and run folder are checked before torch is imported, so that a mistake is told at once.
+Settings, dataset, encoder and run folder are checked before torch is imported, so that a mistake fails fast.
 """
 
 import json
@@ -93,7 +93,7 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
 
 
 def _check_pool(config: FinetuneConfig, manifest: Manifest) -> None:
-    """Refuse to normalize pooled vectors where a batch does not say what windows are like.
+    """Refuse to normalize pooled vectors if a batch is no fair sample of the windows.
 
     Raises:
         ConfigError: no windows, Basset, more than one process, or too few windows in a batch.
@@ -164,7 +164,7 @@ def _describe(
 
 
 def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConfig:
-    """The encoder where no pretrained one of ours is given: a size, a baseline, or a language model from Hugging Face."""
+    """The encoder where no run of `pretrain` is given: a size, a baseline, or a language model from Hugging Face."""
     if config.embeddings:
         from dnaspt.models.huggingface import read_huggingface_config  # torch: seconds
 
@@ -174,7 +174,7 @@ def _fresh_encoder(config: FinetuneConfig, manifest: Manifest) -> AnyEncoderConf
 
 
 def spread_evenly(split: Split, n_bp: int) -> Split:
-    """The split, or, where it is larger than n_bp bases, runs of neighboring windows that lie evenly spread over it."""
+    """The split, or, where it is larger than n_bp bases, groups of neighboring windows, evenly spread over it."""
     if len(split.codes) <= n_bp:
         return split
     n_runs = max(1, min(100, len(split) // 10))

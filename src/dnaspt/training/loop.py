@@ -32,7 +32,7 @@ _LOG_EVERY = 10
 
 
 class Reporter(Protocol):
-    """What shows the progress of a run to a person."""
+    """Shows a person the progress of a run."""
 
     def start(self, n_steps: int, step: int) -> None:
         """A run of n_steps begins (or goes on) at step."""

@@ -36,7 +36,7 @@ class MaskedWindows:
 
 
 def mask_windows(split: Split, fraction: float, *, as_published: bool = False) -> MaskedWindows:
-    """Mask the first windows of a split, 2 Mb of them, at positions that depend on nothing but the windows.
+    """Mask the first windows of a split, 2 Mb of them, at positions that are the same in every call.
 
     Args:
         split: windows of DNA.

@@ -1,6 +1,6 @@
 """Self-pretraining: a dataset's own train sequences to a masked language model (arXiv 2506.17766).
 
-Settings, dataset and run folder are checked before torch is imported, so that a mistake is told at once.
+Settings, dataset and run folder are checked before torch is imported, so that a mistake fails fast.
 """
 
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dnaspt.training.loop import Reporter
 
 WINDOW_BP = 4096
-"""Shortest windows of a pretraining in bp; those of a dataset with shorter windows are without_overlaps where they touch."""
+"""Minimum window length of pretraining in bp; shorter windows that touch are joined."""
 
 
 def pretrain(

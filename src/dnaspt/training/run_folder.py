@@ -1,4 +1,4 @@
-"""The run folder while it is written: settings, metrics and the result. Imports no torch, so that errors are told at once."""
+"""The run folder while it is written: settings, metrics and the result. Imports no torch, so that errors show fast."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ differently. Paths may differ, too: the contents are compared by their digests."
 
 
 class RunFolder:
-    """A run folder that a training begins in, or goes on in. Only the process of rank 0 writes.
+    """The folder of a new or resumed run. Only the process of rank 0 writes.
 
     Making this object checks the folder and writes nothing.
 
@@ -50,7 +50,7 @@ class RunFolder:
             raise CheckpointError(f"{self.path}: is there and is no run (no run.json in it); choose another --out")
 
     def _check_resumable(self, config: TrainingConfig, *, resume: bool) -> None:
-        """Refuse a run that shall not be resumed, or that was started with settings that lead to other weights."""
+        """Refuse to resume without `resume`, or with changed settings."""
         if not resume:
             raise CheckpointError(
                 f"{self.path}: already there; go on with --resume, choose another --out, or say --overwrite"

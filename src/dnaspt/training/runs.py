@@ -106,7 +106,7 @@ class RunResult:
         return cls(scores, progress.best_step, progress.step, progress.n_bp, minutes, device, precision, ngram)
 
     def summary(self) -> dict[str, Any]:
-        """Names and values as a table shows them, those that are not on record left out."""
+        """Names and values for a table; values that are not on record are left out."""
         counts = {"best_step": self.best_step, "steps": self.steps, "n_bp": self.n_bp, "minutes": self.minutes}
         ngram = {} if self.ngram is None else asdict(self.ngram)
         made_by = {"device": self.device, "precision": self.precision}
@@ -121,7 +121,7 @@ class RunResult:
         """A result from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no result of a training run, or one of a later format.
+            KeyError, TypeError, ValueError: not the result of a training run, or of a later format.
         """
         version = content.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
@@ -205,6 +205,32 @@ class Run:
     stopped_by: str = ""
     rank: int = 0
 
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "Run":
+        """Open a run folder, finished or not.
+
+        Args:
+            path: folder that `pretrain` or `finetune` wrote.
+
+        Raises:
+            CheckpointError: no run folder. InputError: a file of it that is broken.
+
+        Example:
+            >>> dnaspt.Run.open("runs/genes").finished
+            True
+        """
+        folder = Path(path)
+        if not (folder / SETTINGS).is_file():
+            problem = (
+                "has no run.json in it" if folder.is_dir() else "is a file" if folder.is_file() else "no such folder"
+            )
+            raise CheckpointError(f"{folder}: {problem}; expected a run of 'dnaspt pretrain' or 'dnaspt finetune'")
+        if (folder / RESULT).is_file():
+            return cls(folder, read_result(folder), finished=True)
+        checkpoints = sorted((folder / "last").glob("step-*"))
+        progress = read_progress(checkpoints[-1]) if checkpoints else Progress()
+        return cls(folder, RunResult.of(progress), finished=False)
+
     @property
     def scores(self) -> dict[str, float]:
         """Scores of the best checkpoint on valid, by name."""
@@ -256,18 +282,17 @@ class Run:
         return f"Run({self.path}: {how} at step {self.step}{', ' if scores else ''}{scores})"
 
 
-def read_run(path: str | os.PathLike[str]) -> Run:
-    """Read a run folder, finished or not.
+class RunStopped(KeyboardInterrupt):
+    """A signal (Ctrl-C, SIGTERM) stopped a training run, which is saved and can be resumed.
 
-    Raises:
-        CheckpointError: no run folder. InputError: a file of it that is broken.
+    It ends a script as Ctrl-C does, so that nothing goes on with a model that is half trained.
+
+    Attributes:
+        run: the run as it was saved.
     """
-    folder = Path(path)
-    if not (folder / SETTINGS).is_file():
-        problem = "has no run.json in it" if folder.is_dir() else "is a file" if folder.is_file() else "no such folder"
-        raise CheckpointError(f"{folder}: {problem}; expected a run of 'dnaspt pretrain' or 'dnaspt finetune'")
-    if (folder / RESULT).is_file():
-        return Run(folder, read_result(folder), finished=True)
-    checkpoints = sorted((folder / "last").glob("step-*"))
-    progress = read_progress(checkpoints[-1]) if checkpoints else Progress()
-    return Run(folder, RunResult.of(progress), finished=False)
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(
+            f"{run.path}: stopped by {run.stopped_by} at step {run.step} and saved; go on with resume=True"
+        )
+        self.run = run

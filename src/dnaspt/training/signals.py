@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 _SAME_S = 1.0
-"""Signals within so many seconds are one: a run and the study above it may each pass it on."""
+"""Signals within this many seconds count as one: a run and its study may each pass on the same signal."""
 
 
 class StopSignals:

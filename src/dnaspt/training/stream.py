@@ -18,7 +18,7 @@ class NumberedBatch(NamedTuple):
 
 
 class Stream:
-    """Batches without end, epoch after epoch. As a context manager it ends its thread.
+    """Endless batches, epoch after epoch. Use it in a `with` block, which ends its thread.
 
     Args:
         batches: the batches of an epoch.

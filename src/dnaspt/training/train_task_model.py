@@ -106,13 +106,13 @@ def build_model(config: FinetuneConfig, checkpoint: CheckpointConfig, data: Fine
 
 
 def _load_encoder(encoder: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Give an encoder the weights of that of a checkpoint or run."""
+    """Load the weights of the encoder of a checkpoint or run into an encoder."""
     pretrained, _ = load_model(path)
     encoder.load_state_dict(pretrained.encoder.state_dict())
 
 
 def label_frequencies(data: FinetuningData) -> Tensor:
-    """How often each label of the train windows is true where it is known, one more window of either kind counted: (K,)."""
+    """Share of train windows in which each label is true (K,): of known labels, plus one window of each kind."""
     labels = data.train.labels.reshape(-1, len(data.manifest.labels))
     positives, negatives = (labels == 1).sum(0) + 1, (labels == 0).sum(0) + 1
     return torch.from_numpy(positives / (positives + negatives)).float()

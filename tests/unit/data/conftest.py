@@ -28,6 +28,7 @@ def make_split() -> MakeSplit:
             offsets=offsets,
             labels=labels.astype(np.int8),
             label_offsets=np.arange(len(lengths) + 1) * n_labels if n_labels else offsets,
+            per_base=not n_labels,
         )
 
     return make

@@ -1,17 +1,15 @@
-"""Splits to padded batches, and masks."""
+"""Splits to padded batches."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnaspt.config import MASK_TOKEN, PAD_TOKEN
+from dnaspt.config import PAD_TOKEN
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
-from dnaspt.data.masking import mask_for_training, mask_for_validation
 from dnaspt.genome.alphabet import SOFT_MASKED, T, reverse_complement
 from dnaspt.genome.gene_states import GENE_STATES, MISSING, reverse_complement_labels
 
@@ -82,28 +80,6 @@ def test_shares_of_all_processes_make_up_the_batch(make_split: MakeSplit) -> Non
         assert all(len(batch.share(rank, 2).lengths) for rank in range(2))
 
 
-def test_masking_scores_15_percent_and_never_n_and_draws_letters_only() -> None:
-    tokens = np.random.default_rng(0).integers(0, 5, (50, 4000)).astype(np.uint8)
-    tokens[:, -100:] = PAD_TOKEN
-    masked, labels = mask_for_training(tokens, 0.15, np.random.default_rng(1))
-    scored = labels != MISSING
-    assert scored[tokens < 4].mean() == pytest.approx(0.15, abs=0.005)
-    assert not scored[tokens >= 4].any()
-    assert (labels[scored] == tokens[scored]).all()
-    assert (masked[~scored] == tokens[~scored]).all()
-    assert (masked[scored] == MASK_TOKEN).mean() == pytest.approx(0.8, abs=0.01)
-    kept = masked[scored] == tokens[scored]
-    assert kept.mean() == pytest.approx(0.1 + 0.1 / 4, abs=0.01)
-    assert set(np.unique(masked[scored])) == {0, 1, 2, 3, MASK_TOKEN}
-
-
-def test_validation_masks_the_same_positions_every_time_all_with_the_mask_token() -> None:
-    tokens = np.random.default_rng(0).integers(0, 5, 3000).astype(np.uint8)
-    first, second = mask_for_validation(tokens, 0.15, 4), mask_for_validation(tokens, 0.15, 4)
-    assert (first[0] == second[0]).all()
-    assert (first[0][first[1] != MISSING] == MASK_TOKEN).all()
-
-
 def test_windows_longer_than_a_batch_are_cut_anew_in_every_epoch(make_split: MakeSplit) -> None:
     split = make_split([30, 5000, 200, 900], contiguous=False)
     batches = TrainingBatches([split], 100, BatchOptions(batch_bp=1000, seed=1))
@@ -157,23 +133,3 @@ def test_windows_of_two_splits_are_read_and_none_joins_both(make_split: MakeSpli
     windows = batches.windows(4)
     assert (np.sort(windows[:, 0])[1:] == np.sort(windows[:, 1])[:-1]).all()
     assert not ((windows[:, 0] < 300) & (windows[:, 1] > 300)).any()
-
-
-def test_published_masks_use_the_base_t_and_draw_the_mask_token_too() -> None:
-    tokens = np.random.default_rng(0).integers(0, 4, (50, 4000)).astype(np.uint8)
-    masked, labels = mask_for_training(tokens, 0.15, np.random.default_rng(1), as_published=True)
-    scored = labels != MISSING
-    assert (masked[scored] == T).mean() == pytest.approx(0.8 + 0.1 / 7 + 0.1 / 4, abs=0.01)
-    assert (masked[scored] == MASK_TOKEN).mean() == pytest.approx(0.1 * 2 / 7, abs=0.005)
-    assert (masked[~scored] == tokens[~scored]).all()
-    fixed, truth = mask_for_validation(tokens[0], 0.15, 4, as_published=True)
-    assert (fixed[truth != MISSING] == T).all()
-
-
-def test_validation_positions_depend_on_seed_and_length_alone() -> None:
-    rng = np.random.default_rng(0)
-    first, second = (rng.integers(0, 4, 3000).astype(np.uint8) for _ in range(2))
-    positions = [np.flatnonzero(mask_for_validation(tokens, 0.15, 4)[1] != MISSING) for tokens in (first, second)]
-    assert (positions[0] == positions[1]).all()
-    other_seed = np.flatnonzero(mask_for_validation(first, 0.15, 5)[1] != MISSING)
-    assert len(other_seed) != len(positions[0]) or (other_seed != positions[0]).any()

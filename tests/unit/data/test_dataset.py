@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Dataset, Window, read_split, split_file, window_schema
 from dnaspt.data.manifest import Manifest
+from dnaspt.data.segments import segments
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING
@@ -53,6 +55,17 @@ def test_windows_are_read_as_they_were_written(data: Dataset) -> None:
         assert np.array_equal(read.codes, written.codes) and np.array_equal(read.labels, written.labels)
     assert split.intervals.tolist() == [[0, 8], [4, 8]]
     assert split.codes.dtype == np.uint8 and split.labels.dtype == np.int8
+
+
+def test_as_many_labels_as_a_window_has_bases_are_labels_of_the_window(tmp_path: Path) -> None:
+    manifest = REGIONS.model_copy(update={"labels": ("w", "x", "y", "z"), "window_bp": 4})
+    windows = [window(4 * n, b"ACGT", n % 2, 1, 0, 1) for n in range(6)]
+    split = write(tmp_path / "data", manifest, train=windows).read("train")
+    assert not split.per_base and not split.take(np.arange(3)).per_base
+    (joined,) = segments(split)
+    assert (joined.labels == MISSING).all()
+    for batch in TrainingBatches([split], 4, BatchOptions(batch_bp=8, n_labels=4)).batches(0):
+        assert sorted(set(batch.labels[:, 0].tolist())) <= [0, 1] and (batch.labels[:, 1:] == [1, 0, 1]).all()
 
 
 def test_taken_windows_stand_in_the_order_that_was_asked_for(data: Dataset) -> None:

@@ -24,7 +24,7 @@ def split_of(windows: list[Window]) -> Split:
         f"{prefix}offsets": np.concatenate([[0], np.cumsum([len(getattr(w, name)) for w in windows])])
         for prefix, name in (("", "codes"), ("label_", "labels"))
     }
-    return Split(**columns, **arrays, **offsets)
+    return Split(**columns, **arrays, **offsets, per_base=len(arrays["labels"]) == len(arrays["codes"]))
 
 
 def window_at(genome: np.ndarray, chrom: str, start: int, end: int) -> Window:

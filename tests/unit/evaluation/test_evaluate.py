@@ -1,6 +1,8 @@
 import json
 import logging
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from dnaspt.genome.alphabet import reverse_complement
 from dnaspt.inference import decode
 from dnaspt.inference.decode import predict_paths
 from dnaspt.inference.emissions import ContigSlice, EmissionArray
+from dnaspt.inference.model import load
 from dnaspt.models.codons import gene_grammar
 from dnaspt.models.task_model import TaskModel
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
@@ -134,6 +137,41 @@ def test_nothing_is_written_into_a_checkpoint(
     assert result.primary.value > 0
     assert sorted(tmp_path.rglob("*")) == before
     assert "the scores are not written" in caplog.text
+
+
+def test_a_run_that_was_trained_anew_does_not_get_the_scores_of_the_old_weights(
+    window_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, _ = make_run(tmp_path / "run", window_data, "sigmoid")
+    model = load(run)
+    evaluate(model, window_data)
+    shutil.rmtree(run)
+    with caplog.at_level(logging.WARNING):
+        scores = evaluate(model, window_data)
+    assert scores.primary.value > 0 and not run.exists()
+    assert "no longer holds the model" in caplog.text
+    make_run(run, window_data, "sigmoid", own_data=False)  # other weights or another description: another model
+    caplog.clear()
+    evaluate(model, window_data)
+    assert not list(run.glob("evaluation*")) and "no longer holds the model" in caplog.text
+
+
+def test_a_model_of_another_task_is_refused_even_if_any_data_are_accepted(window_data: Path, tmp_path: Path) -> None:
+    run, _ = make_run(tmp_path / "run", window_data, "sigmoid")
+    model = load(run)
+    for task in ("methylation", "enhancers"):
+        other = replace(model, config=model.config.model_copy(update={"task": task}))
+        with pytest.raises(CheckpointError, match=f"of another task: predicts {task}"):
+            evaluate(other, window_data, any_data=True)
+
+
+def test_a_loaded_model_stays_on_its_device(
+    window_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, _ = make_run(tmp_path / "run", window_data, "sigmoid")
+    with caplog.at_level(logging.WARNING):
+        evaluate(load(run, accelerator="cpu"), window_data, accelerator="gpu", write=False)
+    assert "accelerator='gpu' has no effect" in caplog.text
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

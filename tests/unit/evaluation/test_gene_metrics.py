@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dnaspt.evaluation.gene_faults import INTRON_FAULT, structure_report
 from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores, ScoredRegion, rates, score_genes
-from dnaspt.genome.alphabet import encode, reverse_complement
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
 
@@ -173,73 +171,3 @@ def test_ten_thousand_genes_are_scored_in_seconds() -> None:
     found = score_genes([(gene, True) for gene in genes], genes, [region(20_001_000, n_blocks=2000)], n=50)
     assert found.levels["gene"].n_right == 10_000
     assert time.process_time() - started < 8
-
-
-GENE = b"cc" + b"ATGAAA" + b"GTccccAG" + b"CCCTAA" + b"cc"
-LEGAL: Exons = ((2, 8), (16, 22))
-
-
-def faults(letters: bytes, cds: Exons, *, stop_in_cds: bool = True) -> dict[str, int]:
-    """Faults of a plus-strand transcript, after proof that the reverse strand has the same."""
-    codes = encode(letters)
-    mirrored = tuple((len(codes) - end, len(codes) - start) for start, end in reversed(cds))
-    plus = structure_report([transcript(cds)], {"c": codes}, stop_in_cds=stop_in_cds)
-    minus = structure_report(
-        [transcript(mirrored, strand="-")], {"c": reverse_complement(codes)}, stop_in_cds=stop_in_cds
-    )
-    assert plus == minus
-    found = {kind: count for kind, count in plus.faults.items() if count}
-    assert plus.n_illegal == bool(found)
-    return found
-
-
-def test_a_legal_structure_has_no_fault_on_either_strand() -> None:
-    assert faults(GENE, LEGAL) == {}
-    assert faults(GENE.lower(), LEGAL) == {}
-
-
-@pytest.mark.parametrize("ends", [(b"GC", b"AG"), (b"AT", b"AC"), (b"GT", b"NN")])
-def test_rarer_and_unknown_splice_sites_are_legal(ends: tuple[bytes, bytes]) -> None:
-    letters = GENE.replace(b"GTccccAG", ends[0] + b"cccc" + ends[1])
-    assert faults(letters, LEGAL) == {}
-
-
-@pytest.mark.parametrize("ends", [(b"GT", b"AC"), (b"CT", b"AC"), (b"GA", b"AG")])
-def test_other_splice_sites_are_illegal(ends: tuple[bytes, bytes]) -> None:
-    letters = GENE.replace(b"GTccccAG", ends[0] + b"cccc" + ends[1])
-    assert faults(letters, LEGAL) == {INTRON_FAULT: 1}
-
-
-def test_faults_of_the_reading_frame_are_found() -> None:
-    assert faults(GENE.replace(b"ATGAAA", b"ATGTGA"), LEGAL) == {"stop codon in frame": 1}
-    assert faults(GENE.replace(b"ATGAAA", b"CTGAAA"), LEGAL) == {"no start codon": 1}
-    assert faults(GENE.replace(b"CCCTAA", b"CCCTCA"), LEGAL) == {"no stop codon": 1}
-    assert faults(GENE, ((2, 8), (16, 21))) == {"length not a multiple of 3": 1, "no stop codon": 1}
-
-
-def test_a_stop_codon_outside_the_cds_is_looked_for_behind_it() -> None:
-    assert faults(GENE, ((2, 8), (16, 19)), stop_in_cds=False) == {}
-    assert faults(GENE, ((2, 8), (16, 19))) == {"no stop codon": 1}
-    assert faults(GENE, LEGAL, stop_in_cds=False) == {"stop codon in frame": 1, "no stop codon": 1}
-
-
-def test_an_intron_too_short_for_its_splice_sites_is_illegal() -> None:
-    assert faults(b"ATGAAAGTCCCTAA", ((0, 6), (8, 14))) == {INTRON_FAULT: 1}
-
-
-def test_a_fragment_of_two_bases_has_its_faults_counted() -> None:
-    assert set(faults(b"AT", ((0, 2),))) == {"length not a multiple of 3", "no start codon", "no stop codon"}
-
-
-def test_rates_are_per_intron_and_per_transcript() -> None:
-    codes = {"c": encode(GENE)}
-    report = structure_report([transcript(LEGAL), transcript(((2, 8), (15, 22)))], codes).to_dict()
-    assert report["n_introns"] == 2
-    assert report["rates"][INTRON_FAULT] == 0.5
-    assert report["rates"]["length not a multiple of 3"] == 0.5
-    assert structure_report([], codes).to_dict()["rates"][INTRON_FAULT] is None
-
-
-def test_a_transcript_off_its_contig_is_refused() -> None:
-    with pytest.raises(ValueError, match="ends at 99 of 24 bases"):
-        structure_report([transcript(((2, 99),))], {"c": encode(GENE)})

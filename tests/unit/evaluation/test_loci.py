@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.unit.evaluation.small_runs import make_run
+from tests.unit.genome.gff3_files import write_gff3
 
 from dnaspt.data.segments import Segment
 from dnaspt.data.transcript_table import read_transcripts
@@ -13,7 +14,6 @@ from dnaspt.evaluation.loci import MAX_BP, choose_locus, example_genes, example_
 from dnaspt.evaluation.loci import _regions as regions
 from dnaspt.evaluation.loci import _regions_with_genes as regions_with_genes
 from dnaspt.genome.gene_states import MISSING
-from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.transcripts import Transcript
 
 

@@ -97,15 +97,6 @@ def test_confusions_of_blocks_add_up_to_the_whole() -> None:
     assert not parts[0].any()
 
 
-def test_bootstrap_interval_of_a_mean_agrees_with_the_normal_approximation() -> None:
-    values = np.random.default_rng(3).normal(size=400)
-    blocks = np.stack([values, np.ones(400)], axis=1)
-    interval = metrics.bootstrap(blocks, lambda sums: sums[:, 0] / sums[:, 1], n=4000, seed=1)
-    half = 1.96 * values.std() / np.sqrt(400)
-    assert interval.low == pytest.approx(values.mean() - half, abs=0.1 * half)
-    assert interval.high == pytest.approx(values.mean() + half, abs=0.1 * half)
-
-
 def test_bootstrap_repeats_itself_with_one_seed_and_differs_with_another() -> None:
     blocks = metrics.block_confusions(*random_classes(4), np.arange(0, 5001, 100), 9)
     first, again, other = (metrics.mcc_score(blocks, seed=seed) for seed in (0, 0, 1))

@@ -102,6 +102,22 @@ def test_an_evaluation_is_a_line_and_a_table() -> None:
     assert frame.set_index("metric").loc["auroc", "value"] == 0.6
 
 
+def test_a_score_without_an_interval_has_no_brackets() -> None:
+    texts = [
+        Score(0.612, 0.583, 0.6414).with_interval(),
+        Score(0.5).with_interval("+.2f"),
+        Score(math.nan).with_interval(),
+    ]
+    assert texts == ["0.612 [0.583, 0.641]", "+0.50", "nan"]
+
+
+def test_a_file_says_by_its_task_what_was_scored() -> None:
+    raw = next(dict(raw) for raw in OLD if "cpg_count" in raw) | {"task": "methylation"}
+    assert Evaluation.from_dict(raw | {"n_variants": 3, "mcc": None}).windows is not None
+    with pytest.raises(KeyError):
+        Evaluation.from_dict(raw | {"task": "introns"})
+
+
 def test_each_measurement_is_a_line_of_the_log(tmp_path: Path) -> None:
     assert count_evaluations(tmp_path) == 0
     write_evaluation(tmp_path, variants_of(), COUNTS, head="crf")

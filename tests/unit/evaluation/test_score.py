@@ -26,6 +26,7 @@ def windows_of(letters: list[str], labels: np.ndarray) -> Split:
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
         labels=labels.ravel(),
         label_offsets=np.arange(len(letters) + 1) * labels.shape[1],
+        per_base=False,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.genome.gff3_files import write_gff3
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import (
@@ -19,7 +20,6 @@ from dnaspt.genome.gene_states import (
     widen_missing,
 )
 from dnaspt.genome.gff3 import read_annotation
-from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.transcripts import Transcript
 
 LENGTH = 120

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pysam
 import pytest
+from tests.unit.genome.gff3_files import write_gff3
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.gff3 import read_annotation
-from dnaspt.genome.gff3_writer import cds_phases, gff3_header, gff3_lines, write_gff3
+from dnaspt.genome.gff3_writer import cds_phases, gff3_header, gff3_lines
 from dnaspt.genome.transcripts import Transcript
 
 PREDICTED = [

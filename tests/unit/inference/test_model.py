@@ -72,6 +72,14 @@ def test_a_model_says_what_it_is(folder: Path) -> None:
     assert Path(genes) == folder / "genes"
 
 
+def test_a_model_that_was_pretrained_on_data_of_a_task_is_a_language_model(folder: Path, tmp_path: Path) -> None:
+    of_regions = LANGUAGE.model_copy(update={"task": "regions", "window_bp": 256})
+    run_of(tmp_path / "run", of_regions)
+    model = load(tmp_path / "run")
+    assert (model.task, model.window_bp, model.is_finetuned) == ("", 0, False)
+    assert "pretrained language model" in repr(model)
+
+
 def test_the_best_checkpoint_of_a_run_is_loaded(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "genes", tmp_path / "run" / "best" / "step-00000010")
     shutil.copytree(folder / "softmax", tmp_path / "run" / "last" / "step-00000020")

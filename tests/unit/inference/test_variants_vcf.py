@@ -1,6 +1,7 @@
 """VCF files: scored ones come back whole, other tools read them, and what does not fit is refused."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pysam
 import pytest
+import torch
 from tests.integration.in_process import dnaspt
 from tests.unit.inference.variant_models import GENOME, TINY, other, write_models, write_vcf
 
@@ -165,6 +167,22 @@ def test_a_file_without_alleles_gives_an_empty_table_with_the_same_columns(files
     vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], "<DEL>")])
     frame = score_variants(files / "language", vcf, files / "g.fa")
     assert list(frame.columns) == ["chrom", "pos", "ref", "alt", "cosine", "llr"] and not len(frame)
+
+
+@pytest.mark.parametrize("task", ["", "regions", "methylation"])
+def test_a_language_model_sees_512_bases_whatever_it_was_pretrained_on(task: str, files: Path, tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
+    config = CheckpointConfig(kind="language", encoder=TINY, task=task, window_bp=128)
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "run", build_model(config), config)
+    frames = [score_variants(tmp_path / "run", vcf, files / "g.fa", window_bp=window_bp) for window_bp in (None, 512)]
+    pd.testing.assert_frame_equal(*frames)
+
+
+def test_a_missing_pysam_is_told_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pysam", None)
+    with pytest.raises(ConfigError, match="pip install pysam"):
+        score_file(tmp_path / "no-run", tmp_path / "no.vcf", tmp_path / "no.fa", tmp_path / "out.vcf.gz")
 
 
 def test_a_window_that_is_too_short_is_refused(files: Path, tmp_path: Path) -> None:

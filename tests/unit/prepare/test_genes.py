@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from tests.unit.genome.gff3_files import write_gff3
 
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
@@ -15,7 +16,6 @@ from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import GENE_STATES, MISSING, transcripts_from_labels
-from dnaspt.genome.gff3_writer import write_gff3
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
 

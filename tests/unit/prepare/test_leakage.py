@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from tests.unit.prepare.leakage_reports import leakage_report
 
 from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import LeakageReport
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
-from dnaspt.prepare.leakage import LeakageSketch, leakage_report, refuse_leakage, sampled_kmers
+from dnaspt.prepare.leakage import LeakageSketch, refuse_leakage, sampled_kmers
 
 
 def random_codes(rng: np.random.Generator, length_bp: int) -> np.ndarray:

@@ -1,8 +1,10 @@
-"""Evaluated runs of a simulated genome, two steps each."""
+"""Evaluated runs of a simulated genome, two steps each, and the finished study of the tests of studies."""
 
 from pathlib import Path
 
 import pytest
+from tests.unit.studies.conftest import finished as finished
+from tests.unit.studies.conftest import study as study
 
 from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig
 from dnaspt.evaluation.evaluate import evaluate

@@ -3,10 +3,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests.integration.in_process import dnaspt
 from tests.unit.reports.conftest import QUICK
 
 from dnaspt.checkpoint_config import read_config
-from dnaspt.cli.main import main
 from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.transcript_table import read_transcripts
@@ -65,13 +65,11 @@ def test_every_figure_is_also_a_file_of_its_own(page: Path) -> None:
 
 
 def test_the_command_writes_a_report_of_one_run_without_pretraining(
-    runs: Path, gene_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: Path, gene_data: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "sub" / "one.html"
-    monkeypatch.setattr("sys.argv", ["dnaspt", "report", str(runs / "a"), "--data", str(gene_data), "--out", str(out)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 0
+    ran = dnaspt("report", runs / "a", "--data", gene_data, "--out", out)
+    assert ran.code == 0 and f"{out}: written" in ran.printed, ran.errors
     assert "Self-pretraining raises" not in out.read_text(encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnaspt.baselines.baseline import BaselineResult
+from dnaspt.baselines.results import BaselineResult
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.metrics import auprc, auroc
 from dnaspt.evaluation.results import BootstrapCounts
@@ -26,6 +26,8 @@ from dnaspt.studies.records import (
 from dnaspt.training.runs import RunResult
 
 STUDIES = Path(__file__).parent.parent.parent.parent / "examples" / "studies"
+OLD = Path(__file__).with_name("records_of_0.1")
+"""A run with a CRF, AUGUSTUS, and the oldest form of a baseline of windows."""
 JOB = Job("tune", "scratch", {"seed": 0, "learning_rate": 1e-3}, "", "digest")
 
 
@@ -80,6 +82,24 @@ def test_a_record_of_dnaspt_0_1_is_read(tmp_path: Path) -> None:
     assert record.counts.logits.tolist() == [[0], [1], [0], [2]] and record.counts.n_blocks == 2
     assert record.curve == ((2, 0.6), (4, 0.7)) and record.examples[0][0].cds == ((3, 9), (12, 15))
     assert record.n_test_evaluations is None and record.versions == {}
+
+
+@pytest.mark.parametrize("file", sorted(OLD.glob("*.json")), ids=lambda file: file.stem)
+def test_records_that_dnaspt_0_1_wrote_are_read_with_the_same_numbers(file: Path, tmp_path: Path) -> None:
+    content, record = json.loads(file.read_text()), read_record(file)
+    assert record.job.name == file.stem and record.job.arm == content["arm"]
+    assert record.scored.primary.to_dict() == content["test"][record.scored.metric]
+    assert record.result.minutes == content["result"]["minutes"] and record.result.n_bp == content["result"]["n_bp"]
+    assert [list(point) for point in record.curve] == content["curve"] and len(record.examples) == len(
+        content["examples"]
+    )
+    for name, values in content["counted"].items():
+        if name == "logits":
+            truth, logits = np.array(content["counted"]["truth"]), np.array(values)
+            assert np.array_equal(auroc(truth, record.counts.logits), auroc(truth, logits))
+        else:
+            assert getattr(record.counts, name).tolist() == values
+    assert read_record(write_record(tmp_path, record)).to_dict() == record.to_dict()
 
 
 def test_ranks_give_the_same_areas_as_logits() -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from dnaspt import policy
+from dnaspt import security
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.slurm_engine import study_command, write_submission
 
 
 @pytest.fixture(autouse=True)
 def _no_switches(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in (policy.TRUST, policy.OFFLINE):
+    for variable in (security.TRUST, security.OFFLINE):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -25,7 +25,7 @@ def test_the_command_of_a_study_has_absolute_paths() -> None:
 
 
 def test_the_switches_of_this_process_are_those_of_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in (policy.TRUST, policy.OFFLINE):
+    for variable in (security.TRUST, security.OFFLINE):
         monkeypatch.setenv(variable, "1")
     assert study_command(Path("s.toml"), Path("out")).endswith(" --trust-remote-code --offline")
 

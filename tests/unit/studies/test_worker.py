@@ -18,7 +18,7 @@ from dnaspt.studies.worker import (
     work,
     write_instruction,
 )
-from dnaspt.training.runs import read_run
+from dnaspt.training.runs import Run
 
 QUICK = {"steps": 2, "batch_bp": 2048, "tensorboard": False, "accelerator": "cpu", "precision": "32"}
 
@@ -72,7 +72,7 @@ def test_a_worker_trains_and_scores(gene_data: Path, tmp_path: Path, caplog: pyt
     write_instruction(tmp_path / "3.json", Evaluate(action="evaluate", run=run, data=gene_data))
     assert [work(tmp_path / f"{number}.json") for number in (1, 2, 3)] == [0, 0, 0]
     assert "pretrain: step 2/2, loss" in caplog.text and "MCC" in caplog.text
-    assert read_run(run).finished and (run / "evaluation-test.json").is_file()
+    assert Run.open(run).finished and (run / "evaluation-test.json").is_file()
 
 
 def test_a_worker_fits_a_baseline(windows: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.training.finetune import _check_valid, check_settings, finetune, spread_evenly
 from dnaspt.training.pretrain import pretrain
-from dnaspt.training.runs import read_run
+from dnaspt.training.runs import Run
 
 
 def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
@@ -36,7 +36,7 @@ def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
 )
 def test_every_setting_trains(other: dict[str, object], gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
     run = finetune(settings(gene_data, tmp_path / "run", pretrained, **other))
-    assert run.finished and run == read_run(tmp_path / "run")
+    assert run.finished and run == Run.open(tmp_path / "run")
     assert np.isfinite(run.scores["valid_mcc"])
     description = read_config(run)
     assert description.provenance["encoder"]["sha256"]

@@ -11,7 +11,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
 from dnaspt.errors import DivergedError
 from dnaspt.training.finetune import finetune
-from dnaspt.training.runs import Progress, read_progress, read_run
+from dnaspt.training.runs import Progress, Run, read_progress
 
 
 def progress_of(run: Path) -> Progress:
@@ -70,7 +70,7 @@ def test_a_time_limit_stops_saves_and_leaves_the_schedule_alone(
     config = settings(gene_data, tmp_path / "run", pretrained, steps=6, max_minutes=1e-9)
     run = finetune(config)
     assert (run.finished, run.stopped_by, run.step, run.scores) == (False, "time", 1, {})
-    assert read_run(tmp_path / "run").step == 1 and not (tmp_path / "run" / "result.json").exists()
+    assert Run.open(tmp_path / "run").step == 1 and not (tmp_path / "run" / "result.json").exists()
     finetune(config.model_copy(update={"max_minutes": 0.0}), resume=True)
     finetune(config.model_copy(update={"max_minutes": 0.0, "out": tmp_path / "alone"}))
     stopped, alone = weights_of(tmp_path / "run"), weights_of(tmp_path / "alone")

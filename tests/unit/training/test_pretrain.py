@@ -10,11 +10,11 @@ from dnaspt.checkpoint import read_config
 from dnaspt.config import PretrainConfig
 from dnaspt.errors import CheckpointError, DatasetError
 from dnaspt.training.pretrain import WINDOW_BP, pretrain
-from dnaspt.training.runs import read_run
+from dnaspt.training.runs import Run
 
 
 def test_a_run_has_the_scores_of_n_gram_models_too(pretrained: Path) -> None:
-    run = read_run(pretrained)
+    run = Run.open(pretrained)
     assert run.finished and set(run.scores) == {"valid_nats", "valid_accuracy"}
     assert {"valid_nats", "valid_accuracy", "markov_nats", "two_sided_nats"} <= run.result.summary().keys()
     assert run.result.ngram is not None and 0 < run.result.ngram.markov_nats < 1.6

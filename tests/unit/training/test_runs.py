@@ -17,7 +17,6 @@ from dnaspt.training.runs import (
     read_metrics,
     read_progress,
     read_result,
-    read_run,
     write_result,
 )
 
@@ -92,7 +91,7 @@ def make_run(folder: Path) -> Path:
 
 def test_a_finished_run_is_read_with_its_history(tmp_path: Path) -> None:
     write_result(make_run(tmp_path), FINETUNED)
-    run = read_run(str(tmp_path))
+    run = Run.open(str(tmp_path))
     assert run == Run(tmp_path, FINETUNED, finished=True)
     assert (run.scores["valid_mcc"], run.best_step, run.step, run.n_bp, run.minutes) == (0.5, 30, 40, 9_000, 1.5)
     assert (run.device, run.precision) == ("a processor", "32")
@@ -106,12 +105,12 @@ def test_a_run_can_be_given_wherever_a_path_can(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_not_finished_stands_where_its_last_checkpoint_does(tmp_path: Path) -> None:
-    run = read_run(make_run(tmp_path))
+    run = Run.open(make_run(tmp_path))
     assert not run.finished and run.step == 0 and repr(run) == f"Run({tmp_path}: not finished at step 0)"
     checkpoint = tmp_path / "last" / "step-00000007"
     checkpoint.mkdir(parents=True)
     (checkpoint / "state.json").write_text(json.dumps({"step": 7, "best": float("-inf"), "seconds": 30.0}))
-    run = read_run(tmp_path)
+    run = Run.open(tmp_path)
     assert (run.step, run.minutes, run.scores) == (7, 0.5, {})
     (checkpoint / "state.json").write_text('{"place": 7}')
     with pytest.raises(InputError, match=r"state\.json: not the state of a run"):
@@ -127,7 +126,7 @@ def test_what_is_no_run_is_told_with_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name, problem in (("", r"has no run\.json in it"), ("file", "is a file"), ("no", "no such folder")):
         with pytest.raises(CheckpointError, match=f"{problem}; expected a run of 'dnaspt pretrain'"):
-            read_run(tmp_path / name)
+            Run.open(tmp_path / name)
 
 
 def test_a_run_without_metrics_has_an_empty_history(tmp_path: Path) -> None:

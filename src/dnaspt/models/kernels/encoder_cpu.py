@@ -319,7 +319,9 @@ def backward_norms(
     sums: np.ndarray,
     linear_weights: np.ndarray,
 ) -> None:
-    """Back through a layer to its convolution: the gradient of y becomes that of `middle`, that of `convolved` goes to inner.
+    """Back through a layer to its convolution: the gradient of y becomes that of `middle`.
+
+    The gradient of `convolved` is written to `inner`.
 
     sums (2, 3, D): gradients of both `vectors`, added to. linear_weights (D, D): added to.
     """
