@@ -1,4 +1,4 @@
-"""The command line: every command calls one function of the package, most of them in `dnaspt.api`, and says what happened."""
+"""The command line: every command calls one function, mostly of the Python API (`dnaspt.api`), and says what happened."""
 
 import logging
 import signal
