@@ -180,7 +180,7 @@ RUNS = {
         "holds a language model; expected a run of 'dnaspt finetune'",
     ),
     "evaluated_on_other_labels": BadFolder(
-        "evaluate {}/genes --data {}/windows", "{}/genes", "predicts CDS.*is labeled with peaks"
+        "evaluate {}/genes --data {}/windows", "{}/genes", "of another task: predicts genes.*holds regions"
     ),
     "evaluated_on_another_dataset": BadFolder(
         EVALUATE,
