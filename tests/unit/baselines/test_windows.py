@@ -28,6 +28,7 @@ def test_counts_are_those_of_a_plain_loop_and_strands_count_the_same(windows: Pa
         offsets=np.array([0, len(letters)]),
         labels=split.labels[:3],
         label_offsets=np.array([0, 3]),
+        per_base=False,
     )
     # AC, CG, GT (= AC), TT (= AA), AC: canonical pairs in order AA AC AG AT CA CC CG GA GC TA.
     np.testing.assert_allclose(kmer_counts(one, 2)[0], np.array([1, 3, 0, 0, 0, 0, 1, 0, 0, 0]) / 5)
