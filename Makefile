@@ -32,12 +32,17 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/python examples/demo.py demo
 
+# Runs that are killed and resumed, studies in SLURM and Ray: `make test SLOW=1` tests these too, as continuous integration does.
+ifneq ($(SLOW),)
+PYTEST_OPTIONS += -m ''
+endif
+
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_OPTIONS)
 
 ## branch coverage of everything but the compiled kernels, which Python does not see
 coverage: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_OPTIONS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered -m '' $(PYTEST_OPTIONS)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -1,10 +1,11 @@
 """Proof that a change of the code changed no result: this tree beside the commit before, command by command, on the CPU.
 
-`DNASPT_REAL_DATA=... python benchmarks/same_results.py` simulates a small genome and runs the same commands with both versions:
-losses, weights, datasets and predictions must be identical to the bit, scores and tables to the last digit (see `same_files.py`
-for what is left out). Then this tree opens what the commit before wrote: datasets, checkpoints, runs, predictions and a study
-that were broken off, and makes the tables of all committed studies again, from their records alone. All goes through the command
-line, as modules may move. It ends with 1 where anything differs, and writes benchmarks/results/same_results.json.
+`DNASPT_REAL_DATA=... python benchmarks/same_results.py` simulates a small genome and runs the same commands with both
+versions: losses, weights, datasets and predictions must be identical to the bit, scores and tables to the last digit (see
+`same_files.py` for what is left out, and what was mended since). Then this tree opens what the commit before wrote: datasets,
+checkpoints, runs, predictions and a study that were broken off, and makes the tables of all committed studies again, from
+their records alone. All goes through the command line, as modules may move. It ends with 1 where anything differs, and writes
+benchmarks/results/same_results.json.
 
 --keep FOLDER keeps what the commit before wrote, so that only this tree is run the next time; --only STEP (again for more) runs
 a few steps, with what that commit wrote as their input, and writes no file of results.

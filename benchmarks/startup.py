@@ -1,7 +1,7 @@
 """How long `dnaspt` takes to answer where no model is needed: import, help, completion, and mistakes. Medians of five runs.
 
 `python benchmarks/startup.py` shows, for each, its time on the clock and on the processor (which other programs do not lengthen),
-and the limit that it should keep.
+and the limit that it should keep; the same figures go to benchmarks/results/startup.json.
 """
 
 import os
@@ -134,7 +134,9 @@ def children_s() -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, and write benchmarks/results/startup.json."""
+    from record import write_result  # which imports torch: not where only the list of mistakes is wanted
+
     measured = {case: Times() for case in cases()}
     with tempfile.TemporaryDirectory() as name:
         make_files(Path(name))
@@ -143,11 +145,22 @@ def main() -> None:
                 clock_s, processor_s = measure(case, Path(name))
                 times.clock.append(clock_s)
                 times.processor.append(processor_s)
+    rows = []
     print(f"{'clock':>7s} {'processor':>10s} {'limit':>7s}")
     for case, times in measured.items():
         clock_s, processor_s = statistics.median(times.clock), statistics.median(times.processor)
         is_over = "over  " if processor_s > case.limit_s else "other programs ran  " if clock_s > case.limit_s else ""
         print(f"{clock_s:5.2f} s {processor_s:8.2f} s {case.limit_s:5.2f} s  {is_over}{case.name}")
+        rows.append(
+            {
+                "case": case.name,
+                "clock_s": clock_s,
+                "processor_s": processor_s,
+                "limit_s": case.limit_s,
+                "exit_code": case.code,
+            }
+        )
+    write_result("startup", "python benchmarks/startup.py", {"repeats": REPEATS, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -110,6 +110,19 @@ def test_a_file_that_is_missing_or_broken_is_a_difference(name: str, tmp_path: P
     assert found.faults
 
 
+def test_of_a_file_that_was_mended_only_the_named_text_may_differ(tmp_path: Path) -> None:
+    name = "baselines/genes/genes.gff3"
+    for side, line in {"before": "chr1\t5\tID=chr1.g2165", "after": "chr1\t5\tID=chr1.g1"}.items():
+        (tmp_path / side / name).parent.mkdir(parents=True)
+        (tmp_path / side / name).write_text(f"##gff-version 3\n{line}\n")
+    (found,) = same_files.compare_folders(tmp_path / "before", tmp_path / "after", [name]).values()
+    assert (found.n_values, found.faults) == (2, [])
+    assert "numbered from 1" in found.notes[0]
+    (tmp_path / "after" / name).write_text("##gff-version 3\nchr1\t6\tID=chr1.g1\n")
+    (found,) = same_files.compare_folders(tmp_path / "before", tmp_path / "after", [name]).values()
+    assert found.faults
+
+
 def test_a_pattern_that_no_file_fits_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no file fits \*\.bw"):
         same_files.compare_folders(tmp_path, tmp_path, ["*.bw"])

@@ -119,7 +119,7 @@ def handler(shared: Shared) -> type[BaseHTTPRequestHandler]:
 def serving(shared: Shared) -> Iterator[str]:
     """The server's address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(shared))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"

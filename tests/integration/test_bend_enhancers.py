@@ -84,6 +84,7 @@ def test_labels_of_bins_are_turned_with_their_window(data: Path) -> None:
     assert 8 < n_turned < 24
 
 
+@pytest.mark.slow
 def test_it_trains_is_evaluated_and_predicts_a_track(root: Path, data: Path, tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
     settings.write_text("positive_weight = 4\n")

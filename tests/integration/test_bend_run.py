@@ -53,7 +53,12 @@ def write_root(root: Path, task: str, prefix: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("task", "prefix"), [("chromatin_accessibility", ""), ("histone_modification", "chr"), ("cpg_methylation", "chr")]
+    ("task", "prefix"),
+    [
+        ("chromatin_accessibility", ""),
+        pytest.param("histone_modification", "chr", marks=pytest.mark.slow),
+        pytest.param("cpg_methylation", "chr", marks=pytest.mark.slow),
+    ],
 )
 def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: str, tmp_path: Path) -> None:
     root, out, protocol = write_root(tmp_path / "bend", task, prefix), tmp_path / "study", tmp_path / "tiny.toml"
@@ -96,6 +101,7 @@ def test_a_folder_of_another_task_is_refused(tmp_path: Path) -> None:
     assert ran.code == 2
 
 
+@pytest.mark.slow
 def test_a_dataset_that_was_prepared_by_hand_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root, protocol, out = write_root(tmp_path / "bend", "cpg_methylation", "chr"), tmp_path / "own.toml", tmp_path / "x"
     protocol.write_text(TINY)

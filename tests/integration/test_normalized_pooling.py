@@ -32,6 +32,7 @@ def test_a_run_with_normalized_pooling_is_read_again_as_it_was(windows: Path, tm
     assert scores_of_run["valid_auroc"] > 0.6
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_averages(windows: Path, tmp_path: Path) -> None:
     finetune(settings(windows, tmp_path / "alone"))
     finetune(settings(windows, tmp_path / "parts", max_minutes=1e-9))

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 steps = 6
 batch_bp = 4096

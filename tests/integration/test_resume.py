@@ -55,6 +55,7 @@ def metrics_of(run: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pretrain", "finetune"])
 def test_a_run_killed_five_times_and_resumed_ends_with_the_same_bits(
     kind: str, gene_data: Path, tmp_path: Path
@@ -71,6 +72,7 @@ def test_a_run_killed_five_times_and_resumed_ends_with_the_same_bits(
     assert metrics_of(killed) == metrics_of(alone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "threads"), [("bf16", 1), ("32", 2)])
 def test_a_killed_run_ends_with_the_same_bits_in_bf16_and_with_two_threads(
     precision: str, threads: int, gene_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -23,6 +23,7 @@ from dnaspt.studies.records import read_records, record_file
 from dnaspt.studies.settings import StudyConfig
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
     pytest.mark.xdist_group("killed"),  # they share an undisturbed study
 ]

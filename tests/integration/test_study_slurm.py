@@ -51,6 +51,7 @@ init = "spt"
 """
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.tool,
     pytest.mark.skipif(
         os.name != "posix" or os.geteuid() != 0 or not all(map(shutil.which, PROGRAMS)),

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend
 from dnaspt.bend.table import BEND_TASKS, find_task
 from dnaspt.config import build_config, read_toml
 from dnaspt.data.manifest import read_manifest
@@ -166,6 +165,8 @@ def _prepare(run: BendRun, data: Path, say: Say) -> None:
     Raises:
         DnasptError: it was not, or a file is missing.
     """
+    from dnaspt.bend.prepare import PrepareBendConfig, prepare_bend  # slow: mistakes are told before
+
     wanted = {"task": run.task, "root": run.root, "out": data, "fold": run.fold, "genome": run.genome}
     settings = build_config(PrepareBendConfig, wanted)
     if not data.exists():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dnaspt.bend import prepare as prepare_module
 from dnaspt.bend import protocol as protocol_module
 from dnaspt.bend.prepare import PrepareBendConfig
 from dnaspt.bend.protocol import BendRun, plan_protocol, read_protocol
@@ -74,7 +75,7 @@ def test_a_dataset_is_prepared_once_and_only_taken_where_it_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared: list[PrepareBendConfig] = []
-    monkeypatch.setattr(protocol_module, "prepare_bend", prepared.append)
+    monkeypatch.setattr(prepare_module, "prepare_bend", prepared.append)
     monkeypatch.setattr(protocol_module, "check_settings", lambda _: None)
     run = BendRun(write(tmp_path / "x.toml", TOML), "cpg_methylation", tmp_path / "out", root=Path("bend"), jobs=2)
     said: list[str] = []

@@ -27,6 +27,7 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     module.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_runs_are_made_by_workers_and_their_errors_come_back(ray: object, context: StudyContext) -> None:
     said: list[str] = []

@@ -42,7 +42,14 @@ def gpu_arguments(crf: LinearChainCRF, emissions: torch.Tensor) -> tuple[object,
 
 
 @pytest.mark.parametrize("labeled", [True, False])
-@pytest.mark.parametrize("legal", [GENES, np.ones((2, 2), bool), np.tri(17, dtype=bool).T], ids=["genes", "2", "17"])
+@pytest.mark.parametrize(
+    "legal",
+    [
+        pytest.param(GENES, id="genes"),
+        pytest.param(np.ones((2, 2), bool), id="2"),
+        pytest.param(np.tri(17, dtype=bool).T, id="17", marks=pytest.mark.slow),
+    ],
+)
 def test_sums_and_derivatives_equal_those_of_the_cpu(legal: np.ndarray, labeled: bool) -> None:
     crf, emissions, labels = make_case(legal)
     found = crf_gpu.sum_batch(*gpu_arguments(crf, emissions), labels.to(DEVICE) if labeled else None)
