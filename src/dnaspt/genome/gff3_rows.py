@@ -18,6 +18,9 @@ Dialect = Literal["gff3", "gtf"]
 _GTF_PAIR = re.compile(r'([^\s;"]+)\s+("(?:[^"]*)"|[^\s;"]+)\s*(?:;|$)')
 _GTF_START = re.compile(r'\s*[^\s;="]+\s+("|[^\s;"=]+\s*(;|$))')
 _GFF3_START = re.compile(r"\s*;*\s*[^\s;=]+(\s[^;=]*)?=")
+_BARE_NAME = re.compile(r"[^\s;=\",]+")
+_NAMED_BY_COLUMN_9 = frozenset(("gene", "transcript", "mrna"))
+"""Rows of AUGUSTUS and BRAKER whose column 9 is a name and nothing else, in files that are GTF otherwise."""
 _INTEGER = re.compile(r"-?[0-9]+")
 _COLUMNS = "9 tab-separated columns of GFF3 or GTF"
 
@@ -53,6 +56,8 @@ class Metadata:
         contigs: contigs with a feature of any kind.
         lengths: contig lengths from `##sequence-region` lines.
         n_features: features read.
+        n_nameless_regions: `##sequence-region` lines that name no contig.
+        nameless_region_line: 1-based line of the first of them.
     """
 
     dialect: Dialect | None = None
@@ -60,6 +65,8 @@ class Metadata:
     contigs: set[str] = field(default_factory=set)
     lengths: dict[str, int] = field(default_factory=dict)
     n_features: int = 0
+    n_nameless_regions: int = 0
+    nameless_region_line: int = 0
 
 
 def read_features(path: Path, metadata: Metadata) -> Iterator[Feature]:
@@ -100,6 +107,12 @@ def attributes_of(path: Path, feature: Feature, dialect: Dialect) -> dict[str, s
     return attributes
 
 
+def bare_name(feature: Feature) -> str:
+    """The name of a gene or transcript whose column 9 is its name alone, as AUGUSTUS and BRAKER write it; else empty."""
+    is_bare = feature.kind.lower() in _NAMED_BY_COLUMN_9 and _BARE_NAME.fullmatch(feature.attributes)
+    return feature.attributes if is_bare and feature.attributes != "." else ""
+
+
 def _decode(path: Path, raw: bytes, number: int) -> str:
     """Text of a line without its end; a byte order mark before the first line is dropped."""
     try:
@@ -121,6 +134,10 @@ def _read_directive(path: Path, line: str, number: int, metadata: Metadata) -> N
         if not 0 <= int(first) <= int(last) + 1:
             raise ValueError
     except ValueError:
+        if len(words) == 3 and all(_INTEGER.fullmatch(word) for word in words[1:]):  # so writes NCBI's PGAP
+            metadata.n_nameless_regions += 1
+            metadata.nameless_region_line = metadata.nameless_region_line or number
+            return
         found = f"{line[:60]!r}"
         raise InputError(path, found, expected="'##sequence-region CONTIG FIRST LAST'", line=number) from None
     metadata.lengths[unquote(contig)] = int(last)
@@ -140,7 +157,7 @@ def _feature(path: Path, line: str, number: int, metadata: Metadata) -> Feature:
         raise InputError(path, f"start {int(first)} after end {int(last)}", expected="start <= end", line=number)
     if strand not in ("+", "-", ".", "?"):
         raise InputError(path, f"strand {strand!r}", expected="+ - or .", line=number)
-    if metadata.dialect is None:
+    if metadata.dialect is None and not (kind.lower() in _NAMED_BY_COLUMN_9 and _BARE_NAME.fullmatch(attributes)):
         metadata.dialect = _dialect(path, attributes, number)
     if metadata.dialect != "gtf" and "%" in contig:
         contig = unquote(contig)

@@ -51,8 +51,8 @@ class PrepareGenesConfig(SplitSettings):
     genome: Paths = Field(min_length=1)
     """FASTA of the genome, plain, gzip or bgzip. Of more than one file the contigs must have different names."""
     annotation: Paths = Field(min_length=1)
-    """GFF3 or GTF of the genome. Of more than one file the contigs are matched by name with those of all genome
-    files."""
+    """GFF3 or GTF of the genome. As many files as genomes belong to the genomes in their order; else the contigs are
+    matched by name with those of all genome files."""
     valid_genome: Paths = ()
     """FASTA of a genome for valid alone. Give it, with `valid_annotation`, to choose weights on another species or
     assembly."""
@@ -127,6 +127,12 @@ class _AnnotatedGenome:
     annotations: tuple[Path, ...]
     plan: SplitPlan
 
+    def belonging(self) -> list[tuple[tuple[Path, ...], tuple[Path, ...]]]:
+        """Genome files with their annotation files: pairs if there are as many of both, else all with all."""
+        if len(self.genomes) == len(self.annotations):
+            return [((genome,), (annotation,)) for genome, annotation in zip(self.genomes, self.annotations)]
+        return [(self.genomes, self.annotations)]
+
 
 @dataclass(slots=True)
 class _Totals:
@@ -195,16 +201,20 @@ class _GenesByContig:
     """The annotation of all contigs of one genome.
 
     Attributes:
-        transcripts: coding transcripts of each contig.
-        unknown: intervals of each contig whose genes are not wholly in the annotation.
         contigs: contigs with a row of any kind.
         unknown_regions: BED files of regions whose annotation is unknown.
+        transcripts: coding transcripts of each contig.
+        unknown: intervals of each contig whose genes are not wholly in the annotation.
+        coding: intervals of each contig that are coding in transcripts which are left out.
+        circular: contigs that an annotation calls circular.
     """
 
-    transcripts: dict[str, list[AnnotatedTranscript]]
-    unknown: dict[str, list[tuple[int, int]]]
     contigs: frozenset[str]
     unknown_regions: tuple[Regions, ...]
+    transcripts: dict[str, list[AnnotatedTranscript]] = field(default_factory=dict)
+    unknown: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    coding: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    circular: set[str] = field(default_factory=set)
 
     def unknown_on(self, contig: Contig) -> list[tuple[int, int]]:
         """Intervals of a contig whose annotation is unknown; refuses one that ends off the contig."""
@@ -225,14 +235,22 @@ def _add_genome(
 ) -> None:
     """Write the windows of one genome."""
     annotations = {path: read_annotation(path) for path in files.annotations}
-    genes = _by_contig(annotations, unknown, totals)
+    check_oddities(annotations, strict=config.strict)
+    by_genome = {
+        genome: genes
+        for genomes, own in files.belonging()
+        for genes in [_by_contig({path: annotations[path] for path in own}, unknown, totals)]
+        for genome in genomes
+    }
     plan = files.plan
     if plan.needs_contigs:
-        plan = plan.among([name for path in files.genomes for name in contig_names(path) if name in genes.contigs])
-    present: set[str] = set()
+        annotated_names = ((genes.contigs, contig_names(path)) for path, genes in by_genome.items())
+        plan = plan.among([name for annotated, names in annotated_names for name in names if name in annotated])
+    present: dict[str, Path] = {}
     lengths: dict[str, int] = {}
     counts_before = totals.counts.copy()
-    for contig in _contigs(files.genomes, present):
+    for path, contig in _contigs(files.genomes, present):
+        genes = by_genome[path]
         lengths[contig.name] = len(contig)
         unknown_intervals = genes.unknown_on(contig)
         if contig.name not in genes.contigs:
@@ -243,24 +261,34 @@ def _add_genome(
         totals.counts["ambiguous_letters"] += contig.n_ambiguous
         annotated = genes.transcripts.get(contig.name, ())
         intervals = plan.intervals(contig.name, len(contig))
-        labeled = label_genes(contig, annotated, intervals, unknown=unknown_intervals)
+        labeled = label_genes(
+            contig,
+            annotated,
+            intervals,
+            unknown=unknown_intervals,
+            coding=genes.coding.get(contig.name, ()),
+            is_circular=contig.name in genes.circular,
+        )
         _add_contig(config, contig, labeled, writer, totals)
-    totals.contigs |= present
-    for path, annotation in annotations.items():
-        check_contigs(path, annotation.contigs, files.genomes[0], present, strict=config.strict)
-    files.plan.check_contigs(files.genomes[0], present, strict=config.strict)
+    totals.contigs |= present.keys()
+    files.plan.check_contigs(files.genomes[0], present.keys(), strict=config.strict)
+    for genomes, own in files.belonging():
+        genes = by_genome[genomes[0]]
+        names = {name for name, path in present.items() if path in genomes}
+        for path in own:
+            check_contigs(path, annotations[path].contigs, genomes[0], names, strict=config.strict)
+        absent = genes.contigs - names
+        totals.dropped["annotated_contigs_without_sequence"] += len(absent)
+        totals.dropped["transcripts_on_contigs_without_sequence"] += sum(
+            len(genes.transcripts.get(name, ())) for name in absent
+        )
     check_assembly(annotations, lengths, totals.counts - counts_before, strict=config.strict)
-    absent = genes.contigs - present
-    totals.dropped["annotated_contigs_without_sequence"] += len(absent)
-    totals.dropped["transcripts_on_contigs_without_sequence"] += sum(
-        len(genes.transcripts.get(name, ())) for name in absent
-    )
 
 
 def _by_contig(annotations: dict[Path, Annotation], unknown: tuple[Regions, ...], totals: _Totals) -> _GenesByContig:
     """Transcripts of all annotation files of a genome by contig; refuses a file without any."""
     contigs = frozenset[str]().union(*(annotation.contigs for annotation in annotations.values()))
-    genes = _GenesByContig({}, {}, contigs, unknown)
+    genes = _GenesByContig(contigs, unknown)
     for path, annotation in annotations.items():
         if not annotation.transcripts:
             expected = "CDS rows of transcripts that belong to a gene"
@@ -268,20 +296,35 @@ def _by_contig(annotations: dict[Path, Annotation], unknown: tuple[Regions, ...]
         totals.counts.update({f"annotation_{name}": number for name, number in annotation.counts.items()})
         for annotated in annotation.transcripts:
             genes.transcripts.setdefault(annotated.transcript.chrom, []).append(annotated)
-        for interval in annotation.unknown:
-            genes.unknown.setdefault(interval.contig, []).append((interval.start, interval.end))
+        genes.circular.update(annotation.circular)
+        for of_contig, its in ((genes.unknown, annotation.unknown), (genes.coding, annotation.coding)):
+            for interval in its:
+                of_contig.setdefault(interval.contig, []).append((interval.start, interval.end))
     return genes
 
 
-def _contigs(genomes: Sequence[Path], present: set[str]) -> Iterator[Contig]:
-    """Yield the contigs of all FASTA files; their names are added to `present` and must differ."""
+def check_oddities(annotations: Mapping[Path, Annotation], *, strict: bool) -> None:
+    """Warn, or with `strict` raise, of rows that break the rules of GFF3 or GTF.
+
+    Raises:
+        InputError: with `strict`, there is such a row.
+    """
+    for path, annotation in annotations.items():
+        for reason, (line, text) in annotation.oddities.items():
+            if strict:
+                raise InputError(path, text, do="correct it, or prepare without strict", line=line)
+            log.warning("%s:%d: %s (counted as %s: %d)", path, line, text, reason, annotation.counts[reason])
+
+
+def _contigs(genomes: Sequence[Path], present: dict[str, Path]) -> Iterator[tuple[Path, Contig]]:
+    """Yield the contigs of all FASTA files, each with its file; their names are added to `present` and must differ."""
     for path in genomes:
         log.info("reading %s", path)
         for contig in read_fasta(path):
             if contig.name in present:
                 raise InputError(path, f"record {contig.name!r} stands in two genome files", expected="unique names")
-            present.add(contig.name)
-            yield contig
+            present[contig.name] = path
+            yield path, contig
 
 
 def check_assembly(

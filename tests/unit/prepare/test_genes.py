@@ -178,6 +178,30 @@ def test_several_genomes_and_annotations_are_matched_by_contig_name(tmp_path, in
     }
 
 
+def test_an_annotation_labels_the_genome_of_its_place_alone(tmp_path, inputs):
+    genome = write_genome(tmp_path / "h.fa", {"d": 300}, seed=2)
+    annotation = tmp_path / "h.gff3"
+    write_gff3(annotation, [gene("d", "+", (50, 80), name="h1")], [("d", 300)])
+    with inputs["annotation"].open("a") as file:
+        file.write("d\tx\tmRNA\t201\t260\t.\t+\t.\tID=stray\nd\tx\tCDS\t201\t260\t.\t+\t0\tParent=stray\n")
+    files = {"genome": [inputs["genome"], genome], "annotation": [inputs["annotation"], annotation]}
+    manifest = prepare(inputs | files, split="train-only")
+    labels = np.concatenate([window.labels for window in read_split(inputs["out"], "train") if window.chrom == "d"])
+    assert (labels[200:260] == 8).all() and (labels[50:80] == 0).all()
+    assert manifest.dropped["annotated_contigs_without_sequence"] == 1
+    assert manifest.dropped["transcripts_on_contigs_without_sequence"] == 1
+
+
+def test_rows_that_break_the_rules_are_a_warning_and_with_strict_an_error(inputs, caplog):
+    with inputs["annotation"].open("a") as file:
+        file.write("a\tx\tCDS\t301\t330\t.\t+\t0\tID=lone\n")
+    manifest = prepare(inputs)
+    assert manifest.counts["annotation_cds_without_parent"] == 1
+    assert "CDS without Parent at a:301-330 (counted as cds_without_parent: 1)" in caplog.text
+    with pytest.raises(InputError, match="CDS without Parent at a:301-330; correct it"):
+        prepare(inputs, strict=True, overwrite=True)
+
+
 def test_few_train_contigs_beside_a_test_input_give_their_last_tenth_to_valid(tmp_path, inputs):
     genome = write_genome(tmp_path / "t.fa", {"t": 400}, seed=5)
     annotation = tmp_path / "t.gff3"
