@@ -37,7 +37,7 @@ def read_fasta(path: str | Path) -> Iterator[Contig]:
     """Yield the contigs of a FASTA file, in file order.
 
     Raises:
-        InputError: no text file (see `open_text`), not FASTA, a letter that is not an IUPAC nucleotide, an empty or repeated record.
+        InputError: no text file (see `open_text`), not FASTA, a letter that is no IUPAC nucleotide, an empty or repeated record.
     """
     path = Path(path)
     seen: set[str] = set()
