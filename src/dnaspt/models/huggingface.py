@@ -440,9 +440,9 @@ def _from_pretrained(kind: Any, folder: Path, *, own_code: bool, **options: Any)
 @contextmanager
 def _without_hub() -> Iterator[None]:
     """Keep the hub's library from using the network: transformers asks the hub for some settings even of a local folder."""
-    hub: Any = import_module("huggingface_hub")
+    utils: Any = import_module("huggingface_hub.utils")
     constants: Any = import_module("huggingface_hub.constants")
-    forget_sessions = getattr(hub, "reset_sessions", lambda: None)
+    forget_sessions = getattr(utils, "reset_sessions", lambda: None)
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
     forget_sessions()  # before version 1 a session that was opened with network kept it
