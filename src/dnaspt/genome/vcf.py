@@ -5,6 +5,7 @@ One change of a sequence can be written in several ways: `normalize` gives the o
 """
 
 import importlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -23,6 +24,7 @@ from dnaspt.genome.text_files import open_text
 
 _LETTERS = frozenset("ACGTNRYSWKMBDHV")
 """Bases, and the letters of IUPAC, each of which is read as N where it is compared with a sequence."""
+_POSITION = re.compile("[0-9]{1,18}")
 _BGZIP = (".gz", ".bgz")
 _N_FIXED = 8
 """Columns up to INFO."""
@@ -178,7 +180,7 @@ def _records(path: Path) -> Iterator[list[str]]:
                 path, f"{line[:40]!r}", expected="VCF: a header that ends with #CHROM ... INFO", line=number
             )
         fields = line.split("\t")
-        if len(fields) < _N_FIXED or not fields[1].isdecimal():
+        if len(fields) < _N_FIXED or not _POSITION.fullmatch(fields[1]):
             expected = "CHROM, POS, ID, REF, ALT, QUAL, FILTER, INFO with tabs between"
             raise InputError(path, f"{line[:40]!r}", expected=expected, line=number)
         yield fields

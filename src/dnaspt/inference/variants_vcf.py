@@ -90,7 +90,7 @@ class ScoredAlleles:
         return VariantSummary(self.alleles.n_records, len(self.cosine), dict(self.not_scored))
 
     def table(self) -> "pa.Table":
-        """A row for each allele with letters, in the order of the file: chrom, pos (1-based), ref, alt, and the scores."""
+        """A row for each allele of `alleles`, in the order of the file: chrom, pos (1-based), ref, alt, and the scores."""
         import pyarrow as pa
 
         by_contig = self.alleles.by_contig.items()
@@ -132,8 +132,9 @@ def score_variants(
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
 
     Returns:
-        A row for each allele with letters, in the order of the file, with the columns chrom, pos (1-based), ref, alt, cosine, and
-        llr (language model) or "delta LABEL" for each label (fine-tuned model). Scores are NaN where an allele was not scored.
+        A row for each allele that `read_alleles` reads, in the order of the file, with the columns chrom, pos (1-based), ref,
+        alt, cosine, and llr (language model) or "delta LABEL" for each label (fine-tuned model). Scores are NaN where an allele
+        was not scored.
     """
     if out is not None:
         _check_out(Path(out))

@@ -143,6 +143,10 @@ def test_normal_alleles_are_those_of_bcftools(tmp_path: Path) -> None:
         ("", r"a\.vcf: no header; expected VCF"),
         (HEAD + "chr1\t5\t.\tA\tC\t.\t.\n", r"a\.vcf:3: .*; expected CHROM, POS, ID, REF, ALT, QUAL, FILTER, INFO"),
         (HEAD + RECORDS.replace("\t9\t", "\tx\t", 1), r"a\.vcf:4: "),
+        pytest.param(
+            HEAD + RECORDS.replace("\t9\t", f"\t{'9' * 5000}\t", 1), r"a\.vcf:4: ", id="position of 5000 digits"
+        ),
+        (HEAD + RECORDS.replace("\t9\t", "\t\u0663\t", 1), r"a\.vcf:4: "),
     ],
 )
 def test_other_files_are_refused_with_the_line(tmp_path: Path, text: str, message: str) -> None:
