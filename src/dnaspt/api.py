@@ -360,7 +360,7 @@ def score_variants(
 ) -> "pd.DataFrame":
     """Score the alleles of a VCF file, both strands averaged.
 
-    A score does not depend on how an allele is written: for scoring only, each is trimmed and left-aligned, as by `bcftools norm`.
+    A score does not depend on how an allele is written: for scoring, each is trimmed and left-aligned, as by `bcftools norm`.
 
     Args:
         model: run or checkpoint of `pretrain` or `finetune`, or a loaded model.

@@ -137,7 +137,7 @@ def score_variants(
         was not scored.
     """
     if out is not None:
-        _check_out(Path(out))
+        _check_out(Path(out), Path(vcf), Path(genome))
     scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
     if out is not None:
         _write(scored, Path(vcf), Path(out))
@@ -176,18 +176,20 @@ def score_file(
         InputError: a file that cannot be used; with `strict`, a REF that differs. CheckpointError: no model.
         ConfigError: a suffix, window or accelerator that does not fit.
     """
-    _check_out(Path(out))
+    _check_out(Path(out), Path(vcf), Path(genome))
     scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
     _write(scored, Path(vcf), Path(out))
     return scored.summary
 
 
-def _check_out(out: Path) -> None:
-    """Refuse a file that cannot be written, before anything is computed."""
+def _check_out(out: Path, *sources: Path) -> None:
+    """Refuse a file that cannot be written, or is one of those that are read, before anything is computed."""
     if not out.name.endswith(_SUFFIXES):
         raise ConfigError(f"{out}: expected a name that ends in .vcf, .vcf.gz or .parquet")
     if not out.parent.is_dir():
         raise InputError(out.parent, "no such folder", do="make it first")
+    if any(out.exists() and source.exists() and out.samefile(source) for source in sources):
+        raise ConfigError(f"{out}: is read here, and would be replaced; choose another --out")
     if out.name.endswith(_BGZIP_SUFFIXES):
         check_bgzip()
 

@@ -290,6 +290,16 @@ def test_a_missing_pysam_is_told_before_anything_is_read(tmp_path: Path, monkeyp
         score_file(tmp_path / "no-run", tmp_path / "no.vcf", tmp_path / "no.fa", tmp_path / "out.vcf.gz")
 
 
+def test_what_is_read_is_not_replaced(files: Path, tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
+    (tmp_path / "link.vcf").symlink_to(vcf)
+    text = vcf.read_text()
+    for out in (vcf, tmp_path / "link.vcf"):
+        with pytest.raises(ConfigError, match=r"\.vcf: is read here, and would be replaced; choose another --out"):
+            score_file(files / "language", vcf, files / "g.fa", out)
+    assert vcf.read_text() == text
+
+
 def test_a_window_that_is_too_short_is_refused(files: Path, tmp_path: Path) -> None:
     vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
     with pytest.raises(ConfigError, match="window_bp 63; expected 64 or more"):
