@@ -1,8 +1,6 @@
 """Lines of GFF3 or GTF to checked features. Their 1-based coordinates become 0-based half-open here."""
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +8,8 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from dnaspt.errors import InputError
-from dnaspt.genome.fasta import open_bytes
 from dnaspt.genome.intervals import Interval
+from dnaspt.genome.text_files import open_text
 
 Dialect = Literal["gff3", "gtf"]
 
@@ -75,18 +73,15 @@ def read_features(path: Path, metadata: Metadata) -> Iterator[Feature]:
     Raises:
         InputError: a malformed row, text that is not UTF-8, broken gzip data, or a file that is not an annotation.
     """
-    try:
-        with open_bytes(path) as file:
-            for number, raw in enumerate(file, start=1):
-                line = _decode(path, raw, number)
-                if line.startswith("##FASTA") or (line.startswith(">") and metadata.n_features):
-                    break
-                if line.startswith("##"):
-                    _read_directive(path, line, number, metadata)
-                elif line.strip() and not line.startswith("#"):
-                    yield _feature(path, line, number, metadata)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
+    with open_text(path) as file:
+        for number, raw in enumerate(file, start=1):
+            line = _decode(path, raw, number)
+            if line.startswith("##FASTA") or (line.startswith(">") and metadata.n_features):
+                break
+            if line.startswith("##"):
+                _read_directive(path, line, number, metadata)
+            elif line.strip() and not line.startswith("#"):
+                yield _feature(path, line, number, metadata)
     if not metadata.n_features and not metadata.has_version:
         raise InputError(path, "no annotation in it", expected="rows of GFF3 or GTF")
 
@@ -114,9 +109,9 @@ def bare_name(feature: Feature) -> str:
 
 
 def _decode(path: Path, raw: bytes, number: int) -> str:
-    """Text of a line without its end; a byte order mark before the first line is dropped."""
+    """Text of a line without its end."""
     try:
-        return raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        return raw.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         found = f"byte 0x{raw[error.start]:02x} that is not UTF-8 text"
         raise InputError(path, found, expected="a text file of GFF3 or GTF", line=number) from error

@@ -13,7 +13,7 @@ from dnaspt.data.manifest import SPLITS, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
 from dnaspt.genome.contig_names import check_contigs
-from dnaspt.genome.fasta import open_bytes
+from dnaspt.genome.text_files import open_bytes
 
 SplitRule = Literal["position", "contig", "column", "train", "train-only", "valid", "test"]
 """How contigs are divided, see `SplitPlan`."""
