@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +22,23 @@ if TYPE_CHECKING:  # takes half a second to import, so it is imported where it i
 _BLOCK_BYTES = 1 << 25
 _NO_ROW = (b"#", b"track ", b"track\t", b"browser ", b"browser\t")
 _NOT_A_NUMBER = ["nan", "NaN", "NA", "."]
+_BOM = b"\xef\xbb\xbf"
+_BINARY = {
+    b"\x26\xfc\x8f\x88": ("a bigWig", "text", ""),
+    b"\x88\x8f\xfc\x26": ("a bigWig", "text", ""),
+    b"\xeb\xf2\x89\x87": ("a bigBed", "BED", "unpack it with bigBedToBed"),
+    b"\x87\x89\xf2\xeb": ("a bigBed", "BED", "unpack it with bigBedToBed"),
+    b"BAM\x01": ("a BAM file", "text", ""),
+    b"BCF\x02": ("a BCF file", "text", ""),
+    b"PK\x03\x04": ("a zip archive (or an Excel file)", "plain or gzip text", "unpack it"),
+    b"\xff\xfe": ("text in UTF-16", "UTF-8", "save it as UTF-8"),
+    b"\xfe\xff": ("text in UTF-16", "UTF-8", "save it as UTF-8"),
+}
+"""First bytes of files that are no tables: what they are, what was expected, and what to do."""
+
+
+_CONTIG_NAMES = ("chrom", "chromosome", "chr", "chrom1", "chr1")
+"""First words of a header; the last two are those of BEDPE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +49,13 @@ class Column:
         name: its name in the table.
         index: its number in the file, from 0.
         kind: str, int or float.
+        optional: whether a row may end before this column. Its text is then empty.
     """
 
     name: str
     index: int
     kind: type
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +70,68 @@ def find_header(path: Path) -> TableHeader | None:
     """Find the header of a table of intervals (chromosome or chrom, start, ...); None if the rows begin at once."""
     for number, line in islice(read_lines(path), 1000):
         fields = line.lstrip("#").rstrip("\r\n").split("\t")
-        if fields[0].lower() in ("chrom", "chromosome", "chr") and len(fields) > 2 and "start" in fields[1].lower():
+        if fields[0].lower() in _CONTIG_NAMES and len(fields) > 2 and "start" in fields[1].lower():
             return TableHeader(("chrom", *(name.strip().lower() for name in fields[1:])), number)
         if _is_row(line.encode()):
             return None
     return None
 
 
-def first_row(path: Path) -> list[str]:
-    """Read the fields of the first row. Comments, track lines and blank lines do not count.
+def first_row(path: Path, header: TableHeader | None = None) -> list[str]:
+    """Read the fields of the first row. Comments, track lines, blank lines and the header do not count.
 
     Raises:
-        InputError: no row, or no readable file.
+        InputError: no row, no readable file, or one that is no text, or has the line ends of old Macs.
     """
-    for _, line in read_lines(path):
-        if _is_row(line.encode()):
-            return line.rstrip("\r\n").split("\t" if "\t" in line else None)
+    refuse_binary(path)
+    for number, line in read_lines(path):
+        if _is_row(line.encode()) and (header is None or number != header.line):
+            text = line.rstrip("\r\n")
+            if "\r" in text:
+                raise _carriage_return(path, number)
+            return text.split("\t" if "\t" in line else None)
     raise InputError(path, "no row in it", expected="tab-separated rows")
+
+
+def preamble(path: Path) -> str:
+    """The comments and track lines before the first row, at most 1,000 lines."""
+    lines: list[str] = []
+    for _, line in islice(read_lines(path), 1000):
+        if _is_row(line.encode()):
+            break
+        lines.append(line)
+    return "".join(lines)
+
+
+def refuse_binary(path: Path) -> None:
+    """Refuse a file that is no text by its first bytes.
+
+    Raises:
+        InputError: it is none. The error names what it is.
+    """
+    try:
+        with open_bytes(path) as file:
+            begin = file.read(4)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return  # the reader says so
+    for magic, (found, expected, do) in _BINARY.items():
+        if begin.startswith(magic):
+            raise InputError(path, found, expected=expected, do=do)
+
+
+def n_columns(path: Path, header: TableHeader | None = None) -> int:
+    """The number of columns of most rows. Empty fields at the end of a row do not count.
+
+    Raises:
+        InputError: no row, or broken gzip data.
+    """
+    counts: Counter[int] = Counter()
+    for rows, _ in _blocks(path, header.line if header else 0):
+        stripped = [row.rstrip() for row in rows]
+        counts.update(row.count(b"\t") + 1 if b"\t" in row else len(row.split()) for row in stripped)
+    if not counts:
+        raise InputError(path, "no row in it", expected="tab-separated rows")
+    return max(counts, key=lambda width: (counts[width], width))
 
 
 def read_columns(
@@ -99,6 +164,21 @@ def _is_row(line: bytes) -> bool:
     return bool(line.strip()) and not line.startswith(_NO_ROW)
 
 
+def row_error(
+    path: Path, frame: "pd.DataFrame", row: int, found: str, *, expected: str = "", do: str = ""
+) -> InputError:
+    """The error of a row (by its number in the table) of a table of `read_columns`: it names the line."""
+    return InputError(path, found, expected=expected, do=do, line=int(frame["line"].iloc[row]))
+
+
+def _carriage_return(path: Path, line: int) -> InputError:
+    """The error of a row with a carriage return in it, as in a file with the line ends of old Macs."""
+    do = r"if it has the line ends of old Macs, convert it: tr '\r' '\n' < FILE"
+    return InputError(
+        path, "a carriage return within a row", expected="rows that end with a line feed", do=do, line=line
+    )
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the 1-based number and the text of each line, without a byte order mark. Bytes that are not UTF-8 become U+FFFD.
 
@@ -115,16 +195,17 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _blocks(path: Path, skip_line: int) -> Iterator[tuple[list[bytes], np.ndarray]]:
     """Yield blocks of rows, and their line numbers (n,)."""
-    line, rest = 1, b""
+    line = 1
     try:
         with open_bytes(path) as file:
+            rest = file.read(len(_BOM)).removeprefix(_BOM)
             while chunk := file.read(_BLOCK_BYTES):
                 *lines, rest = (rest + chunk).split(b"\n")
                 yield from _rows(lines, line, skip_line)
                 line += len(lines)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
-    yield from _rows([rest], line, skip_line)
+    yield from _rows(rest.split(b"\n"), line, skip_line)
 
 
 def _rows(lines: list[bytes], first: int, skip_line: int) -> Iterator[tuple[list[bytes], np.ndarray]]:
@@ -144,9 +225,16 @@ def _frame(
     import pandas as pd
 
     in_order = sorted(columns, key=lambda column: column.index)
+    cut_at = "\t" if separator == "\t" else None
+    text = b"\n".join(rows)
+    if b"\r" in text:
+        rows = [row.rstrip(b"\r") for row in rows]
+        if inside := [line for row, line in zip(rows, lines.tolist()) if b"\r" in row]:
+            raise _carriage_return(path, inside[0])
+        text = b"\n".join(rows)
     try:
         frame = pd.read_csv(
-            io.BytesIO(b"\n".join(rows)),
+            io.BytesIO(text),
             sep=separator,
             header=None,
             quoting=csv.QUOTE_NONE,
@@ -157,11 +245,19 @@ def _frame(
             na_values={column.name: _NOT_A_NUMBER for column in in_order if column.kind is float},
         )
     except (ValueError, OverflowError) as error:
-        fault = _fault(path, zip(rows, lines.tolist()), columns, "\t" if separator == "\t" else None)
+        fault = _fault(path, zip(rows, lines.tolist()), columns, cut_at)
         raise fault or InputError(path, str(error).splitlines()[0], expected="tab-separated rows") from error
+    if len(frame) != len(rows):
+        raise InputError(path, "bytes that are no text", expected="tab-separated rows", line=int(lines[0]))
     for column in in_order:
+        if column.kind is int:
+            continue
+        absent = np.flatnonzero(frame[column.name].isna())  # a number that is none, or a row that ends before it
+        if not column.optional and (fault := _fault(path, ((rows[i], lines[i]) for i in absent), columns, cut_at)):
+            raise fault
         if column.kind is str:
-            frame[column.name] = frame[column.name].astype("category")
+            text_column = frame[column.name].fillna("") if len(absent) else frame[column.name]
+            frame[column.name] = text_column.astype("category")
     frame["line"] = lines
     return frame
 
@@ -170,17 +266,17 @@ def _fault(
     path: Path, rows: Iterable[tuple[bytes, int]], columns: Sequence[Column], separator: str | None
 ) -> InputError | None:
     """The error of the first row that does not fit; None if all fit."""
-    n_columns = max(column.index for column in columns) + 1
+    needed = [column for column in columns if not column.optional]
+    n_needed = max(column.index for column in needed) + 1
     for row, line in rows:
         fields = row.decode("utf-8", errors="replace").split(separator)
-        if len(fields) < n_columns:
+        if len(fields) < n_needed:
             found = f"{len(fields)} columns ({row[:40].decode('utf-8', errors='replace')!r})"
-            return InputError(path, found, expected=f"at least {n_columns}, tab-separated", line=line)
-        for column in columns:
+            return InputError(path, found, expected=f"at least {n_needed}, tab-separated", line=int(line))
+        for column in needed:
             if fault := _field_fault(fields[column.index], column):
-                return InputError(
-                    path, fault, expected=f"{_KINDS[column.kind]} in column {column.index + 1}", line=line
-                )
+                expected = f"{_KINDS[column.kind]} in column {column.index + 1}"
+                return InputError(path, fault, expected=expected, line=int(line))
     return None
 
 

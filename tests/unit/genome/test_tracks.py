@@ -9,8 +9,6 @@ from dnaspt.errors import InputError
 from dnaspt.genome.bigwig import write_bigwig
 from dnaspt.genome.tracks import Sample, read_calls
 
-TAIL = "\t22\t13\t9\t0\t0\t0\t0\t0"
-
 
 def _file(folder: Path, text: str, name: str = "a.bedmethyl") -> Path:
     path = folder / name
@@ -20,6 +18,13 @@ def _file(folder: Path, text: str, name: str = "a.bedmethyl") -> Path:
 
 def _row(start: int, strand: str, coverage: object, percent: object, name: str = "m", chrom: str = "chr1") -> str:
     return f"{chrom}\t{start}\t{start + 1}\t{name}\t22\t{strand}\t{start}\t{start + 1}\t0,0,0\t{coverage}\t{percent}"
+
+
+def _modkit(start: int, strand: str, modified: int, canonical: int, name: str = "m") -> str:
+    """A row of modkit, 18 columns."""
+    coverage = modified + canonical
+    row = _row(start, strand, coverage, f"{100 * modified / coverage:.2f}", name)
+    return f"{row}\t{modified}\t{canonical}\t0\t0\t0\t0\t0"
 
 
 def _calls(sample: Sample, chrom: str = "chr1") -> list[tuple[int, str, int, float]]:
@@ -43,16 +48,14 @@ def test_bedmethyl_of_encode_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("separator", ["\t", " "])
 def test_bedmethyl_of_modkit_keeps_5mc_and_counts_the_rest(tmp_path: Path, separator: str) -> None:
     rows = [
-        _row(4, "+", 22, 59.1),
-        _row(4, "+", 22, 1, "h"),
-        _row(9, ".", 3, 100, "m,CG,0"),
-        _row(9, ".", 3, 1, "21839"),
+        _modkit(4, "+", 13, 9),
+        _modkit(4, "+", 1, 21, "h"),
+        _modkit(9, ".", 3, 0, "m,CG,0"),
+        _modkit(9, ".", 0, 3, "21839"),
     ]
-    text = "".join(
-        (row + TAIL).replace("\t", "\0", 9).replace("\t", separator).replace("\0", "\t") + "\n" for row in rows
-    )
+    text = "".join(row.replace("\t", "\0", 9).replace("\t", separator).replace("\0", "\t") + "\n" for row in rows)
     sample = read_calls(_file(tmp_path, text))
-    assert _calls(sample) == [(4, "+", 22, 0.591), (9, ".", 3, 1)]
+    assert _calls(sample) == [(4, "+", 22, 0.5909), (9, ".", 3, 1)]
     assert sample.dropped == {"other_modification": 2}
 
 
@@ -79,7 +82,6 @@ def test_zero_based_coverage_is_told_by_its_ends(tmp_path: Path) -> None:
     [
         (_row(4, "+", 5, 50) + "\n" + _row(5, "-", 5, 101), 2, "percent 101"),
         (_row(4, "+", 5, -0.5), 1, "percent -0.5"),
-        (_row(4, "+", 5, "nan"), 1, "percent nan"),
         (_row(4, "+", -5, 50), 1, "coverage -5"),
         (_row(4, "+", "x", 50), 1, "coverage 'x'; expected an integer in column 10"),
         (_row(4, "+", 5, "high"), 1, "percent 'high'"),

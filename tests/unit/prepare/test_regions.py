@@ -214,7 +214,8 @@ def test_contigs_without_a_record_are_counted_and_fatal_where_none_matches(genom
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["a 10 40", "a 900 1001"], r"x.bed:2: a:900-1001 ends off the contig; expected at most 1000 bp"),
+        (["a 10 40", "a 900 2001"], r"x.bed:2: a:900-2001 ends off the contig; expected at most 1000 bp"),
+        (["a 10 40", "a 1000 1001"], r"x.bed:2: a:1000-1001 ends off the contig; expected at most 1000 bp"),
         (["chromosome start end label", "a 10 40 0", "b 500 506 0"], "x.bed:3: b:500-506 ends off the contig"),
         (["chromosome start end label split", "a 10 40 0 train", "a 50 80 0 dev"], "x.bed:3: split 'dev'"),
     ],
