@@ -53,8 +53,15 @@ class Regions:
 
     def take(self, rows: np.ndarray) -> "Regions":
         """Select rows by index or mask."""
-        columns = (self.chrom, self.start, self.end, self.strand, self.center, self.line)
-        return Regions(self.path, *(column[rows] for column in columns), self.dropped)
+        return replace(
+            self,
+            chrom=self.chrom[rows],
+            start=self.start[rows],
+            end=self.end[rows],
+            strand=self.strand[rows],
+            center=self.center[rows],
+            line=self.line[rows],
+        )
 
     def intervals(self, rows: np.ndarray) -> np.ndarray:
         """Starts and ends of the rows that an index or a mask selects: (m, 2) int64."""
@@ -199,9 +206,8 @@ def read_labeled_bed(path: str | Path) -> LabeledRegions:
     header = find_header(path)
     if header is None or header.names[:3] != ("chrom", "start", "end"):
         raise InputError(path, "no header", expected="chromosome, start, end, (strand), (label), (split)", line=1)
-    optional = [
-        Column(name, header.names.index(name), str) for name in ("strand", "label", "split") if name in header.names
-    ]
+    names = [name for name in ("strand", "label", "split") if name in header.names]
+    optional = [Column(name, header.names.index(name), str, optional=True) for name in names]
     frame = read_intervals(path, [*INTERVAL, *optional], header)
     strand = frame["strand"].astype(str).replace("", ".") if "strand" in frame else pd.Series(".", index=frame.index)
     if not strand.isin(["+", "-", "."]).all():
@@ -252,7 +258,10 @@ def _parse_indices(text: str) -> np.ndarray:
         return np.zeros(0, dtype=np.int64)
     if not set(text) <= _INDEX_LETTERS or ",," in text:
         return np.full(1, -1)
-    return np.fromstring(text, dtype=np.int64, sep=",")
+    try:
+        return np.fromstring(text, dtype=np.int64, sep=",")
+    except ValueError:  # a comma with no number beside it
+        return np.full(1, -1)
 
 
 def write_bed(path: str | Path, frames: "Iterable[pd.DataFrame]") -> None:

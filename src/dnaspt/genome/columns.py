@@ -49,7 +49,7 @@ class Column:
         name: its name in the table.
         index: its number in the file, from 0.
         kind: str, int or float.
-        optional: whether a row may end before this column. Its text is then empty.
+        optional: whether a row may end before this column of text. It is then empty, or ".".
     """
 
     name: str
@@ -232,19 +232,25 @@ def _frame(
         if inside := [line for row, line in zip(rows, lines.tolist()) if b"\r" in row]:
             raise _carriage_return(path, inside[0])
         text = b"\n".join(rows)
+    if n_absent := max(in_order[-1].index + 1 - len(rows[0].split(None if cut_at is None else b"\t")), 0):
+        if fault := _fault(path, [(rows[0], lines[0])], columns, cut_at):
+            raise fault
+        # pandas reads no row beyond the width of the first
+        text = rows[0] + (b" ." if cut_at is None else b"\t") * n_absent + text[len(rows[0]) :]
     try:
-        frame = pd.read_csv(
-            io.BytesIO(text),
-            sep=separator,
-            header=None,
-            quoting=csv.QUOTE_NONE,
-            usecols=[column.index for column in in_order],
-            names=[column.name for column in in_order],
-            dtype={column.name: column.kind for column in in_order},
-            keep_default_na=False,
-            na_values={column.name: _NOT_A_NUMBER for column in in_order if column.kind is float},
-        )
-    except (ValueError, OverflowError) as error:
+        with np.errstate(invalid="raise"):  # 1e300 among integers
+            frame = pd.read_csv(
+                io.BytesIO(text),
+                sep=separator,
+                header=None,
+                quoting=csv.QUOTE_NONE,
+                usecols=[column.index for column in in_order],
+                names=[column.name for column in in_order],
+                dtype={column.name: column.kind for column in in_order},
+                keep_default_na=False,
+                na_values={column.name: _NOT_A_NUMBER for column in in_order if column.kind is float},
+            )
+    except (ValueError, OverflowError, FloatingPointError) as error:
         fault = _fault(path, zip(rows, lines.tolist()), columns, cut_at)
         raise fault or InputError(path, str(error).splitlines()[0], expected="tab-separated rows") from error
     if len(frame) != len(rows):
@@ -252,12 +258,12 @@ def _frame(
     for column in in_order:
         if column.kind is int:
             continue
-        absent = np.flatnonzero(frame[column.name].isna())  # a number that is none, or a row that ends before it
+        if column.kind is str:
+            frame[column.name] = frame[column.name].astype("category")
+        is_absent = frame[column.name].isna() if column.kind is float else frame[column.name] == ""
+        absent = np.flatnonzero(is_absent)  # empty, or in a row that ends before it
         if not column.optional and (fault := _fault(path, ((rows[i], lines[i]) for i in absent), columns, cut_at)):
             raise fault
-        if column.kind is str:
-            text_column = frame[column.name].fillna("") if len(absent) else frame[column.name]
-            frame[column.name] = text_column.astype("category")
     frame["line"] = lines
     return frame
 
@@ -267,7 +273,7 @@ def _fault(
 ) -> InputError | None:
     """The error of the first row that does not fit; None if all fit."""
     needed = [column for column in columns if not column.optional]
-    n_needed = max(column.index for column in needed) + 1
+    n_needed = max((column.index + 1 for column in needed), default=0)
     for row, line in rows:
         fields = row.decode("utf-8", errors="replace").split(separator)
         if len(fields) < n_needed:
@@ -288,8 +294,8 @@ def _field_fault(text: str, column: Column) -> str:
     if column.kind is str:
         return f"{column.name} {text[:20]!r}" if "\ufffd" in text else ""
     try:
-        value = column.kind(text if text not in _NOT_A_NUMBER else "nan")
-        in_range = column.kind is float or abs(value) < 1 << 63
+        value = float(text if text not in _NOT_A_NUMBER else "nan")
+        in_range = column.kind is float or (value.is_integer() and abs(value) < 1 << 63)
     except ValueError:
         in_range = False
     return "" if in_range and "_" not in text else f"{column.name} {text[:20]!r}"

@@ -37,6 +37,12 @@ _NAMES = tuple(
         ),
     }.items()
 )
+_HINT = re.compile(
+    "m[45]?[de]?c|[fa]d?c|m[16]?[de]?a|cyto|aden|oxo|uridine|uracil|inosine|[mf5]u|cau|xao|pse?u|psi|chebi|^[0-9]{4}|[,+/;|&]"
+    "|^[a-z] ",
+    re.IGNORECASE,
+)
+"""What a name of three letters or more has in it if it can name a modification: a file may have a name for each of its rows."""
 _CYTOSINE = frozenset([FIVE_MC, "5hmC", "5fC", "5caC", ANY_C])
 
 
@@ -69,6 +75,8 @@ class RowName:
 def parse_name(text: str) -> RowName:
     """Read the name of a row (column 4 of bedMethyl)."""
     text = text.strip("\"' ")
+    if len(text) > 2 and not _HINT.search(text):
+        return RowName()
     fields = [field.strip() for field in text.split(",")]
     if "-" in fields[:2] and len(fields) > 1:
         return RowName(is_pattern=True)

@@ -53,8 +53,8 @@ class Sample:
         path: the file.
         contigs: calls of each contig.
         dropped: how many rows were left out, by reason: `other_modification`; `hemi_pattern`, the share of one pattern of both
-            strands; `combined_modifications`, beside rows of 5mC; `site_of_another_motif`, the same reads once more;
-            `no_level`, reads without a level, or a level that is marked as missing.
+            strands; `combined_modifications`, beside rows of 5mC; `other_motif`, the same reads once more, or no CpG; `no_level`,
+            reads without a level, or a level that is marked as missing.
         has_coverage: whether the coverage is known. If not, as in a bigWig of levels alone, it is 1 for each call.
         scale: what the levels of the file are: "percent" or "shares".
         doubts: what the file leaves open, and how it was read.
@@ -76,7 +76,7 @@ def read_calls(path: str | Path, coverage: str | Path | None = None) -> Sample:
 
     - bedMethyl has 11 columns (ENCODE), 13 to 17 with the counts of modbam2bed, or 18 (modkit). Column 10 is the coverage,
       column 11 the level in percent. Only rows of 5mC are kept, see `dnaspt.genome.modifications`; the others are dropped and
-      counted. A site that modkit wrote once for each of several motifs is kept once.
+      counted. A site that modkit wrote once for each of several motifs is kept once: that of the motif CG, if there is one.
     - Bismark coverage has 6 columns: contig, start, end, percent, methylated reads, unmethylated reads. It is 1-based with
       start = end. Files with the same columns, 0-based and half-open (Bismark's zero.cov, MethylDackel), are known by their ends.
     - bigWig has levels from 0 to 1 or in percent, one for each base or each CpG (2 bp). NaN and -1 are missing.
@@ -135,7 +135,7 @@ def _read_bedmethyl(path: Path) -> Sample:
         names.dropped["combined_modifications"] = calls[_COMBINED].n_rows
     if not kept.n_rows:
         raise InputError(path, "no call of 5mC in it", expected="rows of 5-methylcytosine (code m)", do=names.others())
-    sample = kept.sample(scale.decide())
+    sample = kept.sample(scale.decide(), only_cg=names.has_cg)
     dropped = {reason: number for reason, number in {**names.dropped, **sample.dropped}.items() if number}
     return replace(sample, dropped=dropped, doubts=(*doubts, *scale.doubts))
 
@@ -186,6 +186,8 @@ def _add_bedmethyl(
 
 _FIVE_MC, _COMBINED, _PATTERN, _OTHER = range(4)
 """What the level of a row is one of."""
+_NO_MOTIF, _CG = 0, 1
+"""Numbers of motifs: of rows that name none, and of CG; others have higher ones."""
 
 
 class _Names:
@@ -193,11 +195,13 @@ class _Names:
 
     Attributes:
         dropped: how many rows were left out, by reason.
+        has_cg: whether a row is of the motif CG.
     """
 
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
-        self._motifs: dict[str, int] = {}
+        self.has_cg = False
+        self._motifs = {"": _NO_MOTIF, "CG,0": _CG}
         self._examples: dict[int, str] = {}
 
     def kinds(self, frame: "pd.DataFrame") -> np.ndarray:
@@ -223,13 +227,14 @@ class _Names:
         return kind
 
     def motifs(self, frame: "pd.DataFrame") -> np.ndarray:
-        """Number of the motif of each row (n,) int16: 0 is the first motif of the file, and so on."""
+        """Number of the motif of each row (n,) int16, in the order in which motifs first appear."""
         codes = frame["name"].cat.codes.to_numpy()
         names = frame["name"].cat.categories.astype(str).tolist()
         numbers = np.zeros(len(names), dtype=np.int16)
         used, first = np.unique(codes, return_index=True)
         for code in used[np.argsort(first)].tolist():
             numbers[code] = self._motifs.setdefault(parse_name(names[code]).motif, len(self._motifs))
+            self.has_cg = self.has_cg or numbers[code] == _CG
         return numbers[codes]
 
     def example(self, kind: int) -> str:
@@ -264,7 +269,8 @@ def _read_bismark(path: Path) -> Sample:
             path, frame, start < (1 if width == 0 else 0), "start", "1 or more (1-based)" if width == 0 else "0 or more"
         )
         for name in ("methylated", "unmethylated"):
-            _refuse(path, frame, frame[name].to_numpy() < 0, name, "a count of reads, 0 or more")
+            count = frame[name].to_numpy()
+            _refuse(path, frame, (count < 0) | (count > np.iinfo(np.int32).max), name, "a count of reads, 0 or more")
         coverage = (frame["methylated"] + frame["unmethylated"]).to_numpy()
         percent = frame["percent"].to_numpy()
         with np.errstate(invalid="ignore"):
@@ -335,8 +341,10 @@ class _CallsByContig:
                 motif_of_rows = None if motif is None or not motif.any() else motif[rows]
                 self._blocks.setdefault(str(name), []).append((calls, motif_of_rows))
 
-    def sample(self, scale: float = PERCENT) -> Sample:
+    def sample(self, scale: float = PERCENT, *, only_cg: bool = False) -> Sample:
         """Join the blocks of each contig; their levels were read as percent, and are of this scale.
+
+        With `only_cg`, rows of other motifs than CG are left out: every CpG has one of that motif.
 
         Raises:
             InputError: no row has a level.
@@ -355,18 +363,22 @@ class _CallsByContig:
                 numbers = [
                     np.zeros(len(block), np.int16) if motif is None else motif for block, motif in zip(blocks, motifs)
                 ]
-                calls = self._once(calls, np.concatenate(numbers))
-            contigs[name] = calls
+                calls = self._once(calls, np.concatenate(numbers), only_cg=only_cg)
+            if len(calls):
+                contigs[name] = calls
         return Sample(self.path, contigs, dict(self.dropped), scale="shares" if scale == SHARES else "percent")
 
-    def _once(self, calls: Calls, motif: np.ndarray) -> Calls:
+    def _once(self, calls: Calls, motif: np.ndarray, *, only_cg: bool) -> Calls:
         """Of the rows of one site that stand under several motifs (n,) keep those of one: they count the same reads."""
         order = np.lexsort((motif, calls.strand, calls.position))
         position, strand = calls.position[order], calls.strand[order]
         is_first = np.append(True, (position[1:] != position[:-1]) | (strand[1:] != strand[:-1]))
         first_motif = motif[order][is_first][np.cumsum(is_first) - 1]
-        kept = np.sort(order[motif[order] == first_motif])
-        self.dropped["site_of_another_motif"] += len(calls) - len(kept)
+        is_kept = motif[order] == first_motif
+        if only_cg:
+            is_kept &= motif[order] <= _CG
+        kept = np.sort(order[is_kept])
+        self.dropped["other_motif"] += len(calls) - len(kept)
         return Calls(calls.position[kept], calls.strand[kept], calls.coverage[kept], calls.level[kept])
 
 

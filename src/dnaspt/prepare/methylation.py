@@ -42,7 +42,7 @@ class PrepareMethylationConfig(WindowSettings):
 
     calls: Paths = Field(min_length=1)
     """Methylation calls of CpGs, one file per sample: bedMethyl, Bismark coverage or bigWig. Leave other contexts (CHG,
-    CHH) out of them."""
+    CHH) out of them. Rows of other modifications than 5mC are left out and counted."""
     names: Names = ()
     """Names of the samples, in the order of `calls`. Give them if the names of the files are not what tables should
     show."""

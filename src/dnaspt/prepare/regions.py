@@ -38,8 +38,8 @@ class PrepareRegionsConfig(WindowSettings):
     """Settings of `prepare regions`."""
 
     regions: Paths = Field(min_length=1)
-    """BED or narrowPeak files, one label each, named by the file; or one table in BEND's format with a `label` column,
-    whose rows are the windows."""
+    """Files of regions, one label each, named by the file: BED (of BED12 the blocks), narrowPeak, BEDPE, bedGraph or MACS
+    .xls; or one table in BEND's format with a `label` column, whose rows are the windows."""
     labels_file: Path | None = None
     """Text file with the names of the labels, one per line: names for the files in order, the files' own names in
     another order, or names for the indices of a `label` column. Give it if the names of the files are not what tables
