@@ -25,7 +25,7 @@ class Settings(BaseModel):
     The string below a setting is its description in docs/settings.md: what it is, its unit, and when to change it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class EncoderConfig(Settings):
@@ -154,6 +154,10 @@ class HuggingFaceConfig(Settings):
         """A sequence may be cut only between the chunks that the model reads."""
         return self.chunk_bp
 
+    def for_windows(self, window_bp: int) -> Self:
+        """The same encoder: it takes windows of any length."""
+        return self
+
 
 AnyEncoderConfig = EncoderConfig | BassetConfig | HuggingFaceConfig
 
@@ -260,7 +264,7 @@ class PretrainConfig(TrainingConfig):
     masking: Literal["distinct", "as-published"] = "distinct"
     """How bases are masked. distinct: with a token of its own. as-published: with the base T, and random letters are drawn from
     seven tokens, as in the code of arXiv 2506.17766; only to test published numbers."""
-    splits: tuple[str, ...] = ("train",)
+    splits: tuple[str, ...] = Field(("train",), min_length=1)
     """Splits whose sequences are read. Add test only where the labels alone are held out, and say so with the scores."""
     unlabeled: bool = True
     """Read the split `unlabeled`, too, where the dataset has it. Switch it off to pretrain on the labeled sequences alone."""

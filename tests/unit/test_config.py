@@ -96,3 +96,15 @@ def test_what_basset_leaves_of_a_window() -> None:
     assert (basset.hidden_size, basset.n_pooled, basset.flank_bp) == (200, 10, 0)
     assert basset.for_windows(96) == BassetConfig(window_bp=96)
     assert EncoderConfig().for_windows(96) == EncoderConfig()
+
+
+@pytest.mark.parametrize("name", ["epochs", "learning_rate", "weight_decay", "max_minutes", "clip_norm"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_settings_are_finite_numbers(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name} = {value}: Input should be"):
+        build_config(PretrainConfig, {"data": "x", "out": "y", name: value})
+
+
+def test_pretraining_reads_one_split_at_least() -> None:
+    with pytest.raises(ConfigError, match="splits = "):
+        build_config(PretrainConfig, {"data": "x", "out": "y", "splits": ()})

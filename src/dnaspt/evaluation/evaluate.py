@@ -14,7 +14,7 @@ import numpy as np
 
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.data.dataset import Split, read_split
-from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.data.manifest import SPLITS, Manifest, read_manifest
 from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
@@ -64,6 +64,8 @@ def evaluate(
     """
     data = Path(data)
     manifest = read_manifest(data)
+    if split not in SPLITS:
+        raise DatasetError(f"{data}: no labeled split is called {split!r}; expected {', '.join(SPLITS)}")
     loaded = load_unless_loaded(model, accelerator=accelerator)
     if not TASKS[manifest.task].heads:
         if average_strands or any_data:

@@ -4,10 +4,10 @@ Nothing here imports PyTorch before a model is loaded, so that a wrong path is a
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -398,6 +398,9 @@ def to_frame(genes: Iterable[Transcript] | Iterable[Iterable[Transcript]]) -> "p
         - is_partial: whether it is known to lack a start or stop codon;
         - cds: tuple of (start, end) of the coding exons, ascending, 0-based half-open.
 
+    Raises:
+        InputError: what is no transcript, such as the table that a model of windows predicts.
+
     Example:
         >>> genes = dnaspt.load("runs/genes").predict("ACGT" * 500)
         >>> list(dnaspt.to_frame(genes).columns)[:6]
@@ -405,7 +408,7 @@ def to_frame(genes: Iterable[Transcript] | Iterable[Iterable[Transcript]]) -> "p
     """
     import pandas as pd
 
-    transcripts = [gene for item in genes for gene in ([item] if isinstance(item, Transcript) else item)]
+    transcripts = list(_flat(genes))
     rows = [
         (
             *(gene.chrom, gene.gene_id, gene.transcript_id, gene.strand, gene.start, gene.end),
@@ -414,6 +417,20 @@ def to_frame(genes: Iterable[Transcript] | Iterable[Iterable[Transcript]]) -> "p
         for gene in transcripts
     ]
     return pd.DataFrame(rows, columns=list(_TRANSCRIPT_COLUMNS)).astype(_TRANSCRIPT_COLUMNS)
+
+
+def _flat(genes: Any, *, depth: int = 2) -> Iterator[Transcript]:
+    """Transcripts of a list, or of lists in it."""
+    if isinstance(genes, Transcript) and depth < 2:
+        yield genes
+    elif (
+        depth and isinstance(genes, Iterable) and not isinstance(genes, str | Mapping) and not hasattr(genes, "columns")
+    ):
+        for item in genes:
+            yield from _flat(item, depth=depth - 1)
+    else:
+        expected = "transcripts, or lists of transcripts, as a model of genes predicts them"
+        raise InputError("genes", f"a value of type {type(genes).__name__}", expected=expected)
 
 
 def _stacked(rows: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray | list[np.ndarray]:

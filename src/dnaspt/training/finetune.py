@@ -53,6 +53,8 @@ def finetune(
     head = check_settings(config, manifest)
     pretrained = None if config.encoder is None else read_config(config.encoder)
     if pretrained is not None:
+        if pretrained.encoder.architecture == "basset" and manifest.per_base:
+            raise ConfigError(f"{config.encoder}: Basset is for windows; {config.data} has labels per base")
         _warn_of_test_sequences(config, manifest, pretrained)
     folder = RunFolder(config.out, config, resume=resume, overwrite=overwrite)
     checkpoint = _describe(config, manifest, head, pretrained)
@@ -151,7 +153,9 @@ def _describe(
         }
     return CheckpointConfig(
         kind="task",
-        encoder=_fresh_encoder(config, manifest) if pretrained is None else pretrained.encoder,
+        encoder=_fresh_encoder(config, manifest)
+        if pretrained is None
+        else pretrained.encoder.for_windows(manifest.window_bp),
         task=manifest.task,
         head=head,
         labels=manifest.labels,

@@ -14,7 +14,7 @@ from tests.unit.evaluation.small_runs import make_run
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import segments
-from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.errors import CheckpointError, ConfigError, DatasetError
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.genome.alphabet import reverse_complement
 from dnaspt.inference import decode
@@ -179,3 +179,9 @@ def test_a_gpu_that_is_not_there_is_refused(window_data: Path, tmp_path: Path) -
     run, _ = make_run(tmp_path / "run", window_data, "sigmoid")
     with pytest.raises(ConfigError, match="no CUDA device"):
         evaluate(run, window_data, accelerator="gpu")
+
+
+@pytest.mark.parametrize("split", ["unlabeled", "Test", "../data/test"])
+def test_a_split_without_labels_is_not_scored(split: str, window_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=f"no labeled split is called '{split}'; expected train, valid, test"):
+        evaluate(tmp_path / "no run", window_data, split=split)

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file
 from tests.unit.training.quick import ENCODER, QUICK, settings, weights_of
 
-from dnaspt.checkpoint import find_checkpoint, read_config
-from dnaspt.config import FinetuneConfig, PretrainConfig
+from dnaspt.checkpoint import build_task_model, find_checkpoint, read_config, save_checkpoint
+from dnaspt.checkpoint_config import CheckpointConfig
+from dnaspt.config import BassetConfig, FinetuneConfig, PretrainConfig
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError
@@ -157,3 +158,23 @@ def test_a_mistake_is_told_without_torch(gene_data: Path, tmp_path: Path, pretra
 
 def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
+
+
+def test_basset_takes_the_windows_of_the_dataset_also_where_its_encoder_had_shorter_ones(
+    windows: Path, gene_data: Path, tmp_path: Path
+) -> None:
+    window_bp = read_manifest(windows).window_bp
+    short = CheckpointConfig(
+        kind="task",
+        encoder=BassetConfig(window_bp=window_bp // 2),
+        task="regions",
+        head="sigmoid",
+        labels=("x",),
+        window_bp=window_bp // 2,
+    )
+    save_checkpoint(tmp_path / "short", build_task_model(short), short)
+    run = finetune(FinetuneConfig(data=windows, out=tmp_path / "run", encoder=tmp_path / "short", **QUICK))
+    encoder = read_config(run).encoder
+    assert isinstance(encoder, BassetConfig) and encoder.window_bp == window_bp
+    with pytest.raises(ConfigError, match=r"short: Basset is for windows; .* has labels per base"):
+        finetune(FinetuneConfig(data=gene_data, out=tmp_path / "genes", encoder=tmp_path / "short", **QUICK))
