@@ -16,6 +16,7 @@ from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
 from dnaspt.models.codons import Grammar
 from dnaspt.models.heads import CRFHead, Decoded, DecodingContext, SoftmaxHead
+from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 
 Item = TypeVar("Item")
@@ -58,6 +59,7 @@ def predict_paths(
             yield decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
 
 
+@subnormals_as_zero()
 def decode_path(
     model: TaskModel,
     emissions: EmissionArray,
@@ -96,6 +98,7 @@ def decode_path(
 
 
 @torch.no_grad()
+@subnormals_as_zero()
 def class_probabilities(model: TaskModel, emissions: EmissionArray) -> np.ndarray:
     """Probability of each class at each base (L, K) float32: marginals of a CRF, else the softmax.
 

@@ -349,9 +349,11 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
     checkpoint = find_checkpoint(path)
     read_config(checkpoint)
     from dnaspt.checkpoint import choose_device, load_model
+    from dnaspt.models.kernels.threads import subnormals_as_zero
 
     device = choose_device(accelerator)
-    network, config = load_model(checkpoint)
+    with subnormals_as_zero():
+        network, config = load_model(checkpoint)
     return Model(network.to(device), config, Path(path), checkpoint, _digests(checkpoint))
 
 
