@@ -210,7 +210,15 @@ def predict_genes(
         arrays = predict_emissions(model, slices, average_strands=average_strands)
         for segment, contig_slice, emissions in zip(group, slices, arrays, strict=True):
             for grammar, of_grammar in zip(grammars, predictions, strict=True):
-                path = decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
+                decoded = decode_path(
+                    model,
+                    emissions,
+                    contig_slice,
+                    average_strands=average_strands,
+                    grammar=grammar,
+                    with_posterior=False,
+                )
+                path = decoded.path
                 first = 1 + sum(len(prediction.transcripts) for prediction in of_grammar)
                 genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
                 of_grammar.append(GenePrediction(segment, path, genes))

@@ -56,7 +56,15 @@ def predict_paths(
     for group in grouped(slices, len):
         arrays = predict_emissions(model, group, average_strands=average_strands)
         for contig_slice, emissions in zip(group, arrays, strict=True):
-            yield decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
+            decoded = decode_path(
+                model,
+                emissions,
+                contig_slice,
+                average_strands=average_strands,
+                grammar=grammar,
+                with_posterior=False,
+            )
+            yield decoded.path
 
 
 @subnormals_as_zero()
@@ -65,6 +73,7 @@ def decode_path(
     emissions: EmissionArray,
     contig_slice: ContigSlice,
     *,
+    average_strands: bool = False,
     grammar: Grammar | None = None,
     with_posterior: bool = True,
 ) -> Decoded:
@@ -74,6 +83,7 @@ def decode_path(
         model: a gene model.
         emissions: of the slice (L, K).
         contig_slice: the slice.
+        average_strands: whether the emissions are the mean of both strands'.
         grammar: codons that the path must keep to; only a CRF can.
         with_posterior: compute the posterior, else it is empty.
 
@@ -89,7 +99,7 @@ def decode_path(
         if left == right:
             continue
         before, after = (NONCODING if left else None), (NONCODING if right < end - start else None)
-        context = DecodingContext(codes, start + left, before, after, grammar)
+        context = DecodingContext(codes, start + left, before, after, grammar, average_strands)
         decoded = head.decode(emissions[left:right], context, with_posterior=with_posterior)
         path[left:right] = decoded.path
         if with_posterior:
@@ -99,14 +109,20 @@ def decode_path(
 
 @torch.no_grad()
 @subnormals_as_zero()
-def class_probabilities(model: TaskModel, emissions: EmissionArray) -> np.ndarray:
+def class_probabilities(model: TaskModel, emissions: EmissionArray, *, average_strands: bool = False) -> np.ndarray:
     """Probability of each class at each base (L, K) float32: marginals of a CRF, else the softmax.
 
     They are those of the head alone: the rules on codons and on runs of N have no part in them.
+
+    Args:
+        model: a gene model.
+        emissions: of a sequence (L, K).
+        average_strands: whether the emissions are the mean of both strands'.
     """
     assert isinstance(model.head, CRFHead | SoftmaxHead)
     rows = torch.from_numpy(np.asarray(emissions))
-    probabilities = model.head.probabilities(rows[None], torch.tensor([len(rows)]))
+    lengths = torch.tensor([len(rows)])
+    probabilities = model.head.probabilities(rows[None], lengths, average_strands=average_strands)
     return probabilities[0].to(torch.float32).numpy()
 
 

@@ -4,7 +4,7 @@ Finished contigs are kept beside the output until it is whole: a prediction that
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -85,7 +85,8 @@ def predict_contigs(
         slices = [ContigSlice.whole(contig.codes) for contig in group]
         arrays = predict_emissions(model, slices, average_strands=average_strands)
         for contig, contig_slice, emissions in zip(group, slices, arrays, strict=True):
-            genes.append(contig_genes(model, config, contig, [(contig_slice, emissions)], grammar=grammar))
+            parts = [(contig_slice, emissions)]
+            genes.append(contig_genes(model, config, contig, parts, average_strands=average_strands, grammar=grammar))
     return genes
 
 
@@ -134,7 +135,8 @@ def predict_genes_file(
                 slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
                 yield _ContigJob(contig, slices, files[-1])
 
-    with finished_contigs(request, settings) as folder, _Decoder(model, config, grammar) as decoder:
+    decode = partial(contig_genes, model, config, average_strands=average_strands, grammar=grammar)
+    with finished_contigs(request, settings) as folder, _Decoder(model, decode) as decoder:
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
             decoder.take(group, average_strands=average_strands)
     for file in files:
@@ -166,10 +168,15 @@ class _ContigJob(NamedTuple):
 
 
 class _Decoder:
-    """Decodes contigs group by group: while one group is decoded, the emissions of the next are computed."""
+    """Decodes contigs group by group: while one group is decoded, the emissions of the next are computed.
 
-    def __init__(self, model: TaskModel, config: CheckpointConfig, grammar: Grammar | None) -> None:
-        self._genes = partial(contig_genes, model, config, grammar=grammar)
+    Args:
+        model: a gene model.
+        genes: `contig_genes` with all but the contig and its emissions.
+    """
+
+    def __init__(self, model: TaskModel, genes: Callable[..., list[Transcript]]) -> None:
+        self._genes = genes
         self._model = model
         self._pool = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
@@ -218,6 +225,7 @@ def contig_genes(
     contig: Contig,
     emissions_of: Sequence[tuple[ContigSlice, EmissionArray]],
     *,
+    average_strands: bool = False,
     grammar: Grammar | None = None,
 ) -> list[Transcript]:
     """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases.
@@ -227,6 +235,7 @@ def contig_genes(
         config: its description.
         contig: the contig.
         emissions_of: slices of the contig, and the emissions (L, K) of each.
+        average_strands: whether they are the mean of both strands'.
         grammar: codons that the genes must keep to.
 
     Returns:
@@ -234,7 +243,7 @@ def contig_genes(
     """
     genes: list[Transcript] = []
     for contig_slice, emissions in emissions_of:
-        decoded = decode_path(model, emissions, contig_slice, grammar=grammar)
+        decoded = decode_path(model, emissions, contig_slice, average_strands=average_strands, grammar=grammar)
         start = contig_slice.start
         transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
         genes += [replace(gene, score=_score(gene, decoded, start)) for gene in transcripts]

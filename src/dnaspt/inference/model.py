@@ -253,7 +253,7 @@ class Model:
         for group in grouped(sequences, lambda sequence: len(sequence.codes)):
             slices = [ContigSlice.whole(codes) for _, codes in group]
             for emissions in predict_emissions(network, slices, average_strands=average_strands):
-                rows.append(class_probabilities(network, emissions))
+                rows.append(class_probabilities(network, emissions, average_strands=average_strands))
         return _stacked(rows, (0, 0, n_labels))
 
     def embed(self, seqs: Sequences, *, pool: Literal["mean"] | None = "mean") -> np.ndarray | list[np.ndarray]:

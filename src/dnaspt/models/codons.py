@@ -42,7 +42,7 @@ class Grammar(NamedTuple):
         forbidden: (K,) bits that they must not have.
         legal: (K, K) bool, row = from, column = to.
         initial: (K,) bool, whether a sequence may begin in the state: not in the middle of a start or stop codon.
-        final: (K,) bool, whether a sequence may end in the state.
+        final: (K,) bool, whether a sequence may end in the state: not in the middle of one either.
     """
 
     classes: np.ndarray
@@ -150,13 +150,22 @@ class _States:
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
-        self.rows: list[tuple[int, int, int, bool]] = []
+        self.rows: list[tuple[int, int, int, bool, bool]] = []
         self.moves: list[tuple[str, str]] = []
 
-    def add(self, name: str, class_: int, needed: int = 0, forbidden: int = 0, *, initial: bool = True) -> None:
+    def add(
+        self,
+        name: str,
+        class_: int,
+        needed: int = 0,
+        forbidden: int = 0,
+        *,
+        initial: bool = True,
+        final: bool = True,
+    ) -> None:
         """Add a state; its attributes are those of `Grammar`."""
         self.numbers[name] = len(self.rows)
-        self.rows.append((class_, needed, forbidden, initial))
+        self.rows.append((class_, needed, forbidden, initial, final))
 
     def connect(self, *names: str) -> None:
         """Make the moves from each of the states to the next one legal."""
@@ -165,19 +174,18 @@ class _States:
     def grammar(self, first: Sequence[str] = (), last: Sequence[str] = ()) -> Grammar:
         """The grammar.
 
-        first, last: states in which a sequence may begin and end; left out, it begins in those added as initial, and ends in any.
+        first, last: states in which a sequence may begin and end; left out, those that were added as initial and final.
         """
         legal = np.zeros((len(self.rows), len(self.rows)), dtype=bool)
         for source, to in self.moves:
             legal[self.numbers[source], self.numbers[to]] = True
-        classes, needed, forbidden, initial = np.array(self.rows).T
+        classes, needed, forbidden, initial, final = np.array(self.rows).T
         bits = (needed.astype(np.uint16), forbidden.astype(np.uint16))
-        final = np.ones(len(self.rows), dtype=bool)
         if first:
             initial = np.isin(list(self.numbers), first)
         if last:
             final = np.isin(list(self.numbers), last)
-        return Grammar(classes.astype(np.int64), *bits, legal, initial.astype(bool), final)
+        return Grammar(classes.astype(np.int64), *bits, legal, initial.astype(bool), final.astype(bool))
 
 
 def _add_strand(states: _States, strand: _Strand) -> None:
@@ -185,7 +193,7 @@ def _add_strand(states: _States, strand: _Strand) -> None:
     sign, first, last = strand.sign, strand.first.name, strand.last.name
     for name, class_, flag in (strand.first, strand.last):
         for i in range(3):
-            states.add(f"{sign}{name}{i}", class_, flag if i == 0 else 0, initial=i == 0)
+            states.add(f"{sign}{name}{i}", class_, flag if i == 0 else 0, initial=i == 0, final=i == 2)
         states.connect(*(f"{sign}{name}{i}" for i in range(3)))
     intron = _Site(INTRON + strand.shift, 0)
     for i in range(3):

@@ -30,5 +30,7 @@ def make_run(folder: Path, data: Path, head: str, *, own_data: bool = True) -> t
     assert isinstance(model, TaskModel)
     if head == "crf":
         model.head.trunk.linear.weight.data *= 30
+        for parameter in model.head.crf.parameters():  # a chain that tells the strands apart, as a trained one does
+            parameter.data = torch.randn(parameter.shape)
     save_checkpoint(folder / "best" / "step-00000001", model, config)
     return folder, model
