@@ -14,7 +14,7 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import GENE_STATES, NONCODING
 from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
-from dnaspt.models.codons import Grammar
+from dnaspt.models.codons import BETWEEN, Grammar
 from dnaspt.models.heads import CRFHead, Decoded, DecodingContext, SoftmaxHead
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
@@ -88,12 +88,14 @@ def decode_path(
         with_posterior: compute the posterior, else it is empty.
 
     Returns:
-        path (L,) int8 and posterior (L,) float32. In long runs of N the path is non-coding and the posterior 1.
+        path (L,) int8, posterior (L,) float32, and states (L,) int8 of the grammar. In long runs of N the path is non-coding and
+        the posterior 1.
     """
     head, (codes, start, end) = model.head, contig_slice
     assert isinstance(head, CRFHead | SoftmaxHead)
     path = np.full(end - start, NONCODING, dtype=np.int8)
     posterior = np.ones(end - start if with_posterior else 0, dtype=np.float32)
+    states = np.full(0 if grammar is None else end - start, BETWEEN, dtype=np.int8)
     edges = [0, *(edge for run in unknown_runs(codes, start, end) for edge in run), end - start]
     for left, right in zip(edges[::2], edges[1::2], strict=True):
         if left == right:
@@ -104,7 +106,9 @@ def decode_path(
         path[left:right] = decoded.path
         if with_posterior:
             posterior[left:right] = decoded.posterior
-    return Decoded(path, posterior)
+        if grammar is not None:
+            states[left:right] = decoded.states
+    return Decoded(path, posterior, states)
 
 
 @torch.no_grad()

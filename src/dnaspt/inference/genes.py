@@ -16,10 +16,8 @@ import numpy as np
 
 from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
-from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, GENE_STATES, MINUS, transcripts_from_labels
-from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds
@@ -230,6 +228,9 @@ def contig_genes(
 ) -> list[Transcript]:
     """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases.
 
+    With a grammar, phases and missing ends are those of the decoded codons. Without one, the first coding base of each gene
+    counts as the first of a codon, and no gene as partial.
+
     Args:
         model: a gene model.
         config: its description.
@@ -246,27 +247,38 @@ def contig_genes(
         decoded = decode_path(model, emissions, contig_slice, average_strands=average_strands, grammar=grammar)
         start = contig_slice.start
         transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
-        genes += [replace(gene, score=_score(gene, decoded, start)) for gene in transcripts]
-    if config.stop_in_cds is False:
-        # The model was trained on CDS without the stop codon; GFF3 has it inside.
-        bare = [AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path()) for gene in genes]
-        genes, _ = stop_codon_in_cds(bare, contig.codes)
-    if grammar is not None:
-        genes = [_with_phase(gene, contig.codes) for gene in genes]
+        for transcript in transcripts:
+            gene = replace(transcript, score=_score(transcript, decoded, start))
+            if grammar is not None:
+                gene = _with_frame(gene, decoded.states, start, grammar)
+            elif config.stop_in_cds is False:
+                bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
+                ((gene,), _) = stop_codon_in_cds([bare], contig.codes)
+            genes.append(gene)
     return genes
 
 
-def _with_phase(gene: Transcript, codes: np.ndarray) -> Transcript:
-    """A gene that keeps to codons, with its first phase, and marked as partial where a start or stop codon is missing.
+def _with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar) -> Transcript:
+    """A gene that keeps to codons, with its first phase and its stop codon, marked as partial where it lacks an end.
 
-    A gene that begins before the sequence has its frame from its end. One that goes on beyond both ends gets phase 0.
+    All of it comes from the decoded states: letters at the end of a sequence may look like a start codon and be none.
+
+    Args:
+        gene: a decoded gene.
+        states: states of the grammar (L,) on the decoded bases.
+        offset: contig position of the first decoded base.
+        grammar: the grammar. If its stop codons are non-coding, as the model was taught, the CDS gets them: GFF3 has them inside.
     """
-    coding = np.concatenate([alphabet.tokens(codes[start:end]) for start, end in gene.cds])
-    if gene.strand == "-":
-        coding = alphabet.reverse_complement(coding)
-    has_start, has_stop = alphabet.decode(coding[:3]) in STANDARD.starts, alphabet.decode(coding[-3:]) in STANDARD.stops
-    phase = len(coding) % 3 if has_stop and not has_start else 0
-    return replace(gene, phase=phase, is_partial=not (has_start and has_stop and len(coding) % 3 == 0))
+    step = 1 if gene.strand == "+" else -1
+    first, last = (gene.start - offset, gene.end - 1 - offset)[::step]
+    phase = (3 - int(grammar.codon_bases[states[first]])) % 3
+    has_stop = bool(grammar.stops[states[last]])
+    if not has_stop and 0 <= last + step < len(states) and grammar.stops[states[last + step]]:
+        has_stop = True
+        start, end = gene.cds[-1 if step > 0 else 0]
+        cds = (*gene.cds[:-1], (start, end + 3)) if step > 0 else ((start - 3, end), *gene.cds[1:])
+        gene = replace(gene, cds=cds)
+    return replace(gene, phase=phase, is_partial=not (grammar.starts[states[first]] and has_stop))
 
 
 def _score(gene: Transcript, decoded: Decoded, offset: int) -> float:

@@ -32,6 +32,12 @@ START, STOP, STOP_ENDS, DONOR_HERE, ACCEPTOR_HERE = (1 << i for i in range(5))
 START_MINUS, STOP_MINUS, DONOR_MINUS, ACCEPTOR_MINUS = (1 << i for i in range(5, 9))
 """The same for the minus strand: the leftmost base of its codons; the rightmost (donor) and leftmost base of its introns."""
 
+BETWEEN = 0
+"""The state between genes."""
+_WHOLE, _LATER = 1e-4, -1e-5
+"""Nats that choose between equally good paths through the same classes, the same on both strands: for a gene that begins or ends
+with its start or stop codon at the very end of the sequence; and for each base that a cut gene's first codon lacks."""
+
 
 class Grammar(NamedTuple):
     """A chain of K states.
@@ -41,8 +47,12 @@ class Grammar(NamedTuple):
         needed: (K,) bits that a position's flags must have.
         forbidden: (K,) bits that they must not have.
         legal: (K, K) bool, row = from, column = to.
-        initial: (K,) bool, whether a sequence may begin in the state: not in the middle of a start or stop codon.
-        final: (K,) bool, whether a sequence may end in the state: not in the middle of one either.
+        initial: (K,) nats that a sequence gets for beginning in the state; -inf in the middle of a start or stop codon.
+        final: (K,) nats that it gets for ending there; -inf in the middle of one, too.
+        codon_bases: (K,) int8, which base of its codon a coding base in the state is, in the direction of transcription: 0, 1, 2.
+            In an intron it is that of the next coding base; -1 where no gene is.
+        starts: (K,) bool, whether the state is a base of a start codon.
+        stops: (K,) bool, whether it is one of a stop codon.
     """
 
     classes: np.ndarray
@@ -51,12 +61,14 @@ class Grammar(NamedTuple):
     legal: np.ndarray
     initial: np.ndarray
     final: np.ndarray
+    codon_bases: np.ndarray
+    starts: np.ndarray
+    stops: np.ndarray
 
     def expand(self, chain: Chain) -> Chain:
         """The chain of the grammar's states, with the scores of a chain of their classes."""
         moves = chain.transitions[np.ix_(self.classes, self.classes)]
-        start = np.where(self.initial, chain.start[self.classes], -np.inf)
-        end = np.where(self.final, chain.end[self.classes], -np.inf)
+        start, end = chain.start[self.classes] + self.initial, chain.end[self.classes] + self.final
         return make_chain(self.legal, (start, end, moves), mixing=0)
 
     def rules(self, codes: np.ndarray, first: int = 0) -> Rules:
@@ -74,7 +86,7 @@ def gene_grammar(*, stop_in_cds: bool, complete: bool = False) -> Grammar:
         complete: whether no gene goes on beyond the sequence.
     """
     states = _States()
-    states.add("between", NONCODING)
+    states.states["between"] = _State(NONCODING)
     states.connect("between", "between")
     for strand in _strands(stop_in_cds=stop_in_cds):
         _add_strand(states, strand)
@@ -145,27 +157,25 @@ def _strands(*, stop_in_cds: bool) -> tuple[_Strand, _Strand]:
     return plus, minus
 
 
+class _State(NamedTuple):
+    """A state; its attributes are those of `Grammar`."""
+
+    class_: int
+    needed: int = 0
+    forbidden: int = 0
+    initial: float = 0.0
+    final: float = 0.0
+    codon_base: int = -1
+    is_start: bool = False
+    is_stop: bool = False
+
+
 class _States:
     """Collects states by name, and moves between names."""
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-        self.rows: list[tuple[int, int, int, bool, bool]] = []
+        self.states: dict[str, _State] = {}
         self.moves: list[tuple[str, str]] = []
-
-    def add(
-        self,
-        name: str,
-        class_: int,
-        needed: int = 0,
-        forbidden: int = 0,
-        *,
-        initial: bool = True,
-        final: bool = True,
-    ) -> None:
-        """Add a state; its attributes are those of `Grammar`."""
-        self.numbers[name] = len(self.rows)
-        self.rows.append((class_, needed, forbidden, initial, final))
 
     def connect(self, *names: str) -> None:
         """Make the moves from each of the states to the next one legal."""
@@ -174,32 +184,53 @@ class _States:
     def grammar(self, first: Sequence[str] = (), last: Sequence[str] = ()) -> Grammar:
         """The grammar.
 
-        first, last: states in which a sequence may begin and end; left out, those that were added as initial and final.
+        first, last: states in which a sequence may begin and end; left out, as each state says.
         """
-        legal = np.zeros((len(self.rows), len(self.rows)), dtype=bool)
+        names = list(self.states)
+        legal = np.zeros((len(names), len(names)), dtype=bool)
         for source, to in self.moves:
-            legal[self.numbers[source], self.numbers[to]] = True
-        classes, needed, forbidden, initial, final = np.array(self.rows).T
-        bits = (needed.astype(np.uint16), forbidden.astype(np.uint16))
+            legal[names.index(source), names.index(to)] = True
+        rows = list(self.states.values())
+        initial, final = np.array([state.initial for state in rows]), np.array([state.final for state in rows])
         if first:
-            initial = np.isin(list(self.numbers), first)
+            initial = np.where(np.isin(names, first), 0, -np.inf)
         if last:
-            final = np.isin(list(self.numbers), last)
-        return Grammar(classes.astype(np.int64), *bits, legal, initial.astype(bool), final.astype(bool))
+            final = np.where(np.isin(names, last), 0, -np.inf)
+        return Grammar(
+            classes=np.array([state.class_ for state in rows]),
+            needed=np.array([state.needed for state in rows], np.uint16),
+            forbidden=np.array([state.forbidden for state in rows], np.uint16),
+            legal=legal,
+            initial=initial,
+            final=final,
+            codon_bases=np.array([state.codon_base for state in rows], np.int8),
+            starts=np.array([state.is_start for state in rows]),
+            stops=np.array([state.is_stop for state in rows]),
+        )
 
 
 def _add_strand(states: _States, strand: _Strand) -> None:
     """Add the states and moves of the genes of one strand."""
-    sign, first, last = strand.sign, strand.first.name, strand.last.name
+    sign, first, last, is_plus = strand.sign, strand.first.name, strand.last.name, strand.shift == 0
     for name, class_, flag in (strand.first, strand.last):
         for i in range(3):
-            states.add(f"{sign}{name}{i}", class_, flag if i == 0 else 0, initial=i == 0, final=i == 2)
+            states.states[f"{sign}{name}{i}"] = _State(
+                class_,
+                needed=flag if i == 0 else 0,
+                initial=(_WHOLE if name == first else 0) if i == 0 else -np.inf,
+                final=(_WHOLE if name == last else 0) if i == 2 else -np.inf,
+                codon_base=-1 if class_ == NONCODING else i if is_plus else 2 - i,
+                is_start=name == "start",
+                is_stop=name == "stop",
+            )
         states.connect(*(f"{sign}{name}{i}" for i in range(3)))
     intron = _Site(INTRON + strand.shift, 0)
     for i in range(3):
-        states.add(f"{sign}codon{i}", CDS + strand.shift, forbidden=strand.barred[i])
+        codon = _State(CDS + strand.shift, forbidden=strand.barred[i])
+        states.states[f"{sign}codon{i}"] = _in_frame(codon, i if is_plus else 2 - i, is_plus=is_plus)
         for name, (class_, flag) in (("left", strand.left), ("intron", intron), ("right", strand.right)):
-            states.add(f"{sign}{name}{i}", class_, flag)
+            next_base = i if is_plus else (3 - i) % 3
+            states.states[f"{sign}{name}{i}"] = _in_frame(_State(class_, flag), next_base, is_plus=is_plus)
     for i in range(3):
         following = (i + 1) % 3
         states.connect(f"{sign}codon{i}", f"{sign}codon{following}")
@@ -213,6 +244,12 @@ def _add_strand(states: _States, strand: _Strand) -> None:
     for source in (f"{sign}{first}2", f"{sign}codon2", f"{sign}right0"):
         states.connect(source, f"{sign}{last}0")
     states.connect(f"{sign}{last}2", "between")
+
+
+def _in_frame(state: _State, codon_base: int, *, is_plus: bool) -> _State:
+    """A state inside a gene with its base of the codon; a gene may be cut there, and begins at the left on the plus strand."""
+    cut = (3 - codon_base) % 3 * _LATER
+    return state._replace(codon_base=codon_base, initial=cut if is_plus else 0, final=0 if is_plus else cut)
 
 
 Words = tuple[tuple[int, ...], ...]

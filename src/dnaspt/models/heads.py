@@ -15,7 +15,7 @@ from dnaspt.models.basset import HeadMLP
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
-from dnaspt.models.kernels.crf_viterbi import SLICE, Emissions, best_path, path_posterior
+from dnaspt.models.kernels.crf_viterbi import SLICE, Emissions, best_path, best_states, path_posterior
 
 HEAD_CHANNELS = 64
 HEAD_KERNEL = 3
@@ -104,10 +104,15 @@ class Decoded(NamedTuple):
     Attributes:
         path: (L,) int8, class of each base.
         posterior: (L,) float32, probability of that class; empty if not asked for.
+        states: (L,) int8, state of the grammar of codons at each base; empty where the path keeps to none.
     """
 
     path: np.ndarray
     posterior: np.ndarray
+    states: np.ndarray
+
+
+_NO_STATES = np.zeros(0, np.int8)
 
 
 class DecodingContext(NamedTuple):
@@ -169,7 +174,7 @@ class SoftmaxHead(nn.Module):
             path[block] = rows.argmax(-1).numpy()
             if with_posterior:
                 posterior[block] = rows.softmax(-1).amax(-1).numpy()
-        return Decoded(path, posterior)
+        return Decoded(path, posterior, _NO_STATES)
 
 
 class CRFHead(nn.Module):
@@ -217,12 +222,15 @@ class CRFHead(nn.Module):
             chain = chain._replace(start=chain.transitions[context.before])
         if context.after is not None:
             chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, context.after]))
+        states = _NO_STATES
         if context.grammar is None:
             path, _ = best_path(emissions, chain)
         else:
             rules = context.grammar.rules(context.codes, context.first)
-            path, _ = best_path(emissions, context.grammar.expand(chain), rules)
-        return Decoded(path, path_posterior(emissions, chain, path) if with_posterior else np.empty(0, np.float32))
+            states, _ = best_states(emissions, context.grammar.expand(chain), rules)
+            path = context.grammar.classes.astype(np.int8)[states]
+        posterior = path_posterior(emissions, chain, path) if with_posterior else np.empty(0, np.float32)
+        return Decoded(path, posterior, states)
 
 
 class SigmoidHead(nn.Module):

@@ -56,6 +56,13 @@ class SliceRules(NamedTuple):
 
 
 def best_path(emissions: Emissions, chain: Chain, rules: Rules | None = None) -> tuple[np.ndarray, float]:
+    """The classes of `best_states` (L,) int8, and their score in nats."""
+    rules = rules or _no_rules(chain)
+    states, score = best_states(emissions, chain, rules)
+    return rules.classes.astype(np.int8)[states], score
+
+
+def best_states(emissions: Emissions, chain: Chain, rules: Rules) -> tuple[np.ndarray, float]:
     """The legal path of the highest score; of equally good moves into a state, the one from the lower state wins.
 
     Only the scores that enter a slice are kept; its back-pointers are found again on the way back.
@@ -63,15 +70,14 @@ def best_path(emissions: Emissions, chain: Chain, rules: Rules | None = None) ->
     Args:
         emissions: (L, C) float32 or float64, nats, L >= 1; -inf forbids a class at a position.
         chain: scores and legal moves of K states.
-        rules: the class of each state and the letters that it needs; left out, states are classes and all are allowed.
+        rules: the class of each state and the letters that it needs.
 
     Returns:
-        Classes of the path (L,) int8, and its score in nats.
+        States of the path (L,) int8, and its score in nats.
 
     Raises:
         ValueError: no path is legal, or a score is NaN or +inf.
     """
-    rules = rules or _no_rules(chain)
     n, k = len(emissions), len(chain.start)
     slices = list(_slices(n))
     back, score = np.zeros((min(n, SLICE), k), np.uint8), np.zeros(k)
@@ -93,7 +99,7 @@ def best_path(emissions: Emissions, chain: Chain, rules: Rules | None = None) ->
         if number < len(slices) - 1:
             walk(number, entering[number])
         start, stop = slices[number]
-        state = _trace(back, rules.classes, state, path[start:stop])
+        state = _trace(back, state, path[start:stop])
     return path, float(ends.max())
 
 
@@ -179,9 +185,9 @@ def _walk_slice(
 
 
 @kernel()
-def _trace(back: np.ndarray, classes: np.ndarray, state: int, path: np.ndarray) -> int:
-    """Write the classes (m,) of the path that ends in a state, and return the state from which it comes."""
+def _trace(back: np.ndarray, state: int, path: np.ndarray) -> int:
+    """Write the states (m,) of the path that ends in a state, and return the state from which it comes."""
     for t in range(len(path) - 1, -1, -1):
-        path[t] = classes[state]
+        path[t] = state
         state = int(back[t, state])
     return state
