@@ -187,7 +187,9 @@ def _evaluate_genes(
 
     network = model.task_model()
     grammars: list[Grammar | None] = [None]
-    if (grammar := codon_grammar(network, stop_in_cds=manifest.stop_in_cds)) is not None:
+    min_intron_bp = model.config.min_intron_bp
+    grammar = codon_grammar(network, stop_in_cds=manifest.stop_in_cds, min_intron_bp=min_intron_bp)
+    if grammar is not None:
         grammars.append(grammar)
     predictions = predict_genes(network, rows, grammars, average_strands=average_strands)
     genes, confusions = score_gene_predictions(manifest, annotated, predictions[0])

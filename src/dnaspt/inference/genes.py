@@ -54,19 +54,25 @@ class GeneSummary:
 
 
 def codon_grammar(
-    model: TaskModel, *, stop_in_cds: bool | None, codons: bool = True, complete: bool = False
+    model: TaskModel,
+    *,
+    stop_in_cds: bool | None,
+    min_intron_bp: int,
+    codons: bool = True,
+    complete: bool = False,
 ) -> Grammar | None:
     """The codons that a model's genes keep to; None where they are not asked for, and for heads that know no codons.
 
     Args:
         model: a gene model.
         stop_in_cds: whether its data have the stop codon in the CDS; None counts as yes.
+        min_intron_bp: bases of the shortest intron.
         codons: whether genes must keep to codons.
         complete: whether no gene may go on beyond the end of a contig or slice, or into a long run of N.
     """
     if not codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
         return None
-    return gene_grammar(stop_in_cds=stop_in_cds is not False, complete=complete)
+    return gene_grammar(stop_in_cds=stop_in_cds is not False, complete=complete, min_intron_bp=min_intron_bp)
 
 
 def predict_contigs(
@@ -96,6 +102,7 @@ def predict_genes_file(
     average_strands: bool = False,
     codons: bool = True,
     complete: bool = False,
+    min_intron_bp: int | None = None,
 ) -> GeneSummary:
     """Write the genes of a FASTA file as GFF3.
 
@@ -106,17 +113,22 @@ def predict_genes_file(
         average_strands: average emissions over both strands.
         codons: whether genes must keep to codons; a softmax head knows none.
         complete: with codons, whether no gene may go on beyond the end of a contig or interval, or into a long run of N.
+        min_intron_bp: with codons, bases of the shortest intron; None for that of the training annotation, 10 at least.
 
     Raises:
         InputError: the FASTA cannot be used; finished contigs are deleted.
         NoSpaceError: the disk is full; finished contigs are kept.
     """
-    grammar = codon_grammar(model, stop_in_cds=config.stop_in_cds, codons=codons, complete=complete)
+    min_intron_bp = min_intron_bp or config.min_intron_bp
+    grammar = codon_grammar(
+        model, stop_in_cds=config.stop_in_cds, min_intron_bp=min_intron_bp, codons=codons, complete=complete
+    )
     settings = {
         "task": "genes",
         "average_strands": average_strands,
         "codons": grammar is not None,
         "complete": complete,
+        "min_intron_bp": min_intron_bp,
     }
     lengths: list[tuple[str, int]] = []
     files: list[Path] = []

@@ -9,6 +9,8 @@ needed (`left` and `right` are the splice sites at the intron's ends; i counts 0
     between -> start 0 1 2 -> codon 0 -> 1 -> 2 -> codon 0 ... -> stop 0 1 2 -> between
                               codon i -> left i + 1 -> intron i + 1 ... -> right i + 1 -> codon i + 1
 
+A path stays in an intron for as many bases as the shortest intron has, at least; `kernels/crf_viterbi.py` keeps it there.
+
 The grammar does not know start and stop codons that an intron splits, stop codons that arise across an intron, other ends of
 introns, or other genetic codes. A gene that goes on beyond the sequence may begin and end anywhere in a codon's frame; with
 `complete` there are no such genes.
@@ -22,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dnaspt.genome import alphabet
-from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
+from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, LEAST_INTRON_BP, MINUS, NONCODING
 from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS, STANDARD
 from dnaspt.models.kernels.crf_chain import Chain, make_chain
 from dnaspt.models.kernels.crf_viterbi import Rules
@@ -46,6 +48,7 @@ class Grammar(NamedTuple):
         classes: (K,) class whose emissions and moves the state takes.
         needed: (K,) bits that a position's flags must have.
         forbidden: (K,) bits that they must not have.
+        least: (K,) positions that a path stays in the state at least: in the middle of an intron more than 1.
         legal: (K, K) bool, row = from, column = to.
         initial: (K,) nats that a sequence gets for beginning in the state; -inf in the middle of a start or stop codon.
         final: (K,) nats that it gets for ending there; -inf in the middle of one, too.
@@ -58,6 +61,7 @@ class Grammar(NamedTuple):
     classes: np.ndarray
     needed: np.ndarray
     forbidden: np.ndarray
+    least: np.ndarray
     legal: np.ndarray
     initial: np.ndarray
     final: np.ndarray
@@ -74,22 +78,23 @@ class Grammar(NamedTuple):
     def rules(self, codes: np.ndarray, first: int = 0) -> Rules:
         """Rules for a sequence that begins at position `first` of a contig's codes (L,); the letters around it count too."""
         flags = partial(_flags_between, codes, first)
-        return Rules(self.classes, self.needed, self.forbidden, flags)
+        return Rules(self.classes, self.needed, self.forbidden, self.least, flags)
 
 
 @cache
-def gene_grammar(*, stop_in_cds: bool, complete: bool = False) -> Grammar:
+def gene_grammar(*, stop_in_cds: bool, complete: bool = False, min_intron_bp: int = LEAST_INTRON_BP) -> Grammar:
     """The grammar of genes on both strands.
 
     Args:
         stop_in_cds: whether the stop codon belongs to class CDS; else it is non-coding.
         complete: whether no gene goes on beyond the sequence.
+        min_intron_bp: bases of the shortest intron, with its splice sites; 3 or more.
     """
     states = _States()
     states.states["between"] = _State(NONCODING)
     states.connect("between", "between")
     for strand in _strands(stop_in_cds=stop_in_cds):
-        _add_strand(states, strand)
+        _add_strand(states, strand, min_intron_bp)
         if not stop_in_cds:  # then a non-coding stop codon may be all that lies between two genes
             states.connect(f"{strand.sign}{strand.last.name}2", "+start0")
             states.connect(f"{strand.sign}{strand.last.name}2", "-stop0")
@@ -163,6 +168,7 @@ class _State(NamedTuple):
     class_: int
     needed: int = 0
     forbidden: int = 0
+    least: int = 1
     initial: float = 0.0
     final: float = 0.0
     codon_base: int = -1
@@ -200,6 +206,7 @@ class _States:
             classes=np.array([state.class_ for state in rows]),
             needed=np.array([state.needed for state in rows], np.uint16),
             forbidden=np.array([state.forbidden for state in rows], np.uint16),
+            least=np.array([state.least for state in rows]),
             legal=legal,
             initial=initial,
             final=final,
@@ -209,7 +216,7 @@ class _States:
         )
 
 
-def _add_strand(states: _States, strand: _Strand) -> None:
+def _add_strand(states: _States, strand: _Strand, min_intron_bp: int) -> None:
     """Add the states and moves of the genes of one strand."""
     sign, first, last, is_plus = strand.sign, strand.first.name, strand.last.name, strand.shift == 0
     for name, class_, flag in (strand.first, strand.last):
@@ -229,8 +236,8 @@ def _add_strand(states: _States, strand: _Strand) -> None:
         codon = _State(CDS + strand.shift, forbidden=strand.barred[i])
         states.states[f"{sign}codon{i}"] = _in_frame(codon, i if is_plus else 2 - i, is_plus=is_plus)
         for name, (class_, flag) in (("left", strand.left), ("intron", intron), ("right", strand.right)):
-            next_base = i if is_plus else (3 - i) % 3
-            states.states[f"{sign}{name}{i}"] = _in_frame(_State(class_, flag), next_base, is_plus=is_plus)
+            part = _State(class_, flag, least=min_intron_bp - 2 if name == "intron" else 1)
+            states.states[f"{sign}{name}{i}"] = _in_frame(part, i if is_plus else (3 - i) % 3, is_plus=is_plus)
     for i in range(3):
         following = (i + 1) % 3
         states.connect(f"{sign}codon{i}", f"{sign}codon{following}")

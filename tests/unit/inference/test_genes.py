@@ -41,6 +41,7 @@ from dnaspt.genome.gff3 import read_annotation
 from dnaspt.inference import genes as predict_genes
 from dnaspt.inference.emissions import ContigSlice
 from dnaspt.inference.genes import contig_genes, predict_contigs
+from dnaspt.inference.model import load
 from dnaspt.inference.predict import PredictOptions, predict_file
 from dnaspt.models.codons import gene_grammar
 
@@ -87,6 +88,42 @@ def test_genes_of_a_crf_have_codons_unless_told(
         assert (sum(faults.values()) == 0) == (options is None), faults
         exact[options] = len({(one.chrom, one.cds) for one in true} & {(one.chrom, one.cds) for one in found})
     assert exact[None] > exact[WITHOUT_CODONS]
+
+
+def introns(gff3: Path) -> list[int]:
+    genes = [one.transcript for one in read_annotation(gff3).transcripts]
+    return [end - start for gene in genes for start, end in gene.introns]
+
+
+def test_no_intron_is_shorter_than_those_of_the_training_annotation_or_than_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def noise(codes: np.ndarray) -> np.ndarray:
+        return (np.random.default_rng(len(codes)).standard_normal((len(codes), 9)) * 3).astype(np.float32)
+
+    give_emissions(monkeypatch, noise)
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(9000)})
+    shortest = {}
+    for known_bp in (None, 60):
+        run, out = tmp_path / f"run{known_bp}", tmp_path / "genes.gff3"
+        save_checkpoint(run, model_of(GENES), GENES.model_copy(update={"shortest_intron_bp": known_bp}))
+        for asked_bp in (None, 25):
+            predict_file(run, genome, out, PredictOptions(min_intron_bp=asked_bp))
+            shortest[known_bp, asked_bp] = min(introns(out))
+            (genes,) = load(run).predict(genome, min_intron_bp=asked_bp)
+            assert sorted(end - start for gene in genes for start, end in gene.introns) == sorted(introns(out))
+        predict_file(run, genome, out, WITHOUT_CODONS)  # of the head alone, introns may be of any length
+        assert min(introns(out)) < 10
+    assert 10 <= shortest[None, None] < 15
+    assert 60 <= shortest[60, None] < 80
+    assert 25 <= shortest[None, 25] == shortest[60, 25] < 40
+    for wrong in (4, 9, 0, -1, 10_001):
+        with pytest.raises(ConfigError, match=f"min_intron_bp {wrong}; expected 10 to 10,000"):
+            predict_file(run, genome, out, PredictOptions(min_intron_bp=wrong))
+        with pytest.raises(ConfigError, match=f"min_intron_bp {wrong}; expected 10 to 10,000"):
+            load(run).predict("ACGT" * 10, min_intron_bp=wrong)
+    predict_file(run, genome, out, PredictOptions(min_intron_bp=30, codons=False))
+    assert "--min-intron-bp has no effect without a CRF head and --codons" in caplog.text
 
 
 def test_complete_genes_are_whole(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
