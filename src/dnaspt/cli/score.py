@@ -64,6 +64,14 @@ def predict(
         bool,
         option("--complete-genes", help="No gene goes on beyond its contig.", default="genes may be partial"),
     ] = False,
+    min_intron_bp: Annotated[
+        int | None,
+        option(
+            metavar="BP",
+            help="Genes with codons: shortest intron, 10 or more.",
+            default="the shortest of the training annotation, 10 at least",
+        ),
+    ] = None,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,

@@ -189,7 +189,9 @@ def _evaluate_genes(
 
     network = model.task_model()
     grammars: list[Grammar | None] = [None]
-    if (grammar := codon_grammar(network, stop_in_cds=manifest.stop_in_cds)) is not None:
+    min_intron_bp = model.config.min_intron_bp
+    grammar = codon_grammar(network, stop_in_cds=manifest.stop_in_cds, min_intron_bp=min_intron_bp)
+    if grammar is not None:
         grammars.append(grammar)
     predictions = predict_genes(network, rows, grammars, average_strands=average_strands)
     genes, confusions = score_gene_predictions(manifest, annotated, predictions[0])
@@ -212,7 +214,15 @@ def predict_genes(
         arrays = predict_emissions(model, slices, average_strands=average_strands)
         for segment, contig_slice, emissions in zip(group, slices, arrays, strict=True):
             for grammar, of_grammar in zip(grammars, predictions, strict=True):
-                path = decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
+                decoded = decode_path(
+                    model,
+                    emissions,
+                    contig_slice,
+                    average_strands=average_strands,
+                    grammar=grammar,
+                    with_posterior=False,
+                )
+                path = decoded.path
                 first = 1 + sum(len(prediction.transcripts) for prediction in of_grammar)
                 genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
                 of_grammar.append(GenePrediction(segment, path, genes))

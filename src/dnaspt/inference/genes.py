@@ -4,7 +4,7 @@ Finished contigs are kept beside the output until it is whole: a prediction that
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -16,10 +16,8 @@ import numpy as np
 
 from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
-from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, GENE_STATES, MINUS, transcripts_from_labels
-from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds
@@ -56,19 +54,25 @@ class GeneSummary:
 
 
 def codon_grammar(
-    model: TaskModel, *, stop_in_cds: bool | None, codons: bool = True, complete: bool = False
+    model: TaskModel,
+    *,
+    stop_in_cds: bool | None,
+    min_intron_bp: int,
+    codons: bool = True,
+    complete: bool = False,
 ) -> Grammar | None:
     """The codons that a model's genes keep to; None where they are not asked for, and for heads that know no codons.
 
     Args:
         model: a gene model.
         stop_in_cds: whether its data have the stop codon in the CDS; None counts as yes.
+        min_intron_bp: bases of the shortest intron.
         codons: whether genes must keep to codons.
         complete: whether no gene may go on beyond the end of a contig or slice, or into a long run of N.
     """
     if not codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
         return None
-    return gene_grammar(stop_in_cds=stop_in_cds is not False, complete=complete)
+    return gene_grammar(stop_in_cds=stop_in_cds is not False, complete=complete, min_intron_bp=min_intron_bp)
 
 
 def predict_contigs(
@@ -85,7 +89,8 @@ def predict_contigs(
         slices = [ContigSlice.whole(contig.codes) for contig in group]
         arrays = predict_emissions(model, slices, average_strands=average_strands)
         for contig, contig_slice, emissions in zip(group, slices, arrays, strict=True):
-            genes.append(contig_genes(model, config, contig, [(contig_slice, emissions)], grammar=grammar))
+            parts = [(contig_slice, emissions)]
+            genes.append(contig_genes(model, config, contig, parts, average_strands=average_strands, grammar=grammar))
     return genes
 
 
@@ -97,6 +102,7 @@ def predict_genes_file(
     average_strands: bool = False,
     codons: bool = True,
     complete: bool = False,
+    min_intron_bp: int | None = None,
 ) -> GeneSummary:
     """Write the genes of a FASTA file as GFF3.
 
@@ -107,17 +113,22 @@ def predict_genes_file(
         average_strands: average emissions over both strands.
         codons: whether genes must keep to codons; a softmax head knows none.
         complete: with codons, whether no gene may go on beyond the end of a contig or interval, or into a long run of N.
+        min_intron_bp: with codons, bases of the shortest intron; None for that of the training annotation, 10 at least.
 
     Raises:
         InputError: the FASTA cannot be used; finished contigs are deleted.
         NoSpaceError: the disk is full; finished contigs are kept.
     """
-    grammar = codon_grammar(model, stop_in_cds=config.stop_in_cds, codons=codons, complete=complete)
+    min_intron_bp = min_intron_bp or config.min_intron_bp
+    grammar = codon_grammar(
+        model, stop_in_cds=config.stop_in_cds, min_intron_bp=min_intron_bp, codons=codons, complete=complete
+    )
     settings = {
         "task": "genes",
         "average_strands": average_strands,
         "codons": grammar is not None,
         "complete": complete,
+        "min_intron_bp": min_intron_bp,
     }
     lengths: list[tuple[str, int]] = []
     files: list[Path] = []
@@ -134,7 +145,8 @@ def predict_genes_file(
                 slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
                 yield _ContigJob(contig, slices, files[-1])
 
-    with finished_contigs(request, settings) as folder, _Decoder(model, config, grammar) as decoder:
+    decode = partial(contig_genes, model, config, average_strands=average_strands, grammar=grammar)
+    with finished_contigs(request, settings) as folder, _Decoder(model, decode) as decoder:
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
             decoder.take(group, average_strands=average_strands)
     for file in files:
@@ -166,10 +178,15 @@ class _ContigJob(NamedTuple):
 
 
 class _Decoder:
-    """Decodes contigs group by group: while one group is decoded, the emissions of the next are computed."""
+    """Decodes contigs group by group: while one group is decoded, the emissions of the next are computed.
 
-    def __init__(self, model: TaskModel, config: CheckpointConfig, grammar: Grammar | None) -> None:
-        self._genes = partial(contig_genes, model, config, grammar=grammar)
+    Args:
+        model: a gene model.
+        genes: `contig_genes` with all but the contig and its emissions.
+    """
+
+    def __init__(self, model: TaskModel, genes: Callable[..., list[Transcript]]) -> None:
+        self._genes = genes
         self._model = model
         self._pool = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
@@ -218,15 +235,20 @@ def contig_genes(
     contig: Contig,
     emissions_of: Sequence[tuple[ContigSlice, EmissionArray]],
     *,
+    average_strands: bool = False,
     grammar: Grammar | None = None,
 ) -> list[Transcript]:
     """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases.
+
+    With a grammar, phases and missing ends are those of the decoded codons. Without one, the first coding base of each gene
+    counts as the first of a codon, and no gene as partial.
 
     Args:
         model: a gene model.
         config: its description.
         contig: the contig.
         emissions_of: slices of the contig, and the emissions (L, K) of each.
+        average_strands: whether they are the mean of both strands'.
         grammar: codons that the genes must keep to.
 
     Returns:
@@ -234,30 +256,41 @@ def contig_genes(
     """
     genes: list[Transcript] = []
     for contig_slice, emissions in emissions_of:
-        decoded = decode_path(model, emissions, contig_slice, grammar=grammar)
+        decoded = decode_path(model, emissions, contig_slice, average_strands=average_strands, grammar=grammar)
         start = contig_slice.start
         transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
-        genes += [replace(gene, score=_score(gene, decoded, start)) for gene in transcripts]
-    if config.stop_in_cds is False:
-        # The model was trained on CDS without the stop codon; GFF3 has it inside.
-        bare = [AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path()) for gene in genes]
-        genes, _ = stop_codon_in_cds(bare, contig.codes)
-    if grammar is not None:
-        genes = [_with_phase(gene, contig.codes) for gene in genes]
+        for transcript in transcripts:
+            gene = replace(transcript, score=_score(transcript, decoded, start))
+            if grammar is not None:
+                gene = _with_frame(gene, decoded.states, start, grammar)
+            elif config.stop_in_cds is False:
+                bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
+                ((gene,), _) = stop_codon_in_cds([bare], contig.codes)
+            genes.append(gene)
     return genes
 
 
-def _with_phase(gene: Transcript, codes: np.ndarray) -> Transcript:
-    """A gene that keeps to codons, with its first phase, and marked as partial where a start or stop codon is missing.
+def _with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar) -> Transcript:
+    """A gene that keeps to codons, with its first phase and its stop codon, marked as partial where it lacks an end.
 
-    A gene that begins before the sequence has its frame from its end. One that goes on beyond both ends gets phase 0.
+    All of it comes from the decoded states: letters at the end of a sequence may look like a start codon and be none.
+
+    Args:
+        gene: a decoded gene.
+        states: states of the grammar (L,) on the decoded bases.
+        offset: contig position of the first decoded base.
+        grammar: the grammar. If its stop codons are non-coding, as the model was taught, the CDS gets them: GFF3 has them inside.
     """
-    coding = np.concatenate([alphabet.tokens(codes[start:end]) for start, end in gene.cds])
-    if gene.strand == "-":
-        coding = alphabet.reverse_complement(coding)
-    has_start, has_stop = alphabet.decode(coding[:3]) in STANDARD.starts, alphabet.decode(coding[-3:]) in STANDARD.stops
-    phase = len(coding) % 3 if has_stop and not has_start else 0
-    return replace(gene, phase=phase, is_partial=not (has_start and has_stop and len(coding) % 3 == 0))
+    step = 1 if gene.strand == "+" else -1
+    first, last = (gene.start - offset, gene.end - 1 - offset)[::step]
+    phase = (3 - int(grammar.codon_bases[states[first]])) % 3
+    has_stop = bool(grammar.stops[states[last]])
+    if not has_stop and 0 <= last + step < len(states) and grammar.stops[states[last + step]]:
+        has_stop = True
+        start, end = gene.cds[-1 if step > 0 else 0]
+        cds = (*gene.cds[:-1], (start, end + 3)) if step > 0 else ((start - 3, end), *gene.cds[1:])
+        gene = replace(gene, cds=cds)
+    return replace(gene, phase=phase, is_partial=not (grammar.starts[states[first]] and has_stop))
 
 
 def _score(gene: Transcript, decoded: Decoded, offset: int) -> float:

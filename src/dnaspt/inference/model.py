@@ -122,7 +122,13 @@ class Model:
         return self.network
 
     def predict(
-        self, seqs: Sequences, *, average_strands: bool = False, codons: bool = True, complete_genes: bool = False
+        self,
+        seqs: Sequences,
+        *,
+        average_strands: bool = False,
+        codons: bool = True,
+        complete_genes: bool = False,
+        min_intron_bp: int | None = None,
     ) -> "list[list[Transcript]] | pd.DataFrame":
         """Predict the genes on sequences, or the labels of windows.
 
@@ -133,6 +139,7 @@ class Model:
             average_strands: average over both strands.
             codons: genes of a CRF keep to codons (start, stop, frame, GT-AG or GC-AG introns).
             complete_genes: with codons: no gene goes on beyond its sequence.
+            min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
 
         Returns:
             For genes: for each sequence a list of `Transcript`, by start; `dnaspt.to_frame` makes a table of them. A transcript's
@@ -144,7 +151,7 @@ class Model:
         Raises:
             CheckpointError: a pretrained model, which predicts nothing.
             InputError: a letter that is not a nucleotide code, an empty sequence, or one of a length that the model cannot read.
-            ConfigError: complete_genes without a CRF or without codons.
+            ConfigError: complete_genes without a CRF or without codons; min_intron_bp out of range.
 
         Example:
             >>> model = dnaspt.load("runs/genes")
@@ -154,14 +161,22 @@ class Model:
         """
         network, sequences = self.task_model(), read_sequences(seqs)
         if not TASKS[self.task].per_base:
-            if not codons or complete_genes:
-                log.warning("codons and complete_genes have no effect on windows")
+            if not codons or complete_genes or min_intron_bp is not None:
+                log.warning("codons, complete_genes and min_intron_bp have no effect on windows")
             return self._window_table(sequences, average_strands=average_strands)
         if not codons and self.head != "crf":
             log.warning("codons has no effect on a %s head, which knows no codons", self.head)
         from dnaspt.inference.genes import codon_grammar, predict_contigs
+        from dnaspt.inference.predict import check_min_intron
 
-        grammar = codon_grammar(network, stop_in_cds=self.config.stop_in_cds, codons=codons, complete=complete_genes)
+        check_min_intron(min_intron_bp, has_codons=codons and self.head == "crf")
+        grammar = codon_grammar(
+            network,
+            stop_in_cds=self.config.stop_in_cds,
+            min_intron_bp=min_intron_bp or self.config.min_intron_bp,
+            codons=codons,
+            complete=complete_genes,
+        )
         if complete_genes and grammar is None:
             raise ConfigError("complete_genes needs a CRF head and codons: only their grammar knows whole genes")
         contigs = [Contig(name, codes) for name, codes in sequences]
@@ -253,7 +268,7 @@ class Model:
         for group in grouped(sequences, lambda sequence: len(sequence.codes)):
             slices = [ContigSlice.whole(codes) for _, codes in group]
             for emissions in predict_emissions(network, slices, average_strands=average_strands):
-                rows.append(class_probabilities(network, emissions))
+                rows.append(class_probabilities(network, emissions, average_strands=average_strands))
         return _stacked(rows, (0, 0, n_labels))
 
     def embed(self, seqs: Sequences, *, pool: Literal["mean"] | None = "mean") -> np.ndarray | list[np.ndarray]:
@@ -302,6 +317,7 @@ class Model:
         average_strands: bool = False,
         codons: bool = True,
         complete_genes: bool = False,
+        min_intron_bp: int | None = None,
     ) -> "GeneSummary | WindowSummary":
         """Predict on a FASTA file and write what the task's users open: GFF3 for genes; BED, bigWig or Parquet for windows.
 
@@ -316,6 +332,7 @@ class Model:
             average_strands: average over both strands.
             codons: genes of a CRF keep to codons.
             complete_genes: with codons: no gene goes on beyond its contig.
+            min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
 
         Returns:
             counts of what was predicted and written.
@@ -332,7 +349,7 @@ class Model:
         """
         from dnaspt.inference.predict import PredictOptions, predict_file
 
-        options = PredictOptions(stride_bp, threshold, average_strands, codons, complete_genes)
+        options = PredictOptions(stride_bp, threshold, average_strands, codons, complete_genes, min_intron_bp)
         return predict_file(self, genome, out, options, regions=regions)
 
 
@@ -349,9 +366,11 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
     checkpoint = find_checkpoint(path)
     read_config(checkpoint)
     from dnaspt.checkpoint import choose_device, load_model
+    from dnaspt.models.kernels.threads import subnormals_as_zero
 
     device = choose_device(accelerator)
-    network, config = load_model(checkpoint)
+    with subnormals_as_zero():
+        network, config = load_model(checkpoint)
     return Model(network.to(device), config, Path(path), checkpoint, _digests(checkpoint))
 
 

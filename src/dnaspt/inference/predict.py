@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import read_fasta
+from dnaspt.genome.gene_states import LEAST_INTRON_BP
 from dnaspt.genome.intervals import merge
 from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _GENE_SUFFIXES = (".gff3", ".gff")
+_MOST_INTRON_BP = 10_000
+"""Largest least length of introns: a delay line as long is kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class PredictOptions:
         average_strands: average over both strands.
         codons: genes of a CRF: keep to codons (start, stop, frame, GT-AG or GC-AG introns).
         complete_genes: with codons: no gene goes on beyond its contig.
+        min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
     """
 
@@ -43,6 +47,7 @@ class PredictOptions:
     average_strands: bool = False
     codons: bool = True
     complete_genes: bool = False
+    min_intron_bp: int | None = None
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
 
@@ -93,6 +98,7 @@ def predict_file(
             average_strands=options.average_strands,
             codons=options.codons,
             complete=options.complete_genes,
+            min_intron_bp=options.min_intron_bp,
         )
     from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
 
@@ -119,6 +125,21 @@ def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> Non
         log.warning("--no-codons has no effect on a %s head, which knows no codons", model.head)
     if options.complete_genes and not (options.codons and model.head == "crf"):
         raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
+    check_min_intron(options.min_intron_bp, has_codons=options.codons and model.head == "crf")
+
+
+def check_min_intron(min_intron_bp: int | None, *, has_codons: bool) -> None:
+    """Refuse a shortest intron that no gene has, and warn of one without effect.
+
+    Raises:
+        ConfigError: it is out of range.
+    """
+    if min_intron_bp is None:
+        return
+    if not LEAST_INTRON_BP <= min_intron_bp <= _MOST_INTRON_BP:
+        raise ConfigError(f"min_intron_bp {min_intron_bp}; expected {LEAST_INTRON_BP} to {_MOST_INTRON_BP:,}")
+    if not has_codons:
+        log.warning("--min-intron-bp has no effect without a CRF head and --codons: only their grammar knows introns")
 
 
 def _check_window_options(model: Model, options: PredictOptions) -> None:
@@ -128,6 +149,8 @@ def _check_window_options(model: Model, options: PredictOptions) -> None:
         log.warning("--no-codons has no effect on windows")
     if options.complete_genes:
         log.warning("--complete-genes has no effect on windows")
+    if options.min_intron_bp is not None:
+        log.warning("--min-intron-bp has no effect on windows")
     if resolution_bp and options.stride_bp != PredictOptions().stride_bp:
         log.warning("--stride-bp has no effect: this model has bins of %d bp", resolution_bp)
     if TASKS[model.task].on_cpgs and options.stride_bp != PredictOptions().stride_bp:

@@ -14,6 +14,7 @@ from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, Finetune
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, Source, read_manifest
 from dnaspt.data.subset import label_subset
+from dnaspt.data.transcript_table import shortest_intron_bp
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.tasks import TASKS
 from dnaspt.training.run_folder import RunFolder
@@ -162,6 +163,7 @@ def _describe(
         pool=config.pool,
         window_bp=manifest.window_bp,
         stop_in_cds=manifest.stop_in_cds,
+        shortest_intron_bp=shortest_intron_bp(config.data) if manifest.per_base else None,
         data_digest=manifest.digest,
         provenance=provenance,
     )

@@ -68,11 +68,14 @@ def test_averaging_over_strands_changes_the_scores_of_windows(window_data: Path,
     assert one is not None and both is not None and one.labels.auroc != both.labels.auroc
 
 
-@pytest.mark.parametrize("average_strands", [False, True])
-def test_mcc_of_genes_is_that_of_scikit_learn(gene_data: Path, tmp_path: Path, average_strands: bool) -> None:
-    run, model = make_run(tmp_path / "run", gene_data, "crf")
+@pytest.mark.parametrize(("average_strands", "shortest_intron_bp"), [(False, None), (True, None), (False, 60)])
+def test_mcc_of_genes_is_that_of_scikit_learn(
+    gene_data: Path, tmp_path: Path, average_strands: bool, shortest_intron_bp: int | None
+) -> None:
+    run, model = make_run(tmp_path / "run", gene_data, "crf", shortest_intron_bp=shortest_intron_bp)
     result = evaluate(run, gene_data, average_strands=average_strands)
-    grammars = {"confusions": None, "confusions_codons": gene_grammar(stop_in_cds=True)}
+    codons = gene_grammar(stop_in_cds=True, min_intron_bp=shortest_intron_bp or 10)
+    grammars = {"confusions": None, "confusions_codons": codons}
     with np.load(next(run.glob("evaluation-test*.npz"))) as counted:
         for scores, (name, grammar) in zip((result.genes, result.codons), grammars.items(), strict=True):
             truth, found = [], []

@@ -15,6 +15,7 @@ from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.config import BassetConfig, FinetuneConfig, PretrainConfig
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import read_manifest
+from dnaspt.data.transcript_table import shortest_intron_bp
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.training.finetune import _check_valid, check_settings, finetune, spread_evenly
 from dnaspt.training.pretrain import pretrain
@@ -38,6 +39,7 @@ def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
 def test_every_setting_trains(other: dict[str, object], gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
     run = finetune(settings(gene_data, tmp_path / "run", pretrained, **other))
     assert run.finished and run == Run.open(tmp_path / "run")
+    assert read_config(run.path).min_intron_bp == shortest_intron_bp(gene_data) >= 40
     assert np.isfinite(run.scores["valid_mcc"])
     description = read_config(run)
     assert description.provenance["encoder"]["sha256"]
