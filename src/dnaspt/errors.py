@@ -71,6 +71,10 @@ class DivergedError(DnasptError):
     exit_code = 76  # 3 is what abort() ends with on Windows
 
 
+class NotFiniteError(DnasptError, ValueError):
+    """Scores of a model are NaN or infinite: its weights are damaged, or its training diverged."""
+
+
 def refuse_full_disk(path: Path, error: BaseException | None) -> None:
     """Turn an error of a full disk into one that names the file or folder that could not be written.
 

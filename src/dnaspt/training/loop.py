@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.config import TrainingConfig
 from dnaspt.data.batches import ArrayBatch, TrainingBatches
-from dnaspt.errors import DivergedError
+from dnaspt.errors import DivergedError, NotFiniteError
 from dnaspt.models.batch import Batch
 from dnaspt.training.optim import averaged, set_rate, update_averages
 from dnaspt.training.run_checkpoints import load_last, load_optimizer, save_best, save_last
@@ -225,7 +225,7 @@ class _Session:
                 # Dropout is a function of (seed, step, batch): a resumed run drops the same. Autocast, because Fabric
                 # lowers the precision of `forward` alone where it does not wrap the model.
                 seed = hash((config.seed, step, index, rank)) & 0xFFFFFFFF
-                with _seeded(fabric.device, seed), fabric.autocast():
+                with _seeded(fabric.device, seed), fabric.autocast(), _diverging_at(step):
                     loss = model.loss(to_tensors(batch.share(rank, world), fabric.device))
                 # DDP averages gradients over processes; how many items were scored is only known at the end of the step.
                 fabric.backward(loss.total * (world / n_bp))
@@ -234,7 +234,7 @@ class _Session:
             totals = cast(Tensor, fabric.all_reduce(totals, reduce_op="sum"))
         total, count = totals.tolist()
         if not math.isfinite(total):
-            raise DivergedError(f"step {step}: the loss is {total}; try a lower learning rate, or --precision 32")
+            raise _diverged(step, f"the loss is {total}")
         if count:
             for parameter in model.parameters():
                 if parameter.grad is not None:
@@ -269,11 +269,17 @@ class _Session:
         """Score the valid split on rank 0, and keep the weights if they are the best so far."""
         training, fabric = self.training, self.fabric
         scores: dict[str, float] = {}
+        fault = ""
         if fabric.is_global_zero:
             training.model.eval()
-            with torch.no_grad(), fabric.autocast():
-                scores = training.validate()
-        scores = fabric.broadcast(scores)
+            try:
+                with torch.no_grad(), fabric.autocast():
+                    scores = training.validate()
+            except NotFiniteError as error:
+                fault = str(error)
+        scores, fault = fabric.broadcast((scores, fault))
+        if fault or math.isnan(scores[training.score]):
+            raise _diverged(progress.step, f"valid has no score: {fault or 'it is NaN'}")
         score = scores[training.score]
         if not score >= progress.best:
             return replace(progress, n_bad=progress.n_bad + 1), scores
@@ -315,6 +321,20 @@ class _Session:
             reasons = cast(Tensor, self.fabric.all_gather(asked))
             reason = reason or ("another process" if bool(reasons.any()) else "")
         return reason
+
+
+def _diverged(step: int, fault: str) -> DivergedError:
+    """The error of a training that diverged, with what to do."""
+    return DivergedError(f"step {step}: {fault}; try a lower learning rate, or --precision 32")
+
+
+@contextmanager
+def _diverging_at(step: int) -> Iterator[None]:
+    """A block in which scores that are not finite mean that training diverged."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise _diverged(step, str(error)) from error
 
 
 @contextmanager

@@ -100,6 +100,18 @@ def test_a_loss_that_is_not_finite_ends_the_run(gene_data: Path, tmp_path: Path,
         finetune(config)
 
 
+@pytest.mark.parametrize("head", ["crf", "crf-unconstrained", "softmax"])
+@pytest.mark.parametrize(("rate", "steps"), [(1e6, 20), (1e20, 1)])
+def test_a_run_that_diverges_says_so_wherever_its_scores_stop_being_finite(
+    gene_data: Path, tmp_path: Path, pretrained: Path, head: str, rate: float, steps: int
+) -> None:
+    """In a batch, whose loss the CRF cannot compute, or on valid, also after the last step."""
+    config = settings(gene_data, tmp_path / "run", pretrained, learning_rate=rate, steps=steps, head=head)
+    with pytest.raises(DivergedError, match=r"^step \d+: .*(NaN|nan).*; try a lower learning rate, or --precision 32$"):
+        finetune(config)
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
 class Recorder:
     """What a reporter is told."""
 
