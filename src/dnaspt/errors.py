@@ -65,6 +65,10 @@ class CheckpointError(DnasptError):
     """A checkpoint or run folder is unfinished, or does not fit what was asked."""
 
 
+class BusyError(DnasptError):
+    """Another process writes where this one is to write."""
+
+
 class DivergedError(DnasptError):
     """The loss of a training run is no longer finite."""
 
