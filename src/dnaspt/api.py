@@ -366,6 +366,8 @@ def score_variants(
 ) -> "pd.DataFrame":
     """Score the alleles of a VCF file, both strands averaged.
 
+    A score does not depend on how an allele is written: for scoring, each is trimmed and left-aligned, as by `bcftools norm`.
+
     Args:
         model: run or checkpoint of `pretrain` or `finetune`, or a loaded model.
         vcf: VCF, plain, gzip or bgzip.
@@ -376,9 +378,9 @@ def score_variants(
         accelerator: auto takes a GPU where there is one; cpu or gpu.
 
     Returns:
-        A row for each allele with letters, in the order of the file: chrom, pos (1-based), ref, alt, cosine (change of the
-        hidden states at the allele), and llr (nats; pretrained models) or a column "delta LABEL" for each label (fine-tuned
-        models). Scores are missing (NaN) where an allele could not be scored.
+        A row for each allele with letters that are not those of REF, in the order of the file: chrom, pos (1-based), ref, alt,
+        cosine (change of the hidden states at the allele), and llr (nats; pretrained models) or a column "delta LABEL" for each
+        label (fine-tuned models). Scores are missing (NaN) where an allele could not be scored.
 
     Raises:
         InputError: a file that cannot be used; with `strict`, a REF that differs. CheckpointError: no model.

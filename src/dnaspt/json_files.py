@@ -35,7 +35,7 @@ def read_json(file: Path, *, expected: str = "", do: str = "") -> dict[str, Any]
         raise InputError(file, "no such file", expected=expected) from error
     except OSError as error:
         raise InputError(file, error.strerror or str(error), expected="a readable file") from error
-    except (ValueError, RecursionError) as error:  # of the text's encoding, too
+    except (ValueError, RecursionError) as error:  # of the text's encoding, too; and lists within lists without end
         raise InputError(file, f"not JSON ({error})", expected="a whole file", do=do) from error
     if not isinstance(content, dict):
         raise InputError(file, f"a {type(content).__name__}", expected="a JSON object", do=do)

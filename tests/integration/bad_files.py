@@ -14,6 +14,7 @@ from tests.integration.sources import (
     IS_FOLDER,
     NOT_THERE,
     TOP,
+    UTF16,
     BadFile,
     feature,
 )
@@ -27,9 +28,9 @@ def _damaged(text: str) -> bytes:
 
 
 def cut_bgzip(path: Path) -> None:
-    """Write bgzip data without the last block: whole gzip data that end too early."""
+    """Write bgzip data that are cut between two blocks: whole gzip data that end too early, within a line."""
     with pysam.BGZFile(str(path), "wb") as file:
-        file.write(GENOME.encode())
+        file.write(GENOME[:-100].encode())
     path.write_bytes(path.read_bytes()[:-28])
 
 
@@ -41,7 +42,9 @@ FASTA = {
     "truncated_gzip.fa.gz": BadFile("genome", gzip.compress(GENOME.encode(), mtime=0)[:-99], None, CUT_GZIP),
     "gzip_without_data.fa.gz": BadFile("genome", gzip.compress(GENOME.encode(), mtime=0)[:4], None, CUT_GZIP),
     "damaged_gzip.fa.gz": BadFile("genome", _damaged(GENOME), None, CUT_GZIP),
-    "bgzip_cut_between_blocks.fa.gz": BadFile("genome", cut_bgzip, None, "bgzip data without its end mark; .*copy it"),
+    "bgzip_cut_between_blocks.fa.gz": BadFile(
+        "genome", cut_bgzip, None, "bgzip data without their end mark, and they end within a line; .*copy it again"
+    ),
     "protein.fa": BadFile("genome", ">p\nMKTAYIAKQR\n", 2, "'I' in record 'p'; expected IUPAC .* is it protein?"),
     "gaps_of_an_alignment.fa": BadFile(
         "genome", ">a\nACGT\nAC--GT\n", 3, "'-' in record 'a'; expected IUPAC nucleotide letters$"
@@ -50,8 +53,10 @@ FASTA = {
     "letters_before_header.fa": BadFile("genome", "ACGT\n>a\nACGT\n", 1, "b'ACGT' before the first header"),
     "fastq_as_fasta.fa": BadFile("genome", "@r\nACGT\n+\nIIII\n", 1, "before the first header; expected FASTA"),
     "genbank_as_fasta.fa": BadFile("genome", "LOCUS       AB000001\n", 1, "before the first header; expected FASTA"),
-    "utf16.fa": BadFile("genome", GENOME.encode("utf-16"), 1, "before the first header"),
-    "zip_as_fasta.fa": BadFile("genome", b"PK\x03\x04\x14\x00\n\x00", 1, "before the first header"),
+    "utf16.fa": BadFile("genome", GENOME.encode("utf-16"), None, UTF16),
+    "utf16_without_mark.fa": BadFile("genome", GENOME.encode("utf-16-be"), None, UTF16),
+    "zip_as_fasta.fa": BadFile("genome", b"PK\x03\x04\x14\x00\n\x00", None, "is a zip archive .*; unpack it"),
+    "genome.2bit": BadFile("genome", b"\x43\x27\x41\x1a" + bytes(12), None, "is 2bit; .*twoBitToFa"),
     "header_without_name.fa": BadFile("genome", f"{GENOME}>\nACGT\n", 5, "a header without a name; expected '>name'"),
     "header_not_utf8.fa": BadFile("genome", b">a\xe9\nACGT\n", 1, "a header that is not UTF-8 text"),
     "header_without_sequence.fa": BadFile("genome", f"{GENOME}>chr3\n", 5, "record 'chr3' has no sequence"),
@@ -65,6 +70,9 @@ GFF3 = {
     "version_line_only.gff3": BadFile("annotation", "##gff-version 3\n", None, "no coding transcript in it"),
     "folder_as_gff3.gff3": BadFile("annotation", FOLDER, None, IS_FOLDER),
     "absent.gff3": BadFile("annotation", ABSENT, None, NOT_THERE),
+    "unpacked_only_once.gff3.gz": BadFile(
+        "annotation", gzip.compress(gzip.compress(GENES.encode())), None, "is packed with gzip twice; .*unpack it once"
+    ),
     "truncated_gzip.gff3.gz": BadFile("annotation", gzip.compress(GENES.encode(), mtime=0)[:-20], None, CUT_GZIP),
     "cds_without_strand.gff3": BadFile(
         "annotation",
@@ -124,6 +132,7 @@ GFF3 = {
     "sequence_region_without_end.gff3": BadFile(
         "annotation", "##gff-version 3\n##sequence-region chr1 1\n", 2, "expected '##sequence-region CONTIG FIRST LAST'"
     ),
+    "utf16.gff3": BadFile("annotation", GENES.encode("utf-16"), None, UTF16),
     "latin1.gff3": BadFile("annotation", TOP.encode() + b"# caf\xe9\n", 4, "byte 0xe9 that is not UTF-8 text"),
     "web_page_as_gff3.gff3": BadFile("annotation", "<!DOCTYPE html>\n", 1, "1 column in .*is it an annotation?"),
     "fasta_as_gff3.gff3": BadFile("annotation", GENOME, 1, "1 column in .*is it an annotation?"),

@@ -2,7 +2,19 @@
 
 import gzip
 
-from tests.integration.sources import ABSENT, CPG, CUT_GZIP, FOLDER, IS_FOLDER, NOT_THERE, PEAKS, BadFile, bigwig, call
+from tests.integration.sources import (
+    ABSENT,
+    CPG,
+    CUT_GZIP,
+    FOLDER,
+    IS_FOLDER,
+    NOT_THERE,
+    PEAKS,
+    UTF16,
+    BadFile,
+    bigwig,
+    call,
+)
 
 _BED = "chr1\t10\t20\n"
 _TABLE = "chromosome\tstart\tend\tstrand\tlabel\tsplit\n"
@@ -13,6 +25,9 @@ BED = {
     "folder_as_bed.bed": BadFile("regions", FOLDER, None, IS_FOLDER),
     "absent.bed": BadFile("regions", ABSENT, None, NOT_THERE),
     "truncated_gzip.bed.gz": BadFile("regions", gzip.compress(PEAKS.encode(), mtime=0)[:-9], None, CUT_GZIP),
+    "utf16.bed": BadFile("regions", PEAKS.encode("utf-16"), None, UTF16),
+    "workbook.bed": BadFile("regions", b"PK\x03\x04\x14\x00\x06\x00", None, "Excel workbook; .*tab-separated text"),
+    "peaks.bb": BadFile("regions", b"\xeb\xf2\x89\x87\x04\x00", None, "is bigBed; .*bigBedToBed"),
     "two_columns.bed": BadFile("regions", f"{_BED}chr1\t30\n", 2, "2 columns .*; expected at least 3, tab-separated"),
     "start_after_end.bed": BadFile("regions", f"{_BED}chr1\t40\t30\n", 2, "interval 40-30; expected 0 <= start < end"),
     "start_equals_end.bed": BadFile("regions", f"{_BED}chr1\t40\t40\n", 2, "interval 40-40; expected 0 <= start < end"),
@@ -70,6 +85,7 @@ METHYLATION = {
     "empty.bedmethyl": BadFile("calls", "", None, "no row in it"),
     "folder_as_bedmethyl.bedmethyl": BadFile("calls", FOLDER, None, IS_FOLDER),
     "truncated_gzip.bedmethyl.gz": BadFile("calls", gzip.compress(GOOD_CALL.encode(), mtime=0)[:12], None, CUT_GZIP),
+    "utf16.bedmethyl": BadFile("calls", GOOD_CALL.encode("utf-16"), None, UTF16),
     "nine_columns.bedmethyl": BadFile(
         "calls",
         "\t".join("123456789") + "\n",

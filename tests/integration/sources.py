@@ -85,5 +85,6 @@ def call(start: object, end: object, coverage: object = 9, percent: object = 50,
 
 CPG = CHR1.index("CG", 200)
 CUT_GZIP = r"broken gzip data .*; expected a whole file; copy it again"
+UTF16 = r"text in UTF-16 .*; expected text in UTF-8 or ASCII; save it as UTF-8, or: iconv"
 IS_FOLDER = "is a folder; expected a file"
 NOT_THERE = "No such file or directory; expected a readable file"

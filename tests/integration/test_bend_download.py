@@ -184,6 +184,27 @@ def test_a_file_that_somebody_put_there_is_left_alone(tmp_path: Path) -> None:
     assert file.read_bytes() == b"mine"
 
 
+def test_a_part_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
+    mine, part = tmp_path / "mine", tmp_path / "root/data/gene_finding/part0.hdf5.part"
+    mine.write_bytes(b"mine")
+    part.parent.mkdir(parents=True)
+    part.symlink_to(mine)
+    with serving(make_shared()) as url:
+        ran = dnaspt("bend", "download", "gene_finding", "--root", tmp_path / "root", "--mirror", url)
+    assert ran.code == 2
+    assert ran.errors == [f"error: {part}: is a link, or no file; expected a file that is half downloaded; remove it"]
+    assert mine.read_bytes() == b"mine"
+
+
+def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "root").write_text("mine")
+    (tmp_path / "data").write_text("mine")
+    with serving(make_shared()) as url:
+        for root in (tmp_path / "root", tmp_path):
+            with pytest.raises(InputError, match=r"no folder \(.*; expected a folder to write to"):
+                get(url, root)
+
+
 def test_a_disk_without_room_is_refused_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

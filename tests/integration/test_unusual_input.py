@@ -76,11 +76,12 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
     }
 
 
-def bgzip(text: str) -> Callable[[Path], bytes]:
+def bgzip(text: str, n_cut: int = 0) -> Callable[[Path], bytes]:
     def content(folder: Path) -> bytes:
         with pysam.BGZFile(str(folder / "packed"), "wb") as file:
             file.write(text.encode())
-        return (folder / "packed").read_bytes()
+        packed = (folder / "packed").read_bytes()
+        return packed[: len(packed) - n_cut]
 
     return content
 
@@ -91,6 +92,7 @@ def folded(sequence: str, width: int) -> str:
 
 SAME_GENOME = {
     "crlf": GENOME.replace("\n", "\r\n"),
+    "old_mac": GENOME.replace("\n", "\r"),
     "no_final_newline": GENOME.rstrip("\n"),
     "blank_lines": f"\n{GENOME.replace('>', chr(10) + '>')}\n\n",
     "folded_lines": f">chr1\n{folded(CHR1, 60)}\n>chr2\n{folded(CHR2, 7)}\n",
@@ -103,6 +105,7 @@ SAME_GENOME = {
     "gzip_of_two_members": gzip.compress(GENOME[:500].encode(), mtime=0)
     + gzip.compress(GENOME[500:].encode(), mtime=0),
     "bgzip": bgzip(GENOME),
+    "bgzip_without_end_mark": bgzip(GENOME, 28),
     "tab_after_the_name": GENOME.replace(">chr1", ">chr1\tlength=1200"),
     "byte_order_mark": "\ufeff" + GENOME,
 }
@@ -124,12 +127,14 @@ GTF = "".join(
 )
 SAME_GENES = {
     "crlf": GENES.replace("\n", "\r\n"),
+    "old_mac": GENES.replace("\n", "\r"),
     "byte_order_mark": "\ufeff" + GENES,
     "no_final_newline": GENES.rstrip("\n"),
     "blank_lines_and_comments": GENES.replace("\n", "\n\n# a comment\n"),
     "no_version_line": "".join(ROWS[1:]),
     "gzip": gzip.compress(GENES.encode(), mtime=0),
     "bgzip": bgzip(GENES),
+    "bgzip_without_end_mark": bgzip(GENES, 28),
     "rows_upside_down": "".join([ROWS[0], *reversed(ROWS[1:])]),
     "sequence_at_the_end": f"{GENES}##FASTA\n{GENOME}",
     "directives_between_rows": GENES.replace("\n", "\n###\n"),
@@ -139,6 +144,7 @@ SAME_GENES = {
     "attributes_with_spaces_and_final_semicolon": GENES.replace("ID=g", " ID=g ; Name=a gene;").replace("Parent=t", "Parent=t;"),
     "row_twice": GENES + ROWS[-1],
     "gtf_without_gene_rows": GTF,
+    "gtf_of_an_old_mac": GTF.replace("\n", "\r"),
     "gtf_with_extra_keys": GTF.replace('";\n', '"; note "a; b"; level 2; tag "x"; tag "y";\n'),
     "very_long_attribute": GENES.replace("ID=g", f"ID=g;Note={'x' * 200_000}"),
 }  # fmt: skip
@@ -195,6 +201,7 @@ def test_a_cds_of_two_parents_belongs_to_both_transcripts(tmp_path: Path) -> Non
 
 SAME_PEAKS = {
     "crlf": PEAKS.replace("\n", "\r\n"),
+    "old_mac": PEAKS.replace("\n", "\r"),
     "byte_order_mark": "\ufeff" + PEAKS,
     "no_final_newline": PEAKS.rstrip("\n"),
     "gzip": gzip.compress(PEAKS.encode(), mtime=0),
@@ -202,6 +209,7 @@ SAME_PEAKS = {
     "track_and_browser_lines": f"browser position chr1:1-9\ntrack name=peaks\n# comment\n\n{PEAKS}",
     "spaces_for_tabs": PEAKS.replace("\t", "  "),
     "header": f"chrom\tstart\tend\n{PEAKS}",
+    "old_mac_header_and_comment": f"# comment\rchrom\tstart\tend\r{PEAKS}".replace("\n", "\r"),
     "header_after_a_byte_order_mark": f"\ufeffchrom\tstart\tend\n{PEAKS}",
     "more_columns": PEAKS.replace("\n", "\tpeak\t1000\t.\t7.5\textra\n"),
     "narrow_peak": PEAKS.replace("\n", "\tpeak\t0\t.\t7.5\t-1\t-1\t-1\n"),
@@ -233,6 +241,7 @@ def test_a_split_table_with_crlf_and_blank_lines_is_read(tmp_path: Path) -> None
 
 SAME_CALLS = {
     "crlf": call(CPG, CPG + 1).replace("\n", "\r\n"),
+    "old_mac": call(CPG, CPG + 1).replace("\n", "\r"),
     "byte_order_mark": "\ufeff" + call(CPG, CPG + 1),
     "gzip": gzip.compress(call(CPG, CPG + 1).encode(), mtime=0),
     "no_final_newline": call(CPG, CPG + 1).rstrip("\n"),
@@ -267,6 +276,12 @@ def test_a_config_with_a_byte_order_mark_and_crlf_is_read(tmp_path: Path) -> Non
     config = write(tmp_path / "w.toml", "\ufeffflank_bp = 8\r\n")
     found = genes(tmp_path, GENOME, GENES, "--config", str(config))
     assert found.manifest.settings["flank_bp"] == 8
+
+
+def test_lines_of_an_old_mac_are_read_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    genes(tmp_path, GENOME.replace("\n", "\r"), GENES.replace("\n", "\r"))
+    warned = [message for message in caplog.messages if "as on old Macs" in message]
+    assert sorted(message.split(":")[0] for message in warned) == [f"{tmp_path}/genes.gff3", f"{tmp_path}/genome.fa"]
 
 
 def test_names_with_spaces_and_letters_beyond_ascii_are_kept(tmp_path: Path) -> None:

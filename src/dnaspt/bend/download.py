@@ -3,6 +3,7 @@
 ROOT/checksums.json keeps the SHA-256 of every file at its first download; later ones are compared with it.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from dnaspt.errors import DnasptError, InputError, NoSpaceError
 from dnaspt.json_files import read_json, write_json
 
 CHECKSUMS = "checksums.json"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SPARE_BYTES = 100_000_000
 """Space that a download leaves free."""
 Tell = Callable[[str, int, int], None]
@@ -47,6 +49,9 @@ class _Checksum:
     date: str
 
 
+_ANEW = "remove it, and the files that are to be downloaded again"
+
+
 class Checksums:
     """Checksums of the files below a root at their first download, kept in checksums.json.
 
@@ -60,15 +65,16 @@ class Checksums:
     def __init__(self, root: Path) -> None:
         self._root, self._file = root, root / CHECKSUMS
         self._by_path: dict[str, _Checksum] = {}
-        if self._file.is_file():
-            content = read_json(self._file, do="remove it, and the files that are to be downloaded again")
-            self._by_path = {path: self._checksum(values) for path, values in content.items()}
+        if self._file.exists():
+            content = read_json(self._file, do=_ANEW)
+            self._by_path = {path: self._checksum(path, values) for path, values in content.items()}
 
-    def _checksum(self, values: Mapping[str, Any]) -> _Checksum:
-        try:
-            return _Checksum(**values)
-        except TypeError as error:
-            raise InputError(self._file, f"not the checksums of a download ({error})") from error
+    def _checksum(self, path: str, values: Any) -> _Checksum:
+        kinds = {name: type(value) for name, value in values.items()} if isinstance(values, dict) else {}
+        if kinds != {"sha256": str, "n_bytes": int, "url": str, "date": str} or not _SHA256.fullmatch(values["sha256"]):
+            found = f"not the checksums of a download ({path[:60]!r} has not sha256, n_bytes, url and date)"
+            raise InputError(self._file, found, expected="a whole file", do=_ANEW)
+        return _Checksum(**values)
 
     def verify(self, remote: RemoteFile) -> bool:
         """Whether a file is there, and is what was downloaded.
@@ -77,7 +83,9 @@ class Checksums:
             InputError: it has changed since it was downloaded, or somebody else put it there.
         """
         path, known = self._root / remote.path, self._by_path.get(str(remote.path))
-        if not path.is_file():
+        if path.exists() and not path.is_file():
+            raise InputError(path, "is a folder", expected="a file, or nothing", do="move it elsewhere")
+        if not path.exists():
             return False
         if known is None:
             raise InputError(
@@ -85,7 +93,7 @@ class Checksums:
                 f"is there already, and {CHECKSUMS} knows nothing of it",
                 do="move it elsewhere to download it, or remove it",
             )
-        if sha256_of_file(path) != known.sha256:
+        if _digest_of(path) != known.sha256:
             raise InputError(
                 path,
                 "has changed since it was downloaded",
@@ -101,13 +109,25 @@ class Checksums:
             DnasptError: it is not the file that this path gave before; it is removed.
         """
         path, name = self._root / remote.path, str(remote.path)
-        digest, known = sha256_of_file(path), self._by_path.get(name)
+        digest, known = _digest_of(path), self._by_path.get(name)
         if known is not None and known.sha256 != digest:
             path.unlink()
             raise DnasptError(f"{remote.url}: is not the file of {known.date} any more; see {self._file}")
         today = datetime.now(UTC).date().isoformat()
         self._by_path.setdefault(name, _Checksum(digest, path.stat().st_size, remote.url, today))
         write_json(self._file, {path: asdict(checksum) for path, checksum in self._by_path.items()}, sort_keys=True)
+
+
+def _digest_of(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return sha256_of_file(path)
+    except OSError as error:
+        raise InputError(path, error.strerror or str(error), expected="a readable file") from error
 
 
 def download(
@@ -169,11 +189,23 @@ def _fetch(web: Web, remote: RemoteFile, root: Path, size: int, tell: Tell) -> N
         DnasptError: it cannot be had, or has another size than the server announced.
     """
     path = root / remote.path
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     web.fetch(remote.url, path, lambda so_far, total: tell(str(remote.path), so_far, total))
     if 0 <= size != path.stat().st_size:
         path.unlink()
         raise DnasptError(f"{remote.url}: sent another number of bytes than the {size:,} it had announced")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there.
+
+    Raises:
+        InputError: a file is in its way, or nothing may be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(folder, f"no folder ({error.strerror or error})", expected="a folder to write to") from error
 
 
 def _check_space(root: Path, sizes: Mapping[RemoteFile, int]) -> None:
@@ -182,7 +214,7 @@ def _check_space(root: Path, sizes: Mapping[RemoteFile, int]) -> None:
     Raises:
         NoSpaceError: too little space is left.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    _make_folder(root)
     parts = [(root / remote.path).with_name(f"{remote.path.name}.part") for remote in sizes]
     have = sum(part.stat().st_size for part in parts if part.exists())
     needed = sum(max(size, 0) for size in sizes.values()) - have + _SPARE_BYTES

@@ -14,8 +14,8 @@ HOST, SHARE = "https://sid.erda.dk", "aNQa0Oz2lY"
 """BEND's share (bend/README of its authors); the same layout is expected of a mirror."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=@, -]*")
 _WINDOWS_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
-_MAX_DEPTH, _MAX_FILES = 8, 10_000
-"""Folders within folders, and files of a folder, beyond which a share is not believed."""
+_MAX_DEPTH, _MAX_FOLDERS, _MAX_FILES = 8, 1_000, 10_000
+"""Folders within folders, folders in all, and files of a folder, beyond which a share is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +43,67 @@ def list_files(web: Web, folder: str, host: str = HOST, share: str = SHARE) -> l
     Raises:
         DnasptError: a page cannot be read, names no file, or names a path that leads elsewhere.
     """
-    files = list(_walk(web, host.rstrip("/"), share, safe_path(folder), 0))
+    files = list(_walk(_Share(web, host.rstrip("/"), share), safe_path(folder), 0))
     if not files:
         raise DnasptError(f"{host}: no file in {folder}; is it a mirror of BEND's share?")
     return files
 
 
-def _walk(web: Web, host: str, share: str, folder: PurePosixPath, depth: int) -> Iterator[RemoteFile]:
+@dataclass
+class _Share:
+    """A share that is being listed.
+
+    Attributes:
+        web: how to ask.
+        host: address of the server.
+        name: name of the share.
+        n_folders: folders so far.
+    """
+
+    web: Web
+    host: str
+    name: str
+    n_folders: int = 0
+
+    def page(self, address: str) -> "_Page":
+        """The page of a folder.
+
+        Raises:
+            DnasptError: it cannot be had or read, or there are too many of them.
+        """
+        self.n_folders += 1
+        if self.n_folders > _MAX_FOLDERS:
+            raise DnasptError(f"{address}: more than {_MAX_FOLDERS:,} folders")
+        page = _Page()
+        try:
+            page.feed(self.web.text(address))
+        except (
+            ValueError,
+            AssertionError,
+        ) as error:  # an address that is none; declarations that HTMLParser does not know
+            raise DnasptError(f"{address}: no page of a share ({str(error)[:80]!r})") from error
+        return page
+
+
+def _walk(share: _Share, folder: PurePosixPath, depth: int) -> Iterator[RemoteFile]:
     """The files of a folder and of those below it, from their pages."""
     if depth > _MAX_DEPTH:
-        raise DnasptError(f"{host}: folder {folder} lies more than {_MAX_DEPTH} deep")
-    address = f"{host}/cgi-sid/ls.py?share_id={quote(share)}&current_dir={quote(str(folder))}&flags=f"
-    page = _Page()
-    page.feed(web.text(address))
+        raise DnasptError(f"{share.host}: folder {folder} lies more than {_MAX_DEPTH} deep")
+    address = f"{share.host}/cgi-sid/ls.py?share_id={quote(share.name)}&current_dir={quote(str(folder))}&flags=f"
+    page = share.page(address)
     for name in page.folders:
-        yield from _walk(web, host, share, folder / _safe_name(name, address), depth + 1)
+        yield from _walk(share, folder / _safe_name(name, address), depth + 1)
     for number, href in enumerate(page.files):
         if number >= _MAX_FILES:
             raise DnasptError(f"{address}: more than {_MAX_FILES:,} files")
-        url = urljoin(address, href)
-        parts = urlsplit(url)
-        if parts.netloc != urlsplit(host).netloc:
+        try:
+            url = urljoin(address, href)
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise DnasptError(f"{address}: a file lies at {href!r}, which is no address") from error
+        if parts.netloc != urlsplit(share.host).netloc:
             raise DnasptError(f"{address}: a file lies at {url!r}, on another host")
-        prefix = f"/share_redirect/{share}/"
+        prefix = f"/share_redirect/{share.name}/"
         if not parts.path.startswith(prefix):
             raise DnasptError(f"{address}: a file lies at {url!r}; expected {prefix}...")
         path = safe_path(unquote(parts.path.removeprefix(prefix)))

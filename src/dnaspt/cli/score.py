@@ -108,7 +108,7 @@ def variants(
     """Score the alleles of a VCF file, both strands averaged.
 
     Scores say how much an allele changes the hidden states (SPT_COSINE), and the language model's likelihood (SPT_LLR,
-    pretrained runs) or each label (SPT_DELTA, fine-tuned runs).
+    pretrained runs) or each label (SPT_DELTA, fine-tuned runs). They do not depend on how an allele is written.
 
     Example: dnaspt variants runs/pre --vcf calls.vcf.gz --genome g.fa --out scored.vcf.gz
     """

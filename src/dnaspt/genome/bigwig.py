@@ -22,7 +22,7 @@ import pybigtools
 
 from dnaspt.atomic import atomic_file
 from dnaspt.errors import InputError
-from dnaspt.genome.fasta import open_bytes
+from dnaspt.genome.text_files import open_bytes
 
 MAGIC = b"\x26\xfc\x8f\x88"
 """First four bytes of a file written on a little-endian machine; a big-endian one turns them around."""

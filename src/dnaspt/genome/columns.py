@@ -1,9 +1,7 @@
 """Tab-separated text of any size to blocks of typed columns, each row with its line number: BED and similar formats."""
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnaspt.errors import InputError
-from dnaspt.genome.fasta import open_bytes
+from dnaspt.genome.text_files import open_text
 
 if TYPE_CHECKING:  # takes half a second to import, so it is imported where it is used
     import pandas as pd
@@ -100,30 +98,24 @@ def _is_row(line: bytes) -> bool:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the 1-based number and the text of each line, without a byte order mark. Bytes that are not UTF-8 become U+FFFD.
+    """Yield the 1-based number and the text of each line. Bytes that are not UTF-8 become U+FFFD.
 
     Raises:
-        InputError: no readable file, or broken gzip data.
+        InputError: no text file; see `open_text`.
     """
-    try:
-        with open_bytes(path) as file:
-            for number, line in enumerate(file, start=1):
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8", errors="replace")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
+    with open_text(path) as file:
+        for number, line in enumerate(file, start=1):
+            yield number, line.decode("utf-8", errors="replace")
 
 
 def _blocks(path: Path, skip_line: int) -> Iterator[tuple[list[bytes], np.ndarray]]:
     """Yield blocks of rows, and their line numbers (n,)."""
     line, rest = 1, b""
-    try:
-        with open_bytes(path) as file:
-            while chunk := file.read(_BLOCK_BYTES):
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from _rows(lines, line, skip_line)
-                line += len(lines)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
+    with open_text(path) as file:
+        while chunk := file.read(_BLOCK_BYTES):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from _rows(lines, line, skip_line)
+            line += len(lines)
     yield from _rows([rest], line, skip_line)
 
 

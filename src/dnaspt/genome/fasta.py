@@ -1,25 +1,18 @@
 """FASTA (plain, gzip or bgzip) to codes, one contig at a time: memory is bounded by the longest contig, not by the genome."""
 
-import codecs
-import gzip
-import logging
-import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import numpy as np
 
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
-
-log = logging.getLogger(__name__)
+from dnaspt.genome.text_files import open_text
 
 _CHUNK_BYTES = 1 << 24
 _NEWLINES = b"\r\n \t"
-_BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,56 +33,21 @@ class Contig:
         return len(self.codes)
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open a plain, gzip or bgzip file for reading bytes. Its content tells which of these it is, not its name.
-
-    Raises:
-        InputError: no such file, a folder, not readable, or bgzip data without their end mark.
-    """
-    if path.is_dir():
-        raise InputError(path, "is a folder", expected="a file")
-    try:
-        with path.open("rb") as file:
-            magic = file.read(18)
-            if _is_bgzip(magic) and not _has_end_mark(file):
-                raise InputError(path, "bgzip data without its end mark", expected="a whole file", do="copy it again")
-    except OSError as error:
-        raise InputError(path, error.strerror or str(error), expected="a readable file") from error
-    if magic[:2] == b"\x1f\x8b":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    return path.open("rb")
-
-
-def _is_bgzip(header: bytes) -> bool:
-    """Whether gzip data begin with the extra field BC of bgzip (SAM specification, section 4.1)."""
-    return header[:4] == b"\x1f\x8b\x08\x04" and header[12:16] == b"BC\x02\x00"
-
-
-def _has_end_mark(file: IO[bytes]) -> bool:
-    """Whether bgzip data end with the empty block of 28 bytes. Data cut between two blocks lack it, and are valid gzip."""
-    file.seek(0, os.SEEK_END)
-    file.seek(-min(28, file.tell()), os.SEEK_END)
-    return file.read() == _BGZIP_END
-
-
 def read_fasta(path: str | Path) -> Iterator[Contig]:
     """Yield the contigs of a FASTA file, in file order.
 
     Raises:
-        InputError: not FASTA, truncated gzip data, a letter that is not an IUPAC nucleotide, or an empty or repeated record.
+        InputError: no text file (see `open_text`), not FASTA, a letter that is no IUPAC nucleotide, an empty or repeated record.
     """
     path = Path(path)
     seen: set[str] = set()
-    try:
-        with open_bytes(path) as file:
-            for record in _records(path, file):
-                if record.name in seen:
-                    found = f"record {record.name!r} stands here twice"
-                    raise InputError(path, found, expected="unique names", line=record.line)
-                seen.add(record.name)
-                yield _contig(path, record)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
+    with open_text(path) as file:
+        for record in _records(path, file):
+            if record.name in seen:
+                found = f"record {record.name!r} stands here twice"
+                raise InputError(path, found, expected="unique names", line=record.line)
+            seen.add(record.name)
+            yield _contig(path, record)
     if not seen:
         raise InputError(path, "no sequence in it", expected="FASTA records ('>name', then letters)")
 
@@ -98,19 +56,11 @@ def contig_names(path: str | Path) -> list[str]:
     """Names of the records of a FASTA file, in file order. Their letters are not decoded.
 
     Raises:
-        InputError: not readable, truncated gzip data, or a header without a name.
+        InputError: no text file (see `open_text`), or a header without a name.
     """
     path = Path(path)
-    try:
-        with open_bytes(path) as file:
-            names = []
-            for number, line in enumerate(file, start=1):
-                line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-                if line.startswith(b">"):
-                    names.append(_name(path, line, number))
-            return names
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
+    with open_text(path) as file:
+        return [_name(path, line, number) for number, line in enumerate(file, start=1) if line.startswith(b">")]
 
 
 @dataclass(slots=True)
@@ -148,10 +98,10 @@ def _records(path: Path, file: IO[bytes]) -> Iterator[_Record]:
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a file, many at once, without a byte order mark. The last line may lack its end."""
-    rest, mark = b"", codecs.BOM_UTF8
+    """Yield the lines of a file, many at once. The last line may lack its end."""
+    rest = b""
     while chunk := file.read(_CHUNK_BYTES):
-        chunk, mark = rest + chunk.removeprefix(mark), b""
+        chunk = rest + chunk
         cut = chunk.rfind(b"\n") + 1
         rest = chunk[cut:]
         yield chunk[:cut]

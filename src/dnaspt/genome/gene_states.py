@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 
 from dnaspt.genome import alphabet
-from dnaspt.genome.intervals import cluster, runs, true_runs
+from dnaspt.genome.intervals import cluster, runs, to_mask, true_runs
 from dnaspt.genome.transcripts import Transcript
 
 MISSING = -100
@@ -83,7 +83,11 @@ def longest_per_gene(transcripts: Iterable[Transcript]) -> tuple[list[Transcript
 
 
 def label_contig(
-    transcripts: Sequence[Transcript], codes: np.ndarray, *, unknown: Iterable[tuple[int, int]] = ()
+    transcripts: Sequence[Transcript],
+    codes: np.ndarray,
+    *,
+    unknown: Iterable[tuple[int, int]] = (),
+    coding: Iterable[tuple[int, int]] = (),
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Label each base of a contig with its class: codes (L,) -> labels (L,) int8.
 
@@ -91,6 +95,7 @@ def label_contig(
         transcripts: transcripts of this contig, one for each gene, with the stop codon in the CDS.
         codes: letters of the contig (L,) uint8; see `alphabet`.
         unknown: intervals whose labels are missing, whatever the transcripts say.
+        coding: intervals that are coding in other transcripts. A base in them that no transcript labels is missing.
 
     Returns:
         The labels, and how many genes, introns, intervals and bases have become missing, by reason.
@@ -108,6 +113,9 @@ def label_contig(
     counts["frameshift_introns"] = sum(
         end - start < MIN_INTRON_BP for transcript in transcripts for start, end in transcript.introns
     )
+    is_unlabeled = (labels == NONCODING) & to_mask(coding, len(codes))
+    counts["bp_coding_elsewhere"] = int(is_unlabeled.sum())
+    labels[is_unlabeled] = MISSING
     for start, end in unknown:
         counts["bp_unknown"] += int((labels[start:end] != MISSING).sum())
         labels[start:end] = MISSING

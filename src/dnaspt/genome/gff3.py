@@ -1,18 +1,25 @@
 """GFF3 or GTF to the coding transcripts of genes, 0-based half-open.
 
 A transcript is an mRNA or transcript row (GFF3) or a transcript_id (GTF) that has CDS rows and belongs to a gene. Evidence,
-pseudogenes and proteins in the same file are left out and counted.
+pseudogenes and proteins in the same file are left out and counted, and so are transcripts whose structure is not clear. Their
+CDS rows are kept as `coding` or `unknown` intervals: nobody may take these bases for non-coding.
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
+import numpy as np
+
 from dnaspt.errors import InputError
-from dnaspt.genome.gff3_rows import Feature, Metadata, attributes_of, read_features
-from dnaspt.genome.intervals import Interval, StartEnd, StartEnds, merge_few
+from dnaspt.genome.gff3_rows import Feature, Metadata, attributes_of, bare_name, read_features
+from dnaspt.genome.intervals import Interval, StartEnds, cluster, merge_few
+from dnaspt.genome.transcript_rows import CdsRow, NamedRow, TranscriptRows, by_place, by_protein, ids_name_proteins
 from dnaspt.genome.transcripts import Transcript
 
 _TRANSCRIPT_KINDS = frozenset(("mrna", "transcript"))
@@ -22,11 +29,15 @@ _EXON_KINDS = frozenset(("exon", "five_prime_utr", "three_prime_utr", "utr", "5u
 _NOT_TRANSLATED = frozenset(("nonsense_mediated_decay", "non_stop_decay"))
 _BIOTYPES = ("transcript_biotype", "transcript_type", "biotype", "gene_biotype", "gene_type")
 """Attributes with a biotype (Ensembl, GENCODE, RefSeq): those of the transcript come before those of its gene."""
+_PSEUDOGENE = re.compile("pseudogene|protein_coding_LoF").search
+"""Finds biotypes of pseudogenes, and of genes that lost their function in the reference genome (GENCODE)."""
 _SEGMENTS = ("IG_", "TR_")
 """Biotypes of the segments of immunoglobulins and T-cell receptors: coding, but without a start and a stop codon of their own."""
 
 _Key = tuple[str, str]
 """Contig and ID. Regions that were cut from a genome may hold one gene twice, on two contigs."""
+_Fate = Literal["cut_off", "segment", "trans_spliced", "of_pseudogenes", "of_other_kinds", "protein"]
+"""Why a transcript with CDS rows is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,172 +68,255 @@ class Annotation:
         contigs: contigs with a feature of any kind.
         lengths: contig lengths from `##sequence-region` lines.
         unknown: intervals with CDS rows that belong to no whole gene, ascending. They are coding, but of unknown structure.
+        coding: intervals of the transcripts that were left out, ascending. Where no other transcript labels a base in them, its
+            label is missing, and never non-coding.
+        circular: contigs that the file says are circular.
         counts: number of rows, and of what was left out, by reason.
+        oddities: 1-based line and text of the first row of each reason in `counts` that breaks the rules of the format.
     """
 
     transcripts: tuple[AnnotatedTranscript, ...]
     contigs: frozenset[str]
     lengths: dict[str, int]
     unknown: tuple[Interval, ...]
+    coding: tuple[Interval, ...]
+    circular: frozenset[str]
     counts: dict[str, int]
-
-
-class _Parent(NamedTuple):
-    """A row that others can name as their parent: a gene, a transcript, or something that is neither."""
-
-    kind: str
-    parents: tuple[str, ...]
-    biotype: str = ""
+    oddities: dict[str, tuple[int, str]]
 
 
 @dataclass(slots=True)
-class _TranscriptRows:
-    """What the rows of one transcript have said so far.
+class _Rows:
+    """What all rows of a file say.
 
-    peers: names that share a CDS row with this one, as isoforms do.
+    Attributes:
+        path: the file, for errors.
+        named: rows that others may name, by contig and name: genes and transcripts, of GFF3 everything with an ID.
+        genes: gene rows of GTF, by contig and gene_id.
+        transcripts: rows of each transcript, by contig and name, and for GTF the gene_id.
+        circular: contigs that are said to be circular.
+        counts: what was left out or is odd, by reason.
+        oddities: the first odd row of each reason.
     """
 
-    contig: str
-    strand: str = "."
-    line: int = 0
-    end: int = 0
-    gene_id: str = ""
-    biotype: str = ""
-    trans_spliced: bool = False
-    cds: list[StartEnd] = field(default_factory=list)
-    stops: list[StartEnd] = field(default_factory=list)
-    exons: list[StartEnd] = field(default_factory=list)
-    peers: set[str] = field(default_factory=set)
+    path: Path
+    named: dict[_Key, list[NamedRow]] = field(default_factory=lambda: defaultdict(list))
+    genes: dict[_Key, list[NamedRow]] = field(default_factory=lambda: defaultdict(list))
+    transcripts: dict[tuple[str, str, str], TranscriptRows] = field(default_factory=dict)
+    circular: set[str] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+    oddities: dict[str, tuple[int, str]] = field(default_factory=dict)
 
-
-class _Rows(NamedTuple):
-    """What all rows of a file have said so far."""
-
-    parents: dict[_Key, _Parent]
-    transcripts: dict[_Key, _TranscriptRows]
-
-    def of_transcript(self, contig: str, name: str) -> _TranscriptRows:
+    def of_transcript(self, contig: str, name: str, gene_id: str = "") -> TranscriptRows:
         """Rows of one transcript, none if its name is met for the first time."""
-        rows = self.transcripts.get((contig, name))
-        if rows is None:
-            rows = self.transcripts[contig, name] = _TranscriptRows(contig)
-        return rows
+        key = (contig, name, gene_id)
+        if key not in self.transcripts:
+            self.transcripts[key] = TranscriptRows(contig, name, gene_id)
+        return self.transcripts[key]
+
+    def row_of(self, rows: TranscriptRows) -> NamedRow | None:
+        """The row that the rows of a transcript name as their parent: of several of one name the transcript, else the gene."""
+        named = self.named.get((rows.contig, rows.name), ())
+        for kinds in (_TRANSCRIPT_KINDS, _GENE_KINDS):
+            if chosen := [row for row in named if row.kind in kinds]:
+                return _around(rows, chosen)
+        return named[0] if named else None
+
+    def gene_row(self, contig: str, name: str) -> NamedRow | None:
+        """The gene row of a name, else any row of it."""
+        named = self.named.get((contig, name), ())
+        return next((row for row in named if row.kind in _GENE_KINDS), named[0] if named else None)
+
+    def odd(self, reason: str, text: str, line: int) -> None:
+        """Count an odd row, and keep the first one of its reason."""
+        self.counts[reason] += 1
+        self.oddities.setdefault(reason, (line, text))
+
+
+def _around(rows: TranscriptRows, named: Sequence[NamedRow]) -> NamedRow:
+    """Of rows with one name, the one that reaches over most of the coding bases."""
+    return max(named, key=lambda row: min(row.interval.end, rows.end) - max(row.interval.start, rows.start))
 
 
 def read_annotation(path: str | Path) -> Annotation:
     """Read the coding transcripts of a GFF3 or GTF file (plain, gzip or bgzip). Column 9 tells which of the two it is.
 
     Raises:
-        InputError: a malformed row, a CDS row without strand, parent or valid phase, a transcript on two strands or two
-            contigs, broken gzip data, or a file that is not an annotation.
+        InputError: a malformed row, a CDS row without strand, transcript or valid phase, a name on both strands, broken gzip
+            data, or a file that is not an annotation.
     """
     path = Path(path)
-    metadata, rows = Metadata(), _Rows({}, {})
+    metadata, rows = Metadata(), _Rows(path)
     for feature in read_features(path, metadata):
         kind = feature.kind.lower()
         belongs_to_transcript = kind in ("cds", "stop_codon") or kind in _EXON_KINDS
-        if metadata.dialect == "gtf":
-            if belongs_to_transcript or kind in _TRANSCRIPT_KINDS:
-                _add_gtf(path, feature, kind, rows)
+        if kind in _TRANSCRIPT_KINDS and (name := bare_name(feature)):
+            rows.named[feature.interval.contig, name].append(NamedRow(kind, feature.interval, feature.line))
+        elif metadata.dialect == "gtf":
+            if belongs_to_transcript or kind in _TRANSCRIPT_KINDS | _GENE_KINDS:
+                _add_gtf(feature, kind, rows)
         elif belongs_to_transcript:
-            _add_gff3(path, feature, kind, rows)
+            _add_gff3(feature, kind, rows)
         elif "ID=" in feature.attributes:
-            _add_parent(path, feature, kind, rows)
-    coding = {key: transcript for key, transcript in rows.transcripts.items() if transcript.cds}
-    names = _unique_names(path, coding, rows.parents)
-    counts = Counter(rows=metadata.n_features)
-    if metadata.dialect == "gtf":
-        genes, without_gene = _genes_of_gtf(coding, counts)
-    else:
-        genes, without_gene = _genes_of_gff3(coding, rows.parents, counts)
-    transcripts = [_annotated(path, names[key], gene_id, coding[key], counts) for key, gene_id in genes.items()]
-    transcripts.sort(key=lambda one: (one.transcript.chrom, one.transcript.start, one.transcript.transcript_id))
-    unknown = {Interval(of_one.contig, min(of_one.cds)[0], of_one.end) for of_one in without_gene}
+            _add_named(feature, kind, rows)
+    if metadata.n_nameless_regions:
+        rows.odd("nameless_sequence_regions", "##sequence-region without a contig", metadata.nameless_region_line)
+        rows.counts["nameless_sequence_regions"] = metadata.n_nameless_regions
+    return _annotation(rows, metadata)
+
+
+def _annotation(rows: _Rows, metadata: Metadata) -> Annotation:
+    """Divide the rows into transcripts, and sort out those that are no whole coding gene."""
+    counts = rows.counts
+    counts["rows"] = metadata.n_features
+    is_gtf = metadata.dialect == "gtf"
+    gene_ids, left_out = (_genes_of_gtf if is_gtf else _genes_of_gff3)(rows, list(_divided(rows, is_gtf=is_gtf)))
+    names = _Names(chain(rows.named, ((group.contig, group.name) for group in rows.transcripts.values())))
+    transcripts = [_annotated(rows.path, names.free_name(group), gene_id, group, counts) for group, gene_id in gene_ids]
+    transcripts = _by_gene_place(transcripts, counts)
+    transcripts.sort(key=lambda row: (row.transcript.chrom, row.transcript.start, row.transcript.transcript_id))
+    unknown = {Interval(group.contig, group.start, group.end) for fate, group in left_out if fate in _UNKNOWN}
+    coding = {interval for fate, group in left_out if fate not in _UNKNOWN for interval in _coding(fate, group)}
     return Annotation(
-        tuple(transcripts), frozenset(metadata.contigs), metadata.lengths, tuple(sorted(unknown)), dict(counts)
+        tuple(transcripts),
+        frozenset(metadata.contigs),
+        metadata.lengths,
+        tuple(sorted(unknown)),
+        tuple(sorted(coding)),
+        frozenset(rows.circular),
+        dict(counts),
+        rows.oddities,
     )
 
 
-def _add_parent(path: Path, feature: Feature, kind: str, rows: _Rows) -> None:
+_UNKNOWN = ("cut_off", "segment")
+"""Fates of transcripts that are part of a gene: no label is known between their first and last coding base."""
+
+
+def _coding(fate: _Fate, group: TranscriptRows) -> Iterator[Interval]:
+    """Where a transcript that is left out may be coding or intron: of one that is joined from two its CDS rows alone."""
+    if fate in ("trans_spliced", "protein"):
+        yield from (Interval(group.contig, row.start, row.end) for row in group.cds)
+    else:
+        yield Interval(group.contig, group.start, group.end)
+    yield from (Interval(group.contig, *stop) for stop in group.stops)
+
+
+def _add_named(feature: Feature, kind: str, rows: _Rows) -> None:
     """Keep a row of GFF3 that others may name as their parent."""
-    attributes = attributes_of(path, feature, "gff3")
+    attributes = attributes_of(rows.path, feature, "gff3")
+    if attributes.get("Is_circular", "").lower() == "true":
+        rows.circular.add(feature.interval.contig)
     if name := unquote(attributes.get("ID", "")):
-        parent = _Parent(kind, _parents(attributes), _biotype(attributes))
-        rows.parents[feature.interval.contig, name] = parent
+        row = NamedRow(
+            kind, feature.interval, feature.line, _parents(attributes), _biotype(attributes), _is_pseudogene(attributes)
+        )
+        rows.named[feature.interval.contig, name].append(row)
 
 
 def _biotype(attributes: dict[str, str]) -> str:
     return next((attributes[name] for name in _BIOTYPES if attributes.get(name)), "")
 
 
+def _is_pseudogene(attributes: dict[str, str]) -> bool:
+    """Whether a row says so by pseudo=true or pseudogene=KIND (GenBank, RefSeq)."""
+    return attributes.get("pseudo", "").lower() == "true" or bool(attributes.get("pseudogene"))
+
+
+def _is_trans_spliced(attributes: dict[str, str]) -> bool:
+    """Whether `exception` names trans-splicing, alone or among others (RefSeq, GenBank); or its own attribute does."""
+    exceptions = unquote(attributes.get("exception", "")).lower().replace("_", "-")
+    return "trans-splicing" in exceptions or attributes.get("trans_splicing", "").lower() == "true"
+
+
 def _parents(attributes: dict[str, str]) -> tuple[str, ...]:
-    return tuple(unquote(name) for name in attributes.get("Parent", "").split(",") if name)
+    names = (unquote(name.strip()) for name in attributes.get("Parent", "").split(","))
+    return tuple(name for name in names if name)
 
 
-def _add_gff3(path: Path, feature: Feature, kind: str, rows: _Rows) -> None:
-    """Add a CDS, stop_codon or exon row of GFF3 to each of its parents."""
-    attributes = attributes_of(path, feature, "gff3")
+def _add_gff3(feature: Feature, kind: str, rows: _Rows) -> None:
+    """Add a CDS, stop_codon or exon row of GFF3 to each of its parents. A CDS row without parent is a gene of its own."""
+    attributes = attributes_of(rows.path, feature, "gff3")
     parents = _parents(attributes)
     if not parents and kind == "cds":
-        found = f"CDS without Parent at {_location(feature)}"
-        raise InputError(path, found, expected="Parent=TRANSCRIPT in column 9", line=feature.line)
+        if attributes.get("parent"):
+            found = f"parent= in column 9 of a CDS at {_location(feature)}"
+            raise InputError(rows.path, found, expected="Parent=, with a capital P", line=feature.line)
+        own = unquote(attributes.get("ID", "")) or f"CDS:{feature.interval.start + 1}-{feature.interval.end}"
+        rows.odd("cds_without_parent", f"CDS without Parent at {_location(feature)}", feature.line)
+        parents = (own,)
+        rows.of_transcript(feature.interval.contig, own).has_parent = False
     for name in parents:
-        transcript = rows.of_transcript(feature.interval.contig, name)
-        transcript.trans_spliced |= kind == "cds" and attributes.get("exception") == "trans-splicing"
-        _add_to_transcript(path, feature, kind, transcript, name)
-        if len(parents) > 1:
-            transcript.peers.update(parents)
-        else:
-            transcript.biotype = transcript.biotype or _biotype(attributes)
+        group = rows.of_transcript(feature.interval.contig, name)
+        if kind == "cds":
+            group.is_trans_spliced |= _is_trans_spliced(attributes)
+            group.is_pseudogene |= _is_pseudogene(attributes)
+        _add_to_transcript(feature, kind, attributes, group, rows, parents)
+        if len(parents) == 1:
+            group.biotype = group.biotype or _biotype(attributes)
 
 
-def _add_gtf(path: Path, feature: Feature, kind: str, rows: _Rows) -> None:
-    """Add a transcript, CDS, stop_codon or exon row of GTF to its transcript."""
-    attributes = attributes_of(path, feature, "gtf")
+def _add_gtf(feature: Feature, kind: str, rows: _Rows) -> None:
+    """Add a gene, transcript, CDS, stop_codon or exon row of GTF to its gene or transcript."""
+    attributes = attributes_of(rows.path, feature, "gtf")
     name, gene_id = attributes.get("transcript_id", ""), attributes.get("gene_id", "")
+    contig = feature.interval.contig
+    if kind in _GENE_KINDS:
+        if gene_id:
+            row = NamedRow(kind, feature.interval, feature.line, (), _biotype(attributes), _is_pseudogene(attributes))
+            rows.genes[contig, gene_id].append(row)
+        return
     if not name or not gene_id:
         if kind != "cds":
             return
         found = f"CDS without {'gene_id' if name else 'transcript_id'} at {_location(feature)}"
-        raise InputError(path, found, expected='gene_id "..."; transcript_id "...";', line=feature.line)
-    contig = feature.interval.contig
+        raise InputError(rows.path, found, expected='gene_id "..."; transcript_id "...";', line=feature.line)
     if kind in _TRANSCRIPT_KINDS:
-        rows.parents[contig, name] = _Parent(kind, (gene_id,))
-    transcript = rows.of_transcript(contig, name)
-    if transcript.gene_id not in ("", gene_id):
-        found = f"transcript {name!r} in genes {transcript.gene_id!r} and {gene_id!r}"
-        raise InputError(path, found, expected="one gene for a transcript", line=feature.line)
-    transcript.gene_id = gene_id
-    transcript.biotype = transcript.biotype or _biotype(attributes)
+        rows.named[contig, name].append(NamedRow(kind, feature.interval, feature.line, (gene_id,)))
+    group = rows.of_transcript(contig, name, gene_id)
+    group.biotype = group.biotype or _biotype(attributes)
+    group.is_pseudogene |= _is_pseudogene(attributes)
+    group.is_trans_spliced |= _is_trans_spliced(attributes)
     if kind not in _TRANSCRIPT_KINDS:
-        _add_to_transcript(path, feature, kind, transcript, name)
+        _add_to_transcript(feature, kind, attributes, group, rows, ())
 
 
-def _add_to_transcript(path: Path, feature: Feature, kind: str, transcript: _TranscriptRows, name: str) -> None:
-    """Check a CDS, stop_codon or exon row against the other rows of its transcript, and keep its interval."""
+def _add_to_transcript(
+    feature: Feature,
+    kind: str,
+    attributes: dict[str, str],
+    group: TranscriptRows,
+    rows: _Rows,
+    parents: tuple[str, ...],
+) -> None:
+    """Check a CDS, stop_codon or exon row, and keep it with its transcript."""
     start, end, strand = feature.interval.start, feature.interval.end, feature.interval.strand
     if start < 0:
-        found = f"{feature.kind} of {name!r} with start {start + 1}"
-        raise InputError(path, found, expected="1 or more: coordinates are 1-based", line=feature.line)
+        found = f"{feature.kind} of {group.name!r} with start {start + 1}"
+        raise InputError(rows.path, found, expected="1 or more: coordinates are 1-based", line=feature.line)
     if kind in _EXON_KINDS:
-        transcript.exons.append((start, end))
+        group.exons.append((start, end))
         return
     if strand not in ("+", "-"):
-        found = f"{feature.kind} of {name!r} without strand"
-        raise InputError(path, found, expected="+ or - in column 7", line=feature.line)
+        found = f"{feature.kind} of {group.name!r} without strand"
+        raise InputError(rows.path, found, expected="+ or - in column 7", line=feature.line)
     if kind == "stop_codon":
-        transcript.stops.append((start, end))
+        group.stops.append((start, end))
         return
     if feature.phase not in ("0", "1", "2", "."):
         found = f"phase {feature.phase!r} of a CDS"
-        raise InputError(path, found, expected="0, 1, 2 or . in column 8", line=feature.line)
-    if transcript.strand not in (".", strand) and not transcript.trans_spliced:
-        found = f"transcript {name!r} has CDS on both strands"
-        raise InputError(path, found, expected="one strand", line=feature.line)
-    if end > transcript.end:
-        transcript.line, transcript.end = feature.line, end
-    transcript.strand = strand
-    transcript.cds.append((start, end))
+        raise InputError(rows.path, found, expected="0, 1, 2 or . in column 8", line=feature.line)
+    row = CdsRow(
+        start,
+        end,
+        strand,
+        feature.line,
+        attributes.get("ID", ""),
+        attributes.get("protein_id", ""),
+        unquote(attributes.get("Derives_from", "")),
+        parents if len(parents) > 1 else (),
+    )
+    group.cds.append(row)
 
 
 def _location(feature: Feature) -> str:
@@ -230,111 +324,210 @@ def _location(feature: Feature) -> str:
     return f"{feature.interval.contig}:{feature.interval.start + 1}-{feature.interval.end}"
 
 
-def _unique_names(path: Path, coding: dict[_Key, _TranscriptRows], parents: dict[_Key, _Parent]) -> dict[_Key, str]:
-    """Names that are unique in the file. If a name has transcript rows on two contigs, the second gets its contig's name.
-
-    Raises:
-        InputError: a transcript without such a row has CDS on two contigs.
-    """
-    first_contigs: dict[str, str] = {}
-    for contig, name in (*parents, *coding):
-        first_contigs.setdefault(name, contig)
-    names: dict[_Key, str] = {}
-    for (contig, name), transcript in coding.items():
-        first = first_contigs[name]
-        if contig != first and (contig, name) not in parents:
-            found = f"transcript {name!r} on contigs {first!r} and {contig!r}"
-            expected = "one contig; names that are unique in the file"
-            raise InputError(path, found, expected=expected, line=transcript.line)
-        names[contig, name] = name if contig == first else f"{name}_{contig}"
-    return names
-
-
-def _genes_of_gtf(
-    coding: dict[_Key, _TranscriptRows], counts: Counter[str]
-) -> tuple[dict[_Key, str], list[_TranscriptRows]]:
-    """Gene of each transcript to use, and the transcripts that are coding but belong to no whole gene."""
-    segments = [transcript for transcript in coding.values() if transcript.biotype.startswith(_SEGMENTS)]
-    genes = {
-        key: transcript.gene_id
-        for key, transcript in coding.items()
-        if transcript.biotype not in _NOT_TRANSLATED and not transcript.biotype.startswith(_SEGMENTS)
-    }
-    counts["transcripts_of_other_kinds"] = len(coding) - len(genes)
-    return genes, segments
+def _divided(rows: _Rows, *, is_gtf: bool) -> Iterator[TranscriptRows]:
+    """The rows of each coding transcript: at one place, of one protein."""
+    if not is_gtf:
+        _take_from_genes(rows)
+    coding = [group for group in rows.transcripts.values() if group.cds]
+    ids_count = ids_name_proteins(coding)
+    for group in coding:
+        named = [row for row in rows.named.get((group.contig, group.name), ()) if row.kind in _TRANSCRIPT_KINDS]
+        if is_gtf:
+            named = named or rows.genes.get((group.contig, group.gene_id), [])
+        else:
+            named = named or [row for row in rows.named.get((group.contig, group.name), ()) if row.kind in _GENE_KINDS]
+        places = [place for place in by_place(rows.path, group, named) if place.cds]
+        if len(places) > 1:
+            rows.odd(
+                "names_at_several_places",
+                f"{group.name!r} stands at {len(places)} places of {group.contig!r}",
+                places[1].cds[0].line,
+            )
+        for place in places:
+            if place.is_trans_spliced or len(place.strands) > 1:
+                yield place
+            else:
+                yield from by_protein(place, ids_count=ids_count)
 
 
-def _genes_of_gff3(
-    coding: dict[_Key, _TranscriptRows], parents: dict[_Key, _Parent], counts: Counter[str]
-) -> tuple[dict[_Key, str], list[_TranscriptRows]]:
-    """Gene of each transcript to use, and the transcripts that are coding but belong to no whole gene.
+_Genes = list[tuple[TranscriptRows, str]]
+"""Transcripts to use, each with its gene."""
+_LeftOut = list[tuple[_Fate, TranscriptRows]]
+
+
+def _genes_of_gtf(rows: _Rows, groups: Iterable[TranscriptRows]) -> tuple[_Genes, _LeftOut]:
+    """Transcripts to use with their genes, and those that are left out."""
+    genes: _Genes = []
+    left_out: _LeftOut = []
+    rows.counts["transcripts_of_other_kinds"] += 0
+    for group in groups:
+        gene_rows = rows.genes.get((group.contig, group.gene_id), ())
+        biotype = group.biotype or next((row.biotype for row in gene_rows if row.biotype), "")
+        if group.is_trans_spliced or len(group.strands) > 1:
+            left_out.append(("trans_spliced", group))
+        elif group.is_pseudogene or any(row.is_pseudogene for row in gene_rows) or _PSEUDOGENE(biotype):
+            left_out.append(("of_pseudogenes", group))
+        elif biotype in _NOT_TRANSLATED:
+            left_out.append(("of_other_kinds", group))
+        elif biotype.startswith(_SEGMENTS):
+            left_out.append(("segment", group))
+        else:
+            genes.append((group, group.gene_id))
+    _count(left_out, rows)
+    return genes, left_out
+
+
+def _genes_of_gff3(rows: _Rows, groups: Sequence[TranscriptRows]) -> tuple[_Genes, _LeftOut]:
+    """Transcripts to use with their genes, and those that are left out.
 
     If a CDS names a parent that has no row, its gene was cut off at the end of a region: unless the file has no rows of genes
     and transcripts at all.
     """
-    has_rows = any(parent.kind in _GENE_KINDS | _TRANSCRIPT_KINDS for parent in parents.values())
-    genes: dict[_Key, str] = {}
-    cut: list[_Key] = []
-    segments: list[_Key] = []
-    for key, transcript in coding.items():
-        row = parents.get(key)
-        biotype = _biotype_of(key, transcript, parents)
-        if transcript.trans_spliced:
-            counts["transcripts_trans_spliced"] += 1
-        elif biotype in _NOT_TRANSLATED:
-            counts["transcripts_of_other_kinds"] += 1
-        elif biotype.startswith(_SEGMENTS):
-            segments.append(key)
-        elif row is None and has_rows:
-            cut.append(key)
-        elif row is None or row.kind in _GENE_KINDS:
-            genes[key] = key[1]
-        elif row.kind.endswith("gene_segment"):
-            segments.append(key)
-        elif gene_id := _gene_of(key, row, parents):
-            genes[key] = gene_id
-        elif row.kind not in _PROTEIN_KINDS:
-            counts["transcripts_of_other_kinds"] += 1
-    cut = [key for key in cut if not any((key[0], peer) in genes for peer in coding[key].peers)]
-    counts["transcripts_cut_off"] += len(cut)
-    counts["transcripts_of_other_kinds"] += len(segments)
-    return genes, [coding[key] for key in (*cut, *segments)]
+    has_rows = any(row.kind in _GENE_KINDS | _TRANSCRIPT_KINDS for named in rows.named.values() for row in named)
+    genes: _Genes = []
+    left_out: _LeftOut = []
+    for group in groups:
+        fate = _fate(rows, group, has_rows=has_rows)
+        if isinstance(fate, _Gene):
+            genes.append((group, fate.gene_id))
+        else:
+            left_out.append((fate, group))
+    used = {(group.contig, group.name) for group, _ in genes}
+    left_out = [
+        (fate, group)
+        for fate, group in left_out
+        if not (fate == "cut_off" and any((group.contig, name) in used for name in group.other_parents))
+    ]
+    for name in ("cut_off", "of_other_kinds"):
+        rows.counts[f"transcripts_{name}"] += 0
+    _count(left_out, rows)
+    return genes, left_out
 
 
-def _biotype_of(key: _Key, transcript: _TranscriptRows, parents: dict[_Key, _Parent]) -> str:
+class _Gene(NamedTuple):
+    """The gene that a transcript is used for."""
+
+    gene_id: str
+
+
+def _fate(rows: _Rows, group: TranscriptRows, *, has_rows: bool) -> _Fate | _Gene:
+    """The gene of a transcript of GFF3, or why it is left out."""
+    row = rows.row_of(group)
+    parents = [rows.gene_row(group.contig, name) for name in (row.parents if row else ())]
+    biotype = _biotype_of(group, row, parents)
+    if group.is_trans_spliced or len(group.strands) > 1:
+        return "trans_spliced"
+    if group.is_pseudogene or any(named and named.is_pseudogene for named in (row, *parents)) or _PSEUDOGENE(biotype):
+        return "of_pseudogenes"
+    if biotype in _NOT_TRANSLATED:
+        return "of_other_kinds"
+    if biotype.startswith(_SEGMENTS):
+        return "segment"
+    if group.protein and (derived := rows.gene_row(group.contig, group.protein)) and derived.kind in _GENE_KINDS:
+        return _Gene(group.protein)  # one gene of an operon
+    if row is None or not group.has_parent:
+        return _Gene(group.name) if not has_rows or not group.has_parent else "cut_off"
+    if row.kind in _GENE_KINDS:
+        return _Gene(group.name)
+    if row.kind.endswith("gene_segment"):
+        return "segment"
+    if gene_id := _gene_of(rows, group, row):
+        return _Gene(gene_id)
+    return "protein" if row.kind in _PROTEIN_KINDS else "of_other_kinds"
+
+
+def _take_from_genes(rows: _Rows) -> None:
+    """Where a CDS row names a gene and its transcript as parents (Prokka), leave it to the transcript."""
+    for group in rows.transcripts.values():
+        if any(cds.parents for cds in group.cds) and (row := rows.row_of(group)) and row.kind in _GENE_KINDS:
+            group.cds = [cds for cds in group.cds if not any(_is_transcript(rows, group, name) for name in cds.parents)]
+
+
+def _is_transcript(rows: _Rows, group: TranscriptRows, name: str) -> bool:
+    return any(row.kind in _TRANSCRIPT_KINDS for row in rows.named.get((group.contig, name), ()))
+
+
+def _biotype_of(group: TranscriptRows, row: NamedRow | None, parents: Iterable[NamedRow | None]) -> str:
     """Biotype of a transcript: from its own row, else from its CDS and exon rows, else from the row of its gene."""
-    row = parents.get(key)
-    if row is None or row.biotype or transcript.biotype:
-        return row.biotype if row and row.biotype else transcript.biotype
-    genes = (parents.get((key[0], name)) for name in row.parents)
-    return next((gene.biotype for gene in genes if gene and gene.biotype), "")
+    if row is None or row.biotype or group.biotype:
+        return row.biotype if row and row.biotype else group.biotype
+    return next((gene.biotype for gene in parents if gene and gene.biotype), "")
 
 
-def _gene_of(key: _Key, row: _Parent, parents: dict[_Key, _Parent]) -> str:
+def _gene_of(rows: _Rows, group: TranscriptRows, row: NamedRow) -> str:
     """Gene of a transcript: its first parent that has a row, else the name of its first parent, else its own name.
 
-    Empty if the row is not a transcript, or if its parent is not a gene.
+    A transcript without parent belongs to the gene that its CDS rows name beside it, if they do. Empty if the row is not a
+    transcript, or if its parent is not a gene.
     """
     if row.kind not in _TRANSCRIPT_KINDS:
         return ""
     for name in row.parents:
-        if gene := parents.get((key[0], name)):
+        if gene := rows.gene_row(group.contig, name):
             return name if gene.kind in _GENE_KINDS else ""
-    return row.parents[0] if row.parents else key[1]
+    beside = (name for cds in group.cds for name in cds.parents if name != group.name)
+    genes = (name for name in beside if (gene := rows.gene_row(group.contig, name)) and gene.kind in _GENE_KINDS)
+    return row.parents[0] if row.parents else next(genes, group.name)
 
 
-def _annotated(
-    path: Path, name: str, gene_id: str, transcript: _TranscriptRows, counts: Counter[str]
-) -> AnnotatedTranscript:
+def _count(left_out: _LeftOut, rows: _Rows) -> None:
+    """Count the transcripts that are left out, by reason."""
+    for fate, group in left_out:
+        if fate != "protein":
+            rows.counts[f"transcripts_{'of_other_kinds' if fate == 'segment' else fate}"] += 1
+        if fate == "trans_spliced" and not group.is_trans_spliced:
+            second = next(cds for cds in group.cds if cds.strand != group.cds[0].strand)
+            rows.odd("transcripts_on_both_strands", f"{group.name!r} has CDS on both strands", second.line)
+
+
+class _Names:
+    """Gives every transcript a name that is unique in the file."""
+
+    def __init__(self, keys: Iterable[_Key]):
+        self._first_contigs: dict[str, str] = {}
+        for contig, name in keys:
+            self._first_contigs.setdefault(name, contig)
+        self._taken: set[str] = set()
+
+    def free_name(self, group: TranscriptRows) -> str:
+        """The name of a transcript, with its protein, contig and a number where others have the same name."""
+        name = f"{group.name}_{group.protein}" if group.protein else group.name
+        if self._first_contigs[group.name] != group.contig:
+            name = f"{name}_{group.contig}"
+        free = next(free for free in chain((name,), (f"{name}_{n}" for n in count(2))) if free not in self._taken)
+        self._taken.add(free)
+        return free
+
+
+def _annotated(path: Path, name: str, gene_id: str, group: TranscriptRows, counts: Counter[str]) -> AnnotatedTranscript:
     """The transcript that rows add up to. CDS intervals that touch or overlap are joined."""
-    cds = merge_few(transcript.cds)
-    if sum(end - start for start, end in cds) < sum(end - start for start, end in set(transcript.cds)):
+    intervals = [(row.start, row.end) for row in group.cds]
+    cds = merge_few(intervals)
+    if sum(end - start for start, end in cds) < sum(end - start for start, end in set(intervals)):
         counts["transcripts_with_overlapping_cds"] += 1
-    exons = merge_few((*transcript.exons, *cds)) if transcript.exons else ()
+    exons = merge_few((*group.exons, *cds)) if group.exons else ()
+    last = max(group.cds, key=lambda row: row.end)
     return AnnotatedTranscript(
-        Transcript(transcript.contig, transcript.strand, gene_id, name, cds),
-        exons,
-        merge_few(transcript.stops),
-        transcript.line,
-        path,
+        Transcript(group.contig, last.strand, gene_id, name, cds), exons, merge_few(group.stops), last.line, path
     )
+
+
+def _by_gene_place(transcripts: Iterable[AnnotatedTranscript], counts: Counter[str]) -> list[AnnotatedTranscript]:
+    """Transcripts of one gene_id that do not overlap, directly or through others, are two genes: GENE and GENE_2."""
+    genes: dict[_Key, list[AnnotatedTranscript]] = defaultdict(list)
+    for row in transcripts:
+        genes[row.transcript.chrom, row.transcript.gene_id].append(row)
+    divided: list[AnnotatedTranscript] = []
+    for (contig, gene_id), isoforms in genes.items():
+        places = cluster(np.array([(row.transcript.start, row.transcript.end) for row in isoforms]))
+        if places.max() == 0:
+            divided += isoforms
+            continue
+        counts["genes_at_several_places"] += 1
+        names = (name for n in count(2) if (contig, name := f"{gene_id}_{n}") not in genes)
+        names_of = {0: gene_id} | {place: next(names) for place in range(1, int(places.max()) + 1)}
+        divided += [
+            replace(row, transcript=replace(row.transcript, gene_id=names_of[place]))
+            for row, place in zip(isoforms, places.tolist(), strict=True)
+        ]
+    return divided

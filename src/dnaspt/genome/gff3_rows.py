@@ -1,8 +1,6 @@
 """Lines of GFF3 or GTF to checked features. Their 1-based coordinates become 0-based half-open here."""
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +8,17 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from dnaspt.errors import InputError
-from dnaspt.genome.fasta import open_bytes
 from dnaspt.genome.intervals import Interval
+from dnaspt.genome.text_files import open_text
 
 Dialect = Literal["gff3", "gtf"]
 
 _GTF_PAIR = re.compile(r'([^\s;"]+)\s+("(?:[^"]*)"|[^\s;"]+)\s*(?:;|$)')
 _GTF_START = re.compile(r'\s*[^\s;="]+\s+("|[^\s;"=]+\s*(;|$))')
 _GFF3_START = re.compile(r"\s*;*\s*[^\s;=]+(\s[^;=]*)?=")
+_BARE_NAME = re.compile(r"[^\s;=\",]+")
+_NAMED_BY_COLUMN_9 = frozenset(("gene", "transcript", "mrna"))
+"""Rows of AUGUSTUS and BRAKER whose column 9 is a name and nothing else, in files that are GTF otherwise."""
 _INTEGER = re.compile(r"-?[0-9]+")
 _COLUMNS = "9 tab-separated columns of GFF3 or GTF"
 
@@ -53,6 +54,8 @@ class Metadata:
         contigs: contigs with a feature of any kind.
         lengths: contig lengths from `##sequence-region` lines.
         n_features: features read.
+        n_nameless_regions: `##sequence-region` lines that name no contig.
+        nameless_region_line: 1-based line of the first of them.
     """
 
     dialect: Dialect | None = None
@@ -60,6 +63,8 @@ class Metadata:
     contigs: set[str] = field(default_factory=set)
     lengths: dict[str, int] = field(default_factory=dict)
     n_features: int = 0
+    n_nameless_regions: int = 0
+    nameless_region_line: int = 0
 
 
 def read_features(path: Path, metadata: Metadata) -> Iterator[Feature]:
@@ -68,18 +73,15 @@ def read_features(path: Path, metadata: Metadata) -> Iterator[Feature]:
     Raises:
         InputError: a malformed row, text that is not UTF-8, broken gzip data, or a file that is not an annotation.
     """
-    try:
-        with open_bytes(path) as file:
-            for number, raw in enumerate(file, start=1):
-                line = _decode(path, raw, number)
-                if line.startswith("##FASTA") or (line.startswith(">") and metadata.n_features):
-                    break
-                if line.startswith("##"):
-                    _read_directive(path, line, number, metadata)
-                elif line.strip() and not line.startswith("#"):
-                    yield _feature(path, line, number, metadata)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(path, f"broken gzip data ({error})", expected="a whole file", do="copy it again") from error
+    with open_text(path) as file:
+        for number, raw in enumerate(file, start=1):
+            line = _decode(path, raw, number)
+            if line.startswith("##FASTA") or (line.startswith(">") and metadata.n_features):
+                break
+            if line.startswith("##"):
+                _read_directive(path, line, number, metadata)
+            elif line.strip() and not line.startswith("#"):
+                yield _feature(path, line, number, metadata)
     if not metadata.n_features and not metadata.has_version:
         raise InputError(path, "no annotation in it", expected="rows of GFF3 or GTF")
 
@@ -100,10 +102,16 @@ def attributes_of(path: Path, feature: Feature, dialect: Dialect) -> dict[str, s
     return attributes
 
 
+def bare_name(feature: Feature) -> str:
+    """The name of a gene or transcript whose column 9 is its name alone, as AUGUSTUS and BRAKER write it; else empty."""
+    is_bare = feature.kind.lower() in _NAMED_BY_COLUMN_9 and _BARE_NAME.fullmatch(feature.attributes)
+    return feature.attributes if is_bare and feature.attributes != "." else ""
+
+
 def _decode(path: Path, raw: bytes, number: int) -> str:
-    """Text of a line without its end; a byte order mark before the first line is dropped."""
+    """Text of a line without its end."""
     try:
-        return raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        return raw.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         found = f"byte 0x{raw[error.start]:02x} that is not UTF-8 text"
         raise InputError(path, found, expected="a text file of GFF3 or GTF", line=number) from error
@@ -121,6 +129,10 @@ def _read_directive(path: Path, line: str, number: int, metadata: Metadata) -> N
         if not 0 <= int(first) <= int(last) + 1:
             raise ValueError
     except ValueError:
+        if len(words) == 3 and all(_INTEGER.fullmatch(word) for word in words[1:]):  # so writes NCBI's PGAP
+            metadata.n_nameless_regions += 1
+            metadata.nameless_region_line = metadata.nameless_region_line or number
+            return
         found = f"{line[:60]!r}"
         raise InputError(path, found, expected="'##sequence-region CONTIG FIRST LAST'", line=number) from None
     metadata.lengths[unquote(contig)] = int(last)
@@ -140,7 +152,7 @@ def _feature(path: Path, line: str, number: int, metadata: Metadata) -> Feature:
         raise InputError(path, f"start {int(first)} after end {int(last)}", expected="start <= end", line=number)
     if strand not in ("+", "-", ".", "?"):
         raise InputError(path, f"strand {strand!r}", expected="+ - or .", line=number)
-    if metadata.dialect is None:
+    if metadata.dialect is None and not (kind.lower() in _NAMED_BY_COLUMN_9 and _BARE_NAME.fullmatch(attributes)):
         metadata.dialect = _dialect(path, attributes, number)
     if metadata.dialect != "gtf" and "%" in contig:
         contig = unquote(contig)

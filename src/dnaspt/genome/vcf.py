@@ -1,13 +1,16 @@
 """VCF (plain, gzip or bgzip) to alleles by contig, and back: the same lines, with fields added to INFO.
 
 Positions are 0-based inside the program. Alleles without letters (symbolic alleles, breakends, *) are left out and counted.
+One change of a sequence can be written in several ways: `normalize` gives the one that `bcftools norm` gives.
 """
 
 import importlib
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -16,9 +19,12 @@ import numpy as np
 from dnaspt import __version__
 from dnaspt.atomic import atomic_file
 from dnaspt.errors import ConfigError, InputError
-from dnaspt.genome.columns import read_lines
+from dnaspt.genome import alphabet
+from dnaspt.genome.text_files import open_text
 
-_LETTERS = frozenset("ACGTNacgtn")
+_LETTERS = frozenset("ACGTNRYSWKMBDHV")
+"""Bases, and the letters of IUPAC, each of which is read as N where it is compared with a sequence."""
+_POSITION = re.compile("[0-9]{1,18}")
 _BGZIP = (".gz", ".bgz")
 _N_FIXED = 8
 """Columns up to INFO."""
@@ -76,7 +82,7 @@ class InfoField(NamedTuple):
 
 
 def read_alleles(path: Path) -> Alleles:
-    """Read all alternative alleles that have letters.
+    """Read all alternative alleles that have letters, and differ from REF.
 
     Raises:
         InputError: not VCF, or a malformed record.
@@ -85,17 +91,75 @@ def read_alleles(path: Path) -> Alleles:
     skipped = Counter[str]()
     n_records = 0
     for fields in _records(path):
-        start, ref = int(fields[1]) - 1, fields[3]
-        alternatives = [] if fields[4] == "." else fields[4].split(",")
+        start, ref = int(fields[1]) - 1, fields[3].upper()
+        alternatives = [] if fields[4] == "." else fields[4].upper().split(",")
         skipped["no_alternative"] += not alternatives
         for number, alt in enumerate(alternatives):
-            if start >= 0 and alt and ref and set(alt) | set(ref) <= _LETTERS:  # position 0 is a telomere
-                allele = Allele(n_records, number, start, ref.upper(), alt.upper())
-                by_contig.setdefault(fields[0], []).append(allele)
-            else:
+            if start < 0 or not (alt and ref and set(alt) | set(ref) <= _LETTERS):  # position 0 is a telomere
                 skipped["symbolic_allele"] += 1
+            elif alt == ref:
+                skipped["same_as_reference"] += 1
+            else:
+                by_contig.setdefault(fields[0], []).append(Allele(n_records, number, start, ref, alt))
         n_records += 1
     return Alleles(by_contig, n_records, skipped)
+
+
+def normalize(allele: Allele, codes: np.ndarray) -> Allele:
+    """The same change as few letters as far to the left as can be, as `bcftools norm` and vt write it (Tan et al. 2015).
+
+    Letters that REF and ALT share at their ends are cut off. An insertion or deletion in a repeat is moved to the begin of the
+    repeat; it keeps one base in front, or behind where the contig begins with it. So alleles that make the same sequence of
+    the contig are equal, however a caller wrote them.
+
+    Args:
+        allele: an allele whose REF is what the contig has.
+        codes: codes of the contig (L,).
+
+    Returns:
+        the allele with the least start, REF and ALT; its record and its number there stay.
+
+    Example:
+        >>> codes = alphabet.encode("GCAAAAT")
+        >>> normalize(Allele(0, 0, 4, "AA", "A"), codes)  # a deletion of an A within AAAA
+        Allele(record=0, alternative=0, start=1, ref='CA', alt='C')
+        >>> normalize(Allele(0, 1, 1, "CA", "CT"), codes)  # a substitution beside a deletion, in one record
+        Allele(record=0, alternative=1, start=2, ref='A', alt='T')
+    """
+    start, ref, alt = allele.start, allele.ref, allele.alt
+    if n_shared := _n_shared(reversed(ref), reversed(alt)):
+        ref, alt = ref[:-n_shared], alt[:-n_shared]
+    n_shared = _n_shared(ref, alt)
+    start, ref, alt = start + n_shared, ref[n_shared:], alt[n_shared:]
+    if bool(ref) != bool(alt):
+        start, ref, alt = _moved_left(start, ref, alt, codes)
+    return allele._replace(start=start, ref=ref, alt=alt)
+
+
+def _n_shared(first: Iterable[str], second: Iterable[str]) -> int:
+    """Letters that two texts share, from their begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
+
+
+def _moved_left(start: int, ref: str, alt: str, codes: np.ndarray) -> tuple[int, str, str]:
+    """An insertion or deletion, of which the other allele is empty, moved left as far as it goes; then with one more base."""
+
+    def base(position: int) -> str:
+        return alphabet.decode(alphabet.tokens(codes[position : position + 1]))
+
+    letters = ref or alt
+    n_moved = 0
+    # Where the base in front is the last letter, a step to the left makes the same sequence. It turns the letters by one.
+    while n_moved < start and base(start - n_moved - 1) == letters[-1 - n_moved % len(letters)]:
+        n_moved += 1
+    start -= n_moved
+    cut = len(letters) - n_moved % len(letters)
+    letters = letters[cut:] + letters[:cut]
+    if start > 0:
+        anchor = base(start - 1)
+        return start - 1, anchor + (letters if ref else ""), anchor + (letters if alt else "")
+    anchor = base(len(letters) if ref else 0)
+    return 0, (letters if ref else "") + anchor, (letters if alt else "") + anchor
 
 
 def _records(path: Path) -> Iterator[list[str]]:
@@ -105,8 +169,7 @@ def _records(path: Path) -> Iterator[list[str]]:
         InputError: not VCF, or a malformed record. The error names the line.
     """
     is_vcf = False
-    for number, text in read_lines(path):
-        line = text.rstrip("\r\n")
+    for number, line in _lines(path):
         if line.startswith("#"):
             is_vcf |= line.startswith("#CHROM")
             continue
@@ -117,12 +180,24 @@ def _records(path: Path) -> Iterator[list[str]]:
                 path, f"{line[:40]!r}", expected="VCF: a header that ends with #CHROM ... INFO", line=number
             )
         fields = line.split("\t")
-        if len(fields) < _N_FIXED or not fields[1].isdecimal():
+        if len(fields) < _N_FIXED or not _POSITION.fullmatch(fields[1]):
             expected = "CHROM, POS, ID, REF, ALT, QUAL, FILTER, INFO with tabs between"
             raise InputError(path, f"{line[:40]!r}", expected=expected, line=number)
         yield fields
     if not is_vcf:
         raise InputError(path, "no header", expected="VCF: a header that ends with #CHROM ... INFO")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the 1-based number and the text of each line, without its end. `_bytes_of` makes the same bytes of the text."""
+    with open_text(path) as file:
+        for number, line in enumerate(file, start=1):
+            yield number, line.decode("utf-8", errors="surrogateescape").rstrip("\r\n")
+
+
+def _bytes_of(line: str) -> bytes:
+    """The bytes of a line, as `_lines` decodes it, with its end."""
+    return f"{line}\n".encode(errors="surrogateescape")
 
 
 Values = Callable[[int, int], Sequence[float] | None]
@@ -145,14 +220,13 @@ def write_info(
     """
     old = ("##dnaspt=", *(f"##{key}=" for key in notes), *(f"##INFO=<ID={field.name}," for field in fields))
     with atomic_file(out) as unfinished, closing(_open_to_write(unfinished, is_bgzip=out.suffix in _BGZIP)) as file:
-        for _, text in read_lines(source):
-            line = text.rstrip("\r\n")
+        for _, line in _lines(source):
             if line.startswith("#CHROM"):
                 added = [f"##dnaspt=version={__version__}", *(f"##{key}={value}" for key, value in notes.items())]
                 for row in (*added, *(field.header() for field in fields)):
                     file.write(f"{row}\n".encode())
             if line.startswith("#") and not line.startswith(old):
-                file.write(f"{line}\n".encode())
+                file.write(_bytes_of(line))
         for record, columns in enumerate(_records(source)):
             n_alternatives = 0 if columns[4] == "." else columns[4].count(",") + 1
             added = [_entry(field, n, values, record, n_alternatives) for field, (n, values) in fields.items()]
@@ -161,7 +235,7 @@ def write_info(
                 entry for entry in columns[7].split(";") if entry not in (".", "") and entry.split("=")[0] not in names
             ]
             columns[7] = ";".join([*entries, *filter(None, added)]) or "."
-            file.write(("\t".join(columns) + "\n").encode())
+            file.write(_bytes_of("\t".join(columns)))
 
 
 def _entry(field: InfoField, n: int, values: Values, record: int, n_alternatives: int) -> str:

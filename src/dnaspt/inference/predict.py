@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dnaspt.errors import ConfigError, InputError
-from dnaspt.genome.fasta import open_bytes, read_fasta
+from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.intervals import merge
+from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.tasks import TASKS
@@ -74,7 +75,7 @@ def predict_file(
     _check_out(out)
     for file in (genome, regions):
         if file is not None:
-            open_bytes(Path(file)).close()
+            check_text_file(Path(file))
     if not 0 <= options.threshold <= 1:
         raise ConfigError(f"threshold {options.threshold:g}; expected 0 to 1, a probability")
     loaded = load_unless_loaded(model, accelerator=options.accelerator)

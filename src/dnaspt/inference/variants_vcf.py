@@ -16,8 +16,9 @@ from dnaspt.atomic import atomic_file
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
-from dnaspt.genome.fasta import Contig, open_bytes, read_fasta
-from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, check_bgzip, read_alleles, write_info
+from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.text_files import check_text_file
+from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, check_bgzip, normalize, read_alleles, write_info
 from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.tasks import TASKS
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 WINDOW_BP = 512
 """Window of a language model, as BEND's."""
 _LEAST_WINDOW_BP = 64
+_BASES = frozenset("ACGT")
 _CHUNK_ALLELES = 1024
 """Alleles that are scored at a time."""
 _BGZIP_SUFFIXES = (".vcf.gz", ".vcf.bgz")
@@ -88,7 +90,7 @@ class ScoredAlleles:
         return VariantSummary(self.alleles.n_records, len(self.cosine), dict(self.not_scored))
 
     def table(self) -> "pa.Table":
-        """A row for each allele with letters, in the order of the file: chrom, pos (1-based), ref, alt, and the scores."""
+        """A row for each allele of `alleles`, in the order of the file: chrom, pos (1-based), ref, alt, and the scores."""
         import pyarrow as pa
 
         by_contig = self.alleles.by_contig.items()
@@ -130,11 +132,12 @@ def score_variants(
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
 
     Returns:
-        A row for each allele with letters, in the order of the file, with the columns chrom, pos (1-based), ref, alt, cosine, and
-        llr (language model) or "delta LABEL" for each label (fine-tuned model). Scores are NaN where an allele was not scored.
+        A row for each allele that `read_alleles` reads, in the order of the file, with the columns chrom, pos (1-based), ref,
+        alt, cosine, and llr (language model) or "delta LABEL" for each label (fine-tuned model). Scores are NaN where an allele
+        was not scored.
     """
     if out is not None:
-        _check_out(Path(out))
+        _check_out(Path(out), Path(vcf), Path(genome))
     scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
     if out is not None:
         _write(scored, Path(vcf), Path(out))
@@ -154,8 +157,11 @@ def score_file(
 ) -> VariantSummary:
     """Score every alternative allele of a VCF: cosine and llr of a language model, cosine and delta of a fine-tuned one.
 
-    Not scored, and counted: alleles without letters, on contigs that the genome lacks, with an N, longer than half the window, or
-    with a REF that differs from the genome.
+    A score does not depend on how an allele is written: for scoring, letters that REF and ALT share are cut off, and insertions
+    and deletions are moved to the left in repeats, as `bcftools norm` does. POS, REF and ALT are written as they came.
+
+    Not scored, and counted: alleles without letters, equal to REF, on contigs that the genome lacks, with an N, longer than half
+    the window, or with a REF that differs from the genome.
 
     Args:
         model: run or checkpoint of `pretrain` or `finetune`, or a loaded model.
@@ -170,18 +176,20 @@ def score_file(
         InputError: a file that cannot be used; with `strict`, a REF that differs. CheckpointError: no model.
         ConfigError: a suffix, window or accelerator that does not fit.
     """
-    _check_out(Path(out))
+    _check_out(Path(out), Path(vcf), Path(genome))
     scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
     _write(scored, Path(vcf), Path(out))
     return scored.summary
 
 
-def _check_out(out: Path) -> None:
-    """Refuse a file that cannot be written, before anything is computed."""
+def _check_out(out: Path, *sources: Path) -> None:
+    """Refuse a file that cannot be written, or is one of those that are read, before anything is computed."""
     if not out.name.endswith(_SUFFIXES):
         raise ConfigError(f"{out}: expected a name that ends in .vcf, .vcf.gz or .parquet")
     if not out.parent.is_dir():
         raise InputError(out.parent, "no such folder", do="make it first")
+    if any(out.exists() and source.exists() and out.samefile(source) for source in sources):
+        raise ConfigError(f"{out}: is read here, and would be replaced; choose another --out")
     if out.name.endswith(_BGZIP_SUFFIXES):
         check_bgzip()
 
@@ -197,7 +205,7 @@ def _score(
 ) -> ScoredAlleles:
     """Score the alleles of a VCF, contig by contig."""
     for file in (vcf, genome):
-        open_bytes(file).close()
+        check_text_file(file)
     loaded = load_unless_loaded(model, accelerator=accelerator)
     from dnaspt.inference.variant_effects import check_scores
 
@@ -235,23 +243,25 @@ def _default_window_bp(model: Model) -> int:
 def _fitting(
     contig: Contig, alleles: Sequence[Allele], vcf: Path, window_bp: int, skipped: Counter[str], *, strict: bool
 ) -> Iterator[Allele]:
-    """The alleles of a contig that can be scored; the others are counted.
+    """The alleles of a contig that can be scored, normalized (see `normalize`); the others are counted.
 
     Raises:
         InputError: with `strict`, a REF that differs from the genome.
     """
-    for allele in alleles:
-        here = alphabet.decode(alphabet.tokens(contig.codes[allele.start : allele.start + len(allele.ref)]))
-        if max(len(allele.ref), len(allele.alt)) > window_bp // 2:
-            skipped["longer_than_half_the_window"] += 1
-        elif "N" in allele.ref + allele.alt + here:
+    for written in alleles:
+        here = alphabet.decode(alphabet.tokens(contig.codes[written.start : written.start + len(written.ref)]))
+        fits = here == written.ref
+        allele = normalize(written, contig.codes) if fits else written
+        if not set(allele.ref + allele.alt + ("" if fits else here)) <= _BASES:
             skipped["unknown_bases"] += 1
-        elif here != allele.ref:
+        elif not fits:
             if strict:
-                found = f"REF {allele.ref[:20]} at {contig.name}:{allele.start + 1}"
+                found = f"REF {written.ref[:20]} at {contig.name}:{written.start + 1}"
                 expected = f"{here[:20] or 'a place on the contig'}, as the genome has it"
                 raise InputError(vcf, found, expected=expected, do="is it the same assembly?")
             skipped["reference_mismatch"] += 1
+        elif max(len(allele.ref), len(allele.alt)) > window_bp // 2:
+            skipped["longer_than_half_the_window"] += 1
         else:
             yield allele
 

@@ -10,6 +10,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -216,6 +218,7 @@ class DNATokenizer:
 
 _FILES = (".safetensors", ".json", ".txt", ".py", ".model")
 """Endings of the files that are downloaded, read and covered by the digest."""
+_ADAPTER = "adapter_config.json"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _DEFAULT_TOKENS = 4096
 """Tokens at a time, for models that name no limit."""
@@ -287,11 +290,14 @@ def check_huggingface_model(path: str, revision: str = "") -> None:
 def load_huggingface_encoder(config: HuggingFaceConfig) -> HuggingFaceEncoder:
     """Load the model described by `config`, frozen and in eval mode; its digest is checked.
 
+    It is read from this machine alone: a checkpoint may come from anybody, and its config.json names the model.
+
     Raises:
-        CheckpointError: its files have changed. ConfigError: as `read_huggingface_config`, or its weights are not all there.
+        CheckpointError: its files have changed, or no copy is on this machine.
+        ConfigError: as `read_huggingface_config`, or its weights are not all there.
     """
     transformers = _import_transformers()
-    folder = _find_folder(config.path, config.revision)
+    folder = _find_local_folder(config.path, config.revision)
     own_code = "auto_map" in _raw_config(folder)
     if own_code:
         _check_trust(config.path, config.revision)
@@ -320,15 +326,11 @@ def _import_transformers() -> Any:
 
 def _find_folder(path: str, revision: str) -> Path:
     """The folder itself, or the copy of a model on the hub, downloaded where that is allowed."""
-    if Path(path).is_dir():
-        return Path(path)
     offline = is_offline()
-    if Path(path).is_absolute() or path.startswith(".") or path.count("/") > 1:
-        raise ConfigError(f"{path}: no such folder; expected one, or a name on the Hugging Face hub")
-    hub = import_optional("huggingface_hub", "names on the Hugging Face hub")  # transformers brings it along
     try:
-        patterns = [f"*{suffix}" for suffix in _FILES]
-        copy = hub.snapshot_download(path, revision=revision or None, local_files_only=offline, allow_patterns=patterns)
+        return _snapshot(path, revision, local_files_only=offline)
+    except ConfigError:
+        raise
     except Exception as error:  # the hub's and its HTTP library's errors have no common ancestor
         if offline:
             do = "leave --offline out once, or give a folder"
@@ -337,12 +339,51 @@ def _find_folder(path: str, revision: str) -> Path:
         what = type(error).__name__ if is_unreachable else str(error).splitlines()[0]
         fault = "cannot be downloaded from" if is_unreachable else "was not found on"
         raise ConfigError(f"{path}: no such folder, and it {fault} the Hugging Face hub ({what})") from error
-    return Path(copy)
+
+
+def _find_local_folder(path: str, revision: str) -> Path:
+    """The folder itself, or the copy of a model on the hub that was downloaded before."""
+    try:
+        return _snapshot(path, revision, local_files_only=True)
+    except ConfigError:
+        raise
+    except Exception as error:  # the hub's errors have no common ancestor
+        do = f"if you trust it: hf download {path}{f' --revision {revision}' if revision else ''}"
+        fault = "is no folder, and no copy of the Hugging Face hub's model is on this machine; a checkpoint downloads nothing"
+        raise CheckpointError(f"{path}: {fault}; {do}") from error
+
+
+def _snapshot(path: str, revision: str, *, local_files_only: bool) -> Path:
+    """The folder itself, or the hub's copy; the errors of the hub's library are passed on.
+
+    Raises:
+        ConfigError: neither a folder nor a name that the hub could have.
+    """
+    if Path(path).is_dir():
+        return Path(path)
+    if Path(path).is_absolute() or path.startswith(".") or path.count("/") > 1:
+        raise ConfigError(f"{path}: no such folder; expected one, or a name on the Hugging Face hub")
+    hub = import_optional("huggingface_hub", "names on the Hugging Face hub")  # transformers brings it along
+    return Path(
+        hub.snapshot_download(
+            path,
+            revision=revision or None,
+            local_files_only=local_files_only,
+            allow_patterns=[f"*{suffix}" for suffix in _FILES],
+        )
+    )
 
 
 def _raw_config(folder: Path) -> dict[str, Any]:
-    """config.json, with `auto_map` where the model or its tokenizer has code of its own."""
+    """config.json, with `auto_map` where the model or its tokenizer has code of its own.
+
+    Raises:
+        ConfigError: cannot be read, or takes code or weights from elsewhere.
+    """
     raw: dict[str, Any] = {}
+    if (folder / _ADAPTER).exists():
+        do = "merge it with its model, and save that"
+        raise ConfigError(f"{folder / _ADAPTER}: an adapter of another model, which no digest covers: refused; {do}")
     for name in ("tokenizer_config.json", "config.json"):
         file = folder / name
         try:
@@ -356,7 +397,22 @@ def _raw_config(folder: Path) -> dict[str, Any]:
                 f"{file}: takes its code from another repository, which no digest and no commit covers: refused"
             )
         raw = {name: raw[name] for name in ("auto_map",) if name in raw} | content
+    if "auto_map" not in raw and (other := _other_repository(raw)):
+        raise ConfigError(
+            f"{folder / 'config.json'}: {other} names another repository, which no digest covers: refused"
+        )
     return raw
+
+
+def _other_repository(content: Any) -> str:
+    """The first setting, on any level, for which transformers would ask the hub; empty if there is none."""
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for name, value in items:
+        if isinstance(value, str) and (name == "backbone" or ("attn_implementation" in str(name) and "/" in value)):
+            return f"{name} = {value!r}"
+        if other := _other_repository(value):
+            return other
+    return ""
 
 
 def _check_trust(path: str, revision: str) -> None:
@@ -370,14 +426,31 @@ def _check_trust(path: str, revision: str) -> None:
 
 
 def _from_pretrained(kind: Any, folder: Path, *, own_code: bool, **options: Any) -> Any:
-    """Let a class of transformers read a folder."""
+    """Let a class of transformers read a folder, without network."""
     try:
-        return kind.from_pretrained(folder, trust_remote_code=own_code, local_files_only=True, **options)
+        with _without_hub():
+            return kind.from_pretrained(folder, trust_remote_code=own_code, local_files_only=True, **options)
     except Exception as error:  # transformers raises nearly anything for a folder that it cannot read
         only = "; weights are read as safetensors only, since other formats can run code: convert them"
         hint = only if "safetensors" in str(error) else ""
         what = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigError(f"{folder}: {kind.__name__} cannot read it ({what[0]}){hint}") from error
+
+
+@contextmanager
+def _without_hub() -> Iterator[None]:
+    """Keep the hub's library from using the network: transformers asks the hub for some settings even of a local folder."""
+    utils: Any = import_module("huggingface_hub.utils")
+    constants: Any = import_module("huggingface_hub.constants")
+    forget_sessions = getattr(utils, "reset_sessions", lambda: None)
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    forget_sessions()  # before version 1 a session that was opened with network kept it
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+        forget_sessions()
 
 
 def _check_weights(folder: Path, loaded: dict[str, Any]) -> None:

@@ -48,25 +48,44 @@ def label_genes(
     intervals: Sequence[SplitInterval],
     *,
     unknown: Iterable[tuple[int, int]] = (),
+    coding: Iterable[tuple[int, int]] = (),
+    is_circular: bool = False,
 ) -> LabeledContig:
     """Label a contig by the longest transcript of each gene. A gene that does not lie in one split is missing.
+
+    No base that is coding in any transcript is labeled non-coding: where the labeled transcripts do not reach, it is missing.
 
     Args:
         contig: name and sequence of the contig.
         annotated: its coding transcripts.
         intervals: its intervals by split.
         unknown: start and end of intervals whose annotation is unknown.
+        coding: start and end of intervals that are coding in transcripts which are left out.
+        is_circular: whether the contig is circular. A gene across its origin, whose end lies behind the end of the contig, is
+            missing then.
 
     Raises:
         InputError: a CDS ends off the contig.
     """
+    coding = list(coding)
+    over_origin = [row for row in annotated if is_circular and row.transcript.end > len(contig)]
+    if over_origin:
+        annotated = [row for row in annotated if row.transcript.end <= len(contig)]
+        coding += [(row.transcript.start, row.transcript.end) for row in over_origin]
+    if is_circular:
+        coding += [(start - len(contig), end - len(contig)) for start, end in coding if end > len(contig)]
+    coding = [(max(start, 0), end) for start, end in coding if end > 0]
     _check_ends(annotated, contig)
     transcripts, stop_counts = stop_codon_in_cds(annotated, contig.codes)
     longest, gene_counts = longest_per_gene(transcripts)
     across_splits = [transcript for transcript in longest if _interval_with(transcript, intervals) is None]
     unknown = [*unknown, *((transcript.start, transcript.end) for transcript in across_splits)]
-    labels, label_counts = label_contig(longest, contig.codes, unknown=unknown)
-    counts = Counter(genes_across_splits=sum(_overlaps_any(transcript, intervals) for transcript in across_splits))
+    coding += [interval for transcript in transcripts for interval in transcript.cds]
+    labels, label_counts = label_contig(longest, contig.codes, unknown=unknown, coding=coding)
+    counts = Counter(
+        genes_across_splits=sum(_overlaps_any(transcript, intervals) for transcript in across_splits),
+        transcripts_across_origin=len(over_origin),
+    )
     for more in (stop_counts, gene_counts, label_counts, _structure_counts(longest, contig.codes)):
         counts.update(more)
     references = tuple(_references(transcripts, longest, intervals))

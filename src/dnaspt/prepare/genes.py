@@ -6,7 +6,7 @@ What is left out is counted.
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from dnaspt.data.dataset import Dataset, Window
-from dnaspt.data.manifest import UNLABELED, Manifest
+from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest
 from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
@@ -25,6 +25,8 @@ from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, contig_names, read_fasta
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.gff3 import AnnotatedTranscript, Annotation, read_annotation
+from dnaspt.genome.intervals import cluster
+from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.gene_labels import INTRON_MOTIFS, LabeledContig, label_genes
 from dnaspt.prepare.splits import Paths, SplitInterval, SplitPlan, SplitSettings
 from dnaspt.prepare.windows import FlankedWindow, around_genes, tile_with_flanks
@@ -51,8 +53,8 @@ class PrepareGenesConfig(SplitSettings):
     genome: Paths = Field(min_length=1)
     """FASTA of the genome, plain, gzip or bgzip. Of more than one file the contigs must have different names."""
     annotation: Paths = Field(min_length=1)
-    """GFF3 or GTF of the genome. Of more than one file the contigs are matched by name with those of all genome
-    files."""
+    """GFF3 or GTF of the genome. As many files as genomes belong to the genomes in their order; else the contigs are
+    matched by name with those of all genome files."""
     valid_genome: Paths = ()
     """FASTA of a genome for valid alone. Give it, with `valid_annotation`, to choose weights on another species or
     assembly."""
@@ -127,6 +129,12 @@ class _AnnotatedGenome:
     annotations: tuple[Path, ...]
     plan: SplitPlan
 
+    def belonging(self) -> list[tuple[tuple[Path, ...], tuple[Path, ...]]]:
+        """Genome files with their annotation files: pairs if there are as many of both, else all with all."""
+        if len(self.genomes) == len(self.annotations):
+            return [((genome,), (annotation,)) for genome, annotation in zip(self.genomes, self.annotations)]
+        return [(self.genomes, self.annotations)]
+
 
 @dataclass(slots=True)
 class _Totals:
@@ -137,12 +145,31 @@ class _Totals:
         dropped: what was left out, by reason.
         references: transcripts to score predictions by.
         contigs: names of all contigs.
+        lengths: length in bp of each contig whose genes are labeled.
+        loci: start, end and coding bases of the genes of each contig, those that overlap as one.
+        unannotated: length in bp of each contig that no annotation names.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     references: list[ReferenceTranscript] = field(default_factory=list)
     contigs: set[str] = field(default_factory=set)
+    lengths: dict[str, int] = field(default_factory=dict)
+    loci: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
+    unannotated: dict[str, int] = field(default_factory=dict)
+
+    def splits_without_genes(self, splits: Iterable[str]) -> list[str]:
+        """Those splits in which no gene lies wholly."""
+        with_genes = {reference.split for reference in self.references}
+        return [split for split in splits if split not in with_genes]
+
+
+class _SplitWithoutGenes(Exception):
+    """A split by position in which no gene lies wholly, and the plan with other cuts to take instead."""
+
+    def __init__(self, splits: Sequence[str], plan: SplitPlan):
+        super().__init__()
+        self.splits, self.plan = splits, plan
 
 
 def prepare_genes(config: PrepareGenesConfig) -> Dataset:
@@ -151,24 +178,46 @@ def prepare_genes(config: PrepareGenesConfig) -> Dataset:
     Dropped and counted: contigs without annotation, annotated contigs and unknown regions without a sequence, and windows
     without a known label or a known base. A gene that is not wholly in one split is missing.
 
+    A split by position cuts every contig alike. Where this leaves a split without a gene, the genome is cut at two places
+    between genes instead, and the manifest has these cuts.
+
     Raises:
         InputError: a file cannot be used, a CDS or an unknown region ends off its contig, no contig is in both files, or
             no window is left, in all or in a split that training needs.
         ConfigError: settings contradict the genome.
         DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
     """
+    plan = config.plan()
+    try:
+        return _prepare(config, plan)
+    except _SplitWithoutGenes as error:
+        log.warning(
+            "no gene lies wholly in %s of the cuts by position: cutting between genes instead, by coding bases",
+            " and ".join(error.splits),
+        )
+        return _prepare(config, error.plan, are_moved=True)
+
+
+def _prepare(config: PrepareGenesConfig, plan: SplitPlan, *, are_moved: bool = False) -> Dataset:
+    """Write the dataset folder with this plan of the splits; are_moved: whether it is another one than the settings say.
+
+    Raises:
+        _SplitWithoutGenes: a split by position has no gene.
+    """
     same_genome = not config.is_separate and not config.unlabeled
     with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=same_genome) as writer:
         config.check_files()
         totals = _Totals()
         unknown = tuple(read_bed(path) for path in config.unknown)
-        inputs = [_AnnotatedGenome(config.genome, config.annotation, config.plan())]
+        inputs = [_AnnotatedGenome(config.genome, config.annotation, plan)]
         if config.valid_genome:
             inputs.append(_AnnotatedGenome(config.valid_genome, config.valid_annotation, SplitPlan("valid")))
         if config.test_genome:
             inputs.append(_AnnotatedGenome(config.test_genome, config.test_annotation, SplitPlan("test")))
         for files in inputs:
             _add_genome(config, files, unknown, writer, totals)
+        _check_genes_of_splits(plan, writer.n_windows, totals)
+        _warn_of_unannotated(totals)
         _check_unknown(config, unknown, totals)
         wanted = frozenset[str]().union(*(files.plan.wanted for files in inputs))
         check_written(config.genome[0], writer.n_windows, wanted, totals.dropped)
@@ -181,7 +230,7 @@ def prepare_genes(config: PrepareGenesConfig) -> Dataset:
             resolution_bp=task.resolution_bp,
             window_bp=config.window_bp,
             sources=config.sources(),
-            settings=config.model_dump(mode="json", exclude={"out", "overwrite"}),
+            settings=config.model_dump(mode="json", exclude={"out", "overwrite"}) | (plan.cuts() if are_moved else {}),
             counts={name: number for name, number in totals.counts.items() if number},
             dropped={reason: number for reason, number in totals.dropped.items() if number},
             stop_in_cds=True,
@@ -195,16 +244,20 @@ class _GenesByContig:
     """The annotation of all contigs of one genome.
 
     Attributes:
-        transcripts: coding transcripts of each contig.
-        unknown: intervals of each contig whose genes are not wholly in the annotation.
         contigs: contigs with a row of any kind.
         unknown_regions: BED files of regions whose annotation is unknown.
+        transcripts: coding transcripts of each contig.
+        unknown: intervals of each contig whose genes are not wholly in the annotation.
+        coding: intervals of each contig that are coding in transcripts which are left out.
+        circular: contigs that an annotation calls circular.
     """
 
-    transcripts: dict[str, list[AnnotatedTranscript]]
-    unknown: dict[str, list[tuple[int, int]]]
     contigs: frozenset[str]
     unknown_regions: tuple[Regions, ...]
+    transcripts: dict[str, list[AnnotatedTranscript]] = field(default_factory=dict)
+    unknown: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    coding: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    circular: set[str] = field(default_factory=set)
 
     def unknown_on(self, contig: Contig) -> list[tuple[int, int]]:
         """Intervals of a contig whose annotation is unknown; refuses one that ends off the contig."""
@@ -225,42 +278,63 @@ def _add_genome(
 ) -> None:
     """Write the windows of one genome."""
     annotations = {path: read_annotation(path) for path in files.annotations}
-    genes = _by_contig(annotations, unknown, totals)
+    check_oddities(annotations, strict=config.strict)
+    by_genome = {
+        genome: genes
+        for genomes, own in files.belonging()
+        for genes in [_by_contig({path: annotations[path] for path in own}, unknown, totals)]
+        for genome in genomes
+    }
     plan = files.plan
     if plan.needs_contigs:
-        plan = plan.among([name for path in files.genomes for name in contig_names(path) if name in genes.contigs])
-    present: set[str] = set()
+        annotated_names = ((genes.contigs, contig_names(path)) for path, genes in by_genome.items())
+        plan = plan.among([name for annotated, names in annotated_names for name in names if name in annotated])
+    present: dict[str, Path] = {}
     lengths: dict[str, int] = {}
     counts_before = totals.counts.copy()
-    for contig in _contigs(files.genomes, present):
+    for path, contig in _contigs(files.genomes, present):
+        genes = by_genome[path]
         lengths[contig.name] = len(contig)
         unknown_intervals = genes.unknown_on(contig)
         if contig.name not in genes.contigs:
             totals.dropped["contigs_without_annotation"] += 1
             totals.dropped["bp_on_contigs_without_annotation"] += len(contig)
+            totals.unannotated[contig.name] = len(contig)
             continue
         totals.counts["contigs"] += 1
         totals.counts["ambiguous_letters"] += contig.n_ambiguous
         annotated = genes.transcripts.get(contig.name, ())
         intervals = plan.intervals(contig.name, len(contig))
-        labeled = label_genes(contig, annotated, intervals, unknown=unknown_intervals)
+        labeled = label_genes(
+            contig,
+            annotated,
+            intervals,
+            unknown=unknown_intervals,
+            coding=genes.coding.get(contig.name, ()),
+            is_circular=contig.name in genes.circular,
+        )
         _add_contig(config, contig, labeled, writer, totals)
-    totals.contigs |= present
-    for path, annotation in annotations.items():
-        check_contigs(path, annotation.contigs, files.genomes[0], present, strict=config.strict)
-    files.plan.check_contigs(files.genomes[0], present, strict=config.strict)
+        totals.lengths[contig.name] = len(contig)
+        totals.loci[contig.name] = _loci(labeled.longest)
+    totals.contigs |= present.keys()
+    files.plan.check_contigs(files.genomes[0], present.keys(), strict=config.strict)
+    for genomes, own in files.belonging():
+        genes = by_genome[genomes[0]]
+        names = {name for name, path in present.items() if path in genomes}
+        for path in own:
+            check_contigs(path, annotations[path].contigs, genomes[0], names, strict=config.strict)
+        absent = genes.contigs - names
+        totals.dropped["annotated_contigs_without_sequence"] += len(absent)
+        totals.dropped["transcripts_on_contigs_without_sequence"] += sum(
+            len(genes.transcripts.get(name, ())) for name in absent
+        )
     check_assembly(annotations, lengths, totals.counts - counts_before, strict=config.strict)
-    absent = genes.contigs - present
-    totals.dropped["annotated_contigs_without_sequence"] += len(absent)
-    totals.dropped["transcripts_on_contigs_without_sequence"] += sum(
-        len(genes.transcripts.get(name, ())) for name in absent
-    )
 
 
 def _by_contig(annotations: dict[Path, Annotation], unknown: tuple[Regions, ...], totals: _Totals) -> _GenesByContig:
     """Transcripts of all annotation files of a genome by contig; refuses a file without any."""
     contigs = frozenset[str]().union(*(annotation.contigs for annotation in annotations.values()))
-    genes = _GenesByContig({}, {}, contigs, unknown)
+    genes = _GenesByContig(contigs, unknown)
     for path, annotation in annotations.items():
         if not annotation.transcripts:
             expected = "CDS rows of transcripts that belong to a gene"
@@ -268,20 +342,74 @@ def _by_contig(annotations: dict[Path, Annotation], unknown: tuple[Regions, ...]
         totals.counts.update({f"annotation_{name}": number for name, number in annotation.counts.items()})
         for annotated in annotation.transcripts:
             genes.transcripts.setdefault(annotated.transcript.chrom, []).append(annotated)
-        for interval in annotation.unknown:
-            genes.unknown.setdefault(interval.contig, []).append((interval.start, interval.end))
+        genes.circular.update(annotation.circular)
+        for of_contig, its in ((genes.unknown, annotation.unknown), (genes.coding, annotation.coding)):
+            for interval in its:
+                of_contig.setdefault(interval.contig, []).append((interval.start, interval.end))
     return genes
 
 
-def _contigs(genomes: Sequence[Path], present: set[str]) -> Iterator[Contig]:
-    """Yield the contigs of all FASTA files; their names are added to `present` and must differ."""
+def _loci(genes: Sequence[Transcript]) -> list[tuple[int, int, int]]:
+    """Start, end and coding bases of genes, those that overlap as one, ascending."""
+    groups = cluster(np.array([(gene.start, gene.end) for gene in genes]).reshape(-1, 2))
+    loci: dict[int, tuple[int, int, int]] = {}
+    for number, gene in sorted(zip(groups.tolist(), genes, strict=True), key=lambda pair: pair[0]):
+        start, end, coding_bp = loci.get(number, (gene.start, gene.end, 0))
+        loci[number] = (min(start, gene.start), max(end, gene.end), coding_bp + gene.cds_bp)
+    return list(loci.values())
+
+
+def _check_genes_of_splits(plan: SplitPlan, n_windows: Mapping[str, int], totals: _Totals) -> None:
+    """Warn of a split without a gene, or, where other cuts by position give it one, begin again with these.
+
+    Raises:
+        _SplitWithoutGenes: other cuts are better.
+    """
+    without = totals.splits_without_genes(split for split in SPLITS if n_windows.get(split))
+    if not without:
+        return
+    if plan.by == "position" and (moved := plan.between_genes(totals.lengths, totals.loci)):
+        raise _SplitWithoutGenes(without, moved)
+    for split in without:
+        log.warning("the %s split has no whole gene: scores on it would say nothing; choose other splits", split)
+
+
+def _warn_of_unannotated(totals: _Totals) -> None:
+    """Name the contigs that no annotation names, and what they are good for."""
+    if totals.unannotated:
+        names = sorted(totals.unannotated, key=lambda name: -totals.unannotated[name])
+        log.warning(
+            "%d contigs (%s bp) have no row in the annotation and are left out: %s%s; give their sequence as unlabeled to "
+            "pretrain on it",
+            len(names),
+            f"{sum(totals.unannotated.values()):,}",
+            ", ".join(names[:3]),
+            ", ..." if len(names) > 3 else "",
+        )
+
+
+def check_oddities(annotations: Mapping[Path, Annotation], *, strict: bool) -> None:
+    """Warn, or with `strict` raise, of rows that break the rules of GFF3 or GTF.
+
+    Raises:
+        InputError: with `strict`, there is such a row.
+    """
+    for path, annotation in annotations.items():
+        for reason, (line, text) in annotation.oddities.items():
+            if strict:
+                raise InputError(path, text, do="correct it, or prepare without strict", line=line)
+            log.warning("%s:%d: %s (counted as %s: %d)", path, line, text, reason, annotation.counts[reason])
+
+
+def _contigs(genomes: Sequence[Path], present: dict[str, Path]) -> Iterator[tuple[Path, Contig]]:
+    """Yield the contigs of all FASTA files, each with its file; their names are added to `present` and must differ."""
     for path in genomes:
         log.info("reading %s", path)
         for contig in read_fasta(path):
             if contig.name in present:
                 raise InputError(path, f"record {contig.name!r} stands in two genome files", expected="unique names")
-            present.add(contig.name)
-            yield contig
+            present[contig.name] = path
+            yield path, contig
 
 
 def check_assembly(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self, cast, get_args
 
+import numpy as np
 from pydantic import BeforeValidator, model_validator
 
 from dnaspt.config import Settings
@@ -12,7 +13,7 @@ from dnaspt.data.manifest import SPLITS, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
 from dnaspt.genome.contig_names import check_contigs
-from dnaspt.genome.fasta import open_bytes
+from dnaspt.genome.text_files import open_bytes
 
 SplitRule = Literal["position", "contig", "column", "train", "train-only", "valid", "test"]
 """How contigs are divided, see `SplitPlan`."""
@@ -224,6 +225,41 @@ class SplitPlan:
         split = "train" if self.by in ("contig", "train", "train-only") else self.by
         return (SplitInterval(chrom, 0, length_bp, split),)
 
+    def between_genes(
+        self, lengths: Mapping[str, int], genes: Mapping[str, Sequence[tuple[int, int, int]]]
+    ) -> "SplitPlan | None":
+        """The plan "position" with cuts between genes, so that every split has genes: two cuts in the whole genome.
+
+        The first cut is where the share of coding bases is nearest to that of train, the second where it is nearest to that of
+        train and valid. Contigs count in the order of `lengths`.
+
+        Args:
+            lengths: length of each contig in bp.
+            genes: first base, last base + 1 and coding bases of genes that do not overlap, ascending, by contig.
+
+        Returns:
+            The plan; None if there are fewer genes than splits.
+        """
+        shares = [share for share in self.fractions if share]
+        splits = [split for split, share in zip(SPLITS, self.fractions) if share]
+        ordered = [(chrom, *gene) for chrom in lengths for gene in genes.get(chrom, ())]
+        if len(ordered) < len(splits):
+            return None
+        coding = np.cumsum([row[3] for row in ordered])
+        last_genes: list[int] = []
+        for number, share in enumerate(np.cumsum(shares)[:-1].tolist()):
+            first = last_genes[-1] + 1 if last_genes else 0
+            stop = len(ordered) - (len(splits) - 1 - number)  # leaves a gene to each split that follows
+            distances = np.abs(coding[first:stop] - share * coding[-1])
+            last_genes.append(first + int(np.argmin(distances)))
+        ends = [_cut_behind(ordered, gene, lengths) for gene in last_genes]
+        return replace(self, by="column", table=SplitTable(Path(), _between(ends, splits, lengths)))
+
+    def cuts(self) -> dict[str, list[list[str | int]]]:
+        """The intervals of a plan with a table for the settings of a manifest: contig, start, end and split of each."""
+        table = self.table.intervals if self.table else {}
+        return {"cuts": [[row.chrom, row.start, row.end, row.split] for rows in table.values() for row in rows]}
+
     @property
     def wanted(self) -> frozenset[str]:
         """Splits that the plan should fill, without test: training does not read it, so it may be empty."""
@@ -249,8 +285,33 @@ class SplitPlan:
         """
         if absent := sorted((self.valid_contigs | self.test_contigs) - present):
             raise ConfigError(f"contig {absent[0]!r} of the split has no record in {genome}; check its name")
-        if self.table is not None:
+        if self.table is not None and self.table.path != Path():
             check_contigs(self.table.path, self.table.intervals, genome, present, strict=strict)
+
+
+def _cut_behind(genes: Sequence[tuple[str, int, int, int]], number: int, lengths: Mapping[str, int]) -> tuple[str, int]:
+    """Contig and position of a cut behind a gene: halfway to the next gene, or the end of the contig."""
+    chrom, _, end, _ = genes[number]
+    following = genes[number + 1]
+    return chrom, (end + following[1]) // 2 if following[0] == chrom else lengths[chrom]
+
+
+def _between(
+    ends: Sequence[tuple[str, int]], splits: Sequence[str], lengths: Mapping[str, int]
+) -> dict[str, tuple[SplitInterval, ...]]:
+    """Intervals of each contig, where all splits but the last end at a contig and a position."""
+    intervals: dict[str, list[SplitInterval]] = {chrom: [] for chrom in lengths}
+    remaining = list(ends)
+    for chrom, length_bp in lengths.items():
+        start = 0
+        while start < length_bp:
+            split = splits[len(ends) - len(remaining)]
+            is_here = bool(remaining) and remaining[0][0] == chrom
+            end = remaining.pop(0)[1] if is_here else length_bp
+            if end > start:
+                intervals[chrom].append(SplitInterval(chrom, start, end, split))
+            start = end
+    return {chrom: tuple(own) for chrom, own in intervals.items()}
 
 
 def _cut(chrom: str, length_bp: int, fractions: tuple[float, float, float]) -> tuple[SplitInterval, ...]:

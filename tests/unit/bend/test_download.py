@@ -55,10 +55,55 @@ def test_another_file_of_the_same_name_is_removed(tmp_path: Path) -> None:
     assert not file.exists()
 
 
+_KEPT = {"sha256": "0" * 64, "n_bytes": 5, "url": "https://host/x", "date": "2025-01-01"}
+
+
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "not JSON"), ('{"a": {"sha": 1}}', "not the checksums of a download")]
+    "entry",
+    [
+        {"sha": 1},
+        "text",
+        None,
+        [],
+        {},
+        _KEPT | {"sha256": 5},
+        _KEPT | {"sha256": "abc"},
+        _KEPT | {"n_bytes": "5"},
+        _KEPT | {"n_bytes": True},
+        _KEPT | {"date": None},
+        _KEPT | {"more": 1},
+    ],
 )
-def test_checksums_that_are_broken_are_named(text: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / CHECKSUMS).write_text(text)
-    with pytest.raises(InputError, match=rf"checksums\.json: {message}"):
+def test_checksums_that_are_broken_are_named(entry: object, tmp_path: Path) -> None:
+    (tmp_path / CHECKSUMS).write_text(json.dumps({"a": entry}))
+    with pytest.raises(InputError, match=r"checksums\.json: not the checksums of a download \('a' has not .*remove it"):
         Checksums(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "", "[]", "\x00", "[" * 99_999, '{"a": ' * 9_999, '{"a": 1' + "0" * 9_999 + "}"])
+def test_checksums_that_are_no_json_are_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / CHECKSUMS).write_text(text)
+    with pytest.raises(InputError, match=r"checksums\.json: (not JSON|a list).*remove it"):
+        Checksums(tmp_path)
+
+
+def test_checksums_that_are_a_folder_are_named(tmp_path: Path) -> None:
+    (tmp_path / CHECKSUMS).mkdir()
+    with pytest.raises(InputError, match=r"checksums\.json: Is a directory"):
+        Checksums(tmp_path)
+
+
+def test_checksums_that_are_a_link_are_replaced_and_not_written_through(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("{}")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / CHECKSUMS).symlink_to(mine)
+    put(tmp_path / "root", "first")
+    Checksums(tmp_path / "root").add(REMOTE)
+    assert mine.read_text() == "{}" and not (tmp_path / "root" / CHECKSUMS).is_symlink()
+
+
+def test_a_folder_where_a_file_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / REMOTE.path).mkdir(parents=True)
+    with pytest.raises(InputError, match=r"x\.bed: is a folder; .*move it elsewhere"):
+        Checksums(tmp_path).verify(REMOTE)

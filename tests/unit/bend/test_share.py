@@ -90,3 +90,26 @@ def test_a_share_without_files_or_without_end_is_refused() -> None:
         listed({path: folder("x") for path in paths})
     with pytest.raises(DnasptError, match="more than 10,000 files"):
         listed({"data": file(f"/share_redirect/{SHARE}/data/x") * 10_001})
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        (file("http://[bad"), r"a file lies at 'http://\[bad', which is no address"),
+        ('<a class="directoryicon" href="http://[bad">x</a>', "no page of a share"),
+        ("<![foo[", "no page of a share"),
+        (file(f"/share_redirect/{SHARE}/data/a\x1b.bed"), r"names 'a\\x1b\.bed'"),
+        ("\0" * 99, "no file in data"),
+    ],
+)
+def test_a_page_that_cannot_be_read_is_told(page: str, message: str) -> None:
+    with pytest.raises(DnasptError, match=message):
+        listed({"data": page})
+
+
+def test_folders_without_number_are_refused() -> None:
+    paths = ["data", *(f"data/x{number}" for number in range(1_000))]
+    with pytest.raises(DnasptError, match="more than 1,000 folders"):
+        listed(
+            {path: "".join(folder(f"x{number}") for number in range(1_000)) if path == "data" else "" for path in paths}
+        )

@@ -109,6 +109,111 @@ def test_scores_of_an_earlier_time_are_replaced(files: Path, tmp_path: Path) -> 
     assert text.count("##spt_labels=") == 1 and text.count("##dnaspt=") == 1
 
 
+REPEAT = 600
+"""Where a repeat begins in the genome of `written_genome`."""
+
+
+def written_genome(folder: Path) -> tuple[Path, str]:
+    """A genome with ten repeats of AC, a run of A beside a run of N, and its letters."""
+    letters = f"{GENOME[:REPEAT]}G{'AC' * 10}T{GENOME[REPEAT:1200]}{'N' * 20}AAAAG{GENOME[1200:]}"
+    path = folder / "g.fa"
+    path.write_text(f">chr1\n{letters}\n")
+    return path, letters
+
+
+def test_a_score_does_not_depend_on_how_an_allele_is_written(files: Path, tmp_path: Path) -> None:
+    fasta, genome = written_genome(tmp_path)
+    at, first = 500, REPEAT + 1
+    ref, snp = genome[at], other(genome[at])
+    mnp = other(genome[at]) + other(genome[at + 1])
+    written = {
+        "substitution": [
+            (at, ref, snp),
+            (at, ref.lower(), snp.lower()),
+            (at - 1, genome[at - 1 : at + 1], genome[at - 1] + snp),
+            (at - 3, genome[at - 3 : at + 3], genome[at - 3 : at] + snp + genome[at + 1 : at + 3]),
+            (at, genome[at : at + 400], snp + genome[at + 1 : at + 400]),
+        ],
+        "two bases": [
+            (at, genome[at : at + 2], mnp),
+            (at - 1, genome[at - 1 : at + 4], genome[at - 1] + mnp + genome[at + 2 : at + 4]),
+        ],
+        "deletion": [
+            (first - 1, genome[first - 1 : first + 2], genome[first - 1]),
+            (first + 17, genome[first + 17 : first + 20], genome[first + 17]),
+            (first + 6, "ACACAC", "ACAC"),
+        ],
+        "insertion": [
+            (first - 1, "G", "GACAC"),
+            (first + 19, "C", "CACAC"),
+            (first + 4, "AC", "ACACAC"),
+            (first, genome[first : first + 20], genome[first : first + 20] + "ACAC"),
+        ],
+    }
+    rows = [("chr1", start + 1, ref, alt) for alleles in written.values() for start, ref, alt in alleles]
+    vcf = write_vcf(tmp_path / "in.vcf", rows)
+    for name in ("language", "windows", "genes"):
+        frame = score_variants(files / name, vcf, fasta)
+        assert list(zip(frame["pos"], frame["ref"], frame["alt"], strict=True)) == [
+            (pos, ref.upper(), alt.upper()) for _, pos, ref, alt in rows
+        ]
+        scores = frame.drop(columns=["chrom", "pos", "ref", "alt"]).to_numpy()
+        assert np.isfinite(scores).all()
+        row = 0
+        means = []
+        for alleles in written.values():
+            group = scores[row : row + len(alleles)]
+            np.testing.assert_allclose(group, np.repeat(group[:1], len(alleles), axis=0), rtol=1e-4, atol=1e-6)
+            row += len(alleles)
+            means.append(group[0])
+        assert len({tuple(scores.round(4)) for scores in means}) == len(written)
+    score_file(files / "language", vcf, fasta, tmp_path / "out.vcf")
+    lines = [line.split("\t") for line in (tmp_path / "out.vcf").read_text().splitlines() if line[0] != "#"]
+    assert [(line[0], int(line[1]), line[3], line[4]) for line in lines] == rows
+
+
+def test_alleles_of_one_record_have_the_scores_of_their_own_records(files: Path, tmp_path: Path) -> None:
+    """As after `bcftools norm -m -any`: a deletion, a substitution beside it, the same record's *, and a long deletion."""
+    at = 900
+    ref = GENOME[at : at + 2]
+    long = GENOME[at : at + 300]
+    rows = [("chr1", at + 1, ref, f"{ref[0]},{ref[0]}{other(ref[1])},*,{other(ref[0])}{ref[1]},{ref}")]
+    rows += [("chr1", at + 1, long, f"{long[0]},{other(long[0])}{long[1:]}")]
+    rows += [("chr1", at + 1, ref, ref[0]), ("chr1", at + 2, ref[1], other(ref[1]))]
+    rows += [("chr1", at + 1, ref[0], other(ref[0]))]
+    vcf = write_vcf(tmp_path / "in.vcf", rows)
+    summary = score_file(files / "language", vcf, files / "g.fa", tmp_path / "out.parquet")
+    assert summary.not_scored == {
+        "symbolic_allele": 1,
+        "same_as_reference": 1,
+        "longer_than_half_the_window": 1,
+    }
+    cosine = pq.read_table(tmp_path / "out.parquet")["cosine"].to_pylist()
+    deletion, substitution, first, too_long, within_long, *alone = cosine
+    assert too_long is None
+    np.testing.assert_allclose([deletion, substitution, first], alone, rtol=1e-5)
+    assert within_long == pytest.approx(alone[2], rel=1e-5)
+
+
+def test_unknown_bases_count_where_an_allele_changes_them(files: Path, tmp_path: Path) -> None:
+    fasta, genome = written_genome(tmp_path)
+    gap = genome.index("N")
+    run = gap + 20
+    rows = [
+        ("chr1", gap, genome[gap - 1] + "N", other(genome[gap - 1]) + "N"),  # N is in both alleles
+        ("chr1", run, "NA", "N"),  # one A of the run beside the gap, and the same at its end
+        ("chr1", run + 3, "AA", "A"),
+        ("chr1", gap + 1, "N", "A"),
+        ("chr1", gap + 1, "A", "C"),
+        ("chr1", gap - 1, genome[gap - 2], "R"),
+        ("chr1", gap - 1, genome[gap - 2 : gap] + "A", genome[gap - 2]),
+    ]
+    frame = score_variants(files / "language", write_vcf(tmp_path / "in.vcf", rows), fasta)
+    assert frame["cosine"].notna().tolist() == [True, *[False] * 6]
+    summary = score_file(files / "language", tmp_path / "in.vcf", fasta, tmp_path / "out.vcf")
+    assert summary.not_scored == {"unknown_bases": 6}
+
+
 def test_models_without_a_state_or_a_label_at_an_allele_are_refused(files: Path, tmp_path: Path) -> None:
     vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
     basset = BassetConfig(window_bp=256)
@@ -183,6 +288,16 @@ def test_a_missing_pysam_is_told_before_anything_is_read(tmp_path: Path, monkeyp
     monkeypatch.setitem(sys.modules, "pysam", None)
     with pytest.raises(ConfigError, match="pip install pysam"):
         score_file(tmp_path / "no-run", tmp_path / "no.vcf", tmp_path / "no.fa", tmp_path / "out.vcf.gz")
+
+
+def test_what_is_read_is_not_replaced(files: Path, tmp_path: Path) -> None:
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
+    (tmp_path / "link.vcf").symlink_to(vcf)
+    text = vcf.read_text()
+    for out in (vcf, tmp_path / "link.vcf"):
+        with pytest.raises(ConfigError, match=r"\.vcf: is read here, and would be replaced; choose another --out"):
+            score_file(files / "language", vcf, files / "g.fa", out)
+    assert vcf.read_text() == text
 
 
 def test_a_window_that_is_too_short_is_refused(files: Path, tmp_path: Path) -> None:

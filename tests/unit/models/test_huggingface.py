@@ -3,6 +3,7 @@
 import importlib
 import json
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -171,6 +172,94 @@ def test_code_of_another_repository_is_refused_even_where_code_is_allowed(
     (folder / "config.json").write_text(text.replace("own.OwnModel", "other/repository--own.OwnModel"))
     with pytest.raises(ConfigError, match="takes its code from another repository"):
         read_huggingface_config(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("backbone", "somebody/a-model", "backbone = 'somebody/a-model' names another repository"),
+        ("attn_implementation", "somebody/kernels", "attn_implementation = 'somebody/kernels' names another"),
+        ("text_config", {"_attn_implementation": "somebody/kernels@main"}, "_attn_implementation = 'somebody/kernels@"),
+        ("layers", [{"x": {"backbone": "resnet50"}}], "backbone = 'resnet50' names another repository"),
+    ],
+)
+def test_settings_that_name_another_repository_are_refused(
+    setting: str, value: object, said: str, models: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(models["dnabert"], tmp_path / "elsewhere")
+    config = read_huggingface_config(str(folder))
+    content = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(content | {"attn_implementation": "eager", "backbone": None}))
+    read_huggingface_config(str(folder))
+    (folder / "config.json").write_text(json.dumps(content | {setting: value}))
+    for read in (read_huggingface_config, check_huggingface_model):
+        with pytest.raises(ConfigError, match=said):
+            read(str(folder))
+    with pytest.raises(ConfigError, match=said):
+        load_huggingface_encoder(config)
+    (folder / "config.json").write_text(json.dumps(content))
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "somebody/a-model"}')
+    with pytest.raises(ConfigError, match=r"adapter_config\.json: an adapter of another model"):
+        read_huggingface_config(str(folder))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Hosts that are asked for while network is allowed; none answers."""
+    hosts: list[str] = []
+
+    def refuse(host: str, *_: object, **__: object) -> None:
+        hosts.append(host)
+        raise OSError("no network in this test")
+
+    monkeypatch.delenv(OFFLINE)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", lambda _, address: refuse(str(address)))
+    return hosts
+
+
+def test_a_local_model_is_read_without_network(
+    models: dict[str, Path], asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in models:
+        encoder_of(models, name, monkeypatch)
+    assert not asked
+
+
+def test_a_checkpoint_that_names_a_model_of_the_hub_does_not_download_it(
+    models: dict[str, Path], asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    config = read_huggingface_config(str(models["dnabert"])).model_copy(update={"path": "somebody/a-dna-model"})
+    with pytest.raises(CheckpointError, match=r"a checkpoint downloads nothing; .* hf download somebody/a-dna-model$"):
+        load_huggingface_encoder(config)
+    with pytest.raises(CheckpointError, match=r"hf download somebody/a-dna-model --revision abc$"):
+        load_huggingface_encoder(config.model_copy(update={"revision": "abc"}))
+    assert not asked
+    with pytest.raises(ConfigError, match=r"cannot be downloaded|was not found"):
+        read_huggingface_config("somebody/a-dna-model")
+    assert "huggingface.co" in asked
+
+
+def test_while_a_folder_is_read_the_hub_is_not_asked_and_then_may_be_again(
+    models: dict[str, Path], asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = importlib.import_module("huggingface_hub")
+    errors: list[Exception] = []
+
+    class Asking:
+        @staticmethod
+        def from_pretrained(folder: Path, **_: object) -> Path:
+            try:
+                hub.HfApi().repo_exists("somebody/a-model")
+            except Exception as error:
+                errors.append(error)
+            return folder
+
+    huggingface._from_pretrained(Asking, models["dnabert"], own_code=False)
+    assert not asked and "offline" in str(errors[0]).lower()
+    Asking.from_pretrained(models["dnabert"])
+    assert asked
 
 
 def test_what_cannot_be_read_is_refused(

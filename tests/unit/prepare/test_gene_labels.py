@@ -137,6 +137,20 @@ def test_intervals_of_unknown_annotation_are_missing() -> None:
     assert text(labeled.labels) == "...84444448888888888...."
 
 
+def test_bases_that_are_coding_elsewhere_are_missing_where_no_transcript_labels_them() -> None:
+    rows = annotated(gene("+", (4, 10), transcript="long"), gene("+", (8, 13), transcript="short"))
+    labeled = label_genes(contig("C" * 24), rows, [SplitInterval("c", 0, 24, "train")], coding=[(2, 6), (20, 30)])
+    assert text(labeled.labels) == "88..000000...8888888...."
+    assert labeled.counts["bp_coding_elsewhere"] == 9
+
+
+def test_a_gene_across_the_origin_of_a_circular_contig_is_missing_on_both_sides() -> None:
+    rows = annotated(gene("+", (4, 10), name="a"), gene("+", (20, 23), (25, 28), name="b"))
+    labeled = label_genes(contig("C" * 24), rows, [SplitInterval("c", 0, 24, "train")], is_circular=True)
+    assert text(labeled.labels) == "....0000008888888888...."
+    assert (labeled.counts["transcripts_across_origin"], len(labeled.references)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("strand", "intron", "name"),
     [

@@ -53,6 +53,13 @@ def inputs(tmp_path):
     return {"genome": genome, "annotation": annotation, "out": tmp_path / "out", "window_bp": 128}
 
 
+@pytest.fixture
+def with_valid_gene(inputs):
+    """The same with one more gene on contig b, in its valid part, so that the cuts by position leave no split without a gene."""
+    write_gff3(inputs["annotation"], [*GENES, gene("b", "+", (220, 238), name="g6")], [("a", 1000), ("b", 300)])
+    return inputs
+
+
 def prepare(inputs, **options):
     return prepare_genes(PrepareGenesConfig(**(inputs | options))).manifest
 
@@ -77,9 +84,9 @@ def test_windows_join_to_the_annotated_genes(inputs):
     assert max(split.end - split.start) <= 128
 
 
-def test_everything_that_was_dropped_or_found_is_counted(inputs):
-    manifest = prepare(inputs)
-    wanted = {"coding_genes": 5, "transcripts": 6, "other_isoforms": 1, "introns": 2, "genes_across_splits": 2}
+def test_everything_that_was_dropped_or_found_is_counted(with_valid_gene):
+    manifest = prepare(with_valid_gene)
+    wanted = {"coding_genes": 6, "transcripts": 7, "other_isoforms": 1, "introns": 2, "genes_across_splits": 2}
     assert {name: manifest.counts[name] for name in wanted} == wanted
     assert manifest.dropped["contigs_without_annotation"] == 1
     assert manifest.dropped["bp_on_contigs_without_annotation"] == 500
@@ -87,7 +94,8 @@ def test_everything_that_was_dropped_or_found_is_counted(inputs):
     assert sum(split.n_bp for split in manifest.splits.values()) == 1300
 
 
-def test_splits_by_position_share_no_base_and_a_gene_across_a_cut_is_missing(inputs):
+def test_splits_by_position_share_no_base_and_a_gene_across_a_cut_is_missing(with_valid_gene):
+    inputs = with_valid_gene
     prepare(inputs)
     covered = np.zeros(1000, dtype=int)
     for name in ("train", "valid", "test"):
@@ -99,7 +107,8 @@ def test_splits_by_position_share_no_base_and_a_gene_across_a_cut_is_missing(inp
     assert (covered == 1).all()
 
 
-def test_transcripts_of_each_split_are_kept_with_their_isoforms(inputs):
+def test_transcripts_of_each_split_are_kept_with_their_isoforms(with_valid_gene):
+    inputs = with_valid_gene
     prepare(inputs)
     train = read_transcripts(inputs["out"], "train")
     assert [(transcript.transcript_id, longest) for transcript, longest in train] == [
@@ -111,6 +120,34 @@ def test_transcripts_of_each_split_are_kept_with_their_isoforms(inputs):
     assert [transcript.gene_id for transcript, _ in read_transcripts(inputs["out"], "test")] == ["g4"]
     with pytest.raises(DatasetError, match=r"has no transcripts\.parquet"):
         read_transcripts(inputs["out"].parent, "train")
+
+
+def test_where_a_split_has_no_gene_the_genome_is_cut_between_genes(inputs, caplog):
+    manifest = prepare(inputs)
+    assert "no gene lies wholly in valid of the cuts by position: cutting between genes instead" in caplog.text
+    # coding bases: g1 90, g2 60, g3 60, g4 60 on a; g5 39 on b; 72 % of 309 is nearest behind g3, 80 % behind g4
+    assert manifest.settings["cuts"] == [["a", 0, 875, "train"], ["a", 875, 1000, "valid"], ["b", 0, 300, "test"]]
+    genes = {
+        name: [own.gene_id for own, _ in read_transcripts(inputs["out"], name)] for name in ("train", "valid", "test")
+    }
+    assert genes == {"train": ["g1", "g1", "g2", "g3"], "valid": ["g4"], "test": ["g5"]}
+    assert manifest.counts.get("genes_across_splits", 0) == 0
+    assert read_manifest(inputs["out"]).settings["split"] is None
+
+
+def test_too_few_genes_for_the_splits_are_a_warning(inputs, caplog):
+    write_gff3(inputs["annotation"], GENES[:1], [("a", 1000), ("b", 300)])
+    prepare(inputs)
+    assert "the test split has no whole gene: scores on it would say nothing" in caplog.text
+    assert {own.gene_id for own, _ in read_transcripts(inputs["out"], "train")} == {"g1"}
+
+
+def test_contigs_without_annotation_are_named(inputs, caplog):
+    prepare(inputs)
+    assert (
+        "1 contigs (500 bp) have no row in the annotation and are left out: c; give their sequence as unl"
+        in caplog.text
+    )
 
 
 def test_case_of_the_letters_is_kept(inputs):
@@ -176,6 +213,30 @@ def test_several_genomes_and_annotations_are_matched_by_contig_name(tmp_path, in
         "valid": {"b"},
         "test": {"d"},
     }
+
+
+def test_an_annotation_labels_the_genome_of_its_place_alone(tmp_path, inputs):
+    genome = write_genome(tmp_path / "h.fa", {"d": 300}, seed=2)
+    annotation = tmp_path / "h.gff3"
+    write_gff3(annotation, [gene("d", "+", (50, 80), name="h1")], [("d", 300)])
+    with inputs["annotation"].open("a") as file:
+        file.write("d\tx\tmRNA\t201\t260\t.\t+\t.\tID=stray\nd\tx\tCDS\t201\t260\t.\t+\t0\tParent=stray\n")
+    files = {"genome": [inputs["genome"], genome], "annotation": [inputs["annotation"], annotation]}
+    manifest = prepare(inputs | files, split="train-only")
+    labels = np.concatenate([window.labels for window in read_split(inputs["out"], "train") if window.chrom == "d"])
+    assert (labels[200:260] == 8).all() and (labels[50:80] == 0).all()
+    assert manifest.dropped["annotated_contigs_without_sequence"] == 1
+    assert manifest.dropped["transcripts_on_contigs_without_sequence"] == 1
+
+
+def test_rows_that_break_the_rules_are_a_warning_and_with_strict_an_error(inputs, caplog):
+    with inputs["annotation"].open("a") as file:
+        file.write("a\tx\tCDS\t301\t330\t.\t+\t0\tID=lone\n")
+    manifest = prepare(inputs)
+    assert manifest.counts["annotation_cds_without_parent"] == 1
+    assert "CDS without Parent at a:301-330 (counted as cds_without_parent: 1)" in caplog.text
+    with pytest.raises(InputError, match="CDS without Parent at a:301-330; correct it"):
+        prepare(inputs, strict=True, overwrite=True)
 
 
 def test_few_train_contigs_beside_a_test_input_give_their_last_tenth_to_valid(tmp_path, inputs):

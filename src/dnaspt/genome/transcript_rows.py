@@ -1,0 +1,196 @@
+"""Rows of an annotation, gathered by transcript: which CDS rows belong together.
+
+A name is not enough. One name may stand at two places of a contig, one mRNA may code for two proteins, and some sources give the
+CDS rows of all proteins of a gene the gene as their parent. `by_place` and `by_protein` divide the rows of a name accordingly.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dnaspt.errors import InputError
+from dnaspt.genome.intervals import Interval, StartEnd, cluster
+
+
+class NamedRow(NamedTuple):
+    """A row that others can name as their parent: a gene, a transcript, or something that is neither.
+
+    Attributes:
+        kind: column 3 in lower case.
+        interval: contig, start, end and strand.
+        line: 1-based line number.
+        parents: names of its parents.
+        biotype: its biotype (Ensembl, GENCODE, RefSeq); empty if there is none.
+        is_pseudogene: whether it says that it belongs to a pseudogene.
+    """
+
+    kind: str
+    interval: Interval
+    line: int
+    parents: tuple[str, ...] = ()
+    biotype: str = ""
+    is_pseudogene: bool = False
+
+
+class CdsRow(NamedTuple):
+    """A CDS row, as far as it matters here.
+
+    Attributes:
+        start: first base, 0-based.
+        end: base behind the last one.
+        strand: "+" or "-".
+        line: 1-based line number.
+        cds_id: its ID; rows of one protein share it, but some tools give each row its own.
+        protein_id: its protein_id; rows of one protein share it always.
+        derives_from: the gene of an operon that it belongs to.
+        parents: all its parents, if it has more than one.
+    """
+
+    start: int
+    end: int
+    strand: str
+    line: int
+    cds_id: str = ""
+    protein_id: str = ""
+    derives_from: str = ""
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class TranscriptRows:
+    """What the rows of one transcript say.
+
+    Attributes:
+        contig: name of the contig.
+        name: name that the rows give for the transcript, or for its gene.
+        gene_id: gene in a GTF.
+        biotype: biotype of its CDS and exon rows, or of its GTF rows.
+        is_trans_spliced: whether a row says that its parts are joined from two transcripts.
+        is_pseudogene: whether a row says that it belongs to a pseudogene.
+        has_parent: whether the CDS rows name a parent.
+        protein: ID of the protein, where the name codes for several; see `by_protein`.
+        cds: CDS rows.
+        stops: intervals of stop_codon rows.
+        exons: intervals of exon and UTR rows.
+    """
+
+    contig: str
+    name: str
+    gene_id: str = ""
+    biotype: str = ""
+    is_trans_spliced: bool = False
+    is_pseudogene: bool = False
+    has_parent: bool = True
+    protein: str = ""
+    cds: list[CdsRow] = field(default_factory=list)
+    stops: list[StartEnd] = field(default_factory=list)
+    exons: list[StartEnd] = field(default_factory=list)
+
+    @property
+    def start(self) -> int:
+        """First coding base."""
+        return min(row.start for row in self.cds)
+
+    @property
+    def end(self) -> int:
+        """Base behind the last coding base."""
+        return max(row.end for row in self.cds)
+
+    @property
+    def strands(self) -> set[str]:
+        """Strands of the CDS rows: two if transcripts were joined."""
+        return {row.strand for row in self.cds}
+
+    @property
+    def other_parents(self) -> set[str]:
+        """Names that share a CDS row with this one, as isoforms do."""
+        return {name for row in self.cds for name in row.parents} - {self.name}
+
+
+def by_place(path: Path, rows: TranscriptRows, named: Sequence[NamedRow]) -> list[TranscriptRows]:
+    """Divide the rows of a name that stands at several places of a contig, as after joining two annotations.
+
+    Args:
+        path: the file, for errors.
+        rows: the rows that give this name.
+        named: the transcript rows (or else gene rows) of this name on this contig.
+
+    Returns:
+        The rows of each place, those outside all places with the nearest one.
+
+    Raises:
+        InputError: the places are on both strands, so that nothing tells two genes from one that is spliced from both strands.
+    """
+    if len(named) < 2 or rows.is_trans_spliced:
+        return [rows]
+    places = cluster(np.array([(row.interval.start, row.interval.end) for row in named]))
+    if places.max() == 0:
+        return [rows]
+    if len({row.interval.strand for row in named}) > 1:
+        first, second = named[0], next(row for row in named if row.interval.strand != named[0].interval.strand)
+        found = f"{rows.name!r} names a row on each strand of {rows.contig!r}, in lines {first.line} and {second.line}"
+        raise InputError(path, found, expected="IDs that are unique in the file", line=second.line)
+    spans = [
+        (
+            min(row.interval.start for row, its in zip(named, places) if its == place),
+            max(row.interval.end for row, its in zip(named, places) if its == place),
+        )
+        for place in range(int(places.max()) + 1)
+    ]
+
+    def nearest(start: int, end: int) -> int:
+        return min(range(len(spans)), key=lambda number: max(spans[number][0] - start, end - spans[number][1], 0))
+
+    return [
+        replace(
+            rows,
+            cds=[row for row in rows.cds if nearest(row.start, row.end) == number],
+            stops=[stop for stop in rows.stops if nearest(*stop) == number],
+            exons=[exon for exon in rows.exons if nearest(*exon) == number],
+        )
+        for number in range(len(spans))
+    ]
+
+
+def ids_name_proteins(transcripts: Iterable[TranscriptRows]) -> bool:
+    """Whether the CDS rows of one protein share their ID in this file, as the specification of GFF3 wants it.
+
+    Helixer, ANNEVO and others give each row an ID of its own. What most of the transcripts with several CDS rows do decides.
+    """
+    counts: Counter[bool] = Counter()
+    for rows in transcripts:
+        ids = [row.cds_id for row in rows.cds if row.cds_id]
+        if len(ids) > 1:
+            counts[len(set(ids)) < len(ids)] += 1
+    return counts[True] >= counts[False]
+
+
+def by_protein(rows: TranscriptRows, *, ids_count: bool) -> list[TranscriptRows]:
+    """Divide the rows of a name by the protein that they code for.
+
+    Args:
+        rows: the rows that give this name.
+        ids_count: whether the ID of a CDS row names its protein; see `ids_name_proteins`.
+
+    Returns:
+        The rows of each protein, in the order of their first CDS row. Stop codons and exons go with all of them: a stop codon
+        row counts where it touches the CDS.
+    """
+    proteins: dict[tuple[str, ...], list[CdsRow]] = defaultdict(list)
+    for row in rows.cds:
+        proteins[row.derives_from, row.protein_id, row.cds_id if ids_count else ""].append(row)
+    if len(proteins) == 1 or not all(any(key) for key in proteins):
+        return [rows]
+    return [
+        replace(rows, protein=next(filter(None, key)), cds=cds, stops=list(_at_end(rows.stops, cds)))
+        for key, cds in proteins.items()
+    ]
+
+
+def _at_end(stops: Iterable[StartEnd], cds: Sequence[CdsRow]) -> Iterator[StartEnd]:
+    """Those stop codon rows that touch or lie in a CDS row."""
+    return ((start, end) for start, end in stops if any(start <= row.end and end >= row.start for row in cds))
