@@ -142,7 +142,9 @@ class Steps:
 
     def train(self, command: str, run: Path) -> dict[str, Any]:
         """Start a training run, or go on with it."""
-        return self.run(f"{command} --out {run}", run / "result.json", more=" --resume" if run.exists() else "")
+        return self.run(
+            f"{command} --out {run}", run / "result.json", more=" --resume" if (run / "run.json").exists() else ""
+        )
 
     def run(self, command: str, unless: Path, more: str = "") -> dict[str, Any]:
         """Run one command unless its result is there; returns the command as a user types it, and its minutes."""

@@ -75,7 +75,7 @@ def finetuned(out: Path, seed: int, arm: str, rate: str) -> Path:
 
 def train(command: str, run: Path) -> None:
     """Start a training run, or go on with it."""
-    dnaspt(f"{command} --out {run}" + (" --resume" if run.exists() else ""), run / "result.json")
+    dnaspt(f"{command} --out {run}" + (" --resume" if (run / "run.json").exists() else ""), run / "result.json")
 
 
 def dnaspt(line: str, unless: Path) -> None:

@@ -36,7 +36,7 @@ def main(out: Path) -> None:
     dnaspt("prepare", "genes", "--genome", fasta, "--annotation", gff3, "--out", str(data), unless=data)
     pretrained = runs / "pretrained"
     schedule = (*TINY, *SETTINGS, "--steps", PRETRAIN_STEPS)
-    unfinished = () if not pretrained.exists() else ("--resume",)
+    unfinished = ("--resume",) if (pretrained / "run.json").exists() else ()
     dnaspt("pretrain", str(data), "--out", str(pretrained), *schedule, *unfinished, unless=pretrained / "result.json")
     arms = {
         "scratch": ("--head", "softmax", *TINY),
@@ -46,7 +46,7 @@ def main(out: Path) -> None:
     for name, options in arms.items():
         run = runs / name
         schedule = (*SETTINGS, "--steps", FINETUNE_STEPS)
-        unfinished = () if not run.exists() else ("--resume",)
+        unfinished = ("--resume",) if (run / "run.json").exists() else ()
         dnaspt("finetune", str(data), "--out", str(run), *options, *schedule, *unfinished, unless=run / "result.json")
         dnaspt("evaluate", str(run), "--data", str(data), unless=run / "evaluation-test.json")
     best = runs / "spt_crf"

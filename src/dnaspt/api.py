@@ -214,7 +214,9 @@ def pretrain(
         data: dataset folder.
         out: run folder to write.
         config: TOML file of settings; keywords win.
-        resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run.
+        resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run. With
+            more epochs or steps, extend a finished run: the steps that are left take the learning rates of a run of the new
+            length, so the rate rises again and falls to its end.
         overwrite: replace a run that is there.
         progress: show a progress bar with the time left.
         **settings: preset, epochs, steps, learning_rate, mask_fraction, seed and others (docs/settings.md).
@@ -223,8 +225,9 @@ def pretrain(
         The run. Its scores are nats per masked base on fixed positions of valid, beside those of n-gram models.
 
     Raises:
-        DatasetError: no dataset, or one without train and valid. CheckpointError: the run folder is there already.
-        ConfigError: a setting that does not exist or is out of range. DivergedError: the loss is no longer finite.
+        DatasetError: no dataset, or one without train and valid. CheckpointError: the run folder is there already, or is none to
+        resume. ConfigError: a setting that does not exist or is out of range, or a run folder where something is read.
+        BusyError: another process writes it. DivergedError: the loss is no longer finite.
         RunStopped: a signal (Ctrl-C, SIGTERM) stopped it; it is saved, and `resume` goes on.
 
     Example:
@@ -263,7 +266,9 @@ def finetune(
         encoder: run or checkpoint of `pretrain`; left out, training starts from scratch.
         head: crf, softmax or sigmoid; left out, the first one that fits the task.
         config: TOML file of settings; keywords win.
-        resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run.
+        resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run. With
+            more epochs or steps, extend a finished run: the steps that are left take the learning rates of a run of the new
+            length, so the rate rises again and falls to its end.
         overwrite: replace a run that is there.
         progress: show a progress bar with the time left.
         **settings: epochs, steps, learning_rate, freeze_encoder, label_fraction, seed and others (docs/settings.md).
@@ -273,8 +278,9 @@ def finetune(
 
     Raises:
         DatasetError: no dataset, or one without train and valid. CheckpointError: the encoder is no checkpoint, or the run
-        folder is there already. ConfigError: a setting that does not exist or is out of range. DivergedError: the loss is no
-        longer finite. RunStopped: a signal (Ctrl-C, SIGTERM) stopped it; it is saved, and `resume` goes on.
+        folder is there already, or is none to resume. ConfigError: a setting that does not exist or is out of range, or a run
+        folder where something is read. BusyError: another process writes it. DivergedError: the loss is no longer finite.
+        RunStopped: a signal (Ctrl-C, SIGTERM) stopped it; it is saved, and `resume` goes on.
 
     Example:
         >>> run = dnaspt.finetune("data/genes", out="runs/my_genes", encoder="runs/pre", steps=2, batch_bp=2048)

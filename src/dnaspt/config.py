@@ -240,6 +240,11 @@ class TrainingConfig(Settings):
     tensorboard: bool = True
     """Write curves for TensorBoard into the run. Switch it off to start a second earlier and to save disk."""
 
+    @property
+    def n_processes(self) -> int:
+        """Processes that train together, over all nodes."""
+        return self.devices * self.num_nodes
+
 
 class PretrainConfig(TrainingConfig):
     """Masked-language-model pretraining."""

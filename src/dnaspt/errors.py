@@ -65,10 +65,18 @@ class CheckpointError(DnasptError):
     """A checkpoint or run folder is unfinished, or does not fit what was asked."""
 
 
+class BusyError(DnasptError):
+    """Another process writes where this one is to write."""
+
+
 class DivergedError(DnasptError):
     """The loss of a training run is no longer finite."""
 
     exit_code = 76  # 3 is what abort() ends with on Windows
+
+
+class NotFiniteError(DnasptError, ValueError):
+    """Scores of a model are NaN or infinite: its weights are damaged, or its training diverged."""
 
 
 def refuse_full_disk(path: Path, error: BaseException | None) -> None:

@@ -1,12 +1,21 @@
-"""JSON files: one reader whose errors name the file, and one writer whose files appear whole."""
+"""JSON files: one reader whose errors name the file, one check of what they hold, and one writer whose files appear whole."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
 
 from dnaspt.atomic import write_text_atomically
 from dnaspt.errors import InputError
+
+T = TypeVar("T")
+
+UNFIT = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError)
+"""What is raised where JSON of another kind, or damaged, is made into a type of this package."""
 
 
 def read_json(file: Path, *, expected: str = "", do: str = "") -> dict[str, Any]:
@@ -53,7 +62,7 @@ def read_json_lines(file: Path) -> list[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if number == len(lines):
                 break
             raise InputError(file, f"not JSON ({error})", expected="a JSON object in each line", line=number) from error
@@ -61,6 +70,37 @@ def read_json_lines(file: Path) -> list[dict[str, Any]]:
             raise InputError(file, f"a {type(row).__name__}", expected="a JSON object in each line", line=number)
         rows.append(row)
     return rows
+
+
+def build_checked(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Make a dataclass of this package from values that were read from JSON, and check the type of each.
+
+    Raises:
+        ValueError: a name that the dataclass does not have, one that is missing, or a value of another type; in one line.
+    """
+    if unknown := sorted(map(str, set(values) - {item.name for item in fields(kind)})):  # type: ignore[arg-type]
+        raise ValueError(f"no value is called {unknown[0]!r}")
+    try:
+        made: T = _adapter(cast(Any, kind)).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return made
+
+
+def check_types(value: T) -> T:
+    """The same dataclass, once the types of all its values are checked, those of dataclasses within it too.
+
+    Raises:
+        ValueError: a value of another type; names it in one line.
+    """
+    assert is_dataclass(value) and not isinstance(value, type)
+    return build_checked(type(value), asdict(value))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def write_json(file: Path, content: Mapping[str, Any], *, sort_keys: bool = False) -> None:

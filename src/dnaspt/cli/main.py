@@ -53,7 +53,10 @@ TrainingAccelerator = Annotated[
 ]
 Devices = Annotated[int | None, option(metavar="N", help="GPUs or CPU processes on this node.", default="1")]
 Nodes = Annotated[int | None, option(metavar="N", help="Nodes; SLURM and torchrun are detected.", default="1")]
-Resume = Annotated[bool, option("--resume", help="Go on with a run that was broken off.", default="start anew")]
+Resume = Annotated[
+    bool,
+    option("--resume", help="Go on with a run that was broken off, or extend a finished one.", default="start anew"),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -112,6 +115,9 @@ def pretrain(
 
     Masked bases are guessed from the bases around them. The train split is read, and unlabeled sequences if there
     are any; valid chooses the best weights. No label is read.
+
+    --resume with more --epochs or --steps extends a finished run: the steps that are left take the learning rates of a run of
+    the new length, so the rate rises again and falls to its end.
 
     Example: dnaspt pretrain data/genes --out runs/pre --preset small
     """
@@ -195,6 +201,9 @@ def finetune(
 
     A pretrained encoder is fine-tuned together with a task head; without --encoder both are trained from scratch. The checkpoint
     with the best score on valid is kept.
+
+    --resume with more --epochs or --steps extends a finished run: the steps that are left take the learning rates of a run of
+    the new length, so the rate rises again and falls to its end.
 
     Example: dnaspt finetune data/genes --encoder runs/pre --head crf --out runs/genes
     """

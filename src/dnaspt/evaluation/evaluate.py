@@ -156,7 +156,7 @@ def score_model(model: "TaskModel", split: Split, labels: tuple[str, ...]) -> di
         for classes of bases mcc and accuracy over all labeled bases, else the mean auroc and auprc over the labels.
 
     Raises:
-        DatasetError: no label has both positive and negative windows.
+        DatasetError: no label has both positive and negative windows. NotFiniteError: the model's scores are NaN.
     """
     if split.per_base:
         from dnaspt.inference.decode import predict_paths

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dnaspt.checkpoint import model_device
 from dnaspt.config import PAD_TOKEN
+from dnaspt.errors import NotFiniteError
 from dnaspt.genome import alphabet
 from dnaspt.inference.disk_array import DiskArray
 from dnaspt.models.kernels.threads import subnormals_as_zero
@@ -125,11 +126,17 @@ def predict_windows(model: TaskModel, windows: Iterable[np.ndarray], *, average_
         model: a model of windows or bins.
         windows: codes (L,) of each window.
         average_strands: take the mean of both strands' logits.
+
+    Raises:
+        NotFiniteError: logits that are NaN.
     """
+    if average_strands:
+        windows = (strand for window in windows for strand in (window, alphabet.reverse_complement(window)))
+    logits = np.stack(list(predict_batches(model, windows)))
+    if np.isnan(logits).any():
+        raise NotFiniteError("the logits of some windows are NaN")
     if not average_strands:
-        return np.stack(list(predict_batches(model, windows)))
-    both_strands = (strand for window in windows for strand in (window, alphabet.reverse_complement(window)))
-    logits = np.stack(list(predict_batches(model, both_strands)))
+        return logits
     forward, backward = logits[::2], logits[1::2]
     trunk = model.head.trunk
     if trunk.resolution_bp > 1:  # bins of the other strand come in reverse

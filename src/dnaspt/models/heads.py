@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dnaspt.errors import NotFiniteError
 from dnaspt.genome.gene_states import MISSING, StateTable
 from dnaspt.models.basset import HeadMLP
 from dnaspt.models.batch import Batch, Loss
@@ -166,11 +167,17 @@ class SoftmaxHead(nn.Module):
         return emissions.softmax(-1)
 
     def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
-        """The most probable class of each base of one sequence (L, K), and its probability; the context has no say."""
+        """The most probable class of each base of one sequence (L, K), and its probability; the context has no say.
+
+        Raises:
+            NotFiniteError: emissions that are NaN.
+        """
         path = np.empty(len(emissions), np.int8)
         posterior = np.empty(len(emissions) if with_posterior else 0, np.float32)
         for block in (slice(start, start + SLICE) for start in range(0, len(emissions), SLICE)):
             rows = torch.from_numpy(np.asarray(emissions[block]))
+            if rows.isnan().any():
+                raise NotFiniteError("the sequence has emissions that are NaN")
             path[block] = rows.argmax(-1).numpy()
             if with_posterior:
                 posterior[block] = rows.softmax(-1).amax(-1).numpy()

@@ -24,7 +24,7 @@ from dnaspt.studies.records import NO_RESULT, Record, ranked, result_of_baseline
 from dnaspt.studies.settings import PRETRAINED, StudyConfig
 from dnaspt.studies.worker import Baseline, Evaluate, Finetune, Instruction, Pretrain
 from dnaspt.tasks import TASKS
-from dnaspt.training.runs import RESULT, read_metrics, read_result
+from dnaspt.training.runs import RESULT, SETTINGS, read_metrics, read_result
 
 _N_EXAMPLES = 3
 """Stretches of the test split that a report draws."""
@@ -85,7 +85,7 @@ def _instruction(context: StudyContext, job: Job) -> Instruction:
     settings = job.settings | {"data": study.data, "out": folder}
     if encoder := encoder_of(study, job, context.out):
         settings["encoder"] = encoder
-    resume = folder.exists()
+    resume = (folder / SETTINGS).is_file()
     if job.kind == "pretrain":
         return Pretrain(action="pretrain", config=build_config(PretrainConfig, settings), resume=resume)
     return Finetune(action="finetune", config=build_config(FinetuneConfig, settings), resume=resume)

@@ -2,12 +2,15 @@
 
 import platform
 import warnings
+from contextlib import nullcontext
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from dnaspt.config import TrainingConfig
 from dnaspt.errors import ConfigError
+from dnaspt.training.signals import default_signals
 
 _FABRIC_PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
@@ -39,7 +42,7 @@ def device_name(fabric: Fabric) -> str:
 
 
 def build_fabric(config: TrainingConfig) -> Fabric:
-    """Build and launch Fabric; with more than one device or node it trains with DDP.
+    """Build and launch Fabric; with more than one device or node it trains with DDP, and waits for all of its processes.
 
     Raises:
         ConfigError: devices that are not there, or a precision that they do not have.
@@ -47,16 +50,21 @@ def build_fabric(config: TrainingConfig) -> Fabric:
     accelerator = config.accelerator if config.accelerator != "auto" or torch.cuda.is_available() else "cpu"
     if accelerator == "cpu" and config.precision == "16":
         raise ConfigError("--precision 16 is for a GPU; a CPU takes 32 or bf16")
+    is_alone = config.n_processes == 1
     try:
-        with warnings.catch_warnings():
-            # Inside a SLURM job Lightning warns that srun is there and not used; one process is what was asked for.
+        # While it waits for other processes, Python handles no signals.
+        with warnings.catch_warnings(), nullcontext() if is_alone else default_signals():
+            # Inside a SLURM job Lightning warns that srun is there and not used; `processes` has checked that.
             warnings.filterwarnings("ignore", message=".*srun.*")
             fabric = Fabric(
                 accelerator=accelerator,
                 devices=config.devices,
                 num_nodes=config.num_nodes,
                 precision=_FABRIC_PRECISION[precision_of(config)],  # type: ignore[arg-type]
-                strategy="ddp" if config.devices * config.num_nodes > 1 else "auto",
+                strategy="auto" if is_alone else "ddp",
+                plugins=[LightningEnvironment()]
+                if is_alone
+                else None,  # a process alone is none of SLURM's or torchrun's
             )
             fabric.launch()
     except (RuntimeError, ValueError) as error:

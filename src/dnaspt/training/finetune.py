@@ -5,6 +5,7 @@ Settings, dataset, encoder and run folder are checked before torch is imported, 
 
 import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from dnaspt.data.manifest import Manifest, Source, read_manifest
 from dnaspt.data.subset import label_subset
 from dnaspt.data.transcript_table import shortest_intron_bp
 from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.output import refuse_inputs
 from dnaspt.tasks import TASKS
+from dnaspt.training.processes import check_processes
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Run
 
@@ -38,7 +41,7 @@ def finetune(
 
     Args:
         config: settings.
-        resume: go on with a run that was broken off.
+        resume: go on with a run that was broken off, or, with more epochs or steps, with one that is finished (`schedule`).
         overwrite: replace a run that is there.
         reporter: shows the progress.
 
@@ -46,19 +49,37 @@ def finetune(
         The run. Its scores are those of the best checkpoint on valid.
 
     Raises:
-        DatasetError: no dataset, or one without train and valid. ConfigError: settings that do not fit the task.
-        CheckpointError: the encoder is no checkpoint, or the run folder is there already.
+        DatasetError: no dataset, or one without train and valid.
+        ConfigError: settings that do not fit the task, or a run folder where something is read.
+        CheckpointError: the encoder is no checkpoint; the run folder is there already, was started with other settings, or is
+            none to resume.
+        BusyError: another process writes the run folder.
         DivergedError: the loss is no longer finite.
     """
+    hint = check_processes(config)
     manifest = read_manifest(config.data)
     head = check_settings(config, manifest)
     pretrained = None if config.encoder is None else read_config(config.encoder)
+    embeddings = Path(config.embeddings) if config.embeddings else None  # no path where it is a name on the hub
+    refuse_inputs(config.out, {"data": config.data, "encoder": config.encoder, "embeddings": embeddings})
     if pretrained is not None:
         if pretrained.encoder.architecture == "basset" and manifest.per_base:
             raise ConfigError(f"{config.encoder}: Basset is for windows; {config.data} has labels per base")
         _warn_of_test_sequences(config, manifest, pretrained)
-    folder = RunFolder(config.out, config, resume=resume, overwrite=overwrite)
-    checkpoint = _describe(config, manifest, head, pretrained)
+    with RunFolder(config.out, config, resume=resume, overwrite=overwrite, hint=hint) as folder:
+        if config.n_processes == 1:
+            folder.claim()  # of several, rank 0 claims it later
+        return _train(config, manifest, _describe(config, manifest, head, pretrained), folder, reporter)
+
+
+def _train(
+    config: FinetuneConfig,
+    manifest: Manifest,
+    checkpoint: CheckpointConfig,
+    folder: RunFolder,
+    reporter: "Reporter | None",
+) -> Run:
+    """Read the windows, and train."""
     train = label_subset(read_split(config.data, "train"), config.label_fraction, config.seed)
     valid = read_split(config.data, "valid")
     _check_valid(config, manifest, valid)
@@ -103,7 +124,7 @@ def _check_pool(config: FinetuneConfig, manifest: Manifest) -> None:
     """
     if manifest.per_base or manifest.resolution_bp or config.preset == "basset":
         raise ConfigError(f'pool = "normalized" is for windows, with another encoder than basset; {config.data}')
-    if config.devices * config.num_nodes > 1:
+    if config.n_processes > 1:
         raise ConfigError('pool = "normalized" learns in one process: what windows are like is counted in each alone')
     if (n_windows := config.batch_bp // manifest.window_bp) < LEAST_WINDOWS:
         n_bp = LEAST_WINDOWS * manifest.window_bp

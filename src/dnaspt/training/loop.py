@@ -17,10 +17,17 @@ from torch import Tensor, nn
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.config import TrainingConfig
 from dnaspt.data.batches import ArrayBatch, TrainingBatches
-from dnaspt.errors import DivergedError
+from dnaspt.errors import BusyError, ConfigError, DivergedError, DnasptError, NotFiniteError
 from dnaspt.models.batch import Batch
 from dnaspt.training.optim import averaged, set_rate, update_averages
-from dnaspt.training.run_checkpoints import load_last, load_optimizer, save_best, save_last
+from dnaspt.training.run_checkpoints import (
+    OPTIMIZER,
+    load_last,
+    load_optimizer,
+    load_weights,
+    save_best,
+    save_last,
+)
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Progress
 from dnaspt.training.schedule import count_steps, learning_rate, validation_interval
@@ -115,20 +122,29 @@ def fit(training: Training, fabric: Fabric) -> FitResult:
     """Train to the end of the schedule, or until time, patience or a signal stops it.
 
     Raises:
-        CheckpointError: the run that is to be resumed was trained on other data or from another encoder.
+        BusyError: another process writes the run.
+        CheckpointError: the run that is to be resumed was trained on other data or from another encoder, or is damaged.
+        ConfigError: a finished run is to be extended to a length that it has.
         DivergedError: the loss is not finite.
     """
+    _claim(training.folder, fabric)
     last = load_last(training.folder, training.checkpoint)
     if last:
-        training.model.load_state_dict(last.weights)
+        load_weights(training.model, last)
     model, optimizer = fabric.setup(training.model, training.optimizer)
     model.mark_forward_method("loss")
     if last:
-        load_optimizer(training.model, training.optimizer, last.optimizer)  # after setup, which moved the parameters
+        file = last.checkpoint / OPTIMIZER
+        load_optimizer(
+            training.model, training.optimizer, last.optimizer, file
+        )  # after setup, which moved the parameters
     progress = last.progress if last else Progress()
-    if fabric.is_global_zero:
-        training.folder.begin(progress.step)
     n_steps = count_steps(training.config, training.batches)
+    is_finished = _is_finished(training.config, progress, n_steps)
+    if training.folder.extends and is_finished:
+        raise _not_longer(training, progress, n_steps)
+    if fabric.is_global_zero:
+        training.folder.begin(progress.step, is_finished=is_finished)
     reporter = training.reporter if fabric.is_global_zero else SilentReporter()
     reporter.start(n_steps, progress.step)
     writer = _tensorboard(training, fabric)
@@ -143,6 +159,37 @@ def fit(training: Training, fabric: Fabric) -> FitResult:
         reporter.stop()
         if writer is not None:
             writer.close()
+
+
+def _claim(folder: RunFolder, fabric: Fabric) -> None:
+    """Claim the run for the process of rank 0, on behalf of all that train together.
+
+    Raises:
+        BusyError: another process writes it, or has changed it; in all of them, so that none waits for the others.
+    """
+    fault = ""
+    if fabric.is_global_zero:
+        try:
+            folder.claim()
+        except DnasptError as error:
+            fault = str(error)
+    if fault := fabric.broadcast(fault):
+        raise BusyError(fault)
+
+
+def _is_finished(config: TrainingConfig, progress: Progress, n_steps: int) -> bool:
+    """Whether all steps are done, or patience is exhausted."""
+    return progress.step >= n_steps or bool(config.patience and progress.n_bad >= config.patience)
+
+
+def _not_longer(training: Training, progress: Progress, n_steps: int) -> ConfigError:
+    """The error of a finished run that is to be extended, and has nothing left to do."""
+    path, patience = training.folder.path, training.config.patience
+    if progress.step >= n_steps:
+        asked = f"has {progress.step} steps already, and {n_steps} were asked for"
+        return ConfigError(f"{path}: {asked}; give more --epochs or --steps to extend it")
+    ended = f"had {progress.n_bad} validations without a new best, and patience is {patience}"
+    return ConfigError(f"{path}: {ended}; give a larger --patience, or 0, to extend it")
 
 
 def _tensorboard(training: Training, fabric: Fabric) -> Any:
@@ -205,9 +252,7 @@ class _Session:
         return FitResult(progress, finished, "" if finished else stopped_by)
 
     def _is_finished(self, progress: Progress) -> bool:
-        """Whether all steps are done, or patience is exhausted."""
-        patience = self.training.config.patience
-        return progress.step >= self.n_steps or bool(patience and progress.n_bad >= patience)
+        return _is_finished(self.training.config, progress, self.n_steps)
 
     def _step(self, batches: list[ArrayBatch], step: int) -> tuple[float, float]:
         """One optimizer step on one or more batches.
@@ -225,7 +270,7 @@ class _Session:
                 # Dropout is a function of (seed, step, batch): a resumed run drops the same. Autocast, because Fabric
                 # lowers the precision of `forward` alone where it does not wrap the model.
                 seed = hash((config.seed, step, index, rank)) & 0xFFFFFFFF
-                with _seeded(fabric.device, seed), fabric.autocast():
+                with _seeded(fabric.device, seed), fabric.autocast(), _diverging_at(step):
                     loss = model.loss(to_tensors(batch.share(rank, world), fabric.device))
                 # DDP averages gradients over processes; how many items were scored is only known at the end of the step.
                 fabric.backward(loss.total * (world / n_bp))
@@ -234,7 +279,7 @@ class _Session:
             totals = cast(Tensor, fabric.all_reduce(totals, reduce_op="sum"))
         total, count = totals.tolist()
         if not math.isfinite(total):
-            raise DivergedError(f"step {step}: the loss is {total}; try a lower learning rate, or --precision 32")
+            raise _diverged(step, f"the loss is {total}")
         if count:
             for parameter in model.parameters():
                 if parameter.grad is not None:
@@ -256,7 +301,7 @@ class _Session:
         validates = step % interval == 0 or step == self.n_steps
         if validates:
             with averaged(self.training.optimizer):
-                progress, scores = self._validate(progress)
+                progress, scores = self._validate(progress, row["loss"])
             row |= scores
             logged |= {"seconds": progress.seconds, "n_bp": progress.n_bp} | scores
         if validates or step % _LOG_EVERY == 0:
@@ -265,15 +310,21 @@ class _Session:
             self._save(progress)
         return progress
 
-    def _validate(self, progress: Progress) -> tuple[Progress, dict[str, float]]:
-        """Score the valid split on rank 0, and keep the weights if they are the best so far."""
+    def _validate(self, progress: Progress, loss: float) -> tuple[Progress, dict[str, float]]:
+        """Score the valid split on rank 0, and keep the weights if they are the best so far; loss: of the last step."""
         training, fabric = self.training, self.fabric
         scores: dict[str, float] = {}
+        fault = ""
         if fabric.is_global_zero:
             training.model.eval()
-            with torch.no_grad(), fabric.autocast():
-                scores = training.validate()
-        scores = fabric.broadcast(scores)
+            try:
+                with torch.no_grad(), fabric.autocast():
+                    scores = training.validate()
+            except NotFiniteError as error:
+                fault = str(error)
+        scores, fault = fabric.broadcast((scores, fault))
+        if fault or math.isnan(scores[training.score]):
+            raise _diverged(progress.step, f"the loss is {loss:.3g}, and valid has no score: {fault or 'it is NaN'}")
         score = scores[training.score]
         if not score >= progress.best:
             return replace(progress, n_bad=progress.n_bad + 1), scores
@@ -315,6 +366,20 @@ class _Session:
             reasons = cast(Tensor, self.fabric.all_gather(asked))
             reason = reason or ("another process" if bool(reasons.any()) else "")
         return reason
+
+
+def _diverged(step: int, fault: str) -> DivergedError:
+    """The error of a training that diverged, with what to do."""
+    return DivergedError(f"step {step}: {fault}; try a lower learning rate, or --precision 32")
+
+
+@contextmanager
+def _diverging_at(step: int) -> Iterator[None]:
+    """A block in which scores that are not finite mean that training diverged."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise _diverged(step, str(error)) from error
 
 
 @contextmanager

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from dnaspt.config import PretrainConfig
 from dnaspt.data.dataset import read_split
-from dnaspt.data.manifest import UNLABELED, read_manifest
+from dnaspt.data.manifest import UNLABELED, Manifest, read_manifest
 from dnaspt.data.segments import without_overlaps
 from dnaspt.errors import ConfigError
+from dnaspt.output import refuse_inputs
 from dnaspt.training.masked_windows import mask_windows
+from dnaspt.training.processes import check_processes
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Run
 
@@ -28,7 +30,7 @@ def pretrain(
 
     Args:
         config: settings.
-        resume: go on with a run that was broken off.
+        resume: go on with a run that was broken off, or, with more epochs or steps, with one that is finished (`schedule`).
         overwrite: replace a run that is there.
         reporter: shows the progress.
 
@@ -37,14 +39,25 @@ def pretrain(
         its result has those of n-gram models, too, once the run is finished or time has stopped it.
 
     Raises:
-        DatasetError: no dataset, or one without the splits asked for. ConfigError: settings that do not fit.
-        CheckpointError: the run folder is there already, or was started with other settings.
+        DatasetError: no dataset, or one without the splits asked for.
+        ConfigError: settings that do not fit, or a run folder where something is read.
+        CheckpointError: the run folder is there already, was started with other settings, or is none to resume.
+        BusyError: another process writes the run folder.
         DivergedError: the loss is no longer finite.
     """
+    hint = check_processes(config)
     manifest = read_manifest(config.data)
     if "valid" not in manifest.splits:
         raise ConfigError(f"{config.data}: has no valid split; the best checkpoint could not be chosen")
-    folder = RunFolder(config.out, config, resume=resume, overwrite=overwrite)
+    refuse_inputs(config.out, {"data": config.data})
+    with RunFolder(config.out, config, resume=resume, overwrite=overwrite, hint=hint) as folder:
+        if config.n_processes == 1:
+            folder.claim()  # of several, rank 0 claims it later
+        return _train(config, manifest, folder, reporter)
+
+
+def _train(config: PretrainConfig, manifest: Manifest, folder: RunFolder, reporter: "Reporter | None") -> Run:
+    """Read the sequences, and train."""
     names = [*config.splits, *([UNLABELED] if config.unlabeled and UNLABELED in manifest.splits else [])]
     window_bp = max(manifest.window_bp, WINDOW_BP)
     splits = [without_overlaps(read_split(config.data, name), window_bp) for name in names]

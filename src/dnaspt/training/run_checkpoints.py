@@ -13,15 +13,19 @@ from torch import Tensor, nn
 from dnaspt.checkpoint import read_tensors, save_checkpoint
 from dnaspt.checkpoint_config import TENSORS, CheckpointConfig, read_config
 from dnaspt.errors import CheckpointError
+from dnaspt.training.optim import AVERAGE
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import STATE, Progress, read_progress
 
 OPTIMIZER = "optimizer.safetensors"
+_SLOTS = frozenset({"step", "exp_avg", "exp_avg_sq", AVERAGE})
+"""Tensors that AdamW keeps of a parameter, and its running average."""
 
 
 class ResumePoint(NamedTuple):
     """What a resumed run starts from: tensors of the model and of the optimizer, and where the run stands."""
 
+    checkpoint: Path
     weights: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     progress: Progress
@@ -55,7 +59,7 @@ def _save(
     """Write parent/step-N, then remove the older ones beside it."""
     checkpoint = parent / f"step-{step:08d}"
     save_checkpoint(checkpoint, model, config, extra)
-    for older in parent.iterdir():
+    for older in parent.glob("step-*"):
         if older.name != checkpoint.name:
             shutil.rmtree(older)
 
@@ -84,12 +88,27 @@ def load_last(folder: RunFolder, config: CheckpointConfig) -> ResumePoint | None
                 f"{folder.path}: its {name} has changed since it was started; start it again in a new --out"
             )
     progress = read_progress(checkpoint)
-    return ResumePoint(read_tensors(checkpoint / TENSORS), read_tensors(checkpoint / OPTIMIZER), progress)
+    weights, optimizer = (read_tensors(checkpoint / name) for name in (TENSORS, OPTIMIZER))
+    return ResumePoint(checkpoint, weights, optimizer, progress)
 
 
 def _encoder_digest(config: CheckpointConfig) -> str:
     """sha256 of the pretrained encoder's tensors; "" where training began from scratch."""
-    return str(config.provenance.get("encoder", {}).get("sha256", ""))
+    encoder = config.provenance.get("encoder")
+    return str(encoder.get("sha256", "")) if isinstance(encoder, dict) else ""
+
+
+def load_weights(model: nn.Module, last: ResumePoint) -> None:
+    """Load the weights that a run goes on from.
+
+    Raises:
+        CheckpointError: they are not those of this model.
+    """
+    try:
+        model.load_state_dict(last.weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{last.checkpoint / TENSORS}: does not fit the model of this run ({reason})") from error
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -103,10 +122,30 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dic
     }
 
 
-def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put named tensors back into an optimizer, each on the device of its parameter."""
-    parameters = dict(model.named_parameters())
+def load_optimizer(
+    model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], file: Path = Path(OPTIMIZER)
+) -> None:
+    """Put named tensors back into an optimizer, each on the device of its parameter.
+
+    Args:
+        model: the model, on its device.
+        optimizer: of its parameters.
+        tensors: as `optimizer_tensors` gives them.
+        file: where they come from, for the error.
+
+    Raises:
+        CheckpointError: they are not those of an optimizer of this model.
+    """
+    parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    slots_of: dict[str, set[str]] = {}
     for key, value in tensors.items():
-        name, slot = key.split("|")
+        name, _, slot = key.rpartition("|")
+        is_known = name in parameters and slot in _SLOTS and value.is_floating_point()
+        if not is_known or value.shape != (torch.Size() if slot == "step" else parameters[name].shape):
+            found = f"{key!r}, {value.dtype} {tuple(value.shape)}, is no tensor of the optimizer of this run"
+            raise CheckpointError(f"{file}: {found}; is the file whole?")
+        slots_of.setdefault(name, set()).add(slot)
         parameter = parameters[name]
         optimizer.state[parameter][slot] = value.to(parameter.device)
+    if half := [name for name, slots in slots_of.items() if not _SLOTS - {AVERAGE} <= slots]:
+        raise CheckpointError(f"{file}: has not all tensors of {half[0]!r}; is the file whole?")

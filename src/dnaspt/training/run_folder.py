@@ -1,104 +1,165 @@
 """The run folder while it is written: settings, metrics and the result. Imports no torch, so that errors show fast."""
 
 import json
+import os
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from pydantic_core import to_jsonable_python
 
-from dnaspt.atomic import write_text_atomically
+from dnaspt.atomic import content_of, remove_leftovers, write_text_atomically
 from dnaspt.config import TrainingConfig
 from dnaspt.errors import CheckpointError
 from dnaspt.json_files import read_json, write_json
-from dnaspt.training.runs import METRICS, SETTINGS, RunResult, write_result
+from dnaspt.output import locked_output
+from dnaspt.training.runs import METRICS, RESULT, SETTINGS, RunResult, read_metrics_rows, write_result
 
 _FREE_SETTINGS = frozenset({"max_minutes", "tensorboard", "save_every", "accelerator"})
 """Settings in which a resumed run may differ from its beginning. The first three change no weight; another accelerator rounds
 differently. Paths may differ, too: the contents are compared by their digests."""
+_LENGTH_SETTINGS = frozenset({"epochs", "steps", "patience"})
+"""Settings with which a finished run is extended, where they are given."""
 
 
 class RunFolder:
-    """The folder of a new or resumed run. Only the process of rank 0 writes.
+    """The folder of a new or resumed run. Only the process of rank 0 claims and writes it. Use it in a `with` block.
 
     Making this object checks the folder and writes nothing.
 
     Args:
         path: the run folder.
         config: settings of the run.
-        resume: go on with a run that was broken off.
+        resume: go on with a run that was broken off, or, with more epochs or steps, with one that is finished.
         overwrite: replace a run that is there.
+        hint: what else to say where another process has made the folder, or writes it.
+
+    Attributes:
+        extends: whether a finished run goes on with other settings of its length.
 
     Raises:
-        CheckpointError: the folder is there already, is no run, or was started with other settings.
+        CheckpointError: the folder is there already, is no run, was started with other settings, or holds no run to resume.
         InputError: its run.json is broken.
     """
 
-    def __init__(self, path: Path, config: TrainingConfig, *, resume: bool, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, config: TrainingConfig, *, resume: bool, overwrite: bool = False, hint: str = ""
+    ) -> None:
         self.path = path
+        self.extends = False
+        self._config, self._resume, self._overwrite, self._hint = config, resume, overwrite, hint
         self._settings: dict[str, Any] = json.loads(config.model_dump_json())
-        if path.is_file():
-            raise CheckpointError(f"{path}: is a file; expected a folder to write; choose another --out")
-        self._replaces = overwrite and not resume and path.exists()
+        self._claims: ExitStack | None = None
+        self._check()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._claims is not None:
+            self._claims.close()
+
+    def claim(self) -> None:
+        """Keep other processes from writing this run until the `with` block ends, and remove what killed ones left unfinished.
+
+        Nothing where this process has claimed it already.
+
+        Raises:
+            BusyError: another process writes it. CheckpointError, InputError: another process has changed it since.
+        """
+        if self._claims is not None:
+            return
+        with ExitStack() as stack:
+            stack.enter_context(locked_output(self.path, hint=self._hint))
+            for folder in (self.path, self.path / "best", self.path / "last"):
+                remove_leftovers(folder)
+            self._check()
+            self._claims = stack.pop_all()
+
+    def _check(self) -> None:
+        """Refuse a folder that can be neither begun, replaced nor resumed."""
+        if self.path.is_file():
+            raise CheckpointError(f"{self.path}: is a file; expected a folder to write; choose another --out")
+        is_there = bool(content_of(self.path))
+        self._replaces = self._overwrite and not self._resume and is_there
         if self._replaces:
             self._check_replaceable()
-        elif path.exists() and any(path.iterdir()):
-            self._check_resumable(config, resume=resume)
+        elif is_there:
+            self._check_resumable()
+        elif self._resume:
+            problem = "is empty" if self.path.is_dir() else "no such folder"
+            raise CheckpointError(f"{self.path}: {problem}; expected a run to resume; leave --resume out to start one")
 
     def _check_replaceable(self) -> None:
-        if any(self.path.iterdir()) and not (self.path / SETTINGS).is_file():
+        if not (self.path / SETTINGS).is_file():
             raise CheckpointError(f"{self.path}: is there and is no run (no run.json in it); choose another --out")
 
-    def _check_resumable(self, config: TrainingConfig, *, resume: bool) -> None:
-        """Refuse to resume without `resume`, or with changed settings."""
-        if not resume:
-            raise CheckpointError(
-                f"{self.path}: already there; go on with --resume, choose another --out, or say --overwrite"
-            )
+    def _check_resumable(self) -> None:
+        """Refuse to resume without `resume`, or with changed settings but for those that extend a finished run."""
+        if not self._resume:
+            do = "go on with --resume, choose another --out, or say --overwrite"
+            raise CheckpointError(f"{self.path}: already there; {do}{self._hint}")
         if not (self.path / SETTINGS).is_file():
             raise CheckpointError(f"{self.path}: has no run.json; expected a run to resume")
-        before = read_json(self.path / SETTINGS)
-        for name, setting in type(config).model_fields.items():
+        before, is_finished = read_json(self.path / SETTINGS), (self.path / RESULT).is_file()
+        for name, setting in type(self._config).model_fields.items():
             if name in _FREE_SETTINGS or setting.annotation in (Path, Path | None):
                 continue
             default = to_jsonable_python(setting.get_default())  # of a setting that came after the run was started
             old, now = before.get(name, default), self._settings[name]
-            if old != now:
-                raise CheckpointError(
-                    f"{self.path}: was started with {name} = {old!r}, now {now!r}; resume with the same settings"
-                )
+            if old == now:
+                continue
+            is_length = name in _LENGTH_SETTINGS
+            if is_length and is_finished and name in self._config.model_fields_set:
+                self.extends = True
+                continue
+            do = "resume with the same settings"
+            if is_length:
+                do += f"; to extend it, give --{name}" if is_finished else ", and extend it when it is finished"
+            raise CheckpointError(f"{self.path}: was started with {name} = {old!r}, now {now!r}; {do}")
 
     def last_checkpoint(self) -> Path | None:
         """The newest checkpoint to go on from; None where there is none, or where the run is to be replaced."""
         checkpoints = sorted((self.path / "last").glob("step-*"))
         return checkpoints[-1] if checkpoints and not self._replaces else None
 
-    def begin(self, step: int) -> None:
+    def begin(self, step: int, *, is_finished: bool = False) -> None:
         """Make the folder, write the settings, and drop metrics past the step that the run goes on from.
 
-        A run that is replaced is removed only here, when its successor can begin.
+        A run that is replaced is removed only here, when its successor can begin. A finished run that is extended is not
+        finished any more.
+
+        Args:
+            step: the step that the run goes on from.
+            is_finished: whether nothing is left to train.
         """
         if self._replaces:
-            shutil.rmtree(self.path)
+            self._remove_content()
             self._replaces = False
-        self.path.mkdir(parents=True, exist_ok=True)
+        Path(os.path.realpath(self.path)).mkdir(parents=True, exist_ok=True)
         write_json(self.path / SETTINGS, self._settings)
+        if not is_finished:
+            (self.path / RESULT).unlink(missing_ok=True)
         self._drop_metrics_after(step)
+
+    def _remove_content(self) -> None:
+        """Remove all that the folder holds, run.json last: without it, the folder would be no run that can be replaced."""
+        for path in sorted(self.path.iterdir(), key=lambda path: path.name == SETTINGS):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def _drop_metrics_after(self, step: int) -> None:
         """Drop rows that were logged after the checkpoint that a resumed run goes on from; the rest stays as it is."""
         file = self.path / METRICS
-        if not file.is_file():
-            return
-        kept = []
-        for line in file.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # the last line of a killed run may be half-written
-            if row["step"] <= step:
-                kept.append(line + "\n")
-        write_text_atomically(file, "".join(kept))
+        if file.is_file():
+            kept = [json.dumps(row) + "\n" for row in read_metrics_rows(file) if row["step"] <= step]
+            write_text_atomically(file, "".join(kept))
 
     def log_metrics(self, row: dict[str, Any]) -> None:
         """Append a row to metrics.jsonl."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnaspt.baselines.ngram import NgramBaseline
 from dnaspt.errors import CheckpointError, InputError
-from dnaspt.json_files import read_json, read_json_lines, write_json
+from dnaspt.json_files import UNFIT, build_checked, check_types, read_json, read_json_lines, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,8 @@ FORMAT_VERSION = 1
 """Version of result.json. Files of dnaspt 0.1 have no version and the same content."""
 SETTINGS, METRICS, RESULT, STATE = "run.json", "metrics.jsonl", "result.json", "state.json"
 _SCORE = "valid_"
+_MOST = 1 << 53
+"""No count of a run is larger; a larger one is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,23 @@ def read_progress(checkpoint: Path) -> Progress:
     """Read the state.json of a checkpoint.
 
     Raises:
-        InputError: not there, broken, or with other names.
+        InputError: not there, broken, with other names, with values that no run can have, or of another step.
     """
     file = checkpoint / STATE
+    content = read_json(file, expected="a checkpoint of a run of dnaspt")
     try:
-        return Progress(**read_json(file, expected="a checkpoint of a run of dnaspt"))
-    except TypeError as error:
-        raise InputError(file, f"not the state of a run ({error})") from error
+        progress = build_checked(Progress, content)
+        counts = ("step", "epoch", "cursor", "best_step", "n_bad", "n_bp")
+        if damaged := [name for name in counts if not 0 <= getattr(progress, name) <= _MOST]:
+            raise ValueError(f"{damaged[0]} is {getattr(progress, damaged[0])}")
+        if math.isnan(progress.best) or not 0 <= progress.seconds < math.inf:
+            raise ValueError(f"best is {progress.best}, seconds is {progress.seconds}")
+        if checkpoint.name != f"step-{progress.step:08d}":
+            raise ValueError(f"step is {progress.step}")
+        return progress
+    except UNFIT as error:
+        do = "remove the checkpoint, and the run begins anew"
+        raise InputError(file, f"not the state of a run at this step ({error})", do=do) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,7 @@ class RunResult:
         """A result from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: not the result of a training run, or of a later format.
+            KeyError, TypeError, ValueError, OverflowError: not the result of a training run, or of a later format.
         """
         version = content.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
@@ -141,7 +153,7 @@ class RunResult:
 
 def _ngram_from_dict(content: Mapping[str, Any]) -> NgramBaseline:
     values = {item.name: content[item.name] for item in fields(NgramBaseline)}
-    return NgramBaseline(**values | {"nats_by_k": tuple(values["nats_by_k"])})
+    return build_checked(NgramBaseline, values | {"nats_by_k": tuple(values["nats_by_k"])})
 
 
 def write_result(folder: Path, result: RunResult) -> None:
@@ -158,24 +170,38 @@ def read_result(folder: Path) -> RunResult:
     file = folder / RESULT
     content = read_json(file, expected="a finished run of dnaspt")
     try:
-        return RunResult.from_dict(content)
-    except (KeyError, TypeError, ValueError) as error:
+        return check_types(RunResult.from_dict(content))
+    except UNFIT as error:
         raise InputError(file, f"not the result of a training run ({error!r})") from error
+
+
+def read_metrics_rows(file: Path) -> list[dict[str, Any]]:
+    """Rows of a metrics.jsonl in order.
+
+    Raises:
+        InputError: a line that is no row of numbers with a step.
+    """
+    rows = read_json_lines(file)
+    for row in rows:
+        if not isinstance(step := row.get("step"), int) or not 0 <= step <= _MOST:
+            found = "a row without step" if step is None else f"a row with step {str(step)[:40]!r}"
+            raise InputError(file, found, expected="a row of metrics, with the number of its step")
+        if unfit := [name for name, value in row.items() if not isinstance(value, int | float)]:
+            raise InputError(file, f"{unfit[0]!r} of step {step} is no number", expected="a row of metrics")
+    return rows
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Rows of a run's metrics.jsonl by step, rows of the same step joined; none where there is no such file.
 
     Raises:
-        InputError: a line that is no row with a step.
+        InputError: a line that is no row of numbers with a step.
     """
     file = folder / METRICS
     if not file.is_file():
         return []
     rows: dict[int, dict[str, Any]] = {}
-    for row in read_json_lines(file):
-        if "step" not in row:
-            raise InputError(file, "a row without step", expected="a row of metrics")
+    for row in read_metrics_rows(file):
         rows[row["step"]] = rows.get(row["step"], {}) | row
     return [rows[step] for step in sorted(rows)]
 

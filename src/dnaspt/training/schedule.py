@@ -1,6 +1,8 @@
 """The schedule of a run: how many steps it takes, the learning rate of each, and how often it validates.
 
-All are functions of the settings and the step alone, so that a resumed run goes on as if nothing had happened.
+All are functions of the settings and the step alone, so that a resumed run goes on as if nothing had happened. A finished run
+that is extended goes on as a run of its new length would from that step on: the learning rate, which had fallen to its end, rises
+to where such a run would be, and falls again. Its weights are not those of a run that had the new length from the start.
 """
 
 import math

@@ -3,6 +3,8 @@
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -40,3 +42,17 @@ class StopSignals:
             signal.raise_signal(number)
         elif not self.received:
             self.received, self._received_at = signal.Signals(number).name, time.monotonic()
+
+
+@contextmanager
+def default_signals() -> Iterator[None]:
+    """A block in which Ctrl-C and SIGTERM end the process at once, also where it waits in code that is not Python's."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

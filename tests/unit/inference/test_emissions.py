@@ -3,8 +3,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.unit.inference.small_models import GENES, WITHOUT_CODONS, genes_run, model_of, predict_sequence, random_codes
+from tests.unit.inference.small_models import (
+    GENES,
+    REGIONS,
+    WITHOUT_CODONS,
+    genes_run,
+    model_of,
+    predict_sequence,
+    random_codes,
+)
 
+from dnaspt.errors import NotFiniteError
 from dnaspt.genome.alphabet import N, reverse_complement
 from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.inference import emissions as predict
@@ -74,3 +83,12 @@ def test_tiled_and_untiled_give_the_same_gff3(tmp_path: Path, monkeypatch: pytes
         if len(tiled) == 9:
             # Sums of float32 in another order may differ in the last of the four digits that are written.
             assert float(tiled[5]) == pytest.approx(float(untiled[5]), abs=1.1e-4)
+
+
+@pytest.mark.parametrize("average_strands", [False, True])
+def test_logits_that_are_nan_are_an_error(average_strands: bool) -> None:
+    model = model_of(REGIONS)
+    with torch.no_grad():
+        model.head.trunk.output.weight.fill_(torch.nan)
+    with pytest.raises(NotFiniteError, match="the logits of some windows are NaN"):
+        predict.predict_windows(model, [random_codes(256)], average_strands=average_strands)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dnaspt.config import BassetConfig, EncoderConfig
+from dnaspt.errors import NotFiniteError
 from dnaspt.genome.gene_states import GENE_STATES, MISSING
 from dnaspt.models.basset import HeadMLP
 from dnaspt.models.batch import Batch
@@ -131,3 +132,11 @@ def test_windows_do_not_depend_on_their_batch_once_trained() -> None:
     together = model(tokens)
     assert together.shape == (8, 3)
     assert torch.allclose(together, torch.cat([model(row[None]) for row in tokens]), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [SoftmaxHead, CRFHead])
+def test_no_class_is_made_up_from_emissions_that_are_nan(kind: type[SoftmaxHead | CRFHead]) -> None:
+    emissions = np.zeros((20, 9), np.float32)
+    emissions[7, 3] = np.nan
+    with pytest.raises(NotFiniteError, match=r"the sequence has emissions .*NaN"):
+        kind(16, GENE_STATES).decode(emissions, DecodingContext(np.zeros(20, np.uint8)), with_posterior=False)

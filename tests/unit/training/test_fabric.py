@@ -30,3 +30,11 @@ def test_auto_is_32_bits_on_a_cpu_and_what_is_said_elsewhere() -> None:
 def test_a_processor_has_a_name() -> None:
     fabric = build_fabric(TrainingConfig(accelerator="cpu"))
     assert device_name(fabric) and fabric.world_size == 1
+
+
+def test_a_process_alone_is_none_of_slurms_or_torchruns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script of sbatch with --ntasks=4 may train in one process; Lightning would refuse that."""
+    for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "0"}.items():
+        monkeypatch.setenv(name, value)
+    fabric = build_fabric(TrainingConfig(accelerator="cpu"))
+    assert fabric.world_size == 1 and fabric.is_global_zero

@@ -1,5 +1,7 @@
 """The training loop: what it keeps, how it stops, and that a resumed run ends with the same bits."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ from tests.unit.training.quick import losses_of, settings, weights_of
 
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
-from dnaspt.errors import DivergedError
+from dnaspt.errors import BusyError, ConfigError, DivergedError
+from dnaspt.output import locked_output
 from dnaspt.training.finetune import finetune
 from dnaspt.training.runs import Progress, Run, read_progress
+from dnaspt.training.schedule import learning_rate
 
 
 def progress_of(run: Path) -> Progress:
@@ -98,6 +102,88 @@ def test_a_loss_that_is_not_finite_ends_the_run(gene_data: Path, tmp_path: Path,
     config = settings(gene_data, tmp_path / "run", pretrained, learning_rate=1e30, steps=20, head="softmax")
     with pytest.raises(DivergedError, match=r"the loss is (nan|inf); try a lower learning rate"):
         finetune(config)
+
+
+@pytest.mark.parametrize("head", ["crf", "crf-unconstrained", "softmax"])
+@pytest.mark.parametrize(("rate", "steps"), [(1e6, 20), (1e20, 1)])
+def test_a_run_that_diverges_says_so_wherever_its_scores_stop_being_finite(
+    gene_data: Path, tmp_path: Path, pretrained: Path, head: str, rate: float, steps: int
+) -> None:
+    """In a batch, whose loss the CRF cannot compute, or on valid, also after the last step."""
+    config = settings(gene_data, tmp_path / "run", pretrained, learning_rate=rate, steps=steps, head=head)
+    with pytest.raises(DivergedError, match=r"^step \d+: .*(NaN|nan).*; try a lower learning rate, or --precision 32$"):
+        finetune(config)
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_an_extended_run_takes_the_learning_rates_of_a_run_of_its_new_length(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    """The rate, which had fallen to its end, rises to where a longer run would have been, and falls again."""
+    short, long = (settings(gene_data, tmp_path / "run", pretrained, steps=steps, validate_every=1) for steps in (4, 9))
+    finetune(short)
+    run = finetune(long, resume=True)
+    assert run.finished and run.step == 9 and Run.open(tmp_path / "run") == run
+    rates = [json.loads(line)["rate"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert rates == [learning_rate(step, 4, short) for step in range(4)] + [
+        learning_rate(step, 9, long) for step in range(4, 9)
+    ]
+    assert rates[3] < rates[4] > rates[8]
+    with pytest.raises(
+        ConfigError, match="run: has 9 steps already, and 5 were asked for; give more --epochs or --steps"
+    ):
+        finetune(settings(gene_data, tmp_path / "run", pretrained, steps=5, validate_every=1), resume=True)
+    assert Run.open(tmp_path / "run") == run
+
+
+def test_an_extended_run_that_is_broken_off_ends_with_the_same_bits(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    runs = [tmp_path / name for name in ("alone", "stopped")]
+    for out in runs:
+        finetune(settings(gene_data, out, pretrained, steps=4))
+        limit = 1e-9 if out.name == "stopped" else 0.0
+        run = finetune(settings(gene_data, out, pretrained, steps=8, max_minutes=limit), resume=True)
+        assert (run.finished, run.step) == ((False, 5) if limit else (True, 8))
+    finetune(settings(gene_data, runs[1], pretrained, steps=8), resume=True)
+    alone, stopped = map(weights_of, runs)
+    assert all(torch.equal(stopped[name], alone[name]) for name in alone)
+
+
+def test_a_run_that_patience_ended_is_extended_with_more_patience(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    common = {"learning_rate": 1e-12, "validate_every": 1}
+    finetune(settings(gene_data, tmp_path / "run", pretrained, steps=50, patience=2, **common))
+    with pytest.raises(
+        ConfigError, match="had 2 validations without a new best, and patience is 2; give a larger --pat"
+    ):
+        finetune(settings(gene_data, tmp_path / "run", pretrained, steps=60, patience=2, **common), resume=True)
+    run = finetune(settings(gene_data, tmp_path / "run", pretrained, steps=50, patience=4, **common), resume=True)
+    assert progress_of(tmp_path / "run").n_bad == 4 and run.finished
+
+
+def test_a_run_that_another_process_writes_is_left_alone(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
+    config = settings(gene_data, tmp_path / "run", pretrained)
+    with locked_output(tmp_path / "run"), pytest.raises(BusyError, match="has been writing there since"):
+        finetune(config)
+    assert list(tmp_path.iterdir()) == []
+    finetune(config)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("out", ["encoder", "encoder/new", "."])
+def test_a_run_is_not_written_where_its_encoder_lies(
+    gene_data: Path, tmp_path: Path, pretrained: Path, out: str
+) -> None:
+    encoder = tmp_path / "encoder"
+    shutil.copytree(pretrained, encoder)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ConfigError, match=r"(is|lies in|holds) the encoder .*, which is read; choose another --out"):
+        finetune(settings(gene_data, tmp_path / out, encoder), overwrite=True)
+    with pytest.raises(ConfigError, match=r"the data .*, which is read"):
+        finetune(settings(gene_data, gene_data / "run", encoder))
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 class Recorder:

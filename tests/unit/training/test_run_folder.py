@@ -1,12 +1,14 @@
 """A run folder: where a run may begin or go on, its settings and its metrics."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from dnaspt.config import FinetuneConfig
-from dnaspt.errors import CheckpointError, InputError
+from dnaspt.errors import BusyError, CheckpointError, InputError
+from dnaspt.owner import Owner
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import RunResult, read_metrics, read_result
 
@@ -101,3 +103,132 @@ def test_the_newest_checkpoint_is_the_one_to_go_on_from(tmp_path: Path) -> None:
     for step in (1, 12):
         (tmp_path / "last" / f"step-{step:08d}").mkdir(parents=True)
     assert folder.last_checkpoint() == tmp_path / "last" / "step-00000012"
+
+
+def finished(path: Path, config: FinetuneConfig = CONFIG) -> None:
+    folder = RunFolder(path, config, resume=False)
+    folder.begin(0)
+    folder.finish(RunResult({"valid_mcc": 0.5}, 1, 2, 3, 4.0))
+
+
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir])
+def test_there_must_be_a_run_to_resume(tmp_path: Path, make) -> None:
+    make(tmp_path / "run")
+    with pytest.raises(
+        CheckpointError, match=r"run: (is empty|no such folder); expected a run to resume; leave --resume"
+    ):
+        RunFolder(tmp_path / "run", CONFIG, resume=True)
+    (tmp_path / "run").mkdir(exist_ok=True)
+    (tmp_path / "run" / ".run.json.unfinished-7").touch()  # killed before it had begun
+    with pytest.raises(CheckpointError, match="run: is empty; expected a run to resume"):
+        RunFolder(tmp_path / "run", CONFIG, resume=True)
+
+
+@pytest.mark.parametrize("name", [".run.json.unfinished-7", f".run.json.unfinished-{Owner('elsewhere', 7, 7).tag}"])
+def test_a_lone_unfinished_file_keeps_nobody_out(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    for overwrite in (False, True):
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run" / name).touch()
+        with RunFolder(tmp_path / "run", CONFIG, resume=False, overwrite=overwrite) as folder:
+            folder.claim()
+            folder.begin(0)
+        assert (tmp_path / "run" / "run.json").is_file() and f"{name}: unfinished, of " in caplog.text
+        with RunFolder(tmp_path / "run", CONFIG, resume=True) as folder:
+            folder.claim()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows does not say which processes run")
+def test_what_a_killed_process_left_anywhere_in_a_run_is_removed(tmp_path: Path) -> None:
+    begun(tmp_path / "run")
+    tag = f"{Owner.this_process().host}-{2**30}-7"
+    for name in (
+        f".metrics.jsonl.unfinished-{tag}",
+        f"best/.step-1.unfinished-{tag}/x",
+        f"last/.step-1.unfinished-{tag}/x",
+    ):
+        (tmp_path / "run" / name).mkdir(parents=True)
+    with RunFolder(tmp_path / "run", CONFIG, resume=True) as folder:
+        folder.claim()
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "run",
+        "run/best",
+        "run/last",
+        "run/run.json",
+    ]
+
+
+def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
+    first, second = (RunFolder(tmp_path / "run", CONFIG, resume=False, hint="; hint") for _ in range(2))
+    with first:
+        first.claim()
+        first.claim()  # once is enough
+        with pytest.raises(BusyError, match=rf"run: PID {os.getpid()} on .* has been writing there since .*; hint$"):
+            second.claim()
+        first.begin(0)
+    with second, pytest.raises(CheckpointError, match=r"run: already there; go on with --resume, .*; hint"):
+        second.claim()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_is_begun_and_replaced_where_a_symbolic_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("disk/run")
+    for overwrite in (False, True):
+        with RunFolder(tmp_path / "link", CONFIG, resume=False, overwrite=overwrite) as folder:
+            folder.claim()
+            folder.begin(0)
+        assert (tmp_path / "disk" / "run" / "run.json").is_file() and (tmp_path / "link").is_symlink()
+        (tmp_path / "disk" / "run" / "old").touch()
+        (tmp_path / "disk" / "run" / "away").symlink_to(tmp_path)
+    with RunFolder(tmp_path / "link", CONFIG, resume=False, overwrite=True) as folder:
+        folder.begin(0)
+    assert [path.name for path in (tmp_path / "disk" / "run").iterdir()] == ["run.json"] and tmp_path.is_dir()
+
+
+def test_a_run_that_is_being_replaced_stays_one_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(tmp_path / "run")
+    (tmp_path / "run" / "best").mkdir()
+    monkeypatch.setattr("shutil.rmtree", lambda path: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        RunFolder(tmp_path / "run", CONFIG, resume=False, overwrite=True).begin(0)
+    monkeypatch.undo()
+    RunFolder(tmp_path / "run", CONFIG, resume=False, overwrite=True).begin(0)
+
+
+@pytest.mark.parametrize("longer", [{"epochs": 20.0}, {"steps": 200}, {"patience": 9, "epochs": 20.0}])
+def test_a_finished_run_is_extended_where_that_is_asked_for(tmp_path: Path, longer: dict[str, float]) -> None:
+    finished(tmp_path)
+    config = FinetuneConfig(data="data", out="run", seed=3, **longer)
+    folder = RunFolder(tmp_path, config, resume=True)
+    assert folder.extends
+    folder.begin(2)
+    assert not (tmp_path / "result.json").exists()  # not finished any more
+    assert not RunFolder(tmp_path, config, resume=True).extends  # broken off, it goes on as any run
+    with pytest.raises(
+        CheckpointError, match=r"was started with (epochs|steps) = .*, and extend it when it is finished"
+    ):
+        RunFolder(tmp_path, FinetuneConfig(data="data", out="run", seed=3, epochs=40), resume=True)
+
+
+def test_a_run_is_not_extended_by_chance(tmp_path: Path) -> None:
+    """Where epochs are left out, they have their default, which nobody has asked for."""
+    finished(tmp_path, FinetuneConfig(data="data", out="run", seed=3, epochs=10))
+    with pytest.raises(
+        CheckpointError, match=r"epochs = 10.0, now 16.0; resume with the same settings; .* give --epochs"
+    ):
+        RunFolder(tmp_path, CONFIG, resume=True)
+    with pytest.raises(CheckpointError, match=r"learning_rate = 0.001, now 0.1; resume with the same settings$"):
+        RunFolder(tmp_path, FinetuneConfig(data="d", out="r", seed=3, epochs=20, learning_rate=0.1), resume=True)
+
+
+def test_a_run_that_is_finished_and_not_extended_stays_finished(tmp_path: Path) -> None:
+    finished(tmp_path)
+    RunFolder(tmp_path, CONFIG, resume=True).begin(2, is_finished=True)
+    assert read_result(tmp_path).steps == 2
+
+
+@pytest.mark.parametrize("line", ['{"loss": 1}', '{"step": "a"}', '{"step": -1}', "[1]", '{"step": 1, "loss": "x"}'])
+def test_metrics_that_are_damaged_are_named(tmp_path: Path, line: str) -> None:
+    begun(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text(f'{line}\n{{"step": 2}}\n')
+    with pytest.raises(InputError, match=r"metrics\.jsonl(:1)?: "):
+        RunFolder(tmp_path, CONFIG, resume=True).begin(2)

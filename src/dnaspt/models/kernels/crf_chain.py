@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnaspt.errors import NotFiniteError
 from dnaspt.genome.gene_states import MISSING
 
 
@@ -78,12 +79,12 @@ def refuse_unknown(unknown: np.ndarray, n_states: int) -> None:
 
 
 def refuse_impossible(scores: np.ndarray) -> None:
-    """Raise ValueError for the first sequence whose log-partition or best score is NaN, or -inf: it has no legal path.
+    """Raise NotFiniteError for the first sequence whose log-partition or best score is NaN, or -inf: it has no legal path.
 
     scores: (B,), or a single number () for a sequence without a batch.
     """
-    _refuse(np.isnan(scores), "has emissions or CRF scores that are NaN or +inf")
-    _refuse(np.isneginf(scores), "has no legal path at all")
+    _refuse(np.isnan(scores), "has emissions or CRF scores that are NaN or +inf", NotFiniteError)
+    _refuse(np.isneginf(scores), "has no legal path at all", NotFiniteError)
 
 
 def refuse_disagreeing(mass: np.ndarray) -> None:
@@ -91,8 +92,8 @@ def refuse_disagreeing(mass: np.ndarray) -> None:
     _refuse(~np.isfinite(mass), "has no legal path that agrees with its labels")
 
 
-def _refuse(bad: np.ndarray, fault: str) -> None:
-    """Raise ValueError with the name of the first bad sequence; bad: (B,) bool, or () for a sequence without a batch."""
+def _refuse(bad: np.ndarray, fault: str, kind: type[ValueError] = ValueError) -> None:
+    """Raise an error with the name of the first bad sequence; bad: (B,) bool, or () for a sequence without a batch."""
     if bad.any():
         name = f"sequence {int(np.argmax(bad))} of the batch" if bad.ndim else "the sequence"
-        raise ValueError(f"{name} {fault}")
+        raise kind(f"{name} {fault}")
