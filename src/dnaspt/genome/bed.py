@@ -22,6 +22,8 @@ _OVERHANG_BP = 1000
 _LABEL_ROWS = 1 << 17
 """Rows whose labels are parsed at once, to bound memory."""
 _INDEX_LETTERS = frozenset("0123456789, ")
+_MAX_LABELS = 100_000
+"""More than any table has: a number beyond it is a mistake, and a column for each smaller one would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,15 +243,17 @@ def _label_indices(path: Path, labels: np.ndarray, lines: np.ndarray) -> tuple[n
     blocks = [labels[first : first + _LABEL_ROWS] for first in range(0, len(labels), _LABEL_ROWS)]
     parsed = [_parse_indices(",".join(text for text in block if text)) for block in blocks]
     indices = np.concatenate([np.zeros(0, dtype=np.int64), *parsed])
-    if len(indices) != offsets[-1]:
-        indices = np.full(1, -1)
-    if (indices < 0).any():
-        row = next(
-            i for i, text in enumerate(labels) if text and not all(word.strip().isdecimal() for word in text.split(","))
-        )
-        expected = "indices (0, 1, ...) with commas between; --labels-file names them"
+    if len(indices) != offsets[-1] or ((indices < 0) | (indices >= _MAX_LABELS)).any():
+        row = next(row for row, text in enumerate(labels) if text and not _are_indices(text))
+        expected = f"indices (0, 1, ... below {_MAX_LABELS:,}) with commas between; --labels-file names them"
         raise InputError(path, f"label {labels[row][:40]!r}", expected=expected, line=int(lines[row]))
     return indices, offsets
+
+
+def _are_indices(text: str) -> bool:
+    """Whether a label is a list of indices."""
+    words = [word.strip() for word in text.split(",")]
+    return set(text) <= _INDEX_LETTERS and all(word.isdecimal() and int(word) < _MAX_LABELS for word in words)
 
 
 def _parse_indices(text: str) -> np.ndarray:

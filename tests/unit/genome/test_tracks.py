@@ -38,7 +38,7 @@ def _calls(sample: Sample, chrom: str = "chr1") -> list[tuple[int, str, int, flo
 
 def _bigwig(path: Path, rows: list[tuple[int, int, float]], chrom: str = "chr1") -> Path:
     starts, ends, values = (np.array(column) for column in zip(*rows))
-    write_bigwig(path, [("chr0", 10), (chrom, 1000)], [(chrom, starts, ends, values)])
+    write_bigwig(path, [("chr0", 10), (chrom, 20_000)], [(chrom, starts, ends, values)])
     return path
 
 
@@ -283,7 +283,7 @@ def test_one_value_above_1_among_shares_is_refused(tmp_path: Path) -> None:
         read_calls(_bigwig(tmp_path / "l.bw", rows))
 
 
-@pytest.mark.parametrize("row", [(4, 5, -1.0), (4, 5, -0.5), (4, 5, 101.0), (4, 7, 0.5)])
+@pytest.mark.parametrize("row", [(4, 5, -1.0), (4, 5, -0.5), (4, 5, 101.0), (4, 7, 0.5), (0, 10_002, 0.5)])
 def test_bigwig_values_that_are_no_levels_are_refused(tmp_path: Path, row: tuple[int, int, float]) -> None:
     with pytest.raises(InputError, match="expected"):
         read_calls(_bigwig(tmp_path / "l.bw", [row]))
