@@ -2,7 +2,7 @@
 
 `python tests/fuzz/readers.py --inputs 100000` makes so many files from valid ones by seeded mutations (bytes, columns, rows,
 numbers, packing) and reads each. Anything but an error of dnaspt, or results that break a rule, is printed with its seed.
-The last line says how many files were read, refused and faulty; the exit code is 1 if one was faulty. `--seed N` begins elsewhere.
+The last line says how many files were read, refused and faulty; exit code 1 if one was faulty. `--seed N` begins elsewhere.
 
 Rules: intervals lie in order and are not negative, levels are from 0 to 1, letters are letters, and no base that a CDS row of a
 transcript covers is labeled non-coding.

@@ -104,6 +104,12 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
         raise ConfigError(f"head {head!r} does not fit task {task.name!r}; expected {' or '.join(task.heads)}")
     if missing := [name for name in ("train", "valid") if name not in manifest.splits]:
         raise ConfigError(f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid")
+    coding = [name for name in manifest.labels if name.startswith("CDS")]
+    for name in ("train", "valid") if coding else ():
+        if not sum(manifest.splits[name].label_counts.get(label, 0) for label in coding):
+            raise ConfigError(
+                f"{config.data}: the {name} split has no coding base; prepare it with genes in every split"
+            )
     if config.embeddings and (config.encoder is not None or "preset" in config.model_fields_set):
         raise ConfigError("--embeddings takes the place of --encoder and --preset; give one of them")
     if config.preset == "basset" and manifest.per_base:
