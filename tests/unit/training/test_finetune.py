@@ -100,7 +100,7 @@ def test_settings_that_do_not_fit_are_refused(
 @pytest.mark.parametrize("name", ["train", "valid"])
 def test_a_split_without_a_coding_base_is_refused(name: str, gene_data: Path, tmp_path: Path) -> None:
     config, manifest = FinetuneConfig(data=gene_data, out=tmp_path), read_manifest(gene_data)
-    empty = {label: 0 for label in manifest.labels} | {"non-coding": 500}
+    empty = dict.fromkeys(manifest.labels, 0) | {"non-coding": 500}
     splits = manifest.splits | {name: manifest.splits[name].model_copy(update={"label_counts": empty})}
     with pytest.raises(ConfigError, match=f"the {name} split has no coding base; prepare it with genes in every split"):
         check_settings(config, manifest.model_copy(update={"splits": splits}))
