@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # takes half a second to import, so it is imported where it i
 log = logging.getLogger(__name__)
 
 _MAX_WIDTH = 10_000
-"""Longest interval of one level in a bigWig: more than any run of CpGs with the same level; a signal along the genome has longer."""
+"""Longest interval of one level in a bigWig, in bp: a run of CpGs of one level is shorter, a signal along the genome is not."""
 _MISSING = -1.0
 """What a bigWig may hold where there is no read (wgbs_tools)."""
 
@@ -421,7 +421,9 @@ def _bigwig_calls(path: Path, contig: str, signal: Signal, scale: float) -> Call
     """Calls of a contig: one for each interval of 1 bp, else one for each 2 bp (4 bp: two neighboring CpGs with one value)."""
     (start, end), value = signal.intervals.T, signal.values
     width = end - start
-    bad = np.flatnonzero((width > 1) & (width % 2 == 1) | (width > _MAX_WIDTH) | (value < 0) | (value > scale * (1 + ROUNDING)))
+    bad = np.flatnonzero(
+        (width > 1) & (width % 2 == 1) | (width > _MAX_WIDTH) | (value < 0) | (value > scale * (1 + ROUNDING))
+    )
     if len(bad):
         row = bad[0]
         expected = f"a level of 0 to {scale:g} for each base or each CpG (2 bp)"
