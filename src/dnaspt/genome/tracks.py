@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # takes half a second to import, so it is imported where it i
 log = logging.getLogger(__name__)
 
 _MAX_WIDTH = 10_000
-"""Longest interval of one level in a bigWig: more than any run of CpGs of one level; a signal along the genome has longer."""
+"""Longest interval of one level in a bigWig, in bp: a run of CpGs of one level is shorter, a signal along the genome is not."""
 _MISSING = -1.0
 """What a bigWig may hold where there is no read (wgbs_tools)."""
 
