@@ -72,6 +72,12 @@ def predict(
             default="the shortest of the training annotation, 10 at least",
         ),
     ] = None,
+    min_score: Annotated[
+        float, option(metavar="P", help="Genes: lowest score that is written (column 6 of GFF3), 0 to 1.")
+    ] = 0.0,
+    min_coding_bp: Annotated[
+        int, option("--min-coding-length", metavar="BP", help="Genes: fewest coding bases that are written.")
+    ] = 0,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,

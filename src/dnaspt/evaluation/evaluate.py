@@ -185,12 +185,11 @@ def _evaluate_genes(
     average_strands: bool,
 ) -> tuple[GeneEvaluation, GeneEvaluation | None, BootstrapCounts]:
     """Scores of genes as the head decodes them and, where it is a CRF, of genes that keep to codons."""
-    from dnaspt.inference.genes import codon_grammar
+    from dnaspt.inference.genes import grammar_of
 
     network = model.task_model()
     grammars: list[Grammar | None] = [None]
-    min_intron_bp = model.config.min_intron_bp
-    grammar = codon_grammar(network, stop_in_cds=manifest.stop_in_cds, min_intron_bp=min_intron_bp)
+    grammar = grammar_of(network, model.config.model_copy(update={"stop_in_cds": manifest.stop_in_cds}))
     if grammar is not None:
         grammars.append(grammar)
     predictions = predict_genes(network, rows, grammars, average_strands=average_strands)

@@ -129,6 +129,8 @@ class Model:
         codons: bool = True,
         complete_genes: bool = False,
         min_intron_bp: int | None = None,
+        min_score: float = 0.0,
+        min_coding_bp: int = 0,
     ) -> "list[list[Transcript]] | pd.DataFrame":
         """Predict the genes on sequences, or the labels of windows.
 
@@ -140,6 +142,8 @@ class Model:
             codons: genes of a CRF keep to codons (start, stop, frame, GT-AG or GC-AG introns).
             complete_genes: with codons: no gene goes on beyond its sequence.
             min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
+            min_score: genes: lowest score, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+            min_coding_bp: genes: fewest coding bases.
 
         Returns:
             For genes: for each sequence a list of `Transcript`, by start; `dnaspt.to_frame` makes a table of them. A transcript's
@@ -151,7 +155,7 @@ class Model:
         Raises:
             CheckpointError: a pretrained model, which predicts nothing.
             InputError: a letter that is not a nucleotide code, an empty sequence, or one of a length that the model cannot read.
-            ConfigError: complete_genes without a CRF or without codons; min_intron_bp out of range.
+            ConfigError: complete_genes without a CRF or without codons; a limit out of range.
 
         Example:
             >>> model = dnaspt.load("runs/genes")
@@ -161,26 +165,30 @@ class Model:
         """
         network, sequences = self.task_model(), read_sequences(seqs)
         if not TASKS[self.task].per_base:
-            if not codons or complete_genes or min_intron_bp is not None:
-                log.warning("codons, complete_genes and min_intron_bp have no effect on windows")
+            if not codons or complete_genes:
+                log.warning("codons and complete_genes have no effect on windows")
+            if (min_intron_bp, min_score, min_coding_bp) != (None, 0, 0):
+                log.warning("min_intron_bp, min_score and min_coding_bp have no effect on windows")
             return self._window_table(sequences, average_strands=average_strands)
+        has_codons = codons and self.head == "crf"
         if not codons and self.head != "crf":
             log.warning("codons has no effect on a %s head, which knows no codons", self.head)
-        from dnaspt.inference.genes import codon_grammar, predict_contigs
-        from dnaspt.inference.predict import check_min_intron
-
-        check_min_intron(min_intron_bp, has_codons=codons and self.head == "crf")
-        grammar = codon_grammar(
-            network,
-            stop_in_cds=self.config.stop_in_cds,
-            min_intron_bp=min_intron_bp or self.config.min_intron_bp,
-            codons=codons,
-            complete=complete_genes,
-        )
-        if complete_genes and grammar is None:
+        if complete_genes and not has_codons:
             raise ConfigError("complete_genes needs a CRF head and codons: only their grammar knows whole genes")
+        from dnaspt.inference.genes import predict_contigs
+        from dnaspt.inference.predict import PredictOptions, check_gene_limits
+
+        options = PredictOptions(
+            average_strands=average_strands,
+            codons=codons,
+            complete_genes=complete_genes,
+            min_intron_bp=min_intron_bp,
+            min_score=min_score,
+            min_coding_bp=min_coding_bp,
+        )
+        check_gene_limits(options, has_codons=has_codons)
         contigs = [Contig(name, codes) for name, codes in sequences]
-        return predict_contigs(network, self.config, contigs, grammar=grammar, average_strands=average_strands)
+        return predict_contigs(network, self.config, contigs, options)
 
     def _window_table(self, sequences: Sequence[NamedSequence], *, average_strands: bool) -> "pd.DataFrame":
         """Probabilities of the labels of windows or bins."""
@@ -318,6 +326,8 @@ class Model:
         codons: bool = True,
         complete_genes: bool = False,
         min_intron_bp: int | None = None,
+        min_score: float = 0.0,
+        min_coding_bp: int = 0,
     ) -> "GeneSummary | WindowSummary":
         """Predict on a FASTA file and write what the task's users open: GFF3 for genes; BED, bigWig or Parquet for windows.
 
@@ -333,13 +343,15 @@ class Model:
             codons: genes of a CRF keep to codons.
             complete_genes: with codons: no gene goes on beyond its contig.
             min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
+            min_score: genes: lowest score that is written, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+            min_coding_bp: genes: fewest coding bases that are written.
 
         Returns:
             counts of what was predicted and written.
 
         Raises:
             CheckpointError: a pretrained model. ConfigError: a suffix or a setting that does not fit the task.
-            InputError: the FASTA or the BED cannot be used.
+            InputError: the FASTA or the BED cannot be used, or no window can be scored.
 
         Example:
             >>> model = dnaspt.load("runs/genes")
@@ -349,7 +361,16 @@ class Model:
         """
         from dnaspt.inference.predict import PredictOptions, predict_file
 
-        options = PredictOptions(stride_bp, threshold, average_strands, codons, complete_genes, min_intron_bp)
+        options = PredictOptions(
+            stride_bp=stride_bp,
+            threshold=threshold,
+            average_strands=average_strands,
+            codons=codons,
+            complete_genes=complete_genes,
+            min_intron_bp=min_intron_bp,
+            min_score=min_score,
+            min_coding_bp=min_coding_bp,
+        )
         return predict_file(self, genome, out, options, regions=regions)
 
 

@@ -126,6 +126,59 @@ def test_no_intron_is_shorter_than_those_of_the_training_annotation_or_than_was_
     assert "--min-intron-bp has no effect without a CRF head and --codons" in caplog.text
 
 
+def test_genes_of_a_low_score_or_a_short_cds_are_left_out_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def noise(codes: np.ndarray) -> np.ndarray:
+        return (np.random.default_rng(len(codes)).standard_normal((len(codes), 9)) * 3).astype(np.float32)
+
+    give_emissions(monkeypatch, noise)
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(5000), "chr2": random_codes(3000, 1)})
+    out = tmp_path / "genes.gff3"
+    every = predict_file(run, genome, out)
+    assert every.n_left_out == 0
+    genes = {one.transcript.gene_id: one.transcript for one in read_annotation(out).transcripts}
+    rows = [line.split("\t") for line in out.read_text().splitlines() if "\tgene\t" in line]
+    scores = {row[8].split(";")[0].removeprefix("ID="): float(row[5]) for row in rows}
+    assert len(genes) == len(scores) == every.n_genes
+    middle = sorted(scores.values())[len(scores) // 2]
+    for min_score, min_coding_bp in ((middle, 0), (0.0, 60), (middle, 60)):
+        options = PredictOptions(min_score=min_score, min_coding_bp=min_coding_bp)
+        summary = predict_file(run, genome, out, options)
+        kept = {name for name, gene in genes.items() if scores[name] >= min_score and gene.cds_bp >= min_coding_bp}
+        assert {one.transcript.gene_id for one in read_annotation(out).transcripts} == kept
+        assert 0 < summary.n_genes == len(kept) < len(genes)
+        assert summary.n_left_out == len(genes) - len(kept)
+        in_python = load(run).predict(genome, min_score=min_score, min_coding_bp=min_coding_bp)
+        assert {gene.gene_id for own in in_python for gene in own} == kept
+    none = predict_file(run, genome, out, PredictOptions(min_score=1))
+    assert (none.n_genes, none.n_partial, none.n_left_out) == (0, 0, len(genes))
+    assert f"no gene on 8000 bases; {len(genes)} were left out by --min-score or --min-coding-length" in caplog.text
+    for options, message in (({"min_score": 1.5}, "min_score 1.5"), ({"min_coding_bp": -1}, "min_coding_bp -1")):
+        with pytest.raises(ConfigError, match=f"{message}; expected 0"):
+            predict_file(run, genome, out, PredictOptions(**options))
+
+
+def test_a_model_that_does_badly_on_valid_says_so_in_its_gff3(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(2000)})
+    said = {}
+    for mcc in (0.31, 0.5, None):
+        scores = {} if mcc is None else {"valid_mcc": mcc}
+        save_checkpoint(tmp_path / "run", model_of(GENES), GENES.model_copy(update={"provenance": scores}))
+        caplog.clear()
+        predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3")
+        read_annotation(tmp_path / "genes.gff3")
+        lines = (tmp_path / "genes.gff3").read_text().splitlines()
+        assert lines[:2] == ["##gff-version 3", "##sequence-region chr1 1 2000"]
+        said[mcc] = [line for line in lines if line.startswith("# ")]
+        assert bool(said[mcc]) == ("genes.gff3: the model has MCC" in caplog.text)
+    (warning,) = said[0.31]
+    assert warning.startswith(
+        "# warning: the model has MCC 0.310 on its own valid split, so many of these genes are wrong"
+    )
+    assert not said[0.5] and not said[None]
+
+
 def test_complete_genes_are_whole(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def noise(codes: np.ndarray) -> np.ndarray:
         return (np.random.default_rng(len(codes)).standard_normal((len(codes), 9)) * 3).astype(np.float32)
@@ -205,10 +258,9 @@ def test_of_both_strands_genes_mirror_with_their_phases_and_scores(seed: int, st
         for parameter in model.head.crf.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
         model.head.crf.transitions[NONCODING, NONCODING] -= 3
-    config, grammar = GENES.model_copy(update={"stop_in_cds": stop_in_cds}), gene_grammar(stop_in_cds=stop_in_cds)
+    config, options = GENES.model_copy(update={"stop_in_cds": stop_in_cds}), PredictOptions(average_strands=True)
     forward, backward = (
-        predict_contigs(model, config, [Contig("c", own)], grammar=grammar, average_strands=True)[0]
-        for own in (codes, reverse_complement(codes))
+        predict_contigs(model, config, [Contig("c", own)], options)[0] for own in (codes, reverse_complement(codes))
     )
     assert len(forward) == len(backward)
     for gene, turned in zip(forward, reversed(backward), strict=True):
