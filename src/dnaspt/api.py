@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
+from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
+from dnaspt.output import refuse_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) 
     from dnaspt.simulation.simulate import SimulateConfig
     from dnaspt.simulation.simulate import simulate as run
 
-    return run(build_config(SimulateConfig, settings | {"out": Path(out)}, _path(config)))
+    return run(_settings(SimulateConfig, settings | {"out": Path(out)}, config))
 
 
 def prepare_genes(
@@ -88,7 +89,7 @@ def prepare_genes(
     from dnaspt.prepare.genes import prepare_genes as prepare
 
     given = {"genome": _paths(genome), "annotation": _paths(annotation), "out": Path(out)}
-    return prepare(build_config(PrepareGenesConfig, settings | given, _path(config)))
+    return prepare(_settings(PrepareGenesConfig, settings | given, config))
 
 
 def prepare_regions(
@@ -124,7 +125,7 @@ def prepare_regions(
     from dnaspt.prepare.regions import prepare_regions as prepare
 
     given = {"genome": _path(genome), "regions": _paths(regions), "out": Path(out)}
-    return prepare(build_config(PrepareRegionsConfig, settings | given, _path(config)))
+    return prepare(_settings(PrepareRegionsConfig, settings | given, config))
 
 
 def prepare_methylation(
@@ -160,7 +161,7 @@ def prepare_methylation(
     from dnaspt.prepare.methylation import prepare_methylation as prepare
 
     given = {"genome": _path(genome), "calls": _paths(calls), "out": Path(out)}
-    return prepare(build_config(PrepareMethylationConfig, settings | given, _path(config)))
+    return prepare(_settings(PrepareMethylationConfig, settings | given, config))
 
 
 def prepare_bend(task: str, *, out: PathLike, config: PathLike | None = None, **settings: Any) -> "Dataset":
@@ -188,7 +189,7 @@ def prepare_bend(task: str, *, out: PathLike, config: PathLike | None = None, **
     from dnaspt.bend.prepare import PrepareBendConfig
     from dnaspt.bend.prepare import prepare_bend as prepare
 
-    return prepare(build_config(PrepareBendConfig, settings | {"task": task, "out": Path(out)}, _path(config)))
+    return prepare(_settings(PrepareBendConfig, settings | {"task": task, "out": Path(out)}, config))
 
 
 def pretrain(
@@ -228,7 +229,7 @@ def pretrain(
         >>> run.scores["valid_nats"] < 1.6
         True
     """
-    given = build_config(PretrainConfig, settings | {"data": Path(data), "out": Path(out)}, _path(config))
+    given = _settings(PretrainConfig, settings | {"data": Path(data), "out": Path(out)}, config)
     from dnaspt.training.pretrain import pretrain as train
 
     run = train(given, resume=resume, overwrite=overwrite, reporter=_reporter("pretrain", progress=progress))
@@ -277,7 +278,7 @@ def finetune(
         ['valid_accuracy', 'valid_mcc']
     """
     given = {"data": Path(data), "out": Path(out), "encoder": _path(encoder), "head": head}
-    checked = build_config(FinetuneConfig, settings | given, _path(config))
+    checked = _settings(FinetuneConfig, settings | given, config)
     from dnaspt.training.finetune import finetune as train
 
     run = train(checked, resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress))
@@ -492,7 +493,7 @@ def study(
         settings = build_config(StudyConfig, {**config, **({"data": Path(data)} if data else {})})
     else:
         settings = read_study(Path(config), _path(data))
-    check_settings(settings)
+    check_settings(settings, Path(out))
     from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
 
     kept = Path(records) if records else Path(out) / "records"
@@ -556,6 +557,17 @@ def inspect(path: PathLike) -> "Description":
     from dnaspt.reports.describe import describe
 
     return describe(Path(path))
+
+
+def _settings(kind: type[Config], options: Mapping[str, Any], config: PathLike | None) -> Config:
+    """Checked settings from keywords and a TOML file, whose folder to write must not hold that file.
+
+    Raises:
+        ConfigError: see `build_config`.
+    """
+    settings, toml = build_config(kind, options, _path(config)), _path(config)
+    refuse_inputs(settings.out, {"config": toml})  # type: ignore[attr-defined]
+    return settings
 
 
 def _unless_stopped(run: "Run") -> "Run":

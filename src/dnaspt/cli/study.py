@@ -79,8 +79,8 @@ def study(
         jobs=jobs > 1 and (engine == "slurm" or task is not None),
         engine=engine != "local" and task is not None,
     )
-    for settings in studies.values():
-        check_settings(settings)
+    for name, settings in studies.items():
+        check_settings(settings, out / name)
 
     from dnaspt.cli.terminal import show  # from here on with PyTorch: a mistake is told before
     from dnaspt.reports.study_overview import write_overview
