@@ -42,7 +42,12 @@ def study(
         option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes submit.sh, job arrays."),
     ] = "local",
     sbatch: Annotated[
-        str, option(metavar="OPTIONS", help="Options of sbatch, as one text (--engine slurm).", default="none")
+        str,
+        option(
+            metavar="OPTIONS",
+            help="Options of sbatch as one text, blanks in quotes (--engine slurm).",
+            default="none",
+        ),
     ] = "",
     stage: Annotated[
         Literal["pretrain", "tune", "final"] | None,
