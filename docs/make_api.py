@@ -32,6 +32,8 @@ GROUPS = {
             "CheckpointError",
             "DivergedError",
             "NoSpaceError",
+            "BusyError",
+            "NotFiniteError",
         ),
     ),
 }

@@ -25,8 +25,8 @@ _HOMES = {
     "dnaspt.classifier": ("SPTClassifier",),
     "dnaspt.data.dataset": ("Dataset",),
     "dnaspt.errors": (
-        *("CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError"),
-        "NoSpaceError",
+        *("BusyError", "CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError"),
+        *("NoSpaceError", "NotFiniteError"),
     ),
     "dnaspt.evaluation.gene_metrics": ("GeneScores",),
     "dnaspt.evaluation.metrics": ("Score",),
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from dnaspt.api import study as study
     from dnaspt.classifier import SPTClassifier as SPTClassifier
     from dnaspt.data.dataset import Dataset as Dataset
+    from dnaspt.errors import BusyError as BusyError
     from dnaspt.errors import CheckpointError as CheckpointError
     from dnaspt.errors import ConfigError as ConfigError
     from dnaspt.errors import DatasetError as DatasetError
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from dnaspt.errors import DnasptError as DnasptError
     from dnaspt.errors import InputError as InputError
     from dnaspt.errors import NoSpaceError as NoSpaceError
+    from dnaspt.errors import NotFiniteError as NotFiniteError
     from dnaspt.evaluation.gene_metrics import GeneScores as GeneScores
     from dnaspt.evaluation.metrics import Score as Score
     from dnaspt.evaluation.results import Evaluation as Evaluation

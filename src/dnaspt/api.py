@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
+from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.errors import ConfigError
+from dnaspt.output import refuse_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) 
     from dnaspt.simulation.simulate import SimulateConfig
     from dnaspt.simulation.simulate import simulate as run
 
-    return run(build_config(SimulateConfig, settings | {"out": _as_path(out, "out")}, _path(config, "config")))
+    return run(_settings(SimulateConfig, settings | {"out": _as_path(out, "out")}, config))
 
 
 def prepare_genes(
@@ -93,7 +94,7 @@ def prepare_genes(
         "annotation": _paths(annotation, "annotation"),
         "out": _as_path(out, "out"),
     }
-    return prepare(build_config(PrepareGenesConfig, settings | given, _path(config, "config")))
+    return prepare(_settings(PrepareGenesConfig, settings | given, config))
 
 
 def prepare_regions(
@@ -129,7 +130,7 @@ def prepare_regions(
     from dnaspt.prepare.regions import prepare_regions as prepare
 
     given = {"genome": _path(genome, "genome"), "regions": _paths(regions, "regions"), "out": _as_path(out, "out")}
-    return prepare(build_config(PrepareRegionsConfig, settings | given, _path(config, "config")))
+    return prepare(_settings(PrepareRegionsConfig, settings | given, config))
 
 
 def prepare_methylation(
@@ -165,7 +166,7 @@ def prepare_methylation(
     from dnaspt.prepare.methylation import prepare_methylation as prepare
 
     given = {"genome": _path(genome, "genome"), "calls": _paths(calls, "calls"), "out": _as_path(out, "out")}
-    return prepare(build_config(PrepareMethylationConfig, settings | given, _path(config, "config")))
+    return prepare(_settings(PrepareMethylationConfig, settings | given, config))
 
 
 def prepare_bend(task: str, *, out: PathLike, config: PathLike | None = None, **settings: Any) -> "Dataset":
@@ -193,9 +194,7 @@ def prepare_bend(task: str, *, out: PathLike, config: PathLike | None = None, **
     from dnaspt.bend.prepare import PrepareBendConfig
     from dnaspt.bend.prepare import prepare_bend as prepare
 
-    return prepare(
-        build_config(PrepareBendConfig, settings | {"task": task, "out": _as_path(out, "out")}, _path(config, "config"))
-    )
+    return prepare(_settings(PrepareBendConfig, settings | {"task": task, "out": _as_path(out, "out")}, config))
 
 
 def pretrain(
@@ -235,10 +234,10 @@ def pretrain(
         >>> run.scores["valid_nats"] < 1.6
         True
     """
-    given = build_config(
+    given = _settings(
         PretrainConfig,
         settings | {"data": _as_path(data, "data"), "out": _as_path(out, "out")},
-        _path(config, "config"),
+        config,
     )
     from dnaspt.training.pretrain import pretrain as train
 
@@ -293,7 +292,7 @@ def finetune(
         "encoder": _path(encoder, "encoder"),
         "head": head,
     }
-    checked = build_config(FinetuneConfig, settings | given, _path(config, "config"))
+    checked = _settings(FinetuneConfig, settings | given, config)
     from dnaspt.training.finetune import finetune as train
 
     run = train(checked, resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress))
@@ -508,7 +507,7 @@ def study(
         settings = build_config(StudyConfig, {**config, **({"data": _as_path(data, "data")} if data else {})})
     else:
         settings = read_study(_as_path(config, "config"), _path(data, "data"))
-    check_settings(settings)
+    check_settings(settings, _as_path(out, "out"))
     from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
 
     kept = _as_path(records, "records") if records else _as_path(out, "out") / "records"
@@ -574,6 +573,18 @@ def inspect(path: PathLike) -> "Description":
     from dnaspt.reports.describe import describe
 
     return describe(_as_path(path, "path"))
+
+
+def _settings(kind: type[Config], options: Mapping[str, Any], config: PathLike | None) -> Config:
+    """Checked settings from keywords and a TOML file, whose folder to write must not hold that file.
+
+    Raises:
+        ConfigError: see `build_config`.
+    """
+    toml = _path(config, "config")
+    settings = build_config(kind, options, toml)
+    refuse_inputs(settings.out, {"config": toml})  # type: ignore[attr-defined]
+    return settings
 
 
 def _unless_stopped(run: "Run") -> "Run":

@@ -30,6 +30,7 @@ from dnaspt.models.heads import CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
 from dnaspt.models.huggingface import load_huggingface_encoder
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import Encoder, TaskModel
+from dnaspt.output import locked_output, refuse_inputs
 from dnaspt.tasks import FREE_CRF, TASKS
 
 Accelerator = Literal["auto", "cpu", "gpu"]
@@ -205,16 +206,18 @@ def export_bend(path: str | os.PathLike[str], out: Path) -> None:
 
     Raises:
         CheckpointError: not a language model, channels in another order than BEND's, or `out` is there already.
+        ConfigError: `out` lies in the run, or the run in it. BusyError: another process writes `out`.
     """
     if out.exists():
         raise CheckpointError(f"{out}: already there; choose another --out")
+    refuse_inputs(out, {"run": Path(path)})
     model, _ = load_model(path)
     if not isinstance(model, LanguageModel):
         raise CheckpointError(f"{path}: holds a fine-tuned model; expected a run of 'dnaspt pretrain'")
     encoder = model.encoder.config
     if encoder.channels != BEND_CHANNELS:
         raise CheckpointError(f"{path}: its channels are {encoder.channels}; expected BEND's {BEND_CHANNELS}")
-    with atomic_folder(out) as unfinished:
+    with locked_output(out), atomic_folder(out) as unfinished:
         _save_tensors(out, unfinished / TENSORS, tensors_to_bend(model.state_dict()))
         text = json.dumps(encoder_to_bend(encoder), indent=1) + "\n"
         (unfinished / DESCRIPTION).write_text(text, encoding="utf-8")

@@ -24,7 +24,7 @@ Inputs = Mapping[str, "Path | Iterable[Path] | None"]
 """Paths that are read, by what they are: genome, encoder and so on."""
 
 
-def refuse_inputs(out: Path, inputs: Inputs, *, is_file: bool = False) -> None:
+def refuse_inputs(out: Path, inputs: Inputs, *, is_file: bool = False, keeps_content: bool = False) -> None:
     """Refuse to write where something is read: there would be nothing left to read, or something else.
 
     Paths are compared by what they lead to: symbolic links, `..` and other names of the same file or folder are seen.
@@ -33,6 +33,7 @@ def refuse_inputs(out: Path, inputs: Inputs, *, is_file: bool = False) -> None:
         out: what will be written.
         inputs: what is read. None, and what is not there, is left out.
         is_file: whether a single file will be written. It may lie in a folder that is read, but not replace a file of it.
+        keeps_content: whether a folder is written that keeps what it holds, as that of a study. An input may lie in it.
 
     Raises:
         ConfigError: `out` is an input, lies in one, or one lies in it; names both.
@@ -48,7 +49,7 @@ def refuse_inputs(out: Path, inputs: Inputs, *, is_file: bool = False) -> None:
                 how = "is"
             elif _lies_in(here, there) and not (is_file and (not here.exists() or here.name.endswith(_MADE_AGAIN))):
                 how = "lies in"
-            elif _lies_in(there, here):
+            elif _lies_in(there, here) and not keeps_content:
                 how = "holds"
             if how:
                 raise ConfigError(f"{out}: {how} the {name} {path}, which is read; choose another --out")

@@ -111,7 +111,9 @@ def wait_until(is_so: object, seconds: float) -> None:
 def test_a_submitted_study_ends_with_its_report(cluster: Path, gene_data: Path, tmp_path: Path) -> None:
     plan, out = tmp_path / "study.toml", tmp_path / "out"
     plan.write_text(PLAN.format(data=gene_data))
-    ran = dnaspt("study", plan, "--out", out, "--engine", "slurm", "--sbatch", "--time=10", "--offline")
+    ran = dnaspt(
+        "study", plan, "--out", out, "--engine", "slurm", "--sbatch", "--time=10 --comment='two words'", "--offline"
+    )
     assert ran.code == 0, ran.errors
     assert f"cd {Path.cwd()}\n" in (out / "submit.sh").read_text() and "--offline" in (out / "submit.sh").read_text()
     subprocess.run([out / "submit.sh"], check=True)

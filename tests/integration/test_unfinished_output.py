@@ -169,12 +169,17 @@ def test_a_stopped_prepare_leaves_nothing(number: int, code: int, large: Path, o
     assert list(files_below(out)) == []
 
 
-def test_a_killed_prepare_leaves_no_dataset_and_is_run_again(large: Path, out: Path) -> None:
+def test_a_killed_prepare_leaves_no_dataset_and_is_run_again(
+    large: Path, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     process = start(large, out)
     process.kill()
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     assert not (out / "data").exists()
     assert dnaspt("inspect", out / "data").code == 2
+    (left,) = (path.name for path in out.iterdir() if ".unfinished-" in path.name)
     assert dnaspt(*words(PREPARE_GENES, large, out)).code == 0
+    assert f"{out / left}: removed; PID {process.pid} on " in caplog.text
     assert (out / "data" / "manifest.json").is_file()
+    assert [path.name for path in out.iterdir()] == ["data"]

@@ -24,7 +24,8 @@ API = {
         "Score",
     ),
     *("SimulationSummary", "StudyResult", "Transcript"),
-    *("CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError", "NoSpaceError"),
+    *("BusyError", "CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError"),
+    *("NoSpaceError", "NotFiniteError"),
     "__version__",
 }
 

@@ -22,6 +22,7 @@ from dnaspt.evaluation.results import (
 )
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.json_files import write_json
+from dnaspt.output import locked_output, refuse_inputs
 
 AUGUSTUS = "augustus"
 """AUGUSTUS, trained on the train split."""
@@ -57,28 +58,31 @@ def run_baseline(
     Raises:
         DatasetError: no dataset, or one of another kind; `out` is there already, or is to be replaced and holds no baseline.
         ConfigError: no such model, k out of range, none or several of the ways to genes, or no AUGUSTUS here.
-        InputError: the annotation cannot be used. DnasptError: AUGUSTUS failed.
+        InputError: the annotation cannot be used. BusyError: another process writes `out`. DnasptError: AUGUSTUS failed.
     """
     data, out = Path(data), Path(out)
     manifest = read_manifest(data)
     began = time.monotonic()
+    annotation = None if annotation is None else Path(annotation)
     if manifest.per_base:
-        annotation = None if annotation is None else Path(annotation)
         _check_gene_options(data, model, annotation, species)
-        _check_out(out, overwrite=overwrite)
-        from dnaspt.baselines.genes import score_gene_finder
-
-        scored = score_gene_finder(data, manifest, annotation=annotation, species=species)
     else:
         if annotation is not None or species or model == AUGUSTUS:
             raise DatasetError(f"{data}: has labels per window; this baseline is for genes")
         _check_window_options(model, k)
+    refuse_inputs(out, {"data": data, "annotation": annotation})
+    with locked_output(out):
         _check_out(out, overwrite=overwrite)
-        from dnaspt.baselines.windows import score_window_model
+        if manifest.per_base:
+            from dnaspt.baselines.genes import score_gene_finder
 
-        scored = score_window_model(data, manifest, model or WINDOW_MODELS[0], k)
-    result = replace(scored.result, minutes=(time.monotonic() - began) / 60)
-    return _write(out, manifest, replace(scored, result=result))
+            scored = score_gene_finder(data, manifest, annotation=annotation, species=species)
+        else:
+            from dnaspt.baselines.windows import score_window_model
+
+            scored = score_window_model(data, manifest, model or WINDOW_MODELS[0], k)
+        result = replace(scored.result, minutes=(time.monotonic() - began) / 60)
+        return _write(out, manifest, replace(scored, result=result))
 
 
 def _check_gene_options(data: Path, model: str, annotation: Path | None, species: str) -> None:

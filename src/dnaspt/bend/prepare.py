@@ -116,7 +116,7 @@ def _prepare_genes(config: PrepareBendConfig, task: BendTask, bed: Path, genome:
     labeled, hdf5 = read_labeled_bed(bed), _find_hdf5(bed)
     n_rows = len(labeled.regions)
     with (
-        DatasetWriter(config.out, overwrite=config.overwrite) as writer,
+        DatasetWriter(config.out, overwrite=config.overwrite, inputs=(bed, hdf5, genome)) as writer,
         LabelRows(hdf5, n_rows, task.n_labels) as labels,
     ):
         counts = write_genes(writer, labeled, labels, genome, strict=config.strict)
@@ -156,7 +156,10 @@ def _check_columns(bed: Path) -> None:
 def _prepare_bins(config: PrepareBendConfig, task: BendTask, bed: Path, genome: Path) -> Manifest:
     labeled, hdf5 = read_labeled_bed(bed), _find_hdf5(bed)
     n_rows, bin_bp = len(labeled.regions), _our_task(task).resolution_bp
-    with DatasetWriter(config.out, overwrite=config.overwrite) as writer, LabelRows(hdf5, n_rows, 2) as labels:
+    with (
+        DatasetWriter(config.out, overwrite=config.overwrite, inputs=(bed, hdf5, genome)) as writer,
+        LabelRows(hdf5, n_rows, 2) as labels,
+    ):
         written = write_bins(writer, labeled, labels, genome, bin_bp, config.fold, strict=config.strict)
         dropped = Counter({"contig_not_in_genome": n_rows - written.counts["sequences"]})
         check_written(genome, writer.n_windows, frozenset(SPLITS), dropped)
@@ -165,7 +168,7 @@ def _prepare_bins(config: PrepareBendConfig, task: BendTask, bed: Path, genome: 
 
 
 def _prepare_variants(config: PrepareBendConfig, task: BendTask, bed: Path, genome: Path) -> Manifest:
-    with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
+    with DatasetWriter(config.out, overwrite=config.overwrite, inputs=(bed, genome)) as writer:
         written = write_variants(writer, bed, genome, VARIANTS, strict=config.strict)
         check_written(genome, writer.n_windows, frozenset({"test"}), written.dropped)
         manifest = _manifest(config, task, (bed, genome), written.counts, written.dropped)
@@ -192,7 +195,8 @@ def _prepare_tars(config: PrepareBendConfig, task: BendTask, folder: Path) -> Ma
     counts, lengths = Counter[str](), set[int]()
     sites = SpliceSites()
     genes: list[ReferenceTranscript] = []
-    with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False) as writer:
+    inputs = (file for _, file in files)
+    with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False, inputs=inputs) as writer:
         for split, file in files:
             for window in read_tar(file, expected):
                 writer.add(split, window)

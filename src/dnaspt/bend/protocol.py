@@ -155,7 +155,7 @@ def plan_protocol(run: BendRun, say: Say) -> StudyContext:
         _prepare(run, study.data, say)
     else:
         _check_given_data(run, run.data)
-    check_settings(study)
+    check_settings(study, run.out)
     return StudyContext(study, run.out, run.out / "records", run.jobs, "local", say)
 
 

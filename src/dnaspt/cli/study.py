@@ -42,7 +42,12 @@ def study(
         option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes submit.sh, job arrays."),
     ] = "local",
     sbatch: Annotated[
-        str, option(metavar="OPTIONS", help="Options of sbatch, as one text (--engine slurm).", default="none")
+        str,
+        option(
+            metavar="OPTIONS",
+            help="Options of sbatch as one text, blanks in quotes (--engine slurm).",
+            default="none",
+        ),
     ] = "",
     stage: Annotated[
         Literal["pretrain", "tune", "final"] | None,
@@ -79,8 +84,8 @@ def study(
         jobs=jobs > 1 and (engine == "slurm" or task is not None),
         engine=engine != "local" and task is not None,
     )
-    for settings in studies.values():
-        check_settings(settings)
+    for name, settings in studies.items():
+        check_settings(settings, out / name)
 
     from dnaspt.cli.terminal import show  # from here on with PyTorch: a mistake is told before
     from dnaspt.reports.study_overview import write_overview

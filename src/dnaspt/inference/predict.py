@@ -15,6 +15,7 @@ from dnaspt.genome.intervals import merge
 from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.inference.resume import Intervals, Request
+from dnaspt.output import locked_output, refuse_inputs
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -82,18 +83,29 @@ def predict_file(
     Raises:
         CheckpointError: not a fine-tuned model.
         ConfigError: a suffix that does not fit the task, a bad stride or threshold, or no GPU where one is asked for.
-        InputError: the FASTA or the BED cannot be used.
+        InputError: the FASTA or the BED cannot be used. BusyError: another process writes `out`.
     """
     options, genome, out = options or PredictOptions(), Path(genome), Path(out)
     _check_out(out)
+    regions = None if regions is None else Path(regions)
+    run = None if isinstance(model, Model) else Path(model)
+    refuse_inputs(out, {"genome": genome, "regions": regions, "run": run}, is_file=True)
+    with locked_output(out):
+        return _predict_file(model, genome, out, options, regions)
+
+
+def _predict_file(
+    model: str | Path | Model, genome: Path, out: Path, options: PredictOptions, regions: Path | None
+) -> "GeneSummary | WindowSummary":
+    """Predict on a FASTA file; see `predict_file`."""
     for file in (genome, regions):
         if file is not None:
-            check_text_file(Path(file))
+            check_text_file(file)
     if not 0 <= options.threshold <= 1:
         raise ConfigError(f"threshold {options.threshold:g}; expected 0 to 1, a probability")
     loaded = load_unless_loaded(model, accelerator=options.accelerator)
     network = loaded.task_model()
-    intervals = None if regions is None else _intervals(Path(regions), genome)
+    intervals = None if regions is None else _intervals(regions, genome)
     request = Request(loaded.digests, genome, out, intervals)
     if TASKS[loaded.task].per_base:
         from dnaspt.inference.genes import predict_genes_file

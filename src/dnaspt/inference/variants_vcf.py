@@ -6,6 +6,7 @@ Files and settings are checked before PyTorch is imported, so that a mistake sho
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -20,6 +21,7 @@ from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.text_files import check_text_file
 from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, check_bgzip, normalize, read_alleles, write_info
 from dnaspt.inference.model import Model, load_unless_loaded
+from dnaspt.output import locked_output, refuse_inputs
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -136,11 +138,10 @@ def score_variants(
         alt, cosine, and llr (language model) or "delta LABEL" for each label (fine-tuned model). Scores are NaN where an allele
         was not scored.
     """
-    if out is not None:
-        _check_out(Path(out), Path(vcf), Path(genome))
-    scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
-    if out is not None:
-        _write(scored, Path(vcf), Path(out))
+    with nullcontext() if out is None else _claim_out(Path(out), Path(vcf), Path(genome), model):
+        scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
+        if out is not None:
+            _write(scored, Path(vcf), Path(out))
     frame: pd.DataFrame = scored.table().to_pandas()
     return frame
 
@@ -174,24 +175,25 @@ def score_file(
 
     Raises:
         InputError: a file that cannot be used; with `strict`, a REF that differs. CheckpointError: no model.
-        ConfigError: a suffix, window or accelerator that does not fit.
+        ConfigError: a suffix, window or accelerator that does not fit, or `out` is read. BusyError: another process writes it.
     """
-    _check_out(Path(out), Path(vcf), Path(genome))
-    scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
-    _write(scored, Path(vcf), Path(out))
+    with _claim_out(Path(out), Path(vcf), Path(genome), model):
+        scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
+        _write(scored, Path(vcf), Path(out))
     return scored.summary
 
 
-def _check_out(out: Path, *sources: Path) -> None:
-    """Refuse a file that cannot be written, or is one of those that are read, before anything is computed."""
+def _claim_out(out: Path, vcf: Path, genome: Path, model: str | Path | Model) -> AbstractContextManager[None]:
+    """Refuse a file that cannot be written, or is one of those that are read; a block in which no other process writes it."""
     if not out.name.endswith(_SUFFIXES):
         raise ConfigError(f"{out}: expected a name that ends in .vcf, .vcf.gz or .parquet")
     if not out.parent.is_dir():
         raise InputError(out.parent, "no such folder", do="make it first")
-    if any(out.exists() and source.exists() and out.samefile(source) for source in sources):
-        raise ConfigError(f"{out}: is read here, and would be replaced; choose another --out")
+    run = None if isinstance(model, Model) else Path(model)
+    refuse_inputs(out, {"VCF": vcf, "genome": genome, "run": run}, is_file=True)
     if out.name.endswith(_BGZIP_SUFFIXES):
         check_bgzip()
+    return locked_output(out)
 
 
 def _score(

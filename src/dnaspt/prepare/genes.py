@@ -205,7 +205,9 @@ def _prepare(config: PrepareGenesConfig, plan: SplitPlan, *, are_moved: bool = F
         _SplitWithoutGenes: a split by position has no gene.
     """
     same_genome = not config.is_separate and not config.unlabeled
-    with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=same_genome) as writer:
+    with DatasetWriter(
+        config.out, overwrite=config.overwrite, same_genome=same_genome, inputs=config.files()
+    ) as writer:
         config.check_files()
         totals = _Totals()
         unknown = tuple(read_bed(path) for path in config.unknown)

@@ -125,7 +125,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
     """
     counts, dropped = Counter[str](), Counter[str]()
     present: set[str] = set()
-    with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
+    with DatasetWriter(config.out, overwrite=config.overwrite, inputs=config.files()) as writer:
         config.check_files()
         samples = _read_samples(config, dropped)
         plan = config.plan_of_genome(frozenset[str]().union(*(sample.contigs for sample in samples)))

@@ -124,7 +124,7 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
         DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
     """
     counts, dropped = Counter[str](), Counter[str]()
-    with DatasetWriter(config.out, overwrite=config.overwrite) as writer:
+    with DatasetWriter(config.out, overwrite=config.overwrite, inputs=config.files()) as writer:
         config.check_files()
         plan = config.plan_of_genome()
         blacklist = read_bed(config.blacklist) if config.blacklist else None

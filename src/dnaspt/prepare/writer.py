@@ -5,7 +5,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, Sou
 from dnaspt.errors import DatasetError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING
+from dnaspt.output import locked_output, refuse_inputs
 from dnaspt.prepare.leakage import LeakageSketch, refuse_leakage
 
 if TYPE_CHECKING:  # takes long to import, so it is imported where it is used
@@ -42,22 +43,25 @@ class DatasetWriter:
         overwrite: whether an existing dataset folder may be replaced.
         same_genome: whether equal contig names in two splits mean the same contig. Then windows that overlap across
             splits count as leakage. False where splits have a FASTA of their own.
+        inputs: files that are read: `out` must be none of them, and hold none.
 
     Attributes:
         n_windows: windows of each split so far.
 
     Raises:
-        DatasetError: `out` exists, and may not be replaced or is not a dataset.
+        DatasetError: `out` exists, and may not be replaced or is not a dataset. ConfigError: `out` is, or holds, an input.
+        BusyError: at the beginning of the block: another process writes `out`.
     """
 
-    def __init__(self, out: Path, *, overwrite: bool = False, same_genome: bool = True) -> None:
-        if out.exists() and not overwrite:
-            raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
-        if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST_FILE).is_file()):
-            raise DatasetError(f"{out}: is there and is no dataset (no {MANIFEST_FILE} in it); choose another --out")
+    def __init__(
+        self, out: Path, *, overwrite: bool = False, same_genome: bool = True, inputs: Iterable[Path] = ()
+    ) -> None:
         self.out = out
         self.n_windows: Counter[str] = Counter()
-        self._publishing = atomic_folder(out)
+        self._overwrite = overwrite
+        refuse_inputs(out, {"input": inputs})
+        self._check()
+        self._publishing = ExitStack()
         self._finished = False
         self._pending: dict[str, list[Window]] = {}
         self._files = ExitStack()
@@ -65,8 +69,20 @@ class DatasetWriter:
         self._totals: dict[str, _SplitTotals] = {}
         self._sketch = LeakageSketch(same_genome=same_genome)
 
+    def _check(self) -> None:
+        """Refuse a folder that may not be replaced."""
+        out = self.out
+        if out.exists() and not self._overwrite:
+            raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
+        if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST_FILE).is_file()):
+            raise DatasetError(f"{out}: is there and is no dataset (no {MANIFEST_FILE} in it); choose another --out")
+
     def __enter__(self) -> Self:
-        self.folder = self._publishing.__enter__()
+        with ExitStack() as stack:
+            stack.enter_context(locked_output(self.out))
+            self._check()  # another process may have written it since
+            self.folder = stack.enter_context(atomic_folder(self.out))
+            self._publishing = stack.pop_all()
         return self
 
     def __exit__(

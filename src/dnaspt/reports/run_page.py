@@ -17,6 +17,7 @@ from dnaspt.errors import DnasptError
 from dnaspt.evaluation.loci import Locus, choose_locus
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.results import METRIC_NAMES, WindowEvaluation
+from dnaspt.output import refuse_inputs
 from dnaspt.reports import figures
 from dnaspt.reports.html import Page, Section, make_picture, write_page
 from dnaspt.reports.records import (
@@ -49,11 +50,13 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
 
     Raises:
         DnasptError: a run is not evaluated on the test split of this dataset, or a folder is not what it should be.
+        ConfigError: the file would replace one that is read.
     """
     if out.is_dir():
         raise DnasptError(f"{out}: is a folder; expected the name of an HTML file")
     if out.suffix.lower() not in (".html", ".htm"):
         raise DnasptError(f"{out}: a report is an HTML file; expected a name that ends in .html")
+    refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain}, is_file=True)
     manifest = read_manifest(data)
     records = read_runs(runs, data, manifest)
     pretraining = None if pretrain is None else read_pretraining(pretrain)

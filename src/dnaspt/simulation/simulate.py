@@ -15,6 +15,7 @@ from dnaspt.atomic import atomic_folder
 from dnaspt.config import Settings
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
+from dnaspt.output import locked_output
 from dnaspt.simulation.contig import ContigBuilder, SimulatedContig
 from dnaspt.simulation.genes import GeneSource
 from dnaspt.simulation.species import MOTIFS, Species, make_species
@@ -91,13 +92,14 @@ def simulate(config: SimulateConfig) -> SimulationSummary:
     """Write genome.fa, annotation.gff3, peaks_A.bed, peaks_B.bed, methylation.bedmethyl and truth.json.
 
     Raises:
-        DatasetError: the folder is there and may not be replaced.
+        DatasetError: the folder is there and may not be replaced. BusyError: another process writes it.
     """
-    _check_out(config)
-    species = make_species(config.species)
-    contigs = [_simulate_contig(config, species, index) for index in range(config.n_contigs)]
-    with atomic_folder(config.out) as unfinished:
-        summary = _write(config, contigs, unfinished)
+    with locked_output(config.out):
+        _check_out(config)
+        species = make_species(config.species)
+        contigs = [_simulate_contig(config, species, index) for index in range(config.n_contigs)]
+        with atomic_folder(config.out) as unfinished:
+            summary = _write(config, contigs, unfinished)
     log.info("simulated %d genes on %d bp in %s", summary.n_genes, summary.n_bp, config.out)
     return summary
 

@@ -56,7 +56,7 @@ def plan_runs(context: StudyContext) -> list[PlannedRun]:
     Raises:
         ConfigError: unknown settings. DatasetError: no dataset.
     """
-    check_settings(context.study)
+    check_settings(context.study, context.out)
     jobs = _possible_jobs(context)
     needed = {job.encoder for job in jobs if context.record(job) is None}
     trials = {job.name for job in jobs if job.kind == "tune"}

@@ -52,7 +52,7 @@ def run_study(context: StudyContext) -> StudyRuns:
     Raises:
         ConfigError: unknown settings. DatasetError: no dataset. DnasptError: a run failed; what is finished stays.
     """
-    check_settings(context.study)
+    check_settings(context.study, context.out)
     _warn_of_other_data(context)
     _run_missing(context, stage_jobs(context, "tune"))
     wanted = stage_jobs(context, "final")
@@ -71,7 +71,7 @@ def run_stage(context: StudyContext, stage: Stage) -> None:
     Raises:
         ConfigError: unknown settings. DnasptError: a run failed, or a stage before is not done.
     """
-    check_settings(context.study)
+    check_settings(context.study, context.out)
     _warn_of_other_data(context)
     _run_missing(context, stage_jobs(context, stage))
 
@@ -82,7 +82,7 @@ def run_task(context: StudyContext, stage: Stage, number: int) -> None:
     Raises:
         ConfigError: unknown settings, or a stage without that run. DnasptError: it failed.
     """
-    check_settings(context.study)
+    check_settings(context.study, context.out)
     _warn_of_other_data(context)
     jobs = distinct(stage_jobs(context, stage))
     if not 0 <= number < len(jobs):

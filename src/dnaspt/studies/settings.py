@@ -19,6 +19,7 @@ from dnaspt.checkpoint_config import find_checkpoint
 from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, build_config, read_toml
 from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
+from dnaspt.output import refuse_inputs
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -214,14 +215,21 @@ def read_studies(config: Path, data: Path | None = None) -> dict[str, StudyConfi
     return {study.name: study for study in studies}
 
 
-def check_settings(study: StudyConfig) -> None:
+def check_settings(study: StudyConfig, out: Path | None = None) -> None:
     """Check a study against its dataset before anything runs; warn of arms that will not be compared.
 
+    Args:
+        study: its settings.
+        out: folder of the study, where it is known. Its dataset may lie there, but not the other way round.
+
     Raises:
-        ConfigError: an unknown setting, or one that the dataset does not allow. DatasetError: no dataset.
-        CheckpointError: an arm's init is no checkpoint.
+        ConfigError: an unknown setting, one that the dataset does not allow, or a folder to write that is read.
+        DatasetError: no dataset. CheckpointError: an arm's init is no checkpoint.
     """
     dataset = read_manifest(study.data)
+    if out is not None:
+        given = [Path(arm.init) for arm in study.arms if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED)]
+        refuse_inputs(out, {"data": study.data, "init": given}, keeps_content=True)
     _check_splits(study, dataset)
     for arm in study.arms:
         _check_fits_task(study, arm, dataset)

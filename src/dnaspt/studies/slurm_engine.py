@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from dnaspt.atomic import write_text_atomically
+from dnaspt.errors import ConfigError
 from dnaspt.security import is_offline, may_run_code
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.plan import STAGES
@@ -22,7 +23,8 @@ options={options}
 after=
 submit() {{ # name, further options, and what runs
     name=$1 more=$2 what=$3
-    after=--dependency=afterok:$(sbatch --parsable $after $more $options --job-name="dnaspt-$name" \\
+    eval "set -- $options" # words in quotes stay whole
+    after=--dependency=afterok:$(sbatch --parsable $after $more "$@" --job-name="dnaspt-$name" \\
         --output={logs}/slurm-$name-%a.log --wrap "$study $what")
 }}
 {arrays}
@@ -53,11 +55,18 @@ def write_submission(context: StudyContext, command: str, sbatch: str = "") -> P
     Args:
         context: where the runs are made; all nodes must see its folders.
         command: the study's command, as `study_command` gives it; each job adds its stage and its run.
-        sbatch: options of sbatch, as one text ("--time=4:00:00 --gpus=1").
+        sbatch: options of sbatch, as one text ("--time=4:00:00 --gpus=1"); one with blanks in quotes, as in a shell.
 
     Returns:
         The script, which can be run.
+
+    Raises:
+        ConfigError: a quote of the options does not end.
     """
+    try:
+        options = shlex.join(shlex.split(sbatch))
+    except ValueError as error:
+        raise ConfigError(f"--sbatch {sbatch!r}: {error}; see its quotes") from error
     out = context.out.resolve()
     (out / "logs").mkdir(parents=True, exist_ok=True)
     arrays = [
@@ -69,8 +78,8 @@ def write_submission(context: StudyContext, command: str, sbatch: str = "") -> P
     script = _SCRIPT.format(
         here=shlex.quote(str(Path.cwd())),
         study=shlex.quote(f"{python} {command.removeprefix('dnaspt ')}"),
-        options=shlex.quote(shlex.join(shlex.split(sbatch))),
-        logs=shlex.quote(str(out / "logs")),
+        options=shlex.quote(options),
+        logs=shlex.quote(str(out / "logs").replace("%", "%%")),  # sbatch has patterns with % in the names of logs
         arrays="\n".join(arrays),
     )
     file = context.out / "submit.sh"

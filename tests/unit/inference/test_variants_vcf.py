@@ -295,7 +295,7 @@ def test_what_is_read_is_not_replaced(files: Path, tmp_path: Path) -> None:
     (tmp_path / "link.vcf").symlink_to(vcf)
     text = vcf.read_text()
     for out in (vcf, tmp_path / "link.vcf"):
-        with pytest.raises(ConfigError, match=r"\.vcf: is read here, and would be replaced; choose another --out"):
+        with pytest.raises(ConfigError, match=r"\.vcf: is the VCF .*in\.vcf, which is read; choose another --out"):
             score_file(files / "language", vcf, files / "g.fa", out)
     assert vcf.read_text() == text
 

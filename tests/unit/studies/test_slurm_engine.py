@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dnaspt import security
+from dnaspt.errors import ConfigError
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.slurm_engine import study_command, write_submission
 
@@ -63,3 +64,41 @@ def test_each_array_waits_for_the_one_before(context: StudyContext, tmp_path: Pa
     ]
     assert all("--mem=8G" in call for call in calls)
     assert calls[1].endswith("dnaspt study s.toml --out out --stage tune --task $SLURM_ARRAY_TASK_ID")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script")
+@pytest.mark.parametrize(
+    ("sbatch", "words"),
+    [
+        ("", []),
+        ("--time=4:00:00 --mem=8G", ["--time=4:00:00", "--mem=8G"]),
+        ("--comment='two words' -p gpu", ["--comment=two words", "-p", "gpu"]),
+        ('--comment "it\'s $HOME; `id` *"', ["--comment", "it's $HOME; `id` *"]),
+        ("--constraint='[rack1|rack2]' --exclude=a\\ b", ["--constraint=[rack1|rack2]", "--exclude=a b"]),
+    ],
+)
+def test_each_job_gets_the_options_of_sbatch_word_by_word(
+    context: StudyContext, tmp_path: Path, sbatch: str, words: list[str]
+) -> None:
+    """The script is run with a command in sbatch's place that writes each of its words on a line."""
+    (tmp_path / "sbatch").write_text('#!/bin/sh\nprintf \'%s\\n\' "$@" >> words\necho "END" >> words\necho 1\n')
+    (tmp_path / "sbatch").chmod(0o755)
+    text = write_submission(context, "dnaspt study s.toml --out out", sbatch).read_text()
+    script = tmp_path / "submit.sh"
+    script.write_text(text.replace(f"cd {Path.cwd()}", f"cd {tmp_path}"))
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(["sh", str(script)], check=True, env=os.environ | {"PATH": path}, timeout=60)
+    calls = [call.strip().splitlines() for call in (tmp_path / "words").read_text().split("END\n")[:-1]]
+    assert len(calls) == 4
+    for call in calls:
+        first = next(number for number, word in enumerate(call) if word.startswith("--job-name="))
+        assert call[first - len(words) : first] == words
+        assert (
+            call[first + 1].startswith(f"--output={context.out.resolve()}/logs/slurm-") and call[first + 2] == "--wrap"
+        )
+
+
+def test_options_whose_quotes_do_not_end_are_refused(context: StudyContext) -> None:
+    with pytest.raises(ConfigError, match=r"--sbatch \"--comment='two\": No closing quotation; see its quotes"):
+        write_submission(context, "dnaspt study s.toml --out out", "--comment='two")
+    assert not (context.out / "submit.sh").exists()
