@@ -104,12 +104,7 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
         raise ConfigError(f"head {head!r} does not fit task {task.name!r}; expected {' or '.join(task.heads)}")
     if missing := [name for name in ("train", "valid") if name not in manifest.splits]:
         raise ConfigError(f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid")
-    coding = [name for name in manifest.labels if name.startswith("CDS")]
-    for name in ("train", "valid") if coding else ():
-        if not sum(manifest.splits[name].label_counts.get(label, 0) for label in coding):
-            raise ConfigError(
-                f"{config.data}: the {name} split has no coding base; prepare it with genes in every split"
-            )
+    _check_genes(config, manifest)
     if config.embeddings and (config.encoder is not None or "preset" in config.model_fields_set):
         raise ConfigError("--embeddings takes the place of --encoder and --preset; give one of them")
     if config.preset == "basset" and manifest.per_base:
@@ -120,6 +115,22 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
         _check_pool(config, manifest)
     _warn_of_idle_settings(config, head)
     return head
+
+
+def _check_genes(config: FinetuneConfig, manifest: Manifest) -> None:
+    """Refuse genes without a coding base to learn from, and warn where there is none to choose the checkpoint by.
+
+    Raises:
+        ConfigError: the train split of genes has no coding base.
+    """
+    labels = [name for name in manifest.labels if name.startswith("CDS")]
+    n_coding = {
+        name: sum(split.label_counts.get(label, 0) for label in labels) for name, split in manifest.splits.items()
+    }
+    if labels and not n_coding["train"]:
+        raise ConfigError(f"{config.data}: the train split has no coding base; prepare it with genes in every split")
+    if labels and not n_coding["valid"]:
+        log.warning("%s: the valid split has no coding base: it tells no good checkpoint from a bad one", config.data)
 
 
 def _check_pool(config: FinetuneConfig, manifest: Manifest) -> None:

@@ -294,7 +294,7 @@ def test_options_without_effect_are_warnings(folder: Path, caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING):
         load(folder / "windows").predict("ACGT" * 64, codons=False)
         load(folder / "softmax").predict("ACGT" * 64, codons=False)
-    assert "codons, complete_genes and min_intron_bp have no effect on windows" in caplog.text
+    assert "codons and complete_genes have no effect on windows" in caplog.text
     assert "codons has no effect on a softmax head" in caplog.text
 
 

@@ -14,7 +14,7 @@ from dnaspt.checkpoint import build_task_model, find_checkpoint, read_config, sa
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.config import BassetConfig, FinetuneConfig, PretrainConfig
 from dnaspt.data.dataset import Split, read_split
-from dnaspt.data.manifest import read_manifest
+from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.transcript_table import shortest_intron_bp
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.training.finetune import _check_valid, check_settings, finetune, spread_evenly
@@ -97,13 +97,20 @@ def test_settings_that_do_not_fit_are_refused(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["train", "valid"])
-def test_a_split_without_a_coding_base_is_refused(name: str, gene_data: Path, tmp_path: Path) -> None:
+def test_genes_without_a_coding_base_to_learn_from_are_refused(
+    gene_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     config, manifest = FinetuneConfig(data=gene_data, out=tmp_path), read_manifest(gene_data)
     empty = dict.fromkeys(manifest.labels, 0) | {"non-coding": 500}
-    splits = manifest.splits | {name: manifest.splits[name].model_copy(update={"label_counts": empty})}
-    with pytest.raises(ConfigError, match=f"the {name} split has no coding base; prepare it with genes in every split"):
-        check_settings(config, manifest.model_copy(update={"splits": splits}))
+
+    def without_genes(name: str) -> Manifest:
+        split = manifest.splits[name].model_copy(update={"label_counts": empty})
+        return manifest.model_copy(update={"splits": manifest.splits | {name: split}})
+
+    with pytest.raises(ConfigError, match="the train split has no coding base; prepare it with genes in every split"):
+        check_settings(config, without_genes("train"))
+    check_settings(config, without_genes("valid"))
+    assert "the valid split has no coding base" in caplog.text
 
 
 def test_a_dataset_without_valid_or_without_training_is_refused(gene_data: Path, tmp_path: Path) -> None:
