@@ -109,10 +109,10 @@ class Frontier(NamedTuple):
         state = int(np.argmax(ends))
         best, shorter = float(ends[state]), 0
         for s, slow in enumerate(np.flatnonzero(rules.least > 1).tolist()):
-            for entry in range(max(1, n - int(rules.least[slow]) + 1, int(self.barred[s])), n):
-                value = float(self.entered[s, entry % self.entered.shape[1]] + self.stayed[s] + end[slow])
-                if value > best:
-                    best, state, shorter = value, slow, n - entry
+            entries = np.arange(max(1, n - rules.least[slow] + 1, self.barred[s]), n)
+            values = self.entered[s, entries % self.entered.shape[1]] + self.stayed[s] + end[slow]
+            if len(values) and values.max() > best:
+                best, state, shorter = float(values.max()), slow, n - int(entries[values.argmax()])
         return best, state, shorter
 
 
