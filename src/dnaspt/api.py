@@ -5,11 +5,12 @@ names of the TOML settings (docs/settings.md); a misspelt one is an error that o
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
+from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) 
     from dnaspt.simulation.simulate import SimulateConfig
     from dnaspt.simulation.simulate import simulate as run
 
-    return run(_settings(SimulateConfig, settings | {"out": Path(out)}, config))
+    return run(_settings(SimulateConfig, settings | {"out": _as_path(out, "out")}, config))
 
 
 def prepare_genes(
@@ -67,8 +68,8 @@ def prepare_genes(
     """Make a dataset of gene structure per base (nine classes) from a genome and its annotation.
 
     Args:
-        genome: FASTA, plain, gzip or bgzip; several where there are several annotations.
-        annotation: GFF3 or GTF, one for each genome, in the same order.
+        genome: FASTA, plain, gzip or bgzip; of more than one file the contigs must have different names.
+        annotation: GFF3 or GTF; of more than one file the contigs are matched by name with those of all genome files.
         out: dataset folder to write.
         config: TOML file of settings; keywords win.
         **settings: split, valid_contigs, test_contigs, windows, window_bp, strict, overwrite and others (docs/settings.md).
@@ -88,7 +89,11 @@ def prepare_genes(
     from dnaspt.prepare.genes import PrepareGenesConfig
     from dnaspt.prepare.genes import prepare_genes as prepare
 
-    given = {"genome": _paths(genome), "annotation": _paths(annotation), "out": Path(out)}
+    given = {
+        "genome": _paths(genome, "genome"),
+        "annotation": _paths(annotation, "annotation"),
+        "out": _as_path(out, "out"),
+    }
     return prepare(_settings(PrepareGenesConfig, settings | given, config))
 
 
@@ -124,7 +129,7 @@ def prepare_regions(
     from dnaspt.prepare.regions import PrepareRegionsConfig
     from dnaspt.prepare.regions import prepare_regions as prepare
 
-    given = {"genome": _path(genome), "regions": _paths(regions), "out": Path(out)}
+    given = {"genome": _path(genome, "genome"), "regions": _paths(regions, "regions"), "out": _as_path(out, "out")}
     return prepare(_settings(PrepareRegionsConfig, settings | given, config))
 
 
@@ -160,7 +165,7 @@ def prepare_methylation(
     from dnaspt.prepare.methylation import PrepareMethylationConfig
     from dnaspt.prepare.methylation import prepare_methylation as prepare
 
-    given = {"genome": _path(genome), "calls": _paths(calls), "out": Path(out)}
+    given = {"genome": _path(genome, "genome"), "calls": _paths(calls, "calls"), "out": _as_path(out, "out")}
     return prepare(_settings(PrepareMethylationConfig, settings | given, config))
 
 
@@ -189,7 +194,7 @@ def prepare_bend(task: str, *, out: PathLike, config: PathLike | None = None, **
     from dnaspt.bend.prepare import PrepareBendConfig
     from dnaspt.bend.prepare import prepare_bend as prepare
 
-    return prepare(_settings(PrepareBendConfig, settings | {"task": task, "out": Path(out)}, config))
+    return prepare(_settings(PrepareBendConfig, settings | {"task": task, "out": _as_path(out, "out")}, config))
 
 
 def pretrain(
@@ -229,7 +234,11 @@ def pretrain(
         >>> run.scores["valid_nats"] < 1.6
         True
     """
-    given = _settings(PretrainConfig, settings | {"data": Path(data), "out": Path(out)}, config)
+    given = _settings(
+        PretrainConfig,
+        settings | {"data": _as_path(data, "data"), "out": _as_path(out, "out")},
+        config,
+    )
     from dnaspt.training.pretrain import pretrain as train
 
     run = train(given, resume=resume, overwrite=overwrite, reporter=_reporter("pretrain", progress=progress))
@@ -277,7 +286,12 @@ def finetune(
         >>> sorted(run.scores)
         ['valid_accuracy', 'valid_mcc']
     """
-    given = {"data": Path(data), "out": Path(out), "encoder": _path(encoder), "head": head}
+    given = {
+        "data": _as_path(data, "data"),
+        "out": _as_path(out, "out"),
+        "encoder": _path(encoder, "encoder"),
+        "head": head,
+    }
     checked = _settings(FinetuneConfig, settings | given, config)
     from dnaspt.training.finetune import finetune as train
 
@@ -305,7 +319,7 @@ def load(path: PathLike, *, accelerator: "Accelerator" = "auto") -> "Model":
     """
     from dnaspt.inference.model import load as load_model
 
-    return load_model(Path(path), accelerator=accelerator)
+    return load_model(_as_path(path, "path"), accelerator=accelerator)
 
 
 def evaluate(
@@ -347,7 +361,7 @@ def evaluate(
 
     return score(
         _model_or_path(model),
-        Path(data),
+        _as_path(data, "data"),
         split=split,
         any_data=any_data,
         average_strands=average_strands,
@@ -395,9 +409,9 @@ def score_variants(
 
     return score(
         _model_or_path(model),
-        Path(vcf),
-        Path(genome),
-        out=_path(out),
+        _as_path(vcf, "vcf"),
+        _as_path(genome, "genome"),
+        out=_path(out, "out"),
         window_bp=window_bp,
         strict=strict,
         accelerator=accelerator,
@@ -440,10 +454,10 @@ def baseline(
     from dnaspt.baselines.baseline import run_baseline
 
     return run_baseline(
-        Path(data),
-        Path(out),
+        _as_path(data, "data"),
+        _as_path(out, "out"),
         model=model,
-        annotation=_path(annotation),
+        annotation=_path(annotation, "annotation"),
         species=species,
         k=k,
         overwrite=overwrite,
@@ -490,14 +504,16 @@ def study(
     from dnaspt.studies.settings import StudyConfig, check_settings, read_study
 
     if isinstance(config, Mapping):
-        settings = build_config(StudyConfig, {**config, **({"data": Path(data)} if data else {})})
+        settings = build_config(StudyConfig, {**config, **({"data": _as_path(data, "data")} if data else {})})
     else:
-        settings = read_study(Path(config), _path(data))
-    check_settings(settings, Path(out))
+        settings = read_study(_as_path(config, "config"), _path(data, "data"))
+    check_settings(settings, _as_path(out, "out"))
     from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
 
-    kept = Path(records) if records else Path(out) / "records"
-    return study_report(StudyContext(settings, Path(out), kept, jobs, engine, _say if progress else _say_nothing))
+    kept = _as_path(records, "records") if records else _as_path(out, "out") / "records"
+    return study_report(
+        StudyContext(settings, _as_path(out, "out"), kept, jobs, engine, _say if progress else _say_nothing)
+    )
 
 
 def report(
@@ -529,13 +545,13 @@ def report(
     from dnaspt.checkpoint_config import find_checkpoint
     from dnaspt.data.manifest import read_manifest
 
-    folders, pretrained = _paths(runs) or (), _path(pretrain)
-    read_manifest(Path(data))
+    folders, pretrained = _paths(runs, "runs") or (), _path(pretrain, "pretrain")
+    read_manifest(_as_path(data, "data"))
     for folder in (*folders, *([pretrained] if pretrained else [])):
         find_checkpoint(folder)
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
-    return write_report(Path(out), Path(data), folders, pretrained)
+    return write_report(_as_path(out, "out"), _as_path(data, "data"), folders, pretrained)
 
 
 def inspect(path: PathLike) -> "Description":
@@ -556,7 +572,7 @@ def inspect(path: PathLike) -> "Description":
     """
     from dnaspt.reports.describe import describe
 
-    return describe(Path(path))
+    return describe(_as_path(path, "path"))
 
 
 def _settings(kind: type[Config], options: Mapping[str, Any], config: PathLike | None) -> Config:
@@ -565,7 +581,8 @@ def _settings(kind: type[Config], options: Mapping[str, Any], config: PathLike |
     Raises:
         ConfigError: see `build_config`.
     """
-    settings, toml = build_config(kind, options, _path(config)), _path(config)
+    toml = _path(config, "config")
+    settings = build_config(kind, options, toml)
     refuse_inputs(settings.out, {"config": toml})  # type: ignore[attr-defined]
     return settings
 
@@ -583,23 +600,37 @@ def _unless_stopped(run: "Run") -> "Run":
     return run
 
 
-def _path(path: PathLike | None) -> Path | None:
-    return None if path is None else Path(path)
+def _as_path(path: PathLike, name: str) -> Path:
+    """The path that an argument is, or has.
+
+    Raises:
+        ConfigError: it is none; names the argument.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(
+            f"{name} = {path!r}; expected a path: text, a Path, or what has one, such as a dataset or a run"
+        )
+    return Path(path)
 
 
-def _paths(paths: Paths | None) -> tuple[Path, ...] | None:
+def _path(path: PathLike | None, name: str) -> Path | None:
+    """The path that an argument is, or has; None stays None."""
+    return None if path is None else _as_path(path, name)
+
+
+def _paths(paths: Paths | None, name: str) -> tuple[Path, ...] | None:
     """One path or several as a tuple; None stays None."""
     if paths is None:
         return None
-    if isinstance(paths, str | os.PathLike):
-        return (Path(paths),)
-    return tuple(Path(path) for path in paths)
+    if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
+        return (_as_path(paths, name),)
+    return tuple(_as_path(path, name) for path in paths)
 
 
 def _model_or_path(model: "PathLike | Model") -> "Path | Model":
     from dnaspt.inference.model import Model
 
-    return model if isinstance(model, Model) else Path(model)
+    return model if isinstance(model, Model) else _as_path(model, "model")
 
 
 def _reporter(title: str, *, progress: bool) -> "Reporter | None":

@@ -10,6 +10,7 @@ from dnaspt import __version__
 from dnaspt.config import MASK_TOKEN, AnyEncoderConfig
 from dnaspt.errors import CheckpointError, InputError
 from dnaspt.genome.alphabet import T
+from dnaspt.genome.gene_states import LEAST_INTRON_BP
 from dnaspt.json_files import read_json
 from dnaspt.models.bend_format import encoder_from_bend, is_bend_config
 from dnaspt.tasks import TASKS
@@ -34,6 +35,7 @@ class CheckpointConfig(BaseModel):
         pool: how the vectors of a window are pooled.
         window_bp: length of the windows of the dataset in bp.
         stop_in_cds: whether the labels count stop codons as coding; None where there are no genes.
+        shortest_intron_bp: bases of the shortest intron of the training annotation; None where that is not on record.
         data_digest: digest of the dataset.
         provenance: how the model was made: command, settings, data that was read, scores.
     """
@@ -50,8 +52,14 @@ class CheckpointConfig(BaseModel):
     pool: Literal["mean", "normalized"] = "mean"
     window_bp: int = 0
     stop_in_cds: bool | None = None
+    shortest_intron_bp: int | None = None
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def min_intron_bp(self) -> int:
+        """Bases of the shortest intron that is predicted with codons: as in the training annotation, but 10 at least."""
+        return max(self.shortest_intron_bp or 0, LEAST_INTRON_BP)
 
 
 def find_checkpoint(path: str | os.PathLike[str]) -> Path:

@@ -4,17 +4,20 @@ The sequences become a dataset of windows in a temporary folder, and the same fu
 """
 
 import logging
+import os
 import tempfile
 from collections.abc import Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from dnaspt.checkpoint import find_checkpoint
-from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
+from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import UNLABELED, Manifest
 from dnaspt.errors import ConfigError
@@ -23,7 +26,7 @@ from dnaspt.inference.sequences import Sequences, read_sequences
 from dnaspt.prepare.writer import DatasetWriter
 from dnaspt.training.finetune import LEAST_WINDOWS, finetune
 from dnaspt.training.pretrain import pretrain
-from dnaspt.training.runs import Run, RunStopped
+from dnaspt.training.runs import Run
 
 if TYPE_CHECKING:
     from dnaspt.inference.model import Model
@@ -108,37 +111,61 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             y: n labels, numbers or text.
 
         Raises:
-            ConfigError: lengths of X and y differ, a class has fewer than two sequences, or there is one class only.
+            ConfigError: lengths of X and y differ, a label is missing (None or NaN), y mixes text and numbers, a class has fewer
+                than two sequences, there is one class only, or a setting is out of range.
+            KeyboardInterrupt: a signal stopped the training. A model that was fitted before stays as it was.
         """
         codes = [sequence.codes for sequence in read_sequences(X)]
-        labels = np.asarray(y).ravel()
+        labels = _read_labels(y)
         if len(codes) != len(labels):
             raise ConfigError(f"X has {len(codes)} sequences, y {len(labels)} labels; expected as many")
-        self.classes_, numbers = np.unique(labels, return_inverse=True)
+        classes, numbers = np.unique(labels, return_inverse=True)
         counts = np.bincount(numbers)
-        if len(self.classes_) < 2:
+        if len(classes) < 2:
             raise ConfigError(
-                f"y has one class, {self.classes_.tolist()[0]!r}; expected two or more" if len(labels) else "X is empty"
+                f"y has one class, {classes.tolist()[0]!r}; expected two or more" if len(labels) else "X is empty"
             )
         if counts.min() < _TOO_FEW:
-            few = self.classes_.tolist()[counts.argmin()]
+            few = classes.tolist()[counts.argmin()]
             raise ConfigError(f"class {few!r} has {counts.min()} sequence; expected {_TOO_FEW} or more of each class")
         if (longest_bp := max(map(len, codes))) > MAX_WINDOW_BP:
             raise ConfigError(
                 f"a sequence has {longest_bp:,} bp; expected {MAX_WINDOW_BP:,} at most; cut it into windows"
             )
+        self._check_settings()
         self._warn_of_idle_settings()
-        self.n_features_in_ = 1
         with tempfile.TemporaryDirectory(prefix="dnaspt-") as folder:
             data = Path(folder) / "data"
-            self._write(data, codes, numbers)
-            encoder = self._pretrain(data, Path(folder) / "pretrained")
-            settings = self._finetune_settings(data, Path(folder) / "run", encoder, longest_bp)
-            run = _finished(finetune(build_config(FinetuneConfig, settings)))
-            checkpoint = find_checkpoint(run.path)
-            self.checkpoint_ = {file.name: file.read_bytes() for file in checkpoint.iterdir() if file.is_file()}
+            # Both settings are checked before the pretraining, which may take hours.
+            pretraining = self._pretraining(data, Path(folder) / "pretrained")
+            finetuning = self._finetuning(data, Path(folder) / "run", pretraining, longest_bp)
+            self._write(data, codes, classes, numbers)
+            if pretraining is not None:
+                _finished(pretrain(pretraining))
+            checkpoint = find_checkpoint(_finished(finetune(finetuning)).path)
+            content = {file.name: file.read_bytes() for file in checkpoint.iterdir() if file.is_file()}
+        # Set together, and last: where `fit` is called again and fails, the classes still belong to the model.
+        self.classes_, self.checkpoint_, self.n_features_in_ = classes, content, 1
         self.__dict__.pop("_model", None)
         return self
+
+    def _check_settings(self) -> None:
+        """Refuse what `build_config` does not see as it was given.
+
+        Raises:
+            ConfigError: names the setting.
+        """
+        for name, value in self.get_params(deep=False).items():
+            if value is None and name not in ("encoder", "unlabeled"):
+                raise ConfigError(f"{name} is None; expected a value")
+        if not _is_number(self.valid_fraction, Real) or not 0 < self.valid_fraction < 1:
+            raise ConfigError(f"valid_fraction {self.valid_fraction!r}; expected more than 0 and less than 1")
+        if not _is_number(self.random_state, Integral) or self.random_state < 0:
+            raise ConfigError(f"random_state {self.random_state!r}; expected a whole number, 0 or more")
+        if not _is_number(self.batch_bp, Integral):
+            raise ConfigError(f"batch_bp {self.batch_bp!r}; expected a whole number")
+        if self.encoder is not None and not isinstance(self.encoder, str | os.PathLike):
+            raise ConfigError(f"encoder {self.encoder!r}; expected a run or checkpoint of 'dnaspt pretrain'")
 
     def _warn_of_idle_settings(self) -> None:
         """Say which settings have no effect beside the others."""
@@ -152,11 +179,11 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             if getattr(self, name) is not defaults[name] and getattr(self, name) != defaults[name]:
                 log.warning("%s has no effect: nothing is pretrained here", name)
 
-    def _write(self, out: Path, codes: Sequence[np.ndarray], numbers: np.ndarray) -> None:
+    def _write(self, out: Path, codes: Sequence[np.ndarray], classes: np.ndarray, numbers: np.ndarray) -> None:
         """The sequences as a dataset of windows: each a contig of its own, with a label for each class."""
-        names = tuple(map(str, self.classes_)) if len(self.classes_) > 2 else (str(self.classes_[1]),)
-        targets = np.eye(len(self.classes_), dtype=np.int8)[numbers]
-        targets = targets if len(self.classes_) > 2 else targets[:, 1:]
+        names = tuple(map(str, classes)) if len(classes) > 2 else (str(classes[1]),)
+        targets = np.eye(len(classes), dtype=np.int8)[numbers]
+        targets = targets if len(classes) > 2 else targets[:, 1:]
         is_valid = self._choose_valid(numbers)
         with DatasetWriter(out) as writer:
             for number, (sequence, target) in enumerate(zip(codes, targets, strict=True)):
@@ -180,11 +207,9 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
 
     def _choose_valid(self, numbers: np.ndarray) -> np.ndarray:
         """Which sequences choose the checkpoint: a share of each class, one of each at least: (n,) bool."""
-        if not 0 < self.valid_fraction < 1:
-            raise ConfigError(f"valid_fraction {self.valid_fraction:g}; expected more than 0 and less than 1")
         generator = np.random.default_rng(self.random_state)
         chosen = np.zeros(len(numbers), dtype=bool)
-        for number in range(len(self.classes_)):
+        for number in range(numbers.max() + 1):
             members = np.flatnonzero(numbers == number)
             n_valid = min(len(members) - 1, max(1, round(self.valid_fraction * len(members))))
             chosen[generator.permutation(members)[:n_valid]] = True
@@ -200,20 +225,20 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             "tensorboard": False,
         }
 
-    def _pretrain(self, data: Path, out: Path) -> Path | None:
-        """The encoder to begin from: the given one, one pretrained here, or none."""
-        if self.encoder is not None:
-            return Path(self.encoder)
-        if not self.pretrain_epochs:
+    def _pretraining(self, data: Path, out: Path) -> PretrainConfig | None:
+        """Settings of the pretraining; None where an encoder is given, or training starts from scratch."""
+        if self.encoder is not None or not self.pretrain_epochs:
             return None
         settings = {
             "preset": self.preset,
             "epochs": self.pretrain_epochs,
             "learning_rate": self.pretrain_learning_rate,
         }
-        return _finished(pretrain(build_config(PretrainConfig, self._shared_settings(data, out) | settings))).path
+        return _build(PretrainConfig, self._shared_settings(data, out) | settings, "pretraining")
 
-    def _finetune_settings(self, data: Path, out: Path, encoder: Path | None, longest_bp: int) -> dict[str, Any]:
+    def _finetuning(self, data: Path, out: Path, pretraining: PretrainConfig | None, longest_bp: int) -> FinetuneConfig:
+        """Settings of the fine-tuning."""
+        encoder = self.encoder if pretraining is None else pretraining.out
         pool = self.pool
         if pool == "normalized" and self.batch_bp // longest_bp < LEAST_WINDOWS:
             log.warning(
@@ -226,7 +251,8 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             "learning_rate": self.learning_rate,
             "pool": pool,
         }
-        return settings | ({"preset": self.preset} if encoder is None else {"encoder": encoder})
+        settings |= {"preset": self.preset} if encoder is None else {"encoder": Path(encoder)}
+        return _build(FinetuneConfig, settings, "fine-tuning")
 
     @property
     def model_(self) -> "Model":
@@ -264,12 +290,50 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
+def _is_number(value: Any, kind: type) -> bool:
+    """Whether a value is a number of a kind; scikit-learn lets anything be set."""
+    return isinstance(value, kind)
+
+
+def _read_labels(y: Any) -> np.ndarray:
+    """Labels (n,) of one type.
+
+    Raises:
+        ConfigError: a missing label, or text among numbers.
+    """
+    # Of a list with text and NaN, or with text and numbers, NumPy would make text.
+    values = np.asarray(y, dtype=object).ravel()
+    is_masked = y.mask if isinstance(y, np.ma.MaskedArray) else False
+    missing = np.flatnonzero(pd.isna(values) | np.ravel(is_masked))
+    if len(missing):
+        raise ConfigError(
+            f"{len(missing)} of {len(values)} labels are missing, first label {missing[0] + 1}; leave these sequences out, "
+            "or give them as unlabeled"
+        )
+    is_text = {isinstance(value, str | bytes) for value in values}
+    if len(is_text) > 1:
+        raise ConfigError("y mixes text and numbers; expected labels of one type")
+    return np.asarray(y).ravel()
+
+
+def _build(kind: type[Config], settings: dict[str, Any], step: str) -> Config:
+    """Checked settings of a step.
+
+    Raises:
+        ConfigError: a bad value; names the step.
+    """
+    try:
+        return build_config(kind, settings)
+    except ConfigError as error:
+        raise ConfigError(f"{step}: {str(error).removeprefix('options: ')}") from error
+
+
 def _finished(run: Run) -> Run:
     """The run.
 
     Raises:
-        RunStopped: a signal stopped it, so that there is nothing to go on with.
+        KeyboardInterrupt: a signal stopped it. Its folder is a temporary one, so that it cannot be resumed.
     """
     if not run.finished:
-        raise RunStopped(run)
+        raise KeyboardInterrupt(f"fit was stopped by {run.stopped_by} at step {run.step}; nothing of it is kept")
     return run

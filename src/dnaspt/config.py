@@ -162,6 +162,10 @@ class HuggingFaceConfig(Settings):
         """A sequence may be cut only between the chunks that the model reads."""
         return self.chunk_bp
 
+    def for_windows(self, window_bp: int) -> Self:
+        """The same encoder: it takes windows of any length."""
+        return self
+
 
 AnyEncoderConfig = EncoderConfig | BassetConfig | HuggingFaceConfig
 

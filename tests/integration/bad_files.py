@@ -80,11 +80,11 @@ GFF3 = {
         4,
         r"CDS of 't' without strand; expected \+ or -",
     ),
-    "cds_without_parent.gff3": BadFile(
+    "parent_in_lower_case.gff3": BadFile(
         "annotation",
-        TOP + feature("CDS", 31, 60, "ID=c"),
+        TOP + feature("CDS", 31, 60, "ID=c;parent=t"),
         4,
-        "CDS without Parent at chr1:31-60; expected Parent=TRANSCRIPT",
+        "parent= in column 9 of a CDS at chr1:31-60; expected Parent=, with a capital P",
     ),
     "start_after_end.gff3": BadFile(
         "annotation", TOP + feature("CDS", 60, 31, "Parent=t"), 4, "start 60 after end 31; expected start <= end"
@@ -114,14 +114,13 @@ GFF3 = {
     "column_nine_without_keys.gff3": BadFile(
         "annotation", TOP + feature("CDS", 31, 60, "just words"), 4, "column 9 'just words'; expected key=value"
     ),
-    "cds_on_both_strands.gff3": BadFile(
+    "name_on_both_strands.gff3": BadFile(
         "annotation",
-        TOP + feature("CDS", 31, 60, "Parent=t") + feature("CDS", 91, 120, "Parent=t", strand="-"),
-        5,
-        "transcript 't' has CDS on both strands; expected one strand",
-    ),
-    "transcript_on_two_contigs.gff3": BadFile(
-        "annotation", GENES + feature("CDS", 31, 60, "Parent=t", chrom="chr2"), 6, "'t' on contigs 'chr1' and 'chr2'"
+        GENES
+        + feature("mRNA", 901, 990, "ID=t;Parent=g", strand="-")
+        + feature("CDS", 901, 930, "Parent=t", strand="-"),
+        6,
+        "'t' names a row on each strand of 'chr1', in lines 3 and 6; expected IDs that are unique in the file",
     ),
     "cds_off_contig.gff3": BadFile(
         "annotation",
@@ -154,12 +153,6 @@ GTF = {
     ),
     "cds_without_gene_id.gtf": BadFile(
         "annotation", feature("CDS", 31, 60, 'transcript_id "t";'), 1, "CDS without gene_id at chr1:31-60"
-    ),
-    "transcript_in_two_genes.gtf": BadFile(
-        "annotation",
-        feature("CDS", 31, 60, _GTF) + feature("CDS", 91, 120, _GTF.replace('"g"', '"h"')),
-        2,
-        "transcript 't' in genes 'g' and 'h'; expected one gene",
     ),
     "cds_without_strand.gtf": BadFile(
         "annotation", feature("CDS", 31, 60, _GTF, strand="."), 1, "CDS of 't' without strand"

@@ -188,7 +188,7 @@ RUNS = {
         "was trained on another dataset .*say --any-data",
         edit("data/manifest.json", lambda raw: raw.update(digest="0")),
     ),
-    "evaluated_on_no_split": BadFolder(EVALUATE + " --split dev", "{}/data", "has no dev split"),
+    "evaluated_on_no_split": BadFolder(EVALUATE + " --split dev", "{}/data", "split is called 'dev'"),
     "run_already_there": BadFolder(
         "pretrain {}/data --out {}/pretrained --config {}/pretrain.toml",
         "{}/pretrained",

@@ -52,7 +52,7 @@ OPTIONS = {
     "pretrained_on_an_unknown_split": BadFolder(
         "pretrain {}/data --out {}/out --config {}/s.toml",
         "{}/data",
-        "has no dev split",
+        "split is called 'dev'",
         text("s.toml", "splits = ['dev']\n"),
     ),
     "output_already_there": BadFolder(

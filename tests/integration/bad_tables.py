@@ -40,7 +40,8 @@ BED = {
         "regions", f"{_BED}chr1\t1,000\t1,100\n", 2, "start '1,000'; expected an integer"
     ),
     "end_beyond_64_bits.bed": BadFile("regions", f"{_BED}chr1\t10\t{1 << 64}\n", 2, "end .*; expected an integer"),
-    "off_contig.bed": BadFile("regions", f"{_BED}chr1\t10\t1201\n", 2, "chr1:10-1201 ends off the contig; .* 1200 bp"),
+    "off_contig.bed": BadFile("regions", f"{_BED}chr1\t10\t2201\n", 2, "chr1:10-2201 ends off the contig; .* 1200 bp"),
+    "behind_contig.bed": BadFile("regions", f"{_BED}chr1\t1200\t1210\n", 2, "chr1:1200-1210 ends off the contig"),
     "another_genome.bed": BadFile(
         "regions", "chrX\t10\t20\n", None, "contig 'chrX' has no record in .*is it the genome"
     ),
@@ -95,7 +96,9 @@ METHYLATION = {
     "level_above_100.bedmethyl": BadFile(
         "calls", GOOD_CALL + call(30, 31, 9, 101), 2, "percent 101.*; expected 0 to 100"
     ),
-    "nan_level.bedmethyl": BadFile("calls", GOOD_CALL + call(30, 31, 9, "nan"), 2, "percent nan; expected 0 to 100"),
+    "nan_level.bedmethyl": BadFile(
+        "calls", call(30, 31, 9, "nan"), None, "no level in it: 1 rows have reads, and none"
+    ),
     "negative_coverage.bedmethyl": BadFile("calls", GOOD_CALL + call(30, 31, -9), 2, "coverage -9; expected 0 or more"),
     "decimal_coverage.bedmethyl": BadFile(
         "calls", GOOD_CALL + call(30, 31, 9.5), 2, "coverage '9.5'; expected an integer"
@@ -124,7 +127,7 @@ METHYLATION = {
     ),
     "four_columns.bedgraph": BadFile("calls", "chr1\t9\t10\t50\n", None, "rows of 4 columns; expected bedMethyl"),
     "nan_level.bw": BadFile(
-        "calls", bigwig((CPG, CPG + 1, float("nan"))), None, f"chr1:{CPG}-{CPG + 1} has nan; expected"
+        "calls", bigwig((CPG, CPG + 1, float("nan"))), None, "no level in it: its 1 values are NaN or -1; expected"
     ),
     "level_above_100.bw": BadFile(
         "calls", bigwig((30, 31, 101.0)), None, "chr1:30-31 has 101; expected a level of 0 to 100"
@@ -134,7 +137,7 @@ METHYLATION = {
     ),
     "truncated_header.bw": BadFile("calls", bigwig((30, 31, 0.5), keep=0.05), None, "no bigWig, or a truncated one"),
     "truncated.bw": BadFile("calls", bigwig((30, 31, 0.5), keep=0.6), None, "truncated|broken|cannot be read"),
-    "negative_coverage.bw": BadFile("coverage", bigwig((0, 1200, -3.0)), None, "a negative or missing value on chr1"),
+    "negative_coverage.bw": BadFile("coverage", bigwig((0, 1200, -3.0)), None, "a negative or infinite value on chr1"),
     "absent_coverage.bw": BadFile("coverage", ABSENT, None, NOT_THERE),
 }
 _SPLIT = "chromosome\tstart\tend\tsplit\n"

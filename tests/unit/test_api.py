@@ -1,6 +1,7 @@
 """The functions of `import dnaspt`: paths as text, as `Path`, or as what other functions return; settings as keywords."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,3 +200,34 @@ def test_progress_is_shown_on_request_alone(
     assert capsys.readouterr().out == ""
     dnaspt.pretrain(data, out=tmp_path / "told", progress=True, **QUICK)
     assert "pretrain: step 2/2 loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("value", [None, 5, ["data"], b"data"], ids=repr)
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda value: dnaspt.simulate(value), "out"),
+        (lambda value: dnaspt.prepare_genes("g.fa", "a.gff3", out=value), "out"),
+        (lambda value: dnaspt.pretrain(value, out="out"), "data"),
+        (lambda value: dnaspt.finetune("data", out=value), "out"),
+        (lambda value: dnaspt.load(value), "path"),
+        (lambda value: dnaspt.evaluate(value, "data"), "model"),
+        (lambda value: dnaspt.score_variants("run", value, "g.fa"), "vcf"),
+        (lambda value: dnaspt.baseline("data", out=value), "out"),
+        (lambda value: dnaspt.study(value, out="out"), "config"),
+        (lambda value: dnaspt.inspect(value), "path"),
+    ],
+)
+def test_what_is_no_path_is_an_error_that_names_the_argument(
+    call: Callable[..., Any], name: str, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(dnaspt.ConfigError, match=re.escape(f"{name} = {value!r}; expected a path")):
+        call(value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_list_of_paths_is_an_error_that_names_the_argument() -> None:
+    for genome in (5, b"g.fa", ["g.fa", None]):
+        with pytest.raises(dnaspt.ConfigError, match=r"genome = .*; expected a path"):
+            dnaspt.prepare_genes(genome, "a.gff3", out="out")  # type: ignore[arg-type]

@@ -42,6 +42,17 @@ def test_a_description_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_config(write(tmp_path / "run", TASK.model_dump_json())) == TASK
 
 
+@pytest.mark.parametrize(("shortest_bp", "min_bp"), [(None, 10), (6, 10), (60, 60)])
+def test_predicted_introns_are_as_long_as_those_of_the_training_and_of_10_bp_at_least(
+    tmp_path: Path, shortest_bp: int | None, min_bp: int
+) -> None:
+    config = TASK.model_copy(update={"shortest_intron_bp": shortest_bp})
+    assert read_config(write(tmp_path / "run", config.model_dump_json())).min_intron_bp == min_bp
+    content = json.loads(config.model_dump_json())
+    del content["shortest_intron_bp"]  # as checkpoints of earlier versions
+    assert read_config(write(tmp_path / "old", json.dumps(content))).min_intron_bp == 10
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

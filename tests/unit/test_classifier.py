@@ -4,15 +4,19 @@ scikit-learn's own `check_estimator` skips nearly all of its checks for estimato
 """
 
 import pickle
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 
-from dnaspt import ConfigError, InputError, SPTClassifier
+from dnaspt import ConfigError, InputError, Run, RunResult, SPTClassifier
+from dnaspt.config import PretrainConfig
+from dnaspt.training.runs import Progress
 
 QUICK = {"preset": "tiny", "pretrain_epochs": 1, "epochs": 4, "batch_bp": 2048, "learning_rate": 3e-3}
 
@@ -141,3 +145,62 @@ def test_a_sequence_that_could_not_be_predicted_is_refused_at_once() -> None:
 def test_letters_that_are_no_dna_are_refused() -> None:
     with pytest.raises((ConfigError, InputError), match="3"):
         SPTClassifier(**QUICK).fit(["ACGT" * 5, "AC!T" * 5], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("y", "says"),
+    [
+        ([0.0, 0.0, np.nan, 1.0, 1.0, np.nan], "2 of 6 labels are missing, first label 3; leave these sequences out"),
+        (["a", "a", np.nan, "b", "b", None], "2 of 6 labels are missing, first label 3"),
+        (pd.Series([0, None, 1, 1, 0, None], dtype="Int64"), "2 of 6 labels are missing, first label 2"),
+        (np.ma.array([0, 0, 1, 1, 0, 1], mask=[0, 0, 0, 1, 0, 0]), "1 of 6 labels are missing, first label 4"),
+        (None, "1 of 1 labels are missing"),
+        (["a", "a", 1, 1, "a", 1], "y mixes text and numbers"),
+        (np.array(["a", "a", 1, 1, "a", 1], dtype=object), "y mixes text and numbers"),
+    ],
+    ids=["NaN", "NaN among text", "nullable", "masked", "None", "mixed list", "mixed array"],
+)
+def test_a_label_that_is_missing_or_of_another_type_is_no_class(y: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        SPTClassifier(**QUICK).fit(["ACGT" * 10] * 6, y)
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ({"learning_rate": -1}, "fine-tuning: learning_rate = -1"),
+        ({"pretrain_epochs": -1}, "pretraining: epochs = -1"),
+        ({"valid_fraction": "0.1"}, "valid_fraction '0.1'; expected more than 0"),
+        ({"valid_fraction": float("nan")}, "valid_fraction nan; expected more than 0"),
+        ({"random_state": None}, "random_state is None"),
+        ({"random_state": -1}, "random_state -1; expected a whole number"),
+        ({"batch_bp": None}, "batch_bp is None"),
+        ({"encoder": 5}, "encoder 5; expected a run"),
+    ],
+)
+def test_a_bad_setting_is_told_before_anything_is_trained(
+    setting: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnaspt.classifier.pretrain", lambda _: pytest.fail("pretrained"))
+    with pytest.raises(ConfigError, match=says):
+        SPTClassifier(**QUICK | setting).fit(["ACGT" * 10, "TTTA" * 10] * 4, ["a", "b"] * 4)
+
+
+def test_a_classifier_keeps_its_model_and_classes_where_a_second_fit_fails_or_is_stopped(
+    fitted: SPTClassifier, binary: tuple[list[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = pickle.loads(pickle.dumps(fitted))
+    before = again.predict_proba(binary[0][:4])
+    X, y = sequences(12, ("a", "b", "c"))
+    with pytest.raises(ConfigError, match="class 'd' has 1 sequence"):
+        again.fit([*X, X[0]], [*y, "d"])
+    monkeypatch.setattr("dnaspt.classifier.pretrain", _stopped)
+    with pytest.raises(KeyboardInterrupt, match="fit was stopped by SIGINT at step 0; nothing of it is kept"):
+        again.fit(X, y)
+    assert again.classes_.tolist() == ["poor", "rich"]
+    np.testing.assert_array_equal(again.predict_proba(binary[0][:4]), before)
+
+
+def _stopped(config: PretrainConfig) -> Run:
+    """A pretraining that Ctrl-C ended at once."""
+    return Run(config.out, RunResult.of(Progress()), finished=False, stopped_by="SIGINT")

@@ -176,3 +176,15 @@ def test_a_long_value_is_shown_by_its_beginning() -> None:
         build_config(PretrainConfig, {"data": "x", "out": "y", "seed": 10**5000})
     with pytest.raises(ConfigError, match=r"seed = 'x{99}\.\.\.: "):
         build_config(PretrainConfig, {"data": "x", "out": "y", "seed": "x" * 5000})
+
+
+@pytest.mark.parametrize("name", ["epochs", "learning_rate", "weight_decay", "max_minutes", "clip_norm"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_settings_are_finite_numbers(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name} = {value}: Input should be"):
+        build_config(PretrainConfig, {"data": "x", "out": "y", name: value})
+
+
+def test_pretraining_reads_one_split_at_least() -> None:
+    with pytest.raises(ConfigError, match="splits = "):
+        build_config(PretrainConfig, {"data": "x", "out": "y", "splits": ()})

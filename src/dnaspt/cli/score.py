@@ -64,6 +64,20 @@ def predict(
         bool,
         option("--complete-genes", help="No gene goes on beyond its contig.", default="genes may be partial"),
     ] = False,
+    min_intron_bp: Annotated[
+        int | None,
+        option(
+            metavar="BP",
+            help="Genes with codons: shortest intron, 10 or more.",
+            default="the shortest of the training annotation, 10 at least",
+        ),
+    ] = None,
+    min_score: Annotated[
+        float, option(metavar="P", help="Genes: lowest score that is written (column 6 of GFF3), 0 to 1.")
+    ] = 0.0,
+    min_coding_bp: Annotated[
+        int, option("--min-coding-length", metavar="BP", help="Genes: fewest coding bases that are written.")
+    ] = 0,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,

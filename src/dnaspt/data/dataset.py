@@ -84,7 +84,14 @@ class Split:
         return np.stack([self.start, self.end], axis=1)
 
     def window(self, index: int) -> Window:
-        """Window `index`; its arrays are views, not copies."""
+        """Window `index`; -1 is the last one. Its arrays are views, not copies.
+
+        Raises:
+            IndexError: there is no such window.
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"window {index}; the split has {len(self)}")
+        index %= len(self)
         return Window(
             str(self.chrom[index]),
             int(self.start[index]),
@@ -250,6 +257,8 @@ def read_split(folder: str | PathLike[str], split: str) -> Split:
 
 def _read_table(folder: str | PathLike[str], split: str) -> "pa.Table":
     """The table of one split, as it is stored."""
+    if split not in (*SPLITS, UNLABELED):
+        raise DatasetError(f"{Path(folder)}: no split is called {split!r}; expected {', '.join(SPLITS)} or {UNLABELED}")
     path = split_file(folder, split)
     if not path.is_file():
         if split == "train" and not TASKS[read_manifest(folder).task].heads:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnaspt.data.dataset import split_file
 from dnaspt.errors import DatasetError
+from dnaspt.genome.gene_states import MIN_INTRON_BP
 from dnaspt.genome.transcripts import Transcript
 
 if TYPE_CHECKING:  # takes long to import, so it is imported where it is used
@@ -67,6 +68,21 @@ def transcript_table(rows: Sequence[ReferenceTranscript]) -> "pa.Table":
         },
         schema=_schema(),
     )
+
+
+def shortest_intron_bp(folder: str | PathLike[str]) -> int | None:
+    """Bases of the shortest intron between coding exons in the train split; None where there is none, or no such table.
+
+    Gaps below `MIN_INTRON_BP` are no introns: annotations write frameshifts so.
+
+    Raises:
+        DatasetError: the table is damaged.
+    """
+    if not split_file(folder, TRANSCRIPTS).is_file():
+        return None
+    introns = (intron for transcript, _ in read_transcripts(folder, "train") for intron in transcript.introns)
+    lengths = (end - start for start, end in introns)
+    return min((length for length in lengths if length >= MIN_INTRON_BP), default=None)
 
 
 def read_transcripts(folder: str | PathLike[str], split: str) -> list[tuple[Transcript, bool]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.data.dataset import Split, read_split
-from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.data.manifest import SPLITS, Manifest, read_manifest
 from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
@@ -64,6 +64,8 @@ def evaluate(
     """
     data = Path(data)
     manifest = read_manifest(data)
+    if split not in SPLITS:
+        raise DatasetError(f"{data}: no labeled split is called {split!r}; expected {', '.join(SPLITS)}")
     loaded = load_unless_loaded(model, accelerator=accelerator)
     if not TASKS[manifest.task].heads:
         if average_strands or any_data:
@@ -183,11 +185,12 @@ def _evaluate_genes(
     average_strands: bool,
 ) -> tuple[GeneEvaluation, GeneEvaluation | None, BootstrapCounts]:
     """Scores of genes as the head decodes them and, where it is a CRF, of genes that keep to codons."""
-    from dnaspt.inference.genes import codon_grammar
+    from dnaspt.inference.genes import grammar_of
 
     network = model.task_model()
     grammars: list[Grammar | None] = [None]
-    if (grammar := codon_grammar(network, stop_in_cds=manifest.stop_in_cds)) is not None:
+    grammar = grammar_of(network, model.config.model_copy(update={"stop_in_cds": manifest.stop_in_cds}))
+    if grammar is not None:
         grammars.append(grammar)
     predictions = predict_genes(network, rows, grammars, average_strands=average_strands)
     genes, confusions = score_gene_predictions(manifest, annotated, predictions[0])
@@ -210,7 +213,15 @@ def predict_genes(
         arrays = predict_emissions(model, slices, average_strands=average_strands)
         for segment, contig_slice, emissions in zip(group, slices, arrays, strict=True):
             for grammar, of_grammar in zip(grammars, predictions, strict=True):
-                path = decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
+                decoded = decode_path(
+                    model,
+                    emissions,
+                    contig_slice,
+                    average_strands=average_strands,
+                    grammar=grammar,
+                    with_posterior=False,
+                )
+                path = decoded.path
                 first = 1 + sum(len(prediction.transcripts) for prediction in of_grammar)
                 genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
                 of_grammar.append(GenePrediction(segment, path, genes))

@@ -1,4 +1,4 @@
-"""Regions of the test split to draw: annotated genes beside the genes that each run predicts.
+"""Regions of the test split to draw: annotated genes beside the genes that each run predicts, as `predict` writes them.
 
 Regions are chosen by a fixed rule, which a locus carries in words. Contig coordinates are 0-based half-open.
 """
@@ -20,6 +20,7 @@ from dnaspt.genome.intervals import true_runs
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import predict_paths
 from dnaspt.inference.emissions import ContigSlice
+from dnaspt.inference.genes import grammar_of
 from dnaspt.inference.model import load
 
 MIN_BP, MAX_BP = 8_000, 15_000
@@ -193,13 +194,15 @@ def _n_with_introns(region: _Region, genes: Sequence[Transcript]) -> int:
 
 
 def _paths(run: Path, regions: Sequence[_Region], *, both_strands: bool) -> list[np.ndarray]:
-    """Classes that a run predicts on regions, each with its context."""
-    model = load(run).task_model()
+    """Classes that a run predicts on regions, each with its context: with codons where its head knows them, as `predict` does."""
+    loaded = load(run)
+    model = loaded.task_model()
     slices = []
     for region in regions:
         start, end = (position - region.segment.start for position in region.context)
         slices.append(ContigSlice(region.segment.codes, start, end))
-    return list(predict_paths(model, slices, average_strands=both_strands))
+    grammar = grammar_of(model, loaded.config)
+    return list(predict_paths(model, slices, average_strands=both_strands, grammar=grammar))
 
 
 def _disagreement(paths: Sequence[np.ndarray], region: _Region) -> float:

@@ -1,8 +1,8 @@
-"""BED, narrowPeak and BEND's tables of labeled windows, as columns of 0-based half-open intervals; and BED written."""
+"""BED and its dialects, and BEND's tables of labeled windows, as columns of 0-based half-open intervals; and BED written."""
 
 import gzip
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,20 @@ import numpy as np
 
 from dnaspt.atomic import atomic_file
 from dnaspt.errors import InputError
-from dnaspt.genome.columns import Column, TableHeader, find_header, first_row, read_columns
+from dnaspt.genome.bed_dialects import INTERVAL, read_intervals, read_regions
+from dnaspt.genome.columns import Column, find_header
 from dnaspt.genome.intervals import positions
 
 if TYPE_CHECKING:  # takes half a second to import, so it is imported where it is used
     import pandas as pd
 
-_INTERVAL = (Column("chrom", 0, str), Column("start", 1, int), Column("end", 2, int))
-_NARROW_PEAK_COLUMNS = 10
+_OVERHANG_BP = 1000
+"""A peak may pass the end of its contig by so much: MACS extends reads to fragments, which are shorter."""
 _LABEL_ROWS = 1 << 17
 """Rows whose labels are parsed at once, to bound memory."""
 _INDEX_LETTERS = frozenset("0123456789, ")
+_MAX_LABELS = 100_000
+"""More than any table has: a number beyond it is a mistake, and a column for each smaller one would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Regions:
         strand: "+", "-" or ".".
         center: summit of the peak if a narrowPeak row has one, else the midpoint, int64.
         line: 1-based line in the file, int64.
+        dropped: how many rows were left out, by reason.
     """
 
     path: Path
@@ -44,14 +48,22 @@ class Regions:
     strand: np.ndarray
     center: np.ndarray
     line: np.ndarray
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.start)
 
     def take(self, rows: np.ndarray) -> "Regions":
         """Select rows by index or mask."""
-        columns = (self.chrom, self.start, self.end, self.strand, self.center, self.line)
-        return Regions(self.path, *(column[rows] for column in columns))
+        return replace(
+            self,
+            chrom=self.chrom[rows],
+            start=self.start[rows],
+            end=self.end[rows],
+            strand=self.strand[rows],
+            center=self.center[rows],
+            line=self.line[rows],
+        )
 
     def intervals(self, rows: np.ndarray) -> np.ndarray:
         """Starts and ends of the rows that an index or a mask selects: (m, 2) int64."""
@@ -60,6 +72,33 @@ class Regions:
     def rows_by_contig(self) -> dict[str, np.ndarray]:
         """Row numbers of each contig, ascending. Contigs come in the order of the file."""
         return rows_by_value(self.chrom)
+
+    def cut_at_end(self, chrom: str, rows: np.ndarray, length_bp: int) -> tuple["Regions", np.ndarray]:
+        """Cut regions that pass the end of their contig by a few bases, as peaks of MACS may, at that end.
+
+        A summit beyond the end is moved to the middle of what is left.
+
+        Args:
+            chrom: the contig.
+            rows: numbers of its rows.
+            length_bp: its length.
+
+        Returns:
+            The regions, and the numbers of the rows that were cut.
+
+        Raises:
+            InputError: a row lies beyond the end as a whole, or passes it by more than 1,000 bp. The error names its line.
+        """
+        passing = rows[self.end[rows] > length_bp]
+        if not len(passing):
+            return self, passing
+        is_far = (self.start[passing] >= length_bp) | (self.end[passing] > length_bp + _OVERHANG_BP)
+        self.check_inside(chrom, passing[is_far], length_bp)
+        end, center = self.end.copy(), self.center.copy()
+        end[passing] = length_bp
+        beyond = passing[center[passing] >= length_bp]
+        center[beyond] = (self.start[beyond] + length_bp) // 2
+        return replace(self, end=end, center=center), passing
 
     def check_inside(self, chrom: str, rows: np.ndarray, length_bp: int) -> None:
         """Refuse rows that end beyond their contig.
@@ -128,30 +167,25 @@ def rows_by_value(values: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def read_bed(path: str | Path) -> Regions:
-    """Read a BED file of 3 or more columns, or narrowPeak, plain or gzip. It may begin with a header (chrom, start, end).
+    """Read regions, plain or gzip: BED of 3 or more columns or one of its dialects, which all rows together tell.
 
-    The strand is that of column 6 if it is + or -, else ".".
+    - narrowPeak, with columns after the tenth or without (IDR), or a table whose header names a `peak` or `summit`: the
+      center of a region is its summit.
+    - BED12: its blocks are the regions.
+    - BEDPE: both ends are regions. An end without a position is left out (`end_unknown`).
+    - bedGraph: rows of value 0, or without a value, are no regions (`zero_signal`).
+    - A table with a header (chrom, start, end) whose `length` is that of 1-based closed intervals, as MACS .xls: they are
+      converted.
+
+    A dialect that changes which bases are regions is named in a warning. The strand is that of column 6, or of the column
+    `strand` of a header, if it is + or -, else ".".
 
     Raises:
-        InputError: no rows, fewer than three columns, a coordinate that is not an integer, start < 0, start >= end, or a
-            summit outside its peak.
+        InputError: no rows, fewer than three columns, a coordinate that is not an integer, start < 0, start >= end, a
+            summit outside its peak, blocks that contradict their row, no region left, or a file that is no text.
     """
-    import pandas as pd
-
-    path = Path(path)
-    header, fields = find_header(path), first_row(path)
-    columns = list(_INTERVAL)
-    if len(fields) > 5:
-        columns.append(Column("strand", 5, str))
-    narrow_peak = header is None and _is_narrow_peak(fields)
-    if narrow_peak:
-        columns.append(Column("summit", 9, int))
-    frame = _read_frame(path, columns, header)
-    center = (frame["start"] + frame["end"]).to_numpy() // 2
-    if narrow_peak:
-        center = _summits(path, frame, center)
-    strand = frame["strand"].astype(str) if "strand" in frame else pd.Series(".", index=frame.index)
-    return _regions(path, frame, strand.where(strand.isin(["+", "-"]), "."), center)
+    rows = read_regions(Path(path))
+    return _regions(Path(path), rows.frame, rows.dropped)
 
 
 def has_labels(path: str | Path) -> bool:
@@ -174,72 +208,32 @@ def read_labeled_bed(path: str | Path) -> LabeledRegions:
     header = find_header(path)
     if header is None or header.names[:3] != ("chrom", "start", "end"):
         raise InputError(path, "no header", expected="chromosome, start, end, (strand), (label), (split)", line=1)
-    optional = [
-        Column(name, header.names.index(name), str) for name in ("strand", "label", "split") if name in header.names
-    ]
-    frame = _read_frame(path, [*_INTERVAL, *optional], header)
+    names = [name for name in ("strand", "label", "split") if name in header.names]
+    optional = [Column(name, header.names.index(name), str, optional=True) for name in names]
+    frame = read_intervals(path, [*INTERVAL, *optional], header)
     strand = frame["strand"].astype(str).replace("", ".") if "strand" in frame else pd.Series(".", index=frame.index)
     if not strand.isin(["+", "-", "."]).all():
         row = int(np.flatnonzero(~strand.isin(["+", "-", "."]))[0])
         raise InputError(path, f"strand {strand.iloc[row]!r}", expected="+ - or .", line=int(frame["line"].iloc[row]))
-    center = (frame["start"] + frame["end"]).to_numpy() // 2
+    frame["strand"], frame["center"] = strand, (frame["start"] + frame["end"]) // 2
     label = frame["label"].astype(str) if "label" in frame else pd.Series("", index=frame.index)
     indices, offsets = _label_indices(path, label.to_numpy(dtype=object), frame["line"].to_numpy())
     split = frame["split"].astype(str).to_numpy(dtype=object) if "split" in frame else None
-    return LabeledRegions(_regions(path, frame, strand, center), indices, offsets, split)
+    return LabeledRegions(_regions(path, frame), indices, offsets, split)
 
 
-def _read_frame(path: Path, columns: list[Column], header: TableHeader | None) -> "pd.DataFrame":
-    """Read columns, and check the intervals."""
-    import pandas as pd
-
-    frame = pd.concat(
-        [block.assign(chrom=block["chrom"].astype(object)) for block in read_columns(path, columns, header)],
-        ignore_index=True,
-    )
-    start, end = frame["start"].to_numpy(), frame["end"].to_numpy()
-    bad = np.flatnonzero((start < 0) | (start >= end))
-    if len(bad):
-        row = int(bad[0])
-        found = f"interval {start[row]}-{end[row]}"
-        expected = "0 <= start < end (0-based half-open)"
-        raise InputError(path, found, expected=expected, line=int(frame["line"].iloc[row]))
-    return frame
-
-
-def _regions(path: Path, frame: "pd.DataFrame", strand: "pd.Series", center: np.ndarray) -> Regions:
+def _regions(path: Path, frame: "pd.DataFrame", dropped: Mapping[str, int] | None = None) -> Regions:
     """Regions from the columns of a table."""
     return Regions(
         path=path,
         chrom=frame["chrom"].to_numpy(dtype=object),
         start=frame["start"].to_numpy(dtype=np.int64),
         end=frame["end"].to_numpy(dtype=np.int64),
-        strand=strand.to_numpy(dtype=object).astype("U1"),
-        center=center.astype(np.int64),
+        strand=frame["strand"].to_numpy(dtype=object).astype("U1"),
+        center=frame["center"].to_numpy(dtype=np.int64),
         line=frame["line"].to_numpy(dtype=np.int64),
+        dropped=dropped or {},
     )
-
-
-def _is_narrow_peak(fields: list[str]) -> bool:
-    """Whether there are ten columns: numbers (signal, p, q) in the seventh to ninth, an integer (summit) in the tenth."""
-    if len(fields) != _NARROW_PEAK_COLUMNS:
-        return False
-    try:
-        int(fields[9])
-        return all(np.isfinite(float(field)) for field in fields[6:9])
-    except ValueError:
-        return False
-
-
-def _summits(path: Path, frame: "pd.DataFrame", midpoint: np.ndarray) -> np.ndarray:
-    """Summit of each peak (n,), its midpoint if it has none."""
-    start, end, summit = (frame[name].to_numpy() for name in ("start", "end", "summit"))
-    bad = np.flatnonzero((summit < -1) | (start + summit >= end))
-    if len(bad):
-        row = int(bad[0])
-        found = f"summit {summit[row]} of a peak of {end[row] - start[row]} bp"
-        raise InputError(path, found, expected="an offset inside the peak, or -1", line=int(frame["line"].iloc[row]))
-    return np.where(summit >= 0, start + summit, midpoint)
 
 
 def _label_indices(path: Path, labels: np.ndarray, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -249,15 +243,17 @@ def _label_indices(path: Path, labels: np.ndarray, lines: np.ndarray) -> tuple[n
     blocks = [labels[first : first + _LABEL_ROWS] for first in range(0, len(labels), _LABEL_ROWS)]
     parsed = [_parse_indices(",".join(text for text in block if text)) for block in blocks]
     indices = np.concatenate([np.zeros(0, dtype=np.int64), *parsed])
-    if len(indices) != offsets[-1]:
-        indices = np.full(1, -1)
-    if (indices < 0).any():
-        row = next(
-            i for i, text in enumerate(labels) if text and not all(word.strip().isdecimal() for word in text.split(","))
-        )
-        expected = "indices (0, 1, ...) with commas between; --labels-file names them"
+    if len(indices) != offsets[-1] or ((indices < 0) | (indices >= _MAX_LABELS)).any():
+        row = next(row for row, text in enumerate(labels) if text and not _are_indices(text))
+        expected = f"indices (0, 1, ... below {_MAX_LABELS:,}) with commas between; --labels-file names them"
         raise InputError(path, f"label {labels[row][:40]!r}", expected=expected, line=int(lines[row]))
     return indices, offsets
+
+
+def _are_indices(text: str) -> bool:
+    """Whether a label is a list of indices."""
+    words = [word.strip() for word in text.split(",")]
+    return set(text) <= _INDEX_LETTERS and all(word.isdecimal() and int(word) < _MAX_LABELS for word in words)
 
 
 def _parse_indices(text: str) -> np.ndarray:
@@ -266,7 +262,10 @@ def _parse_indices(text: str) -> np.ndarray:
         return np.zeros(0, dtype=np.int64)
     if not set(text) <= _INDEX_LETTERS or ",," in text:
         return np.full(1, -1)
-    return np.fromstring(text, dtype=np.int64, sep=",")
+    try:
+        return np.fromstring(text, dtype=np.int64, sep=",")
+    except ValueError:  # a comma with no number beside it
+        return np.full(1, -1)
 
 
 def write_bed(path: str | Path, frames: "Iterable[pd.DataFrame]") -> None:

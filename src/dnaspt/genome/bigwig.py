@@ -1,8 +1,8 @@
-"""bigWig <-> arrays of 0-based half-open intervals and their values, through pybigtools.
+"""bigWig <-> arrays of 0-based half-open intervals and their values.
 
-Three faults of that library (0.3.0) are met here. On broken data it panics: a BaseException, and text
-that Rust writes to the terminal. A length that a broken file states is reserved in memory, which can end the process. And on
-a full disk `write` ends without an error.
+pybigtools writes the files. Two faults of it (0.3.0) are met here: it panics (a BaseException, and text that Rust writes to the
+terminal), and on a full disk `write` ends without an error. The reader is our own: one changed byte of a file can end the
+process in that of the library (a segmentation fault), and NumPy takes a block at once where the library gives single values.
 """
 
 import gzip
@@ -12,7 +12,8 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import groupby, islice, repeat
+from dataclasses import dataclass
+from itertools import groupby, repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -28,13 +29,21 @@ MAGIC = b"\x26\xfc\x8f\x88"
 """First four bytes of a file written on a little-endian machine; a big-endian one turns them around."""
 
 _HEADER = "4sHHQQQHHQQIQ"
-"""Magic, version, number of zoom levels, places of contigs, data and index, ..., bytes of the longest block unpacked, ...
+"""Magic, version, number of zoom levels, places of contigs, data and index, ..., place of the summary, bytes of the longest
+block unpacked (0: blocks are not packed), ...
 
 The format is described in the supplement of Kent et al. 2010 (doi:10.1093/bioinformatics/btq351).
 """
-_MAX_UNPACKED = 1 << 30
+_CONTIG_TREE, _INDEX_TREE = 0x78CA8C91, 0x2468ACE0
+"""First number of the tree of contigs, and of the tree of blocks."""
 _INDEX_HEADER_BYTES = 48
-_RECORD = np.dtype([("start", np.int64), ("end", np.int64), ("value", np.float64)])
+_BLOCK_HEADER = "IIIIIBBH"
+"""Of a block of data: contig, start, end, step, span, kind, nothing, number of records."""
+_MAX_BLOCK_BYTES = 24 + 12 * (1 << 16)
+"""A block holds fewer than 2^16 records of 12 bytes."""
+_STARTS_AND_ENDS, _STARTS, _STEPS = 1, 2, 3
+"""Kinds of blocks: records of start, end and value; of start and value; of a value alone."""
+_RECORD = np.dtype([("start", np.int64), ("end", np.int64), ("value", np.float32)])
 _RECORDS_AT_ONCE = 1 << 20
 
 
@@ -52,11 +61,16 @@ class Signal(NamedTuple):
 
 def is_bigwig(path: Path) -> bool:
     """Whether a file begins like a bigWig, of either byte order."""
+    return _begin(path)[:4] in (MAGIC, MAGIC[::-1])
+
+
+def _begin(path: Path) -> bytes:
+    """The header of a file, unpacked if it is packed with gzip; nothing where that cannot be read."""
     try:
         with open_bytes(path) as file:
-            return file.read(4) in (MAGIC, MAGIC[::-1])
+            return file.read(struct.calcsize(f"<{_HEADER}"))
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        return False
+        return b""
 
 
 def read_bigwig(path: Path) -> Iterator[tuple[str, Signal]]:
@@ -67,7 +81,7 @@ def read_bigwig(path: Path) -> Iterator[tuple[str, Signal]]:
     """
     for contig, blocks in groupby(_read_records(path), key=itemgetter(0)):
         records = np.concatenate([block for _, block in blocks])
-        yield contig, Signal(np.stack([records["start"], records["end"]], axis=1), records["value"])
+        yield contig, Signal(np.stack([records["start"], records["end"]], axis=1), records["value"].astype(np.float64))
 
 
 def write_bigwig(
@@ -128,81 +142,173 @@ def _calling_rust() -> Iterator[None]:
             os.close(copy)
 
 
+class _BrokenFileError(Exception):
+    """A bigWig contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where a bigWig keeps what, from its header.
+
+    Attributes:
+        order: "<" or ">", the byte order.
+        size: bytes of the file.
+        contigs: offset of the tree of contigs.
+        index: offset of the tree of blocks.
+        summary: offset of the summary; 0 if there is none.
+        is_packed: whether blocks are packed with zlib.
+    """
+
+    order: str
+    size: int
+    contigs: int
+    index: int
+    summary: int
+    is_packed: bool
+
+
 def _read_records(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield blocks of records with their contig, contig after contig.
+    """Yield blocks of records (`_RECORD`) with their contig: contig after contig, ascending and disjoint.
 
     Raises:
         InputError: no bigWig, or one that is truncated or broken.
     """
-    _check_lengths(path)
+    begin = _begin(path)
+    if begin[:4] not in (MAGIC, MAGIC[::-1]):
+        raise InputError(path, "no bigWig, or a truncated one", expected="a whole bigWig")
     n_covered = 0
-    try:
-        with path.open("rb") as content:  # the library takes a name only where it ends in .bw or .bigwig
-            with _calling_rust():
-                file = pybigtools.open(content)
-                contigs, n_expected = list(file.chroms()), file.info()["summary"]["basesCovered"]
-            for contig in contigs:
-                with _calling_rust():
-                    records = file.records(contig)
-                while True:
-                    with _calling_rust():
-                        block = np.fromiter(islice(records, _RECORDS_AT_ONCE), dtype=_RECORD)
-                    if not len(block):
-                        break
-                    n_covered += int((block["end"] - block["start"]).sum())
-                    yield contig, block
-    except _LibraryError as error:
-        raise InputError(path, "a broken bigWig", expected="a whole one", do="copy it again") from error
+    last = (-1, 0)
+    with path.open("rb") as file:
+        if file.read(4) != begin[:4]:
+            raise InputError(path, "a bigWig that is packed with gzip", expected="a plain one", do="unpack it")
+        try:
+            layout = _layout(begin, path.stat().st_size)
+            names = _contigs(file, layout)
+            blocks = _blocks(file, layout)
+            n_expected = _covered_bases(file, layout)
+        except (_BrokenFileError, struct.error, ValueError, OSError) as error:
+            found = "no bigWig, or a truncated one"
+            raise InputError(path, found, expected="a whole bigWig", do="copy it again") from error
+        try:
+            for first, offset, n_bytes, last_contig in blocks:
+                contig, records = _records(_read(file, layout, offset, n_bytes), layout)
+                if contig not in names or not first <= contig <= last_contig or (contig, records["start"][0]) < last:
+                    raise _BrokenFileError
+                last = (contig, int(records["end"][-1]))
+                n_covered += int((records["end"] - records["start"]).sum())
+                yield names[contig], records
+        except (_BrokenFileError, struct.error, zlib.error, OSError) as error:
+            raise InputError(path, "a broken bigWig", expected="a whole one", do="copy it again") from error
     if n_expected and n_covered != n_expected:  # files of version 1, and of some programs, have no summary: 0
         found = f"a broken bigWig: it has values of {n_covered:,} bases"
         raise InputError(path, found, expected=f"{n_expected:,}, as its header says", do="copy it again")
 
 
-def _check_lengths(path: Path) -> None:
-    """Refuse a file that states an offset or a length beyond its own end: the library would reserve memory for it, and abort.
+def _layout(begin: bytes, size: int) -> _Layout:
+    """The layout of a file of `size` bytes that begins so."""
+    order = "<" if begin[:4] == MAGIC else ">"
+    _, _, _, contigs, _, index, _, _, _, summary, n_unpacked, _ = struct.unpack(f"{order}{_HEADER}", begin)
+    return _Layout(order, size, contigs, index, summary, bool(n_unpacked))
 
-    Raises:
-        InputError: no bigWig, or one that is truncated or broken.
+
+def _read(file: IO[bytes], layout: _Layout, offset: int, n_bytes: int) -> bytes:
+    """Read so many bytes at an offset. What a broken file states is not reserved in memory."""
+    if offset + n_bytes > layout.size:
+        raise _BrokenFileError
+    file.seek(offset)
+    return file.read(n_bytes)
+
+
+def _contigs(file: IO[bytes], layout: _Layout) -> dict[int, str]:
+    """Name of each contig by its number. They are the leaves of a tree."""
+    begin = struct.unpack(f"{layout.order}4I2Q", _read(file, layout, layout.contigs, 32))
+    magic, _, n_key, n_value, n_contigs, _ = begin
+    if magic != _CONTIG_TREE or not 0 < n_key <= layout.size or n_value != 8:
+        raise _BrokenFileError
+    number = f"{layout.order}u4"
+    kinds = (
+        np.dtype([("name", f"S{n_key}"), ("offset", f"{layout.order}u8")]),
+        np.dtype([("name", f"S{n_key}"), ("number", number), ("length", number)]),
+    )
+    leaves = _leaves(file, layout, layout.contigs + 32, kinds)
+    names = {int(leaf["number"]): bytes(leaf["name"]).decode() for leaf in leaves}  # NumPy takes the zeros off the end
+    if not len(names) == len(set(names.values())) == len(leaves) == n_contigs:
+        raise _BrokenFileError
+    return names
+
+
+def _blocks(file: IO[bytes], layout: _Layout) -> list[tuple[int, int, int, int]]:
+    """First contig, offset, bytes and last contig of each block of data, ascending. They are the leaves of a tree, the index."""
+    if struct.unpack(f"{layout.order}I", _read(file, layout, layout.index, 4)) != (_INDEX_TREE,):
+        raise _BrokenFileError
+    number, offset = f"{layout.order}u4", f"{layout.order}u8"
+    bounds = [("first", number), ("start", number), ("last", number), ("end", number), ("offset", offset)]
+    kinds = (np.dtype(bounds), np.dtype([*bounds, ("length", offset)]))
+    leaves = _leaves(file, layout, layout.index + _INDEX_HEADER_BYTES, kinds)
+    blocks = list(zip(*(leaves[name].tolist() for name in ("first", "offset", "length", "last"))))
+    if any(begin + n_bytes > layout.size for _, begin, n_bytes, _ in blocks):
+        raise _BrokenFileError
+    return blocks
+
+
+def _leaves(file: IO[bytes], layout: _Layout, root: int, kinds: tuple[np.dtype, np.dtype]) -> np.ndarray:
+    """The leaves of a tree from left to right (n,).
+
+    Args:
+        file: the file.
+        layout: its layout.
+        root: offset of the root.
+        kinds: what an inner node holds of each child, its `offset` among it, and what a leaf holds.
     """
-    with open_bytes(path) as file:
-        begin = file.read(struct.calcsize(f"<{_HEADER}"))
-    if begin[:4] not in (MAGIC, MAGIC[::-1]):
-        raise InputError(path, "no bigWig, or a truncated one", expected="a whole bigWig")
-    order, size = "<" if begin[:4] == MAGIC else ">", path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(4) != begin[:4]:
-            raise InputError(path, "a bigWig that is packed with gzip", expected="a plain one", do="unpack it")
-        try:
-            _, _, _, contigs, data, index, _, _, _, _, n_unpacked, _ = struct.unpack(f"{order}{_HEADER}", begin)
-            file.seek(contigs)
-            _, _, n_key, n_value, n_contigs, _ = struct.unpack(f"{order}4I2Q", file.read(32))
-            fits = max(data, index) < size and n_contigs * (n_key + n_value) <= size and n_unpacked <= _MAX_UNPACKED
-            is_whole = fits and _blocks_fit(file, index + _INDEX_HEADER_BYTES, size, order)
-        except (struct.error, ValueError, OSError):  # shorter than its own header, or an offset that no file can have
-            is_whole = False
-    if not is_whole:
-        raise InputError(path, "no bigWig, or a truncated one", expected="a whole bigWig", do="copy it again")
-
-
-def _blocks_fit(file: IO[bytes], root: int, size: int, order: str) -> bool:
-    """Whether the index, which is a tree, and all blocks of data that it names end within a file of `size` bytes."""
-    inner = [("bases", f"{order}u4", 4), ("offset", f"{order}u8")]
-    kinds = {0: np.dtype(inner), 1: np.dtype([*inner, ("length", f"{order}u8")])}
-    nodes = [root]
-    n_bytes = 0
+    nodes, n_bytes = [root], 0
+    leaves = [np.zeros(0, dtype=kinds[1])]
     while nodes:
-        file.seek(nodes.pop())
-        is_leaf, _, n = struct.unpack(f"{order}BBH", file.read(4))
-        kind = kinds[min(is_leaf, 1)]
-        children = np.frombuffer(file.read(n * kind.itemsize), dtype=kind, count=n)
-        if (children["offset"] >= size).any() or (is_leaf and (children["length"] > size - children["offset"]).any()):
-            return False
+        node = nodes.pop()
+        is_leaf, _, n_children = struct.unpack(f"{layout.order}BBH", _read(file, layout, node, 4))
+        if is_leaf > 1:
+            raise _BrokenFileError
+        kind = kinds[is_leaf]
+        children = np.frombuffer(_read(file, layout, node + 4, n_children * kind.itemsize), dtype=kind)
         n_bytes += 4 + children.nbytes
-        if n_bytes > size:  # nodes that lead back to themselves
-            return False
-        if not is_leaf:
-            nodes += children["offset"].tolist()
-    return True
+        if n_bytes > layout.size:  # nodes that lead back to themselves
+            raise _BrokenFileError
+        if is_leaf:
+            leaves.append(children)
+        else:
+            nodes += children["offset"][::-1].tolist()
+    return np.concatenate(leaves)
+
+
+def _covered_bases(file: IO[bytes], layout: _Layout) -> int:
+    """How many bases have a value, as the file says itself; 0 if it does not say."""
+    if not layout.summary:
+        return 0
+    return int(struct.unpack(f"{layout.order}Q", _read(file, layout, layout.summary, 8))[0])
+
+
+def _records(content: bytes, layout: _Layout) -> tuple[int, np.ndarray]:
+    """Unpack a block of data: its contig, and its records (n,), ascending and disjoint."""
+    if layout.is_packed:
+        unpacking = zlib.decompressobj()
+        content = unpacking.decompress(content, _MAX_BLOCK_BYTES)
+        if not unpacking.eof:
+            raise _BrokenFileError
+    n_header, order = struct.calcsize(f"<{_BLOCK_HEADER}"), layout.order
+    contig, start, _, step, span, kind, _, n = struct.unpack(f"{order}{_BLOCK_HEADER}", content[:n_header])
+    names = {_STARTS_AND_ENDS: ("start", "end"), _STARTS: ("start",), _STEPS: ()}.get(kind)
+    if names is None or not n:
+        raise _BrokenFileError
+    stored = np.dtype([*((name, f"{order}u4") for name in names), ("value", f"{order}f4")])
+    if len(content) < n_header + n * stored.itemsize:
+        raise _BrokenFileError
+    values = np.frombuffer(content, dtype=stored, count=n, offset=n_header)
+    records = np.empty(n, dtype=_RECORD)
+    records["value"] = values["value"]
+    records["start"] = values["start"] if kind != _STEPS else start + step * np.arange(n)
+    records["end"] = values["end"] if kind == _STARTS_AND_ENDS else records["start"] + span
+    if (records["start"] >= records["end"]).any() or (records["end"][:-1] > records["start"][1:]).any():
+        raise _BrokenFileError
+    return int(contig), records
 
 
 def _write(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnaspt.errors import InputError
-from dnaspt.genome.text_files import open_text
+from dnaspt.genome.text_files import check_text_file, open_text
 
 if TYPE_CHECKING:  # takes half a second to import, so it is imported where it is used
     import pandas as pd
@@ -19,6 +20,9 @@ if TYPE_CHECKING:  # takes half a second to import, so it is imported where it i
 _BLOCK_BYTES = 1 << 25
 _NO_ROW = (b"#", b"track ", b"track\t", b"browser ", b"browser\t")
 _NOT_A_NUMBER = ["nan", "NaN", "NA", "."]
+
+_CONTIG_NAMES = ("chrom", "chromosome", "chr", "chrom1", "chr1")
+"""First words of a header; the last two are those of BEDPE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,13 @@ class Column:
         name: its name in the table.
         index: its number in the file, from 0.
         kind: str, int or float.
+        optional: whether a row may end before this column of text. It is then empty, or ".".
     """
 
     name: str
     index: int
     kind: type
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +54,49 @@ def find_header(path: Path) -> TableHeader | None:
     """Find the header of a table of intervals (chromosome or chrom, start, ...); None if the rows begin at once."""
     for number, line in islice(read_lines(path), 1000):
         fields = line.lstrip("#").rstrip("\r\n").split("\t")
-        if fields[0].lower() in ("chrom", "chromosome", "chr") and len(fields) > 2 and "start" in fields[1].lower():
+        if fields[0].lower() in _CONTIG_NAMES and len(fields) > 2 and "start" in fields[1].lower():
             return TableHeader(("chrom", *(name.strip().lower() for name in fields[1:])), number)
         if _is_row(line.encode()):
             return None
     return None
 
 
-def first_row(path: Path) -> list[str]:
-    """Read the fields of the first row. Comments, track lines and blank lines do not count.
+def first_row(path: Path, header: TableHeader | None = None) -> list[str]:
+    """Read the fields of the first row. Comments, track lines, blank lines and the header do not count.
 
     Raises:
-        InputError: no row, or no readable file.
+        InputError: no row, no readable file, or one that is no text.
     """
-    for _, line in read_lines(path):
-        if _is_row(line.encode()):
+    check_text_file(path)
+    for number, line in read_lines(path):
+        if _is_row(line.encode()) and (header is None or number != header.line):
             return line.rstrip("\r\n").split("\t" if "\t" in line else None)
     raise InputError(path, "no row in it", expected="tab-separated rows")
+
+
+def preamble(path: Path) -> str:
+    """The comments and track lines before the first row, at most 1,000 lines."""
+    lines: list[str] = []
+    for _, line in islice(read_lines(path), 1000):
+        if _is_row(line.encode()):
+            break
+        lines.append(line)
+    return "".join(lines)
+
+
+def n_columns(path: Path, header: TableHeader | None = None) -> int:
+    """The number of columns of most rows. Empty fields at the end of a row do not count.
+
+    Raises:
+        InputError: no row, or broken gzip data.
+    """
+    counts: Counter[int] = Counter()
+    for rows, _ in _blocks(path, header.line if header else 0):
+        stripped = [row.rstrip() for row in rows]
+        counts.update(row.count(b"\t") + 1 if b"\t" in row else len(row.split()) for row in stripped)
+    if not counts:
+        raise InputError(path, "no row in it", expected="tab-separated rows")
+    return max(counts, key=lambda width: (counts[width], width))
 
 
 def read_columns(
@@ -95,6 +127,13 @@ def read_columns(
 def _is_row(line: bytes) -> bool:
     """Whether a line is neither blank nor a comment, track or browser line."""
     return bool(line.strip()) and not line.startswith(_NO_ROW)
+
+
+def row_error(
+    path: Path, frame: "pd.DataFrame", row: int, found: str, *, expected: str = "", do: str = ""
+) -> InputError:
+    """The error of a row (by its number in the table) of a table of `read_columns`: it names the line."""
+    return InputError(path, found, expected=expected, do=do, line=int(frame["line"].iloc[row]))
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -136,24 +175,43 @@ def _frame(
     import pandas as pd
 
     in_order = sorted(columns, key=lambda column: column.index)
+    cut_at = "\t" if separator == "\t" else None
+    text = b"\n".join(rows)
+    if b"\r" in text:
+        rows = [row.rstrip(b"\r") for row in rows]
+        text = b"\n".join(rows)
+    if n_absent := max(in_order[-1].index + 1 - len(rows[0].split(None if cut_at is None else b"\t")), 0):
+        if fault := _fault(path, [(rows[0], lines[0])], columns, cut_at):
+            raise fault
+        # pandas reads no row beyond the width of the first
+        text = rows[0] + (b" ." if cut_at is None else b"\t") * n_absent + text[len(rows[0]) :]
     try:
-        frame = pd.read_csv(
-            io.BytesIO(b"\n".join(rows)),
-            sep=separator,
-            header=None,
-            quoting=csv.QUOTE_NONE,
-            usecols=[column.index for column in in_order],
-            names=[column.name for column in in_order],
-            dtype={column.name: column.kind for column in in_order},
-            keep_default_na=False,
-            na_values={column.name: _NOT_A_NUMBER for column in in_order if column.kind is float},
-        )
-    except (ValueError, OverflowError) as error:
-        fault = _fault(path, zip(rows, lines.tolist()), columns, "\t" if separator == "\t" else None)
+        with np.errstate(invalid="raise"):  # 1e300 among integers
+            frame = pd.read_csv(
+                io.BytesIO(text),
+                sep=separator,
+                header=None,
+                quoting=csv.QUOTE_NONE,
+                usecols=[column.index for column in in_order],
+                names=[column.name for column in in_order],
+                dtype={column.name: column.kind for column in in_order},
+                keep_default_na=False,
+                na_values={column.name: _NOT_A_NUMBER for column in in_order if column.kind is float},
+            )
+    except (ValueError, OverflowError, FloatingPointError) as error:
+        fault = _fault(path, zip(rows, lines.tolist()), columns, cut_at)
         raise fault or InputError(path, str(error).splitlines()[0], expected="tab-separated rows") from error
+    if len(frame) != len(rows):
+        raise InputError(path, "bytes that are no text", expected="tab-separated rows", line=int(lines[0]))
     for column in in_order:
+        if column.kind is int:
+            continue
         if column.kind is str:
             frame[column.name] = frame[column.name].astype("category")
+        is_absent = frame[column.name].isna() if column.kind is float else frame[column.name] == ""
+        absent = np.flatnonzero(is_absent)  # empty, or in a row that ends before it
+        if not column.optional and (fault := _fault(path, ((rows[i], lines[i]) for i in absent), columns, cut_at)):
+            raise fault
     frame["line"] = lines
     return frame
 
@@ -162,17 +220,17 @@ def _fault(
     path: Path, rows: Iterable[tuple[bytes, int]], columns: Sequence[Column], separator: str | None
 ) -> InputError | None:
     """The error of the first row that does not fit; None if all fit."""
-    n_columns = max(column.index for column in columns) + 1
+    needed = [column for column in columns if not column.optional]
+    n_needed = max((column.index + 1 for column in needed), default=0)
     for row, line in rows:
         fields = row.decode("utf-8", errors="replace").split(separator)
-        if len(fields) < n_columns:
+        if len(fields) < n_needed:
             found = f"{len(fields)} columns ({row[:40].decode('utf-8', errors='replace')!r})"
-            return InputError(path, found, expected=f"at least {n_columns}, tab-separated", line=line)
-        for column in columns:
+            return InputError(path, found, expected=f"at least {n_needed}, tab-separated", line=int(line))
+        for column in needed:
             if fault := _field_fault(fields[column.index], column):
-                return InputError(
-                    path, fault, expected=f"{_KINDS[column.kind]} in column {column.index + 1}", line=line
-                )
+                expected = f"{_KINDS[column.kind]} in column {column.index + 1}"
+                return InputError(path, fault, expected=expected, line=int(line))
     return None
 
 
@@ -184,8 +242,8 @@ def _field_fault(text: str, column: Column) -> str:
     if column.kind is str:
         return f"{column.name} {text[:20]!r}" if "\ufffd" in text else ""
     try:
-        value = column.kind(text if text not in _NOT_A_NUMBER else "nan")
-        in_range = column.kind is float or abs(value) < 1 << 63
+        value = float(text if text not in _NOT_A_NUMBER else "nan")
+        in_range = column.kind is float or (value.is_integer() and abs(value) < 1 << 63)
     except ValueError:
         in_range = False
     return "" if in_range and "_" not in text else f"{column.name} {text[:20]!r}"

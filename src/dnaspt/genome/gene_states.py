@@ -58,6 +58,8 @@ GENE_STATES = StateTable(
 
 MIN_INTRON_BP = 4
 """A shorter gap between CDS intervals is not an intron, but a frameshift that the annotation writes as one."""
+LEAST_INTRON_BP = 10
+"""No shorter intron is predicted with codons, whatever the training data have: ENA and NCBI refuse them."""
 
 _COMPLEMENT = np.full(256, np.int8(MISSING), dtype=np.int8)
 _COMPLEMENT[: len(GENE_STATES.complement)] = GENE_STATES.complement

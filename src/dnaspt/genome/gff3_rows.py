@@ -19,7 +19,7 @@ _GFF3_START = re.compile(r"\s*;*\s*[^\s;=]+(\s[^;=]*)?=")
 _BARE_NAME = re.compile(r"[^\s;=\",]+")
 _NAMED_BY_COLUMN_9 = frozenset(("gene", "transcript", "mrna"))
 """Rows of AUGUSTUS and BRAKER whose column 9 is a name and nothing else, in files that are GTF otherwise."""
-_INTEGER = re.compile(r"-?[0-9]+")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _COLUMNS = "9 tab-separated columns of GFF3 or GTF"
 
 
@@ -147,7 +147,7 @@ def _feature(path: Path, line: str, number: int, metadata: Metadata) -> Feature:
         raise InputError(path, found, expected=_COLUMNS, do=do, line=number)
     contig, _, kind, first, last, _, strand, phase, attributes = columns
     if not (_INTEGER.fullmatch(first) and _INTEGER.fullmatch(last)):
-        raise InputError(path, f"coordinates {first!r} and {last!r}", expected="integers", line=number)
+        raise InputError(path, f"coordinates {first[:20]!r} and {last[:20]!r}", expected="integers", line=number)
     if int(first) > int(last):
         raise InputError(path, f"start {int(first)} after end {int(last)}", expected="start <= end", line=number)
     if strand not in ("+", "-", ".", "?"):

@@ -33,6 +33,8 @@ _NOT_TEXT = (
     (b"\x1a\x41\x27\x43", "2bit", "convert it: twoBitToFa NAME.2bit NAME.fa"),
     (b"\xeb\xf2\x89\x87", "bigBed", "convert it: bigBedToBed NAME.bb NAME.bed"),
     (b"\x87\x89\xf2\xeb", "bigBed", "convert it: bigBedToBed NAME.bb NAME.bed"),
+    (b"\x26\xfc\x8f\x88", "bigWig", "convert it: bigWigToBedGraph NAME.bw NAME.bedGraph"),
+    (b"\x88\x8f\xfc\x26", "bigWig", "convert it: bigWigToBedGraph NAME.bw NAME.bedGraph"),
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the table as tab-separated text"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook", "save the table as tab-separated text"),
     (b"BZh", "packed with bzip2", "unpack it: bunzip2 NAME.bz2"),

@@ -14,8 +14,9 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import GENE_STATES, NONCODING
 from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
-from dnaspt.models.codons import Grammar
+from dnaspt.models.codons import BETWEEN, Grammar
 from dnaspt.models.heads import CRFHead, Decoded, DecodingContext, SoftmaxHead
+from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 
 Item = TypeVar("Item")
@@ -55,14 +56,24 @@ def predict_paths(
     for group in grouped(slices, len):
         arrays = predict_emissions(model, group, average_strands=average_strands)
         for contig_slice, emissions in zip(group, arrays, strict=True):
-            yield decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
+            decoded = decode_path(
+                model,
+                emissions,
+                contig_slice,
+                average_strands=average_strands,
+                grammar=grammar,
+                with_posterior=False,
+            )
+            yield decoded.path
 
 
+@subnormals_as_zero()
 def decode_path(
     model: TaskModel,
     emissions: EmissionArray,
     contig_slice: ContigSlice,
     *,
+    average_strands: bool = False,
     grammar: Grammar | None = None,
     with_posterior: bool = True,
 ) -> Decoded:
@@ -72,38 +83,50 @@ def decode_path(
         model: a gene model.
         emissions: of the slice (L, K).
         contig_slice: the slice.
+        average_strands: whether the emissions are the mean of both strands'.
         grammar: codons that the path must keep to; only a CRF can.
         with_posterior: compute the posterior, else it is empty.
 
     Returns:
-        path (L,) int8 and posterior (L,) float32. In long runs of N the path is non-coding and the posterior 1.
+        path (L,) int8, posterior (L,) float32, and states (L,) int8 of the grammar. In long runs of N the path is non-coding and
+        the posterior 1.
     """
     head, (codes, start, end) = model.head, contig_slice
     assert isinstance(head, CRFHead | SoftmaxHead)
     path = np.full(end - start, NONCODING, dtype=np.int8)
     posterior = np.ones(end - start if with_posterior else 0, dtype=np.float32)
+    states = np.full(0 if grammar is None else end - start, BETWEEN, dtype=np.int8)
     edges = [0, *(edge for run in unknown_runs(codes, start, end) for edge in run), end - start]
     for left, right in zip(edges[::2], edges[1::2], strict=True):
         if left == right:
             continue
         before, after = (NONCODING if left else None), (NONCODING if right < end - start else None)
-        context = DecodingContext(codes, start + left, before, after, grammar)
+        context = DecodingContext(codes, start + left, before, after, grammar, average_strands)
         decoded = head.decode(emissions[left:right], context, with_posterior=with_posterior)
         path[left:right] = decoded.path
         if with_posterior:
             posterior[left:right] = decoded.posterior
-    return Decoded(path, posterior)
+        if grammar is not None:
+            states[left:right] = decoded.states
+    return Decoded(path, posterior, states)
 
 
 @torch.no_grad()
-def class_probabilities(model: TaskModel, emissions: EmissionArray) -> np.ndarray:
+@subnormals_as_zero()
+def class_probabilities(model: TaskModel, emissions: EmissionArray, *, average_strands: bool = False) -> np.ndarray:
     """Probability of each class at each base (L, K) float32: marginals of a CRF, else the softmax.
 
     They are those of the head alone: the rules on codons and on runs of N have no part in them.
+
+    Args:
+        model: a gene model.
+        emissions: of a sequence (L, K).
+        average_strands: whether the emissions are the mean of both strands'.
     """
     assert isinstance(model.head, CRFHead | SoftmaxHead)
     rows = torch.from_numpy(np.asarray(emissions))
-    probabilities = model.head.probabilities(rows[None], torch.tensor([len(rows)]))
+    lengths = torch.tensor([len(rows)])
+    probabilities = model.head.probabilities(rows[None], lengths, average_strands=average_strands)
     return probabilities[0].to(torch.float32).numpy()
 
 

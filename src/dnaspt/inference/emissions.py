@@ -16,6 +16,7 @@ from dnaspt.config import PAD_TOKEN
 from dnaspt.errors import NotFiniteError
 from dnaspt.genome import alphabet
 from dnaspt.inference.disk_array import DiskArray
+from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 
@@ -111,7 +112,8 @@ def _forward(model: TaskModel | ModelOutput, windows: list[np.ndarray]) -> Itera
     tokens = np.full((len(windows), max(map(len, windows))), PAD_TOKEN, dtype=np.uint8)
     for row, window in zip(tokens, windows, strict=True):
         row[: len(window)] = alphabet.tokens(window)
-    output = model.predict(torch.from_numpy(tokens).to(model_device(model)))
+    with subnormals_as_zero():  # not around the loop that yields: what runs between two batches is the caller's
+        output = model.predict(torch.from_numpy(tokens).to(model_device(model)))
     emissions = output.to("cpu", torch.float64 if output.dtype == torch.float64 else torch.float32).numpy()
     for row, window in zip(emissions, windows, strict=True):
         yield row[: len(window)] if emissions.ndim == 3 else row

@@ -3,11 +3,13 @@
 Finished contigs are kept beside the output until it is whole: a prediction that was broken off goes on where it stopped.
 """
 
+import json
+import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +18,8 @@ import numpy as np
 
 from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
-from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, GENE_STATES, MINUS, transcripts_from_labels
-from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds
@@ -27,11 +27,16 @@ from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, predict_emissions
 from dnaspt.inference.disk_array import DiskArray, disk_array
 from dnaspt.inference.emissions import ContigSlice, EmissionArray
+from dnaspt.inference.predict import GENE_OPTIONS, PredictOptions
 from dnaspt.inference.resume import Request, finished_contigs
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.heads import CRFHead, Decoded
 from dnaspt.models.task_model import TaskModel
 
+log = logging.getLogger(__name__)
+
+WEAK_MCC = 0.5
+"""A model with a lower MCC on its own valid split is called weak: most of its genes are wrong."""
 ON_DISK_BP = 10_000_000
 """A contig of which more is predicted keeps its emissions in files beside the output (36 bytes a base)."""
 
@@ -45,6 +50,7 @@ class GeneSummary:
         n_bp: bases predicted.
         n_genes: genes written.
         n_partial: genes among them that are known to lack an end; they are known where genes keep to codons.
+        n_left_out: genes not written, because their score or their CDS is below what was asked for.
         n_resumed: contigs taken over from a prediction that was broken off.
     """
 
@@ -52,51 +58,59 @@ class GeneSummary:
     n_bp: int
     n_genes: int
     n_partial: int
+    n_left_out: int
     n_resumed: int
 
 
-def codon_grammar(
-    model: TaskModel, *, stop_in_cds: bool | None, codons: bool = True, complete: bool = False
-) -> Grammar | None:
+@dataclass(frozen=True, slots=True)
+class GeneCounts:
+    """Genes of one contig: written, written and known to lack an end, and left out; the first line of a finished contig."""
+
+    n_genes: int
+    n_partial: int
+    n_left_out: int
+
+
+def grammar_of(model: TaskModel, config: CheckpointConfig, options: PredictOptions | None = None) -> Grammar | None:
     """The codons that a model's genes keep to; None where they are not asked for, and for heads that know no codons.
 
     Args:
         model: a gene model.
-        stop_in_cds: whether its data have the stop codon in the CDS; None counts as yes.
-        codons: whether genes must keep to codons.
-        complete: whether no gene may go on beyond the end of a contig or slice, or into a long run of N.
+        config: its description.
+        options: how to predict; None for the defaults.
     """
-    if not codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
+    options = options or PredictOptions()
+    if not options.codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
         return None
-    return gene_grammar(stop_in_cds=stop_in_cds is not False, complete=complete)
+    return gene_grammar(
+        stop_in_cds=config.stop_in_cds is not False,
+        complete=options.complete_genes,
+        min_intron_bp=min_intron_bp(config, options),
+    )
+
+
+def min_intron_bp(config: CheckpointConfig, options: PredictOptions) -> int:
+    """Bases of the shortest intron with codons: what was asked for, else as in the training annotation."""
+    return options.min_intron_bp or config.min_intron_bp
 
 
 def predict_contigs(
-    model: TaskModel,
-    config: CheckpointConfig,
-    contigs: Sequence[Contig],
-    *,
-    grammar: Grammar | None,
-    average_strands: bool = False,
+    model: TaskModel, config: CheckpointConfig, contigs: Sequence[Contig], options: PredictOptions
 ) -> list[list[Transcript]]:
     """Genes of whole contigs that fit into memory, in the order of the contigs; see `contig_genes`."""
-    genes = []
+    genes, grammar, both = [], grammar_of(model, config, options), options.average_strands
     for group in grouped(contigs, len):
         slices = [ContigSlice.whole(contig.codes) for contig in group]
-        arrays = predict_emissions(model, slices, average_strands=average_strands)
+        arrays = predict_emissions(model, slices, average_strands=both)
         for contig, contig_slice, emissions in zip(group, slices, arrays, strict=True):
-            genes.append(contig_genes(model, config, contig, [(contig_slice, emissions)], grammar=grammar))
+            parts = [(contig_slice, emissions)]
+            found = contig_genes(model, config, contig, parts, average_strands=both, grammar=grammar)
+            genes.append(kept_genes(found, options))
     return genes
 
 
 def predict_genes_file(
-    request: Request,
-    model: TaskModel,
-    config: CheckpointConfig,
-    *,
-    average_strands: bool = False,
-    codons: bool = True,
-    complete: bool = False,
+    request: Request, model: TaskModel, config: CheckpointConfig, options: PredictOptions
 ) -> GeneSummary:
     """Write the genes of a FASTA file as GFF3.
 
@@ -104,24 +118,18 @@ def predict_genes_file(
         request: the FASTA, what to predict of it, and the GFF3 to write.
         model: a gene model.
         config: its description.
-        average_strands: average emissions over both strands.
-        codons: whether genes must keep to codons; a softmax head knows none.
-        complete: with codons, whether no gene may go on beyond the end of a contig or interval, or into a long run of N.
+        options: how to predict; a softmax head knows no codons.
 
     Raises:
         InputError: the FASTA cannot be used; finished contigs are deleted.
         NoSpaceError: the disk is full; finished contigs are kept.
     """
-    grammar = codon_grammar(model, stop_in_cds=config.stop_in_cds, codons=codons, complete=complete)
-    settings = {
-        "task": "genes",
-        "average_strands": average_strands,
-        "codons": grammar is not None,
-        "complete": complete,
-    }
+    grammar = grammar_of(model, config, options)
+    settings = {name: value for name, value in asdict(options).items() if name in GENE_OPTIONS}
+    settings |= {"task": "genes", "codons": grammar is not None, "min_intron_bp": min_intron_bp(config, options)}
     lengths: list[tuple[str, int]] = []
     files: list[Path] = []
-    n_bp = n_genes = n_partial = n_resumed = 0
+    n_bp = n_resumed = 0
 
     def unfinished_contigs() -> Iterator[_ContigJob]:
         nonlocal n_bp, n_resumed
@@ -134,18 +142,46 @@ def predict_genes_file(
                 slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
                 yield _ContigJob(contig, slices, files[-1])
 
-    with finished_contigs(request, settings) as folder, _Decoder(model, config, grammar) as decoder:
+    decode = partial(contig_genes, model, config, average_strands=options.average_strands, grammar=grammar)
+    with finished_contigs(request, settings) as folder, _Decoder(model, decode, options) as decoder:
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
-            decoder.take(group, average_strands=average_strands)
-    for file in files:
-        rows = [row for row in file.read_text(encoding="utf-8").splitlines() if "\tgene\t" in row]
-        n_genes, n_partial = n_genes + len(rows), n_partial + sum(";partial=true" in row for row in rows)
+            decoder.take(group)
+    counts = []
     with atomic_file(request.out) as unfinished, unfinished.open("w", encoding="utf-8") as gff3:
         gff3.writelines(gff3_header(lengths))
+        if warning := weakness(config):
+            log.warning("%s: %s", request.out, warning)
+            gff3.write(f"# warning: {warning}\n")
         for file in files:
-            gff3.write(file.read_text(encoding="utf-8"))
+            of_contig, _, rows = file.read_text(encoding="utf-8").partition("\n")
+            counts.append(GeneCounts(**json.loads(of_contig)))
+            gff3.write(rows)
     shutil.rmtree(folder)
-    return GeneSummary(len(files), n_bp, n_genes, n_partial, n_resumed)
+    n_genes, n_partial, n_left_out = (sum(column) for column in zip((0, 0, 0), *map(astuple, counts), strict=True))
+    if not n_genes:
+        left_out = f"; {n_left_out:,} were left out by --min-score or --min-coding-length" if n_left_out else ""
+        log.warning("%s: no gene on %d bases%s", request.out, n_bp, left_out)
+    return GeneSummary(len(files), n_bp, n_genes, n_partial, n_left_out, n_resumed)
+
+
+def weakness(config: CheckpointConfig) -> str:
+    """What to know of the genes of a model that does badly on its own valid split; "" for any other model."""
+    mcc = config.provenance.get("valid_mcc")
+    if not isinstance(mcc, float) or not mcc < WEAK_MCC:
+        return ""
+    return (
+        f"the model has MCC {mcc:.3f} on its own valid split, so many of these genes are wrong; train it longer or on more data, "
+        "or keep genes of a high score (--min-score)"
+    )
+
+
+def kept_genes(genes: Sequence[Transcript], options: PredictOptions) -> list[Transcript]:
+    """The genes whose score, to four digits as GFF3 has it, and whose coding bases reach what was asked for."""
+    return [
+        gene
+        for gene in genes
+        if round(gene.score or 0, 4) >= options.min_score and gene.cds_bp >= options.min_coding_bp
+    ]
 
 
 class _ContigJob(NamedTuple):
@@ -166,11 +202,18 @@ class _ContigJob(NamedTuple):
 
 
 class _Decoder:
-    """Decodes contigs group by group: while one group is decoded, the emissions of the next are computed."""
+    """Decodes contigs group by group: while one group is decoded, the emissions of the next are computed.
 
-    def __init__(self, model: TaskModel, config: CheckpointConfig, grammar: Grammar | None) -> None:
-        self._genes = partial(contig_genes, model, config, grammar=grammar)
+    Args:
+        model: a gene model.
+        genes: `contig_genes` with all but the contig and its emissions.
+        options: how to predict, and which genes to keep.
+    """
+
+    def __init__(self, model: TaskModel, genes: Callable[..., list[Transcript]], options: PredictOptions) -> None:
+        self._genes = genes
         self._model = model
+        self._options = options
         self._pool = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
 
@@ -186,7 +229,7 @@ class _Decoder:
         if self._pending is not None:
             self._pending.result()
 
-    def take(self, group: list[_ContigJob], *, average_strands: bool) -> None:
+    def take(self, group: list[_ContigJob]) -> None:
         """Compute the emissions of a group, and hand it to the other thread, which decodes it and writes its genes."""
         with ExitStack() as files:
             slices = [contig_slice for job in group for contig_slice in job.slices]
@@ -195,7 +238,8 @@ class _Decoder:
                 folder = group[0].file.parent
                 into = [files.enter_context(_file_for(contig_slice, folder)) for contig_slice in slices]
                 self._wait()  # one long contig at a time: memory
-            emissions = predict_emissions(self._model, slices, average_strands=average_strands, into=into)
+            both = self._options.average_strands
+            emissions = predict_emissions(self._model, slices, average_strands=both, into=into)
             self._wait()
             self._pending = self._pool.submit(self._write, group, iter(emissions))
             if uses_files:
@@ -204,7 +248,9 @@ class _Decoder:
     def _write(self, group: list[_ContigJob], emissions: Iterator[EmissionArray]) -> None:
         for contig, slices, file in group:
             genes = self._genes(contig, [(contig_slice, next(emissions)) for contig_slice in slices])
-            write_text_atomically(file, "".join(gff3_lines(genes)))
+            kept = kept_genes(genes, self._options)
+            counts = GeneCounts(len(kept), sum(gene.is_partial for gene in kept), len(genes) - len(kept))
+            write_text_atomically(file, "\n".join([json.dumps(asdict(counts)), "".join(gff3_lines(kept))]))
 
 
 def _file_for(contig_slice: ContigSlice, folder: Path) -> AbstractContextManager[DiskArray]:
@@ -218,15 +264,20 @@ def contig_genes(
     contig: Contig,
     emissions_of: Sequence[tuple[ContigSlice, EmissionArray]],
     *,
+    average_strands: bool = False,
     grammar: Grammar | None = None,
 ) -> list[Transcript]:
     """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases.
+
+    With a grammar, phases and missing ends are those of the decoded codons. Without one, the first coding base of each gene
+    counts as the first of a codon, and no gene as partial.
 
     Args:
         model: a gene model.
         config: its description.
         contig: the contig.
         emissions_of: slices of the contig, and the emissions (L, K) of each.
+        average_strands: whether they are the mean of both strands'.
         grammar: codons that the genes must keep to.
 
     Returns:
@@ -234,30 +285,41 @@ def contig_genes(
     """
     genes: list[Transcript] = []
     for contig_slice, emissions in emissions_of:
-        decoded = decode_path(model, emissions, contig_slice, grammar=grammar)
+        decoded = decode_path(model, emissions, contig_slice, average_strands=average_strands, grammar=grammar)
         start = contig_slice.start
         transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
-        genes += [replace(gene, score=_score(gene, decoded, start)) for gene in transcripts]
-    if config.stop_in_cds is False:
-        # The model was trained on CDS without the stop codon; GFF3 has it inside.
-        bare = [AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path()) for gene in genes]
-        genes, _ = stop_codon_in_cds(bare, contig.codes)
-    if grammar is not None:
-        genes = [_with_phase(gene, contig.codes) for gene in genes]
+        for transcript in transcripts:
+            gene = replace(transcript, score=_score(transcript, decoded, start))
+            if grammar is not None:
+                gene = _with_frame(gene, decoded.states, start, grammar)
+            elif config.stop_in_cds is False:
+                bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
+                ((gene,), _) = stop_codon_in_cds([bare], contig.codes)
+            genes.append(gene)
     return genes
 
 
-def _with_phase(gene: Transcript, codes: np.ndarray) -> Transcript:
-    """A gene that keeps to codons, with its first phase, and marked as partial where a start or stop codon is missing.
+def _with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar) -> Transcript:
+    """A gene that keeps to codons, with its first phase and its stop codon, marked as partial where it lacks an end.
 
-    A gene that begins before the sequence has its frame from its end. One that goes on beyond both ends gets phase 0.
+    All of it comes from the decoded states: letters at the end of a sequence may look like a start codon and be none.
+
+    Args:
+        gene: a decoded gene.
+        states: states of the grammar (L,) on the decoded bases.
+        offset: contig position of the first decoded base.
+        grammar: the grammar. If its stop codons are non-coding, as the model was taught, the CDS gets them: GFF3 has them inside.
     """
-    coding = np.concatenate([alphabet.tokens(codes[start:end]) for start, end in gene.cds])
-    if gene.strand == "-":
-        coding = alphabet.reverse_complement(coding)
-    has_start, has_stop = alphabet.decode(coding[:3]) in STANDARD.starts, alphabet.decode(coding[-3:]) in STANDARD.stops
-    phase = len(coding) % 3 if has_stop and not has_start else 0
-    return replace(gene, phase=phase, is_partial=not (has_start and has_stop and len(coding) % 3 == 0))
+    step = 1 if gene.strand == "+" else -1
+    first, last = (gene.start - offset, gene.end - 1 - offset)[::step]
+    phase = (3 - int(grammar.codon_bases[states[first]])) % 3
+    has_stop = bool(grammar.stops[states[last]])
+    if not has_stop and 0 <= last + step < len(states) and grammar.stops[states[last + step]]:
+        has_stop = True
+        start, end = gene.cds[-1 if step > 0 else 0]
+        cds = (*gene.cds[:-1], (start, end + 3)) if step > 0 else ((start - 3, end), *gene.cds[1:])
+        gene = replace(gene, cds=cds)
+    return replace(gene, phase=phase, is_partial=not (grammar.starts[states[first]] and has_stop))
 
 
 def _score(gene: Transcript, decoded: Decoded, offset: int) -> float:

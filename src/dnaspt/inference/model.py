@@ -4,10 +4,10 @@ Nothing here imports PyTorch before a model is loaded, so that a wrong path is a
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -122,7 +122,15 @@ class Model:
         return self.network
 
     def predict(
-        self, seqs: Sequences, *, average_strands: bool = False, codons: bool = True, complete_genes: bool = False
+        self,
+        seqs: Sequences,
+        *,
+        average_strands: bool = False,
+        codons: bool = True,
+        complete_genes: bool = False,
+        min_intron_bp: int | None = None,
+        min_score: float = 0.0,
+        min_coding_bp: int = 0,
     ) -> "list[list[Transcript]] | pd.DataFrame":
         """Predict the genes on sequences, or the labels of windows.
 
@@ -133,6 +141,9 @@ class Model:
             average_strands: average over both strands.
             codons: genes of a CRF keep to codons (start, stop, frame, GT-AG or GC-AG introns).
             complete_genes: with codons: no gene goes on beyond its sequence.
+            min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
+            min_score: genes: lowest score, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+            min_coding_bp: genes: fewest coding bases.
 
         Returns:
             For genes: for each sequence a list of `Transcript`, by start; `dnaspt.to_frame` makes a table of them. A transcript's
@@ -144,7 +155,7 @@ class Model:
         Raises:
             CheckpointError: a pretrained model, which predicts nothing.
             InputError: a letter that is not a nucleotide code, an empty sequence, or one of a length that the model cannot read.
-            ConfigError: complete_genes without a CRF or without codons.
+            ConfigError: complete_genes without a CRF or without codons; a limit out of range.
 
         Example:
             >>> model = dnaspt.load("runs/genes")
@@ -156,16 +167,28 @@ class Model:
         if not TASKS[self.task].per_base:
             if not codons or complete_genes:
                 log.warning("codons and complete_genes have no effect on windows")
+            if (min_intron_bp, min_score, min_coding_bp) != (None, 0, 0):
+                log.warning("min_intron_bp, min_score and min_coding_bp have no effect on windows")
             return self._window_table(sequences, average_strands=average_strands)
+        has_codons = codons and self.head == "crf"
         if not codons and self.head != "crf":
             log.warning("codons has no effect on a %s head, which knows no codons", self.head)
-        from dnaspt.inference.genes import codon_grammar, predict_contigs
-
-        grammar = codon_grammar(network, stop_in_cds=self.config.stop_in_cds, codons=codons, complete=complete_genes)
-        if complete_genes and grammar is None:
+        if complete_genes and not has_codons:
             raise ConfigError("complete_genes needs a CRF head and codons: only their grammar knows whole genes")
+        from dnaspt.inference.genes import predict_contigs
+        from dnaspt.inference.predict import PredictOptions, check_gene_limits
+
+        options = PredictOptions(
+            average_strands=average_strands,
+            codons=codons,
+            complete_genes=complete_genes,
+            min_intron_bp=min_intron_bp,
+            min_score=min_score,
+            min_coding_bp=min_coding_bp,
+        )
+        check_gene_limits(options, has_codons=has_codons)
         contigs = [Contig(name, codes) for name, codes in sequences]
-        return predict_contigs(network, self.config, contigs, grammar=grammar, average_strands=average_strands)
+        return predict_contigs(network, self.config, contigs, options)
 
     def _window_table(self, sequences: Sequence[NamedSequence], *, average_strands: bool) -> "pd.DataFrame":
         """Probabilities of the labels of windows or bins."""
@@ -253,7 +276,7 @@ class Model:
         for group in grouped(sequences, lambda sequence: len(sequence.codes)):
             slices = [ContigSlice.whole(codes) for _, codes in group]
             for emissions in predict_emissions(network, slices, average_strands=average_strands):
-                rows.append(class_probabilities(network, emissions))
+                rows.append(class_probabilities(network, emissions, average_strands=average_strands))
         return _stacked(rows, (0, 0, n_labels))
 
     def embed(self, seqs: Sequences, *, pool: Literal["mean"] | None = "mean") -> np.ndarray | list[np.ndarray]:
@@ -302,6 +325,9 @@ class Model:
         average_strands: bool = False,
         codons: bool = True,
         complete_genes: bool = False,
+        min_intron_bp: int | None = None,
+        min_score: float = 0.0,
+        min_coding_bp: int = 0,
     ) -> "GeneSummary | WindowSummary":
         """Predict on a FASTA file and write what the task's users open: GFF3 for genes; BED, bigWig or Parquet for windows.
 
@@ -316,13 +342,16 @@ class Model:
             average_strands: average over both strands.
             codons: genes of a CRF keep to codons.
             complete_genes: with codons: no gene goes on beyond its contig.
+            min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
+            min_score: genes: lowest score that is written, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+            min_coding_bp: genes: fewest coding bases that are written.
 
         Returns:
             counts of what was predicted and written.
 
         Raises:
             CheckpointError: a pretrained model. ConfigError: a suffix or a setting that does not fit the task.
-            InputError: the FASTA or the BED cannot be used.
+            InputError: the FASTA or the BED cannot be used, or no window can be scored.
 
         Example:
             >>> model = dnaspt.load("runs/genes")
@@ -332,7 +361,16 @@ class Model:
         """
         from dnaspt.inference.predict import PredictOptions, predict_file
 
-        options = PredictOptions(stride_bp, threshold, average_strands, codons, complete_genes)
+        options = PredictOptions(
+            stride_bp=stride_bp,
+            threshold=threshold,
+            average_strands=average_strands,
+            codons=codons,
+            complete_genes=complete_genes,
+            min_intron_bp=min_intron_bp,
+            min_score=min_score,
+            min_coding_bp=min_coding_bp,
+        )
         return predict_file(self, genome, out, options, regions=regions)
 
 
@@ -349,9 +387,11 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
     checkpoint = find_checkpoint(path)
     read_config(checkpoint)
     from dnaspt.checkpoint import choose_device, load_model
+    from dnaspt.models.kernels.threads import subnormals_as_zero
 
     device = choose_device(accelerator)
-    network, config = load_model(checkpoint)
+    with subnormals_as_zero():
+        network, config = load_model(checkpoint)
     return Model(network.to(device), config, Path(path), checkpoint, _digests(checkpoint))
 
 
@@ -398,6 +438,9 @@ def to_frame(genes: Iterable[Transcript] | Iterable[Iterable[Transcript]]) -> "p
         - is_partial: whether it is known to lack a start or stop codon;
         - cds: tuple of (start, end) of the coding exons, ascending, 0-based half-open.
 
+    Raises:
+        InputError: what is no transcript, such as the table that a model of windows predicts.
+
     Example:
         >>> genes = dnaspt.load("runs/genes").predict("ACGT" * 500)
         >>> list(dnaspt.to_frame(genes).columns)[:6]
@@ -405,7 +448,7 @@ def to_frame(genes: Iterable[Transcript] | Iterable[Iterable[Transcript]]) -> "p
     """
     import pandas as pd
 
-    transcripts = [gene for item in genes for gene in ([item] if isinstance(item, Transcript) else item)]
+    transcripts = list(_flat(genes))
     rows = [
         (
             *(gene.chrom, gene.gene_id, gene.transcript_id, gene.strand, gene.start, gene.end),
@@ -414,6 +457,20 @@ def to_frame(genes: Iterable[Transcript] | Iterable[Iterable[Transcript]]) -> "p
         for gene in transcripts
     ]
     return pd.DataFrame(rows, columns=list(_TRANSCRIPT_COLUMNS)).astype(_TRANSCRIPT_COLUMNS)
+
+
+def _flat(genes: Any, *, depth: int = 2) -> Iterator[Transcript]:
+    """Transcripts of a list, or of lists in it."""
+    if isinstance(genes, Transcript) and depth < 2:
+        yield genes
+    elif (
+        depth and isinstance(genes, Iterable) and not isinstance(genes, str | Mapping) and not hasattr(genes, "columns")
+    ):
+        for item in genes:
+            yield from _flat(item, depth=depth - 1)
+    else:
+        expected = "transcripts, or lists of transcripts, as a model of genes predicts them"
+        raise InputError("genes", f"a value of type {type(genes).__name__}", expected=expected)
 
 
 def _stacked(rows: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray | list[np.ndarray]:

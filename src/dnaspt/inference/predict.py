@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import read_fasta
+from dnaspt.genome.gene_states import LEAST_INTRON_BP
 from dnaspt.genome.intervals import merge
 from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _GENE_SUFFIXES = (".gff3", ".gff")
+_MOST_INTRON_BP = 10_000
+"""Largest least length of introns: a delay line as long is kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class PredictOptions:
         average_strands: average over both strands.
         codons: genes of a CRF: keep to codons (start, stop, frame, GT-AG or GC-AG introns).
         complete_genes: with codons: no gene goes on beyond its contig.
+        min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
+        min_score: genes: lowest score that is written, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+        min_coding_bp: genes: fewest coding bases that are written.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
     """
 
@@ -44,7 +50,14 @@ class PredictOptions:
     average_strands: bool = False
     codons: bool = True
     complete_genes: bool = False
+    min_intron_bp: int | None = None
+    min_score: float = 0.0
+    min_coding_bp: int = 0
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+
+
+GENE_OPTIONS = frozenset({"average_strands", "codons", "complete_genes", "min_intron_bp", "min_score", "min_coding_bp"})
+"""The options that decide which genes are written."""
 
 
 def predict_file(
@@ -98,18 +111,12 @@ def _predict_file(
         from dnaspt.inference.genes import predict_genes_file
 
         _check_gene_options(loaded, out, options)
-        return predict_genes_file(
-            request,
-            network,
-            loaded.config,
-            average_strands=options.average_strands,
-            codons=options.codons,
-            complete=options.complete_genes,
-        )
+        return predict_genes_file(request, network, loaded.config, options)
     from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
 
     _check_window_options(loaded, options)
-    layout = WindowOptions(options.stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, options.average_strands)
+    stride_bp = min(options.stride_bp, loaded.window_bp)
+    layout = WindowOptions(stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, options.average_strands)
     return predict_windows_file(request, network, loaded.config, layout)
 
 
@@ -131,6 +138,26 @@ def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> Non
         log.warning("--no-codons has no effect on a %s head, which knows no codons", model.head)
     if options.complete_genes and not (options.codons and model.head == "crf"):
         raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
+    check_gene_limits(options, has_codons=options.codons and model.head == "crf")
+
+
+def check_gene_limits(options: PredictOptions, *, has_codons: bool) -> None:
+    """Refuse limits of genes that are out of range, and warn of one without effect.
+
+    Raises:
+        ConfigError: one is out of range.
+    """
+    if not 0 <= options.min_score <= 1:
+        raise ConfigError(f"min_score {options.min_score:g}; expected 0 to 1, a probability")
+    if options.min_coding_bp < 0:
+        raise ConfigError(f"min_coding_bp {options.min_coding_bp}; expected 0 or more")
+    least_bp = options.min_intron_bp
+    if least_bp is None:
+        return
+    if not LEAST_INTRON_BP <= least_bp <= _MOST_INTRON_BP:
+        raise ConfigError(f"min_intron_bp {least_bp}; expected {LEAST_INTRON_BP} to {_MOST_INTRON_BP:,}")
+    if not has_codons:
+        log.warning("--min-intron-bp has no effect without a CRF head and --codons: only their grammar knows introns")
 
 
 def _check_window_options(model: Model, options: PredictOptions) -> None:
@@ -140,11 +167,18 @@ def _check_window_options(model: Model, options: PredictOptions) -> None:
         log.warning("--no-codons has no effect on windows")
     if options.complete_genes:
         log.warning("--complete-genes has no effect on windows")
-    if resolution_bp and options.stride_bp != PredictOptions().stride_bp:
-        log.warning("--stride-bp has no effect: this model has bins of %d bp", resolution_bp)
-    if TASKS[model.task].on_cpgs and options.stride_bp != PredictOptions().stride_bp:
-        log.warning("--stride-bp has no effect: this model has one window a CpG")
-    if not 0 < options.stride_bp <= model.window_bp:
+    if (options.min_intron_bp, options.min_score, options.min_coding_bp) != (None, 0, 0):
+        log.warning("--min-intron-bp, --min-score and --min-coding-length have no effect on windows")
+    own_stride = options.stride_bp != PredictOptions().stride_bp
+    if resolution_bp:
+        if own_stride:
+            log.warning("--stride-bp has no effect: this model has bins of %d bp", resolution_bp)
+    elif TASKS[model.task].on_cpgs:
+        if own_stride:
+            log.warning("--stride-bp has no effect: this model has one window a CpG")
+    elif options.stride_bp > model.window_bp and not own_stride:
+        log.warning("the stride is %d bp, the length of this model's windows", model.window_bp)
+    elif not 0 < options.stride_bp <= model.window_bp:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {model.window_bp} bp")
 
 

@@ -3,6 +3,7 @@
 Lower case is kept as soft-masking, U is read as T, IUPAC letters are read as N and counted; anything else is an error.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Iterator
@@ -68,21 +69,29 @@ def read_sequences(seqs: Sequences) -> list[NamedSequence]:
 
 
 def _is_path(text: str) -> bool:
-    """Whether a string names a file: no nucleotide is a dot or a slash."""
-    return "." in text or "/" in text or os.sep in text
+    """Whether a string names a file: no nucleotide is a dot or a slash, and no file has lines or NUL in its name."""
+    if not ("." in text or "/" in text or os.sep in text) or "\n" in text or "\0" in text:
+        return False
+    try:
+        Path(text).stat()
+    except OSError as error:  # a sequence with gaps as dots is too long for a name
+        return error.errno != errno.ENAMETOOLONG
+    return True
 
 
 def _values(seqs: Any) -> Iterator[Any]:
     """Each sequence as it was given."""
-    if hasattr(seqs, "to_numpy"):  # a column of a pandas or polars table
+    if hasattr(seqs, "to_pylist"):  # a column of a pyarrow table
+        seqs = seqs.to_pylist()
+    elif hasattr(seqs, "to_numpy"):  # of a pandas or polars table
         seqs = seqs.to_numpy()
     if isinstance(seqs, str | bytes | bytearray):
         return iter([seqs])
     if isinstance(seqs, list | tuple):
         return iter(seqs)
-    if isinstance(seqs, np.ndarray) and not seqs.size:
+    if isinstance(seqs, np.ndarray) and not len(np.atleast_1d(seqs)):
         return iter([])
-    if isinstance(seqs, np.ndarray) and seqs.dtype.kind in "SUO":
+    if isinstance(seqs, np.ndarray) and seqs.dtype.kind in "SUOT":
         if _holds_letters(seqs):
             return iter(np.atleast_2d(seqs))
         if seqs.ndim <= 1:
@@ -106,9 +115,18 @@ def _encode(name: str, value: Any) -> tuple[np.ndarray, int]:
     codes = alphabet.encode(letters)
     wrong = np.flatnonzero(codes == alphabet.NOT_DNA)
     if len(wrong):
-        raise InputError(name, f"letter {wrong[0] + 1} is {text[wrong[0]]!r}", expected=_LETTERS)
+        do = "a FASTA file is given alone, as a Path or a string with a dot or a slash" if _is_file(text) else ""
+        raise InputError(name, f"letter {wrong[0] + 1} is {text[wrong[0]]!r}", expected=_LETTERS, do=do)
     n_read_as_n = int(alphabet.is_unknown(codes).sum())
     return codes, n_read_as_n - letters.count(b"N") - letters.count(b"n")
+
+
+def _is_file(text: str) -> bool:
+    """Whether there is a file of this name."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long, or with NUL
+        return False
 
 
 def _text(name: str, value: Any) -> str:

@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
-from dnaspt.errors import ConfigError, refuse_full_disk
+from dnaspt.errors import ConfigError, InputError, refuse_full_disk
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import write_bed
 from dnaspt.genome.bigwig import write_bigwig
@@ -113,7 +113,7 @@ def predict_windows_file(
 
     Raises:
         ConfigError: another suffix.
-        InputError: the FASTA cannot be used; finished contigs are deleted.
+        InputError: the FASTA cannot be used, or no window of it can be scored; finished contigs are deleted.
         NoSpaceError: the disk is full; finished contigs are kept.
     """
     if request.out.suffix.lower() not in SUFFIXES:
@@ -134,6 +134,8 @@ def predict_windows_file(
             counts.append(WindowCounts(**json.loads(counts_file.read_text(encoding="utf-8"))))
             if counts[-1].n_windows:
                 tables.append(WindowTable(contig.name, table))
+        if not tables:
+            raise _no_window(request, config, lengths, counts)
     files = write_windows(request.out, config.labels, lengths, tables, options.threshold)
     shutil.rmtree(folder)
     return WindowSummary(
@@ -143,6 +145,30 @@ def predict_windows_file(
         n_off_contig=sum(n.n_off_contig for n in counts),
         n_resumed=n_resumed,
         files=tuple(map(str, files)),
+    )
+
+
+def _no_window(
+    request: Request, config: CheckpointConfig, lengths: Sequence[tuple[str, int]], counts: Sequence[WindowCounts]
+) -> InputError:
+    """The error of a genome on which no window can be scored, with the reason."""
+    n_off, n_unknown = sum(n.n_off_contig for n in counts), sum(n.n_unknown for n in counts)
+    window_bp, bin_bp = config.window_bp, TASKS[config.task].resolution_bp
+    what, size_bp = ("bin", bin_bp) if bin_bp else ("window", window_bp)
+    reasons = []
+    if n_off:
+        longest_bp = max(length_bp for _, length_bp in lengths)
+        beyond = "are shorter than one" if bin_bp else "reach beyond their sequence"
+        number = f"{n_off:,} {'sequences or intervals' if bin_bp else 'windows'}"
+        reasons.append(f"{number} {beyond} (the longest sequence has {longest_bp:,} bp)")
+    if n_unknown:
+        reasons.append(f"{n_unknown:,} {what}s are more than half N")
+    if TASKS[config.task].on_cpgs and not reasons:
+        reasons.append("there is no CpG, and this model has one window a CpG")
+    return InputError(
+        request.genome,
+        f"no {what} of {size_bp:,} bp could be scored: {'; '.join(reasons) or 'nothing was asked for'}",
+        do="give whole contigs; load(RUN).predict in Python scores short sequences as they are" if n_off else "",
     )
 
 

@@ -8,6 +8,7 @@ pytorch-crf and TorchCRF know no forbidden moves and loop over positions in Pyth
 290 to 590 times as fast (docs/performance.md).
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,6 +84,25 @@ class LinearChainCRF(nn.Module):
         """
         lattice = self._lattice(emissions, lengths, None)
         return _sum_paths(emissions, (self.start, self.end, self.transitions), lattice, gradients=True)[1]
+
+    @torch.no_grad()
+    def mean_with_mirror(self, complement: Sequence[int]) -> "LinearChainCRF":
+        """The CRF that reads the mean of both strands' emissions: the mean of this one and of its mirror.
+
+        On the other strand a path is read from its end: a move from i to j is one from the complement of j to that of i, and
+        start and end change places. So the score of a path here is the mean of its scores on both strands.
+
+        Args:
+            complement: for each state, the state of the same base on the other strand. The legal moves must be their own mirror.
+        """
+        turned = list(complement)
+        if not np.array_equal(self.legal, self.legal[np.ix_(turned, turned)].T):
+            raise ValueError("the legal moves of the other strand differ")
+        mean = LinearChainCRF(self.legal).to(self.start)
+        mean.start.copy_((self.start + self.end[turned]) / 2)
+        mean.end.copy_((self.end + self.start[turned]) / 2)
+        mean.transitions.copy_((self.transitions + self.transitions[turned][:, turned].T) / 2)
+        return mean
 
     def chain(self) -> Chain:
         """The scores and legal moves on the CPU, as the kernels of `crf_viterbi` read them."""

@@ -16,7 +16,7 @@ from dnaspt.models.basset import HeadMLP
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
-from dnaspt.models.kernels.crf_viterbi import SLICE, Emissions, best_path, path_posterior
+from dnaspt.models.kernels.crf_viterbi import SLICE, Emissions, best_path, best_states, path_posterior
 
 HEAD_CHANNELS = 64
 HEAD_KERNEL = 3
@@ -105,10 +105,15 @@ class Decoded(NamedTuple):
     Attributes:
         path: (L,) int8, class of each base.
         posterior: (L,) float32, probability of that class; empty if not asked for.
+        states: (L,) int8, state of the grammar of codons at each base; empty where the path keeps to none.
     """
 
     path: np.ndarray
     posterior: np.ndarray
+    states: np.ndarray
+
+
+_NO_STATES = np.zeros(0, np.int8)
 
 
 class DecodingContext(NamedTuple):
@@ -119,6 +124,7 @@ class DecodingContext(NamedTuple):
         first: position of the contig at which the sequence begins.
         before, after: state of the base to the left or right of the sequence; None where it is not known.
         grammar: the grammar of codons that a path must keep to; None for none.
+        average_strands: whether the emissions are the mean of both strands'.
     """
 
     codes: np.ndarray
@@ -126,6 +132,7 @@ class DecodingContext(NamedTuple):
     before: int | None = None
     after: int | None = None
     grammar: Grammar | None = None
+    average_strands: bool = False
 
 
 class SoftmaxHead(nn.Module):
@@ -152,8 +159,11 @@ class SoftmaxHead(nn.Module):
         labeled = labels != MISSING
         return Loss(total, self.class_weights[labels[labeled]].sum())
 
-    def probabilities(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """Probability of each class at each base: (B, L, K) -> (B, L, K); nothing is said about padding."""
+    def probabilities(self, emissions: Tensor, lengths: Tensor, *, average_strands: bool = False) -> Tensor:
+        """Probability of each class at each base: (B, L, K) -> (B, L, K); nothing is said about padding.
+
+        average_strands: whether the emissions are the mean of both strands', which changes nothing here.
+        """
         return emissions.softmax(-1)
 
     def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
@@ -171,7 +181,7 @@ class SoftmaxHead(nn.Module):
             path[block] = rows.argmax(-1).numpy()
             if with_posterior:
                 posterior[block] = rows.softmax(-1).amax(-1).numpy()
-        return Decoded(path, posterior)
+        return Decoded(path, posterior, _NO_STATES)
 
 
 class CRFHead(nn.Module):
@@ -185,6 +195,7 @@ class CRFHead(nn.Module):
         super().__init__()
         n_states = len(states.names)
         self.constrained = constrained
+        self.complement = states.complement
         self.trunk = HeadCNN(hidden_size, n_states, resolution_bp=1)
         self.crf = LinearChainCRF(states if constrained else np.ones((n_states, n_states), dtype=bool))
 
@@ -193,9 +204,19 @@ class CRFHead(nn.Module):
         log_likelihood = self.crf.log_likelihood(emissions, batch.labels, batch.lengths)
         return Loss(-log_likelihood.sum(), (batch.labels != MISSING).sum().to(log_likelihood.dtype))
 
-    def probabilities(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """Posterior probability of each state at each base: (B, L, K) -> (B, L, K), 0 at padding; lengths (B,)."""
-        return self.crf.marginals(emissions, lengths)
+    def probabilities(self, emissions: Tensor, lengths: Tensor, *, average_strands: bool = False) -> Tensor:
+        """Posterior probability of each state at each base: (B, L, K) -> (B, L, K), 0 at padding.
+
+        Args:
+            emissions: (B, L, K).
+            lengths: (B,) bases of each sequence.
+            average_strands: whether the emissions are the mean of both strands'.
+        """
+        return self._crf_of(average_strands=average_strands).marginals(emissions, lengths)
+
+    def _crf_of(self, *, average_strands: bool) -> LinearChainCRF:
+        """The CRF for emissions of the forward strand, or for the mean of both strands'."""
+        return self.crf.mean_with_mirror(self.complement) if average_strands else self.crf
 
     def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
         """The Viterbi path of one sequence (L, K) of any length, and the posterior probability of its states.
@@ -203,17 +224,20 @@ class CRFHead(nn.Module):
         With a grammar the path keeps to it; probabilities remain those of the chain alone. A gene that goes on beyond the
         sequence need not be whole.
         """
-        chain = self.crf.chain()
+        chain = self._crf_of(average_strands=context.average_strands).chain()
         if context.before is not None:
             chain = chain._replace(start=chain.transitions[context.before])
         if context.after is not None:
             chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, context.after]))
+        states = _NO_STATES
         if context.grammar is None:
             path, _ = best_path(emissions, chain)
         else:
             rules = context.grammar.rules(context.codes, context.first)
-            path, _ = best_path(emissions, context.grammar.expand(chain), rules)
-        return Decoded(path, path_posterior(emissions, chain, path) if with_posterior else np.empty(0, np.float32))
+            states, _ = best_states(emissions, context.grammar.expand(chain), rules)
+            path = context.grammar.classes.astype(np.int8)[states]
+        posterior = path_posterior(emissions, chain, path) if with_posterior else np.empty(0, np.float32)
+        return Decoded(path, posterior, states)
 
 
 class SigmoidHead(nn.Module):

@@ -6,7 +6,7 @@ centered on the same CpG. The two strands of a CpG are one site: coverage is sum
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 
 _LEVEL_TOLERANCE = 1e-6
 """A level that misses the threshold only by the rounding of float32 reaches it."""
+_MANY_NOT_CPG = 0.05
+"""Share of calls on no CpG from which there is a warning. A change of single bases between two genomes makes fewer."""
+_SHIFTED = 0.9
+"""Share of the calls on no CpG that must lie on one when they are moved by one base, to know that positions are shifted."""
 
 
 class PrepareMethylationConfig(WindowSettings):
@@ -38,7 +42,7 @@ class PrepareMethylationConfig(WindowSettings):
 
     calls: Paths = Field(min_length=1)
     """Methylation calls of CpGs, one file per sample: bedMethyl, Bismark coverage or bigWig. Leave other contexts (CHG,
-    CHH) out of them."""
+    CHH) out of them. Rows of other modifications than 5mC are left out and counted."""
     names: Names = ()
     """Names of the samples, in the order of `calls`. Give them if the names of the files are not what tables should
     show."""
@@ -83,23 +87,39 @@ class Sites:
         coverage: reads (m,).
         level: methylated share of the reads (m,); 0 where the coverage is 0.
         n_not_cpg: calls that lie on no CpG.
+        n_shifted: how many of these would lie on one, were they one base to the left, and to the right.
     """
 
     coverage: np.ndarray
     level: np.ndarray
     n_not_cpg: int
+    n_shifted: tuple[int, int] = (0, 0)
+
+
+@dataclass(slots=True)
+class _NotCpg:
+    """Calls of a sample on no CpG, on all contigs: see `Sites`."""
+
+    n: int = 0
+    n_left: int = 0
+    n_right: int = 0
+
+    def add(self, sites: Sites) -> None:
+        self.n += sites.n_not_cpg
+        self.n_left += sites.n_shifted[0]
+        self.n_right += sites.n_shifted[1]
 
 
 def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
     """Write the dataset folder `config.out`, one contig after the other. Where this fails, nothing is left behind.
 
-    Dropped and counted: calls on no CpG (`not_cpg`) or on a contig without a record (`contig_not_in_genome`); sites below
-    `min_coverage` in every sample (`low_coverage`); windows that run off their contig, lie in two splits, or hold too many N.
-    A site below `min_coverage` in some samples is missing in those.
+    Dropped and counted: rows that are no levels of 5mC, or lack one (see `Sample`); calls on no CpG (`not_cpg`) or on a contig
+    without a record (`contig_not_in_genome`); sites below `min_coverage` in every sample (`low_coverage`); windows that run off
+    their contig, lie in two splits, or hold too many N. A site below `min_coverage` in some samples is missing in those.
 
     Raises:
         InputError: a file cannot be used, no contig is in both files, the calls are of another genome, or no window is left,
-            in all or in a split that training needs.
+            in all or in a split that training needs. With `strict`, what else would be a warning about the calls.
         ConfigError: settings contradict the genome.
         DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
     """
@@ -109,7 +129,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
         config.check_files()
         samples = _read_samples(config, dropped)
         plan = config.plan_of_genome(frozenset[str]().union(*(sample.contigs for sample in samples)))
-        not_cpg = Counter[Path]()
+        not_cpg = {sample.path: _NotCpg() for sample in samples}
         for contig in read_fasta(config.genome):
             present.add(contig.name)
             cpg = alphabet.cpg_positions(contig.codes)
@@ -149,9 +169,30 @@ def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> li
     samples = [read_calls(path, coverage_path) for path, coverage_path in zip(config.calls, coverage)]
     for sample in samples:
         dropped.update(sample.dropped)
+        for doubt in sample.doubts:
+            _doubt(sample, doubt, strict=config.strict)
+        if left_out := ", ".join(f"{reason} {number:,}" for reason, number in sample.dropped.items() if number):
+            log.warning("%s: rows left out: %s", sample.path, left_out)
         if not sample.has_coverage and config.min_coverage > 1:
-            log.warning("%s: levels without coverage; min_coverage has no effect on them", sample.path)
+            log.warning(
+                "%s: levels (read as %s) without coverage; min_coverage has no effect on them",
+                sample.path,
+                sample.scale,
+            )
+        else:
+            log.info("%s: levels were read as %s", sample.path, sample.scale)
     return samples
+
+
+def _doubt(sample: Sample, doubt: str, *, strict: bool) -> None:
+    """Warn about calls, or with `strict` refuse them.
+
+    Raises:
+        InputError: with `strict`.
+    """
+    if strict:
+        raise InputError(sample.path, doubt, do="refused with --strict")
+    log.warning("%s: %s", sample.path, doubt)
 
 
 def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
@@ -165,15 +206,24 @@ def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
         cpg: positions of the C of each CpG (m,), ascending.
         calls: calls on this contig, none beyond its end.
     """
-    base = alphabet.tokens(codes[calls.position])
-    is_on_g = (calls.strand == ord("-")) | ((calls.strand == ord(".")) & (base == alphabet.G))
-    site = calls.position - is_on_g
-    index = np.searchsorted(cpg, site)
-    is_cpg = np.append(cpg, -2)[index] == site
+    index, is_cpg = _cpg_of(codes, cpg, calls.position, calls.strand)
+    others, strand = calls.position[~is_cpg], calls.strand[~is_cpg]
+    n_shifted = [int(_cpg_of(codes, cpg, np.clip(others + by, 0, len(codes) - 1), strand)[1].sum()) for by in (-1, 1)]
     index, depth = index[is_cpg], calls.coverage[is_cpg].astype(np.float64)
     coverage = np.bincount(index, depth, minlength=len(cpg))
     methylated = np.bincount(index, depth * calls.level[is_cpg], minlength=len(cpg))
-    return Sites(coverage, methylated / np.maximum(coverage, 1), int((~is_cpg).sum()))
+    return Sites(coverage, methylated / np.maximum(coverage, 1), len(others), (n_shifted[0], n_shifted[1]))
+
+
+def _cpg_of(
+    codes: np.ndarray, cpg: np.ndarray, position: np.ndarray, strand: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the CpG of each call (n,), and whether it has one (n,)."""
+    base = alphabet.tokens(codes[position])
+    is_on_g = (strand == ord("-")) | ((strand == ord(".")) & (base == alphabet.G))
+    site = position - is_on_g
+    index = np.searchsorted(cpg, site)
+    return index, np.append(cpg, -2)[index] == site
 
 
 def _label_sites(
@@ -181,7 +231,7 @@ def _label_sites(
     contig: Contig,
     cpg: np.ndarray,
     samples: Sequence[Sample],
-    not_cpg: Counter[Path],
+    not_cpg: Mapping[Path, _NotCpg],
     counts: Counter[str],
 ) -> np.ndarray | None:
     """Labels (m, K) int8 of all CpGs of a contig, or None where no sample has a call on it."""
@@ -205,7 +255,7 @@ def _label_sites(
         labels[is_covered, column] = is_methylated[is_covered]
         is_called |= sites.coverage > 0
         counts["calls"] += len(calls)
-        not_cpg[sample.path] += sites.n_not_cpg
+        not_cpg[sample.path].add(sites)
     counts["cpg_with_call"] += int(is_called.sum())
     return labels
 
@@ -214,7 +264,7 @@ def _check_samples(
     config: PrepareMethylationConfig,
     samples: Sequence[Sample],
     present: set[str],
-    not_cpg: Counter[Path],
+    not_cpg: Mapping[Path, _NotCpg],
     dropped: Counter[str],
 ) -> None:
     """Refuse calls of another genome; count those on no CpG and those on a contig that is not in the genome."""
@@ -222,12 +272,25 @@ def _check_samples(
         absent = check_contigs(sample.path, sample.contigs, config.genome, present, strict=config.strict)
         n_absent = sum(len(sample.contigs[name]) for name in absent)
         dropped["contig_not_in_genome"] += n_absent
-        dropped["not_cpg"] += not_cpg[sample.path]
-        n_calls = len(sample) - n_absent
-        if not_cpg[sample.path] * 2 > n_calls:
-            found = f"{not_cpg[sample.path]} of {n_calls} calls lie on no CpG of {config.genome}"
-            do = (
-                "is it another genome, are its positions shifted by one, or has it calls of other contexts (CHG, CHH)? "
-                "Only CpGs are learned: leave the others out"
-            )
-            raise InputError(sample.path, found, expected="calls on CpGs", do=do)
+        dropped["not_cpg"] += not_cpg[sample.path].n
+        _check_not_cpg(config, sample, len(sample) - n_absent, not_cpg[sample.path])
+
+
+def _check_not_cpg(config: PrepareMethylationConfig, sample: Sample, n_calls: int, not_cpg: _NotCpg) -> None:
+    """Refuse a sample of whose calls most lie on no CpG, or whose positions are shifted; warn where many lie on none."""
+    found = f"{not_cpg.n} of {n_calls} calls lie on no CpG of {config.genome}"
+    n_moved, side = max((not_cpg.n_left, "left"), (not_cpg.n_right, "right"))
+    is_many = not_cpg.n > _MANY_NOT_CPG * n_calls
+    is_shifted = is_many and n_moved >= _SHIFTED * not_cpg.n
+    do = (
+        "is it another genome, are its positions shifted by one, or has it calls of other contexts (CHG, CHH)? "
+        "Only CpGs are learned: leave the others out"
+    )
+    if is_shifted:
+        base = "starts are 1-based where they should be 0-based" if side == "left" else "starts are one too small"
+        do = f"are its positions shifted by one, or has it calls of other contexts? One base to the {side}, {n_moved} of "
+        do += f"them lie on a CpG: it seems that {base}"
+    if is_shifted or not_cpg.n * 2 > n_calls:
+        raise InputError(sample.path, found, expected="calls on CpGs", do=do)
+    if is_many:
+        _doubt(sample, f"{found}; {do}", strict=config.strict)

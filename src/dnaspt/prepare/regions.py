@@ -39,8 +39,8 @@ class PrepareRegionsConfig(WindowSettings):
     """Settings of `prepare regions`."""
 
     regions: Paths = Field(min_length=1)
-    """BED or narrowPeak files, one label each, named by the file; or one table in BEND's format with a `label` column,
-    whose rows are the windows."""
+    """Files of regions, one label each, named by the file: BED (of BED12 the blocks), narrowPeak, BEDPE, bedGraph or MACS
+    .xls; or one table in BEND's format with a `label` column, whose rows are the windows."""
     labels_file: Path | None = None
     """Text file with the names of the labels, one per line: names for the files in order, the files' own names in
     another order, or names for the indices of a `label` column. Give it if the names of the files are not what tables
@@ -109,17 +109,18 @@ class _WindowSource(Protocol):
 def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | None = None) -> Dataset:
     """Write the dataset folder `config.out`, one contig after the other. Where this fails, nothing is left behind.
 
-    Dropped and counted: regions on a contig without a record (`contig_not_in_genome`); regions that make no window positive
-    (`region_without_window`, or, with matched background, `regions_below_min_overlap`); windows that run off their contig,
-    lie in two splits, touch the blacklist, or hold too many N (`unknown_bases`).
+    Dropped and counted: rows that are no regions (see `read_bed`); regions on a contig without a record
+    (`contig_not_in_genome`); regions that make no window positive (`region_without_window`, or, with matched background,
+    `regions_below_min_overlap`); windows that run off their contig, lie in two splits, touch the blacklist, or hold too many N
+    (`unknown_bases`). Peaks that pass the end of their contig by a few bases are cut there and counted (`regions_cut_at_end`).
 
     Args:
         config: the settings.
         about: more settings for the manifest to record.
 
     Raises:
-        InputError: a file cannot be used, a region ends off its contig, no contig is in both files, or no window is left, in
-            all or in a split that training needs.
+        InputError: a file cannot be used, a region ends far off its contig (with `strict`, any does), no contig is in both
+            files, or no window is left, in all or in a split that training needs.
         ConfigError: settings contradict each other or the files.
         DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
     """
@@ -142,6 +143,7 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             rows = regions.rows_by_contig()
             absent = check_contigs(regions.path, rows, config.genome, present, strict=config.strict)
             counts["regions"] += len(regions)
+            dropped.update(regions.dropped)
             dropped["contig_not_in_genome"] += sum(len(rows[name]) for name in absent)
         if blacklist is not None:
             check_contigs(blacklist.path, blacklist.rows_by_contig(), config.genome, present, strict=False)
@@ -191,7 +193,7 @@ def _window_source(
         _warn_without_effect(config, ("stride_bp",))
         return _CenteredWindows(rules, files, counts)
     _warn_without_effect(config, ("background_ratio", "match_gc"))
-    return _TiledWindows(rules, files)
+    return _TiledWindows(rules, files, counts)
 
 
 def _warn_without_effect(config: PrepareRegionsConfig, names: tuple[str, ...]) -> None:
@@ -232,19 +234,36 @@ class _FilterRules:
 class _Peaks:
     """K files of regions, one label each: what the two sources that label windows by overlap have in common."""
 
-    def __init__(self, rules: _FilterRules, files: tuple[Regions, ...]) -> None:
+    def __init__(self, rules: _FilterRules, files: tuple[Regions, ...], counts: Counter[str]) -> None:
+        self.counts = counts
         self.rules, self.window_bp, self.wanted = rules, rules.config.window_bp, rules.plan.wanted
         names, order = peak_labels(rules.config.regions, rules.config.labels_file)
         self.labels = names
         self.files = tuple(files[index] for index in order)
         self._rows = [regions.rows_by_contig() for regions in self.files]
+        self._cut_lines: list[list[int]] = [[] for _ in self.files]
 
     def regions_on(self, contig: Contig) -> list[np.ndarray]:
-        """Row numbers of each file's regions on a contig; refuses one that ends off the contig."""
+        """Row numbers of each file's regions on a contig. Those that pass its end by a few bases are cut there and counted."""
         rows_by_file = [rows.get(contig.name, np.zeros(0, dtype=np.int64)) for rows in self._rows]
-        for regions, rows in zip(self.files, rows_by_file):
-            regions.check_inside(contig.name, rows, len(contig))
+        if self.rules.config.strict:
+            for regions, rows in zip(self.files, rows_by_file):
+                regions.check_inside(contig.name, rows, len(contig))
+        cut = [regions.cut_at_end(contig.name, rows, len(contig)) for regions, rows in zip(self.files, rows_by_file)]
+        self.files = tuple(regions for regions, _ in cut)
+        for lines, (regions, rows) in zip(self._cut_lines, cut):
+            lines.extend(regions.line[rows].tolist())
         return rows_by_file
+
+    def finish(self) -> None:
+        """Count the regions that were cut at the end of their contig, and say which."""
+        for regions, lines in zip(self.files, self._cut_lines):
+            if lines:
+                self.counts["regions_cut_at_end"] += len(lines)
+                log.warning(
+                    "%s:%d: passes the end of its contig, and was cut there; %d regions were cut in all",
+                    *(regions.path, lines[0], len(lines)),
+                )
 
     def label_by_overlap(self, rows_by_file: list[np.ndarray], starts: np.ndarray) -> np.ndarray:
         """Labels (n, K) int8 of windows with the given starts (n,), by the share of their core that regions cover."""
@@ -283,17 +302,13 @@ class _TiledWindows(_Peaks):
         self.count_unused(rows_by_file, starts, labels)
         return LabeledWindows(from_starts(starts, config.window_bp), kept.split, labels)
 
-    def finish(self) -> None:
-        """Nothing is left to do."""
-
 
 class _CenteredWindows(_Peaks):
     """Windows centered on regions, and background windows like them that touch no region (background `matched`)."""
 
     def __init__(self, rules: _FilterRules, files: tuple[Regions, ...], counts: Counter[str]) -> None:
-        super().__init__(rules, files)
+        super().__init__(rules, files, counts)
         config = rules.config
-        self.counts = counts
         self._background = MatchedBackground(
             config.window_bp, config.background_ratio, config.seed, match_gc=config.match_gc
         )
@@ -329,7 +344,8 @@ class _CenteredWindows(_Peaks):
         return kept - config.window_bp // 2
 
     def finish(self) -> None:
-        """Count the background windows that were wanted and not found."""
+        """Count, too, the background windows that were wanted and not found."""
+        super().finish()
         if short := self._background.n_short:
             self.counts["background_short"] = short
             log.warning("%d background windows of the wanted length and GC were not found", short)

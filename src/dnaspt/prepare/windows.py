@@ -47,8 +47,8 @@ class WindowSettings(SplitSettings):
     seed: int = Field(0, ge=0, le=MOST_SEED)
     """Seed of the draw of background windows in `prepare regions`; no effect elsewhere. Change it for another draw."""
     strict: bool = False
-    """Make it an error that splits share sequence or that a contig of a file is not in the genome; else both are only
-    counted. Turn it on for results that you publish."""
+    """Make it an error that splits share sequence, that a contig of a file is not in the genome, or that calls or peaks
+    leave a doubt; else these are counted or named in a warning. Turn it on for results that you publish."""
     overwrite: bool = False
     """Whether to replace the dataset folder `out` if it exists. Turn it on to prepare again with other settings."""
 

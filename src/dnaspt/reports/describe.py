@@ -61,7 +61,8 @@ def describe(path: Path) -> Description:
         return Description(str(path), tuple(describe_dataset(read_manifest(path), str(path))))
     if path.is_dir():
         return Description(str(path), tuple(_run_tables(path)))
-    raise DnasptError(f"{path}: no such folder; expected a dataset or a run")
+    problem = "is a file" if path.is_file() else "no such folder"
+    raise DnasptError(f"{path}: {problem}; expected a dataset or a run")
 
 
 def describe_dataset(manifest: Manifest, name: str) -> list[Table]:

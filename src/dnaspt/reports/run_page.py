@@ -16,7 +16,7 @@ from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.loci import Locus, choose_locus
 from dnaspt.evaluation.metrics import Score
-from dnaspt.evaluation.results import METRIC_NAMES, WindowEvaluation
+from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation, WindowEvaluation
 from dnaspt.output import refuse_inputs
 from dnaspt.reports import figures
 from dnaspt.reports.html import Page, Section, make_picture, write_page
@@ -54,6 +54,8 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
     """
     if out.is_dir():
         raise DnasptError(f"{out}: is a folder; expected the name of an HTML file")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise DnasptError(f"{out}: a report is an HTML file; expected a name that ends in .html")
     refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain}, is_file=True)
     manifest = read_manifest(data)
     records = read_runs(runs, data, manifest)
@@ -86,9 +88,12 @@ def _scores(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     caption = "Scores on the test split with 95 % intervals."
     groups: dict[str, list[Score]]
     if manifest.per_base:
-        groups = {"MCC": [record.scores.primary for record in records]}
-        for level, name in LEVELS:
-            groups[f"{name} F1"] = [record.scores.scores[f"{level}_f1"] for record in records]
+        shown_genes = _genes_shown(records)
+        names = list(shown_genes)
+        groups = {f"{name} F1": [own.genes.levels[level].f1 for own in shown_genes.values()] for level, name in LEVELS}
+        groups["MCC"] = [own.mcc for own in shown_genes.values()]
+        if any(record.scores.codons for record in records):
+            caption += " Genes as predict writes them, with codons, and of the head alone."
         shown, folded = gene_tables(records)
         picture = make_picture("scores", partial(figures.score_dots, groups, names), caption)
         return Section(
@@ -105,6 +110,18 @@ def _scores(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     return Section("Scores on the test split", "", (make_picture("scores", draw, caption),), tables)
 
 
+def _genes_shown(records: Sequence[RunRecord]) -> dict[str, GeneEvaluation]:
+    """Scores of the genes of each run as `predict` writes them, and behind them those of its head alone."""
+    shown: dict[str, GeneEvaluation] = {}
+    for record in records:
+        if record.scores.codons is not None:
+            shown[record.name] = record.scores.codons
+        if record.scores.genes is not None:
+            alone = f"{record.name}, head alone" if record.scores.codons is not None else record.name
+            shown[alone] = record.scores.genes
+    return shown
+
+
 def _locus(records: Sequence[RunRecord], data: Path) -> Section:
     title = "An example locus"
     locus = choose_locus(data, [(record.folder, bool(record.scores.average_strands)) for record in records])
@@ -112,7 +129,7 @@ def _locus(records: Sequence[RunRecord], data: Path) -> Section:
         return Section(title, "The test split has no annotated gene: none is drawn.")
     caption = (
         "Boxes are coding exons, lines introns; chevrons point along the strand. A predicted exon is filled where both "
-        "its ends are annotated, hollow otherwise."
+        "its ends are annotated, hollow otherwise. Genes are drawn as predict writes them: with codons where the head knows them."
     )
     if locus.missing:
         caption += " Labels are not known where the ground is gray."

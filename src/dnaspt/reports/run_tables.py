@@ -7,6 +7,7 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.gene_faults import INTRON_FAULT
 from dnaspt.evaluation.metrics import LabelScores
 from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation
+from dnaspt.reports.genes_as_predicted import GenesAsPredicted, as_predicted, as_predicted_table
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord
 from dnaspt.reports.tables import Table, written
 from dnaspt.tasks import TASKS
@@ -30,6 +31,7 @@ def run_table(runs: Sequence[RunRecord], manifest: Manifest) -> Table:
         trained = (steps, "–" if best is None else f"{best:,}", _number(run.minutes, 1))
         scores = (_number(valid, 3), written(run.scores.primary))
         rows.append((run.name, _init(run), HEAD_NAMES[run.head], *trained, *scores))
+    shown = f"{shown} of the head alone" if manifest.per_base else shown
     columns = ("run", "encoder", "head", "steps", "best at step", "minutes", f"valid {shown}", f"test {shown} [95 %]")
     return Table("Runs", columns, tuple(rows), _run_note(runs))
 
@@ -57,13 +59,18 @@ def _init(run: RunRecord) -> str:
 
 
 def gene_tables(runs: Sequence[RunRecord]) -> tuple[list[Table], list[Table]]:
-    """Tables of genes to show and to fold away: F1 and faults; then sensitivity, precision and F1, a table for each level."""
+    """Tables of genes to show and to fold away: F1 and faults; then sensitivity, precision and F1, a table for each level.
+
+    What `predict` writes comes first, the heads alone after it.
+    """
     heads = {run.name: genes for run in runs if (genes := run.scores.genes)}
     if not heads:
         return [], []
+    predicted = {run.name: genes for run in runs if (genes := as_predicted(run.scores))}
     rows = []
     for run in runs:
-        for name, scores in ((run.name, run.scores.genes), (f"{run.name}, with codons", run.scores.codons)):
+        alone, codons = f"{run.name}, head alone", f"{run.name}, with codons"
+        for name, scores in ((alone, run.scores.genes), (codons, run.scores.codons)):
             if scores is not None:
                 levels = scores.genes.levels
                 f1 = (written(levels[level].f1) for level, _ in LEVELS)
@@ -73,15 +80,24 @@ def gene_tables(runs: Sequence[RunRecord]) -> tuple[list[Table], list[Table]]:
     note = (
         f"{n_true:,} annotated genes. An exon counts when both ends of its coding part are exact, a gene when all its "
         "coding exons are those of an annotated isoform. With codons: as predict decodes, whole genes keep to start and "
-        "stop codons, the frame, and GT-AG or GC-AG introns; all else here is of the heads alone."
+        "stop codons, the frame, GT-AG or GC-AG introns, and their shortest length."
     )
-    shown = [Table("Gene structures", columns, tuple(rows), note), _fault_table(heads)]
-    return shown, [_level_table(heads, level, name) for level, name in LEVELS]
+    scored = [own for run in runs if (own := GenesAsPredicted.of(run.name, [run.scores]))]
+    has_codons = any(own.has_codons for own in scored)
+    written_by = "as predict writes genes" if has_codons else "heads alone"
+    shown = [as_predicted_table(scored), _fault_table(predicted, written_by)]
+    shown.append(Table("Gene structures", columns, tuple(rows), note))
+    if has_codons:
+        shown.append(_fault_table(heads, "heads alone"))
+    folded = [_level_table(predicted, level, f"{name}, {written_by}") for level, name in LEVELS]
+    if has_codons:
+        folded += [_level_table(heads, level, f"{name}, heads alone") for level, name in LEVELS]
+    return shown, folded
 
 
-def _level_table(heads: Mapping[str, GeneEvaluation], level: str, name: str) -> Table:
+def _level_table(runs: Mapping[str, GeneEvaluation], level: str, name: str) -> Table:
     rows = []
-    for run, scores in heads.items():
+    for run, scores in runs.items():
         of_level = scores.genes.levels[level]
         values = (written(score) for score in (of_level.sensitivity, of_level.precision, of_level.f1))
         rows.append((run, *values, f"{of_level.n_true:,}", f"{of_level.n_predicted:,}"))
@@ -89,11 +105,11 @@ def _level_table(heads: Mapping[str, GeneEvaluation], level: str, name: str) -> 
     return Table(name[0].upper() + name[1:], columns, tuple(rows))
 
 
-def _fault_table(heads: Mapping[str, GeneEvaluation]) -> Table:
-    """Predictions that no gene could have."""
-    kinds = list(next(iter(heads.values())).structures.faults)
+def _fault_table(runs: Mapping[str, GeneEvaluation], decoded: str) -> Table:
+    """Predictions that no gene could have; decoded: how they were decoded, in words."""
+    kinds = list(next(iter(runs.values())).structures.faults)
     rows = []
-    for run, scores in heads.items():
+    for run, scores in runs.items():
         report = scores.structures
         row = [run, f"{report.n_transcripts:,}", _share(report.n_illegal, report.n_transcripts)]
         for kind in kinds:
@@ -102,7 +118,7 @@ def _fault_table(heads: Mapping[str, GeneEvaluation]) -> Table:
         rows.append(tuple(row))
     columns = ("run", "predicted genes", "with a fault", *kinds)
     note = "Shares are of predicted transcripts; for introns, of predicted introns."
-    return Table("Illegal structures", columns, tuple(rows), note)
+    return Table(f"Illegal structures, {decoded}", columns, tuple(rows), note)
 
 
 def window_table(runs: Sequence[RunRecord]) -> Table:

@@ -8,6 +8,7 @@ import json
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.results import METRIC_NAMES, BootstrapCounts
 from dnaspt.reports.compare import ResampledScore, paired_gain, sign_of
+from dnaspt.reports.genes_as_predicted import GenesAsPredicted, as_predicted, genes_differ, standing
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord
 from dnaspt.reports.tables import SIGNED, written
 
@@ -38,7 +40,8 @@ def answer(
         cpg_count: scores of the test windows by their CpG count; None for genes.
     """
     metric = METRIC_NAMES[runs[0].scores.metric]
-    sentences = [_standing(runs, metric), *_pairs(runs, metric)]
+    genes = [own for run in runs if (own := GenesAsPredicted.of(run.name, [run.scores]))]
+    sentences = [*(standing(genes) if genes else [_standing(runs, metric)]), *_pairs(runs, metric)]
     if runs[0].scores.windows is not None:
         sentences.append(_against_count(runs, metric, cpg_count))
     if pretraining is not None:
@@ -46,11 +49,18 @@ def answer(
     return [*sentences, _seeds(runs)]
 
 
+def _compared(run: RunRecord) -> Score:
+    """The score by which runs are compared: the primary one; of genes as `predict` writes them."""
+    genes = as_predicted(run.scores)
+    return run.scores.primary if genes is None else genes.mcc
+
+
 def _resampled(run: RunRecord) -> ResampledScore | None:
-    """The primary score of a run on resamples of test; None where the run lacks what a bootstrap resamples."""
-    if run.counts is None:
-        return None
-    return ResampledScore.of(run.scores.primary.value, run.counts, run.scores.metric)
+    """That score on resamples of test; None where the run lacks what a bootstrap resamples."""
+    counts = run.counts
+    if counts is not None and run.scores.codons is not None:
+        counts = replace(counts, confusions=counts.confusions_codons) if counts.confusions_codons.size else None
+    return None if counts is None else ResampledScore.of(_compared(run).value, counts, run.scores.metric)
 
 
 def _standing(runs: Sequence[RunRecord], metric: str) -> str:
@@ -107,7 +117,7 @@ def _subject(run: RunRecord) -> str:
 
 def _change(subject: str, where: str, metric: str, before: RunRecord, after: RunRecord, gain: Score | None) -> str:
     """What a subject (pretraining, the CRF) does to the score from one run to another; gain: None where it is not known."""
-    first, second = before.scores.primary.value, after.scores.primary.value
+    first, second = _compared(before).value, _compared(after).value
     effect = f"The effect of {subject[0].lower()}{subject[1:]}{where}"
     if math.isnan(first) or math.isnan(second):
         return f"{effect} cannot be told: a score is not defined."
@@ -122,10 +132,28 @@ def _change(subject: str, where: str, metric: str, before: RunRecord, after: Run
         )
     if math.isnan(gain.low):
         return f"{effect} cannot be told, {between}: the test split is one block, so there is no interval."
+    genes, is_contradicted = _genes_beside(before, after, sign_of(gain))
     if not sign_of(gain):
-        return f"{subject}{where}: no clear difference in {metric}, {between}: {told}."
+        return f"{subject}{where}: no clear difference in {metric}, {between}: {told}.{genes}"
+    if is_contradicted:
+        return f"{subject}{where}: {metric} and genes disagree. {metric} goes {between}: {told}.{genes}"
     verb = "raises" if gain.value > 0 else "lowers"
-    return f"{subject} {verb} {metric}{where} by {abs(gain.value):.3f}, {between}: {told}."
+    return f"{subject} {verb} {metric}{where} by {abs(gain.value):.3f}, {between}: {told}.{genes}"
+
+
+def _genes_beside(before: RunRecord, after: RunRecord, sign: int) -> tuple[str, bool]:
+    """What happens to the genes beside their MCC, as a sentence, and whether that speaks against the sign of the gain in MCC."""
+    first, second = (GenesAsPredicted.of(run.name, [run.scores]) for run in (before, after))
+    if first is None or second is None:
+        return "", False
+    changes = (
+        f"{what} from {one.value:.3f} to {other.value:.3f}"
+        for what, one, other in (
+            ("F1 of coding bases goes", first.base_f1, second.base_f1),
+            ("F1 of exons", first.exon_f1, second.exon_f1),
+        )
+    )
+    return f" {', '.join(changes)}.", genes_differ(first, second, sign)
 
 
 def _differing(before: RunRecord, after: RunRecord) -> list[str]:

@@ -155,8 +155,13 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
         )
         for number, locus in enumerate(example_loci(study.data, list(firsts.values())), start=1)
     ]
+    drawn = [own[0] for arm, own in records_by_arm(records).items() if arm in firsts and not own[0].job.baseline]
+    alone = [record.job.arm for record in drawn if not record.examples_as_predicted]
+    decoded = "networks as predict writes genes"
+    if alone:
+        decoded = f"by their heads alone: {', '.join(alone)}"
     text = (
-        f"Seed {study.seeds[0]} of each arm; networks by their heads alone. "
+        f"Seed {study.seeds[0]} of each arm; {decoded}. "
         "Boxes are coding exons, lines introns; a predicted exon is filled "
         "where both its ends are annotated, hollow otherwise."
     )

@@ -14,9 +14,17 @@ import pyarrow.parquet as pq
 from dnaspt.atomic import atomic_file, atomic_folder, write_text_atomically
 from dnaspt.evaluation.results import METRIC_NAMES
 from dnaspt.reports.compare import Difference, Group, differences_of, groups_of
+from dnaspt.reports.genes_as_predicted import GenesAsPredicted
 from dnaspt.reports.html import Section
 from dnaspt.reports.study_page import study_sections, write_study_page
-from dnaspt.reports.study_tables import Row, claim_values, difference_values, group_values, table_csv
+from dnaspt.reports.study_tables import (
+    Row,
+    claim_values,
+    difference_values,
+    group_values,
+    records_by_arm,
+    table_csv,
+)
 from dnaspt.reports.study_text import markdown, sentences
 from dnaspt.reports.tables import Table
 from dnaspt.studies.context import StudyContext
@@ -92,7 +100,7 @@ def study_report(context: StudyContext) -> StudyResult:
     study = context.study.with_heads(runs.dataset)
     groups, metric = groups_of(runs.finals, runs.pretrainings), METRIC_NAMES[runs.finals[0].scored.metric]
     differences = differences_of(study, groups)
-    answer = sentences(groups, differences, metric)
+    answer = sentences(groups, differences, metric, _genes(runs.finals))
     sections = study_sections(study, runs, groups, differences, metric)
     commands = command_lines(context)
     context.out.mkdir(parents=True, exist_ok=True)
@@ -117,6 +125,12 @@ def study_report(context: StudyContext) -> StudyResult:
         method=sections[0].text,
         records=runs.finals,
     )
+
+
+def _genes(records: Sequence[Record]) -> list[GenesAsPredicted]:
+    """Scores of the genes of each arm with all labels; none for windows."""
+    arms = records_by_arm(records).items()
+    return [genes for arm, own in arms if (genes := GenesAsPredicted.of(arm, [record.scored for record in own]))]
 
 
 def _figures(sections: Sequence[Section]) -> list[str]:

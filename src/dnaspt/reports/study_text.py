@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from dnaspt.reports.compare import BASELINE, Difference, Group
+from dnaspt.reports.genes_as_predicted import GenesAsPredicted, genes_differ, standing
 from dnaspt.reports.run_tables import FEW_BLOCKS
 from dnaspt.reports.tables import SIGNED, Table, markdown_table, written
 from dnaspt.studies.records import Record
@@ -25,11 +26,18 @@ _SUBJECTS = {
 }
 """Questions in the order of their sentences."""
 _ORDER = list(_SUBJECTS)
+_DISAGREE = 2
+"""Sign of a gain in MCC that the genes speak against."""
 _EFFECTS = {1: "raises test {metric}", -1: "lowers test {metric}", 0: "no evidence of a difference in test {metric}"}
 
 
-def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric: str) -> list[str]:
-    """The answer in a word, then a sentence for each question and verdict.
+def sentences(
+    groups: Sequence[Group],
+    differences: Sequence[Difference],
+    metric: str,
+    genes: Sequence[GenesAsPredicted] = (),
+) -> list[str]:
+    """The answer in a word, then a sentence for each question and verdict; of genes first how good they are.
 
     Of the baselines that learned from the same labels, only comparisons with the best one are mentioned.
 
@@ -37,18 +45,22 @@ def sentences(groups: Sequence[Group], differences: Sequence[Difference], metric
         groups: runs by arm and label fraction.
         differences: what arms gain over others.
         metric: name of the metric.
+        genes: scores of the arms with all labels, as `predict` writes genes; none for windows.
     """
+    leading = standing(genes) if genes else []
     if not differences:
-        return ["The study compares no two arms that differ in one thing alone."]
+        return [*leading, "The study compares no two arms that differ in one thing alone."]
     best = _best_baseline(groups, differences)
     told = [gain for gain in differences if gain.question != BASELINE or gain.before == best]
     told.sort(key=lambda gain: (_ORDER.index(gain.question), -gain.sign))
-    headline = _headline(differences)
-    answer = [headline] if headline else []
+    headline = _headline(differences, {own.name: own for own in genes})
+    answer = [*leading, headline] if headline else leading
     for (question, sign), same in groupby(told, key=lambda gain: (gain.question, gain.sign)):
         gains = "; ".join(_gain(difference) for difference in same)
         effect = _EFFECTS[sign].format(metric=metric)
         answer.append(f"{_SUBJECTS[question]}{' ' if sign else ': '}{effect}{': ' if sign else ', '}{gains}.")
+    if genes:
+        answer.append("Gains are in the MCC of the heads alone.")
     if all(difference.n_seeds == 1 for difference in differences):
         answer.append("One seed: the intervals do not cover its choice.")
     return answer
@@ -80,10 +92,10 @@ def sentences_over(datasets: Mapping[str, Sequence[Difference]]) -> list[str]:
     ]
 
 
-def _headline(differences: Sequence[Difference]) -> str:
+def _headline(differences: Sequence[Difference], genes: Mapping[str, GenesAsPredicted]) -> str:
     """What self-pretraining does with all labels, for equal fine-tuning and for equal bases; "" where no arms say so."""
-    plain = _verdict(differences, "pretraining")
-    in_all = _verdict(differences, "pretraining, the same bases in all")
+    plain = _verdict(differences, "pretraining", genes)
+    in_all = _verdict(differences, "pretraining, the same bases in all", genes)
     if not plain and not in_all:
         return ""
     plain, in_all = plain or "Not tested.", in_all or "Not tested."
@@ -92,16 +104,29 @@ def _headline(differences: Sequence[Difference]) -> str:
     )
 
 
-def _verdict(differences: Sequence[Difference], question: str) -> str:
+def _verdict(differences: Sequence[Difference], question: str, genes: Mapping[str, GenesAsPredicted]) -> str:
     """Yes, no or undecided over the comparisons with all labels that ask a question; "" where none does."""
-    signs = [gain.sign for gain in differences if gain.question == question and gain.fraction == 1]
+    signs = [_sign(gain, genes) for gain in differences if gain.question == question and gain.fraction == 1]
     if not signs:
         return ""
-    alike = {1: "yes", -1: "no, it hurts", 0: "no evidence that it does"}
-    mixed = {1: "in {n} of {all} comparisons it does", -1: "in {n} it hurts", 0: "in {n} there is no evidence"}
-    counts = [(sign, signs.count(sign)) for sign in (1, -1, 0) if sign in signs]
+    alike = {1: "yes", -1: "no, it hurts", 0: "no evidence that it does", _DISAGREE: "MCC and genes disagree"}
+    mixed = {
+        1: "in {n} of {all} comparisons it does",
+        -1: "in {n} it hurts",
+        0: "in {n} there is no evidence",
+        _DISAGREE: "in {n} MCC and genes disagree",
+    }
+    counts = [(sign, signs.count(sign)) for sign in mixed if sign in signs]
     words = alike[signs[0]] if len(counts) == 1 else ", ".join(mixed[s].format(n=n, all=len(signs)) for s, n in counts)
-    return f"{words.capitalize()}."
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _sign(difference: Difference, genes: Mapping[str, GenesAsPredicted]) -> int:
+    """The sign of a gain; `_DISAGREE` where F1 of coding bases or of exons, as `predict` writes genes, goes the other way."""
+    before, after = genes.get(difference.before), genes.get(difference.after)
+    if before is not None and after is not None and genes_differ(before, after, difference.sign):
+        return _DISAGREE
+    return difference.sign
 
 
 def _gain(difference: Difference) -> str:

@@ -7,14 +7,16 @@ finished run has a record (`studies.records`).
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from dnaspt.errors import DnasptError
+from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.studies.plan import Job
 from dnaspt.studies.records import Record, read_record, record_file
 from dnaspt.studies.settings import StudyConfig
 from dnaspt.training.runs import RESULT
 
+Engine = Literal["local", "ray"]
+"""Where the runs of a study are made."""
 Say = Callable[[str], None]
 """Shows a person a sentence about what happens."""
 
@@ -30,14 +32,23 @@ class StudyContext:
         jobs: runs at a time; they share the processor's cores.
         engine: local for processes of this machine, ray for the workers of a Ray cluster.
         say: tells a person what happens.
+
+    Raises:
+        ConfigError: less than one run at a time, or no such engine.
     """
 
     study: StudyConfig
     out: Path
     records: Path
     jobs: int = 1
-    engine: Literal["local", "ray"] = "local"
+    engine: Engine = "local"
     say: Say = field(default=lambda _: None)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.jobs, int) or self.jobs < 1:
+            raise ConfigError(f"jobs {self.jobs!r}; expected a whole number, 1 or more")
+        if self.engine not in get_args(Engine):
+            raise ConfigError(f"engine {self.engine!r}; expected {' or '.join(get_args(Engine))}")
 
     def run_folder(self, job: Job) -> Path:
         """Folder of a run, whether it is there or not."""

@@ -132,6 +132,7 @@ def _record_of(context: StudyContext, job: Job, diverged: str) -> Record:
         counts=ranked(read_counts(folder / "evaluation-test.npz")),
         curve=_curve(folder, dataset),
         examples=_examples(context, folder, dataset),
+        examples_as_predicted=dataset.per_base,
         n_test_evaluations=_n_test_evaluations(folder),
     )
 

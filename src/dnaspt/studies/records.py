@@ -45,6 +45,8 @@ class Record:
             what AUROC and average precision depend on.
         curve: steps and primary scores of the validations.
         examples: genes predicted on a few stretches of the test split, to draw; empty for windows.
+        examples_as_predicted: whether these are as `predict` writes them: with codons where the head knows them. Records of
+            earlier versions have those of the head alone.
         n_test_evaluations: how often test was scored, by the run's own log; None where that is not on record.
         dnaspt_version: version that made the run.
         versions: versions of torch and Python; empty where they are not on record.
@@ -65,6 +67,7 @@ class Record:
     counts: BootstrapCounts = field(default_factory=BootstrapCounts)
     curve: tuple[tuple[int, float], ...] = ()
     examples: tuple[tuple[Transcript, ...], ...] = ()
+    examples_as_predicted: bool = False
     n_test_evaluations: int | None = None
     dnaspt_version: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -104,6 +107,8 @@ class Record:
                 "curve": [[step, None if math.isnan(score) else score] for step, score in self.curve],
                 "examples": [[_gene_to_dict(gene) for gene in genes] for genes in self.examples],
             }
+        if self.examples_as_predicted:
+            content["examples_as_predicted"] = True
         if self.n_test_evaluations is not None:
             content["n_test_evaluations"] = self.n_test_evaluations
         return content
@@ -140,6 +145,7 @@ class Record:
             counts=_counts_from_dict(content, is_ranked=version is not None),
             curve=tuple((int(step), math.nan if score is None else score) for step, score in content.get("curve", ())),
             examples=tuple(tuple(map(_gene_from_dict, genes)) for genes in content.get("examples", ())),
+            examples_as_predicted=bool(content.get("examples_as_predicted", False)),
             n_test_evaluations=content.get("n_test_evaluations"),
             dnaspt_version=content.get("dnaspt_version", ""),
             versions=content.get("versions", {}),

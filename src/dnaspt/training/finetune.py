@@ -15,6 +15,7 @@ from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, Finetune
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest, Source, read_manifest
 from dnaspt.data.subset import label_subset
+from dnaspt.data.transcript_table import shortest_intron_bp
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import TASKS
@@ -62,6 +63,8 @@ def finetune(
     embeddings = Path(config.embeddings) if config.embeddings else None  # no path where it is a name on the hub
     refuse_inputs(config.out, {"data": config.data, "encoder": config.encoder, "embeddings": embeddings})
     if pretrained is not None:
+        if pretrained.encoder.architecture == "basset" and manifest.per_base:
+            raise ConfigError(f"{config.encoder}: Basset is for windows; {config.data} has labels per base")
         _warn_of_test_sequences(config, manifest, pretrained)
     with RunFolder(config.out, config, resume=resume, overwrite=overwrite, hint=hint) as folder:
         if config.n_processes == 1:
@@ -101,6 +104,12 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
         raise ConfigError(f"head {head!r} does not fit task {task.name!r}; expected {' or '.join(task.heads)}")
     if missing := [name for name in ("train", "valid") if name not in manifest.splits]:
         raise ConfigError(f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid")
+    coding = [name for name in manifest.labels if name.startswith("CDS")]
+    for name in ("train", "valid") if coding else ():
+        if not sum(manifest.splits[name].label_counts.get(label, 0) for label in coding):
+            raise ConfigError(
+                f"{config.data}: the {name} split has no coding base; prepare it with genes in every split"
+            )
     if config.embeddings and (config.encoder is not None or "preset" in config.model_fields_set):
         raise ConfigError("--embeddings takes the place of --encoder and --preset; give one of them")
     if config.preset == "basset" and manifest.per_base:
@@ -172,13 +181,16 @@ def _describe(
         }
     return CheckpointConfig(
         kind="task",
-        encoder=_fresh_encoder(config, manifest) if pretrained is None else pretrained.encoder,
+        encoder=_fresh_encoder(config, manifest)
+        if pretrained is None
+        else pretrained.encoder.for_windows(manifest.window_bp),
         task=manifest.task,
         head=head,
         labels=manifest.labels,
         pool=config.pool,
         window_bp=manifest.window_bp,
         stop_in_cds=manifest.stop_in_cds,
+        shortest_intron_bp=shortest_intron_bp(config.data) if manifest.per_base else None,
         data_digest=manifest.digest,
         provenance=provenance,
     )

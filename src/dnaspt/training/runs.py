@@ -294,7 +294,13 @@ class Run:
 
     @property
     def history(self) -> "pd.DataFrame":
-        """Loss, learning rate, scores and others by step: a row for each row of metrics.jsonl."""
+        """Loss, learning rate, scores and others by step: a row for each row of metrics.jsonl.
+
+        Raises:
+            CheckpointError: the run folder is no longer there.
+        """
+        if not self.path.is_dir():
+            raise CheckpointError(f"{self.path}: no such folder; was the run moved, or the working folder changed?")
         import pandas as pd
 
         return pd.DataFrame(read_metrics(self.path))
@@ -322,3 +328,7 @@ class RunStopped(KeyboardInterrupt):
             f"{run.path}: stopped by {run.stopped_by} at step {run.step} and saved; go on with resume=True"
         )
         self.run = run
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the run: the message is made of it again."""
+        return type(self), (self.run,)

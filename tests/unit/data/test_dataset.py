@@ -154,3 +154,22 @@ def test_a_table_cut_short_is_refused(data: Dataset) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DatasetError, match=r"train\.parquet: broken table .*; prepare it again"):
         data.read("train")
+
+
+@pytest.mark.parametrize("split", ["Test", "", "../other/train", None])
+def test_a_split_that_no_dataset_has_is_refused_with_the_names_there_are(split: Any, data: Dataset) -> None:
+    write(data.path.parent / "other", REGIONS, train=WINDOWS)
+    for read in (data.read, data.to_frame):
+        with pytest.raises(
+            DatasetError, match=f"no split is called {split!r}; expected train, valid, test or unlabeled"
+        ):
+            read(split)
+
+
+def test_windows_are_counted_from_the_end_too_and_others_are_an_error(tmp_path: Path) -> None:
+    split = write(tmp_path / "data", REGIONS, train=WINDOWS).read("train")
+    last = split.window(-1)
+    assert (last.start, alphabet.decode(last.codes), last.labels.tolist()) == (4, "TTTT", [0, MISSING])
+    for index in (2, -3):
+        with pytest.raises(IndexError, match=f"window {index}; the split has 2"):
+            split.window(index)

@@ -14,7 +14,7 @@ from tests.unit.evaluation.small_runs import make_run
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import segments
-from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.errors import CheckpointError, ConfigError, DatasetError
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.genome.alphabet import reverse_complement
 from dnaspt.inference import decode
@@ -68,11 +68,14 @@ def test_averaging_over_strands_changes_the_scores_of_windows(window_data: Path,
     assert one is not None and both is not None and one.labels.auroc != both.labels.auroc
 
 
-@pytest.mark.parametrize("average_strands", [False, True])
-def test_mcc_of_genes_is_that_of_scikit_learn(gene_data: Path, tmp_path: Path, average_strands: bool) -> None:
-    run, model = make_run(tmp_path / "run", gene_data, "crf")
+@pytest.mark.parametrize(("average_strands", "shortest_intron_bp"), [(False, None), (True, None), (False, 60)])
+def test_mcc_of_genes_is_that_of_scikit_learn(
+    gene_data: Path, tmp_path: Path, average_strands: bool, shortest_intron_bp: int | None
+) -> None:
+    run, model = make_run(tmp_path / "run", gene_data, "crf", shortest_intron_bp=shortest_intron_bp)
     result = evaluate(run, gene_data, average_strands=average_strands)
-    grammars = {"confusions": None, "confusions_codons": gene_grammar(stop_in_cds=True)}
+    codons = gene_grammar(stop_in_cds=True, min_intron_bp=shortest_intron_bp or 10)
+    grammars = {"confusions": None, "confusions_codons": codons}
     with np.load(next(run.glob("evaluation-test*.npz"))) as counted:
         for scores, (name, grammar) in zip((result.genes, result.codons), grammars.items(), strict=True):
             truth, found = [], []
@@ -179,3 +182,9 @@ def test_a_gpu_that_is_not_there_is_refused(window_data: Path, tmp_path: Path) -
     run, _ = make_run(tmp_path / "run", window_data, "sigmoid")
     with pytest.raises(ConfigError, match="no CUDA device"):
         evaluate(run, window_data, accelerator="gpu")
+
+
+@pytest.mark.parametrize("split", ["unlabeled", "Test", "../data/test"])
+def test_a_split_without_labels_is_not_scored(split: str, window_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=f"no labeled split is called '{split}'; expected train, valid, test"):
+        evaluate(tmp_path / "no run", window_data, split=split)

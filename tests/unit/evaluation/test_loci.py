@@ -8,13 +8,16 @@ import pytest
 from tests.unit.evaluation.small_runs import make_run
 from tests.unit.genome.gff3_files import write_gff3
 
-from dnaspt.data.segments import Segment
+from dnaspt.data.dataset import read_split
+from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.evaluation.loci import MAX_BP, choose_locus, example_genes, example_loci
 from dnaspt.evaluation.loci import _regions as regions
 from dnaspt.evaluation.loci import _regions_with_genes as regions_with_genes
-from dnaspt.genome.gene_states import MISSING
+from dnaspt.genome.gene_states import MISSING, transcripts_from_labels
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.inference.decode import predict_paths
+from dnaspt.inference.emissions import ContigSlice
 
 
 def segment_of(length_bp: int, start: int = 0) -> Segment:
@@ -69,6 +72,18 @@ def test_a_locus_is_drawn_with_the_genes_that_reach_into_it(gene_data: Path, tmp
     other, _ = make_run(tmp_path / "other", gene_data, "softmax")
     locus = choose_locus(gene_data, [(run, False), (other, False)])
     assert locus is not None and len(locus.predicted) == 2 and "runs differ from each other" in locus.choice
+
+
+def test_drawn_genes_keep_to_codons_as_predicted_ones_do(gene_data: Path, tmp_path: Path) -> None:
+    run, model = make_run(tmp_path / "run", gene_data, "crf", shortest_intron_bp=40)
+    locus = choose_locus(gene_data, [(run, False)])
+    assert locus is not None
+    drawn = [*locus.predicted[0], *(gene for genes in example_genes(gene_data, run, 3) for gene in genes)]
+    introns = [end - start for gene in drawn for start, end in gene.introns]
+    assert drawn and min(introns, default=40) >= 40
+    whole = [ContigSlice.whole(segment.codes) for segment in segments(read_split(gene_data, "test"))]
+    alone = [transcripts_from_labels(path, "c") for path in predict_paths(model, whole)]
+    assert min(end - start for genes in alone for gene in genes for start, end in gene.introns) < 10
 
 
 def test_examples_depend_on_the_annotation_alone(gene_data: Path, tmp_path: Path) -> None:

@@ -127,11 +127,18 @@ def test_bend_table_without_labels_or_strand_has_none(tmp_path: Path) -> None:
     assert not has_labels(_file(tmp_path, "chr1\t0\t4\n", "plain.bed"))
 
 
-@pytest.mark.parametrize("label", ["a", "1,", "-1", "1.5", "0;1"])
+@pytest.mark.parametrize(
+    "label", ["a", "1,", ", 1", "1 2", "\x0c1", "-1", "1.5", "0;1", "100000", "99999999999999999999"]
+)
 def test_a_label_that_is_no_list_of_indices_is_refused(tmp_path: Path, label: str) -> None:
     path = _file(tmp_path, f"chromosome\tstart\tend\tlabel\nchr1\t0\t4\t0\nchr1\t0\t4\t{label}\n")
     with pytest.raises(InputError, match=":3: label"):
         read_labeled_bed(path)
+
+
+def test_a_row_that_ends_before_its_label_has_none(tmp_path: Path) -> None:
+    path = _file(tmp_path, "chromosome\tstart\tend\tlabel\nchr1\t0\t4\nchr1\t4\t8\t1\nchr1\t8\t9\t\n")
+    assert read_labeled_bed(path).matrix(np.arange(3), 2).tolist() == [[0, 0], [0, 1], [0, 0]]
 
 
 def test_a_strand_that_is_none_is_refused(tmp_path: Path) -> None:

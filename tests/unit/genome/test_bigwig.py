@@ -3,6 +3,7 @@
 import errno
 import os
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dnaspt.errors import InputError, NoSpaceError
 from dnaspt.genome import bigwig
 from dnaspt.genome.bigwig import is_bigwig, read_bigwig, write_bigwig
 
+CHRS = ("chr1", "chr2")
 CONTIGS = [("chr2", 20_000), ("chr10", 20_000), ("empty", 7)]
 
 
@@ -121,11 +123,123 @@ def test_an_index_that_leads_in_a_circle_is_refused(written: Path) -> None:
         list(read_bigwig(spoiled(written, root, circle)))
 
 
-def test_blocks_that_the_index_no_longer_names_are_missed(written: Path) -> None:
+def test_a_block_of_another_contig_than_the_index_says_is_refused(written: Path) -> None:
     index = struct.unpack_from("<Q", written.read_bytes(), 24)[0]
     first_block = index + 48 + 4
-    with pytest.raises(InputError, match=r"values of [0-9,]+ bases; expected 6,500, as its header says"):
+    with pytest.raises(InputError, match=r"a\.bw: a broken bigWig; expected a whole one"):
         list(read_bigwig(spoiled(written, first_block, struct.pack("<I", 7))))
+
+
+def test_blocks_that_the_index_no_longer_names_are_missed(written: Path) -> None:
+    index = struct.unpack_from("<Q", written.read_bytes(), 24)[0]
+    n_blocks = struct.unpack_from("<H", written.read_bytes(), index + 48 + 2)[0]
+    with pytest.raises(InputError, match=r"values of [0-9,]+ bases; expected 6,500, as its header says"):
+        list(read_bigwig(spoiled(written, index + 48 + 2, struct.pack("<H", n_blocks - 1))))
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
+def test_no_changed_byte_ends_the_process_or_changes_a_value(
+    tmp_path: Path, flip: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    starts = np.array([3, 10, 40])
+    write_bigwig(tmp_path / "a.bw", [("chr1", 60), ("chr2", 60)], [(c, starts, starts + 2, starts / 64) for c in CHRS])
+    whole = (tmp_path / "a.bw").read_bytes()
+    values = [(starts / 64).tolist()] * 2
+    n_read = 0
+    for at in range(len(whole)):
+        changed = bytearray(whole)
+        changed[at] ^= flip
+        (tmp_path / "b.bw").write_bytes(changed)
+        try:
+            signals = list(read_bigwig(tmp_path / "b.bw"))
+        except InputError as error:
+            assert "bigWig" in str(error) and "\n" not in str(error)
+            continue
+        n_read += 1
+        assert [signal.values.tolist() for _, signal in signals] == values
+        assert all(np.array_equal(signal.intervals[:, 0], starts) for _, signal in signals)
+    assert 0 < n_read < len(whole)
+    assert capfd.readouterr() == ("", "")
+
+
+def by_hand(order: str, *sections: tuple[int, int, int, int, bytes], is_packed: bool = True) -> bytes:
+    """A bigWig of contigs x (0) and y (1) with sections of (contig, kind, step, span, records), all from base 100 on."""
+    sizes = {1: 12, 2: 8, 3: 4}
+    blocks = [
+        struct.pack(f"{order}IIIIIBBH", contig, 100, 200, step, span, kind, 0, len(records) // sizes[kind]) + records
+        for contig, kind, step, span, records in sections
+    ]
+    blocks = [zlib.compress(block) for block in blocks] if is_packed else blocks
+    contigs = struct.pack(f"{order}4I2Q", 0x78CA8C91, 2, 1, 8, 2, 0) + struct.pack(f"{order}BBH", 1, 0, 2)
+    contigs += b"".join(struct.pack(f"{order}cII", name, number, 999) for number, name in enumerate((b"x", b"y")))
+    data = 64 + len(contigs)
+    offsets = [data + 8 + sum(map(len, blocks[:number])) for number in range(len(blocks))]
+    index = offsets[-1] + len(blocks[-1])
+    header = (
+        bigwig.MAGIC if order == "<" else bigwig.MAGIC[::-1],
+        4,
+        0,
+        64,
+        data,
+        index,
+        0,
+        0,
+        0,
+        0,
+        int(is_packed),
+        0,
+    )
+    leaves = [
+        struct.pack(f"{order}4I2Q", section[0], 0, section[0], 999, offset, len(block))
+        for section, offset, block in zip(sections, offsets, blocks)
+    ]
+    return b"".join(
+        [
+            struct.pack(f"{order}4sHHQQQHHQQIQ", *header),
+            contigs,
+            struct.pack(f"{order}Q", len(blocks)),
+            *blocks,
+            struct.pack(f"{order}IIQIIIIQII", 0x2468ACE0, 256, len(blocks), 0, 0, 1, 999, index, 1, 0),
+            struct.pack(f"{order}BBH", 1, 0, len(blocks)),
+            *leaves,
+        ]
+    )
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_every_kind_of_section_is_read(tmp_path: Path, order: str, is_packed: bool) -> None:
+    sections = [
+        (0, 1, 0, 0, struct.pack(f"{order}IIfIIf", 100, 104, 0.5, 110, 111, -1.0)),
+        (0, 2, 0, 2, struct.pack(f"{order}IfIf", 120, 0.25, 130, float("nan"))),
+        (1, 3, 10, 3, struct.pack(f"{order}fff", 1.0, 2.0, 3.0)),
+    ]
+    (tmp_path / "a.bw").write_bytes(by_hand(order, *sections, is_packed=is_packed))
+    signals = dict(read_bigwig(tmp_path / "a.bw"))
+    assert list(signals) == ["x", "y"]
+    assert signals["x"].intervals.tolist() == [[100, 104], [110, 111], [120, 122], [130, 132]]
+    assert signals["x"].values[:3].tolist() == [0.5, -1, 0.25] and np.isnan(signals["x"].values[3])
+    assert signals["y"].intervals.tolist() == [[100, 103], [110, 113], [120, 123]]
+    assert signals["y"].values.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        [(0, 1, 0, 0, struct.pack("<IIfIIf", 100, 104, 1, 103, 105, 1))],
+        [(0, 2, 0, 2, struct.pack("<IfIf", 120, 1, 110, 1))],
+        [(0, 3, 0, 1, struct.pack("<ff", 1, 1))],
+        [(0, 3, 5, 0, struct.pack("<f", 1))],
+        [(1, 3, 5, 1, struct.pack("<f", 1)), (0, 3, 5, 1, struct.pack("<f", 1))],
+        [(0, 3, 5, 1, struct.pack("<f", 1)), (0, 3, 5, 1, struct.pack("<f", 1))],
+        [(2, 3, 5, 1, struct.pack("<f", 1))],
+        [(0, 3, 5, 1, b"")],
+    ],
+)
+def test_values_that_overlap_or_are_out_of_order_are_refused(tmp_path: Path, sections: list) -> None:
+    (tmp_path / "a.bw").write_bytes(by_hand("<", *sections))
+    with pytest.raises(InputError, match="a broken bigWig"):
+        list(read_bigwig(tmp_path / "a.bw"))
 
 
 def test_a_file_without_a_summary_is_read(written: Path) -> None:

@@ -9,7 +9,16 @@ import pytest
 
 from dnaspt.errors import InputError
 from dnaspt.genome import columns
-from dnaspt.genome.columns import Column, TableHeader, find_header, first_row, read_columns, read_lines
+from dnaspt.genome.columns import (
+    Column,
+    TableHeader,
+    find_header,
+    first_row,
+    n_columns,
+    preamble,
+    read_columns,
+    read_lines,
+)
 
 NAME, START, SCORE = Column("name", 0, str), Column("start", 1, int), Column("score", 2, float)
 
@@ -98,3 +107,43 @@ def test_broken_gzip_data_are_refused(tmp_path: Path) -> None:
     for reader in (read_lines(path), read_columns(path, [NAME])):
         with pytest.raises(InputError, match="broken gzip data"):
             list(reader)
+
+
+def test_the_width_is_that_of_most_rows_without_empty_fields_at_their_ends(tmp_path: Path) -> None:
+    assert n_columns(write(tmp_path, "a\t1\nb\t1\t2\t\t\nc\t1\t2\t\r\n# a\tb\tc\td\n")) == 3
+    assert n_columns(write(tmp_path, "a 1\nb 1 2  3\n")) == 4  # as many rows of each: the wider one
+    header = TableHeader(("chrom", "start", "end", "name"), 1)
+    assert n_columns(write(tmp_path, "chrom\tstart\tend\tname\na\t1\t2\n"), header) == 3
+    with pytest.raises(InputError, match="no row in it"):
+        n_columns(write(tmp_path, "# nothing\n"))
+
+
+def test_the_preamble_ends_at_the_first_row(tmp_path: Path) -> None:
+    assert preamble(write(tmp_path, "# a\ntrack type=bedGraph\n\nx\t1\n# b\n")) == "# a\ntrack type=bedGraph\n\n"
+
+
+@pytest.mark.parametrize("texts", [["", "x"], ["x", ""], ["", ""]])
+@pytest.mark.parametrize("gap", ["\t", " "])
+def test_a_row_may_end_before_an_optional_column_and_before_no_other(tmp_path: Path, texts: list, gap: str) -> None:
+    path = write(tmp_path, "".join(gap.join(["a", "1", text]).rstrip() + "\n" for text in texts))
+    last = read(path, NAME, Column("last", 2, str, optional=True))["last"].astype(str)
+    assert last.replace(".", "").tolist() == texts
+    with pytest.raises(InputError, match=rf":{texts.index('') + 1}: 2 columns .*; expected at least 3"):
+        read(path, NAME, Column("last", 2, str))
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfa\t1\n", b"\xef\xbb\xbf\na\t1\n", b"a\t1\r\n", b"a\t1\r\r\n"])
+@pytest.mark.parametrize("block_bytes", [1, 1 << 20])
+def test_marks_and_line_ends_are_no_part_of_a_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, block_bytes: int
+) -> None:
+    monkeypatch.setattr(columns, "_BLOCK_BYTES", block_bytes)
+    frame = read(write(tmp_path, content), NAME, START)
+    assert (frame["name"].tolist(), frame["start"].tolist()) == (["a"], [1])
+
+
+def test_integers_that_are_written_with_a_point_are_read_and_infinity_is_none(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "a\t5.0\nb\t1e3\n"), START)["start"].tolist() == [5, 1000]
+    for text in ("inf", "-inf", "1e300", "5.5", "nan", "."):
+        with pytest.raises(InputError, match=f":2: start '{text}'; expected an integer in column 2"):
+            read(write(tmp_path, f"a\t5.0\nb\t{text}\n"), START)

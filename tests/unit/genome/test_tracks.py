@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pybigtools
 import pytest
 
 from dnaspt.errors import InputError
+from dnaspt.genome import columns
 from dnaspt.genome.bigwig import write_bigwig
 from dnaspt.genome.tracks import Sample, read_calls
-
-TAIL = "\t22\t13\t9\t0\t0\t0\t0\t0"
 
 
 def _file(folder: Path, text: str, name: str = "a.bedmethyl") -> Path:
@@ -22,6 +22,13 @@ def _row(start: int, strand: str, coverage: object, percent: object, name: str =
     return f"{chrom}\t{start}\t{start + 1}\t{name}\t22\t{strand}\t{start}\t{start + 1}\t0,0,0\t{coverage}\t{percent}"
 
 
+def _modkit(start: int, strand: str, modified: int, canonical: int, name: str = "m") -> str:
+    """A row of modkit, 18 columns."""
+    coverage = modified + canonical
+    row = _row(start, strand, coverage, f"{100 * modified / coverage:.2f}", name)
+    return f"{row}\t{modified}\t{canonical}\t0\t0\t0\t0\t0"
+
+
 def _calls(sample: Sample, chrom: str = "chr1") -> list[tuple[int, str, int, float]]:
     calls = sample.contigs[chrom]
     strands = [chr(code) for code in calls.strand]
@@ -31,7 +38,7 @@ def _calls(sample: Sample, chrom: str = "chr1") -> list[tuple[int, str, int, flo
 
 def _bigwig(path: Path, rows: list[tuple[int, int, float]], chrom: str = "chr1") -> Path:
     starts, ends, values = (np.array(column) for column in zip(*rows))
-    write_bigwig(path, [("chr0", 10), (chrom, 1000)], [(chrom, starts, ends, values)])
+    write_bigwig(path, [("chr0", 10), (chrom, 20_000)], [(chrom, starts, ends, values)])
     return path
 
 
@@ -43,17 +50,120 @@ def test_bedmethyl_of_encode_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("separator", ["\t", " "])
 def test_bedmethyl_of_modkit_keeps_5mc_and_counts_the_rest(tmp_path: Path, separator: str) -> None:
     rows = [
-        _row(4, "+", 22, 59.1),
-        _row(4, "+", 22, 1, "h"),
-        _row(9, ".", 3, 100, "m,CG,0"),
-        _row(9, ".", 3, 1, "21839"),
+        _modkit(4, "+", 13, 9),
+        _modkit(4, "+", 1, 21, "h"),
+        _modkit(9, ".", 3, 0, "m,CG,0"),
+        _modkit(9, ".", 0, 3, "21839"),
     ]
-    text = "".join(
-        (row + TAIL).replace("\t", "\0", 9).replace("\t", separator).replace("\0", "\t") + "\n" for row in rows
-    )
+    text = "".join(row.replace("\t", "\0", 9).replace("\t", separator).replace("\0", "\t") + "\n" for row in rows)
     sample = read_calls(_file(tmp_path, text))
-    assert _calls(sample) == [(4, "+", 22, 0.591), (9, ".", 3, 1)]
+    assert _calls(sample) == [(4, "+", 22, 0.5909), (9, ".", 3, 1)]
     assert sample.dropped == {"other_modification": 2}
+
+
+@pytest.mark.parametrize(
+    ("codes", "kept", "dropped"),
+    [
+        (("m", "h"), [4], {"other_modification": 1}),
+        (("5mC", "5hmC"), [4], {"other_modification": 1}),
+        (("h", "m,CG,0"), [5], {"other_modification": 1}),
+        (("m", "-,m,C"), [4], {"hemi_pattern": 1}),
+        (("m", "C"), [4], {"combined_modifications": 1}),
+        (("C", "C"), [4, 5], {}),
+        (("sample 1, liver", "5mc sample 2"), [4, 5], {}),
+    ],
+)
+def test_only_rows_of_5mc_are_kept(tmp_path: Path, codes: tuple, kept: list, dropped: dict) -> None:
+    rows = [_row(4 + number, "+", 10, 50, code) for number, code in enumerate(codes)]
+    sample = read_calls(_file(tmp_path, "\n".join(rows) + "\n"))
+    assert [call[0] for call in _calls(sample)] == kept
+    assert sample.dropped == dropped
+    assert bool(sample.doubts) == (codes == ("C", "C"))
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("5hmC", r"no call of 5mC in it; expected rows of .*; it has 2 rows of other modifications \('5hmC'\)"),
+        ("m,-,C", r"it has 2 rows of patterns of both strands \('m,-,C'\): give it the output of modkit pileup"),
+    ],
+)
+def test_a_file_without_5mc_is_refused_with_what_it_has(tmp_path: Path, code: str, message: str) -> None:
+    rows = [_row(4, "+", 10, 50, code), _row(8, "+", 10, 50, code)]
+    with pytest.raises(InputError, match=message):
+        read_calls(_file(tmp_path, "\n".join(rows) + "\n"))
+
+
+def test_a_site_of_several_motifs_is_counted_once(tmp_path: Path) -> None:
+    rows = [
+        _modkit(3, "+", 1, 3, "m,C,0"),
+        _modkit(4, "+", 3, 1, "m,C,0"),
+        _modkit(4, "+", 3, 1, "m,CG,0"),
+        _modkit(5, "-", 2, 2, "m,CG,0"),
+        _modkit(5, "-", 2, 2, "m,CCGG,1"),
+    ]
+    sample = read_calls(_file(tmp_path, "\n".join(rows) + "\n"))
+    assert _calls(sample) == [(4, "+", 4, 0.75), (5, "-", 4, 0.5)]
+    assert sample.dropped == {"other_motif": 3}
+
+
+def test_motifs_without_cg_are_counted_once_where_they_meet(tmp_path: Path) -> None:
+    rows = [_modkit(4, "+", 3, 1, "m,CCGG,1"), _modkit(4, "+", 3, 1, "m,C,0"), _modkit(4, "-", 2, 2, "m,C,0")]
+    rows += [_modkit(9, "+", 1, 3, "m,C,0"), _modkit(9, "+", 1, 1, "m,C,0")]  # twice under one motif: two haplotypes
+    sample = read_calls(_file(tmp_path, "\n".join(rows) + "\n"))
+    assert _calls(sample) == [(4, "+", 4, 0.75), (4, "-", 4, 0.5), (9, "+", 4, 0.25), (9, "+", 2, 0.5)]
+    assert sample.dropped == {"other_motif": 1}
+
+
+@pytest.mark.parametrize("block_bytes", [64, 1 << 20])
+def test_nan_with_reads_is_a_row_without_a_level(
+    tmp_path: Path, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "_BLOCK_BYTES", block_bytes)
+    rows = [_row(4, "+", 15, "nan", "5mC"), _row(5, "-", 4, 25, "5mC"), _row(9, "+", 0, "nan", "5mC")]
+    sample = read_calls(_file(tmp_path, "\n".join(rows) + "\n"))
+    assert _calls(sample) == [(5, "-", 4, 0.25), (9, "+", 0, 0)]
+    assert sample.dropped == {"no_level": 1}
+
+
+def test_a_row_that_ends_before_its_level_is_refused(tmp_path: Path) -> None:
+    cut = _row(8, "+", 15, 50).rsplit("\t", 1)[0]
+    with pytest.raises(InputError, match=r":2: 10 columns .*; expected at least 11"):
+        read_calls(_file(tmp_path, f"{_row(4, '+', 15, 50)}\n{cut}\n"))
+
+
+def test_shares_in_bedmethyl_are_read_as_shares_and_it_says_so(tmp_path: Path) -> None:
+    rows = [_row(4, "+", 15, 0.0667), _row(5, "-", 4, 0.25), _row(9, "+", 12, 1)]
+    sample = read_calls(_file(tmp_path, "\n".join(rows) + "\n"))
+    assert _calls(sample) == [(4, "+", 15, 0.0667), (5, "-", 4, 0.25), (9, "+", 12, 1)]
+    assert sample.scale == "shares" and sample.doubts == (
+        "levels are shares from 0 to 1, not percent, and were read as shares",
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (
+            _modkit(4, "+", 3, 1).replace("75.00", "25.00"),
+            r":1: level 25 where 3 of 4 reads are methylated; .* swapped\?",
+        ),
+        (
+            f"{_row(4, '+', 9, 75, '5mC')}\t3\t1\t5",
+            r":1: level 75 where 1 of 4 reads are methylated; expected about 25",
+        ),
+        ("chr1\t5\t5\t6.67\t14\t1", r":1: level 6.67 where 14 of 15 reads are methylated; expected about 93.33"),
+        ("chr1\t5\t6\t50\t9\t1", r":1: level 50 where 9 of 10 reads are methylated; expected about 90$"),
+    ],
+)
+def test_a_level_against_the_counts_of_its_row_is_refused(tmp_path: Path, row: str, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        read_calls(_file(tmp_path, f"{row}\n"))
+
+
+def test_counts_of_modbam2bed_and_of_gembs_are_told_apart(tmp_path: Path) -> None:
+    assert _calls(read_calls(_file(tmp_path, f"{_row(4, '+', 9, 25, '5mC')}\t3\t1\t5\n"))) == [(4, "+", 9, 0.25)]
+    assert _calls(read_calls(_file(tmp_path, f"{_row(4, '+', 9, 25, 'x')}\tCG\tCG\t40\n"))) == [(4, "+", 9, 0.25)]
 
 
 def test_a_row_of_two_bases_is_a_call_of_both_strands(tmp_path: Path) -> None:
@@ -79,7 +189,6 @@ def test_zero_based_coverage_is_told_by_its_ends(tmp_path: Path) -> None:
     [
         (_row(4, "+", 5, 50) + "\n" + _row(5, "-", 5, 101), 2, "percent 101"),
         (_row(4, "+", 5, -0.5), 1, "percent -0.5"),
-        (_row(4, "+", 5, "nan"), 1, "percent nan"),
         (_row(4, "+", -5, 50), 1, "coverage -5"),
         (_row(4, "+", "x", 50), 1, "coverage 'x'; expected an integer in column 10"),
         (_row(4, "+", 5, "high"), 1, "percent 'high'"),
@@ -136,7 +245,45 @@ def test_bigwig_of_coverage_gives_the_reads_of_each_call(tmp_path: Path) -> None
     assert [call[2] for call in _calls(read_calls(levels, coverage=elsewhere))] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("row", [(4, 5, -1.0), (4, 5, 101.0), (4, 7, 0.5)])
+@pytest.mark.parametrize("missing", [-1.0, float("nan")])
+def test_values_that_are_marked_as_missing_are_left_out(tmp_path: Path, missing: float) -> None:
+    path = tmp_path / "l.bw"
+    pybigtools.open(str(path), "w").write(
+        {"chr1": 99, "chr2": 99}, [("chr1", 4, 5, 0.25), ("chr1", 9, 11, missing), ("chr2", 4, 5, missing)]
+    )
+    sample = read_calls(path)
+    assert list(sample.contigs) == ["chr1"] and _calls(sample) == [(4, ".", 1, 0.25)]
+    assert sample.dropped == {"no_level": 2}
+
+
+@pytest.mark.parametrize("missing", [-1.0, float("nan")])
+def test_a_bigwig_of_missing_values_alone_is_refused(tmp_path: Path, missing: float) -> None:
+    path = tmp_path / "l.bw"
+    pybigtools.open(str(path), "w").write({"chr1": 99}, [("chr1", 4, 5, missing)])
+    with pytest.raises(InputError, match=r"no level in it: its 1 values are NaN or -1; expected methylation levels"):
+        read_calls(path)
+
+
+def test_missing_coverage_is_none(tmp_path: Path) -> None:
+    levels, depths = _bigwig(tmp_path / "l.bw", [(4, 5, 0.25), (9, 11, 1.0), (30, 31, 0.5)]), tmp_path / "d.bw"
+    records = [("chr1", 4, 5, float("nan")), ("chr1", 9, 11, -1.0), ("chr1", 30, 31, 7.0)]
+    pybigtools.open(str(depths), "w").write({"chr1": 99}, records)
+    assert [call[2] for call in _calls(read_calls(levels, coverage=depths))] == [0, 0, 7]
+
+
+def test_a_level_of_a_bigwig_that_passes_1_by_rounding_is_1(tmp_path: Path) -> None:
+    sample = read_calls(_bigwig(tmp_path / "l.bw", [(4, 5, 0.25), (9, 11, 1.0000002)]))
+    assert _calls(sample) == [(4, ".", 1, 0.25), (9, ".", 1, 1)]
+    assert sample.contigs["chr1"].level.max() == 1 and sample.scale == "shares"
+
+
+def test_one_value_above_1_among_shares_is_refused(tmp_path: Path) -> None:
+    rows = [(4 * at, 4 * at + 1, 0.5) for at in range(9)] + [(90, 92, 1.5)]
+    with pytest.raises(InputError, match=r"chr1:90-92 has 1.5, where 9 of 10 levels are shares up to 1"):
+        read_calls(_bigwig(tmp_path / "l.bw", rows))
+
+
+@pytest.mark.parametrize("row", [(4, 5, -1.0), (4, 5, -0.5), (4, 5, 101.0), (4, 7, 0.5), (0, 10_002, 0.5)])
 def test_bigwig_values_that_are_no_levels_are_refused(tmp_path: Path, row: tuple[int, int, float]) -> None:
     with pytest.raises(InputError, match="expected"):
         read_calls(_bigwig(tmp_path / "l.bw", [row]))

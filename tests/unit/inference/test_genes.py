@@ -6,6 +6,8 @@ import numpy as np
 import pysam
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.inference.small_models import (
     GENES,
     WITHOUT_CODONS,
@@ -22,10 +24,24 @@ from dnaspt.checkpoint import save_checkpoint
 from dnaspt.errors import ConfigError
 from dnaspt.evaluation.gene_faults import structure_report
 from dnaspt.genome.alphabet import N, encode, reverse_complement
-from dnaspt.genome.fasta import read_fasta
-from dnaspt.genome.gene_states import CDS, GENE_STATES, MINUS, NONCODING, illegal_positions, label_contig
+from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.genome.gene_states import (
+    ACCEPTOR,
+    CDS,
+    DONOR,
+    GENE_STATES,
+    INTRON,
+    MINUS,
+    NONCODING,
+    illegal_positions,
+    label_contig,
+    reverse_complement_labels,
+)
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.inference import genes as predict_genes
+from dnaspt.inference.emissions import ContigSlice
+from dnaspt.inference.genes import contig_genes, predict_contigs
+from dnaspt.inference.model import load
 from dnaspt.inference.predict import PredictOptions, predict_file
 from dnaspt.models.codons import gene_grammar
 
@@ -74,6 +90,95 @@ def test_genes_of_a_crf_have_codons_unless_told(
     assert exact[None] > exact[WITHOUT_CODONS]
 
 
+def introns(gff3: Path) -> list[int]:
+    genes = [one.transcript for one in read_annotation(gff3).transcripts]
+    return [end - start for gene in genes for start, end in gene.introns]
+
+
+def test_no_intron_is_shorter_than_those_of_the_training_annotation_or_than_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def noise(codes: np.ndarray) -> np.ndarray:
+        return (np.random.default_rng(len(codes)).standard_normal((len(codes), 9)) * 3).astype(np.float32)
+
+    give_emissions(monkeypatch, noise)
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(9000)})
+    shortest = {}
+    for known_bp in (None, 60):
+        run, out = tmp_path / f"run{known_bp}", tmp_path / "genes.gff3"
+        save_checkpoint(run, model_of(GENES), GENES.model_copy(update={"shortest_intron_bp": known_bp}))
+        for asked_bp in (None, 25):
+            predict_file(run, genome, out, PredictOptions(min_intron_bp=asked_bp))
+            shortest[known_bp, asked_bp] = min(introns(out))
+            (genes,) = load(run).predict(genome, min_intron_bp=asked_bp)
+            assert sorted(end - start for gene in genes for start, end in gene.introns) == sorted(introns(out))
+        predict_file(run, genome, out, WITHOUT_CODONS)  # of the head alone, introns may be of any length
+        assert min(introns(out)) < 10
+    assert 10 <= shortest[None, None] < 15
+    assert 60 <= shortest[60, None] < 80
+    assert 25 <= shortest[None, 25] == shortest[60, 25] < 40
+    for wrong in (4, 9, 0, -1, 10_001):
+        with pytest.raises(ConfigError, match=f"min_intron_bp {wrong}; expected 10 to 10,000"):
+            predict_file(run, genome, out, PredictOptions(min_intron_bp=wrong))
+        with pytest.raises(ConfigError, match=f"min_intron_bp {wrong}; expected 10 to 10,000"):
+            load(run).predict("ACGT" * 10, min_intron_bp=wrong)
+    predict_file(run, genome, out, PredictOptions(min_intron_bp=30, codons=False))
+    assert "--min-intron-bp has no effect without a CRF head and --codons" in caplog.text
+
+
+def test_genes_of_a_low_score_or_a_short_cds_are_left_out_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def noise(codes: np.ndarray) -> np.ndarray:
+        return (np.random.default_rng(len(codes)).standard_normal((len(codes), 9)) * 3).astype(np.float32)
+
+    give_emissions(monkeypatch, noise)
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(5000), "chr2": random_codes(3000, 1)})
+    out = tmp_path / "genes.gff3"
+    every = predict_file(run, genome, out)
+    assert every.n_left_out == 0
+    genes = {one.transcript.gene_id: one.transcript for one in read_annotation(out).transcripts}
+    rows = [line.split("\t") for line in out.read_text().splitlines() if "\tgene\t" in line]
+    scores = {row[8].split(";")[0].removeprefix("ID="): float(row[5]) for row in rows}
+    assert len(genes) == len(scores) == every.n_genes
+    middle = sorted(scores.values())[len(scores) // 2]
+    for min_score, min_coding_bp in ((middle, 0), (0.0, 60), (middle, 60)):
+        options = PredictOptions(min_score=min_score, min_coding_bp=min_coding_bp)
+        summary = predict_file(run, genome, out, options)
+        kept = {name for name, gene in genes.items() if scores[name] >= min_score and gene.cds_bp >= min_coding_bp}
+        assert {one.transcript.gene_id for one in read_annotation(out).transcripts} == kept
+        assert 0 < summary.n_genes == len(kept) < len(genes)
+        assert summary.n_left_out == len(genes) - len(kept)
+        in_python = load(run).predict(genome, min_score=min_score, min_coding_bp=min_coding_bp)
+        assert {gene.gene_id for own in in_python for gene in own} == kept
+    none = predict_file(run, genome, out, PredictOptions(min_score=1))
+    assert (none.n_genes, none.n_partial, none.n_left_out) == (0, 0, len(genes))
+    assert f"no gene on 8000 bases; {len(genes)} were left out by --min-score or --min-coding-length" in caplog.text
+    for options, message in (({"min_score": 1.5}, "min_score 1.5"), ({"min_coding_bp": -1}, "min_coding_bp -1")):
+        with pytest.raises(ConfigError, match=f"{message}; expected 0"):
+            predict_file(run, genome, out, PredictOptions(**options))
+
+
+def test_a_model_that_does_badly_on_valid_says_so_in_its_gff3(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(2000)})
+    said = {}
+    for mcc in (0.31, 0.5, None):
+        scores = {} if mcc is None else {"valid_mcc": mcc}
+        save_checkpoint(tmp_path / "run", model_of(GENES), GENES.model_copy(update={"provenance": scores}))
+        caplog.clear()
+        predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3")
+        read_annotation(tmp_path / "genes.gff3")
+        lines = (tmp_path / "genes.gff3").read_text().splitlines()
+        assert lines[:2] == ["##gff-version 3", "##sequence-region chr1 1 2000"]
+        said[mcc] = [line for line in lines if line.startswith("# ")]
+        assert bool(said[mcc]) == ("genes.gff3: the model has MCC" in caplog.text)
+    (warning,) = said[0.31]
+    assert warning.startswith(
+        "# warning: the model has MCC 0.310 on its own valid split, so many of these genes are wrong"
+    )
+    assert not said[0.5] and not said[None]
+
+
 def test_complete_genes_are_whole(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def noise(codes: np.ndarray) -> np.ndarray:
         return (np.random.default_rng(len(codes)).standard_normal((len(codes), 9)) * 3).astype(np.float32)
@@ -119,10 +224,16 @@ def test_emissions_on_disk_give_the_same_genes_and_leave_nothing(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_genes_of_both_strands_reverse_with_the_genome(tmp_path: Path) -> None:
+@pytest.mark.parametrize("codons", [False, True])
+def test_genes_of_both_strands_reverse_with_the_genome(tmp_path: Path, codons: bool) -> None:
     codes = random_codes(4000)
-    run, genome = genes_run(tmp_path, {"chr1": codes})
-    options = PredictOptions(average_strands=True, codons=False)
+    run, genome = tmp_path / "run", write_fasta(tmp_path / "g.fa", {"chr1": codes})
+    model = model_of(GENES)
+    with torch.no_grad():  # a chain that tells the strands apart, as a trained one does
+        for parameter in model.head.crf.parameters():
+            parameter.copy_(torch.randn(parameter.shape))
+    save_checkpoint(run, model, GENES)
+    options = PredictOptions(average_strands=True, codons=codons)
     predict_file(run, genome, tmp_path / "forward.gff3", options)
     write_fasta(genome, {"chr1": reverse_complement(codes)})
     predict_file(run, genome, tmp_path / "backward.gff3", options)
@@ -136,6 +247,27 @@ def test_genes_of_both_strands_reverse_with_the_genome(tmp_path: Path) -> None:
     }
     assert len(forward) > 3
     assert {(one.strand, one.cds) for one in forward} == turned
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), stop_in_cds=st.booleans(), n_bp=st.integers(60, 1200))
+def test_of_both_strands_genes_mirror_with_their_phases_and_scores(seed: int, stop_in_cds: bool, n_bp: int) -> None:
+    model, codes = model_of(GENES).double(), random_codes(n_bp, seed)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.head.crf.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+        model.head.crf.transitions[NONCODING, NONCODING] -= 3
+    config, options = GENES.model_copy(update={"stop_in_cds": stop_in_cds}), PredictOptions(average_strands=True)
+    forward, backward = (
+        predict_contigs(model, config, [Contig("c", own)], options)[0] for own in (codes, reverse_complement(codes))
+    )
+    assert len(forward) == len(backward)
+    for gene, turned in zip(forward, reversed(backward), strict=True):
+        assert gene.strand != turned.strand
+        assert gene.cds == tuple((n_bp - end, n_bp - start) for start, end in reversed(turned.cds))
+        assert (gene.phase, gene.is_partial) == (turned.phase, turned.is_partial)
+        assert gene.score == pytest.approx(turned.score, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +298,64 @@ def test_a_gene_cut_at_its_beginning_keeps_its_frame(
             parameter.zero_()
     (gene,) = genes_of(model, codes, grammar)
     assert (gene.strand, gene.phase) == (strand, phase)
+
+
+EXONS = ("ATGGCAG", "CTGCACGAAC", "GGATGCCTGG", "CATGACTAA")
+"""Exons of a gene, with introns after the first, second and third base of a codon; ATG and TGA stand in other frames too."""
+
+
+def whole_gene(*, stop_in_cds: bool) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Letters of a gene on the plus strand, their classes, and for each coding base which base of its codon it is, else -1."""
+    intron = "GTAAGTTTTTTTTTCAG"
+    letters, labels, bases = "C" * 20, [NONCODING] * 20, [-1] * 20
+    n = 0
+    for number, exon in enumerate(EXONS):
+        if number:
+            letters += intron
+            labels += [DONOR, *[INTRON] * (len(intron) - 2), ACCEPTOR]
+            bases += [-1] * len(intron)
+        letters += exon
+        labels += [CDS] * len(exon)
+        bases += [(n + i) % 3 for i in range(len(exon))]
+        n += len(exon)
+    if not stop_in_cds:
+        labels[-3:], bases[-3:] = [NONCODING] * 3, [-1] * 3
+    return encode((letters + "C" * 20).encode()), np.array(labels + [NONCODING] * 20), [*bases, *[-1] * 20]
+
+
+@pytest.mark.parametrize("stop_in_cds", [True, False])
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_the_phase_of_a_gene_that_is_cut_anywhere_is_that_of_the_whole_gene(
+    strand: str, stop_in_cds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes, labels, bases = whole_gene(stop_in_cds=stop_in_cds)
+    stop = int(np.flatnonzero(labels != NONCODING)[-1]) + 1
+    model, grammar = model_of(GENES), gene_grammar(stop_in_cds=stop_in_cds)
+    with torch.no_grad():
+        for parameter in model.head.crf.parameters():
+            parameter.zero_()
+    config = GENES.model_copy(update={"stop_in_cds": stop_in_cds})
+    n_cut = 0
+    for start, end in ((s, e) for s in range(14, stop) for e in range(max(s + 12, stop - 40), len(codes), 5)):
+        part, classes = codes[start:end], labels[start:end]
+        if strand == "-":
+            part, classes = reverse_complement(part), reverse_complement_labels(classes.astype(np.int8))
+        emissions = np.full((len(part), 9), -20, np.float32)
+        emissions[np.arange(len(part)), classes] = 20
+        coding = [n for n in range(start, end) if bases[n] >= 0]
+        if not coding or labels[start] == ACCEPTOR or labels[end - 1] == DONOR:
+            continue  # half of the letters of the splice site are not there
+        if start > stop - 3 if stop_in_cds else stop < end < stop + 3:
+            continue  # a sequence does not begin within a stop codon, nor end within one that is not coding
+        whole = [(ContigSlice.whole(part), emissions)]
+        (gene,) = contig_genes(model, config, Contig("c", part), whole, grammar=grammar)
+        has_stop = end >= stop + (0 if stop_in_cds else 3)
+        if start <= 20 or has_stop:  # a gene without both ends may have more than one frame without a stop codon
+            assert gene.phase == (-bases[coding[0]]) % 3, (start, end)
+        assert gene.is_partial == (start > 20 or not has_stop), (start, end)
+        assert gene.cds_bp == len(coding) + (0 if stop_in_cds or not has_stop else 3)
+        n_cut += 1
+    assert n_cut > 200
 
 
 def test_a_gene_that_a_long_run_of_n_cuts_is_written_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -293,7 +294,7 @@ def test_options_without_effect_are_warnings(folder: Path, caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING):
         load(folder / "windows").predict("ACGT" * 64, codons=False)
         load(folder / "softmax").predict("ACGT" * 64, codons=False)
-    assert "codons and complete_genes have no effect on windows" in caplog.text
+    assert "codons, complete_genes and min_intron_bp have no effect on windows" in caplog.text
     assert "codons has no effect on a softmax head" in caplog.text
 
 
@@ -328,3 +329,20 @@ def test_a_path_without_a_model_is_told_before_torch_is_imported(path: str, tmp_
 def test_weights_are_those_of_the_file(folder: Path) -> None:
     for name, tensor in load_model(folder / "genes")[0].state_dict().items():
         torch.testing.assert_close(load(folder / "genes").network.state_dict()[name].cpu(), tensor, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("genes", "found"),
+    [
+        (None, "NoneType"),
+        ([None], "NoneType"),
+        ("chr1", "str"),
+        ({"a": []}, "dict"),
+        (pd.DataFrame({"peaks": [0.5]}), "DataFrame"),
+        (Transcript("c", "+", "g", "t", ((0, 3),)), "Transcript"),
+        ([[[Transcript("c", "+", "g", "t", ((0, 3),))]]], "list"),
+    ],
+)
+def test_what_is_no_list_of_transcripts_makes_no_table(genes: Any, found: str) -> None:
+    with pytest.raises(InputError, match=f"genes: a value of type {found}; expected transcripts"):
+        to_frame(genes)

@@ -102,11 +102,13 @@ def test_options_that_do_not_fit_are_errors_or_warnings(tmp_path: Path, caplog: 
     with caplog.at_level(logging.WARNING):
         predict_file(genes, genome, tmp_path / "p.gff3", PredictOptions(stride_bp=7))
         predict_file(windows, genome, tmp_path / "p.bed", PredictOptions(codons=False, complete_genes=True))
+        predict_file(windows, genome, tmp_path / "p.bed", PredictOptions(min_score=0.5))
         predict_file(run_of(tmp_path / "bins", BINS), genome, tmp_path / "p.bed", PredictOptions(stride_bp=7))
     for message in (
         "--stride-bp and --threshold have no effect on genes",
         "--no-codons has no effect on windows",
         "--complete-genes has no effect on windows",
+        "--min-intron-bp, --min-score and --min-coding-length have no effect on windows",
         "--stride-bp has no effect: this model has bins of 128 bp",
     ):
         assert message in caplog.text

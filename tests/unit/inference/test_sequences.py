@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from dnaspt.errors import InputError
@@ -106,3 +107,42 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_what_is_no_sequence_is_an_error_that_says_which_and_where(seqs: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_sequences(seqs)
+
+
+def test_columns_of_pyarrow_are_sequences() -> None:
+    column = pa.array(["ACGT", "ggN"])
+    for seqs in (column, pa.chunked_array([column])):
+        assert letters_of(seqs) == ["ACGT", "ggN"]
+    with pytest.raises(InputError, match="seq2: a value of type NoneType"):
+        read_sequences(pa.array(["ACGT", None]))
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no strings of any length")
+def test_an_array_of_strings_of_any_length_is_a_sequence_in_each_element() -> None:
+    assert letters_of(np.array(["ACGT", "ggN"], dtype=np.dtypes.StringDType())) == ["ACGT", "ggN"]
+
+
+def test_rows_without_letters_are_empty_sequences_and_not_left_out() -> None:
+    with pytest.raises(InputError, match="seq1: an empty sequence"):
+        read_sequences(np.zeros((2, 0), "U1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ACGT" * 100 + "..", r"seq1: letter 401 is '\.'"),
+        (">chr1 v1.0\nACGT\n", "seq1: letter 1 is '>'"),
+        ("ACG\0.fa", r"seq1: letter 4 is '\\x00'"),
+    ],
+)
+def test_a_string_that_can_be_no_file_name_is_read_as_letters(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_sequences(text)
+
+
+def test_the_name_of_a_file_among_sequences_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "genome").write_text(">chr1\nACGT\n")
+    for seqs in ("genome", ["genome"], [f"{tmp_path}/genome"]):
+        with pytest.raises(InputError, match="a FASTA file is given alone, as a Path"):
+            read_sequences(seqs)

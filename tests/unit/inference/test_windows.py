@@ -2,9 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.inference.small_models import REGIONS, model_of, random_codes, windows_run, write_fasta
+from tests.unit.inference.small_models import BINS, REGIONS, model_of, random_codes, run_of, windows_run, write_fasta
 
-from dnaspt.checkpoint import save_checkpoint
+from dnaspt.checkpoint import CheckpointConfig, save_checkpoint
+from dnaspt.errors import InputError
 from dnaspt.genome.alphabet import N, reverse_complement
 from dnaspt.inference import emissions as predict
 from dnaspt.inference import windows as predict_windows
@@ -40,6 +41,57 @@ def test_an_empty_bed_says_what_the_highest_probability_is(tmp_path: Path, caplo
     predict_file(run, genome, tmp_path / "p.bed", PredictOptions(threshold=1.0))
     assert not (tmp_path / "p.bed").read_text()
     assert "p.bed: no row; the highest probability is 0." in caplog.text
+
+
+CPGS = REGIONS.model_copy(update={"task": "methylation", "window_bp": 64})
+
+
+@pytest.mark.parametrize(
+    ("config", "contigs", "message"),
+    [
+        (
+            REGIONS,
+            {"a": random_codes(200), "b": random_codes(100)},
+            r"no window of 256 bp could be scored: 3 windows reach beyond their sequence \(the longest sequence has 200 bp\); "
+            "give whole contigs; load",
+        ),
+        (
+            REGIONS,
+            {"a": np.full(700, N, np.uint8)},
+            "3 windows reach beyond .* 700 bp.; 3 windows are more than half N",
+        ),
+        (
+            BINS,
+            {"a": random_codes(100)},
+            r"no bin of 128 bp could be scored: 1 sequences or intervals are shorter than one",
+        ),
+        (
+            CPGS,
+            {"a": np.zeros(500, np.uint8)},
+            "no window of 64 bp could be scored: there is no CpG, and this model has",
+        ),
+    ],
+    ids=["short", "unknown", "bins", "no CpG"],
+)
+def test_where_no_window_can_be_scored_that_is_an_error_which_says_why(
+    config: CheckpointConfig, contigs: dict[str, np.ndarray], message: str, tmp_path: Path
+) -> None:
+    run, genome = run_of(tmp_path / "run", config), write_fasta(tmp_path / "g.fa", contigs)
+    for name in ("p.bed", "p.bw", "p.parquet"):
+        with pytest.raises(InputError, match=rf"g\.fa: {message}" if message.startswith("no") else message):
+            predict_file(run, genome, tmp_path / name)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["g.fa", "run"]
+
+
+def test_windows_shorter_than_the_default_stride_are_laid_end_to_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = run_of(tmp_path / "run", REGIONS.model_copy(update={"window_bp": 64}))
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(640)})
+    assert predict_file(run, genome, tmp_path / "p.bed").n_windows == 10
+    assert "the stride is 64 bp, the length of this model's windows" in caplog.text
+    cpgs = run_of(tmp_path / "cpgs", CPGS)
+    assert predict_file(cpgs, genome, tmp_path / "p.bed").n_windows > 10
 
 
 def test_windows_are_written_chunk_by_chunk_and_every_one_is_counted(

@@ -1,5 +1,7 @@
 """The grammar of codons: true genes pass it, and nothing but genes with codons comes out of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,9 @@ from dnaspt.genome.alphabet import N, encode, reverse_complement
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gene_states import (
     CDS,
+    DONOR,
     GENE_STATES,
+    INTRON,
     MISSING,
     NONCODING,
     label_contig,
@@ -19,10 +23,12 @@ from dnaspt.genome.gene_states import (
 )
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.models.codons import gene_grammar, sequence_flags
+from dnaspt.models.codons import Grammar, gene_grammar, sequence_flags
 from dnaspt.models.crf import LinearChainCRF
+from dnaspt.models.kernels import crf_viterbi
 from dnaspt.models.kernels.crf_chain import Chain
-from dnaspt.models.kernels.crf_viterbi import SLICE, best_path
+from dnaspt.models.kernels.crf_chain import make_chain as make_kernel_chain
+from dnaspt.models.kernels.crf_viterbi import SLICE, Rules, best_path, best_states
 from dnaspt.simulation.simulate import SimulateConfig, simulate
 
 
@@ -121,6 +127,65 @@ def test_the_reverse_complement_has_the_reverse_complements_genes() -> None:
     turned = emissions[::-1][:, list(GENE_STATES.complement)].copy()
     back = decode(turned, reverse_complement(codes), make_chain())
     np.testing.assert_array_equal(reverse_complement_labels(back[None])[0], path)
+
+
+def counting_up(grammar: Grammar, chain: Chain) -> tuple[Chain, Rules, np.ndarray]:
+    """The grammar with a state for each base of the shortest intron: slow, but plain. And the state that each stands for."""
+    of = np.repeat(
+        np.arange(len(grammar.classes)), grammar.least
+    )  # the last of a state's copies is the one that may be left
+    last = np.cumsum(grammar.least) - 1
+    legal, moves = np.zeros((len(of), len(of)), bool), np.zeros((len(of), len(of)))
+    for source, to in zip(*np.nonzero(grammar.legal), strict=True):
+        begin = last[to] if source == to else last[to] - grammar.least[to] + 1
+        legal[last[source], begin], moves[last[source], begin] = True, chain.transitions[source, to]
+    for state in np.flatnonzero(grammar.least > 1):
+        for copy in range(last[state] - grammar.least[state] + 1, last[state]):
+            legal[copy, copy + 1], moves[copy, copy + 1] = True, chain.transitions[state, state]
+    start = np.where(np.isin(np.arange(len(of)), last), chain.start[of], -np.inf)
+    one = np.ones(len(of), np.int64)
+    rules = Rules(of, grammar.needed[of], grammar.forbidden[of], one, lambda start, stop: np.zeros(0, np.uint16))
+    return make_kernel_chain(legal, (start, chain.end[of], moves), mixing=0), rules, of
+
+
+@pytest.mark.parametrize("size", [61, SLICE])
+@pytest.mark.parametrize("complete", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_introns_have_their_least_length_on_the_best_path_there_is(
+    seed: int, complete: bool, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(seed)
+    codes = generator.integers(0, 4, 1500).astype(np.uint8)
+    emissions = generator.standard_normal((1500, 9)) * 3
+    emissions[:, NONCODING] -= 2
+    chain = make_chain(seed, 0.5)
+    lengths = {}
+    for min_intron_bp in (3, 12):
+        grammar = gene_grammar(stop_in_cds=True, complete=complete, min_intron_bp=min_intron_bp)
+        own = grammar.expand(chain)
+        monkeypatch.setattr(crf_viterbi, "SLICE", size)
+        path, score = best_states(emissions, own, grammar.rules(codes))
+        monkeypatch.setattr(crf_viterbi, "SLICE", SLICE)
+        slow, rules, of = counting_up(grammar, own)
+        rules = replace(rules, flags=grammar.rules(codes).flags)
+        truth, true_score = best_states(np.take(emissions, grammar.classes, axis=1), slow, rules)
+        assert score == pytest.approx(true_score, abs=1e-8)
+        np.testing.assert_array_equal(path, of[truth])
+        genes = transcripts_from_labels(grammar.classes[path].astype(np.int8), "chr1")
+        lengths[min_intron_bp] = [end - start for gene in genes for start, end in gene.introns]
+    assert min(lengths[3]) < 10
+    assert min(lengths[12]) >= 12 and len(lengths[12]) > 3
+
+
+def test_an_intron_at_the_end_of_a_sequence_may_be_seen_in_part() -> None:
+    letters = "ATG" + "GCA" * 5 + "GTAAG"
+    labels = np.array([CDS] * 18 + [DONOR] + [INTRON] * 4, np.int8)
+    codes = encode(letters.encode())
+    for own, truth in ((codes, labels), (reverse_complement(codes), reverse_complement_labels(labels))):
+        grammar = gene_grammar(stop_in_cds=True, min_intron_bp=60)
+        emissions = emissions_of(truth, 20.0)
+        path, _ = best_path(emissions, grammar.expand(make_chain()), grammar.rules(own))
+        np.testing.assert_array_equal(path, truth)
 
 
 def test_a_strong_hint_without_a_start_codon_is_moved_to_one() -> None:

@@ -18,7 +18,7 @@ from tests.unit.models.crf_cases import (
 )
 from torchcrf import CRF
 
-from dnaspt.genome.gene_states import MISSING
+from dnaspt.genome.gene_states import GENE_STATES, MISSING
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels.crf_viterbi import best_path
 
@@ -41,6 +41,27 @@ def test_partition_marginals_and_viterbi_equal_the_enumeration_of_all_paths(lega
         torch.testing.assert_close(marginals[b].double(), share.sum(0), rtol=0, atol=1e-6)
         assert torch.equal(best[b].long(), paths[scores.argmax()])
         torch.testing.assert_close(best_scores[b], scores.max(), rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1, 5])
+def test_a_path_has_the_mean_of_its_scores_on_both_strands(length: int) -> None:
+    crf, turned = make_crf(GENES).double(), list(GENE_STATES.complement)
+    forward, backward = torch.randn(2, length, 9, dtype=torch.float64)
+    mean = crf.mean_with_mirror(GENE_STATES.complement)
+    paths, scores = enumerate_paths(mean, (forward + backward.flip(0)[:, turned]) / 2)
+    own, own_scores = enumerate_paths(crf, forward)
+    assert torch.equal(paths, own)
+    other, other_scores = enumerate_paths(crf, backward)
+    number = {tuple(path): row for row, path in enumerate(other.tolist())}
+    mirrored = torch.tensor(turned)[paths].flip(1).tolist()
+    there = other_scores[[number[tuple(path)] for path in mirrored]]
+    torch.testing.assert_close(scores, (own_scores + there) / 2, rtol=0, atol=1e-12)
+    assert not torch.allclose(own_scores, there)
+
+
+def test_moves_that_the_other_strand_does_not_have_are_refused() -> None:
+    with pytest.raises(ValueError, match="the legal moves of the other strand differ"):
+        LinearChainCRF(np.triu(np.ones((2, 2), bool))).mean_with_mirror((0, 1))
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.4, 1.0])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pybigtools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -225,3 +226,117 @@ def test_merged_sites_equal_a_sum_call_by_call(letters: str, rows: list[tuple[in
     assert sites.n_not_cpg == n_not_cpg
     assert sites.coverage.tolist() == [total for total, _ in expected.values()]
     assert (sites.level * sites.coverage).tolist() == pytest.approx([methylated for _, methylated in expected.values()])
+
+
+def _six(folder: Path, *rows: tuple[str, int, int, float, int, int]) -> Path:
+    """Bismark coverage, or its 0-based kin: contig, start, end, percent, methylated, unmethylated."""
+    path = folder / "s.cov"
+    path.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("strands", [(4, 5), (4,)])
+@pytest.mark.parametrize(
+    ("shift", "width", "side"),
+    [(1, 1, "left"), (-1, 1, "right"), (0, 0, "right")],
+)
+def test_positions_that_are_shifted_by_one_are_refused_and_the_side_is_named(
+    genome: Path, strands: tuple, shift: int, width: int, side: str
+) -> None:
+    """1-based starts with ends of one more; starts one too small; 0-based positions in Bismark's 1-based columns."""
+    starts = [10 * i + at + shift for i in range(10) for at in strands]
+    calls = _six(genome.parent, *(("a", start, start + width, 50, 5, 5) for start in starts))
+    if strands == (4,) and side == "left":  # each falls on the G of its own CpG
+        assert _prepare(genome, calls)[0].counts["cpg_labeled"] == 10
+        return
+    n = len(starts) // len(strands)
+    with pytest.raises(
+        InputError, match=rf"s.cov: {n} of {len(starts)} calls lie on no CpG .*One base to the {side}, {n} of"
+    ):
+        _prepare(genome, calls)
+
+
+def test_many_calls_on_no_cpg_are_a_warning_and_refused_with_strict(
+    genome: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [("a", 4 + 10 * i, "+", 9, 80) for i in range(9)]
+    few = _calls(genome.parent, *rows, ("b", 4, "+", 9, 80))
+    _prepare(genome, few, strict=True)
+    assert not caplog.messages
+    many = _calls(genome.parent, *rows, ("a", 1, "+", 9, 80))
+    manifest, _ = _prepare(genome, many)
+    assert manifest.dropped == {"not_cpg": 1}
+    assert "1 of 10 calls lie on no CpG" in caplog.text
+    with pytest.raises(InputError, match=r"1 of 10 calls lie on no CpG .*refused with --strict"):
+        _prepare(genome, many, strict=True)
+
+
+def test_rows_that_are_no_levels_of_5mc_are_counted_in_the_manifest_and_named_once(
+    genome: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("m,CG,0", "h,CG,0", "m,C,0", "-,m,C", "C,CG,0")
+    path = genome.parent / "s.bedmethyl"
+    row = "a\t{0}\t{1}\t{2}\t0\t+\t0\t0\t0\t10\t{3}\n"
+    percent = {"m,CG,0": 80, "h,CG,0": 5, "m,C,0": 80, "-,m,C": 15, "C,CG,0": 85}
+    sites = range(4, 100, 10)
+    path.write_text("".join(row.format(at, at + 1, name, percent[name]) for at in sites for name in names))
+    manifest, splits = _prepare(genome, path)
+    assert manifest.dropped == {
+        "other_modification": 10,
+        "hemi_pattern": 10,
+        "combined_modifications": 10,
+        "other_motif": 10,
+    }
+    assert manifest.counts["calls"] == 10 and set(splits["train"].labels.tolist()) == {1}
+    assert [message for message in caplog.messages if "left out" in message] == [
+        f"{path}: rows left out: other_modification 10, hemi_pattern 10, combined_modifications 10, other_motif 10"
+    ]
+
+
+def test_two_motifs_do_not_count_the_reads_of_a_site_twice(genome: Path) -> None:
+    path = genome.parent / "s.bedmethyl"
+    row = "a\t{0}\t{1}\tm,{2}\t3\t+\t0\t0\t0\t3\t100.00\t3\t0\t0\t0\t0\t0\t0\n"
+    path.write_text("".join(row.format(at, at + 1, motif) for at in (14, 24) for motif in ("CG,0", "ACG,1")))
+    with pytest.raises(InputError, match=r"no window left \(other_motif 2, low_coverage 2\)"):
+        _prepare(genome, path)
+    manifest, splits = _prepare(genome, path, min_coverage=3)
+    assert splits["train"].labels.tolist() == [1, 1] and manifest.counts["calls"] == 2
+
+
+def test_levels_of_combined_modifications_are_read_with_a_warning(
+    genome: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = genome.parent / "s.bedmethyl"
+    path.write_text("".join(_row("a", 4 + 10 * i, "+", 9, 80).replace("\tm\t", "\tC\t") for i in range(9)))
+    _, splits = _prepare(genome, path)
+    assert splits["train"].labels.tolist() == [1] * 9
+    assert "count 5mC together with other modifications of C" in caplog.text
+    with pytest.raises(InputError, match=r"count 5mC together with .* refused with --strict"):
+        _prepare(genome, path, strict=True)
+
+
+def test_shares_and_percent_give_the_same_labels(genome: Path, caplog: pytest.LogCaptureFixture) -> None:
+    levels = [0, 0.1, 0.5, 0.9, 1, 0.25, 0.75, 0.3, 0.6, 0.45]
+    expected = [int(level >= 0.5) for level in levels]
+    for scale in (1, 100):
+        rows = [("a", 4 + 10 * i, "+", 20, scale * level) for i, level in enumerate(levels)]
+        assert _prepare(genome, _calls(genome.parent, *rows))[1]["train"].labels.tolist() == expected
+        six = [
+            ("a", 4 + 10 * i, 5 + 10 * i, scale * v, round(20 * v), round(20 - 20 * v)) for i, v in enumerate(levels)
+        ]
+        assert _prepare(genome, _six(genome.parent, *six))[1]["train"].labels.tolist() == expected
+        starts = 4 + 10 * np.arange(10)
+        write_bigwig(genome.parent / "s.bw", [("a", 100)], [("a", starts, starts + 2, scale * np.array(levels))])
+        assert _prepare(genome, genome.parent / "s.bw")[1]["train"].labels.tolist() == expected
+    said = [message for message in caplog.messages if "shares from 0 to 1, not percent" in message]
+    assert [message.split(":")[0].rsplit(".", 1)[1] for message in said] == ["bedmethyl", "cov"]
+    assert "levels (read as shares) without coverage" in caplog.text and "(read as percent)" in caplog.text
+
+
+def test_sites_without_reads_in_a_bigwig_are_missing(genome: Path) -> None:
+    starts = 4 + 10 * np.arange(4)
+    records = [("a", int(s), int(s) + 2, v) for s, v in zip(starts, (1.0, -1.0, float("nan"), 0.0))]
+    pybigtools.open(str(genome.parent / "s.bw"), "w").write({"a": 100}, records)
+    manifest, splits = _prepare(genome, genome.parent / "s.bw")
+    assert splits["train"].start.tolist() == [1, 31] and splits["train"].labels.tolist() == [1, 0]
+    assert manifest.dropped == {"no_level": 2}

@@ -214,7 +214,8 @@ def test_contigs_without_a_record_are_counted_and_fatal_where_none_matches(genom
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["a 10 40", "a 900 1001"], r"x.bed:2: a:900-1001 ends off the contig; expected at most 1000 bp"),
+        (["a 10 40", "a 900 2001"], r"x.bed:2: a:900-2001 ends off the contig; expected at most 1000 bp"),
+        (["a 10 40", "a 1000 1001"], r"x.bed:2: a:1000-1001 ends off the contig; expected at most 1000 bp"),
         (["chromosome start end label", "a 10 40 0", "b 500 506 0"], "x.bed:3: b:500-506 ends off the contig"),
         (["chromosome start end label split", "a 10 40 0 train", "a 50 80 0 dev"], "x.bed:3: split 'dev'"),
     ],
@@ -270,3 +271,70 @@ def test_a_label_column_of_0_and_1_alone_is_one_label(genome: Path, caplog: pyte
     assert manifest.labels == ("label",)
     assert _labels(splits["train"])[:, 0].tolist() == [1, 0, 1]
     assert "read as no and yes" in caplog.text
+
+
+def _narrow_peaks(columns: str = "") -> list[str]:
+    """Peaks of contig a whose summits lie away from their midpoints; with columns after the tenth."""
+    return [f"a {start} {start + 40} p 0 . 5.5 9.1 4.7 {summit} {columns}" for start, summit in ((60, 25), (160, 12))]
+
+
+HEADER = "chrom start end name score strand signalValue pValue qValue peak"
+XLS = "chr start end length abs_summit pileup -log10(pvalue) fold_enrichment -log10(qvalue) name"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        _narrow_peaks("1.2 3.4"),
+        _narrow_peaks("1 2 3 4 5 6 7 8 9 10"),
+        [HEADER, *_narrow_peaks()],
+        [f"#{HEADER}", *_narrow_peaks()],
+        [XLS, "a 61 100 40 86 9 9 9 9 p", "a 161 200 40 173 9 9 9 9 q"],
+    ],
+)
+def test_windows_are_centered_on_summits_in_every_dialect(genome: Path, rows: list[str]) -> None:
+    settings = {"background": "matched", "background_ratio": 0, "overwrite": True}
+    _, plain = _prepare(genome, [_bed(genome.parent, "x.narrowPeak", *_narrow_peaks())], **settings)
+    assert plain["train"].start.tolist() == [85 - 25, 172 - 25]
+    _, splits = _prepare(genome, [_bed(genome.parent, "y.bed", *rows)], **settings)
+    assert splits["train"].start.tolist() == [60, 147]
+    assert np.array_equal(splits["train"].labels, plain["train"].labels)
+
+
+def test_a_trailing_tab_hides_no_summit(genome: Path) -> None:
+    path = genome.parent / "x.narrowPeak"
+    path.write_text("".join("\t".join(row.split()) + "\t\n" for row in _narrow_peaks()))
+    _, splits = _prepare(genome, [path], background="matched", background_ratio=0)
+    assert splits["train"].start.tolist() == [60, 147]
+
+
+def test_a_peak_that_passes_the_end_of_its_contig_is_cut_counted_and_named_once(
+    genome: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    peaks = [_bed(genome.parent, "x.bed", "a 10 40", "a 960 1021", "b 480 505", "b 470 510")]
+    manifest, splits = _prepare(genome, peaks)
+    assert manifest.counts["regions_cut_at_end"] == 2 and manifest.counts["regions"] == 4
+    windows = zip(splits["train"].chrom, splits["train"].start.tolist(), _labels(splits["train"])[:, 0].tolist())
+    assert [(chrom, start) for chrom, start, label in windows if label] == [("a", 0), ("a", 950), ("b", 450)]
+    said = [message for message in caplog.messages if "passes the end" in message]
+    assert said == [f"{peaks[0]}:2: passes the end of its contig, and was cut there; 2 regions were cut in all"]
+    with pytest.raises(InputError, match=r"x\.bed:2: a:960-1021 ends off the contig"):
+        _prepare(genome, peaks, strict=True, overwrite=True)
+
+
+def test_the_blocks_of_bed12_and_both_ends_of_bedpe_make_windows_positive(genome: Path) -> None:
+    blocks = _bed(genome.parent, "x.bed", "a 10 290 t 0 + 10 290 0 2 30,40, 0,240,")
+    pairs = _bed(genome.parent, "y.bedpe", "a 10 40 a 250 290 p 5 + -")
+    for path in (blocks, pairs):
+        manifest, splits = _prepare(genome, [path], overwrite=True)
+        assert np.flatnonzero(_labels(splits["train"])[:, 0]).tolist() == [0, 5]
+        assert manifest.counts["regions"] == 2
+
+
+def test_rows_of_a_bedgraph_without_signal_are_no_regions_and_are_counted(genome: Path) -> None:
+    rows = ["a 0 50 0", "a 50 100 1.5", "a 100 1000 0", "b 0 50 2", "b 50 505 0"]
+    manifest, splits = _prepare(genome, [_bed(genome.parent, "x.bedGraph", *rows)])
+    assert np.flatnonzero(_labels(splits["train"])[:, 0]).tolist() == [1, 18]
+    assert manifest.counts["regions"] == 2 and manifest.dropped["zero_signal"] == 3
+    with pytest.raises(InputError, match="a bedGraph whose values are all 0"):
+        _prepare(genome, [_bed(genome.parent, "y.bedGraph", "a 0 50 0", "a 50 1000 0")], overwrite=True)

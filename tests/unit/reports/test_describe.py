@@ -1,9 +1,12 @@
 """A dataset as tables."""
 
+from pathlib import Path
+
 import pytest
 
 from dnaspt.data.manifest import LeakageReport, Manifest, SharedWindows, SplitSummary
-from dnaspt.reports.describe import describe_dataset
+from dnaspt.errors import DnasptError
+from dnaspt.reports.describe import describe, describe_dataset
 from dnaspt.reports.run_tables import dataset_tables
 
 
@@ -49,3 +52,9 @@ def test_positions_that_cannot_be_compared_have_no_number(manifest: Manifest) ->
     assert leakage.note == "b:0-8 (test) = a:0-8 (train), exact copy"
     (shared,) = (table for table in dataset_tables(manifest) if table.title.startswith("Sequence shared"))
     assert shared.rows == (("train / test", "1,234", "–", "3", "0"),)
+
+
+def test_a_file_is_told_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "genome.fa").write_text(">chr1\nACGT\n")
+    with pytest.raises(DnasptError, match=r"genome\.fa: is a file; expected a dataset or a run"):
+        describe(tmp_path / "genome.fa")

@@ -111,3 +111,11 @@ def test_a_comparison_is_told_with_the_interval_of_the_difference(page: Path) ->
 def test_a_folder_is_no_name_of_a_report(runs: Path, gene_data: Path, tmp_path: Path) -> None:
     with pytest.raises(DnasptError, match="is a folder; expected the name of an HTML file"):
         write_report(tmp_path, gene_data, [runs / "a"])
+
+
+def test_a_report_does_not_replace_a_file_that_is_no_page(gene_data: Path, runs: Path, tmp_path: Path) -> None:
+    genome = tmp_path / "genome.fa"
+    genome.write_text(">chr1\nACGT\n")
+    with pytest.raises(DnasptError, match=r"genome\.fa: a report is an HTML file; expected a name that ends in \.html"):
+        write_report(genome, gene_data, [runs / "a"])
+    assert genome.read_text() == ">chr1\nACGT\n"

@@ -102,8 +102,9 @@ def test_one_block_has_no_interval() -> None:
 def test_the_best_run_stands_first_and_many_are_cut_short() -> None:
     runs = [run_record(f"SPT {n}", "softmax", gene_scores([n] * 5)) for n in range(2, 10)]
     first = answer(runs)[0]
-    assert first.startswith("On the test split SPT 9 reaches MCC 0.800") and first.count(";") == 5
-    assert "SPT 2 -0.600" in first and "SPT 3" not in first
+    assert first.startswith("On the test split SPT 9 is best: F1 of coding bases 0.333, F1 of exons 0.333, MCC 0.800")
+    assert first.count(";") == 5
+    assert "SPT 2 0.333, 0.333, -0.600" in first and "SPT 3" not in first
 
 
 @pytest.mark.parametrize(("n", "said"), [(1, "one training run with one seed (0)"), (2, "2 seeds among them")])

@@ -18,7 +18,8 @@ def result(finished: StudyContext, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_what_was_found_is_a_result(result: StudyResult) -> None:
     assert result.name == "genes" and result.metric == "MCC" and str(result) == " ".join(result.answer)
-    assert result.answer[0].startswith("Does self-pretraining help here, for as many bases of fine-tuning? ")
+    assert result.answer[0].startswith("On the test split none is better than all others by these three together: ")
+    assert result.answer[1].startswith("Does self-pretraining help here, for as many bases of fine-tuning? ")
     assert [group.arm for group in result.groups] == ["scratch", "SPT"]
     assert [difference.question for difference in result.differences] == ["pretraining"]
     assert result.method.startswith("Intervals cover the choice of test sequence")

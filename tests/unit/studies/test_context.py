@@ -1,10 +1,11 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dnaspt.errors import DnasptError
+from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.plan import Job
 from dnaspt.studies.records import read_records, write_record
@@ -41,3 +42,14 @@ def test_a_record_alone_is_no_run_with_weights(finished: StudyContext, tmp_path:
     shutil.copytree(finished.records, tmp_path / "records")
     elsewhere = replace(finished, out=tmp_path, records=tmp_path / "records")
     assert elsewhere.finished_record(job) is not None and not elsewhere.has_weights(job)
+
+
+@pytest.mark.parametrize(
+    "change", [{"jobs": 0}, {"jobs": float("nan")}, {"jobs": "2"}, {"jobs": None}, {"engine": "dask"}]
+)
+def test_a_number_of_runs_or_an_engine_that_there_is_not_is_refused(
+    change: dict[str, Any], context: StudyContext
+) -> None:
+    (name,) = change
+    with pytest.raises(ConfigError, match=f"{name} {change[name]!r}; expected"):
+        replace(context, **change)

@@ -10,10 +10,12 @@ import torch
 from safetensors.torch import load_file
 from tests.unit.training.quick import ENCODER, QUICK, settings, weights_of
 
-from dnaspt.checkpoint import find_checkpoint, read_config
-from dnaspt.config import FinetuneConfig, PretrainConfig
+from dnaspt.checkpoint import build_task_model, find_checkpoint, read_config, save_checkpoint
+from dnaspt.checkpoint_config import CheckpointConfig
+from dnaspt.config import BassetConfig, FinetuneConfig, PretrainConfig
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import read_manifest
+from dnaspt.data.transcript_table import shortest_intron_bp
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.training.finetune import _check_valid, check_settings, finetune, spread_evenly
 from dnaspt.training.pretrain import pretrain
@@ -37,6 +39,7 @@ def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
 def test_every_setting_trains(other: dict[str, object], gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
     run = finetune(settings(gene_data, tmp_path / "run", pretrained, **other))
     assert run.finished and run == Run.open(tmp_path / "run")
+    assert read_config(run.path).min_intron_bp == shortest_intron_bp(gene_data) >= 40
     assert np.isfinite(run.scores["valid_mcc"])
     description = read_config(run)
     assert description.provenance["encoder"]["sha256"]
@@ -92,6 +95,15 @@ def test_settings_that_do_not_fit_are_refused(
     with pytest.raises(ConfigError, match=message):
         finetune(FinetuneConfig(data=folder, out=tmp_path / "run", **options))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["train", "valid"])
+def test_a_split_without_a_coding_base_is_refused(name: str, gene_data: Path, tmp_path: Path) -> None:
+    config, manifest = FinetuneConfig(data=gene_data, out=tmp_path), read_manifest(gene_data)
+    empty = dict.fromkeys(manifest.labels, 0) | {"non-coding": 500}
+    splits = manifest.splits | {name: manifest.splits[name].model_copy(update={"label_counts": empty})}
+    with pytest.raises(ConfigError, match=f"the {name} split has no coding base; prepare it with genes in every split"):
+        check_settings(config, manifest.model_copy(update={"splits": splits}))
 
 
 def test_a_dataset_without_valid_or_without_training_is_refused(gene_data: Path, tmp_path: Path) -> None:
@@ -157,3 +169,23 @@ def test_a_mistake_is_told_without_torch(gene_data: Path, tmp_path: Path, pretra
 
 def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
+
+
+def test_basset_takes_the_windows_of_the_dataset_also_where_its_encoder_had_shorter_ones(
+    windows: Path, gene_data: Path, tmp_path: Path
+) -> None:
+    window_bp = read_manifest(windows).window_bp
+    short = CheckpointConfig(
+        kind="task",
+        encoder=BassetConfig(window_bp=window_bp // 2),
+        task="regions",
+        head="sigmoid",
+        labels=("x",),
+        window_bp=window_bp // 2,
+    )
+    save_checkpoint(tmp_path / "short", build_task_model(short), short)
+    run = finetune(FinetuneConfig(data=windows, out=tmp_path / "run", encoder=tmp_path / "short", **QUICK))
+    encoder = read_config(run).encoder
+    assert isinstance(encoder, BassetConfig) and encoder.window_bp == window_bp
+    with pytest.raises(ConfigError, match=r"short: Basset is for windows; .* has labels per base"):
+        finetune(FinetuneConfig(data=gene_data, out=tmp_path / "genes", encoder=tmp_path / "short", **QUICK))

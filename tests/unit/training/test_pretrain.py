@@ -32,7 +32,7 @@ def test_pretraining_that_time_ends_is_compared_with_the_n_grams_too(gene_data: 
 
 
 def test_a_split_that_the_dataset_does_not_have_is_refused(gene_data: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="has no dev split"):
+    with pytest.raises(DatasetError, match="no split is called 'dev'"):
         pretrain(PretrainConfig(data=gene_data, out=tmp_path / "run", splits=("dev",)))
     assert not (tmp_path / "run").exists()
 

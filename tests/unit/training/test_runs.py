@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from dnaspt.training.runs import (
     Progress,
     Run,
     RunResult,
+    RunStopped,
     read_metrics,
     read_progress,
     read_result,
@@ -140,3 +142,21 @@ def test_runs_are_read_without_torch_and_pandas() -> None:
     code = "import sys, dnaspt.training.runs; print([name for name in ('torch', 'pandas') if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "[]"
+
+
+def test_the_history_of_a_run_that_is_gone_is_an_error_and_not_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    run = Run(Path("run"), FINETUNED, finished=True)
+    assert not len(run.history)
+    monkeypatch.chdir(tmp_path / "run")
+    with pytest.raises(CheckpointError, match="run: no such folder; was the run moved, or the working folder changed"):
+        _ = run.history
+
+
+def test_a_run_that_was_stopped_can_be_sent_to_another_process() -> None:
+    stop = RunStopped(Run(Path("run"), FINETUNED, finished=False, stopped_by="SIGINT"))
+    again = pickle.loads(pickle.dumps(stop))
+    assert isinstance(again, RunStopped) and again.run == stop.run and str(again) == str(stop)

@@ -26,8 +26,9 @@ def thread_pool(process: int, n: int) -> ThreadPoolExecutor:
 def subnormals_as_zero() -> Iterator[None]:
     """Inside the block, this thread, threads that PyTorch starts and kernels take subnormal numbers for zero (flush to zero).
 
-    A confident CRF has gradients below 1e-38. With such numbers many processors compute some 40 times as slowly
-    (`benchmarks/subnormals.py`). Threads that PyTorch has started before keep their setting.
+    A confident CRF has gradients below 1e-38, and a trained encoder such activations. With these numbers many processors compute
+    some 40 times as slowly (`benchmarks/subnormals.py`). Threads that PyTorch has started before keep their setting, so a model
+    is loaded inside such a block too: loading starts them.
     """
     before = _flushes_to_zero()
     torch.set_flush_denormal(True)
