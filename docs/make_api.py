@@ -34,6 +34,7 @@ GROUPS = {
             "NoSpaceError",
             "BusyError",
             "NotFiniteError",
+            "NoMemoryError",
         ),
     ),
 }

@@ -26,7 +26,7 @@ _HOMES = {
     "dnaspt.data.dataset": ("Dataset",),
     "dnaspt.errors": (
         *("BusyError", "CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError"),
-        *("NoSpaceError", "NotFiniteError"),
+        *("NoMemoryError", "NoSpaceError", "NotFiniteError"),
     ),
     "dnaspt.evaluation.gene_metrics": ("GeneScores",),
     "dnaspt.evaluation.metrics": ("Score",),
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from dnaspt.errors import DivergedError as DivergedError
     from dnaspt.errors import DnasptError as DnasptError
     from dnaspt.errors import InputError as InputError
+    from dnaspt.errors import NoMemoryError as NoMemoryError
     from dnaspt.errors import NoSpaceError as NoSpaceError
     from dnaspt.errors import NotFiniteError as NotFiniteError
     from dnaspt.evaluation.gene_metrics import GeneScores as GeneScores

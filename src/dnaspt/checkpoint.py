@@ -22,7 +22,7 @@ from dnaspt.checkpoint_config import find_checkpoint as find_checkpoint
 from dnaspt.checkpoint_config import mask_token_of as mask_token_of
 from dnaspt.checkpoint_config import read_config as read_config
 from dnaspt.config import BEND_CHANNELS, AnyEncoderConfig, BassetConfig, EncoderConfig
-from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.errors import CheckpointError, ConfigError, telling_memory
 from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.bend_format import encoder_to_bend, is_bend_tensor, tensors_from_bend, tensors_to_bend
 from dnaspt.models.encoder import DilatedEncoder
@@ -169,7 +169,8 @@ def load_model(path: str | os.PathLike[str]) -> tuple[LanguageModel | TaskModel,
     tensors = read_tensors(folder / TENSORS)
     if any(is_bend_tensor(name) for name in tensors):
         tensors = tensors_from_bend(folder, tensors)
-    model = build_model(config)
+    with telling_memory(f"{folder}: is its config.json whole?"):
+        model = build_model(config)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -18,6 +18,14 @@ MASK_TOKEN, PAD_TOKEN = 5, 6
 BEND_CHANNELS = (0, 1, 2, 4, 3, 5, 6)
 """Hidden channel of each token id. BEND's ConvNet orders its channels A C G N T: the same here, so checkpoints convert."""
 
+MOST_SEED = 2**63 - 1
+"""Largest seed: that of PyTorch."""
+MOST_RATE = 1e31
+"""Largest learning rate: with it, any training diverges, and a step of AdamW is still a number of 32 bits."""
+MOST_BP = 1_000_000_000
+"""Largest length in bp that a setting may have; no sequence of a dataset is as long."""
+_MOST_EPOCHS = 1_000_000
+
 
 class Settings(BaseModel):
     """Base of all settings: frozen, and a name that does not exist is an error.
@@ -33,17 +41,17 @@ class EncoderConfig(Settings):
 
     architecture: Literal["dilated"] = "dilated"
     """Kind of the encoder. There is no other one to pretrain."""
-    hidden_size: int = Field(64, ge=N_TOKENS)
+    hidden_size: int = Field(64, ge=N_TOKENS, le=16_384)
     """Channels of the hidden states. Raise it for a larger model: training time grows with its square."""
-    n_layers: int = Field(30, ge=0)
+    n_layers: int = Field(30, ge=0, le=1_000)
     """Dilated convolutions one after another. Fewer are faster, and see less sequence around a base."""
-    kernel_size: int = Field(9, ge=1)
+    kernel_size: int = Field(9, ge=1, le=1_001)
     """Width of a convolution in bp, an odd number. Change it together with the dilations, to see more or less sequence."""
-    dilation_max: int = Field(32, ge=1)
+    dilation_max: int = Field(32, ge=1, le=1_000_000)
     """Largest dilation in bp. Raise it where distant sequence matters; 30 layers of the default see 1,260 bp on each side."""
-    dilation_cycle: int = Field(6, ge=1)
+    dilation_cycle: int = Field(6, ge=1, le=1_000)
     """Layers after which the dilations begin again at 1: 1, 2, 4, 8, 16, 32, 1, ... Rarely changed."""
-    dilation_double_every: int = Field(1, ge=1)
+    dilation_double_every: int = Field(1, ge=1, le=1_000)
     """Layers between two doublings of the dilation. Rarely changed."""
     channels: tuple[int, ...] = BEND_CHANNELS
     """Hidden channel that each token (A, C, G, T, N, mask, pad) lights up. Leave it: other checkpoints could not be converted."""
@@ -84,11 +92,11 @@ class BassetConfig(Settings):
 
     architecture: Literal["basset"] = "basset"
     """Kind of the encoder."""
-    window_bp: int = Field(512, ge=48)
+    window_bp: int = Field(512, ge=48, le=10_000_000)
     """Length of the windows in bp. Fine-tuning takes it from the dataset."""
     layers: tuple[tuple[int, int, int], ...] = ((300, 19, 3), (200, 11, 4), (200, 7, 4))
     """Channels, width in bp and pooling of each convolution. Leave them, to compare with the published baseline."""
-    dense_size: int = Field(1000, ge=1)
+    dense_size: int = Field(1000, ge=1, le=1_000_000)
     """Units of the two dense layers. Leave it, to compare with the published baseline."""
     dropout: float = Field(0.3, ge=0, lt=1)
     """Share of the units of a dense layer that a training step drops. Leave it, to compare with the published baseline."""
@@ -185,23 +193,23 @@ HeadName = Literal["auto", "crf", "softmax", "sigmoid", "crf-unconstrained"]
 class TrainingConfig(Settings):
     """What every training run needs. An optimizer step sees `accumulate` batches of `batch_bp` bases over all processes."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     """Seed of everything random: fresh weights, order of the windows, masks and strands. Change it to see how much chance
     moves the scores."""
-    steps: int = Field(0, ge=0)
+    steps: int = Field(0, ge=0, le=1_000_000_000)
     """Number of optimizer steps; 0: as many as `epochs` takes. Set it for a quick trial, or to train equally long on datasets of
     different sizes."""
-    epochs: float = Field(10.0, gt=0)
+    epochs: float = Field(10.0, gt=0, le=_MOST_EPOCHS)
     """Passes over the training data. Raise it while the score on valid still grows at the end of a run; lower it for a quick
     look."""
-    batch_bp: int = Field(16_384, ge=64)
+    batch_bp: int = Field(16_384, ge=64, le=10_000_000_000)
     """Bases in a batch, padding included, over all devices. Lower it where memory is short, and raise `accumulate`; raise it
     where a GPU is not busy."""
-    accumulate: int = Field(1, ge=1)
+    accumulate: int = Field(1, ge=1, le=100_000)
     """Batches of an optimizer step. Raise it to train on large batches in little memory."""
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, le=MOST_RATE)
     """Peak learning rate of AdamW. Try three times as much and a third of it first of all; lower it where the loss diverges."""
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(0.01, ge=0, le=1_000)
     """Weight decay of AdamW. Raise it where the score on valid falls while the loss on train still falls."""
     warmup_fraction: float = Field(0.05, ge=0, lt=1)
     """Share of the steps in which the learning rate rises to its peak; then it falls along a cosine. Raise it where the loss
@@ -211,7 +219,7 @@ class TrainingConfig(Settings):
     average_fraction: float = Field(0.0, ge=0, lt=1)
     """Validate and keep a running average of the weights over about this share of the steps; 0: the weights as they are. Try 0.1
     where scores on valid jump from one validation to the next."""
-    clip_norm: float = Field(1.0, gt=0)
+    clip_norm: float = Field(1.0, gt=0, le=MOST_RATE)
     """Largest norm of a gradient; a longer one is scaled down. Lower it where the loss diverges."""
     reverse_complement: bool = True
     """Train on the reverse complement of half of the windows, chosen at random. Switch it off where all windows read along the
@@ -230,9 +238,9 @@ class TrainingConfig(Settings):
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     """Precision of the matrix products: 32, bf16 or 16 (GPU) bits; auto: bf16 on a GPU that has it, else 32, for which a CPU has
     fast kernels. Say 32 where the loss diverges, or to compare with a run on a CPU."""
-    devices: int = Field(1, ge=1)
+    devices: int = Field(1, ge=1, le=1_024)
     """Number of GPUs (or CPU processes) on a node, which share each batch. Raise it to train on several GPUs."""
-    num_nodes: int = Field(1, ge=1)
+    num_nodes: int = Field(1, ge=1, le=100_000)
     """Number of nodes; SLURM and torchrun are detected. Raise it to train on several machines."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to train: auto takes a GPU where there is one. Say cpu to leave the GPU alone; gpu raises an error if there is no
@@ -258,9 +266,9 @@ class PretrainConfig(TrainingConfig):
     small for a CPU, base and paper for a GPU."""
     encoder: EncoderConfig | None = None
     """Architecture of the encoder in full, instead of `preset`. Give it for another depth or reach."""
-    epochs: float = Field(24.0, gt=0)
+    epochs: float = Field(24.0, gt=0, le=_MOST_EPOCHS)
     """Passes over the training data. Raise it while nats per masked base on valid still fall at the end of a run."""
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0, le=MOST_RATE)
     """Peak learning rate of AdamW. Lower it where the loss diverges, and for larger encoders."""
     mask_fraction: float = Field(0.15, gt=0, lt=1)
     """Share of the bases that are masked and guessed. Rarely changed."""
@@ -299,19 +307,19 @@ class FinetuneConfig(TrainingConfig):
     """Train the head alone. Switch it on where labels are very few, or to see what pretraining has learned by itself."""
     encoder_rate: float = Field(1.0, gt=0, le=1)
     """Learning rate of the encoder as a share of the head's. Lower it where fine-tuning destroys what was pretrained."""
-    crf_rate: float = Field(10.0, gt=0)
+    crf_rate: float = Field(10.0, gt=0, le=1_000_000)
     """Learning rate of the CRF's transition scores as a multiple of the head's: they start at 0 and have to reach about -7.
     Rarely changed."""
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: rare classes or labels weigh more in a softmax or sigmoid head. Try it where a rare one is never predicted."""
-    positive_weight: float = Field(0.0, ge=0)
+    positive_weight: float = Field(0.0, ge=0, le=1_000_000)
     """Weight of true labels in a sigmoid head; 0 leaves it to `class_weights`. Raise it where few windows have the label."""
     pool: Literal["mean", "normalized"] = "mean"
     """How the vectors of a window are pooled: mean (as BEND does), or normalized: the mean is batch-normalized, and each label
     begins at its frequency. Try normalized where a loss on windows hardly falls."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Share of the train windows to learn from. Lower it to see what fewer labels would give."""
-    epochs: float = Field(16.0, gt=0)
+    epochs: float = Field(16.0, gt=0, le=_MOST_EPOCHS)
     """Passes over the training data. Raise it while the score on valid still grows at the end of a run."""
 
 
@@ -328,7 +336,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; expected a readable TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
 
 
@@ -380,7 +388,13 @@ def _first_fault(kind: type[Settings], error: ValidationError) -> str:
         inner = _settings_at(kind, first["loc"][:-1])
         hint = _nearest(str(first["loc"][-1]), inner.model_fields) if inner else "check its name"
         return f"no setting is called {where!r}; {hint}"
-    return f"{where} = {first['input']!r}: {first['msg']}"
+    return f"{where} = {_short(first['input'])}: {first['msg']}"
+
+
+def _short(value: Any) -> str:
+    """A value as an error shows it, on one line."""
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**80 else "a number of more than 80 digits"
+    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 def _settings_at(kind: type[Settings], place: Sequence[str | int]) -> type[Settings] | None:

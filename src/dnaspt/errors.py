@@ -2,10 +2,14 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_MEMORY = ("out of memory", "can't allocate memory", "Storage size calculation overflowed", "Unable to allocate")
+"""Words by which PyTorch and NumPy say that memory is too small; PyTorch has an error of its own for GPUs alone."""
 
 
 class DnasptError(Exception):
@@ -53,6 +57,10 @@ class NoSpaceError(InputError):
     """A file or folder cannot be written: the disk is full, or a quota or a limit of file size is reached."""
 
 
+class NoMemoryError(DnasptError):
+    """The memory of the machine, or of its GPU, is too small."""
+
+
 class ConfigError(DnasptError):
     """A setting is misspelt or out of range, or contradicts another one."""
 
@@ -92,3 +100,24 @@ def refuse_full_disk(path: Path, error: BaseException | None) -> None:
     if isinstance(error, OSError) and error.errno in _FULL:
         found = f"could not be written ({os.strerror(error.errno)})"
         raise NoSpaceError(path, found, do="make room, or write elsewhere") from error
+
+
+@contextmanager
+def telling_memory(do: str) -> Iterator[None]:
+    """A block in which too little memory is an error of one line.
+
+    Args:
+        do: what the user can do.
+
+    Raises:
+        NoMemoryError: memory is too small.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        if not isinstance(error, MemoryError) and not any(words in text for words in _NO_MEMORY):
+            raise
+        where = "the GPU has" if "CUDA" in text else "there is"
+        first = text.splitlines()[0][:200] if text else "MemoryError"
+        raise NoMemoryError(f"{where} too little memory ({first}); {do}") from error

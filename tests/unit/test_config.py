@@ -1,5 +1,6 @@
 """Settings from a file and keywords: merged, checked, and a misspelt one offers the right one."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,85 @@ def test_what_basset_leaves_of_a_window() -> None:
     assert (basset.hidden_size, basset.n_pooled, basset.flank_bp) == (200, 10, 0)
     assert basset.for_windows(96) == BassetConfig(window_bp=96)
     assert EncoderConfig().for_windows(96) == EncoderConfig()
+
+
+BEYOND_REASON = {
+    "seed": (-1, 10**30, 1e30, 2.5, math.nan, "1e30"),
+    "steps": (-1, 10**12, math.inf, 0.5),
+    "epochs": (0, -1, math.inf, math.nan, 1e30),
+    "batch_bp": (0, 63, 10**18, math.nan),
+    "accumulate": (0, 10**7),
+    "learning_rate": (0, -1, math.nan, math.inf, 1e38),
+    "weight_decay": (-1, math.nan, math.inf, 1e30),
+    "warmup_fraction": (-0.1, 1, math.nan, math.inf),
+    "final_rate_fraction": (-0.1, 1.1, math.nan),
+    "average_fraction": (-0.1, 1, math.nan),
+    "clip_norm": (0, math.nan, math.inf),
+    "validate_every": (-1, math.nan, 0.5),
+    "patience": (-1, math.inf),
+    "max_minutes": (-1, math.nan, math.inf),
+    "devices": (0, -1, 10**7),
+    "num_nodes": (0, 10**9, math.nan),
+    "encoder_rate": (0, 1.1, math.nan),
+    "crf_rate": (0, math.inf, 1e30),
+    "positive_weight": (-1, math.nan, 1e30),
+    "label_fraction": (0, 1.1, math.nan, -math.inf),
+    "precision": (64, "64", math.nan),
+    "preset": ("huge", 1),
+    "tensorboard": (2, "perhaps"),
+}
+ENCODERS_BEYOND_REASON = {
+    "hidden_size": (0, -1, 10**7, 1e30, math.nan),
+    "n_layers": (-1, 10**7, math.inf),
+    "kernel_size": (0, -1, 2, 10**7 + 1),
+    "dilation_max": (0, 10**18),
+    "dilation_cycle": (0, 10**7),
+    "dilation_double_every": (0, math.nan),
+    "channels": ((), (-1,) * 7, (10**9,) * 7, math.nan),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        *((FinetuneConfig, name, value) for name, values in BEYOND_REASON.items() for value in values),
+        *((PretrainConfig, name, value) for name in ("mask_fraction", "repeat_weight") for value in (-1, 2, math.nan)),
+        *((PretrainConfig, "splits", value) for value in ((), 1, math.nan)),
+        *(
+            (StudyConfig, name, value)
+            for name in ("label_fractions", "learning_rates")
+            for value in ((), (math.nan,), (0,))
+        ),
+        *(
+            (StudyConfig, name, value)
+            for name in ("marginal_gain", "tuning_share")
+            for value in (-1, math.nan, math.inf)
+        ),
+        *((StudyConfig, "seeds", value) for value in ((), (-1,), (10**30,), (math.nan,))),
+    ],
+)
+def test_a_setting_beyond_reason_is_named_in_one_line(kind: type[Settings], name: str, value: object) -> None:
+    arms = {"arms": [{"name": "x"}]} if kind is StudyConfig else {"out": "y"}
+    with pytest.raises(ConfigError) as told:
+        build_config(kind, {"data": "x", **arms, name: value})
+    line = str(told.value)
+    assert line.startswith(f"options: {name}") and "\n" not in line and len(line) < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in ENCODERS_BEYOND_REASON.items() for value in values]
+)
+def test_an_encoder_beyond_reason_is_named_in_one_line(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^options: encoder.*{name}") as told:
+        build_config(PretrainConfig, {"data": "x", "out": "y", "encoder": {name: value}})
+    assert "\n" not in str(told.value)
+
+
+def test_a_long_value_is_shown_by_its_beginning() -> None:
+    with pytest.raises(ConfigError, match=r"seed = a number of more than 80 digits: "):
+        build_config(PretrainConfig, {"data": "x", "out": "y", "seed": 10**5000})
+    with pytest.raises(ConfigError, match=r"seed = 'x{99}\.\.\.: "):
+        build_config(PretrainConfig, {"data": "x", "out": "y", "seed": "x" * 5000})
 
 
 @pytest.mark.parametrize("name", ["epochs", "learning_rate", "weight_decay", "max_minutes", "clip_norm"])

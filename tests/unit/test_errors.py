@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from dnaspt import errors
-from dnaspt.errors import DivergedError, DnasptError, InputError, NoSpaceError, refuse_full_disk
+from dnaspt.errors import (
+    DivergedError,
+    DnasptError,
+    InputError,
+    NoMemoryError,
+    NoSpaceError,
+    refuse_full_disk,
+    telling_memory,
+)
 
 
 def test_the_line_has_all_that_is_known_in_one_order() -> None:
@@ -39,3 +47,29 @@ def test_a_full_disk_is_named(number: int) -> None:
 @pytest.mark.parametrize("error", [None, OSError(errno.EACCES, "no"), ValueError("no"), OSError("no number")])
 def test_any_other_error_is_left_to_the_caller(error: BaseException | None) -> None:
     refuse_full_disk(Path("out"), error)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "there is too little memory (MemoryError); lower batch_bp"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.\nMore"),
+            "the GPU has too little memory (CUDA out of memory. Tried to allocate 2 GiB.); lower batch_bp",
+        ),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 36 bytes."),
+            "there is too little memory (DefaultCPUAllocator: can't allocate memory: you tried to allocate 36 bytes.); "
+            "lower batch_bp",
+        ),
+    ],
+)
+def test_too_little_memory_is_told_in_one_line(error: Exception, line: str) -> None:
+    with pytest.raises(NoMemoryError) as told, telling_memory("lower batch_bp"):
+        raise error
+    assert str(told.value) == line and told.value.exit_code == 2
+
+
+def test_other_errors_pass_where_memory_is_told() -> None:
+    with pytest.raises(RuntimeError, match="shapes differ"), telling_memory("lower batch_bp"):
+        raise RuntimeError("shapes differ")

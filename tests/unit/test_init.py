@@ -25,7 +25,7 @@ API = {
     ),
     *("SimulationSummary", "StudyResult", "Transcript"),
     *("BusyError", "CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError"),
-    *("NoSpaceError", "NotFiniteError"),
+    *("NoMemoryError", "NoSpaceError", "NotFiniteError"),
     "__version__",
 }
 

@@ -14,7 +14,7 @@ from dnaspt.bend.labels import LabelRows
 from dnaspt.bend.table import GENOMES, BendTask, Kind, find_task
 from dnaspt.bend.tars import TarLabels, part_files, read_tar, split_files
 from dnaspt.bend.variants import CONTEXT_BP, write_variants
-from dnaspt.config import Settings
+from dnaspt.config import MOST_BP, Settings
 from dnaspt.data.dataset import Dataset
 from dnaspt.data.manifest import SPLITS, VARIANTS, Manifest, Source
 from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
@@ -57,7 +57,7 @@ class PrepareBendConfig(Settings):
     """FASTA; left out, the file in data/genomes whose name has the task's assembly. Give it where the genome lies elsewhere."""
     labels_file: Path | None = None
     """Names of the labels, one in each line; left out, they are numbered. Give it so that tables and tracks show the names."""
-    fold: int = Field(1, ge=1)
+    fold: int = Field(1, ge=1, le=1_000)
     """Part of the cross-validation of enhancers that is the test split, from 1; the next one is for validation. BEND's score is
     the mean over all ten: prepare each."""
     strict: bool = False
@@ -65,7 +65,7 @@ class PrepareBendConfig(Settings):
     it on for data of your own."""
     overwrite: bool = False
     """Replace a dataset folder that is there."""
-    window_bp: int = Field(4096, ge=64)
+    window_bp: int = Field(4096, ge=64, le=MOST_BP)
     """Length in bp of the windows that training cuts sequences of gene finding into. Lower it where memory is short."""
 
     def source(self) -> dict[str, Any]:

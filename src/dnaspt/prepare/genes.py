@@ -15,6 +15,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from dnaspt.config import MOST_BP
 from dnaspt.data.dataset import Dataset, Window
 from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest
 from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
@@ -67,10 +68,10 @@ class PrepareGenesConfig(SplitSettings):
     windows: Literal["tile", "gene"] = "tile"
     """`tile` cuts whole contigs into windows; `gene` gives each gene a window of its own length. Take `gene` to compare
     with gene finders that are trained on single genes."""
-    window_bp: int = Field(4096, ge=16)
+    window_bp: int = Field(4096, ge=16, le=MOST_BP)
     """Length of a window in bp, and the length at which pretraining cuts longer windows. Make it longer for genes with
     long introns, as far as memory allows."""
-    flank_bp: int | None = Field(None, ge=0)
+    flank_bp: int | None = Field(None, ge=0, le=MOST_BP)
     """Bases on both sides of a window, in bp: context without labels for `tile` (0 if left out), labeled bases around
     the CDS for `gene` (1000 if left out). Make it longer if the edges of windows are predicted worse than their
     middle."""

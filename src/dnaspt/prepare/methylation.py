@@ -52,7 +52,7 @@ class PrepareMethylationConfig(WindowSettings):
     threshold: float = Field(0.5, gt=0, le=1)
     """Methylated share of the reads, 0 to 1, from which a site is labeled 1. Change it if nearly all sites lie on one
     side of it."""
-    min_coverage: int = Field(5, ge=0)
+    min_coverage: int = Field(5, ge=0, le=1_000_000_000)
     """Number of reads, both strands together, below which a site is missing. Lower it for shallow sequencing, at the
     cost of more wrong labels."""
 

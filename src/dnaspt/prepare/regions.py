@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from dnaspt.config import MOST_BP
 from dnaspt.data.dataset import Dataset
 from dnaspt.data.manifest import SPLITS, Manifest
 from dnaspt.errors import ConfigError
@@ -44,22 +45,22 @@ class PrepareRegionsConfig(WindowSettings):
     """Text file with the names of the labels, one per line: names for the files in order, the files' own names in
     another order, or names for the indices of a `label` column. Give it if the names of the files are not what tables
     should show."""
-    n_labels: int | None = Field(None, ge=1)
+    n_labels: int | None = Field(None, ge=1, le=1_000_000)
     """Number of labels of a table with a `label` column. Give it if the largest index does not occur in the table and
     there is no `labels_file`."""
-    core_bp: int = Field(256, ge=1)
+    core_bp: int = Field(256, ge=1, le=MOST_BP)
     """Length in bp of the central part of a window that decides about its labels. Make it about as long as a typical
     region."""
     min_overlap: float = Field(0.5, gt=0, le=1)
     """Share of the core that regions must cover to make a window positive. Lower it for regions shorter than the
     core."""
-    stride_bp: int | None = Field(None, ge=1)
+    stride_bp: int | None = Field(None, ge=1, le=MOST_BP)
     """Step in bp from window to window, with background `all`; `window_bp` if left out. Make it smaller for more
     windows, which then overlap."""
     background: Literal["all", "matched"] = "all"
     """`all` tiles the genome, and windows without a region are negative; `matched` centers windows on the regions and
     adds negative windows of the same split and GC content. Take `matched` if regions are rare."""
-    background_ratio: float = Field(1.0, ge=0)
+    background_ratio: float = Field(1.0, ge=0, le=1_000_000)
     """Negative windows for each window on a region, with background `matched`. Raise it to come closer to the rarity of
     regions in a genome."""
     match_gc: bool = True

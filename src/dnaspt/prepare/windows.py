@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from dnaspt.config import MOST_BP, MOST_SEED
 from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import SPLITS
 from dnaspt.genome import alphabet
@@ -33,7 +34,7 @@ class WindowSettings(SplitSettings):
     """Dataset folder to write."""
     genome: Path
     """FASTA of the genome, plain, gzip or bgzip."""
-    window_bp: int = Field(512, ge=2)
+    window_bp: int = Field(512, ge=2, le=MOST_BP)
     """Length of a window in bp. Make it longer if the labels depend on sequence further away; time and memory grow with
     it."""
     max_n_fraction: float = Field(0.5, ge=0, le=1)
@@ -43,7 +44,7 @@ class WindowSettings(SplitSettings):
     (all for train, but a tenth for valid), `train-only`, `valid` or `test` (all for one split), or the path of a table
     with the columns chromosome, start, end, split. Take `contig` to test on whole chromosomes, a table to repeat a
     published split."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     """Seed of the draw of background windows in `prepare regions`; no effect elsewhere. Change it for another draw."""
     strict: bool = False
     """Make it an error that splits share sequence, that a contig of a file is not in the genome, or that calls or peaks

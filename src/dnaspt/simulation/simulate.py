@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from dnaspt.atomic import atomic_folder
-from dnaspt.config import Settings
+from dnaspt.config import MOST_SEED, Settings
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
 from dnaspt.output import locked_output
@@ -42,9 +42,9 @@ class SimulateConfig(Settings):
     isoform_fraction: float = Field(default=0.3, ge=0, le=1)
     """Share of the genes that get a second isoform, if one of their exons can be skipped in frame. Set it to 0 for one
     isoform a gene."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MOST_SEED)
     """Seed of the genome. Change it for another genome of the same species."""
-    species: int = Field(default=0, ge=0)
+    species: int = Field(default=0, ge=0, le=MOST_SEED)
     """Seed of the species: its codon usage, base composition and repeat families. Change it to train on one species and
     predict on another."""
     overwrite: bool = False

@@ -16,7 +16,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from dnaspt.checkpoint_config import find_checkpoint
-from dnaspt.config import FinetuneConfig, HeadName, PretrainConfig, Settings, build_config, read_toml
+from dnaspt.config import (
+    MOST_RATE,
+    MOST_SEED,
+    FinetuneConfig,
+    HeadName,
+    PretrainConfig,
+    Settings,
+    build_config,
+    read_toml,
+)
 from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
@@ -43,8 +52,8 @@ _SET_BY_STUDY: dict[Command, set[str]] = {
 """Settings that a study gives each run itself."""
 
 Share = Annotated[float, Field(gt=0, le=1)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Seed = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0, le=MOST_RATE)]
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 
 
 class Arm(Settings):

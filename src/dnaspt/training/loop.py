@@ -34,6 +34,8 @@ from dnaspt.training.schedule import count_steps, learning_rate, validation_inte
 from dnaspt.training.signals import StopSignals
 from dnaspt.training.stream import Stream
 
+LESS_MEMORY = "lower batch_bp (and raise accumulate), or take a smaller preset"
+"""What to do where training does not fit into memory."""
 _LOG_EVERY = 10
 """Steps between rows of metrics.jsonl; validations are always logged."""
 

@@ -34,6 +34,11 @@ class MaskedWindows:
         """Bases of all windows."""
         return sum(len(tokens) for tokens in self.tokens)
 
+    @property
+    def n_masked(self) -> int:
+        """Masked bases of all windows."""
+        return sum(int((labels != MISSING).sum()) for labels in self.labels)
+
 
 def mask_windows(split: Split, fraction: float, *, as_published: bool = False) -> MaskedWindows:
     """Mask the first windows of a split, 2 Mb of them, at positions that are the same in every call.

@@ -64,6 +64,9 @@ def _train(config: PretrainConfig, manifest: Manifest, folder: RunFolder, report
     as_published = config.masking == "as-published"
     valid_split = without_overlaps(read_split(config.data, "valid"), window_bp)
     valid = mask_windows(valid_split, config.mask_fraction, as_published=as_published)
+    if not valid.n_masked:
+        problem = f"with mask_fraction {config.mask_fraction:g} no base of the valid split is masked"
+        raise ConfigError(f"{config.data}: {problem}, so no checkpoint can be chosen; raise it, or prepare more data")
 
     from dnaspt.training.train_language_model import PretrainingData, train_language_model  # torch: seconds
 

@@ -15,11 +15,12 @@ from dnaspt.config import PAD_TOKEN, PRESETS, PretrainConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
+from dnaspt.errors import telling_memory
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
-from dnaspt.training.loop import Reporter, SilentReporter, Training, fit
+from dnaspt.training.loop import LESS_MEMORY, Reporter, SilentReporter, Training, fit
 from dnaspt.training.masked_windows import MaskedWindows, concatenate, masked_bases
 from dnaspt.training.optim import build_optimizer
 from dnaspt.training.run_folder import RunFolder
@@ -49,6 +50,7 @@ class PretrainingData:
     window_bp: int
 
 
+@telling_memory(LESS_MEMORY)
 @subnormals_as_zero()
 def train_language_model(
     config: PretrainConfig, data: PretrainingData, folder: RunFolder, reporter: Reporter | None = None

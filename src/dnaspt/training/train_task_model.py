@@ -14,13 +14,14 @@ from dnaspt.config import FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
+from dnaspt.errors import telling_memory
 from dnaspt.evaluation.evaluate import score_model
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
-from dnaspt.training.loop import Reporter, SilentReporter, Training, fit
+from dnaspt.training.loop import LESS_MEMORY, Reporter, SilentReporter, Training, fit
 from dnaspt.training.optim import build_optimizer
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Run, RunResult
@@ -43,6 +44,7 @@ class FinetuningData:
     valid: Split
 
 
+@telling_memory(LESS_MEMORY)
 @subnormals_as_zero()
 def train_task_model(
     config: FinetuneConfig,

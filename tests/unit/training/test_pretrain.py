@@ -8,7 +8,7 @@ from tests.unit.training.test_finetune import run_without_torch
 
 from dnaspt.checkpoint import read_config
 from dnaspt.config import PretrainConfig
-from dnaspt.errors import CheckpointError, DatasetError
+from dnaspt.errors import CheckpointError, ConfigError, DatasetError
 from dnaspt.training.pretrain import WINDOW_BP, pretrain
 from dnaspt.training.runs import Run
 
@@ -53,3 +53,10 @@ def test_a_mistake_is_told_without_torch(gene_data: Path, pretrained: Path, tmp_
     ):
         code = f"{begin}pretrain(PretrainConfig(data={str(data)!r}, out={str(out)!r}))"
         assert message in run_without_torch(code)
+
+
+def test_a_share_of_masks_that_masks_nothing_is_refused(gene_data: Path, tmp_path: Path) -> None:
+    config = PretrainConfig(data=gene_data, out=tmp_path / "run", encoder=ENCODER, mask_fraction=1e-12, **QUICK)
+    with pytest.raises(ConfigError, match="with mask_fraction 1e-12 no base of the valid split is masked"):
+        pretrain(config)
+    assert list(tmp_path.iterdir()) == []
