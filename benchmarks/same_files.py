@@ -10,12 +10,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import load_file
 
@@ -23,21 +25,45 @@ ASIDE = frozenset(
     {"date", "device", "dnaspt_version", "format_version", "minutes", "provenance", "seconds", "version", "versions"}
 )
 """Keys of JSON files that are no results."""
-PROVENANCE_LINES = ("##dnaspt=",)
-"""Beginnings of lines of text files that name the version that wrote them (VCF)."""
+PROVENANCE_LINES = ("##dnaspt=", "# warning: the model has")
+"""Beginnings of lines of text files that name the version or the quality of the model that wrote them (VCF, GFF3)."""
 TIMED = re.compile(r"minutes|\bdnaspt\b")
 """Columns of tables that differ between two equal runs, or name the version."""
 NONE = re.compile(r"(?!)")
 """No column."""
 MOVED: dict[str, str] = {}
 """Groups of keys of JSON files that have another name now: path before, path now, with dots between."""
-ON_PURPOSE: dict[str, tuple[re.Pattern[str], str]] = {
-    "baselines/genes/genes.gff3": (
-        re.compile(r"\.g\d+"),
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What was mended since, so that a file may differ.
+
+    Attributes:
+        why: what it was, and what it is.
+        text: the text that may differ in each line; everything else in the file is compared.
+        has_indels: whether rows of insertions and deletions may differ; all others are compared.
+    """
+
+    why: str
+    text: re.Pattern[str] | None = None
+    has_indels: bool = False
+
+
+_MIRROR = Mended(
+    "both strands of a CRF: the other strand's emissions belong to the mirrored chain, which is decoded with now"
+)
+_INDELS = Mended("insertions and deletions are left-aligned before they are scored", has_indels=True)
+ON_PURPOSE = {
+    "baselines/genes/genes.gff3": Mended(
         "genes are numbered from 1; the commit before overwrote the counter with a position (chr1.g2165)",
+        re.compile(r"\.g\d+"),
     ),
+    "runs/crf/evaluation-*-both-strands.*": _MIRROR,
+    "out/heads.gff3": _MIRROR,
+    "scored/*": _INDELS,
 }
-"""What was mended since: by file, the text that may differ in each line, and why. Everything else in the file is compared."""
+"""By pattern of files. Without `text` and `has_indels` the whole file is left out."""
 NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?%?")
 
 
@@ -90,8 +116,9 @@ def compare_folders(
 def compare(before: Path, after: Path, aside: re.Pattern[str] = TIMED, name: str = "") -> Comparison:
     """Compare two files of the same kind, which the suffix says; text that may differ in a file of this name is left out."""
     try:
-        if name in ON_PURPOSE:
-            return compare_text(before, after, *ON_PURPOSE[name])
+        for pattern, mended in ON_PURPOSE.items():
+            if fnmatch(name, pattern):
+                return compare_mended(before, after, mended)
         if before.suffix in WITH_TABLES:
             return WITH_TABLES[before.suffix](before, after, aside)
         return KINDS[before.suffix](before, after)
@@ -99,16 +126,39 @@ def compare(before: Path, after: Path, aside: re.Pattern[str] = TIMED, name: str
         return Comparison(faults=[f"cannot be compared: {type(error).__name__}: {error}"])
 
 
-def compare_text(before: Path, after: Path, may_differ: re.Pattern[str] = NONE, reason: str = "") -> Comparison:
-    """Compare text files line by line, without what may differ for a reason, which becomes a note."""
-    texts = [file.read_text(encoding="utf-8") for file in (before, after)]
+def compare_mended(before: Path, after: Path, mended: Mended) -> Comparison:
+    """Compare what may not differ in files of which something was mended. Why they differ becomes a note."""
+    if before.read_bytes() == after.read_bytes():
+        return KINDS[before.suffix](before, after)
+    if mended.has_indels:
+        is_table = before.suffix == ".parquet"
+        found = compare_parquet(before, after, _without_indels) if is_table else compare_text(before, after, _INDEL)
+    else:
+        found = Comparison() if mended.text is None else compare_text(before, after, mended.text)
+    return replace(found, notes=[*found.notes, mended.why])
+
+
+_INDEL = re.compile(r"^(\S+\t\d+\t\S+\t)([A-Z]\t[A-Z]{2,}|[A-Z]{2,}\t[A-Z])\t.*")
+"""A line of a VCF with one insertion or deletion."""
+
+
+def _without_indels(table: pa.Table) -> pa.Table:
+    """The rows of a table of variants whose alleles are of one length."""
+    pairs = zip(table.column("ref").to_pylist(), table.column("alt").to_pylist(), strict=True)
+    return table.filter(pa.array([len(ref) == len(alt) for ref, alt in pairs]))
+
+
+def compare_text(before: Path, after: Path, may_differ: re.Pattern[str] = NONE) -> Comparison:
+    """Compare text files line by line, without the text that may differ."""
     lines, others = (
-        [may_differ.sub("", line) for line in text.splitlines() if not line.startswith(PROVENANCE_LINES)]
-        for text in texts
+        [
+            may_differ.sub("", line)
+            for line in file.read_text(encoding="utf-8").splitlines()
+            if not line.startswith(PROVENANCE_LINES)
+        ]
+        for file in (before, after)
     )
     found = Comparison(n_values=len(lines))
-    if reason and texts[0] != texts[1]:
-        found.notes.append(reason)
     for number, (line, other) in enumerate(zip(lines, others), start=1):
         if line != other:
             found.faults.append(f"line {number}: {line[:100]!r}, now {other[:100]!r}")
@@ -203,9 +253,11 @@ def compare_arrays(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndar
     return found
 
 
-def compare_parquet(before: Path, after: Path) -> Comparison:
-    """Compare the columns of a Parquet file by values."""
-    table, other = pq.read_table(before), pq.read_table(after)
+def compare_parquet(
+    before: Path, after: Path, rows: Callable[[pa.Table], pa.Table] = lambda table: table
+) -> Comparison:
+    """Compare the columns of a Parquet file by values, of all rows or of some."""
+    table, other = (rows(pq.read_table(file)) for file in (before, after))
     found = Comparison(n_values=table.num_rows * table.num_columns)
     for name in table.column_names:
         if name not in other.column_names:

@@ -625,15 +625,18 @@ KEPT = "# kept from the prediction that was broken off\n"
 
 
 def go_on_predicting(before: Version, own: Version) -> list[Row]:
-    """Predictions that the commit before began: contigs that were done are taken over, which a line put into one shows."""
+    """Predictions that the commit before began: contigs that were done are taken over, which a line put into one shows.
+
+    Genes are predicted again: they have a shortest intron since, which is part of what a prediction is taken over for.
+    """
     take_over(before, own, ("out",))
     shutil.copytree(before.folder / "half", own.folder / "out", ignore=shutil.ignore_patterns("study", "pre", "crf"))
-    part = sorted((own.folder / "out" / ".crf.gff3.parts").glob("[0-9]*"))[0]
+    part = sorted((own.folder / "out" / ".peaks.bed.parts").glob("[0-9]*"))[0]
     part.write_text(part.read_text() + KEPT)
     own.dnaspt(*(STEPS["predict"].commands[number] for number in PREDICTIONS.values()), together=True)
-    genes = own.folder / "out" / "crf.gff3"
-    text = genes.read_text()
-    genes.write_text(text.replace(KEPT, ""))
+    peaks = own.folder / "out" / "peaks.bed"
+    text = peaks.read_text()
+    peaks.write_text(text.replace(KEPT, ""))
     rows = as_rows(compare_folders(before.folder, own.folder, [f"out/{name}" for name in PREDICTIONS]))
     faults = [] if KEPT in text else ["contigs that were done were predicted again"]
     return [*rows, Row("", "contigs that were done", "DIFFERENT" if faults else "taken over", faults)]
