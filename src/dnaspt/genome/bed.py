@@ -253,7 +253,9 @@ def _label_indices(path: Path, labels: np.ndarray, lines: np.ndarray) -> tuple[n
 def _are_indices(text: str) -> bool:
     """Whether a label is a list of indices."""
     words = [word.strip() for word in text.split(",")]
-    return set(text) <= _INDEX_LETTERS and all(word.isdecimal() and int(word) < _MAX_LABELS for word in words)
+    return set(text) <= _INDEX_LETTERS and all(
+        word.isdecimal() and len(word) < 10 and int(word) < _MAX_LABELS for word in words
+    )
 
 
 def _parse_indices(text: str) -> np.ndarray:

@@ -206,6 +206,8 @@ def _frame(
     for column in in_order:
         if column.kind is int:
             continue
+        if column.kind is float and frame[column.name].dtype.kind != "f":  # other blanks than tabs and spaces
+            raise InputError(path, "control characters between columns", expected="tabs", line=int(lines[0]))
         if column.kind is str:
             frame[column.name] = frame[column.name].astype("category")
         is_absent = frame[column.name].isna() if column.kind is float else frame[column.name] == ""

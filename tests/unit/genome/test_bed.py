@@ -218,3 +218,10 @@ def test_labels_are_parsed_alike_however_many_at_once(tmp_path: Path, monkeypatc
 def test_a_table_of_labels_without_a_header_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=":1: no header; expected chromosome, start, end"):
         read_labeled_bed(_file(tmp_path, "chr1\t0\t4\t1\n"))
+
+
+def test_a_label_of_thousands_of_digits_is_no_index(tmp_path: Path) -> None:
+    path = tmp_path / "t.bed"
+    path.write_text("chromosome\tstart\tend\tstrand\tlabel\tsplit\nchr1\t0\t90\t+\t" + "9" * 5000 + "\ttrain\n")
+    with pytest.raises(InputError, match="expected indices"):
+        read_labeled_bed(path)

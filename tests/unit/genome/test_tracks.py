@@ -296,3 +296,9 @@ def test_a_truncated_bigwig_is_refused(tmp_path: Path, n_bytes: int) -> None:
     path.write_bytes(whole[:n_bytes])
     with pytest.raises(InputError, match=r"truncated|broken"):
         read_calls(path)
+
+
+def test_a_control_character_between_columns_is_refused(tmp_path: Path) -> None:
+    path = _file(tmp_path, f"{_row(5, '+', 10, 50)}\n{_row(9, '-', 4, 100)}\n".replace("+\t", "+\x0c", 1))
+    with pytest.raises(InputError, match=":1: control characters between columns; expected tabs"):
+        read_calls(path)
