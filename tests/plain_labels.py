@@ -109,7 +109,7 @@ def _of_gff3(rows):
         if why == "cut":
             peers = {p.strip() for row in own for p in row["attributes"].get("Parent", "").split(",")} - {name}
             is_used = any(fates.get((contig, peer), ("", "?"))[1] == "" for peer in peers)
-            why = "nothing" if is_used else "unknown"
+            why = "rows" if is_used else "unknown"
         yield from _transcript(contig, gene, name, own, why)
 
 

@@ -120,7 +120,7 @@ GFF3 = {
         + feature("mRNA", 901, 990, "ID=t;Parent=g", strand="-")
         + feature("CDS", 901, 930, "Parent=t", strand="-"),
         6,
-        "'t' names a row on each strand of 'chr1', in lines 3 and 6; expected IDs that are unique in the file",
+        r"the ID 't' is used for two transcripts of 'chr1', on \+ \(line 3\) and on - \(line 6\); expected IDs that are",
     ),
     "cds_off_contig.gff3": BadFile(
         "annotation",

@@ -80,7 +80,10 @@ def _read_genes(
         InputError: no coding transcript, or none on a contig of the dataset.
     """
     by_contig: dict[str, list[AnnotatedTranscript]] = {}
-    for transcript in read_annotation(annotation).transcripts:
+    read = read_annotation(annotation)
+    for line, text in read.oddities.values():
+        log.warning("%s:%d: %s", annotation, line, text)
+    for transcript in read.transcripts:
         by_contig.setdefault(transcript.transcript.chrom, []).append(transcript)
     if not by_contig:
         raise InputError(annotation, "no coding transcript", expected="GFF3 or GTF with CDS rows")

@@ -19,24 +19,49 @@ import numpy as np
 from dnaspt.errors import InputError
 from dnaspt.genome.gff3_rows import Feature, Metadata, attributes_of, bare_name, read_features
 from dnaspt.genome.intervals import Interval, StartEnds, cluster, merge_few
-from dnaspt.genome.transcript_rows import CdsRow, NamedRow, TranscriptRows, by_place, by_protein, ids_name_proteins
+from dnaspt.genome.transcript_rows import (
+    GENE_KINDS,
+    CdsRow,
+    NamedRow,
+    TranscriptRows,
+    by_place,
+    by_protein,
+    ids_name_proteins,
+)
 from dnaspt.genome.transcripts import Transcript
 
 _TRANSCRIPT_KINDS = frozenset(("mrna", "transcript"))
-_GENE_KINDS = frozenset(("gene", "protein_coding_gene"))
 _PROTEIN_KINDS = frozenset(("protein", "polypeptide", "mature_protein_region"))
 _EXON_KINDS = frozenset(("exon", "five_prime_utr", "three_prime_utr", "utr", "5utr", "3utr"))
 _NOT_TRANSLATED = frozenset(("nonsense_mediated_decay", "non_stop_decay"))
-_BIOTYPES = ("transcript_biotype", "transcript_type", "biotype", "gene_biotype", "gene_type")
+_BIOTYPES = (
+    "transcript_biotype",
+    "transcript_type",
+    "biotype",
+    "gene_biotype",
+    "gene_type",
+    "ebi_biotype",
+    "locus_type",
+)
 """Attributes with a biotype (Ensembl, GENCODE, RefSeq): those of the transcript come before those of its gene."""
-_PSEUDOGENE = re.compile("pseudogene|protein_coding_LoF").search
+_PSEUDOGENE = re.compile("pseudogen|protein_coding_lof", re.IGNORECASE).search
 """Finds biotypes of pseudogenes, and of genes that lost their function in the reference genome (GENCODE)."""
 _SEGMENTS = ("IG_", "TR_")
 """Biotypes of the segments of immunoglobulins and T-cell receptors: coding, but without a start and a stop codon of their own."""
 
 _Key = tuple[str, str]
 """Contig and ID. Regions that were cut from a genome may hold one gene twice, on two contigs."""
-_Fate = Literal["cut_off", "segment", "trans_spliced", "of_pseudogenes", "of_other_kinds", "protein"]
+_Fate = Literal[
+    "cut_off",
+    "segment",
+    "trans_spliced",
+    "across_origin",
+    "against_their_rows",
+    "of_unclear_proteins",
+    "of_pseudogenes",
+    "of_other_kinds",
+    "protein",
+]
 """Why a transcript with CDS rows is left out."""
 
 
@@ -94,7 +119,8 @@ class _Rows:
         named: rows that others may name, by contig and name: genes and transcripts, of GFF3 everything with an ID.
         genes: gene rows of GTF, by contig and gene_id.
         transcripts: rows of each transcript, by contig and name, and for GTF the gene_id.
-        circular: contigs that are said to be circular.
+        circular: contigs that are said to be circular, with their lengths.
+        exons: parents of exon rows with an ID, by contig and ID: MetaEuk makes exons the parents of CDS rows.
         counts: what was left out or is odd, by reason.
         oddities: the first odd row of each reason.
     """
@@ -103,7 +129,8 @@ class _Rows:
     named: dict[_Key, list[NamedRow]] = field(default_factory=lambda: defaultdict(list))
     genes: dict[_Key, list[NamedRow]] = field(default_factory=lambda: defaultdict(list))
     transcripts: dict[tuple[str, str, str], TranscriptRows] = field(default_factory=dict)
-    circular: set[str] = field(default_factory=set)
+    circular: dict[str, int] = field(default_factory=dict)
+    exons: dict[_Key, tuple[str, ...]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     oddities: dict[str, tuple[int, str]] = field(default_factory=dict)
 
@@ -117,7 +144,7 @@ class _Rows:
     def row_of(self, rows: TranscriptRows) -> NamedRow | None:
         """The row that the rows of a transcript name as their parent: of several of one name the transcript, else the gene."""
         named = self.named.get((rows.contig, rows.name), ())
-        for kinds in (_TRANSCRIPT_KINDS, _GENE_KINDS):
+        for kinds in (_TRANSCRIPT_KINDS, GENE_KINDS):
             if chosen := [row for row in named if row.kind in kinds]:
                 return _around(rows, chosen)
         return named[0] if named else None
@@ -125,7 +152,7 @@ class _Rows:
     def gene_row(self, contig: str, name: str) -> NamedRow | None:
         """The gene row of a name, else any row of it."""
         named = self.named.get((contig, name), ())
-        return next((row for row in named if row.kind in _GENE_KINDS), named[0] if named else None)
+        return next((row for row in named if row.kind in GENE_KINDS), named[0] if named else None)
 
     def odd(self, reason: str, text: str, line: int) -> None:
         """Count an odd row, and keep the first one of its reason."""
@@ -153,11 +180,11 @@ def read_annotation(path: str | Path) -> Annotation:
         if kind in _TRANSCRIPT_KINDS and (name := bare_name(feature)):
             rows.named[feature.interval.contig, name].append(NamedRow(kind, feature.interval, feature.line))
         elif metadata.dialect == "gtf":
-            if belongs_to_transcript or kind in _TRANSCRIPT_KINDS | _GENE_KINDS:
+            if belongs_to_transcript or kind in _TRANSCRIPT_KINDS | GENE_KINDS or _PSEUDOGENE(kind):
                 _add_gtf(feature, kind, rows)
         elif belongs_to_transcript:
             _add_gff3(feature, kind, rows)
-        elif "ID=" in feature.attributes:
+        elif "ID=" in feature.attributes or kind == "region":
             _add_named(feature, kind, rows)
     if metadata.n_nameless_regions:
         rows.odd("nameless_sequence_regions", "##sequence-region without a contig", metadata.nameless_region_line)
@@ -195,7 +222,7 @@ _UNKNOWN = ("cut_off", "segment")
 
 def _coding(fate: _Fate, group: TranscriptRows) -> Iterator[Interval]:
     """Where a transcript that is left out may be coding or intron: of one that is joined from two its CDS rows alone."""
-    if fate in ("trans_spliced", "protein"):
+    if fate in ("trans_spliced", "protein", "across_origin", "against_their_rows"):
         yield from (Interval(group.contig, row.start, row.end) for row in group.cds)
     else:
         yield Interval(group.contig, group.start, group.end)
@@ -206,10 +233,16 @@ def _add_named(feature: Feature, kind: str, rows: _Rows) -> None:
     """Keep a row of GFF3 that others may name as their parent."""
     attributes = attributes_of(rows.path, feature, "gff3")
     if attributes.get("Is_circular", "").lower() == "true":
-        rows.circular.add(feature.interval.contig)
-    if name := unquote(attributes.get("ID", "")):
+        rows.circular[feature.interval.contig] = feature.interval.end
+    if name := unquote(attributes.get("ID", "") or attributes.get("TCS_ID", "")):
         row = NamedRow(
-            kind, feature.interval, feature.line, _parents(attributes), _biotype(attributes), _is_pseudogene(attributes)
+            kind,
+            feature.interval,
+            feature.line,
+            _parents(attributes),
+            _biotype(attributes),
+            _is_pseudogene(attributes),
+            _is_trans_spliced(attributes),
         )
         rows.named[feature.interval.contig, name].append(row)
 
@@ -219,8 +252,11 @@ def _biotype(attributes: dict[str, str]) -> str:
 
 
 def _is_pseudogene(attributes: dict[str, str]) -> bool:
-    """Whether a row says so by pseudo=true or pseudogene=KIND (GenBank, RefSeq)."""
-    return attributes.get("pseudo", "").lower() == "true" or bool(attributes.get("pseudogene"))
+    """Whether a row says so by pseudo=true, pseudogene=KIND (GenBank, RefSeq) and the like, or by any of its biotypes."""
+    names = ("pseudo", "pseudogene", "is_pseudo", "is_pseudogene")
+    said = [value.lower() for name, value in attributes.items() if name.lower() in names]
+    is_said = any(value not in ("false", "no", "0") for value in said)
+    return is_said or any(_PSEUDOGENE(attributes.get(name, "")) for name in _BIOTYPES)
 
 
 def _is_trans_spliced(attributes: dict[str, str]) -> bool:
@@ -242,10 +278,13 @@ def _add_gff3(feature: Feature, kind: str, rows: _Rows) -> None:
         if attributes.get("parent"):
             found = f"parent= in column 9 of a CDS at {_location(feature)}"
             raise InputError(rows.path, found, expected="Parent=, with a capital P", line=feature.line)
-        own = unquote(attributes.get("ID", "")) or f"CDS:{feature.interval.start + 1}-{feature.interval.end}"
+        names = (attributes.get(name, "") for name in ("protein_id", "locus_tag", "ID", "gene", "Name"))
+        own = unquote(next(filter(None, names), f"CDS:{feature.interval.start + 1}-{feature.interval.end}"))
         rows.odd("cds_without_parent", f"CDS without Parent at {_location(feature)}", feature.line)
         parents = (own,)
         rows.of_transcript(feature.interval.contig, own).has_parent = False
+    if kind == "exon" and (name := unquote(attributes.get("ID", "") or attributes.get("TCS_ID", ""))):
+        rows.exons[feature.interval.contig, name] = parents
     for name in parents:
         group = rows.of_transcript(feature.interval.contig, name)
         if kind == "cds":
@@ -261,23 +300,32 @@ def _add_gtf(feature: Feature, kind: str, rows: _Rows) -> None:
     attributes = attributes_of(rows.path, feature, "gtf")
     name, gene_id = attributes.get("transcript_id", ""), attributes.get("gene_id", "")
     contig = feature.interval.contig
-    if kind in _GENE_KINDS:
+    is_pseudogene = _is_pseudogene(attributes) or bool(_PSEUDOGENE(kind))
+    if kind in GENE_KINDS or (_PSEUDOGENE(kind) and not name):
         if gene_id:
-            row = NamedRow(kind, feature.interval, feature.line, (), _biotype(attributes), _is_pseudogene(attributes))
+            row = NamedRow(kind, feature.interval, feature.line, (), _biotype(attributes), is_pseudogene)
             rows.genes[contig, gene_id].append(row)
         return
     if not name or not gene_id:
         if kind != "cds":
             return
-        found = f"CDS without {'gene_id' if name else 'transcript_id'} at {_location(feature)}"
-        raise InputError(rows.path, found, expected='gene_id "..."; transcript_id "...";', line=feature.line)
+        rows.odd(
+            "cds_without_ids",
+            f"CDS without {'gene_id' if name else 'transcript_id'} at {_location(feature)}",
+            feature.line,
+        )
+        name, is_unclear = name or f"CDS:{feature.interval.start + 1}-{feature.interval.end}", not name
+        gene_id = gene_id or name
+        rows.of_transcript(contig, name, gene_id).is_unclear = is_unclear
     if kind in _TRANSCRIPT_KINDS:
         rows.named[contig, name].append(NamedRow(kind, feature.interval, feature.line, (gene_id,)))
     group = rows.of_transcript(contig, name, gene_id)
     group.biotype = group.biotype or _biotype(attributes)
-    group.is_pseudogene |= _is_pseudogene(attributes)
+    if not group.biotype and (_PSEUDOGENE(feature.source) or feature.source in _NOT_TRANSLATED):
+        group.biotype = feature.source
+    group.is_pseudogene |= is_pseudogene
     group.is_trans_spliced |= _is_trans_spliced(attributes)
-    if kind not in _TRANSCRIPT_KINDS:
+    if kind not in _TRANSCRIPT_KINDS and not _PSEUDOGENE(kind):
         _add_to_transcript(feature, kind, attributes, group, rows, ())
 
 
@@ -315,6 +363,7 @@ def _add_to_transcript(
         attributes.get("protein_id", ""),
         unquote(attributes.get("Derives_from", "")),
         parents if len(parents) > 1 else (),
+        attributes.get("exon_number", ""),
     )
     group.cds.append(row)
 
@@ -327,6 +376,7 @@ def _location(feature: Feature) -> str:
 def _divided(rows: _Rows, *, is_gtf: bool) -> Iterator[TranscriptRows]:
     """The rows of each coding transcript: at one place, of one protein."""
     if not is_gtf:
+        _climb_from_exons(rows)
         _take_from_genes(rows)
     coding = [group for group in rows.transcripts.values() if group.cds]
     ids_count = ids_name_proteins(coding)
@@ -335,19 +385,46 @@ def _divided(rows: _Rows, *, is_gtf: bool) -> Iterator[TranscriptRows]:
         if is_gtf:
             named = named or rows.genes.get((group.contig, group.gene_id), [])
         else:
-            named = named or [row for row in rows.named.get((group.contig, group.name), ()) if row.kind in _GENE_KINDS]
-        places = [place for place in by_place(rows.path, group, named) if place.cds]
+            named = named or [row for row in rows.named.get((group.contig, group.name), ()) if row.kind in GENE_KINDS]
+        is_one = _are_in_one_gene(rows, group, named) or _is_across_origin(rows, group)
+        places = [group] if is_one else [place for place in by_place(rows.path, group, named) if place.cds]
         if len(places) > 1:
             rows.odd(
                 "names_at_several_places",
-                f"{group.name!r} stands at {len(places)} places of {group.contig!r}",
+                f"rows that do not overlap have the ID {group.name!r}: each is read as a gene of its own",
                 places[1].cds[0].line,
             )
         for place in places:
             if place.is_trans_spliced or len(place.strands) > 1:
                 yield place
+            elif (proteins := by_protein(place, ids_count=ids_count)) is None:
+                yield replace(place, is_unclear=True)
             else:
-                yield from by_protein(place, ids_count=ids_count)
+                yield from proteins
+
+
+def _are_in_one_gene(rows: _Rows, group: TranscriptRows, named: Sequence[NamedRow]) -> bool:
+    """Whether one gene row spans all rows of a name: a transcript that is written in several rows."""
+    names = {name for row in named for name in row.parents}
+    genes = [row for name in names for row in rows.named.get((group.contig, name), ()) if row.kind in GENE_KINDS]
+    genes += rows.genes.get((group.contig, group.gene_id), ())
+    spans = [row.interval for row in named]
+    return any(
+        gene.interval.start <= min(span.start for span in spans)
+        and max(span.end for span in spans) <= gene.interval.end
+        for gene in genes
+        if spans and gene not in named
+    )
+
+
+def _climb_from_exons(rows: _Rows) -> None:
+    """Give CDS rows whose parent is an exon to the transcript of that exon (MetaEuk)."""
+    for key in [key for key, group in rows.transcripts.items() if group.cds and key[:2] in rows.exons]:
+        if key[:2] not in rows.named:
+            group = rows.transcripts[key]
+            for name in rows.exons[key[:2]]:
+                rows.of_transcript(group.contig, name).cds += group.cds
+            group.cds = []
 
 
 _Genes = list[tuple[TranscriptRows, str]]
@@ -363,8 +440,11 @@ def _genes_of_gtf(rows: _Rows, groups: Iterable[TranscriptRows]) -> tuple[_Genes
     for group in groups:
         gene_rows = rows.genes.get((group.contig, group.gene_id), ())
         biotype = group.biotype or next((row.biotype for row in gene_rows if row.biotype), "")
+        named = rows.named.get((group.contig, group.name), ())
         if group.is_trans_spliced or len(group.strands) > 1:
             left_out.append(("trans_spliced", group))
+        elif fate := _unclear(group, _around(group, named) if named else None, rows):
+            left_out.append((fate, group))
         elif group.is_pseudogene or any(row.is_pseudogene for row in gene_rows) or _PSEUDOGENE(biotype):
             left_out.append(("of_pseudogenes", group))
         elif biotype in _NOT_TRANSLATED:
@@ -383,7 +463,7 @@ def _genes_of_gff3(rows: _Rows, groups: Sequence[TranscriptRows]) -> tuple[_Gene
     If a CDS names a parent that has no row, its gene was cut off at the end of a region: unless the file has no rows of genes
     and transcripts at all.
     """
-    has_rows = any(row.kind in _GENE_KINDS | _TRANSCRIPT_KINDS for named in rows.named.values() for row in named)
+    has_rows = any(row.kind in GENE_KINDS | _TRANSCRIPT_KINDS for named in rows.named.values() for row in named)
     genes: _Genes = []
     left_out: _LeftOut = []
     for group in groups:
@@ -394,9 +474,13 @@ def _genes_of_gff3(rows: _Rows, groups: Sequence[TranscriptRows]) -> tuple[_Gene
             left_out.append((fate, group))
     used = {(group.contig, group.name) for group, _ in genes}
     left_out = [
-        (fate, group)
+        (
+            "protein"
+            if fate == "cut_off" and any((group.contig, name) in used for name in group.other_parents)
+            else fate,
+            group,
+        )
         for fate, group in left_out
-        if not (fate == "cut_off" and any((group.contig, name) in used for name in group.other_parents))
     ]
     for name in ("cut_off", "of_other_kinds"):
         rows.counts[f"transcripts_{name}"] += 0
@@ -417,29 +501,81 @@ def _fate(rows: _Rows, group: TranscriptRows, *, has_rows: bool) -> _Fate | _Gen
     biotype = _biotype_of(group, row, parents)
     if group.is_trans_spliced or len(group.strands) > 1:
         return "trans_spliced"
+    if any(named and named.is_trans_spliced for named in (row, *parents)):
+        return "trans_spliced"
+    if unclear := _unclear(group, row, rows):
+        return unclear
     if group.is_pseudogene or any(named and named.is_pseudogene for named in (row, *parents)) or _PSEUDOGENE(biotype):
         return "of_pseudogenes"
     if biotype in _NOT_TRANSLATED:
         return "of_other_kinds"
     if biotype.startswith(_SEGMENTS):
         return "segment"
-    if group.protein and (derived := rows.gene_row(group.contig, group.protein)) and derived.kind in _GENE_KINDS:
+    if group.protein and (derived := rows.gene_row(group.contig, group.protein)) and derived.kind in GENE_KINDS:
         return _Gene(group.protein)  # one gene of an operon
     if row is None or not group.has_parent:
         return _Gene(group.name) if not has_rows or not group.has_parent else "cut_off"
-    if row.kind in _GENE_KINDS:
+    if row.kind in GENE_KINDS:
         return _Gene(group.name)
     if row.kind.endswith("gene_segment"):
         return "segment"
+    if _has_genes_side_by_side(parents):
+        return "of_other_kinds"
     if gene_id := _gene_of(rows, group, row):
         return _Gene(gene_id)
     return "protein" if row.kind in _PROTEIN_KINDS else "of_other_kinds"
 
 
+def _unclear(group: TranscriptRows, row: NamedRow | None, rows: _Rows) -> _Fate | None:
+    """Why the structure of a transcript is not clear; row: the one that its CDS rows name."""
+    if _is_across_origin(rows, group) or (row and row.interval.end > rows.circular.get(group.contig, row.interval.end)):
+        return "across_origin"
+    if group.is_unclear or _numbers_begin_again(group):
+        return "of_unclear_proteins"
+    if row is None or row.kind not in GENE_KINDS | _TRANSCRIPT_KINDS:
+        return None
+    spans = [other.interval for other in rows.named.get((group.contig, group.name), (row,)) if other.kind == row.kind]
+    return "against_their_rows" if _lies_outside(group, spans) else None
+
+
+def _is_across_origin(rows: _Rows, group: TranscriptRows) -> bool:
+    """Whether CDS rows pass the end of a circular contig, or lie at both of its ends."""
+    length_bp = rows.circular.get(group.contig, 0)
+    has_both_ends = group.start == 0 and group.end == length_bp and len(group.cds) > 1
+    return bool(length_bp) and (group.end > length_bp or has_both_ends)
+
+
+def _lies_outside(group: TranscriptRows, spans: Sequence[Interval]) -> bool:
+    """Whether CDS rows lie on the other strand than the rows that they name, or outside these by more than a stop codon."""
+    is_turned = not group.strands & {span.strand for span in spans} and all(span.strand in "+-" for span in spans)
+    start, end = min(span.start for span in spans), max(span.end for span in spans)
+    return is_turned or group.start < start - 3 or group.end > end + 3
+
+
+def _numbers_begin_again(group: TranscriptRows) -> bool:
+    """Whether two CDS rows that are apart have one exon_number, as where one transcript_id stands for two places."""
+    first: dict[str, CdsRow] = {}
+    for row in group.cds:
+        other = first.setdefault(row.exon_number, row) if row.exon_number else row
+        if max(row.start - other.end, other.start - row.end) > _MAX_SLIP_BP:
+            return True
+    return False
+
+
+_MAX_SLIP_BP = 10
+"""Most bases between two CDS rows of one exon: a ribosome that slips skips a few."""
+
+
+def _has_genes_side_by_side(parents: Sequence[NamedRow | None]) -> bool:
+    """Whether the parents of a transcript are genes that do not overlap, as those of an operon."""
+    genes = [row.interval for row in parents if row and row.kind in GENE_KINDS]
+    return len(genes) > 1 and max(gene.start for gene in genes) >= min(gene.end for gene in genes)
+
+
 def _take_from_genes(rows: _Rows) -> None:
     """Where a CDS row names a gene and its transcript as parents (Prokka), leave it to the transcript."""
     for group in rows.transcripts.values():
-        if any(cds.parents for cds in group.cds) and (row := rows.row_of(group)) and row.kind in _GENE_KINDS:
+        if any(cds.parents for cds in group.cds) and (row := rows.row_of(group)) and row.kind in GENE_KINDS:
             group.cds = [cds for cds in group.cds if not any(_is_transcript(rows, group, name) for name in cds.parents)]
 
 
@@ -464,9 +600,9 @@ def _gene_of(rows: _Rows, group: TranscriptRows, row: NamedRow) -> str:
         return ""
     for name in row.parents:
         if gene := rows.gene_row(group.contig, name):
-            return name if gene.kind in _GENE_KINDS else ""
+            return name if gene.kind in GENE_KINDS else ""
     beside = (name for cds in group.cds for name in cds.parents if name != group.name)
-    genes = (name for name in beside if (gene := rows.gene_row(group.contig, name)) and gene.kind in _GENE_KINDS)
+    genes = (name for name in beside if (gene := rows.gene_row(group.contig, name)) and gene.kind in GENE_KINDS)
     return row.parents[0] if row.parents else next(genes, group.name)
 
 
@@ -475,7 +611,7 @@ def _count(left_out: _LeftOut, rows: _Rows) -> None:
     for fate, group in left_out:
         if fate != "protein":
             rows.counts[f"transcripts_{'of_other_kinds' if fate == 'segment' else fate}"] += 1
-        if fate == "trans_spliced" and not group.is_trans_spliced:
+        if fate == "trans_spliced" and not group.is_trans_spliced and len(group.strands) > 1:
             second = next(cds for cds in group.cds if cds.strand != group.cds[0].strand)
             rows.odd("transcripts_on_both_strands", f"{group.name!r} has CDS on both strands", second.line)
 

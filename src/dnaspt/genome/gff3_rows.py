@@ -35,6 +35,7 @@ class Feature(NamedTuple):
         interval: contig, start, end and strand.
         phase: column 8 as it stands.
         attributes: column 9 as it stands; see `attributes_of`.
+        source: column 2. Old files of Ensembl have the biotype there.
     """
 
     line: int
@@ -42,6 +43,7 @@ class Feature(NamedTuple):
     interval: Interval
     phase: str
     attributes: str
+    source: str = ""
 
 
 @dataclass(slots=True)
@@ -96,7 +98,11 @@ def attributes_of(path: Path, feature: Feature, dialect: Dialect) -> dict[str, s
     if dialect == "gtf":
         return {key: value.strip('"') for key, value in reversed(_GTF_PAIR.findall(text))}
     pairs = (pair.split("=", 1) for pair in text.split(";") if pair.strip())
-    attributes = {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
+    attributes: dict[str, str] = {}
+    for pair in pairs:
+        name, value = pair[0].strip(), pair[-1].strip() if len(pair) == 2 else ""
+        if len(pair) == 2 or name.lower() == "pseudo":
+            attributes[name] = f"{attributes[name]},{value}" if name in attributes else value
     if not attributes and text not in (".", ""):
         raise InputError(path, f"column 9 {text[:40]!r}", expected="key=value pairs of GFF3", line=feature.line)
     return attributes
@@ -145,7 +151,7 @@ def _feature(path: Path, line: str, number: int, metadata: Metadata) -> Feature:
         found = f"{len(columns)} column{'s' * (len(columns) != 1)} in {line[:40]!r}"
         do = "" if metadata.n_features else "is it an annotation?"
         raise InputError(path, found, expected=_COLUMNS, do=do, line=number)
-    contig, _, kind, first, last, _, strand, phase, attributes = columns
+    contig, source, kind, first, last, _, strand, phase, attributes = columns
     if not (_INTEGER.fullmatch(first) and _INTEGER.fullmatch(last)):
         raise InputError(path, f"coordinates {first[:20]!r} and {last[:20]!r}", expected="integers", line=number)
     if int(first) > int(last):
@@ -158,7 +164,7 @@ def _feature(path: Path, line: str, number: int, metadata: Metadata) -> Feature:
         contig = unquote(contig)
     metadata.contigs.add(contig)
     metadata.n_features += 1
-    return Feature(number, kind, Interval.from_gff3(contig, int(first), int(last), strand), phase, attributes)
+    return Feature(number, kind, Interval.from_gff3(contig, int(first), int(last), strand), phase, attributes, source)
 
 
 def _dialect(path: Path, attributes: str, number: int) -> Dialect | None:

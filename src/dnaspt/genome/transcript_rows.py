@@ -4,7 +4,7 @@ A name is not enough. One name may stand at two places of a contig, one mRNA may
 CDS rows of all proteins of a gene the gene as their parent. `by_place` and `by_protein` divide the rows of a name accordingly.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,9 @@ import numpy as np
 
 from dnaspt.errors import InputError
 from dnaspt.genome.intervals import Interval, StartEnd, cluster
+
+GENE_KINDS = frozenset(("gene", "protein_coding_gene"))
+"""Kinds of rows of genes, in lower case."""
 
 
 class NamedRow(NamedTuple):
@@ -26,6 +29,7 @@ class NamedRow(NamedTuple):
         parents: names of its parents.
         biotype: its biotype (Ensembl, GENCODE, RefSeq); empty if there is none.
         is_pseudogene: whether it says that it belongs to a pseudogene.
+        is_trans_spliced: whether it says that its parts are joined from two transcripts.
     """
 
     kind: str
@@ -34,6 +38,7 @@ class NamedRow(NamedTuple):
     parents: tuple[str, ...] = ()
     biotype: str = ""
     is_pseudogene: bool = False
+    is_trans_spliced: bool = False
 
 
 class CdsRow(NamedTuple):
@@ -48,6 +53,7 @@ class CdsRow(NamedTuple):
         protein_id: its protein_id; rows of one protein share it always.
         derives_from: the gene of an operon that it belongs to.
         parents: all its parents, if it has more than one.
+        exon_number: number of its exon in a GTF.
     """
 
     start: int
@@ -58,6 +64,7 @@ class CdsRow(NamedTuple):
     protein_id: str = ""
     derives_from: str = ""
     parents: tuple[str, ...] = ()
+    exon_number: str = ""
 
 
 @dataclass(slots=True)
@@ -71,6 +78,7 @@ class TranscriptRows:
         biotype: biotype of its CDS and exon rows, or of its GTF rows.
         is_trans_spliced: whether a row says that its parts are joined from two transcripts.
         is_pseudogene: whether a row says that it belongs to a pseudogene.
+        is_unclear: whether nothing tells if its CDS rows are one protein or several.
         has_parent: whether the CDS rows name a parent.
         protein: ID of the protein, where the name codes for several; see `by_protein`.
         cds: CDS rows.
@@ -85,6 +93,7 @@ class TranscriptRows:
     is_trans_spliced: bool = False
     is_pseudogene: bool = False
     has_parent: bool = True
+    is_unclear: bool = False
     protein: str = ""
     cds: list[CdsRow] = field(default_factory=list)
     stops: list[StartEnd] = field(default_factory=list)
@@ -125,15 +134,23 @@ def by_place(path: Path, rows: TranscriptRows, named: Sequence[NamedRow]) -> lis
     Raises:
         InputError: the places are on both strands, so that nothing tells two genes from one that is spliced from both strands.
     """
+    if len(rows.strands) == 1:
+        named = [row for row in named if row.interval.strand in (*rows.strands, ".")]
     if len(named) < 2 or rows.is_trans_spliced:
         return [rows]
     places = cluster(np.array([(row.interval.start, row.interval.end) for row in named]))
     if places.max() == 0:
         return [rows]
     if len({row.interval.strand for row in named}) > 1:
+        if named[0].kind in GENE_KINDS:
+            return [rows]  # CDS rows of one gene on both strands: joined from two transcripts
         first, second = named[0], next(row for row in named if row.interval.strand != named[0].interval.strand)
-        found = f"{rows.name!r} names a row on each strand of {rows.contig!r}, in lines {first.line} and {second.line}"
-        raise InputError(path, found, expected="IDs that are unique in the file", line=second.line)
+        found = (
+            f"the ID {rows.name!r} is used for two transcripts of {rows.contig!r}, on {first.interval.strand} (line "
+            f"{first.line}) and on {second.interval.strand} (line {second.line})"
+        )
+        expected, do = "IDs that are unique in the file", "rename one of them"
+        raise InputError(path, found, expected=expected, do=do, line=second.line)
     spans = [
         (
             min(row.interval.start for row, its in zip(named, places) if its == place),
@@ -166,29 +183,52 @@ def ids_name_proteins(transcripts: Iterable[TranscriptRows]) -> bool:
         ids = [row.cds_id for row in rows.cds if row.cds_id]
         if len(ids) > 1:
             counts[len(set(ids)) < len(ids)] += 1
-    return counts[True] >= counts[False]
+    return counts[True] > counts[False]
 
 
-def by_protein(rows: TranscriptRows, *, ids_count: bool) -> list[TranscriptRows]:
+def by_protein(rows: TranscriptRows, *, ids_count: bool) -> list[TranscriptRows] | None:
     """Divide the rows of a name by the protein that they code for.
+
+    Rows that share an ID, a protein_id or the gene they derive from are one protein. Two are told apart if all rows have a
+    protein_id (or the gene they derive from), or if several rows share an ID.
 
     Args:
         rows: the rows that give this name.
         ids_count: whether the ID of a CDS row names its protein; see `ids_name_proteins`.
 
     Returns:
-        The rows of each protein, in the order of their first CDS row. Stop codons and exons go with all of them: a stop codon
-        row counts where it touches the CDS.
+        The rows of each protein, in the order of their first CDS row; None if nothing tells whether rows with an ID each, in a
+        file whose other rows share theirs, are one protein or several. Exons go with all of them, a stop codon row with the
+        CDS that it touches.
     """
-    proteins: dict[tuple[str, ...], list[CdsRow]] = defaultdict(list)
-    for row in rows.cds:
-        proteins[row.derives_from, row.protein_id, row.cds_id if ids_count else ""].append(row)
-    if len(proteins) == 1 or not all(any(key) for key in proteins):
+    proteins = _proteins(rows.cds)
+    if len(proteins) == 1 or not all(row.cds_id or row.protein_id or row.derives_from for row in rows.cds):
         return [rows]
+    is_named = all(row.protein_id for row in rows.cds) or all(row.derives_from for row in rows.cds)
+    if not is_named and all(len(cds) == 1 for cds in proteins):
+        return None if ids_count else [rows]
     return [
-        replace(rows, protein=next(filter(None, key)), cds=cds, stops=list(_at_end(rows.stops, cds)))
-        for key, cds in proteins.items()
+        replace(
+            rows,
+            protein=next(filter(None, (cds[0].derives_from, cds[0].protein_id, cds[0].cds_id))),
+            cds=cds,
+            stops=list(_at_end(rows.stops, cds)),
+        )
+        for cds in proteins
     ]
+
+
+def _proteins(rows: Iterable[CdsRow]) -> list[list[CdsRow]]:
+    """CDS rows by protein: those that share a name of any kind, directly or through others."""
+    proteins: list[tuple[set[tuple[str, str]], list[CdsRow]]] = []
+    for row in rows:
+        pairs = (("id", row.cds_id), ("protein", row.protein_id), ("gene", row.derives_from))
+        names, own = {pair for pair in pairs if pair[1]}, [row]
+        for other in [other for other in proteins if other[0] & names]:
+            proteins.remove(other)
+            names, own = names | other[0], [*other[1], *own]
+        proteins.append((names, own))
+    return [own for _, own in sorted(proteins, key=lambda protein: min(row.line for row in protein[1]))]
 
 
 def _at_end(stops: Iterable[StartEnd], cds: Sequence[CdsRow]) -> Iterator[StartEnd]:

@@ -313,7 +313,7 @@ def test_a_cds_without_parent_is_a_gene_of_its_own(tmp_path):
     assert [(row.transcript.gene_id, row.transcript.cds) for row in annotation.transcripts] == [
         ("g", ((0, 30),)),
         ("lone", ((100, 130), (140, 160))),
-        ("CDS:201-230", ((200, 230),)),
+        ("x", ((200, 230),)),
     ]
     assert annotation.oddities == {"cds_without_parent": (4, "CDS without Parent at c:101-130")}
     assert annotation.counts["cds_without_parent"] == 3
@@ -376,6 +376,152 @@ def test_bare_names_in_column_9_of_braker_are_read(tmp_path):
     assert names_and_cds(tmp_path, *texts) == [("g", "g.t1", ((0, 30),))]
 
 
+def left_out(tmp_path: Path, *texts: str) -> tuple[list[tuple[int, int]], dict[str, int]]:
+    """What is coding of transcripts that are left out, where no transcript is read, and the counts."""
+    annotation = read(tmp_path, rows(*texts))
+    assert annotation.transcripts == ()
+    return [(row.start, row.end) for row in annotation.coding], annotation.counts
+
+
+def test_a_transcript_in_several_rows_below_one_gene_is_one(tmp_path):
+    places = ("1 30", "41 60", "71 90")
+    gff3 = [GENE[0], *(f"c x mRNA {at} . + . ID=t;Parent=g" for at in places)]
+    gff3 += [f"c x CDS {at} . + 0 ID=p;Parent=t" for at in places]
+    name = 'gene_id "g"; transcript_id "t";'
+    gtf = [
+        'c x gene 1 90 . + . gene_id "g";',
+        *(f"c x {kind} {at} . + 0 {name}" for at in places for kind in ("transcript", "CDS")),
+    ]
+    for texts in (gff3, gtf):
+        assert names_and_cds(tmp_path, *texts) == [("g", "t", ((0, 30), (40, 60), (70, 90)))]
+
+
+def test_transcripts_of_one_gene_id_on_both_strands_are_two_genes(tmp_path):
+    texts = []
+    for first, strand, name in ((1, "+", "t"), (501, "-", "u")):
+        texts += [f'c x gene {first} {first + 29} . {strand} . gene_id "g";']
+        texts += [f'c x CDS {first} {first + 29} . {strand} 0 gene_id "g"; transcript_id "{name}";']
+    assert names_and_cds(tmp_path, *texts) == [("g", "t", ((0, 30),)), ("g_2", "u", ((500, 530),))]
+
+
+def test_cds_rows_of_one_gene_on_both_strands_are_spliced_from_two_transcripts(tmp_path):
+    texts = [f"c x {kind} {at} . {strand} 0 {own}" for at, strand in (("1 30", "+"), ("501 530", "-"))
+             for kind, own in (("gene", "ID=rps12"), ("CDS", "ID=c;Parent=rps12"))]  # fmt: skip
+    assert left_out(tmp_path, *texts)[0] == [(0, 30), (500, 530)]
+
+
+def test_ids_per_row_in_a_file_whose_others_share_theirs_are_unclear(tmp_path):
+    texts = []
+    for number, ids in enumerate((("p", "p"), ("q", "q"), ("r1", "r2"))):
+        at = 1000 * number
+        texts += [
+            f"c x gene {at + 1} {at + 90} . + . ID=g{number}",
+            f"c x mRNA {at + 1} {at + 90} . + . ID=t{number};Parent=g{number}",
+        ]
+        texts += [
+            f"c x CDS {at + first} {at + first + 29} . + 0 ID={own};Parent=t{number}"
+            for first, own in zip((1, 61), ids)
+        ]
+    annotation = read(tmp_path, rows(*texts))
+    assert [row.transcript.gene_id for row in annotation.transcripts] == ["g0", "g1"]
+    assert annotation.coding == (Interval("c", 2000, 2090),)
+    assert annotation.counts["transcripts_of_unclear_proteins"] == 1
+
+
+def test_one_transcript_id_whose_exon_numbers_begin_again_is_unclear(tmp_path):
+    name = 'gene_id "g"; transcript_id "t"; exon_number '
+    texts = [
+        f"c x CDS {at} . + 0 {name}{number};"
+        for at, number in (("1 30", 1), ("41 60", 2), ("501 530", 1), ("541 560", 2))
+    ]
+    coding, counts = left_out(tmp_path, *texts)
+    assert (coding, counts["transcripts_of_unclear_proteins"]) == ([(0, 560)], 1)
+
+
+def test_exons_may_be_the_parents_of_cds_rows(tmp_path):
+    texts = ["c x gene 1 90 . + . TCS_ID=g", "c x mRNA 1 90 . + . TCS_ID=t;Parent=g"]
+    for number, at in enumerate(("1 30", "61 90")):
+        texts += [
+            f"c x exon {at} . + . TCS_ID=e{number};Parent=t",
+            f"c x CDS {at} . + 0 TCS_ID=c{number};Parent=e{number}",
+        ]
+    assert names_and_cds(tmp_path, *texts) == [("g", "t", ((0, 30), (60, 90)))]
+
+
+@pytest.mark.parametrize("genes", [["1 100", "3901 4000"], ["3901 4100"]])
+def test_a_gene_across_the_origin_in_two_rows_is_left_out(tmp_path, genes):
+    texts = ["c x region 1 4000 . + . Is_circular=true", *(f"c x gene {at} . + . ID=g" for at in genes)]
+    texts += [f"c x CDS {at} . + 0 ID=c;Parent=g" for at in ("3901 4000", "1 100")]
+    coding, counts = left_out(tmp_path, *texts)
+    assert (coding, counts["transcripts_across_origin"]) == ([(0, 100), (3900, 4000)], 1)
+
+
+@pytest.mark.parametrize(("at", "strand"), [("61 90", "+"), ("1 30", "-")])
+def test_cds_rows_against_their_transcript_are_left_out(tmp_path, at, strand):
+    texts = [GENE[0], "c x mRNA 1 40 . + . ID=t;Parent=g", f"c x CDS {at} . {strand} 0 Parent=t"]
+    coding, counts = left_out(tmp_path, *texts)
+    assert (len(coding), counts["transcripts_against_their_rows"]) == (1, 1)
+
+
+def test_a_row_of_a_transcript_that_is_not_there_is_coding(tmp_path):
+    texts = [*GENE, "c x CDS 1 30 . + 0 Parent=t,lost", "c x CDS 61 90 . + 0 Parent=lost"]
+    annotation = read(tmp_path, rows(*texts))
+    assert Interval("c", 60, 90) in annotation.coding and len(annotation.transcripts) == 1
+
+
+def test_a_parent_that_is_named_twice_is_two_parents(tmp_path):
+    texts = [*GENE, "c x mRNA 1 90 . + . ID=u;Parent=g", "c x CDS 1 30 . + 0 Parent=t;Parent=u"]
+    assert [name for _, name, _ in names_and_cds(tmp_path, *texts)] == ["t", "u"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["pseudo=_no_value", "pseudo", "Pseudo=true", "is_pseudo=1", "locus_type=pseudogene", "gene_biotype=Pseudogene"],
+)
+def test_pseudogenes_are_known_by_many_words(tmp_path, said):
+    texts = [f"c x gene 1 90 . + . ID=g;{said}", "c x mRNA 1 90 . + . ID=t;Parent=g;biotype=protein_coding"]
+    assert left_out(tmp_path, *texts, "c x CDS 11 30 . + 0 Parent=t")[0] == [(10, 30)]
+
+
+def test_trans_splicing_may_stand_on_the_gene_alone(tmp_path):
+    texts = [
+        "c x gene 1 90 . + . ID=g;exception=trans-splicing",
+        GENE[1],
+        *(f"c x CDS {at} . + 0 Parent=t" for at in ("1 30", "61 90")),
+    ]
+    assert left_out(tmp_path, *texts)[0] == [(0, 30), (60, 90)]
+
+
+def test_a_transcript_of_two_genes_side_by_side_is_coding_and_no_gene(tmp_path):
+    texts = [f"c x gene {at} . + . ID={name}" for at, name in (("1 30", "a"), ("61 90", "b"))]
+    texts += ["c x mRNA 1 90 . + . ID=t;Parent=a,b", *(f"c x CDS {at} . + 0 Parent=t" for at in ("1 30", "61 90"))]
+    assert left_out(tmp_path, *texts)[0] == [(0, 90)]
+
+
+def test_a_cds_without_gene_id_is_a_gene_and_one_without_transcript_id_is_coding(tmp_path):
+    texts = ['c x CDS 1 30 . + 0 transcript_id "t";', 'c x CDS 101 130 . + 0 gene_id "g"; transcript_id "";']
+    annotation = read(tmp_path, rows(*texts))
+    assert [(row.transcript.gene_id, row.transcript.cds) for row in annotation.transcripts] == [("t", ((0, 30),))]
+    assert annotation.coding == (Interval("c", 100, 130),)
+    assert annotation.oddities == {"cds_without_ids": (1, "CDS without gene_id at c:1-30")}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ('c x pseudogene 1 90 . + . gene_id "g";', 'c x CDS 11 30 . + 0 gene_id "g"; transcript_id "t";'),
+        (
+            'c x pseudogenic_transcript 1 90 . + . gene_id "g"; transcript_id "t";',
+            'c x CDS 11 30 . + 0 gene_id "g"; transcript_id "t";',
+        ),
+        ('c processed_pseudogene CDS 11 30 . + 0 gene_id "g"; transcript_id "t";',),
+    ],
+)
+def test_pseudogenes_of_gtf_are_known_by_the_kind_and_the_source_of_their_rows(tmp_path, texts):
+    coding, counts = left_out(tmp_path, *texts)
+    assert (coding, counts["transcripts_of_pseudogenes"]) == ([(10, 30)], 1)
+
+
 def test_a_sequence_region_without_a_contig_is_counted_and_left_out(tmp_path):
     annotation = read(
         tmp_path, "##gff-version 3\n##sequence-region  1 4000\n" + rows(*GENE, "c x CDS 1 30 . + 0 Parent=t")
@@ -418,10 +564,8 @@ def test_a_version_line_without_rows_is_an_annotation_without_genes(tmp_path):
                 "c x mRNA 200 300 . - . ID=t;Parent=g",
                 "c x CDS 201 230 . - 0 Parent=t",
             ),
-            "a.gff3:4: 't' names a row on each strand of 'c', in lines 2 and 4; expected IDs that are unique in the file",
+            r"a.gff3:4: the ID 't' is used for two transcripts of 'c', on \+ \(line 2\) and on - \(line 4\); expected IDs",
         ),
-        (rows('c x CDS 1 30 . + 0 gene_id "g";'), "a.gff3:1: CDS without transcript_id at c:1-30"),
-        (rows('c x CDS 1 30 . + 0 transcript_id "g";'), "a.gff3:1: CDS without gene_id at c:1-30"),
         ("##sequence-region c one 90\n", "a.gff3:1: '##sequence-region c one 90'; expected '##sequence-region CONTIG"),
         (GFF3.encode() + b"chr1\t\xff\n", "a.gff3:11: byte 0xff that is not UTF-8 text"),
         (

@@ -41,7 +41,7 @@ def test_rows_that_overlap_are_one_place() -> None:
 def test_places_on_both_strands_are_an_error_unless_spliced_from_two() -> None:
     rows = TranscriptRows("c", "t", cds=[cds(0, 9), cds(100, 110, strand="-")])
     places = [named(0, 25, "+", 3), named(100, 130, "-", 8)]
-    with pytest.raises(InputError, match=r"a\.gff3:8: 't' names a row on each strand of 'c', in lines 3 and 8"):
+    with pytest.raises(InputError, match=r"a\.gff3:8: the ID 't' is used for two transcripts of 'c', on \+ \(line 3\)"):
         by_place(FILE, rows, places)
     rows.is_trans_spliced = True
     assert by_place(FILE, rows, places) == [rows]
@@ -55,10 +55,23 @@ def test_what_most_transcripts_do_says_whether_ids_name_proteins() -> None:
 
 
 def test_rows_are_divided_by_protein_and_keep_the_stop_codons_that_touch_them() -> None:
-    rows = TranscriptRows("c", "t", cds=[cds(0, 9, "p"), cds(20, 30, "q")], stops=[(9, 12), (30, 33)])
-    first, second = by_protein(rows, ids_count=True)
-    assert (first.protein, first.stops, second.protein, second.stops) == ("p", [(9, 12)], "q", [(30, 33)])
+    rows = TranscriptRows(
+        "c", "t", cds=[cds(0, 9, "p"), cds(12, 15, "p"), cds(20, 30, "q")], stops=[(15, 18), (30, 33)]
+    )
+    for ids_count in (True, False):
+        first, second = by_protein(rows, ids_count=ids_count)
+        assert (first.protein, first.stops, second.protein, second.stops) == ("p", [(15, 18)], "q", [(30, 33)])
+
+
+def test_rows_with_an_id_each_are_one_protein_or_unclear_where_others_share_theirs() -> None:
+    rows = TranscriptRows("c", "t", cds=[cds(0, 9, "p1"), cds(20, 30, "p2")])
     assert by_protein(rows, ids_count=False) == [rows]
+    assert by_protein(rows, ids_count=True) is None
+
+
+def test_rows_that_share_any_name_are_one_protein() -> None:
+    rows = TranscriptRows("c", "t", cds=[cds(0, 9, "c", "P.1"), cds(20, 30, "c"), cds(40, 50, "c", "P")])
+    assert by_protein(rows, ids_count=True) == [rows]
 
 
 def test_a_row_without_any_id_keeps_all_together() -> None:
