@@ -4,6 +4,7 @@ A run folder holds evaluation-SPLIT.json (the scores), evaluation-SPLIT.npz (wha
 (one line for every measurement ever made, so that nobody has to trust that test was looked at once).
 """
 
+import errno
 import json
 import logging
 import math
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 FORMAT_VERSION = 1
 """Version of evaluation files. Files of dnaspt 0.1 have no version and the same content."""
 LOG = "evaluations.jsonl"
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 GENES_FILE = "genes.gff3"
 METRIC_NAMES = {"mcc": "MCC", "mean_auroc": "mean AUROC", "mean_auprc": "mean AUPRC", "auroc": "AUROC"}
 """Primary metrics as tables call them."""
@@ -389,14 +391,21 @@ def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCoun
 def write_model_evaluation(model: Model, evaluation: Evaluation, counts: BootstrapCounts) -> None:
     """Write an evaluation into the run of a loaded model, as `write_evaluation` does.
 
-    A run that was removed or trained anew since does not get the scores of the old weights: a warning says so.
+    A run that was removed or trained anew since does not get the scores of the old weights; and where nothing may be written, the
+    measurement is not on record. A warning says so.
     """
     if not model.is_on_disk:
         log.warning(
             "%s: no longer holds the model that was loaded from it: the scores are not written into it", model.path
         )
         return
-    write_evaluation(model.path, evaluation, counts, head=model.head)
+    try:
+        write_evaluation(model.path, evaluation, counts, head=model.head)
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise
+        told = "%s: nothing can be written there (%s): these scores of %s are not on record in %s"
+        log.warning(told, model.path, error.strerror, evaluation.split, LOG)
 
 
 def read_evaluation(file: Path) -> Evaluation:
