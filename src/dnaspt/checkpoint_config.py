@@ -4,20 +4,21 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from dnaspt import __version__
 from dnaspt.config import MASK_TOKEN, AnyEncoderConfig
 from dnaspt.errors import CheckpointError, InputError
 from dnaspt.genome.alphabet import T
 from dnaspt.genome.gene_states import LEAST_INTRON_BP
-from dnaspt.json_files import read_json
+from dnaspt.json_files import UNFIT, read_json
 from dnaspt.models.bend_format import encoder_from_bend, is_bend_config
 from dnaspt.tasks import TASKS
 
 FORMAT_VERSION = 1
 TENSORS, DESCRIPTION = "model.safetensors", "config.json"
 _BEND = "BEND ConvNet"
+_NUMBERS = ("step", "n_bp", "best_step", "valid_mcc", "valid_accuracy", "valid_auroc", "valid_auprc", "valid_nats")
 
 
 class CheckpointConfig(BaseModel):
@@ -94,7 +95,8 @@ def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
             version = content.get("format_version")
             raise CheckpointError(f"{file}: format version {version}; expected {FORMAT_VERSION}")
         config = CheckpointConfig.model_validate(content)
-    except (InputError, ValidationError) as error:
+        _check_provenance(config.provenance)
+    except (InputError, *UNFIT) as error:
         reason = str(error).removeprefix(f"{file}: ").splitlines()[0]
         raise CheckpointError(f"{file}: not a description of a checkpoint ({reason})") from error
     if config.kind == "task" and config.task not in TASKS:
@@ -103,6 +105,28 @@ def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
         fitting = " or ".join(TASKS[config.task].heads)
         raise CheckpointError(f"{file}: head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
     return config
+
+
+def _check_provenance(provenance: dict[str, Any]) -> None:
+    """Check the types of what is read of a provenance, and of that of its encoder.
+
+    Raises:
+        ValueError: a value of another type.
+    """
+    settings, encoder = provenance.get("settings", {}), provenance.get("encoder") or {}
+    inner = encoder.get("provenance", {}) if isinstance(encoder, dict) else None
+    if not all(isinstance(value, dict) for value in (settings, encoder, inner)):
+        raise ValueError("provenance: settings or encoder are no JSON objects")
+    texts = [settings.get("masking"), settings.get("data"), *(encoder.get(name) for name in ("path", "sha256"))]
+    if not all(isinstance(value, str | None) for value in (*texts, encoder.get("data_digest"))):
+        raise ValueError("provenance: a path, a digest or the masking is no text")
+    splits = provenance.get("read_splits", [])
+    if not isinstance(splits, list) or not all(isinstance(split, str) for split in splits):
+        raise ValueError("provenance: read_splits is no list of splits")
+    if not all(isinstance(provenance.get(name, 0), int | float) for name in _NUMBERS):
+        raise ValueError("provenance: a step or a score is no number")
+    if inner:
+        _check_provenance(inner)
 
 
 def mask_token_of(config: CheckpointConfig) -> int:

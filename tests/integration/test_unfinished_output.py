@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,6 +134,21 @@ def test_a_run_on_a_full_disk_has_no_half_checkpoint_and_can_be_resumed(command:
     assert list((out / "run" / "best").iterdir()) == []
     assert dnaspt(*arguments, "--resume").code == 0
     assert (out / "run" / "result.json").is_file()
+
+
+def test_a_run_on_a_disk_that_can_only_be_read_is_evaluated(
+    made: Path, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", out], capture_output=True).returncode:
+        pytest.skip("no right to mount a disk here")
+    try:
+        shutil.copytree(made / "peaks", out / "peaks")
+        subprocess.run(["mount", "-o", "remount,ro", out], check=True)
+        code, printed, errors = dnaspt("evaluate", out / "peaks", "--data", made / "windows", "--split", "valid")
+        assert (code, errors) == (0, []) and "AUROC" in printed
+        assert f"{out}/peaks: nothing can be written there (Read-only file system)" in caplog.text
+    finally:
+        subprocess.run(["umount", out], check=True)
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,11 @@ def test_predicted_introns_are_as_long_as_those_of_the_training_and_of_10_bp_at_
         ({"task": "folding"}, "task 'folding'; expected genes"),
         ({"head": "sigmoid"}, "head 'sigmoid' does not fit task 'genes'; expected crf or softmax"),
         ({"kind": 3}, "not a description of a checkpoint"),
+        ({"provenance": {"encoder": "runs/pre"}}, "not a description of a checkpoint .*settings or encoder"),
+        ({"provenance": {"encoder": {"provenance": {"read_splits": 0.5}}}}, ".*read_splits is no list of splits"),
+        ({"provenance": {"settings": {"masking": 1}}}, ".*the masking is no text"),
+        ({"provenance": {"step": "many"}}, ".*a step or a score is no number"),
+        ({"encoder": {"n_layers": 10**7}}, "not a description of a checkpoint"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:

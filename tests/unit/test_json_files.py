@@ -1,11 +1,14 @@
 """JSON files are read with errors that name the file, and written whole."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dnaspt.errors import InputError
-from dnaspt.json_files import read_json, read_json_lines, write_json
+from dnaspt.json_files import build_checked, check_types, read_json, read_json_lines, write_json
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -25,6 +28,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         (b'{"a": ', r"x\.json: not JSON \(.*\); expected a whole file; make it again$"),
         (b'{"a": "\xff"}', r"x\.json: not JSON \(.*\); expected a whole file"),
         (b"[1]", r"x\.json: a list; expected a JSON object"),
+        (b"[" * 100_000, r"x\.json: not JSON \(.*\); expected a whole file"),
+        (b"9" * 5_000, r"x\.json: not JSON \(.*\); expected a whole file"),
     ],
 )
 def test_a_file_that_holds_no_object_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
@@ -58,3 +63,40 @@ def test_a_broken_line_is_named_with_its_number(tmp_path: Path, text: str, messa
         read_json_lines(file)
     with pytest.raises(InputError, match="no such file"):
         read_json_lines(tmp_path / "no.jsonl")
+
+
+@dataclass(frozen=True)
+class Inner:
+    score: float
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    inner: Inner
+    counts: tuple[int, ...] = ()
+    more: Mapping[str, float] = field(default_factory=dict)
+
+
+def test_the_types_of_values_are_checked_as_a_dataclass_has_them() -> None:
+    made = build_checked(Outer, {"name": "a", "inner": {"score": 1}, "counts": [1, 2], "more": {"x": 0.5}})
+    assert made == Outer("a", Inner(1.0), (1, 2), {"x": 0.5})
+    assert check_types(made) == made
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": 1}, "name: Input should be a valid string"),
+        ({"inner": {"score": "x"}}, "inner.score: Input should be a valid number"),
+        ({"counts": [1, "b"]}, "counts.1: Input should be a valid integer"),
+        ({"more": {"x": []}}, "more.x: Input should be a valid number"),
+        ({"other": 1}, "no value is called 'other'"),
+    ],
+)
+def test_a_value_of_another_type_is_named_in_one_line(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}") as told:
+        build_checked(Outer, {"name": "a", "inner": {"score": 1.0}} | values)
+    assert "\n" not in str(told.value)
+    with pytest.raises(ValueError, match=r"inner\.score"):
+        check_types(Outer("a", Inner("x")))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any
 from dnaspt.errors import InputError
 from dnaspt.evaluation.results import BootstrapCounts, GeneEvaluation, WindowEvaluation
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.json_files import read_json
+from dnaspt.json_files import UNFIT, check_types, read_json
 
 RESULT_FILE = "result.json"
 
@@ -57,7 +57,7 @@ class BaselineResult:
             KeyError, TypeError, ValueError: it is no result of a baseline.
         """
         metric = next((name.removeprefix("valid_") for name in raw if name.startswith("valid_")), "")
-        return cls(
+        result = cls(
             baseline=str(raw["baseline"]),
             minutes=float(raw["minutes"]),
             n_bp=int(raw["n_bp"]),
@@ -67,6 +67,7 @@ class BaselineResult:
             valid=raw[f"valid_{metric}"] if metric else None,
             left_out=dict(raw.get("left_out", {})),
         )
+        return check_types(result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +93,5 @@ def read_result(folder: Path) -> BaselineResult | None:
     """The result of a baseline's folder; None where the folder holds none."""
     try:
         return BaselineResult.from_dict(read_json(folder / RESULT_FILE))
-    except (InputError, ValueError, KeyError, TypeError):
+    except (InputError, *UNFIT):
         return None

@@ -12,7 +12,7 @@ from dnaspt.bend.table import BEND_TASKS, find_task
 from dnaspt.config import build_config, read_toml
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError, InputError
-from dnaspt.json_files import read_json, write_json
+from dnaspt.json_files import build_checked, read_json, write_json
 from dnaspt.studies.context import Say, StudyContext
 from dnaspt.studies.settings import StudyConfig, check_settings
 
@@ -78,8 +78,8 @@ class BendStudy:
             expected = "a folder of 'dnaspt bend run' that came to its end"
             raise DatasetError(f"{folder}: has no {BEND_JSON}; expected {expected}")
         try:
-            return cls(**{"data": str(folder)} | read_json(file))  # the first ones had no data
-        except TypeError as error:
+            return build_checked(cls, {"data": str(folder)} | read_json(file))  # the first ones had no data
+        except ValueError as error:
             raise InputError(file, f"not the study of 'dnaspt bend run' ({error})") from error
 
 

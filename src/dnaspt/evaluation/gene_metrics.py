@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict
 
 from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks
 from dnaspt.evaluation.bootstrap import N_BOOTSTRAP, bootstrap_values, percentile_interval
@@ -103,6 +104,8 @@ class GeneScores:
         >>> list(scores.levels)
         ['base', 'splice_site', 'exon', 'intron_chain', 'transcript', 'gene']
     """
+
+    __pydantic_config__ = ConfigDict(arbitrary_types_allowed=True)  # an array is none of the types that are checked
 
     levels: Mapping[str, LevelScores]
     ignored: Mapping[str, int]

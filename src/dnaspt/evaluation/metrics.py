@@ -57,8 +57,15 @@ class Score:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, float | None]) -> "Score":
-        """A score from the content of a JSON file: None becomes nan."""
-        return cls(**{name: nan_if_none(value) for name, value in raw.items()})
+        """A score from the content of a JSON file: None becomes nan.
+
+        Raises:
+            ValueError: outside -1 to 1, where every score lies.
+        """
+        score = cls(**{name: nan_if_none(value) for name, value in raw.items()})
+        if any(abs(value) > 1.001 for value in (score.value, score.low, score.high)):
+            raise ValueError(f"a score of {score.value:g} from {score.low:g} to {score.high:g}")
+        return score
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ class LabelScores:
         auroc, auprc = (
             {name: Score.from_dict(score) for name, score in raw[kind].items()} for kind in ("auroc", "auprc")
         )
+        if auroc.keys() != auprc.keys():
+            raise ValueError("AUROC and AUPRC are of other labels")
         mean_auroc, mean_auprc = (Score.from_dict(raw[name]) for name in ("mean_auroc", "mean_auprc"))
         return cls(auroc, auprc, mean_auroc, mean_auprc, tuple(raw["undefined"]))
 

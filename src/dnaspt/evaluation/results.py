@@ -4,9 +4,11 @@ A run folder holds evaluation-SPLIT.json (the scores), evaluation-SPLIT.npz (wha
 (one line for every measurement ever made, so that nobody has to trust that test was looked at once).
 """
 
+import errno
 import json
 import logging
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +24,7 @@ from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
 from dnaspt.inference.model import Model
-from dnaspt.json_files import read_json, read_json_lines, write_json
+from dnaspt.json_files import UNFIT, check_types, read_json, read_json_lines, write_json
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 FORMAT_VERSION = 1
 """Version of evaluation files. Files of dnaspt 0.1 have no version and the same content."""
 LOG = "evaluations.jsonl"
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 GENES_FILE = "genes.gff3"
 METRIC_NAMES = {"mcc": "MCC", "mean_auroc": "mean AUROC", "mean_auprc": "mean AUPRC", "auroc": "AUROC"}
 """Primary metrics as tables call them."""
@@ -103,7 +106,10 @@ class WindowEvaluation:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "WindowEvaluation":
         """Scores from the content of a JSON file."""
-        return cls(LabelScores.from_dict(raw), LabelScores.from_dict(raw["cpg_count"]), raw["n_blocks"])
+        labels, cpg_count = LabelScores.from_dict(raw), LabelScores.from_dict(raw["cpg_count"])
+        if labels.auroc.keys() != cpg_count.auroc.keys():
+            raise ValueError("the CpG count has other labels")
+        return cls(labels, cpg_count, raw["n_blocks"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,8 @@ class VariantEvaluation:
         auroc, auprc = (
             {name: Score.from_dict(score) for name, score in raw[kind].items()} for kind in ("auroc", "auprc")
         )
+        if auroc.keys() != auprc.keys():
+            raise ValueError("AUROC and AUPRC are of other scores")
         return cls(auroc, auprc, tuple(raw["undefined"]))
 
 
@@ -262,7 +270,7 @@ class Evaluation:
         """An evaluation from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: not an evaluation, or of a later format.
+            KeyError, TypeError, ValueError, AttributeError, ArithmeticError: not an evaluation, or of a later format.
         """
         version = raw.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
@@ -272,10 +280,12 @@ class Evaluation:
             header["encoder_read_splits"] = tuple(header["encoder_read_splits"])
         if _kind_of(raw) == "genes":
             codons = GeneEvaluation.from_dict(raw["codons"]) if "codons" in raw else None
-            return cls(**{"task": "genes"} | header, genes=GeneEvaluation.from_dict(raw), codons=codons)
-        if _kind_of(raw) == "variants":
-            return cls(**{"task": "variants"} | header, variants=VariantEvaluation.from_dict(raw))
-        return cls(**{"task": "regions"} | header, windows=WindowEvaluation.from_dict(raw))
+            made = cls(**{"task": "genes"} | header, genes=GeneEvaluation.from_dict(raw), codons=codons)
+        elif _kind_of(raw) == "variants":
+            made = cls(**{"task": "variants"} | header, variants=VariantEvaluation.from_dict(raw))
+        else:
+            made = cls(**{"task": "regions"} | header, windows=WindowEvaluation.from_dict(raw))
+        return check_types(made)
 
 
 def _kind_of(raw: Mapping[str, Any]) -> Literal["genes", "variants", "windows"]:
@@ -312,6 +322,27 @@ class BootstrapCounts:
     def n_blocks(self) -> int:
         """Blocks of the split."""
         return len(self.confusions) or int(self.blocks.max(initial=-1)) + 1
+
+    def check(self) -> "BootstrapCounts":
+        """The same counts, once their shapes are checked.
+
+        Raises:
+            ValueError: arrays of other shapes or types, or that do not belong together.
+        """
+        shapes = {"confusions": 3, "confusions_codons": 3, "truth": 2, "logits": 2, "blocks": 1}
+        for name, n_axes in shapes.items():
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.ndim != n_axes or array.dtype.kind not in "iuf":
+                raise ValueError(f"{name} is no array of numbers with {n_axes} axes")
+        if any(len(array) and array.shape[1] != array.shape[2] for array in (self.confusions, self.confusions_codons)):
+            raise ValueError("confusion matrices are not square")
+        if self.logits.size and self.logits.shape != self.truth.shape:
+            raise ValueError(f"logits {self.logits.shape} are of other windows than labels {self.truth.shape}")
+        if self.blocks.size and (len(self.blocks) != len(self.truth) or self.blocks.min() < 0):
+            raise ValueError(f"blocks of {len(self.blocks)} windows for labels of {len(self.truth)}")
+        if self.blocks.size and self.blocks.max() > len(self.blocks):
+            raise ValueError(f"block {self.blocks.max()} of {len(self.blocks)} windows")
+        return self
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays that are there, by name."""
@@ -360,14 +391,21 @@ def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCoun
 def write_model_evaluation(model: Model, evaluation: Evaluation, counts: BootstrapCounts) -> None:
     """Write an evaluation into the run of a loaded model, as `write_evaluation` does.
 
-    A run that was removed or trained anew since does not get the scores of the old weights: a warning says so.
+    A run that was removed or trained anew since does not get the scores of the old weights; and where nothing may be written, the
+    measurement is not on record. A warning says so.
     """
     if not model.is_on_disk:
         log.warning(
             "%s: no longer holds the model that was loaded from it: the scores are not written into it", model.path
         )
         return
-    write_evaluation(model.path, evaluation, counts, head=model.head)
+    try:
+        write_evaluation(model.path, evaluation, counts, head=model.head)
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise
+        told = "%s: nothing can be written there (%s): these scores of %s are not on record in %s"
+        log.warning(told, model.path, error.strerror, evaluation.split, LOG)
 
 
 def read_evaluation(file: Path) -> Evaluation:
@@ -380,7 +418,7 @@ def read_evaluation(file: Path) -> Evaluation:
     content = read_json(file, expected="scores of 'dnaspt evaluate'", do=again)
     try:
         return Evaluation.from_dict(content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNFIT as error:
         raise InputError(file, f"not an evaluation ({error!r})", do=again) from error
 
 
@@ -392,8 +430,8 @@ def read_counts(file: Path) -> BootstrapCounts:
     """
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-            return BootstrapCounts(**arrays)
-    except (OSError, EOFError, ValueError, TypeError, BadZipFile) as error:
+            return BootstrapCounts(**arrays).check()
+    except (OSError, EOFError, BadZipFile, zlib.error, NotImplementedError, MemoryError, *UNFIT) as error:
         raise InputError(file, f"cannot be read ({error})", do="run 'dnaspt evaluate' again") from error
 
 
@@ -401,4 +439,4 @@ def count_evaluations(folder: Path, split: str = "test") -> int:
     """How often a split was scored, by the run's own log; 0 where there is no log."""
     if not (folder / LOG).is_file():
         return 0
-    return sum(row["split"] == split for row in read_json_lines(folder / LOG))
+    return sum(row.get("split") == split for row in read_json_lines(folder / LOG))

@@ -19,6 +19,7 @@ from dnaspt.baselines.results import BaselineResult
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.json_files import UNFIT, build_checked, check_types
 from dnaspt.studies.plan import Job, Stage
 from dnaspt.training.runs import RunResult
 
@@ -125,31 +126,41 @@ class Record:
         """A record from the content of a JSON file, also one of dnaspt 0.1.
 
         Raises:
-            KeyError, TypeError, ValueError: not a record, or of a later format.
+            KeyError, TypeError, ValueError, AttributeError, ArithmeticError: not a record, or of a later format.
         """
         version = content.get("format_version")
         if version not in (None, FORMAT_VERSION):
             raise ValueError(f"format version {version}; expected {FORMAT_VERSION}")
         kind: Stage = content["kind"]
-        job = Job(kind, content["arm"], content["settings"], content["encoder"], content["data_digest"])
+        values = {name: content[name] for name in ("arm", "settings", "encoder", "data_digest")}
+        job = build_checked(Job, {"kind": kind} | values)
+        _ = job.digest, job.seed, job.learning_rate, job.label_fraction  # an error where its settings have none
         raw = content["result"]
         diverged = raw.get("diverged", "")
         # The oldest results do not name their baseline.
         baseline = BaselineResult.from_dict({"baseline": job.baseline} | raw) if job.baseline else None
-        return cls(
+        record = cls(
             job=job,
             result=NO_RESULT if diverged else result_of_baseline(baseline) if baseline else RunResult.from_dict(raw),
             diverged=diverged,
             baseline=baseline,
             test=Evaluation.from_dict(content["test"]) if "test" in content else None,
             counts=_counts_from_dict(content, is_ranked=version is not None),
-            curve=tuple((int(step), math.nan if score is None else score) for step, score in content.get("curve", ())),
+            curve=tuple(
+                (int(step), math.nan if score is None else float(score)) for step, score in content.get("curve", ())
+            ),
             examples=tuple(tuple(map(_gene_from_dict, genes)) for genes in content.get("examples", ())),
             examples_as_predicted=bool(content.get("examples_as_predicted", False)),
             n_test_evaluations=content.get("n_test_evaluations"),
             dnaspt_version=content.get("dnaspt_version", ""),
             versions=content.get("versions", {}),
         )
+        check_types(record.result)
+        if not isinstance(record.n_test_evaluations, int | None):
+            raise ValueError("n_test_evaluations is no number")
+        if not all(isinstance(text, str) for text in (diverged, record.dnaspt_version, *record.versions.values())):
+            raise ValueError("diverged, dnaspt_version or versions are no text")
+        return record
 
 
 def result_of_baseline(baseline: BaselineResult) -> RunResult:
@@ -162,7 +173,8 @@ def result_of_baseline(baseline: BaselineResult) -> RunResult:
 def _counts_from_dict(content: Mapping[str, Any], *, is_ranked: bool) -> BootstrapCounts:
     named = content.get("counts" if is_ranked else "counted", {})
     types = {"truth": np.int8, "logits": np.int64 if is_ranked else np.float64}
-    counts = BootstrapCounts(**{name: np.array(values, types.get(name, np.int64)) for name, values in named.items()})
+    arrays = {name: np.array(values, types.get(name, np.int64)) for name, values in named.items()}
+    counts = BootstrapCounts(**arrays).check()
     return counts if is_ranked else ranked(counts)
 
 
@@ -183,8 +195,8 @@ def _gene_to_dict(gene: Transcript) -> dict[str, Any]:
 
 
 def _gene_from_dict(content: Mapping[str, Any]) -> Transcript:
-    cds = tuple((start, end) for start, end in content["cds"])
-    return Transcript(content["chrom"], content["strand"], "", "", cds)
+    cds = tuple((int(start), int(end)) for start, end in content["cds"])
+    return Transcript(str(content["chrom"]), str(content["strand"]), "", "", cds)
 
 
 def record_file(folder: Path, name: str) -> Path:
@@ -214,11 +226,11 @@ def read_record(file: Path) -> Record:
     try:
         packed = file.read_bytes()
         content = json.loads(bz2.decompress(packed) if file.name.endswith(_SUFFIX) else packed)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError, RecursionError) as error:
         raise DatasetError(f"{file}: is no record ({error}); {do}") from error
     try:
         return Record.from_dict(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UNFIT as error:
         raise DatasetError(f"{file}: is no record of a run ({error!r}); {do}") from error
 
 

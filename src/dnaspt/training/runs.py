@@ -24,6 +24,8 @@ SETTINGS, METRICS, RESULT, STATE = "run.json", "metrics.jsonl", "result.json", "
 _SCORE = "valid_"
 _MOST = 1 << 53
 """No count of a run is larger; a larger one is damaged."""
+_LARGEST = 1e100
+"""No finite loss or gradient is larger: a training diverges long before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,10 @@ def read_metrics_rows(file: Path) -> list[dict[str, Any]]:
         if not isinstance(step := row.get("step"), int) or not 0 <= step <= _MOST:
             found = "a row without step" if step is None else f"a row with step {str(step)[:40]!r}"
             raise InputError(file, found, expected="a row of metrics, with the number of its step")
-        if unfit := [name for name, value in row.items() if not isinstance(value, int | float)]:
-            raise InputError(file, f"{unfit[0]!r} of step {step} is no number", expected="a row of metrics")
+        for name, value in row.items():
+            if not isinstance(value, int | float) or _LARGEST < abs(value) < math.inf:
+                found = f"{name[:40]!r} of step {step} is {str(value)[:40]!r}"
+                raise InputError(file, found, expected="a number that a run can have")
     return rows
 
 

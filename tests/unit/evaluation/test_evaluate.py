@@ -1,5 +1,7 @@
+import errno
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +17,7 @@ from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import segments
 from dnaspt.errors import CheckpointError, ConfigError, DatasetError
+from dnaspt.evaluation import results
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.genome.alphabet import reverse_complement
 from dnaspt.inference import decode
@@ -188,3 +191,36 @@ def test_a_gpu_that_is_not_there_is_refused(window_data: Path, tmp_path: Path) -
 def test_a_split_without_labels_is_not_scored(split: str, window_data: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=f"no labeled split is called '{split}'; expected train, valid, test"):
         evaluate(tmp_path / "no run", window_data, split=split)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_scores_of_a_run_that_can_only_be_read_are_given_and_not_logged(
+    number: int,
+    window_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run, _ = make_run(tmp_path / "run", window_data, "sigmoid")
+    expected = evaluate(run, window_data, write=False)
+
+    def refuse(path: Path) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(results, "atomic_file", refuse)
+    before = sorted(run.rglob("*"))
+    scores = evaluate(run, window_data)
+    assert replace(scores, date="") == replace(expected, date="") and sorted(run.rglob("*")) == before
+    why = f"nothing can be written there ({os.strerror(number)})"
+    assert caplog.messages[-1] == f"{run}: {why}: these scores of test are not on record in evaluations.jsonl"
+
+
+def test_a_full_disk_is_told_by_evaluate(window_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = make_run(tmp_path / "run", window_data, "sigmoid")
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "full", str(path))
+
+    monkeypatch.setattr(results, "atomic_file", refuse)
+    with pytest.raises(OSError, match="full"):
+        evaluate(run, window_data)

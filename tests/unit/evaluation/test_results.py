@@ -145,6 +145,12 @@ def test_nothing_is_written_into_a_checkpoint(tmp_path: Path, caplog: pytest.Log
         (json.dumps({"split": "test", "mcc": 3}), "not an evaluation"),
         (json.dumps(OLD[0] | {"auroc": {"A": {"valu": 0.5}}}), "not an evaluation"),
         (json.dumps(OLD[0] | {"format_version": 2}), "format version 2; expected 1"),
+        (json.dumps(OLD[0] | {"n_blocks": "many"}), "n_blocks: Input should be a valid integer"),
+        (json.dumps(OLD[0] | {"mean_auroc": {"value": 10**400}}), "not an evaluation"),
+        (json.dumps(OLD[0] | {"mean_auroc": {"value": 3.0}}), "a score of 3 from nan to nan"),
+        (json.dumps(OLD[0] | {"auprc": {}}), "AUROC and AUPRC are of other labels"),
+        (json.dumps(OLD[0] | {"cpg_count": None}), "not an evaluation"),
+        ("[" * 100_000, "not JSON"),
     ],
 )
 def test_a_damaged_file_is_an_error_that_says_what_to_do(text: str, found: str, tmp_path: Path) -> None:
@@ -164,3 +170,29 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     (tmp_path / "evaluation-test.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(InputError, match="cannot be read"):
         read_counts(tmp_path / "evaluation-test.npz")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "found"),
+    [
+        ({"confusions": np.zeros((2, 3, 4), np.int64)}, "confusion matrices are not square"),
+        ({"confusions": np.zeros(4)}, "confusions is no array of numbers with 3 axes"),
+        ({"truth": np.array([["a"]])}, "truth is no array of numbers with 2 axes"),
+        ({"truth": np.zeros((3, 1)), "logits": np.zeros((2, 1))}, r"logits \(2, 1\) are of other windows"),
+        ({"truth": np.zeros((2, 1)), "blocks": np.array([0, -1])}, "blocks of 2 windows"),
+        ({"truth": np.zeros((2, 1)), "blocks": np.array([0, 10**9])}, "block 1000000000 of 2 windows"),
+        ({"else": np.zeros(1)}, "unexpected keyword"),
+    ],
+)
+def test_counts_that_do_not_belong_together_are_refused(arrays: dict[str, Any], found: str, tmp_path: Path) -> None:
+    file = tmp_path / "evaluation-test.npz"
+    np.savez(file, **arrays)
+    with pytest.raises(
+        InputError, match=rf"evaluation-test\.npz: cannot be read \(.*{found}.*run 'dnaspt evaluate' again"
+    ):
+        read_counts(file)
+
+
+def test_a_line_of_the_log_without_a_split_counts_for_none(tmp_path: Path) -> None:
+    (tmp_path / LOG).write_text('{"split": "test"}\n{}\n{"split": "test"}\n')
+    assert count_evaluations(tmp_path) == 2

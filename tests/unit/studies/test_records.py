@@ -150,6 +150,37 @@ def test_a_folder_that_is_not_there_has_no_records(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "other"},
+        {"settings": []},
+        {"settings": {"seed": "a"}},
+        {"settings": {"seed": 0, "learning_rate": [1]}},
+        {"result": {"steps": float("inf")}},
+        {"versions": {"torch": 2}},
+        {"curve": [[1, "x"]]},
+        {"counts": {"confusions": [[[1, float("inf")]]]}},
+        {"counts": {"truth": [1, 2]}},
+        {"test": {"mcc": {"value": 7}}},
+        {"n_test_evaluations": "twice"},
+    ],
+)
+def test_a_record_with_values_of_other_types_is_named(
+    finished: StudyContext, tmp_path: Path, change: dict[str, object]
+) -> None:
+    record = next(record for record in read_records(finished.records) if record.job.kind == "final")
+    file = tmp_path / "final-0.json.bz2"
+    file.write_bytes(bz2.compress(json.dumps(record.to_dict()).encode()))
+    assert read_record(file).job == record.job
+    file.write_bytes(bz2.compress(json.dumps(record.to_dict() | change).encode()))
+    with pytest.raises(
+        DatasetError, match=r"final-0.json.bz2: is no record of a run \(.*\); delete it, and its run"
+    ) as told:
+        read_record(file)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"", "is no record"),

@@ -1,6 +1,7 @@
 """Checkpoints of a run: all that a resumed run needs comes back as it was."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,15 @@ from dnaspt.checkpoint_config import CheckpointConfig, find_checkpoint
 from dnaspt.config import EncoderConfig, PretrainConfig
 from dnaspt.errors import CheckpointError
 from dnaspt.training.finetune import finetune
-from dnaspt.training.run_checkpoints import load_last, load_optimizer, optimizer_tensors, save_best, save_last
+from dnaspt.training.run_checkpoints import (
+    ResumePoint,
+    load_last,
+    load_optimizer,
+    load_weights,
+    optimizer_tensors,
+    save_best,
+    save_last,
+)
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Progress
 
@@ -62,3 +71,38 @@ def test_other_data_or_another_encoder_is_not_resumed(gene_data: Path, tmp_path:
     described.write_text(json.dumps(raw))
     with pytest.raises(CheckpointError, match="encoder has changed"):
         finetune(config, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda tensors: tensors | {"nothing|exp_avg": torch.zeros(3)},
+            "'nothing|exp_avg', torch.float32 (3,), is no tensor",
+        ),
+        (lambda tensors: tensors | {"nothing": torch.zeros(())}, "'nothing', torch.float32 (), is no tensor"),
+        (lambda tensors: tensors | {"decoder.bias|else": torch.zeros(())}, "is no tensor of the optimizer of this run"),
+        (
+            lambda tensors: {name: value[..., None] for name, value in tensors.items()},
+            "is no tensor of the optimizer of this run",
+        ),
+        (lambda tensors: {name: value.long() for name, value in tensors.items()}, "torch.int64"),
+        (lambda tensors: dict(list(tensors.items())[1:]), "has not all tensors of"),
+    ],
+)
+def test_tensors_of_another_optimizer_are_named(change, message: str, tmp_path: Path) -> None:
+    model = build_language_model(DESCRIPTION)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.zeros(1, 9, dtype=torch.uint8)).sum().backward()
+    optimizer.step()
+    tensors = change(optimizer_tensors(model, optimizer))
+    with pytest.raises(CheckpointError, match=re.escape(message)) as told:
+        load_optimizer(model, torch.optim.AdamW(model.parameters()), tensors, tmp_path / "optimizer.safetensors")
+    assert str(told.value).startswith(str(tmp_path / "optimizer.safetensors"))
+
+
+def test_weights_of_another_model_are_named(tmp_path: Path) -> None:
+    model = build_language_model(DESCRIPTION)
+    last = ResumePoint(tmp_path, {"encoder.nothing": torch.zeros(1)}, {}, Progress())
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: does not fit the model of this run \("):
+        load_weights(model, last)

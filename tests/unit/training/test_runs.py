@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,9 @@ def test_a_result_of_dnaspt_0_1_is_read(tmp_path: Path) -> None:
         ({"format_version": 2}, "format version 2; expected 1"),
         ({"best_step": None}, "not the result of a training run"),
         ({"steps": "many"}, "not the result of a training run"),
+        ({"steps": float("inf")}, "not the result of a training run"),
+        ({"n_bp": [1]}, "not the result of a training run"),
+        ({"nats_by_k": ["a"]}, "nats_by_k"),
     ],
 )
 def test_a_result_that_is_none_is_named(change: dict[str, object], message: str, tmp_path: Path) -> None:
@@ -160,3 +164,30 @@ def test_a_run_that_was_stopped_can_be_sent_to_another_process() -> None:
     stop = RunStopped(Run(Path("run"), FINETUNED, finished=False, stopped_by="SIGINT"))
     again = pickle.loads(pickle.dumps(stop))
     assert isinstance(again, RunStopped) and again.run == stop.run and str(again) == str(stop)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"step": "a"}, "step: Input should be a valid integer"),
+        ({"step": 4}, "step is 4"),
+        ({"step": 10**30}, "step"),
+        ({"epoch": -1}, "epoch is -1"),
+        ({"cursor": None}, "cursor"),
+        ({"best": float("nan")}, "best is nan"),
+        ({"best_scores": {"valid_mcc": "x"}}, r"best_scores\.valid_mcc"),
+        ({"best_scores": []}, "best_scores"),
+        ({"seconds": float("inf")}, "best is -inf, seconds is inf"),
+        ({"steps": 1}, "no value is called 'steps'"),
+    ],
+)
+def test_a_state_that_no_run_can_have_is_named(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "step-00000003"
+    checkpoint.mkdir()
+    (checkpoint / "state.json").write_text(json.dumps(asdict(Progress(step=3))))
+    assert read_progress(checkpoint) == Progress(step=3)
+    (checkpoint / "state.json").write_text(json.dumps(asdict(Progress(step=3)) | change))
+    expected = rf"state\.json: not the state of a run at this step \({message}.*; remove the checkpoint, and the run begins anew$"
+    with pytest.raises(InputError, match=expected) as told:
+        read_progress(checkpoint)
+    assert "\n" not in str(told.value)
