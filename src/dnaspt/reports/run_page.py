@@ -54,9 +54,9 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
     """
     if out.is_dir():
         raise DnasptError(f"{out}: is a folder; expected the name of an HTML file")
+    refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain}, is_file=True)
     if out.suffix.lower() not in (".html", ".htm"):
         raise DnasptError(f"{out}: a report is an HTML file; expected a name that ends in .html")
-    refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain}, is_file=True)
     manifest = read_manifest(data)
     records = read_runs(runs, data, manifest)
     pretraining = None if pretrain is None else read_pretraining(pretrain)
