@@ -145,15 +145,6 @@ GFF3 = {
 }
 _GTF = 'gene_id "g"; transcript_id "t";'
 GTF = {
-    "cds_without_transcript_id.gtf": BadFile(
-        "annotation",
-        feature("CDS", 31, 60, 'gene_id "g";'),
-        1,
-        "CDS without transcript_id at chr1:31-60; expected gene_id",
-    ),
-    "cds_without_gene_id.gtf": BadFile(
-        "annotation", feature("CDS", 31, 60, 'transcript_id "t";'), 1, "CDS without gene_id at chr1:31-60"
-    ),
     "cds_without_strand.gtf": BadFile(
         "annotation", feature("CDS", 31, 60, _GTF, strand="."), 1, "CDS of 't' without strand"
     ),

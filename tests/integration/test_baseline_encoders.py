@@ -10,7 +10,7 @@ from tests.integration.in_process import dnaspt
 from dnaspt.checkpoint import load_model
 
 
-@pytest.mark.parametrize(("preset", "steps"), [("onehot", "40"), ("basset", "12")])
+@pytest.mark.parametrize(("preset", "steps"), [("onehot", "40"), pytest.param("basset", "12", marks=pytest.mark.slow)])
 def test_they_learn_composition_and_resume_to_the_same_bits(
     windows: Path, tmp_path: Path, preset: str, steps: str
 ) -> None:

@@ -55,7 +55,7 @@ def write_root(root: Path, task: str, prefix: str) -> Path:
 @pytest.mark.parametrize(
     ("task", "prefix"),
     [
-        ("chromatin_accessibility", ""),
+        pytest.param("chromatin_accessibility", "", marks=pytest.mark.slow),
         pytest.param("histone_modification", "chr", marks=pytest.mark.slow),
         pytest.param("cpg_methylation", "chr", marks=pytest.mark.slow),
     ],

@@ -10,6 +10,7 @@ from tests.integration.in_process import dnaspt
 from dnaspt.studies import launch, local_engine
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.tool,
     pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(

@@ -87,6 +87,7 @@ def test_a_killed_run_ends_with_the_same_bits_in_bf16_and_with_two_threads(
     assert tensors_of(killed) == tensors_of(alone)
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_says_how_to_go_on(gene_data: Path, tmp_path: Path) -> None:
     config = tmp_path / "tiny.toml"
     config.write_text(TINY.replace("steps = 40", "steps = 100000") + ENCODER)

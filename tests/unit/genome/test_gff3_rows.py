@@ -21,7 +21,7 @@ def row(attributes: str, contig: str = "chr1", coordinates: str = "11\t20") -> s
 
 def test_a_row_becomes_a_feature_with_a_half_open_interval(tmp_path: Path) -> None:
     features, _ = read(tmp_path, "# comment\n\n" + row("ID=c;Parent=t"))
-    assert features == [Feature(3, "CDS", Interval("chr1", 10, 20, "-"), "2", "ID=c;Parent=t")]
+    assert features == [Feature(3, "CDS", Interval("chr1", 10, 20, "-"), "2", "ID=c;Parent=t", "x")]
 
 
 def test_what_a_file_says_beside_its_features_is_kept(tmp_path: Path) -> None:

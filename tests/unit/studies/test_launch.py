@@ -23,6 +23,7 @@ def finetune(context: StudyContext, **settings: object) -> Finetune:
     return Finetune(action="finetune", config=FinetuneConfig.model_validate(given), resume=False)
 
 
+@pytest.mark.slow
 def test_both_ways_make_the_same_run(context: StudyContext, tmp_path: Path) -> None:
     other = replace(context, out=tmp_path / "other")
     launch.in_this_process(context, JOB, finetune(context), ())
