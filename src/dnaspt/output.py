@@ -78,15 +78,15 @@ def locked_output(out: Path, *, hint: str = "") -> Iterator[None]:
         hint: what else to say where another process holds the lock.
 
     Raises:
-        BusyError: another process writes there; names it.
+        BusyError: another process writes there; names it. OSError: the folder that `out` is to lie in cannot be made.
     """
     from filelock import FileLock, Timeout, UnixFileLock
 
     target = Path(os.path.realpath(out))
     file, owner_file = (target.with_name(f".{target.name}.{what}") for what in ("lock", "owner"))
     lock = FileLock(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=_WAIT_S)
     except Timeout:
         raise BusyError(f"{out}: {_holder(owner_file)}; wait for it, or choose another --out{hint}") from None

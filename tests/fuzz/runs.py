@@ -235,9 +235,9 @@ def try_one(target: Target, seed: int, whole: Path, folder: Path) -> tuple[str, 
 
 
 def fuzz(
-    n: int, first_seed: int, folder: Path, targets: tuple[Target, ...] = TARGETS
+    n: int, first_seed: int, folder: Path, tell: Callable[[str], object] = lambda _: None
 ) -> tuple[Counter[str], list[str]]:
-    """Try so many damaged files; how each ended, and what was faulty."""
+    """Try so many damaged files; how each ended, and what was faulty, which `tell` is told at once."""
     logging.disable(logging.CRITICAL)
     whole = folder / "whole"
     if not whole.exists():
@@ -246,10 +246,11 @@ def fuzz(
     counts: Counter[str] = Counter()
     faults = []
     for seed in range(first_seed, first_seed + n):
-        how, told = try_one(targets[seed % len(targets)], seed, whole, folder / "copy")
+        how, told = try_one(TARGETS[seed % len(TARGETS)], seed, whole, folder / "copy")
         counts[how] += 1
         if how == "faulty":
             faults.append(f"seed {seed}: {told}")
+            tell(faults[-1])
     logging.disable(logging.NOTSET)
     return counts, faults
 
@@ -262,11 +263,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        counts, faults = fuzz(given.inputs, given.seed, given.folder or Path(folder))
-    sys.stdout.write("".join(f"{fault}\n" for fault in faults))
-    sys.stdout.write(
-        f"{sum(counts.values())} damaged files: " + ", ".join(f"{n} {how}" for how, n in counts.items()) + "\n"
-    )
+        where = given.folder or Path(folder)
+        counts, faults = fuzz(given.inputs, given.seed, where, lambda fault: print(fault, flush=True))
+    ended = ", ".join(f"{n} {how}" for how, n in counts.items())
+    print(f"{sum(counts.values())} damaged files: {ended}")
     sys.exit(bool(faults))
 
 

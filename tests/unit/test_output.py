@@ -181,3 +181,12 @@ def test_what_a_killed_process_left_of_this_output_is_removed(tmp_path: Path, ca
         pass
     assert [path.name for path in tmp_path.iterdir()] == [f".other.unfinished-{host}-{2**30}-7"]
     assert "removed; PID" in caplog.text
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_and_no_lock_that_failed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"), locked_output(tmp_path / "file" / "deep" / "out"):
+        pass
+    assert caplog.messages == [] and [path.name for path in tmp_path.iterdir()] == ["file"]

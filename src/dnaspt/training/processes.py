@@ -86,14 +86,15 @@ def check_processes(config: TrainingConfig, environment: Mapping[str, str] = os.
     if launch.by == "torchrun" and launch.n_processes != n_wanted:
         started = f"torchrun started {launch.n_processes} processes"
         raise ConfigError(f"{options}: {started}; say {launch.as_options}, or start it without torchrun")
-    if launch.by == "SLURM" and launch.n_processes != n_wanted and (launch.is_one_of_them or n_wanted > 1):
+    if launch.by == "SLURM" and launch.n_processes != n_wanted:
         where = "on this node" if launch.n_nodes == 1 else f"on {launch.n_nodes} nodes"
         given = f"--devices is {config.devices}" + f" and --num-nodes is {config.num_nodes}" * (config.num_nodes > 1)
         started = f"SLURM started {launch.n_processes} task{'s' * (launch.n_processes > 1)} {where}, {given}"
         do = f"say {launch.as_options} or {_as_sbatch(config)}"
         if n_wanted > 1:
             raise ConfigError(f"{started}: {do}")
-        log.warning("%s: each task trains a run of its own; if they are to train one together, %s", started, do)
+        if launch.is_one_of_them:
+            log.warning("%s: each task trains a run of its own; if they are to train one together, %s", started, do)
         return f"; {started}: {do}"
     if launch.by == "SLURM" and n_wanted > 1 and not launch.is_one_of_them:
         log.warning(

@@ -54,7 +54,6 @@ def test_the_environment_says_who_started_how_many_processes(environment: dict[s
         (slurm(1), 1, 1),
         (slurm(2), 2, 1),
         (slurm(8, nodes=4), 2, 4),
-        (slurm(4, step=False), 1, 1),  # plain 'dnaspt pretrain' in a script with --ntasks=4: one process, as asked for
         (torchrun(4, 2), 2, 2),
     ],
 )
@@ -62,6 +61,13 @@ def test_processes_that_fit_the_settings_go_without_a_word(
     environment: dict[str, str], devices: int, num_nodes: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert check_processes(TrainingConfig(devices=devices, num_nodes=num_nodes), environment) == ""
+    assert caplog.messages == []
+
+
+def test_a_script_with_tasks_that_nobody_has_started_trains_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Plain 'dnaspt pretrain' in a script with --ntasks=4 is one process; the tasks are named where two write one run."""
+    hint = check_processes(TrainingConfig(), slurm(4, step=False))
+    assert hint.startswith("; SLURM started 4 tasks on this node, --devices is 1: say --devices 4 or")
     assert caplog.messages == []
 
 
