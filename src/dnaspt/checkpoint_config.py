@@ -99,6 +99,8 @@ def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
     except (InputError, *UNFIT) as error:
         reason = str(error).removeprefix(f"{file}: ").splitlines()[0]
         raise CheckpointError(f"{file}: not a description of a checkpoint ({reason})") from error
+    if config.kind not in ("language", "task"):
+        raise CheckpointError(f"{file}: kind {config.kind!r}; expected language or task")
     if config.kind == "task" and config.task not in TASKS:
         raise CheckpointError(f"{file}: task {config.task!r}; expected {', '.join(TASKS)}")
     if config.kind == "task" and config.head not in TASKS[config.task].heads:

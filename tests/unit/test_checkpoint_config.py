@@ -60,6 +60,7 @@ def test_predicted_introns_are_as_long_as_those_of_the_training_and_of_10_bp_at_
         ({"task": "folding"}, "task 'folding'; expected genes"),
         ({"head": "sigmoid"}, "head 'sigmoid' does not fit task 'genes'; expected crf or softmax"),
         ({"kind": 3}, "not a description of a checkpoint"),
+        ({"kind": "else"}, "kind 'else'; expected language or task"),
         ({"provenance": {"encoder": "runs/pre"}}, "not a description of a checkpoint .*settings or encoder"),
         ({"provenance": {"encoder": {"provenance": {"read_splits": 0.5}}}}, ".*read_splits is no list of splits"),
         ({"provenance": {"settings": {"masking": 1}}}, ".*the masking is no text"),

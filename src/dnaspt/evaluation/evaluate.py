@@ -23,7 +23,7 @@ from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluatio
 from dnaspt.evaluation.score import GenePrediction, score_gene_predictions, score_windows
 from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.inference.model import Model, load_unless_loaded
+from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def evaluate(
     Raises:
         CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset.
         DatasetError: no dataset, or without that split. ConfigError: no GPU where one is asked for.
+        NotFiniteError: the model's scores are NaN: its weights are damaged, or its training diverged.
     """
     data = Path(data)
     manifest = read_manifest(data)
@@ -92,10 +93,12 @@ def evaluate(
     )
     if manifest.per_base:
         annotated = read_transcripts(data, split)
-        genes, codons, counts = _evaluate_genes(loaded, manifest, rows, annotated, average_strands=average_strands)
+        with naming_model(loaded):
+            genes, codons, counts = _evaluate_genes(loaded, manifest, rows, annotated, average_strands=average_strands)
         evaluation = replace(header, genes=genes, codons=codons)
     else:
-        logits = window_logits(network, rows, average_strands=average_strands)
+        with naming_model(loaded):
+            logits = window_logits(network, rows, average_strands=average_strands)
         if manifest.resolution_bp:
             rows = rows.bins(manifest.resolution_bp)
         windows, counts = score_windows(rows, logits.reshape(len(rows), -1), manifest.labels)

@@ -5,6 +5,7 @@ Nothing here imports PyTorch before a model is loaded, so that a wrong path is a
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,7 @@ import numpy as np
 
 from dnaspt.atomic import sha256_of_file
 from dnaspt.checkpoint_config import DESCRIPTION, TENSORS, CheckpointConfig, find_checkpoint, read_config
-from dnaspt.errors import CheckpointError, ConfigError, InputError
+from dnaspt.errors import CheckpointError, ConfigError, InputError, NotFiniteError
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.sequences import NamedSequence, Sequences, read_sequences
@@ -393,6 +394,20 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
     with subnormals_as_zero():
         network, config = load_model(checkpoint)
     return Model(network.to(device), config, Path(path), checkpoint, _digests(checkpoint))
+
+
+@contextmanager
+def naming_model(model: Model) -> Iterator[None]:
+    """A block in which scores that are not finite are an error that names the model.
+
+    Raises:
+        NotFiniteError: says which model, and why that may be.
+    """
+    try:
+        yield
+    except NotFiniteError as error:
+        why = "are its weights damaged, or has its training diverged?"
+        raise NotFiniteError(f"{model.path}: {error}; {why}") from error
 
 
 def load_unless_loaded(model: str | Path | Model, *, accelerator: "Accelerator" = "auto") -> Model:

@@ -13,7 +13,7 @@ from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gene_states import LEAST_INTRON_BP
 from dnaspt.genome.intervals import merge
 from dnaspt.genome.text_files import check_text_file
-from dnaspt.inference.model import Model, load_unless_loaded
+from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.output import locked_output, refuse_inputs
 from dnaspt.tasks import TASKS
@@ -111,13 +111,15 @@ def _predict_file(
         from dnaspt.inference.genes import predict_genes_file
 
         _check_gene_options(loaded, out, options)
-        return predict_genes_file(request, network, loaded.config, options)
+        with naming_model(loaded):
+            return predict_genes_file(request, network, loaded.config, options)
     from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
 
     _check_window_options(loaded, options)
     stride_bp = min(options.stride_bp, loaded.window_bp)
     layout = WindowOptions(stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, options.average_strands)
-    return predict_windows_file(request, network, loaded.config, layout)
+    with naming_model(loaded):
+        return predict_windows_file(request, network, loaded.config, layout)
 
 
 def _check_out(out: Path) -> None:

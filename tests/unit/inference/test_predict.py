@@ -22,8 +22,8 @@ from tests.unit.inference.small_models import (
     write_fasta,
 )
 
-from dnaspt.checkpoint import choose_device, save_checkpoint
-from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.checkpoint import CheckpointConfig, choose_device, save_checkpoint
+from dnaspt.errors import CheckpointError, ConfigError, NotFiniteError
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.inference.predict import PredictOptions, predict_file
 
@@ -122,3 +122,18 @@ def test_intervals_that_touch_are_predicted_as_one(tmp_path: Path) -> None:
         predict_file(run, genome, tmp_path / "genes.gff3", WITHOUT_CODONS, regions=tmp_path / "r.bed")
         outputs.append((tmp_path / "genes.gff3").read_text())
     assert outputs[0] == outputs[1] and "\tgene\t" in outputs[0]
+
+
+@pytest.mark.parametrize(("config", "out"), [(GENES, "genes.gff3"), (REGIONS, "windows.bed")])
+def test_a_model_whose_weights_are_damaged_is_named_and_nothing_is_written(
+    config: CheckpointConfig, out: str, tmp_path: Path
+) -> None:
+    model = model_of(config)
+    with torch.no_grad():
+        next(model.head.trunk.parameters()).fill_(torch.nan)
+    save_checkpoint(tmp_path / "run", model, config)
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(2000)})
+    message = r"run: the (sequence has emissions|logits of some windows) .*NaN.*; are its weights damaged, or has its training"
+    with pytest.raises(NotFiniteError, match=message):
+        predict_file(tmp_path / "run", genome, tmp_path / out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["g.fa", "run"]
