@@ -14,6 +14,9 @@ from dnaspt.errors import InputError
 
 T = TypeVar("T")
 
+MOST = 1 << 53
+"""No count in a file of this package is larger; a larger one is damaged."""
+
 UNFIT = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError)
 """What is raised where JSON of another kind, or damaged, is made into a type of this package."""
 
@@ -88,14 +91,30 @@ def build_checked(kind: type[T], values: Mapping[str, Any]) -> T:
     return made
 
 
-def check_types(value: T) -> T:
+def check_types(value: T, *, has_counts: bool = False) -> T:
     """The same dataclass, once the types of all its values are checked, those of dataclasses within it too.
 
+    Args:
+        value: the dataclass.
+        has_counts: whether all its whole numbers are counts, so that none is negative or beyond all reason.
+
     Raises:
-        ValueError: a value of another type; names it in one line.
+        ValueError: a value of another type, or a number that is no count; in one line.
     """
     assert is_dataclass(value) and not isinstance(value, type)
-    return build_checked(type(value), asdict(value))
+    values = asdict(value)
+    checked = build_checked(type(value), values)
+    if has_counts:
+        _check_counts(values)
+    return checked
+
+
+def _check_counts(values: Any) -> None:
+    if isinstance(values, int) and not 0 <= values <= MOST:
+        raise ValueError(f"a count of {values if abs(values) < 1 << 99 else 'more than 30 digits'}")
+    if isinstance(values, dict | list | tuple):
+        for value in values.values() if isinstance(values, dict) else values:
+            _check_counts(value)
 
 
 @cache

@@ -100,3 +100,13 @@ def test_a_value_of_another_type_is_named_in_one_line(values: dict[str, Any], me
     assert "\n" not in str(told.value)
     with pytest.raises(ValueError, match=r"inner\.score"):
         check_types(Outer("a", Inner("x")))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(-1, "a count of -1"), (10**16, "a count of 1"), (10**400, "more than 30")]
+)
+def test_counts_have_bounds(count: int, told: str) -> None:
+    value = Outer("a", Inner(-1.0), (3, count))
+    assert check_types(value) == value
+    with pytest.raises(ValueError, match=told):
+        check_types(value, has_counts=True)

@@ -285,7 +285,7 @@ class Evaluation:
             made = cls(**{"task": "variants"} | header, variants=VariantEvaluation.from_dict(raw))
         else:
             made = cls(**{"task": "regions"} | header, windows=WindowEvaluation.from_dict(raw))
-        return check_types(made)
+        return check_types(made, has_counts=True)
 
 
 def _kind_of(raw: Mapping[str, Any]) -> Literal["genes", "variants", "windows"]:

@@ -129,7 +129,8 @@ def curves(
 ) -> Figure:
     """Lines, with intervals or as means of neighbors where they are over 240 points, and named horizontal levels."""
     figure, axes = _panel(2.9)
-    span = float(np.ptp(np.concatenate([line.x for line in lines]))) if lines else 0.0
+    steps = np.concatenate([np.zeros(0), *(line.x for line in lines)])
+    span = float(np.ptp(steps)) if steps.size else 0.0
     for index, line in enumerate(lines):
         color, dashes, marker = _style(line.style)
         x, y = thinned(line.x, line.y) if line.ends is None else (line.x, line.y)

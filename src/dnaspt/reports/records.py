@@ -13,7 +13,7 @@ from dnaspt.baselines.ngram import NgramBaseline
 from dnaspt.checkpoint_config import CheckpointConfig, read_config
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest
-from dnaspt.errors import CheckpointError, DnasptError
+from dnaspt.errors import CheckpointError, DnasptError, InputError
 from dnaspt.evaluation.metrics import auroc
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, read_counts, read_evaluation
 from dnaspt.evaluation.score import cpg_counts
@@ -159,13 +159,27 @@ def _read_run(folder: Path, data: Path, manifest: Manifest) -> RunRecord:
         init=_init(config, manifest),
         head=config.head,
         config=config,
-        settings=read_json(folder / SETTINGS, expected="a run of dnaspt"),
+        settings=_read_settings(folder),
         result=read_result(folder) if (folder / RESULT).is_file() else None,
         metrics=tuple(read_metrics(folder)),
         scores=scores,
         counts=read_counts(counts) if counts.is_file() else None,
     )
     return replace(record, name=_plain_name(record))
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    """Content of run.json.
+
+    Raises:
+        InputError: it is broken, or holds no settings of a run.
+    """
+    settings = read_json(folder / SETTINGS, expected="a run of dnaspt")
+    fraction, is_frozen = settings.get("label_fraction", 1), settings.get("freeze_encoder", False)
+    if not isinstance(fraction, int | float) or not 0 < fraction <= 1 or not isinstance(is_frozen, bool):
+        found = f"label_fraction {str(fraction)[:40]!r}, freeze_encoder {str(is_frozen)[:40]!r}"
+        raise InputError(folder / SETTINGS, found, expected="settings of a run of 'dnaspt finetune'")
+    return settings
 
 
 def _init(config: CheckpointConfig, manifest: Manifest) -> str:

@@ -155,7 +155,7 @@ class Record:
             dnaspt_version=content.get("dnaspt_version", ""),
             versions=content.get("versions", {}),
         )
-        check_types(record.result)
+        check_types(record.result, has_counts=True)
         if not isinstance(record.n_test_evaluations, int | None):
             raise ValueError("n_test_evaluations is no number")
         if not all(isinstance(text, str) for text in (diverged, record.dnaspt_version, *record.versions.values())):

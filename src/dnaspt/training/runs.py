@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnaspt.baselines.ngram import NgramBaseline
 from dnaspt.errors import CheckpointError, InputError
-from dnaspt.json_files import UNFIT, build_checked, check_types, read_json, read_json_lines, write_json
+from dnaspt.json_files import MOST, UNFIT, build_checked, check_types, read_json, read_json_lines, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,6 @@ FORMAT_VERSION = 1
 """Version of result.json. Files of dnaspt 0.1 have no version and the same content."""
 SETTINGS, METRICS, RESULT, STATE = "run.json", "metrics.jsonl", "result.json", "state.json"
 _SCORE = "valid_"
-_MOST = 1 << 53
-"""No count of a run is larger; a larger one is damaged."""
 _LARGEST = 1e100
 """No finite loss or gradient is larger: a training diverges long before."""
 
@@ -66,7 +64,7 @@ def read_progress(checkpoint: Path) -> Progress:
     try:
         progress = build_checked(Progress, content)
         counts = ("step", "epoch", "cursor", "best_step", "n_bad", "n_bp")
-        if damaged := [name for name in counts if not 0 <= getattr(progress, name) <= _MOST]:
+        if damaged := [name for name in counts if not 0 <= getattr(progress, name) <= MOST]:
             raise ValueError(f"{damaged[0]} is {getattr(progress, damaged[0])}")
         if math.isnan(progress.best) or not 0 <= progress.seconds < math.inf:
             raise ValueError(f"best is {progress.best}, seconds is {progress.seconds}")
@@ -172,7 +170,7 @@ def read_result(folder: Path) -> RunResult:
     file = folder / RESULT
     content = read_json(file, expected="a finished run of dnaspt")
     try:
-        return check_types(RunResult.from_dict(content))
+        return check_types(RunResult.from_dict(content), has_counts=True)
     except UNFIT as error:
         raise InputError(file, f"not the result of a training run ({error!r})") from error
 
@@ -185,7 +183,7 @@ def read_metrics_rows(file: Path) -> list[dict[str, Any]]:
     """
     rows = read_json_lines(file)
     for row in rows:
-        if not isinstance(step := row.get("step"), int) or not 0 <= step <= _MOST:
+        if not isinstance(step := row.get("step"), int) or not 0 <= step <= MOST:
             found = "a row without step" if step is None else f"a row with step {str(step)[:40]!r}"
             raise InputError(file, found, expected="a row of metrics, with the number of its step")
         for name, value in row.items():

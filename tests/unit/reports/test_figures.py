@@ -39,3 +39,8 @@ def test_a_thinned_curve_keeps_its_mean_and_ends_within_range() -> None:
     assert len(few_x) == 240
     assert few_y.mean() == pytest.approx(y.mean())
     assert x[0] <= few_x[0] < few_x[-1] <= x[-1]
+
+
+def test_a_curve_without_a_point_is_drawn_as_nothing() -> None:
+    line = figures.Curve("run", np.zeros(0), np.zeros(0), 0)
+    assert "bar: 2.000" in figures.to_svg(lambda: figures.curves([line], "loss", {"bar": 2.0}), "x")

@@ -107,3 +107,16 @@ def test_cpgs_are_counted_in_the_direction_that_is_right_more_often(windows: Pat
     for sign, labels in ((1, truth), (-1, 1 - truth)):
         counts = read_cpg_count(windows, manifest, BootstrapCounts(truth=labels, blocks=np.arange(len(labels))))
         assert (sign * counts.logits >= 0).all() and auroc(labels, counts.logits)[0] > 0.5
+
+
+@pytest.mark.parametrize("change", [{"label_fraction": "x"}, {"label_fraction": 7}, {"freeze_encoder": [1]}])
+def test_settings_that_no_run_has_are_named(
+    change: dict[str, object], runs: Path, tmp_path: Path, gene_data: Path
+) -> None:
+    shutil.copytree(runs / "a", tmp_path / "a")
+    file = tmp_path / "a" / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(
+        InputError, match=r"a/run\.json: label_fraction .*; expected settings of a run of 'dnaspt finetune'"
+    ):
+        read_runs([tmp_path / "a"], gene_data, read_manifest(gene_data))
