@@ -169,7 +169,7 @@ class Tile(NamedTuple):
     last: np.ndarray
 
 
-@kernel()
+@kernel(forceinline=True)
 def _codon(codes: np.ndarray, t: int) -> int:
     """Number of the codon at t in base 5."""
     return 25 * codes[t] + 5 * codes[t + 1] + codes[t + 2]
@@ -194,7 +194,7 @@ def _mark(codes: np.ndarray, start: int, stop: int, structure: GeneStructure) ->
     return flags
 
 
-@kernel()
+@kernel(forceinline=True)
 def _completion(codes: np.ndarray, t: int, phase: int) -> int:
     """Number of the letters from t on that complete a codon of which `phase` letters are known; N beyond the end."""
     if phase == 0:
@@ -206,7 +206,7 @@ def _completion(codes: np.ndarray, t: int, phase: int) -> int:
     return 5 * first + (codes[t + 1] if t + 1 < n else 4)
 
 
-@kernel()
+@kernel(forceinline=True)
 def _prefix(codes: np.ndarray, t: int, phase: int) -> int:
     """Number of the `phase` letters before t."""
     if phase == 0:
@@ -214,7 +214,7 @@ def _prefix(codes: np.ndarray, t: int, phase: int) -> int:
     return codes[t - 1] if phase == 1 else 5 * codes[t - 2] + codes[t - 1]
 
 
-@kernel()
+@kernel(forceinline=True)
 def _signal(strand: int, kind: int, phase: int) -> int:
     """The column of a site, by the flag of its boundary."""
     base, turned = STRAND_COLUMNS[strand], (3 - phase) % 3
@@ -225,19 +225,19 @@ def _signal(strand: int, kind: int, phase: int) -> int:
     return base + (START if (kind == GENE_LEFT) == (strand == 0) else STOP)
 
 
-@kernel()
+@kernel(forceinline=True)
 def _coding(strand: int, base: int) -> int:
     """The column of the base of a codon that is number 0, 1 or 2 from the left."""
     return STRAND_COLUMNS[strand] + CODING + (base if strand == 0 else 2 - base)
 
 
-@kernel()
+@kernel(forceinline=True)
 def _intron(strand: int, phase: int) -> int:
     """The column of an intron's bases."""
     return STRAND_COLUMNS[strand] + INTRON + (phase if strand == 0 else (3 - phase) % 3)
 
 
-@kernel()
+@kernel(forceinline=True)
 def _log_add(a: float, b: float) -> float:
     """log(exp(a) + exp(b))."""
     if a < b:
@@ -245,7 +245,7 @@ def _log_add(a: float, b: float) -> float:
     return a if b == -np.inf else a + np.log1p(np.exp(b - a))
 
 
-@kernel()
+@kernel(forceinline=True)
 def _sum_of(terms: np.ndarray, n: int, top: float) -> float:
     """Log of the summed exponentials of n terms, of which `top` is the largest."""
     total = 0.0
@@ -256,7 +256,7 @@ def _sum_of(terms: np.ndarray, n: int, top: float) -> float:
     return top + np.log(total)
 
 
-@kernel()
+@kernel(forceinline=True)
 def _exon_score(nodes: Nodes, x: int, strand: int, right: int, t: int, lengths: Lengths, n_classes: int) -> float:
     """Score of closing at t an exon that node x opens, x alone or an aggregate; without the potentials of its bases."""
     longest = lengths.exons.shape[2] - 1
@@ -269,7 +269,7 @@ def _exon_score(nodes: Nodes, x: int, strand: int, right: int, t: int, lengths: 
     return nodes.value[x] + lengths.exons[strand, row, bp - beyond] + lengths.exon_slope * beyond
 
 
-@kernel()
+@kernel(forceinline=True)
 def _intron_score(nodes: Nodes, x: int, row: int, t: int, lengths: Lengths) -> float:
     """Score of ending at t an intron that node x opens, x alone or an aggregate; without the potentials of its bases."""
     longest = lengths.introns.shape[1] - 1
@@ -280,14 +280,14 @@ def _intron_score(nodes: Nodes, x: int, row: int, t: int, lengths: Lengths) -> f
     return nodes.value[x] + lengths.introns[row, bp - beyond] + lengths.intron_slope * beyond
 
 
-@kernel()
+@kernel(forceinline=True)
 def _new_node(nodes: Nodes, count: int, t: int, kind: int, strand: int, phase: int, label: int, first: int) -> None:
     """Write a node with one predecessor; its value is the caller's."""
     nodes.position[count], nodes.kind[count], nodes.strand[count] = t, kind, strand
     nodes.phase[count], nodes.label[count], nodes.first[count] = phase, label, first
 
 
-@kernel()
+@kernel(forceinline=True)
 def _append_exon(nodes: Nodes, x: int, exons: np.ndarray, n_exons: np.ndarray) -> None:
     """Add a node to the open exons of its frame."""
     list_ = 3 * nodes.strand[x] + (nodes.position[x] - nodes.phase[x]) % 3
@@ -295,7 +295,7 @@ def _append_exon(nodes: Nodes, x: int, exons: np.ndarray, n_exons: np.ndarray) -
     n_exons[list_] += 1
 
 
-@kernel()
+@kernel(forceinline=True)
 def _append_intron(
     nodes: Nodes,
     x: int,
@@ -317,7 +317,7 @@ def _append_intron(
     n_introns[list_] += 1
 
 
-@kernel()
+@kernel(forceinline=True)
 def _add_to_sum(
     nodes: Nodes, count: int, t: int, g: int, sums: np.ndarray, x: int, entry: float, goes_on: bool, best: bool
 ) -> None:
@@ -340,7 +340,7 @@ def _add_to_sum(
     sums[g] = count
 
 
-@kernel()
+@kernel(forceinline=True)
 def _age_exons(
     nodes: Nodes,
     count: int,
@@ -374,7 +374,7 @@ def _age_exons(
     return count
 
 
-@kernel()
+@kernel(forceinline=True)
 def _age_introns(
     nodes: Nodes,
     count: int,
@@ -403,7 +403,7 @@ def _age_introns(
     return count
 
 
-@kernel()
+@kernel(forceinline=True)
 def _any_sum(sums: np.ndarray, strand: int, phase: int, structure: GeneStructure) -> bool:
     """Whether an aggregate of introns of the phase has an entry."""
     n_classes = structure.phases.shape[1]
@@ -413,7 +413,7 @@ def _any_sum(sums: np.ndarray, strand: int, phase: int, structure: GeneStructure
     return False
 
 
-@kernel()
+@kernel(forceinline=True)
 def _close_exon(
     nodes: Nodes,
     count: int,
@@ -467,7 +467,7 @@ def _close_exon(
     return True
 
 
-@kernel()
+@kernel(forceinline=True)
 def _close_intron(
     nodes: Nodes,
     count: int,
