@@ -22,7 +22,8 @@ from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS, STANDARD, GeneticCode
 N_COLUMNS = 29
 """Columns of the potentials (L, 29): intergenic, then those of the plus strand, then those of the minus strand."""
 INTERGENIC = 0
-STRAND_COLUMNS = (1, 15)
+PLUS, MINUS_COLUMNS = 1, 15
+STRAND_COLUMNS = (PLUS, MINUS_COLUMNS)
 """First column of the plus and of the minus strand."""
 CODING, INTRON, DONOR, ACCEPTOR, START, STOP = 0, 3, 6, 9, 12, 13
 """Columns of a strand, counted from its first. CODING: 3, by the base of the codon, in the direction of transcription. INTRON, DONOR,
