@@ -52,11 +52,11 @@ _CONTEXT = 3
 _NEGLIGIBLE = -45.0
 """Terms so many nats below the largest one do not change a sum in float64."""
 
-(_SUM, _EXON_OPENS, _GENE_OPENS, _SHORT_OPENS, _INTRON_OPENS, _SPLIT_OPENS, _GENE_CLOSES, _SHORT_CLOSES) = range(8)
-"""Kinds of nodes. _SUM: one more entry of an aggregate. _EXON_OPENS: an intron ends, and its exon goes on. _SHORT_OPENS: an intron ends,
-and the codon that it splits ends the gene. _SPLIT_OPENS: an intron splits the gene's leftmost codon; what stands before it is part of
-the node. _SHORT_CLOSES: the gene's end after _SHORT_OPENS."""
-_LAST_BETWEEN, _LAST_EXON, _LAST_INTRON = 8, 9, 10
+(_SUM, EXON_OPENS, GENE_OPENS, SHORT_OPENS, INTRON_OPENS, SPLIT_OPENS, GENE_CLOSES, SHORT_CLOSES) = range(8)
+"""Kinds of nodes. _SUM: one more entry of an aggregate. EXON_OPENS: an intron ends, and its exon goes on. SHORT_OPENS: an intron ends,
+and the codon that it splits ends the gene. SPLIT_OPENS: an intron splits the gene's leftmost codon; what stands before it is part of
+the node. SHORT_CLOSES: the gene's end after SHORT_OPENS."""
+LAST_BETWEEN, LAST_EXON, LAST_INTRON = 8, 9, 10
 """What the sequence ends in."""
 
 
@@ -368,7 +368,7 @@ def _age_exons(
             entry = nodes.value[x] - lengths.exon_slope * (nodes.position[x] + longest)
             goes_on = sums[g] >= 0 and barred[list_] < latest[g]
             _add_to_sum(nodes, count, t, g, sums, x, entry, goes_on, best)
-            latest[g] = nodes.position[x] + (nodes.kind[x] == _GENE_OPENS)
+            latest[g] = nodes.position[x] + (nodes.kind[x] == GENE_OPENS)
             count += 1
         young[list_] += 1
     return count
@@ -633,9 +633,9 @@ def _walk(
         strand, phase = frontier.strand[r], frontier.phase[r]
         nodes.strand[count], nodes.phase[count], nodes.label[count] = strand, phase, frontier.label[r]
         nodes.value[count] = frontier.value[r]
-        if frontier.kind[r] == _SHORT_OPENS:
+        if frontier.kind[r] == SHORT_OPENS:
             pending[(frontier.position[r] + 3 - phase) % 4, strand, phase - 1] = count
-        elif frontier.kind[r] == _INTRON_OPENS or frontier.kind[r] == _SPLIT_OPENS:
+        elif frontier.kind[r] == INTRON_OPENS or frontier.kind[r] == SPLIT_OPENS:
             _append_intron(nodes, count, introns, intron_value, intron_at, intron_class, n_introns)
         else:
             _append_exon(nodes, count, exons, n_exons)
@@ -671,7 +671,7 @@ def _walk(
                     barred[list_] = t - 3
                     while alive[list_] < n_exons[list_]:
                         x = exons[list_, alive[list_]]
-                        if nodes.position[x] > t - 3 or (nodes.position[x] == t - 3 and nodes.kind[x] == _GENE_OPENS):
+                        if nodes.position[x] > t - 3 or (nodes.position[x] == t - 3 and nodes.kind[x] == GENE_OPENS):
                             break
                         alive[list_] += 1
         for strand in range(2):
@@ -713,7 +713,7 @@ def _walk(
                         best,
                     )
                     if added:
-                        nodes.kind[count], nodes.phase[count] = _INTRON_OPENS, phase
+                        nodes.kind[count], nodes.phase[count] = INTRON_OPENS, phase
                         nodes.label[count] = structure.later[strand, phase, _prefix(codes, t, phase)]
                         nodes.value[count] = (
                             nodes.total[count]
@@ -736,7 +736,7 @@ def _walk(
                         score -= potentials[row - phase + base, INTERGENIC] + moves.stay
                     score += lengths.short[strand, 0, phase]
                     if score > -np.inf:
-                        _new_node(nodes, count, t, _SPLIT_OPENS, strand, phase, label, recent[phase])
+                        _new_node(nodes, count, t, SPLIT_OPENS, strand, phase, label, recent[phase])
                         nodes.value[count] = (
                             score + potentials[row, _signal(strand, INTRON_LEFT, phase)] - cum_intron[strand, phase]
                         )
@@ -781,7 +781,7 @@ def _walk(
                     best,
                 )
                 if added:
-                    nodes.kind[count] = _GENE_CLOSES
+                    nodes.kind[count] = GENE_CLOSES
                     nodes.value[count] = (
                         nodes.total[count]
                         + cum_exon[strand, t % 3]
@@ -798,7 +798,7 @@ def _walk(
                 pending[t % 4, strand, phase - 1] = -1
                 score = lengths.short[strand, 1, 3 - phase]
                 if score > -np.inf:
-                    _new_node(nodes, count, t, _SHORT_CLOSES, strand, phase, 0, x)
+                    _new_node(nodes, count, t, SHORT_CLOSES, strand, phase, 0, x)
                     nodes.value[count] = (
                         nodes.value[x]
                         + score
@@ -849,7 +849,7 @@ def _walk(
                         )
                         if added:
                             frame = (t - phase) % 3
-                            nodes.kind[count] = _SHORT_OPENS if short else _EXON_OPENS
+                            nodes.kind[count] = SHORT_OPENS if short else EXON_OPENS
                             nodes.phase[count], nodes.label[count] = phase, AFTER_INTRON
                             nodes.value[count] = (
                                 nodes.total[count]
@@ -865,7 +865,7 @@ def _walk(
         for strand in range(2):
             own = bits >> (MINUS_SHIFT * strand)
             if own & GENE_LEFT and sums[0] >= 0:
-                _new_node(nodes, count, t, _GENE_OPENS, strand, 0, GENE_START, sums[0])
+                _new_node(nodes, count, t, GENE_OPENS, strand, 0, GENE_START, sums[0])
                 nodes.value[count] = (
                     nodes.value[sums[0]]
                     + moves.gene[strand]
@@ -893,7 +893,7 @@ def _walk(
     if is_last:
         t = stop
         if sums[0] >= 0:
-            _new_node(nodes, count, t, _LAST_BETWEEN, 0, 0, 0, sums[0])
+            _new_node(nodes, count, t, LAST_BETWEEN, 0, 0, 0, sums[0])
             nodes.value[count] = nodes.value[sums[0]] + cum_between + moves.last[0]
             last[n_last] = count
             n_last += 1
@@ -934,7 +934,7 @@ def _walk(
                 best,
             )
             if added:
-                nodes.kind[count], nodes.phase[count] = _LAST_EXON, (t - list_) % 3
+                nodes.kind[count], nodes.phase[count] = LAST_EXON, (t - list_) % 3
                 nodes.value[count] = nodes.total[count] + cum_exon[strand, list_ % 3] + moves.last[1]
                 last[n_last] = count
                 n_last += 1
@@ -963,7 +963,7 @@ def _walk(
                 best,
             )
             if added:
-                nodes.kind[count], nodes.phase[count] = _LAST_INTRON, list_ % 3
+                nodes.kind[count], nodes.phase[count] = LAST_INTRON, list_ % 3
                 nodes.value[count] = nodes.total[count] + cum_intron[strand, list_ % 3] + moves.last[2]
                 last[n_last] = count
                 n_last += 1
@@ -1000,7 +1000,7 @@ def _walk(
     )
     for k in range(n_out):
         strand, phase = onward.strand[k], onward.phase[k]
-        if onward.kind[k] == _INTRON_OPENS or onward.kind[k] == _SPLIT_OPENS:
+        if onward.kind[k] == INTRON_OPENS or onward.kind[k] == SPLIT_OPENS:
             onward.value[k] += cum_intron[strand, phase]
         else:
             onward.value[k] += cum_exon[strand, (onward.position[k] - phase) % 3]
@@ -1110,12 +1110,12 @@ def _unwalk(
             if on_path:
                 given[hop] = share if hops[hop, 1] == before else 1 - share
             now[g] = before
-        elif kind == _GENE_OPENS:
+        elif kind == GENE_OPENS:
             mass[nodes.first[node]] += m
             exon_steps[3 * strand + frame, at] += m
             marginals[row, _signal(strand, GENE_LEFT, 0)] += m
             expected.gene[strand] += m
-        elif kind == _SPLIT_OPENS:
+        elif kind == SPLIT_OPENS:
             mass[nodes.first[node]] += m
             intron_steps[3 * strand + phase, at] += m
             marginals[row, _signal(strand, INTRON_LEFT, phase)] += m
@@ -1124,22 +1124,22 @@ def _unwalk(
                 marginals[row - phase + base, _coding(strand, base)] += m
             expected.gene[strand] += m
             expected.short[strand, 0, phase] += m
-        elif kind == _SHORT_CLOSES:
+        elif kind == SHORT_CLOSES:
             mass[nodes.first[node]] += m
             exon_steps[3 * strand + t % 3, at] -= m
             marginals[row - 1, _signal(strand, GENE_RIGHT, 0)] += m
             expected.short[strand, 1, 3 - phase] += m
-        elif kind == _LAST_BETWEEN:
+        elif kind == LAST_BETWEEN:
             mass[nodes.first[node]] += m
             expected.last[0] += m
-        elif kind == _INTRON_OPENS or kind == _GENE_CLOSES or kind == _LAST_EXON:
-            right = BEFORE_INTRON if kind == _INTRON_OPENS else GENE_STOP if kind == _GENE_CLOSES else CLOSE_EDGE
+        elif kind == INTRON_OPENS or kind == GENE_CLOSES or kind == LAST_EXON:
+            right = BEFORE_INTRON if kind == INTRON_OPENS else GENE_STOP if kind == GENE_CLOSES else CLOSE_EDGE
             list_ = 3 * strand + frame
             exon_steps[list_, at] -= m
-            if kind == _INTRON_OPENS:
+            if kind == INTRON_OPENS:
                 intron_steps[3 * strand + phase, at] += m
                 marginals[row, _signal(strand, INTRON_LEFT, phase)] += m
-            elif kind == _GENE_CLOSES:
+            elif kind == GENE_CLOSES:
                 marginals[row - 1, _signal(strand, GENE_RIGHT, 0)] += m
             else:
                 expected.last[1] += m
@@ -1162,7 +1162,7 @@ def _unwalk(
                 latest = frontier.latest[g]
                 if x >= n_sums:
                     newest = nodes.second[x]
-                    latest = nodes.position[newest] + (nodes.kind[newest] == _GENE_OPENS)
+                    latest = nodes.position[newest] + (nodes.kind[newest] == GENE_OPENS)
                 if nodes.low[node] < latest:
                     p = np.exp(_exon_score(nodes, x, strand, right, t, lengths, n_classes) - nodes.total[node])
                     mass[x] += m * p
@@ -1172,13 +1172,13 @@ def _unwalk(
                         given[hop] = p
         else:  # an intron ends
             list_ = 3 * strand + phase
-            edge = 2 if kind == _LAST_INTRON else 0
+            edge = 2 if kind == LAST_INTRON else 0
             intron_steps[list_, at] -= m
             wanted = 0
-            if kind == _LAST_INTRON:
+            if kind == LAST_INTRON:
                 expected.last[2] += m
             else:
-                wanted = END if kind == _SHORT_OPENS else GO_ON
+                wanted = END if kind == SHORT_OPENS else GO_ON
                 exon_steps[3 * strand + frame, at] += m
                 marginals[row - 1, _signal(strand, INTRON_RIGHT, phase)] += m
             letters = _completion(codes, t, phase)
@@ -1209,7 +1209,7 @@ def _unwalk(
                 if on_path and hops[hop, 1] == x:
                     given[hop] = p
         if on_path:
-            if kind in (_GENE_OPENS, _SPLIT_OPENS, _SHORT_CLOSES, _LAST_BETWEEN):
+            if kind in (GENE_OPENS, SPLIT_OPENS, SHORT_CLOSES, LAST_BETWEEN):
                 given[hop] = 1.0
             hop += 1
     for t in range(n - 1, -1, -1):
@@ -1413,7 +1413,7 @@ def _first_masses(expected: Expected, mass: np.ndarray, frontier: Frontier) -> N
     """Add how probable it is that the sequence begins between genes, in an exon, or in an intron."""
     n_sums = len(frontier.sums) + 2
     expected.first[0] += mass[0]
-    is_exon = frontier.kind == _EXON_OPENS
+    is_exon = frontier.kind == EXON_OPENS
     expected.first[1] += mass[n_sums:][is_exon].sum()
     expected.first[2] += mass[n_sums:][~is_exon].sum()
 
@@ -1484,9 +1484,9 @@ def _beginning(model: SegmentModel) -> Frontier:
     n_sums = 1 + structure.phases.size + 18
     sums = np.full(n_sums, -np.inf)
     sums[0] = moves.first[0]
-    rows = [(_EXON_OPENS, strand, phase, OPEN_EDGE, moves.first[1]) for strand in range(2) for phase in range(3)]
+    rows = [(EXON_OPENS, strand, phase, OPEN_EDGE, moves.first[1]) for strand in range(2) for phase in range(3)]
     rows += [
-        (_INTRON_OPENS, strand, phase, structure.edge[strand, phase], moves.first[2])
+        (INTRON_OPENS, strand, phase, structure.edge[strand, phase], moves.first[2])
         for strand in range(2)
         for phase in range(3)
     ]

@@ -306,19 +306,19 @@ def genes_of(sites: list[Site], n: int) -> tuple[Gene, ...]:
     for site in sites:
         if site.is_edge:
             strand, phase, exons = site.strand, site.phase, []
-            left, start = ("exon", 0) if site.kind == kinds._EXON_OPENS else ("intron", -1)
-        elif site.kind == kinds._GENE_OPENS:
+            left, start = ("exon", 0) if site.kind == kinds.EXON_OPENS else ("intron", -1)
+        elif site.kind == kinds.GENE_OPENS:
             strand, phase, left, exons, start = site.strand, 0, "", [], site.position
-        elif site.kind == kinds._SPLIT_OPENS:
+        elif site.kind == kinds.SPLIT_OPENS:
             strand, phase, left, exons = site.strand, 0, "", [Exon(site.position - site.phase, site.position)]
-        elif site.kind in (kinds._EXON_OPENS, kinds._SHORT_OPENS):
+        elif site.kind in (kinds.EXON_OPENS, kinds.SHORT_OPENS):
             start = site.position
-        elif site.kind in (kinds._INTRON_OPENS, kinds._GENE_CLOSES, kinds._SHORT_CLOSES, kinds._LAST_EXON):
+        elif site.kind in (kinds.INTRON_OPENS, kinds.GENE_CLOSES, kinds.SHORT_CLOSES, kinds.LAST_EXON):
             exons.append(Exon(start, site.position))
-        if site.kind in (kinds._GENE_CLOSES, kinds._SHORT_CLOSES):
+        if site.kind in (kinds.GENE_CLOSES, kinds.SHORT_CLOSES):
             genes.append(Gene(strand, tuple(exons), phase, left, ""))
-        elif site.kind in (kinds._LAST_EXON, kinds._LAST_INTRON):
-            genes.append(Gene(strand, tuple(exons), phase, left, "exon" if site.kind == kinds._LAST_EXON else "intron"))
+        elif site.kind in (kinds.LAST_EXON, kinds.LAST_INTRON):
+            genes.append(Gene(strand, tuple(exons), phase, left, "exon" if site.kind == kinds.LAST_EXON else "intron"))
     return tuple(genes)
 
 

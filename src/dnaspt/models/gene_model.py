@@ -1,0 +1,319 @@
+"""A gene model: sensors, site scores and lengths, weighted and summed, as the potentials of segments.
+
+What is estimated is `GeneModel`; how it scores a sequence is here, for training and for prediction alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from dnaspt.genome.gene_states import ACCEPTOR as ACCEPTOR_CLASS
+from dnaspt.genome.gene_states import CDS, INTRON as INTRON_CLASS, MINUS, MISSING, NONCODING
+from dnaspt.genome.gene_states import DONOR as DONOR_CLASS
+from dnaspt.genome.genetic_code import STANDARD, GeneticCode
+from dnaspt.models import sensors
+from dnaspt.models.gene_structure import (
+    ACCEPTOR,
+    CODING,
+    DONOR,
+    INTERGENIC,
+    INTRON,
+    N_COLUMNS,
+    START,
+    STOP,
+    STRAND_COLUMNS,
+    gene_structure,
+)
+from dnaspt.models.kernels.semi_markov import (
+    AFTER_INTRON,
+    BEFORE_INTRON,
+    CLOSE_EDGE,
+    GENE_START,
+    GENE_STOP,
+    EXON_OPENS,
+    GENE_CLOSES,
+    GENE_OPENS,
+    INTRON_OPENS,
+    LAST_EXON,
+    LAST_INTRON,
+    OPEN_EDGE,
+    SHORT_CLOSES,
+    SHORT_OPENS,
+    SPLIT_OPENS,
+    Expected,
+    Lengths,
+    Moves,
+    Potentials,
+    SegmentModel,
+    Site,
+)
+from dnaspt.models.length_densities import GeneLengths, LengthDensity
+from dnaspt.models.sensors import Sensors
+
+SITE_WEIGHTS = ("donor sites", "acceptor sites", "start sites", "stop sites")
+LENGTH_WEIGHTS = ("exon lengths", "intron lengths", "gene")
+WEIGHT_NAMES = (*sensors.WEIGHTS, *SITE_WEIGHTS, *LENGTH_WEIGHTS)
+"""What each of the 13 weights scales; the last one is added to the log-odds of a gene's beginning."""
+N_SENSORS = len(sensors.WEIGHTS)
+SITES = slice(N_SENSORS, N_SENSORS + len(SITE_WEIGHTS))
+EXON_LENGTHS, INTRON_LENGTHS, GENE = range(SITES.stop, len(WEIGHT_NAMES))
+PRIOR_WEIGHTS = np.array([1.0, 0.4, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 1.0, 1.0, 0.0])
+"""Weights before anything is seen."""
+_LEAST_EXON_BP = 3
+"""Exons beside an intron are no shorter, unless the intron splits the start or stop codon."""
+_SITE_COLUMNS = tuple(
+    (first + column, site + 4 * strand)
+    for strand, first in enumerate(STRAND_COLUMNS)
+    for site, columns in enumerate(
+        (range(DONOR, DONOR + 3), range(ACCEPTOR, ACCEPTOR + 3), range(START, START + 1), range(STOP, STOP + 1))
+    )
+    for column in columns
+)
+"""Columns of the potentials, and the site score that each of them gets."""
+
+
+class Shares(NamedTuple):
+    """How often a base of the training sequence is intergenic, in an exon, or in an intron."""
+
+    between: float
+    exon: float
+    intron: float
+
+
+@dataclass(frozen=True)
+class GeneModel:
+    """What is estimated.
+
+    Attributes:
+        sensors: log-odds of content and signals.
+        lengths: densities of lengths.
+        weights: (13,), see `WEIGHT_NAMES`.
+        shares: of intergenic bases, exons and introns.
+        genetic_code: which codons start and stop a gene.
+    """
+
+    sensors: Sensors
+    lengths: GeneLengths
+    weights: np.ndarray
+    shares: Shares
+    genetic_code: GeneticCode = STANDARD
+
+    def segments(self, weights: np.ndarray | None = None) -> SegmentModel:
+        """Lengths and moves, with these weights or the model's own."""
+        weights = self.weights if weights is None else weights
+        return segment_model(LengthTables.of(self.lengths), self.lengths, self.shares, weights, self.genetic_code)
+
+    def potentials(self, codes: np.ndarray, sites: np.ndarray | None = None) -> Potentials:
+        """Potentials of a sequence, tile by tile: codes (L,), site scores (L, 8) or None."""
+
+        def between(start: int, stop: int) -> np.ndarray:
+            rows = self.sensors.potentials(codes, self.weights[:N_SENSORS], start, stop)
+            if sites is not None:
+                candidates = candidate_scores(codes, np.asarray(sites[start:stop]), start, stop, self.genetic_code)
+                add_sites(rows, candidates, self.weights[SITES])
+            return rows
+
+        return between
+
+
+def candidate_scores(
+    codes: np.ndarray, sites: np.ndarray, start: int, stop: int, genetic_code: GeneticCode = STANDARD
+) -> np.ndarray:
+    """Site scores (stop - start, 8) of an interval, 0 where there is no candidate."""
+    left, right = max(0, start - 3), min(len(codes), stop + 3)
+    is_site = sensors.candidate_sites(codes[left:right], genetic_code)[start - left : stop - left]
+    return np.where(is_site, sites, np.float32(0))
+
+
+def add_sites(potentials: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> None:
+    """Add weighted site scores (L, 8) to potentials (L, 29), in place; weights (4,)."""
+    for column, site in _SITE_COLUMNS:
+        potentials[:, column] += np.float32(weights[site % 4]) * scores[:, site]
+
+
+def site_weight_gradient(scores: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Gradient by the four weights of site scores (L, 8), from that by the potentials (L, 29)."""
+    out = np.zeros(4)
+    for column, site in _SITE_COLUMNS:
+        out[site % 4] += gradients[:, column] @ scores[:, site]
+    return out
+
+
+class LengthTables(NamedTuple):
+    """Log densities in the layout of `Lengths`, without weights, and what each row adds whatever its weight."""
+
+    exons: np.ndarray
+    exon_shares: np.ndarray
+    exon_slope: float
+    short: np.ndarray
+    short_shares: np.ndarray
+    introns: np.ndarray
+    intron_slope: float
+
+    @classmethod
+    def of(cls, lengths: GeneLengths) -> "LengthTables":
+        """Tables of densities."""
+        single, initial, internal, terminal = lengths.exons
+        n = single.n_explicit + 1
+        exons, shares = np.full((2, 9, n), -np.inf), np.zeros((2, 9))
+        short, short_shares = np.full((2, 2, 3), -np.inf), np.zeros((2, 2))
+        for strand in range(2):
+            left, right = (initial, terminal) if strand == 0 else (terminal, initial)
+            left_share = lengths.log_multi if strand == 0 else lengths.log_terminal
+            right_share = lengths.log_terminal if strand == 0 else lengths.log_multi
+            rows = (
+                (GENE_START, GENE_STOP, single.log_explicit, lengths.log_single),
+                (GENE_START, BEFORE_INTRON, left.log_explicit, left_share),
+                (AFTER_INTRON, BEFORE_INTRON, internal.log_explicit, lengths.log_internal),
+                (AFTER_INTRON, GENE_STOP, right.log_explicit, right_share),
+                (OPEN_EDGE, BEFORE_INTRON, residual(internal), 0.0),
+                (OPEN_EDGE, GENE_STOP, residual(right), 0.0),
+                (OPEN_EDGE, CLOSE_EDGE, residual(internal), 0.0),
+                (GENE_START, CLOSE_EDGE, left.log_survival(), 0.0),
+                (AFTER_INTRON, CLOSE_EDGE, internal.log_survival(), 0.0),
+            )
+            for begin, end, values, share in rows:
+                row = 3 * begin + end
+                exons[strand, row], shares[strand, row] = values, share
+                is_open = end == CLOSE_EDGE and begin != GENE_START
+                exons[strand, row, : 1 if is_open else _LEAST_EXON_BP] = -np.inf
+            short[strand, 0, 1:], short_shares[strand, 0] = left.log_explicit[1:3], left_share
+            short[strand, 1, 1:], short_shares[strand, 1] = right.log_explicit[1:3], right_share
+        intron = lengths.intron
+        introns = np.stack([intron.log_explicit, residual(intron), intron.log_survival(), residual(intron)])
+        introns[1:, 0] = -np.inf
+        return cls(exons, shares, single.tail_slope, short, short_shares, introns, intron.tail_slope)
+
+
+def residual(density: LengthDensity) -> np.ndarray:
+    """Log-probability that so many bases of a part are left where a sequence begins in it: survival over the mean length."""
+    survival = density.log_survival()
+    beyond = np.exp(density.log_tail) / -np.expm1(density.tail_slope)
+    return np.asarray(survival - np.log(np.exp(survival[1:]).sum() + beyond))
+
+
+def segment_model(
+    tables: LengthTables, lengths: GeneLengths, shares: Shares, weights: np.ndarray, genetic_code: GeneticCode = STANDARD
+) -> SegmentModel:
+    """Lengths and moves with weights (13,)."""
+    exon, intron = float(weights[EXON_LENGTHS]), float(weights[INTRON_LENGTHS])
+    scaled = Lengths(
+        exon * tables.exons + tables.exon_shares[:, :, None],
+        exon * tables.exon_slope,
+        exon * tables.short + tables.short_shares[:, :, None],
+        intron * tables.introns,
+        intron * tables.intron_slope,
+    )
+    first = np.log(np.array([shares.between, shares.exon / 6, shares.intron / 6]))
+    gene = np.full(2, lengths.log_gene + float(weights[GENE]))
+    return SegmentModel(gene_structure(genetic_code), scaled, Moves(lengths.log_stay, gene, first, np.zeros(3)))
+
+
+def length_weight_gradient(tables: LengthTables, expected: Expected) -> np.ndarray:
+    """Expected values of what the weights of exon lengths, intron lengths and the gene scale: (3,)."""
+
+    def total(counts: np.ndarray, values: np.ndarray) -> float:
+        return float((counts * np.where(np.isfinite(values), values, 0)).sum())
+
+    exon = total(expected.exons, tables.exons) + total(expected.short, tables.short)
+    exon += float(expected.excess[0]) * tables.exon_slope
+    intron = total(expected.introns, tables.introns) + float(expected.excess[1]) * tables.intron_slope
+    return np.array([exon, intron, float(expected.gene.sum())])
+
+
+FORBIDDEN = -1e4
+"""Nats of a column that contradicts a base's label."""
+
+
+def allowed_columns() -> np.ndarray:
+    """Whether a column may stand at a base of each of the nine classes: (9, 29) bool."""
+    allowed = np.zeros((9, N_COLUMNS), bool)
+    allowed[NONCODING, INTERGENIC] = True
+    for strand, first in enumerate(STRAND_COLUMNS):
+        shift = MINUS * strand
+        for class_, columns in (
+            (CDS, (*range(CODING, CODING + 3), START, STOP)),
+            (INTRON_CLASS, range(INTRON, INTRON + 3)),
+            (DONOR_CLASS, (*range(INTRON, INTRON + 3), *range(DONOR, DONOR + 3))),
+            (ACCEPTOR_CLASS, (*range(INTRON, INTRON + 3), *range(ACCEPTOR, ACCEPTOR + 3))),
+        ):
+            allowed[class_ + shift, [first + column for column in columns]] = True
+    return allowed
+
+
+def clamp(labels: np.ndarray, nats: float = FORBIDDEN) -> np.ndarray:
+    """What to add to potentials so that only paths that agree with nine-class labels (L,) remain: (L, 29) float32."""
+    table = np.zeros((10, N_COLUMNS), np.float32)
+    table[:9][~allowed_columns()] = nats
+    return np.asarray(table[np.where(labels == MISSING, 9, labels)])
+
+
+class GeneCall(NamedTuple):
+    """A gene of a path, from left to right.
+
+    Attributes:
+        strand: 0 plus, 1 minus.
+        start, end: its bases in the sequence, introns at its ends included.
+        exons: (start, end) of each coding interval; may be empty where the sequence shows an intron alone.
+        phase: bases of the first codon that lie before the first exon.
+        has_left, has_right: whether its own left and right ends are there, and not the sequence's.
+        exon_sites: for each exon the number of the path's site that closes it.
+        last_site: number of the site that ends the gene.
+    """
+
+    strand: int
+    start: int
+    end: int
+    exons: tuple[tuple[int, int], ...]
+    phase: int
+    has_left: bool
+    has_right: bool
+    exon_sites: tuple[int, ...]
+    last_site: int
+
+
+def genes_of(sites: Sequence[Site]) -> list[GeneCall]:
+    """The genes of a path's sites."""
+    genes: list[GeneCall] = []
+    exons: list[tuple[int, int]] = []
+    closed: list[int] = []
+    strand = phase = start = first = 0
+    has_left = True
+    for number, site in enumerate(sites):
+        position = site.position
+        if site.is_edge or site.kind in (GENE_OPENS, SPLIT_OPENS):
+            strand, exons, closed = site.strand, [], []
+            has_left, phase, start = not site.is_edge, site.phase if site.is_edge else 0, position
+            if site.kind == SPLIT_OPENS:
+                start = position - site.phase
+                exons, closed = [(start, position)], [number]
+            first = start
+        elif site.kind in (EXON_OPENS, SHORT_OPENS):
+            first = position
+        elif site.kind in (INTRON_OPENS, GENE_CLOSES, SHORT_CLOSES, LAST_EXON):
+            exons.append((first, position))
+            closed.append(number)
+        if site.kind in (GENE_CLOSES, SHORT_CLOSES, LAST_EXON, LAST_INTRON):
+            has_right = site.kind in (GENE_CLOSES, SHORT_CLOSES)
+            genes.append(
+                GeneCall(strand, start, position, tuple(exons), phase, has_left, has_right, tuple(closed), number)
+            )
+    return genes
+
+
+def classes_of(genes: Sequence[GeneCall], n: int) -> np.ndarray:
+    """Nine classes (n,) int8 of a sequence with these genes."""
+    path = np.full(n, NONCODING, np.int8)
+    for gene in genes:
+        shift = MINUS * gene.strand
+        left, right = (DONOR_CLASS, ACCEPTOR_CLASS) if gene.strand == 0 else (ACCEPTOR_CLASS, DONOR_CLASS)
+        path[gene.start : gene.end] = INTRON_CLASS + shift
+        for start, end in gene.exons:
+            path[start:end] = CDS + shift
+            if end < gene.end:
+                path[end] = left + shift
+            if start > gene.start:
+                path[start - 1] = right + shift
+    return path
