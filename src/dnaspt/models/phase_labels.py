@@ -1,7 +1,7 @@
 """Nine-class labels of genes to labels that know the reading frame: a column of `gene_structure` for each base.
 
-The label of a base is the most specific column of the potentials that counts there: START also is codon base 0, STOP also is codon
-base 2, and a donor or acceptor also is a base of its intron. All are in the direction of transcription.
+The label of a base is the most specific column of the potentials that counts there: START also is codon base 0, STOP also is
+codon base 2, and a donor or acceptor also is a base of its intron. All are in the direction of transcription.
 """
 
 from collections.abc import Iterable
@@ -10,9 +10,7 @@ import numpy as np
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import (
-    ACCEPTOR as ACCEPTOR_CLASS,
     CDS,
-    INTRON as INTRON_CLASS,
     MINUS,
     MISSING,
     NONCODING,
@@ -92,10 +90,9 @@ def phase_labels(
 
 def mirror_phase_labels(labels: np.ndarray) -> np.ndarray:
     """Labels of the reverse complement: (..., L) int8 -> (..., L). Missing stays missing."""
-    mirrored = np.where(
-        (labels >= PLUS) & (labels < N_COLUMNS), (labels - PLUS + STRAND_COLUMNS) % (2 * STRAND_COLUMNS) + PLUS, labels
-    )
-    return mirrored.astype(np.int8)[..., ::-1]
+    is_gene = (labels >= PLUS) & (labels < N_COLUMNS)
+    mirrored = np.where(is_gene, (labels - PLUS + STRAND_COLUMNS) % (2 * STRAND_COLUMNS) + PLUS, labels)
+    return np.asarray(mirrored, np.int8)[..., ::-1]
 
 
 class _Coding:
@@ -214,7 +211,7 @@ class _StrandReader:
             phases[positions[0]] = PLUS + START
         if whole[1] and (len(letters) + frame) % 3 == 0 and self._is_stop_codon(letters[-3:]):
             phases[positions[-1]] = PLUS + STOP
-        return phases.astype(np.int8)
+        return np.asarray(phases, np.int8)
 
 
 def _codon_numbers(letters: np.ndarray) -> np.ndarray:
@@ -223,4 +220,4 @@ def _codon_numbers(letters: np.ndarray) -> np.ndarray:
         return np.zeros(0, np.int64)
     letters = letters.astype(np.int64)
     triplets = np.stack([letters[:-2], letters[1:-1], letters[2:]])
-    return np.where((triplets < 4).all(0), triplets[0] * 16 + triplets[1] * 4 + triplets[2], -1)
+    return np.asarray(np.where((triplets < 4).all(0), triplets[0] * 16 + triplets[1] * 4 + triplets[2], -1))

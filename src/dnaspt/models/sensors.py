@@ -1,4 +1,4 @@
-"""Sensors of a gene model: letters (L,) to log-odds of content and signals at each base, estimated by counting on labeled sequence.
+"""Sensors of a gene model: letters to log-odds of content and signals at each base, estimated by counting on labeled sequence.
 
 Content: interpolated Markov chains of order 5 for codon base 0, 1, 2 and for introns, against intergenic sequence, as in Glimmer
 (Salzberg et al. 1998) and AUGUSTUS (Stanke and Waack 2003). Signals: first-order weight arrays (Zhang and Marr 1993) of donors,
@@ -18,7 +18,6 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS, STANDARD, GeneticCode
 from dnaspt.models.gene_structure import N_COLUMNS
 from dnaspt.models.kernels.sensors import (
-    N_ALL_CONTEXTS,
     N_CHAINS,
     N_CONTEXTS,
     N_FEATURES,
@@ -36,6 +35,11 @@ from dnaspt.models.kernels.sensors import (
 
 WEIGHTS = ("coding", "intron", "donor", "acceptor", "start", "stop")
 """What each of the six weights scales."""
+CONTENT_STRENGTH = 200.0
+"""Observations that the shorter context counts as. Of 2 .. 1,000 this tells coding from intergenic and intron sequence best on
+athaliana and celegans, contig by contig out of fold, and Witten and Bell's rule is no better (`benchmarks/sensors.py`)."""
+SIGNAL_STRENGTH = 16.0
+"""The same for signals: of 2 .. 64 it and 32 have the lowest losses and the highest average precisions."""
 _BLOCK = 1 << 12
 """Positions whose scores are made at once on the way to potentials: they stay in the processor's cache."""
 
@@ -209,8 +213,8 @@ class Sensors:
         counts: SensorCounts,
         *,
         genetic_code: GeneticCode = STANDARD,
-        content_strength: float = 12.0,
-        signal_strength: float = 8.0,
+        content_strength: float = CONTENT_STRENGTH,
+        signal_strength: float = SIGNAL_STRENGTH,
     ) -> Self:
         """Tables from counts. A chain or signal that was never seen scores 0 everywhere.
 

@@ -94,7 +94,7 @@ def _read_strand(codes: np.ndarray, start: int, stop: int, strand: int) -> np.nd
 
 @kernel()
 def _read_words(letters: np.ndarray, shape: SignalShape) -> np.ndarray:
-    """Which signals the letters allow: letters (n,) of a strand -> (n,) uint8, bit s for signal s; 0 at the outer _PAD letters."""
+    """Which signals the letters allow: letters (n,) of a strand -> (n,) uint8, bit s for signal s; 0 in the margins."""
     allowed = np.zeros(len(letters), np.uint8)
     flags = np.zeros(shape.words.shape[1], np.uint8)
     for signal in range(N_SIGNALS):
