@@ -7,7 +7,8 @@ acceptors, start and stop codons, true sites against decoys, which have the same
 Counts add and subtract. What is estimated on other contigs, for cross-fitting, is all counts minus those of a contig.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -16,6 +17,8 @@ import numpy as np
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS, STANDARD, GeneticCode
+from dnaspt.genome.intervals import runs
+from dnaspt.models.cross_fitting import LabeledSequence
 from dnaspt.models.gene_structure import N_COLUMNS
 from dnaspt.models.kernels.sensors import (
     N_CHAINS,
@@ -291,3 +294,36 @@ def sensor_weight_gradient(features: np.ndarray, gradients: np.ndarray) -> np.nd
     out = np.zeros(len(WEIGHTS))
     add_weight_gradient(features, gradients, out)
     return out
+
+
+class SensorFit(NamedTuple):
+    """Sensors, and what the training sequences score.
+
+    Attributes:
+        sensors: estimated on all training sequences.
+        features: scores of each training sequence (L, 20) float32, out of fold: a base by sensors that have not seen its group.
+            With a single group they are 0.
+        counts: all counts.
+    """
+
+    sensors: Sensors
+    features: list[np.ndarray]
+    counts: SensorCounts
+
+
+def fit_sensors(sequences: Sequence[LabeledSequence], *, genetic_code: GeneticCode = STANDARD) -> SensorFit:
+    """Estimate sensors on training sequences, and score these out of fold."""
+    counts: dict[int, SensorCounts] = defaultdict(SensorCounts.zero)
+    intervals: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    for number, sequence in enumerate(sequences):
+        groups, between = runs(sequence.groups)
+        for group, (start, stop) in zip(groups.tolist(), between.tolist(), strict=True):
+            counts[group] += SensorCounts.of(sequence.codes, sequence.labels, start, stop, genetic_code=genetic_code)
+            intervals[group].append((number, start, stop))
+    total = SensorCounts.total(counts.values())
+    features = [np.empty((len(sequence.codes), 2 * N_FEATURES), np.float32) for sequence in sequences]
+    for group, own in counts.items():
+        others = Sensors.from_counts(total - own, genetic_code=genetic_code)
+        for number, start, stop in intervals[group]:
+            features[number][start:stop] = others.features(sequences[number].codes, start, stop)
+    return SensorFit(Sensors.from_counts(total, genetic_code=genetic_code), features, total)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
+from dnaspt.models.cross_fitting import LabeledSequence
 from dnaspt.models.gene_structure import ACCEPTOR, DONOR, MINUS_COLUMNS, PLUS, START, STOP
 from dnaspt.models.phase_labels import mirror_phase_labels
 from dnaspt.models.sensors import SIGNALS, candidate_sites
@@ -50,21 +51,6 @@ HiddenStates = Callable[[np.ndarray], np.ndarray]
 def letter_states(codes: np.ndarray) -> np.ndarray:
     """Letters as hidden states, for the control without an encoder: codes (L,) -> (L, 4) float32, one-hot, 0 for N."""
     return np.asarray(np.eye(5, 4, dtype=np.float32)[np.minimum(alphabet.tokens(codes), alphabet.N)])
-
-
-class LabeledSequence(NamedTuple):
-    """A training sequence.
-
-    Attributes:
-        codes: letters (L,) uint8; see `alphabet`.
-        labels: `phase_labels` (L,) int8.
-        groups: (L,) int, for cross-fitting: a site is scored by what was fitted on the sites of other groups. Give a contig, or
-            a block of one, the same number.
-    """
-
-    codes: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
 
 
 class SiteProbe(nn.Module):
@@ -249,7 +235,7 @@ def _read_around(hidden: np.ndarray, at: np.ndarray, offsets: np.ndarray) -> np.
     outside = (positions < 0) | (positions >= len(hidden))
     states = hidden[np.clip(positions, 0, max(len(hidden) - 1, 0))].astype(np.float16)
     states[outside] = np.nan
-    return np.asarray(states.reshape(len(at), -1))
+    return np.asarray(states.reshape(len(at), len(offsets) * hidden.shape[1]))
 
 
 def _fit_all(examples: Sequence[_Examples], left_out: int | None, offsets: Offsets, penalty: float) -> SiteProbe:

@@ -11,13 +11,13 @@ from tests.unit.models.sensor_cases import random_codes
 
 from dnaspt.genome import alphabet
 from dnaspt.models import site_scores
+from dnaspt.models.cross_fitting import LabeledSequence
 from dnaspt.models.gene_structure import DONOR, MINUS_COLUMNS, PLUS, START
 from dnaspt.models.phase_labels import mirror_phase_labels
 from dnaspt.models.sensors import SIGNALS, candidate_sites
 from dnaspt.models.site_scores import (
     LETTER_OFFSETS,
     STATE_OFFSETS,
-    LabeledSequence,
     SiteProbe,
     fit_site_probe,
     letter_states,
