@@ -82,6 +82,12 @@ class LengthDensity:
         """Log-probability of a length beyond n_explicit."""
         return float(self.tail_start + self.tail_slope - np.log(-np.expm1(self.tail_slope)))
 
+    def with_tail_slope(self, tail_slope: float) -> "LengthDensity":
+        """The same density with another slope of the tail, which still begins at p(n_explicit); all is scaled to sum to 1."""
+        tail = np.exp(self.tail_start + tail_slope) / -np.expm1(tail_slope)
+        scaled = self.log_explicit - np.log(np.exp(self.log_explicit).sum() + tail)
+        return LengthDensity(scaled, float(scaled[-1]), tail_slope)
+
     def log_survival(self) -> np.ndarray:
         """Log P(length >= n) for n = 0 .. n_explicit, of parts of genes that a contig's end cuts: (n_explicit + 1,).
 

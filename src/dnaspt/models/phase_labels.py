@@ -33,8 +33,7 @@ from dnaspt.models.gene_structure import (
     STOP,
 )
 
-STRAND_COLUMNS = MINUS_COLUMNS - PLUS
-"""Columns of one strand."""
+_PER_STRAND = MINUS_COLUMNS - PLUS
 _FIRST_COLUMN = np.array([CODING, DONOR, INTRON, ACCEPTOR], np.int8) + PLUS
 """Column of phase 0 for each class of the plus strand: CDS, donor, intron, acceptor."""
 
@@ -91,7 +90,7 @@ def phase_labels(
 def mirror_phase_labels(labels: np.ndarray) -> np.ndarray:
     """Labels of the reverse complement: (..., L) int8 -> (..., L). Missing stays missing."""
     is_gene = (labels >= PLUS) & (labels < N_COLUMNS)
-    mirrored = np.where(is_gene, (labels - PLUS + STRAND_COLUMNS) % (2 * STRAND_COLUMNS) + PLUS, labels)
+    mirrored = np.where(is_gene, (labels - PLUS + _PER_STRAND) % (2 * _PER_STRAND) + PLUS, labels)
     return np.asarray(mirrored, np.int8)[..., ::-1]
 
 

@@ -61,6 +61,14 @@ def test_survival_is_the_probability_of_at_least_that_length() -> None:
     assert beyond == pytest.approx(np.log(masses[75:].sum()), abs=1e-9)
 
 
+def test_another_slope_of_the_tail_keeps_the_sum_and_the_join() -> None:
+    density = fit_length_density(simulated(6, 100), n_explicit=120, prior=PRIOR)
+    other = density.with_tail_slope(-0.2)
+    assert summed(other) == pytest.approx(1, abs=1e-9)
+    assert other.tail_start == other.log_explicit[-1]
+    np.testing.assert_allclose(np.diff(other.log_explicit[1:]), np.diff(density.log_explicit[1:]), atol=1e-9)
+
+
 def test_without_lengths_the_density_is_the_prior() -> None:
     density = fit_length_density([], n_explicit=5_000, prior=PRIOR)
     mode = np.exp(PRIOR.mean - PRIOR.deviation**2)  # of a log-normal density
