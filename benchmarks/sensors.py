@@ -123,7 +123,8 @@ def weight_array_precision(sequences: list[LabeledSequence]) -> dict[str, float]
     fit, found = fit_sensors(sequences), {}
     for number, signal in enumerate(SIGNALS):
         truth, scores = [], []
-        for sequence, features in zip(sequences, fit.features, strict=True):
+        for sequence in sequences:
+            features = fit.features(sequence)
             known = candidate_sites(sequence.codes) & (sequence.labels >= 0)[:, None]
             for strand in range(2):
                 at = known[:, 4 * strand + number]

@@ -297,33 +297,40 @@ def sensor_weight_gradient(features: np.ndarray, gradients: np.ndarray) -> np.nd
 
 
 class SensorFit(NamedTuple):
-    """Sensors, and what the training sequences score.
+    """Sensors, and those that score the training sequences out of fold.
 
     Attributes:
         sensors: estimated on all training sequences.
-        features: scores of each training sequence (L, 20) float32, out of fold: a base by sensors that have not seen its group.
-            With a single group they are 0.
+        by_group: for each group, the sensors that are estimated on all other groups; with a single group they score 0.
         counts: all counts.
     """
 
     sensors: Sensors
-    features: list[np.ndarray]
+    by_group: dict[int, Sensors]
     counts: SensorCounts
+
+    def features(self, sequence: LabeledSequence, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Out-of-fold scores of an interval of a training sequence (stop - start, 20); see `Sensors.features`."""
+        stop = len(sequence.codes) if stop is None else stop
+        out = np.empty((stop - start, 2 * N_FEATURES), np.float32)
+        groups, between = runs(sequence.groups[start:stop])
+        for group, (first, last) in zip(groups.tolist(), between.tolist(), strict=True):
+            out[first:last] = self.by_group[group].features(sequence.codes, start + first, start + last)
+        return out
 
 
 def fit_sensors(sequences: Sequence[LabeledSequence], *, genetic_code: GeneticCode = STANDARD) -> SensorFit:
-    """Estimate sensors on training sequences, and score these out of fold."""
+    """Estimate sensors on training sequences, and for each group on the others.
+
+    Args:
+        sequences: training sequences in groups.
+        genetic_code: which codons start and stop a gene.
+    """
     counts: dict[int, SensorCounts] = defaultdict(SensorCounts.zero)
-    intervals: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-    for number, sequence in enumerate(sequences):
+    for sequence in sequences:
         groups, between = runs(sequence.groups)
         for group, (start, stop) in zip(groups.tolist(), between.tolist(), strict=True):
             counts[group] += SensorCounts.of(sequence.codes, sequence.labels, start, stop, genetic_code=genetic_code)
-            intervals[group].append((number, start, stop))
     total = SensorCounts.total(counts.values())
-    features = [np.empty((len(sequence.codes), 2 * N_FEATURES), np.float32) for sequence in sequences]
-    for group, own in counts.items():
-        others = Sensors.from_counts(total - own, genetic_code=genetic_code)
-        for number, start, stop in intervals[group]:
-            features[number][start:stop] = others.features(sequences[number].codes, start, stop)
-    return SensorFit(Sensors.from_counts(total, genetic_code=genetic_code), features, total)
+    by_group = {group: Sensors.from_counts(total - own, genetic_code=genetic_code) for group, own in counts.items()}
+    return SensorFit(Sensors.from_counts(total, genetic_code=genetic_code), by_group, total)

@@ -162,12 +162,14 @@ def test_cross_fitted_features_come_from_the_other_groups_alone() -> None:
     fit = fit_sensors(sequences)
     rest = SensorCounts.of(*sequences[1][:2]) + SensorCounts.of(*sequences[0][:2], 600, 1_000)
     expected = Sensors.from_counts(rest).features(sequences[0].codes)
-    assert (fit.features[0][:600] == expected[:600]).all()
+    found = fit.features(sequences[0])
+    assert (found[:600] == expected[:600]).all()
+    assert (fit.features(sequences[0], 550, 700) == found[550:700]).all()
     assert equal(fit.counts, SensorCounts.total(SensorCounts.of(*sequence[:2]) for sequence in sequences))
     everything = Sensors.from_counts(fit.counts)
     assert (everything.content == fit.sensors.content).all()
-    alone = fit_sensors([sequences[0]._replace(groups=np.zeros(1_000, int))])
-    assert (alone.features[0] == 0).all()
+    alone = sequences[0]._replace(groups=np.zeros(1_000, int))
+    assert (fit_sensors([alone]).features(alone) == 0).all()
 
 
 def test_potentials_are_weighted_features_in_their_columns() -> None:
