@@ -169,6 +169,27 @@ def fit_site_probe(
     return SiteFit(final, scores, *_measure(sequences, scores, genetic_code))
 
 
+def add_site_scores(potentials: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> None:
+    """Add weighted site scores to potentials (L, 29), in place: scores (L, 8) times weights (4,) of the four signals.
+
+    Where there is no candidate site, the potentials of signals mean nothing afterwards, as before.
+    """
+    for strand, first in enumerate((PLUS, MINUS_COLUMNS)):
+        for signal, columns in enumerate(_COLUMNS):
+            own = slice(first + columns.start, first + columns.stop)
+            potentials[:, own] += np.float32(weights[signal]) * scores[:, [len(SIGNALS) * strand + signal]]
+
+
+def site_weight_gradient(scores: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Gradient of a loss by the four weights (4,) float64, from its gradient by the potentials (L, 29) and scores (L, 8)."""
+    out = np.zeros(len(SIGNALS))
+    for strand, first in enumerate((PLUS, MINUS_COLUMNS)):
+        for signal, columns in enumerate(_COLUMNS):
+            own = gradients[:, first + columns.start : first + columns.stop].sum(axis=1, dtype=np.float64)
+            out[signal] += own @ scores[:, len(SIGNALS) * strand + signal]
+    return out
+
+
 def site_truth(labels: np.ndarray) -> np.ndarray:
     """Whether each base is a true site: `phase_labels` (L,) -> (L, 8) bool."""
     columns = [np.array(columns) + first for first in (PLUS, MINUS_COLUMNS) for columns in _COLUMNS]

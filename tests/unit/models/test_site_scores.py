@@ -12,16 +12,18 @@ from tests.unit.models.sensor_cases import random_codes
 from dnaspt.genome import alphabet
 from dnaspt.models import site_scores
 from dnaspt.models.cross_fitting import LabeledSequence
-from dnaspt.models.gene_structure import DONOR, MINUS_COLUMNS, PLUS, START
+from dnaspt.models.gene_structure import ACCEPTOR, DONOR, MINUS_COLUMNS, PLUS, START, STOP
 from dnaspt.models.phase_labels import mirror_phase_labels
 from dnaspt.models.sensors import SIGNALS, candidate_sites
 from dnaspt.models.site_scores import (
     LETTER_OFFSETS,
     STATE_OFFSETS,
     SiteProbe,
+    add_site_scores,
     fit_site_probe,
     letter_states,
     site_truth,
+    site_weight_gradient,
 )
 
 
@@ -192,3 +194,23 @@ def test_letters_are_read_as_far_as_the_weight_arrays_read() -> None:
     fit = fit_site_probe([sequence], letter_states, offsets=LETTER_OFFSETS, penalty=site_scores.LETTER_PENALTY)
     assert fit.probe.weight.shape == (8, 28, 4)
     assert len(STATE_OFFSETS) == len(LETTER_OFFSETS)
+
+
+def test_site_scores_are_added_to_the_columns_of_their_signals() -> None:
+    rng = np.random.default_rng(23)
+    scores, weights = rng.normal(size=(20, 8)).astype(np.float32), np.array([1.0, 2.0, 3.0, 4.0])
+    potentials = np.zeros((20, 29), np.float32)
+    add_site_scores(potentials, scores, weights)
+    for first, own in ((PLUS, scores[:, :4]), (MINUS_COLUMNS, scores[:, 4:])):
+        for phase in range(3):
+            np.testing.assert_allclose(potentials[:, first + DONOR + phase], own[:, 0])
+            np.testing.assert_allclose(potentials[:, first + ACCEPTOR + phase], 2 * own[:, 1])
+        np.testing.assert_allclose(potentials[:, first + START], 3 * own[:, 2])
+        np.testing.assert_allclose(potentials[:, first + STOP], 4 * own[:, 3])
+    assert (potentials[:, [0, PLUS, PLUS + 3, MINUS_COLUMNS + 5]] == 0).all()
+    gradients = rng.normal(size=(20, 29)).astype(np.float32)
+    found = site_weight_gradient(scores, gradients)
+    for signal in range(4):
+        alone = np.zeros((20, 29), np.float32)
+        add_site_scores(alone, scores, np.eye(4)[signal])
+        assert found[signal] == pytest.approx((alone * gradients).sum(), abs=1e-4)
