@@ -21,17 +21,19 @@ from dnaspt.checkpoint_config import CheckpointConfig as CheckpointConfig
 from dnaspt.checkpoint_config import find_checkpoint as find_checkpoint
 from dnaspt.checkpoint_config import mask_token_of as mask_token_of
 from dnaspt.checkpoint_config import read_config as read_config
-from dnaspt.config import BEND_CHANNELS, AnyEncoderConfig, BassetConfig, EncoderConfig
+from dnaspt.config import BASELINE_ENCODERS, BEND_CHANNELS, AnyEncoderConfig, BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError, ConfigError, telling_memory
 from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.bend_format import encoder_to_bend, is_bend_tensor, tensors_from_bend, tensors_to_bend
 from dnaspt.models.encoder import DilatedEncoder
+from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.heads import CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
 from dnaspt.models.huggingface import load_huggingface_encoder
 from dnaspt.models.language_model import LanguageModel
+from dnaspt.models.site_scores import LETTER_OFFSETS, STATE_OFFSETS, Offsets
 from dnaspt.models.task_model import Encoder, TaskModel
 from dnaspt.output import locked_output, refuse_inputs
-from dnaspt.tasks import FREE_CRF, TASKS
+from dnaspt.tasks import FREE_CRF, GENE_MODEL, TASKS
 
 Accelerator = Literal["auto", "cpu", "gpu"]
 
@@ -88,6 +90,8 @@ def _build_encoder(config: AnyEncoderConfig) -> Encoder:
 def _build_head(config: CheckpointConfig, start: HeadStart) -> Head:
     if config.head == "sigmoid":
         return _build_sigmoid_head(config, start)
+    if config.head == GENE_MODEL:
+        return GeneModelHead(config.encoder.hidden_size, len(max(site_offsets(config), key=len)))
     hidden_size, states = config.encoder.hidden_size, TASKS[config.task].states
     if states is None or config.head not in ("crf", "softmax", FREE_CRF):
         fitting = ", ".join(TASKS[config.task].heads)
@@ -95,6 +99,11 @@ def _build_head(config: CheckpointConfig, start: HeadStart) -> Head:
     if config.head == "softmax":
         return SoftmaxHead(hidden_size, states, start.class_weights)
     return CRFHead(hidden_size, states, constrained=config.head != FREE_CRF)
+
+
+def site_offsets(config: CheckpointConfig) -> Offsets:
+    """Where around a candidate site a gene model reads hidden states: all letters of a window, or some states of an encoder."""
+    return LETTER_OFFSETS if config.encoder == BASELINE_ENCODERS["onehot"] else STATE_OFFSETS
 
 
 def _build_sigmoid_head(config: CheckpointConfig, start: HeadStart) -> SigmoidHead:

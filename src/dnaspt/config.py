@@ -187,7 +187,7 @@ BASELINE_ENCODERS: Mapping[str, EncoderConfig | BassetConfig] = MappingProxyType
 """Supervised baselines of BEND that are not pretrained: a CNN on the one-hot code, and Basset (for windows)."""
 
 
-HeadName = Literal["auto", "crf", "softmax", "sigmoid", "crf-unconstrained"]
+HeadName = Literal["auto", "crf", "softmax", "sigmoid", "crf-unconstrained", "gene-model"]
 
 
 class TrainingConfig(Settings):
@@ -301,7 +301,7 @@ class FinetuneConfig(TrainingConfig):
     revision: str = ""
     """Commit of the model on the hub. Give it so that others get the same model, and where it brings code of its own."""
     head: HeadName = "auto"
-    """Task head: crf (only whole gene structures), softmax (each base alone), crf-unconstrained (the published CRF) or sigmoid
+    """Task head: gene-model (whole genes from sensors and, with an encoder, its site scores; estimated in seconds), crf (only whole gene structures), softmax (each base alone), crf-unconstrained (the published CRF) or sigmoid
     (windows and bins); auto takes the first that fits the task. Change it to compare heads."""
     freeze_encoder: bool = False
     """Train the head alone. Switch it on where labels are very few, or to see what pretraining has learned by itself."""

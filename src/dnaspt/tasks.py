@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from dnaspt.genome.gene_states import GENE_STATES, StateTable
 
+GENE_MODEL = "gene-model"
+"""Whole genes from sensors, an encoder's site scores, and lengths."""
 FREE_CRF = "crf-unconstrained"
 """A CRF in which any class may follow any other, as in the paper: for comparisons, not for use."""
 
@@ -46,7 +48,7 @@ TASKS = MappingProxyType(
     {
         task.name: task
         for task in (
-            Task("genes", GENE_STATES.names, 1, ("crf", "softmax", FREE_CRF), "mcc", GENE_STATES),
+            Task("genes", GENE_STATES.names, 1, ("crf", "softmax", FREE_CRF, GENE_MODEL), "mcc", GENE_STATES),
             Task("regions", (), 0, ("sigmoid",), "auroc"),
             Task("methylation", (), 0, ("sigmoid",), "auroc", on_cpgs=True, few_labels=True),
             Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),

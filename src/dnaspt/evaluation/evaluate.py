@@ -29,6 +29,7 @@ from dnaspt.tasks import TASKS
 if TYPE_CHECKING:
     from dnaspt.checkpoint import Accelerator
     from dnaspt.models.codons import Grammar
+    from dnaspt.models.decoding import GeneRules
     from dnaspt.models.task_model import TaskModel
 
 log = logging.getLogger(__name__)
@@ -189,10 +190,13 @@ def _evaluate_genes(
 ) -> tuple[GeneEvaluation, GeneEvaluation | None, BootstrapCounts]:
     """Scores of genes as the head decodes them and, where it is a CRF, of genes that keep to codons."""
     from dnaspt.inference.genes import grammar_of
+    from dnaspt.models.decoding import GeneRules
 
     network = model.task_model()
-    grammars: list[Grammar | None] = [None]
+    grammars: list[Grammar | GeneRules | None] = [None]
     grammar = grammar_of(network, model.config.model_copy(update={"stop_in_cds": manifest.stop_in_cds}))
+    if isinstance(grammar, GeneRules):  # it has no other way to decode
+        grammars, grammar = [grammar], None
     if grammar is not None:
         grammars.append(grammar)
     predictions = predict_genes(network, rows, grammars, average_strands=average_strands)
@@ -204,7 +208,7 @@ def _evaluate_genes(
 
 
 def predict_genes(
-    model: "TaskModel", split: Split, grammars: "Sequence[Grammar | None]", *, average_strands: bool = False
+    model: "TaskModel", split: Split, grammars: "Sequence[Grammar | GeneRules | None]", *, average_strands: bool = False
 ) -> list[list[GenePrediction]]:
     """Predictions for all segments of a split, for each of the grammars (None: the head alone)."""
     from dnaspt.inference.decode import decode_path, grouped, predict_emissions

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 
 from dnaspt.genome import alphabet
-from dnaspt.genome.gene_states import GENE_STATES, NONCODING
+from dnaspt.genome.gene_states import NONCODING
 from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
 from dnaspt.models.codons import BETWEEN, Grammar
-from dnaspt.models.heads import CRFHead, Decoded, DecodingContext, SoftmaxHead
+from dnaspt.models.decoding import Decoded, DecodingContext, GeneRules
+from dnaspt.models.gene_model_head import GeneModelHead
+from dnaspt.models.heads import CRFHead, SigmoidHead, SoftmaxHead
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 
@@ -45,12 +47,16 @@ def predict_emissions(
         into: where to write the emissions of each slice; None makes an array.
     """
     if average_strands:
-        return predict_both_strands(model, slices, GENE_STATES.complement, into=into)
+        return predict_both_strands(model, slices, _base_head(model).emission_complement, into=into)
     return predict_sequences(model, slices, into=into)
 
 
 def predict_paths(
-    model: TaskModel, slices: Iterable[ContigSlice], *, average_strands: bool = False, grammar: Grammar | None = None
+    model: TaskModel,
+    slices: Iterable[ContigSlice],
+    *,
+    average_strands: bool = False,
+    grammar: Grammar | GeneRules | None = None,
 ) -> Iterator[np.ndarray]:
     """Decoded classes (end - start,) int8 of each slice, in order; short slices are predicted together."""
     for group in grouped(slices, len):
@@ -74,7 +80,7 @@ def decode_path(
     contig_slice: ContigSlice,
     *,
     average_strands: bool = False,
-    grammar: Grammar | None = None,
+    grammar: Grammar | GeneRules | None = None,
     with_posterior: bool = True,
 ) -> Decoded:
     """Best path of a slice, and the posterior of its states.
@@ -91,8 +97,7 @@ def decode_path(
         path (L,) int8, posterior (L,) float32, and states (L,) int8 of the grammar. In long runs of N the path is non-coding and
         the posterior 1.
     """
-    head, (codes, start, end) = model.head, contig_slice
-    assert isinstance(head, CRFHead | SoftmaxHead)
+    head, (codes, start, end) = _base_head(model), contig_slice
     path = np.full(end - start, NONCODING, dtype=np.int8)
     posterior = np.ones(end - start if with_posterior else 0, dtype=np.float32)
     states = np.full(0 if grammar is None else end - start, BETWEEN, dtype=np.int8)
@@ -123,11 +128,17 @@ def class_probabilities(model: TaskModel, emissions: EmissionArray, *, average_s
         emissions: of a sequence (L, K).
         average_strands: whether the emissions are the mean of both strands'.
     """
-    assert isinstance(model.head, CRFHead | SoftmaxHead)
+    head = _base_head(model)
     rows = torch.from_numpy(np.asarray(emissions))
     lengths = torch.tensor([len(rows)])
-    probabilities = model.head.probabilities(rows[None], lengths, average_strands=average_strands)
+    probabilities = head.probabilities(rows[None], lengths, average_strands=average_strands)
     return probabilities[0].to(torch.float32).numpy()
+
+
+def _base_head(model: TaskModel) -> SoftmaxHead | CRFHead | GeneModelHead:
+    """The head of a model of bases."""
+    assert not isinstance(model.head, SigmoidHead)
+    return model.head
 
 
 def grouped(items: Iterable[Item], length: Callable[[Item], int], group_bp: int | None = None) -> Iterator[list[Item]]:

@@ -19,7 +19,7 @@ import numpy as np
 from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.genome.fasta import Contig
-from dnaspt.genome.gene_states import CDS, GENE_STATES, MINUS, transcripts_from_labels
+from dnaspt.genome.gene_states import CDS, MINUS, transcripts_from_labels
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds
@@ -30,7 +30,9 @@ from dnaspt.inference.emissions import ContigSlice, EmissionArray
 from dnaspt.inference.predict import GENE_OPTIONS, PredictOptions
 from dnaspt.inference.resume import Request, finished_contigs
 from dnaspt.models.codons import Grammar, gene_grammar
-from dnaspt.models.heads import CRFHead, Decoded
+from dnaspt.models.decoding import Decoded, GeneRules
+from dnaspt.models.gene_model_head import RULES, GeneModelHead
+from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
 
 log = logging.getLogger(__name__)
@@ -71,7 +73,9 @@ class GeneCounts:
     n_left_out: int
 
 
-def grammar_of(model: TaskModel, config: CheckpointConfig, options: PredictOptions | None = None) -> Grammar | None:
+def grammar_of(
+    model: TaskModel, config: CheckpointConfig, options: PredictOptions | None = None
+) -> Grammar | GeneRules | None:
     """The codons that a model's genes keep to; None where they are not asked for, and for heads that know no codons.
 
     Args:
@@ -80,6 +84,8 @@ def grammar_of(model: TaskModel, config: CheckpointConfig, options: PredictOptio
         options: how to predict; None for the defaults.
     """
     options = options or PredictOptions()
+    if isinstance(model.head, GeneModelHead):
+        return RULES._replace(complete=options.complete_genes, min_intron_bp=min_intron_bp(config, options))
     if not options.codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
         return None
     return gene_grammar(
@@ -235,8 +241,8 @@ class _Decoder:
             slices = [contig_slice for job in group for contig_slice in job.slices]
             into: list[DiskArray | None] = [None] * len(slices)
             if uses_files := any(job.is_long for job in group):
-                folder = group[0].file.parent
-                into = [files.enter_context(_file_for(contig_slice, folder)) for contig_slice in slices]
+                folder, n_columns = group[0].file.parent, len(self._model.head.emission_complement)
+                into = [files.enter_context(_file_for(contig_slice, folder, n_columns)) for contig_slice in slices]
                 self._wait()  # one long contig at a time: memory
             both = self._options.average_strands
             emissions = predict_emissions(self._model, slices, average_strands=both, into=into)
@@ -253,9 +259,9 @@ class _Decoder:
             write_text_atomically(file, "\n".join([json.dumps(asdict(counts)), "".join(gff3_lines(kept))]))
 
 
-def _file_for(contig_slice: ContigSlice, folder: Path) -> AbstractContextManager[DiskArray]:
+def _file_for(contig_slice: ContigSlice, folder: Path, n_columns: int) -> AbstractContextManager[DiskArray]:
     """Where the emissions of a slice are written."""
-    return disk_array(folder / f"emissions-{contig_slice.start}", len(contig_slice), len(GENE_STATES.names))
+    return disk_array(folder / f"emissions-{contig_slice.start}", len(contig_slice), n_columns)
 
 
 def contig_genes(
@@ -265,7 +271,7 @@ def contig_genes(
     emissions_of: Sequence[tuple[ContigSlice, EmissionArray]],
     *,
     average_strands: bool = False,
-    grammar: Grammar | None = None,
+    grammar: Grammar | GeneRules | None = None,
 ) -> list[Transcript]:
     """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases.
 
@@ -299,7 +305,7 @@ def contig_genes(
     return genes
 
 
-def _with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar) -> Transcript:
+def _with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar | GeneRules) -> Transcript:
     """A gene that keeps to codons, with its first phase and its stop codon, marked as partial where it lacks an end.
 
     All of it comes from the decoded states: letters at the end of a sequence may look like a start codon and be none.

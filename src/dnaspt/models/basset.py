@@ -42,6 +42,9 @@ class BassetEncoder(nn.Module):
 class HeadMLP(nn.Module):
     """Dense layers: pooled states (B, n, D) -> logits of the labels of the window (B, K)."""
 
+    flank_bp = 0
+    """Bases around a window that it reads: none."""
+
     resolution_bp = 0
     """Labels are those of the whole window."""
 

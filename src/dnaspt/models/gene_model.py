@@ -5,13 +5,15 @@ What is estimated is `GeneModel`; how it scores a sequence is here, for training
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from dnaspt.genome.gene_states import ACCEPTOR as ACCEPTOR_CLASS
-from dnaspt.genome.gene_states import CDS, INTRON as INTRON_CLASS, MINUS, MISSING, NONCODING
+from dnaspt.genome.gene_states import CDS, MINUS, MISSING, NONCODING
 from dnaspt.genome.gene_states import DONOR as DONOR_CLASS
+from dnaspt.genome.gene_states import INTRON as INTRON_CLASS
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.models import sensors
 from dnaspt.models.gene_structure import (
@@ -26,15 +28,16 @@ from dnaspt.models.gene_structure import (
     STRAND_COLUMNS,
     gene_structure,
 )
+from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.kernels.semi_markov import (
     AFTER_INTRON,
     BEFORE_INTRON,
     CLOSE_EDGE,
-    GENE_START,
-    GENE_STOP,
     EXON_OPENS,
     GENE_CLOSES,
     GENE_OPENS,
+    GENE_START,
+    GENE_STOP,
     INTRON_OPENS,
     LAST_EXON,
     LAST_INTRON,
@@ -51,6 +54,7 @@ from dnaspt.models.kernels.semi_markov import (
 )
 from dnaspt.models.length_densities import GeneLengths, LengthDensity
 from dnaspt.models.sensors import Sensors
+from dnaspt.models.site_scores import add_site_scores
 
 SITE_WEIGHTS = ("donor sites", "acceptor sites", "start sites", "stop sites")
 LENGTH_WEIGHTS = ("exon lengths", "intron lengths", "gene")
@@ -59,19 +63,10 @@ WEIGHT_NAMES = (*sensors.WEIGHTS, *SITE_WEIGHTS, *LENGTH_WEIGHTS)
 N_SENSORS = len(sensors.WEIGHTS)
 SITES = slice(N_SENSORS, N_SENSORS + len(SITE_WEIGHTS))
 EXON_LENGTHS, INTRON_LENGTHS, GENE = range(SITES.stop, len(WEIGHT_NAMES))
-PRIOR_WEIGHTS = np.array([1.0, 0.4, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 1.0, 1.0, 0.0])
+PRIOR_WEIGHTS = np.array([1.0, 0.5, 0.9, 0.7, 0.5, 0.6, 0.7, 0.7, 0.5, 0.5, 1.0, 1.0, 2.0])
 """Weights before anything is seen."""
-_LEAST_EXON_BP = 3
+LEAST_EXON_BP = 3
 """Exons beside an intron are no shorter, unless the intron splits the start or stop codon."""
-_SITE_COLUMNS = tuple(
-    (first + column, site + 4 * strand)
-    for strand, first in enumerate(STRAND_COLUMNS)
-    for site, columns in enumerate(
-        (range(DONOR, DONOR + 3), range(ACCEPTOR, ACCEPTOR + 3), range(START, START + 1), range(STOP, STOP + 1))
-    )
-    for column in columns
-)
-"""Columns of the potentials, and the site score that each of them gets."""
 
 
 class Shares(NamedTuple):
@@ -100,19 +95,40 @@ class GeneModel:
     shares: Shares
     genetic_code: GeneticCode = STANDARD
 
-    def segments(self, weights: np.ndarray | None = None) -> SegmentModel:
-        """Lengths and moves, with these weights or the model's own."""
-        weights = self.weights if weights is None else weights
-        return segment_model(LengthTables.of(self.lengths), self.lengths, self.shares, weights, self.genetic_code)
+    @cached_property
+    def tables(self) -> "LengthTables":
+        """Log densities of the lengths, in the layout of the kernels."""
+        return LengthTables.of(self.lengths)
 
-    def potentials(self, codes: np.ndarray, sites: np.ndarray | None = None) -> Potentials:
-        """Potentials of a sequence, tile by tile: codes (L,), site scores (L, 8) or None."""
+    def segments(self, *, may_begin: bool = True, may_end: bool = True, min_intron_bp: int = 0) -> SegmentModel:
+        """Lengths and moves.
+
+        Args:
+            may_begin: whether a sequence may begin within a gene.
+            may_end: whether it may end within one.
+            min_intron_bp: shortest intron; 0 leaves it to the densities.
+        """
+        segments = segment_model(self.tables, self.lengths, self.shares, self.weights, self.genetic_code)
+        lengths, moves = segments.lengths, segments.moves
+        lengths.introns[0, :min_intron_bp] = -np.inf
+        moves.first[1:] = moves.first[1:] if may_begin else -np.inf
+        moves.last[1:] = moves.last[1:] if may_end else -np.inf
+        return segments
+
+    def potentials(self, codes: np.ndarray, sites: Emissions, offset: int = 0) -> Potentials:
+        """Potentials of a sequence, as its tiles ask for them.
+
+        Args:
+            codes: letters of the whole contig (C,).
+            sites: site scores (L, 8) of the sequence, in memory or in a file.
+            offset: where the sequence begins on the contig.
+        """
 
         def between(start: int, stop: int) -> np.ndarray:
-            rows = self.sensors.potentials(codes, self.weights[:N_SENSORS], start, stop)
-            if sites is not None:
-                candidates = candidate_scores(codes, np.asarray(sites[start:stop]), start, stop, self.genetic_code)
-                add_sites(rows, candidates, self.weights[SITES])
+            first, last = start + offset, stop + offset
+            rows = self.sensors.potentials(codes, self.weights[:N_SENSORS], first, last)
+            scores = candidate_scores(codes, np.asarray(sites[start:stop]), first, last, self.genetic_code)
+            add_site_scores(rows, scores, self.weights[SITES])
             return rows
 
         return between
@@ -125,20 +141,6 @@ def candidate_scores(
     left, right = max(0, start - 3), min(len(codes), stop + 3)
     is_site = sensors.candidate_sites(codes[left:right], genetic_code)[start - left : stop - left]
     return np.where(is_site, sites, np.float32(0))
-
-
-def add_sites(potentials: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> None:
-    """Add weighted site scores (L, 8) to potentials (L, 29), in place; weights (4,)."""
-    for column, site in _SITE_COLUMNS:
-        potentials[:, column] += np.float32(weights[site % 4]) * scores[:, site]
-
-
-def site_weight_gradient(scores: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Gradient by the four weights of site scores (L, 8), from that by the potentials (L, 29)."""
-    out = np.zeros(4)
-    for column, site in _SITE_COLUMNS:
-        out[site % 4] += gradients[:, column] @ scores[:, site]
-    return out
 
 
 class LengthTables(NamedTuple):
@@ -178,7 +180,7 @@ class LengthTables(NamedTuple):
                 row = 3 * begin + end
                 exons[strand, row], shares[strand, row] = values, share
                 is_open = end == CLOSE_EDGE and begin != GENE_START
-                exons[strand, row, : 1 if is_open else _LEAST_EXON_BP] = -np.inf
+                exons[strand, row, : 1 if is_open else LEAST_EXON_BP] = -np.inf
             short[strand, 0, 1:], short_shares[strand, 0] = left.log_explicit[1:3], left_share
             short[strand, 1, 1:], short_shares[strand, 1] = right.log_explicit[1:3], right_share
         intron = lengths.intron
@@ -195,7 +197,11 @@ def residual(density: LengthDensity) -> np.ndarray:
 
 
 def segment_model(
-    tables: LengthTables, lengths: GeneLengths, shares: Shares, weights: np.ndarray, genetic_code: GeneticCode = STANDARD
+    tables: LengthTables,
+    lengths: GeneLengths,
+    shares: Shares,
+    weights: np.ndarray,
+    genetic_code: GeneticCode = STANDARD,
 ) -> SegmentModel:
     """Lengths and moves with weights (13,)."""
     exon, intron = float(weights[EXON_LENGTHS]), float(weights[INTRON_LENGTHS])
@@ -317,3 +323,18 @@ def classes_of(genes: Sequence[GeneCall], n: int) -> np.ndarray:
             if start > gene.start:
                 path[start - 1] = right + shift
     return path
+
+
+def class_columns() -> np.ndarray:
+    """How the probabilities of columns make that of each of the nine classes: (9, 29) float64."""
+    sums = np.zeros((9, N_COLUMNS))
+    sums[NONCODING, INTERGENIC] = 1
+    for strand, first in enumerate(STRAND_COLUMNS):
+        shift = MINUS * strand
+        donors, acceptors = slice(first + DONOR, first + DONOR + 3), slice(first + ACCEPTOR, first + ACCEPTOR + 3)
+        sums[CDS + shift, first + CODING : first + CODING + 3] = 1
+        sums[DONOR_CLASS + shift, donors] = 1
+        sums[ACCEPTOR_CLASS + shift, acceptors] = 1
+        sums[INTRON_CLASS + shift, first + INTRON : first + INTRON + 3] = 1
+        sums[INTRON_CLASS + shift, donors] = sums[INTRON_CLASS + shift, acceptors] = -1
+    return sums

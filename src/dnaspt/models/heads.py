@@ -3,8 +3,6 @@
 A head owns its loss and its decoding, so nobody asks which task it is. The CNN of the heads is BEND's (Marin et al. 2024).
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -16,6 +14,8 @@ from dnaspt.models.basset import HeadMLP
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
+from dnaspt.models.decoding import NO_STATES, Decoded, DecodingContext
+from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.kernels.crf_viterbi import SLICE, Emissions, best_path, best_states, path_posterior
 
 HEAD_CHANNELS = 64
@@ -38,6 +38,7 @@ class HeadCNN(nn.Module):
     def __init__(self, hidden_size: int, n_labels: int, *, resolution_bp: int, normalize: bool = False) -> None:
         super().__init__()
         self.resolution_bp = resolution_bp
+        self.flank_bp = HEAD_FLANK_BP
         shape, padding = (1, HEAD_KERNEL), (0, HEAD_KERNEL // 2)
         self.first = nn.Conv2d(hidden_size, HEAD_CHANNELS, shape, padding=padding)
         self.second = nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, shape, padding=padding)
@@ -99,42 +100,6 @@ class MeanNorm(nn.Module):
         return (pooled - mean) * torch.rsqrt(variance + 1e-5)
 
 
-class Decoded(NamedTuple):
-    """A decoded sequence.
-
-    Attributes:
-        path: (L,) int8, class of each base.
-        posterior: (L,) float32, probability of that class; empty if not asked for.
-        states: (L,) int8, state of the grammar of codons at each base; empty where the path keeps to none.
-    """
-
-    path: np.ndarray
-    posterior: np.ndarray
-    states: np.ndarray
-
-
-_NO_STATES = np.zeros(0, np.int8)
-
-
-class DecodingContext(NamedTuple):
-    """What is known about a sequence beside its emissions.
-
-    Attributes:
-        codes: letters of the whole contig, coded as in `genome.alphabet`.
-        first: position of the contig at which the sequence begins.
-        before, after: state of the base to the left or right of the sequence; None where it is not known.
-        grammar: the grammar of codons that a path must keep to; None for none.
-        average_strands: whether the emissions are the mean of both strands'.
-    """
-
-    codes: np.ndarray
-    first: int = 0
-    before: int | None = None
-    after: int | None = None
-    grammar: Grammar | None = None
-    average_strands: bool = False
-
-
 class SoftmaxHead(nn.Module):
     """One class per base, independently of its neighbors.
 
@@ -146,6 +111,7 @@ class SoftmaxHead(nn.Module):
     def __init__(self, hidden_size: int, states: StateTable, class_weights: Tensor | None = None) -> None:
         super().__init__()
         n_labels = len(states.names)
+        self.emission_complement = states.complement
         self.trunk = HeadCNN(hidden_size, n_labels, resolution_bp=1)
         weights = torch.ones(n_labels) if class_weights is None else class_weights
         self.register_buffer("class_weights", weights.float())
@@ -181,7 +147,7 @@ class SoftmaxHead(nn.Module):
             path[block] = rows.argmax(-1).numpy()
             if with_posterior:
                 posterior[block] = rows.softmax(-1).amax(-1).numpy()
-        return Decoded(path, posterior, _NO_STATES)
+        return Decoded(path, posterior, NO_STATES)
 
 
 class CRFHead(nn.Module):
@@ -195,7 +161,7 @@ class CRFHead(nn.Module):
         super().__init__()
         n_states = len(states.names)
         self.constrained = constrained
-        self.complement = states.complement
+        self.emission_complement = states.complement
         self.trunk = HeadCNN(hidden_size, n_states, resolution_bp=1)
         self.crf = LinearChainCRF(states if constrained else np.ones((n_states, n_states), dtype=bool))
 
@@ -216,7 +182,7 @@ class CRFHead(nn.Module):
 
     def _crf_of(self, *, average_strands: bool) -> LinearChainCRF:
         """The CRF for emissions of the forward strand, or for the mean of both strands'."""
-        return self.crf.mean_with_mirror(self.complement) if average_strands else self.crf
+        return self.crf.mean_with_mirror(self.emission_complement) if average_strands else self.crf
 
     def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
         """The Viterbi path of one sequence (L, K) of any length, and the posterior probability of its states.
@@ -229,8 +195,8 @@ class CRFHead(nn.Module):
             chain = chain._replace(start=chain.transitions[context.before])
         if context.after is not None:
             chain = chain._replace(end=np.ascontiguousarray(chain.transitions[:, context.after]))
-        states = _NO_STATES
-        if context.grammar is None:
+        states = NO_STATES
+        if not isinstance(context.grammar, Grammar):
             path, _ = best_path(emissions, chain)
         else:
             rules = context.grammar.rules(context.codes, context.first)
@@ -271,4 +237,4 @@ class SigmoidHead(nn.Module):
         return Loss((nats * known).sum(), known.sum().to(nats.dtype))
 
 
-Head = SoftmaxHead | CRFHead | SigmoidHead
+Head = SoftmaxHead | CRFHead | SigmoidHead | GeneModelHead

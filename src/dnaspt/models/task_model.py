@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from dnaspt.models.basset import BassetEncoder
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.encoder import DilatedEncoder, real_positions
-from dnaspt.models.heads import HEAD_FLANK_BP, Head
+from dnaspt.models.heads import Head
 from dnaspt.models.huggingface import HuggingFaceEncoder
 from dnaspt.models.kernels.triton_support import runs_kernels
 
@@ -29,7 +29,7 @@ class TaskModel(nn.Module):
     @property
     def flank_bp(self) -> int:
         """Bases on either side that an emission depends on: 1,262 for 30 layers of kernel 9 and the head."""
-        return self.encoder.config.flank_bp + HEAD_FLANK_BP
+        return self.encoder.config.flank_bp + self.head.trunk.flank_bp
 
     @property
     def grid_bp(self) -> int:

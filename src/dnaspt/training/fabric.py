@@ -33,6 +33,11 @@ def device_name(fabric: Fabric) -> str:
     """Name of the GPU or processor that a run trains on."""
     if fabric.device.type == "cuda":
         return torch.cuda.get_device_name(fabric.device)
+    return processor_name()
+
+
+def processor_name() -> str:
+    """Name of the processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]

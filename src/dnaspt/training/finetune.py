@@ -18,7 +18,7 @@ from dnaspt.data.subset import label_subset
 from dnaspt.data.transcript_table import shortest_intron_bp
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.output import refuse_inputs
-from dnaspt.tasks import TASKS
+from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.processes import check_processes
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Run
@@ -83,6 +83,10 @@ def _train(
     train = label_subset(read_split(config.data, "train"), config.label_fraction, config.seed)
     valid = read_split(config.data, "valid")
     _check_valid(config, manifest, valid)
+    if checkpoint.head == GENE_MODEL:
+        from dnaspt.training.fit_gene_model import run_gene_model  # torch: seconds
+
+        return run_gene_model(config, manifest, checkpoint, (train, valid), folder)
     valid = spread_evenly(valid, VALIDATION_BP)
 
     from dnaspt.training.train_task_model import FinetuningData, train_task_model  # torch: seconds
@@ -192,7 +196,9 @@ def _describe(
         }
     return CheckpointConfig(
         kind="task",
-        encoder=_fresh_encoder(config, manifest)
+        encoder=BASELINE_ENCODERS["onehot"]
+        if pretrained is None and head == GENE_MODEL
+        else _fresh_encoder(config, manifest)
         if pretrained is None
         else pretrained.encoder.for_windows(manifest.window_bp),
         task=manifest.task,

@@ -1,0 +1,59 @@
+"""What decoding gets beside a sequence's emissions, and what it gives."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dnaspt.models.codons import Grammar
+
+
+class GeneRules(NamedTuple):
+    """What a gene model is asked for, and what its states mean.
+
+    Attributes:
+        codon_bases, starts, stops: of each state, as in `codons.Grammar`.
+        complete: whether no gene goes on beyond the sequence.
+        min_intron_bp: bases of the shortest intron.
+    """
+
+    codon_bases: np.ndarray
+    starts: np.ndarray
+    stops: np.ndarray
+    complete: bool = False
+    min_intron_bp: int = 0
+
+
+class Decoded(NamedTuple):
+    """A decoded sequence.
+
+    Attributes:
+        path: (L,) int8, class of each base.
+        posterior: (L,) float32, probability of that class; empty if not asked for.
+        states: (L,) int8, state of the grammar of codons at each base; empty where the path keeps to none.
+    """
+
+    path: np.ndarray
+    posterior: np.ndarray
+    states: np.ndarray
+
+
+NO_STATES = np.zeros(0, np.int8)
+
+
+class DecodingContext(NamedTuple):
+    """What is known about a sequence beside its emissions.
+
+    Attributes:
+        codes: letters of the whole contig, coded as in `genome.alphabet`.
+        first: position of the contig at which the sequence begins.
+        before, after: state of the base to the left or right of the sequence; None where it is not known.
+        grammar: the grammar of codons that a path must keep to, or what a gene model is asked for; None for none.
+        average_strands: whether the emissions are the mean of both strands'.
+    """
+
+    codes: np.ndarray
+    first: int = 0
+    before: int | None = None
+    after: int | None = None
+    grammar: Grammar | GeneRules | None = None
+    average_strands: bool = False

@@ -1,0 +1,186 @@
+"""The head of gene models: hidden states to site scores, and sensors, site scores and lengths to whole genes.
+
+Nothing of it is trained by gradients: `training/fit_gene_model.py` estimates it. All that is estimated are buffers of the module, so that it
+lies in the checkpoint's safetensors.
+"""
+
+from dataclasses import fields
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dnaspt.errors import ConfigError
+from dnaspt.genome import alphabet
+from dnaspt.genome.genetic_code import STANDARD, GeneticCode
+from dnaspt.models.batch import Batch, Loss
+from dnaspt.models.decoding import Decoded, DecodingContext, GeneRules
+from dnaspt.models.gene_model import (
+    WEIGHT_NAMES,
+    GeneCall,
+    GeneModel,
+    Shares,
+    class_columns,
+    classes_of,
+    genes_of,
+)
+from dnaspt.models.kernels.crf_viterbi import Emissions
+from dnaspt.models.kernels.semi_markov import best_path, sum_paths
+from dnaspt.models.length_densities import (
+    EXPLICIT_EXON_BP,
+    EXPLICIT_INTRON_BP,
+    GeneLengths,
+    LengthDensity,
+)
+from dnaspt.models.sensors import Sensors
+from dnaspt.models.site_scores import SiteProbe
+
+_PARTS = ("intron", "single", "initial", "internal", "terminal")
+_SHARES = ("log_single", "log_multi", "log_internal", "log_terminal", "log_gene", "log_stay")
+
+
+RULES = GeneRules(
+    codon_bases=np.array([-1, *(0, 1, 2) * 4, *(0, 1, 2) * 4], np.int8),
+    starts=np.array([False, *([False] * 3 + [True] * 3 + [False] * 6) * 2]),
+    stops=np.array([False, *([False] * 6 + [True] * 3 + [False] * 3) * 2]),
+)
+"""States of a decoded base: 0 between genes; then for each strand, by codon base in the direction of transcription, 3 of ordinary codons, 3
+of the start codon, 3 of the stop codon, and 3 of introns, by the codon base that follows."""
+_OF_STRAND, _START, _STOP, _INTRON = 12, 3, 6, 9
+
+
+class GeneModelHead(nn.Module):
+    """Whole genes from sensors, site scores and lengths, by a semi-Markov CRF.
+
+    Args:
+        hidden_size: D, channels of the encoder.
+        n_offsets: positions around a candidate site at which hidden states are read.
+        genetic_code: which codons start and stop a gene.
+    """
+
+    emission_complement = (4, 5, 6, 7, 0, 1, 2, 3)
+    """For each column of the emissions that of the other strand."""
+
+    def __init__(self, hidden_size: int, n_offsets: int, genetic_code: GeneticCode = STANDARD) -> None:
+        super().__init__()
+        self._model: GeneModel | None = None
+        self.register_load_state_dict_post_hook(self._forget)
+        self.trunk = SiteProbe(hidden_size, n_offsets)
+        self.genetic_code = genetic_code
+        for name, array in Sensors.zero().arrays().items():
+            self.register_buffer(f"sensors_{name}", torch.from_numpy(array.copy()))
+        for part in _PARTS:
+            longest = EXPLICIT_INTRON_BP if part == "intron" else EXPLICIT_EXON_BP
+            self.register_buffer(f"length_{part}", torch.zeros(longest + 1, dtype=torch.float64))
+        self.register_buffer("length_tails", torch.zeros(len(_PARTS), 2, dtype=torch.float64))
+        self.register_buffer("gene_shares", torch.zeros(len(_SHARES), dtype=torch.float64))
+        self.register_buffer("base_shares", torch.ones(3, dtype=torch.float64) / 3)
+        self.register_buffer("weights", torch.zeros(len(WEIGHT_NAMES), dtype=torch.float64))
+
+    @property
+    def flank_bp(self) -> int:
+        """Bases on either side of a base whose hidden states it reads."""
+        return self.trunk.flank_bp
+
+    @torch.no_grad()
+    def take(self, model: GeneModel, probe: SiteProbe) -> None:
+        """Take over what was estimated."""
+        self.trunk.load_state_dict(probe.state_dict())
+        for name, array in model.sensors.arrays().items():
+            self.get_buffer(f"sensors_{name}").copy_(torch.from_numpy(array))
+        densities = (model.lengths.intron, *model.lengths.exons)
+        for row, (part, density) in enumerate(zip(_PARTS, densities, strict=True)):
+            self.get_buffer(f"length_{part}").copy_(torch.from_numpy(density.log_explicit))
+            self.get_buffer("length_tails")[row] = torch.tensor([density.tail_start, density.tail_slope])
+        shares = [getattr(model.lengths, name) for name in _SHARES]
+        self.get_buffer("gene_shares").copy_(torch.tensor(shares, dtype=torch.float64))
+        self.get_buffer("base_shares").copy_(torch.tensor(model.shares, dtype=torch.float64))
+        self.get_buffer("weights").copy_(torch.from_numpy(model.weights))
+        self._forget()
+
+    def model(self) -> GeneModel:
+        """What was estimated; kept until other weights are loaded."""
+        if self._model is not None:
+            return self._model
+
+        def array(name: str) -> np.ndarray:
+            return np.asarray(self.get_buffer(name).cpu().numpy())
+
+        tails = array("length_tails")
+        intron, single, initial, internal, terminal = (
+            LengthDensity(array(f"length_{part}"), float(tails[row, 0]), float(tails[row, 1]))
+            for row, part in enumerate(_PARTS)
+        )
+        lengths = GeneLengths(intron, (single, initial, internal, terminal), *map(float, array("gene_shares")))
+        sensors = Sensors.from_arrays({field.name: array(f"sensors_{field.name}") for field in fields(Sensors)})
+        shares = Shares(*map(float, array("base_shares")))
+        self._model = GeneModel(sensors, lengths, array("weights"), shares, self.genetic_code)
+        return self._model
+
+    def _forget(self, *_: object) -> None:
+        """Forget what the buffers held before other ones were loaded."""
+        self._model = None
+
+    def loss(self, emissions: Tensor, batch: Batch) -> Loss:
+        """A gene model is estimated, not trained."""
+        raise ConfigError("a gene model is estimated, not trained by gradients")
+
+    def probabilities(self, emissions: Tensor, lengths: Tensor, *, average_strands: bool = False) -> Tensor:
+        """Needs the letters, which emissions do not have."""
+        raise ConfigError("a gene model gives probabilities of genes and exons, not of single bases alone")
+
+    def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
+        """The best genes of one sequence, from its site scores (L, 8).
+
+        Where the context says what stands beside the sequence, no gene goes on beyond it.
+        """
+        n = len(emissions)
+        codes = context.codes
+        start, stop = context.first, context.first + n
+        tokens = np.ascontiguousarray(alphabet.tokens(codes[start:stop]))
+        model = self.model()
+        scores = model.potentials(codes, emissions, offset=start)
+        rules = context.grammar if isinstance(context.grammar, GeneRules) else RULES
+        segments = model.segments(
+            may_begin=context.before is None and not rules.complete,
+            may_end=context.after is None and not rules.complete,
+            min_intron_bp=rules.min_intron_bp,
+        )
+        path = best_path(tokens, scores, segments)
+        genes = genes_of(path.sites)
+        classes = classes_of(genes, n)
+        posterior = np.empty(0, np.float32)
+        if with_posterior:
+            posterior = np.empty(n, np.float32)
+            columns = class_columns()
+
+            def keep(first: int, rows: np.ndarray) -> None:
+                own = classes[first : first + len(rows)]
+                posterior[first : first + len(rows)] = (rows * columns[own]).sum(1)
+
+            sum_paths(tokens, scores, segments, path=path, marginals=keep)
+        return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n))
+
+
+def states_of(genes: list[GeneCall], n: int) -> np.ndarray:
+    """`RULES` of each base of a sequence with these genes: (n,) int8."""
+    states = np.zeros(n, np.int8)
+    for gene in genes:
+        first = 1 + _OF_STRAND * gene.strand
+        bases = np.concatenate([np.arange(start, end) for start, end in gene.exons]) if gene.exons else np.zeros(0, int)
+        from_left = (gene.phase + np.arange(len(bases))) % 3
+        codon = from_left if gene.strand == 0 else 2 - from_left
+        kind = np.zeros(len(bases), int)
+        left, right = (_START, _STOP) if gene.strand == 0 else (_STOP, _START)
+        if gene.has_left:
+            kind[:3] = left
+        if gene.has_right:
+            kind[-3:] = right
+        states[bases] = first + kind + codon
+        edges = [gene.start, *(edge for exon in gene.exons for edge in exon), gene.end]
+        coded = gene.phase
+        lengths = [end - start for start, end in gene.exons]
+        for number, (start, end) in enumerate(zip(edges[::2], edges[1::2], strict=True)):
+            phase = (coded + sum(lengths[:number])) % 3
+            states[start:end] = first + _INTRON + (phase if gene.strand == 0 else (3 - phase) % 3)
+    return states

@@ -1,0 +1,304 @@
+"""A gene model from a dataset: sensors, lengths and site scores by counting and regression, weights by search, all out of fold.
+
+Each base of the train split is scored by what was estimated without its group of contigs (or of blocks, where contigs are few); the
+weights are those with which the genes of the train split are found best so. The valid split has no part in it: it is scored.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dnaspt.checkpoint import build_task_model, load_model, save_checkpoint, site_offsets
+from dnaspt.checkpoint_config import CheckpointConfig
+from dnaspt.config import FinetuneConfig
+from dnaspt.data.bootstrap_blocks import blocks_outside_genes
+from dnaspt.data.dataset import Split
+from dnaspt.data.manifest import Manifest
+from dnaspt.data.segments import Segment, segments
+from dnaspt.data.transcript_table import read_transcripts
+from dnaspt.errors import DatasetError
+from dnaspt.evaluation.score import GenePrediction, score_gene_predictions
+from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, MISSING, NONCODING, transcripts_from_labels
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_sequences
+from dnaspt.models.cross_fitting import LabeledSequence, cross_fitting_groups
+from dnaspt.models.gene_model import (
+    GENE,
+    N_SENSORS,
+    PRIOR_WEIGHTS,
+    SITES,
+    WEIGHT_NAMES,
+    GeneModel,
+    Shares,
+    candidate_scores,
+    classes_of,
+    genes_of,
+)
+from dnaspt.models.gene_model_head import GeneModelHead
+from dnaspt.models.gene_structure import N_COLUMNS
+from dnaspt.models.kernels.semi_markov import best_path
+from dnaspt.models.length_densities import GeneLengths, GeneParts
+from dnaspt.models.phase_labels import phase_labels
+from dnaspt.models.sensors import SensorFit, add_sensors, fit_sensors
+from dnaspt.models.site_scores import LETTER_OFFSETS, LETTER_PENALTY, STATE_PENALTY, add_site_scores, fit_site_probe
+from dnaspt.models.task_model import TaskModel
+from dnaspt.training.fabric import processor_name
+from dnaspt.training.run_folder import RunFolder
+from dnaspt.training.runs import Run, RunResult
+
+log = logging.getLogger(__name__)
+
+PENALTY = 0.002
+"""What half a natural logarithm of one weight's distance from the common weights costs, in units of the score, averaged over weights."""
+STEPS = ((0.7, 1.43), (0.85, 1.18))
+"""Factors by which the search changes a weight, in each of its rounds."""
+GENE_STEP = 5.0
+"""The weight of a gene is no factor: it changes by so many times the logarithm of the steps."""
+LEAST_GAIN = 2e-4
+LEAST_GENES = 3
+N_THREADS = 2
+
+
+class GeneModelFit(NamedTuple):
+    """What was estimated, and how well it does.
+
+    Attributes:
+        model: encoder and head.
+        scores: of the train split out of fold, and of the valid split, by name.
+        precision: average precision of the site scores of each signal, out of fold.
+    """
+
+    model: TaskModel
+    scores: dict[str, float]
+    precision: dict[str, float]
+
+
+@dataclass
+class _Part:
+    """A split: its segments, and the transcripts that it is scored by."""
+
+    segments: list[Segment]
+    annotated: list[tuple[Transcript, bool]]
+
+    @classmethod
+    def of(cls, split: Split, folder: Path, name: str) -> "_Part":
+        """Read a split."""
+        return cls(list(segments(split)), read_transcripts(folder, name))
+
+    def labeled(self, n_groups: int | None = None) -> list[LabeledSequence]:
+        """Segments with reading frames and groups."""
+        longest = [transcript for transcript, is_longest in self.annotated if is_longest]
+        labels = [
+            phase_labels(
+                part.codes, part.labels, [gene for gene in longest if gene.chrom == part.chrom], start=part.start
+            )
+            for part in self.segments
+        ]
+        cuts = [blocks_outside_genes(part.labels) for part in self.segments]
+        contigs = [part.chrom for part in self.segments]
+        groups = cross_fitting_groups(contigs, labels, cuts, *(() if n_groups is None else (n_groups,)))
+        return [
+            LabeledSequence(part.codes, own, group)
+            for part, own, group in zip(self.segments, labels, groups, strict=True)
+        ]
+
+
+def fit_gene_model(
+    config: FinetuneConfig,
+    manifest: Manifest,
+    checkpoint: CheckpointConfig,
+    train: Split,
+    valid: Split,
+    report: Callable[[str], None] = log.info,
+) -> GeneModelFit:
+    """Estimate a gene model.
+
+    Args:
+        config: settings; the encoder, if there is one, stays as it is.
+        manifest: of the dataset.
+        checkpoint: description of the model.
+        train: what it is estimated on.
+        valid: what it is scored on.
+        report: is told how far it is.
+
+    Raises:
+        DatasetError: fewer than three genes to learn from.
+    """
+    began = time.perf_counter()
+    part = _Part.of(train, config.data, "train")
+    sequences = part.labeled()
+    genes = [gene for gene, is_longest in part.annotated if is_longest]
+    if len(genes) < LEAST_GENES:
+        raise DatasetError(f"{config.data}: {len(genes)} genes to learn from; expected {LEAST_GENES} or more")
+    fit = fit_sensors(sequences)
+    lengths, shares = fit_lengths(part, genes, checkpoint.min_intron_bp)
+    report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
+    network = build_task_model(checkpoint)
+    if config.encoder is not None:
+        pretrained, _ = load_model(config.encoder)
+        network.encoder.load_state_dict(pretrained.encoder.state_dict())
+    network.eval()
+    states = hidden_states(network)
+    offsets = site_offsets(checkpoint)
+    probe = fit_site_probe(
+        sequences,
+        lambda codes: np.asarray(predict_sequences(states, [ContigSlice.whole(codes)])[0]),
+        offsets=offsets,
+        penalty=LETTER_PENALTY if offsets == LETTER_OFFSETS else STATE_PENALTY,
+        seed=config.seed,
+    )
+    report(f"site scores: {time.perf_counter() - began:.0f} s")
+    search = _Search(
+        manifest, part, sequences, fit, probe.scores, GeneModel(fit.sensors, lengths, PRIOR_WEIGHTS, shares)
+    )
+    weights = search.run(report)
+    model = GeneModel(fit.sensors, lengths, weights, shares)
+    assert isinstance(network.head, GeneModelHead)
+    network.head.take(model, probe.probe)
+    report(f"weights: {time.perf_counter() - began:.0f} s")
+    scores = {f"train_{name}": value for name, value in search.best_scores.items()}
+    scores |= {
+        f"valid_{name}": value
+        for name, value in score_split(network, manifest, _Part.of(valid, config.data, "valid")).items()
+    }
+    return GeneModelFit(network, scores, probe.precision)
+
+
+def fit_lengths(part: _Part, genes: Sequence[Transcript], min_intron_bp: int) -> tuple[GeneLengths, Shares]:
+    """Densities of lengths, and shares of bases, of a split with these genes."""
+    labels = np.concatenate([segment.labels for segment in part.segments])
+    known = max(int((labels != MISSING).sum()), 1)
+
+    def share(*classes: int) -> float:
+        both = [*classes, *(class_ + MINUS for class_ in classes if class_ != NONCODING)]
+        return max(float(np.isin(labels, both).sum()) / known, 1e-4)
+
+    shares = Shares(share(NONCODING), share(CDS), share(DONOR, INTRON, ACCEPTOR))
+    lengths = GeneLengths.fit(
+        GeneParts.of(genes), intergenic_bp=float((labels == NONCODING).sum()), min_intron_bp=min_intron_bp
+    )
+    return lengths, shares
+
+
+class _Search:
+    """A search for the weights with which the genes of the train split are found best, out of fold."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        part: _Part,
+        sequences: Sequence[LabeledSequence],
+        sensors: SensorFit,
+        sites: Sequence[np.ndarray],
+        model: GeneModel,
+    ) -> None:
+        self._manifest, self._part, self._model = manifest, part, model
+        self._tokens = [np.ascontiguousarray(alphabet.tokens(sequence.codes)) for sequence in sequences]
+        self._features = [sensors.features(sequence) for sequence in sequences]
+        self._sites = [
+            candidate_scores(sequence.codes, scores, 0, len(sequence.codes))
+            for sequence, scores in zip(sequences, sites, strict=True)
+        ]
+        self.best_scores: dict[str, float] = {}
+
+    def run(self, report: Callable[[str], None]) -> np.ndarray:
+        """The best weights found: one after another is changed, in two rounds."""
+        weights = PRIOR_WEIGHTS.copy()
+        best = self._value(weights)
+        for number, steps in enumerate(STEPS, start=1):
+            for index in range(len(weights)):
+                for step in steps:
+                    tried = weights.copy()
+                    tried[index] = weights[index] + GENE_STEP * np.log(step) if index == GENE else weights[index] * step
+                    value = self._value(tried)
+                    if value > best + LEAST_GAIN:
+                        best, weights = value, tried
+                        break
+            report(f"round {number} of the search for weights: score {best:.3f}")
+        self.best_scores = self._scores(weights)
+        report("weights: " + ", ".join(f"{name} {value:.2f}" for name, value in zip(WEIGHT_NAMES, weights)))
+        return weights
+
+    def _value(self, weights: np.ndarray) -> float:
+        """Mean of four scores, less the penalty."""
+        logs = np.log(np.maximum(np.delete(weights, GENE), 1e-6) / np.delete(PRIOR_WEIGHTS, GENE)) / 0.5
+        squares = np.append(logs, (weights[GENE] - PRIOR_WEIGHTS[GENE]) / 3) ** 2
+        return float(np.mean(list(self._scores(weights).values())) - PENALTY * squares.mean())
+
+    def _scores(self, weights: np.ndarray) -> dict[str, float]:
+        model = GeneModel(self._model.sensors, self._model.lengths, weights, self._model.shares)
+        segments_ = model.segments()
+
+        def decode(number: int) -> np.ndarray:
+            features, sites = self._features[number], self._sites[number]
+
+            def potentials(start: int, stop: int) -> np.ndarray:
+                rows = np.zeros((stop - start, N_COLUMNS), np.float32)
+                add_sensors(rows, features[start:stop], weights[:N_SENSORS])
+                add_site_scores(rows, sites[start:stop], weights[SITES])
+                return rows
+
+            tokens = self._tokens[number]
+            return classes_of(genes_of(best_path(tokens, potentials, segments_).sites), len(tokens))
+
+        with ThreadPoolExecutor(N_THREADS) as pool:
+            paths = list(pool.map(decode, range(len(self._tokens))))
+        return _score(self._manifest, self._part, paths)
+
+
+def score_split(model: TaskModel, manifest: Manifest, part: _Part) -> dict[str, float]:
+    """MCC, and F1 of coding bases, exons and genes of a split, as predicted."""
+    from dnaspt.inference.decode import predict_paths
+
+    slices = [ContigSlice.whole(segment.codes) for segment in part.segments]
+    return _score(manifest, part, list(predict_paths(model, slices)))
+
+
+def _score(manifest: Manifest, part: _Part, paths: Sequence[np.ndarray]) -> dict[str, float]:
+    predictions, first = [], 1
+    for segment, path in zip(part.segments, paths, strict=True):
+        genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
+        first += len(genes)
+        predictions.append(GenePrediction(segment, path, genes))
+    evaluation, _ = score_gene_predictions(manifest, part.annotated, predictions)
+    levels = evaluation.genes.levels
+    return {"mcc": evaluation.mcc.value} | {
+        f"{name}_f1": levels[level].f1.value for name, level in (("cds", "base"), ("exon", "exon"), ("gene", "gene"))
+    }
+
+
+def run_gene_model(
+    config: FinetuneConfig,
+    manifest: Manifest,
+    checkpoint: CheckpointConfig,
+    splits: tuple[Split, Split],
+    folder: RunFolder,
+) -> Run:
+    """Estimate a gene model, and write it as a run.
+
+    Args:
+        config: settings.
+        manifest: of the dataset.
+        checkpoint: description of the model.
+        splits: train and valid.
+        folder: the run folder.
+    """
+    began = time.perf_counter()
+    train, valid = splits
+    folder.begin(0)
+    fit = fit_gene_model(config, manifest, checkpoint, train, valid)
+    minutes = (time.perf_counter() - began) / 60
+    provenance = checkpoint.provenance | fit.scores
+    folder.log_metrics({"step": 0, **fit.scores})
+    checkpoint = checkpoint.model_copy(update={"provenance": provenance})
+    save_checkpoint(folder.path / "best" / "step-00000000", fit.model, checkpoint)
+    result = RunResult(fit.scores, 0, 0, len(train.codes), minutes, device=processor_name(), precision="32")
+    folder.finish(result)
+    return Run(folder.path, result, True, "", 0)
