@@ -6,6 +6,7 @@ A checkpoint folder appears whole, by one rename. What needs no torch is in `che
 import json
 import os
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -203,8 +204,8 @@ def choose_device(accelerator: str = "auto") -> torch.device:
 
 
 def model_device(model: nn.Module) -> torch.device:
-    """The device that a model's parameters are on."""
-    return next(model.parameters()).device
+    """The device that a model's tensors are on."""
+    return next(chain(model.parameters(), model.buffers())).device
 
 
 def export_bend(path: str | os.PathLike[str], out: Path) -> None:

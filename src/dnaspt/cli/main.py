@@ -140,7 +140,7 @@ def finetune(
         option(metavar="RUN", help="Run of 'dnaspt pretrain' to begin from.", default="from scratch"),
     ] = None,
     head: Annotated[
-        Literal["auto", "crf", "softmax", "sigmoid", "crf-unconstrained"] | None,
+        Literal["auto", "gene-model", "crf", "softmax", "sigmoid", "crf-unconstrained"] | None,
         option(help="Task head; auto takes crf for genes and sigmoid for windows.", default="auto"),
     ] = None,
     config: Config = None,

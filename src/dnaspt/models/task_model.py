@@ -1,5 +1,7 @@
 """Encoder and task head as one model: tokens (B, L) to emissions (B, L, K) per base or (B, K) per window."""
 
+from itertools import chain
+
 import torch
 from torch import Tensor, nn
 
@@ -36,16 +38,21 @@ class TaskModel(nn.Module):
         """A sequence may be cut at multiples of this many bases from its start: 1 for our encoders, else a chunk."""
         return self.encoder.config.grid_bp
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights; a gene model's are no parameters, since no gradient trains them."""
+        return next(chain(self.head.parameters(), self.head.buffers())).dtype
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Emissions of token ids (B, L); under autocast the head's part is still computed in the parameters' own precision."""
         hidden = self.encoder(tokens)
         with torch.autocast(tokens.device.type, enabled=False):
-            emissions: Tensor = self.head.trunk(hidden.to(next(self.parameters()).dtype), real_positions(tokens))
+            emissions: Tensor = self.head.trunk(hidden.to(self.dtype), real_positions(tokens))
         return emissions
 
     def predict(self, tokens: Tensor) -> Tensor:
         """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it."""
-        on_gpu = tokens.is_cuda and next(self.parameters()).dtype == torch.float32
+        on_gpu = tokens.is_cuda and self.dtype == torch.float32
         half = on_gpu and runs_kernels(tokens.device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):
             emissions: Tensor = self(tokens)
