@@ -217,6 +217,7 @@ def _annotation(rows: _Rows, metadata: Metadata) -> Annotation:
         if fate not in _UNKNOWN
         for interval in _coding(fate, group, rows.circular.get(group.contig, 0))
     }
+    coding.update(Interval(group.contig, *stop) for _, group in left_out for stop in group.stops)
     coding.update(Interval(interval.contig, interval.start, interval.end) for interval in rows.loose)
     return Annotation(
         tuple(transcripts),
@@ -245,7 +246,6 @@ def _coding(fate: _Fate, group: TranscriptRows, circular_bp: int) -> Iterator[In
         yield from (Interval(group.contig, row.start, row.end) for row in group.cds)
     else:
         yield Interval(group.contig, group.start, group.end)
-    yield from (Interval(group.contig, *stop) for stop in group.stops)
 
 
 def _sides_of_origin(group: TranscriptRows, length_bp: int) -> StartEnds:
@@ -623,7 +623,8 @@ def _unclear(group: TranscriptRows, row: NamedRow | None, rows: _Rows) -> _Fate 
         return "of_unclear_proteins"
     if row is None or row.kind not in GENE_KINDS | _TRANSCRIPT_KINDS:
         return None
-    spans = [other.interval for other in rows.named.get((group.contig, group.name), (row,)) if other.kind == row.kind]
+    kinds = GENE_KINDS if row.kind in GENE_KINDS else _TRANSCRIPT_KINDS
+    spans = [other.interval for other in rows.named.get((group.contig, group.name), (row,)) if other.kind in kinds]
     return "against_their_rows" if _lies_outside(group, spans) else None
 
 
@@ -637,10 +638,12 @@ def _is_across_origin(rows: _Rows, group: TranscriptRows) -> bool:
 
 def _lies_outside(group: TranscriptRows, spans: Sequence[Interval]) -> bool:
     """Whether CDS rows lie on the other strand than the rows that they name, or outside these by more than a stop codon."""
-    is_turned = not group.strands & {span.strand for span in spans} and all(span.strand in "+-" for span in spans)
+    spans = [span for span in spans if span.strand in group.strands or span.strand not in "+-"]
+    if not spans:
+        return True
     start, end = min(span.start for span in spans), max(span.end for span in spans)
     coding = [*((row.start, row.end) for row in group.cds), *group.stops]
-    return is_turned or any(own[0] < start - 3 or own[1] > end + 3 for own in coding)
+    return any(own[0] < start - 3 or own[1] > end + 3 for own in coding)
 
 
 def _numbers_begin_again(group: TranscriptRows) -> bool:

@@ -616,6 +616,26 @@ def test_a_stop_codon_row_without_cds_is_coding(tmp_path, text, reason, interval
     assert annotation.coding == (Interval("c", *interval),) and (not reason or annotation.counts[reason] == 1)
 
 
+def test_a_stop_codon_row_of_a_transcript_that_is_cut_off_is_coding(tmp_path):
+    texts = ["c x CDS 11 30 . + 0 Parent=gone", "c x stop_codon 51 53 . + 0 Parent=gone"]
+    annotation = read(tmp_path, rows(*GENE, *texts))
+    assert annotation.unknown == (Interval("c", 10, 30),) and annotation.coding == (Interval("c", 50, 53),)
+
+
+def test_rows_of_one_name_may_be_of_two_kinds(tmp_path):
+    texts = [
+        "c x transcript 61 180 . + . ID=t;Parent=g",
+        "c x CDS 1 30 . + 0 Parent=t",
+        "c x CDS 151 180 . + 0 Parent=t",
+    ]
+    assert names_and_cds(tmp_path, *GENE, *texts) == [("g", "t", ((0, 30), (150, 180)))]
+
+
+def test_a_gtf_whose_first_name_has_an_equals_sign_is_read(tmp_path):
+    text = rows('c x CDS 1 30 . + 0 gene_id "g=5"; transcript_id "t=1";')
+    assert [(row.gene_id, row.transcript_id) for row in transcripts(tmp_path, text)] == [("g=5", "t=1")]
+
+
 def test_genes_at_several_places_are_named(tmp_path):
     texts = ["c x gene 1 900 . + . ID=g", "c x mRNA 1 90 . + . ID=t;Parent=g", "c x mRNA 501 590 . + . ID=u;Parent=g"]
     cds = ["c x CDS 1 30 . + 0 Parent=t", "c x CDS 501 530 . + 0 Parent=u"]
