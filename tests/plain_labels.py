@@ -96,6 +96,7 @@ def _of_gtf(rows):
             if row["kind"] in ("transcript", "mrna"):
                 named[row["contig"], name].append(row)
     parts = []
+    by_name = {key: own for key, own in by_name.items() if any(row["kind"] in CODING for row in own)}
     for (contig, gene, name), own in by_name.items():
         others = named.get((contig, name)) or genes.get((contig, gene), [])
         parts += [
@@ -125,7 +126,9 @@ def _of_gff3(rows):
         if row["kind"] in EXONS | CODING | {"stop_codon"}:
             if not row["parents"] and row["kind"] == "cds":
                 names = ("protein_id", "locus_tag", "ID", "gene", "Name")
-                name = next((row["attributes"][name] for name in names if row["attributes"].get(name)), row["start"])
+                name = next(
+                    (row["attributes"][name] for name in names if row["attributes"].get(name)), f"CDS:{row['start']}"
+                )
                 by_name[row["contig"], name].append({**row, "has_no_parent": True})
             for parent in dict.fromkeys(row["parents"]):
                 by_name[row["contig"], parent].append(row)
@@ -135,6 +138,7 @@ def _of_gff3(rows):
         return _kind_of(named.get((contig, name), [])) == "gene"
 
     parts = []
+    by_name = {key: own for key, own in by_name.items() if any(row["kind"] in CODING for row in own)}
     for (contig, name), own in by_name.items():
         mine = named.get((contig, name), [])
         kinds = ("gene",) if is_gene(contig, name) else ("mrna", "transcript")
@@ -210,6 +214,7 @@ def _proteins(parts, is_gene):
     n_rows = [len(cds) for cds in coding if cds]
     with_introns = sum(n > 1 for n in n_rows) >= sum(n == 1 for n in n_rows)
     for (contig, gene, name, own), cds in zip(parts, coding):
+        is_numbered = not is_gene(contig, name) and all((_own_id(row) or "").startswith(name) for row in cds)
         if not cds or _is_spliced_from_two(own):
             yield contig, gene, name, own, ""
             continue
@@ -225,7 +230,13 @@ def _proteins(parts, is_gene):
             why = "coding" if is_gene(contig, name) and _is_mixed(cds, with_introns) else ""
             yield contig, gene, name, own, why
         elif not all(r["attributes"].get("protein_id") for r in cds) and all(len(its) == 1 for _, its in proteins):
-            yield contig, gene, name, own, "coding" if ids_count or not _has_introns(own, cds, with_introns) else ""
+            yield (
+                contig,
+                gene,
+                name,
+                own,
+                "coding" if ids_count or not _has_introns(own, cds, with_introns or is_numbered) else "",
+            )
         else:
             for _, its in proteins:
                 others = [row for row in own if row["kind"] in EXONS]

@@ -28,6 +28,7 @@ from dnaspt.genome.transcript_rows import (
     are_spliced,
     by_place,
     by_protein,
+    has_ids_of_parent,
     ids_name_proteins,
     is_mixed,
     misplaced_stops,
@@ -205,6 +206,8 @@ def _annotation(rows: _Rows, metadata: Metadata) -> Annotation:
     counts = rows.counts
     counts["rows"] = metadata.n_features
     is_gtf = metadata.dialect == "gtf"
+    if not any(group.has_parent for group in rows.transcripts.values() if group.cds):
+        rows.oddities.pop("cds_without_parent", None)  # so write Prokka and Bakta
     gene_ids, left_out = (_genes_of_gtf if is_gtf else _genes_of_gff3)(rows, list(_divided(rows, is_gtf=is_gtf)))
     names = _Names(chain(rows.named, ((group.contig, group.name) for group in rows.transcripts.values())))
     transcripts = [_annotated(rows.path, names.free_name(group), gene_id, group, counts) for group, gene_id in gene_ids]
@@ -267,7 +270,7 @@ def _add_named(feature: Feature, kind: str, rows: _Rows) -> None:
             kind,
             feature.interval,
             feature.line,
-            _parents(attributes),
+            _parents(attributes) or _gene_id_of_gffread(kind, attributes),
             _biotype(attributes),
             _is_pseudogene(attributes),
             _is_trans_spliced(attributes),
@@ -296,6 +299,12 @@ def _is_trans_spliced(attributes: dict[str, str]) -> bool:
 def _parents(attributes: dict[str, str]) -> tuple[str, ...]:
     names = (unquote(name.strip()) for name in attributes.get("Parent", "").split(","))
     return tuple(name for name in names if name)
+
+
+def _gene_id_of_gffread(kind: str, attributes: dict[str, str]) -> tuple[str, ...]:
+    """The gene of a transcript without Parent, as gffread writes it."""
+    gene_id = unquote(attributes.get("geneID", ""))
+    return (gene_id,) if gene_id and kind in _TRANSCRIPT_KINDS else ()
 
 
 def _add_gff3(feature: Feature, kind: str, rows: _Rows) -> None:
@@ -422,37 +431,43 @@ def _divided(rows: _Rows, *, is_gtf: bool) -> Iterator[TranscriptRows]:
     _settle_coding_exons(rows)
     if not is_gtf:
         _take_from_genes(rows)
-    rows.loose += [
-        Interval(group.contig, *stop) for group in rows.transcripts.values() if not group.cds for stop in group.stops
-    ]
-    coding = [group for group in rows.transcripts.values() if group.cds]
-    ids_count, with_introns = ids_name_proteins(coding), are_spliced(coding)
-    for group in coding:
-        named = [row for row in rows.named.get((group.contig, group.name), ()) if row.kind in _TRANSCRIPT_KINDS]
-        if is_gtf:
-            named = named or rows.genes.get((group.contig, group.gene_id), [])
+    places = list(_at_places(rows, is_gtf=is_gtf))
+    groups = [place for place, _ in places]
+    ids_count, with_introns = ids_name_proteins(groups), are_spliced(groups)
+    for place, is_below_gene in places:
+        if place.is_trans_spliced or len(place.strands) > 1:
+            yield place
+            continue
+        is_one = with_introns or (not is_below_gene and has_ids_of_parent(place))
+        proteins = by_protein(place, ids_count=ids_count, with_introns=is_one)
+        if proteins is None or (is_below_gene and is_mixed(place, with_introns=with_introns)):
+            yield replace(place, is_unclear=True)
         else:
-            named = named or [row for row in rows.named.get((group.contig, group.name), ()) if row.kind in GENE_KINDS]
+            yield from proteins
+
+
+def _at_places(rows: _Rows, *, is_gtf: bool) -> Iterator[tuple[TranscriptRows, bool]]:
+    """The rows of each name at each of its places, and whether the name is that of a gene of GFF3."""
+    for group in rows.transcripts.values():
+        if not group.cds:
+            rows.loose += [Interval(group.contig, *stop) for stop in group.stops]
+            continue
+        all_named = rows.named.get((group.contig, group.name), ())
+        named = [row for row in all_named if row.kind in _TRANSCRIPT_KINDS]
+        is_below_gene = False
+        if not named and is_gtf:
+            named = rows.genes.get((group.contig, group.gene_id), [])
+        elif not named:
+            named = [row for row in all_named if row.kind in GENE_KINDS]
+            is_below_gene = bool(named)
         is_one = _are_in_one_gene(rows, group, named) or _is_across_origin(rows, group)
         places = [group] if is_one else by_place(rows.path, group, named)
         rows.loose += [Interval(group.contig, *stop) for place in places if not place.cds for stop in place.stops]
         places = [place for place in places if place.cds]
         if len(places) > 1:
-            rows.odd(
-                "names_at_several_places",
-                f"rows that do not overlap have the ID {group.name!r}: each is read as a gene of its own",
-                places[1].cds[0].line,
-            )
-        for place in places:
-            if place.is_trans_spliced or len(place.strands) > 1:
-                yield place
-                continue
-            is_below_gene = not is_gtf and bool(named) and named[0].kind in GENE_KINDS
-            proteins = by_protein(place, ids_count=ids_count, with_introns=with_introns)
-            if proteins is None or (is_below_gene and is_mixed(place, with_introns=with_introns)):
-                yield replace(place, is_unclear=True)
-            else:
-                yield from proteins
+            text = f"rows that do not overlap have the ID {group.name!r}: each is read as a gene of its own"
+            rows.odd("names_at_several_places", text, places[1].cds[0].line)
+        yield from ((place, is_below_gene) for place in places)
 
 
 def _are_in_one_gene(rows: _Rows, group: TranscriptRows, named: Sequence[NamedRow]) -> bool:

@@ -199,6 +199,11 @@ def are_spliced(transcripts: Iterable[TranscriptRows]) -> bool:
     return counts[True] >= counts[False]
 
 
+def has_ids_of_parent(rows: TranscriptRows) -> bool:
+    """Whether the ID of each CDS row begins with the name of its parent, as where a tool numbers the rows of a transcript."""
+    return all(row.cds_id.startswith(rows.name) for row in rows.cds)
+
+
 def by_protein(rows: TranscriptRows, *, ids_count: bool, with_introns: bool = True) -> list[TranscriptRows] | None:
     """Divide the rows of a name by the protein that they code for.
 

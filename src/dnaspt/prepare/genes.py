@@ -82,9 +82,9 @@ class PrepareGenesConfig(SplitSettings):
     """FASTA of extra sequence for pretraining only. Give it if you have more sequence than annotation, such as related
     genomes."""
     strict: bool = False
-    """Make it an error that splits share sequence, that an annotated contig has no sequence, or that the annotation
-    seems to belong to another assembly; else these are only counted or logged. Turn it on for results that you
-    publish."""
+    """Make it an error that splits share sequence, that an annotated contig has no sequence, that the annotation seems
+    to belong to another assembly, or that rows of it are left out because they are odd; else these are only counted
+    and logged. Turn it on for results that you publish."""
     overwrite: bool = False
     """Whether to replace the dataset folder `out` if it exists. Turn it on to prepare again with other settings."""
 

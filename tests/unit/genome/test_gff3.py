@@ -636,6 +636,28 @@ def test_a_gtf_whose_first_name_has_an_equals_sign_is_read(tmp_path):
     assert [(row.gene_id, row.transcript_id) for row in transcripts(tmp_path, text)] == [("g=5", "t=1")]
 
 
+@pytest.mark.parametrize("ids", [("t:exon:1", "t:exon:2"), ("c8", "c9")], ids=["numbered", "other"])
+def test_where_introns_are_rare_rows_that_are_numbered_by_their_transcript_are_one(tmp_path, ids):
+    texts = [*genes_of_one_row(3), "c x gene 5001 5200 . - . ID=g", "c x mRNA 5001 5200 . - . ID=t;Parent=g"]
+    texts += [f"c x CDS {at} . - 0 ID={own};Parent=t" for at, own in zip(("5001 5060", "5101 5160"), ids, strict=True)]
+    annotation = read(tmp_path, rows(*texts))
+    are_one = ids[0] == "t:exon:1"
+    assert len(annotation.transcripts) == 3 + are_one
+    assert annotation.coding == (() if are_one else (Interval("c", 5000, 5160),))
+
+
+def test_the_gene_of_transcripts_of_gffread_is_their_gene_id(tmp_path):
+    texts = [f"c x mRNA 1 90 . + . ID={name};geneID=g%3B1" for name in "tu"]
+    cds = ["c x CDS 1 60 . + 0 Parent=t", "c x CDS 1 30 . + 0 Parent=u"]
+    assert names_and_cds(tmp_path, *texts, *cds) == [("g;1", "t", ((0, 60),)), ("g;1", "u", ((0, 30),))]
+
+
+def test_cds_without_parent_are_not_odd_where_none_has_one(tmp_path):
+    annotation = read(tmp_path, rows("c x CDS 1 30 . + 0 ID=a;locus_tag=a", "c x CDS 41 70 . - 0 ID=b;locus_tag=b"))
+    assert [row.transcript.gene_id for row in annotation.transcripts] == ["a", "b"]
+    assert annotation.oddities == {} and annotation.counts["cds_without_parent"] == 2
+
+
 def test_genes_at_several_places_are_named(tmp_path):
     texts = ["c x gene 1 900 . + . ID=g", "c x mRNA 1 90 . + . ID=t;Parent=g", "c x mRNA 501 590 . + . ID=u;Parent=g"]
     cds = ["c x CDS 1 30 . + 0 Parent=t", "c x CDS 501 530 . + 0 Parent=u"]
