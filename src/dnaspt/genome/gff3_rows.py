@@ -15,7 +15,7 @@ Dialect = Literal["gff3", "gtf"]
 
 _GTF_PAIR = re.compile(r'([^\s;"]+)\s+("(?:[^"]*)"|[^\s;"]+)\s*(?:;|$)')
 _GTF_START = re.compile(r'\s*[^\s;="]+\s+("|[^\s;"=]+\s*(;|$))')
-_GFF3_START = re.compile(r"\s*;*\s*[^\s;=\"]+(\s[^;=\"]*)?=")
+_GFF3_START = re.compile(r'\s*;*\s*[^\s;=]+(\s[^;="]*)?=')
 _BARE_NAME = re.compile(r"[^\s;=\",]+")
 _NAMED_BY_COLUMN_9 = frozenset(("gene", "transcript", "mrna"))
 """Rows of AUGUSTUS and BRAKER whose column 9 is a name and nothing else, in files that are GTF otherwise."""
