@@ -23,6 +23,16 @@ log = logging.getLogger(__name__)
 
 _MAX_WIDTH = 10_000
 """Longest interval of one level in a bigWig, in bp: a run of CpGs of one level is shorter, a signal along the genome is not."""
+_COUNTS = "write it as contig, position, position, percent, methylated reads, unmethylated reads (1-based)"
+_NOT_READ = {
+    1: ("columns without tabs between them", "put tabs between them"),
+    4: ("bedGraph", "it has no coverage: give the bedMethyl or Bismark coverage (.cov) that comes with it"),
+    5: ("bedGraph with coverage", f"give modkit's bedMethyl, or {_COUNTS}"),
+    7: ("Bismark's cytosine report or methylpy's allc", f"give Bismark's coverage (.cov), or {_COUNTS}"),
+    8: ("CGmap", _COUNTS),
+    9: ("a table of pb-CpG-tools", _COUNTS),
+}
+"""Formats of calls that are not read, by their number of columns: the name, and what to do."""
 _MISSING = -1.0
 """What a bigWig may hold where there is no read (wgbs_tools)."""
 
@@ -104,7 +114,11 @@ def read_calls(path: str | Path, coverage: str | Path | None = None) -> Sample:
     if n_columns == 6:
         return _read_bismark(path)
     expected = "bedMethyl (11 or 18 columns), Bismark coverage (6 columns) or bigWig"
-    raise InputError(path, f"rows of {n_columns} columns", expected=expected)
+    found, do = f"rows of {n_columns} columns", ""
+    if n_columns in _NOT_READ:
+        name, do = _NOT_READ[n_columns]
+        found = f"{found} ({name}?)"
+    raise InputError(path, found, expected=expected, do=do)
 
 
 def _fields(path: Path) -> list[str]:
