@@ -11,6 +11,7 @@ from dnaspt.data.manifest import SPLITS
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.columns import read_lines
+from dnaspt.genome.text_files import unpacked_name
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,13 @@ def row_labels(
         The table, with a yes as index 0 where it says no and yes, and the names.
 
     Raises:
-        InputError: a row has an index for which there is no name.
+        InputError: no row has a label, or one has an index for which there is no name.
     """
+    if not labeled.n_labels():
+        found = "no row has a label"
+        raise InputError(
+            labeled.regions.path, found, expected="a column 'label' with indices: 0, 1, ... or several: 0,2"
+        )
     names = None if labels_file is None else _read_names(labels_file)
     n_known = len(names) if names else n_labels or 1
     if n_known == 1 and labeled.is_binary():
@@ -114,5 +120,5 @@ def _read_names(path: Path) -> tuple[str, ...]:
 
 def _stem(path: Path) -> str:
     """Name of a file without its suffix: peaks of peaks.bed.gz."""
-    name = path.name.removesuffix(".gz")
+    name = unpacked_name(path)
     return name.rsplit(".", 1)[0] or name

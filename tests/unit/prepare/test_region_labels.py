@@ -92,3 +92,11 @@ def test_splits_of_rows_are_indices_and_a_wrong_one_has_its_line(tmp_path: Path)
     assert row_splits(table(tmp_path, "chrom start end label", "a 0 9 1")) is None
     with pytest.raises(InputError, match=r"table\.bed:3: split 'dev'; expected train, valid or test"):
         row_splits(table(tmp_path, "chrom start end label split", "a 0 9 1 test", "a 9 18 0 dev"))
+
+
+@pytest.mark.parametrize("header", ["chrom start end label split", "chrom start end class split"])
+def test_a_table_without_any_label_is_refused(tmp_path: Path, names: Path, header: str) -> None:
+    labeled = table(tmp_path, header, "a 0 9  train", "a 9 18  test")
+    for labels_file in (None, names):
+        with pytest.raises(InputError, match=r"table.bed: no row has a label; expected a column 'label' with indices"):
+            row_labels(labeled, labels_file)
