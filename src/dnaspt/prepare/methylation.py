@@ -176,6 +176,9 @@ def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> li
     samples = [read_calls(path, coverage_path) for path, coverage_path in zip(config.calls, coverage)]
     for sample in samples:
         dropped.update(sample.dropped)
+        if not any(calls.coverage.any() for calls in sample.contigs.values()):
+            found = f"no reads in it: the coverage of its {len(sample):,} calls is 0"
+            raise InputError(sample.path, found, expected="calls with a coverage of 1 or more")
         for doubt in sample.doubts:
             _doubt(sample, doubt, strict=config.strict)
         if left_out := ", ".join(f"{reason} {number:,}" for reason, number in sample.dropped.items() if number):

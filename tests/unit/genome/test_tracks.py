@@ -57,7 +57,7 @@ def test_bedmethyl_of_modkit_keeps_5mc_and_counts_the_rest(tmp_path: Path, separ
     ]
     text = "".join(row.replace("\t", "\0", 9).replace("\t", separator).replace("\0", "\t") + "\n" for row in rows)
     sample = read_calls(_file(tmp_path, text))
-    assert _calls(sample) == [(4, "+", 22, 0.5909), (9, ".", 3, 1)]
+    assert _calls(sample) == [(4, "+", 22, 0.590909), (9, ".", 3, 1)]
     assert sample.dropped == {"other_modification": 2}
 
 
@@ -310,3 +310,20 @@ def test_a_control_character_between_columns_is_refused(tmp_path: Path) -> None:
     path = _file(tmp_path, f"{_row(5, '+', 10, 50)}\n{_row(9, '-', 4, 100)}\n".replace("+\t", "+\x0c", 1))
     with pytest.raises(InputError, match=":1: control characters between columns; expected tabs"):
         read_calls(path)
+
+
+def test_levels_are_those_of_the_counts_where_they_are_known(tmp_path: Path) -> None:
+    begin = "chr1\t4\t5\t5mC\t0\t+\t4\t5\t0\t"
+    for row in (
+        f"{begin}125\t50\t62\t63\t0\t0\t0\t0\t0\n",
+        f"{begin}130\t50\t63\t62\t5\t0\n",
+        f"{begin}125\t0.5\t62\t63\t0\t0\t0\t0\t0\n",
+    ):
+        sample = read_calls(_file(tmp_path, row))
+        assert sample.contigs["chr1"].level.tolist() == [pytest.approx(62 / 125)]
+        assert sample.scale == ("shares" if "0.5" in row else "percent")
+
+
+def test_tabs_at_the_end_of_rows_are_no_columns(tmp_path: Path) -> None:
+    calls = read_calls(_file(tmp_path, "chr1\t5\t5\t75\t3\t1\t\nchr1\t8\t8\t0\t0\t1\t\n")).contigs["chr1"]
+    assert calls.position.tolist() == [4, 7] and calls.level.tolist() == [0.75, 0]

@@ -370,3 +370,10 @@ def test_samples_in_bgzip_have_the_names_of_their_files(genome: Path) -> None:
     packed = calls.with_name("heart.bed.bgz")
     packed.write_bytes(gzip.compress(calls.read_bytes()))
     assert _prepare(genome, calls, packed)[0].labels == ("liver", "heart")
+
+
+def test_calls_without_any_read_are_refused(genome: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"s.bedmethyl: no reads in it: the coverage of its 2 calls is 0; expected calls"
+    ):
+        _prepare(genome, _calls(genome.parent, ("a", 14, "+", 0, 0), ("a", 24, "+", 0, 0)))
