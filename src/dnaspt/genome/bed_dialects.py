@@ -63,6 +63,10 @@ def read_regions(path: Path) -> RegionRows:
     """Read BED or one of its dialects: see `dnaspt.genome.bed.read_bed`."""
     header = find_header(path)
     first, width = first_row(path, header), n_columns(path, header)
+    if header is None and _begins_with_names(first):
+        found = f"contigs ({first[1][:20]}) in column 2"
+        do = "take off column 1; positions of HOMER are 1-based (pos2bed.pl converts them), and so are those of SAF"
+        raise InputError(path, found, expected="contig, start and end in columns 1 to 3 (BED)", do=do)
     if width >= _BLOCK_COLUMNS and _has_blocks(path, header):
         return _read_blocks(path, header)
     if _is_pairs(path, header, first):
@@ -81,6 +85,15 @@ def read_regions(path: Path) -> RegionRows:
     if has_summits:
         frame["center"] = _narrow_peak_centers(path, frame, is_sure=width == _SUMMIT_COLUMN + 1)
     return RegionRows(frame)
+
+
+def _begins_with_names(first: Sequence[str]) -> bool:
+    """Whether the first row (its fields) has a column before contig, start and end, as HOMER's peaks and SAF."""
+    return len(first) > 3 and not _is_integer(first[1]) and _is_integer(first[2]) and _is_integer(first[3])
+
+
+def _is_integer(text: str) -> bool:
+    return text.strip().removeprefix("-").isdecimal()
 
 
 def read_intervals(path: Path, columns: Sequence[Column], header: TableHeader | None = None) -> "pd.DataFrame":
@@ -324,7 +337,7 @@ def _read_blocks(path: Path, header: TableHeader | None) -> RegionRows:
 
 def _is_pairs(path: Path, header: TableHeader | None, first: Sequence[str]) -> bool:
     """Whether rows are pairs of intervals (BEDPE): columns 5 and 6 are positions, and 4 names the contigs of column 1."""
-    if len(first) < 6 or not all(field.removeprefix("-").isdecimal() for field in first[4:6]):
+    if len(first) < 6 or not all(map(_is_integer, first[4:6])):
         return False
     if _suffix(path) == "bedpe":
         return True

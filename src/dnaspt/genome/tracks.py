@@ -26,14 +26,14 @@ _MAX_WIDTH = 10_000
 _SCALE_NAMES = {PERCENT: "percent", SHARES: "shares"}
 _COUNTS = "write it as contig, position, position, percent, methylated reads, unmethylated reads (1-based)"
 _NOT_READ = {
-    1: ("columns without tabs between them", "put tabs between them"),
-    4: ("bedGraph", "it has no coverage: give the bedMethyl or Bismark coverage (.cov) that comes with it"),
-    5: ("bedGraph with coverage", f"give modkit's bedMethyl, or {_COUNTS}"),
-    7: ("Bismark's cytosine report or methylpy's allc", f"give Bismark's coverage (.cov), or {_COUNTS}"),
-    8: ("CGmap", _COUNTS),
-    9: ("a table of pb-CpG-tools", _COUNTS),
+    1: "put tabs between its columns",
+    4: "bedGraph has no coverage: give the bedMethyl or Bismark coverage (.cov) that comes with it",
+    5: f"if it is bedGraph with coverage, give modkit's bedMethyl, or {_COUNTS}",
+    7: f"if it is Bismark's cytosine report or methylpy's allc, give Bismark's coverage (.cov), or {_COUNTS}",
+    8: f"if it is CGmap, {_COUNTS}",
+    9: f"if it is a table of pb-CpG-tools, {_COUNTS}",
 }
-"""Formats of calls that are not read, by their number of columns: the name, and what to do."""
+"""What to do about formats of calls that are not read, by their number of columns."""
 _MISSING = -1.0
 """What a bigWig may hold where there is no read (wgbs_tools)."""
 
@@ -116,11 +116,7 @@ def read_calls(path: str | Path, coverage: str | Path | None = None) -> Sample:
     if n_columns == 6:
         return _read_bismark(path)
     expected = "bedMethyl (11 or 18 columns), Bismark coverage (6 columns) or bigWig"
-    found, do = f"rows of {n_columns} columns", ""
-    if n_columns in _NOT_READ:
-        name, do = _NOT_READ[n_columns]
-        found = f"{found} ({name}?)"
-    raise InputError(path, found, expected=expected, do=do)
+    raise InputError(path, f"rows of {n_columns} columns", expected=expected, do=_NOT_READ.get(n_columns, ""))
 
 
 def _fields(path: Path) -> list[str]:
@@ -185,9 +181,7 @@ def _add_bedmethyl(
     coverage, percent = frame["coverage"].to_numpy(), frame["percent"].to_numpy()
     _refuse(path, frame, coverage < 0, "coverage", "0 or more")
     has_level = (coverage > 0) & ~np.isnan(percent)
-    with np.errstate(invalid="ignore"):
-        out_of_range = ~((percent >= 0) & (percent <= 100 * (1 + ROUNDING)))
-    _refuse(path, frame, has_level & out_of_range, "percent", "0 to 100")
+    _refuse(path, frame, has_level & _is_no_percent(percent), "percent", "0 to 100")
     strand = frame["strand"].astype(str)
     _refuse(path, frame, ~strand.isin(["+", "-", "."]).to_numpy(), "strand", "+ - or .")
     leveled = frame if has_level.all() else frame[has_level]
@@ -296,9 +290,7 @@ def _read_bismark(path: Path) -> Sample:
             _refuse(path, frame, (count < 0) | (count > np.iinfo(np.int32).max), name, "a count of reads, 0 or more")
         coverage = (frame["methylated"] + frame["unmethylated"]).to_numpy()
         percent = frame["percent"].to_numpy()
-        with np.errstate(invalid="ignore"):
-            out_of_range = ~((percent >= 0) & (percent <= 100 * (1 + ROUNDING)))
-        _refuse(path, frame, out_of_range & (coverage > 0), "percent", "0 to 100")
+        _refuse(path, frame, _is_no_percent(percent) & (coverage > 0), "percent", "0 to 100")
         covered = frame if (coverage > 0).all() else frame[coverage > 0]
         scale.compare(covered, covered["methylated"].to_numpy(), coverage[coverage > 0])
         level = frame["methylated"].to_numpy() / np.maximum(coverage, 1)
@@ -306,6 +298,12 @@ def _read_bismark(path: Path) -> Sample:
         calls.add(frame["chrom"], start - (width == 0), strand, coverage, level)
     decided = scale.decide()  # of the percent alone: levels are those of the counts
     return replace(calls.sample(), scale=_SCALE_NAMES[decided], doubts=scale.doubts)
+
+
+def _is_no_percent(levels: np.ndarray) -> np.ndarray:
+    """Which levels (n,) are NaN, below 0 or above 100."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(~((levels >= 0) & (levels <= 100 * (1 + ROUNDING))))
 
 
 def _refuse(path: Path, frame: "pd.DataFrame", bad: np.ndarray, column: str, expected: str) -> None:

@@ -291,3 +291,12 @@ def test_a_header_or_a_name_in_bgzip_tells_bedgraph_too(tmp_path: Path) -> None:
 def test_a_space_behind_the_contig_makes_no_other_contig(tmp_path: Path) -> None:
     regions = read_bed(write(tmp_path, "chr1\t100\t200\nchr1 \t300\t400\n"))
     assert rows(regions) == [("chr1", 100, 200, 150), ("chr1", 300, 400, 350)]
+
+
+@pytest.mark.parametrize("row", ["chr1-1\tchr1\t100\t200\t+\t5.5\n", "1\tchr1\t100\t200\n"])
+def test_names_before_the_contigs_are_said(tmp_path: Path, row: str) -> None:
+    path = write(tmp_path, f"# HOMER Peaks\n#PeakID\tchr\tstart\tend\tstrand\n{row}")
+    with pytest.raises(
+        InputError, match=r"a.bed: contigs \(chr1\) in column 2; expected contig, start and end .*1-based"
+    ):
+        read_bed(path)
