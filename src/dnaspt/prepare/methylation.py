@@ -24,7 +24,15 @@ from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.text_files import unpacked_name
 from dnaspt.genome.tracks import Calls, Sample, read_calls
 from dnaspt.prepare.splits import Names, Paths
-from dnaspt.prepare.windows import LabeledWindows, WindowFilter, WindowSettings, add_windows, from_starts
+from dnaspt.prepare.windows import (
+    LABEL_NAME,
+    LabeledWindows,
+    WindowFilter,
+    WindowSettings,
+    add_windows,
+    from_starts,
+    unfit_names,
+)
 from dnaspt.prepare.writer import DatasetWriter, check_written
 from dnaspt.tasks import TASKS
 
@@ -65,8 +73,8 @@ class PrepareMethylationConfig(WindowSettings):
             if values and len(values) != len(self.calls):
                 raise ValueError(f"{len(values)} {name} for {len(self.calls)} files of calls; expected one each")
         labels = self.labels()
-        if unfit := [label for label in labels if "/" in label]:
-            raise ValueError(f"sample {unfit[0]!r}; expected a name that can stand in a file's name")
+        if unfit := unfit_names(labels):
+            raise ValueError(f"sample {unfit[0]!r}; expected {LABEL_NAME}")
         if len(set(labels)) < len(labels):
             raise ValueError(f"samples {', '.join(labels)} do not have distinct names; give names")
         return self

@@ -12,11 +12,9 @@ from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.columns import read_lines
 from dnaspt.genome.text_files import unpacked_name
+from dnaspt.prepare.windows import LABEL_NAME, unfit_names
 
 log = logging.getLogger(__name__)
-
-_RESERVED = ("chrom", "start", "end")
-"""Columns of a table of predictions beside those of the labels."""
 
 
 def peak_labels(files: Sequence[Path], labels_file: Path | None) -> tuple[tuple[str, ...], list[int]]:
@@ -30,7 +28,7 @@ def peak_labels(files: Sequence[Path], labels_file: Path | None) -> tuple[tuple[
         The names, and for each the index of its file.
 
     Raises:
-        ConfigError: two files give the same name.
+        ConfigError: two files give the same name, or one a name that no label can have.
         InputError: the names in `labels_file` do not fit the files.
     """
     stems = tuple(_stem(path) for path in files)
@@ -38,6 +36,10 @@ def peak_labels(files: Sequence[Path], labels_file: Path | None) -> tuple[tuple[
     if labels_file is None:
         if repeated := [stem for stem, number in Counter(stems).items() if number > 1]:
             raise ConfigError(f"two region files are named {repeated[0]!r}; rename one, or give labels_file")
+        if unfit := unfit_names(stems):
+            raise ConfigError(
+                f"a region file is named {unfit[0]!r}; expected {LABEL_NAME}; rename it, or give labels_file"
+            )
         return stems, in_order
     names = _read_names(labels_file)
     if set(names) == set(stems) and len(names) == len(stems):
@@ -112,9 +114,8 @@ def _read_names(path: Path) -> tuple[str, ...]:
         raise InputError(path, "no label", expected="one name a line")
     if len(set(names)) < len(names):
         raise InputError(path, "a label that stands here twice", expected="one name a line")
-    if unfit := [name for name in names if "/" in name or name in _RESERVED]:
-        expected = f"a name that can stand in the name of a file, and is not {', '.join(_RESERVED)}"
-        raise InputError(path, f"label {unfit[0]!r}", expected=expected)
+    if unfit := unfit_names(names):
+        raise InputError(path, f"label {unfit[0]!r}", expected=LABEL_NAME)
     return tuple(names)
 
 

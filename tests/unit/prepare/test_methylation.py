@@ -377,3 +377,10 @@ def test_calls_without_any_read_are_refused(genome: Path) -> None:
         InputError, match=r"s.bedmethyl: no reads in it: the coverage of its 2 calls is 0; expected calls"
     ):
         _prepare(genome, _calls(genome.parent, ("a", 14, "+", 0, 0), ("a", 24, "+", 0, 0)))
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "chrom", "start", "end"])
+def test_a_name_that_no_label_can_have_is_refused(genome: Path, name: str) -> None:
+    calls = _calls(genome.parent, ("a", 14, "+", 9, 80))
+    with pytest.raises(ValidationError, match=f"sample {name!r}; expected a name that can stand in the name of a file"):
+        _prepare(genome, calls, names=(name,))

@@ -28,6 +28,10 @@ def test_files_give_their_names_without_suffix_and_gz() -> None:
     assert peak_labels(files, None) == (("liver", "heart", "lung"), [0, 1, 2])
     with pytest.raises(ConfigError, match="two region files are named 'liver'; rename one, or give labels_file"):
         peak_labels([Path("a/liver.bed"), Path("b/liver.bed.gz")], None)
+    with pytest.raises(
+        ConfigError, match=r"a region file is named 'start'; expected a name that .* is not chrom, start, end"
+    ):
+        peak_labels([Path("liver.bed"), Path("start.bed.bgz")], None)
 
 
 def test_names_that_are_those_of_the_files_put_them_in_order(names: Path) -> None:
