@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from dnaspt.config import MOST_BP
 from dnaspt.data.dataset import Dataset
 from dnaspt.data.manifest import SPLITS, Manifest
-from dnaspt.errors import ConfigError
+from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions, Regions, has_labels, read_bed, read_labeled_bed
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
@@ -122,7 +122,7 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
 
     Raises:
         InputError: a file cannot be used, a region ends far off its contig (with `strict`, any does), no contig is in both
-            files, or no window is left, in all or in a split that training needs.
+            files, no window is positive, or no window is left, in all or in a split that training needs.
         ConfigError: settings contradict each other or the files.
         DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
     """
@@ -149,13 +149,10 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             dropped["contig_not_in_genome"] += sum(len(rows[name]) for name in absent)
         if blacklist is not None:
             check_contigs(blacklist.path, blacklist.rows_by_contig(), config.genome, present, strict=False)
+        _warn_of_unused(config, source, counts["regions"], dropped)
         check_written(config.genome, writer.n_windows, source.wanted, dropped)
-        if dropped["region_without_window"] > _MANY_UNUSED * counts["regions"]:
-            log.warning(
-                "%d of %d regions make no window positive: they cover less than min_overlap %g of any core of %d bp; "
-                "lower min_overlap, change stride_bp, or take background = matched",
-                *(dropped["region_without_window"], counts["regions"], config.min_overlap, config.core_bp),
-            )
+        if not counts["windows_with_a_label"]:
+            raise InputError(source.files[0].path, "no window is positive", expected="regions that make some positive")
         task = TASKS["regions"]
         manifest = Manifest(
             task=task.name,
@@ -169,6 +166,26 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
         )
         manifest = writer.finish(manifest, strict=config.strict)
     return Dataset(config.out, manifest)
+
+
+def _warn_of_unused(
+    config: PrepareRegionsConfig, source: "_WindowSource", n_regions: int, dropped: Counter[str]
+) -> None:
+    """Say that many regions make no window positive, and what to do: some are too narrow for any window."""
+    unused = dropped["region_without_window"] + dropped["regions_below_min_overlap"]
+    if unused <= _MANY_UNUSED * n_regions:
+        return
+    narrow = sum(int((regions.end - regions.start < config.needed_bp).sum()) for regions in source.files)
+    do = ["lower min_overlap"]
+    if narrow:
+        too_few = f"{narrow} have less than {config.needed_bp} bp"
+        do.append(f"make narrow regions wider, such as summits (bedtools slop): {too_few}")
+    if narrow < unused and config.background == "all":
+        do.append("change stride_bp, or take background = matched")
+    log.warning(
+        "%d of %d regions make no window positive: they cover less than min_overlap %g of any core of %d bp; %s",
+        *(unused, n_regions, config.min_overlap, config.core_bp, "; or ".join(do)),
+    )
 
 
 def _window_source(
