@@ -165,6 +165,21 @@ class _Totals:
         return [split for split in splits if split not in with_genes]
 
 
+class _EachOnce(logging.Filter):
+    """Logs each message once: where other cuts are taken, the annotation is read a second time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the message is a new one."""
+        message = record.getMessage()
+        is_new = message not in self._logged
+        self._logged.add(message)
+        return is_new
+
+
 class _SplitWithoutGenes(Exception):
     """A split by position in which no gene lies wholly, and the plan with other cuts to take instead."""
 
@@ -189,14 +204,18 @@ def prepare_genes(config: PrepareGenesConfig) -> Dataset:
         DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
     """
     plan = config.plan()
+    once = _EachOnce()
+    log.addFilter(once)
     try:
         return _prepare(config, plan)
     except _SplitWithoutGenes as error:
         log.warning(
-            "no gene lies wholly in %s of the cuts by position: cutting between genes instead, by coding bases",
+            "cut by position, %s would have no whole gene: the genome is cut between genes instead, by coding bases",
             " and ".join(error.splits),
         )
         return _prepare(config, error.plan, are_moved=True)
+    finally:
+        log.removeFilter(once)
 
 
 def _prepare(config: PrepareGenesConfig, plan: SplitPlan, *, are_moved: bool = False) -> Dataset:
