@@ -25,6 +25,9 @@ class WithFolder:
 
 
 class WithBytes:
+    def __repr__(self) -> str:
+        return "WithBytes()"
+
     def __fspath__(self) -> bytes:
         return b"runs/a"
 
