@@ -9,6 +9,7 @@ its seed. The last line says how many commands ended well, how many refused and 
 import argparse
 import bz2
 import contextlib
+import copy
 import io
 import json
 import logging
@@ -181,20 +182,25 @@ def _damaged_json(value: Any, rng: random.Random) -> Any:
     for _ in range(rng.choice((1, 1, 2))):
         places = list(_places(value))
         if not places:
-            return rng.choice(ODD)
+            return _odd(rng)
         parent, key = rng.choice(places)
         how = rng.randrange(8)
         if how == 0 and isinstance(parent, dict):
             del parent[key]
         elif how == 1 and isinstance(parent, dict):
-            parent[rng.choice(("", "step", "x" * 300, "task"))] = rng.choice(ODD)
+            parent[rng.choice(("", "step", "x" * 300, "task"))] = _odd(rng)
         elif how == 2 and isinstance(parent, list):
-            parent.append(rng.choice(ODD))
+            parent.append(_odd(rng))
         elif isinstance(parent[key], int | float) and how == 3:
             parent[key] = rng.choice((-parent[key], parent[key] * 10**9, parent[key] + 1, str(parent[key])))
         else:
-            parent[key] = rng.choice(ODD)
+            parent[key] = _odd(rng)
     return value
+
+
+def _odd(rng: random.Random) -> Any:
+    """A value that nobody expects: a copy, since what holds it may be damaged, too."""
+    return copy.deepcopy(rng.choice(ODD))
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -96,6 +96,8 @@ def test_options_named_in_the_readme_exist() -> None:
 def test_no_page_of_results_has_a_gap_left() -> None:
     for name in ("performance.md", "results.md"):
         assert not re.findall(r"\{\w*\}", (README.parent / "docs" / name).read_text()), name
+    for page in (README, *(README.parent / "docs").glob("*.md")):
+        assert not re.findall(r"\b(?:FIGURES|TODO|TBD|XXX)\b", page.read_text()), page.name
 
 
 def test_the_page_of_settings_is_that_of_the_code() -> None:

@@ -36,7 +36,11 @@ TestContigs = Annotated[
 ]
 Strict = Annotated[
     bool,
-    option("--strict", help="Refuse leakage, and contigs that are not in the FASTA.", default="count and warn"),
+    option(
+        "--strict",
+        help="Refuse leakage, contigs that are not in the FASTA, and odd rows (docs/files.md).",
+        default="count and warn",
+    ),
 ]
 Labels = Annotated[
     Path | None,
@@ -110,7 +114,7 @@ def regions(
         list[Path] | None,
         option(
             metavar="BED",
-            help="BED or narrowPeak; one label for each file, or one file with a column of labels.",
+            help="BED, narrowPeak or MACS .xls; one label for each file, or one file with a column of labels.",
             default="as in --config",
         ),
     ] = None,
@@ -201,7 +205,7 @@ def methylation(
     """Windows around CpGs, from FASTA and methylation calls.
 
     The label is 1 where the level of the CpG reaches the threshold, else 0. Calls of CpGs only: leave CHG and CHH out first.
-    bedMethyl has 11 or 18 columns; rows of 5hmC are dropped and counted.
+    Only levels of 5mC are read; rows of other modifications are left out and counted.
 
     Example: dnaspt prepare methylation --genome g.fa --calls wgbs.bedmethyl --out data/cpg
     """

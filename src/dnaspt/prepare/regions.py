@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from dnaspt.config import MOST_BP
 from dnaspt.data.dataset import Dataset
 from dnaspt.data.manifest import SPLITS, Manifest
-from dnaspt.errors import ConfigError
+from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions, Regions, has_labels, read_bed, read_labeled_bed
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _MANY_UNUSED = 0.1
 """Share of regions without a positive window from which a warning is logged."""
+_MANY_EXPECTED = 20
+"""Regions that contigs without any would have, had they as many for each base as the others, from which there is a warning."""
 
 
 class PrepareRegionsConfig(WindowSettings):
@@ -120,7 +122,7 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
 
     Raises:
         InputError: a file cannot be used, a region ends far off its contig (with `strict`, any does), no contig is in both
-            files, or no window is left, in all or in a split that training needs.
+            files, no window is positive, or no window is left, in all or in a split that training needs.
         ConfigError: settings contradict each other or the files.
         DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
     """
@@ -147,13 +149,10 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             dropped["contig_not_in_genome"] += sum(len(rows[name]) for name in absent)
         if blacklist is not None:
             check_contigs(blacklist.path, blacklist.rows_by_contig(), config.genome, present, strict=False)
+        _warn_of_unused(config, source, counts["regions"], dropped)
         check_written(config.genome, writer.n_windows, source.wanted, dropped)
-        if dropped["region_without_window"] > _MANY_UNUSED * counts["regions"]:
-            log.warning(
-                "%d of %d regions make no window positive: they cover less than min_overlap %g of any core of %d bp; "
-                "lower min_overlap, change stride_bp, or take background = matched",
-                *(dropped["region_without_window"], counts["regions"], config.min_overlap, config.core_bp),
-            )
+        if not counts["windows_with_a_label"]:
+            raise InputError(source.files[0].path, "no window is positive", expected="regions that make some positive")
         task = TASKS["regions"]
         manifest = Manifest(
             task=task.name,
@@ -167,6 +166,26 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
         )
         manifest = writer.finish(manifest, strict=config.strict)
     return Dataset(config.out, manifest)
+
+
+def _warn_of_unused(
+    config: PrepareRegionsConfig, source: "_WindowSource", n_regions: int, dropped: Counter[str]
+) -> None:
+    """Say that many regions make no window positive, and what to do: some are too narrow for any window."""
+    unused = dropped["region_without_window"] + dropped["regions_below_min_overlap"]
+    if unused <= _MANY_UNUSED * n_regions:
+        return
+    narrow = sum(int((regions.end - regions.start < config.needed_bp).sum()) for regions in source.files)
+    do = ["lower min_overlap"]
+    if narrow:
+        too_few = f"{narrow} have less than {config.needed_bp} bp"
+        do.append(f"make narrow regions wider, such as summits (bedtools slop): {too_few}")
+    if narrow < unused and config.background == "all":
+        do.append("change stride_bp, or take background = matched")
+    log.warning(
+        "%d of %d regions make no window positive: they cover less than min_overlap %g of any core of %d bp; %s",
+        *(unused, n_regions, config.min_overlap, config.core_bp, "; or ".join(do)),
+    )
 
 
 def _window_source(
@@ -290,10 +309,15 @@ class _Peaks:
 class _TiledWindows(_Peaks):
     """Windows that tile each interval of a split (background `all`)."""
 
+    def __init__(self, rules: _FilterRules, files: tuple[Regions, ...], counts: Counter[str]) -> None:
+        super().__init__(rules, files, counts)
+        self._lengths: dict[str, int] = {}
+
     def windows_on(self, contig: Contig, index: int) -> LabeledWindows:
         """The windows of one contig, ascending."""
         config, window_filter = self.rules.config, self.rules.on(contig)
         rows_by_file = self.regions_on(contig)
+        self._lengths[contig.name] = len(contig)
         stride_bp = config.stride_bp or config.window_bp
         starts = tiled_starts(window_filter.intervals, config.window_bp, stride_bp, len(contig))
         kept = window_filter.keep(contig, from_starts(starts, config.window_bp), self.rules.dropped)
@@ -301,6 +325,21 @@ class _TiledWindows(_Peaks):
         labels = self.label_by_overlap(rows_by_file, starts)
         self.count_unused(rows_by_file, starts, labels)
         return LabeledWindows(from_starts(starts, config.window_bp), kept.split, labels)
+
+    def finish(self) -> None:
+        """Name, too, contigs without a region where chance would have put many: their windows are all negative."""
+        super().finish()
+        for regions, rows in zip(self.files, self._rows):
+            without = [name for name in self._lengths if name not in rows]
+            n_bp = sum(self._lengths[name] for name in without)
+            n_inside = sum(len(of_contig) for name, of_contig in rows.items() if name in self._lengths)
+            if n_bp * n_inside >= _MANY_EXPECTED * (sum(self._lengths.values()) - n_bp):
+                names = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
+                log.warning(
+                    "%s: no region on %d contigs of %d bp (%s), so that all windows there are negative; if they were not "
+                    "looked at, give the genome without them",
+                    *(regions.path, len(without), n_bp, names),
+                )
 
 
 class _CenteredWindows(_Peaks):

@@ -135,10 +135,10 @@ def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
     """Tables of one evaluation: scores with 95 % intervals."""
     title = f"{name}: {evaluation.split}"
     if evaluation.genes is not None:
-        tables = _gene_tables(evaluation.genes, title)
-        if evaluation.codons is not None:
-            tables += _gene_tables(evaluation.codons, f"{title}, as predict decodes: with codons")
-        return tables
+        if evaluation.codons is None:
+            return _gene_tables(evaluation.genes, title)
+        alone = _gene_tables(evaluation.genes, f"{title}, head alone")
+        return alone + _gene_tables(evaluation.codons, f"{title}, as predict decodes: with codons")
     if evaluation.variants is not None:
         return [_variant_table(evaluation.variants, f"{name}: {evaluation.n_variants or 0:,} variants")]
     assert evaluation.windows is not None

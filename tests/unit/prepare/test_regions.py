@@ -338,3 +338,40 @@ def test_rows_of_a_bedgraph_without_signal_are_no_regions_and_are_counted(genome
     assert manifest.counts["regions"] == 2 and manifest.dropped["zero_signal"] == 3
     with pytest.raises(InputError, match="a bedGraph whose values are all 0"):
         _prepare(genome, [_bed(genome.parent, "y.bedGraph", "a 0 50 0", "a 50 1000 0")], overwrite=True)
+
+
+def test_contigs_without_any_of_many_regions_are_named(genome: Path, caplog: pytest.LogCaptureFixture) -> None:
+    many = _bed(genome.parent, "many.bed", *(f"a {start} {start + 9}" for start in range(0, 990, 20)))
+    few = _bed(genome.parent, "few.bed", "a 10 40", "a 60 90")
+    manifest, _ = _prepare(genome, [many, few], stride_bp=10)
+    assert manifest.counts["regions"] == 52
+    messages = [message for message in caplog.messages if "no region on" in message]
+    assert messages == [
+        f"{many}: no region on 2 contigs of 535 bp (b, c), so that all windows there are negative; if they were not looked at, "
+        "give the genome without them"
+    ]
+
+
+def test_regions_too_narrow_for_any_window_are_named_and_refused_where_none_is_left(
+    genome: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # a core of 20 bp at min_overlap 0.5 takes 10 bp
+    peaks = [_bed(genome.parent, "x.bed", "a 200 210", "a 300 309", "a 600 601")]
+    unused = "2 of 3 regions make no window positive: they cover less than min_overlap 0.5 of any core of 20 bp"
+    do = "lower min_overlap; or make narrow regions wider, such as summits (bedtools slop): 2 have less than 10 bp"
+    _prepare(genome, peaks, background="matched", background_ratio=0)
+    assert f"{unused}; {do}" in caplog.text and "take background" not in caplog.text
+    summits = [_bed(genome.parent, "y.bed", "a 200 201", "a 300 301")]
+    with pytest.raises(InputError, match=r"y\.bed: no window is positive"):
+        _prepare(genome, summits, overwrite=True)
+    assert "2 of 2 regions make no window positive" in caplog.text
+
+
+def test_regions_between_windows_are_named_with_the_settings_that_help(
+    genome: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # cores are 15-35, 65-85, ...; the second region has 20 bp and lies between two of them
+    _prepare(genome, [_bed(genome.parent, "x.bed", "a 15 35", "a 40 60")])
+    assert "1 of 2 regions make no window positive" in caplog.text
+    assert "lower min_overlap; or change stride_bp, or take background = matched" in caplog.text
+    assert "bedtools slop" not in caplog.text

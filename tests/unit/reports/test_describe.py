@@ -1,12 +1,14 @@
 """A dataset as tables."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.reports.cases import gene_scores
 
 from dnaspt.data.manifest import LeakageReport, Manifest, SharedWindows, SplitSummary
 from dnaspt.errors import DnasptError
-from dnaspt.reports.describe import describe, describe_dataset
+from dnaspt.reports.describe import describe, describe_dataset, evaluation_tables
 from dnaspt.reports.run_tables import dataset_tables
 
 
@@ -58,3 +60,12 @@ def test_a_file_is_told_as_a_file(tmp_path: Path) -> None:
     (tmp_path / "genome.fa").write_text(">chr1\nACGT\n")
     with pytest.raises(DnasptError, match=r"genome\.fa: is a file; expected a dataset or a run"):
         describe(tmp_path / "genome.fa")
+
+
+def test_scores_of_the_head_alone_and_with_codons_are_told_apart() -> None:
+    evaluation, _ = gene_scores([8, 9])
+    titles = [table.title for table in evaluation_tables(evaluation, "run")]
+    assert titles[0] == "run: test"
+    titles = [table.title for table in evaluation_tables(replace(evaluation, codons=evaluation.genes), "run")]
+    assert titles[0] == "run: test, head alone"
+    assert titles[len(titles) // 2] == "run: test, as predict decodes: with codons"
