@@ -34,14 +34,14 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
 
     Args:
         data: dataset folder of genes.
-        manifest: its manifest.
+        manifest: its manifest, or that of one of its folds.
         annotation: GFF3 or GTF on the dataset's contigs; None runs AUGUSTUS on the sequences of the test split.
         species: one of AUGUSTUS's own models; empty for one that is trained on the train split first.
 
     Raises:
         ConfigError: AUGUSTUS is not installed. DnasptError: it failed. InputError: the annotation cannot be used.
     """
-    test = list(segments(read_split(data, "test")))
+    test = list(segments(read_split(data, "test", manifest.fold)))
     if annotation is not None:
         name = str(annotation)
         annotated = _read_genes(annotation, data, test, is_bend="bend" in manifest.settings)
@@ -51,7 +51,7 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
     else:
         name = "augustus"
         with tempfile.TemporaryDirectory() as folder:
-            annotated = augustus.predict(test, augustus.TRAINED, augustus.train(data, Path(folder)))
+            annotated = augustus.predict(test, augustus.TRAINED, augustus.train(data, Path(folder), manifest.fold))
     left_out = Counter[str]()
     predictions: list[GenePrediction] = []
     for segment, own in zip(test, annotated, strict=True):
@@ -61,7 +61,7 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
         predictions.append(GenePrediction(segment, path, genes))
     for reason, n in left_out.items():
         log.warning("%s: %d genes left out: %s", name, n, reason)
-    scores, confusions = score_gene_predictions(manifest, read_transcripts(data, "test"), predictions)
+    scores, confusions = score_gene_predictions(manifest, read_transcripts(data, "test", manifest.fold), predictions)
     return ScoredBaseline(
         BaselineResult(name, left_out=left_out),
         scores,

@@ -141,7 +141,7 @@ class VariantEvaluation:
 
 _HEADER = (
     *("split", "task", "data", "data_digest", "checkpoint", "same_data", "average_strands"),
-    *("encoder_read_splits", "encoder_data_digest", "date", "n_windows", "n_variants"),
+    *("encoder_read_splits", "encoder_data_digest", "date", "n_windows", "n_variants", "fold"),
 )
 
 
@@ -168,6 +168,7 @@ class Evaluation:
         average_strands: whether both strands were averaged; None for a baseline.
         encoder_read_splits: splits whose sequences the encoder was pretrained on; None where that is not known.
         encoder_data_digest: digest of the data of the encoder, for variants.
+        fold: fold whose split was scored, from 1; None for a split of the whole dataset.
 
     Example:
         >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid")
@@ -193,6 +194,7 @@ class Evaluation:
     average_strands: bool | None = None
     encoder_read_splits: tuple[str, ...] | None = None
     encoder_data_digest: str = ""
+    fold: int | None = None
 
     @property
     def metric(self) -> str:
@@ -246,7 +248,8 @@ class Evaluation:
         return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
 
     def __str__(self) -> str:
-        return f"{METRIC_NAMES[self.metric]} {self.primary.with_interval()} on {self.split}"
+        of_fold = f" of fold {self.fold}" if self.fold else ""
+        return f"{METRIC_NAMES[self.metric]} {self.primary.with_interval()} on {self.split}{of_fold}"
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""
@@ -382,7 +385,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCoun
         np.savez_compressed(file, **counts.arrays())  # type: ignore[arg-type]
     content = evaluation.to_dict()
     write_json(folder / f"{stem}.json", content)
-    names = ("date", "split", "data", "data_digest", "checkpoint", "average_strands", evaluation.metric)
+    names = ("date", "split", "fold", "data", "data_digest", "checkpoint", "average_strands", evaluation.metric)
     line = {name: content[name] for name in names if name in content} | ({"head": head} if head else {})
     with (folder / LOG).open("a", encoding="utf-8") as log_file:
         log_file.write(json.dumps(line) + "\n")

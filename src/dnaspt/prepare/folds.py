@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dnaspt.config import MOST_FOLDS
 from dnaspt.errors import ConfigError
 from dnaspt.genome.intervals import cluster
-from dnaspt.prepare.splits import MOST_FOLDS, Folds, SplitInterval, SplitPlan, SplitTable
+from dnaspt.prepare.splits import Folds, SplitInterval, SplitPlan, SplitTable
 
 N_BLOCKS = 10
 """Blocks of a fold, at most; of the blocks of all other folds, one in so many chooses weights."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, cast, get_args
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from dnaspt.config import Settings
+from dnaspt.config import MOST_FOLDS, Settings
 from dnaspt.data.manifest import SPLITS, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
@@ -32,8 +32,6 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 """One name or more."""
 
 
-MOST_FOLDS = 100
-"""Most folds of a dataset: each of them is a training of its own."""
 Folds = Annotated[int, Field(ge=2, le=MOST_FOLDS)] | Literal["contigs"]
 """How many folds, or one for each contig."""
 
