@@ -66,7 +66,7 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
         BaselineResult(name, left_out=left_out),
         scores,
         len(test),
-        BootstrapCounts(confusions=confusions),
+        BootstrapCounts(confusions=confusions, levels=scores.genes.block_counts),
         [transcript for prediction in predictions for transcript in prediction.transcripts],
     )
 

@@ -207,9 +207,15 @@ def _evaluate_genes(
     predictions = predict_genes(network, rows, grammars, average_strands=average_strands)
     genes, confusions = score_gene_predictions(manifest, annotated, predictions[0])
     if grammar is None:
-        return genes, None, BootstrapCounts(confusions=confusions)
+        return genes, None, BootstrapCounts(confusions=confusions, levels=genes.genes.block_counts)
     codons, confusions_codons = score_gene_predictions(manifest, annotated, predictions[1])
-    return genes, codons, BootstrapCounts(confusions=confusions, confusions_codons=confusions_codons)
+    counts = BootstrapCounts(
+        confusions=confusions,
+        confusions_codons=confusions_codons,
+        levels=genes.genes.block_counts,
+        levels_codons=codons.genes.block_counts,
+    )
+    return genes, codons, counts
 
 
 def predict_genes(

@@ -21,7 +21,7 @@ from dnaspt.atomic import atomic_file
 from dnaspt.checkpoint_config import TENSORS
 from dnaspt.errors import InputError
 from dnaspt.evaluation.gene_faults import StructureReport
-from dnaspt.evaluation.gene_metrics import GeneScores
+from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
 from dnaspt.inference.model import Model
 from dnaspt.json_files import UNFIT, check_types, read_json, read_json_lines, write_json
@@ -310,16 +310,23 @@ class BootstrapCounts:
     Attributes:
         confusions: (B, K, K) confusion matrices of the blocks, for genes.
         confusions_codons: the same for genes that keep to codons; empty where there are none.
+        levels: (B, levels, 4) counts of found, true, right and predicted items of each level of `GeneScores`, for genes. Their
+            blocks may stand in another order. Empty in files of earlier versions.
+        levels_codons: the same for genes that keep to codons.
         truth: (n, K) labels of windows, for windows and variants.
         logits: (n, K) scores of windows.
         blocks: (n,) block of each window.
+        cpg_count: (n,) CpGs of each window; empty in files of earlier versions.
     """
 
     confusions: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
     confusions_codons: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    levels: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    levels_codons: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
     truth: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int8))
     logits: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     blocks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    cpg_count: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def n_blocks(self) -> int:
@@ -332,13 +339,18 @@ class BootstrapCounts:
         Raises:
             ValueError: arrays of other shapes or types, or that do not belong together.
         """
-        shapes = {"confusions": 3, "confusions_codons": 3, "truth": 2, "logits": 2, "blocks": 1}
+        shapes = {"confusions": 3, "confusions_codons": 3, "levels": 3, "levels_codons": 3}
+        shapes |= {"truth": 2, "logits": 2, "blocks": 1, "cpg_count": 1}
         for name, n_axes in shapes.items():
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.ndim != n_axes or array.dtype.kind not in "iuf":
                 raise ValueError(f"{name} is no array of numbers with {n_axes} axes")
         if any(len(array) and array.shape[1] != array.shape[2] for array in (self.confusions, self.confusions_codons)):
             raise ValueError("confusion matrices are not square")
+        if any(array.size and array.shape[1:] != (len(LEVELS), 4) for array in (self.levels, self.levels_codons)):
+            raise ValueError(f"counts of levels are not of {len(LEVELS)} levels")
+        if self.cpg_count.size and len(self.cpg_count) != len(self.truth):
+            raise ValueError(f"CpG counts of {len(self.cpg_count)} windows for labels of {len(self.truth)}")
         if self.logits.size and self.logits.shape != self.truth.shape:
             raise ValueError(f"logits {self.logits.shape} are of other windows than labels {self.truth.shape}")
         if self.blocks.size and (len(self.blocks) != len(self.truth) or self.blocks.min() < 0):

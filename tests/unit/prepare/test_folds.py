@@ -101,6 +101,9 @@ def test_folds_hold_about_as_many_coding_bases(genome: Path, tmp_path: Path) -> 
         for fold in data.manifest.folds
     ]
     assert max(coding) <= 2 * min(coding)
+    contigs = [fold.contigs for fold in data.manifest.folds]
+    if (n_contigs := len({name for names in contigs for name in names})) == 12:  # enough for folds of whole contigs
+        assert sum(map(len, contigs)) == n_contigs
 
 
 def test_no_gene_is_cut_and_each_is_a_reference_of_one_fold(genome: Path, tmp_path: Path) -> None:
