@@ -13,11 +13,14 @@ import pyarrow.parquet as pq
 
 from dnaspt.atomic import atomic_file, atomic_folder, write_text_atomically
 from dnaspt.evaluation.results import METRIC_NAMES
+from dnaspt.output import make_folder
 from dnaspt.reports.compare import Difference, Group, differences_of, groups_by_gene_measure, groups_of
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted
 from dnaspt.reports.html import Section
 from dnaspt.reports.study_page import study_sections, write_study_page
 from dnaspt.reports.study_tables import (
+    CLAIM_VALUES,
+    GAIN_VALUES,
     Row,
     claim_values,
     difference_values,
@@ -77,7 +80,7 @@ class StudyResult:
         """Differences between arms as a table: a row for each comparison, with the gain, its interval and the verdict."""
         import pandas as pd
 
-        return pd.DataFrame(difference_values(self.differences))
+        return pd.DataFrame(difference_values(self.differences), columns=list(GAIN_VALUES))
 
     def __str__(self) -> str:
         return " ".join(self.answer)
@@ -104,18 +107,18 @@ def study_report(context: StudyContext) -> StudyResult:
     answer = sentences(groups, differences, metric, _genes(runs.finals))
     sections = study_sections(study, runs, groups, differences, metric)
     commands = command_lines(context)
-    context.out.mkdir(parents=True, exist_ok=True)
+    make_folder(context.out)
     write_study_page(context.out / "study.html", context.study, answer, sections, commands)
     tables = [table for section in sections for table in (*section.tables, *section.folded)]
     text = markdown(study.title, answer, sections[0].text, tables, commands)
     write_text_atomically(context.out / "study.md", "\n".join([text, *_figures(sections)]))
-    for name, rows in (
-        ("scores", group_values(groups, metric)),
-        ("gains", difference_values(differences)),
-        ("claims", claim_values(study, differences, runs.dataset.task)),
+    for name, rows, columns in (
+        ("scores", group_values(groups, metric), ()),
+        ("gains", difference_values(differences), GAIN_VALUES),
+        ("claims", claim_values(study, differences, runs.dataset.task), CLAIM_VALUES),
         *_gene_rows(study, runs.finals),
     ):
-        _write_rows(context.out, f"study_{name}", rows)
+        _write_rows(context.out, f"study_{name}", rows, columns)
     write_tables(context.out / "study_tables", tables)
     return StudyResult(
         name=study.name,
@@ -129,8 +132,8 @@ def study_report(context: StudyContext) -> StudyResult:
     )
 
 
-def _gene_rows(study: StudyConfig, records: Sequence[Record]) -> list[tuple[str, list[Row]]]:
-    """Scores and gains by all measures of genes as `predict` writes them, as numbers; nothing where there are none."""
+def _gene_rows(study: StudyConfig, records: Sequence[Record]) -> list[tuple[str, list[Row], tuple[str, ...]]]:
+    """Names, rows and columns of the tables by all measures of genes as `predict` writes them; none for windows."""
     groups = groups_by_gene_measure(records)
     if not groups:
         return []
@@ -140,7 +143,7 @@ def _gene_rows(study: StudyConfig, records: Sequence[Record]) -> list[tuple[str,
         for measure, own in groups.items()
         for row in difference_values(differences_of(study, own))
     ]
-    return [("gene_scores", scores), ("gene_gains", gains)]
+    return [("gene_scores", scores, ()), ("gene_gains", gains, ("measure", *GAIN_VALUES))]
 
 
 def _genes(records: Sequence[Record]) -> list[GenesAsPredicted]:
@@ -174,8 +177,9 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
                 pq.write_table(whole, file)
 
 
-def _write_rows(folder: Path, stem: str, rows: Sequence[Row]) -> None:
-    """Write FOLDER/STEM.csv and STEM.parquet."""
-    write_text_atomically(folder / f"{stem}.csv", table_csv(rows))
+def _write_rows(folder: Path, stem: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Write FOLDER/STEM.csv and STEM.parquet; a table without a row has the columns that are given."""
+    write_text_atomically(folder / f"{stem}.csv", table_csv(rows, columns))
+    table = pa.Table.from_pylist(list(rows)) if rows else pa.table({name: pa.nulls(0) for name in columns})
     with atomic_file(folder / f"{stem}.parquet") as unfinished, unfinished.open("wb") as file:
-        pq.write_table(pa.Table.from_pylist(list(rows)), file)
+        pq.write_table(table, file)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dnaspt.checkpoint_config import find_checkpoint
+from dnaspt.checkpoint_config import DESCRIPTION, find_checkpoint
 from dnaspt.config import (
     MOST_FOLDS,
     MOST_RATE,
@@ -27,10 +27,11 @@ from dnaspt.config import (
     build_config,
     read_toml,
 )
-from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
+from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import TASKS
+from dnaspt.training.runs import SETTINGS
 
 log = logging.getLogger(__name__)
 
@@ -271,6 +272,7 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> None:
     if out is not None:
         given = [Path(arm.init) for arm in study.arms if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED)]
         refuse_inputs(out, {"data": study.data, "init": given}, keeps_content=True)
+        _check_out(out)
     _check_folds(study, dataset)
     dataset = study.views(dataset)[0]
     _check_splits(study, dataset)
@@ -292,6 +294,19 @@ def _check_folds(study: StudyConfig, dataset: Manifest) -> None:
         found = f"folds {prepared!r}" if prepared else "no folds"
         do = f"prepare it with --folds {study.folds}, or say what it has"
         raise ConfigError(f"{study.data}: was prepared with {found}; the study says folds = {study.folds!r}; {do}")
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a folder that holds something else than a study, so that its files are not mixed with those of one.
+
+    Raises:
+        ConfigError: a file, a dataset, a run or a checkpoint.
+    """
+    if out.is_file():
+        raise ConfigError(f"{out}: is a file; expected a folder to write; choose another --out")
+    kinds = {MANIFEST_FILE: "dataset", SETTINGS: "run", DESCRIPTION: "model"}
+    if kind := next((kind for name, kind in kinds.items() if (out / name).is_file()), ""):
+        raise ConfigError(f"{out}: is a {kind}; a study has a folder of its own; choose another --out")
 
 
 def _check_splits(study: StudyConfig, dataset: Manifest) -> None:
