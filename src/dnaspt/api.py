@@ -66,7 +66,7 @@ def prepare_genes(
         annotation: GFF3 or GTF; of more than one file the contigs are matched by name with those of all genome files.
         out: dataset folder to write.
         config: TOML file of settings; keywords win.
-        **settings: split, valid_contigs, test_contigs, windows, window_bp, strict, overwrite and others (docs/settings.md).
+        **settings: split, valid_contigs, test_contigs, folds, windows, window_bp, strict and others (docs/settings.md).
 
     Returns:
         The dataset. Its manifest counts what was dropped, and why.
@@ -106,7 +106,7 @@ def prepare_regions(
         regions: BED or narrowPeak; each file is a label, or one file has a column of labels.
         out: dataset folder to write.
         config: TOML file of settings; keywords win.
-        **settings: window_bp, min_overlap, background, split and others (docs/settings.md).
+        **settings: window_bp, min_overlap, background, split, folds and others (docs/settings.md).
 
     Returns:
         The dataset.
@@ -146,7 +146,7 @@ def prepare_methylation(
         calls: bedMethyl, Bismark coverage or bigWig; one file for each sample.
         out: dataset folder to write.
         config: TOML file of settings; keywords win.
-        **settings: names, threshold, min_coverage, window_bp, split and others (docs/settings.md).
+        **settings: names, threshold, min_coverage, window_bp, split, folds and others (docs/settings.md).
 
     Returns:
         The dataset.
@@ -216,7 +216,7 @@ def pretrain(
             length, so the rate rises again and falls to its end.
         overwrite: replace a run that is there.
         progress: show a progress bar with the time left.
-        **settings: preset, epochs, steps, learning_rate, mask_fraction, seed and others (docs/settings.md).
+        **settings: preset, epochs, steps, learning_rate, mask_fraction, seed, fold and others (docs/settings.md).
 
     Returns:
         The run. Its scores are nats per masked base on fixed positions of valid, beside those of n-gram models.
@@ -269,7 +269,7 @@ def finetune(
             length, so the rate rises again and falls to its end.
         overwrite: replace a run that is there.
         progress: show a progress bar with the time left.
-        **settings: epochs, steps, learning_rate, freeze_encoder, label_fraction, seed and others (docs/settings.md).
+        **settings: epochs, steps, learning_rate, freeze_encoder, label_fraction, seed, fold and others (docs/settings.md).
 
     Returns:
         The run. Its scores are those of the best checkpoint on valid.
@@ -327,6 +327,7 @@ def evaluate(
     data: PathLike,
     *,
     split: str = "test",
+    fold: int = 0,
     average_strands: bool = False,
     any_data: bool = False,
     accelerator: "Accelerator" = "auto",
@@ -339,6 +340,7 @@ def evaluate(
         model: fine-tuned run, checkpoint, or loaded model; for variants a pretrained one too.
         data: dataset folder.
         split: test, valid or train.
+        fold: fold whose split is scored, from 1; 0 for the split of the whole dataset.
         average_strands: average the scores of both strands.
         any_data: accept a model that was trained on another dataset.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
@@ -364,6 +366,7 @@ def evaluate(
         _model_or_path(model),
         as_path(data, "data"),
         split=split,
+        fold=fold,
         any_data=any_data,
         average_strands=average_strands,
         accelerator=accelerator,
@@ -429,6 +432,7 @@ def baseline(
     annotation: PathLike | None = None,
     species: str = "",
     k: int | None = None,
+    fold: int = 0,
     overwrite: bool = False,
 ) -> "Evaluation":
     """Score on the test split what a model has to beat: composition for windows, another gene finder for genes.
@@ -441,6 +445,7 @@ def baseline(
         annotation: for genes, GFF3 or GTF that another tool predicted on the dataset's contigs.
         species: for genes, run AUGUSTUS with this model of its authors.
         k: length of the k-mers (4 if left out), or order of the Markov chains (chosen on valid if left out).
+        fold: fold of a dataset with folds, from 1: learn from its train, score what it tests.
         overwrite: replace a baseline that is there.
 
     Returns:
@@ -465,6 +470,7 @@ def baseline(
         annotation=as_path_or_none(annotation, "annotation"),
         species=species,
         k=k,
+        fold=fold,
         overwrite=overwrite,
     )
 

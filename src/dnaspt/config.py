@@ -22,6 +22,8 @@ MOST_SEED = 2**63 - 1
 """Largest seed: that of PyTorch."""
 MOST_RATE = 1e31
 """Largest learning rate: with it, any training diverges, and a step of AdamW is still a number of 32 bits."""
+MOST_FOLDS = 100
+"""Most folds of a dataset: each of them is a training of its own."""
 MOST_BP = 1_000_000_000
 """Largest length in bp that a setting may have; no sequence of a dataset is as long."""
 _MOST_EPOCHS = 1_000_000
@@ -247,6 +249,9 @@ class TrainingConfig(Settings):
     GPU."""
     tensorboard: bool = True
     """Write curves for TensorBoard into the run. Switch it off to start a second earlier and to save disk."""
+    fold: int = Field(0, ge=0, le=MOST_FOLDS)
+    """Fold of a dataset with folds, from 1: train and choose on what belongs to its models, and leave out what it tests; 0: the
+    splits of the whole dataset. A study sets it itself."""
 
     @property
     def n_processes(self) -> int:

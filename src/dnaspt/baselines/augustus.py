@@ -57,12 +57,13 @@ def predict(test: Sequence[Segment], species: str, config: Path | None = None) -
     return by_segment
 
 
-def train(data: Path, folder: Path) -> Path:
+def train(data: Path, folder: Path, fold: int = 0) -> Path:
     """Train the species model `TRAINED` on the longest transcripts of the train split.
 
     Args:
         data: dataset folder of genes.
         folder: where to make the folder of species models.
+        fold: fold whose train split it is, from 1; 0 for that of the whole dataset.
 
     Returns:
         the folder of species models, for `predict`.
@@ -85,7 +86,7 @@ def train(data: Path, folder: Path) -> Path:
         parameters = set_parameter(parameters, "stopCodonExcludedFromCDS", "true")
     file = species / f"{TRAINED}_parameters.cfg"
     file.write_text(parameters)
-    records = list(_records(data))
+    records = list(_records(data, fold))
     if not records:
         raise DatasetError(f"{data}: the train split has no gene whose bases are all labeled")
     (folder / "train.gb").write_text("".join(records))
@@ -151,10 +152,10 @@ def set_parameter(parameters: str, name: str, value: str) -> str:
     return changed
 
 
-def _records(data: Path) -> Iterator[str]:
+def _records(data: Path, fold: int = 0) -> Iterator[str]:
     """GenBank records of the genes to learn from, each with up to 1 kb on either side, half way to its neighbors."""
-    genes = [transcript for transcript, is_longest in read_transcripts(data, "train") if is_longest]
-    for segment in segments(read_split(data, "train")):
+    genes = [transcript for transcript, is_longest in read_transcripts(data, "train", fold) if is_longest]
+    for segment in segments(read_split(data, "train", fold)):
         inside = [gene for gene in genes if gene.chrom == segment.chrom and segment.start <= gene.start < segment.end]
         inside.sort(key=lambda gene: gene.start)
         for index, gene in enumerate(inside):

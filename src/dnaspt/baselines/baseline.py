@@ -40,6 +40,7 @@ def run_baseline(
     k: int | None = None,
     annotation: str | Path | None = None,
     species: str = "",
+    fold: int = 0,
     overwrite: bool = False,
 ) -> Evaluation:
     """Score a baseline on the test split of a dataset.
@@ -53,6 +54,7 @@ def run_baseline(
         k: windows: length of the k-mers (4 where left out), or order of the chains (left out: chosen on valid).
         annotation: genes: GFF3 or GTF that another tool predicted on the dataset's contigs.
         species: genes: run AUGUSTUS with this model of its authors.
+        fold: fold whose splits are read, from 1; 0 for those of the whole dataset.
         overwrite: replace the folder of a baseline.
 
     Raises:
@@ -61,7 +63,7 @@ def run_baseline(
         InputError: the annotation cannot be used. BusyError: another process writes `out`. DnasptError: AUGUSTUS failed.
     """
     data, out = Path(data), Path(out)
-    manifest = read_manifest(data)
+    manifest = read_manifest(data, fold)
     began = time.monotonic()
     annotation = None if annotation is None else Path(annotation)
     if manifest.per_base:
@@ -124,6 +126,7 @@ def _write(out: Path, manifest: Manifest, scored: ScoredBaseline) -> Evaluation:
         data_digest=manifest.digest,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         n_windows=scored.n_windows,
+        fold=manifest.fold or None,
         genes=scores if isinstance(scores, GeneEvaluation) else None,
         windows=scores if isinstance(scores, WindowEvaluation) else None,
     )

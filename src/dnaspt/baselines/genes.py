@@ -36,14 +36,14 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
 
     Args:
         data: dataset folder of genes.
-        manifest: its manifest.
+        manifest: its manifest, or that of one of its folds.
         annotation: GFF3 or GTF on the dataset's contigs; None runs AUGUSTUS on the sequences of the test split.
         species: one of AUGUSTUS's own models; empty for one that is trained on the train split first.
 
     Raises:
         ConfigError: AUGUSTUS is not installed. DnasptError: it failed. InputError: the annotation cannot be used.
     """
-    test = list(segments(read_split(data, "test")))
+    test = list(segments(read_split(data, "test", manifest.fold)))
     left_out = Counter[str]()
     if annotation is not None:
         name = str(annotation)
@@ -56,7 +56,7 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
     else:
         name = "augustus"
         with tempfile.TemporaryDirectory() as folder:
-            annotated = augustus.predict(test, augustus.TRAINED, augustus.train(data, Path(folder)))
+            annotated = augustus.predict(test, augustus.TRAINED, augustus.train(data, Path(folder), manifest.fold))
     predictions: list[GenePrediction] = []
     for segment, own in zip(test, annotated, strict=True):
         path = _classes(segment, own, left_out, stop_in_cds=manifest.stop_in_cds is not False)
@@ -65,12 +65,12 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
         predictions.append(GenePrediction(segment, path, genes))
     if n := left_out[_OVERLAPPING]:
         log.warning("%s: %d genes left out: %s", name, n, _OVERLAPPING)
-    scores, confusions = score_gene_predictions(manifest, read_transcripts(data, "test"), predictions)
+    scores, confusions = score_gene_predictions(manifest, read_transcripts(data, "test", manifest.fold), predictions)
     return ScoredBaseline(
         BaselineResult(name, left_out=left_out),
         scores,
         len(test),
-        BootstrapCounts(confusions=confusions),
+        BootstrapCounts(confusions=confusions, levels=scores.genes.block_counts),
         [transcript for prediction in predictions for transcript in prediction.transcripts],
     )
 

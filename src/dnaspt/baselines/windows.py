@@ -54,14 +54,14 @@ def score_window_model(data: Path, manifest: Manifest, model: str, k: int | None
 
     Args:
         data: dataset folder of windows or bins.
-        manifest: its manifest.
+        manifest: its manifest, or that of one of its folds.
         model: one of `BASELINES`.
         k: length of the k-mers, or order of the chains; None for the default.
 
     Raises:
         DatasetError: a split is not there.
     """
-    splits = {name: read_split(data, name) for name in ("train", "valid", "test")}
+    splits = {name: read_split(data, name, manifest.fold) for name in ("train", "valid", "test")}
     if manifest.resolution_bp:
         splits = {name: split.bins(manifest.resolution_bp) for name, split in splits.items()}
     metric = TASKS[manifest.task].metric

@@ -13,7 +13,7 @@ import typer
 
 from dnaspt import __version__
 from dnaspt.cli.bend import bend_app
-from dnaspt.cli.options import HELP, Command, Commands, Config, Data, Offline, Overwrite, TrustCode, given, option
+from dnaspt.cli.options import HELP, Command, Commands, Config, Data, Fold, Offline, Overwrite, TrustCode, given, option
 from dnaspt.cli.prepare import prepare_app
 from dnaspt.cli.score import baseline, evaluate, predict, variants
 from dnaspt.cli.study import study
@@ -83,6 +83,7 @@ def pretrain(
     data: Data,
     out: Out,
     config: Config = None,
+    fold: Fold = None,
     preset: Annotated[
         Literal["paper", "base", "small", "tiny"] | None,
         option(help="Size of the encoder.", default="small"),
@@ -144,6 +145,7 @@ def finetune(
         option(help="Task head; auto takes crf for genes and sigmoid for windows.", default="auto"),
     ] = None,
     config: Config = None,
+    fold: Fold = None,
     preset: Annotated[
         Literal["paper", "base", "small", "tiny", "onehot", "basset"] | None,
         option(help="Size of the encoder from scratch; onehot and basset are baselines of BEND.", default="small"),

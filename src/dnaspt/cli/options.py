@@ -62,6 +62,10 @@ Config = Annotated[
     Path | None,
     option("--config", metavar="FILE", help="TOML file with any setting (docs/settings.md); options win."),
 ]
+Fold = Annotated[
+    int | None,
+    option(metavar="K", help="Fold of a dataset made with --folds, from 1.", default="splits of the whole dataset"),
+]
 Overwrite = Annotated[bool, option("--overwrite", help="Replace --out if it is there.", default="keep it")]
 Accelerator = Annotated[
     Literal["auto", "cpu", "gpu"], option(help="Where to compute; auto takes a GPU if there is one.")

@@ -34,6 +34,16 @@ TestContigs = Annotated[
     str | None,
     option(metavar="NAMES", callback=names, help="Contigs for test, with commas (--split contig).", default="none"),
 ]
+Folds = Annotated[
+    str | None,
+    option(
+        metavar="K", help="Folds of a cross-validation, or 'contigs': each contig is one.", default="none: fixed splits"
+    ),
+]
+AlwaysTrain = Annotated[
+    str | None,
+    option(metavar="NAMES", callback=names, help="Contigs that no fold tests, with commas (--folds).", default="none"),
+]
 Strict = Annotated[
     bool,
     option(
@@ -82,6 +92,8 @@ def genes(
     split: Split = None,
     valid_contigs: ValidContigs = None,
     test_contigs: TestContigs = None,
+    folds: Folds = None,
+    always_train: AlwaysTrain = None,
     windows: Annotated[
         Literal["tile", "gene"] | None,
         option(help="tile: whole contigs; gene: one window around each gene.", default="tile"),
@@ -123,6 +135,8 @@ def regions(
     split: Split = None,
     valid_contigs: ValidContigs = None,
     test_contigs: TestContigs = None,
+    folds: Folds = None,
+    always_train: AlwaysTrain = None,
     window_bp: Annotated[int | None, option(metavar="BP", help="Length of a window.", default="512")] = None,
     min_overlap: Annotated[
         float | None,
@@ -190,6 +204,8 @@ def methylation(
     split: Split = None,
     valid_contigs: ValidContigs = None,
     test_contigs: TestContigs = None,
+    folds: Folds = None,
+    always_train: AlwaysTrain = None,
     window_bp: Annotated[int | None, option(metavar="BP", help="Length of a window.", default="512")] = None,
     threshold: Annotated[
         float | None,

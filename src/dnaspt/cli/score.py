@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnaspt.cli.options import Accelerator, Offline, Overwrite, TrustCode, given, option
+from dnaspt.cli.options import Accelerator, Fold, Offline, Overwrite, TrustCode, given, option
 
 Genome = Annotated[Path, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.")]
 BothStrands = Annotated[
@@ -21,6 +21,7 @@ def evaluate(
         str,
         option(metavar="<test|valid|train>", help="What to score.", autocompletion=lambda: ["test", "valid", "train"]),
     ] = "test",
+    fold: Fold = None,
     average_strands: BothStrands = False,
     any_data: Annotated[
         bool, option("--any-data", help="Accept a model of another dataset.", default="refuse it")
@@ -159,6 +160,7 @@ def baseline(
         int | None,
         option("-k", metavar="N", help="Length of k-mers, or order of a chain.", default="4; the order by valid"),
     ] = None,
+    fold: Fold = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Score what a model has to beat, on the test split.

@@ -18,6 +18,7 @@ from dnaspt.tasks import TASKS
 if TYPE_CHECKING:  # each takes long to import, so they are imported where they are used
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.compute as pc
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,23 +191,23 @@ class Dataset:
         """Names of the splits that hold windows: of train, valid, test and unlabeled those that are there."""
         return tuple(name for name in (*SPLITS, UNLABELED) if name in self.manifest.splits)
 
-    def read(self, split: str) -> Split:
-        """Read one split as contiguous arrays.
+    def read(self, split: str, fold: int = 0) -> Split:
+        """Read one split as contiguous arrays; of a fold (from 1) what its models are trained, chosen or tested on.
 
         Raises:
-            DatasetError: there is no such split, or its table is damaged.
+            DatasetError: there is no such split or fold, or its table is damaged.
         """
-        return read_split(self.path, split)
+        return read_split(self.path, split, fold)
 
-    def to_frame(self, split: str) -> "pd.DataFrame":
+    def to_frame(self, split: str, fold: int = 0) -> "pd.DataFrame":
         """One split as a table: chrom, start, end, strand, sequence (a string) and labels (an array), a window per row.
 
-        Coordinates are 0-based half-open. A label of -100 is missing.
+        Coordinates are 0-based half-open. A label of -100 is missing. With a fold, see `read`.
 
         Raises:
-            DatasetError: there is no such split, or its table is damaged.
+            DatasetError: there is no such split or fold, or its table is damaged.
         """
-        frame: pd.DataFrame = _read_table(self.path, split).to_pandas()
+        frame: pd.DataFrame = _read_table(self.path, split, read_manifest(self.path, fold)).to_pandas()
         return frame
 
 
@@ -232,16 +233,50 @@ def window_schema() -> "pa.Schema":
     )
 
 
-def read_split(folder: str | PathLike[str], split: str) -> Split:
+@cache
+def fold_columns() -> "pa.Schema":
+    """Columns that tables have beside the others where the dataset has folds.
+
+    fold: number of the fold that tests the row, from 1; 0 where the row is in train of every fold. block: number of the block
+    over all folds, from 1; 0 where the row is in train of every fold.
+    """
+    import pyarrow as pa
+
+    return pa.schema([("fold", pa.int16()), ("block", pa.int32())])
+
+
+def rows_of_split(manifest: Manifest, split: str) -> "tuple[str, pc.Expression | None]":
+    """Where a split is stored: the split of a table, and which of its rows; None for all of them.
+
+    Of a fold, test is the fold itself; valid are its blocks in the other folds, or the valid split of the dataset where it has
+    one; train is all else of the train split.
+    """
+    import pyarrow.compute as pc
+
+    if not manifest.fold or split == UNLABELED or (split == "valid" and manifest.has_own_valid):
+        return split, None
+    is_tested = pc.field("fold") == manifest.fold
+    is_valid = pc.field("block").isin(list(manifest.folds[manifest.fold - 1].valid_blocks))
+    rows = {"test": is_tested, "valid": ~is_tested & is_valid, "train": ~is_tested & ~is_valid}
+    return "train", rows[split]
+
+
+def read_split(folder: str | PathLike[str], split: str, fold: int = 0) -> Split:
     """Read one split of a dataset folder as contiguous arrays.
 
+    Args:
+        folder: the dataset folder.
+        split: train, valid, test or unlabeled.
+        fold: the fold whose split it is, from 1; 0 for the split of the whole dataset.
+
     Raises:
-        DatasetError: there is no such split, or its table is damaged.
+        DatasetError: there is no such split or fold, or its table is damaged.
     """
-    table = _read_table(folder, split)
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, fold)
+    table = _read_table(folder, split, manifest)
     n_classes = len(manifest.labels) if manifest.per_base else 2
-    (codes, offsets), (labels, label_offsets) = _decode_windows(split_file(folder, split), table, n_classes)
+    path = split_file(folder, rows_of_split(manifest, split)[0])
+    (codes, offsets), (labels, label_offsets) = _decode_windows(path, table, n_classes)
     return Split(
         chrom=table["chrom"].to_numpy(),
         start=table["start"].to_numpy(),
@@ -255,22 +290,27 @@ def read_split(folder: str | PathLike[str], split: str) -> Split:
     )
 
 
-def _read_table(folder: str | PathLike[str], split: str) -> "pa.Table":
-    """The table of one split, as it is stored."""
+def _read_table(folder: str | PathLike[str], split: str, manifest: Manifest) -> "pa.Table":
+    """The table of one split, as it is stored; manifest: of the folder, or of one of its folds."""
     if split not in (*SPLITS, UNLABELED):
         raise DatasetError(f"{Path(folder)}: no split is called {split!r}; expected {', '.join(SPLITS)} or {UNLABELED}")
-    path = split_file(folder, split)
+    stored, rows = rows_of_split(manifest, split)
+    path = split_file(folder, stored)
     if not path.is_file():
-        if split == "train" and not TASKS[read_manifest(folder).task].heads:
+        if split == "train" and not TASKS[manifest.task].heads:
             raise DatasetError(
                 f"{Path(folder)}: holds variants, which are scored without training; 'dnaspt evaluate' a run on them"
             )
-        raise DatasetError(f"{Path(folder)}: has no {split} split; expected {path.name} in it")
+        hint = "" if manifest.fold else manifest.hint
+        raise DatasetError(f"{Path(folder)}: has no {split} split; expected {path.name} in it{hint}")
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path, schema=window_schema())
+        if rows is None:
+            return pq.read_table(path, schema=window_schema())
+        schema = pa.schema([*window_schema(), *fold_columns()])
+        return pq.read_table(path, schema=schema, columns=window_schema().names, filters=rows)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
 

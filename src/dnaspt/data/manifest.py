@@ -1,11 +1,12 @@
 """`manifest.json` of a dataset folder: its task and labels, its source files, and what was dropped and why."""
 
+import hashlib
 import json
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from dnaspt import __version__
 from dnaspt.atomic import sha256_of_file
@@ -58,6 +59,20 @@ class SplitSummary(_Frozen):
     n_missing: int
     label_counts: dict[str, int]
     known_counts: dict[str, int] = Field(default_factory=dict)
+
+
+class Fold(_Frozen):
+    """One fold of a cross-validation: what its models are trained on, chosen on and tested on.
+
+    Attributes:
+        contigs: contigs on which the part that is tested lies, the first ten.
+        valid_blocks: blocks of the other folds on which weights are chosen; empty where the dataset has a valid split of its own.
+        splits: sizes and class balance of train, valid and test.
+    """
+
+    contigs: tuple[str, ...]
+    valid_blocks: tuple[int, ...]
+    splits: dict[str, SplitSummary]
 
 
 class SharedWindows(_Frozen):
@@ -126,6 +141,8 @@ class Manifest(_Frozen):
         dropped: what was left out, by reason.
         leakage: sequence that the splits share.
         stop_in_cds: whether the stop codon is part of the CDS; None where there are no genes.
+        folds: the folds of a cross-validation; empty where the splits are fixed. They divide the train split.
+        fold: number of the fold that the splits and the digest are those of, from 1; 0 for those of the whole dataset.
         digest: sha256 over the digests of the tables. A checkpoint records it as the data it was trained on.
     """
 
@@ -142,6 +159,8 @@ class Manifest(_Frozen):
     dropped: dict[str, int] = Field(default_factory=dict)
     leakage: LeakageReport = LeakageReport()
     stop_in_cds: bool | None = None
+    folds: tuple[Fold, ...] = ()
+    fold: int = Field(0, exclude=True)
     digest: str = ""
 
     @property
@@ -149,13 +168,60 @@ class Manifest(_Frozen):
         """Whether each base has a class; else each window or bin has labels."""
         return self.resolution_bp == 1
 
+    @model_serializer(mode="wrap")
+    def _without_empty_folds(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Content of the file: one without folds is as earlier versions wrote it."""
+        content: dict[str, Any] = serialize(self)
+        if not self.folds:
+            content.pop("folds", None)
+        return content
 
-def read_manifest(folder: str | PathLike[str]) -> Manifest:
+    @property
+    def has_own_valid(self) -> bool:
+        """Whether weights are chosen on the valid split of the dataset, in all folds."""
+        return bool(self.folds) and not self.folds[0].valid_blocks
+
+    @property
+    def hint(self) -> str:
+        """What to do about a split that is not there, where the dataset has folds; else empty."""
+        return f"; it has {len(self.folds)} folds: choose one with fold (--fold 1)" if self.folds else ""
+
+    def of_fold(self, fold: int) -> "Manifest":
+        """The same dataset as the models of one fold see it: with its sizes of the splits, and with a digest of its own.
+
+        Args:
+            fold: number of the fold, from 1; 0 for the whole dataset.
+
+        Raises:
+            DatasetError: there is no such fold.
+        """
+        if fold == 0:
+            return self
+        if not self.folds:
+            raise DatasetError(f"fold {fold}: the dataset has no folds; prepare it with folds (--folds 5)")
+        if not 1 <= fold <= len(self.folds):
+            raise DatasetError(f"fold {fold}: the dataset has folds 1 to {len(self.folds)}")
+        splits = self.folds[fold - 1].splits
+        more = {name: split for name, split in self.splits.items() if name == UNLABELED}
+        digest = hashlib.sha256(f"{self.digest} fold {fold}".encode()).hexdigest()
+        return self.model_copy(update={"splits": splits | more, "digest": digest, "fold": fold})
+
+    def fold_of_digest(self, digest: str) -> int | None:
+        """The fold that has a digest: 0 where it is that of the whole dataset, None where it is that of other data."""
+        folds = range(len(self.folds) + 1)
+        return next((fold for fold in folds if self.of_fold(fold).digest == digest), None)
+
+
+def read_manifest(folder: str | PathLike[str], fold: int = 0) -> Manifest:
     """Read the manifest of a finished dataset folder.
 
+    Args:
+        folder: the dataset folder.
+        fold: the fold whose splits and digest it shall have, from 1; 0 for those of the whole dataset.
+
     Raises:
-        DatasetError: there is no such folder, it has no manifest (it is unfinished), or the manifest is of another
-            format version or task or is damaged.
+        DatasetError: there is no such folder, it has no manifest (it is unfinished), the manifest is of another
+            format version or task or is damaged, or there is no such fold.
     """
     folder = Path(folder)
     path = folder / MANIFEST_FILE
@@ -170,9 +236,13 @@ def read_manifest(folder: str | PathLike[str]) -> Manifest:
             raise DatasetError(f"{path}: format version {version}; expected {FORMAT_VERSION}; prepare it again")
         if task not in tuple(TASKS):
             raise DatasetError(f"{path}: task {task!r}; expected {', '.join(TASKS)}")
-        return Manifest.model_validate(content)
+        manifest = Manifest.model_validate(content)
     except (ValueError, ValidationError) as error:
         raise DatasetError(f"{path}: not a manifest of dnaspt ({str(error).splitlines()[0]})") from error
+    try:
+        return manifest.of_fold(fold)
+    except DatasetError as error:
+        raise DatasetError(f"{folder}: {error}") from error
 
 
 def _why_no_dataset(folder: Path) -> str:

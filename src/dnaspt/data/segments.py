@@ -6,7 +6,8 @@ from os import PathLike
 
 import numpy as np
 
-from dnaspt.data.dataset import Split, Window, split_file
+from dnaspt.data.dataset import Split, Window, rows_of_split, split_file
+from dnaspt.data.manifest import read_manifest
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING, reverse_complement_labels
 from dnaspt.genome.intervals import cluster, end_to_end, merge
@@ -85,14 +86,15 @@ def without_overlaps(split: Split, window_bp: int) -> Split:
     )
 
 
-def union_bp(folder: str | PathLike[str], split: str) -> int:
-    """Bases that the windows of a split cover, each counted once.
+def union_bp(folder: str | PathLike[str], split: str, fold: int = 0) -> int:
+    """Bases that the windows of a split cover, each counted once; fold: the fold whose split it is, see `read_split`.
 
     As many as `without_overlaps` has, but only the coordinates are read.
     """
     import pyarrow.parquet as pq
 
-    table = pq.read_table(split_file(folder, split), columns=["chrom", "start", "end"])
+    stored, rows = rows_of_split(read_manifest(folder, fold), split)
+    table = pq.read_table(split_file(folder, stored), columns=["chrom", "start", "end"], filters=rows)
     intervals = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
     union = merge(end_to_end(intervals, table["chrom"].to_numpy().astype(str)))
     return int((union[:, 1] - union[:, 0]).sum())

@@ -8,7 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnaspt.data.dataset import split_file
+from dnaspt.data.dataset import fold_columns, rows_of_split, split_file
+from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import DatasetError
 from dnaspt.genome.gene_states import MIN_INTRON_BP
 from dnaspt.genome.transcripts import Transcript
@@ -51,11 +52,16 @@ def _schema() -> "pa.Schema":
     )
 
 
-def transcript_table(rows: Sequence[ReferenceTranscript]) -> "pa.Table":
-    """The table of the given transcripts, one row each, isoforms included."""
+def transcript_table(rows: Sequence[ReferenceTranscript], folds: Sequence[tuple[int, int]] | None = None) -> "pa.Table":
+    """The table of the given transcripts, one row each, isoforms included.
+
+    Args:
+        rows: the transcripts.
+        folds: fold and block of each, see `fold_columns`; None where the dataset has no folds.
+    """
     import pyarrow as pa
 
-    return pa.table(
+    table = pa.table(
         {
             "chrom": [row.transcript.chrom for row in rows],
             "strand": [row.transcript.strand for row in rows],
@@ -68,10 +74,17 @@ def transcript_table(rows: Sequence[ReferenceTranscript]) -> "pa.Table":
         },
         schema=_schema(),
     )
+    if folds is None:
+        return table
+    for column, values in zip(fold_columns(), zip(*folds, strict=True) if folds else ((), ()), strict=True):
+        table = table.append_column(column, pa.array(values, column.type))
+    return table
 
 
-def shortest_intron_bp(folder: str | PathLike[str]) -> int | None:
+def shortest_intron_bp(folder: str | PathLike[str], fold: int = 0) -> int | None:
     """Bases of the shortest intron between coding exons in the train split; None where there is none, or no such table.
+
+    With a fold (from 1), it is the train split of that fold.
 
     Gaps below `MIN_INTRON_BP` are no introns: annotations write frameshifts so.
 
@@ -80,13 +93,18 @@ def shortest_intron_bp(folder: str | PathLike[str]) -> int | None:
     """
     if not split_file(folder, TRANSCRIPTS).is_file():
         return None
-    introns = (intron for transcript, _ in read_transcripts(folder, "train") for intron in transcript.introns)
+    introns = (intron for transcript, _ in read_transcripts(folder, "train", fold) for intron in transcript.introns)
     lengths = (end - start for start, end in introns)
     return min((length for length in lengths if length >= MIN_INTRON_BP), default=None)
 
 
-def read_transcripts(folder: str | PathLike[str], split: str) -> list[tuple[Transcript, bool]]:
+def read_transcripts(folder: str | PathLike[str], split: str, fold: int = 0) -> list[tuple[Transcript, bool]]:
     """Read the coding transcripts of one split of a dataset folder.
+
+    Args:
+        folder: the dataset folder.
+        split: train, valid or test.
+        fold: the fold whose split it is, from 1; 0 for the split of the whole dataset.
 
     Returns:
         Each transcript, and whether it has the longest CDS of its gene.
@@ -95,13 +113,21 @@ def read_transcripts(folder: str | PathLike[str], split: str) -> list[tuple[Tran
         DatasetError: the folder has no such table, or the table is damaged.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     path = split_file(folder, TRANSCRIPTS)
     if not path.is_file():
         raise DatasetError(f"{Path(folder)}: has no {path.name}; expected a dataset of 'dnaspt prepare genes'")
+    stored, rows, schema = split, None, _schema()
+    if fold:
+        stored, rows = rows_of_split(read_manifest(folder, fold), split)
+        schema = pa.schema([*schema, *fold_columns()])
+    wanted = pc.field("split") == stored
     try:
-        table = pq.read_table(path, schema=_schema(), filters=[("split", "=", split)])
+        table = pq.read_table(
+            path, schema=schema, columns=_schema().names, filters=wanted if rows is None else wanted & rows
+        )
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
     columns = (table[name].to_pylist() for name in table.column_names if name != "split")

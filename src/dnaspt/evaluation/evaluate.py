@@ -40,6 +40,7 @@ def evaluate(
     data: str | Path,
     *,
     split: str = "test",
+    fold: int = 0,
     any_data: bool = False,
     average_strands: bool = False,
     accelerator: "Accelerator" = "auto",
@@ -54,18 +55,19 @@ def evaluate(
         model: run of `finetune`, checkpoint, or loaded model; for variants of `pretrain` too (see `evaluate_variants`).
         data: dataset folder.
         split: test, valid or train.
+        fold: fold whose split is scored, from 1; 0 for the split of the whole dataset.
         any_data: accept a model that was trained on another dataset.
         average_strands: take the mean of both strands.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
         write: write the scores into the run.
 
     Raises:
-        CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset.
+        CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset or fold.
         DatasetError: no dataset, or without that split. ConfigError: no GPU where one is asked for.
         NotFiniteError: the model's scores are NaN: its weights are damaged, or its training diverged.
     """
     data = Path(data)
-    manifest = read_manifest(data)
+    manifest = read_manifest(data, fold)
     if split not in SPLITS:
         raise DatasetError(f"{data}: no labeled split is called {split!r}; expected {', '.join(SPLITS)}")
     loaded = load_unless_loaded(model, accelerator=accelerator)
@@ -79,7 +81,7 @@ def evaluate(
         return evaluate_variants(loaded, data, split=split, write=write)
     network = loaded.task_model()
     _check_fit(loaded, data, manifest, any_data=any_data)
-    rows = read_split(data, split)
+    rows = read_split(data, split, fold)
     header = Evaluation(
         split=split,
         task=manifest.task,
@@ -91,9 +93,10 @@ def evaluate(
         same_data=loaded.config.data_digest == manifest.digest,
         average_strands=average_strands,
         encoder_read_splits=_encoder_read_splits(loaded.config),
+        fold=fold or None,
     )
     if manifest.per_base:
-        annotated = read_transcripts(data, split)
+        annotated = read_transcripts(data, split, fold)
         with naming_model(loaded):
             genes, codons, counts = _evaluate_genes(loaded, manifest, rows, annotated, average_strands=average_strands)
         evaluation = replace(header, genes=genes, codons=codons)
@@ -125,6 +128,12 @@ def _check_fit(model: Model, data: Path, manifest: Manifest, *, any_data: bool) 
             f"{model.path}: predicts {_few(model.labels)}; {data} is labeled with {_few(manifest.labels)}"
         )
     if model.config.data_digest != manifest.digest and not any_data:
+        own = read_manifest(data).fold_of_digest(model.config.data_digest)
+        if own is not None:
+            trained = f"for fold {own}; say --fold {own}" if own else "on all folds; leave out --fold"
+            raise CheckpointError(
+                f"{model.path}: was trained {trained}, or --any-data to evaluate all the same: it may have read this split"
+            )
         raise CheckpointError(
             f"{model.path}: was trained on another dataset than {data} (digests differ); "
             "say --any-data to evaluate all the same: its train windows may be in this test split"
@@ -202,9 +211,15 @@ def _evaluate_genes(
     predictions = predict_genes(network, rows, grammars, average_strands=average_strands)
     genes, confusions = score_gene_predictions(manifest, annotated, predictions[0])
     if grammar is None:
-        return genes, None, BootstrapCounts(confusions=confusions)
+        return genes, None, BootstrapCounts(confusions=confusions, levels=genes.genes.block_counts)
     codons, confusions_codons = score_gene_predictions(manifest, annotated, predictions[1])
-    return genes, codons, BootstrapCounts(confusions=confusions, confusions_codons=confusions_codons)
+    counts = BootstrapCounts(
+        confusions=confusions,
+        confusions_codons=confusions_codons,
+        levels=genes.genes.block_counts,
+        levels_codons=codons.genes.block_counts,
+    )
+    return genes, codons, counts
 
 
 def predict_genes(

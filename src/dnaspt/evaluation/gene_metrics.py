@@ -115,6 +115,20 @@ class GeneScores:
     def __post_init__(self) -> None:
         freeze(self, "levels", "ignored")
 
+    @classmethod
+    def of_blocks(
+        cls, counts: np.ndarray, ignored: Mapping[str, int], *, n: int = N_BOOTSTRAP, seed: int = 0
+    ) -> "GeneScores":
+        """Scores with 95 % intervals from the counts of blocks (B, levels, 4).
+
+        Args:
+            counts: counts in the columns FOUND, TRUE, RIGHT, PREDICTED.
+            ignored: how many genes were not scored, by reason.
+            n: number of resamples.
+            seed: seed of the draw.
+        """
+        return cls(_level_scores(counts, n, seed), dict(ignored), counts)
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the blocks' counts."""
         levels = {
@@ -192,7 +206,7 @@ def score_genes(
         np.split(counts, index.first_block[1:-1]),
         [(region.chrom, region.start, region.end) for region in index.regions],
     )
-    return GeneScores(_level_scores(counts, n, seed), dict(ignored), counts)
+    return GeneScores.of_blocks(counts, ignored, n=n, seed=seed)
 
 
 class _RegionIndex:

@@ -107,9 +107,12 @@ def choose_locus(data: Path, runs: Sequence[tuple[Path, bool]]) -> Locus | None:
     return _locus(candidates[chosen], genes, predicted, choice)
 
 
-def example_genes(data: Path, run: Path, n: int) -> list[list[Transcript]]:
-    """Genes that a run predicts, or that a baseline's file holds, on n regions of test, which depend on the annotation alone."""
-    regions = _example_regions(data, n)
+def example_genes(data: Path, run: Path, n: int, fold: int = 0) -> list[list[Transcript]]:
+    """Genes that a run predicts, or that a baseline's file holds, on n regions of test, which depend on the annotation alone.
+
+    With a fold (from 1), they are regions of what it tests.
+    """
+    regions = _example_regions(data, n, fold)
     if (run / GENES_FILE).is_file():
         genes = [annotated.transcript for annotated in read_annotation(run / GENES_FILE).transcripts]
         return [list(_reaching(genes, region)) for region in regions]
@@ -117,26 +120,28 @@ def example_genes(data: Path, run: Path, n: int) -> list[list[Transcript]]:
     return [list(_reaching(_genes_of(path, region), region)) for path, region in zip(paths, regions, strict=True)]
 
 
-def example_loci(data: Path, predicted: Sequence[Sequence[Sequence[Transcript]]]) -> list[Locus]:
+def example_loci(data: Path, predicted: Sequence[Sequence[Sequence[Transcript]]], fold: int = 0) -> list[Locus]:
     """The regions of `example_genes` with their annotation.
 
     Args:
         data: dataset folder of a per-base task.
         predicted: what `example_genes` gave for each run, all for the same number of regions.
+        fold: the fold that it gave them for.
     """
-    genes, regions = _annotated(data), _example_regions(data, len(predicted[0]))
+    genes, regions = _annotated(data, fold), _example_regions(data, len(predicted[0]), fold)
     choice = f"one of {len(regions)} places with genes, evenly spread over those of the test split"
     return [_locus(region, genes, [of_run[n] for of_run in predicted], choice) for n, region in enumerate(regions)]
 
 
-def _annotated(data: Path) -> list[Transcript]:
+def _annotated(data: Path, fold: int = 0) -> list[Transcript]:
     """The longest transcript of each gene of the test split."""
-    return [transcript for transcript, is_longest in read_transcripts(data, "test") if is_longest]
+    return [transcript for transcript, is_longest in read_transcripts(data, "test", fold) if is_longest]
 
 
-def _example_regions(data: Path, n: int) -> list[_Region]:
+def _example_regions(data: Path, n: int, fold: int) -> list[_Region]:
     """At most n regions, evenly spread over the test split."""
-    return _spread(_regions_with_genes(list(segments(read_split(data, "test"))), _annotated(data))[0], n)
+    test = list(segments(read_split(data, "test", fold)))
+    return _spread(_regions_with_genes(test, _annotated(data, fold))[0], n)
 
 
 def _spread(regions: Sequence[_Region], n: int) -> list[_Region]:

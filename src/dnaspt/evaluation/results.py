@@ -21,7 +21,7 @@ from dnaspt.atomic import atomic_file
 from dnaspt.checkpoint_config import TENSORS
 from dnaspt.errors import InputError
 from dnaspt.evaluation.gene_faults import StructureReport
-from dnaspt.evaluation.gene_metrics import GeneScores
+from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
 from dnaspt.frozen_dict import freeze
 from dnaspt.inference.model import Model
@@ -145,7 +145,7 @@ class VariantEvaluation:
 
 _HEADER = (
     *("split", "task", "data", "data_digest", "checkpoint", "same_data", "average_strands"),
-    *("encoder_read_splits", "encoder_data_digest", "date", "n_windows", "n_variants"),
+    *("encoder_read_splits", "encoder_data_digest", "date", "n_windows", "n_variants", "fold"),
 )
 
 
@@ -172,6 +172,7 @@ class Evaluation:
         average_strands: whether both strands were averaged; None for a baseline.
         encoder_read_splits: splits whose sequences the encoder was pretrained on; None where that is not known.
         encoder_data_digest: digest of the data of the encoder, for variants.
+        fold: fold whose split was scored, from 1; None for a split of the whole dataset.
 
     Example:
         >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid")
@@ -197,6 +198,7 @@ class Evaluation:
     average_strands: bool | None = None
     encoder_read_splits: tuple[str, ...] | None = None
     encoder_data_digest: str = ""
+    fold: int | None = None
 
     @property
     def metric(self) -> str:
@@ -250,7 +252,8 @@ class Evaluation:
         return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
 
     def __str__(self) -> str:
-        return f"{METRIC_NAMES[self.metric]} {self.primary.with_interval()} on {self.split}"
+        of_fold = f" of fold {self.fold}" if self.fold else ""
+        return f"{METRIC_NAMES[self.metric]} {self.primary.with_interval()} on {self.split}{of_fold}"
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""
@@ -311,16 +314,23 @@ class BootstrapCounts:
     Attributes:
         confusions: (B, K, K) confusion matrices of the blocks, for genes.
         confusions_codons: the same for genes that keep to codons; empty where there are none.
+        levels: (B, levels, 4) counts of found, true, right and predicted items of each level of `GeneScores`, for genes. Their
+            blocks may stand in another order. Empty in files of earlier versions.
+        levels_codons: the same for genes that keep to codons.
         truth: (n, K) labels of windows, for windows and variants.
         logits: (n, K) scores of windows.
         blocks: (n,) block of each window.
+        cpg_count: (n,) CpGs of each window; empty in files of earlier versions.
     """
 
     confusions: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
     confusions_codons: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    levels: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    levels_codons: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
     truth: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int8))
     logits: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     blocks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    cpg_count: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def n_blocks(self) -> int:
@@ -333,13 +343,18 @@ class BootstrapCounts:
         Raises:
             ValueError: arrays of other shapes or types, or that do not belong together.
         """
-        shapes = {"confusions": 3, "confusions_codons": 3, "truth": 2, "logits": 2, "blocks": 1}
+        shapes = {"confusions": 3, "confusions_codons": 3, "levels": 3, "levels_codons": 3}
+        shapes |= {"truth": 2, "logits": 2, "blocks": 1, "cpg_count": 1}
         for name, n_axes in shapes.items():
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.ndim != n_axes or array.dtype.kind not in "iuf":
                 raise ValueError(f"{name} is no array of numbers with {n_axes} axes")
         if any(len(array) and array.shape[1] != array.shape[2] for array in (self.confusions, self.confusions_codons)):
             raise ValueError("confusion matrices are not square")
+        if any(array.size and array.shape[1:] != (len(LEVELS), 4) for array in (self.levels, self.levels_codons)):
+            raise ValueError(f"counts of levels are not of {len(LEVELS)} levels")
+        if self.cpg_count.size and len(self.cpg_count) != len(self.truth):
+            raise ValueError(f"CpG counts of {len(self.cpg_count)} windows for labels of {len(self.truth)}")
         if self.logits.size and self.logits.shape != self.truth.shape:
             raise ValueError(f"logits {self.logits.shape} are of other windows than labels {self.truth.shape}")
         if self.blocks.size and (len(self.blocks) != len(self.truth) or self.blocks.min() < 0):
@@ -386,7 +401,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCoun
         np.savez_compressed(file, **counts.arrays())  # type: ignore[arg-type]
     content = evaluation.to_dict()
     write_json(folder / f"{stem}.json", content)
-    names = ("date", "split", "data", "data_digest", "checkpoint", "average_strands", evaluation.metric)
+    names = ("date", "split", "fold", "data", "data_digest", "checkpoint", "average_strands", evaluation.metric)
     line = {name: content[name] for name in names if name in content} | ({"head": head} if head else {})
     with (folder / LOG).open("a", encoding="utf-8") as log_file:
         log_file.write(json.dumps(line) + "\n")

@@ -87,16 +87,25 @@ def score_windows(rows: Split, logits: np.ndarray, labels: tuple[str, ...]) -> t
         logits: their scores (n, K), higher for a label that is true.
         labels: names of the K labels.
     """
-    truth = rows.labels.reshape(len(rows), -1)
-    blocks = window_blocks(rows.chrom.astype(str), rows.start, rows.end)
-    scored = label_scores(truth, logits, blocks, labels)
-    cpgs = np.repeat(cpg_counts(rows)[:, None], truth.shape[1], axis=1)
+    counts = BootstrapCounts(
+        truth=rows.labels.reshape(len(rows), -1),
+        logits=logits,
+        blocks=window_blocks(rows.chrom.astype(str), rows.start, rows.end),
+        cpg_count=cpg_counts(rows),
+    )
+    return window_evaluation(counts, labels), counts
+
+
+def window_evaluation(counts: BootstrapCounts, labels: tuple[str, ...]) -> WindowEvaluation:
+    """AUROC and AUPRC of n windows, beside those of the CpG count, from what a bootstrap resamples."""
+    truth, blocks = counts.truth, counts.blocks
+    scored = label_scores(truth, counts.logits, blocks, labels)
+    cpgs = np.repeat(counts.cpg_count[:, None], truth.shape[1], axis=1)
     many = label_scores(truth, cpgs, blocks, labels, n=_N_BOOTSTRAP_CPG)
     # A label that CpGs speak against is predicted as well by their absence: the better direction is the bar.
     few = label_scores(truth, -cpgs, blocks, labels, n=_N_BOOTSTRAP_CPG)
     cpg_count = max(many, few, key=lambda scores: scores.mean_auroc.value)
-    evaluation = WindowEvaluation(scored, cpg_count, n_blocks=int(blocks.max()) + 1)
-    return evaluation, BootstrapCounts(truth=truth, logits=logits, blocks=blocks)
+    return WindowEvaluation(scored, cpg_count, n_blocks=int(blocks.max()) + 1)
 
 
 def cpg_counts(rows: Split) -> np.ndarray:

@@ -63,6 +63,15 @@ def contig_names(path: str | Path) -> list[str]:
         return [_name(path, line, number) for number, line in enumerate(file, start=1) if line.startswith(b">")]
 
 
+def contig_lengths(path: str | Path) -> dict[str, int]:
+    """Length in bp of each record of a FASTA file, in file order.
+
+    Raises:
+        InputError: see `read_fasta`.
+    """
+    return {contig.name: len(contig) for contig in read_fasta(path)}
+
+
 @dataclass(slots=True)
 class _Record:
     """A record as far as it has been read.

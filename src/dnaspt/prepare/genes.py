@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -23,11 +23,12 @@ from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.bed import Regions, read_bed
 from dnaspt.genome.contig_names import check_contigs
-from dnaspt.genome.fasta import Contig, contig_names, read_fasta
+from dnaspt.genome.fasta import Contig, contig_lengths, contig_names, read_fasta
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.gff3 import AnnotatedTranscript, Annotation, read_annotation
 from dnaspt.genome.intervals import cluster
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.prepare.folds import FoldPlan, loci_of, plan_in_folds
 from dnaspt.prepare.gene_labels import INTRON_MOTIFS, LabeledContig, label_genes
 from dnaspt.prepare.splits import Paths, SplitInterval, SplitPlan, SplitSettings
 from dnaspt.prepare.windows import FlankedWindow, around_genes, tile_with_flanks
@@ -112,7 +113,8 @@ class PrepareGenesConfig(SplitSettings):
     def plan(self) -> SplitPlan:
         """How the contigs of `genome` are divided."""
         if self.split is None and self.is_separate:
-            return SplitPlan("train-only" if self.valid_genome else "train", self.fractions)
+            is_all = self.valid_genome or self.folds is not None
+            return SplitPlan("train-only" if is_all else "train", self.fractions)
         return super().plan()
 
     def files(self) -> tuple[Path, ...]:
@@ -124,11 +126,12 @@ class PrepareGenesConfig(SplitSettings):
 
 @dataclass(frozen=True, slots=True)
 class _AnnotatedGenome:
-    """FASTA and annotation files that belong together, and how their contigs are divided."""
+    """FASTA and annotation files that belong together, and how their contigs are divided; is_folded: into folds, too."""
 
     genomes: tuple[Path, ...]
     annotations: tuple[Path, ...]
     plan: SplitPlan
+    is_folded: bool = False
 
     def belonging(self) -> list[tuple[tuple[Path, ...], tuple[Path, ...]]]:
         """Genome files with their annotation files: pairs if there are as many of both, else all with all."""
@@ -231,7 +234,7 @@ def _prepare(config: PrepareGenesConfig, plan: SplitPlan, *, are_moved: bool = F
         config.check_files()
         totals = _Totals()
         unknown = tuple(read_bed(path) for path in config.unknown)
-        inputs = [_AnnotatedGenome(config.genome, config.annotation, plan)]
+        inputs = [_AnnotatedGenome(config.genome, config.annotation, plan, is_folded=config.folds is not None)]
         if config.valid_genome:
             inputs.append(_AnnotatedGenome(config.valid_genome, config.valid_annotation, SplitPlan("valid")))
         if config.test_genome:
@@ -244,15 +247,18 @@ def _prepare(config: PrepareGenesConfig, plan: SplitPlan, *, are_moved: bool = F
         wanted = frozenset[str]().union(*(files.plan.wanted for files in inputs))
         check_written(config.genome[0], writer.n_windows, wanted, totals.dropped)
         _add_unlabeled(config, writer, totals)
-        writer.add_table(TRANSCRIPTS, transcript_table(totals.references))
+        writer.add_table(TRANSCRIPTS, transcript_table(totals.references, _folds_of(totals.references, writer.folds)))
         task = TASKS["genes"]
+        cuts: dict[str, Any] = dict(plan.cuts()) if are_moved else {}
+        if writer.folds is not None:
+            cuts["fold_intervals"] = writer.folds.cuts()
         manifest = Manifest(
             task=task.name,
             labels=task.labels,
             resolution_bp=task.resolution_bp,
             window_bp=config.window_bp,
             sources=config.sources(),
-            settings=config.model_dump(mode="json", exclude={"out", "overwrite"}) | (plan.cuts() if are_moved else {}),
+            settings=config.model_dump(mode="json", exclude=config.not_recorded) | cuts,
             counts={name: number for name, number in totals.counts.items() if number},
             dropped={reason: number for reason, number in totals.dropped.items() if number},
             stop_in_cds=True,
@@ -311,6 +317,8 @@ def _add_genome(
     if plan.needs_contigs:
         annotated_names = ((genes.contigs, contig_names(path)) for path, genes in by_genome.items())
         plan = plan.among([name for annotated, names in annotated_names for name in names if name in annotated])
+    if files.is_folded:
+        plan, writer.folds = _in_folds(config, plan, by_genome)
     present: dict[str, Path] = {}
     lengths: dict[str, int] = {}
     counts_before = totals.counts.copy()
@@ -352,6 +360,51 @@ def _add_genome(
             len(genes.transcripts.get(name, ())) for name in absent
         )
     check_assembly(annotations, lengths, totals.counts - counts_before, strict=config.strict)
+
+
+def _in_folds(
+    config: PrepareGenesConfig, plan: SplitPlan, by_genome: Mapping[Path, _GenesByContig]
+) -> tuple[SplitPlan, FoldPlan]:
+    """The plan with cuts between genes at the ends of folds and blocks, and the folds."""
+    lengths: dict[str, int] = {}
+    loci: dict[str, np.ndarray] = {}
+    for path, genes in by_genome.items():
+        for name, length_bp in contig_lengths(path).items():
+            if name in genes.contigs:
+                lengths[name] = length_bp
+                loci[name] = loci_of(_not_to_cut(genes, name, length_bp))
+    assert config.folds is not None
+    return plan_in_folds(plan, lengths, loci, config.folds, frozenset(config.always_train))
+
+
+def _not_to_cut(genes: _GenesByContig, contig: str, length_bp: int) -> Iterator[tuple[int, int, int]]:
+    """Start, end and coding bases of what no cut may divide: transcripts with their UTRs, and what is left out of the labels.
+
+    The coding bases of a gene are those of its longest transcript. A gene across the origin of a circular contig is cut there.
+    """
+    own = genes.transcripts.get(contig, ())
+    longest: dict[str, int] = {}
+    for row in own:
+        gene = row.transcript.gene_id
+        longest[gene] = max(longest.get(gene, 0), row.transcript.cds_bp)
+    for row in own:
+        parts = (*row.transcript.cds, *row.exons, *row.stop_codon)
+        start, end = min(start for start, _ in parts), max(end for _, end in parts)
+        if end <= length_bp:
+            yield start, end, longest.pop(row.transcript.gene_id, 0)
+        else:  # its labels are missing
+            yield from ((start, length_bp, 0), (0, min(end - length_bp, length_bp), 0))
+    for start, end in (*genes.unknown.get(contig, ()), *genes.coding.get(contig, ())):
+        if 0 <= start < min(end, length_bp):
+            yield start, min(end, length_bp), 0
+
+
+def _folds_of(references: Sequence[ReferenceTranscript], folds: FoldPlan | None) -> list[tuple[int, int]] | None:
+    """Fold and block of each transcript; 0 and 0 outside the train split. None where there are no folds."""
+    if folds is None:
+        return None
+    rows = ((row.split, row.transcript) for row in references)
+    return [folds.at(gene.chrom, gene.start, gene.end) if split == "train" else (0, 0) for split, gene in rows]
 
 
 def _by_contig(annotations: dict[Path, Annotation], unknown: tuple[Regions, ...], totals: _Totals) -> _GenesByContig:

@@ -6,7 +6,7 @@ Both strands count as one. Windows of one split are not compared with each other
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,7 +88,7 @@ class LeakageSketch:
         sketches = {split: self._sketch(split, seen) for split, seen in self._splits.items()}
         pairs: dict[str, SharedWindows] = {}
         examples: list[str] = []
-        for first, second in PAIRS:
+        for first, second in (*PAIRS, *_pairs_with_folds(sketches)):
             if first in sketches and second in sketches:
                 pairs[f"{first}-{second}"], own_examples = self._compare(sketches[first], sketches[second])
                 examples += own_examples
@@ -163,6 +163,19 @@ class LeakageSketch:
             near=n_near,
         )
         return counts, examples
+
+
+def fold_name(fold: int) -> str:
+    """Name under which the report has the windows that a fold tests."""
+    return f"fold{fold}"
+
+
+def _pairs_with_folds(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Every two folds, and each fold with what is in train, valid, test or for pretraining alone."""
+    folds = [name for name in names if name.startswith(fold_name(0)[:-1])]
+    pairs = [(first, second) for number, first in enumerate(folds) for second in folds[number + 1 :]]
+    pairs += [(first, fold) for first in ("train", "unlabeled") for fold in folds]
+    return pairs + [(fold, second) for second in ("valid", "test") for fold in folds]
 
 
 def refuse_leakage(report: LeakageReport, where: object) -> None:

@@ -141,7 +141,8 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
     with DatasetWriter(config.out, overwrite=config.overwrite, inputs=config.files()) as writer:
         config.check_files()
         samples = _read_samples(config, dropped)
-        plan = config.plan_of_genome(frozenset[str]().union(*(sample.contigs for sample in samples)))
+        called = frozenset[str]().union(*(sample.contigs for sample in samples))
+        plan, writer.folds = config.plan_in_folds(_positions(samples), called)
         odd_calls = {sample.path: _OddCalls() for sample in samples}
         for contig in read_fasta(config.genome):
             present.add(contig.name)
@@ -171,7 +172,7 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
             resolution_bp=task.resolution_bp,
             window_bp=config.window_bp,
             sources=config.sources(),
-            settings=config.recorded(),
+            settings=config.recorded(writer.folds),
             counts=dict(counts),
             dropped={reason: number for reason, number in dropped.items() if number},
         )
@@ -200,6 +201,15 @@ def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> li
         else:
             log.info("%s: levels were read as %s", sample.path, sample.scale)
     return samples
+
+
+def _positions(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """Where calls lie on each contig, of all samples."""
+    contigs = {name for sample in samples for name in sample.contigs}
+    return {
+        name: np.concatenate([sample.contigs[name].position for sample in samples if name in sample.contigs])
+        for name in contigs
+    }
 
 
 def _doubt(sample: Sample, doubt: str, *, strict: bool) -> None:

@@ -6,7 +6,7 @@ Regions are files of peaks, one label per file: a window is positive for a label
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
@@ -23,6 +23,7 @@ from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.intervals import coverage
 from dnaspt.prepare.background import MatchedBackground, merge_centers
+from dnaspt.prepare.folds import FoldPlan
 from dnaspt.prepare.region_labels import peak_labels, row_labels, row_splits
 from dnaspt.prepare.splits import Paths, SplitInterval, SplitPlan
 from dnaspt.prepare.windows import LabeledWindows, WindowFilter, WindowSettings, add_windows, from_starts, tiled_starts
@@ -92,12 +93,14 @@ class _WindowSource(Protocol):
     """Where the windows of a dataset come from.
 
     Attributes:
+        rules: what decides which windows are kept.
         labels: names of the labels.
         window_bp: length of the longest window.
         files: the region files.
         wanted: splits that must have windows.
     """
 
+    rules: "_FilterRules"
     labels: tuple[str, ...]
     window_bp: int
     files: tuple[Regions, ...]
@@ -129,9 +132,9 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
     counts, dropped = Counter[str](), Counter[str]()
     with DatasetWriter(config.out, overwrite=config.overwrite, inputs=config.files()) as writer:
         config.check_files()
-        plan = config.plan_of_genome()
         blacklist = read_bed(config.blacklist) if config.blacklist else None
-        source = _window_source(config, plan, blacklist, counts, dropped)
+        source, writer.folds = _window_source(config, blacklist, counts, dropped)
+        plan = source.rules.plan
         present: set[str] = set()
         for index, contig in enumerate(read_fasta(config.genome)):
             present.add(contig.name)
@@ -160,7 +163,7 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             resolution_bp=task.resolution_bp,
             window_bp=source.window_bp,
             sources=config.sources(),
-            settings={**config.recorded(), **(about or {})},
+            settings={**config.recorded(writer.folds), **(about or {})},
             counts=dict(counts),
             dropped={reason: number for reason, number in dropped.items() if number},
         )
@@ -189,30 +192,39 @@ def _warn_of_unused(
 
 
 def _window_source(
-    config: PrepareRegionsConfig,
-    plan: SplitPlan,
-    blacklist: Regions | None,
-    counts: Counter[str],
-    dropped: Counter[str],
-) -> _WindowSource:
-    """The source of windows that files and settings ask for; warns about settings that have no effect on it."""
+    config: PrepareRegionsConfig, blacklist: Regions | None, counts: Counter[str], dropped: Counter[str]
+) -> tuple[_WindowSource, FoldPlan | None]:
+    """The source of windows that files and settings ask for, and the folds; warns about settings that have no effect on it."""
     labeled = [path for path in config.regions if has_labels(path)]
     if labeled and len(config.regions) > 1:
         raise ConfigError(
             f"{labeled[0]} brings its own labels and cannot be combined with other regions; give it alone"
         )
+    table = read_labeled_bed(labeled[0]) if labeled else None
+    if table is not None and table.split is not None and config.folds is not None:
+        raise ConfigError(f"{labeled[0]} has a column split, which divides its rows; leave it out, or leave out folds")
+    files = tuple(read_bed(path) for path in config.regions) if table is None else ()
+    plan, folds = config.plan_in_folds(_centers((table.regions,) if table is not None else files))
     rules = _FilterRules(config, plan, _intervals_by_contig(blacklist), dropped)
-    if labeled:
+    if table is not None:
         _warn_without_effect(
             config, ("core_bp", "min_overlap", "stride_bp", "background", "background_ratio", "match_gc")
         )
-        return _TableRows(rules, read_labeled_bed(labeled[0]))
-    files = tuple(read_bed(path) for path in config.regions)
+        return _TableRows(rules, table), folds
     if config.background == "matched":
         _warn_without_effect(config, ("stride_bp",))
-        return _CenteredWindows(rules, files, counts)
+        return _CenteredWindows(rules, files, counts), folds
     _warn_without_effect(config, ("background_ratio", "match_gc"))
-    return _TiledWindows(rules, files, counts)
+    return _TiledWindows(rules, files, counts), folds
+
+
+def _centers(files: Sequence[Regions]) -> dict[str, np.ndarray]:
+    """Where the centers of regions lie on each contig, of all files."""
+    centers: dict[str, list[np.ndarray]] = {}
+    for regions in files:
+        for name, rows in regions.rows_by_contig().items():
+            centers.setdefault(name, []).append(regions.center[rows])
+    return {name: np.concatenate(own) for name, own in centers.items()}
 
 
 def _warn_without_effect(config: PrepareRegionsConfig, names: tuple[str, ...]) -> None:

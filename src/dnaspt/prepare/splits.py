@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, cast, get_args
 
 import numpy as np
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from dnaspt.config import Settings
+from dnaspt.config import MOST_FOLDS, Settings
 from dnaspt.data.manifest import SPLITS, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
@@ -32,6 +32,15 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 """One name or more."""
 
 
+Folds = Annotated[int, Field(ge=2, le=MOST_FOLDS)] | Literal["contigs"]
+"""How many folds, or one for each contig."""
+
+
+def _as_number(value: object) -> object:
+    """A number that an option gives as text; everything else as it is."""
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+
+
 class SplitSettings(Settings):
     """How contigs are divided into train, valid and test."""
 
@@ -49,13 +58,30 @@ class SplitSettings(Settings):
     """Contigs for test, with split `contig`; left out, they are chosen by their order in the genome. Name them to hold
     out chromosomes of your choice."""
 
+    folds: Annotated[Folds | None, BeforeValidator(_as_number)] = None
+    """Number of folds of a cross-validation, or `contigs` for one of each contig; left out, splits are fixed. Every base
+    is tested in one fold, by a model that has not seen it. Without `split` all contigs are divided; with it, its train
+    part, and its valid chooses weights. Give it where a single test split has too few genes or windows to decide."""
+    always_train: Names = ()
+    """Contigs that are in train of every fold, and never tested, with `folds`. Name those that are unlike the others,
+    such as organelles."""
+
     @model_validator(mode="after")
     def _check_split(self) -> Self:
         if self.split_table is not None and not self.split_table.exists():
             raise ValueError(f"split {self.split!r} is neither a file nor one of {', '.join(_RULES_BY_NAME)}")
         if self.split != "contig" and (self.valid_contigs or self.test_contigs):
             raise ValueError("valid_contigs and test_contigs have an effect with split 'contig' alone")
+        if self.always_train and self.folds is None:
+            raise ValueError("always_train has an effect with folds alone")
+        if self.folds is not None and self.split in ("valid", "test"):
+            raise ValueError(f"split {self.split!r} has no train part to divide into folds; choose another split")
         return self
+
+    @property
+    def not_recorded(self) -> set[str]:
+        """Names of settings that a manifest leaves out: where the dataset lies, and those of folds where there are none."""
+        return {"out", "overwrite", *(() if self.folds is not None else ("folds", "always_train"))}
 
     @property
     def split_table(self) -> Path | None:
@@ -80,7 +106,7 @@ class SplitSettings(Settings):
         return tuple(Source.of(path) for path in self.files())
 
     def plan(self) -> "SplitPlan":
-        """How contigs are divided; by position where `split` is not given.
+        """How contigs are divided; by position where `split` is not given, or all for train where folds divide them.
 
         Raises:
             InputError: the split table cannot be used.
@@ -88,6 +114,8 @@ class SplitSettings(Settings):
         """
         if self.split_table is not None:
             return SplitPlan("column", table=read_split_table(self.split_table))
+        if self.folds is not None and "split" not in self.model_fields_set:
+            return SplitPlan("train-only", self.fractions)
         return SplitPlan(
             cast(SplitRule, self.split or "position"),
             fractions=self.fractions,

@@ -4,7 +4,7 @@ Windows are intervals (n, 2) int64 of starts and ends, 0-based half-open. Splits
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,14 +17,17 @@ from dnaspt.config import MOST_BP, MOST_SEED
 from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import SPLITS
 from dnaspt.genome import alphabet
-from dnaspt.genome.fasta import Contig, contig_names
+from dnaspt.genome.fasta import Contig, contig_lengths, contig_names
 from dnaspt.genome.intervals import containing, count_true, coverage
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.prepare.folds import FoldPlan, bins_with_labels, plan_in_folds
 from dnaspt.prepare.splits import SplitInterval, SplitPlan, SplitSettings
 from dnaspt.prepare.writer import DatasetWriter
 
 _OUTSIDE = -1
 """Split of a window that lies in none."""
+_MOST_BINS = 10_000
+"""Bins between which folds may be cut, about, in all."""
 _RESERVED = ("chrom", "start", "end")
 """Columns of a table of predictions beside those of the labels."""
 LABEL_NAME = f"a name that can stand in the name of a file, and is not {', '.join(_RESERVED)}"
@@ -68,9 +71,34 @@ class WindowSettings(SplitSettings):
             return plan
         return plan.among([name for name in contig_names(self.genome) if only is None or name in only])
 
-    def recorded(self) -> dict[str, Any]:
-        """The settings as the manifest keeps them: those that decide what is in the tables."""
-        return self.model_dump(mode="json", exclude={"out", "overwrite"})
+    def plan_in_folds(
+        self, positions: Mapping[str, np.ndarray], only: Set[str] | None = None
+    ) -> tuple[SplitPlan, FoldPlan | None]:
+        """How the contigs of the genome are divided, and the folds, where there are to be some.
+
+        Args:
+            positions: where labels lie on each contig, by which folds are balanced.
+            only: the contigs that are divided; None for all of the genome.
+        """
+        plan = self.plan_of_genome(only)
+        if self.folds is None:
+            return plan, None
+        lengths = contig_lengths(self.genome)
+        lengths = {name: length_bp for name, length_bp in lengths.items() if only is None or name in only}
+        bin_bp = self.window_bp * max(4, sum(lengths.values()) // (_MOST_BINS * self.window_bp))
+        loci = {
+            name: bins_with_labels(positions.get(name, np.zeros(0, np.int64)), length_bp, bin_bp)
+            for name, length_bp in lengths.items()
+        }
+        return plan_in_folds(plan, lengths, loci, self.folds, frozenset(self.always_train))
+
+    def recorded(self, folds: FoldPlan | None = None) -> dict[str, Any]:
+        """The settings as the manifest keeps them: those that decide what is in the tables; and the intervals of folds."""
+        settings = self.model_dump(mode="json", exclude=self.not_recorded)
+        if folds is None:
+            return settings
+        given = {} if "split" in self.model_fields_set else {"split": None}
+        return settings | given | {"fold_intervals": folds.cuts()}
 
     def files(self) -> tuple[Path, ...]:
         """Every file that is read, in the order in which the manifest lists them."""

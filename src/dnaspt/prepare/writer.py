@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from dnaspt.atomic import atomic_folder, write_text_atomically
-from dnaspt.data.dataset import Window, split_file, window_schema
-from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, Source, SplitSummary
+from dnaspt.data.dataset import Window, fold_columns, split_file, window_schema
+from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Fold, Manifest, Source, SplitSummary
 from dnaspt.errors import DatasetError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.output import locked_output, refuse_inputs
-from dnaspt.prepare.leakage import LeakageSketch, refuse_leakage
+from dnaspt.prepare.folds import FoldPlan
+from dnaspt.prepare.leakage import LeakageSketch, fold_name, refuse_leakage
 
 if TYPE_CHECKING:  # takes long to import, so it is imported where it is used
     import pyarrow as pa
@@ -31,6 +32,8 @@ _ROW_GROUP = 4096
 """Most windows in a row group of Parquet."""
 _ROW_GROUP_BP = 1 << 25
 """Most bases in a row group, about."""
+_N_CONTIGS = 10
+"""Contigs of a fold that the manifest names."""
 
 
 class DatasetWriter:
@@ -47,6 +50,7 @@ class DatasetWriter:
 
     Attributes:
         n_windows: windows of each split so far.
+        folds: folds that the train split is divided into; None for none. Set it before the first window is added.
 
     Raises:
         DatasetError: `out` exists, and may not be replaced or is not a dataset. ConfigError: `out` is, or holds, an input.
@@ -58,6 +62,7 @@ class DatasetWriter:
     ) -> None:
         self.out = out
         self.n_windows: Counter[str] = Counter()
+        self.folds: FoldPlan | None = None
         self._overwrite = overwrite
         refuse_inputs(out, {"input": inputs})
         self._check()
@@ -67,6 +72,7 @@ class DatasetWriter:
         self._files = ExitStack()
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._totals: dict[str, _SplitTotals] = {}
+        self._totals_by_block: dict[tuple[int, int], _SplitTotals] = {}
         self._sketch = LeakageSketch(same_genome=same_genome)
 
     def _check(self) -> None:
@@ -103,12 +109,19 @@ class DatasetWriter:
             origin: contig and 0-based start of the window in its genome, where the window itself has another name and
                 position; the leakage report compares origins.
         """
-        self._sketch.add(split, window, origin)
+        fold, _ = self._fold_of(split, window)
+        self._sketch.add(fold_name(fold) if fold else split, window, origin)
         self.n_windows[split] += 1
         pending = self._pending.setdefault(split, [])
         pending.append(window)
         if len(pending) >= _ROW_GROUP or len(pending) * len(window.codes) >= _ROW_GROUP_BP:
             self._write_pending(split)
+
+    def _fold_of(self, split: str, window: Window) -> tuple[int, int]:
+        """Fold and block of a window; 0 and 0 where it is in no fold."""
+        if self.folds is None or split != "train":
+            return 0, 0
+        return self.folds.at(window.chrom, window.start, window.end)
 
     def _write_pending(self, split: str) -> None:
         """Write the windows of a split that are pending as one row group."""
@@ -129,12 +142,19 @@ class DatasetWriter:
             },
             schema=window_schema(),
         )
+        if self.folds is not None and split == "train":
+            blocks = [self._fold_of(split, window) for window in windows]
+            for column, values in zip(fold_columns(), zip(*blocks, strict=True), strict=True):
+                table = table.append_column(column, pa.array(values, column.type))
+            by_block: dict[tuple[int, int], list[Window]] = {}
+            for block, window in zip(blocks, windows, strict=True):
+                by_block.setdefault(block, []).append(window)
+            for block, own in by_block.items():
+                self._totals_by_block.setdefault(block, _SplitTotals()).add(own)
         if split not in self._writers:
             # Opened here, not by ParquetWriter: where the disk is full at the first byte, that one never closes its file.
             file = self._files.enter_context(split_file(self.folder, split).open("wb"))
-            self._writers[split] = self._files.enter_context(
-                pq.ParquetWriter(file, window_schema(), compression="zstd")
-            )
+            self._writers[split] = self._files.enter_context(pq.ParquetWriter(file, table.schema, compression="zstd"))
             self._totals[split] = _SplitTotals()
         self._writers[split].write_table(table)
         self._totals[split].add(windows)
@@ -168,14 +188,41 @@ class DatasetWriter:
         splits = {
             split: self._totals[split].summary(manifest) for split in (*SPLITS, UNLABELED) if split in self._writers
         }
+        folds = self._summaries_of_folds(manifest, splits)
         self._writers.clear()
         digest = hashlib.sha256()
         for file in sorted(self.folder.glob("*.parquet")):
             digest.update(f"{file.stem} {Source.of(file).sha256}\n".encode())
-        manifest = manifest.model_copy(update={"splits": splits, "leakage": leakage, "digest": digest.hexdigest()})
+        update = {"splits": splits, "leakage": leakage, "digest": digest.hexdigest(), "folds": folds}
+        manifest = manifest.model_copy(update=update)
         write_text_atomically(self.folder / MANIFEST_FILE, manifest.model_dump_json(indent=1) + "\n")
         self._finished = True
         return manifest
+
+    def _summaries_of_folds(self, manifest: Manifest, splits: dict[str, SplitSummary]) -> tuple[Fold, ...]:
+        """What the models of each fold are trained, chosen and tested on.
+
+        Raises:
+            ConfigError: too few blocks have windows. DatasetError: one of these has no window.
+        """
+        if self.folds is None:
+            return ()
+        folds = []
+        present = {block for _, block in self._totals_by_block}
+        for number in range(1, self.folds.n_folds + 1):
+            valid_blocks = self.folds.valid_blocks(number, present)
+            totals = {name: _SplitTotals() for name in SPLITS}
+            for (fold, block), own in self._totals_by_block.items():
+                totals["test" if fold == number else "valid" if block in valid_blocks else "train"].merge(own)
+            own_splits = {name: total.summary(manifest) for name, total in totals.items()}
+            if not valid_blocks and "valid" in splits:
+                own_splits["valid"] = splits["valid"]
+            if empty := [name for name, split in own_splits.items() if not split.n_windows]:
+                do = "say fewer folds, or shorter windows"
+                raise DatasetError(f"{self.out}: fold {number} would have no window in {empty[0]}; {do}")
+            contigs = self.folds.contigs_of(number)[:_N_CONTIGS]
+            folds.append(Fold(contigs=contigs, valid_blocks=valid_blocks, splits=own_splits))
+        return tuple(folds)
 
 
 @dataclass(slots=True)
@@ -208,6 +255,16 @@ class _SplitTotals:
                 self.true_and_known = added
             elif self.true_and_known.shape == added.shape:
                 self.true_and_known = self.true_and_known + added
+
+    def merge(self, other: "_SplitTotals") -> None:
+        """Add up the sums over other windows."""
+        self.n_windows += other.n_windows
+        self.n_bp += other.n_bp
+        self.by_value += other.by_value
+        if self.true_and_known is None or other.true_and_known is None:
+            self.true_and_known = other.true_and_known if self.true_and_known is None else self.true_and_known
+        elif self.true_and_known.shape == other.true_and_known.shape:
+            self.true_and_known = self.true_and_known + other.true_and_known
 
     def summary(self, manifest: Manifest) -> SplitSummary:
         """Size and class balance of the split."""

@@ -15,13 +15,16 @@ from scipy.special import ndtri, stdtrit
 
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.bootstrap import ConfidenceInterval, block_weights, percentile_interval
-from dnaspt.evaluation.metrics import Score, mcc_batch, mean_rows, resampled_areas
+from dnaspt.evaluation.gene_metrics import LEVELS, rates
+from dnaspt.evaluation.metrics import Score, mcc, mcc_batch, mean_rows, resampled_areas
 from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.studies.records import Record
 from dnaspt.studies.settings import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig, without_preset
 from dnaspt.training.runs import RunResult
 
 N_RESAMPLES = 1000
+GENE_MEASURES = ("mcc", "base", "exon", "gene")
+"""Measures of genes as `predict` writes them: MCC over all bases, and F1 of coding bases, exons and genes."""
 FEWER = "pretraining, fewer labels"
 LONGER = "training longer"
 BASELINE = "a network"
@@ -99,33 +102,60 @@ def sign_of(gain: Score) -> int:
     return int(gain.low > 0) - int(gain.high < 0)
 
 
-def groups_of(records: Sequence[Record], pretrainings: Mapping[str, RunResult] = MappingProxyType({})) -> list[Group]:
+def groups_of(
+    records: Sequence[Record], pretrainings: Mapping[str, RunResult] = MappingProxyType({}), measure: str = ""
+) -> list[Group]:
     """Gather final runs by arm and label fraction, in the order of the records.
 
     Args:
         records: final runs.
         pretrainings: results of the pretrainings by digest, to count their minutes.
+        measure: one of `GENE_MEASURES`; left out, the primary metric.
     """
     keys = dict.fromkeys((record.job.arm, record.job.label_fraction) for record in records)
-    return [_group([r for r in records if (r.job.arm, r.job.label_fraction) == key], pretrainings) for key in keys]
+    return [
+        _group([r for r in records if (r.job.arm, r.job.label_fraction) == key], pretrainings, measure) for key in keys
+    ]
 
 
-def _group(records: Sequence[Record], pretrainings: Mapping[str, RunResult]) -> Group:
+def groups_by_gene_measure(records: Sequence[Record]) -> dict[str, list[Group]]:
+    """The groups by each of `GENE_MEASURES`; empty for windows, and where a record of an earlier version counts no genes."""
+    if not records or not all(record.counts.levels.size for record in records):
+        return {}
+    return {measure: groups_of(records, measure=measure) for measure in GENE_MEASURES}
+
+
+def _group(records: Sequence[Record], pretrainings: Mapping[str, RunResult], measure: str) -> Group:
     records = sorted(records, key=lambda record: record.job.seed)
     first = records[0]
-    metric = first.scored.metric
+    metric = measure or first.scored.metric
+    if measure:
+        scores = [_gene_scores(record.counts, measure) for record in records]
+    else:
+        scores = [(r.scored.primary.value, resampled_scores(r.counts, metric)) for r in records]
     before = [pretrainings[r.job.encoder].minutes if r.job.encoder in pretrainings else 0.0 for r in records]
     return Group(
         arm=first.job.arm,
         fraction=first.job.label_fraction,
-        values=np.array([record.scored.primary.value for record in records]),
-        resampled=np.stack([resampled_scores(record.counts, metric) for record in records]),
+        values=np.array([value for value, _ in scores]),
+        resampled=np.stack([resampled for _, resampled in scores]),
         minutes=min(record.result.minutes for record in records) + min(before),
         rate=first.job.learning_rate,
         n_blocks=first.counts.n_blocks,
         least=-1.0 if metric == "mcc" else 0.0,
         baseline=first.job.baseline,
     )
+
+
+def _gene_scores(counts: BootstrapCounts, measure: str) -> tuple[float, np.ndarray]:
+    """One of `GENE_MEASURES`, and the same on resampled blocks (N_RESAMPLES,): with codons, where the head knows them."""
+    has_codons = counts.levels_codons.size > 0
+    if measure == "mcc":
+        confusions = counts.confusions_codons if has_codons else counts.confusions
+        return mcc(confusions.sum(axis=0)), resampled_scores(BootstrapCounts(confusions=confusions), measure)
+    levels = (counts.levels_codons if has_codons else counts.levels)[:, LEVELS.index(measure)]
+    weights = np.concatenate(list(block_weights(len(levels), len(levels), N_RESAMPLES, 0)))
+    return float(rates(levels.sum(axis=0))[2]), rates(weights @ levels)[:, 2]
 
 
 def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Difference]:

@@ -74,10 +74,25 @@ def describe_dataset(manifest: Manifest, name: str) -> list[Table]:
     unit = "bases" if manifest.per_base else "labels"
     columns = ("split", "windows", "bp", f"{unit} known", "missing")
     tables = [Table(f"{name}: {manifest.task}", columns, tuple(sizes)), _class_balance(manifest, name)]
+    if manifest.folds:
+        tables.append(_folds(manifest, unit))
     counts = {name: f"{number:,}" for name, number in manifest.counts.items()}
     dropped = {reason: f"{number:,}" for reason, number in manifest.dropped.items()}
     tables += [*value_table("counted", counts), *value_table("dropped, by reason", dropped)]
     return tables + _leakage(manifest.leakage)
+
+
+def _folds(manifest: Manifest, unit: str) -> Table:
+    """What each fold tests, and what its models are trained and chosen on."""
+    rows = []
+    for number, fold in enumerate(manifest.folds, start=1):
+        train, valid, test = (fold.splits[name] for name in ("train", "valid", "test"))
+        contigs = ", ".join(fold.contigs[:3]) + (", ..." if len(fold.contigs) > 3 else "")
+        rows.append(
+            (str(number), contigs, f"{train.n_bp:,}", f"{valid.n_bp:,}", f"{test.n_bp:,}", f"{test.n_labeled:,}")
+        )
+    columns = ("fold", "tested on", "bp train", "bp valid", "bp test", f"{unit} known in test")
+    return Table("folds", columns, tuple(rows))
 
 
 def _class_balance(manifest: Manifest, name: str) -> Table:

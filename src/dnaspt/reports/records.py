@@ -150,6 +150,10 @@ def _read_run(folder: Path, data: Path, manifest: Manifest) -> RunRecord:
     if not file.is_file():
         raise DnasptError(f"{folder}: not evaluated on the test split; run '{command}'")
     scores = read_evaluation(file)
+    if scores.fold:
+        raise DnasptError(
+            f"{file}: scores of fold {scores.fold}; runs of folds are compared by 'dnaspt study' with folds"
+        )
     if scores.data_digest != manifest.digest:
         raise DnasptError(f"{file}: scores of another dataset than {data} (digests differ); run '{command}'")
     counts = file.with_suffix(".npz")

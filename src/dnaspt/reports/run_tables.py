@@ -161,6 +161,10 @@ def dataset_tables(manifest: Manifest) -> list[Table]:
     sizes = tuple(
         (name, f"{s.n_windows:,}", f"{s.n_bp:,}", f"{s.n_labeled:,}", f"{s.n_missing:,}") for name, s in splits.items()
     )
+    tested = ((f"fold {number}", fold.splits["test"]) for number, fold in enumerate(manifest.folds, start=1))
+    sizes += tuple(
+        (name, f"{s.n_windows:,}", f"{s.n_bp:,}", f"{s.n_labeled:,}", f"{s.n_missing:,}") for name, s in tested
+    )
     tables = [Table("Splits", ("split", "windows", "bases", what, "missing"), sizes)]
     balance = []
     for label in manifest.labels[:_MAX_LABELS]:

@@ -15,11 +15,12 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.loci import example_loci
 from dnaspt.evaluation.metrics import Score
 from dnaspt.reports import figures
-from dnaspt.reports.compare import LONGER, Difference, Group
+from dnaspt.reports.compare import LONGER, Difference, Group, differences_of, groups_by_gene_measure
 from dnaspt.reports.html import Page, Picture, Section, make_picture, write_page
 from dnaspt.reports.run_tables import dataset_tables
 from dnaspt.reports.study_tables import (
     cost_table,
+    gene_tables,
     rate_table,
     records_by_arm,
     score_tables,
@@ -46,9 +47,13 @@ def study_sections(
         metric: name of the metric.
     """
     scores, gains, claims = study_tables(study, groups, differences, metric, runs.dataset.task)
+    by_measure = groups_by_gene_measure(runs.finals)
+    of_genes, gains_of_genes = gene_tables(
+        by_measure, {measure: differences_of(study, own) for measure, own in by_measure.items()}
+    )
     sections = [
-        _scores(groups, metric, method(study, groups, runs.finals), scores),
-        _gains(differences, metric, gains, claims),
+        _scores(groups, metric, method(study, groups, runs.finals), (scores, *of_genes)),
+        _gains(differences, metric, (gains, *gains_of_genes, claims)),
     ]
     sections += [_details(study, runs), *_fewer_labels(groups, metric), _cost(groups, differences, runs, metric)]
     return [*sections, _learning(groups, runs.finals, metric), *_examples(study, runs.finals), _dataset(runs.dataset)]
@@ -74,7 +79,7 @@ def versions() -> str:
     return f"Written by dnaspt {__version__}, torch {torch.__version__}, Python {platform.python_version()}"
 
 
-def _scores(groups: Sequence[Group], metric: str, how: str, table: Table) -> Section:
+def _scores(groups: Sequence[Group], metric: str, how: str, tables: tuple[Table, ...]) -> Section:
     """Scores of the arms with all labels, or of all where none has them."""
     shown = [group for group in groups if group.fraction == 1] or list(groups)
     rows, names = {metric: [group.score for group in shown]}, [group.arm for group in shown]
@@ -82,14 +87,14 @@ def _scores(groups: Sequence[Group], metric: str, how: str, table: Table) -> Sec
     dotted = "" if chance is None else "; dotted: chance"
     caption = f"Test {metric}, mean over seeds, with 95 % intervals over seeds and test blocks{dotted}."
     picture = make_picture("scores", lambda: figures.score_dots(rows, names, chance=chance), caption)
-    return Section("Scores on the test split", how, (picture,), (table,))
+    return Section("Scores on the test split", how, (picture,), tables)
 
 
-def _gains(differences: Sequence[Difference], metric: str, gains: Table, claims: Table) -> Section:
+def _gains(differences: Sequence[Difference], metric: str, tables: tuple[Table, ...]) -> Section:
     title, picture = "Differences between arms", gains_picture("gains", differences, metric)
     if picture is None:
-        return Section(title, "No two arms differ in one thing alone.", (), (gains, claims))
-    return Section(title, "", (picture,), (gains, claims))
+        return Section(title, "No two arms differ in one thing alone.", (), tables)
+    return Section(title, "", (picture,), tables)
 
 
 def gains_picture(name: str, differences: Sequence[Difference], metric: str) -> Picture | None:
@@ -146,6 +151,7 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
     firsts = {arm: own[0].examples for arm, own in records_by_arm(records).items() if own[0].examples}
     if not firsts:
         return []
+    fold = int(study.folds is not None)
     pictures = [
         make_picture(
             f"locus{number}",
@@ -153,7 +159,7 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
             f"{locus.chrom}:{locus.start + 1:,}–{locus.end:,}, {locus.choice}.",
             wide=True,
         )
-        for number, locus in enumerate(example_loci(study.data, list(firsts.values())), start=1)
+        for number, locus in enumerate(example_loci(study.data, list(firsts.values()), fold), start=1)
     ]
     drawn = [own[0] for arm, own in records_by_arm(records).items() if arm in firsts and not own[0].job.baseline]
     alone = [record.job.arm for record in drawn if not record.examples_as_predicted]
@@ -161,7 +167,7 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
     if alone:
         decoded = f"by their heads alone: {', '.join(alone)}"
     text = (
-        f"Seed {study.seeds[0]} of each arm; {decoded}. "
+        f"Seed {study.seeds[0]}{', fold 1,' if fold else ''} of each arm; {decoded}. "
         "Boxes are coding exons, lines introns; a predicted exon is filled "
         "where both its ends are annotated, hollow otherwise."
     )

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from dnaspt.atomic import atomic_file, atomic_folder, write_text_atomically
 from dnaspt.evaluation.results import METRIC_NAMES
 from dnaspt.output import make_folder
-from dnaspt.reports.compare import Difference, Group, differences_of, groups_of
+from dnaspt.reports.compare import Difference, Group, differences_of, groups_by_gene_measure, groups_of
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted
 from dnaspt.reports.html import Section
 from dnaspt.reports.study_page import study_sections, write_study_page
@@ -34,6 +34,7 @@ from dnaspt.studies.context import StudyContext
 from dnaspt.studies.dry_run import command_lines
 from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import run_study
+from dnaspt.studies.settings import StudyConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +116,7 @@ def study_report(context: StudyContext) -> StudyResult:
         ("scores", group_values(groups, metric), ()),
         ("gains", difference_values(differences), GAIN_VALUES),
         ("claims", claim_values(study, differences, runs.dataset.task), CLAIM_VALUES),
+        *_gene_rows(study, runs.finals),
     ):
         _write_rows(context.out, f"study_{name}", rows, columns)
     write_tables(context.out / "study_tables", tables)
@@ -128,6 +130,20 @@ def study_report(context: StudyContext) -> StudyResult:
         method=sections[0].text,
         records=runs.finals,
     )
+
+
+def _gene_rows(study: StudyConfig, records: Sequence[Record]) -> list[tuple[str, list[Row], tuple[str, ...]]]:
+    """Names, rows and columns of the tables by all measures of genes as `predict` writes them; none for windows."""
+    groups = groups_by_gene_measure(records)
+    if not groups:
+        return []
+    scores = [row for measure, own in groups.items() for row in group_values(own, measure)]
+    gains: list[Row] = [
+        {"measure": measure} | row
+        for measure, own in groups.items()
+        for row in difference_values(differences_of(study, own))
+    ]
+    return [("gene_scores", scores, ()), ("gene_gains", gains, ("measure", *GAIN_VALUES))]
 
 
 def _genes(records: Sequence[Record]) -> list[GenesAsPredicted]:

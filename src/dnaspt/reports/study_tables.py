@@ -48,6 +48,8 @@ _CLAIMS = (
 )
 """Claims of arXiv 2506.17766, the comparisons that test them, and how the arm to compare with begins: P4 is about methylation,
 all others about all labels."""
+_GENE_MEASURES = {"mcc": "MCC", **{level: f"{name} F1" for level, name in LEVELS}}
+"""Measures of genes as tables call them."""
 _QUARTER = 0.25
 _CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: "undecided"}
 
@@ -80,6 +82,33 @@ def study_tables(
 def gain_table(differences: Sequence[Difference], metric: str, note: str = "") -> Table:
     """What arms gain over others, a row for each comparison."""
     return Table("Gains", _with_metric(DIFFERENCE_COLUMNS, metric), tuple(difference_rows(differences)), note)
+
+
+def gene_tables(
+    groups: Mapping[str, Sequence[Group]], differences: Mapping[str, Sequence[Difference]]
+) -> tuple[list[Table], list[Table]]:
+    """Scores, and gains, by all measures of genes as `predict` writes them; none where there are none.
+
+    Args:
+        groups: runs by arm and label fraction, for each measure.
+        differences: what arms gain over others, for each measure.
+    """
+    if not groups:
+        return [], []
+    measures = [_GENE_MEASURES[measure] for measure in groups]
+    scores = tuple(
+        (same[0].arm, f"{same[0].fraction:.0%}", *(written(group.score) for group in same))
+        for same in zip(*groups.values(), strict=True)
+    )
+    note = "With codons, where the head knows them. Intervals are over seeds and blocks, as those of the other tables."
+    title = "Genes as predict writes them"
+    tables = [Table(title, ("arm", "labels", *(f"{name} [95 %]" for name in measures)), scores, note)]
+    gains = tuple(
+        (*difference_rows(same[:1])[0][:4], *(written(difference.gain, SIGNED) for difference in same))
+        for same in zip(*differences.values(), strict=True)
+    )
+    columns = (*DIFFERENCE_COLUMNS[:4], *(f"gain in {name} [95 %]" for name in measures))
+    return tables, [Table(f"Gains, {title[0].lower()}{title[1:]}", columns, gains)] if gains else []
 
 
 def _with_metric(columns: Sequence[str], metric: str) -> tuple[str, ...]:
@@ -252,7 +281,7 @@ def _levels(arms: Mapping[str, Sequence[Evaluation]]) -> Table:
         rows.append(_level_row(arm, [test.genes for test in tests]))
         if all(test.codons for test in tests):
             rows.append(_level_row(f"{arm}, with codons", [test.codons for test in tests]))
-    note = "With codons: as predict decodes. All else in this report is of the heads alone."
+    note = "With codons: as predict decodes. The primary score, and scores by class, are of the heads alone."
     return Table("Gene structures", ("arm", *(f"{name} F1" for _, name in LEVELS), "MCC"), tuple(rows), note)
 
 

@@ -136,7 +136,7 @@ def _gain(difference: Difference) -> str:
 def method(study: StudyConfig, groups: Sequence[Group], records: Sequence[Record]) -> str:
     """How the study was made: what was resampled, how rates were chosen, what is equal, how often test was scored."""
     stops_early = any("patience" in given for given in (*study.settings_of("pretrain"), *study.settings_of("finetune")))
-    words = [_intervals(study, groups), *_rates(study, groups)]
+    words = [*_folds(study), _intervals(study, groups), *_rates(study, groups)]
     if any(group.fraction < 1 for group in groups):
         words.append(
             "Fewer labels: a random share of the train windows (by stretches of 10 kb where windows overlap), with checkpoints "
@@ -152,6 +152,18 @@ def method(study: StudyConfig, groups: Sequence[Group], records: Sequence[Record
     return " ".join(words)
 
 
+def _folds(study: StudyConfig) -> list[str]:
+    """How every base is tested once; nothing where the splits are fixed."""
+    if study.folds is None:
+        return []
+    which = "with one contig left out" if study.folds == "contigs" else f"in {study.folds} folds"
+    return [
+        f"Cross-validation {which}: every base is tested once, by models that have not seen it; pretraining, learning rates and "
+        "weights are those of the fold. Scores count the bases, genes or windows of all folds together; steps, bases and minutes "
+        "are sums over the folds."
+    ]
+
+
 def _intervals(study: StudyConfig, groups: Sequence[Group]) -> str:
     """What the intervals cover."""
     n_blocks = min(group.n_blocks for group in groups)
@@ -161,7 +173,8 @@ def _intervals(study: StudyConfig, groups: Sequence[Group]) -> str:
     drawn = "Means over the seeds; intervals cover the seeds (Student's t) and" if has_seeds else "Intervals cover"
     end = "." if has_seeds else "; with one seed they do not cover its choice."
     few = "; few, so they are rough" if n_blocks < FEW_BLOCKS else ""
-    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of about 10 kb{few})"
+    folds = ", of all folds together" if study.folds is not None else ""
+    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of about 10 kb{folds}{few})"
     return f"{drawn} {blocks}, paired in comparisons{end}"
 
 

@@ -80,7 +80,7 @@ def measure(study: StudyConfig, job: Job) -> Cost:
     settings = {name: value for name, value in job.settings.items() if name not in ("epochs", "label_fraction")}
     clock = _StepClock()
     with tempfile.TemporaryDirectory() as folder:
-        short = {"data": study.data, "tensorboard": False, "steps": _STEPS, "validate_every": _STEPS}
+        short = {"data": study.data, "fold": job.fold, "tensorboard": False, "steps": _STEPS, "validate_every": _STEPS}
         out = {"out": Path(folder) / "run"}
         if job.kind == "pretrain":
             _forget_peak()
@@ -137,7 +137,7 @@ def minutes_of(study: StudyConfig, job: Job, steps: int, cost: Cost) -> float:
 def _n_validations(study: StudyConfig, job: Job, steps: int) -> int:
     """Validations of a run of so many steps."""
     read_bp = PRETRAIN_VALID_BP if job.kind == "pretrain" else FINETUNE_VALID_BP
-    valid_bp = min(read_bp, read_manifest(study.data).splits["valid"].n_bp)
+    valid_bp = min(read_bp, read_manifest(study.data, job.fold).splits["valid"].n_bp)
     return math.ceil(steps / schedule.validation_interval(_config(study, job), steps, valid_bp))
 
 
@@ -155,7 +155,7 @@ def steps_of(study: StudyConfig, job: Job) -> int:
     options = BatchOptions(batch_bp=config.batch_bp, seed=config.seed)
     window_bp = read_manifest(study.data).window_bp
     names = ["train", UNLABELED] if job.settings.get("unlabeled") else ["train"]
-    splits = [read_split(study.data, name) for name in names]
+    splits = [read_split(study.data, name, job.fold) for name in names]
     if job.kind == "pretrain":
         window_bp = max(window_bp, WINDOW_BP)
         splits = [without_overlaps(split, window_bp) for split in splits]

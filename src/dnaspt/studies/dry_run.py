@@ -42,7 +42,8 @@ class PlannedRun:
         rate = "the best" if self.is_rate_open else f"{self.job.learning_rate or ''}"
         is_done = self.state == "finished"
         cost = ("", "") if is_done else (f"{self.minutes:.1f}", f"{self.peak_mb:,.0f}")
-        return (self.job.kind, self.job.arm, str(self.job.seed), f"{self.steps:,}", rate, fraction, self.state, *cost)
+        seed = f"{self.job.seed}" + (f", fold {self.job.fold}" if self.job.fold else "")
+        return (self.job.kind, self.job.arm, seed, f"{self.steps:,}", rate, fraction, self.state, *cost)
 
 
 PLAN_COLUMNS = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
@@ -67,13 +68,14 @@ def plan_runs(context: StudyContext) -> list[PlannedRun]:
 def _possible_jobs(context: StudyContext) -> list[Job]:
     """All runs by arm; a final run with an open learning rate appears once."""
     study, dataset = context.study, read_manifest(context.study.data)
-    jobs = pretrainings(study, dataset)
+    views = study.views(dataset)
+    jobs = [job for view in views for job in pretrainings(study, view)]
     for arm in study.arms:
-        jobs += tuning(study, dataset, arm)
-        known: dict[tuple[int, float], Job] = {}
+        jobs += [job for view in views for job in tuning(study, view, arm)]
+        known: dict[tuple[int, float, int], Job] = {}
         for rate in (arm.learning_rate,) if arm.learning_rate else study.learning_rates:
-            for job in finals(study, dataset, arm, rate):
-                key = (job.seed, job.label_fraction)
+            for job in (job for view in views for job in finals(study, view, arm, rate)):
+                key = (job.seed, job.label_fraction, job.fold)
                 if key not in known or context.record(job):
                     known[key] = job
         jobs += known.values()
@@ -124,8 +126,13 @@ def command_lines(context: StudyContext) -> list[str]:
             lines += [f"# {job.title}{settings}".replace("\n", "; "), _training_line(context.study, job)]
             if stage == "final" and settings:
                 data = context.study.data.as_posix()
-                lines.append(shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", data]))
+                lines.append(shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", data, *_fold_option(job)]))
     return lines
+
+
+def _fold_option(job: Job) -> list[str]:
+    """The option that names the fold of a run; none where the splits are fixed."""
+    return ["--fold", str(job.fold)] if job.fold else []
 
 
 def _training_line(study: StudyConfig, job: Job) -> str:
@@ -134,7 +141,7 @@ def _training_line(study: StudyConfig, job: Job) -> str:
     if job.baseline:
         model, _, species = job.baseline.partition(":")
         which = ["--species", species] if species else ["--model", model]
-        return shlex.join(["dnaspt", "baseline", data, *which, "--out", run])
+        return shlex.join(["dnaspt", "baseline", data, *which, *_fold_option(job), "--out", run])
     command = "pretrain" if job.kind == "pretrain" else "finetune"
     encoder = encoder_of(study, job, Path())
     begin = ["--encoder", encoder.as_posix()] if encoder else []

@@ -20,7 +20,7 @@ from dnaspt.genome.transcripts import Transcript
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.launch import Launch, Locks, exclusive
 from dnaspt.studies.plan import Job
-from dnaspt.studies.records import NO_RESULT, Record, ranked, result_of_baseline, write_record
+from dnaspt.studies.records import NO_RESULT, Record, kept_counts, result_of_baseline, write_record
 from dnaspt.studies.settings import PRETRAINED, StudyConfig
 from dnaspt.studies.worker import Baseline, Evaluate, Finetune, Instruction, Pretrain
 from dnaspt.tasks import TASKS
@@ -63,7 +63,7 @@ def _run_locked(context: StudyContext, job: Job, launch: Launch, locks: Locks) -
                 raise
             diverged = str(error)  # a rate to avoid, which is what was to be found out
     if job.kind == "final" and not (folder / "evaluation-test.json").is_file():
-        launch(context, job, Evaluate(action="evaluate", run=folder, data=context.study.data), locks)
+        launch(context, job, _evaluation(context, job), locks)
     write_record(context.records, _record_of(context, job, diverged))
 
 
@@ -80,7 +80,7 @@ def _instruction(context: StudyContext, job: Job) -> Instruction:
     study, folder = context.study, context.run_folder(job)
     if job.baseline:
         model, _, species = job.baseline.partition(":")
-        out = {"data": study.data, "out": folder}
+        out = {"data": study.data, "out": folder} | ({"fold": job.fold} if job.fold else {})
         return Baseline(action="baseline", model="" if species else model, species=species, **out)
     settings = job.settings | {"data": study.data, "out": folder}
     if encoder := encoder_of(study, job, context.out):
@@ -89,6 +89,12 @@ def _instruction(context: StudyContext, job: Job) -> Instruction:
     if job.kind == "pretrain":
         return Pretrain(action="pretrain", config=build_config(PretrainConfig, settings), resume=resume)
     return Finetune(action="finetune", config=build_config(FinetuneConfig, settings), resume=resume)
+
+
+def _evaluation(context: StudyContext, job: Job) -> Evaluate:
+    """The instruction that scores a finished run."""
+    fold = {"fold": job.fold} if job.fold else {}
+    return Evaluate(action="evaluate", run=context.run_folder(job), data=context.study.data, **fold)
 
 
 def encoder_of(study: StudyConfig, job: Job, out: Path) -> Path | None:
@@ -129,9 +135,9 @@ def _record_of(context: StudyContext, job: Job, diverged: str) -> Record:
     return replace(
         record,
         test=replace(read_evaluation(folder / "evaluation-test.json"), data="", checkpoint=""),
-        counts=ranked(read_counts(folder / "evaluation-test.npz")),
+        counts=kept_counts(job, read_counts(folder / "evaluation-test.npz")),
         curve=_curve(folder, dataset),
-        examples=_examples(context, folder, dataset),
+        examples=_examples(context, folder, dataset, job.fold),
         examples_as_predicted=dataset.per_base,
         n_test_evaluations=_n_test_evaluations(folder),
     )
@@ -143,12 +149,12 @@ def _curve(folder: Path, dataset: Manifest) -> tuple[tuple[int, float], ...]:
     return tuple((row["step"], row[metric]) for row in read_metrics(folder) if metric in row)
 
 
-def _examples(context: StudyContext, folder: Path, dataset: Manifest) -> tuple[tuple[Transcript, ...], ...]:
+def _examples(context: StudyContext, folder: Path, dataset: Manifest, fold: int) -> tuple[tuple[Transcript, ...], ...]:
     """Genes predicted on a few stretches of the test split, to draw; none for windows."""
     has_genes = (folder / "best").is_dir() or (folder / GENES_FILE).is_file()
     if not dataset.per_base or not has_genes:
         return ()
-    return tuple(map(tuple, example_genes(context.study.data, folder, _N_EXAMPLES)))
+    return tuple(map(tuple, example_genes(context.study.data, folder, _N_EXAMPLES, fold)))
 
 
 def _n_test_evaluations(folder: Path) -> int:

@@ -67,16 +67,23 @@ class Job:
         return float(self.settings.get("label_fraction", 1))
 
     @property
+    def fold(self) -> int:
+        """Fold of the dataset, from 1; 0 where the splits are fixed."""
+        return int(self.settings.get("fold", 0))
+
+    @property
     def baseline(self) -> str:
         """Name of the baseline: kmer, markov, cpg, augustus or augustus:SPECIES; "" for a network."""
         return str(self.settings.get("baseline", ""))
 
     @property
     def title(self) -> str:
-        """The run in words: arm, seed, learning rate and share of the labels."""
+        """The run in words: arm, seed, fold, learning rate and share of the labels."""
         words = [self.arm or "pretraining"]
         if not self.baseline:
             words.append(f"seed {self.seed}")
+        if self.fold:
+            words.append(f"fold {self.fold}")
         if self.learning_rate:
             words.append(f"learning rate {self.learning_rate:g}")
         if self.label_fraction != 1:
@@ -94,19 +101,24 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
 
 
 def pretrainings(study: StudyConfig, dataset: Manifest) -> list[Job]:
-    """Pretrainings that the arms begin from, each once."""
+    """Pretrainings that the arms begin from, each once; dataset: the whole one, or as one fold sees it."""
     arms = [arm for init in PRETRAINED for arm in study.arms if arm.init == init]
     return distinct(_pretraining(study, dataset, arm, seed) for arm in arms for seed in study.seeds)
 
 
 def _pretraining(study: StudyConfig, dataset: Manifest, arm: Arm, seed: int) -> Job:
-    settings = study.pretrain | arm.pretrain | {"seed": seed}
+    settings = study.pretrain | arm.pretrain | {"seed": seed} | _fold_of(dataset)
     if UNLABELED in dataset.splits:
         settings["unlabeled"] = arm.init == SPT_MORE
     if arm.init == SPT_MORE:  # as many bases as the train split alone would be read for
-        own, more = (pretrain_bp(study.data, dataset.digest, split) for split in ("train", UNLABELED))
+        own, more = (pretrain_bp(study.data, dataset.digest, split, dataset.fold) for split in ("train", UNLABELED))
         settings["epochs"] = _pretrain_epochs(study, arm) * own / (own + more)
     return Job("pretrain", "", settings, "", dataset.digest)
+
+
+def _fold_of(dataset: Manifest) -> dict[str, int]:
+    """The fold as a setting of a run; nothing where the splits are fixed, so that runs are named as before there were folds."""
+    return {"fold": dataset.fold} if dataset.fold else {}
 
 
 def tuning(study: StudyConfig, dataset: Manifest, arm: Arm) -> list[Job]:
@@ -120,7 +132,7 @@ def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list
     """Runs of an arm whose scores on test count, trained with a learning rate."""
     if arm.is_baseline:  # has neither a seed nor a rate
         settings = {"baseline": arm.init, "seed": study.seeds[0], "learning_rate": 0.0, "label_fraction": 1.0}
-        return [Job("final", arm.name, settings, "", dataset.digest)]
+        return [Job("final", arm.name, settings | _fold_of(dataset), "", dataset.digest)]
     fractions = study.label_fractions if arm.label_fractions is None else arm.label_fractions
     return [
         _finetuning(study, dataset, arm, seed, rate, fraction, "final")
@@ -130,13 +142,18 @@ def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list
 
 
 @lru_cache
-def pretrain_bp(data: Path, digest: str, split: str = "train") -> int:
-    """Bases of an epoch of pretraining on a split; overlaps count once. digest: of the dataset."""
-    return union_bp(data, split)
+def pretrain_bp(data: Path, digest: str, split: str = "train", fold: int = 0) -> int:
+    """Bases of an epoch of pretraining on a split, or on that of a fold; overlaps count once. digest: of the dataset."""
+    return union_bp(data, split, fold)
 
 
 def _pretrain_epochs(study: StudyConfig, arm: Arm) -> float:
     return float((study.pretrain | arm.pretrain).get("epochs", PretrainConfig.model_fields["epochs"].default))
+
+
+def _train_bp(study: StudyConfig, dataset: Manifest) -> int:
+    """Bases of an epoch of pretraining on the train split."""
+    return pretrain_bp(study.data, dataset.digest, fold=dataset.fold)
 
 
 def _finetuning(
@@ -151,13 +168,14 @@ def _finetuning(
     own = study.finetune | arm.finetune
     epochs = own.get("epochs", FinetuneConfig.model_fields["epochs"].default)
     if arm.extended:
-        epochs += _pretrain_epochs(study, arm) * pretrain_bp(study.data, dataset.digest) / dataset.splits["train"].n_bp
+        epochs += _pretrain_epochs(study, arm) * _train_bp(study, dataset) / dataset.splits["train"].n_bp
     settings = own | {
         "seed": seed,
         "head": arm.head,
         "learning_rate": rate,
         "label_fraction": fraction,
         "epochs": epochs * (study.tuning_share if kind == "tune" else 1 / fraction),
+        **_fold_of(dataset),
     }
     if arm.freeze_encoder:
         settings["freeze_encoder"] = True
@@ -170,11 +188,12 @@ def _finetuning(
 
 
 def bases_read(study: StudyConfig, dataset: Manifest, job: Job) -> float:
-    """Bases that a run reads, about; 0 for a baseline."""
+    """Bases that a run reads, about; 0 for a baseline. dataset: the whole one."""
     if job.baseline:
         return 0.0
+    dataset = dataset.of_fold(job.fold)
     if job.kind == "pretrain":
         epochs = job.settings.get("epochs", PretrainConfig.model_fields["epochs"].default)
         splits = ("train", UNLABELED) if job.settings.get("unlabeled") else ("train",)
-        return float(epochs * sum(pretrain_bp(study.data, dataset.digest, split) for split in splits))
+        return float(epochs * sum(pretrain_bp(study.data, dataset.digest, split, job.fold) for split in splits))
     return float(job.settings["epochs"] * job.label_fraction * dataset.splits["train"].n_bp)

@@ -43,7 +43,7 @@ class Record:
         baseline: what a baseline chose; None for a network.
         test: scores on the test split; None for pretraining and trials.
         counts: what a bootstrap of the test split resamples. Instead of the logits of windows it has their ranks, which is
-            what AUROC and average precision depend on.
+            what AUROC and average precision depend on; of a fold it has the logits, which are ranked with those of other folds.
         curve: steps and primary scores of the validations.
         examples: genes predicted on a few stretches of the test split, to draw; empty for windows.
         examples_as_predicted: whether these are as `predict` writes them: with codons where the head knows them. Records of
@@ -145,7 +145,7 @@ class Record:
             diverged=diverged,
             baseline=baseline,
             test=Evaluation.from_dict(content["test"]) if "test" in content else None,
-            counts=_counts_from_dict(content, is_ranked=version is not None),
+            counts=_counts_from_dict(content, job, is_ranked=version is not None),
             curve=tuple(
                 (int(step), math.nan if score is None else float(score)) for step, score in content.get("curve", ())
             ),
@@ -170,12 +170,19 @@ def result_of_baseline(baseline: BaselineResult) -> RunResult:
     return RunResult(defined, best_step=0, steps=0, n_bp=baseline.n_bp, minutes=baseline.minutes)
 
 
-def _counts_from_dict(content: Mapping[str, Any], *, is_ranked: bool) -> BootstrapCounts:
+def _counts_from_dict(content: Mapping[str, Any], job: Job, *, is_ranked: bool) -> BootstrapCounts:
     named = content.get("counts" if is_ranked else "counted", {})
-    types = {"truth": np.int8, "logits": np.int64 if is_ranked else np.float64}
+    types = {"truth": np.int8, "logits": np.int64 if is_ranked and not job.fold else np.float64}
     arrays = {name: np.array(values, types.get(name, np.int64)) for name, values in named.items()}
     counts = BootstrapCounts(**arrays).check()
     return counts if is_ranked else ranked(counts)
+
+
+def kept_counts(job: Job, counts: BootstrapCounts) -> BootstrapCounts:
+    """The counts as the record of a run keeps them: with ranks instead of logits, or, of a fold, with rounded logits."""
+    if not job.fold or not counts.logits.size:
+        return ranked(counts)
+    return replace(counts, logits=np.round(counts.logits.astype(np.float64), _DECIMALS))
 
 
 def ranked(counts: BootstrapCounts) -> BootstrapCounts:

@@ -13,6 +13,7 @@ from dnaspt.studies.job import run_job
 from dnaspt.studies.launch import in_new_process, stopping_with_this_process
 from dnaspt.studies.local_engine import run_locally
 from dnaspt.studies.plan import Job, Stage, distinct, finals, pretrainings, tuning
+from dnaspt.studies.pool_records import pool_records
 from dnaspt.studies.ray_engine import run_on_ray
 from dnaspt.studies.records import NO_RESULT, Record, read_records
 from dnaspt.studies.settings import Arm, check_settings
@@ -31,8 +32,9 @@ class StudyRuns:
 
     Attributes:
         dataset: manifest of the dataset.
-        finals: records of the final runs, arm by arm; each has the name that its arm has in this study.
-        pretrainings: results of the pretrainings, by digest.
+        finals: records of the final runs, arm by arm; each has the name that its arm has in this study. Of a study with folds,
+            a record holds the runs of all folds (`pool_records`).
+        pretrainings: results of the pretrainings, by digest, or by those of all folds.
         trials: scores on valid by which each arm's learning rate was chosen; see `rates_on_valid`.
     """
 
@@ -57,12 +59,12 @@ def run_study(context: StudyContext) -> StudyRuns:
     _run_missing(context, stage_jobs(context, "tune"))
     wanted = stage_jobs(context, "final")
     _run_missing(context, sorted(wanted, key=lambda job: -job.label_fraction))
-    return StudyRuns(
-        dataset=read_manifest(context.study.data),
-        finals=tuple(context.finished_record(job).with_arm(job.arm) for job in wanted),
-        pretrainings={job.digest: context.finished_record(job).result for job in stage_jobs(context, "pretrain")},
-        trials=rates_on_valid(context),
-    )
+    dataset = read_manifest(context.study.data)
+    finals = [context.finished_record(job).with_arm(job.arm) for job in wanted]
+    pretrained = {job.digest: context.finished_record(job).result for job in stage_jobs(context, "pretrain")}
+    if context.study.folds is not None:
+        finals, pretrained = pool_records(finals, pretrained, dataset.digest)
+    return StudyRuns(dataset, tuple(finals), pretrained, rates_on_valid(context))
 
 
 def run_stage(context: StudyContext, stage: Stage) -> None:
@@ -111,11 +113,17 @@ def stage_jobs(context: StudyContext, stage: Stage) -> list[Job]:
         DnasptError: they are not chosen yet.
     """
     study, dataset = context.study, read_manifest(context.study.data)
+    views = study.views(dataset)
     if stage == "pretrain":
-        return pretrainings(study, dataset)
+        return [job for view in views for job in pretrainings(study, view)]
     if stage == "tune":
-        return [job for arm in study.arms for job in tuning(study, dataset, arm)]
-    return [job for arm in study.arms for job in finals(study, dataset, arm, _chosen_rate(context, dataset, arm))]
+        return [job for arm in study.arms for view in views for job in tuning(study, view, arm)]
+    return [
+        job
+        for arm in study.arms
+        for view in views
+        for job in finals(study, view, arm, _chosen_rate(context, view, arm))
+    ]
 
 
 def n_jobs(context: StudyContext, stage: Stage) -> int:
@@ -124,17 +132,24 @@ def n_jobs(context: StudyContext, stage: Stage) -> int:
         return len(distinct(stage_jobs(context, stage)))
     study, dataset = context.study, read_manifest(context.study.data)
     rates = ((arm, arm.learning_rate or study.learning_rates[0]) for arm in study.arms)
-    return len(distinct(job for arm, rate in rates for job in finals(study, dataset, arm, rate)))
+    views = study.views(dataset)
+    return len(distinct(job for arm, rate in rates for view in views for job in finals(study, view, arm, rate)))
 
 
 def rates_on_valid(context: StudyContext) -> dict[str, dict[float, float]]:
     """Score on valid of each learning rate, by arm: -inf where it diverged or has none; empty where the rate was given.
 
+    Of a study with folds, each fold has its own, under the name of the arm and the fold.
+
     Raises:
         DnasptError: a trial is not finished.
     """
-    dataset = read_manifest(context.study.data)
-    return {arm.name: _trials(context, dataset, arm) for arm in context.study.arms}
+    views = context.study.views(read_manifest(context.study.data))
+    return {
+        f"{arm.name}, fold {view.fold}" if view.fold else arm.name: _trials(context, view, arm)
+        for arm in context.study.arms
+        for view in views
+    }
 
 
 def _trials(context: StudyContext, dataset: Manifest, arm: Arm) -> dict[float, float]:
@@ -165,7 +180,8 @@ def _chosen_rate(context: StudyContext, dataset: Manifest, arm: Arm) -> float:
 def _warn_of_other_data(context: StudyContext) -> None:
     """Warn where all records are of other data than these, before everything is trained again."""
     known = {record.job.data_digest for record in read_records(context.records)}
-    if known and read_manifest(context.study.data).digest not in known:
+    views = context.study.views(read_manifest(context.study.data))
+    if known and not any(view.digest in known for view in views):
         log.warning(
             "%s: all records are of other data than %s, so every run is made again; it was prepared in another way, or "
             "written by another version of pyarrow",

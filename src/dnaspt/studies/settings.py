@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from dnaspt.checkpoint_config import DESCRIPTION, find_checkpoint
 from dnaspt.config import (
+    MOST_FOLDS,
     MOST_RATE,
     MOST_SEED,
     FinetuneConfig,
@@ -45,9 +46,31 @@ _DEFAULT_PRESET = PretrainConfig.model_fields["preset"].default
 
 Command = Literal["pretrain", "finetune"]
 _SET_BY_STUDY: dict[Command, set[str]] = {
-    "pretrain": {"data", "out", "seed", "head", "label_fraction", "freeze_encoder", "steps", "unlabeled", "splits"},
+    "pretrain": {
+        "data",
+        "out",
+        "seed",
+        "fold",
+        "head",
+        "label_fraction",
+        "freeze_encoder",
+        "steps",
+        "unlabeled",
+        "splits",
+    },
     "finetune": {
-        *("data", "out", "seed", "head", "label_fraction", "freeze_encoder", "steps", "encoder", "learning_rate"),
+        *(
+            "data",
+            "out",
+            "seed",
+            "fold",
+            "head",
+            "label_fraction",
+            "freeze_encoder",
+            "steps",
+            "encoder",
+            "learning_rate",
+        ),
     },
 }
 """Settings that a study gives each run itself."""
@@ -106,6 +129,10 @@ class StudyConfig(Settings):
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     """Seeds of every arm; runs of the first one choose the learning rates. Take five or more where the intervals are too wide
     to decide; take one for a first look."""
+    folds: Annotated[int, Field(ge=2, le=MOST_FOLDS)] | Literal["contigs"] | None = None
+    """Cross-validation over the folds of the dataset, as 'dnaspt prepare --folds' made them: their number, or contigs. Every
+    base is tested once, by a model of every arm and seed that has not seen it: pretraining, learning rates and weights are those
+    of the fold. Scores and intervals are over all folds together. Left out, the fixed splits are used."""
     label_fractions: tuple[Share, ...] = Field((1.0,), min_length=1)
     """Shares of the train windows to learn from (0 to 1). Add 0.25 or 0.1 to ask whether pretraining saves labels."""
     learning_rates: tuple[Rate, ...] = Field((3e-4, 1e-3, 3e-3), min_length=1)
@@ -148,6 +175,11 @@ class StudyConfig(Settings):
     def title(self) -> str:
         """Title of the report."""
         return f"Study of {self.name}"
+
+    def views(self, dataset: Manifest) -> list[Manifest]:
+        """The dataset as runs see it: once for each fold, or once where the study has no folds."""
+        numbers = range(1, len(dataset.folds) + 1) if self.folds is not None else (0,)
+        return [dataset.of_fold(number) for number in numbers]
 
     def with_heads(self, dataset: Manifest) -> "StudyConfig":
         """The same study with the head that "auto" means for this dataset, so that arms that train alike are compared alike."""
@@ -241,6 +273,8 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> None:
         given = [Path(arm.init) for arm in study.arms if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED)]
         refuse_inputs(out, {"data": study.data, "init": given}, keeps_content=True)
         _check_out(out)
+    _check_folds(study, dataset)
+    dataset = study.views(dataset)[0]
     _check_splits(study, dataset)
     for arm in study.arms:
         _check_fits_task(study, arm, dataset)
@@ -249,6 +283,17 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> None:
         _check_init(arm)
     for arm in study.arms:
         _check_training(study, arm)
+
+
+def _check_folds(study: StudyConfig, dataset: Manifest) -> None:
+    """Refuse folds that the dataset has not."""
+    if study.folds is None:
+        return
+    prepared = dataset.settings.get("folds", len(dataset.folds)) if dataset.folds else None
+    if study.folds != prepared:
+        found = f"folds {prepared!r}" if prepared else "no folds"
+        do = f"prepare it with --folds {study.folds}, or say what it has"
+        raise ConfigError(f"{study.data}: was prepared with {found}; the study says folds = {study.folds!r}; {do}")
 
 
 def _check_out(out: Path) -> None:
@@ -268,6 +313,7 @@ def _check_splits(study: StudyConfig, dataset: Manifest) -> None:
     if missing := [name for name in SPLITS if name not in dataset.splits]:
         raise ConfigError(
             f"{study.data}: has no {missing[0]} split; a study trains, chooses on valid and scores on test"
+            + (f"; it has folds: say folds = {dataset.settings.get('folds')!r} in the study" if dataset.folds else "")
         )
     if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in dataset.splits:
         do = "prepare it with --unlabeled"

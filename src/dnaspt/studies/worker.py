@@ -54,6 +54,8 @@ class Evaluate(Settings):
     """Folder of the run."""
     data: Path
     """Dataset folder."""
+    fold: int = 0
+    """Fold that is scored, from 1; 0 where the splits are fixed."""
 
 
 class Baseline(Settings):
@@ -68,6 +70,8 @@ class Baseline(Settings):
     """kmer, markov, cpg or augustus; "" where a species is given."""
     species: str
     """Model of AUGUSTUS's authors; "" for none."""
+    fold: int = 0
+    """Fold that it is fitted and scored on, from 1; 0 where the splits are fixed."""
 
 
 Instruction = Pretrain | Finetune | Evaluate | Baseline
@@ -125,12 +129,19 @@ def _carry_out(instruction: Instruction) -> int:
     if isinstance(instruction, Evaluate):
         from dnaspt.evaluation.evaluate import evaluate
 
-        log.info("%s", evaluate(instruction.run, instruction.data))
+        log.info("%s", evaluate(instruction.run, instruction.data, fold=instruction.fold))
         return 0
     from dnaspt.baselines.baseline import run_baseline
 
-    model, species = instruction.model, instruction.species
-    log.info("%s", run_baseline(instruction.data, instruction.out, model=model, species=species, overwrite=True))
+    scores = run_baseline(
+        instruction.data,
+        instruction.out,
+        model=instruction.model,
+        species=instruction.species,
+        fold=instruction.fold,
+        overwrite=True,
+    )
+    log.info("%s", scores)
     return 0
 
 

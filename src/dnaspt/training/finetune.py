@@ -49,7 +49,7 @@ def finetune(
         The run. Its scores are those of the best checkpoint on valid.
 
     Raises:
-        DatasetError: no dataset, or one without train and valid.
+        DatasetError: no dataset, or one without train and valid, or without that fold.
         ConfigError: settings that do not fit the task, or a run folder where something is read.
         CheckpointError: the encoder is no checkpoint; the run folder is there already, was started with other settings, or is
             none to resume.
@@ -57,7 +57,7 @@ def finetune(
         DivergedError: the loss is no longer finite.
     """
     hint = check_processes(config)
-    manifest = read_manifest(config.data)
+    manifest = read_manifest(config.data, config.fold)
     head = check_settings(config, manifest)
     pretrained = None if config.encoder is None else read_config(config.encoder)
     embeddings = Path(config.embeddings) if config.embeddings else None  # no path where it is a name on the hub
@@ -80,8 +80,8 @@ def _train(
     reporter: "Reporter | None",
 ) -> Run:
     """Read the windows, and train."""
-    train = label_subset(read_split(config.data, "train"), config.label_fraction, config.seed)
-    valid = read_split(config.data, "valid")
+    train = label_subset(read_split(config.data, "train", config.fold), config.label_fraction, config.seed)
+    valid = read_split(config.data, "valid", config.fold)
     _check_valid(config, manifest, valid)
     if checkpoint.head == GENE_MODEL:
         from dnaspt.training.fit_gene_model import run_gene_model  # torch: seconds
@@ -107,7 +107,9 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
     if head not in task.heads:
         raise ConfigError(f"head {head!r} does not fit task {task.name!r}; expected {' or '.join(task.heads)}")
     if missing := [name for name in ("train", "valid") if name not in manifest.splits]:
-        raise ConfigError(f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid")
+        raise ConfigError(
+            f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid{manifest.hint}"
+        )
     _check_genes(config, manifest)
     if config.embeddings and (config.encoder is not None or "preset" in config.model_fields_set):
         raise ConfigError("--embeddings takes the place of --encoder and --preset; give one of them")
@@ -170,11 +172,26 @@ def _warn_of_idle_settings(config: FinetuneConfig, head: str) -> None:
 
 
 def _warn_of_test_sequences(config: FinetuneConfig, manifest: Manifest, pretrained: CheckpointConfig) -> None:
-    """Warn where the encoder has read, or may have read, sequences on which it will be chosen or scored."""
+    """Warn where the encoder has read, or may have read, sequences on which it will be chosen or scored.
+
+    Raises:
+        ConfigError: it was pretrained for another fold, or for none, so it has read what this fold tests.
+    """
+    other = read_manifest(config.data).fold_of_digest(pretrained.data_digest)
+    if (
+        config.fold
+        and other not in (None, config.fold)
+        and "train" in pretrained.provenance.get("read_splits", ["train"])
+    ):
+        read = f"fold {other}" if other else "the whole train split"
+        raise ConfigError(
+            f"{config.encoder}: was pretrained on {read} of this dataset, and has read what fold {config.fold} tests; "
+            f"pretrain with --fold {config.fold}"
+        )
     held_out = [name for name in pretrained.provenance.get("read_splits", ()) if name in ("valid", "test")]
     if held_out and pretrained.data_digest == manifest.digest:
         log.warning("%s: was pretrained on the %s split of this dataset too", config.encoder, " and ".join(held_out))
-    elif pretrained.data_digest != manifest.digest:
+    elif other is None:
         log.warning(
             "%s: was pretrained on other data, which may hold sequences of this test split; that is not checked",
             config.encoder,
@@ -207,7 +224,7 @@ def _describe(
         pool=config.pool,
         window_bp=manifest.window_bp,
         stop_in_cds=manifest.stop_in_cds,
-        shortest_intron_bp=shortest_intron_bp(config.data) if manifest.per_base else None,
+        shortest_intron_bp=shortest_intron_bp(config.data, config.fold) if manifest.per_base else None,
         data_digest=manifest.digest,
         provenance=provenance,
     )

@@ -39,16 +39,16 @@ def pretrain(
         its result has those of n-gram models, too, once the run is finished or time has stopped it.
 
     Raises:
-        DatasetError: no dataset, or one without the splits asked for.
+        DatasetError: no dataset, or one without the splits or the fold asked for.
         ConfigError: settings that do not fit, or a run folder where something is read.
         CheckpointError: the run folder is there already, was started with other settings, or is none to resume.
         BusyError: another process writes the run folder.
         DivergedError: the loss is no longer finite.
     """
     hint = check_processes(config)
-    manifest = read_manifest(config.data)
+    manifest = read_manifest(config.data, config.fold)
     if "valid" not in manifest.splits:
-        raise ConfigError(f"{config.data}: has no valid split; the best checkpoint could not be chosen")
+        raise ConfigError(f"{config.data}: has no valid split; the best checkpoint could not be chosen{manifest.hint}")
     refuse_inputs(config.out, {"data": config.data})
     with RunFolder(config.out, config, resume=resume, overwrite=overwrite, hint=hint) as folder:
         if config.n_processes == 1:
@@ -60,9 +60,9 @@ def _train(config: PretrainConfig, manifest: Manifest, folder: RunFolder, report
     """Read the sequences, and train."""
     names = [*config.splits, *([UNLABELED] if config.unlabeled and UNLABELED in manifest.splits else [])]
     window_bp = max(manifest.window_bp, WINDOW_BP)
-    splits = [without_overlaps(read_split(config.data, name), window_bp) for name in names]
+    splits = [without_overlaps(read_split(config.data, name, config.fold), window_bp) for name in names]
     as_published = config.masking == "as-published"
-    valid_split = without_overlaps(read_split(config.data, "valid"), window_bp)
+    valid_split = without_overlaps(read_split(config.data, "valid", config.fold), window_bp)
     valid = mask_windows(valid_split, config.mask_fraction, as_published=as_published)
     if not valid.n_masked:
         problem = f"with mask_fraction {config.mask_fraction:g} no base of the valid split is masked"

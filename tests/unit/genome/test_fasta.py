@@ -9,7 +9,7 @@ import pytest
 
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet, fasta
-from dnaspt.genome.fasta import contig_names, read_fasta
+from dnaspt.genome.fasta import contig_lengths, contig_names, read_fasta
 
 PLAIN = ">chr1 first contig\nACGT\nNNac\n>chr2\ngT\n"
 CONTIGS = [("chr1", "ACGTNNac"), ("chr2", "gT")]
@@ -45,6 +45,7 @@ def test_unusual_but_valid_files_are_read_alike(tmp_path: Path, content: bytes) 
     path = write(tmp_path, content)
     assert read(path) == CONTIGS
     assert contig_names(path) == ["chr1", "chr2"]
+    assert contig_lengths(path) == {contig.name: len(contig) for contig in read_fasta(path)}
 
 
 def test_bgzip_is_read_with_a_warning_where_its_end_mark_is_missing(

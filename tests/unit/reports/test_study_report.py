@@ -39,7 +39,11 @@ def test_a_result_is_a_table_for_arms_and_for_differences(result: StudyResult) -
 
 def test_the_report_is_written_in_each_form(result: StudyResult) -> None:
     files = {file.name for file in result.path.iterdir()}
-    numbers = {f"study_{name}.{kind}" for name in ("scores", "gains", "claims") for kind in ("csv", "parquet")}
+    numbers = {
+        f"study_{name}.{kind}"
+        for name in (*("scores", "gains", "claims"), "gene_scores", "gene_gains")
+        for kind in ("csv", "parquet")
+    }
     assert files == numbers | {"study.html", "study.md", "study_tables", "study_figures"}
     rows = list(csv.DictReader((result.path / "study_gains.csv").read_text().splitlines()))
     assert [float(row["gain"]) for row in rows] == result.differences_to_frame()["gain"].tolist()
