@@ -15,7 +15,7 @@ from dnaspt import __version__
 from dnaspt.cli.bend import bend_app
 from dnaspt.cli.options import HELP, Command, Commands, Config, Data, Offline, Overwrite, TrustCode, given, option
 from dnaspt.cli.prepare import prepare_app
-from dnaspt.cli.score import baseline, evaluate, predict, variants
+from dnaspt.cli.score import baseline, compare_annotations, evaluate, predict, variants
 from dnaspt.cli.study import study
 from dnaspt.errors import DnasptError
 
@@ -216,7 +216,7 @@ def finetune(
     _say_if_stopped(run)
 
 
-for command in (evaluate, predict, variants, baseline, study):
+for command in (evaluate, predict, variants, baseline, compare_annotations, study):
     app.command(cls=Command)(command)
 
 

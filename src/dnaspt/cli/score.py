@@ -1,4 +1,4 @@
-"""The commands that use models, or score what models have to beat: evaluate, predict, variants, baseline."""
+"""The commands that use models, or score without one: evaluate, predict, variants, baseline, compare-annotations."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -177,3 +177,39 @@ def baseline(
         return
     count = evaluation.scores[f"cpg_count_{evaluation.metric}"]
     show(f"{evaluation} (CpG count {count.value:.3f}); {out}")
+
+
+def compare_annotations(
+    context: typer.Context,
+    reference: Annotated[Path, typer.Argument(metavar="REF", help="Annotation to compare with: GFF3 or GTF.")],
+    prediction: Annotated[Path, typer.Argument(metavar="PRED", help="Predicted annotation: GFF3 or GTF.")],
+    genome: Annotated[
+        Path | None,
+        option(metavar="FASTA", help="Genome: illegal structures are counted, too.", default="compare without it"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        option("--out", "-o", metavar="FILE", help="File to write too: .csv or .json.", default="none"),
+    ] = None,
+    as_json: Annotated[bool, option("--json", help="Print JSON.", default="tables")] = False,
+) -> None:
+    """Compare two annotations of one genome.
+
+    Sensitivity, precision and F1 of coding bases, splice sites, exons, intron chains, transcripts and genes, with 95 %
+    intervals. The files of any gene finder are read, all isoforms count, and no model is needed.
+
+    Example: dnaspt compare-annotations reference.gff3 predicted.gtf --genome g.fa
+    """
+    import json
+
+    from dnaspt import api
+    from dnaspt.cli.terminal import show_tables
+    from dnaspt.reports.annotation_tables import comparison_tables
+
+    options = given(context)
+    options.pop("as_json", None)
+    compared = api.compare_annotations(**options)
+    if as_json:
+        typer.echo(json.dumps(compared.to_dict(), indent=2))
+    else:
+        show_tables(comparison_tables(compared))

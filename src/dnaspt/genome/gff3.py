@@ -199,7 +199,7 @@ def _annotation(rows: _Rows, metadata: Metadata) -> Annotation:
     is_gtf = metadata.dialect == "gtf"
     gene_ids, left_out = (_genes_of_gtf if is_gtf else _genes_of_gff3)(rows, list(_divided(rows, is_gtf=is_gtf)))
     names = _Names(chain(rows.named, ((group.contig, group.name) for group in rows.transcripts.values())))
-    transcripts = [_annotated(rows.path, names.free_name(group), gene_id, group, counts) for group, gene_id in gene_ids]
+    transcripts = [_annotated(rows, names.free_name(group), gene_id, group) for group, gene_id in gene_ids]
     transcripts = _by_gene_place(transcripts, counts)
     transcripts.sort(key=lambda row: (row.transcript.chrom, row.transcript.start, row.transcript.transcript_id))
     unknown = {Interval(group.contig, group.start, group.end) for fate, group in left_out if fate in _UNKNOWN}
@@ -243,6 +243,7 @@ def _add_named(feature: Feature, kind: str, rows: _Rows) -> None:
             _biotype(attributes),
             _is_pseudogene(attributes),
             _is_trans_spliced(attributes),
+            attributes.get("partial", "").lower() == "true",
         )
         rows.named[feature.interval.contig, name].append(row)
 
@@ -364,6 +365,7 @@ def _add_to_transcript(
         unquote(attributes.get("Derives_from", "")),
         parents if len(parents) > 1 else (),
         attributes.get("exon_number", ""),
+        feature.phase,
     )
     group.cds.append(row)
 
@@ -635,17 +637,26 @@ class _Names:
         return free
 
 
-def _annotated(path: Path, name: str, gene_id: str, group: TranscriptRows, counts: Counter[str]) -> AnnotatedTranscript:
+def _annotated(rows: _Rows, name: str, gene_id: str, group: TranscriptRows) -> AnnotatedTranscript:
     """The transcript that rows add up to. CDS intervals that touch or overlap are joined."""
     intervals = [(row.start, row.end) for row in group.cds]
     cds = merge_few(intervals)
     if sum(end - start for start, end in cds) < sum(end - start for start, end in set(intervals)):
-        counts["transcripts_with_overlapping_cds"] += 1
+        rows.counts["transcripts_with_overlapping_cds"] += 1
     exons = merge_few((*group.exons, *cds)) if group.exons else ()
-    last = max(group.cds, key=lambda row: row.end)
-    return AnnotatedTranscript(
-        Transcript(group.contig, last.strand, gene_id, name, cds), exons, merge_few(group.stops), last.line, path
+    leftmost, last = min(group.cds, key=lambda row: row.start), max(group.cds, key=lambda row: row.end)
+    phase = (leftmost if last.strand == "+" else last).phase
+    row = rows.row_of(group)
+    transcript = Transcript(
+        group.contig,
+        last.strand,
+        gene_id,
+        name,
+        cds,
+        phase=0 if phase == "." else int(phase),
+        is_partial=row is not None and row.is_partial,
     )
+    return AnnotatedTranscript(transcript, exons, merge_few(group.stops), last.line, rows.path)
 
 
 def _by_gene_place(transcripts: Iterable[AnnotatedTranscript], counts: Counter[str]) -> list[AnnotatedTranscript]:

@@ -30,6 +30,7 @@ class NamedRow(NamedTuple):
         biotype: its biotype (Ensembl, GENCODE, RefSeq); empty if there is none.
         is_pseudogene: whether it says that it belongs to a pseudogene.
         is_trans_spliced: whether it says that its parts are joined from two transcripts.
+        is_partial: whether it says that the gene goes on beyond what is known of it (`partial=true`).
     """
 
     kind: str
@@ -39,6 +40,7 @@ class NamedRow(NamedTuple):
     biotype: str = ""
     is_pseudogene: bool = False
     is_trans_spliced: bool = False
+    is_partial: bool = False
 
 
 class CdsRow(NamedTuple):
@@ -54,6 +56,7 @@ class CdsRow(NamedTuple):
         derives_from: the gene of an operon that it belongs to.
         parents: all its parents, if it has more than one.
         exon_number: number of its exon in a GTF.
+        phase: column 8; "." where the file does not say it.
     """
 
     start: int
@@ -65,6 +68,7 @@ class CdsRow(NamedTuple):
     derives_from: str = ""
     parents: tuple[str, ...] = ()
     exon_number: str = ""
+    phase: str = "."
 
 
 @dataclass(slots=True)
