@@ -46,9 +46,17 @@ def predict(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt finetune'.")],
     genome: Genome,
-    out: Annotated[Path, option("--out", "-o", metavar="FILE", help="genes: .gff3; windows: .bed, .bw or .parquet.")],
+    out: Annotated[
+        Path, option("--out", "-o", metavar="FILE", help="genes: .gff3 or .gtf; windows: .bed, .bw or .parquet.")
+    ],
     regions: Annotated[
         Path | None, option(metavar="BED", help="Intervals to predict.", default="the whole genome")
+    ] = None,
+    proteins: Annotated[
+        Path | None, option(metavar="FASTA", help="Genes: proteins to write too.", default="none")
+    ] = None,
+    cds: Annotated[
+        Path | None, option(metavar="FASTA", help="Genes: coding sequences to write too.", default="none")
     ] = None,
     stride_bp: Annotated[int, option(metavar="BP", help="Windows of regions: step along the contig.")] = 128,
     threshold: Annotated[
@@ -84,7 +92,7 @@ def predict(
 ) -> None:
     """Predict genes or labels of windows on a FASTA file.
 
-    Genes are written as GFF3; labels of windows as BED, bigWig or Parquet.
+    Genes are written as GFF3 or GTF; labels of windows as BED, bigWig or Parquet.
 
     Example: dnaspt predict runs/genes --genome new.fa --out genes.gff3
     """
@@ -97,7 +105,7 @@ def predict(
     options = PredictOptions(
         **{name: settings[name] for name in PredictOptions.__dataclass_fields__ if name in settings}
     )
-    summary = predict_file(run, genome, out, options, regions=regions)
+    summary = predict_file(run, genome, out, options, regions=regions, proteins=proteins, cds=cds)
     mapping_table(f"{out}: written", asdict(summary))
 
 

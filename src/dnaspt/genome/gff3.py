@@ -243,7 +243,7 @@ def _add_named(feature: Feature, kind: str, rows: _Rows) -> None:
             _biotype(attributes),
             _is_pseudogene(attributes),
             _is_trans_spliced(attributes),
-            attributes.get("partial", "").lower() == "true",
+            _is_partial(attributes),
         )
         rows.named[feature.interval.contig, name].append(row)
 
@@ -264,6 +264,10 @@ def _is_trans_spliced(attributes: dict[str, str]) -> bool:
     """Whether `exception` names trans-splicing, alone or among others (RefSeq, GenBank); or its own attribute does."""
     exceptions = unquote(attributes.get("exception", "")).lower().replace("_", "-")
     return "trans-splicing" in exceptions or attributes.get("trans_splicing", "").lower() == "true"
+
+
+def _is_partial(attributes: dict[str, str]) -> bool:
+    return attributes.get("partial", "").lower() == "true"
 
 
 def _parents(attributes: dict[str, str]) -> tuple[str, ...]:
@@ -319,7 +323,8 @@ def _add_gtf(feature: Feature, kind: str, rows: _Rows) -> None:
         gene_id = gene_id or name
         rows.of_transcript(contig, name, gene_id).is_unclear = is_unclear
     if kind in _TRANSCRIPT_KINDS:
-        rows.named[contig, name].append(NamedRow(kind, feature.interval, feature.line, (gene_id,)))
+        row = NamedRow(kind, feature.interval, feature.line, (gene_id,), is_partial=_is_partial(attributes))
+        rows.named[contig, name].append(row)
     group = rows.of_transcript(contig, name, gene_id)
     group.biotype = group.biotype or _biotype(attributes)
     if not group.biotype and (_PSEUDOGENE(feature.source) or feature.source in _NOT_TRANSLATED):
