@@ -268,9 +268,9 @@ def simulate(
     config: Config = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Simulate a small genome with known genes, peaks and methylation.
+    """Simulate a small genome with known truth.
 
-    Writes FASTA, GFF3, BED and bedMethyl files for a first trial.
+    Writes its sequence, genes, peaks and methylation (FASTA, GFF3, BED, bedMethyl) for a first trial.
 
     Example: dnaspt simulate --out demo/genome
     """
@@ -285,9 +285,9 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain'.")],
     out: Annotated[Path, option("--out", "-o", metavar="FOLDER", help="Folder to write.")],
 ) -> None:
-    """Write a pretrained model in the format of BEND's ConvNet.
+    """Write a pretrained model in BEND's format.
 
-    The option --encoder of 'dnaspt finetune' reads that format, too.
+    It is the format of BEND's ConvNet; the option --encoder of 'dnaspt finetune' reads it, too.
 
     Example: dnaspt export runs/pre --out bend_model
     """

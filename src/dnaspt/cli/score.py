@@ -127,7 +127,7 @@ def variants(
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Score the alleles of a VCF file, both strands averaged.
+    """Score alleles of a VCF file, both strands averaged.
 
     Scores say how much an allele changes the hidden states (SPT_COSINE), and the language model's likelihood (SPT_LLR,
     pretrained runs) or each label (SPT_DELTA, fine-tuned runs). They do not depend on how an allele is written.

@@ -36,6 +36,7 @@ from dnaspt.evaluation.gene_metrics import (
     splice_sites,
     structure,
 )
+from dnaspt.frozen_dict import freeze
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS
@@ -55,6 +56,9 @@ OVERLAP_LEVELS = ("exon", "transcript", "gene")
 SIDES = ("reference", "prediction")
 _LENGTH_BP = (1_000, 2_000, 5_000, 10_000, 50_000)
 _N_EXONS = (2, 3, 6, 11)
+_WITHOUT_TRANSCRIPT = ("cds_without_ids", "_without_transcript")
+_NOT_LEFT_OUT = ("transcripts_with_overlapping_cds", "transcripts_on_both_strands")
+"""Counts of transcripts that are read, or counted under another reason, too."""
 _SHOWN = 5
 """Contigs that a warning names at most."""
 
@@ -85,6 +89,9 @@ class Side:
     structures: StructureReport | None = None
     n_partial: int = 0
     n_not_judged: int = 0
+
+    def __post_init__(self) -> None:
+        freeze(self, "left_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,9 @@ class AnnotationComparison:
     prediction: Side
     n_unclear: int
     n_blocks: int
+
+    def __post_init__(self) -> None:
+        freeze(self, "levels", "missed", "wrong", "groups")
 
     def to_frame(self) -> "pd.DataFrame":
         """A row for each level, then for each group of genes.
@@ -348,10 +358,14 @@ def _from_start_to_stop(transcript: Transcript) -> tuple[int, int]:
 
 
 def _left_out(annotation: Annotation) -> dict[str, int]:
-    """Transcripts that were not read as whole coding genes, by reason."""
-    names = ("transcripts_", "cds_without_ids")
-    own = {name: count for name, count in annotation.counts.items() if name.startswith(names) and count}
-    return {name: count for name, count in own.items() if name != "transcripts_with_overlapping_cds"}
+    """Transcripts and rows of CDS that were not read as whole coding genes, by reason."""
+    return {
+        name: count
+        for name, count in annotation.counts.items()
+        if count
+        and (name.startswith("transcripts_") or name.endswith(_WITHOUT_TRANSCRIPT))
+        and name not in _NOT_LEFT_OUT
+    }
 
 
 def _genes(transcripts: Iterable[Transcript]) -> list[_Gene]:
