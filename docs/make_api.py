@@ -19,7 +19,10 @@ GROUPS = {
     ),
     "Train": ("pretrain", "finetune", "Run", "RunResult"),
     "Use a model": ("load", "Model", "Transcript", "to_frame", "score_variants"),
-    "Score": ("evaluate", "baseline", "Evaluation", "GeneScores", "Score"),
+    "Score": (
+        *("evaluate", "baseline", "Evaluation", "GeneScores", "Score"),
+        *("compare_annotations", "AnnotationComparison"),
+    ),
     "Compare": ("study", "StudyResult", "Record", "report", "inspect", "Description"),
     "scikit-learn": ("SPTClassifier",),
     "Errors": (

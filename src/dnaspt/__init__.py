@@ -12,6 +12,7 @@ _HOMES = {
     "dnaspt.api": (
         *(
             "baseline",
+            "compare_annotations",
             "evaluate",
             "finetune",
             "inspect",
@@ -28,6 +29,7 @@ _HOMES = {
         *("BusyError", "CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError"),
         *("NoMemoryError", "NoSpaceError", "NotFiniteError"),
     ),
+    "dnaspt.evaluation.compare_annotations": ("AnnotationComparison",),
     "dnaspt.evaluation.gene_metrics": ("GeneScores",),
     "dnaspt.evaluation.metrics": ("Score",),
     "dnaspt.evaluation.results": ("Evaluation",),
@@ -45,6 +47,7 @@ __all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 (names of function
 
 if TYPE_CHECKING:
     from dnaspt.api import baseline as baseline
+    from dnaspt.api import compare_annotations as compare_annotations
     from dnaspt.api import evaluate as evaluate
     from dnaspt.api import finetune as finetune
     from dnaspt.api import inspect as inspect
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from dnaspt.errors import NoMemoryError as NoMemoryError
     from dnaspt.errors import NoSpaceError as NoSpaceError
     from dnaspt.errors import NotFiniteError as NotFiniteError
+    from dnaspt.evaluation.compare_annotations import AnnotationComparison as AnnotationComparison
     from dnaspt.evaluation.gene_metrics import GeneScores as GeneScores
     from dnaspt.evaluation.metrics import Score as Score
     from dnaspt.evaluation.results import Evaluation as Evaluation

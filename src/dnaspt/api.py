@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dnaspt.arguments import PathLike, Paths, as_path, as_path_or_none, as_paths, check_switches, check_whole_numbers
 from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
+from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from dnaspt.checkpoint import Accelerator
     from dnaspt.data.dataset import Dataset
+    from dnaspt.evaluation.compare_annotations import AnnotationComparison
     from dnaspt.evaluation.results import Evaluation
     from dnaspt.inference.model import Model
     from dnaspt.reports.describe import Description
@@ -473,6 +475,48 @@ def baseline(
         fold=fold,
         overwrite=overwrite,
     )
+
+
+def compare_annotations(
+    reference: PathLike, prediction: PathLike, genome: PathLike | None = None, *, out: PathLike | None = None
+) -> "AnnotationComparison":
+    """Compare a predicted annotation with a reference: coding bases, splice sites, exons, intron chains, transcripts, genes.
+
+    All isoforms of both sides count. Both files are read by the rules of docs/files.md. A stop codon belongs to the CDS: rows of
+    `stop_codon` are added to it, and with a genome the stop codon behind a CDS that has none.
+
+    Args:
+        reference: GFF3 or GTF of any tool, plain, gzip or bgzip.
+        prediction: the same.
+        genome: FASTA; with it, illegal structures of both sides are counted, too: no start codon, no stop codon, stop codons in
+            frame, a length that is not a multiple of 3, introns that are not GT-AG or GC-AG.
+        out: file to write too: .csv (the table of `to_frame`) or .json (everything).
+
+    Returns:
+        Sensitivity, precision and F1 by level, with 95 % intervals over blocks of the genome, and counts.
+
+    Raises:
+        InputError: a file that cannot be used, a reference without genes, annotations without a contig in common, or a gene that
+        ends off its contig. ConfigError: `out` is one of the files that are read, or has another suffix.
+
+    Example:
+        >>> compared = dnaspt.compare_annotations("genome/annotation.gff3", "genome/annotation.gff3", "genome/genome.fa")
+        >>> compared.levels["gene"].f1.value, compared.prediction.structures.n_illegal
+        (1.0, 0)
+    """
+    from dnaspt.evaluation.compare_annotations import compare_annotations as compare
+    from dnaspt.evaluation.compare_annotations import write_comparison
+
+    true, predicted = as_path(reference, "reference"), as_path(prediction, "prediction")
+    fasta, file = as_path_or_none(genome, "genome"), as_path_or_none(out, "out")
+    if file is not None:
+        if file.suffix.lower() not in (".csv", ".json"):
+            raise ConfigError(f"{file}: expected a name that ends in .csv or .json")
+        refuse_inputs(file, {"reference": true, "prediction": predicted, "genome": fasta}, is_file=True)
+    compared = compare(true, predicted, fasta)
+    if file is not None:
+        write_comparison(compared, file)
+    return compared
 
 
 def study(

@@ -17,7 +17,23 @@ log = logging.getLogger(__name__)
 
 _WAIT_S = 0.3
 """A lock that its owner is just giving up is waited for so long."""
-_MADE_AGAIN = (".gff3", ".gff", ".bed", ".bw", ".vcf", ".gz", ".bgz", ".html", ".htm")
+_MADE_AGAIN = (
+    ".gff3",
+    ".gff",
+    ".gtf",
+    ".fa",
+    ".faa",
+    ".fna",
+    ".fasta",
+    ".csv",
+    ".bed",
+    ".bw",
+    ".vcf",
+    ".gz",
+    ".bgz",
+    ".html",
+    ".htm",
+)
 """Suffixes of files that predictions and reports write: one in a run may be replaced, while the run's own files may not."""
 
 Inputs = Mapping[str, "Path | Iterable[Path] | None"]

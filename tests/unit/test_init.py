@@ -9,8 +9,10 @@ import dnaspt
 
 API = {
     *("baseline", "evaluate", "finetune", "inspect", "load", "prepare_bend", "prepare_genes", "prepare_methylation"),
+    "compare_annotations",
     *("prepare_regions", "pretrain", "report", "score_variants", "simulate", "study", "to_frame"),
     *(
+        "AnnotationComparison",
         "Dataset",
         "Description",
         "Evaluation",

@@ -15,7 +15,7 @@ from dnaspt import __version__
 from dnaspt.cli.bend import bend_app
 from dnaspt.cli.options import HELP, Command, Commands, Config, Data, Fold, Offline, Overwrite, TrustCode, given, option
 from dnaspt.cli.prepare import prepare_app
-from dnaspt.cli.score import baseline, evaluate, predict, variants
+from dnaspt.cli.score import baseline, compare_annotations, evaluate, predict, variants
 from dnaspt.cli.study import study
 from dnaspt.errors import DnasptError
 
@@ -218,7 +218,7 @@ def finetune(
     _say_if_stopped(run)
 
 
-for command in (evaluate, predict, variants, baseline, study):
+for command in (evaluate, predict, variants, baseline, compare_annotations, study):
     app.command(cls=Command)(command)
 
 
@@ -270,9 +270,9 @@ def simulate(
     config: Config = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Simulate a small genome with known genes, peaks and methylation.
+    """Simulate a small genome with known truth.
 
-    Writes FASTA, GFF3, BED and bedMethyl files for a first trial.
+    Writes its sequence, genes, peaks and methylation (FASTA, GFF3, BED, bedMethyl) for a first trial.
 
     Example: dnaspt simulate --out demo/genome
     """
@@ -287,9 +287,9 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain'.")],
     out: Annotated[Path, option("--out", "-o", metavar="FOLDER", help="Folder to write.")],
 ) -> None:
-    """Write a pretrained model in the format of BEND's ConvNet.
+    """Write a pretrained model in BEND's format.
 
-    The option --encoder of 'dnaspt finetune' reads that format, too.
+    It is the format of BEND's ConvNet; the option --encoder of 'dnaspt finetune' reads it, too.
 
     Example: dnaspt export runs/pre --out bend_model
     """

@@ -13,7 +13,7 @@ HELP = {"help_option_names": ["-h", "--help"]}
 
 _IN_ORDER_OF_USE = (
     *("prepare", "pretrain", "finetune", "evaluate", "predict", "variants", "baseline", "study", "report", "inspect"),
-    *("simulate", "export", "bend"),
+    *("compare-annotations", "simulate", "export", "bend"),
 )
 
 

@@ -1,4 +1,4 @@
-"""The commands that use models, or score what models have to beat: evaluate, predict, variants, baseline."""
+"""The commands that use models, or score without one: evaluate, predict, variants, baseline, compare-annotations."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -47,9 +47,17 @@ def predict(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt finetune'.")],
     genome: Genome,
-    out: Annotated[Path, option("--out", "-o", metavar="FILE", help="genes: .gff3; windows: .bed, .bw or .parquet.")],
+    out: Annotated[
+        Path, option("--out", "-o", metavar="FILE", help="genes: .gff3 or .gtf; windows: .bed, .bw or .parquet.")
+    ],
     regions: Annotated[
         Path | None, option(metavar="BED", help="Intervals to predict.", default="the whole genome")
+    ] = None,
+    proteins: Annotated[
+        Path | None, option(metavar="FASTA", help="Genes: proteins to write too.", default="none")
+    ] = None,
+    cds: Annotated[
+        Path | None, option(metavar="FASTA", help="Genes: coding sequences to write too.", default="none")
     ] = None,
     stride_bp: Annotated[int, option(metavar="BP", help="Windows of regions: step along the contig.")] = 128,
     threshold: Annotated[
@@ -85,7 +93,7 @@ def predict(
 ) -> None:
     """Predict genes or labels of windows on a FASTA file.
 
-    Genes are written as GFF3; labels of windows as BED, bigWig or Parquet.
+    Genes are written as GFF3 or GTF; labels of windows as BED, bigWig or Parquet.
 
     Example: dnaspt predict runs/genes --genome new.fa --out genes.gff3
     """
@@ -98,7 +106,7 @@ def predict(
     options = PredictOptions(
         **{name: settings[name] for name in PredictOptions.__dataclass_fields__ if name in settings}
     )
-    summary = predict_file(run, genome, out, options, regions=regions)
+    summary = predict_file(run, genome, out, options, regions=regions, proteins=proteins, cds=cds)
     mapping_table(f"{out}: written", asdict(summary))
 
 
@@ -120,7 +128,7 @@ def variants(
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Score the alleles of a VCF file, both strands averaged.
+    """Score alleles of a VCF file, both strands averaged.
 
     Scores say how much an allele changes the hidden states (SPT_COSINE), and the language model's likelihood (SPT_LLR,
     pretrained runs) or each label (SPT_DELTA, fine-tuned runs). They do not depend on how an allele is written.
@@ -179,3 +187,39 @@ def baseline(
         return
     count = evaluation.scores[f"cpg_count_{evaluation.metric}"]
     show(f"{evaluation} (CpG count {count.value:.3f}); {out}")
+
+
+def compare_annotations(
+    context: typer.Context,
+    reference: Annotated[Path, typer.Argument(metavar="REF", help="Annotation to compare with: GFF3 or GTF.")],
+    prediction: Annotated[Path, typer.Argument(metavar="PRED", help="Predicted annotation: GFF3 or GTF.")],
+    genome: Annotated[
+        Path | None,
+        option(metavar="FASTA", help="Genome: illegal structures are counted, too.", default="compare without it"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        option("--out", "-o", metavar="FILE", help="File to write too: .csv or .json.", default="none"),
+    ] = None,
+    as_json: Annotated[bool, option("--json", help="Print JSON.", default="tables")] = False,
+) -> None:
+    """Compare two annotations of one genome.
+
+    Sensitivity, precision and F1 of coding bases, splice sites, exons, intron chains, transcripts and genes, with 95 %
+    intervals. The files of any gene finder are read, all isoforms count, and no model is needed.
+
+    Example: dnaspt compare-annotations reference.gff3 predicted.gtf --genome g.fa
+    """
+    import json
+
+    from dnaspt import api
+    from dnaspt.cli.terminal import show_tables
+    from dnaspt.reports.annotation_tables import comparison_tables
+
+    options = given(context)
+    options.pop("as_json", None)
+    compared = api.compare_annotations(**options)
+    if as_json:
+        typer.echo(json.dumps(compared.to_dict(), indent=2))
+    else:
+        show_tables(comparison_tables(compared))

@@ -62,7 +62,7 @@ def study(
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Does self-pretraining help? Compare ways to a model over seeds.
+    """Does self-pretraining help? Compare ways to a model.
 
     The ways are the arms of the study: from scratch, self-pretrained, with a CRF, trained for longer, and so on. Each arm's
     learning rate is chosen on valid. Run it again to go on: finished runs are skipped.

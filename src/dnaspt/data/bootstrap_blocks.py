@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dnaspt.genome.gene_states import NONCODING
-from dnaspt.genome.intervals import cluster, end_to_end
+from dnaspt.genome.intervals import cluster, end_to_end, merge, true_runs
 
 BLOCK_BP = 10_000
 _EXTRACT = re.compile(r"(.+):(\d+)-(\d+)")
@@ -21,14 +21,28 @@ def blocks_outside_genes(labels: np.ndarray, block_bp: int = BLOCK_BP) -> np.nda
     Returns:
         B + 1 ascending positions from 0 to L: block b has the bases cuts[b] to cuts[b + 1].
     """
-    noncoding = np.flatnonzero(labels == NONCODING)
+    return blocks_between(true_runs(labels != NONCODING), len(labels), block_bp)
+
+
+def blocks_between(genes: np.ndarray, length_bp: int, block_bp: int = BLOCK_BP) -> np.ndarray:
+    """Cut a contig into blocks of about `block_bp`, as `blocks_outside_genes` does.
+
+    Args:
+        genes: intervals (n, 2) that no cut divides, in any order.
+        length_bp: bases of the contig.
+        block_bp: fewest bases of a block but the last one.
+    """
+    starts, ends = merge(genes).T
     cuts = [0]
-    while len(labels) - cuts[-1] >= 1.5 * block_bp:
-        index = np.searchsorted(noncoding, cuts[-1] + block_bp)
-        if index == len(noncoding):
+    while length_bp - cuts[-1] >= 1.5 * block_bp:
+        cut = cuts[-1] + block_bp
+        index = np.searchsorted(starts, cut, side="right") - 1
+        if index >= 0:
+            cut = max(cut, int(ends[index]))
+        if cut >= length_bp:
             break
-        cuts.append(int(noncoding[index]))
-    return np.array([*cuts, len(labels)], dtype=np.int64)
+        cuts.append(cut)
+    return np.array([*cuts, length_bp], dtype=np.int64)
 
 
 def window_blocks(chrom: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

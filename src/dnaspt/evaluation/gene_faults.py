@@ -1,10 +1,11 @@
 """Transcripts and their genome to counts of illegal structures: splice sites, frames, start and stop codons.
 
-A base that is not known (N) is never held against a structure. Standard genetic code.
+A base that is not known (N) is never held against a structure. Codons are counted from the phase of the first coding exon. A
+transcript that is said to be partial may lack a start and a stop codon. Standard genetic code.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,10 +13,18 @@ import numpy as np
 
 from dnaspt.frozen_dict import freeze
 from dnaspt.genome.alphabet import N, encode, reverse_complement, tokens
-from dnaspt.genome.genetic_code import SPLICE_PAIRS, STANDARD
+from dnaspt.genome.genetic_code import SPLICE_PAIRS, STANDARD, SplicePair
 from dnaspt.genome.transcripts import Transcript
 
-INTRON_FAULT = "intron not GT-AG, GC-AG or AT-AC"
+
+def intron_fault(pairs: Sequence[SplicePair]) -> str:
+    """Name of the fault of an intron that has none of these pairs of splice sites."""
+    *names, last = (f"{pair.donor}-{pair.acceptor}" for pair in pairs)
+    return f"{_INTRON_NOT} {', '.join(names)} or {last}" if names else f"{_INTRON_NOT} {last}"
+
+
+_INTRON_NOT = "intron not"
+INTRON_FAULT = intron_fault(SPLICE_PAIRS)
 TRANSCRIPT_FAULTS = ("length not a multiple of 3", "stop codon in frame", "no start codon", "no stop codon")
 
 
@@ -29,7 +38,6 @@ def _number(codes: np.ndarray) -> np.ndarray:
     return codes.astype(np.int64) @ (5 ** np.arange(codes.shape[-1])[::-1])
 
 
-_SPLICE = _numbers(pair.donor + pair.acceptor for pair in SPLICE_PAIRS)
 _START = _numbers(STANDARD.starts)
 _STOP = _numbers(STANDARD.stops)
 
@@ -55,9 +63,23 @@ class StructureReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Content of a JSON file, with rates per intron and per transcript (None where there are none)."""
-        among = {kind: self.n_introns if kind == INTRON_FAULT else self.n_transcripts for kind in self.faults}
+        among = {kind: self.n_introns if kind.startswith(_INTRON_NOT) else self.n_transcripts for kind in self.faults}
         rates = {kind: count / among[kind] if among[kind] else None for kind, count in self.faults.items()}
         return asdict(self) | {"faults": dict(self.faults), "rates": rates}
+
+    @classmethod
+    def total(cls, reports: Sequence["StructureReport"]) -> "StructureReport":
+        """One report of what was looked at in parts, such as contig by contig; at least one."""
+        faults: Counter[str] = Counter()
+        for report in reports:
+            for kind, count in report.faults.items():
+                faults[kind] += count
+        return cls(
+            sum(report.n_transcripts for report in reports),
+            sum(report.n_introns for report in reports),
+            sum(report.n_illegal for report in reports),
+            dict(faults),
+        )
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "StructureReport":
@@ -67,7 +89,11 @@ class StructureReport:
 
 
 def structure_report(
-    transcripts: Iterable[Transcript], codes_by_chrom: Mapping[str, np.ndarray], *, stop_in_cds: bool = True
+    transcripts: Iterable[Transcript],
+    codes_by_chrom: Mapping[str, np.ndarray],
+    *,
+    stop_in_cds: bool = True,
+    splice_pairs: Sequence[SplicePair] = SPLICE_PAIRS,
 ) -> StructureReport:
     """Count illegal structures.
 
@@ -75,18 +101,22 @@ def structure_report(
         transcripts: true or predicted transcripts.
         codes_by_chrom: codes (L,) uint8 of whole contigs; see `genome.alphabet`.
         stop_in_cds: whether the stop codon is part of the CDS; if not, it is looked for in the three bases after it.
+        splice_pairs: legal ends of introns.
 
     Raises:
         ValueError: a transcript ends off its contig.
         KeyError: a contig has no sequence.
     """
-    faults: Counter[str] = Counter(dict.fromkeys((INTRON_FAULT, *TRANSCRIPT_FAULTS), 0))
+    of_introns, legal = intron_fault(splice_pairs), _numbers(pair.donor + pair.acceptor for pair in splice_pairs)
+    faults: Counter[str] = Counter(dict.fromkeys((of_introns, *TRANSCRIPT_FAULTS), 0))
     n_transcripts = n_introns = n_illegal = 0
     for transcript in transcripts:
         codes = codes_by_chrom[transcript.chrom]
         if transcript.end > len(codes):
             raise ValueError(f"{transcript.transcript_id} ends at {transcript.end} of {len(codes)} bases")
         own_faults = _faults(transcript, codes, stop_in_cds=stop_in_cds)
+        if n_introns_at_fault := _illegal_introns(transcript, codes, legal):
+            own_faults[of_introns] = n_introns_at_fault
         faults.update(own_faults)
         n_transcripts += 1
         n_introns += len(transcript.cds) - 1
@@ -98,20 +128,25 @@ def _faults(transcript: Transcript, codes: np.ndarray, *, stop_in_cds: bool) -> 
     """Faults of one transcript by kind."""
     codons, n_left_over, after = _codons(transcript, codes)
     body, end = (codons[:-1], codons[-1:]) if stop_in_cds else (codons, after)
-    flags = (n_left_over > 0, _is_any(body, _STOP).any(), not _may_be(codons[:1], _START), not _may_be(end, _STOP))
-    faults = Counter({kind: 1 for kind, flag in zip(TRANSCRIPT_FAULTS, flags, strict=True) if flag})
-    if n_illegal := _illegal_introns(transcript, codes):
-        faults[INTRON_FAULT] = n_illegal
-    return faults
+    if transcript.is_partial and n_left_over:
+        body = codons  # it goes on behind its last whole codon
+    has_stop_inside = bool(_is_any(body, _STOP).any())
+    if transcript.is_partial:
+        flags = [False, has_stop_inside, False, False]
+    else:
+        has_start = transcript.phase == 0 and _may_be(codons[:1], _START)
+        flags = [n_left_over > 0, has_stop_inside, not has_start, not _may_be(end, _STOP)]
+    return Counter({kind: 1 for kind, flag in zip(TRANSCRIPT_FAULTS, flags, strict=True) if flag})
 
 
 def _codons(transcript: Transcript, codes: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
-    """Whole codons (n, 3) along the transcript, how many bases are left over, and the codon behind them (1, 3)."""
+    """Whole codons (n, 3) along the transcript, how many bases are left over behind them, and the codon after these (1, 3)."""
     coding = tokens(np.concatenate([codes[start:end] for start, end in transcript.cds]))
     after = tokens(codes[transcript.end : transcript.end + 3])
     if transcript.strand == "-":
         coding = reverse_complement(coding)
         after = reverse_complement(tokens(codes[max(transcript.start - 3, 0) : transcript.start]))
+    coding = coding[transcript.phase :]
     n_codons, n_left_over = divmod(len(coding), 3)
     return (
         coding[: 3 * n_codons].reshape(-1, 3),
@@ -130,13 +165,13 @@ def _may_be(codon: np.ndarray, allowed: np.ndarray) -> bool:
     return len(codon) > 0 and bool((codon >= N).any() or _is_any(codon, allowed).all())
 
 
-def _illegal_introns(transcript: Transcript, codes: np.ndarray) -> int:
-    """How many introns are too short for two splice sites or have none of the three pairs of them."""
+def _illegal_introns(transcript: Transcript, codes: np.ndarray, legal_pairs: np.ndarray) -> int:
+    """How many introns are too short for two splice sites or have none of the legal pairs of them."""
     if len(transcript.cds) == 1:
         return 0
     start, end = np.array(transcript.introns).T
     pairs = tokens(codes[np.stack([start, start + 1, end - 2, end - 1], axis=1)])
     if transcript.strand == "-":
         pairs = reverse_complement(pairs)
-    legal = (pairs >= N).any(axis=1) | _is_any(pairs, _SPLICE)
+    legal = (pairs >= N).any(axis=1) | _is_any(pairs, legal_pairs)
     return int((~legal | (end - start < 4)).sum())

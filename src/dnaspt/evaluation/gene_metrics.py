@@ -30,6 +30,8 @@ Key = tuple[str, str]
 """Contig and gene id."""
 Feature = tuple[Any, ...]
 """Contig, strand, position, and what else makes a splice site, exon, intron chain or transcript."""
+LocatedGene = tuple[Sequence[Transcript], int]
+"""Isoforms of a gene, and the block in which it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ class LevelScores:
     n_predicted: int
     n_right: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Content of a JSON file."""
+        scores = {name: getattr(self, name).to_dict() for name in ("sensitivity", "precision", "f1")}
+        return asdict(self) | scores
+
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "LevelScores":
         """Scores from the content of a JSON file."""
@@ -127,20 +134,11 @@ class GeneScores:
             n: number of resamples.
             seed: seed of the draw.
         """
-        return cls(_level_scores(counts, n, seed), dict(ignored), counts)
+        return cls(level_scores(counts, LEVELS, n=n, seed=seed), dict(ignored), counts)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the blocks' counts."""
-        levels = {
-            name: asdict(level)
-            | {
-                "sensitivity": level.sensitivity.to_dict(),
-                "precision": level.precision.to_dict(),
-                "f1": level.f1.to_dict(),
-            }
-            for name, level in self.levels.items()
-        }
-        return {"levels": levels, "ignored": dict(self.ignored)}
+        return {"levels": {name: level.to_dict() for name, level in self.levels.items()}, "ignored": dict(self.ignored)}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "GeneScores":
@@ -197,11 +195,17 @@ def score_genes(
     _count_bases(true_genes, predicted_genes, index, counts[:, 0])
     true_genes = [gene for gene in true_genes if gene.is_known]
     predicted_genes = [gene for gene in predicted_genes if gene.is_known]
-    for level, features in enumerate((_splice_sites, _exons, _intron_chain, _structure), start=1):
-        true_features = {key: gene.region for gene in true_genes for key in features(gene.longest)}
-        predicted_features = {key: gene.region for gene in predicted_genes for key in features(gene.longest)}
-        index.count(true_features, predicted_features, counts[:, level])
-    _count_genes(true_genes, predicted_genes, index, counts[:, LEVELS.index("gene")])
+    for level, features in enumerate((splice_sites, exons, intron_chain, structure), start=1):
+        true_features, predicted_features = (
+            {key: index.block_of(gene.region, key[2]) for gene in genes for key in features(gene.longest)}
+            for genes in (true_genes, predicted_genes)
+        )
+        count_features(true_features, predicted_features, counts[:, level])
+    true_located, predicted_located = (
+        [(gene.isoforms, index.block_of(gene.region, gene.longest.start)) for gene in genes]
+        for genes in (true_genes, predicted_genes)
+    )
+    count_genes(true_located, predicted_located, counts[:, LEVELS.index("gene")])
     counts = sum_blocks(
         np.split(counts, index.first_block[1:-1]),
         [(region.chrom, region.start, region.end) for region in index.regions],
@@ -239,14 +243,6 @@ class _RegionIndex:
         """The block of a contig position on a region."""
         first = self.first_block[number]
         return int(first + bisect_right(self._cuts[number], position - self.regions[number].start) - 1)
-
-    def count(self, true: Mapping[Feature, int], predicted: Mapping[Feature, int], counts: np.ndarray) -> None:
-        """Add features (chrom, strand, position, ...) and the regions they lie on to the counts of blocks (B, 4)."""
-        for features, others, hit, every in ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED)):
-            blocks = np.array([self.block_of(number, feature[2]) for feature, number in features.items()], np.int64)
-            shared = np.array([feature in others for feature in features], dtype=bool)
-            counts[:, every] += np.bincount(blocks, minlength=self.n_blocks)
-            counts[:, hit] += np.bincount(blocks[shared], minlength=self.n_blocks)
 
 
 def _annotated(
@@ -292,7 +288,7 @@ def _scored(
         yield _Gene(longest, tuple(isoforms), region, is_known)
 
 
-def _splice_sites(transcript: Transcript) -> Iterator[Feature]:
+def splice_sites(transcript: Transcript) -> Iterator[Feature]:
     """First and last base of each intron, by kind."""
     kinds = ("donor", "acceptor") if transcript.strand == "+" else ("acceptor", "donor")
     for start, end in transcript.introns:
@@ -300,20 +296,29 @@ def _splice_sites(transcript: Transcript) -> Iterator[Feature]:
         yield (transcript.chrom, transcript.strand, end - 1, kinds[1])
 
 
-def _exons(transcript: Transcript) -> Iterator[Feature]:
+def exons(transcript: Transcript) -> Iterator[Feature]:
     """Both ends of each coding exon."""
     return ((transcript.chrom, transcript.strand, start, end) for start, end in transcript.cds)
 
 
-def _intron_chain(transcript: Transcript) -> Iterator[Feature]:
+def intron_chain(transcript: Transcript) -> Iterator[Feature]:
     """All introns together; none for a single exon."""
     if introns := transcript.introns:
         yield (transcript.chrom, transcript.strand, introns[0][0], introns)
 
 
-def _structure(transcript: Transcript) -> Iterator[Feature]:
+def structure(transcript: Transcript) -> Iterator[Feature]:
     """All coding exons together."""
     yield (transcript.chrom, transcript.strand, transcript.start, transcript.cds)
+
+
+def count_features(true: Mapping[Feature, int], predicted: Mapping[Feature, int], counts: np.ndarray) -> None:
+    """Add features and the blocks they lie in to the counts of blocks (B, 4)."""
+    for features, others, hit, every in ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED)):
+        blocks = np.fromiter(features.values(), np.int64, len(features))
+        shared = np.fromiter((feature in others for feature in features), bool, len(features))
+        counts[:, every] += np.bincount(blocks, minlength=len(counts))
+        counts[:, hit] += np.bincount(blocks[shared], minlength=len(counts))
 
 
 def _count_bases(true: list[_Gene], predicted: list[_Gene], index: _RegionIndex, counts: np.ndarray) -> None:
@@ -341,15 +346,21 @@ def _coding_bases(region: ScoredRegion, transcripts: list[Transcript]) -> np.nda
     return coding
 
 
-def _count_genes(true: list[_Gene], predicted: list[_Gene], index: _RegionIndex, counts: np.ndarray) -> None:
+def count_genes(true: Iterable[LocatedGene], predicted: Iterable[LocatedGene], counts: np.ndarray) -> None:
     """Add genes, right when any isoform is exact, to the counts of blocks (B, 4)."""
-    columns = ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED))
-    for genes, others, hit, every in columns:
-        exact = {key for gene in others for isoform in gene.isoforms for key in _structure(isoform)}
-        for gene in genes:
-            block = index.block_of(gene.region, gene.longest.start)
-            counts[block, every] += 1
-            counts[block, hit] += any(key in exact for isoform in gene.isoforms for key in _structure(isoform))
+    true, predicted = list(true), list(predicted)
+    for genes, others, hit, every in ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED)):
+        blocks = np.array([block for _, block in genes], np.int64)
+        exact = are_exact([isoforms for isoforms, _ in genes], [isoforms for isoforms, _ in others])
+        counts[:, every] += np.bincount(blocks, minlength=len(counts))
+        counts[:, hit] += np.bincount(blocks[exact], minlength=len(counts))
+
+
+def are_exact(genes: Sequence[Sequence[Transcript]], others: Iterable[Iterable[Transcript]]) -> np.ndarray:
+    """Whether any isoform of each gene (n) has all coding exons of any isoform of another file's genes: (n,) bool."""
+    known = {key for isoforms in others for isoform in isoforms for key in structure(isoform)}
+    exact = (any(key in known for isoform in isoforms for key in structure(isoform)) for isoforms in genes)
+    return np.fromiter(exact, bool, len(genes))
 
 
 def rates(counts: np.ndarray) -> np.ndarray:
@@ -365,12 +376,12 @@ def rates(counts: np.ndarray) -> np.ndarray:
     return np.stack([sensitivity, precision, np.where(nothing, np.nan, harmonic)], axis=-1)
 
 
-def _level_scores(counts: np.ndarray, n: int, seed: int) -> dict[str, LevelScores]:
+def level_scores(counts: np.ndarray, levels: Sequence[str], *, n: int, seed: int) -> dict[str, LevelScores]:
     """Scores of each level, with intervals, from the counts of blocks (B, levels, 4)."""
     total = counts.sum(axis=0)
     values, drawn = rates(total), bootstrap_values(counts, rates, n=n, seed=seed)
     scores = {}
-    for level, name in enumerate(LEVELS):
+    for level, name in enumerate(levels):
         bounds = [percentile_interval(drawn[:, level, measure]) for measure in range(3)]
         sensitivity, precision, f1 = (Score.of(values[level, measure], bounds[measure]) for measure in range(3))
         n_found, n_true, n_right, n_predicted = total[level].tolist()

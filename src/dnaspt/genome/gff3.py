@@ -210,7 +210,7 @@ def _annotation(rows: _Rows, metadata: Metadata) -> Annotation:
         rows.oddities.pop("cds_without_parent", None)  # so write Prokka and Bakta
     gene_ids, left_out = (_genes_of_gtf if is_gtf else _genes_of_gff3)(rows, list(_divided(rows, is_gtf=is_gtf)))
     names = _Names(chain(rows.named, ((group.contig, group.name) for group in rows.transcripts.values())))
-    transcripts = [_annotated(rows.path, names.free_name(group), gene_id, group, counts) for group, gene_id in gene_ids]
+    transcripts = [_annotated(rows, names.free_name(group), gene_id, group) for group, gene_id in gene_ids]
     transcripts = _by_gene_place(transcripts, rows)
     transcripts.sort(key=lambda row: (row.transcript.chrom, row.transcript.start, row.transcript.transcript_id))
     unknown = {Interval(group.contig, group.start, group.end) for fate, group in left_out if fate in _UNKNOWN}
@@ -274,6 +274,7 @@ def _add_named(feature: Feature, kind: str, rows: _Rows) -> None:
             _biotype(attributes),
             _is_pseudogene(attributes),
             _is_trans_spliced(attributes),
+            _is_partial(attributes),
         )
         rows.named[feature.interval.contig, name].append(row)
 
@@ -294,6 +295,10 @@ def _is_trans_spliced(attributes: dict[str, str]) -> bool:
     """Whether `exception` names trans-splicing, alone or among others (RefSeq, GenBank); or its own attribute does."""
     exceptions = unquote(attributes.get("exception", "")).lower().replace("_", "-")
     return "trans-splicing" in exceptions or attributes.get("trans_splicing", "").lower() == "true"
+
+
+def _is_partial(attributes: dict[str, str]) -> bool:
+    return attributes.get("partial", "").lower() == "true"
 
 
 def _parents(attributes: dict[str, str]) -> tuple[str, ...]:
@@ -360,7 +365,8 @@ def _add_gtf(feature: Feature, kind: str, rows: _Rows) -> None:
         gene_id = gene_id or name
         rows.of_transcript(contig, name, gene_id).is_unclear = is_unclear
     if kind in _TRANSCRIPT_KINDS:
-        rows.named[contig, name].append(NamedRow(kind, feature.interval, feature.line, (gene_id,)))
+        row = NamedRow(kind, feature.interval, feature.line, (gene_id,), is_partial=_is_partial(attributes))
+        rows.named[contig, name].append(row)
     group = rows.of_transcript(contig, name, gene_id)
     group.biotype = group.biotype or _biotype(attributes)
     if not group.biotype and (_PSEUDOGENE(feature.source) or feature.source in _NOT_TRANSLATED):
@@ -754,17 +760,26 @@ class _Names:
         return free
 
 
-def _annotated(path: Path, name: str, gene_id: str, group: TranscriptRows, counts: Counter[str]) -> AnnotatedTranscript:
+def _annotated(rows: _Rows, name: str, gene_id: str, group: TranscriptRows) -> AnnotatedTranscript:
     """The transcript that rows add up to. CDS intervals that touch or overlap are joined."""
     intervals = [(row.start, row.end) for row in group.cds]
     cds = merge_few(intervals)
     if sum(end - start for start, end in cds) < sum(end - start for start, end in set(intervals)):
-        counts["transcripts_with_overlapping_cds"] += 1
+        rows.counts["transcripts_with_overlapping_cds"] += 1
     exons = merge_few((*group.exons, *cds)) if group.exons else ()
-    last = max(group.cds, key=lambda row: row.end)
-    return AnnotatedTranscript(
-        Transcript(group.contig, last.strand, gene_id, name, cds), exons, merge_few(group.stops), last.line, path
+    leftmost, last = min(group.cds, key=lambda row: row.start), max(group.cds, key=lambda row: row.end)
+    phase = (leftmost if last.strand == "+" else last).phase
+    row = rows.row_of(group)
+    transcript = Transcript(
+        group.contig,
+        last.strand,
+        gene_id,
+        name,
+        cds,
+        phase=int(phase) if phase in ("1", "2") else 0,
+        is_partial=row is not None and row.is_partial,
     )
+    return AnnotatedTranscript(transcript, exons, merge_few(group.stops), last.line, rows.path)
 
 
 def _by_gene_place(transcripts: Iterable[AnnotatedTranscript], rows: _Rows) -> list[AnnotatedTranscript]:

@@ -52,7 +52,7 @@ class Metadata:
 
     Attributes:
         dialect: dialect of the first feature whose column 9 is not empty.
-        has_version: whether the file has a `##gff-version` line.
+        has_version: whether the file has a `##gff-version` or `##gtf-version` line.
         contigs: contigs with a feature of any kind.
         lengths: contig lengths from `##sequence-region` lines; of several lines for one contig the largest.
         n_features: features read.
@@ -124,7 +124,7 @@ def _decode(path: Path, raw: bytes, number: int) -> str:
 def _read_directive(path: Path, line: str, number: int, metadata: Metadata) -> None:
     """Take in a line that begins with ##."""
     words = line.split()
-    if words[0] == "##gff-version":
+    if words[0] in ("##gff-version", "##gtf-version"):
         metadata.has_version = True
     if words[0] != "##sequence-region":
         return

@@ -1,8 +1,10 @@
-"""Transcripts to GFF3: rows of gene, mRNA, exon and CDS. 0-based half-open coordinates become 1-based here."""
+"""Transcripts to GFF3: rows of gene, mRNA, exon, CDS, start_codon and stop_codon. 0-based coordinates become 1-based here."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
 
+from dnaspt.genome.coding_sequence import first_coding_bases, last_coding_bases
 from dnaspt.genome.intervals import StartEnds
 from dnaspt.genome.transcripts import Transcript
 
@@ -13,6 +15,11 @@ _NOT_IN_VALUE = re.compile(r"[\x00-\x1f\x7f%;=&,]")
 def gff3_header(contigs: Iterable[tuple[str, int]]) -> Iterator[str]:
     """Yield the first lines of a GFF3 file: the version, and a `##sequence-region` for each contig (name, length)."""
     yield "##gff-version 3\n"
+    yield from sequence_regions(contigs)
+
+
+def sequence_regions(contigs: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """Yield a `##sequence-region` line for each contig (name, length)."""
     for name, length_bp in contigs:
         yield f"##sequence-region {_seqid(name)} 1 {length_bp}\n"
 
@@ -20,13 +27,19 @@ def gff3_header(contigs: Iterable[tuple[str, int]]) -> Iterator[str]:
 def gff3_lines(transcripts: Iterable[Transcript], source: str = "dnaspt") -> Iterator[str]:
     """Yield the rows of transcripts, gene by gene. Genes come in the order of their first transcripts.
 
-    The rows of a contig do not depend on what was written before, so contigs can be written one by one.
+    The rows of a contig do not depend on what was written before, so contigs can be written one by one. A start or stop codon has
+    rows of its own where it is known (`has_start`, `has_stop`), and is part of the CDS rows, too.
     """
+    for isoforms in isoforms_by_gene(transcripts):
+        yield from _gene_lines(isoforms, source)
+
+
+def isoforms_by_gene(transcripts: Iterable[Transcript]) -> Iterable[Sequence[Transcript]]:
+    """The transcripts of each gene, genes in the order of their first transcripts."""
     genes: dict[tuple[str, str], list[Transcript]] = {}
     for transcript in transcripts:
         genes.setdefault((transcript.chrom, transcript.gene_id), []).append(transcript)
-    for isoforms in genes.values():
-        yield from _gene_lines(isoforms, source)
+    return genes.values()
 
 
 def cds_phases(cds: StartEnds, strand: str, first_phase: int = 0) -> tuple[int, ...]:
@@ -55,13 +68,12 @@ def _gene_lines(isoforms: Sequence[Transcript], source: str) -> Iterator[str]:
     transcript_ids = {isoform.transcript_id for isoform in isoforms}
     gene_id = _value(f"gene:{first.gene_id}" if first.gene_id in transcript_ids else first.gene_id)
     start, end = min(isoform.start for isoform in isoforms), max(isoform.end for isoform in isoforms)
-    scores = [isoform.score for isoform in isoforms if isoform.score is not None]
-    row = _RowFormat(first, source, max(scores, default=None))
+    row = RowFormat.of_gene(isoforms, _seqid(first.chrom), source)
     partial = ";partial=true" if all(isoform.is_partial for isoform in isoforms) else ""
     yield row("gene", start, end, f"ID={gene_id}{partial}")
     for isoform in isoforms:
         name = _value(isoform.transcript_id)
-        row = _RowFormat(isoform, source, isoform.score)
+        row = RowFormat(_seqid(isoform.chrom), source, isoform.score, isoform.strand)
         partial = ";partial=true" if isoform.is_partial else ""
         yield row("mRNA", isoform.start, isoform.end, f"ID={name};Parent={gene_id}{partial}")
         for start, end in isoform.cds:
@@ -69,17 +81,30 @@ def _gene_lines(isoforms: Sequence[Transcript], source: str) -> Iterator[str]:
         phases = cds_phases(isoform.cds, isoform.strand, isoform.phase)
         for (start, end), phase in zip(isoform.cds, phases, strict=True):
             yield row("CDS", start, end, f"ID={name}.cds;Parent={name}", str(phase))
+        if isoform.has_start:
+            for start, end in first_coding_bases(isoform.cds, isoform.strand, 3):
+                yield row("start_codon", start, end, f"Parent={name}")
+        if isoform.has_stop:
+            for start, end in last_coding_bases(isoform.cds, isoform.strand, 3):
+                yield row("stop_codon", start, end, f"Parent={name}")
     yield "###\n"
 
 
-class _RowFormat:
-    """Formats the rows of one transcript, which share contig, source, score and strand."""
+class RowFormat:
+    """Formats the rows of one transcript or gene, which share contig, source, score and strand."""
 
-    def __init__(self, transcript: Transcript, source: str, score: float | None) -> None:
-        self.left = f"{_seqid(transcript.chrom)}\t{source}"
-        self.middle = f"{'.' if score is None else f'{score:.4f}'}\t{transcript.strand}"
+    def __init__(self, seqid: str, source: str, score: float | None, strand: str) -> None:
+        self.left = f"{seqid}\t{source}"
+        self.middle = f"{'.' if score is None else f'{score:.4f}'}\t{strand}"
+
+    @classmethod
+    def of_gene(cls, isoforms: Sequence[Transcript], seqid: str, source: str) -> Self:
+        """The format of the row of a gene, whose score is the highest of its isoforms."""
+        scores = [isoform.score for isoform in isoforms if isoform.score is not None]
+        return cls(seqid, source, max(scores, default=None), isoforms[0].strand)
 
     def __call__(self, kind: str, start: int, end: int, attributes: str, phase: str = ".") -> str:
+        """A row, from 0-based half-open coordinates."""
         return f"{self.left}\t{kind}\t{start + 1}\t{end}\t{self.middle}\t{phase}\t{attributes}\n"
 
 

@@ -82,6 +82,14 @@ def complement(intervals: np.ndarray, start: int, end: int) -> np.ndarray:
     return edges[edges[:, 0] < edges[:, 1]].astype(np.int64)
 
 
+def subtract(intervals: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """What intervals cover and others do not: (n, 2) and (m, 2), both in any order -> (k, 2) ascending and disjoint."""
+    if not len(intervals):
+        return np.zeros((0, 2), dtype=np.int64)
+    start, end = int(intervals[:, 0].min()), int(intervals[:, 1].max())
+    return complement(np.concatenate([complement(intervals, start, end), others]), start, end)
+
+
 def coverage(queries: np.ndarray, intervals: np.ndarray) -> np.ndarray:
     """How many bases of each query the intervals cover: (n, 2) and (m, 2), both in any order -> (n,) int64."""
     union = merge(intervals)

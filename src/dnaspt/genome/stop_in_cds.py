@@ -39,6 +39,11 @@ def stop_codon_in_cds(
     return transcripts, dict(counts)
 
 
+def stop_rows_in_cds(annotated: AnnotatedTranscript) -> Transcript:
+    """The transcript with its stop_codon rows, if it has any, as part of the CDS."""
+    return replace(annotated.transcript, cds=merge_few((*annotated.transcript.cds, *annotated.stop_codon)))
+
+
 def without_stop_codon(transcript: Transcript, codes: np.ndarray) -> Transcript:
     """The transcript without its last three coding bases, if they are a stop codon; codes: letters of its contig (L,)."""
     last = list(islice(_from_the_end(transcript.cds, transcript.strand), 3))
@@ -51,7 +56,7 @@ def without_stop_codon(transcript: Transcript, codes: np.ndarray) -> Transcript:
 def _with_stop_codon(annotated: AnnotatedTranscript, codes: np.ndarray) -> tuple[StartEnds, str]:
     """CDS with the stop codon, and where that came from."""
     cds, strand = annotated.transcript.cds, annotated.transcript.strand
-    united = merge_few((*cds, *annotated.stop_codon))
+    united = stop_rows_in_cds(annotated).cds
     if united != cds:
         return united, "stop_codons_from_rows"
     last = list(islice(_from_the_end(cds, strand), 3))

@@ -33,6 +33,7 @@ class NamedRow(NamedTuple):
         biotype: its biotype (Ensembl, GENCODE, RefSeq); empty if there is none.
         is_pseudogene: whether it says that it belongs to a pseudogene.
         is_trans_spliced: whether it says that its parts are joined from two transcripts.
+        is_partial: whether it says that the gene goes on beyond what is known of it (`partial=true`).
     """
 
     kind: str
@@ -42,6 +43,7 @@ class NamedRow(NamedTuple):
     biotype: str = ""
     is_pseudogene: bool = False
     is_trans_spliced: bool = False
+    is_partial: bool = False
 
 
 class CdsRow(NamedTuple):

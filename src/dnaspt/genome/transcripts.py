@@ -21,7 +21,10 @@ class Transcript:
             `stop_in_cds` = false.
         score: mean posterior probability of the coding bases of a predicted transcript; None for an annotated one.
         phase: how many bases of the first CDS interval, in the direction of transcription, end a codon that began before it.
-        is_partial: whether the transcript is known to go on beyond the end of the sequence.
+        is_partial: whether the transcript is known to go on beyond the end of the sequence; of an annotated one, whether its row
+            says `partial=true`.
+        has_start: whether its first three coding bases are known to be its start codon; False for an annotated one.
+        has_stop: whether its last three coding bases are known to be its stop codon; False for an annotated one.
 
     Example:
         >>> gene = dnaspt.Transcript("chr1", "+", gene_id="g1", transcript_id="g1.t1", cds=((100, 190), (250, 310)))
@@ -39,6 +42,8 @@ class Transcript:
     score: float | None = None
     phase: int = 0
     is_partial: bool = False
+    has_start: bool = False
+    has_stop: bool = False
 
     @property
     def start(self) -> int:

@@ -1,27 +1,30 @@
-"""FASTA to GFF3: each contig goes through a gene model as a whole and becomes genes with phases and scores.
+"""FASTA to GFF3 or GTF: each contig goes through a gene model as a whole and becomes genes with phases and scores.
 
-Finished contigs are kept beside the output until it is whole: a prediction that was broken off goes on where it stopped.
+Their proteins and coding sequences can be written, too. Finished contigs are kept beside the output until it is whole: a
+prediction that was broken off goes on where it stopped.
 """
 
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
 from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
+from dnaspt.genome.coding_sequence import coding_letters, fasta_record, protein, with_codons_read
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, MINUS, transcripts_from_labels
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
+from dnaspt.genome.gtf_writer import gtf_header, gtf_lines
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, predict_emissions
@@ -41,6 +44,21 @@ WEAK_MCC = 0.5
 """A model with a lower MCC on its own valid split is called weak: most of its genes are wrong."""
 ON_DISK_BP = 10_000_000
 """A contig of which more is predicted keeps its emissions in files beside the output (36 bytes a base)."""
+
+
+class AnnotationFormat(NamedTuple):
+    """How genes are written: the name of the format, its first lines, and the rows of transcripts."""
+
+    name: str
+    header: Callable[[Iterable[tuple[str, int]]], Iterator[str]]
+    lines: Callable[[Iterable[Transcript]], Iterator[str]]
+
+
+GFF3, GTF = AnnotationFormat("gff3", gff3_header, gff3_lines), AnnotationFormat("gtf", gtf_header, gtf_lines)
+FORMATS = {".gff3": GFF3, ".gff": GFF3, ".gtf": GTF}
+"""Formats of genes by the suffix of their file."""
+_LETTERS: dict[str, Callable[[Transcript, np.ndarray], str]] = {"proteins": protein, "cds": coding_letters}
+"""What can be written of each transcript as FASTA, from its contig's codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +134,20 @@ def predict_contigs(
 
 
 def predict_genes_file(
-    request: Request, model: TaskModel, config: CheckpointConfig, options: PredictOptions
+    request: Request,
+    model: TaskModel,
+    config: CheckpointConfig,
+    options: PredictOptions,
+    sequences: Mapping[str, Path] | None = None,
 ) -> GeneSummary:
-    """Write the genes of a FASTA file as GFF3.
+    """Write the genes of a FASTA file as GFF3 or GTF, by the suffix of the file.
 
     Args:
-        request: the FASTA, what to predict of it, and the GFF3 to write.
+        request: the FASTA, what to predict of it, and the GFF3 or GTF to write.
         model: a gene model.
         config: its description.
         options: how to predict; a softmax head knows no codons.
+        sequences: files to write too: `proteins` and `cds` of all written transcripts as FASTA.
 
     Raises:
         InputError: the FASTA cannot be used; finished contigs are deleted.
@@ -132,6 +155,8 @@ def predict_genes_file(
     """
     grammar = grammar_of(model, config, options)
     settings = {name: value for name, value in asdict(options).items() if name in GENE_OPTIONS}
+    written_as, sequences = FORMATS[request.out.suffix.lower()], dict(sequences or {})
+    settings |= {"format": written_as.name, "sequences": sorted(sequences)}
     settings |= {"task": "genes", "codons": grammar is not None, "min_intron_bp": min_intron_bp(config, options)}
     lengths: list[tuple[str, int]] = []
     files: list[Path] = []
@@ -140,7 +165,7 @@ def predict_genes_file(
     def unfinished_contigs() -> Iterator[_ContigJob]:
         nonlocal n_bp, n_resumed
         for number, contig, intervals in request.contigs(lengths):
-            files.append(folder / f"{number}.gff3")
+            files.append(folder / f"{number}.{written_as.name}")
             n_bp += sum(end - start for start, end in intervals)
             if files[-1].is_file():
                 n_resumed += 1
@@ -148,26 +173,63 @@ def predict_genes_file(
                 slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
                 yield _ContigJob(contig, slices, files[-1])
 
+    written = _Written(options, written_as, tuple(sequences))
     decode = partial(contig_genes, model, config, average_strands=options.average_strands, grammar=grammar)
-    with finished_contigs(request, settings) as folder, _Decoder(model, decode, options) as decoder:
+    with finished_contigs(request, settings) as folder, _Decoder(model, decode, written) as decoder:
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
             decoder.take(group)
     counts = []
-    with atomic_file(request.out) as unfinished, unfinished.open("w", encoding="utf-8") as gff3:
-        gff3.writelines(gff3_header(lengths))
+    with ExitStack() as stack:
+        annotation = stack.enter_context(_open_atomically(request.out))
+        fasta = {what: stack.enter_context(_open_atomically(path)) for what, path in sequences.items()}
+        annotation.writelines(written_as.header(lengths))
         if warning := weakness(config):
             log.warning("%s: %s", request.out, warning)
-            gff3.write(f"# warning: {warning}\n")
+            annotation.write(f"# warning: {warning}\n")
         for file in files:
             of_contig, _, rows = file.read_text(encoding="utf-8").partition("\n")
             counts.append(GeneCounts(**json.loads(of_contig)))
-            gff3.write(rows)
+            annotation.write(rows)
+            for what, into in fasta.items():
+                into.write(_beside(file, what).read_text(encoding="utf-8"))
     shutil.rmtree(folder)
     n_genes, n_partial, n_left_out = (sum(column) for column in zip((0, 0, 0), *map(astuple, counts), strict=True))
     if not n_genes:
         left_out = f"; {n_left_out:,} were left out by --min-score or --min-coding-length" if n_left_out else ""
         log.warning("%s: no gene on %d bases%s", request.out, n_bp, left_out)
     return GeneSummary(len(files), n_bp, n_genes, n_partial, n_left_out, n_resumed)
+
+
+@contextmanager
+def _open_atomically(path: Path) -> Iterator[TextIO]:
+    """A text file to write that appears whole or not at all."""
+    with atomic_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
+
+
+def _beside(file: Path, what: str) -> Path:
+    """The file with the sequences of the transcripts whose rows are in a file."""
+    return file.with_suffix(f".{what}")
+
+
+class _Written(NamedTuple):
+    """What is written of the genes of a contig: which ones, in which format, and which sequences of theirs."""
+
+    options: PredictOptions
+    written_as: AnnotationFormat
+    sequences: tuple[str, ...]
+
+    def write(self, genes: Sequence[Transcript], contig: Contig, file: Path) -> None:
+        """Write the rows of a contig's genes behind a line of counts; their sequences before, into files of their own."""
+        kept = kept_genes(genes, self.options)
+        for what in self.sequences:
+            letters = ((gene.transcript_id, _LETTERS[what](gene, contig.codes)) for gene in kept)
+            records = (
+                fasta_record(*record) for record in letters if record[1]
+            )  # no tool reads a record without letters
+            write_text_atomically(_beside(file, what), "".join(records))
+        counts = GeneCounts(len(kept), sum(gene.is_partial for gene in kept), len(genes) - len(kept))
+        write_text_atomically(file, "\n".join([json.dumps(asdict(counts)), "".join(self.written_as.lines(kept))]))
 
 
 def weakness(config: CheckpointConfig) -> str:
@@ -213,13 +275,13 @@ class _Decoder:
     Args:
         model: a gene model.
         genes: `contig_genes` with all but the contig and its emissions.
-        options: how to predict, and which genes to keep.
+        written: what is written of the genes, and how they are predicted.
     """
 
-    def __init__(self, model: TaskModel, genes: Callable[..., list[Transcript]], options: PredictOptions) -> None:
+    def __init__(self, model: TaskModel, genes: Callable[..., list[Transcript]], written: _Written) -> None:
         self._genes = genes
         self._model = model
-        self._options = options
+        self._written = written
         self._pool = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
 
@@ -244,7 +306,7 @@ class _Decoder:
                 folder, n_columns = group[0].file.parent, len(self._model.head.emission_complement)
                 into = [files.enter_context(_file_for(contig_slice, folder, n_columns)) for contig_slice in slices]
                 self._wait()  # one long contig at a time: memory
-            both = self._options.average_strands
+            both = self._written.options.average_strands
             emissions = predict_emissions(self._model, slices, average_strands=both, into=into)
             self._wait()
             self._pending = self._pool.submit(self._write, group, iter(emissions))
@@ -254,9 +316,7 @@ class _Decoder:
     def _write(self, group: list[_ContigJob], emissions: Iterator[EmissionArray]) -> None:
         for contig, slices, file in group:
             genes = self._genes(contig, [(contig_slice, next(emissions)) for contig_slice in slices])
-            kept = kept_genes(genes, self._options)
-            counts = GeneCounts(len(kept), sum(gene.is_partial for gene in kept), len(genes) - len(kept))
-            write_text_atomically(file, "\n".join([json.dumps(asdict(counts)), "".join(gff3_lines(kept))]))
+            self._written.write(genes, contig, file)
 
 
 def _file_for(contig_slice: ContigSlice, folder: Path, n_columns: int) -> AbstractContextManager[DiskArray]:
@@ -276,7 +336,7 @@ def contig_genes(
     """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases.
 
     With a grammar, phases and missing ends are those of the decoded codons. Without one, the first coding base of each gene
-    counts as the first of a codon, and no gene as partial.
+    counts as the first of a codon, no gene as partial, and its start and stop codon are told by their letters.
 
     Args:
         model: a gene model.
@@ -298,9 +358,11 @@ def contig_genes(
             gene = replace(transcript, score=_score(transcript, decoded, start))
             if grammar is not None:
                 gene = _with_frame(gene, decoded.states, start, grammar)
-            elif config.stop_in_cds is False:
-                bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
-                ((gene,), _) = stop_codon_in_cds([bare], contig.codes)
+            else:
+                if config.stop_in_cds is False:
+                    bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
+                    ((gene,), _) = stop_codon_in_cds([bare], contig.codes)
+                gene = with_codons_read(gene, contig.codes)
             genes.append(gene)
     return genes
 
@@ -325,7 +387,8 @@ def _with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Gram
         start, end = gene.cds[-1 if step > 0 else 0]
         cds = (*gene.cds[:-1], (start, end + 3)) if step > 0 else ((start - 3, end), *gene.cds[1:])
         gene = replace(gene, cds=cds)
-    return replace(gene, phase=phase, is_partial=not (grammar.starts[states[first]] and has_stop))
+    has_start = bool(grammar.starts[states[first]])
+    return replace(gene, phase=phase, is_partial=not (has_start and has_stop), has_start=has_start, has_stop=has_stop)
 
 
 def _score(gene: Transcript, decoded: Decoded, offset: int) -> float:

@@ -329,6 +329,8 @@ class Model:
         out: str | Path,
         *,
         regions: str | Path | None = None,
+        proteins: str | Path | None = None,
+        cds: str | Path | None = None,
         stride_bp: int = 128,
         threshold: float = 0.5,
         average_strands: bool = False,
@@ -338,14 +340,16 @@ class Model:
         min_score: float = 0.0,
         min_coding_bp: int = 0,
     ) -> "GeneSummary | WindowSummary":
-        """Predict on a FASTA file and write what the task's users open: GFF3 for genes; BED, bigWig or Parquet for windows.
+        """Predict on a FASTA file and write GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
         A genome of any size passes through bounded memory. A prediction that was broken off goes on where it stopped.
 
         Args:
             genome: FASTA, plain, gzip or bgzip.
-            out: the file to write: .gff3 for genes; .bed, .bw or .parquet for windows. It appears whole or not at all.
+            out: the file to write: .gff3 or .gtf for genes; .bed, .bw or .parquet for windows. It appears whole or not at all.
             regions: BED of the intervals to predict; None for all of every contig.
+            proteins: genes: FASTA of the predicted proteins to write too.
+            cds: genes: FASTA of the predicted coding sequences to write too.
             stride_bp: windows: step along the contig.
             threshold: windows: probability from which a BED row is written.
             average_strands: average over both strands.
@@ -380,7 +384,7 @@ class Model:
             min_score=min_score,
             min_coding_bp=min_coding_bp,
         )
-        return predict_file(self, genome, out, options, regions=regions)
+        return predict_file(self, genome, out, options, regions=regions, proteins=proteins, cds=cds)
 
 
 def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:

@@ -1,9 +1,12 @@
-"""FASTA to a file of predictions: genes to GFF3, window labels to BED, bigWig or Parquet, as the model was trained.
+"""FASTA to a file of predictions: genes to GFF3 or GTF, window labels to BED, bigWig or Parquet, as the model was trained.
 
 Settings and files are checked before PyTorch is imported, so that a mistake shows at once.
 """
 
 import logging
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_GENE_SUFFIXES = (".gff3", ".gff")
+_GENE_SUFFIXES = (".gff3", ".gff", ".gtf")
 _MOST_INTRON_BP = 10_000
 """Largest least length of introns: a delay line as long is kept in memory."""
 
@@ -80,8 +83,10 @@ def predict_file(
     options: PredictOptions | None = None,
     *,
     regions: str | Path | None = None,
+    proteins: str | Path | None = None,
+    cds: str | Path | None = None,
 ) -> "GeneSummary | WindowSummary":
-    """Predict on a FASTA file and write what the task's users open: GFF3 for genes; BED, bigWig or Parquet for windows.
+    """Predict on a FASTA file and write what the task's users open: GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
     Args:
         model: run of `finetune`, checkpoint, or loaded model.
@@ -89,6 +94,8 @@ def predict_file(
         out: the file to write; it appears whole or not at all.
         options: how to predict.
         regions: BED of the intervals to predict; None for all of every contig.
+        proteins: genes: FASTA of the predicted proteins to write too.
+        cds: genes: FASTA of the predicted coding sequences to write too.
 
     Returns:
         counts of what was predicted and written.
@@ -96,19 +103,32 @@ def predict_file(
     Raises:
         CheckpointError: not a fine-tuned model.
         ConfigError: a suffix that does not fit the task, a bad stride or threshold, or no GPU where one is asked for.
-        InputError: the FASTA or the BED cannot be used. BusyError: another process writes `out`.
+        InputError: the FASTA or the BED cannot be used. BusyError: another process writes one of the files.
     """
     options, genome, out = options or PredictOptions(), as_path(genome, "genome"), as_path(out, "out")
     regions = as_path_or_none(regions, "regions")
     run = None if isinstance(model, Model) else as_path(model, "model")
-    refuse_inputs(out, {"genome": genome, "regions": regions, "run": run}, is_file=True)
-    _check_out(out)
-    with locked_output(out):
-        return _predict_file(model, genome, out, options, regions)
+    given = {"proteins": as_path_or_none(proteins, "proteins"), "cds": as_path_or_none(cds, "cds")}
+    sequences = {what: path for what, path in given.items() if path is not None}
+    files = [out, *sequences.values()]
+    for number, file in enumerate(files):
+        refuse_inputs(file, {"genome": genome, "regions": regions, "run": run}, is_file=True)
+        _check_out(file)
+        if any(Path(os.path.realpath(file)) == Path(os.path.realpath(other)) for other in files[:number]):
+            raise ConfigError(f"{file}: given for two files; choose different names")
+    with ExitStack() as locks:
+        for file in files:
+            locks.enter_context(locked_output(file))
+        return _predict_file(model, genome, out, options, regions, sequences)
 
 
 def _predict_file(
-    model: str | Path | Model, genome: Path, out: Path, options: PredictOptions, regions: Path | None
+    model: str | Path | Model,
+    genome: Path,
+    out: Path,
+    options: PredictOptions,
+    regions: Path | None,
+    sequences: Mapping[str, Path],
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file; see `predict_file`."""
     for file in (genome, regions):
@@ -125,7 +145,9 @@ def _predict_file(
 
         _check_gene_options(loaded, out, options)
         with naming_model(loaded):
-            return predict_genes_file(request, network, loaded.config, options)
+            return predict_genes_file(request, network, loaded.config, options, sequences)
+    if sequences:
+        raise ConfigError(f"{next(iter(sequences.values()))}: only a model of genes has proteins and CDS")
     from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
 
     _check_window_options(loaded, options)
@@ -146,7 +168,7 @@ def _check_out(out: Path) -> None:
 def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> None:
     """Refuse options that do not fit a gene model, and warn of those without effect."""
     if out.suffix.lower() not in _GENE_SUFFIXES:
-        raise ConfigError(f"{out}: genes are written as GFF3; expected a name that ends in .gff3")
+        raise ConfigError(f"{out}: genes are written as GFF3 or GTF; expected a name that ends in .gff3 or .gtf")
     if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
         log.warning("--stride-bp and --threshold have no effect on genes")
     if not options.codons and model.head != "crf":

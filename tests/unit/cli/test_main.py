@@ -46,7 +46,7 @@ def test_help_names_no_python_type(words: str) -> None:
 
 def test_commands_stand_in_their_order_of_use() -> None:
     said = CliRunner().invoke(app, ["-h"]).output.split("Commands:")[1]
-    names = re.findall(r"^  (\w+)", said, flags=re.MULTILINE)
+    names = re.findall(r"^  ([\w-]+)", said, flags=re.MULTILINE)
     assert names[:5] == ["prepare", "pretrain", "finetune", "evaluate", "predict"]
     assert set(names) == {command.split()[0] for command in COMMANDS}
 

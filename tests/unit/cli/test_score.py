@@ -1,20 +1,25 @@
-"""`evaluate`, `predict`, `variants` and `baseline`: their defaults are those of the functions that they call."""
+"""The commands of `cli/score.py`: their defaults are those of the functions that they call."""
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.cli.help_texts import COMMANDS, own_defaults, wrong_promises
+from typer.testing import CliRunner
 
 import dnaspt
+from dnaspt.cli.main import app
 from dnaspt.inference.predict import PredictOptions
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "evaluate": dnaspt.evaluate,
     "variants": dnaspt.score_variants,
     "baseline": dnaspt.baseline,
+    "compare-annotations": dnaspt.compare_annotations,
     "report": dnaspt.report,
 }
 
@@ -34,7 +39,12 @@ def test_defaults_in_the_help_are_those_of_the_function(command: str) -> None:
 
 @pytest.mark.parametrize("command", FUNCTIONS)
 def test_an_option_has_the_name_of_its_parameter(command: str) -> None:
-    names = {parameter.name for parameter in COMMANDS[command].params} - {"trust_remote_code", "offline", "help"}
+    names = {parameter.name for parameter in COMMANDS[command].params} - {
+        "trust_remote_code",
+        "offline",
+        "help",
+        "as_json",
+    }
     assert names <= set(inspect.signature(FUNCTIONS[command]).parameters)
 
 
@@ -43,3 +53,25 @@ def test_defaults_of_predict_are_those_of_its_options() -> None:
     own = own_defaults("predict")
     assert own == {name: real[name] for name in own}
     assert wrong_promises("predict", real) == {}
+
+
+def test_annotations_are_compared_in_tables_as_json_and_in_a_file(simulated: Path, tmp_path: Path) -> None:
+    annotation = str(simulated / "annotation.gff3")
+    command = ["compare-annotations", annotation, annotation, "--genome", str(simulated / "genome.fa")]
+    said = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "o.csv")])
+    assert said.exit_code == 0, said.output
+    assert "illegal structures" in said.output and "intron chain" in said.output
+    assert (tmp_path / "o.csv").read_text().startswith("level,by,group,sensitivity,")
+    said = CliRunner().invoke(app, [*command, "--json"])
+    content = json.loads(said.output)
+    assert content["levels"]["gene"]["f1"]["value"] == 1
+    assert content["prediction"]["structures"]["n_illegal"] == 0
+
+
+def test_a_comparison_is_not_written_over_what_it_reads_nor_to_other_formats(simulated: Path, tmp_path: Path) -> None:
+    annotation = tmp_path / "a.csv"
+    annotation.write_bytes((simulated / "annotation.gff3").read_bytes())
+    for out, message in ((annotation, "is the reference"), (tmp_path / "o.txt", "ends in .csv or .json")):
+        said = CliRunner().invoke(app, ["compare-annotations", str(annotation), str(annotation), "--out", str(out)])
+        assert message in str(said.exception)
+    assert annotation.read_bytes() == (simulated / "annotation.gff3").read_bytes()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dnaspt.data.bootstrap_blocks import blocks_outside_genes, on_genome, sum_blocks, window_blocks
+from dnaspt.data.bootstrap_blocks import blocks_between, blocks_outside_genes, on_genome, sum_blocks, window_blocks
 from dnaspt.genome.gene_states import MISSING
 
 
@@ -20,6 +20,20 @@ def test_blocks_do_not_cut_genes_and_are_about_as_long_as_asked() -> None:
     assert lengths.min() >= 5_000
     assert sorted(lengths)[-1] == 38_000
     assert (np.sort(lengths)[:-1] < 15_000).all()
+
+
+def test_blocks_between_genes_are_those_outside_their_labels() -> None:
+    rng = np.random.default_rng(0)
+    for n_genes in (0, 1, 5, 40):
+        starts = rng.integers(0, 99_000, n_genes)
+        genes = np.stack([starts, starts + rng.integers(1, 6_000, n_genes)], axis=1).clip(max=100_000)
+        labels = np.full(100_000, 8, dtype=np.int8)
+        for start, end in genes.tolist():
+            labels[start:end] = 2
+        cuts = blocks_between(genes, len(labels))
+        assert cuts.tolist() == blocks_outside_genes(labels).tolist()
+        assert (labels[cuts[1:-1]] == 8).all()
+        assert (np.diff(cuts) >= 5_000).all()
 
 
 def test_a_segment_without_a_base_to_cut_at_is_one_block() -> None:

@@ -1,11 +1,13 @@
 """Illegal structures of genes: splice sites, reading frames, start and stop codons, on either strand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from dnaspt.evaluation.gene_faults import INTRON_FAULT, StructureReport, structure_report
 from dnaspt.genome.alphabet import encode, reverse_complement
+from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS
 from dnaspt.genome.transcripts import Transcript
 
 Exons = tuple[tuple[int, int], ...]
@@ -102,3 +104,29 @@ def test_a_stop_codon_behind_the_end_of_the_contig_is_missing() -> None:
 def test_a_transcript_on_a_contig_without_sequence_is_refused() -> None:
     with pytest.raises(KeyError, match="d"):
         structure_report([transcript(LEGAL, chrom="d")], {"c": encode(GENE)})
+
+
+def test_which_introns_are_legal_can_be_said_and_names_the_fault() -> None:
+    codes = {"c": encode(GENE.replace(b"GTccccAG", b"ATccccAC"))}
+    assert structure_report([transcript(LEGAL)], codes).n_illegal == 0
+    report = structure_report([transcript(LEGAL)], codes, splice_pairs=MAJOR_SPLICE_PAIRS)
+    assert report.faults["intron not GT-AG or GC-AG"] == 1
+    assert report.to_dict()["rates"]["intron not GT-AG or GC-AG"] == 1
+
+
+def test_partial_transcripts_are_read_from_their_phase_and_may_lack_both_ends() -> None:
+    codes = {"c": encode(b"cTGAATGAcc")}
+    for phase, n_stops in ((0, 0), (1, 1), (2, 0)):  # CTG AAT GAC C; TGA ATG ACC; GAA TGA at its end
+        partial = replace(transcript(((0, 8 if phase == 2 else 10),)), phase=phase, is_partial=True)
+        assert structure_report([partial], codes).faults["stop codon in frame"] == n_stops, phase
+        assert structure_report([partial], codes).n_illegal == n_stops
+    partial = replace(transcript(((0, 9),)), phase=2, is_partial=True)  # GAA TGA C: it goes on behind a stop codon
+    assert structure_report([partial], codes).faults["stop codon in frame"] == 1
+    whole = replace(transcript(LEGAL), phase=3 - 2)
+    assert structure_report([whole], {"c": encode(GENE)}).faults["no start codon"] == 1
+
+
+def test_reports_of_contigs_add_up() -> None:
+    codes = {"c": encode(GENE)}
+    parts = [structure_report([transcript(LEGAL)], codes), structure_report([transcript(((2, 8), (15, 22)))], codes)]
+    assert StructureReport.total(parts) == structure_report([transcript(LEGAL), transcript(((2, 8), (15, 22)))], codes)

@@ -790,3 +790,16 @@ def test_a_folder_or_an_absent_file_is_refused(tmp_path):
         read_annotation(tmp_path)
     with pytest.raises(InputError, match="No such file"):
         read_annotation(tmp_path / "absent.gff3")
+
+
+@pytest.mark.parametrize(
+    ("strand", "first", "second", "phase"), [("+", "2", "0", 2), ("-", "0", "1", 1), ("+", ".", "1", 0)]
+)
+def test_the_phase_is_that_of_the_first_coding_exon_and_partial_is_what_the_row_says(
+    tmp_path, strand, first, second, phase
+):
+    gene = f"c x gene 1 90 . {strand} . ID=g"
+    cds = (f"c x CDS 1 30 . {strand} {first} ID=p;Parent=t", f"c x CDS 61 90 . {strand} {second} ID=p;Parent=t")
+    for attributes, is_partial in (("ID=t;Parent=g;partial=true", True), ("ID=t;Parent=g", False)):
+        (found,) = transcripts(tmp_path, rows(gene, f"c x mRNA 1 90 . {strand} . {attributes}", *cds))
+        assert (found.phase, found.is_partial) == (phase, is_partial)

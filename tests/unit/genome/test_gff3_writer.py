@@ -103,3 +103,12 @@ def test_genometools_finds_the_gff3_valid(tmp_path):
     _, gff3 = genome_with_genes(tmp_path)
     ran = subprocess.run(["gt", "gff3validator", gff3], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "input is valid GFF3", "")
+
+
+def test_known_start_and_stop_codons_have_rows_of_their_own_and_stay_in_the_cds():
+    cds = ((50, 51), (70, 78), (90, 92), (96, 100))
+    bare = Transcript("c1", "-", "g", "t", cds)
+    known = Transcript("c1", "-", "g", "t", cds, has_start=True, has_stop=True)
+    codons = ["start_codon\t98\t100", "stop_codon\t51\t51", "stop_codon\t71\t72"]
+    rows = [f"c1\tdnaspt\t{row}\t.\t-\t.\tParent=t\n" for row in codons]
+    assert list(gff3_lines([known])) == [*list(gff3_lines([bare]))[:-1], *rows, "###\n"]

@@ -18,6 +18,7 @@ from dnaspt.genome.intervals import (
     overlapping,
     positions,
     runs,
+    subtract,
     to_mask,
     true_runs,
 )
@@ -84,6 +85,14 @@ def test_gaps_and_intervals_fill_the_range_and_share_no_base(intervals: np.ndarr
     expected = ~to_mask(intervals, LENGTH_BP) & (inside >= start) & (inside < start + length)
     assert np.array_equal(to_mask(gaps, LENGTH_BP), expected)
     assert (gaps[:, 0] < gaps[:, 1]).all() and np.array_equal(gaps, merge(gaps))
+
+
+@settings(deadline=None)
+@given(intervals_of_a_contig, intervals_of_a_contig)
+def test_what_is_subtracted_is_left_out_and_nothing_else(intervals: np.ndarray, others: np.ndarray) -> None:
+    left = subtract(intervals, others)
+    assert np.array_equal(to_mask(left, LENGTH_BP), to_mask(intervals, LENGTH_BP) & ~to_mask(others, LENGTH_BP))
+    assert np.array_equal(left, merge(left))
 
 
 @settings(deadline=None)

@@ -24,6 +24,7 @@ from dnaspt.checkpoint import save_checkpoint
 from dnaspt.errors import ConfigError
 from dnaspt.evaluation.gene_faults import structure_report
 from dnaspt.genome.alphabet import N, encode, reverse_complement
+from dnaspt.genome.alphabet import decode as letters
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gene_states import (
     ACCEPTOR,
@@ -38,6 +39,7 @@ from dnaspt.genome.gene_states import (
     reverse_complement_labels,
 )
 from dnaspt.genome.gff3 import read_annotation
+from dnaspt.genome.stop_in_cds import stop_rows_in_cds
 from dnaspt.inference import genes as predict_genes
 from dnaspt.inference.emissions import ContigSlice
 from dnaspt.inference.genes import contig_genes, predict_contigs
@@ -387,7 +389,10 @@ def predicted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     with pytest.MonkeyPatch.context() as patch:
         give_emissions(patch, noise)
         options = PredictOptions(codons=request.param == "codons")
-        summary = predict_file(run, genome, folder / "genes.gff3", options)
+        summary = predict_file(
+            run, genome, folder / "genes.gff3", options, proteins=folder / "p.faa", cds=folder / "cds.fa"
+        )
+        assert predict_file(run, genome, folder / "genes.gtf", options) == summary
     assert summary.n_genes > 5
     assert (summary.n_genes > summary.n_partial > 0) == options.codons
     return folder
@@ -409,6 +414,76 @@ def test_gffread_reads_predicted_genes_without_complaint_and_extracts_their_cds(
     genes = [one.transcript for one in read_annotation(gff3).transcripts]
     skipped = first_phases(gff3)  # gffread leaves out what ends a codon that began before
     assert lengths == {gene.transcript_id: gene.cds_bp - skipped[gene.transcript_id] for gene in genes}
+
+
+def sequences_of(fasta: Path) -> dict[str, str]:
+    with pysam.FastxFile(str(fasta)) as records:
+        return {record.name: record.sequence for record in records}
+
+
+@pytest.mark.tool
+@pytest.mark.skipif(not shutil.which("gffread"), reason="gffread is not installed (apt-get install gffread)")
+@pytest.mark.parametrize("suffix", ["gff3", "gtf"])
+def test_proteins_and_cds_are_those_of_gffread(predicted: Path, tmp_path: Path, suffix: str) -> None:
+    genome = tmp_path / "g.fa"
+    shutil.copy(predicted / "g.fa", genome)
+    # it writes a stop codon within a protein as ., with -S as *; and puts the stop_codon rows of GTF into the CDS
+    command = [
+        "gffread",
+        "-S",
+        "-x",
+        tmp_path / "x.fa",
+        "-y",
+        tmp_path / "y.fa",
+        "-g",
+        genome,
+        predicted / f"genes.{suffix}",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    for own, other in (("cds.fa", "x.fa"), ("p.faa", "y.fa")):
+        ours, theirs = sequences_of(predicted / own), sequences_of(tmp_path / other)
+        left_out = ours.keys() - theirs.keys()
+        assert theirs == {name: letters for name, letters in ours.items() if name not in left_out}
+        assert all(len(ours[name]) < 6 for name in left_out)  # it leaves out what is short
+        assert len(theirs) > 5
+
+
+def test_whole_genes_translate_from_m_and_partial_ones_in_their_frame(predicted: Path) -> None:
+    proteins, cds = sequences_of(predicted / "p.faa"), sequences_of(predicted / "cds.fa")
+    genes = {
+        one.transcript.transcript_id: one.transcript for one in read_annotation(predicted / "genes.gff3").transcripts
+    }
+    with_codons = any(gene.is_partial for gene in genes.values())
+    assert {name for name, gene in genes.items() if gene.cds_bp > gene.phase} == cds.keys() >= proteins.keys()
+    for name, coding in cds.items():
+        gene, protein = genes[name], proteins.get(name, "")
+        ends_with_stop = coding[len(coding) // 3 * 3 - 3 :][:3] in ("TAA", "TAG", "TGA")
+        assert len(coding) == gene.cds_bp - gene.phase
+        assert len(protein) == len(coding) // 3 - (ends_with_stop and len(coding) > 2)
+        if with_codons and len(gene.cds) == 1:  # a stop codon may arise across an intron
+            assert "*" not in protein
+        if with_codons and not gene.is_partial:
+            assert protein.startswith("M") and coding.startswith("ATG") and coding[-3:] in ("TAA", "TAG", "TGA")
+
+
+def test_gtf_and_gff3_hold_the_same_genes_and_their_codons(predicted: Path) -> None:
+    gff3, gtf = (read_annotation(predicted / f"genes.{suffix}").transcripts for suffix in ("gff3", "gtf"))
+    assert list(map(stop_rows_in_cds, gff3)) == list(map(stop_rows_in_cds, gtf))
+    codes = {contig.name: contig.codes for contig in read_fasta(predicted / "g.fa")}
+    stops = [one for one in gtf if one.stop_codon]
+    assert stops and all(not set(one.stop_codon) & set(one.transcript.cds) for one in stops)
+    assert [one.stop_codon for one in gff3] == [one.stop_codon for one in gtf]
+    rows = [
+        line.split("\t") for line in (predicted / "genes.gff3").read_text().splitlines() if "\tstart_codon\t" in line
+    ]
+    assert rows
+    for row in rows:
+        if int(row[4]) - int(row[3]) == 2:
+            codon = codes[row[0]][int(row[3]) - 1 : int(row[4])]
+            assert letters(codon if row[6] == "+" else reverse_complement(codon)) == "ATG"
+    whole = [one for one in gff3 if not one.transcript.is_partial]
+    if len(whole) < len(gff3):  # with codons
+        assert all(one.stop_codon for one in whole)
 
 
 def first_phases(gff3: Path) -> dict[str, int]:

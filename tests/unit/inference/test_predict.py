@@ -23,7 +23,7 @@ from tests.unit.inference.small_models import (
 )
 
 from dnaspt.checkpoint import CheckpointConfig, choose_device, save_checkpoint
-from dnaspt.errors import CheckpointError, ConfigError, NotFiniteError
+from dnaspt.errors import CheckpointError, ConfigError, InputError, NotFiniteError
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.inference.predict import PredictOptions, predict_file
 
@@ -86,7 +86,9 @@ def test_mistakes_are_told_before_torch_is_imported(tmp_path: Path) -> None:
 def test_options_that_do_not_fit_are_errors_or_warnings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     genes, genome = genes_run(tmp_path, {"chr1": random_codes(600)})
     windows = run_of(tmp_path / "windows", REGIONS)
-    with pytest.raises(ConfigError, match=r"p\.bed: genes are written as GFF3; expected a name that ends in \.gff3"):
+    with pytest.raises(
+        ConfigError, match=r"p\.bed: genes are written as GFF3 or GTF; expected a name that ends in \.gff3 or \.gtf"
+    ):
         predict_file(genes, genome, tmp_path / "p.bed")
     with pytest.raises(ConfigError, match=r"unknown suffix; expected \.bed"):
         predict_file(windows, genome, tmp_path / "p.gff3")
@@ -137,3 +139,17 @@ def test_a_model_whose_weights_are_damaged_is_named_and_nothing_is_written(
     with pytest.raises(NotFiniteError, match=message):
         predict_file(tmp_path / "run", genome, tmp_path / out)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g.fa", "run"]
+
+
+def test_sequences_are_written_for_genes_alone_and_over_nothing_that_is_read(tmp_path: Path) -> None:
+    genes, genome = genes_run(tmp_path, {"chr1": random_codes(600)})
+    windows = run_of(tmp_path / "windows", REGIONS)
+    with pytest.raises(ConfigError, match=r"p\.faa: only a model of genes has proteins and CDS"):
+        predict_file(windows, genome, tmp_path / "p.bed", proteins=tmp_path / "p.faa")
+    with pytest.raises(ConfigError, match=r"g\.fa: is the genome"):
+        predict_file(genes, genome, tmp_path / "p.gff3", cds=genome)
+    with pytest.raises(ConfigError, match=r"p\.fa: given for two files"):
+        predict_file(genes, genome, tmp_path / "p.gff3", cds=tmp_path / "p.fa", proteins=tmp_path / "p.fa")
+    with pytest.raises(InputError, match="no such folder"):
+        predict_file(genes, genome, tmp_path / "p.gff3", cds=tmp_path / "none" / "p.fa")
+    assert not list(tmp_path.glob("p.*"))

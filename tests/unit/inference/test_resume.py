@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.unit.inference.small_models import (
     GENES,
     WITHOUT_CODONS,
     broken_at,
     genes_run,
+    give_emissions,
     limited,
     model_of,
     random_codes,
@@ -96,3 +98,42 @@ def test_a_prediction_with_other_decoding_begins_anew(tmp_path: Path, monkeypatc
         predict_file(run, genome, tmp_path / "genes.gff3")
     monkeypatch.setattr(predict_genes, "contig_genes", real)
     assert predict_file(run, genome, tmp_path / "genes.gff3", WITHOUT_CODONS).n_resumed == 0
+
+
+@pytest.mark.parametrize("name", ["genes.gff3", "genes.gtf"])
+def test_a_broken_off_prediction_with_sequences_goes_on_to_the_same_files(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noise(codes: np.ndarray) -> np.ndarray:
+        return (np.random.default_rng(len(codes)).standard_normal((len(codes), 9)) * 3).astype(np.float32)
+
+    give_emissions(monkeypatch, noise)
+    run, genome = genes_run(tmp_path, {f"chr{n}": random_codes(2000 - 600 * n, n) for n in range(3)})
+    names = {"proteins": "p.faa", "cds": "c.fa"}
+    (tmp_path / "alone").mkdir()
+    alone = predict_file(
+        run, genome, tmp_path / "alone" / name, **{what: tmp_path / "alone" / n for what, n in names.items()}
+    )
+    real = predict_genes.contig_genes
+    monkeypatch.setattr(predict_genes, "contig_genes", broken_at("chr2", real, 2))
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(run, genome, tmp_path / name, **{what: tmp_path / n for what, n in names.items()})
+    assert not any((tmp_path / n).exists() for n in (name, *names.values()))
+    monkeypatch.setattr(predict_genes, "contig_genes", real)
+    summary = predict_file(run, genome, tmp_path / name, **{what: tmp_path / n for what, n in names.items()})
+    assert summary.n_resumed == 2 and summary.n_genes == alone.n_genes > 0
+    for n in (name, *names.values()):
+        assert (tmp_path / n).read_bytes() == (tmp_path / "alone" / n).read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_prediction_that_writes_other_files_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, genome = genes_run(tmp_path, {"chr1": random_codes(900), "chr2": random_codes(900, 1)})
+    real = predict_genes.contig_genes
+    monkeypatch.setattr(predict_genes, "contig_genes", broken_at("chr2", real, 2))
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(run, genome, tmp_path / "genes.gff3")
+    monkeypatch.setattr(predict_genes, "contig_genes", real)
+    summary = predict_file(run, genome, tmp_path / "genes.gff3", proteins=tmp_path / "p.faa")
+    assert summary.n_resumed == 0
+    assert (tmp_path / "p.faa").read_text().count(">") == summary.n_genes
