@@ -214,7 +214,7 @@ def _describe(
     return CheckpointConfig(
         kind="task",
         encoder=BASELINE_ENCODERS["onehot"]
-        if pretrained is None and head == GENE_MODEL
+        if pretrained is None and head == GENE_MODEL and "preset" not in config.model_fields_set
         else _fresh_encoder(config, manifest)
         if pretrained is None
         else pretrained.encoder.for_windows(manifest.window_bp),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from dnaspt.checkpoint import build_task_model, load_model, save_checkpoint, site_offsets
 from dnaspt.checkpoint_config import CheckpointConfig
@@ -88,9 +89,18 @@ class _Part:
     annotated: list[tuple[Transcript, bool]]
 
     @classmethod
-    def of(cls, split: Split, folder: Path, name: str) -> "_Part":
-        """Read a split."""
-        return cls(list(segments(split)), read_transcripts(folder, name))
+    def of(cls, split: Split, config: FinetuneConfig, name: str) -> "_Part":
+        """The transcripts that lie in what is left of a split of the dataset."""
+        parts = list(segments(split))
+        annotated = [
+            (transcript, is_longest)
+            for transcript, is_longest in read_transcripts(config.data, name, config.fold)
+            if any(
+                part.chrom == transcript.chrom and part.start <= transcript.start and transcript.end <= part.end
+                for part in parts
+            )
+        ]
+        return cls(parts, annotated)
 
     def labeled(self, n_groups: int | None = None) -> list[LabeledSequence]:
         """Segments with reading frames and groups."""
@@ -132,7 +142,7 @@ def fit_gene_model(
         DatasetError: fewer than three genes to learn from.
     """
     began = time.perf_counter()
-    part = _Part.of(train, config.data, "train")
+    part = _Part.of(train, config, "train")
     sequences = part.labeled()
     genes = [gene for gene, is_longest in part.annotated if is_longest]
     if len(genes) < LEAST_GENES:
@@ -140,7 +150,9 @@ def fit_gene_model(
     fit = fit_sensors(sequences)
     lengths, shares = fit_lengths(part, genes, checkpoint.min_intron_bp)
     report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
-    network = build_task_model(checkpoint)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = build_task_model(checkpoint)
     if config.encoder is not None:
         pretrained, _ = load_model(config.encoder)
         network.encoder.load_state_dict(pretrained.encoder.state_dict())
@@ -166,7 +178,7 @@ def fit_gene_model(
     scores = {f"train_{name}": value for name, value in search.best_scores.items()}
     scores |= {
         f"valid_{name}": value
-        for name, value in score_split(network, manifest, _Part.of(valid, config.data, "valid")).items()
+        for name, value in score_split(network, manifest, _Part.of(valid, config, "valid")).items()
     }
     return GeneModelFit(network, scores, probe.precision)
 
