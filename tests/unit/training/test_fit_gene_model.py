@@ -1,0 +1,54 @@
+"""A gene model of simulated genes: found out of fold, stored, loaded, and predicted alike."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dnaspt
+from dnaspt.checkpoint import load_model
+from dnaspt.errors import DatasetError
+from dnaspt.models.gene_model import PRIOR_WEIGHTS, WEIGHT_NAMES
+from dnaspt.models.gene_model_head import GeneModelHead
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> dnaspt.Run:
+    folder = tmp_path_factory.mktemp("gene_model")
+    dnaspt.simulate(folder / "genome", n_contigs=3, contig_bp=30_000, seed=3)
+    dnaspt.prepare_genes(folder / "genome" / "genome.fa", folder / "genome" / "annotation.gff3", out=folder / "data")
+    return dnaspt.finetune(folder / "data", out=folder / "run", head="gene-model")
+
+
+def test_genes_are_found_out_of_fold(run: dnaspt.Run) -> None:
+    assert set(run.scores) >= {"valid_mcc", "valid_exon_f1", "valid_gene_f1", "train_mcc", "train_exon_f1"}
+    assert run.scores["train_cds_f1"] > 0.5
+    assert run.scores["valid_cds_f1"] > 0.5
+
+
+def test_a_stored_model_holds_what_was_estimated(run: dnaspt.Run) -> None:
+    network, config = load_model(run.path)
+    assert config.head == "gene-model"
+    assert isinstance(network.head, GeneModelHead)
+    model = network.head.model()
+    assert model.weights.shape == PRIOR_WEIGHTS.shape == (len(WEIGHT_NAMES),)
+    assert (model.weights[:-1] > 0).all()
+    assert np.exp(model.lengths.intron.log_explicit).sum() + np.exp(model.lengths.intron.log_tail) == pytest.approx(1)
+
+
+def test_genes_in_a_file_are_those_of_the_test_split(run: dnaspt.Run, tmp_path: Path) -> None:
+    data = run.path.parent / "data"
+    evaluation = dnaspt.evaluate(run, data, split="valid")
+    assert evaluation.genes.mcc.value == pytest.approx(run.scores["valid_mcc"])
+    assert evaluation.genes.structures.n_illegal == 0
+    summary = dnaspt.load(run).predict_file(run.path.parent / "genome" / "genome.fa", tmp_path / "genes.gff3")
+    assert summary.n_genes > 0
+    text = (tmp_path / "genes.gff3").read_text()
+    assert text.count("\tmRNA\t") == summary.n_genes
+
+
+def test_too_few_genes_are_refused(tmp_path: Path) -> None:
+    dnaspt.simulate(tmp_path / "genome", n_contigs=1, contig_bp=12_000, seed=1)
+    dnaspt.prepare_genes(tmp_path / "genome" / "genome.fa", tmp_path / "genome" / "annotation.gff3", out=tmp_path / "data")
+    with pytest.raises(DatasetError, match="genes to learn from; expected 3 or more"):
+        dnaspt.finetune(tmp_path / "data", out=tmp_path / "run", head="gene-model")
