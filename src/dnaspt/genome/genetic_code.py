@@ -6,6 +6,8 @@ from itertools import product
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
+from dnaspt.errors import ConfigError
+
 CODONS = tuple("".join(bases) for bases in product("ACGT", repeat=3))
 """The 64 codons, AAA AAC AAG AAT ACA ... TTT: the order of their letters' codes."""
 STOP = "*"
@@ -38,6 +40,29 @@ class GeneticCode:
 
 STANDARD = GeneticCode.from_ncbi(1, "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",))
 """The standard code. NCBI also lists TTG and CTG as starts; annotations of nuclear genes begin with ATG."""
+GENETIC_CODES: Mapping[int, GeneticCode] = MappingProxyType(
+    {
+        1: STANDARD,
+        4: GeneticCode.from_ncbi(4, "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",)),
+        6: GeneticCode.from_ncbi(6, "FFLLSSSSYYQQCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",)),
+        10: GeneticCode.from_ncbi(10, "FFLLSSSSYY**CCCWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",)),
+        12: GeneticCode.from_ncbi(12, "FFLLSSSSYY**CC*WLLLSPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",)),
+    }
+)
+"""Codes by their number at NCBI: 1 standard; 4 mold and protozoan mitochondria, Mycoplasma; 6 ciliates; 10 Euplotes;
+12 alternative yeasts, as Candida. All of them with ATG as their only start."""
+
+
+def genetic_code(table: int) -> GeneticCode:
+    """The code with this number at NCBI.
+
+    Raises:
+        ConfigError: there is none here.
+    """
+    if table not in GENETIC_CODES:
+        known = ", ".join(map(str, GENETIC_CODES))
+        raise ConfigError(f"genetic code {table}; expected one of NCBI's tables {known}")
+    return GENETIC_CODES[table]
 
 
 class SplicePair(NamedTuple):

@@ -1,7 +1,10 @@
 """The standard genetic code, and that another one is a row of data."""
 
+import pytest
+
+from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
-from dnaspt.genome.genetic_code import CODONS, STANDARD, STOP, GeneticCode
+from dnaspt.genome.genetic_code import CODONS, STANDARD, STOP, GeneticCode, genetic_code
 
 
 def test_codons_stand_in_the_order_of_their_codes() -> None:
@@ -20,3 +23,23 @@ def test_another_code_is_one_line_of_ncbi() -> None:
     ciliate = GeneticCode.from_ncbi(6, "FFLLSSSSYYQQCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",))
     assert ciliate.stops == ("TGA",)
     assert [ciliate.amino_acids[codon] for codon in ("TAA", "TAG")] == ["Q", "Q"]
+
+
+def test_codes_by_their_number_differ_from_the_standard_one_as_ncbi_says() -> None:
+    differences = {
+        1: {},
+        4: {"TGA": "W"},
+        6: {"TAA": "Q", "TAG": "Q"},
+        10: {"TGA": "C"},
+        12: {"CTG": "S"},
+    }
+    for table, changed in differences.items():
+        code = genetic_code(table)
+        assert code.table == table and code.starts == ("ATG",)
+        assert dict(code.amino_acids) == dict(STANDARD.amino_acids) | changed
+        assert set(code.stops) == {"TAA", "TAG", "TGA"} - set(changed)
+
+
+def test_a_code_that_is_not_there_is_an_error_that_lists_those_that_are() -> None:
+    with pytest.raises(ConfigError, match="genetic code 7; expected one of NCBI's tables 1, 4, 6, 10, 12"):
+        genetic_code(7)
