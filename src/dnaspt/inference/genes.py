@@ -333,7 +333,8 @@ def contig_genes(
     average_strands: bool = False,
     grammar: Grammar | GeneRules | None = None,
 ) -> list[Transcript]:
-    """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases.
+    """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases. A gene
+    model also gives the probability of each gene and exon.
 
     With a grammar, phases and missing ends are those of the decoded codons. Without one, the first coding base of each gene
     counts as the first of a codon, no gene as partial, and its start and stop codon are told by their letters.
@@ -354,8 +355,11 @@ def contig_genes(
         decoded = decode_path(model, emissions, contig_slice, average_strands=average_strands, grammar=grammar)
         start = contig_slice.start
         transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
+        posteriors = {gene.start + start: gene for gene in decoded.genes}
         for transcript in transcripts:
             gene = replace(transcript, score=_score(transcript, decoded, start))
+            if (posterior := posteriors.get(gene.start)) is not None:
+                gene = replace(gene, probability=posterior.gene, exon_scores=posterior.exons)
             if grammar is not None:
                 gene = _with_frame(gene, decoded.states, start, grammar)
             else:

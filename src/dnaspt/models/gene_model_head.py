@@ -14,7 +14,7 @@ from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.models.batch import Batch, Loss
-from dnaspt.models.decoding import Decoded, DecodingContext, GeneRules
+from dnaspt.models.decoding import Decoded, DecodingContext, GenePosterior, GeneRules
 from dnaspt.models.gene_model import (
     WEIGHT_NAMES,
     GeneCall,
@@ -23,9 +23,10 @@ from dnaspt.models.gene_model import (
     class_columns,
     classes_of,
     genes_of,
+    posteriors_of,
 )
 from dnaspt.models.kernels.crf_viterbi import Emissions
-from dnaspt.models.kernels.semi_markov import best_path, sum_paths
+from dnaspt.models.kernels.semi_markov import best_path, site_probabilities, sum_paths
 from dnaspt.models.length_densities import (
     EXPLICIT_EXON_BP,
     EXPLICIT_INTRON_BP,
@@ -149,7 +150,7 @@ class GeneModelHead(nn.Module):
         path = best_path(tokens, scores, segments)
         genes = genes_of(path.sites)
         classes = classes_of(genes, n)
-        posterior = np.empty(0, np.float32)
+        posterior, posteriors = np.empty(0, np.float32), ()
         if with_posterior:
             posterior = np.empty(n, np.float32)
             columns = class_columns()
@@ -158,8 +159,14 @@ class GeneModelHead(nn.Module):
                 own = classes[first : first + len(rows)]
                 posterior[first : first + len(rows)] = (rows * columns[own]).sum(1)
 
-            sum_paths(tokens, scores, segments, path=path, marginals=keep)
-        return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n))
+            sums = sum_paths(tokens, scores, segments, path=path, marginals=keep)
+            probabilities = posteriors_of(genes, site_probabilities(path, sums))
+            posteriors = tuple(
+                GenePosterior(gene.exons[0][0], probability, tuple(exons))
+                for gene, (probability, exons) in zip(genes, probabilities, strict=True)
+                if gene.exons
+            )
+        return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n), posteriors)
 
 
 def states_of(genes: list[GeneCall], n: int) -> np.ndarray:

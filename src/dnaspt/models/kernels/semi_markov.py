@@ -1098,11 +1098,13 @@ class BestPath(NamedTuple):
         sites: from left to right.
         score: nats.
         hops: for each tile its (H, 2) nodes and predecessors.
+        is_site: for each tile whether the node of a hop is a site, and not an aggregate: (H,) bool.
     """
 
     sites: list[Site]
     score: float
     hops: list[np.ndarray]
+    is_site: list[np.ndarray]
 
 
 def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *, tile_bp: int = TILE) -> BestPath:
@@ -1118,6 +1120,7 @@ def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *,
     score = float(nodes.value[node])
     sites: list[Site] = []
     hops: list[np.ndarray] = []
+    is_site: list[np.ndarray] = []
     for number in range(len(walker.tiles) - 1, -1, -1):
         if number < len(walker.tiles) - 1:
             tile = walker.tile(number, BEST)
@@ -1125,13 +1128,26 @@ def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *,
             node = int(tile.sums[node] if node < len(tile.sums) else tile.kept[node - len(tile.sums)])
         path = _trace(nodes, node, walker.n_before(number))
         hops.append(path)
-        real = path[nodes.kind[path[:, 0]] != _SUM, 0].tolist()
+        is_site.append(nodes.kind[path[:, 0]] != _SUM)
+        real = path[is_site[-1], 0].tolist()
         if len(path):
             node = int(path[-1, 1])
         if number == 0 and node >= len(tile.sums):
             real.append(node)
         sites += [_site(nodes, x, is_edge=number == 0 and x == node) for x in real]
-    return BestPath(sites[::-1], score, hops[::-1])
+    return BestPath(sites[::-1], score, hops[::-1], is_site[::-1])
+
+
+class SiteProbabilities(NamedTuple):
+    """Probabilities of the sites of a path, from left to right.
+
+    Attributes:
+        site: (S,) that a path has the site, with its phase; 1 for a part of a gene that began before the sequence.
+        before: (S,) that a path which has the site has the one to its left as the site before it.
+    """
+
+    site: np.ndarray
+    before: np.ndarray
 
 
 class Sums(NamedTuple):
@@ -1210,6 +1226,20 @@ def sum_paths(
             marginals(start, masses.columns[_CONTEXT:])
     _first_masses(expected, onward, walker.frontiers[0])
     return Sums(log_sum, expected, given[::-1], path_masses[::-1])
+
+
+def site_probabilities(path: BestPath, sums: Sums) -> SiteProbabilities:
+    """Probabilities of the sites of a path, for which `sums` was made."""
+    n = len(path.sites)
+    site, before = np.ones(n), np.ones(n)
+    number = n
+    for tile in range(len(path.hops) - 1, -1, -1):
+        for is_site, given, mass in zip(path.is_site[tile], sums.given[tile], sums.mass[tile], strict=True):
+            if is_site:
+                number -= 1
+                site[number] = mass
+            before[number] *= given
+    return SiteProbabilities(site, before)
 
 
 def _first_masses(expected: Expected, mass: np.ndarray, frontier: Frontier) -> None:
