@@ -92,7 +92,8 @@ class GeneModelHead(nn.Module):
         densities = (model.lengths.intron, *model.lengths.exons)
         for row, (part, density) in enumerate(zip(_PARTS, densities, strict=True)):
             self.get_buffer(f"length_{part}").copy_(torch.from_numpy(density.log_explicit))
-            self.get_buffer("length_tails")[row] = torch.tensor([density.tail_start, density.tail_slope])
+            tail = torch.tensor([density.tail_start, density.tail_slope], dtype=torch.float64)
+            self.get_buffer("length_tails")[row] = tail
         shares = [getattr(model.lengths, name) for name in _SHARES]
         self.get_buffer("gene_shares").copy_(torch.tensor(shares, dtype=torch.float64))
         self.get_buffer("base_shares").copy_(torch.tensor(model.shares, dtype=torch.float64))
@@ -153,11 +154,11 @@ class GeneModelHead(nn.Module):
         posterior, posteriors = np.empty(0, np.float32), ()
         if with_posterior:
             posterior = np.empty(n, np.float32)
-            columns = class_columns()
+            columns = class_columns().T
 
             def keep(first: int, rows: np.ndarray) -> None:
-                own = classes[first : first + len(rows)]
-                posterior[first : first + len(rows)] = (rows * columns[own]).sum(1)
+                own = classes[first : first + len(rows), None]
+                posterior[first : first + len(rows)] = np.take_along_axis(rows @ columns, own, axis=1)[:, 0]
 
             sums = sum_paths(tokens, scores, segments, path=path, marginals=keep)
             probabilities = posteriors_of(genes, site_probabilities(path, sums))

@@ -10,8 +10,9 @@ codon in between, an intron at any earlier donor of the same class of split codo
 one. Longer exons and introns have geometric tails: nodes that have become too old are added to one running sum (an
 aggregate), so time is linear in the length of the sequence.
 
-A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`; on the way back each tile
-is walked again from its frontier. So memory is bounded, and tiles of any size give the same result.
+A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`; on the way back the last
+tiles are still in memory, and each of the others is walked again from its frontier. So memory is bounded, and tiles of any
+size give the same result.
 """
 
 from collections.abc import Callable
@@ -44,6 +45,8 @@ from dnaspt.models.kernels.numba_cache import Function, kernel
 
 TILE = 1 << 18
 """Bases of a tile: some 250 bytes of nodes for each base are in memory while it is walked."""
+KEPT_BYTES = 1 << 27
+"""Memory for tiles that have been walked: some 4 Mb of a best path, 1 Mb of a sum over all paths."""
 
 AFTER_INTRON, GENE_START, OPEN_EDGE = 0, 1, 2
 """What stands at the left end of an exon: an intron, the gene's left end, or the beginning of the sequence."""
@@ -276,6 +279,19 @@ class Tile(NamedTuple):
     sums: np.ndarray
     kept: np.ndarray
     frontier: Frontier
+
+    def compact(self) -> "Tile":
+        """The same with what follows a best path back, and no more."""
+        nodes, n, nothing = self.walk.nodes, int(self.walk.nodes.size[0]), np.empty(0)
+        kept = {
+            name: getattr(nodes, name)[:n].copy() for name in ("position", "kind", "strand", "phase", "value", "first")
+        }
+        nodes = nodes._replace(label=nothing, total=nothing, low=nothing, second=nothing, **kept)
+        return self._replace(walk=self.walk._replace(nodes=nodes, lists=Lists(*[nothing] * len(Lists._fields))))
+
+    def n_bytes(self) -> int:
+        """Memory of its nodes and lists."""
+        return sum(array.nbytes for array in (*self.walk.nodes, *self.walk.lists))
 
     def ends(self) -> np.ndarray:
         """Numbers of the nodes that end the sequence; empty unless it ends here."""
@@ -1273,6 +1289,7 @@ class _Walker:
         tiles: starts and ends.
         frontiers: what each tile must know.
         scores: what paths are like.
+        kept: the last tiles, by number.
     """
 
     def __init__(self, codes: np.ndarray, potentials: Potentials, model: SegmentModel, tile_bp: int) -> None:
@@ -1280,6 +1297,7 @@ class _Walker:
         n = len(codes)
         self.tiles = [(start, min(start + tile_bp, n)) for start in range(0, n, tile_bp)]
         self.frontiers: list[Frontier] = [_beginning(model)]
+        self.kept: dict[int, Tile] = {}
 
     def n_before(self, number: int) -> int:
         """Nodes of a tile that stand for what was before it."""
@@ -1287,17 +1305,23 @@ class _Walker:
         return len(frontier.sums) + 2 + len(frontier.position)
 
     def forward(self, mode: int) -> Tile:
-        """Walk all tiles, and keep the last one."""
+        """Walk all tiles; the last one."""
+        n_bytes = 0
         for number in range(len(self.tiles)):
             tile = self.tile(number, mode)
-            if number < len(self.tiles) - 1:
-                self.frontiers.append(tile.frontier)
+            self.frontiers.append(tile.frontier)
+            self.kept[number] = tile.compact() if mode == BEST else tile
+            n_bytes += self.kept[number].n_bytes()
+            while n_bytes > KEPT_BYTES:
+                n_bytes -= self.kept.pop(min(self.kept)).n_bytes()
         if not np.isfinite(tile.walk.nodes.value[tile.ends()].max(initial=-np.inf)):
             raise ValueError("no path through the sequence is possible")
         return tile
 
     def tile(self, number: int, mode: int) -> Tile:
-        """Walk a tile."""
+        """Walk a tile, or take the one that is kept: a sum over all paths uses it up."""
+        if number in self.kept:
+            return self.kept.pop(number)
         start, stop = self.tiles[number]
         rows = np.ascontiguousarray(self.potentials(max(0, start - _CONTEXT), stop), np.float32)
         if not np.isfinite(rows.sum()):
