@@ -306,8 +306,9 @@ class FinetuneConfig(TrainingConfig):
     revision: str = ""
     """Commit of the model on the hub. Give it so that others get the same model, and where it brings code of its own."""
     head: HeadName = "auto"
-    """Task head: gene-model (whole genes from sensors and, with an encoder, its site scores; estimated in seconds), crf (only whole gene structures), softmax (each base alone), crf-unconstrained (the published CRF) or sigmoid
-    (windows and bins); auto takes the first that fits the task. Change it to compare heads."""
+    """Task head: crf (only whole gene structures), softmax (each base alone), crf-unconstrained (the published CRF), gene-model
+    (whole genes from sensors, lengths and site scores; estimated, not trained) or sigmoid (windows and bins); auto takes the
+    first that fits the task. Change it to compare heads."""
     freeze_encoder: bool = False
     """Train the head alone. Switch it on where labels are very few, or to see what pretraining has learned by itself."""
     encoder_rate: float = Field(1.0, gt=0, le=1)

@@ -143,6 +143,11 @@ def _base_head(model: TaskModel) -> SoftmaxHead | CRFHead | GeneModelHead:
     return model.head
 
 
+def n_emissions(model: TaskModel) -> int:
+    """Emissions of each base."""
+    return len(_base_head(model).emission_complement)
+
+
 def grouped(items: Iterable[Item], length: Callable[[Item], int], group_bp: int | None = None) -> Iterator[list[Item]]:
     """Items in order, in groups of group_bp bases (`GROUP_BP`) at most; a longer item is a group of its own."""
     limit_bp = group_bp or GROUP_BP

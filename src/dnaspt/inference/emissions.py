@@ -16,6 +16,7 @@ from dnaspt.config import PAD_TOKEN
 from dnaspt.errors import NotFiniteError
 from dnaspt.genome import alphabet
 from dnaspt.inference.disk_array import DiskArray
+from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
@@ -138,6 +139,7 @@ def predict_windows(model: TaskModel, windows: Iterable[np.ndarray], *, average_
     if not average_strands:
         return logits
     forward, backward = logits[::2], logits[1::2]
+    assert isinstance(model.head, SigmoidHead)
     trunk = model.head.trunk
     if trunk.resolution_bp > 1:  # bins of the other strand come in reverse
         bins = backward.reshape(len(backward), -1, trunk.output.out_features)

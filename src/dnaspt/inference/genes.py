@@ -27,7 +27,7 @@ from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.gtf_writer import gtf_header, gtf_lines
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, predict_emissions
+from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, n_emissions, predict_emissions
 from dnaspt.inference.disk_array import DiskArray, disk_array
 from dnaspt.inference.emissions import ContigSlice, EmissionArray
 from dnaspt.inference.predict import GENE_OPTIONS, PredictOptions
@@ -303,7 +303,7 @@ class _Decoder:
             slices = [contig_slice for job in group for contig_slice in job.slices]
             into: list[DiskArray | None] = [None] * len(slices)
             if uses_files := any(job.is_long for job in group):
-                folder, n_columns = group[0].file.parent, len(self._model.head.emission_complement)
+                folder, n_columns = group[0].file.parent, n_emissions(self._model)
                 into = [files.enter_context(_file_for(contig_slice, folder, n_columns)) for contig_slice in slices]
                 self._wait()  # one long contig at a time: memory
             both = self._written.options.average_strands

@@ -266,9 +266,9 @@ class GeneCall(NamedTuple):
         exons: (start, end) of each coding interval; may be empty where the sequence shows an intron alone.
         phase: bases of the first codon that lie before the first exon.
         has_left, has_right: whether its own left and right ends are there, and not the sequence's.
-        first_site: number of the path's site that begins the gene.
-        exon_sites: for each exon the number of the site that closes it.
+        exon_sites: for each exon the number of the path's site that closes it.
         last_site: number of the site that ends the gene.
+        first_site: number of the site that begins it.
     """
 
     strand: int
@@ -278,9 +278,9 @@ class GeneCall(NamedTuple):
     phase: int
     has_left: bool
     has_right: bool
-    first_site: int
     exon_sites: tuple[int, ...]
     last_site: int
+    first_site: int
 
 
 def genes_of(sites: Sequence[Site]) -> list[GeneCall]:
@@ -308,7 +308,7 @@ def genes_of(sites: Sequence[Site]) -> list[GeneCall]:
             has_right = site.kind in (GENE_CLOSES, SHORT_CLOSES)
             genes.append(
                 GeneCall(
-                    strand, start, position, tuple(exons), phase, has_left, has_right, begins, tuple(closed), number
+                    strand, start, position, tuple(exons), phase, has_left, has_right, tuple(closed), number, begins
                 )
             )
     return genes

@@ -151,7 +151,8 @@ class GeneModelHead(nn.Module):
         path = best_path(tokens, scores, segments)
         genes = genes_of(path.sites)
         classes = classes_of(genes, n)
-        posterior, posteriors = np.empty(0, np.float32), ()
+        posterior = np.empty(0, np.float32)
+        posteriors: tuple[GenePosterior, ...] = ()
         if with_posterior:
             posterior = np.empty(n, np.float32)
             columns = class_columns().T

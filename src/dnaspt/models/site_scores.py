@@ -64,6 +64,8 @@ class SiteProbe(nn.Module):
         n_offsets: offsets that are read for a signal at most.
     """
 
+    resolution_bp = 1
+    """It scores each base."""
     weight: Tensor
     center: Tensor
     bias: Tensor

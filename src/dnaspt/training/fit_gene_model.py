@@ -1,7 +1,7 @@
 """A gene model from a dataset: sensors, lengths and site scores by counting and regression, weights by search, all out of fold.
 
-Each base of the train split is scored by what was estimated without its group of contigs (or of blocks, where contigs are few); the
-weights are those with which the genes of the train split are found best so. The valid split has no part in it: it is scored.
+Each base of the train split is scored by what was estimated without its group of contigs (or of blocks, where contigs are few).
+The weights are those with which the genes of the train split are found best so. The valid split has no part in it: it is scored.
 """
 
 import logging
@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -57,7 +56,7 @@ from dnaspt.training.runs import Run, RunResult
 log = logging.getLogger(__name__)
 
 PENALTY = 0.002
-"""What half a natural logarithm of one weight's distance from the common weights costs, in units of the score, averaged over weights."""
+"""What a weight costs that is half a natural logarithm away from the common one: in units of the score, averaged over weights."""
 STEPS = ((0.7, 1.43), (0.85, 1.18))
 """Factors by which the search changes a weight, in each of its rounds."""
 GENE_STEP = 5.0

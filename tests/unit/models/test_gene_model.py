@@ -166,8 +166,8 @@ def test_genes_and_classes_of_whole_genes() -> None:
     ]
     genes = genes_of(sites)
     assert genes == [
-        GeneCall(0, 2, 15, ((2, 6), (10, 15)), 0, True, True, (1, 3), 3),
-        GeneCall(1, 17, 32, ((17, 19), (23, 27), (31, 32)), 0, True, True, (4, 6, 8), 8),
+        GeneCall(0, 2, 15, ((2, 6), (10, 15)), 0, True, True, (1, 3), 3, 0),
+        GeneCall(1, 17, 32, ((17, 19), (23, 27), (31, 32)), 0, True, True, (4, 6, 8), 8, 4),
     ]
     path = "".join(str(class_) for class_ in classes_of(genes, 35))
     assert path == "88" + "0000" + "1223" + "00000" + "88" + "44" + "7665" + "4444" + "7665" + "4" + "888"
@@ -183,8 +183,8 @@ def test_genes_and_classes_of_cut_genes() -> None:
     ]
     genes = genes_of(sites)
     assert genes == [
-        GeneCall(0, 0, 4, ((0, 4),), 2, False, True, (1,), 1),
-        GeneCall(1, 7, 16, ((7, 13),), 0, True, False, (3,), 4),
+        GeneCall(0, 0, 4, ((0, 4),), 2, False, True, (1,), 1, 0),
+        GeneCall(1, 7, 16, ((7, 13),), 0, True, False, (3,), 4, 2),
     ]
     assert "".join(map(str, classes_of(genes, 16))) == "0000" + "888" + "444444" + "766"
     sites = [
@@ -193,10 +193,10 @@ def test_genes_and_classes_of_cut_genes() -> None:
         site(6, LAST_EXON, 0, phase=1),
     ]
     genes = genes_of(sites)
-    assert genes == [GeneCall(0, 0, 6, ((3, 6),), 1, False, False, (2,), 2)]
+    assert genes == [GeneCall(0, 0, 6, ((3, 6),), 1, False, False, (2,), 2, 0)]
     assert "".join(map(str, classes_of(genes, 6))) == "223000"
     genes = genes_of([site(0, INTRON_OPENS, 1, phase=1, is_edge=True), site(3, LAST_INTRON, 1, phase=1)])
-    assert genes == [GeneCall(1, 0, 3, (), 1, False, False, (), 1)]
+    assert genes == [GeneCall(1, 0, 3, (), 1, False, False, (), 1, 0)]
     assert "".join(map(str, classes_of(genes, 3))) == "666"
 
 

@@ -89,7 +89,7 @@ def states(gene: GeneCall, n: int) -> list[int]:
 
 
 def test_states_of_a_whole_gene() -> None:
-    gene = GeneCall(0, 1, 16, ((1, 5), (8, 16)), 0, True, True, (), 0)  # ATG C, an intron of phase 1, CC AAA TAA
+    gene = GeneCall(0, 1, 16, ((1, 5), (8, 16)), 0, True, True, (), 0, 0)  # ATG C, an intron of phase 1, CC AAA TAA
     start, stop, intron = 1 + START, 1 + STOP, 1 + INTRON
     assert states(gene, 17) == [
         0,
@@ -101,7 +101,7 @@ def test_states_of_a_whole_gene() -> None:
 
 
 def test_states_of_the_minus_strand_count_codon_bases_from_the_right() -> None:
-    gene = GeneCall(1, 1, 13, ((1, 6), (9, 13)), 0, True, True, (), 0)
+    gene = GeneCall(1, 1, 13, ((1, 6), (9, 13)), 0, True, True, (), 0, 0)
     first = 1 + MINUS
     stop, start, intron = first + STOP, first + START, first + INTRON
     assert states(gene, 14) == [
@@ -114,11 +114,11 @@ def test_states_of_the_minus_strand_count_codon_bases_from_the_right() -> None:
 
 
 def test_states_of_cut_genes() -> None:
-    gene = GeneCall(0, 0, 9, ((0, 4), (7, 9)), 2, False, False, (), 0)  # two bases of the first codon lie before
+    gene = GeneCall(0, 0, 9, ((0, 4), (7, 9)), 2, False, False, (), 0, 0)  # two bases of the first codon lie before
     assert states(gene, 9) == [3, 1, 2, 3, 10, 10, 10, 1, 2]
-    gene = GeneCall(0, 0, 8, ((3, 5),), 1, False, False, (), 0)  # an intron, an exon, an intron
+    gene = GeneCall(0, 0, 8, ((3, 5),), 1, False, False, (), 0, 0)  # an intron, an exon, an intron
     assert states(gene, 8) == [11, 11, 11, 2, 3, 10, 10, 10]
-    gene = GeneCall(1, 0, 4, (), 1, False, False, (), 0)  # an intron alone
+    gene = GeneCall(1, 0, 4, (), 1, False, False, (), 0, 0)  # an intron alone
     assert states(gene, 5) == [MINUS + 1 + INTRON + 2] * 4 + [0]
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from dnaspt.genome import alphabet
+from dnaspt.models.gene_model import genes_of as calls_of
+from dnaspt.models.gene_model import posteriors_of
 from dnaspt.models.gene_structure import (
     ACCEPTOR,
     CODING,
@@ -30,6 +32,7 @@ from dnaspt.models.kernels.semi_markov import (
     SegmentModel,
     Site,
     best_path,
+    site_probabilities,
     sum_paths,
 )
 
@@ -465,7 +468,32 @@ def check_all_paths(
         product = np.prod([given for tile in sums.given for given in tile])
         end = sums.mass[-1][0] if len(sums.mass[-1]) else 1.0
         assert product * end == pytest.approx(np.exp(highest - total), rel=1e-9)
+        check_posteriors(posteriors_of(calls_of(best.sites), site_probabilities(best, sums)), genes, paths)
     return paths
+
+
+def check_posteriors(
+    posteriors: list[tuple[float, list[float]]], genes: tuple[Gene, ...], paths: list[tuple[float, tuple[Gene, ...]]]
+) -> None:
+    """Probabilities of genes and exons against the paths that hold them."""
+    total = np.logaddexp.reduce([score for score, _ in paths])
+    shares = [(np.exp(score - total), own) for score, own in paths]
+    for (of_gene, of_exons), gene in zip(posteriors, genes, strict=True):
+        assert of_gene == pytest.approx(sum(share for share, own in shares if gene in own), abs=1e-9)
+        for exon, probability in zip(exons_in_frame(gene), of_exons, strict=True):
+            holding = (share for share, own in shares if any(exon in exons_in_frame(other) for other in own))
+            assert probability == pytest.approx(sum(holding), abs=1e-9)
+
+
+def exons_in_frame(gene: Gene) -> list[tuple[object, ...]]:
+    """Each exon with its strand, the phase before it, and what stands at its ends."""
+    exons, phase = [], gene.phase
+    for number, exon in enumerate(gene.exons):
+        left = gene.left if number == 0 else "intron"
+        right = gene.right if number == len(gene.exons) - 1 else "intron"
+        exons.append((gene.strand, exon, phase, left, right))
+        phase = (phase + exon.end - exon.start) % 3
+    return exons
 
 
 def check_gradients(codes, scores, model, sums, marginals) -> None:
