@@ -1389,7 +1389,8 @@ def _tile(walk: Walk, scores: Scores) -> Tile:
     ]
     kept = np.sort(np.concatenate([*open_, walk.pending[walk.pending >= 0]]))
     sums = np.append(walk.sums, walk.recent[1:])
-    values = np.where(sums >= 0, nodes.value[sums] + walk.cum[np.append(scores.running, [0, 0])], -np.inf)
+    values, is_real = np.full(len(sums), -np.inf), sums >= 0
+    values[is_real] = nodes.value[sums[is_real]] + walk.cum[np.append(scores.running, [0, 0])[is_real]]
     frontier = Frontier(
         values[:-2],
         walk.latest,
