@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal
 from zipfile import BadZipFile
 
@@ -451,7 +452,8 @@ def read_counts(file: Path) -> BootstrapCounts:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return BootstrapCounts(**arrays).check()
     except (OSError, EOFError, BadZipFile, zlib.error, NotImplementedError, MemoryError, *UNFIT) as error:
-        raise InputError(file, f"cannot be read ({error})", do="run 'dnaspt evaluate' again") from error
+        reason = shorten(str(error), 200)  # zipfile quotes a damaged header whole
+        raise InputError(file, f"cannot be read ({reason})", do="run 'dnaspt evaluate' again") from error
 
 
 def count_evaluations(folder: Path, split: str = "test") -> int:

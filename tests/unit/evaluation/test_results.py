@@ -172,6 +172,17 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
         read_counts(tmp_path / "evaluation-test.npz")
 
 
+def test_a_damaged_header_is_not_quoted_whole(tmp_path: Path) -> None:
+    file = tmp_path / "evaluation-test.npz"
+    np.savez(file, confusions=np.arange(900))
+    content = bytearray(file.read_bytes())
+    content[26:28] = (2_000).to_bytes(2, "little")  # the length of the first name
+    file.write_bytes(bytes(content))
+    with pytest.raises(InputError, match="cannot be read") as raised:
+        read_counts(file)
+    assert len(str(raised.value)) < len(str(file)) + 300
+
+
 @pytest.mark.parametrize(
     ("arrays", "found"),
     [
