@@ -4,7 +4,7 @@ Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherev
 names of the TOML settings (docs/settings.md); a misspelt one is an error that offers the right one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -478,7 +478,13 @@ def baseline(
 
 
 def compare_annotations(
-    reference: PathLike, prediction: PathLike, genome: PathLike | None = None, *, out: PathLike | None = None
+    reference: PathLike,
+    prediction: PathLike,
+    genome: PathLike | None = None,
+    *,
+    out: PathLike | None = None,
+    genetic_code: int = 1,
+    start_codons: Sequence[str] = ("ATG",),
 ) -> "AnnotationComparison":
     """Compare a predicted annotation with a reference: coding bases, splice sites, exons, intron chains, transcripts, genes.
 
@@ -491,13 +497,15 @@ def compare_annotations(
         genome: FASTA; with it, illegal structures of both sides are counted, too: no start codon, no stop codon, stop codons in
             frame, a length that is not a multiple of 3, introns that are not GT-AG or GC-AG.
         out: file to write too: .csv (the table of `to_frame`) or .json (everything).
+        genetic_code: number of the genetic code at NCBI: 1, 4, 6, 10 or 12; has an effect with a genome.
+        start_codons: codons that a complete gene begins with.
 
     Returns:
         Sensitivity, precision and F1 by level, with 95 % intervals over blocks of the genome, and counts.
 
     Raises:
         InputError: a file that cannot be used, a reference without genes, annotations without a contig in common, or a gene that
-        ends off its contig. ConfigError: `out` is one of the files that are read, or has another suffix.
+        ends off its contig. ConfigError: `out` is one of the files that are read, or has another suffix; no such genetic code.
 
     Example:
         >>> compared = dnaspt.compare_annotations("genome/annotation.gff3", "genome/annotation.gff3", "genome/genome.fa")
@@ -506,6 +514,7 @@ def compare_annotations(
     """
     from dnaspt.evaluation.compare_annotations import compare_annotations as compare
     from dnaspt.evaluation.compare_annotations import write_comparison
+    from dnaspt.genome.genetic_code import genetic_code as code_of
 
     true, predicted = as_path(reference, "reference"), as_path(prediction, "prediction")
     fasta, file = as_path_or_none(genome, "genome"), as_path_or_none(out, "out")
@@ -513,7 +522,7 @@ def compare_annotations(
         if file.suffix.lower() not in (".csv", ".json"):
             raise ConfigError(f"{file}: expected a name that ends in .csv or .json")
         refuse_inputs(file, {"reference": true, "prediction": predicted, "genome": fasta}, is_file=True)
-    compared = compare(true, predicted, fasta)
+    compared = compare(true, predicted, fasta, code=code_of(genetic_code, start_codons))
     if file is not None:
         write_comparison(compared, file)
     return compared

@@ -13,7 +13,20 @@ import typer
 
 from dnaspt import __version__
 from dnaspt.cli.bend import bend_app
-from dnaspt.cli.options import HELP, Command, Commands, Config, Data, Fold, Offline, Overwrite, TrustCode, given, option
+from dnaspt.cli.options import (
+    HELP,
+    Command,
+    Commands,
+    Config,
+    Data,
+    Fold,
+    Offline,
+    Overwrite,
+    TrustCode,
+    given,
+    names,
+    option,
+)
 from dnaspt.cli.prepare import prepare_app
 from dnaspt.cli.score import baseline, compare_annotations, evaluate, predict, variants
 from dnaspt.cli.study import study
@@ -143,6 +156,14 @@ def finetune(
     head: Annotated[
         Literal["auto", "gene-model", "crf", "softmax", "sigmoid", "crf-unconstrained"] | None,
         option(help="Task head; auto takes crf for genes and sigmoid for windows.", default="auto"),
+    ] = None,
+    genetic_code: Annotated[
+        int | None,
+        option(metavar="N", help="Gene model: NCBI's number, 1, 4, 6, 10 or 12.", default="as the dataset's"),
+    ] = None,
+    start_codons: Annotated[
+        str | None,
+        option(metavar="CODONS", callback=names, help="Gene model: start codons, with commas.", default="ATG"),
     ] = None,
     config: Config = None,
     fold: Fold = None,

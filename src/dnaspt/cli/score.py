@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnaspt.cli.options import Accelerator, Fold, Offline, Overwrite, TrustCode, given, option
+from dnaspt.cli.options import Accelerator, Fold, Offline, Overwrite, TrustCode, given, names, option
 
 Genome = Annotated[Path, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.")]
 BothStrands = Annotated[
@@ -200,6 +200,13 @@ def compare_annotations(
     out: Annotated[
         Path | None,
         option("--out", "-o", metavar="FILE", help="File to write too: .csv or .json.", default="none"),
+    ] = None,
+    genetic_code: Annotated[
+        int, option(metavar="N", help="Structures: NCBI's number of the genetic code, 1, 4, 6, 10 or 12.")
+    ] = 1,
+    start_codons: Annotated[
+        str | None,
+        option(metavar="CODONS", callback=names, help="Structures: start codons, with commas.", default="ATG"),
     ] = None,
     as_json: Annotated[bool, option("--json", help="Print JSON.", default="tables")] = False,
 ) -> None:

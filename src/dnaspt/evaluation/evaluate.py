@@ -208,11 +208,12 @@ def _evaluate_genes(
         grammars, grammar = [grammar], None
     if grammar is not None:
         grammars.append(grammar)
+    code = model.config.code
     predictions = predict_genes(network, rows, grammars, average_strands=average_strands)
-    genes, confusions = score_gene_predictions(manifest, annotated, predictions[0])
+    genes, confusions = score_gene_predictions(manifest, annotated, predictions[0], code)
     if grammar is None:
         return genes, None, BootstrapCounts(confusions=confusions, levels=genes.genes.block_counts)
-    codons, confusions_codons = score_gene_predictions(manifest, annotated, predictions[1])
+    codons, confusions_codons = score_gene_predictions(manifest, annotated, predictions[1], code)
     counts = BootstrapCounts(
         confusions=confusions,
         confusions_codons=confusions_codons,

@@ -1,10 +1,13 @@
 """Genetic codes and splice sites as data: what each codon means, which codons start and stop a gene, how introns end."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from types import MappingProxyType
 from typing import NamedTuple, Self
+
+from dnaspt.errors import ConfigError
 
 CODONS = tuple("".join(bases) for bases in product("ACGT", repeat=3))
 """The 64 codons, AAA AAC AAG AAT ACA ... TTT: the order of their letters' codes."""
@@ -38,6 +41,50 @@ class GeneticCode:
 
 STANDARD = GeneticCode.from_ncbi(1, "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",))
 """The standard code. NCBI also lists TTG and CTG as starts; annotations of nuclear genes begin with ATG."""
+_ATG = STANDARD.starts
+MOLD_MITOCHONDRIA = GeneticCode.from_ncbi(4, "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", _ATG)
+"""Mitochondria of molds, protozoa and coelenterates; Mycoplasma: TGA is tryptophan."""
+CILIATE = GeneticCode.from_ncbi(6, "FFLLSSSSYYQQCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", _ATG)
+"""Nuclei of Tetrahymena, Paramecium and other ciliates, and of Dasycladaceae: TAA and TAG are glutamine."""
+EUPLOTID = GeneticCode.from_ncbi(10, "FFLLSSSSYY**CCCWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", _ATG)
+"""Nuclei of Euplotes: TGA is cysteine."""
+CTG_YEAST = GeneticCode.from_ncbi(12, "FFLLSSSSYY**CC*WLLLSPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", _ATG)
+"""Nuclei of Candida and relatives: CTG is serine."""
+GENETIC_CODES: Mapping[int, GeneticCode] = MappingProxyType(
+    {code.table: code for code in (STANDARD, MOLD_MITOCHONDRIA, CILIATE, EUPLOTID, CTG_YEAST)}
+)
+"""The genetic codes by their numbers at NCBI. In all of them genes begin with ATG unless the caller says otherwise."""
+
+
+def genetic_code(table: int = STANDARD.table, starts: Sequence[str] = ()) -> GeneticCode:
+    """The genetic code of a number.
+
+    Args:
+        table: its number at NCBI, a key of `GENETIC_CODES`.
+        starts: codons that a gene may begin with; none given: ATG.
+
+    Returns:
+        the code, one object for each table and starts.
+
+    Raises:
+        ConfigError: no such code, or a start that is no codon of A, C, G and T, or is a stop codon of this code.
+    """
+    if table not in GENETIC_CODES:
+        known = ", ".join(map(str, GENETIC_CODES))
+        raise ConfigError(f"genetic code {table}; expected {known}, a number of NCBI's tables")
+    code = GENETIC_CODES[table]
+    for start in starts:
+        if start not in CODONS:
+            raise ConfigError(f"start codon {start!r}; expected three letters of A, C, G and T, such as ATG")
+        if start in code.stops:
+            raise ConfigError(f"start codon {start!r} is a stop codon in genetic code {table}")
+    return code if tuple(starts) in ((), code.starts) else _with_starts(code, tuple(dict.fromkeys(starts)))
+
+
+@cache
+def _with_starts(code: GeneticCode, starts: tuple[str, ...]) -> GeneticCode:
+    """The same code with other start codons; always the same object, so that what is derived from it is kept."""
+    return replace(code, starts=starts)
 
 
 class SplicePair(NamedTuple):

@@ -22,6 +22,7 @@ from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.genome.coding_sequence import coding_letters, fasta_record, protein, with_codons_read
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, MINUS, transcripts_from_labels
+from dnaspt.genome.genetic_code import GeneticCode
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.gtf_writer import gtf_header, gtf_lines
@@ -57,8 +58,11 @@ class AnnotationFormat(NamedTuple):
 GFF3, GTF = AnnotationFormat("gff3", gff3_header, gff3_lines), AnnotationFormat("gtf", gtf_header, gtf_lines)
 FORMATS = {".gff3": GFF3, ".gff": GFF3, ".gtf": GTF}
 """Formats of genes by the suffix of their file."""
-_LETTERS: dict[str, Callable[[Transcript, np.ndarray], str]] = {"proteins": protein, "cds": coding_letters}
-"""What can be written of each transcript as FASTA, from its contig's codes."""
+_LETTERS: dict[str, Callable[[Transcript, np.ndarray, GeneticCode], str]] = {
+    "proteins": protein,
+    "cds": lambda transcript, codes, _: coding_letters(transcript, codes),
+}
+"""What can be written of each transcript as FASTA, from its contig's codes and the genetic code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ def predict_genes_file(
                 slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
                 yield _ContigJob(contig, slices, files[-1])
 
-    written = _Written(options, written_as, tuple(sequences))
+    written = _Written(options, written_as, tuple(sequences), config.code)
     decode = partial(contig_genes, model, config, average_strands=options.average_strands, grammar=grammar)
     with finished_contigs(request, settings) as folder, _Decoder(model, decode, written) as decoder:
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
@@ -218,12 +222,13 @@ class _Written(NamedTuple):
     options: PredictOptions
     written_as: AnnotationFormat
     sequences: tuple[str, ...]
+    code: GeneticCode
 
     def write(self, genes: Sequence[Transcript], contig: Contig, file: Path) -> None:
         """Write the rows of a contig's genes behind a line of counts; their sequences before, into files of their own."""
         kept = kept_genes(genes, self.options)
         for what in self.sequences:
-            letters = ((gene.transcript_id, _LETTERS[what](gene, contig.codes)) for gene in kept)
+            letters = ((gene.transcript_id, _LETTERS[what](gene, contig.codes, self.code)) for gene in kept)
             records = (
                 fasta_record(*record) for record in letters if record[1]
             )  # no tool reads a record without letters
@@ -361,8 +366,8 @@ def contig_genes(
             else:
                 if config.stop_in_cds is False:
                     bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
-                    ((gene,), _) = stop_codon_in_cds([bare], contig.codes)
-                gene = with_codons_read(gene, contig.codes)
+                    ((gene,), _) = stop_codon_in_cds([bare], contig.codes, config.code)
+                gene = with_codons_read(gene, contig.codes, config.code)
             genes.append(gene)
     return genes
 

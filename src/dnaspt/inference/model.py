@@ -170,7 +170,7 @@ class Model:
             >>> len(genes)
             2
         """
-        from dnaspt.inference.predict import PredictOptions, check_gene_limits
+        from dnaspt.inference.predict import PredictOptions, check_gene_limits, keeps_to_codons
 
         options = PredictOptions(
             average_strands=average_strands,
@@ -187,9 +187,10 @@ class Model:
             if (min_intron_bp, min_score, min_coding_bp) != (None, 0, 0):
                 log.warning("min_intron_bp, min_score and min_coding_bp have no effect on windows")
             return self._window_table(sequences, average_strands=average_strands)
-        has_codons = codons and self.head == "crf"
+        has_codons = keeps_to_codons(self.head, options)
         if not codons and self.head != "crf":
-            log.warning("codons has no effect on a %s head, which knows no codons", self.head)
+            why = "always keeps to codons" if has_codons else "knows no codons"
+            log.warning("codons has no effect on a %s head, which %s", self.head, why)
         if complete_genes and not has_codons:
             raise ConfigError("complete_genes needs a CRF head and codons: only their grammar knows whole genes")
         from dnaspt.inference.genes import predict_contigs

@@ -20,7 +20,7 @@ from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.output import locked_output, refuse_inputs
-from dnaspt.tasks import TASKS
+from dnaspt.tasks import GENE_MODEL, TASKS
 
 if TYPE_CHECKING:
     from dnaspt.inference.genes import GeneSummary
@@ -171,11 +171,18 @@ def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> Non
         raise ConfigError(f"{out}: genes are written as GFF3 or GTF; expected a name that ends in .gff3 or .gtf")
     if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
         log.warning("--stride-bp and --threshold have no effect on genes")
+    has_codons = keeps_to_codons(model.head, options)
     if not options.codons and model.head != "crf":
-        log.warning("--no-codons has no effect on a %s head, which knows no codons", model.head)
-    if options.complete_genes and not (options.codons and model.head == "crf"):
+        why = "always keeps to codons" if has_codons else "knows no codons"
+        log.warning("--no-codons has no effect on a %s head, which %s", model.head, why)
+    if options.complete_genes and not has_codons:
         raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
-    check_gene_limits(options, has_codons=options.codons and model.head == "crf")
+    check_gene_limits(options, has_codons=has_codons)
+
+
+def keeps_to_codons(head: str, options: PredictOptions) -> bool:
+    """Whether the genes of a head keep to codons: those of a gene model always do, those of a CRF where they are asked to."""
+    return head == GENE_MODEL or (head == "crf" and options.codons)
 
 
 def check_gene_limits(options: PredictOptions, *, has_codons: bool) -> None:
