@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dnaspt.arguments import PathLike, Paths, as_path, as_path_or_none, as_paths, check_switches, check_whole_numbers
+from dnaspt.arguments import (
+    PathLike,
+    Paths,
+    as_path,
+    as_path_or_none,
+    as_paths,
+    check_numbers,
+    check_switches,
+    check_whole_numbers,
+)
 from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     from dnaspt.data.dataset import Dataset
     from dnaspt.evaluation.compare_annotations import AnnotationComparison
     from dnaspt.evaluation.results import Evaluation
+    from dnaspt.inference.genes import GeneSummary
     from dnaspt.inference.model import Model
     from dnaspt.reports.describe import Description
     from dnaspt.reports.study_report import StudyResult
@@ -526,6 +536,84 @@ def compare_annotations(
     if file is not None:
         write_comparison(compared, file)
     return compared
+
+
+def decode_emissions(
+    emissions: PathLike,
+    genome: PathLike,
+    out: PathLike,
+    *,
+    logits: bool = False,
+    weight: float = 1.0,
+    lengths: "PathLike | Model | None" = None,
+    genes_per_mb: float = 100.0,
+    genetic_code: int | None = None,
+    start_codons: Sequence[str] | None = None,
+    proteins: PathLike | None = None,
+    cds: PathLike | None = None,
+    complete_genes: bool = False,
+    min_intron_bp: int | None = None,
+    min_score: float = 0.0,
+    min_coding_bp: int = 0,
+    softmask: float = 0.0,
+) -> "GeneSummary":
+    """Decode class probabilities of each base, from any network, to whole genes, and write them as GFF3 or GTF.
+
+    Every gene is legal: start and stop codon, frame, and GT-AG or GC-AG introns (docs/gene_models.md).
+
+    Args:
+        emissions: npz file with an array (L, K) for each contig, under its name; K is 9, 15 or 29 (docs/files.md).
+        genome: FASTA with these contigs.
+        out: .gff3 or .gtf to write; it appears whole or not at all.
+        logits: whether the arrays hold logits; else probabilities, which sum to 1 at each base.
+        weight: what log-probabilities are multiplied by; below 1 the network counts less against the lengths.
+        lengths: run of a gene model, whose lengths and sensors are used; None for lengths that fit most eukaryotes.
+        genes_per_mb: genes in a megabase of sequence between genes; of no effect with `lengths`.
+        genetic_code: number of the genetic code at NCBI; None for that of `lengths`, else 1.
+        start_codons: codons that a gene may begin with; None for those of `lengths`, else ATG.
+        proteins: FASTA of the proteins to write too.
+        cds: FASTA of the coding sequences to write too.
+        complete_genes: no gene goes on beyond its contig.
+        min_intron_bp: bases of the shortest intron; None for that of `lengths`, else 10.
+        min_score: lowest score that is written, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+        min_coding_bp: fewest coding bases that are written.
+        softmask: nats that each soft-masked (lower-case) base costs as a coding one.
+
+    Returns:
+        Counts of what was decoded and written.
+
+    Raises:
+        InputError: a file that cannot be used: arrays of another shape, contigs without one, NaN, or no probabilities.
+        ConfigError: an option out of range, or `out` is one of the files that are read. CheckpointError: `lengths` has no gene
+        model. BusyError: another process writes one of the files.
+
+    Example:
+        >>> import numpy as np
+        >>> contigs = {"chr1": 40_000, "chr2": 40_000}
+        >>> np.savez("classes.npz", **{name: np.full((n_bp, 9), 1 / 9) for name, n_bp in contigs.items()})
+        >>> dnaspt.decode_emissions("classes.npz", "genome/genome.fa", "decoded.gff3").n_contigs
+        2
+    """
+    from dnaspt.inference.decode_emissions import DecodeOptions, decode_file
+    from dnaspt.inference.predict import PredictOptions, checked_outputs
+
+    arrays, fasta, written = as_path(emissions, "emissions"), as_path(genome, "genome"), as_path(out, "out")
+    run = None if lengths is None else _model_or_path(lengths)
+    sequences = {"proteins": as_path_or_none(proteins, "proteins"), "cds": as_path_or_none(cds, "cds")}
+    inputs = {"emissions": arrays, "genome": fasta, "run": run if isinstance(run, Path) else None}
+    check_switches(logits=logits)
+    check_numbers(weight=weight, genes_per_mb=genes_per_mb)
+    check_whole_numbers(genetic_code=genetic_code)
+    genes = PredictOptions(
+        complete_genes=complete_genes,
+        min_intron_bp=min_intron_bp,
+        min_score=min_score,
+        min_coding_bp=min_coding_bp,
+        softmask=softmask,
+    )
+    options = DecodeOptions(logits, weight, genes_per_mb, genetic_code, start_codons, genes)
+    with checked_outputs(written, sequences, inputs) as files:
+        return decode_file(arrays, fasta, written, options, lengths=run, sequences=files)
 
 
 def study(

@@ -229,6 +229,8 @@ def predict_genes(
     """Predictions for all segments of a split, for each of the grammars (None: the head alone)."""
     from dnaspt.inference.decode import decode_path, grouped, predict_emissions
     from dnaspt.inference.emissions import ContigSlice
+    from dnaspt.inference.genes import with_frame
+    from dnaspt.models.decoding import GeneRules
 
     predictions: list[list[GenePrediction]] = [[] for _ in grammars]
     for group in grouped(segments(split), lambda segment: len(segment.codes)):
@@ -247,6 +249,8 @@ def predict_genes(
                 path = decoded.path
                 first = 1 + sum(len(prediction.transcripts) for prediction in of_grammar)
                 genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
+                if isinstance(grammar, GeneRules):  # genes that go on beyond the segment are partial
+                    genes = [with_frame(gene, decoded.states, segment.start, grammar) for gene in genes]
                 of_grammar.append(GenePrediction(segment, path, genes))
     return predictions
 

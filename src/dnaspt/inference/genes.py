@@ -58,7 +58,7 @@ class AnnotationFormat(NamedTuple):
 GFF3, GTF = AnnotationFormat("gff3", gff3_header, gff3_lines), AnnotationFormat("gtf", gtf_header, gtf_lines)
 FORMATS = {".gff3": GFF3, ".gff": GFF3, ".gtf": GTF}
 """Formats of genes by the suffix of their file."""
-_LETTERS: dict[str, Callable[[Transcript, np.ndarray, GeneticCode], str]] = {
+LETTERS: dict[str, Callable[[Transcript, np.ndarray, GeneticCode], str]] = {
     "proteins": protein,
     "cds": lambda transcript, codes, _: coding_letters(transcript, codes),
 }
@@ -107,7 +107,9 @@ def grammar_of(
     """
     options = options or PredictOptions()
     if isinstance(model.head, GeneModelHead):
-        return RULES._replace(complete=options.complete_genes, min_intron_bp=min_intron_bp(config, options))
+        return RULES._replace(
+            complete=options.complete_genes, min_intron_bp=min_intron_bp(config, options), softmask=options.softmask
+        )
     if not options.codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
         return None
     return gene_grammar(
@@ -184,12 +186,14 @@ def predict_genes_file(
             decoder.take(group)
     counts = []
     with ExitStack() as stack:
-        annotation = stack.enter_context(_open_atomically(request.out))
-        fasta = {what: stack.enter_context(_open_atomically(path)) for what, path in sequences.items()}
+        annotation = stack.enter_context(open_atomically(request.out))
+        fasta = {what: stack.enter_context(open_atomically(path)) for what, path in sequences.items()}
         annotation.writelines(written_as.header(lengths))
         if warning := weakness(config):
             log.warning("%s: %s", request.out, warning)
             annotation.write(f"# warning: {warning}\n")
+        if options.softmask:
+            annotation.write(f"# softmask: {options.softmask:g} nats\n")
         for file in files:
             of_contig, _, rows = file.read_text(encoding="utf-8").partition("\n")
             counts.append(GeneCounts(**json.loads(of_contig)))
@@ -205,7 +209,7 @@ def predict_genes_file(
 
 
 @contextmanager
-def _open_atomically(path: Path) -> Iterator[TextIO]:
+def open_atomically(path: Path) -> Iterator[TextIO]:
     """A text file to write that appears whole or not at all."""
     with atomic_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
         yield file
@@ -228,7 +232,7 @@ class _Written(NamedTuple):
         """Write the rows of a contig's genes behind a line of counts; their sequences before, into files of their own."""
         kept = kept_genes(genes, self.options)
         for what in self.sequences:
-            letters = ((gene.transcript_id, _LETTERS[what](gene, contig.codes, self.code)) for gene in kept)
+            letters = ((gene.transcript_id, LETTERS[what](gene, contig.codes, self.code)) for gene in kept)
             records = (
                 fasta_record(*record) for record in letters if record[1]
             )  # no tool reads a record without letters
@@ -360,9 +364,9 @@ def contig_genes(
         start = contig_slice.start
         transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
         for transcript in transcripts:
-            gene = replace(transcript, score=_score(transcript, decoded, start))
+            gene = replace(transcript, score=gene_score(transcript, decoded, start))
             if grammar is not None:
-                gene = _with_frame(gene, decoded.states, start, grammar)
+                gene = with_frame(gene, decoded.states, start, grammar)
             else:
                 if config.stop_in_cds is False:
                     bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
@@ -372,7 +376,7 @@ def contig_genes(
     return genes
 
 
-def _with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar | GeneRules) -> Transcript:
+def with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar | GeneRules) -> Transcript:
     """A gene that keeps to codons, with its first phase and its stop codon, marked as partial where it lacks an end.
 
     All of it comes from the decoded states: letters at the end of a sequence may look like a start codon and be none.
@@ -396,7 +400,7 @@ def _with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Gram
     return replace(gene, phase=phase, is_partial=not (has_start and has_stop), has_start=has_start, has_stop=has_stop)
 
 
-def _score(gene: Transcript, decoded: Decoded, offset: int) -> float:
+def gene_score(gene: Transcript, decoded: Decoded, offset: int) -> float:
     """Mean posterior of the CDS bases of a gene; `offset`: contig position of the first decoded base."""
     state = CDS if gene.strand == "+" else CDS + MINUS
     bases = slice(gene.start - offset, gene.end - offset)
