@@ -98,7 +98,7 @@ def test_a_crf_and_a_start_codon_that_stops_are_refused(ciliate: Path, tmp_path:
         dnaspt.finetune(ciliate / "data", out=tmp_path / "run", head="crf")
     with pytest.raises(ConfigError, match="start codon 'TGA' is a stop codon in genetic code 6"):
         dnaspt.finetune(ciliate / "data", out=tmp_path / "run", head="gene-model", start_codons=["TGA"])
-    with pytest.raises(ConfigError, match="genetic code 5; expected 1, 4, 6, 10, 12"):
+    with pytest.raises(ConfigError, match="genetic code 5; expected one of NCBI's tables 1, 4, 6, 10, 12"):
         dnaspt.prepare_genes("g.fa", "g.gff3", out=tmp_path / "data", genetic_code=5)
 
 
@@ -109,5 +109,5 @@ def test_checkpoints_without_a_code_are_read_as_the_standard_one(ciliate: Path, 
     assert (read.genetic_code, read.start_codons) == (1, ("ATG",))
     (tmp_path / "model.safetensors").touch()
     (tmp_path / "config.json").write_text(config.model_copy(update={"genetic_code": 2}).model_dump_json())
-    with pytest.raises(CheckpointError, match="genetic code 2; expected 1, 4, 6, 10, 12"):
+    with pytest.raises(CheckpointError, match="genetic code 2; expected one of NCBI's tables 1, 4, 6, 10, 12"):
         read_config(tmp_path)

@@ -41,37 +41,35 @@ class GeneticCode:
 
 STANDARD = GeneticCode.from_ncbi(1, "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",))
 """The standard code. NCBI also lists TTG and CTG as starts; annotations of nuclear genes begin with ATG."""
-_ATG = STANDARD.starts
-MOLD_MITOCHONDRIA = GeneticCode.from_ncbi(4, "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", _ATG)
-"""Mitochondria of molds, protozoa and coelenterates; Mycoplasma: TGA is tryptophan."""
-CILIATE = GeneticCode.from_ncbi(6, "FFLLSSSSYYQQCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", _ATG)
-"""Nuclei of Tetrahymena, Paramecium and other ciliates, and of Dasycladaceae: TAA and TAG are glutamine."""
-EUPLOTID = GeneticCode.from_ncbi(10, "FFLLSSSSYY**CCCWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", _ATG)
-"""Nuclei of Euplotes: TGA is cysteine."""
-CTG_YEAST = GeneticCode.from_ncbi(12, "FFLLSSSSYY**CC*WLLLSPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", _ATG)
-"""Nuclei of Candida and relatives: CTG is serine."""
 GENETIC_CODES: Mapping[int, GeneticCode] = MappingProxyType(
-    {code.table: code for code in (STANDARD, MOLD_MITOCHONDRIA, CILIATE, EUPLOTID, CTG_YEAST)}
+    {
+        1: STANDARD,
+        4: GeneticCode.from_ncbi(4, "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",)),
+        6: GeneticCode.from_ncbi(6, "FFLLSSSSYYQQCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",)),
+        10: GeneticCode.from_ncbi(10, "FFLLSSSSYY**CCCWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",)),
+        12: GeneticCode.from_ncbi(12, "FFLLSSSSYY**CC*WLLLSPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", ("ATG",)),
+    }
 )
-"""The genetic codes by their numbers at NCBI. In all of them genes begin with ATG unless the caller says otherwise."""
+"""Codes by their number at NCBI: 1 standard; 4 mold and protozoan mitochondria, Mycoplasma; 6 ciliates; 10 Euplotes;
+12 alternative yeasts, as Candida. All of them with ATG as their only start."""
 
 
-def genetic_code(table: int = STANDARD.table, starts: Sequence[str] = ()) -> GeneticCode:
-    """The genetic code of a number.
+def genetic_code(table: int, starts: Sequence[str] = ()) -> GeneticCode:
+    """The code with this number at NCBI.
 
     Args:
-        table: its number at NCBI, a key of `GENETIC_CODES`.
+        table: its number, a key of `GENETIC_CODES`.
         starts: codons that a gene may begin with; none given: ATG.
 
     Returns:
-        the code, one object for each table and starts.
+        the code, the same object for the same table and starts.
 
     Raises:
-        ConfigError: no such code, or a start that is no codon of A, C, G and T, or is a stop codon of this code.
+        ConfigError: there is none here, or a start is no codon of A, C, G and T, or is a stop codon of this code.
     """
     if table not in GENETIC_CODES:
         known = ", ".join(map(str, GENETIC_CODES))
-        raise ConfigError(f"genetic code {table}; expected {known}, a number of NCBI's tables")
+        raise ConfigError(f"genetic code {table}; expected one of NCBI's tables {known}")
     code = GENETIC_CODES[table]
     for start in starts:
         if start not in CODONS:
@@ -83,7 +81,7 @@ def genetic_code(table: int = STANDARD.table, starts: Sequence[str] = ()) -> Gen
 
 @cache
 def _with_starts(code: GeneticCode, starts: tuple[str, ...]) -> GeneticCode:
-    """The same code with other start codons; always the same object, so that what is derived from it is kept."""
+    """The same code with other start codons: one object, so that what is derived from it is kept."""
     return replace(code, starts=starts)
 
 

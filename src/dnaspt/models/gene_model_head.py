@@ -1,7 +1,7 @@
 """The head of gene models: hidden states to site scores, and sensors, site scores and lengths to whole genes.
 
-Nothing of it is trained by gradients: `training/fit_gene_model.py` estimates it. All that is estimated are buffers of the module, so that it
-lies in the checkpoint's safetensors.
+Nothing of it is trained by gradients: `training/fit_gene_model.py` estimates it. All that is estimated are buffers of the
+module, so that it lies in the checkpoint's safetensors.
 """
 
 from dataclasses import fields
@@ -44,8 +44,8 @@ RULES = GeneRules(
     starts=np.array([False, *([False] * 3 + [True] * 3 + [False] * 6) * 2]),
     stops=np.array([False, *([False] * 6 + [True] * 3 + [False] * 3) * 2]),
 )
-"""States of a decoded base: 0 between genes; then for each strand, by codon base in the direction of transcription, 3 of ordinary codons, 3
-of the start codon, 3 of the stop codon, and 3 of introns, by the codon base that follows."""
+"""States of a decoded base: 0 between genes; then for each strand, by codon base in the direction of transcription, 3 of
+ordinary codons, 3 of the start codon, 3 of the stop codon, and 3 of introns, by the codon base that follows."""
 _OF_STRAND, _START, _STOP, _INTRON = 12, 3, 6, 9
 
 
@@ -64,7 +64,7 @@ class GeneModelHead(nn.Module):
     def __init__(self, hidden_size: int, n_offsets: int, genetic_code: GeneticCode = STANDARD) -> None:
         super().__init__()
         self._model: GeneModel | None = None
-        self.register_load_state_dict_post_hook(self._forget)
+        self.register_load_state_dict_post_hook(self._forget)  # type: ignore[no-untyped-call]
         self.trunk = SiteProbe(hidden_size, n_offsets)
         self.genetic_code = genetic_code
         for name, array in Sensors.zero().arrays().items():

@@ -1,12 +1,12 @@
-"""What a gene may look like, as tables: the sites that bound exons and introns, codons that an intron splits, and the genetic code.
+"""What a gene may look like, as tables: where exons and introns may end, and codons that an intron splits.
 
-A gene is read from left to right along the forward strand, on both strands alike. On the plus strand it begins with its start codon
-and ends with its stop codon; on the minus strand it begins with the reverse complement of its stop codon, and introns begin with the
-reverse complement of their acceptor. `semi_markov` walks through genes by these tables alone.
+A gene is read from left to right along the forward strand, on both strands alike. On the plus strand it begins with its
+start codon and ends with its stop codon; on the minus strand it begins with the reverse complement of its stop codon, and
+introns begin with the reverse complement of their acceptor. `semi_markov` walks through genes by these tables alone.
 
-An intron may split a codon. Then the letters before it decide which letters may follow: no stop codon may arise across an intron, and
-a start or stop codon that is split must be whole. Prefixes that allow the same letters make one class (the classes of a finite
-automaton, Myhill 1957 and Nerode 1958), so that an intron needs to remember its class only.
+An intron may split a codon. Then the letters before it decide which letters may follow: no stop codon may arise across an
+intron, and a start or stop codon that is split must be whole. Prefixes that allow the same letters make one class (the
+classes of a finite automaton, Myhill 1957 and Nerode 1958), so that an intron needs to remember its class only.
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ PLUS, MINUS_COLUMNS = 1, 15
 STRAND_COLUMNS = (PLUS, MINUS_COLUMNS)
 """First column of the plus and of the minus strand."""
 CODING, INTRON, DONOR, ACCEPTOR, START, STOP = 0, 3, 6, 9, 12, 13
-"""Columns of a strand, counted from its first. CODING: 3, by the base of the codon, in the direction of transcription. INTRON, DONOR,
-ACCEPTOR: 3 each, by phase: how many bases of a split codon stand before the intron, in the direction of transcription. A donor's score
-stands at the first base of its intron, an acceptor's at the last one, that of a start at the first coding base, that of a stop at the
-last base of the stop codon."""
+"""Columns of a strand, counted from its first. CODING: 3, by the base of the codon, in the direction of transcription.
+INTRON, DONOR, ACCEPTOR: 3 each, by phase: how many bases of a split codon stand before the intron, in the direction of
+transcription. A donor's score stands at the first base of its intron, an acceptor's at the last one, that of a start at the
+first coding base, that of a stop at the last base of the stop codon."""
 
 GENE_LEFT, GENE_RIGHT, INTRON_LEFT, INTRON_RIGHT, BARRED = (1 << bit for bit in range(5))
-"""Bits of a boundary's flags on the plus strand: a gene may begin or end there, an intron may, or a codon begins there that no frame
-may hold. Those of the minus strand are `MINUS_SHIFT` bits higher. A boundary lies before the base of its number."""
+"""Bits of a boundary's flags on the plus strand: a gene may begin or end there, an intron may, or a codon begins there that
+no frame may hold. Those of the minus strand are `MINUS_SHIFT` bits higher. A boundary lies before the base of its number."""
 MINUS_SHIFT = 5
 
 GO_ON, END = 1, 2
@@ -137,46 +137,41 @@ def _turned(words: set[str]) -> set[str]:
     return {alphabet.decode(alphabet.reverse_complement(alphabet.encode(word))) for word in words}
 
 
+class _Class(NamedTuple):
+    """What a class of prefixes has in common: phase, whether they are unknown, and outcome by the letters that follow."""
+
+    phase: int
+    is_edge: bool
+    outcomes: tuple[int, ...]
+
+
 def _split_codons(left: set[str], right: set[str], barred: set[str]) -> SplitCodons:
     """Classes of the prefixes of codons, given the codons at a gene's ends and those that no frame may hold."""
-    phases: list[int] = [0]
-    edges: list[bool] = [False]
-    outcomes: list[tuple[int, ...]] = [(GO_ON,) * 25]
+    classes = [_Class(0, False, (GO_ON,) * 25)]
     later, first = np.zeros((3, 25), np.int8), np.full((3, 25), -1, np.int8)
     for phase in (1, 2):
-        prefixes = _words(phase)
-        for prefix in prefixes:
+        for prefix in _words(phase):
             allowed = tuple(
                 (prefix + rest not in barred) * GO_ON + (prefix + rest in right) * END for rest in _words(3 - phase)
             )
-            later[phase, word_number(prefix)] = _class_of(phase, allowed, False, phases, edges, outcomes)
-        for prefix in prefixes:
+            later[phase, word_number(prefix)] = _number_in(classes, _Class(phase, False, allowed))
+        for prefix in _words(phase):
             fits = tuple((prefix + rest in left) * GO_ON for rest in _words(3 - phase))
             if any(fits):
-                first[phase, word_number(prefix)] = _class_of(phase, fits, False, phases, edges, outcomes)
-    edge = [_class_of(phase, (GO_ON,) * 5 ** ((3 - phase) % 3), True, phases, edges, outcomes) for phase in range(3)]
-    table = np.zeros((len(phases), 25), np.uint8)
-    for row, values in zip(table, outcomes, strict=True):
-        row[: len(values)] = values
-    return SplitCodons(np.array(phases, np.int8), np.array(edges), later, first, np.array(edge, np.int8), table)
+                first[phase, word_number(prefix)] = _number_in(classes, _Class(phase, False, fits))
+    edge = [_number_in(classes, _Class(phase, True, (GO_ON,) * 5 ** ((3 - phase) % 3))) for phase in range(3)]
+    table = np.zeros((len(classes), 25), np.uint8)
+    for row, class_ in zip(table, classes, strict=True):
+        row[: len(class_.outcomes)] = class_.outcomes
+    phases, edges = (np.array([class_[i] for class_ in classes]) for i in range(2))
+    return SplitCodons(phases.astype(np.int8), edges, later, first, np.array(edge, np.int8), table)
 
 
-def _class_of(
-    phase: int,
-    allowed: tuple[int, ...],
-    is_edge: bool,
-    phases: list[int],
-    edges: list[bool],
-    outcomes: list[tuple[int, ...]],
-) -> int:
-    """The class with these properties, made where there is none yet."""
-    for number, other in enumerate(zip(phases, edges, outcomes, strict=True)):
-        if other == (phase, is_edge, allowed):
-            return number
-    phases.append(phase)
-    edges.append(is_edge)
-    outcomes.append(allowed)
-    return len(phases) - 1
+def _number_in(classes: list[_Class], class_: _Class) -> int:
+    """Number of a class, which is added where it is not there yet."""
+    if class_ not in classes:
+        classes.append(class_)
+    return classes.index(class_)
 
 
 def _words(n: int) -> Sequence[str]:

@@ -1,22 +1,25 @@
-"""Genes as segments: a semi-Markov CRF (Sarawagi and Cohen 2004) over exons, introns and what lies between genes, on both strands.
+"""Genes as segments: a semi-Markov CRF (Sarawagi and Cohen 2004) over exons, introns and what lies between genes.
 
-A path cuts a sequence into segments. Its score, in nats, is the sum of the potentials of its bases, of the sites between its segments,
-and of the logarithms of its segments' lengths. The best path, the sum over all paths, and the probability of each segment are exact.
+A path cuts a sequence into segments of both strands. Its score, in nats, is the sum of the potentials of its bases, of the
+sites between its segments, and of the logarithms of its segments' lengths. The best path, the sum over all paths, and the
+probability of each segment are exact.
 
-Sites are rare, so the work is done at sites alone. A node is a site with a phase; it opens an exon (start, end of an intron) or closes
-one. An exon that closes at a node may have opened at any earlier node of the same frame with no stop codon in between, an intron at
-any earlier donor of the same class of split codons. Lengths are explicit up to a longest one. Longer exons and introns have geometric
-tails: nodes that have become too old are added to one running sum (an aggregate), so time is linear in the length of the sequence.
+Sites are rare, so the work is done at sites alone. A node is a site with a phase; it opens an exon (start, end of an
+intron) or closes one. An exon that closes at a node may have opened at any earlier node of the same frame with no stop
+codon in between, an intron at any earlier donor of the same class of split codons. Lengths are explicit up to a longest
+one. Longer exons and introns have geometric tails: nodes that have become too old are added to one running sum (an
+aggregate), so time is linear in the length of the sequence.
 
-A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`; on the way back each tile is walked
-again from its frontier. So memory is bounded, and tiles of any size give the same result.
+A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`; on the way back each tile
+is walked again from its frontier. So memory is bounded, and tiles of any size give the same result.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dnaspt.genome.alphabet import N
 from dnaspt.models.gene_structure import (
     ACCEPTOR,
     BARRED,
@@ -37,7 +40,7 @@ from dnaspt.models.gene_structure import (
     STRAND_COLUMNS,
     GeneStructure,
 )
-from dnaspt.models.kernels.numba_cache import kernel
+from dnaspt.models.kernels.numba_cache import Function, kernel
 
 TILE = 1 << 18
 """Bases of a tile: some 250 bytes of nodes for each base are in memory while it is walked."""
@@ -47,17 +50,28 @@ AFTER_INTRON, GENE_START, OPEN_EDGE = 0, 1, 2
 BEFORE_INTRON, GENE_STOP, CLOSE_EDGE = 0, 1, 2
 """What stands at its right end."""
 
-_CONTEXT = 3
-"""Bases before a tile whose letters and potentials its boundaries need."""
-_NEGLIGIBLE = -45.0
-"""Terms so many nats below the largest one do not change a sum in float64."""
+BEST, ALL = 0, 1
+"""What a walk is for: the best path, or the sum over all paths."""
 
 (_SUM, EXON_OPENS, GENE_OPENS, SHORT_OPENS, INTRON_OPENS, SPLIT_OPENS, GENE_CLOSES, SHORT_CLOSES) = range(8)
-"""Kinds of nodes. _SUM: one more entry of an aggregate. EXON_OPENS: an intron ends, and its exon goes on. SHORT_OPENS: an intron ends,
-and the codon that it splits ends the gene. SPLIT_OPENS: an intron splits the gene's leftmost codon; what stands before it is part of
-the node. SHORT_CLOSES: the gene's end after SHORT_OPENS."""
+"""Kinds of nodes. _SUM: one more entry of an aggregate. EXON_OPENS: an intron ends, and its exon goes on. SHORT_OPENS: an
+intron ends, and the codon that it splits ends the gene. SPLIT_OPENS: an intron splits the gene's leftmost codon; what
+stands before it is part of the node. SHORT_CLOSES: the gene's end after SHORT_OPENS."""
 LAST_BETWEEN, LAST_EXON, LAST_INTRON = 8, 9, 10
 """What the sequence ends in."""
+
+_CONTEXT = 3
+"""Bases before a tile whose letters and potentials its boundaries need."""
+_CUM_EXON, _CUM_INTRON, _N_CUM = 1, 7, 13
+"""Running sums of potentials: between genes, of exons by strand and frame, of introns by strand and phase."""
+_BLOCK = 32
+"""Open nodes whose highest value is kept, so that the best path can pass over all of them at once."""
+_SPREAD = 100.0
+"""In sums, the values of a block differ by no more nats from its first one."""
+_LEAST_SUM = 1e-170
+"""Below it, a sum of weights times densities may have lost terms: it is then summed as logarithms."""
+_LEAST_MASS = 1e-21
+"""A probability that changes no other one in float64."""
 
 
 class Lengths(NamedTuple):
@@ -66,9 +80,10 @@ class Lengths(NamedTuple):
     Attributes:
         exons: (2, 9, M + 1), by strand, 3 x left end + right end of the exon, and length in bases.
         exon_slope: what each base beyond M adds, < 0.
-        short: (2, 2, 3), by strand, left or right end of the gene, and length: exons of 1 or 2 bases, since an intron splits the
-            gene's leftmost or rightmost codon. In `exons` all lengths with an intron beside are 3 or more.
-        introns: (4, D + 1): introns with both ends in the sequence, without their left end, without their right end, without both.
+        short: (2, 2, 3), by strand, left or right end of the gene, and length: exons of 1 or 2 bases, since an intron
+            splits the gene's leftmost or rightmost codon. In `exons` all lengths with an intron beside are 3 or more.
+        introns: (4, D + 1): introns with both ends in the sequence, without their left end, without their right end,
+            without both.
         intron_slope: what each base beyond D adds, < 0.
     """
 
@@ -95,12 +110,49 @@ class Moves(NamedTuple):
     last: np.ndarray
 
 
+class Durations(NamedTuple):
+    """Densities of the lengths of exons, or of introns.
+
+    Attributes:
+        log: (R, n + 1) nats, by row and length in bases. Exons have the row 9 x strand + 3 x left end + right end.
+        density: (R, n + 1) their exponentials.
+        top: (R,) the highest of each row of `log`.
+        slope: what each base beyond n adds.
+    """
+
+    log: np.ndarray
+    density: np.ndarray
+    top: np.ndarray
+    slope: float
+
+
+class Scores(NamedTuple):
+    """What a walk needs to know of a `SegmentModel`.
+
+    Attributes:
+        structure: what genes may look like.
+        exons, introns: lengths.
+        short: as in `Lengths`.
+        moves: as given.
+        columns: (3, 13) columns of the potentials that each running sum adds, by position % 3.
+        running: (G,) the running sum that belongs to each aggregate.
+    """
+
+    structure: GeneStructure
+    exons: Durations
+    introns: Durations
+    short: np.ndarray
+    moves: Moves
+    columns: np.ndarray
+    running: np.ndarray
+
+
 class Frontier(NamedTuple):
     """All that the boundaries from a position on must know of what lies before it. Scores are up to that position.
 
     Attributes:
-        sums: (G,) value of each aggregate, -inf for none. They are: between genes; introns that have become long, by strand and class;
-            exons that have, by strand, frame and left end.
+        sums: (G,) value of each aggregate, -inf for none. They are: between genes; introns that have become long, by
+            strand and class; exons that have, by strand, frame and left end.
         latest: (G,) position after which no forbidden codon may lie if an aggregate of exons is to be used.
         recent: (2,) value of the aggregate between genes one and two bases before.
         barred: (6,) where the last forbidden codon of each strand and frame begins; -1 for none.
@@ -120,20 +172,24 @@ class Frontier(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """The nodes of a tile. First come the aggregates of its frontier (G), the two recent ones, the frontier's nodes, then its own.
+    """The nodes of a tile: the aggregates of its frontier (G), the two recent ones, the frontier's nodes, its own.
 
     Attributes:
+        size: (1,) number of nodes.
         position: boundary of the node.
         kind, strand, phase: what it is; the phase counts the bases of the codon to its left.
-        label: of a node that opens an exon, the left end; of one that opens an intron, the class of the codon; of a _SUM, whether the
-            sum before it still counts.
-        value: score of the best or of all paths up to the node, less the potentials of the segment that follows from the tile's
-            beginning on.
-        total: of a node with many predecessors, the score before its own potentials, less those of the segment that it ends.
+        label: of a node that opens an exon, the left end; of one that opens an intron, the class of the codon; of a _SUM,
+            whether the sum before it still counts.
+        value: score of the best or of all paths up to the node, less the potentials of the segment that follows from the
+            tile's beginning on.
+        total: of a node with many predecessors, the score before its own potentials, less those of the segment that it
+            ends.
         low: of such a node, the last forbidden codon that matters to it; of a _SUM, its aggregate.
-        first, second: first and last predecessor in the list of open nodes (sums over paths), or `first` is the predecessor itself.
+        first: the predecessor; in a sum over all paths, -1 where there are many. Of a _SUM in such a sum, the _SUM before.
+        second: of a _SUM, the node that it adds.
     """
 
+    size: np.ndarray
     position: np.ndarray
     kind: np.ndarray
     strand: np.ndarray
@@ -146,882 +202,599 @@ class Nodes(NamedTuple):
     second: np.ndarray
 
 
+class Lists(NamedTuple):
+    """Open exons and introns: the nodes that open them, in order, in one list for each aggregate that they may end up in.
+
+    The lists stand one behind the other in the same arrays.
+
+    Attributes:
+        first, end: (G,) where each list begins and ends.
+        young: (G,) its first node whose segment is not longer than the explicit lengths.
+        node, position, value: (n,) of the nodes.
+        block: (n,) where the block of each node begins.
+        top: (n,) where a block begins, its highest value.
+        weight: (n,) exp(value - value where the block begins); in sums over all paths.
+    """
+
+    first: np.ndarray
+    end: np.ndarray
+    young: np.ndarray
+    node: np.ndarray
+    position: np.ndarray
+    value: np.ndarray
+    block: np.ndarray
+    top: np.ndarray
+    weight: np.ndarray
+
+
+class Walk(NamedTuple):
+    """Where a walk stands.
+
+    Attributes:
+        nodes: so far.
+        lists: of open exons and introns.
+        sums: (G,) the newest node of each aggregate; -1 for none.
+        recent: (3,) that of the aggregate between genes, here and one and two bases before.
+        latest: (G,) as in `Frontier`.
+        barred: (6,) as in `Frontier`; barred_before: (6,) the same before the last change.
+        cum: (13,) running sums of potentials, from the tile's beginning on.
+        pending: (4, 2, 2) nodes of kind SHORT_OPENS whose gene has not ended yet, by position % 4 of its end, strand, and
+            phase - 1; -1 for none.
+        last: (13,) nodes that end the sequence; -1 for none.
+        chosen: (G, 3) room for the lists that a node may choose from: number, row of the lengths, and whether the gene's
+            left end opens its exons.
+        todo: (32, 3) room for kind, strand and phase of the nodes to make at a boundary.
+        closers: (8,) room for the nodes that end a gene there.
+    """
+
+    nodes: Nodes
+    lists: Lists
+    sums: np.ndarray
+    recent: np.ndarray
+    latest: np.ndarray
+    barred: np.ndarray
+    barred_before: np.ndarray
+    cum: np.ndarray
+    pending: np.ndarray
+    last: np.ndarray
+    chosen: np.ndarray
+    todo: np.ndarray
+    closers: np.ndarray
+
+
 class Tile(NamedTuple):
     """A tile that has been walked.
 
     Attributes:
-        nodes: its nodes, `count` of them.
-        count: number of nodes.
-        exons: (6, n) numbers of the nodes that open exons, by strand and frame, in order; introns: (6, n) the same by strand and phase.
+        walk: at its end.
         sums: (G + 2,) numbers of the nodes that stand for the next frontier's aggregates and recent ones; -1 for none.
-        kept: (R,) numbers of the nodes that the next frontier keeps.
+        kept: (R,) numbers of the nodes that the next frontier keeps, in rising order.
         frontier: the next frontier.
-        last: numbers of the nodes that end the sequence; empty unless it ends here.
     """
 
-    nodes: Nodes
-    count: int
-    exons: np.ndarray
-    introns: np.ndarray
+    walk: Walk
     sums: np.ndarray
     kept: np.ndarray
     frontier: Frontier
-    last: np.ndarray
+
+    def ends(self) -> np.ndarray:
+        """Numbers of the nodes that end the sequence; empty unless it ends here."""
+        return np.asarray(self.walk.last[self.walk.last >= 0])
 
 
-@kernel(forceinline=True)
+def _bare(**options: Any) -> Callable[[Function], Function]:
+    """A kernel that makes no arrays: counting who refers to an array would take longer than all else that it does."""
+    return kernel(_nrt=False, **options)
+
+
+@_bare(forceinline=True)
+def _letter(codes: np.ndarray, t: int) -> int:
+    """The letter at t; N beyond the ends."""
+    return int(codes[t]) if 0 <= t < codes.size else N
+
+
+@_bare(forceinline=True)
 def _codon(codes: np.ndarray, t: int) -> int:
     """Number of the codon at t in base 5."""
-    return 25 * codes[t] + 5 * codes[t + 1] + codes[t + 2]
+    return 25 * int(codes[t]) + 5 * int(codes[t + 1]) + int(codes[t + 2])
 
 
-@kernel()
-def _mark(codes: np.ndarray, start: int, stop: int, structure: GeneStructure) -> np.ndarray:
-    """Flags of the boundaries start to stop (included) of a sequence."""
-    flags = np.zeros(stop - start + 1, np.uint16)
+@_bare()
+def _mark(codes: np.ndarray, start: int, structure: GeneStructure, flags: np.ndarray) -> None:
+    """Write the flags of the boundaries of a sequence from `start` on; 0 before its first one."""
     n = codes.size
-    for t in range(max(start, 0), stop + 1):
-        bits = np.uint16(0)
-        if t + 3 <= n:
+    for i in range(flags.size):
+        t, bits = start + i, np.uint16(0)
+        if 0 <= t <= n - 3:
             bits |= structure.codon_left[_codon(codes, t)]
         if t >= 3:
             bits |= structure.codon_right[_codon(codes, t - 3)]
-        if t + 2 <= n:
+        if 0 <= t <= n - 2:
             bits |= structure.pair_left[5 * codes[t] + codes[t + 1]]
         if t >= 2:
             bits |= structure.pair_right[5 * codes[t - 2] + codes[t - 1]]
-        flags[t - start] = bits
-    return flags
+        flags[i] = bits
 
 
-@kernel(forceinline=True)
+@_bare(forceinline=True)
 def _completion(codes: np.ndarray, t: int, phase: int) -> int:
-    """Number of the letters from t on that complete a codon of which `phase` letters are known; N beyond the end."""
+    """Number of the letters from t on that complete a codon of which `phase` letters are known."""
     if phase == 0:
         return 0
-    n = codes.size
-    first = codes[t] if t < n else 4
-    if phase == 2:
-        return first
-    return 5 * first + (codes[t + 1] if t + 1 < n else 4)
+    return _letter(codes, t) if phase == 2 else 5 * _letter(codes, t) + _letter(codes, t + 1)
 
 
-@kernel(forceinline=True)
+@_bare(forceinline=True)
 def _prefix(codes: np.ndarray, t: int, phase: int) -> int:
     """Number of the `phase` letters before t."""
     if phase == 0:
         return 0
-    return codes[t - 1] if phase == 1 else 5 * codes[t - 2] + codes[t - 1]
+    return _letter(codes, t - 1) if phase == 1 else 5 * _letter(codes, t - 2) + _letter(codes, t - 1)
 
 
-@kernel(forceinline=True)
-def _signal(strand: int, kind: int, phase: int) -> int:
+@_bare(forceinline=True)
+def _signal(strand: int, flag: int, phase: int) -> int:
     """The column of a site, by the flag of its boundary."""
     base, turned = STRAND_COLUMNS[strand], (3 - phase) % 3
-    if kind == INTRON_LEFT:
+    if flag == INTRON_LEFT:
         return base + (DONOR + phase if strand == 0 else ACCEPTOR + turned)
-    if kind == INTRON_RIGHT:
+    if flag == INTRON_RIGHT:
         return base + (ACCEPTOR + phase if strand == 0 else DONOR + turned)
-    return base + (START if (kind == GENE_LEFT) == (strand == 0) else STOP)
+    return base + (START if (flag == GENE_LEFT) == (strand == 0) else STOP)
 
 
-@kernel(forceinline=True)
+@_bare(forceinline=True)
 def _coding(strand: int, base: int) -> int:
     """The column of the base of a codon that is number 0, 1 or 2 from the left."""
     return STRAND_COLUMNS[strand] + CODING + (base if strand == 0 else 2 - base)
 
 
-@kernel(forceinline=True)
-def _intron(strand: int, phase: int) -> int:
-    """The column of an intron's bases."""
-    return STRAND_COLUMNS[strand] + INTRON + (phase if strand == 0 else (3 - phase) % 3)
+@_bare(forceinline=True)
+def _is_exon_list(g: int, n_classes: int) -> bool:
+    """Whether list or aggregate g is one of exons."""
+    return g > 2 * n_classes
 
 
-@kernel(forceinline=True)
-def _log_add(a: float, b: float) -> float:
-    """log(exp(a) + exp(b))."""
-    if a < b:
-        a, b = b, a
-    return a if b == -np.inf else a + np.log1p(np.exp(b - a))
+@_bare(forceinline=True)
+def _exon_list(strand: int, frame: int, left: int, n_classes: int) -> int:
+    """The list of open exons of a strand and frame with a left end."""
+    return 1 + 2 * n_classes + 3 * (3 * strand + frame) + left
 
 
-@kernel(forceinline=True)
-def _sum_of(terms: np.ndarray, n: int, top: float) -> float:
-    """Log of the summed exponentials of n terms, of which `top` is the largest."""
-    total = 0.0
-    for k in range(n):
-        below = terms[k] - top
-        if below > _NEGLIGIBLE:
-            total += np.exp(below)
-    return top + np.log(total)
+@_bare(forceinline=True)
+def _list_of(kind: int, strand: int, position: int, phase: int, label: int, n_classes: int) -> int:
+    """The list of a node that opens an exon or intron."""
+    if kind in (INTRON_OPENS, SPLIT_OPENS):
+        return 1 + strand * n_classes + label
+    return _exon_list(strand, (position - phase) % 3, label, n_classes)
 
 
-@kernel(forceinline=True)
-def _exon_score(nodes: Nodes, x: int, strand: int, right: int, t: int, lengths: Lengths, n_classes: int) -> float:
-    """Score of closing at t an exon that node x opens, x alone or an aggregate; without the potentials of its bases."""
-    longest = lengths.exons.shape[2] - 1
-    if nodes.kind[x] == _SUM:
-        left = (nodes.low[x] - 1 - 2 * n_classes) % 3
-        return nodes.value[x] + lengths.exons[strand, 3 * left + right, longest] + lengths.exon_slope * t
-    bp = t - nodes.position[x]
-    beyond = max(0, bp - longest)
-    row = 3 * nodes.label[x] + right
-    return nodes.value[x] + lengths.exons[strand, row, bp - beyond] + lengths.exon_slope * beyond
+@_bare(forceinline=True)
+def _new_node(nodes: Nodes, t: int, kind: int, strand: int, phase: int, label: int, first: int, value: float) -> int:
+    """Write a node; its number."""
+    x = nodes.size[0]
+    nodes.size[0] += 1
+    nodes.position[x], nodes.kind[x], nodes.strand[x], nodes.phase[x] = t, kind, strand, phase
+    nodes.label[x], nodes.first[x], nodes.value[x] = label, first, value
+    return int(x)
 
 
-@kernel(forceinline=True)
-def _intron_score(nodes: Nodes, x: int, row: int, t: int, lengths: Lengths) -> float:
-    """Score of ending at t an intron that node x opens, x alone or an aggregate; without the potentials of its bases."""
-    longest = lengths.introns.shape[1] - 1
-    if nodes.kind[x] == _SUM:
-        return nodes.value[x] + lengths.introns[row, longest] + lengths.intron_slope * t
-    bp = t - nodes.position[x]
-    beyond = max(0, bp - longest)
-    return nodes.value[x] + lengths.introns[row, bp - beyond] + lengths.intron_slope * beyond
+@_bare(forceinline=True)
+def _append(lists: Lists, g: int, x: int, position: int, value: float, mode: int) -> None:
+    """Add node x to list g."""
+    k = lists.end[g]
+    lists.node[k], lists.position[k], lists.value[k], lists.top[k] = x, position, value, value
+    block = lists.block[k - 1] if k > lists.first[g] else k
+    is_new = k - block >= _BLOCK if mode == BEST else abs(value - lists.value[block]) > _SPREAD
+    if is_new:
+        block = k
+    lists.block[k] = block
+    lists.top[block] = max(lists.top[block], value)
+    if mode == ALL:
+        lists.weight[k] = np.exp(value - lists.value[block])
+    lists.end[g] = k + 1
 
 
-@kernel(forceinline=True)
-def _new_node(nodes: Nodes, count: int, t: int, kind: int, strand: int, phase: int, label: int, first: int) -> None:
-    """Write a node with one predecessor; its value is the caller's."""
-    nodes.position[count], nodes.kind[count], nodes.strand[count] = t, kind, strand
-    nodes.phase[count], nodes.label[count], nodes.first[count] = phase, label, first
-
-
-@kernel(forceinline=True)
-def _append_exon(nodes: Nodes, x: int, exons: np.ndarray, n_exons: np.ndarray) -> None:
-    """Add a node to the open exons of its frame."""
-    list_ = 3 * nodes.strand[x] + (nodes.position[x] - nodes.phase[x]) % 3
-    exons[list_, n_exons[list_]] = x
-    n_exons[list_] += 1
-
-
-@kernel(forceinline=True)
-def _append_intron(
-    nodes: Nodes,
-    x: int,
-    introns: np.ndarray,
-    values: np.ndarray,
-    positions: np.ndarray,
-    classes: np.ndarray,
-    n_introns: np.ndarray,
-) -> None:
-    """Add a node to the open introns of its phase."""
-    list_ = 3 * nodes.strand[x] + nodes.phase[x]
-    k = n_introns[list_]
-    introns[list_, k], values[list_, k], positions[list_, k], classes[list_, k] = (
-        x,
-        nodes.value[x],
-        nodes.position[x],
-        nodes.label[x],
-    )
-    n_introns[list_] += 1
-
-
-@kernel(forceinline=True)
-def _add_to_sum(
-    nodes: Nodes, count: int, t: int, g: int, sums: np.ndarray, x: int, entry: float, goes_on: bool, best: bool
-) -> None:
+@_bare(forceinline=True)
+def _add_to_sum(walk: Walk, t: int, g: int, x: int, entry: float, goes_on: int, mode: int) -> None:
     """Add node x with score `entry` to aggregate g: a new node, which takes the aggregate's place.
 
     goes_on: whether what was in the aggregate before still counts.
     """
-    before = sums[g]
-    nodes.position[count], nodes.kind[count], nodes.low[count] = t, _SUM, g
-    nodes.first[count], nodes.second[count], nodes.label[count] = before, x, goes_on
+    nodes, before = walk.nodes, walk.sums[g]
+    first, value = before, entry
     if not goes_on:
-        nodes.value[count] = entry
-        if best:
-            nodes.first[count] = x
-    elif best:
-        nodes.value[count] = max(nodes.value[before], entry)
-        nodes.first[count] = before if nodes.value[before] >= entry else x
+        first = x if mode == BEST else before
+    elif mode == BEST:
+        if nodes.value[before] >= entry:
+            value = nodes.value[before]
+        else:
+            first = x
     else:
-        nodes.value[count] = _log_add(nodes.value[before], entry)
-    sums[g] = count
+        high, low = max(nodes.value[before], entry), min(nodes.value[before], entry)
+        value = high + np.log1p(np.exp(low - high))
+    number = _new_node(nodes, t, _SUM, 0, 0, goes_on, first, value)
+    nodes.low[number], nodes.second[number] = g, x
+    walk.sums[g] = number
 
 
-@kernel(forceinline=True)
-def _age_exons(
-    nodes: Nodes,
-    count: int,
-    list_: int,
-    t: int,
-    exons: np.ndarray,
-    n_exons: np.ndarray,
-    alive: np.ndarray,
-    young: np.ndarray,
-    sums: np.ndarray,
-    latest: np.ndarray,
-    barred: np.ndarray,
-    lengths: Lengths,
-    n_classes: int,
-    best: bool,
-) -> int:
-    """Move the open exons of a frame that are longer than the explicit lengths into their aggregates; the new count of nodes."""
-    longest = lengths.exons.shape[2] - 1
-    while young[list_] < n_exons[list_]:
-        x = exons[list_, young[list_]]
-        if t - nodes.position[x] <= longest:
-            break
-        if young[list_] >= alive[list_]:
-            g = 1 + 2 * n_classes + 3 * list_ + nodes.label[x]
-            entry = nodes.value[x] - lengths.exon_slope * (nodes.position[x] + longest)
-            goes_on = sums[g] >= 0 and barred[list_] < latest[g]
-            _add_to_sum(nodes, count, t, g, sums, x, entry, goes_on, best)
-            latest[g] = nodes.position[x] + (nodes.kind[x] == GENE_OPENS)
-            count += 1
-        young[list_] += 1
-    return count
-
-
-@kernel(forceinline=True)
-def _age_introns(
-    nodes: Nodes,
-    count: int,
-    list_: int,
-    t: int,
-    introns: np.ndarray,
-    n_introns: np.ndarray,
-    young: np.ndarray,
-    sums: np.ndarray,
-    structure: GeneStructure,
-    lengths: Lengths,
-    best: bool,
-) -> int:
-    """Move the open introns of a phase that are longer than the explicit lengths into their aggregates; the new count of nodes."""
-    longest, n_classes = lengths.introns.shape[1] - 1, structure.phases.shape[1]
-    strand = list_ // 3
-    while young[list_] < n_introns[list_]:
-        x = introns[list_, young[list_]]
-        if t - nodes.position[x] <= longest:
-            break
-        g = 1 + strand * n_classes + nodes.label[x]
-        entry = nodes.value[x] - lengths.intron_slope * (nodes.position[x] + longest)
-        _add_to_sum(nodes, count, t, g, sums, x, entry, sums[g] >= 0, best)
-        count += 1
-        young[list_] += 1
-    return count
-
-
-@kernel(forceinline=True)
-def _any_sum(sums: np.ndarray, strand: int, phase: int, structure: GeneStructure) -> bool:
-    """Whether an aggregate of introns of the phase has an entry."""
-    n_classes = structure.phases.shape[1]
-    for c in range(n_classes):
-        if structure.phases[strand, c] == phase and sums[1 + strand * n_classes + c] >= 0:
-            return True
-    return False
-
-
-@kernel(forceinline=True)
-def _close_exon(
-    nodes: Nodes,
-    count: int,
-    list_: int,
-    right: int,
-    t: int,
-    exons: np.ndarray,
-    n_exons: np.ndarray,
-    first: int,
-    low: int,
-    sums: np.ndarray,
-    latest: np.ndarray,
-    lengths: Lengths,
-    n_classes: int,
-    terms: np.ndarray,
-    best: bool,
-) -> bool:
-    """Make a node that closes the exons of a frame at t, with its total; False if no exon can close there.
+@_bare()
+def _age(walk: Walk, t: int, g: int, low: int, gene: int, durations: Durations, mode: int) -> None:
+    """Move the open segments of a list that are longer than the explicit lengths into its aggregate.
 
     Args:
-        first: the first of the open exons that counts.
-        low: the last forbidden codon before the exon's end.
-        terms: room for scores.
-        nodes, count, list_, right, exons, n_exons, sums, latest, lengths, n_classes, best: as in `_walk`.
+        walk: where it stands.
+        t: the boundary at which a segment may end.
+        g: the list.
+        low: the last forbidden codon of its frame.
+        gene: whether the gene's left end opens its exons.
+        durations: of its segments.
+        mode: BEST or ALL.
     """
-    strand, n_terms, top, arg = list_ // 3, 0, -np.inf, -1
-    for k in range(first, n_exons[list_]):
-        x = exons[list_, k]
-        score = nodes.value[x] + lengths.exons[strand, 3 * nodes.label[x] + right, t - nodes.position[x]]
-        terms[n_terms] = score
-        n_terms += 1
-        if score > top:
-            top, arg = score, x
-    for left in range(3):
-        g = 1 + 2 * n_classes + 3 * list_ + left
-        if sums[g] >= 0 and low < latest[g]:
-            score = _exon_score(nodes, sums[g], strand, right, t, lengths, n_classes)
-            terms[n_terms] = score
-            n_terms += 1
-            if score > top:
-                top, arg = score, sums[g]
-    if top == -np.inf:
-        return False
-    nodes.position[count], nodes.strand[count], nodes.phase[count] = t, strand, 0
-    nodes.label[count], nodes.low[count] = 0, low
-    if best:
-        nodes.total[count], nodes.first[count] = top, arg
-    else:
-        nodes.total[count] = _sum_of(terms, n_terms, top)
-        nodes.first[count], nodes.second[count] = first, n_exons[list_]
-    return True
+    longest, lists = durations.log.shape[1] - 1, walk.lists
+    while lists.young[g] < lists.end[g]:
+        k = lists.young[g]
+        position = lists.position[k]
+        if t - position <= longest:
+            break
+        lists.young[g] += 1
+        if position + gene > low:
+            entry = lists.value[k] - durations.slope * (position + longest)
+            goes_on = walk.sums[g] >= 0 and low < walk.latest[g]
+            _add_to_sum(walk, t, g, lists.node[k], entry, 1 if goes_on else 0, mode)
+            walk.latest[g] = position + gene
 
 
-@kernel(forceinline=True)
-def _close_intron(
-    nodes: Nodes,
-    count: int,
-    list_: int,
-    edge: int,
-    t: int,
-    values: np.ndarray,
-    positions: np.ndarray,
-    classes: np.ndarray,
-    introns: np.ndarray,
-    n_introns: np.ndarray,
-    first: int,
-    penalty: np.ndarray,
-    sums: np.ndarray,
-    structure: GeneStructure,
-    lengths: Lengths,
-    terms: np.ndarray,
-    best: bool,
-) -> bool:
-    """Make a node that ends the introns of a phase at t, with its total; False if no intron can end there.
+@_bare(forceinline=True)
+def _age_if_old(walk: Walk, t: int, g: int, low: int, gene: int, durations: Durations, mode: int) -> None:
+    """Do so where there is one: most often there is none."""
+    k = walk.lists.young[g]
+    if k < walk.lists.end[g] and t - walk.lists.position[k] >= durations.log.shape[1]:
+        _age(walk, t, g, low, gene, durations, mode)
+
+
+@_bare(forceinline=True)
+def _choose(
+    chosen: np.ndarray, structure: GeneStructure, codes: np.ndarray, t: int, kind: int, strand: int, phase: int
+) -> int:
+    """Write down the lists that a node may choose its predecessor from; their number."""
+    n, n_classes = 0, structure.phases.shape[1]
+    if kind in (INTRON_OPENS, GENE_CLOSES, LAST_EXON):
+        right = BEFORE_INTRON if kind == INTRON_OPENS else GENE_STOP if kind == GENE_CLOSES else CLOSE_EDGE
+        frame = (t - phase) % 3
+        for left in range(3):
+            chosen[left, 0] = _exon_list(strand, frame, left, n_classes)
+            chosen[left, 1] = 9 * strand + 3 * left + right
+            chosen[left, 2] = left == GENE_START
+        return 3
+    letters, wanted, edge = 0, 0, 2
+    if kind != LAST_INTRON:
+        letters, wanted, edge = _completion(codes, t, phase), END if kind == SHORT_OPENS else GO_ON, 0
+    for c in range(n_classes):
+        if structure.phases[strand, c] == phase and (structure.outcomes[strand, c, letters] & wanted) == wanted:
+            chosen[n, 0] = 1 + strand * n_classes + c
+            chosen[n, 1] = edge + structure.edges[strand, c]
+            chosen[n, 2] = 0
+            n += 1
+    return n
+
+
+@_bare(forceinline=True)
+def _first_after(lists: Lists, g: int, bar: int) -> int:
+    """The first open node of a list that lies beyond position `bar`."""
+    young = int(lists.young[g])
+    if bar < 0:
+        return young
+    k = int(lists.end[g])
+    while k > young and lists.position[k - 1] > bar:
+        k -= 1
+    return k
+
+
+@_bare(forceinline=True, fastmath={"reassoc", "contract"})
+def _weighted(lists: Lists, begin: int, end: int, t: int, density: np.ndarray, row: int) -> float:
+    """Sum of the weights of open nodes, times the densities of their segments' lengths."""
+    weight, position, own = lists.weight, lists.position, np.uint64(row)
+    total = 0.0
+    for k in range(np.uint64(begin), np.uint64(end)):
+        total += weight[k] * density[own, np.uint64(t - position[k])]
+    return total
+
+
+@_bare(forceinline=True)
+def _with(top: float, total: float, term: float) -> tuple[float, float]:
+    """Add a term to a sum of exponentials, total x exp(top)."""
+    if term <= top:
+        return top, (total + np.exp(term - top) if term > -np.inf else total)
+    return term, total * np.exp(top - term) + 1.0
+
+
+@_bare(forceinline=True)
+def _close(walk: Walk, n_chosen: int, t: int, low: int, durations: Durations, mode: int) -> tuple[float, int]:
+    """Score of ending at t one of the segments of the chosen lists, without the potentials of bases; the best node.
 
     Args:
-        edge: 2 where the sequence ends, else 0.
-        values, positions, classes: (6, n) of the open introns.
-        first: the first of them that counts.
-        penalty: (C,) of each class of split codons, 0 or -inf.
-        terms: room for scores.
-        nodes, count, list_, introns, n_introns, sums, structure, lengths, best: as in `_walk`.
+        walk: where it stands.
+        n_chosen: number of lists.
+        t: the boundary.
+        low: the last forbidden codon before it.
+        durations: of the segments.
+        mode: BEST or ALL.
     """
-    strand, n_terms, top, arg = list_ // 3, 0, -np.inf, -1
-    n_classes = structure.phases.shape[1]
-    for k in range(first, n_introns[list_]):
-        c = classes[list_, k]
-        row = edge + structure.edges[strand, c]
-        score = values[list_, k] + lengths.introns[row, t - positions[list_, k]] + penalty[c]
-        terms[n_terms] = score
-        n_terms += 1
-        if score > top:
-            top, arg = score, introns[list_, k]
-    for c in range(n_classes):
-        g = 1 + strand * n_classes + c
-        if sums[g] >= 0 and structure.phases[strand, c] == list_ % 3:
-            score = _intron_score(nodes, sums[g], edge + structure.edges[strand, c], t, lengths) + penalty[c]
-            terms[n_terms] = score
-            n_terms += 1
-            if score > top:
-                top, arg = score, sums[g]
-    if top == -np.inf:
-        return False
-    nodes.position[count], nodes.strand[count] = t, strand
-    if best:
-        nodes.total[count], nodes.first[count] = top, arg
+    lists, log = walk.lists, durations.log
+    longest = log.shape[1] - 1
+    position, value = lists.position, lists.value
+    top, total, best = -np.inf, 0.0, -1
+    for number in range(n_chosen):
+        g, row, gene = walk.chosen[number, 0], walk.chosen[number, 1], walk.chosen[number, 2]
+        first, end = _first_after(lists, g, low - gene), lists.end[g]
+        while end > first:
+            block = lists.block[end - 1]
+            begin = max(first, block)
+            if mode == BEST:
+                if lists.top[block] + durations.top[row] > top:
+                    for k in range(np.uint64(begin), np.uint64(end)):
+                        score = value[k] + log[np.uint64(row), np.uint64(t - position[k])]
+                        if score > top:
+                            top, best = score, lists.node[k]
+            else:
+                mass = _weighted(lists, begin, end, t, durations.density, row)
+                if mass > _LEAST_SUM:
+                    top, total = _with(top, total, value[block] + np.log(mass))
+                else:
+                    for k in range(begin, end):
+                        top, total = _with(top, total, value[k] + log[row, t - position[k]])
+            end = begin
+        x = walk.sums[g]
+        if x >= 0 and low < walk.latest[g]:
+            score = walk.nodes.value[x] + log[row, longest] + durations.slope * t
+            if mode == ALL:
+                top, total = _with(top, total, score)
+            elif score > top:
+                top, best = score, x
+    if mode == ALL and top > -np.inf:
+        top += np.log(total)
+    return top, best
+
+
+@_bare(forceinline=True)
+def _site_score(potentials: np.ndarray, row: int, kind: int, strand: int, phase: int) -> float:
+    """The potential of the site of a node; `row` is the base behind its boundary."""
+    if kind == INTRON_OPENS:
+        return float(potentials[row, _signal(strand, INTRON_LEFT, phase)])
+    if kind == GENE_CLOSES:
+        return float(potentials[row - 1, _signal(strand, GENE_RIGHT, 0)])
+    if kind in (EXON_OPENS, SHORT_OPENS):
+        return float(potentials[row - 1, _signal(strand, INTRON_RIGHT, phase)])
+    return 0.0
+
+
+@_bare(forceinline=True)
+def _extend(
+    walk: Walk, scores: Scores, codes: np.ndarray, t: int, kind: int, strand: int, phase: int, site: float, mode: int
+) -> int:
+    """Make a node that ends an exon or intron at t; its number, or -1 if none can end there.
+
+    Args:
+        walk: where it stands.
+        scores: what paths are like.
+        codes: letters.
+        t: the boundary.
+        kind: of the node.
+        strand: of the node.
+        phase: of the node.
+        site: potential of its site.
+        mode: BEST or ALL.
+    """
+    structure, nodes = scores.structure, walk.nodes
+    n_classes, frame = structure.phases.shape[1], (t - phase) % 3
+    list_, low = 3 * strand + frame, -1
+    is_exon = kind in (INTRON_OPENS, GENE_CLOSES, LAST_EXON)
+    durations = scores.exons if is_exon else scores.introns
+    n_chosen = _choose(walk.chosen, structure, codes, t, kind, strand, phase)
+    if is_exon:
+        low = walk.barred[list_]
+    for number in range(n_chosen):
+        _age_if_old(walk, t, walk.chosen[number, 0], low, walk.chosen[number, 2], durations, mode)
+    if kind == GENE_CLOSES and low == t - 3:
+        low = walk.barred_before[list_]  # its own stop codon does not bar it
+    total, best = _close(walk, n_chosen, t, low, durations, mode)
+    if total == -np.inf:
+        return -1
+    value = total + site
+    value += walk.cum[_CUM_EXON + list_] if is_exon else walk.cum[_CUM_INTRON + 3 * strand + phase]
+    label = AFTER_INTRON
+    if kind == INTRON_OPENS:
+        label = structure.later[strand, phase, _prefix(codes, t, phase)]
+        value -= walk.cum[_CUM_INTRON + 3 * strand + phase]
+    elif kind == GENE_CLOSES:
+        value -= walk.cum[0]
+    elif kind == LAST_EXON:
+        value += scores.moves.last[1]
+    elif kind == LAST_INTRON:
+        value += scores.moves.last[2]
     else:
-        nodes.total[count] = _sum_of(terms, n_terms, top)
-        nodes.first[count], nodes.second[count] = first, n_introns[list_]
-    return True
+        value -= walk.cum[_CUM_EXON + list_]
+    x = _new_node(nodes, t, kind, strand, phase, label, best, value)
+    nodes.total[x], nodes.low[x] = total, low
+    if kind in (INTRON_OPENS, EXON_OPENS):
+        _append(walk.lists, _list_of(kind, strand, t, phase, label, n_classes), x, t, value, mode)
+    return x
 
 
-@kernel()
+@_bare(forceinline=True)
+def _put(todo: np.ndarray, n: int, kind: int, strand: int, phase: int) -> int:
+    """Write down a node to make; their new number."""
+    todo[n, 0], todo[n, 1], todo[n, 2] = kind, strand, phase
+    return n + 1
+
+
+@_bare()
+def _count(codes: np.ndarray, start: int, flags: np.ndarray, structure: GeneStructure, sizes: np.ndarray) -> int:
+    """Add to `sizes` (G,) how many nodes of a tile each list may get; the number of its other nodes.
+
+    The flags begin `_CONTEXT` boundaries before the tile.
+    """
+    n_classes, others = structure.phases.shape[1], 0
+    for i in range(_CONTEXT, flags.size):
+        t = start + i - _CONTEXT
+        for strand in range(2):
+            own = flags[i] >> (MINUS_SHIFT * strand)
+            if own & INTRON_LEFT:
+                for phase in range(3):
+                    prefix = _prefix(codes, t, phase)
+                    sizes[1 + strand * n_classes + structure.later[strand, phase, prefix]] += 1
+                    label = structure.first[strand, phase, prefix]
+                    if phase and label >= 0:
+                        sizes[1 + strand * n_classes + label] += 1
+            if own & INTRON_RIGHT:
+                others += 6  # two codons that end a gene, their ends, and their entries between genes
+                for frame in range(3):
+                    sizes[_exon_list(strand, frame, AFTER_INTRON, n_classes)] += 1
+            if own & GENE_LEFT:
+                sizes[_exon_list(strand, t % 3, GENE_START, n_classes)] += 1
+            if own & GENE_RIGHT:
+                others += 2
+    return others
+
+
+@_bare()
 def _walk(
+    walk: Walk,
     codes: np.ndarray,
     start: int,
     stop: int,
+    flags: np.ndarray,
     potentials: np.ndarray,
-    structure: GeneStructure,
-    lengths: Lengths,
-    moves: Moves,
+    scores: Scores,
     frontier: Frontier,
-    best: bool,
-) -> tuple[Nodes, int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, Frontier]:
-    """Walk over the boundaries start to stop - 1 of a sequence, and over its end if `stop` is it: see `Tile`.
+    mode: int,
+) -> None:
+    """Walk over the boundaries start to stop - 1 of a sequence, and over its end if `stop` is it.
 
     Args:
+        walk: has room for the nodes.
         codes: tokens of the sequence (L,).
-        start, stop: the tile's bases.
-        potentials: (lead + stop - start, 29) of the bases from `lead` bases before the tile on.
-        structure, lengths, moves: what paths are like.
+        start: the tile's first base.
+        stop: the base behind its last one.
+        flags: (3 + stop - start + 1,) of the boundaries from three before the tile to its end.
+        potentials: (lead + stop - start, 29) float32 of the bases from `lead` bases before the tile on.
+        scores: what paths are like.
         frontier: what was before.
-        best: follow the best path to each node; else the sum over all paths.
+        mode: BEST or ALL.
     """
-    n_codes, n = codes.size, stop - start
-    lead = len(potentials) - n
+    structure, moves = scores.structure, scores.moves
+    n_codes, lead = codes.size, len(potentials) - (stop - start)
     is_last = stop == n_codes
-    flags = _mark(codes, start - _CONTEXT, stop, structure)
-    longest_exon, longest_intron = lengths.exons.shape[2] - 1, lengths.introns.shape[1] - 1
-    n_classes = structure.phases.shape[1]
-    n_sums, n_kept = frontier.sums.size, frontier.position.size
-
-    # how much room
-    room, room_exons, room_introns = n_sums + 2 + 2 * n_kept + 64, n_kept + 1, n_kept + 1
-    for t in range(n + 1):
-        bits = flags[t + _CONTEXT]
-        for strand in range(2):
-            own = bits >> (MINUS_SHIFT * strand)
-            if own & INTRON_LEFT:
-                room += 10
-                room_introns += 2
-            if own & INTRON_RIGHT:
-                room += 16
-                room_exons += 1
-            if own & GENE_LEFT:
-                room += 2
-                room_exons += 1
-            if own & GENE_RIGHT:
-                room += 2
-    nodes = Nodes(
-        np.empty(room, np.int64),
-        np.empty(room, np.int8),
-        np.zeros(room, np.int8),
-        np.zeros(room, np.int8),
-        np.zeros(room, np.int8),
-        np.empty(room, np.float64),
-        np.empty(room, np.float64),
-        np.zeros(room, np.int64),
-        np.full(room, -1, np.int32),
-        np.full(room, -1, np.int32),
-    )
-    exons, introns = np.empty((6, room_exons), np.int32), np.empty((6, room_introns), np.int32)
-    # the same introns once more, side by side: they are read most
-    intron_value, intron_at = np.empty((6, room_introns)), np.empty((6, room_introns), np.int64)
-    intron_class = np.empty((6, room_introns), np.int8)
-    n_exons, n_introns = np.zeros(6, np.int64), np.zeros(6, np.int64)
-    alive, alive_before, young_exon, young_intron = (
-        np.zeros(6, np.int64),
-        np.zeros(6, np.int64),
-        np.zeros(6, np.int64),
-        np.zeros(6, np.int64),
-    )
-    terms = np.empty(max(room_exons, room_introns) + n_classes + 3)
-    sums, latest = np.full(n_sums, -1, np.int32), frontier.latest.copy()
-    barred, barred_before = frontier.barred.copy(), frontier.barred.copy()
-    cum_exon, cum_intron, cum_between = np.zeros((2, 3)), np.zeros((2, 3)), 0.0
-    pending = np.full((4, 2, 2), -1, np.int32)  # by position % 4, strand, and phase - 1
-    closers = np.empty(16, np.int32)
-    penalty = np.zeros(n_classes)
-    end_penalty = np.zeros(n_classes)
+    n_classes, n_sums, n_kept = structure.phases.shape[1], frontier.sums.size, frontier.position.size
+    nodes, sums, cum, recent = walk.nodes, walk.sums, walk.cum, walk.recent
+    pending, todo, closers, n_last = walk.pending, walk.todo, walk.closers, 0
 
     # what was before
-    count = 0
     for g in range(n_sums):
-        nodes.position[count], nodes.kind[count], nodes.value[count], nodes.low[count] = (
-            start,
-            _SUM,
-            frontier.sums[g],
-            g,
-        )
+        x = _new_node(nodes, start, _SUM, 0, 0, 0, -1, frontier.sums[g])
+        nodes.low[x] = g
         if frontier.sums[g] > -np.inf:
-            sums[g] = count
-        count += 1
-    recent = np.full(3, -1, np.int32)
+            sums[g] = x
     for m in range(2):
-        nodes.position[count], nodes.kind[count], nodes.value[count], nodes.low[count] = (
-            start,
-            _SUM,
-            frontier.recent[m],
-            0,
-        )
+        x = _new_node(nodes, start, _SUM, 0, 0, 0, -1, frontier.recent[m])
+        nodes.low[x] = 0
         if frontier.recent[m] > -np.inf:
-            recent[m + 1] = count
-        count += 1
+            recent[m + 1] = x
     for r in range(n_kept):
-        nodes.position[count], nodes.kind[count] = frontier.position[r], frontier.kind[r]
-        strand, phase = frontier.strand[r], frontier.phase[r]
-        nodes.strand[count], nodes.phase[count], nodes.label[count] = strand, phase, frontier.label[r]
-        nodes.value[count] = frontier.value[r]
-        if frontier.kind[r] == SHORT_OPENS:
-            pending[(frontier.position[r] + 3 - phase) % 4, strand, phase - 1] = count
-        elif frontier.kind[r] == INTRON_OPENS or frontier.kind[r] == SPLIT_OPENS:
-            _append_intron(nodes, count, introns, intron_value, intron_at, intron_class, n_introns)
+        position, kind, strand, phase = frontier.position[r], frontier.kind[r], frontier.strand[r], frontier.phase[r]
+        label, value = frontier.label[r], frontier.value[r]
+        x = _new_node(nodes, position, kind, strand, phase, label, -1, value)
+        if kind == SHORT_OPENS:
+            pending[(position + 3 - phase) % 4, strand, phase - 1] = x
         else:
-            _append_exon(nodes, count, exons, n_exons)
-        count += 1
+            _append(walk.lists, _list_of(kind, strand, position, phase, label, n_classes), x, position, value, mode)
 
     for t in range(start, stop + is_last):
         row = t - start + lead
-        bits = flags[t - start + _CONTEXT]
-        under = flags[t - start]
-        n_closers = 0
+        bits, under = flags[t - start + _CONTEXT], flags[t - start]
+        n_todo = n_closers = 0
         recent[0] = sums[0]
-        if t >= 3:
-            for strand in range(2):
-                if (under >> (MINUS_SHIFT * strand)) & BARRED:
-                    list_ = 3 * strand + t % 3
-                    count = _age_exons(
-                        nodes,
-                        count,
-                        list_,
-                        t,
-                        exons,
-                        n_exons,
-                        alive,
-                        young_exon,
-                        sums,
-                        latest,
-                        barred,
-                        lengths,
-                        n_classes,
-                        best,
-                    )
-                    barred_before[list_], alive_before[list_] = barred[list_], alive[list_]
-                    barred[list_] = t - 3
-                    while alive[list_] < n_exons[list_]:
-                        x = exons[list_, alive[list_]]
-                        if nodes.position[x] > t - 3 or (nodes.position[x] == t - 3 and nodes.kind[x] == GENE_OPENS):
-                            break
-                        alive[list_] += 1
         for strand in range(2):
-            own = bits >> (MINUS_SHIFT * strand)
-            if own & INTRON_LEFT and t < n_codes:
-                for phase in range(3):
-                    list_ = 3 * strand + (t - phase) % 3
-                    count = _age_exons(
-                        nodes,
-                        count,
-                        list_,
-                        t,
-                        exons,
-                        n_exons,
-                        alive,
-                        young_exon,
-                        sums,
-                        latest,
-                        barred,
-                        lengths,
-                        n_classes,
-                        best,
-                    )
-                    added = _close_exon(
-                        nodes,
-                        count,
-                        list_,
-                        BEFORE_INTRON,
-                        t,
-                        exons,
-                        n_exons,
-                        max(alive[list_], young_exon[list_]),
-                        barred[list_],
-                        sums,
-                        latest,
-                        lengths,
-                        n_classes,
-                        terms,
-                        best,
-                    )
-                    if added:
-                        nodes.kind[count], nodes.phase[count] = INTRON_OPENS, phase
-                        nodes.label[count] = structure.later[strand, phase, _prefix(codes, t, phase)]
-                        nodes.value[count] = (
-                            nodes.total[count]
-                            + cum_exon[strand, (t - phase) % 3]
-                            + potentials[row, _signal(strand, INTRON_LEFT, phase)]
-                            - cum_intron[strand, phase]
-                        )
-                        _append_intron(nodes, count, introns, intron_value, intron_at, intron_class, n_introns)
-                        count += 1
-                for phase in range(1, 3):
-                    if t < phase or recent[phase] < 0 or row < phase:
-                        continue
-                    label = structure.first[strand, phase, _prefix(codes, t, phase)]
-                    if label < 0:
-                        continue
-                    score = nodes.value[recent[phase]] + cum_between + moves.gene[strand]
-                    score += potentials[row - phase, _signal(strand, GENE_LEFT, 0)]
-                    for base in range(phase):
-                        score += potentials[row - phase + base, _coding(strand, base)]
-                        score -= potentials[row - phase + base, INTERGENIC] + moves.stay
-                    score += lengths.short[strand, 0, phase]
-                    if score > -np.inf:
-                        _new_node(nodes, count, t, SPLIT_OPENS, strand, phase, label, recent[phase])
-                        nodes.value[count] = (
-                            score + potentials[row, _signal(strand, INTRON_LEFT, phase)] - cum_intron[strand, phase]
-                        )
-                        _append_intron(nodes, count, introns, intron_value, intron_at, intron_class, n_introns)
-                        count += 1
-            if own & GENE_RIGHT:
+            if t >= 3 and (under >> (MINUS_SHIFT * strand)) & BARRED:
                 list_ = 3 * strand + t % 3
-                count = _age_exons(
-                    nodes,
-                    count,
-                    list_,
-                    t,
-                    exons,
-                    n_exons,
-                    alive,
-                    young_exon,
-                    sums,
-                    latest,
-                    barred,
-                    lengths,
-                    n_classes,
-                    best,
-                )
-                own_codon = barred[list_] == t - 3
-                low = barred_before[list_] if own_codon else barred[list_]
-                first = max(alive_before[list_] if own_codon else alive[list_], young_exon[list_])
-                added = _close_exon(
-                    nodes,
-                    count,
-                    list_,
-                    GENE_STOP,
-                    t,
-                    exons,
-                    n_exons,
-                    first,
-                    low,
-                    sums,
-                    latest,
-                    lengths,
-                    n_classes,
-                    terms,
-                    best,
-                )
-                if added:
-                    nodes.kind[count] = GENE_CLOSES
-                    nodes.value[count] = (
-                        nodes.total[count]
-                        + cum_exon[strand, t % 3]
-                        + potentials[row - 1, _signal(strand, GENE_RIGHT, 0)]
-                        - cum_between
-                    )
-                    closers[n_closers] = count
-                    n_closers += 1
-                    count += 1
-            for phase in range(1, 3):
-                x = pending[t % 4, strand, phase - 1]
-                if x < 0:
-                    continue
-                pending[t % 4, strand, phase - 1] = -1
-                score = lengths.short[strand, 1, 3 - phase]
-                if score > -np.inf:
-                    _new_node(nodes, count, t, SHORT_CLOSES, strand, phase, 0, x)
-                    nodes.value[count] = (
-                        nodes.value[x]
-                        + score
-                        + cum_exon[strand, t % 3]
-                        + potentials[row - 1, _signal(strand, GENE_RIGHT, 0)]
-                        - cum_between
-                    )
-                    closers[n_closers] = count
-                    n_closers += 1
-                    count += 1
-            if own & INTRON_RIGHT:
-                for phase in range(3):
-                    list_ = 3 * strand + phase
-                    if n_introns[list_] == 0 and not _any_sum(sums, strand, phase, structure):
-                        continue
-                    goes_on, ends = False, False
-                    letters = _completion(codes, t, phase)
-                    for c in range(n_classes):
-                        outcome = structure.outcomes[strand, c, letters] if structure.phases[strand, c] == phase else 0
-                        penalty[c] = 0.0 if outcome & GO_ON else -np.inf
-                        end_penalty[c] = 0.0 if phase and outcome & END and t + 3 - phase <= n_codes else -np.inf
-                        goes_on |= penalty[c] == 0
-                        ends |= end_penalty[c] == 0
-                    count = _age_introns(
-                        nodes, count, list_, t, introns, n_introns, young_intron, sums, structure, lengths, best
-                    )
-                    for short in range(2):
-                        if not (ends if short else goes_on):
-                            continue
-                        added = _close_intron(
-                            nodes,
-                            count,
-                            list_,
-                            0,
-                            t,
-                            intron_value,
-                            intron_at,
-                            intron_class,
-                            introns,
-                            n_introns,
-                            young_intron[list_],
-                            end_penalty if short else penalty,
-                            sums,
-                            structure,
-                            lengths,
-                            terms,
-                            best,
-                        )
-                        if added:
-                            frame = (t - phase) % 3
-                            nodes.kind[count] = SHORT_OPENS if short else EXON_OPENS
-                            nodes.phase[count], nodes.label[count] = phase, AFTER_INTRON
-                            nodes.value[count] = (
-                                nodes.total[count]
-                                + cum_intron[strand, phase]
-                                + potentials[row - 1, _signal(strand, INTRON_RIGHT, phase)]
-                                - cum_exon[strand, frame]
-                            )
-                            if short:
-                                pending[(t + 3 - phase) % 4, strand, phase - 1] = count
-                            else:
-                                _append_exon(nodes, count, exons, n_exons)
-                            count += 1
+                for left in range(3):
+                    g = _exon_list(strand, t % 3, left, n_classes)
+                    _age_if_old(walk, t, g, walk.barred[list_], left == GENE_START, scores.exons, mode)
+                walk.barred_before[list_] = walk.barred[list_]
+                walk.barred[list_] = t - 3
+            own = bits >> (MINUS_SHIFT * strand)
+            for phase in range(3):
+                if own & INTRON_LEFT:
+                    n_todo = _put(todo, n_todo, INTRON_OPENS, strand, phase)
+                if phase == 0 and own & GENE_RIGHT:
+                    n_todo = _put(todo, n_todo, GENE_CLOSES, strand, phase)
+                if own & INTRON_RIGHT:
+                    n_todo = _put(todo, n_todo, EXON_OPENS, strand, phase)
+                    if phase and t + 3 - phase <= n_codes:
+                        n_todo = _put(todo, n_todo, SHORT_OPENS, strand, phase)
+                if t == n_codes:
+                    n_todo = _put(todo, n_todo, LAST_EXON, strand, phase)
+                    n_todo = _put(todo, n_todo, LAST_INTRON, strand, phase)
+        for number in range(n_todo):
+            kind, strand, phase = todo[number, 0], todo[number, 1], todo[number, 2]
+            site = _site_score(potentials, row, kind, strand, phase)
+            x = _extend(walk, scores, codes, t, kind, strand, phase, site, mode)
+            if x < 0:
+                continue
+            if kind == SHORT_OPENS:
+                pending[(t + 3 - phase) % 4, strand, phase - 1] = x
+            elif kind == GENE_CLOSES:
+                closers[n_closers] = x
+                n_closers += 1
+            elif kind in (LAST_EXON, LAST_INTRON):
+                walk.last[n_last] = x
+                n_last += 1
         for strand in range(2):
             own = bits >> (MINUS_SHIFT * strand)
+            for phase in range(1, 3):
+                # the gene's leftmost codon is split here
+                x = recent[phase]
+                if own & INTRON_LEFT and t >= phase and x >= 0:
+                    label = structure.first[strand, phase, _prefix(codes, t, phase)]
+                    value = nodes.value[x] + cum[0] + moves.gene[strand] + scores.short[strand, 0, phase]
+                    if label >= 0 and value > -np.inf:
+                        value += potentials[row - phase, _signal(strand, GENE_LEFT, 0)]
+                        for base in range(phase):
+                            value += potentials[row - phase + base, _coding(strand, base)]
+                            value -= potentials[row - phase + base, INTERGENIC] + moves.stay
+                        value += potentials[row, _signal(strand, INTRON_LEFT, phase)]
+                        value -= cum[_CUM_INTRON + 3 * strand + phase]
+                        x = _new_node(nodes, t, SPLIT_OPENS, strand, phase, label, x, value)
+                        _append(walk.lists, 1 + strand * n_classes + label, x, t, value, mode)
+                # its rightmost codon was split before, and ends here
+                x = pending[t % 4, strand, phase - 1]
+                if x >= 0:
+                    pending[t % 4, strand, phase - 1] = -1
+                    value = nodes.value[x] + scores.short[strand, 1, 3 - phase]
+                    if value > -np.inf:
+                        value += cum[_CUM_EXON + 3 * strand + t % 3] - cum[0]
+                        value += potentials[row - 1, _signal(strand, GENE_RIGHT, 0)]
+                        closers[n_closers] = _new_node(nodes, t, SHORT_CLOSES, strand, phase, 0, x, value)
+                        n_closers += 1
             if own & GENE_LEFT and sums[0] >= 0:
-                _new_node(nodes, count, t, GENE_OPENS, strand, 0, GENE_START, sums[0])
-                nodes.value[count] = (
-                    nodes.value[sums[0]]
-                    + moves.gene[strand]
-                    + cum_between
-                    + potentials[row, _signal(strand, GENE_LEFT, 0)]
-                    - cum_exon[strand, t % 3]
-                )
-                if nodes.value[count] > -np.inf:
-                    _append_exon(nodes, count, exons, n_exons)
-                    count += 1
+                value = nodes.value[sums[0]] + moves.gene[strand] + cum[0]
+                value += potentials[row, _signal(strand, GENE_LEFT, 0)] - cum[_CUM_EXON + 3 * strand + t % 3]
+                if value > -np.inf:
+                    x = _new_node(nodes, t, GENE_OPENS, strand, 0, GENE_START, sums[0], value)
+                    _append(walk.lists, _exon_list(strand, t % 3, GENE_START, n_classes), x, t, value, mode)
         recent[2], recent[1] = recent[1], recent[0]
-        for k in range(n_closers):
-            _add_to_sum(nodes, count, t, 0, sums, closers[k], nodes.value[closers[k]], sums[0] >= 0, best)
-            count += 1
+        for number in range(n_closers):
+            x = closers[number]
+            _add_to_sum(walk, t, 0, x, nodes.value[x], 1 if sums[0] >= 0 else 0, mode)
         if t < n_codes:
-            for strand in range(2):
-                for frame in range(3):
-                    cum_exon[strand, frame] += potentials[row, _coding(strand, (t - frame) % 3)]
-                    cum_intron[strand, frame] += potentials[row, _intron(strand, frame)]
-            cum_between += potentials[row, INTERGENIC] + moves.stay
-
-    # how the sequence may end
-    last = np.empty(13 if is_last else 0, np.int32)
-    n_last = 0
-    if is_last:
-        t = stop
-        if sums[0] >= 0:
-            _new_node(nodes, count, t, LAST_BETWEEN, 0, 0, 0, sums[0])
-            nodes.value[count] = nodes.value[sums[0]] + cum_between + moves.last[0]
-            last[n_last] = count
-            n_last += 1
-            count += 1
-        for list_ in range(6):
-            strand = list_ // 3
-            count = _age_exons(
-                nodes,
-                count,
-                list_,
-                t,
-                exons,
-                n_exons,
-                alive,
-                young_exon,
-                sums,
-                latest,
-                barred,
-                lengths,
-                n_classes,
-                best,
-            )
-            added = _close_exon(
-                nodes,
-                count,
-                list_,
-                CLOSE_EDGE,
-                t,
-                exons,
-                n_exons,
-                max(alive[list_], young_exon[list_]),
-                barred[list_],
-                sums,
-                latest,
-                lengths,
-                n_classes,
-                terms,
-                best,
-            )
-            if added:
-                nodes.kind[count], nodes.phase[count] = LAST_EXON, (t - list_) % 3
-                nodes.value[count] = nodes.total[count] + cum_exon[strand, list_ % 3] + moves.last[1]
-                last[n_last] = count
-                n_last += 1
-                count += 1
-            count = _age_introns(
-                nodes, count, list_, t, introns, n_introns, young_intron, sums, structure, lengths, best
-            )
-            penalty[:] = 0
-            added = _close_intron(
-                nodes,
-                count,
-                list_,
-                2,
-                t,
-                intron_value,
-                intron_at,
-                intron_class,
-                introns,
-                n_introns,
-                young_intron[list_],
-                penalty,
-                sums,
-                structure,
-                lengths,
-                terms,
-                best,
-            )
-            if added:
-                nodes.kind[count], nodes.phase[count] = LAST_INTRON, list_ % 3
-                nodes.value[count] = nodes.total[count] + cum_intron[strand, list_ % 3] + moves.last[2]
-                last[n_last] = count
-                n_last += 1
-                count += 1
-
-    # what the next tile must know
-    kept = np.empty(n_exons.sum() + n_introns.sum() + 16, np.int32)
-    n_out = 0
-    for list_ in range(6):
-        for k in range(max(alive[list_], young_exon[list_]), n_exons[list_]):
-            kept[n_out] = exons[list_, k]
-            n_out += 1
-        for k in range(young_intron[list_], n_introns[list_]):
-            kept[n_out] = introns[list_, k]
-            n_out += 1
-    for slot in range(4):
-        for strand in range(2):
-            for p in range(2):
-                if pending[slot, strand, p] >= 0:
-                    kept[n_out] = pending[slot, strand, p]
-                    n_out += 1
-    kept = np.sort(kept[:n_out])
-    onward = Frontier(
-        np.full(n_sums, -np.inf),
-        latest,
-        np.full(2, -np.inf),
-        barred,
-        nodes.position[kept],
-        nodes.kind[kept],
-        nodes.strand[kept],
-        nodes.phase[kept],
-        nodes.label[kept],
-        nodes.value[kept],
-    )
-    for k in range(n_out):
-        strand, phase = onward.strand[k], onward.phase[k]
-        if onward.kind[k] == INTRON_OPENS or onward.kind[k] == SPLIT_OPENS:
-            onward.value[k] += cum_intron[strand, phase]
-        else:
-            onward.value[k] += cum_exon[strand, (onward.position[k] - phase) % 3]
-    out = np.full(n_sums + 2, -1, np.int32)
-    for g in range(n_sums):
-        out[g] = sums[g]
-        if sums[g] >= 0:
-            onward.sums[g] = nodes.value[sums[g]]
-            if g == 0:
-                onward.sums[g] += cum_between
-            elif g <= 2 * n_classes:
-                strand, c = (g - 1) // n_classes, (g - 1) % n_classes
-                onward.sums[g] += cum_intron[strand, structure.phases[strand, c]]
-            else:
-                list_ = (g - 1 - 2 * n_classes) // 3
-                onward.sums[g] += cum_exon[list_ // 3, list_ % 3]
-    for m in range(2):
-        out[n_sums + m] = recent[m + 1]
-        if recent[m + 1] >= 0:
-            onward.recent[m] = nodes.value[recent[m + 1]] + cum_between
-    return nodes, count, exons, introns, out, kept, last[:n_last], onward
+            for number in range(_N_CUM):
+                cum[number] += potentials[row, scores.columns[t % 3, number]]
+            cum[0] += moves.stay
+    if is_last and sums[0] >= 0:
+        value = nodes.value[sums[0]] + cum[0] + moves.last[0]
+        walk.last[n_last] = _new_node(nodes, stop, LAST_BETWEEN, 0, 0, 0, sums[0], value)
+        n_last += 1
 
 
 class Expected(NamedTuple):
@@ -1047,203 +820,249 @@ class Expected(NamedTuple):
     last: np.ndarray
 
 
-@kernel()
+class Masses(NamedTuple):
+    """Probabilities, on the way back through a tile of n bases.
+
+    Attributes:
+        nodes: (N,) of each node.
+        open: of the entries of the lists: the part that nodes of this tile gave.
+        columns: (3 + n, 29) of each column at each base, from three bases before the tile on.
+        steps: (n + 1, 13) by how much more or less probable each exon or intron becomes at a boundary.
+        cover: (13,) that the base right of the tile lies in an exon of each strand and frame, or in an intron of each
+            strand and phase, and that it began before that base.
+        given: (H,) of the predecessors on a path, given their nodes.
+    """
+
+    nodes: np.ndarray
+    open: np.ndarray
+    columns: np.ndarray
+    steps: np.ndarray
+    cover: np.ndarray
+    given: np.ndarray
+
+
+@_bare(forceinline=True)
+def _segment_score(nodes: Nodes, x: int, row: int, t: int, durations: Durations) -> float:
+    """Score of ending at t the segment that node x opens, x alone or an aggregate; without the potentials of its bases."""
+    longest = durations.log.shape[1] - 1
+    if nodes.kind[x] == _SUM:
+        return float(nodes.value[x] + durations.log[row, longest] + durations.slope * t)
+    return float(nodes.value[x] + durations.log[row, t - nodes.position[x]])
+
+
+@_bare(forceinline=True)
+def _share(
+    lists: Lists,
+    open_: np.ndarray,
+    g: int,
+    row: int,
+    bar: int,
+    t: int,
+    mass: float,
+    total: float,
+    durations: Durations,
+    counts: np.ndarray,
+) -> None:
+    """Share the probability of a node out among the open nodes of a list.
+
+    Args:
+        lists: of the nodes still open.
+        open_: (n,) probabilities of the entries.
+        g: the list.
+        row: of the lengths.
+        bar: position beyond which its nodes count.
+        t: boundary of the node.
+        mass: its probability.
+        total: its `Nodes.total`.
+        durations: of the segments.
+        counts: (R, N + 1) expected number of segments of each length.
+    """
+    log, density, longest = durations.log, durations.density, durations.log.shape[1] - 1
+    position, value, weight = lists.position, lists.value, lists.weight
+    lists.young[g] = min(lists.young[g], lists.end[g])
+    while lists.young[g] > lists.first[g] and t - position[lists.young[g] - 1] <= longest:
+        lists.young[g] -= 1
+    first, end = _first_after(lists, g, bar), lists.end[g]
+    own = np.uint64(row)
+    while end > first:
+        block = lists.block[end - 1]
+        begin = max(first, block)
+        if mass * np.exp(min(lists.top[block] + durations.top[row] - total, 0.0)) > _LEAST_MASS:
+            if value[block] - total < 4 * _SPREAD:
+                scale = mass * np.exp(value[block] - total)
+                for k in range(np.uint64(begin), np.uint64(end)):
+                    bp = np.uint64(t - position[k])
+                    share = scale * weight[k] * density[own, bp]
+                    open_[k] += share
+                    counts[own, bp] += share
+            else:
+                for k in range(begin, end):
+                    bp = t - position[k]
+                    share = mass * np.exp(value[k] + log[row, bp] - total)
+                    open_[k] += share
+                    counts[row, bp] += share
+        end = begin
+
+
+@_bare()
 def _unwalk(
+    walk: Walk,
     codes: np.ndarray,
     start: int,
-    stop: int,
-    structure: GeneStructure,
-    lengths: Lengths,
-    frontier: Frontier,
-    nodes: Nodes,
-    count: int,
-    exons: np.ndarray,
-    introns: np.ndarray,
-    sums: np.ndarray,
-    mass: np.ndarray,
-    marginals: np.ndarray,
-    cover: np.ndarray,
+    scores: Scores,
+    latest: np.ndarray,
+    n_before: int,
+    masses: Masses,
     expected: Expected,
     hops: np.ndarray,
-) -> np.ndarray:
+) -> None:
     """Share the probability of each node out among its predecessors, from the end of a tile to its beginning.
 
     Args:
-        mass: (count,) probability of each node so far: what the next tile gave to those that it kept.
-        marginals: (3 + n, 29) gets the probability of each column at each base, from three bases before the tile on.
-        cover: (2, 6) probability that the base right of the tile lies in an exon of each strand and frame, or in an intron of each
-            strand and phase, and began before it; becomes that of the tile's first base.
-        expected: is added to.
+        walk: at the tile's end; its lists and aggregates become those of the beginning.
+        codes: tokens of the sequence.
+        start: the tile's first base.
+        scores: what paths are like.
+        latest: of the frontier before the tile.
+        n_before: nodes that stand for that frontier.
+        masses: what the next tile gave; becomes what this one gives.
+        expected: is added to; exons are (18, M + 1).
         hops: (H, 2) nodes and their predecessors on a path, in falling order.
-        codes, start, stop, structure, lengths, frontier, nodes, count, exons, introns, sums: of the walk.
-
-    Returns:
-        (H,) probability of each of these predecessors, given its node.
     """
-    n = stop - start
-    n_classes = structure.phases.shape[1]
-    n_sums = frontier.sums.size
-    n_before = n_sums + 2 + frontier.position.size
-    longest_exon, longest_intron = lengths.exons.shape[2] - 1, lengths.introns.shape[1] - 1
-    now = sums[:n_sums].copy()
-    exon_steps, intron_steps = np.zeros((6, n + 1)), np.zeros((6, n + 1))
-    given = np.zeros(len(hops))
-    hop = 0
-    for node in range(count - 1, n_before - 1, -1):
-        m = mass[node]
+    structure, nodes, lists, now, chosen = scores.structure, walk.nodes, walk.lists, walk.sums, walk.chosen
+    mass, columns, steps, given = masses.nodes, masses.columns, masses.steps, masses.given
+    n_classes, hop = structure.phases.shape[1], 0
+    for node in range(nodes.size[0] - 1, n_before - 1, -1):
         kind, strand, phase = nodes.kind[node], nodes.strand[node], nodes.phase[node]
-        on_path = hop < len(hops) and hops[hop, 0] == node
-        if m == 0 and not on_path and kind != _SUM:
-            continue
         t = nodes.position[node]
         at, row, frame = t - start, t - start + _CONTEXT, (t - phase) % 3
+        exon, intron = _CUM_EXON + 3 * strand + frame, _CUM_INTRON + 3 * strand + phase
+        if kind in (EXON_OPENS, GENE_OPENS, INTRON_OPENS, SPLIT_OPENS):
+            g = _list_of(kind, strand, t, phase, nodes.label[node], n_classes)
+            lists.end[g] -= 1
+            mass[node] += masses.open[lists.end[g]]
+        m, before = mass[node], nodes.first[node]
+        on_path = hop < len(hops) and hops[hop, 0] == node
         if kind == _SUM:
-            g, before, x = nodes.low[node], nodes.first[node], nodes.second[node]
+            g, x = nodes.low[node], nodes.second[node]
             share = np.exp(nodes.value[before] - nodes.value[node]) if nodes.label[node] else 0.0
             if before >= 0:
                 mass[before] += m * share
             mass[x] += m * (1 - share)
-            if g > 2 * n_classes:
-                expected.excess[0] -= m * (1 - share) * (nodes.position[x] + longest_exon)
-            elif g > 0:
-                expected.excess[1] -= m * (1 - share) * (nodes.position[x] + longest_intron)
+            if g > 0:
+                durations = scores.exons if _is_exon_list(g, n_classes) else scores.introns
+                beyond = nodes.position[x] + durations.log.shape[1] - 1
+                expected.excess[0 if _is_exon_list(g, n_classes) else 1] -= m * (1 - share) * beyond
             if on_path:
                 given[hop] = share if hops[hop, 1] == before else 1 - share
+                hop += 1
             now[g] = before
-        elif kind == GENE_OPENS:
-            mass[nodes.first[node]] += m
-            exon_steps[3 * strand + frame, at] += m
-            marginals[row, _signal(strand, GENE_LEFT, 0)] += m
+            continue
+        if m < _LEAST_MASS and not on_path:
+            continue
+        # what it opens and closes, and its site
+        if kind == GENE_OPENS:
+            steps[at, exon] += m
+            columns[row, _signal(strand, GENE_LEFT, 0)] += m
             expected.gene[strand] += m
         elif kind == SPLIT_OPENS:
-            mass[nodes.first[node]] += m
-            intron_steps[3 * strand + phase, at] += m
-            marginals[row, _signal(strand, INTRON_LEFT, phase)] += m
-            marginals[row - phase, _signal(strand, GENE_LEFT, 0)] += m
+            steps[at, intron] += m
+            columns[row, _signal(strand, INTRON_LEFT, phase)] += m
+            columns[row - phase, _signal(strand, GENE_LEFT, 0)] += m
             for base in range(phase):
-                marginals[row - phase + base, _coding(strand, base)] += m
+                columns[row - phase + base, _coding(strand, base)] += m
             expected.gene[strand] += m
             expected.short[strand, 0, phase] += m
         elif kind == SHORT_CLOSES:
-            mass[nodes.first[node]] += m
-            exon_steps[3 * strand + t % 3, at] -= m
-            marginals[row - 1, _signal(strand, GENE_RIGHT, 0)] += m
+            steps[at, _CUM_EXON + 3 * strand + t % 3] -= m
+            columns[row - 1, _signal(strand, GENE_RIGHT, 0)] += m
             expected.short[strand, 1, 3 - phase] += m
         elif kind == LAST_BETWEEN:
-            mass[nodes.first[node]] += m
             expected.last[0] += m
-        elif kind == INTRON_OPENS or kind == GENE_CLOSES or kind == LAST_EXON:
-            right = BEFORE_INTRON if kind == INTRON_OPENS else GENE_STOP if kind == GENE_CLOSES else CLOSE_EDGE
-            list_ = 3 * strand + frame
-            exon_steps[list_, at] -= m
-            if kind == INTRON_OPENS:
-                intron_steps[3 * strand + phase, at] += m
-                marginals[row, _signal(strand, INTRON_LEFT, phase)] += m
-            elif kind == GENE_CLOSES:
-                marginals[row - 1, _signal(strand, GENE_RIGHT, 0)] += m
-            else:
-                expected.last[1] += m
-            for k in range(nodes.first[node], nodes.second[node]):
-                x = exons[list_, k]
-                bp = t - nodes.position[x]
-                here = 3 * nodes.label[x] + right
-                below = nodes.value[x] + lengths.exons[strand, here, bp] - nodes.total[node]
-                if below > _NEGLIGIBLE:
-                    p = np.exp(below)
-                    mass[x] += m * p
-                    expected.exons[strand, here, bp] += m * p
-                    if on_path and hops[hop, 1] == x:
-                        given[hop] = p
-            for left in range(3):
-                g = 1 + 2 * n_classes + 3 * list_ + left
-                x = now[g]
-                if x < 0:
-                    continue
-                latest = frontier.latest[g]
-                if x >= n_sums:
-                    newest = nodes.second[x]
-                    latest = nodes.position[newest] + (nodes.kind[newest] == GENE_OPENS)
-                if nodes.low[node] < latest:
-                    p = np.exp(_exon_score(nodes, x, strand, right, t, lengths, n_classes) - nodes.total[node])
-                    mass[x] += m * p
-                    expected.exons[strand, 3 * left + right, longest_exon] += m * p
-                    expected.excess[0] += m * p * t
-                    if on_path and hops[hop, 1] == x:
-                        given[hop] = p
-        else:  # an intron ends
-            list_ = 3 * strand + phase
-            edge = 2 if kind == LAST_INTRON else 0
-            intron_steps[list_, at] -= m
-            wanted = 0
-            if kind == LAST_INTRON:
-                expected.last[2] += m
-            else:
-                wanted = END if kind == SHORT_OPENS else GO_ON
-                exon_steps[3 * strand + frame, at] += m
-                marginals[row - 1, _signal(strand, INTRON_RIGHT, phase)] += m
-            letters = _completion(codes, t, phase)
-            for k in range(nodes.first[node], nodes.second[node]):
-                x = introns[list_, k]
-                c = nodes.label[x]
-                if (structure.outcomes[strand, c, letters] & wanted) != wanted:
-                    continue
-                bp, here = t - nodes.position[x], edge + structure.edges[strand, c]
-                below = nodes.value[x] + lengths.introns[here, bp] - nodes.total[node]
-                if below > _NEGLIGIBLE:
-                    p = np.exp(below)
-                    mass[x] += m * p
-                    expected.introns[here, bp] += m * p
-                    if on_path and hops[hop, 1] == x:
-                        given[hop] = p
-            for c in range(n_classes):
-                x = now[1 + strand * n_classes + c]
-                if x < 0 or structure.phases[strand, c] != phase:
-                    continue
-                if (structure.outcomes[strand, c, letters] & wanted) != wanted:
-                    continue
-                here = edge + structure.edges[strand, c]
-                p = np.exp(_intron_score(nodes, x, here, t, lengths) - nodes.total[node])
-                mass[x] += m * p
-                expected.introns[here, longest_intron] += m * p
-                expected.excess[1] += m * p * t
-                if on_path and hops[hop, 1] == x:
-                    given[hop] = p
-        if on_path:
-            if kind in (GENE_OPENS, SPLIT_OPENS, SHORT_CLOSES, LAST_BETWEEN):
+        elif kind == INTRON_OPENS:
+            steps[at, exon] -= m
+            steps[at, intron] += m
+            columns[row, _signal(strand, INTRON_LEFT, phase)] += m
+        elif kind == GENE_CLOSES:
+            steps[at, exon] -= m
+            columns[row - 1, _signal(strand, GENE_RIGHT, 0)] += m
+        elif kind == LAST_EXON:
+            steps[at, exon] -= m
+            expected.last[1] += m
+        elif kind == LAST_INTRON:
+            steps[at, intron] -= m
+            expected.last[2] += m
+        else:
+            steps[at, intron] -= m
+            steps[at, exon] += m
+            columns[row - 1, _signal(strand, INTRON_RIGHT, phase)] += m
+        # its predecessors
+        if kind in (GENE_OPENS, SPLIT_OPENS, SHORT_CLOSES, LAST_BETWEEN):
+            mass[before] += m
+            if on_path:
                 given[hop] = 1.0
+                hop += 1
+            continue
+        is_exon = kind in (INTRON_OPENS, GENE_CLOSES, LAST_EXON)
+        durations = scores.exons if is_exon else scores.introns
+        counts = expected.exons if is_exon else expected.introns
+        longest, low, total = durations.log.shape[1] - 1, nodes.low[node], nodes.total[node]
+        wanted = 0
+        if on_path:
+            x = hops[hop, 1]
+            wanted = nodes.low[x]
+            if nodes.kind[x] != _SUM:
+                wanted = _list_of(nodes.kind[x], strand, nodes.position[x], nodes.phase[x], nodes.label[x], n_classes)
+        for number in range(_choose(chosen, structure, codes, t, kind, strand, phase)):
+            g, length_row = chosen[number, 0], chosen[number, 1]
+            _share(lists, masses.open, g, length_row, low - chosen[number, 2], t, m, total, durations, counts)
+            x = now[g]
+            if x >= 0:
+                reach = latest[g]
+                if x >= n_before:
+                    newest = nodes.second[x]
+                    reach = nodes.position[newest] + (nodes.kind[newest] == GENE_OPENS)
+                if low < reach:
+                    share = m * np.exp(_segment_score(nodes, x, length_row, t, durations) - total)
+                    mass[x] += share
+                    counts[length_row, longest] += share
+                    expected.excess[0 if is_exon else 1] += share * t
+            if on_path and g == wanted:
+                given[hop] = np.exp(_segment_score(nodes, hops[hop, 1], length_row, t, durations) - total)
+        if on_path:
             hop += 1
-    for t in range(n - 1, -1, -1):
-        row, outside = t + _CONTEXT, 1.0
-        for list_ in range(6):
-            strand, which = list_ // 3, list_ % 3
-            if t + 1 <= n:
-                cover[0, list_] -= exon_steps[list_, t + 1]
-                cover[1, list_] -= intron_steps[list_, t + 1]
-            marginals[row, _coding(strand, (t + start - which) % 3)] += cover[0, list_]
-            marginals[row, _intron(strand, which)] += cover[1, list_]
-    for list_ in range(6):
-        cover[0, list_] -= exon_steps[list_, 0]
-        cover[1, list_] -= intron_steps[list_, 0]
-    return given
+    # what the next tile to the left gets
+    for g in range(lists.end.size):
+        for k in range(lists.first[g], lists.end[g]):
+            mass[lists.node[k]] += masses.open[k]
+    # bases
+    cover, n = masses.cover, len(steps) - 1
+    for t in range(n, -1, -1):
+        row = t + _CONTEXT
+        if t < n:
+            within = 0.0
+            for number in range(_CUM_EXON, _N_CUM):
+                column = scores.columns[(t + start) % 3, number]
+                columns[row, column] += cover[number]
+                within += columns[row, column]
+            between = min(max(1.0 - within, 0.0), 1.0)
+            columns[row, INTERGENIC] = between
+            expected.stay[0] += between
+        for number in range(_CUM_EXON, _N_CUM):
+            cover[number] -= steps[t, number]
 
 
-@kernel()
 def _trace(nodes: Nodes, node: int, n_before: int) -> np.ndarray:
     """Follow the best path back from a node to what was before the tile: nodes and their predecessors (H, 2)."""
-    n, x = 0, node
-    while x >= n_before:
-        x = nodes.first[x]
-        n += 1
-    hops = np.empty((n, 2), np.int64)
-    x = node
-    for hop in range(n):
-        hops[hop, 0], hops[hop, 1] = x, nodes.first[x]
-        x = nodes.first[x]
-    return hops
+    hops: list[tuple[int, int]] = []
+    while node >= n_before:
+        hops.append((node, int(nodes.first[node])))
+        node = hops[-1][1]
+    return np.array(hops, np.int64).reshape(-1, 2)
 
 
 Potentials = Callable[[int, int], np.ndarray]
-"""Start and stop to the potentials (stop - start, 29) float32 of these bases."""
+"""Start and stop to the potentials (stop - start, 29) of these bases: finite numbers, used as float32."""
 
 
 class SegmentModel(NamedTuple):
@@ -1293,24 +1112,25 @@ def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *,
         ValueError: no path is possible, or a score is NaN or +inf.
     """
     walker = _Walker(codes, potentials, model, tile_bp)
-    tile = walker.forward(best=True)
-    node = int(tile.last[np.argmax(tile.nodes.value[tile.last])])
-    score = float(tile.nodes.value[node])
+    tile = walker.forward(BEST)
+    nodes, ends = tile.walk.nodes, tile.ends()
+    node = int(ends[np.argmax(nodes.value[ends])])
+    score = float(nodes.value[node])
     sites: list[Site] = []
     hops: list[np.ndarray] = []
     for number in range(len(walker.tiles) - 1, -1, -1):
         if number < len(walker.tiles) - 1:
-            tile = walker.tile(number, best=True)
+            tile = walker.tile(number, BEST)
+            nodes = tile.walk.nodes
             node = int(tile.sums[node] if node < len(tile.sums) else tile.kept[node - len(tile.sums)])
-        n_before = walker.n_before(number)
-        path = _trace(tile.nodes, node, n_before)
+        path = _trace(nodes, node, walker.n_before(number))
         hops.append(path)
-        real = path[tile.nodes.kind[path[:, 0]] != _SUM, 0].tolist()
+        real = path[nodes.kind[path[:, 0]] != _SUM, 0].tolist()
         if len(path):
             node = int(path[-1, 1])
         if number == 0 and node >= len(tile.sums):
             real.append(node)
-        sites += [walker.site(tile.nodes, x, is_first=number == 0 and x == node) for x in real]
+        sites += [_site(nodes, x, is_edge=number == 0 and x == node) for x in real]
     return BestPath(sites[::-1], score, hops[::-1])
 
 
@@ -1346,67 +1166,50 @@ def sum_paths(
         potentials: of the bases.
         model: what paths are like.
         path: a path of `best_path` with the same tiles, whose parts are to get probabilities.
-        marginals: gets, from the last tile to the first, the start of some bases and the probability of each column at each of them.
+        marginals: gets, from the last tile to the first, the start of some bases and the probability of each column at
+            each of them.
         tile_bp: bases of a tile; the result does not depend on it.
 
     Raises:
         ValueError: no path is possible, or a score is NaN or +inf.
     """
     walker = _Walker(codes, potentials, model, tile_bp)
-    tile = walker.forward(best=False)
-    ends = tile.nodes.value[tile.last]
-    log_sum = float(np.logaddexp.reduce(ends))
+    tile = walker.forward(ALL)
+    log_sum = float(np.logaddexp.reduce(tile.walk.nodes.value[tile.ends()]))
     expected = _nothing(model)
-    onward = np.zeros(0)
-    cover = np.zeros((2, 6))
-    rest = np.zeros((_CONTEXT, N_COLUMNS))
+    counts = expected._replace(exons=expected.exons.reshape(18, -1))
+    onward, cover, rest = np.zeros(0), np.zeros(_N_CUM), np.zeros((_CONTEXT, N_COLUMNS))
     given: list[np.ndarray] = []
-    masses: list[np.ndarray] = []
+    path_masses: list[np.ndarray] = []
     for number in range(len(walker.tiles) - 1, -1, -1):
         start, stop = walker.tiles[number]
+        hops = path.hops[number] if path else np.zeros((0, 2), np.int64)
         if number < len(walker.tiles) - 1:
-            tile = walker.tile(number, best=False)
-        mass = np.zeros(tile.count)
+            tile = walker.tile(number, ALL)
+        nodes, lists = tile.walk.nodes, tile.walk.lists
+        masses = Masses(
+            nodes=np.zeros(nodes.size[0]),
+            open=np.zeros(len(lists.node)),
+            columns=np.zeros((_CONTEXT + stop - start, N_COLUMNS)),
+            steps=np.zeros((stop - start + 1, _N_CUM)),
+            cover=cover,
+            given=np.zeros(len(hops)),
+        )
         if number == len(walker.tiles) - 1:
-            mass[tile.last] = np.exp(ends - log_sum)
+            masses.nodes[tile.ends()] = np.exp(nodes.value[tile.ends()] - log_sum)
         else:
             into = np.concatenate([tile.sums, tile.kept])
-            np.add.at(mass, into[into >= 0], onward[into >= 0])
-        rows = np.zeros((_CONTEXT + stop - start, N_COLUMNS))
-        hops = path.hops[number] if path else np.zeros((0, 2), np.int64)
-        given.append(
-            _unwalk(
-                codes,
-                start,
-                stop,
-                model.structure,
-                model.lengths,
-                walker.frontiers[number],
-                tile.nodes,
-                tile.count,
-                tile.exons,
-                tile.introns,
-                tile.sums,
-                mass,
-                rows,
-                cover,
-                expected,
-                hops,
-            )
-        )
-        masses.append(mass[hops[:, 0]])
-        onward = mass[: walker.n_before(number)]
-        reach = min(_CONTEXT, len(rows))
-        rows[len(rows) - reach :] += rest[_CONTEXT - reach :]
-        rest = rows[:_CONTEXT].copy()
-        own = rows[_CONTEXT:]
-        is_gene = np.r_[tuple(slice(s + CODING, s + DONOR) for s in STRAND_COLUMNS)]
-        own[:, INTERGENIC] = np.clip(1 - own[:, is_gene].sum(1), 0, 1)
-        expected.stay[0] += own[:, INTERGENIC].sum()
+            np.add.at(masses.nodes, into[into >= 0], onward[into >= 0])
+        masses.columns[-_CONTEXT:] = rest
+        n_before, latest = walker.n_before(number), walker.frontiers[number].latest
+        _unwalk(tile.walk, walker.codes, start, walker.scores, latest, n_before, masses, counts, hops)
+        given.append(masses.given)
+        path_masses.append(masses.nodes[hops[:, 0]])
+        onward, rest = masses.nodes[:n_before], masses.columns[:_CONTEXT].copy()
         if marginals is not None:
-            marginals(start, own)
+            marginals(start, masses.columns[_CONTEXT:])
     _first_masses(expected, onward, walker.frontiers[0])
-    return Sums(log_sum, expected, given[::-1], masses[::-1])
+    return Sums(log_sum, expected, given[::-1], path_masses[::-1])
 
 
 def _first_masses(expected: Expected, mass: np.ndarray, frontier: Frontier) -> None:
@@ -1439,10 +1242,11 @@ class _Walker:
     Attributes:
         tiles: starts and ends.
         frontiers: what each tile must know.
+        scores: what paths are like.
     """
 
     def __init__(self, codes: np.ndarray, potentials: Potentials, model: SegmentModel, tile_bp: int) -> None:
-        self.codes, self.potentials, self.model = codes, potentials, model
+        self.codes, self.potentials, self.scores = np.ascontiguousarray(codes, np.uint8), potentials, _scores(model)
         n = len(codes)
         self.tiles = [(start, min(start + tile_bp, n)) for start in range(0, n, tile_bp)]
         self.frontiers: list[Frontier] = [_beginning(model)]
@@ -1452,30 +1256,138 @@ class _Walker:
         frontier = self.frontiers[number]
         return len(frontier.sums) + 2 + len(frontier.position)
 
-    def forward(self, *, best: bool) -> Tile:
+    def forward(self, mode: int) -> Tile:
         """Walk all tiles, and keep the last one."""
         for number in range(len(self.tiles)):
-            tile = self.tile(number, best=best)
+            tile = self.tile(number, mode)
             if number < len(self.tiles) - 1:
                 self.frontiers.append(tile.frontier)
-        top = tile.nodes.value[tile.last].max(initial=-np.inf)
-        if not np.isfinite(top):
-            raise ValueError("no path through the sequence is possible, or its scores are not finite")
+        if not np.isfinite(tile.walk.nodes.value[tile.ends()].max(initial=-np.inf)):
+            raise ValueError("no path through the sequence is possible")
         return tile
 
-    def tile(self, number: int, *, best: bool) -> Tile:
+    def tile(self, number: int, mode: int) -> Tile:
         """Walk a tile."""
         start, stop = self.tiles[number]
-        rows = self.potentials(max(0, start - _CONTEXT), stop)
-        structure, lengths, moves = self.model
-        nodes, count, exons, introns, sums, kept, last, frontier = _walk(
-            self.codes, start, stop, rows, structure, lengths, moves, self.frontiers[number], best
-        )
-        return Tile(nodes, count, exons, introns, sums, kept, frontier, last)
+        rows = np.ascontiguousarray(self.potentials(max(0, start - _CONTEXT), stop), np.float32)
+        if not np.isfinite(rows.sum()):
+            raise ValueError(f"potentials of the bases from {start} to {stop} are not finite numbers")
+        frontier = self.frontiers[number]
+        flags = np.empty(_CONTEXT + stop - start + 1, np.uint16)
+        _mark(self.codes, start - _CONTEXT, self.scores.structure, flags)
+        walk = _new_walk(self.codes, start, flags, self.scores.structure, frontier)
+        _walk(walk, self.codes, start, stop, flags, rows, self.scores, frontier, mode)
+        return _tile(walk, self.scores)
 
-    def site(self, nodes: Nodes, x: int, *, is_first: bool) -> Site:
-        """A node as a site; is_first: it opens what began before the sequence."""
-        return Site(int(nodes.position[x]), int(nodes.kind[x]), int(nodes.strand[x]), int(nodes.phase[x]), is_first)
+
+def _new_walk(codes: np.ndarray, start: int, flags: np.ndarray, structure: GeneStructure, frontier: Frontier) -> Walk:
+    """A walk with room for the nodes of a tile."""
+    n_classes, n_sums, n_kept = structure.phases.shape[1], len(frontier.sums), len(frontier.position)
+    sizes = np.zeros(n_sums, np.int64)
+    is_open = frontier.kind != SHORT_OPENS
+    np.add.at(sizes, _lists_of(frontier, n_classes)[is_open], 1)
+    others = n_sums + 2 + 3 * n_kept + 16 + _count(codes, start, flags, structure, sizes)
+    n = int(sizes.sum())
+    room = others + 2 * n  # each node of a list may become an entry of an aggregate
+    first = np.cumsum(sizes) - sizes
+    integers, numbers = (np.int64, np.int8, np.int8, np.int8, np.int8), (np.float64, np.float64)
+    return Walk(
+        nodes=Nodes(
+            np.zeros(1, np.int64),
+            *(np.empty(room, dtype) for dtype in (*integers, *numbers, np.int64, np.int32, np.int32)),
+        ),
+        lists=Lists(
+            first,
+            first.copy(),
+            first.copy(),
+            *(np.empty(n, dtype) for dtype in (np.int32, np.int32, np.float64, np.int32, np.float64, np.float64)),
+        ),
+        sums=np.full(n_sums, -1, np.int32),
+        recent=np.full(3, -1, np.int32),
+        latest=frontier.latest.copy(),
+        barred=frontier.barred.copy(),
+        barred_before=frontier.barred.copy(),
+        cum=np.zeros(_N_CUM),
+        pending=np.full((4, 2, 2), -1, np.int32),
+        last=np.full(13, -1, np.int32),
+        chosen=np.empty((n_classes + 3, 3), np.int64),
+        todo=np.empty((32, 3), np.int64),
+        closers=np.empty(8, np.int32),
+    )
+
+
+def _lists_of(frontier: Frontier, n_classes: int) -> np.ndarray:
+    """The list of each node of a frontier (R,)."""
+    strand, label = frontier.strand.astype(np.int64), frontier.label
+    exon = 1 + 2 * n_classes + 3 * (3 * strand + (frontier.position - frontier.phase) % 3) + label
+    is_intron = np.isin(frontier.kind, (INTRON_OPENS, SPLIT_OPENS))
+    return np.asarray(np.where(is_intron, 1 + strand * n_classes + label, exon))
+
+
+def _tile(walk: Walk, scores: Scores) -> Tile:
+    """A tile, and what the next one must know of it."""
+    nodes, lists, n_classes = walk.nodes, walk.lists, scores.structure.phases.shape[1]
+    bars = np.full(len(walk.sums), -1)
+    bars[1 + 2 * n_classes :] = np.repeat(walk.barred, 3) - np.tile([0, 1, 0], 6)  # a start codon may lie where one is
+    open_ = [
+        lists.node[young:end][lists.position[young:end] > bar]
+        for young, end, bar in zip(lists.young, lists.end, bars, strict=True)
+    ]
+    kept = np.sort(np.concatenate([*open_, walk.pending[walk.pending >= 0]]))
+    sums = np.append(walk.sums, walk.recent[1:])
+    values = np.where(sums >= 0, nodes.value[sums] + walk.cum[np.append(scores.running, [0, 0])], -np.inf)
+    frontier = Frontier(
+        values[:-2],
+        walk.latest,
+        values[-2:],
+        walk.barred,
+        *(array[kept] for array in (nodes.position, nodes.kind, nodes.strand, nodes.phase, nodes.label, nodes.value)),
+    )
+    frontier.value[:] += walk.cum[scores.running[_lists_of(frontier, n_classes)]]
+    return Tile(walk, sums, kept, frontier)
+
+
+def _site(nodes: Nodes, x: int, *, is_edge: bool) -> Site:
+    """A node as a site; is_edge: it opens what began before the sequence."""
+    return Site(int(nodes.position[x]), int(nodes.kind[x]), int(nodes.strand[x]), int(nodes.phase[x]), is_edge)
+
+
+def _scores(model: SegmentModel) -> Scores:
+    """Tables for a walk.
+
+    Raises:
+        ValueError: a score is NaN or +inf.
+    """
+    structure, lengths, moves = model
+    for name, values in {**lengths._asdict(), **moves._asdict()}.items():
+        if not np.all(np.asarray(values) < np.inf):
+            raise ValueError(f"{name}: a score is NaN or infinite")
+    columns = np.zeros((3, _N_CUM), np.int64)
+    columns[:, 0] = INTERGENIC
+    for strand, base in enumerate(STRAND_COLUMNS):
+        for t in range(3):
+            for number in range(3):
+                from_left = (t - number) % 3
+                coding = from_left if strand == 0 else 2 - from_left
+                phase = number if strand == 0 else (3 - number) % 3
+                columns[t, _CUM_EXON + 3 * strand + number] = base + CODING + coding
+                columns[t, _CUM_INTRON + 3 * strand + number] = base + INTRON + phase
+    of_introns = _CUM_INTRON + np.array([[0], [3]]) + structure.phases
+    return Scores(
+        structure,
+        _durations(lengths.exons.reshape(18, -1), lengths.exon_slope),
+        _durations(lengths.introns, lengths.intron_slope),
+        np.ascontiguousarray(lengths.short, np.float64),
+        Moves(float(moves.stay), *(np.ascontiguousarray(values, np.float64) for values in moves[1:])),
+        columns,
+        np.concatenate([[0], of_introns.ravel(), _CUM_EXON + np.repeat(np.arange(6), 3)]),
+    )
+
+
+def _durations(log: np.ndarray, slope: float) -> Durations:
+    """Tables of densities (R, n + 1) in nats."""
+    log = np.ascontiguousarray(log, np.float64)
+    return Durations(log, np.exp(log), log.max(1), float(slope))
 
 
 def _beginning(model: SegmentModel) -> Frontier:
