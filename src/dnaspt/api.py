@@ -589,10 +589,10 @@ def decode_emissions(
 
     Example:
         >>> import numpy as np
-        >>> contigs = {"chr1": 40_000, "chr2": 40_000}
-        >>> np.savez("classes.npz", **{name: np.full((n_bp, 9), 1 / 9) for name, n_bp in contigs.items()})
+        >>> contigs = ("chr1", "chr2", "chr3")
+        >>> np.savez("classes.npz", **{name: np.full((40_000, 9), 1 / 9) for name in contigs})
         >>> dnaspt.decode_emissions("classes.npz", "genome/genome.fa", "decoded.gff3").n_contigs
-        2
+        3
     """
     from dnaspt.inference.decode_emissions import DecodeOptions, decode_file
     from dnaspt.inference.predict import PredictOptions, checked_outputs

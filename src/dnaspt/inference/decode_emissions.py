@@ -155,8 +155,9 @@ def _gene_model(lengths: str | Path | Model | None, options: DecodeOptions) -> t
     Raises:
         ConfigError: no such genetic code. CheckpointError: the run has no gene model.
     """
+    table = options.genetic_code
     if lengths is None:
-        code = genetic_code(options.genetic_code or 1, options.start_codons or ())
+        code = genetic_code(1 if table is None else table, options.start_codons or ())
         return prior_gene_model(options.genes_per_mb, code), LEAST_INTRON_BP
     loaded = load_unless_loaded(lengths)
     head = loaded.task_model().head
@@ -165,7 +166,7 @@ def _gene_model(lengths: str | Path | Model | None, options: DecodeOptions) -> t
             f"{loaded.path}: has a {loaded.head} head; expected a run of 'finetune --head gene-model'"
         )
     config = loaded.config
-    code = genetic_code(options.genetic_code or config.genetic_code, options.start_codons or config.start_codons)
+    code = genetic_code(config.genetic_code if table is None else table, options.start_codons or config.start_codons)
     return replace(head.model(), genetic_code=code), config.min_intron_bp
 
 

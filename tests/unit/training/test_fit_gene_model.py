@@ -49,6 +49,8 @@ def test_genes_in_a_file_are_those_of_the_test_split(run: dnaspt.Run, tmp_path: 
 
 def test_too_few_genes_are_refused(tmp_path: Path) -> None:
     dnaspt.simulate(tmp_path / "genome", n_contigs=1, contig_bp=12_000, seed=1)
-    dnaspt.prepare_genes(tmp_path / "genome" / "genome.fa", tmp_path / "genome" / "annotation.gff3", out=tmp_path / "data")
+    dnaspt.prepare_genes(
+        tmp_path / "genome" / "genome.fa", tmp_path / "genome" / "annotation.gff3", out=tmp_path / "data"
+    )
     with pytest.raises(DatasetError, match="genes to learn from; expected 3 or more"):
         dnaspt.finetune(tmp_path / "data", out=tmp_path / "run", head="gene-model")
