@@ -494,7 +494,7 @@ def compare_annotations(
     *,
     out: PathLike | None = None,
     genetic_code: int = 1,
-    start_codons: Sequence[str] = ("ATG",),
+    start_codons: Sequence[str] = (),
 ) -> "AnnotationComparison":
     """Compare a predicted annotation with a reference: coding bases, splice sites, exons, intron chains, transcripts, genes.
 
@@ -508,7 +508,7 @@ def compare_annotations(
             frame, a length that is not a multiple of 3, introns that are not GT-AG or GC-AG.
         out: file to write too: .csv (the table of `to_frame`) or .json (everything).
         genetic_code: number of the genetic code at NCBI: 1, 4, 6, 10 or 12; has an effect with a genome.
-        start_codons: codons that a complete gene begins with.
+        start_codons: codons that a complete gene begins with; none given: ATG.
 
     Returns:
         Sensitivity, precision and F1 by level, with 95 % intervals over blocks of the genome, and counts.

@@ -165,9 +165,9 @@ def decode(
         float, option(metavar="NATS", help="What each soft-masked (lower-case) base costs as a coding one.")
     ] = 0.0,
 ) -> None:
-    """Decode class probabilities of any network to whole genes.
+    """Decode class probabilities to whole genes.
 
-    Every gene is legal: start and stop codon, frame, introns.
+    The probabilities may come from any network. Every gene is legal: start and stop codon, frame, introns.
 
     Example: dnaspt decode --emissions classes.npz --genome g.fa --out genes.gff3
     """
