@@ -75,7 +75,7 @@ _LEAST_MASS = 1e-21
 
 
 class Lengths(NamedTuple):
-    """Logarithms of the lengths' densities, in nats; -inf below the shortest length.
+    """Logarithms of the lengths' densities, in nats, below 100; -inf below the shortest length.
 
     Attributes:
         exons: (2, 9, M + 1), by strand, 3 x left end + right end of the exon, and length in bases.

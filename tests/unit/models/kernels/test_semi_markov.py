@@ -1,6 +1,7 @@
 """Segments against enumeration: every path of short sequences, judged and scored one by one by a plain reader of its letters."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from dnaspt.models.gene_structure import (
     STRAND_COLUMNS,
     gene_structure,
 )
+from dnaspt.models.kernels import semi_markov as kinds
 from dnaspt.models.kernels.semi_markov import (
     BEFORE_INTRON,
     CLOSE_EDGE,
@@ -247,9 +249,9 @@ def all_paths(
     return paths
 
 
-def random_model(rng: np.random.Generator, *, edges: bool = True) -> SegmentModel:
-    """Random scores; introns of 4 bases or more, explicit up to 7, exons up to 6."""
-    exons = rng.normal(size=(2, 9, 7))
+def random_model(rng: np.random.Generator, *, edges: bool = True, longest: tuple[int, int] = (6, 7)) -> SegmentModel:
+    """Random scores; introns of 4 bases or more; explicit lengths of exons and introns up to `longest`."""
+    exons = rng.normal(size=(2, 9, longest[0] + 1))
     for row in range(9):
         left, right = divmod(row, 3)
         least = 1 if right == CLOSE_EDGE and left != 1 else 3
@@ -257,8 +259,8 @@ def random_model(rng: np.random.Generator, *, edges: bool = True) -> SegmentMode
         assert right != BEFORE_INTRON or least == 3
     short = rng.normal(size=(2, 2, 3))
     short[:, :, 0] = -np.inf
-    introns = rng.normal(size=(4, 8))
-    introns[0, :4], introns[1:, 0] = -np.inf, -np.inf
+    introns = rng.normal(size=(4, longest[1] + 1))
+    introns[0, :LEAST_INTRON], introns[1:, 0] = -np.inf, -np.inf
     first, last = rng.normal(size=3), rng.normal(size=3)
     if not edges:
         first[1:], last[1:] = -np.inf, -np.inf
@@ -266,6 +268,7 @@ def random_model(rng: np.random.Generator, *, edges: bool = True) -> SegmentMode
     return SegmentModel(gene_structure(), Lengths(exons, -0.3, short, introns, -0.2), moves)
 
 
+LEAST_INTRON = 4
 GRID = 2.0**-14
 """Scores are multiples of it, so that float32 holds them exactly, and what a step of it makes of them."""
 
@@ -305,8 +308,6 @@ def random_letters(rng: np.random.Generator, n: int) -> str:
 
 def genes_of(sites: list[Site], n: int) -> tuple[Gene, ...]:
     """The genes of a path's sites."""
-    from dnaspt.models.kernels import semi_markov as kinds
-
     genes: list[Gene] = []
     exons: list[Exon] = []
     start, phase, left, strand = -1, 0, "", 0
@@ -332,15 +333,115 @@ def genes_of(sites: list[Site], n: int) -> tuple[Gene, ...]:
 @pytest.mark.parametrize("seed", range(40))
 def test_every_path_is_counted(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    n = int(rng.integers(1, 27))
-    letters = random_letters(rng, n)
-    codes = alphabet.encode(letters)
-    scores = random_scores(rng, n)
+    letters = random_letters(rng, int(rng.integers(1, 27)))
     model = random_model(rng, edges=seed % 4 != 0)
-    paths = all_paths(letters, scores, model, least_intron=4)
+    check_all_paths(letters, random_scores(rng, len(letters)), model, tiles=(1 << 18, 1, 4, 9))
+
+
+@pytest.mark.parametrize("longest", [(3, 4), (4, 9), (12, 4), (30, 30)])
+@pytest.mark.parametrize("seed", range(3))
+def test_lengths_on_both_sides_of_the_longest_explicit_one(seed: int, longest: tuple[int, int]) -> None:
+    rng = np.random.default_rng(100 + seed)
+    letters = random_letters(rng, 24)
+    check_all_paths(letters, random_scores(rng, 24), random_model(rng, longest=longest), tiles=(1 << 18, 7))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_that_are_far_apart(seed: int) -> None:
+    rng = np.random.default_rng(200 + seed)
+    letters = random_letters(rng, 22)
+    model = random_model(rng)
+    lengths = model.lengths
+    far = lengths._replace(exons=400 * np.minimum(lengths.exons, 0), introns=400 * np.minimum(lengths.introns, 0))
+    model = model._replace(lengths=far)  # densities that no float64 holds
+    check_all_paths(letters, 64 * random_scores(rng, 22), model, tiles=(1 << 18, 5), gradients=False)
+
+
+@pytest.mark.parametrize("letters", ["N" * 20, "NNNGTNNNNAGNNNNN", "NATGNNNGTNNAGNTAAN", "NNTTANNCTNNNNACNCATN"])
+def test_letters_that_are_not_known(letters: str) -> None:
+    rng = np.random.default_rng(len(letters))
+    check_all_paths(letters, random_scores(rng, len(letters)), random_model(rng), tiles=(1 << 18, 3))
+
+
+class Planted(NamedTuple):
+    """A gene that is written into a sequence: coding bases, introns before some of them, and what lies around it."""
+
+    coding: str
+    introns: dict[int, str]
+    left: str = "C"
+    right: str = "C"
+
+    def letters(self) -> str:
+        pieces = [self.introns.get(at, "") + letter for at, letter in enumerate(self.coding)]
+        return self.left + "".join(pieces) + self.right
+
+    def gene(self) -> Gene:
+        exons, start = [], len(self.left)
+        cuts = [0, *sorted(self.introns), len(self.coding)]
+        for first, last in pairwise(cuts):
+            start += len(self.introns.get(first, ""))
+            exons.append(Exon(start, start + last - first))
+            start = exons[-1].end
+        return Gene(0, tuple(exons), 0, "", "")
+
+
+PLANTED = {
+    "two exons": Planted("ATGCCCTGA", {4: "GTAG"}),
+    "a long exon and a long intron": Planted("ATGCCACCACCCTGA", {9: "GCACACACAG"}),
+    "a start codon split behind A": Planted("ATGCCCTAA", {1: "GTAAG"}),
+    "a start codon split behind AT": Planted("ATGCCCTAG", {2: "GCCAG"}),
+    "a stop codon split behind T": Planted("ATGCCCTAA", {7: "GTCAG"}),
+    "a stop codon split behind TA": Planted("ATGCCCTAG", {8: "GTCCCCAG"}),
+    "a stop codon split behind TG": Planted("ATGCCCTGA", {8: "GCAG"}, right=""),
+    "both split": Planted("ATGCACTGA", {1: "GTAG", 7: "GTAG"}),
+    "both split, the other way": Planted("ATGCACTAA", {2: "GTAG", 8: "GTAG"}, left=""),
+    "four exons": Planted("ATGCCACCCTGA", {1: "GTAG", 5: "GCAG", 10: "GTAG"}, left="", right=""),
+    "four exons, other phases": Planted("ATGCCACCCTAA", {2: "GTAG", 6: "GTAG", 11: "GTAG"}, left="", right=""),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("strand", [0, 1])
+def test_whole_genes_with_introns(name: str, strand: int) -> None:
+    letters, gene = PLANTED[name].letters(), PLANTED[name].gene()
+    n = len(letters)
+    if strand == 1:
+        letters = letters[::-1].translate(str.maketrans("ACGT", "TGCA"))
+        gene = Gene(1, tuple(Exon(n - end, n - start) for start, end in gene.exons[::-1]), 0, "", "")
+    rng = np.random.default_rng(sum(map(ord, name)) + strand)
+    model, scores = random_model(rng), random_scores(rng, n)
+    before = {genes: score for score, genes in check_all_paths(letters, scores, model, tiles=(1 << 18,))}
+    assert (gene,) in before  # it is one of many paths; now it becomes the best
+    reward_gene(scores, gene)
+    paths = check_all_paths(letters, scores, model, tiles=(1 << 18, 2, 11), gradients=False)
+    assert max(paths)[1] == (gene,)
+
+
+def reward_gene(scores: np.ndarray, gene: Gene, nats: float = 8.0) -> None:
+    """Add to the scores of the sites and bases of a whole gene."""
+    base, phase = STRAND_COLUMNS[gene.strand], 0
+    scores[: gene.exons[0].start, INTERGENIC] += nats
+    scores[gene.exons[-1].end :, INTERGENIC] += nats
+    scores[gene.exons[0].start, base + (START, STOP)[gene.strand]] += nats
+    scores[gene.exons[-1].end - 1, base + (STOP, START)[gene.strand]] += nats
+    for number, exon in enumerate(gene.exons):
+        for t in range(exon.start, exon.end):
+            scores[t, base + CODING + (phase if gene.strand == 0 else 2 - phase)] += nats
+            phase = (phase + 1) % 3
+        if number + 1 < len(gene.exons):
+            column = phase if gene.strand == 0 else (3 - phase) % 3
+            scores[exon.end : gene.exons[number + 1].start, base + INTRON + column] += nats
+
+
+def check_all_paths(
+    letters: str, scores: np.ndarray, model: SegmentModel, *, tiles: tuple[int, ...], gradients: bool = True
+) -> list[tuple[float, tuple[Gene, ...]]]:
+    """Best path, sum and probabilities against all paths, one by one."""
+    n, codes = len(letters), alphabet.encode(letters)
+    paths = all_paths(letters, scores, model, LEAST_INTRON)
     total = np.logaddexp.reduce([score for score, _ in paths])
     highest, genes = max(paths)
-    for tile_bp in (1 << 18, 1, 4, 9):
+    for number, tile_bp in enumerate(tiles):
         best = best_path(codes, lambda a, b: scores[a:b], model, tile_bp=tile_bp)
         assert best.score == pytest.approx(highest, abs=1e-9)
         assert genes_of(best.sites, n) == genes
@@ -351,11 +452,12 @@ def test_every_path_is_counted(seed: int) -> None:
 
         sums = sum_paths(codes, lambda a, b: scores[a:b], model, path=best, marginals=keep, tile_bp=tile_bp)
         assert sums.log_sum == pytest.approx(total, abs=1e-9)
-        if tile_bp == 4:
+        if gradients and number == len(tiles) - 1:
             check_gradients(codes, scores, model, sums, marginals)
         product = np.prod([given for tile in sums.given for given in tile])
         end = sums.mass[-1][0] if len(sums.mass[-1]) else 1.0
         assert product * end == pytest.approx(np.exp(highest - total), rel=1e-9)
+    return paths
 
 
 def check_gradients(codes, scores, model, sums, marginals) -> None:
@@ -403,3 +505,93 @@ def check_gradients(codes, scores, model, sums, marginals) -> None:
         assert (getattr(expected, name) * direction).sum() == pytest.approx(by_hand, abs=1e-6)
     by_hand = slope(lambda by: log_sum(wide, model._replace(moves=moves._replace(stay=moves.stay + by))))
     assert expected.stay[0] == pytest.approx(by_hand, abs=1e-6)
+
+
+def faults(gene: Gene, letters: str) -> list[str]:
+    """What is wrong with a gene, by translating it."""
+    n, exons = len(letters), list(gene.exons)
+    has_start, has_stop = not gene.left, not gene.right
+    starts_in_exon, ends_in_exon = gene.left == "exon", gene.right == "exon"
+    if (starts_in_exon and exons[0].start != 0) or (ends_in_exon and exons[-1].end != n):
+        return ["cut, but not by the sequence's end"]
+    coded = sum(end - start for start, end in exons)
+    lead = (3 - gene.phase) % 3  # bases that complete the first codon
+    if gene.strand == 1:
+        letters = letters[::-1].translate(str.maketrans("ACGT", "TGCA"))
+        exons = [Exon(n - end, n - start) for start, end in exons[::-1]]
+        lead = (gene.phase + coded) % 3  # the first codon's bases after the cut, in the direction of transcription
+        has_start, has_stop = has_stop, has_start
+        starts_in_exon, ends_in_exon = ends_in_exon, starts_in_exon
+    wrong = []
+    coding = "".join(letters[start:end] for start, end in exons)
+    codons = [coding[at : at + 3] for at in range(lead, len(coding) - 2, 3)]
+    rest = len(coding) - lead - 3 * len(codons)
+    if has_start and (lead or not "ATG".startswith((codons or [coding])[0])):
+        wrong.append("no start codon")
+    if has_stop and not codons and not has_start:  # the cut intron splits the stop codon
+        if rest or not any(stop.endswith(coding) for stop in STOPS):
+            wrong.append("no stop codon")
+    elif has_stop and (rest or not codons or codons.pop() not in STOPS):
+        wrong.append("no stop codon")
+    if STOPS & set(codons):
+        wrong.append("a stop codon in frame")
+    introns = [(left.end, right.start) for left, right in pairwise(exons)]
+    pieces = [(letters[start : start + 2], letters[end - 2 : end]) for start, end in introns]
+    if any(donor not in ("GT", "GC") or acceptor != "AG" for donor, acceptor in pieces):
+        wrong.append("a splice site")
+    if exons and not has_start and not starts_in_exon and letters[exons[0].start - 2 : exons[0].start] != "AG":
+        wrong.append("the acceptor of a cut intron")
+    if exons and not has_stop and not ends_in_exon and letters[exons[-1].end :][:2] not in ("GT", "GC"):
+        wrong.append("the donor of a cut intron")
+    if any(end <= start for start, end in exons + introns):
+        wrong.append("order")
+    return wrong
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_decoded_gene_is_legal(seed: int) -> None:
+    rng = np.random.default_rng(300 + seed)
+    n = int(rng.integers(1_000, 5_000))
+    share_gc = rng.uniform(0.2, 0.7)
+    codes = rng.choice(5, n, p=[(1 - share_gc) / 2, share_gc / 2, share_gc / 2, (1 - share_gc) / 2, 0]).astype(np.uint8)
+    for start in rng.integers(0, n, 3):
+        codes[start : start + rng.integers(1, 80)] = alphabet.N
+    letters = alphabet.decode(codes)
+    scores = rng.normal(size=(n, N_COLUMNS))
+    scores[:, 1:] += rng.uniform(0.0, 0.3)
+    model = random_model(rng, longest=(40, 30), edges=seed % 3 != 0)
+    model = model._replace(moves=model.moves._replace(gene=np.full(2, 6.0), stay=0.0))
+    path = best_path(codes, lambda a, b: scores[a:b], model)
+    genes = genes_of(path.sites, n)
+    assert len(genes) > n / 400 and {gene.strand for gene in genes} == {0, 1}
+    assert max(len(gene.exons) for gene in genes) > 2
+    assert [faults(gene, letters) for gene in genes] == [[]] * len(genes)
+    spans = [(gene.exons[0].start, gene.exons[-1].end) for gene in genes if gene.exons]
+    assert all(left[1] < right[0] for left, right in pairwise(spans))
+    assert best_path(codes, lambda a, b: scores[a:b], model, tile_bp=777).sites == path.sites
+
+
+def test_the_translator_finds_what_is_wrong() -> None:
+    letters = "CATGCCGTAGCTGAC"
+    whole = Gene(0, (Exon(1, 6), Exon(10, 14)), 0, "", "")
+    assert faults(whole, letters) == []
+    turned_letters = letters[::-1].translate(str.maketrans("ACGT", "TGCA"))
+    assert faults(Gene(1, (Exon(1, 5), Exon(9, 14)), 0, "", ""), turned_letters) == []
+    assert faults(whole._replace(exons=(Exon(1, 6), Exon(9, 14))), letters) == ["no stop codon", "a splice site"]
+    assert faults(whole._replace(exons=(Exon(2, 6), Exon(10, 14))), letters)[0] == "no start codon"
+    assert faults(Gene(0, (Exon(0, 9),), 0, "exon", ""), "CCCTAATGA") == ["a stop codon in frame"]
+    assert faults(Gene(0, (Exon(0, 8),), 1, "exon", ""), "CCTAATGA") == ["a stop codon in frame"]
+    assert faults(Gene(0, (Exon(1, 9),), 1, "exon", ""), "CCCTAATGA") == ["cut, but not by the sequence's end"]
+
+
+def test_scores_that_are_no_numbers_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    model, codes, scores = random_model(rng), np.zeros(9, np.uint8), random_scores(rng, 9)
+    with pytest.raises(ValueError, match="no path"):
+        best_path(codes, lambda a, b: scores[a:b], model._replace(moves=model.moves._replace(last=np.full(3, -np.inf))))
+    with pytest.raises(ValueError, match="gene: a score is NaN or infinite"):
+        best_path(codes, lambda a, b: scores[a:b], model._replace(moves=model.moves._replace(gene=np.full(2, np.nan))))
+    for value in (np.nan, np.inf, -np.inf):
+        scores[4, 3] = value
+        with pytest.raises(ValueError, match="from 0 to 9 are not finite"):
+            sum_paths(codes, lambda a, b: scores[a:b], model)
