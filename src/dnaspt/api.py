@@ -575,7 +575,7 @@ def decode_emissions(
         cds: FASTA of the coding sequences to write too.
         complete_genes: no gene goes on beyond its contig.
         min_intron_bp: bases of the shortest intron; None for that of `lengths`, else 10.
-        min_score: lowest score that is written, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+        min_score: lowest probability of a whole gene that is written, 0 to 1.
         min_coding_bp: fewest coding bases that are written.
         softmask: nats that each soft-masked (lower-case) base costs as a coding one.
 

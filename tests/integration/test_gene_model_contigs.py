@@ -102,3 +102,14 @@ def test_whole_genes_and_shortest_introns_are_options_of_gene_models(
     assert "no effect" not in caplog.text
     dnaspt.load(run).predict("ACGT" * 10, codons=False)
     assert "codons has no effect on a gene-model head, which always keeps to codons" in caplog.text
+
+
+def test_genes_below_a_probability_are_left_out(run: Path, tmp_path: Path) -> None:
+    contigs = {f"c{seed}": random_codes(5_000, seed) for seed in range(8)}
+    genes = legal_genes(run, contigs, tmp_path)
+    probabilities = [gene.probability for gene in genes]
+    assert len(genes) > 3 and all(value is not None and 0 <= value <= 1 for value in probabilities)
+    middle = round(sorted(probabilities)[len(genes) // 2], 4)
+    kept = legal_genes(run, contigs, tmp_path, min_score=middle)
+    assert [gene.cds for gene in kept] == [gene.cds for gene in genes if round(gene.probability, 4) >= middle]
+    assert 0 < len(kept) < len(genes)

@@ -82,7 +82,7 @@ def predict(
         ),
     ] = None,
     min_score: Annotated[
-        float, option(metavar="P", help="Genes: lowest score that is written (column 6 of GFF3), 0 to 1.")
+        float, option(metavar="P", help="Genes: lowest score, or probability of a gene model's gene, that is written.")
     ] = 0.0,
     min_coding_bp: Annotated[
         int, option("--min-coding-length", metavar="BP", help="Genes: fewest coding bases that are written.")
@@ -156,7 +156,7 @@ def decode(
         int | None, option(metavar="BP", help="Shortest intron, 10 or more.", default="that of --lengths, else 10")
     ] = None,
     min_score: Annotated[
-        float, option(metavar="P", help="Lowest score that is written (column 6 of GFF3), 0 to 1.")
+        float, option(metavar="P", help="Lowest probability of a gene that is written, 0 to 1.")
     ] = 0.0,
     min_coding_bp: Annotated[
         int, option("--min-coding-length", metavar="BP", help="Fewest coding bases that are written.")

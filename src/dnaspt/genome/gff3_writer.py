@@ -75,12 +75,14 @@ def _gene_lines(isoforms: Sequence[Transcript], source: str) -> Iterator[str]:
         name = _value(isoform.transcript_id)
         row = RowFormat(_seqid(isoform.chrom), source, isoform.score, isoform.strand)
         partial = ";partial=true" if isoform.is_partial else ""
-        yield row("mRNA", isoform.start, isoform.end, f"ID={name};Parent={gene_id}{partial}")
-        for start, end in isoform.cds:
-            yield row("exon", start, end, f"Parent={name}")
+        whole = "" if isoform.probability is None else f";probability={isoform.probability:.4f}"
+        yield row("mRNA", isoform.start, isoform.end, f"ID={name};Parent={gene_id}{partial}{whole}")
+        exon_rows = [row.with_score(score) for score in isoform.exon_scores] or [row] * len(isoform.cds)
+        for (start, end), exon_row in zip(isoform.cds, exon_rows, strict=True):
+            yield exon_row("exon", start, end, f"Parent={name}")
         phases = cds_phases(isoform.cds, isoform.strand, isoform.phase)
-        for (start, end), phase in zip(isoform.cds, phases, strict=True):
-            yield row("CDS", start, end, f"ID={name}.cds;Parent={name}", str(phase))
+        for (start, end), phase, exon_row in zip(isoform.cds, phases, exon_rows, strict=True):
+            yield exon_row("CDS", start, end, f"ID={name}.cds;Parent={name}", str(phase))
         if isoform.has_start:
             for start, end in first_coding_bases(isoform.cds, isoform.strand, 3):
                 yield row("start_codon", start, end, f"Parent={name}")
@@ -94,6 +96,7 @@ class RowFormat:
     """Formats the rows of one transcript or gene, which share contig, source, score and strand."""
 
     def __init__(self, seqid: str, source: str, score: float | None, strand: str) -> None:
+        self._seqid, self._source, self._strand = seqid, source, strand
         self.left = f"{seqid}\t{source}"
         self.middle = f"{'.' if score is None else f'{score:.4f}'}\t{strand}"
 
@@ -102,6 +105,10 @@ class RowFormat:
         """The format of the row of a gene, whose score is the highest of its isoforms."""
         scores = [isoform.score for isoform in isoforms if isoform.score is not None]
         return cls(seqid, source, max(scores, default=None), isoforms[0].strand)
+
+    def with_score(self, score: float) -> "RowFormat":
+        """The same format with another score."""
+        return RowFormat(self._seqid, self._source, score, self._strand)
 
     def __call__(self, kind: str, start: int, end: int, attributes: str, phase: str = ".") -> str:
         """A row, from 0-based half-open coordinates."""

@@ -40,7 +40,9 @@ def _gene_lines(isoforms: Sequence[Transcript], source: str) -> Iterator[str]:
     for isoform in isoforms:
         names = f'{gene_id} transcript_id "{_value(isoform.transcript_id)}";'
         row = RowFormat(isoform.chrom, source, isoform.score, isoform.strand)
-        yield row("transcript", isoform.start, isoform.end, names + (' partial "true";' if isoform.is_partial else ""))
+        whole = "" if isoform.probability is None else f' probability "{isoform.probability:.4f}";'
+        is_partial = ' partial "true";' if isoform.is_partial else ""
+        yield row("transcript", isoform.start, isoform.end, names + is_partial + whole)
         yield from _exon_lines(isoform, row, names)
 
 
@@ -48,11 +50,13 @@ def _exon_lines(isoform: Transcript, row: RowFormat, names: str) -> Iterator[str
     """Yield the rows of exons, CDS and codons of a transcript; each says the number of its exon."""
     strand, cds = isoform.strand, isoform.cds
     in_order = cds if strand == "+" else cds[::-1]
+    scores = isoform.exon_scores if strand == "+" else isoform.exon_scores[::-1]
 
     def lines(kind: str, intervals: StartEnds, phases: Sequence[object]) -> Iterator[str]:
         for (start, end), phase in zip(intervals, phases, strict=True):
             number = next(n for n, exon in enumerate(in_order, start=1) if exon[0] <= start < exon[1])
-            yield row(kind, start, end, f'{names} exon_number "{number}";', str(phase))
+            own = row.with_score(scores[number - 1]) if scores and kind in ("exon", "CDS") else row
+            yield own(kind, start, end, f'{names} exon_number "{number}";', str(phase))
 
     coding = without_last_coding_bases(cds, strand, 3) if isoform.has_stop else cds
     yield from lines("exon", cds, "." * len(cds))

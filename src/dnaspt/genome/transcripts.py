@@ -25,6 +25,8 @@ class Transcript:
             says `partial=true`.
         has_start: whether its first three coding bases are known to be its start codon; False for an annotated one.
         has_stop: whether its last three coding bases are known to be its stop codon; False for an annotated one.
+        probability: probability of all exons and introns of a predicted transcript together, where the model knows it.
+        exon_scores: probability of each CDS interval, both ends and frame exact, in the order of `cds`; empty where not known.
 
     Example:
         >>> gene = dnaspt.Transcript("chr1", "+", gene_id="g1", transcript_id="g1.t1", cds=((100, 190), (250, 310)))
@@ -44,6 +46,8 @@ class Transcript:
     is_partial: bool = False
     has_start: bool = False
     has_stop: bool = False
+    probability: float | None = None
+    exon_scores: tuple[float, ...] = ()
 
     @property
     def start(self) -> int:

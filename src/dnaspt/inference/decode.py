@@ -15,7 +15,7 @@ from dnaspt.genome.gene_states import NONCODING
 from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
 from dnaspt.models.codons import BETWEEN, Grammar
-from dnaspt.models.decoding import Decoded, DecodingContext, GeneRules
+from dnaspt.models.decoding import Decoded, DecodingContext, GenePosterior, GeneRules
 from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.heads import CRFHead, SigmoidHead, SoftmaxHead
 from dnaspt.models.kernels.crf_viterbi import Emissions
@@ -129,6 +129,7 @@ def decode_with(
     path = np.full(end - start, NONCODING, dtype=np.int8)
     posterior = np.ones(end - start if with_posterior else 0, dtype=np.float32)
     states = np.full(0 if grammar is None else end - start, BETWEEN, dtype=np.int8)
+    genes: list[GenePosterior] = []
     edges = [0, *(edge for run in unknown_runs(codes, start, end) for edge in run), end - start]
     for left, right in zip(edges[::2], edges[1::2], strict=True):
         if left == right:
@@ -141,7 +142,8 @@ def decode_with(
             posterior[left:right] = decoded.posterior
         if grammar is not None:
             states[left:right] = decoded.states
-    return Decoded(path, posterior, states)
+        genes += [gene._replace(start=gene.start + left) for gene in decoded.genes]
+    return Decoded(path, posterior, states, tuple(genes))
 
 
 @torch.no_grad()

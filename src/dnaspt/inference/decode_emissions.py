@@ -20,7 +20,7 @@ from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.genome.coding_sequence import fasta_record
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, contig_lengths, read_fasta
-from dnaspt.genome.gene_states import LEAST_INTRON_BP, transcripts_from_labels
+from dnaspt.genome.gene_states import LEAST_INTRON_BP
 from dnaspt.genome.genetic_code import genetic_code
 from dnaspt.genome.text_files import check_text_file
 from dnaspt.genome.transcripts import Transcript
@@ -32,9 +32,9 @@ from dnaspt.inference.genes import (
     LETTERS,
     ON_DISK_BP,
     GeneSummary,
-    gene_score,
     kept_genes,
     open_atomically,
+    scored_genes,
     with_frame,
 )
 from dnaspt.inference.model import Model, load_unless_loaded
@@ -127,10 +127,7 @@ def decode_file(
         for contig in read_fasta(genome):
             with arrays.log_probabilities(contig.name, folder, are_logits=options.logits) as rows:
                 decoded = decode_with(decoder, rows, ContigSlice.whole(contig.codes), grammar=rules)
-            genes = []
-            for transcript in transcripts_from_labels(decoded.path, contig.name):
-                gene = replace(transcript, score=gene_score(transcript, decoded, 0))
-                genes.append(with_frame(gene, decoded.states, 0, rules))
+            genes = [with_frame(gene, decoded.states, 0, rules) for gene in scored_genes(decoded, contig.name)]
             kept = kept_genes(genes, options.genes)
             annotation.writelines(written_as.lines(kept))
             for what, into in fasta.items():

@@ -253,11 +253,15 @@ def weakness(config: CheckpointConfig) -> str:
 
 
 def kept_genes(genes: Sequence[Transcript], options: PredictOptions) -> list[Transcript]:
-    """The genes whose score, to four digits as GFF3 has it, and whose coding bases reach what was asked for."""
+    """The genes whose score, to four digits as GFF3 has it, and whose coding bases reach what was asked for.
+
+    The score is the probability of the whole gene where the model knows it, else the mean posterior of its coding bases.
+    """
+    scored = ((gene, gene.score if gene.probability is None else gene.probability) for gene in genes)
     return [
         gene
-        for gene in genes
-        if round(gene.score or 0, 4) >= options.min_score and gene.cds_bp >= options.min_coding_bp
+        for gene, score in scored
+        if round(score or 0, 4) >= options.min_score and gene.cds_bp >= options.min_coding_bp
     ]
 
 
@@ -342,7 +346,8 @@ def contig_genes(
     average_strands: bool = False,
     grammar: Grammar | GeneRules | None = None,
 ) -> list[Transcript]:
-    """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases.
+    """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases. A gene
+    model also gives the probability of each gene and exon.
 
     With a grammar, phases and missing ends are those of the decoded codons. Without one, the first coding base of each gene
     counts as the first of a codon, no gene as partial, and its start and stop codon are told by their letters.
@@ -362,9 +367,8 @@ def contig_genes(
     for contig_slice, emissions in emissions_of:
         decoded = decode_path(model, emissions, contig_slice, average_strands=average_strands, grammar=grammar)
         start = contig_slice.start
-        transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
-        for transcript in transcripts:
-            gene = replace(transcript, score=gene_score(transcript, decoded, start))
+        for decoded_gene in list(scored_genes(decoded, contig.name, start=start, first_number=len(genes) + 1)):
+            gene = decoded_gene
             if grammar is not None:
                 gene = with_frame(gene, decoded.states, start, grammar)
             else:
@@ -374,6 +378,23 @@ def contig_genes(
                 gene = with_codons_read(gene, contig.codes, config.code)
             genes.append(gene)
     return genes
+
+
+def scored_genes(decoded: Decoded, chrom: str, *, start: int = 0, first_number: int = 1) -> Iterator[Transcript]:
+    """Yield the genes of a decoded path with their scores, and with their probabilities where the head knows them.
+
+    Args:
+        decoded: decoded bases of a contig.
+        chrom: name of the contig.
+        start: contig position of the first decoded base.
+        first_number: number of the first gene.
+    """
+    posteriors = {gene.start + start: gene for gene in decoded.genes}
+    for transcript in transcripts_from_labels(decoded.path, chrom, start=start, first_number=first_number):
+        gene = replace(transcript, score=_score(transcript, decoded, start))
+        if (posterior := posteriors.get(gene.start)) is not None:
+            gene = replace(gene, probability=posterior.gene, exon_scores=posterior.exons)
+        yield gene
 
 
 def with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar | GeneRules) -> Transcript:
@@ -400,7 +421,7 @@ def with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Gramm
     return replace(gene, phase=phase, is_partial=not (has_start and has_stop), has_start=has_start, has_stop=has_stop)
 
 
-def gene_score(gene: Transcript, decoded: Decoded, offset: int) -> float:
+def _score(gene: Transcript, decoded: Decoded, offset: int) -> float:
     """Mean posterior of the CDS bases of a gene; `offset`: contig position of the first decoded base."""
     state = CDS if gene.strand == "+" else CDS + MINUS
     bases = slice(gene.start - offset, gene.end - offset)

@@ -150,7 +150,8 @@ class Model:
             codons: genes of a CRF keep to codons (start, stop, frame, GT-AG or GC-AG introns).
             complete_genes: with codons: no gene goes on beyond its sequence.
             min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
-            min_score: genes: lowest score, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+            min_score: genes: lowest score, 0 to 1: the probability of the whole gene where a gene model knows it, else the
+                mean posterior of its coding bases.
             min_coding_bp: genes: fewest coding bases.
             softmask: gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
 
@@ -362,7 +363,8 @@ class Model:
             codons: genes of a CRF keep to codons.
             complete_genes: with codons: no gene goes on beyond its contig.
             min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
-            min_score: genes: lowest score that is written, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+            min_score: genes: lowest score that is written, 0 to 1: the probability of the whole gene where a gene model
+                knows it, else the mean posterior of its coding bases.
             min_coding_bp: genes: fewest coding bases that are written.
             softmask: gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
 

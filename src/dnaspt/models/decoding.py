@@ -25,6 +25,20 @@ class GeneRules(NamedTuple):
     softmask: float = 0.0
 
 
+class GenePosterior(NamedTuple):
+    """How probable a decoded gene is.
+
+    Attributes:
+        start: position of its first coding base along the forward strand, counted from the first decoded base.
+        gene: probability of all its exons and introns together.
+        exons: probability of each exon, both ends and frame exact, along the forward strand.
+    """
+
+    start: int
+    gene: float
+    exons: tuple[float, ...]
+
+
 class Decoded(NamedTuple):
     """A decoded sequence.
 
@@ -32,11 +46,13 @@ class Decoded(NamedTuple):
         path: (L,) int8, class of each base.
         posterior: (L,) float32, probability of that class; empty if not asked for.
         states: (L,) int8, state of the grammar of codons at each base; empty where the path keeps to none.
+        genes: probabilities of genes and exons, where the head knows them.
     """
 
     path: np.ndarray
     posterior: np.ndarray
     states: np.ndarray
+    genes: tuple[GenePosterior, ...] = ()
 
 
 NO_STATES = np.zeros(0, np.int8)

@@ -52,6 +52,7 @@ from dnaspt.models.kernels.semi_markov import (
     Potentials,
     SegmentModel,
     Site,
+    SiteProbabilities,
 )
 from dnaspt.models.length_densities import GeneLengths, LengthDensity
 from dnaspt.models.sensors import Sensors
@@ -276,7 +277,8 @@ class GeneCall(NamedTuple):
         exons: (start, end) of each coding interval; may be empty where the sequence shows an intron alone.
         phase: bases of the first codon that lie before the first exon.
         has_left, has_right: whether its own left and right ends are there, and not the sequence's.
-        exon_sites: for each exon the number of the path's site that closes it.
+        first_site: number of the path's site that begins the gene.
+        exon_sites: for each exon the number of the site that closes it.
         last_site: number of the site that ends the gene.
     """
 
@@ -287,6 +289,7 @@ class GeneCall(NamedTuple):
     phase: int
     has_left: bool
     has_right: bool
+    first_site: int
     exon_sites: tuple[int, ...]
     last_site: int
 
@@ -296,7 +299,7 @@ def genes_of(sites: Sequence[Site]) -> list[GeneCall]:
     genes: list[GeneCall] = []
     exons: list[tuple[int, int]] = []
     closed: list[int] = []
-    strand = phase = start = first = 0
+    strand = phase = start = first = begins = 0
     has_left = True
     for number, site in enumerate(sites):
         position = site.position
@@ -306,7 +309,7 @@ def genes_of(sites: Sequence[Site]) -> list[GeneCall]:
             if site.kind == SPLIT_OPENS:
                 start = position - site.phase
                 exons, closed = [(start, position)], [number]
-            first = start
+            first, begins = start, number
         elif site.kind in (EXON_OPENS, SHORT_OPENS):
             first = position
         elif site.kind in (INTRON_OPENS, GENE_CLOSES, SHORT_CLOSES, LAST_EXON):
@@ -315,9 +318,28 @@ def genes_of(sites: Sequence[Site]) -> list[GeneCall]:
         if site.kind in (GENE_CLOSES, SHORT_CLOSES, LAST_EXON, LAST_INTRON):
             has_right = site.kind in (GENE_CLOSES, SHORT_CLOSES)
             genes.append(
-                GeneCall(strand, start, position, tuple(exons), phase, has_left, has_right, tuple(closed), number)
+                GeneCall(
+                    strand, start, position, tuple(exons), phase, has_left, has_right, begins, tuple(closed), number
+                )
             )
     return genes
+
+
+def posteriors_of(genes: Sequence[GeneCall], probabilities: SiteProbabilities) -> list[tuple[float, list[float]]]:
+    """For each gene its probability, and that of each of its exons, both ends and frame exact, from left to right.
+
+    The probability of a gene is that of all its exons and introns together.
+    """
+    posteriors = []
+    for gene in genes:
+        exons = [
+            # An exon of 1 or 2 bases before a split codon is part of the site that begins the gene.
+            float(probabilities.site[site] * (1 if site == gene.first_site else probabilities.before[site]))
+            for site in gene.exon_sites
+        ]
+        inner = probabilities.before[gene.first_site + 1 : gene.last_site + 1]
+        posteriors.append((float(probabilities.site[gene.last_site] * inner.prod()), exons))
+    return posteriors
 
 
 def classes_of(genes: Sequence[GeneCall], n: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.models.batch import Batch, Loss
-from dnaspt.models.decoding import Decoded, DecodingContext, GeneRules
+from dnaspt.models.decoding import Decoded, DecodingContext, GenePosterior, GeneRules
 from dnaspt.models.gene_model import (
     WEIGHT_NAMES,
     GeneCall,
@@ -23,9 +23,10 @@ from dnaspt.models.gene_model import (
     class_columns,
     classes_of,
     genes_of,
+    posteriors_of,
 )
 from dnaspt.models.kernels.crf_viterbi import Emissions
-from dnaspt.models.kernels.semi_markov import Potentials, best_path, sum_paths
+from dnaspt.models.kernels.semi_markov import Potentials, best_path, site_probabilities, sum_paths
 from dnaspt.models.length_densities import (
     EXPLICIT_EXON_BP,
     EXPLICIT_INTRON_BP,
@@ -91,7 +92,8 @@ class GeneModelHead(nn.Module):
         densities = (model.lengths.intron, *model.lengths.exons)
         for row, (part, density) in enumerate(zip(_PARTS, densities, strict=True)):
             self.get_buffer(f"length_{part}").copy_(torch.from_numpy(density.log_explicit))
-            self.get_buffer("length_tails")[row] = torch.tensor([density.tail_start, density.tail_slope])
+            tail = torch.tensor([density.tail_start, density.tail_slope], dtype=torch.float64)
+            self.get_buffer("length_tails")[row] = tail
         shares = [getattr(model.lengths, name) for name in _SHARES]
         self.get_buffer("gene_shares").copy_(torch.tensor(shares, dtype=torch.float64))
         self.get_buffer("base_shares").copy_(torch.tensor(model.shares, dtype=torch.float64))
@@ -168,17 +170,23 @@ def decode_genes(
     path = best_path(tokens, scores, segments)
     genes = genes_of(path.sites)
     classes = classes_of(genes, n)
-    posterior = np.empty(0, np.float32)
+    posterior, posteriors = np.empty(0, np.float32), ()
     if with_posterior:
         posterior = np.empty(n, np.float32)
-        columns = class_columns()
+        columns = class_columns().T
 
         def keep(first: int, rows: np.ndarray) -> None:
-            own = classes[first : first + len(rows)]
-            posterior[first : first + len(rows)] = (rows * columns[own]).sum(1)
+            own = classes[first : first + len(rows), None]
+            posterior[first : first + len(rows)] = np.take_along_axis(rows @ columns, own, axis=1)[:, 0]
 
-        sum_paths(tokens, scores, segments, path=path, marginals=keep)
-    return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n))
+        sums = sum_paths(tokens, scores, segments, path=path, marginals=keep)
+        probabilities = posteriors_of(genes, site_probabilities(path, sums))
+        posteriors = tuple(
+            GenePosterior(gene.exons[0][0], probability, tuple(exons))
+            for gene, (probability, exons) in zip(genes, probabilities, strict=True)
+            if gene.exons
+        )
+    return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n), posteriors)
 
 
 def states_of(genes: list[GeneCall], n: int) -> np.ndarray:

@@ -10,8 +10,9 @@ codon in between, an intron at any earlier donor of the same class of split codo
 one. Longer exons and introns have geometric tails: nodes that have become too old are added to one running sum (an
 aggregate), so time is linear in the length of the sequence.
 
-A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`; on the way back each tile
-is walked again from its frontier. So memory is bounded, and tiles of any size give the same result.
+A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`; on the way back the last
+tiles are still in memory, and each of the others is walked again from its frontier. So memory is bounded, and tiles of any
+size give the same result.
 """
 
 from collections.abc import Callable
@@ -44,6 +45,8 @@ from dnaspt.models.kernels.numba_cache import Function, kernel
 
 TILE = 1 << 18
 """Bases of a tile: some 250 bytes of nodes for each base are in memory while it is walked."""
+KEPT_BYTES = 1 << 27
+"""Memory for tiles that have been walked: some 4 Mb of a best path, 1 Mb of a sum over all paths."""
 
 AFTER_INTRON, GENE_START, OPEN_EDGE = 0, 1, 2
 """What stands at the left end of an exon: an intron, the gene's left end, or the beginning of the sequence."""
@@ -276,6 +279,19 @@ class Tile(NamedTuple):
     sums: np.ndarray
     kept: np.ndarray
     frontier: Frontier
+
+    def compact(self) -> "Tile":
+        """The same with what follows a best path back, and no more."""
+        nodes, n, nothing = self.walk.nodes, int(self.walk.nodes.size[0]), np.empty(0)
+        kept = {
+            name: getattr(nodes, name)[:n].copy() for name in ("position", "kind", "strand", "phase", "value", "first")
+        }
+        nodes = nodes._replace(label=nothing, total=nothing, low=nothing, second=nothing, **kept)
+        return self._replace(walk=self.walk._replace(nodes=nodes, lists=Lists(*[nothing] * len(Lists._fields))))
+
+    def n_bytes(self) -> int:
+        """Memory of its nodes and lists."""
+        return sum(array.nbytes for array in (*self.walk.nodes, *self.walk.lists))
 
     def ends(self) -> np.ndarray:
         """Numbers of the nodes that end the sequence; empty unless it ends here."""
@@ -1098,11 +1114,13 @@ class BestPath(NamedTuple):
         sites: from left to right.
         score: nats.
         hops: for each tile its (H, 2) nodes and predecessors.
+        is_site: for each tile whether the node of a hop is a site, and not an aggregate: (H,) bool.
     """
 
     sites: list[Site]
     score: float
     hops: list[np.ndarray]
+    is_site: list[np.ndarray]
 
 
 def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *, tile_bp: int = TILE) -> BestPath:
@@ -1118,6 +1136,7 @@ def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *,
     score = float(nodes.value[node])
     sites: list[Site] = []
     hops: list[np.ndarray] = []
+    is_site: list[np.ndarray] = []
     for number in range(len(walker.tiles) - 1, -1, -1):
         if number < len(walker.tiles) - 1:
             tile = walker.tile(number, BEST)
@@ -1125,13 +1144,26 @@ def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *,
             node = int(tile.sums[node] if node < len(tile.sums) else tile.kept[node - len(tile.sums)])
         path = _trace(nodes, node, walker.n_before(number))
         hops.append(path)
-        real = path[nodes.kind[path[:, 0]] != _SUM, 0].tolist()
+        is_site.append(nodes.kind[path[:, 0]] != _SUM)
+        real = path[is_site[-1], 0].tolist()
         if len(path):
             node = int(path[-1, 1])
         if number == 0 and node >= len(tile.sums):
             real.append(node)
         sites += [_site(nodes, x, is_edge=number == 0 and x == node) for x in real]
-    return BestPath(sites[::-1], score, hops[::-1])
+    return BestPath(sites[::-1], score, hops[::-1], is_site[::-1])
+
+
+class SiteProbabilities(NamedTuple):
+    """Probabilities of the sites of a path, from left to right.
+
+    Attributes:
+        site: (S,) that a path has the site, with its phase; 1 for a part of a gene that began before the sequence.
+        before: (S,) that a path which has the site has the one to its left as the site before it.
+    """
+
+    site: np.ndarray
+    before: np.ndarray
 
 
 class Sums(NamedTuple):
@@ -1212,6 +1244,20 @@ def sum_paths(
     return Sums(log_sum, expected, given[::-1], path_masses[::-1])
 
 
+def site_probabilities(path: BestPath, sums: Sums) -> SiteProbabilities:
+    """Probabilities of the sites of a path, for which `sums` was made."""
+    n = len(path.sites)
+    site, before = np.ones(n), np.ones(n)
+    number = n
+    for tile in range(len(path.hops) - 1, -1, -1):
+        for is_site, given, mass in zip(path.is_site[tile], sums.given[tile], sums.mass[tile], strict=True):
+            if is_site:
+                number -= 1
+                site[number] = mass
+            before[number] *= given
+    return SiteProbabilities(site, before)
+
+
 def _first_masses(expected: Expected, mass: np.ndarray, frontier: Frontier) -> None:
     """Add how probable it is that the sequence begins between genes, in an exon, or in an intron."""
     n_sums = len(frontier.sums) + 2
@@ -1243,6 +1289,7 @@ class _Walker:
         tiles: starts and ends.
         frontiers: what each tile must know.
         scores: what paths are like.
+        kept: the last tiles, by number.
     """
 
     def __init__(self, codes: np.ndarray, potentials: Potentials, model: SegmentModel, tile_bp: int) -> None:
@@ -1250,6 +1297,7 @@ class _Walker:
         n = len(codes)
         self.tiles = [(start, min(start + tile_bp, n)) for start in range(0, n, tile_bp)]
         self.frontiers: list[Frontier] = [_beginning(model)]
+        self.kept: dict[int, Tile] = {}
 
     def n_before(self, number: int) -> int:
         """Nodes of a tile that stand for what was before it."""
@@ -1257,17 +1305,23 @@ class _Walker:
         return len(frontier.sums) + 2 + len(frontier.position)
 
     def forward(self, mode: int) -> Tile:
-        """Walk all tiles, and keep the last one."""
+        """Walk all tiles; the last one."""
+        n_bytes = 0
         for number in range(len(self.tiles)):
             tile = self.tile(number, mode)
-            if number < len(self.tiles) - 1:
-                self.frontiers.append(tile.frontier)
+            self.frontiers.append(tile.frontier)
+            self.kept[number] = tile.compact() if mode == BEST else tile
+            n_bytes += self.kept[number].n_bytes()
+            while n_bytes > KEPT_BYTES:
+                n_bytes -= self.kept.pop(min(self.kept)).n_bytes()
         if not np.isfinite(tile.walk.nodes.value[tile.ends()].max(initial=-np.inf)):
             raise ValueError("no path through the sequence is possible")
         return tile
 
     def tile(self, number: int, mode: int) -> Tile:
-        """Walk a tile."""
+        """Walk a tile, or take the one that is kept: a sum over all paths uses it up."""
+        if number in self.kept:
+            return self.kept.pop(number)
         start, stop = self.tiles[number]
         rows = np.ascontiguousarray(self.potentials(max(0, start - _CONTEXT), stop), np.float32)
         if not np.isfinite(rows.sum()):

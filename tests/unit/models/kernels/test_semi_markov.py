@@ -338,6 +338,14 @@ def test_every_path_is_counted(seed: int) -> None:
     check_all_paths(letters, random_scores(rng, len(letters)), model, tiles=(1 << 18, 1, 4, 9))
 
 
+@pytest.mark.parametrize("n_bytes", [0, 100_000])
+def test_tiles_that_are_not_kept_are_walked_again(n_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "KEPT_BYTES", n_bytes)
+    rng = np.random.default_rng(11)
+    letters = random_letters(rng, 24)
+    check_all_paths(letters, random_scores(rng, 24), random_model(rng), tiles=(2, 5))
+
+
 @pytest.mark.parametrize("longest", [(3, 4), (4, 9), (12, 4), (30, 30)])
 @pytest.mark.parametrize("seed", range(3))
 def test_lengths_on_both_sides_of_the_longest_explicit_one(seed: int, longest: tuple[int, int]) -> None:
