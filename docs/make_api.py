@@ -18,7 +18,7 @@ GROUPS = {
         "Dataset",
     ),
     "Train": ("pretrain", "finetune", "Run", "RunResult"),
-    "Use a model": ("load", "Model", "Transcript", "to_frame", "score_variants"),
+    "Use a model": ("load", "Model", "Transcript", "to_frame", "decode_emissions", "score_variants"),
     "Score": (
         *("evaluate", "baseline", "Evaluation", "GeneScores", "Score"),
         *("compare_annotations", "AnnotationComparison"),

@@ -13,6 +13,7 @@ _HOMES = {
         *(
             "baseline",
             "compare_annotations",
+            "decode_emissions",
             "evaluate",
             "finetune",
             "inspect",
@@ -48,6 +49,7 @@ __all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 (names of function
 if TYPE_CHECKING:
     from dnaspt.api import baseline as baseline
     from dnaspt.api import compare_annotations as compare_annotations
+    from dnaspt.api import decode_emissions as decode_emissions
     from dnaspt.api import evaluate as evaluate
     from dnaspt.api import finetune as finetune
     from dnaspt.api import inspect as inspect

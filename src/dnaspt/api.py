@@ -4,11 +4,20 @@ Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherev
 names of the TOML settings (docs/settings.md); a misspelt one is an error that offers the right one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dnaspt.arguments import PathLike, Paths, as_path, as_path_or_none, as_paths, check_switches, check_whole_numbers
+from dnaspt.arguments import (
+    PathLike,
+    Paths,
+    as_path,
+    as_path_or_none,
+    as_paths,
+    check_numbers,
+    check_switches,
+    check_whole_numbers,
+)
 from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     from dnaspt.data.dataset import Dataset
     from dnaspt.evaluation.compare_annotations import AnnotationComparison
     from dnaspt.evaluation.results import Evaluation
+    from dnaspt.inference.genes import GeneSummary
     from dnaspt.inference.model import Model
     from dnaspt.reports.describe import Description
     from dnaspt.reports.study_report import StudyResult
@@ -478,7 +488,13 @@ def baseline(
 
 
 def compare_annotations(
-    reference: PathLike, prediction: PathLike, genome: PathLike | None = None, *, out: PathLike | None = None
+    reference: PathLike,
+    prediction: PathLike,
+    genome: PathLike | None = None,
+    *,
+    out: PathLike | None = None,
+    genetic_code: int = 1,
+    start_codons: Sequence[str] = (),
 ) -> "AnnotationComparison":
     """Compare a predicted annotation with a reference: coding bases, splice sites, exons, intron chains, transcripts, genes.
 
@@ -491,13 +507,15 @@ def compare_annotations(
         genome: FASTA; with it, illegal structures of both sides are counted, too: no start codon, no stop codon, stop codons in
             frame, a length that is not a multiple of 3, introns that are not GT-AG or GC-AG.
         out: file to write too: .csv (the table of `to_frame`) or .json (everything).
+        genetic_code: number of the genetic code at NCBI: 1, 4, 6, 10 or 12; has an effect with a genome.
+        start_codons: codons that a complete gene begins with; none given: ATG.
 
     Returns:
         Sensitivity, precision and F1 by level, with 95 % intervals over blocks of the genome, and counts.
 
     Raises:
         InputError: a file that cannot be used, a reference without genes, annotations without a contig in common, or a gene that
-        ends off its contig. ConfigError: `out` is one of the files that are read, or has another suffix.
+        ends off its contig. ConfigError: `out` is one of the files that are read, or has another suffix; no such genetic code.
 
     Example:
         >>> compared = dnaspt.compare_annotations("genome/annotation.gff3", "genome/annotation.gff3", "genome/genome.fa")
@@ -506,6 +524,7 @@ def compare_annotations(
     """
     from dnaspt.evaluation.compare_annotations import compare_annotations as compare
     from dnaspt.evaluation.compare_annotations import write_comparison
+    from dnaspt.genome.genetic_code import genetic_code as code_of
 
     true, predicted = as_path(reference, "reference"), as_path(prediction, "prediction")
     fasta, file = as_path_or_none(genome, "genome"), as_path_or_none(out, "out")
@@ -513,10 +532,88 @@ def compare_annotations(
         if file.suffix.lower() not in (".csv", ".json"):
             raise ConfigError(f"{file}: expected a name that ends in .csv or .json")
         refuse_inputs(file, {"reference": true, "prediction": predicted, "genome": fasta}, is_file=True)
-    compared = compare(true, predicted, fasta)
+    compared = compare(true, predicted, fasta, code=code_of(genetic_code, start_codons))
     if file is not None:
         write_comparison(compared, file)
     return compared
+
+
+def decode_emissions(
+    emissions: PathLike,
+    genome: PathLike,
+    out: PathLike,
+    *,
+    logits: bool = False,
+    weight: float = 1.0,
+    lengths: "PathLike | Model | None" = None,
+    genes_per_mb: float = 100.0,
+    genetic_code: int | None = None,
+    start_codons: Sequence[str] | None = None,
+    proteins: PathLike | None = None,
+    cds: PathLike | None = None,
+    complete_genes: bool = False,
+    min_intron_bp: int | None = None,
+    min_score: float = 0.0,
+    min_coding_bp: int = 0,
+    softmask: float = 0.0,
+) -> "GeneSummary":
+    """Decode class probabilities of each base, from any network, to whole genes, and write them as GFF3 or GTF.
+
+    Every gene is legal: start and stop codon, frame, and GT-AG or GC-AG introns (docs/gene_models.md).
+
+    Args:
+        emissions: npz file with an array (L, K) for each contig, under its name; K is 9, 15 or 29 (docs/files.md).
+        genome: FASTA with these contigs.
+        out: .gff3 or .gtf to write; it appears whole or not at all.
+        logits: whether the arrays hold logits; else probabilities, which sum to 1 at each base.
+        weight: what log-probabilities are multiplied by; below 1 the network counts less against the lengths.
+        lengths: run of a gene model, whose lengths and sensors are used; None for lengths that fit most eukaryotes.
+        genes_per_mb: genes in a megabase of sequence between genes; of no effect with `lengths`.
+        genetic_code: number of the genetic code at NCBI; None for that of `lengths`, else 1.
+        start_codons: codons that a gene may begin with; None for those of `lengths`, else ATG.
+        proteins: FASTA of the proteins to write too.
+        cds: FASTA of the coding sequences to write too.
+        complete_genes: no gene goes on beyond its contig.
+        min_intron_bp: bases of the shortest intron; None for that of `lengths`, else 10.
+        min_score: lowest probability of a whole gene that is written, 0 to 1.
+        min_coding_bp: fewest coding bases that are written.
+        softmask: nats that each soft-masked (lower-case) base costs as a coding one.
+
+    Returns:
+        Counts of what was decoded and written.
+
+    Raises:
+        InputError: a file that cannot be used: arrays of another shape, contigs without one, NaN, or no probabilities.
+        ConfigError: an option out of range, or `out` is one of the files that are read. CheckpointError: `lengths` has no gene
+        model. BusyError: another process writes one of the files.
+
+    Example:
+        >>> import numpy as np
+        >>> contigs = ("chr1", "chr2", "chr3")
+        >>> np.savez("classes.npz", **{name: np.full((40_000, 9), 1 / 9) for name in contigs})
+        >>> dnaspt.decode_emissions("classes.npz", "genome/genome.fa", "decoded.gff3").n_contigs
+        3
+    """
+    from dnaspt.inference.decode_emissions import DecodeOptions, decode_file
+    from dnaspt.inference.predict import PredictOptions, checked_outputs
+
+    arrays, fasta, written = as_path(emissions, "emissions"), as_path(genome, "genome"), as_path(out, "out")
+    run = None if lengths is None else _model_or_path(lengths)
+    sequences = {"proteins": as_path_or_none(proteins, "proteins"), "cds": as_path_or_none(cds, "cds")}
+    inputs = {"emissions": arrays, "genome": fasta, "run": run if isinstance(run, Path) else None}
+    check_switches(logits=logits)
+    check_numbers(weight=weight, genes_per_mb=genes_per_mb)
+    check_whole_numbers(genetic_code=genetic_code)
+    genes = PredictOptions(
+        complete_genes=complete_genes,
+        min_intron_bp=min_intron_bp,
+        min_score=min_score,
+        min_coding_bp=min_coding_bp,
+        softmask=softmask,
+    )
+    options = DecodeOptions(logits, weight, genes_per_mb, genetic_code, start_codons, genes)
+    with checked_outputs(written, sequences, inputs) as files:
+        return decode_file(arrays, fasta, written, options, lengths=run, sequences=files)
 
 
 def study(

@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dnaspt import __version__
 from dnaspt.config import MASK_TOKEN, AnyEncoderConfig
-from dnaspt.errors import CheckpointError, InputError
+from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.genome.alphabet import T
 from dnaspt.genome.gene_states import LEAST_INTRON_BP
+from dnaspt.genome.genetic_code import STANDARD, GeneticCode, genetic_code
 from dnaspt.json_files import UNFIT, read_json
 from dnaspt.models.bend_format import encoder_from_bend, is_bend_config
 from dnaspt.tasks import TASKS
@@ -37,6 +38,8 @@ class CheckpointConfig(BaseModel):
         window_bp: length of the windows of the dataset in bp.
         stop_in_cds: whether the labels count stop codons as coding; None where there are no genes.
         shortest_intron_bp: bases of the shortest intron of the training annotation; None where that is not on record.
+        genetic_code: number of the genetic code at NCBI that genes are read and predicted by.
+        start_codons: codons that a predicted gene may begin with.
         data_digest: digest of the dataset.
         provenance: how the model was made: command, settings, data that was read, scores.
     """
@@ -54,8 +57,15 @@ class CheckpointConfig(BaseModel):
     window_bp: int = 0
     stop_in_cds: bool | None = None
     shortest_intron_bp: int | None = None
+    genetic_code: int = STANDARD.table
+    start_codons: tuple[str, ...] = STANDARD.starts
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def code(self) -> GeneticCode:
+        """The genetic code with these start codons."""
+        return genetic_code(self.genetic_code, self.start_codons)
 
     @property
     def min_intron_bp(self) -> int:
@@ -96,7 +106,8 @@ def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
             raise CheckpointError(f"{file}: format version {version}; expected {FORMAT_VERSION}")
         config = CheckpointConfig.model_validate(content)
         _check_provenance(config.provenance)
-    except (InputError, *UNFIT) as error:
+        genetic_code(config.genetic_code, config.start_codons)
+    except (ConfigError, InputError, *UNFIT) as error:
         reason = str(error).removeprefix(f"{file}: ").splitlines()[0]
         raise CheckpointError(f"{file}: not a description of a checkpoint ({reason})") from error
     if config.kind not in ("language", "task"):

@@ -309,6 +309,12 @@ class FinetuneConfig(TrainingConfig):
     """Task head: crf (only whole gene structures), softmax (each base alone), crf-unconstrained (the published CRF), gene-model
     (whole genes from sensors, lengths and site scores; estimated, not trained) or sigmoid (windows and bins); auto takes the
     first that fits the task. Change it to compare heads."""
+    genetic_code: int | None = None
+    """Number of the genetic code at NCBI (1, 4, 6, 10 or 12) by which a gene-model reads and predicts genes; left out, that
+    of the dataset. Give it where the dataset does not know its code."""
+    start_codons: tuple[str, ...] = ()
+    """Codons that a gene of a gene-model may begin with; left out, ATG. Give ATG, too, and add CTG, GTG or TTG where annotated
+    genes begin so."""
     freeze_encoder: bool = False
     """Train the head alone. Switch it on where labels are very few, or to see what pretraining has learned by itself."""
     encoder_rate: float = Field(1.0, gt=0, le=1)

@@ -9,7 +9,7 @@ import dnaspt
 
 API = {
     *("baseline", "evaluate", "finetune", "inspect", "load", "prepare_bend", "prepare_genes", "prepare_methylation"),
-    "compare_annotations",
+    *("compare_annotations", "decode_emissions"),
     *("prepare_regions", "pretrain", "report", "score_variants", "simulate", "study", "to_frame"),
     *(
         "AnnotationComparison",

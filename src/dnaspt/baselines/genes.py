@@ -21,6 +21,7 @@ from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.evaluation.score import GenePrediction, score_gene_predictions
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.gene_states import MISSING, NONCODING, longest_per_gene, transcript_labels, transcripts_from_labels
+from dnaspt.genome.genetic_code import GeneticCode, genetic_code
 from dnaspt.genome.gff3 import AnnotatedTranscript, Annotation, read_annotation
 from dnaspt.genome.intervals import StartEnds
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds, without_stop_codon
@@ -58,8 +59,9 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
         with tempfile.TemporaryDirectory() as folder:
             annotated = augustus.predict(test, augustus.TRAINED, augustus.train(data, Path(folder), manifest.fold))
     predictions: list[GenePrediction] = []
+    code = genetic_code(manifest.genetic_code)
     for segment, own in zip(test, annotated, strict=True):
-        path = _classes(segment, own, left_out, stop_in_cds=manifest.stop_in_cds is not False)
+        path = _classes(segment, own, left_out, code, stop_in_cds=manifest.stop_in_cds is not False)
         first = 1 + sum(len(prediction.transcripts) for prediction in predictions)
         genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
         predictions.append(GenePrediction(segment, path, genes))
@@ -128,7 +130,12 @@ def _shifted(annotated: AnnotatedTranscript, by: int) -> AnnotatedTranscript:
 
 
 def _classes(
-    segment: Segment, annotated: Sequence[AnnotatedTranscript], left_out: Counter[str], *, stop_in_cds: bool
+    segment: Segment,
+    annotated: Sequence[AnnotatedTranscript],
+    left_out: Counter[str],
+    code: GeneticCode,
+    *,
+    stop_in_cds: bool,
 ) -> np.ndarray:
     """Classes (L,) int8 of the bases of a segment, by the transcripts on it; genes that are left out are counted.
 
@@ -136,9 +143,9 @@ def _classes(
     """
     length_bp = len(segment.codes)
     whole = [one for one in annotated if one.transcript.start >= 0 and one.transcript.end <= length_bp]
-    genes: list[Transcript] = stop_codon_in_cds(whole, segment.codes)[0]
+    genes: list[Transcript] = stop_codon_in_cds(whole, segment.codes, code)[0]
     if not stop_in_cds:
-        genes = [without_stop_codon(gene, segment.codes) for gene in genes]
+        genes = [without_stop_codon(gene, segment.codes, code) for gene in genes]
     inside = {id(one) for one in whole}
     genes, _ = longest_per_gene([*genes, *(one.transcript for one in annotated if id(one) not in inside)])
     path = np.full(length_bp, NONCODING, dtype=np.int8)

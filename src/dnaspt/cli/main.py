@@ -13,9 +13,22 @@ import typer
 
 from dnaspt import __version__
 from dnaspt.cli.bend import bend_app
-from dnaspt.cli.options import HELP, Command, Commands, Config, Data, Fold, Offline, Overwrite, TrustCode, given, option
+from dnaspt.cli.options import (
+    HELP,
+    Command,
+    Commands,
+    Config,
+    Data,
+    Fold,
+    Offline,
+    Overwrite,
+    TrustCode,
+    given,
+    names,
+    option,
+)
 from dnaspt.cli.prepare import prepare_app
-from dnaspt.cli.score import baseline, compare_annotations, evaluate, predict, variants
+from dnaspt.cli.score import baseline, compare_annotations, decode, evaluate, predict, variants
 from dnaspt.cli.study import study
 from dnaspt.errors import DnasptError
 
@@ -144,6 +157,14 @@ def finetune(
         Literal["auto", "gene-model", "crf", "softmax", "sigmoid", "crf-unconstrained"] | None,
         option(help="Task head; auto takes crf for genes and sigmoid for windows.", default="auto"),
     ] = None,
+    genetic_code: Annotated[
+        int | None,
+        option(metavar="N", help="Gene model: NCBI's number, 1, 4, 6, 10 or 12.", default="as the dataset's"),
+    ] = None,
+    start_codons: Annotated[
+        str | None,
+        option(metavar="CODONS", callback=names, help="Gene model: start codons, with commas.", default="ATG"),
+    ] = None,
     config: Config = None,
     fold: Fold = None,
     preset: Annotated[
@@ -218,7 +239,7 @@ def finetune(
     _say_if_stopped(run)
 
 
-for command in (evaluate, predict, variants, baseline, compare_annotations, study):
+for command in (evaluate, predict, decode, variants, baseline, compare_annotations, study):
     app.command(cls=Command)(command)
 
 

@@ -12,7 +12,19 @@ HELP = {"help_option_names": ["-h", "--help"]}
 """Settings of every command: -h is --help."""
 
 _IN_ORDER_OF_USE = (
-    *("prepare", "pretrain", "finetune", "evaluate", "predict", "variants", "baseline", "study", "report", "inspect"),
+    *(
+        "prepare",
+        "pretrain",
+        "finetune",
+        "evaluate",
+        "predict",
+        "decode",
+        "variants",
+        "baseline",
+        "study",
+        "report",
+        "inspect",
+    ),
     *("compare-annotations", "simulate", "export", "bend"),
 )
 

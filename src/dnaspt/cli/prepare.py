@@ -103,6 +103,9 @@ def genes(
         int | None,
         option(metavar="BP", help="Context on both sides of a window.", default="0 for tile, 1000 for gene"),
     ] = None,
+    genetic_code: Annotated[
+        int | None, option(metavar="N", help="Genetic code, NCBI's number: 1, 4, 6, 10 or 12.", default="1")
+    ] = None,
     strict: Strict = False,
     overwrite: Overwrite = False,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnaspt.cli.options import Accelerator, Fold, Offline, Overwrite, TrustCode, given, option
+from dnaspt.cli.options import Accelerator, Fold, Offline, Overwrite, TrustCode, given, names, option
 
 Genome = Annotated[Path, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.")]
 BothStrands = Annotated[
@@ -82,11 +82,15 @@ def predict(
         ),
     ] = None,
     min_score: Annotated[
-        float, option(metavar="P", help="Genes: lowest score that is written (column 6 of GFF3), 0 to 1.")
+        float, option(metavar="P", help="Genes: lowest score, or probability of a gene model's gene, that is written.")
     ] = 0.0,
     min_coding_bp: Annotated[
         int, option("--min-coding-length", metavar="BP", help="Genes: fewest coding bases that are written.")
     ] = 0,
+    softmask: Annotated[
+        float,
+        option(metavar="NATS", help="Gene models: what each soft-masked (lower-case) base costs as a coding one."),
+    ] = 0.0,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
@@ -108,6 +112,71 @@ def predict(
     )
     summary = predict_file(run, genome, out, options, regions=regions, proteins=proteins, cds=cds)
     mapping_table(f"{out}: written", asdict(summary))
+
+
+def decode(
+    context: typer.Context,
+    emissions: Annotated[
+        Path, option(metavar="NPZ", help="Array (bases, 9, 15 or 29 classes) for each contig (docs/files.md).")
+    ],
+    genome: Genome,
+    out: Annotated[Path, option("--out", "-o", metavar="FILE", help="Genes: .gff3 or .gtf.")],
+    logits: Annotated[
+        bool,
+        option("--logits/--probabilities", help="What the arrays hold.", default="probabilities"),
+    ] = False,
+    weight: Annotated[
+        float, option(metavar="FACTOR", help="What log-probabilities are multiplied by, against lengths and sensors.")
+    ] = 1.0,
+    lengths: Annotated[
+        Path | None,
+        option(
+            metavar="RUN",
+            help="Run of a gene model, for its lengths and sensors.",
+            default="lengths of most eukaryotes",
+        ),
+    ] = None,
+    genes_per_mb: Annotated[
+        float, option(metavar="N", help="Genes in a megabase between genes, without --lengths.")
+    ] = 100.0,
+    genetic_code: Annotated[
+        int | None, option(metavar="N", help="NCBI's number: 1, 4, 6, 10 or 12.", default="that of --lengths, else 1")
+    ] = None,
+    start_codons: Annotated[
+        str | None,
+        option(metavar="CODONS", callback=names, help="With commas.", default="those of --lengths, else ATG"),
+    ] = None,
+    proteins: Annotated[Path | None, option(metavar="FASTA", help="Proteins to write too.", default="none")] = None,
+    cds: Annotated[Path | None, option(metavar="FASTA", help="Coding sequences to write too.", default="none")] = None,
+    complete_genes: Annotated[
+        bool,
+        option("--complete-genes", help="No gene goes on beyond its contig.", default="genes may be partial"),
+    ] = False,
+    min_intron_bp: Annotated[
+        int | None, option(metavar="BP", help="Shortest intron, 10 or more.", default="that of --lengths, else 10")
+    ] = None,
+    min_score: Annotated[
+        float, option(metavar="P", help="Lowest probability of a gene that is written, 0 to 1.")
+    ] = 0.0,
+    min_coding_bp: Annotated[
+        int, option("--min-coding-length", metavar="BP", help="Fewest coding bases that are written.")
+    ] = 0,
+    softmask: Annotated[
+        float, option(metavar="NATS", help="What each soft-masked (lower-case) base costs as a coding one.")
+    ] = 0.0,
+) -> None:
+    """Decode class probabilities to whole genes.
+
+    The probabilities may come from any network. Every gene is legal: start and stop codon, frame, introns.
+
+    Example: dnaspt decode --emissions classes.npz --genome g.fa --out genes.gff3
+    """
+    from dataclasses import asdict
+
+    from dnaspt import api
+    from dnaspt.cli.terminal import mapping_table
+
+    mapping_table(f"{out}: written", asdict(api.decode_emissions(**given(context))))
 
 
 def variants(
@@ -200,6 +269,13 @@ def compare_annotations(
     out: Annotated[
         Path | None,
         option("--out", "-o", metavar="FILE", help="File to write too: .csv or .json.", default="none"),
+    ] = None,
+    genetic_code: Annotated[
+        int, option(metavar="N", help="Structures: NCBI's number of the genetic code, 1, 4, 6, 10 or 12.")
+    ] = 1,
+    start_codons: Annotated[
+        str | None,
+        option(metavar="CODONS", callback=names, help="Structures: start codons, with commas.", default="ATG"),
     ] = None,
     as_json: Annotated[bool, option("--json", help="Print JSON.", default="tables")] = False,
 ) -> None:

@@ -164,6 +164,12 @@ class Manifest(_Frozen):
     digest: str = ""
 
     @property
+    def genetic_code(self) -> int:
+        """Number of the genetic code at NCBI by which the annotation was read; 1 where there are no genes."""
+        table = self.settings.get("genetic_code", 1)
+        return table if isinstance(table, int) else 1
+
+    @property
     def per_base(self) -> bool:
         """Whether each base has a class; else each window or bin has labels."""
         return self.resolution_bp == 1

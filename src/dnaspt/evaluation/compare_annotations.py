@@ -39,7 +39,7 @@ from dnaspt.evaluation.gene_metrics import (
 from dnaspt.frozen_dict import freeze
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
-from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS
+from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS, STANDARD, GeneticCode
 from dnaspt.genome.gff3 import AnnotatedTranscript, Annotation, read_annotation
 from dnaspt.genome.intervals import coverage, end_to_end, overlapping, subtract
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds, stop_rows_in_cds
@@ -185,7 +185,13 @@ def _columns(scores: LevelScores) -> dict[str, Any]:
 
 
 def compare_annotations(
-    reference: Path, prediction: Path, genome: Path | None = None, *, n: int = N_BOOTSTRAP, seed: int = 0
+    reference: Path,
+    prediction: Path,
+    genome: Path | None = None,
+    *,
+    code: GeneticCode = STANDARD,
+    n: int = N_BOOTSTRAP,
+    seed: int = 0,
 ) -> AnnotationComparison:
     """Compare a predicted annotation with a reference; see `dnaspt.compare_annotations`.
 
@@ -193,6 +199,7 @@ def compare_annotations(
         reference: GFF3 or GTF, plain, gzip or bgzip.
         prediction: the same.
         genome: FASTA on which both lie; None compares without sequence.
+        code: genetic code by which stop codons are looked for and structures are judged.
         n: resamples of the blocks.
         seed: seed of the draw.
 
@@ -211,7 +218,7 @@ def compare_annotations(
         judged = [_Judged([stop_rows_in_cds(one) for one in own.transcripts]) for own in read]
         _warn_of_stop_codons(judged, files)
     else:
-        judged = _on_genome(genome, files, read, lengths)
+        judged = _on_genome(genome, files, read, lengths, code)
     for annotation in read:
         for name, length_bp in annotation.lengths.items():
             lengths[name] = max(length_bp, lengths.get(name, 0))
@@ -287,7 +294,7 @@ def _side(
 
 
 def _on_genome(
-    genome: Path, files: Sequence[Path], read: Sequence[Annotation], lengths: dict[str, int]
+    genome: Path, files: Sequence[Path], read: Sequence[Annotation], lengths: dict[str, int], code: GeneticCode
 ) -> list[_Judged]:
     """Transcripts of both sides with their stop codons and their faults; `lengths` gets those of the genome's contigs."""
     judged = [_Judged([]) for _ in read]
@@ -296,10 +303,11 @@ def _on_genome(
     for contig in read_fasta(genome):
         lengths[contig.name] = len(contig)
         for own, of_side, rows in zip(judged, reports, by_contig, strict=True):
-            transcripts = _with_stop_codons(rows.pop(contig.name, ()), contig)
+            transcripts = _with_stop_codons(rows.pop(contig.name, ()), contig, code)
             own.transcripts += transcripts
             codes = {contig.name: contig.codes}
-            of_side.append(structure_report(transcripts, codes, splice_pairs=MAJOR_SPLICE_PAIRS))
+            report = structure_report(transcripts, codes, splice_pairs=MAJOR_SPLICE_PAIRS, genetic_code=code)
+            of_side.append(report)
     for file, own, of_side, rows in zip(files, judged, reports, by_contig, strict=True):
         own.structures = StructureReport.total(of_side)
         if not rows:
@@ -321,7 +329,7 @@ def _by_contig(annotation: Annotation) -> dict[str, list[AnnotatedTranscript]]:
     return by_contig
 
 
-def _with_stop_codons(annotated: Sequence[AnnotatedTranscript], contig: Contig) -> list[Transcript]:
+def _with_stop_codons(annotated: Sequence[AnnotatedTranscript], contig: Contig, code: GeneticCode) -> list[Transcript]:
     """Transcripts of a contig with their stop codon in the CDS; those that are said to be partial only by their rows.
 
     Raises:
@@ -336,7 +344,7 @@ def _with_stop_codons(annotated: Sequence[AnnotatedTranscript], contig: Contig) 
             )
     whole = [one for one in annotated if not one.transcript.is_partial]
     partial = [stop_rows_in_cds(one) for one in annotated if one.transcript.is_partial]
-    return [*stop_codon_in_cds(whole, contig.codes)[0], *partial]
+    return [*stop_codon_in_cds(whole, contig.codes, code)[0], *partial]
 
 
 def _warn_of_stop_codons(judged: Sequence[_Judged], files: Sequence[Path]) -> None:

@@ -208,11 +208,12 @@ def _evaluate_genes(
         grammars, grammar = [grammar], None
     if grammar is not None:
         grammars.append(grammar)
+    code = model.config.code
     predictions = predict_genes(network, rows, grammars, average_strands=average_strands)
-    genes, confusions = score_gene_predictions(manifest, annotated, predictions[0])
+    genes, confusions = score_gene_predictions(manifest, annotated, predictions[0], code)
     if grammar is None:
         return genes, None, BootstrapCounts(confusions=confusions, levels=genes.genes.block_counts)
-    codons, confusions_codons = score_gene_predictions(manifest, annotated, predictions[1])
+    codons, confusions_codons = score_gene_predictions(manifest, annotated, predictions[1], code)
     counts = BootstrapCounts(
         confusions=confusions,
         confusions_codons=confusions_codons,
@@ -228,6 +229,8 @@ def predict_genes(
     """Predictions for all segments of a split, for each of the grammars (None: the head alone)."""
     from dnaspt.inference.decode import decode_path, grouped, predict_emissions
     from dnaspt.inference.emissions import ContigSlice
+    from dnaspt.inference.genes import with_frame
+    from dnaspt.models.decoding import GeneRules
 
     predictions: list[list[GenePrediction]] = [[] for _ in grammars]
     for group in grouped(segments(split), lambda segment: len(segment.codes)):
@@ -246,6 +249,8 @@ def predict_genes(
                 path = decoded.path
                 first = 1 + sum(len(prediction.transcripts) for prediction in of_grammar)
                 genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
+                if isinstance(grammar, GeneRules):  # genes that go on beyond the segment are partial
+                    genes = [with_frame(gene, decoded.states, segment.start, grammar) for gene in genes]
                 of_grammar.append(GenePrediction(segment, path, genes))
     return predictions
 

@@ -1,19 +1,19 @@
 """Transcripts and their genome to counts of illegal structures: splice sites, frames, start and stop codons.
 
 A base that is not known (N) is never held against a structure. Codons are counted from the phase of the first coding exon. A
-transcript that is said to be partial may lack a start and a stop codon. Standard genetic code.
+transcript that is said to be partial may lack a start and a stop codon.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dnaspt.frozen_dict import freeze
 from dnaspt.genome.alphabet import N, encode, reverse_complement, tokens
-from dnaspt.genome.genetic_code import SPLICE_PAIRS, STANDARD, SplicePair
+from dnaspt.genome.genetic_code import SPLICE_PAIRS, STANDARD, GeneticCode, SplicePair
 from dnaspt.genome.transcripts import Transcript
 
 
@@ -38,8 +38,11 @@ def _number(codes: np.ndarray) -> np.ndarray:
     return codes.astype(np.int64) @ (5 ** np.arange(codes.shape[-1])[::-1])
 
 
-_START = _numbers(STANDARD.starts)
-_STOP = _numbers(STANDARD.stops)
+class _Ends(NamedTuple):
+    """Numbers of the codons that start and stop a gene."""
+
+    starts: np.ndarray
+    stops: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ def structure_report(
     *,
     stop_in_cds: bool = True,
     splice_pairs: Sequence[SplicePair] = SPLICE_PAIRS,
+    genetic_code: GeneticCode = STANDARD,
 ) -> StructureReport:
     """Count illegal structures.
 
@@ -102,19 +106,21 @@ def structure_report(
         codes_by_chrom: codes (L,) uint8 of whole contigs; see `genome.alphabet`.
         stop_in_cds: whether the stop codon is part of the CDS; if not, it is looked for in the three bases after it.
         splice_pairs: legal ends of introns.
+        genetic_code: which codons start and stop a gene.
 
     Raises:
         ValueError: a transcript ends off its contig.
         KeyError: a contig has no sequence.
     """
     of_introns, legal = intron_fault(splice_pairs), _numbers(pair.donor + pair.acceptor for pair in splice_pairs)
+    ends = _Ends(_numbers(genetic_code.starts), _numbers(genetic_code.stops))
     faults: Counter[str] = Counter(dict.fromkeys((of_introns, *TRANSCRIPT_FAULTS), 0))
     n_transcripts = n_introns = n_illegal = 0
     for transcript in transcripts:
         codes = codes_by_chrom[transcript.chrom]
         if transcript.end > len(codes):
             raise ValueError(f"{transcript.transcript_id} ends at {transcript.end} of {len(codes)} bases")
-        own_faults = _faults(transcript, codes, stop_in_cds=stop_in_cds)
+        own_faults = _faults(transcript, codes, ends, stop_in_cds=stop_in_cds)
         if n_introns_at_fault := _illegal_introns(transcript, codes, legal):
             own_faults[of_introns] = n_introns_at_fault
         faults.update(own_faults)
@@ -124,18 +130,18 @@ def structure_report(
     return StructureReport(n_transcripts, n_introns, n_illegal, dict(faults))
 
 
-def _faults(transcript: Transcript, codes: np.ndarray, *, stop_in_cds: bool) -> Counter[str]:
+def _faults(transcript: Transcript, codes: np.ndarray, ends: _Ends, *, stop_in_cds: bool) -> Counter[str]:
     """Faults of one transcript by kind."""
     codons, n_left_over, after = _codons(transcript, codes)
     body, end = (codons[:-1], codons[-1:]) if stop_in_cds else (codons, after)
     if transcript.is_partial and n_left_over:
         body = codons  # it goes on behind its last whole codon
-    has_stop_inside = bool(_is_any(body, _STOP).any())
+    has_stop_inside = bool(_is_any(body, ends.stops).any())
     if transcript.is_partial:
         flags = [False, has_stop_inside, False, False]
     else:
-        has_start = transcript.phase == 0 and _may_be(codons[:1], _START)
-        flags = [n_left_over > 0, has_stop_inside, not has_start, not _may_be(end, _STOP)]
+        has_start = transcript.phase == 0 and _may_be(codons[:1], ends.starts)
+        flags = [n_left_over > 0, has_stop_inside, not has_start, not _may_be(end, ends.stops)]
     return Counter({kind: 1 for kind, flag in zip(TRANSCRIPT_FAULTS, flags, strict=True) if flag})
 
 

@@ -14,6 +14,7 @@ from dnaspt.evaluation.gene_metrics import ScoredRegion, score_genes
 from dnaspt.evaluation.metrics import block_confusions, class_scores, label_scores, mcc_score
 from dnaspt.evaluation.results import BootstrapCounts, GeneEvaluation, WindowEvaluation
 from dnaspt.genome.alphabet import cpg_positions
+from dnaspt.genome.genetic_code import GeneticCode, genetic_code
 from dnaspt.genome.transcripts import Transcript
 
 _N_BOOTSTRAP_CPG = 200
@@ -30,7 +31,10 @@ class GenePrediction:
 
 
 def score_gene_predictions(
-    manifest: Manifest, annotated: Iterable[tuple[Transcript, bool]], predictions: Sequence[GenePrediction]
+    manifest: Manifest,
+    annotated: Iterable[tuple[Transcript, bool]],
+    predictions: Sequence[GenePrediction],
+    code: GeneticCode | None = None,
 ) -> tuple[GeneEvaluation, np.ndarray]:
     """Score predicted segments: bases, genes, and their structures.
 
@@ -38,6 +42,7 @@ def score_gene_predictions(
         manifest: of the dataset.
         annotated: annotated transcripts, and whether each is the longest isoform of its gene.
         predictions: of all segments of the split.
+        code: genetic code by which structures are judged; None for the dataset's.
 
     Returns:
         the scores, and the confusion matrices (B, K, K) of the blocks that a bootstrap resamples. Segments that overlap on
@@ -62,6 +67,7 @@ def score_gene_predictions(
         [_moved(t, str(n), p.segment.start) for n, p in enumerate(predictions) for t in p.transcripts],
         {str(n): p.segment.codes for n, p in enumerate(predictions)},
         stop_in_cds=manifest.stop_in_cds is not False,
+        genetic_code=genetic_code(manifest.genetic_code) if code is None else code,
     )
     evaluation = GeneEvaluation(
         mcc=mcc_score(confusions),

@@ -1,7 +1,8 @@
 """Genetic codes and splice sites as data: what each codon means, which codons start and stop a gene, how introns end."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from types import MappingProxyType
 from typing import NamedTuple, Self
@@ -53,16 +54,35 @@ GENETIC_CODES: Mapping[int, GeneticCode] = MappingProxyType(
 12 alternative yeasts, as Candida. All of them with ATG as their only start."""
 
 
-def genetic_code(table: int) -> GeneticCode:
+def genetic_code(table: int, starts: Sequence[str] = ()) -> GeneticCode:
     """The code with this number at NCBI.
 
+    Args:
+        table: its number, a key of `GENETIC_CODES`.
+        starts: codons that a gene may begin with; none given: ATG.
+
+    Returns:
+        the code, the same object for the same table and starts.
+
     Raises:
-        ConfigError: there is none here.
+        ConfigError: there is none here, or a start is no codon of A, C, G and T, or is a stop codon of this code.
     """
     if table not in GENETIC_CODES:
         known = ", ".join(map(str, GENETIC_CODES))
         raise ConfigError(f"genetic code {table}; expected one of NCBI's tables {known}")
-    return GENETIC_CODES[table]
+    code = GENETIC_CODES[table]
+    for start in starts:
+        if start not in CODONS:
+            raise ConfigError(f"start codon {start!r}; expected three letters of A, C, G and T, such as ATG")
+        if start in code.stops:
+            raise ConfigError(f"start codon {start!r} is a stop codon in genetic code {table}")
+    return code if tuple(starts) in ((), code.starts) else _with_starts(code, tuple(dict.fromkeys(starts)))
+
+
+@cache
+def _with_starts(code: GeneticCode, starts: tuple[str, ...]) -> GeneticCode:
+    """The same code with other start codons: one object, so that what is derived from it is kept."""
+    return replace(code, starts=starts)
 
 
 class SplicePair(NamedTuple):

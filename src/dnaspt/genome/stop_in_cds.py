@@ -1,21 +1,21 @@
 """Annotated transcripts to transcripts whose CDS includes the stop codon. Some sources write it so, others do not."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
 from dnaspt.genome import alphabet
-from dnaspt.genome.genetic_code import STANDARD
+from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.intervals import StartEnds, merge_few
 from dnaspt.genome.transcripts import Transcript
 
 
 def stop_codon_in_cds(
-    annotated: Iterable[AnnotatedTranscript], codes: np.ndarray
+    annotated: Iterable[AnnotatedTranscript], codes: np.ndarray, genetic_code: GeneticCode = STANDARD
 ) -> tuple[list[Transcript], dict[str, int]]:
     """Make the stop codon part of the CDS of each transcript.
 
@@ -26,6 +26,7 @@ def stop_codon_in_cds(
     Args:
         annotated: transcripts of one contig.
         codes: letters of the contig (L,).
+        genetic_code: which codons stop a gene.
 
     Returns:
         The transcripts; and how many had the stop codon already, got it from rows, got it from the sequence, or have none.
@@ -33,7 +34,7 @@ def stop_codon_in_cds(
     transcripts: list[Transcript] = []
     counts: Counter[str] = Counter()
     for one in annotated:
-        cds, origin = _with_stop_codon(one, codes)
+        cds, origin = _with_stop_codon(one, codes, genetic_code.stops)
         counts[origin] += 1
         transcripts.append(replace(one.transcript, cds=cds))
     return transcripts, dict(counts)
@@ -44,26 +45,26 @@ def stop_rows_in_cds(annotated: AnnotatedTranscript) -> Transcript:
     return replace(annotated.transcript, cds=merge_few((*annotated.transcript.cds, *annotated.stop_codon)))
 
 
-def without_stop_codon(transcript: Transcript, codes: np.ndarray) -> Transcript:
+def without_stop_codon(transcript: Transcript, codes: np.ndarray, genetic_code: GeneticCode = STANDARD) -> Transcript:
     """The transcript without its last three coding bases, if they are a stop codon; codes: letters of its contig (L,)."""
     last = list(islice(_from_the_end(transcript.cds, transcript.strand), 3))
-    if transcript.cds_bp <= 3 or _letters(last[::-1], codes, transcript.strand) not in STANDARD.stops:
+    if transcript.cds_bp <= 3 or _letters(last[::-1], codes, transcript.strand) not in genetic_code.stops:
         return transcript
     kept = ((base, base + 1) for start, end in transcript.cds for base in range(start, end) if base not in last)
     return replace(transcript, cds=merge_few(kept))
 
 
-def _with_stop_codon(annotated: AnnotatedTranscript, codes: np.ndarray) -> tuple[StartEnds, str]:
+def _with_stop_codon(annotated: AnnotatedTranscript, codes: np.ndarray, stops: Sequence[str]) -> tuple[StartEnds, str]:
     """CDS with the stop codon, and where that came from."""
     cds, strand = annotated.transcript.cds, annotated.transcript.strand
     united = stop_rows_in_cds(annotated).cds
     if united != cds:
         return united, "stop_codons_from_rows"
     last = list(islice(_from_the_end(cds, strand), 3))
-    if _letters(last[::-1], codes, strand) in STANDARD.stops:
+    if _letters(last[::-1], codes, strand) in stops:
         return cds, "stop_codons_in_cds"
     following = list(islice(_after_cds(annotated, len(codes)), 3))
-    if _letters(following, codes, strand) in STANDARD.stops:
+    if _letters(following, codes, strand) in stops:
         return merge_few((*cds, *((base, base + 1) for base in following))), "stop_codons_from_sequence"
     return cds, "stop_codons_not_found"
 

@@ -5,7 +5,7 @@ chain is decoded between such runs, and knows that its neighbors there are non-c
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from dnaspt.models.codons import BETWEEN, Grammar
 from dnaspt.models.decoding import Decoded, DecodingContext, GenePosterior, GeneRules
 from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.heads import CRFHead, SigmoidHead, SoftmaxHead
+from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 
@@ -73,7 +74,13 @@ def predict_paths(
             yield decoded.path
 
 
-@subnormals_as_zero()
+class Decoder(Protocol):
+    """What decodes emissions: a head, or any other."""
+
+    def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
+        """The best path of one sequence (L, K)."""
+
+
 def decode_path(
     model: TaskModel,
     emissions: EmissionArray,
@@ -97,7 +104,28 @@ def decode_path(
         path (L,) int8, posterior (L,) float32, and states (L,) int8 of the grammar. In long runs of N the path is non-coding and
         the posterior 1.
     """
-    head, (codes, start, end) = _base_head(model), contig_slice
+    return decode_with(
+        _base_head(model),
+        emissions,
+        contig_slice,
+        average_strands=average_strands,
+        grammar=grammar,
+        with_posterior=with_posterior,
+    )
+
+
+@subnormals_as_zero()
+def decode_with(
+    decoder: Decoder,
+    emissions: EmissionArray,
+    contig_slice: ContigSlice,
+    *,
+    average_strands: bool = False,
+    grammar: Grammar | GeneRules | None = None,
+    with_posterior: bool = True,
+) -> Decoded:
+    """Best path of a slice by any decoder; see `decode_path`."""
+    codes, start, end = contig_slice
     path = np.full(end - start, NONCODING, dtype=np.int8)
     posterior = np.ones(end - start if with_posterior else 0, dtype=np.float32)
     states = np.full(0 if grammar is None else end - start, BETWEEN, dtype=np.int8)
@@ -108,7 +136,7 @@ def decode_path(
             continue
         before, after = (NONCODING if left else None), (NONCODING if right < end - start else None)
         context = DecodingContext(codes, start + left, before, after, grammar, average_strands)
-        decoded = head.decode(emissions[left:right], context, with_posterior=with_posterior)
+        decoded = decoder.decode(emissions[left:right], context, with_posterior=with_posterior)
         path[left:right] = decoded.path
         if with_posterior:
             posterior[left:right] = decoded.posterior

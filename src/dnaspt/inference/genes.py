@@ -22,6 +22,7 @@ from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.genome.coding_sequence import coding_letters, fasta_record, protein, with_codons_read
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, MINUS, transcripts_from_labels
+from dnaspt.genome.genetic_code import GeneticCode
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.gtf_writer import gtf_header, gtf_lines
@@ -57,8 +58,11 @@ class AnnotationFormat(NamedTuple):
 GFF3, GTF = AnnotationFormat("gff3", gff3_header, gff3_lines), AnnotationFormat("gtf", gtf_header, gtf_lines)
 FORMATS = {".gff3": GFF3, ".gff": GFF3, ".gtf": GTF}
 """Formats of genes by the suffix of their file."""
-_LETTERS: dict[str, Callable[[Transcript, np.ndarray], str]] = {"proteins": protein, "cds": coding_letters}
-"""What can be written of each transcript as FASTA, from its contig's codes."""
+LETTERS: dict[str, Callable[[Transcript, np.ndarray, GeneticCode], str]] = {
+    "proteins": protein,
+    "cds": lambda transcript, codes, _: coding_letters(transcript, codes),
+}
+"""What can be written of each transcript as FASTA, from its contig's codes and the genetic code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,9 @@ def grammar_of(
     """
     options = options or PredictOptions()
     if isinstance(model.head, GeneModelHead):
-        return RULES._replace(complete=options.complete_genes, min_intron_bp=min_intron_bp(config, options))
+        return RULES._replace(
+            complete=options.complete_genes, min_intron_bp=min_intron_bp(config, options), softmask=options.softmask
+        )
     if not options.codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
         return None
     return gene_grammar(
@@ -173,19 +179,21 @@ def predict_genes_file(
                 slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
                 yield _ContigJob(contig, slices, files[-1])
 
-    written = _Written(options, written_as, tuple(sequences))
+    written = _Written(options, written_as, tuple(sequences), config.code)
     decode = partial(contig_genes, model, config, average_strands=options.average_strands, grammar=grammar)
     with finished_contigs(request, settings) as folder, _Decoder(model, decode, written) as decoder:
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
             decoder.take(group)
     counts = []
     with ExitStack() as stack:
-        annotation = stack.enter_context(_open_atomically(request.out))
-        fasta = {what: stack.enter_context(_open_atomically(path)) for what, path in sequences.items()}
+        annotation = stack.enter_context(open_atomically(request.out))
+        fasta = {what: stack.enter_context(open_atomically(path)) for what, path in sequences.items()}
         annotation.writelines(written_as.header(lengths))
         if warning := weakness(config):
             log.warning("%s: %s", request.out, warning)
             annotation.write(f"# warning: {warning}\n")
+        if options.softmask:
+            annotation.write(f"# softmask: {options.softmask:g} nats\n")
         for file in files:
             of_contig, _, rows = file.read_text(encoding="utf-8").partition("\n")
             counts.append(GeneCounts(**json.loads(of_contig)))
@@ -201,7 +209,7 @@ def predict_genes_file(
 
 
 @contextmanager
-def _open_atomically(path: Path) -> Iterator[TextIO]:
+def open_atomically(path: Path) -> Iterator[TextIO]:
     """A text file to write that appears whole or not at all."""
     with atomic_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
         yield file
@@ -218,12 +226,13 @@ class _Written(NamedTuple):
     options: PredictOptions
     written_as: AnnotationFormat
     sequences: tuple[str, ...]
+    code: GeneticCode
 
     def write(self, genes: Sequence[Transcript], contig: Contig, file: Path) -> None:
         """Write the rows of a contig's genes behind a line of counts; their sequences before, into files of their own."""
         kept = kept_genes(genes, self.options)
         for what in self.sequences:
-            letters = ((gene.transcript_id, _LETTERS[what](gene, contig.codes)) for gene in kept)
+            letters = ((gene.transcript_id, LETTERS[what](gene, contig.codes, self.code)) for gene in kept)
             records = (
                 fasta_record(*record) for record in letters if record[1]
             )  # no tool reads a record without letters
@@ -244,11 +253,15 @@ def weakness(config: CheckpointConfig) -> str:
 
 
 def kept_genes(genes: Sequence[Transcript], options: PredictOptions) -> list[Transcript]:
-    """The genes whose score, to four digits as GFF3 has it, and whose coding bases reach what was asked for."""
+    """The genes whose score, to four digits as GFF3 has it, and whose coding bases reach what was asked for.
+
+    The score is the probability of the whole gene where the model knows it, else the mean posterior of its coding bases.
+    """
+    scored = ((gene, gene.score if gene.probability is None else gene.probability) for gene in genes)
     return [
         gene
-        for gene in genes
-        if round(gene.score or 0, 4) >= options.min_score and gene.cds_bp >= options.min_coding_bp
+        for gene, score in scored
+        if round(score or 0, 4) >= options.min_score and gene.cds_bp >= options.min_coding_bp
     ]
 
 
@@ -354,24 +367,37 @@ def contig_genes(
     for contig_slice, emissions in emissions_of:
         decoded = decode_path(model, emissions, contig_slice, average_strands=average_strands, grammar=grammar)
         start = contig_slice.start
-        transcripts = transcripts_from_labels(decoded.path, contig.name, start=start, first_number=len(genes) + 1)
-        posteriors = {gene.start + start: gene for gene in decoded.genes}
-        for transcript in transcripts:
-            gene = replace(transcript, score=_score(transcript, decoded, start))
-            if (posterior := posteriors.get(gene.start)) is not None:
-                gene = replace(gene, probability=posterior.gene, exon_scores=posterior.exons)
+        for decoded_gene in list(scored_genes(decoded, contig.name, start=start, first_number=len(genes) + 1)):
+            gene = decoded_gene
             if grammar is not None:
-                gene = _with_frame(gene, decoded.states, start, grammar)
+                gene = with_frame(gene, decoded.states, start, grammar)
             else:
                 if config.stop_in_cds is False:
                     bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
-                    ((gene,), _) = stop_codon_in_cds([bare], contig.codes)
-                gene = with_codons_read(gene, contig.codes)
+                    ((gene,), _) = stop_codon_in_cds([bare], contig.codes, config.code)
+                gene = with_codons_read(gene, contig.codes, config.code)
             genes.append(gene)
     return genes
 
 
-def _with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar | GeneRules) -> Transcript:
+def scored_genes(decoded: Decoded, chrom: str, *, start: int = 0, first_number: int = 1) -> Iterator[Transcript]:
+    """Yield the genes of a decoded path with their scores, and with their probabilities where the head knows them.
+
+    Args:
+        decoded: decoded bases of a contig.
+        chrom: name of the contig.
+        start: contig position of the first decoded base.
+        first_number: number of the first gene.
+    """
+    posteriors = {gene.start + start: gene for gene in decoded.genes}
+    for transcript in transcripts_from_labels(decoded.path, chrom, start=start, first_number=first_number):
+        gene = replace(transcript, score=_score(transcript, decoded, start))
+        if (posterior := posteriors.get(gene.start)) is not None:
+            gene = replace(gene, probability=posterior.gene, exon_scores=posterior.exons)
+        yield gene
+
+
+def with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar | GeneRules) -> Transcript:
     """A gene that keeps to codons, with its first phase and its stop codon, marked as partial where it lacks an end.
 
     All of it comes from the decoded states: letters at the end of a sequence may look like a start codon and be none.

@@ -138,6 +138,7 @@ class Model:
         min_intron_bp: int | None = None,
         min_score: float = 0.0,
         min_coding_bp: int = 0,
+        softmask: float = 0.0,
     ) -> "list[list[Transcript]] | pd.DataFrame":
         """Predict the genes on sequences, or the labels of windows.
 
@@ -149,8 +150,10 @@ class Model:
             codons: genes of a CRF keep to codons (start, stop, frame, GT-AG or GC-AG introns).
             complete_genes: with codons: no gene goes on beyond its sequence.
             min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
-            min_score: genes: lowest score, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+            min_score: genes: lowest score, 0 to 1: the probability of the whole gene where a gene model knows it, else the
+                mean posterior of its coding bases.
             min_coding_bp: genes: fewest coding bases.
+            softmask: gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
 
         Returns:
             For genes: for each sequence a list of `Transcript`, by start; `dnaspt.to_frame` makes a table of them. A transcript's
@@ -170,7 +173,7 @@ class Model:
             >>> len(genes)
             2
         """
-        from dnaspt.inference.predict import PredictOptions, check_gene_limits
+        from dnaspt.inference.predict import PredictOptions, check_gene_limits, keeps_to_codons, warn_of_softmask
 
         options = PredictOptions(
             average_strands=average_strands,
@@ -179,22 +182,25 @@ class Model:
             min_intron_bp=min_intron_bp,
             min_score=min_score,
             min_coding_bp=min_coding_bp,
+            softmask=softmask,
         )
         network, sequences = self.task_model(), read_sequences(seqs)
         if not TASKS[self.task].per_base:
             if not codons or complete_genes:
                 log.warning("codons and complete_genes have no effect on windows")
-            if (min_intron_bp, min_score, min_coding_bp) != (None, 0, 0):
-                log.warning("min_intron_bp, min_score and min_coding_bp have no effect on windows")
+            if (min_intron_bp, min_score, min_coding_bp, softmask) != (None, 0, 0, 0):
+                log.warning("min_intron_bp, min_score, min_coding_bp and softmask have no effect on windows")
             return self._window_table(sequences, average_strands=average_strands)
-        has_codons = codons and self.head == "crf"
+        has_codons = keeps_to_codons(self.head, options)
         if not codons and self.head != "crf":
-            log.warning("codons has no effect on a %s head, which knows no codons", self.head)
+            why = "always keeps to codons" if has_codons else "knows no codons"
+            log.warning("codons has no effect on a %s head, which %s", self.head, why)
         if complete_genes and not has_codons:
             raise ConfigError("complete_genes needs a CRF head and codons: only their grammar knows whole genes")
         from dnaspt.inference.genes import predict_contigs
 
         check_gene_limits(options, has_codons=has_codons)
+        warn_of_softmask(options, self.head)
         contigs = [Contig(name, codes) for name, codes in sequences]
         return predict_contigs(network, self.config, contigs, options)
 
@@ -339,6 +345,7 @@ class Model:
         min_intron_bp: int | None = None,
         min_score: float = 0.0,
         min_coding_bp: int = 0,
+        softmask: float = 0.0,
     ) -> "GeneSummary | WindowSummary":
         """Predict on a FASTA file and write GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
@@ -356,8 +363,10 @@ class Model:
             codons: genes of a CRF keep to codons.
             complete_genes: with codons: no gene goes on beyond its contig.
             min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
-            min_score: genes: lowest score that is written, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+            min_score: genes: lowest score that is written, 0 to 1: the probability of the whole gene where a gene model
+                knows it, else the mean posterior of its coding bases.
             min_coding_bp: genes: fewest coding bases that are written.
+            softmask: gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
 
         Returns:
             counts of what was predicted and written.
@@ -383,6 +392,7 @@ class Model:
             min_intron_bp=min_intron_bp,
             min_score=min_score,
             min_coding_bp=min_coding_bp,
+            softmask=softmask,
         )
         return predict_file(self, genome, out, options, regions=regions, proteins=proteins, cds=cds)
 

@@ -4,9 +4,10 @@ Settings and files are checked before PyTorch is imported, so that a mistake sho
 """
 
 import logging
+import math
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +21,7 @@ from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.output import locked_output, refuse_inputs
-from dnaspt.tasks import TASKS
+from dnaspt.tasks import GENE_MODEL, TASKS
 
 if TYPE_CHECKING:
     from dnaspt.inference.genes import GeneSummary
@@ -44,8 +45,10 @@ class PredictOptions:
         codons: genes of a CRF: keep to codons (start, stop, frame, GT-AG or GC-AG introns).
         complete_genes: with codons: no gene goes on beyond its contig.
         min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
-        min_score: genes: lowest score that is written, 0 to 1; the score of a gene is the mean posterior of its coding bases.
+        min_score: genes: lowest score that is written, 0 to 1: the probability of the whole gene where a gene model knows it,
+            else the mean posterior of its coding bases.
         min_coding_bp: genes: fewest coding bases that are written.
+        softmask: genes of a gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
     """
 
@@ -57,6 +60,7 @@ class PredictOptions:
     min_intron_bp: int | None = None
     min_score: float = 0.0
     min_coding_bp: int = 0
+    softmask: float = 0.0
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
     def __post_init__(self) -> None:
@@ -66,13 +70,15 @@ class PredictOptions:
             ConfigError: names the option.
         """
         check_switches(average_strands=self.average_strands, codons=self.codons, complete_genes=self.complete_genes)
-        check_numbers(threshold=self.threshold, min_score=self.min_score)
+        check_numbers(threshold=self.threshold, min_score=self.min_score, softmask=self.softmask)
         check_whole_numbers(
             stride_bp=self.stride_bp, min_intron_bp=self.min_intron_bp, min_coding_bp=self.min_coding_bp
         )
 
 
-GENE_OPTIONS = frozenset({"average_strands", "codons", "complete_genes", "min_intron_bp", "min_score", "min_coding_bp"})
+GENE_OPTIONS = frozenset(
+    {"average_strands", "codons", "complete_genes", "min_intron_bp", "min_score", "min_coding_bp", "softmask"}
+)
 """The options that decide which genes are written."""
 
 
@@ -108,18 +114,40 @@ def predict_file(
     options, genome, out = options or PredictOptions(), as_path(genome, "genome"), as_path(out, "out")
     regions = as_path_or_none(regions, "regions")
     run = None if isinstance(model, Model) else as_path(model, "model")
-    given = {"proteins": as_path_or_none(proteins, "proteins"), "cds": as_path_or_none(cds, "cds")}
-    sequences = {what: path for what, path in given.items() if path is not None}
-    files = [out, *sequences.values()]
+    inputs = {"genome": genome, "regions": regions, "run": run}
+    with checked_outputs(out, {"proteins": proteins, "cds": cds}, inputs) as sequences:
+        return _predict_file(model, genome, out, options, regions, sequences)
+
+
+@contextmanager
+def checked_outputs(
+    out: Path, sequences: Mapping[str, str | Path | None], inputs: Mapping[str, Path | None]
+) -> Iterator[dict[str, Path]]:
+    """A block in which no other process writes the files of a prediction.
+
+    Args:
+        out: the file of predictions.
+        sequences: further files by what they hold, None for those that are not asked for.
+        inputs: what is read.
+
+    Yields:
+        the further files that are asked for.
+
+    Raises:
+        ConfigError: a file is read, or given twice. InputError: it cannot be written. BusyError: another process writes it.
+    """
+    given = {what: as_path_or_none(path, what) for what, path in sequences.items()}
+    asked = {what: path for what, path in given.items() if path is not None}
+    files = [out, *asked.values()]
     for number, file in enumerate(files):
-        refuse_inputs(file, {"genome": genome, "regions": regions, "run": run}, is_file=True)
+        refuse_inputs(file, inputs, is_file=True)
         _check_out(file)
         if any(Path(os.path.realpath(file)) == Path(os.path.realpath(other)) for other in files[:number]):
             raise ConfigError(f"{file}: given for two files; choose different names")
     with ExitStack() as locks:
         for file in files:
             locks.enter_context(locked_output(file))
-        return _predict_file(model, genome, out, options, regions, sequences)
+        yield asked
 
 
 def _predict_file(
@@ -167,15 +195,38 @@ def _check_out(out: Path) -> None:
 
 def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> None:
     """Refuse options that do not fit a gene model, and warn of those without effect."""
-    if out.suffix.lower() not in _GENE_SUFFIXES:
-        raise ConfigError(f"{out}: genes are written as GFF3 or GTF; expected a name that ends in .gff3 or .gtf")
+    check_gene_suffix(out)
     if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
         log.warning("--stride-bp and --threshold have no effect on genes")
+    has_codons = keeps_to_codons(model.head, options)
     if not options.codons and model.head != "crf":
-        log.warning("--no-codons has no effect on a %s head, which knows no codons", model.head)
-    if options.complete_genes and not (options.codons and model.head == "crf"):
+        why = "always keeps to codons" if has_codons else "knows no codons"
+        log.warning("--no-codons has no effect on a %s head, which %s", model.head, why)
+    if options.complete_genes and not has_codons:
         raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
-    check_gene_limits(options, has_codons=options.codons and model.head == "crf")
+    check_gene_limits(options, has_codons=has_codons)
+    warn_of_softmask(options, model.head)
+
+
+def check_gene_suffix(out: Path) -> None:
+    """Refuse a name that is none of GFF3 or GTF.
+
+    Raises:
+        ConfigError: another suffix.
+    """
+    if out.suffix.lower() not in _GENE_SUFFIXES:
+        raise ConfigError(f"{out}: genes are written as GFF3 or GTF; expected a name that ends in .gff3 or .gtf")
+
+
+def warn_of_softmask(options: PredictOptions, head: str) -> None:
+    """Warn where soft-masked bases cost nothing, whatever was asked for."""
+    if options.softmask and head != GENE_MODEL:
+        log.warning("--softmask has no effect on a %s head; it is for gene models", head)
+
+
+def keeps_to_codons(head: str, options: PredictOptions) -> bool:
+    """Whether the genes of a head keep to codons: those of a gene model always do, those of a CRF where they are asked to."""
+    return head == GENE_MODEL or (head == "crf" and options.codons)
 
 
 def check_gene_limits(options: PredictOptions, *, has_codons: bool) -> None:
@@ -188,6 +239,8 @@ def check_gene_limits(options: PredictOptions, *, has_codons: bool) -> None:
         raise ConfigError(f"min_score {options.min_score:g}; expected 0 to 1, a probability")
     if options.min_coding_bp < 0:
         raise ConfigError(f"min_coding_bp {options.min_coding_bp}; expected 0 or more")
+    if not 0 <= options.softmask < math.inf:
+        raise ConfigError(f"softmask {options.softmask:g}; expected 0 or more, in nats")
     least_bp = options.min_intron_bp
     if least_bp is None:
         return
@@ -204,6 +257,8 @@ def _check_window_options(model: Model, options: PredictOptions) -> None:
         log.warning("--no-codons has no effect on windows")
     if options.complete_genes:
         log.warning("--complete-genes has no effect on windows")
+    if options.softmask:
+        log.warning("--softmask has no effect on windows")
     if (options.min_intron_bp, options.min_score, options.min_coding_bp) != (None, 0, 0):
         log.warning("--min-intron-bp, --min-score and --min-coding-length have no effect on windows")
     own_stride = options.stride_bp != PredictOptions().stride_bp

@@ -14,6 +14,7 @@ class GeneRules(NamedTuple):
         codon_bases, starts, stops: of each state, as in `codons.Grammar`.
         complete: whether no gene goes on beyond the sequence.
         min_intron_bp: bases of the shortest intron.
+        softmask: nats that a soft-masked base costs as a coding one.
     """
 
     codon_bases: np.ndarray
@@ -21,6 +22,7 @@ class GeneRules(NamedTuple):
     stops: np.ndarray
     complete: bool = False
     min_intron_bp: int = 0
+    softmask: float = 0.0
 
 
 class GenePosterior(NamedTuple):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import ACCEPTOR as ACCEPTOR_CLASS
 from dnaspt.genome.gene_states import CDS, MINUS, MISSING, NONCODING
 from dnaspt.genome.gene_states import DONOR as DONOR_CLASS
@@ -66,6 +67,7 @@ SITES = slice(N_SENSORS, N_SENSORS + len(SITE_WEIGHTS))
 EXON_LENGTHS, INTRON_LENGTHS, GENE = range(SITES.stop, len(WEIGHT_NAMES))
 PRIOR_WEIGHTS = np.array([1.0, 0.5, 0.9, 0.7, 0.5, 0.6, 0.7, 0.7, 0.5, 0.5, 1.0, 1.0, 2.0])
 """Weights before anything is seen."""
+_CODING_COLUMNS = [first + CODING + base for first in STRAND_COLUMNS for base in range(3)]
 LEAST_EXON_BP = 3
 """Exons beside an intron are no shorter, unless the intron splits the start or stop codon."""
 
@@ -116,13 +118,14 @@ class GeneModel:
         moves.last[1:] = moves.last[1:] if may_end else -np.inf
         return segments
 
-    def potentials(self, codes: np.ndarray, sites: Emissions, offset: int = 0) -> Potentials:
+    def potentials(self, codes: np.ndarray, sites: Emissions, offset: int = 0, softmask: float = 0.0) -> Potentials:
         """Potentials of a sequence, as its tiles ask for them.
 
         Args:
             codes: letters of the whole contig (C,).
             sites: site scores (L, 8) of the sequence, in memory or in a file.
             offset: where the sequence begins on the contig.
+            softmask: nats that a soft-masked base costs as a coding one.
         """
 
         def between(start: int, stop: int) -> np.ndarray:
@@ -130,9 +133,17 @@ class GeneModel:
             rows = self.sensors.potentials(codes, self.weights[:N_SENSORS], first, last)
             scores = candidate_scores(codes, np.asarray(sites[start:stop]), first, last, self.genetic_code)
             add_site_scores(rows, scores, self.weights[SITES])
+            penalize_soft_masked(rows, codes[first:last], softmask)
             return rows
 
         return between
+
+
+def penalize_soft_masked(potentials: np.ndarray, codes: np.ndarray, nats: float) -> None:
+    """Lower the coding columns of potentials (L, 29) at soft-masked letters (L,), in place."""
+    if nats:
+        masked = np.flatnonzero(alphabet.soft_masked(codes))
+        potentials[masked[:, None], _CODING_COLUMNS] -= np.float32(nats)
 
 
 def candidate_scores(

@@ -26,7 +26,7 @@ from dnaspt.models.gene_model import (
     posteriors_of,
 )
 from dnaspt.models.kernels.crf_viterbi import Emissions
-from dnaspt.models.kernels.semi_markov import best_path, site_probabilities, sum_paths
+from dnaspt.models.kernels.semi_markov import Potentials, best_path, site_probabilities, sum_paths
 from dnaspt.models.length_densities import (
     EXPLICIT_EXON_BP,
     EXPLICIT_INTRON_BP,
@@ -136,39 +136,58 @@ class GeneModelHead(nn.Module):
 
         Where the context says what stands beside the sequence, no gene goes on beyond it.
         """
-        n = len(emissions)
-        codes = context.codes
-        start, stop = context.first, context.first + n
-        tokens = np.ascontiguousarray(alphabet.tokens(codes[start:stop]))
-        model = self.model()
-        scores = model.potentials(codes, emissions, offset=start)
-        rules = context.grammar if isinstance(context.grammar, GeneRules) else RULES
-        segments = model.segments(
-            may_begin=context.before is None and not rules.complete,
-            may_end=context.after is None and not rules.complete,
-            min_intron_bp=rules.min_intron_bp,
+        model, rules = self.model(), rules_of(context)
+        scores = model.potentials(context.codes, emissions, context.first, rules.softmask)
+        return decode_genes(model, scores, len(emissions), context, with_posterior=with_posterior)
+
+
+def rules_of(context: DecodingContext) -> GeneRules:
+    """What the context asks of a gene model."""
+    return context.grammar if isinstance(context.grammar, GeneRules) else RULES
+
+
+def decode_genes(
+    model: GeneModel, scores: Potentials, n: int, context: DecodingContext, *, with_posterior: bool = True
+) -> Decoded:
+    """The best genes of one sequence.
+
+    Where the context says what stands beside the sequence, no gene goes on beyond it.
+
+    Args:
+        model: lengths and moves.
+        scores: potentials of the sequence, as its tiles ask for them.
+        n: bases of the sequence.
+        context: letters, and what is asked for.
+        with_posterior: compute the posterior, else it is empty.
+    """
+    rules = rules_of(context)
+    tokens = np.ascontiguousarray(alphabet.tokens(context.codes[context.first : context.first + n]))
+    segments = model.segments(
+        may_begin=context.before is None and not rules.complete,
+        may_end=context.after is None and not rules.complete,
+        min_intron_bp=rules.min_intron_bp,
+    )
+    path = best_path(tokens, scores, segments)
+    genes = genes_of(path.sites)
+    classes = classes_of(genes, n)
+    posterior = np.empty(0, np.float32)
+    posteriors: tuple[GenePosterior, ...] = ()
+    if with_posterior:
+        posterior = np.empty(n, np.float32)
+        columns = class_columns().T
+
+        def keep(first: int, rows: np.ndarray) -> None:
+            own = classes[first : first + len(rows), None]
+            posterior[first : first + len(rows)] = np.take_along_axis(rows @ columns, own, axis=1)[:, 0]
+
+        sums = sum_paths(tokens, scores, segments, path=path, marginals=keep)
+        probabilities = posteriors_of(genes, site_probabilities(path, sums))
+        posteriors = tuple(
+            GenePosterior(gene.exons[0][0], probability, tuple(exons))
+            for gene, (probability, exons) in zip(genes, probabilities, strict=True)
+            if gene.exons
         )
-        path = best_path(tokens, scores, segments)
-        genes = genes_of(path.sites)
-        classes = classes_of(genes, n)
-        posterior = np.empty(0, np.float32)
-        posteriors: tuple[GenePosterior, ...] = ()
-        if with_posterior:
-            posterior = np.empty(n, np.float32)
-            columns = class_columns().T
-
-            def keep(first: int, rows: np.ndarray) -> None:
-                own = classes[first : first + len(rows), None]
-                posterior[first : first + len(rows)] = np.take_along_axis(rows @ columns, own, axis=1)[:, 0]
-
-            sums = sum_paths(tokens, scores, segments, path=path, marginals=keep)
-            probabilities = posteriors_of(genes, site_probabilities(path, sums))
-            posteriors = tuple(
-                GenePosterior(gene.exons[0][0], probability, tuple(exons))
-                for gene, (probability, exons) in zip(genes, probabilities, strict=True)
-                if gene.exons
-            )
-        return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n), posteriors)
+    return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n), posteriors)
 
 
 def states_of(genes: list[GeneCall], n: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import MIN_INTRON_BP, label_contig, longest_per_gene
-from dnaspt.genome.genetic_code import SPLICE_PAIRS
+from dnaspt.genome.genetic_code import SPLICE_PAIRS, STANDARD, GeneticCode
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds
 from dnaspt.genome.transcripts import Transcript
@@ -50,6 +50,7 @@ def label_genes(
     unknown: Sequence[tuple[int, int]] = (),
     coding: Sequence[tuple[int, int]] = (),
     is_circular: bool = False,
+    genetic_code: GeneticCode = STANDARD,
 ) -> LabeledContig:
     """Label a contig by the longest transcript of each gene. A gene that does not lie in one split is missing.
 
@@ -63,6 +64,7 @@ def label_genes(
         coding: start and end of intervals that are coding in transcripts which are left out.
         is_circular: whether the contig is circular. A gene across its origin, whose end lies behind the end of the contig, is
             missing then, on both sides.
+        genetic_code: which codons stop a gene.
 
     Raises:
         InputError: a CDS ends off the contig.
@@ -77,7 +79,7 @@ def label_genes(
     if is_circular:
         coding, unknown = (_on_circle(intervals, len(contig)) for intervals in (coding, unknown))
     _check_ends(annotated, contig)
-    transcripts, stop_counts = stop_codon_in_cds(annotated, contig.codes)
+    transcripts, stop_counts = stop_codon_in_cds(annotated, contig.codes, genetic_code)
     longest, gene_counts = longest_per_gene(transcripts)
     across_splits = [transcript for transcript in longest if _interval_with(transcript, intervals) is None]
     unknown = [*unknown, *((transcript.start, transcript.end) for transcript in across_splits)]

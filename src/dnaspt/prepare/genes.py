@@ -25,6 +25,7 @@ from dnaspt.genome.bed import Regions, read_bed
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, contig_lengths, contig_names, read_fasta
 from dnaspt.genome.gene_states import MISSING
+from dnaspt.genome.genetic_code import genetic_code
 from dnaspt.genome.gff3 import AnnotatedTranscript, Annotation, read_annotation
 from dnaspt.genome.intervals import cluster
 from dnaspt.genome.transcripts import Transcript
@@ -76,6 +77,9 @@ class PrepareGenesConfig(SplitSettings):
     """Bases on both sides of a window, in bp: context without labels for `tile` (0 if left out), labeled bases around
     the CDS for `gene` (1000 if left out). Make it longer if the edges of windows are predicted worse than their
     middle."""
+    genetic_code: int = 1
+    """Number of the genetic code at NCBI: 1, 4, 6, 10 or 12. It says which codons stop a gene, where the annotation leaves the
+    stop codon out of the CDS. `finetune --head gene-model` takes it over. Give 6 for Tetrahymena, 12 for Candida."""
     unknown: Paths = ()
     """BED of regions whose labels are missing. Give it for regions that nobody annotated, so that they do not count as
     non-coding."""
@@ -96,6 +100,7 @@ class PrepareGenesConfig(SplitSettings):
                 raise ValueError(f"{name}_genome and {name}_annotation belong together; give both or none")
         if self.split and self.is_separate:
             raise ValueError(f"split {self.split!r} beside a separate valid or test input; choose one")
+        genetic_code(self.genetic_code)
         return self
 
     @property
@@ -342,6 +347,7 @@ def _add_genome(
             unknown=unknown_intervals,
             coding=genes.coding.get(contig.name, ()),
             is_circular=contig.name in genes.circular,
+            genetic_code=genetic_code(config.genetic_code),
         )
         _check_off_contig(files.annotations[0], contig, labeled, strict=config.strict)
         _add_contig(config, contig, labeled, writer, totals)

@@ -17,6 +17,7 @@ from dnaspt.data.manifest import Manifest, Source, read_manifest
 from dnaspt.data.subset import label_subset
 from dnaspt.data.transcript_table import shortest_intron_bp
 from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.genome.genetic_code import STANDARD, GeneticCode, genetic_code
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.processes import check_processes
@@ -119,8 +120,22 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
         raise ConfigError("positive_weight is for labels of windows and bins; see class_weights")
     if config.pool == "normalized":
         _check_pool(config, manifest)
+    if code_of(config, manifest) is not STANDARD and head == "crf":
+        raise ConfigError(
+            "a crf knows genetic code 1 and the start codon ATG alone; take --head gene-model for other genetic codes"
+        )
     _warn_of_idle_settings(config, head)
     return head
+
+
+def code_of(config: FinetuneConfig, manifest: Manifest) -> GeneticCode:
+    """The genetic code that was asked for, else the dataset's.
+
+    Raises:
+        ConfigError: no such code or codon.
+    """
+    table = manifest.genetic_code if config.genetic_code is None else config.genetic_code
+    return genetic_code(table, config.start_codons)
 
 
 def _check_genes(config: FinetuneConfig, manifest: Manifest) -> None:
@@ -161,6 +176,8 @@ def _warn_of_idle_settings(config: FinetuneConfig, head: str) -> None:
     is_crf = head.startswith("crf")
     if config.class_weights != "none" and is_crf:
         log.warning("class weights have no effect on a CRF head")
+    if head != GENE_MODEL and {"genetic_code", "start_codons"} & config.model_fields_set:
+        log.warning("--genetic-code and --start-codons change nothing that a %s head learns: it knows no codons", head)
     if config.encoder is not None and "preset" in config.model_fields_set:
         log.warning("--preset has no effect: the pretrained encoder has its own size")
     if config.crf_rate != FinetuneConfig.model_fields["crf_rate"].default and not is_crf:
@@ -211,6 +228,7 @@ def _describe(
             "data_digest": pretrained.data_digest,
             "provenance": pretrained.provenance,
         }
+    code = code_of(config, manifest)
     return CheckpointConfig(
         kind="task",
         encoder=BASELINE_ENCODERS["onehot"]
@@ -225,6 +243,8 @@ def _describe(
         window_bp=manifest.window_bp,
         stop_in_cds=manifest.stop_in_cds,
         shortest_intron_bp=shortest_intron_bp(config.data, config.fold) if manifest.per_base else None,
+        genetic_code=code.table,
+        start_codons=code.starts,
         data_digest=manifest.digest,
         provenance=provenance,
     )

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from dnaspt.errors import DatasetError
 from dnaspt.evaluation.score import GenePrediction, score_gene_predictions
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, MISSING, NONCODING, transcripts_from_labels
+from dnaspt.genome.genetic_code import GeneticCode
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_sequences
 from dnaspt.models.cross_fitting import LabeledSequence, cross_fitting_groups
@@ -101,12 +102,16 @@ class _Part:
         ]
         return cls(parts, annotated)
 
-    def labeled(self, n_groups: int | None = None) -> list[LabeledSequence]:
-        """Segments with reading frames and groups."""
+    def labeled(self, code: GeneticCode, n_groups: int | None = None) -> list[LabeledSequence]:
+        """Segments with reading frames in a genetic code, and groups."""
         longest = [transcript for transcript, is_longest in self.annotated if is_longest]
         labels = [
             phase_labels(
-                part.codes, part.labels, [gene for gene in longest if gene.chrom == part.chrom], start=part.start
+                part.codes,
+                part.labels,
+                [gene for gene in longest if gene.chrom == part.chrom],
+                start=part.start,
+                genetic_code=code,
             )
             for part in self.segments
         ]
@@ -142,11 +147,12 @@ def fit_gene_model(
     """
     began = time.perf_counter()
     part = _Part.of(train, config, "train")
-    sequences = part.labeled()
+    code = checkpoint.code
+    sequences = part.labeled(code)
     genes = [gene for gene, is_longest in part.annotated if is_longest]
     if len(genes) < LEAST_GENES:
         raise DatasetError(f"{config.data}: {len(genes)} genes to learn from; expected {LEAST_GENES} or more")
-    fit = fit_sensors(sequences)
+    fit = fit_sensors(sequences, genetic_code=code)
     lengths, shares = fit_lengths(part, genes, checkpoint.min_intron_bp)
     report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
     with torch.random.fork_rng(devices=[]):
@@ -164,13 +170,14 @@ def fit_gene_model(
         offsets=offsets,
         penalty=LETTER_PENALTY if offsets == LETTER_OFFSETS else STATE_PENALTY,
         seed=config.seed,
+        genetic_code=code,
     )
     report(f"site scores: {time.perf_counter() - began:.0f} s")
     search = _Search(
-        manifest, part, sequences, fit, probe.scores, GeneModel(fit.sensors, lengths, PRIOR_WEIGHTS, shares)
+        manifest, part, sequences, fit, probe.scores, GeneModel(fit.sensors, lengths, PRIOR_WEIGHTS, shares, code)
     )
     weights = search.run(report)
-    model = GeneModel(fit.sensors, lengths, weights, shares)
+    model = GeneModel(fit.sensors, lengths, weights, shares, code)
     assert isinstance(network.head, GeneModelHead)
     network.head.take(model, probe.probe)
     report(f"weights: {time.perf_counter() - began:.0f} s")
@@ -214,7 +221,7 @@ class _Search:
         self._tokens = [np.ascontiguousarray(alphabet.tokens(sequence.codes)) for sequence in sequences]
         self._features = [sensors.features(sequence) for sequence in sequences]
         self._sites = [
-            candidate_scores(sequence.codes, scores, 0, len(sequence.codes))
+            candidate_scores(sequence.codes, scores, 0, len(sequence.codes), model.genetic_code)
             for sequence, scores in zip(sequences, sites, strict=True)
         ]
         self.best_scores: dict[str, float] = {}
@@ -244,7 +251,7 @@ class _Search:
         return float(np.mean(list(self._scores(weights).values())) - PENALTY * squares.mean())
 
     def _scores(self, weights: np.ndarray) -> dict[str, float]:
-        model = GeneModel(self._model.sensors, self._model.lengths, weights, self._model.shares)
+        model = replace(self._model, weights=weights)
         segments_ = model.segments()
 
         def decode(number: int) -> np.ndarray:

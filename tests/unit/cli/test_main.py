@@ -142,7 +142,8 @@ def said_by(*words: str) -> subprocess.CompletedProcess[str]:
         ("finetune --out x", "Missing argument 'DATA'; see 'dnaspt finetune -h'"),
         (
             "finetune data --out x --head mlp",
-            "Invalid value for '--head': 'mlp' is not one of 'auto', 'crf', 'softmax', 'sigmoid', 'crf-unconstrained'; "
+            "Invalid value for '--head': 'mlp' is not one of 'auto', 'gene-model', 'crf', 'softmax', 'sigmoid', "
+            "'crf-unconstrained'; "
             "see 'dnaspt finetune -h'",
         ),
         ("prepare genes", "Missing option '--out' / '-o'; see 'dnaspt prepare genes -h'"),

@@ -20,6 +20,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "variants": dnaspt.score_variants,
     "baseline": dnaspt.baseline,
     "compare-annotations": dnaspt.compare_annotations,
+    "decode": dnaspt.decode_emissions,
     "report": dnaspt.report,
 }
 

@@ -7,7 +7,7 @@ import pytest
 
 from dnaspt.evaluation.gene_faults import INTRON_FAULT, StructureReport, structure_report
 from dnaspt.genome.alphabet import encode, reverse_complement
-from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS
+from dnaspt.genome.genetic_code import MAJOR_SPLICE_PAIRS, genetic_code
 from dnaspt.genome.transcripts import Transcript
 
 Exons = tuple[tuple[int, int], ...]
@@ -130,3 +130,12 @@ def test_reports_of_contigs_add_up() -> None:
     codes = {"c": encode(GENE)}
     parts = [structure_report([transcript(LEGAL)], codes), structure_report([transcript(((2, 8), (15, 22)))], codes)]
     assert StructureReport.total(parts) == structure_report([transcript(LEGAL), transcript(((2, 8), (15, 22)))], codes)
+
+
+def test_stops_and_starts_are_those_of_the_genetic_code() -> None:
+    codes = {"c": encode(b"ccCTGTAACCCTGAcc")}  # CTG TAA CCC TGA: Q for TAA where TGA alone is a stop codon
+    gene = transcript(((2, 14),))
+    assert structure_report([gene], codes).faults["stop codon in frame"] == 1
+    assert structure_report([gene], codes, genetic_code=genetic_code(6)).faults["no start codon"] == 1
+    assert structure_report([gene], codes, genetic_code=genetic_code(6, ("ATG", "CTG"))).n_illegal == 0
+    assert structure_report([gene], codes, genetic_code=genetic_code(10)).faults["no stop codon"] == 1

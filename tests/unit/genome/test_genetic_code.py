@@ -1,5 +1,7 @@
 """The standard genetic code, and that another one is a row of data."""
 
+import re
+
 import pytest
 
 from dnaspt.errors import ConfigError
@@ -43,3 +45,23 @@ def test_codes_by_their_number_differ_from_the_standard_one_as_ncbi_says() -> No
 def test_a_code_that_is_not_there_is_an_error_that_lists_those_that_are() -> None:
     with pytest.raises(ConfigError, match="genetic code 7; expected one of NCBI's tables 1, 4, 6, 10, 12"):
         genetic_code(7)
+
+
+def test_start_codons_can_be_added_and_give_the_same_object_each_time() -> None:
+    code = genetic_code(12, ("ATG", "CTG"))
+    assert code.starts == ("ATG", "CTG") and code.stops == genetic_code(12).stops
+    assert genetic_code(12, ["ATG", "CTG", "ATG"]) is code
+    assert genetic_code(1, ("ATG",)) is STANDARD
+
+
+@pytest.mark.parametrize(
+    ("table", "starts", "message"),
+    [
+        (7, (), "genetic code 7; expected one of NCBI's tables 1, 4, 6, 10, 12"),
+        (1, ("AUG",), "start codon 'AUG'; expected three letters of A, C, G and T, such as ATG"),
+        (1, ("ATG", "TAA"), "start codon 'TAA' is a stop codon in genetic code 1"),
+    ],
+)
+def test_other_codes_and_starts_are_refused(table: int, starts: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        genetic_code(table, starts)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.genetic_code import genetic_code
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds, without_stop_codon
 from dnaspt.genome.transcripts import Transcript
@@ -64,3 +65,14 @@ def test_the_score_of_a_transcript_is_kept_where_its_stop_codon_is_added():
 def test_the_stop_codon_is_cut_off_where_the_cds_ends_with_one(sequence, strand, cds, expected):
     transcript = Transcript("c", strand, "g", "t", cds)
     assert without_stop_codon(transcript, alphabet.encode(sequence)).cds == expected
+
+
+def test_which_codons_are_stop_codons_is_a_matter_of_the_genetic_code() -> None:
+    codes = alphabet.encode(b"ATGTAATGACC")
+    for table, expected in ((1, ((0, 6),)), (6, ((0, 9),))):  # TAA is Q in code 6, and TGA follows
+        one = AnnotatedTranscript(Transcript("c", "+", "g", "g.t", ((0, 6),)), (), (), 1, Path("a.gff3"))
+        (found,), _ = stop_codon_in_cds([one], codes, genetic_code(table))
+        assert found.cds == expected
+    whole = Transcript("c", "+", "g", "g.t", ((0, 9),))
+    assert without_stop_codon(whole, codes, genetic_code(6)).cds == ((0, 6),)
+    assert without_stop_codon(whole, codes, genetic_code(10)) == whole

@@ -1,0 +1,110 @@
+"""Class probabilities of other networks as potentials: a path scores the sum over the classes of its bases."""
+
+import numpy as np
+import pytest
+
+from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
+from dnaspt.genome.genetic_code import genetic_code
+from dnaspt.models.decoding import DecodingContext
+from dnaspt.models.emission_potentials import (
+    LEAST_PROBABILITY,
+    EmissionDecoder,
+    column_potentials,
+    log_probabilities,
+    prior_gene_model,
+)
+from dnaspt.models.gene_model import FORBIDDEN, penalize_soft_masked
+from dnaspt.models.gene_model_head import RULES
+from dnaspt.models.gene_structure import MINUS_COLUMNS, N_COLUMNS, PLUS
+
+#     CC ATG AA | GT CC AG | A TGA CC: the intron of phase 2 splits AAA
+SEQUENCE = "CCATGAAGTCCAGATGACC"
+CLASSES = [NONCODING] * 2 + [CDS] * 5 + [DONOR] + [INTRON] * 4 + [ACCEPTOR] + [CDS] * 4 + [NONCODING] * 2
+COLUMNS = [0, 0, 12, 1, 2, 0, 1, 8, 5, 5, 5, 5, 11, 2, 0, 1, 13, 0, 0]
+"""Column of each base as a class of its own, counted from the strand's first; 0 at both ends is intergenic."""
+IN_GENE = slice(2, -2)
+
+
+def path_score(potentials: np.ndarray, first: int) -> float:
+    """Score of the gene's path by content and signals, as gene_structure adds them up."""
+    content = [0, 1, 2, 0, 1, 5, 5, 5, 5, 5, 5, 2, 0, 1, 2]
+    score = potentials[[0, 1, -2, -1], 0].sum()
+    score += sum(potentials[2 + base, first + column] for base, column in enumerate(content))
+    signals = ((2, 12), (7, 8), (12, 11), (16, 13))
+    return float(score + sum(potentials[base, first + column] for base, column in signals))
+
+
+@pytest.mark.parametrize("strand", [0, 1])
+def test_a_path_scores_the_sum_of_nine_classes(strand: int) -> None:
+    assert len(SEQUENCE) == len(CLASSES) == len(COLUMNS)
+    logs = np.log(np.random.default_rng(strand).dirichlet(np.ones(9), len(SEQUENCE))).astype(np.float32)
+    classes = np.array(CLASSES) + np.where(np.array(CLASSES) == NONCODING, 0, MINUS * strand)
+    potentials = column_potentials(logs)
+    assert potentials.shape == (len(SEQUENCE), N_COLUMNS)
+    expected = logs[np.arange(len(logs)), classes].sum()
+    assert path_score(potentials, (PLUS, MINUS_COLUMNS)[strand]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("width", "strand"), [(29, 0), (29, 1), (15, 0)])
+def test_a_path_scores_the_sum_of_phase_aware_classes(width: int, strand: int) -> None:
+    logs = np.log(np.random.default_rng(width).dirichlet(np.ones(width), len(SEQUENCE))).astype(np.float32)
+    first = (PLUS, MINUS_COLUMNS)[strand]
+    columns = np.array(COLUMNS)
+    columns[IN_GENE] += first
+    content = np.array([0, 1, 2, 0, 1, 5, 5, 5, 5, 5, 5, 2, 0, 1, 2])
+    columns[IN_GENE] = np.where(np.isin(np.array(COLUMNS)[IN_GENE], (8, 11, 12, 13)), columns[IN_GENE], first + content)
+    expected = logs[np.arange(len(logs)), columns].sum()
+    assert path_score(column_potentials(logs), first) == pytest.approx(expected, rel=1e-5)
+
+
+def test_fifteen_classes_leave_nothing_on_the_minus_strand() -> None:
+    potentials = column_potentials(np.zeros((4, 15), np.float32))
+    assert (potentials[:, MINUS_COLUMNS:] == FORBIDDEN).all() and (potentials[:, :MINUS_COLUMNS] == 0).all()
+
+
+def test_logits_and_probabilities_give_the_same_logarithms() -> None:
+    logits = np.random.default_rng(0).standard_normal((50, 9)) * 3
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    by_logits = log_probabilities(logits + 1000, are_logits=True)
+    assert np.allclose(by_logits, log_probabilities(probabilities, are_logits=False), atol=1e-5)
+    sure = log_probabilities(np.array([[0.0, 1.0]]), are_logits=False)
+    assert np.allclose(sure, [[np.log(LEAST_PROBABILITY), 0]])
+    assert np.allclose(log_probabilities(np.array([[-np.inf, 0.0]]), are_logits=True), sure)
+
+
+def test_the_prior_gene_model_has_the_density_that_was_asked_for() -> None:
+    for genes_per_mb in (10, 200):
+        model = prior_gene_model(genes_per_mb, genetic_code(6))
+        assert np.exp(model.lengths.log_gene) == pytest.approx(genes_per_mb / 2 / (1e6 + genes_per_mb), rel=0.01)
+        assert model.genetic_code is genetic_code(6)
+
+
+def test_a_soft_masked_base_costs_its_nats_in_coding_columns_alone() -> None:
+    potentials = np.zeros((4, N_COLUMNS), np.float32)
+    penalize_soft_masked(potentials, alphabet.encode("AcgT"), 0.5)
+    expected = np.zeros((4, N_COLUMNS))
+    expected[1:3, [1, 2, 3, 15, 16, 17]] = -0.5
+    assert np.array_equal(potentials, expected)
+    penalize_soft_masked(potentials, alphabet.encode("acgt"), 0)
+    assert np.array_equal(potentials, expected)
+
+
+def test_a_gene_of_clear_classes_is_decoded_and_soft_masking_can_take_it_away() -> None:
+    random = np.random.default_rng(1)
+    codons = random.choice(["GCT", "AAA", "CCC", "GGT"], 100)
+    letters = "C" * 50 + "ATG" + "".join(codons) + "TAA" + "C" * 50
+    truth = np.full(len(letters), NONCODING)
+    truth[50:-50] = CDS
+    logs = np.full((len(letters), 9), np.log(0.1 / 8), np.float32)
+    logs[np.arange(len(letters)), truth] = np.log(0.9)
+    decoder = EmissionDecoder(prior_gene_model(100))
+    context = DecodingContext(alphabet.encode(letters.lower()), grammar=RULES)
+    decoded = decoder.decode(logs, context)
+    assert np.array_equal(decoded.path, truth)
+    assert decoded.posterior.min() > 0.5
+    # 0.9 against 0.0125 are 4.28 nats a base: 4 nats leave a gain, 5 do not.
+    for nats, is_gene in ((4, True), (5, False)):
+        masked = context._replace(grammar=RULES._replace(softmask=nats))
+        assert (decoder.decode(logs, masked).path == CDS).any() == is_gene
+    assert (EmissionDecoder(prior_gene_model(100), weight=0.001).decode(logs, context).path == NONCODING).all()
