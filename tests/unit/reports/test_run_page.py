@@ -50,7 +50,7 @@ def test_a_report_is_one_file_that_loads_nothing(page: Path) -> None:
     assert not {"script", "link", "img", "iframe", "object"} & set(parsed.tags)
     assert all(address.startswith("#") for address in parsed.addresses)
     assert not re.search(r"@import|url\((?!#)", text)
-    assert parsed.tags.count("svg") == 5
+    assert parsed.tags.count("svg") == 6
 
 
 def test_ids_are_unique_and_every_reference_within_a_report_has_one(page: Path) -> None:
