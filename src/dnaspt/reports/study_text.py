@@ -43,7 +43,7 @@ _SUBJECTS = {
 _ORDER = list(_SUBJECTS)
 _DISAGREE = 2
 """Sign of a gain in MCC that the genes speak against."""
-_MEASURES = {"base": "F1 of coding bases", "exon": "of exons", "gene": "of genes", "mcc": "MCC"}
+_MEASURES = {"base": "F1 of coding bases", "exon": "F1 of exons", "gene": "F1 of genes", "mcc": "MCC"}
 """Measures of genes in the order in which sentences about gene models have them."""
 _EFFECTS = {1: "raises test {metric}", -1: "lowers test {metric}", 0: "no evidence of a difference in test {metric}"}
 
@@ -136,7 +136,12 @@ def _over_measures(same: Sequence[Difference]) -> str:
     words = {1: "better by {}", -1: "worse by {}", 0: "undecided by {}"}
     if len(by_sign) == 1:
         return words[next(iter(by_sign))].format("all four")
-    return ", ".join(words[sign].format(" and ".join(by_sign[sign])) for sign in words if sign in by_sign)
+    return ", ".join(words[sign].format(_listed(by_sign[sign])) for sign in words if sign in by_sign)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: a, b and c."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _best_baseline(groups: Sequence[Group], differences: Sequence[Difference]) -> str:

@@ -359,8 +359,8 @@ def _check_fits_task(study: StudyConfig, arm: Arm, dataset: Manifest) -> None:
     if arm.is_baseline and (idle := sorted(arm.model_fields_set - {"name", "init"})):
         raise ConfigError(f"arm {arm.name!r}: {idle[0]} has no effect on a baseline")
     if arm.is_gene_model:
-        idle = arm.model_fields_set & {"learning_rate", "extended", "freeze_encoder"}
-        if idle := sorted({*idle, *(f"finetune.{name}" for name in OF_GRADIENTS & set(arm.finetune))}):
+        given = arm.model_fields_set & {"learning_rate", "extended", "freeze_encoder"}
+        if idle := sorted({*given, *(f"finetune.{name}" for name in OF_GRADIENTS & set(arm.finetune))}):
             raise ConfigError(
                 f"arm {arm.name!r}: {idle[0]} has no effect on a gene model, which is estimated without gradients"
             )
