@@ -83,7 +83,8 @@ class RunResult:
 
     Attributes:
         scores: scores of the best checkpoint on valid, by name: valid_mcc, valid_accuracy, valid_exon_f1 and valid_gene_f1 for
-            genes, valid_auroc and valid_auprc for windows, valid_nats (mean nats per masked base) and valid_accuracy for pretraining.
+            genes, valid_auroc and valid_auprc for windows, valid_nats (mean nats per masked base) and valid_accuracy for
+            pretraining.
         best_step: step of the best checkpoint.
         steps: optimizer steps done.
         n_bp: bases trained on, each as often as it was seen.
