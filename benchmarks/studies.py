@@ -1,10 +1,10 @@
 """The studies of examples/studies on real data, each with one command: prepare the dataset, make the missing runs, report.
 
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
-athaliana_averaged, athaliana_seeds, athaliana_heads; for a GPU athaliana_base, athaliana_paper, fly_loci_base; athaliana_recipes
-is compared on valid; --jobs 2 for two runs at a time). Finished runs have a record in examples/studies/NAME/records and are
-skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md. `--pack` rewrites records of dnaspt 0.1 in the
-present, compressed form and runs nothing.
+athaliana_averaged, athaliana_seeds, athaliana_heads, athaliana_gene_models, celegans_gene_models; for a GPU athaliana_base,
+athaliana_paper, fly_loci_base; athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
+record in examples/studies/NAME/records and are skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md.
+`--pack` rewrites records of dnaspt 0.1 in the present, compressed form and runs nothing.
 """
 
 import argparse
@@ -18,7 +18,11 @@ from real_data import FLY, GENES, WGBS_SPLIT, wgbs_rows
 
 ROOT = Path(__file__).parent.parent
 STUDIES = ROOT / "examples" / "studies"
+FOLDS = " --split position --folds contigs --always-train {organelles}"
+"""The train part of the given split (first 72 % of each contig), one contig left out; its valid part chooses weights."""
 PREPARE = {
+    "athaliana_gene_models": ("gene_finding/athaliana", GENES + FOLDS.format(organelles="ChrC,ChrM")),
+    "celegans_gene_models": ("gene_finding/celegans", GENES + FOLDS.format(organelles="MtDNA")),
     "athaliana": ("gene_finding/athaliana", GENES + " --unlabeled {data}.extra.fa.gz"),
     "fly_loci": (
         "gene_finding/fly_loci",

@@ -295,7 +295,7 @@ def finetune(
     Example:
         >>> run = dnaspt.finetune("data/genes", out="runs/my_genes", encoder="runs/pre", steps=2, batch_bp=2048)
         >>> sorted(run.scores)
-        ['valid_accuracy', 'valid_mcc']
+        ['valid_accuracy', 'valid_exon_f1', 'valid_gene_f1', 'valid_mcc']
     """
     check_switches(resume=resume, overwrite=overwrite, progress=progress)
     given = {

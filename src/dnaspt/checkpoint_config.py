@@ -19,7 +19,10 @@ from dnaspt.tasks import TASKS
 FORMAT_VERSION = 1
 TENSORS, DESCRIPTION = "model.safetensors", "config.json"
 _BEND = "BEND ConvNet"
-_NUMBERS = ("step", "n_bp", "best_step", "valid_mcc", "valid_accuracy", "valid_auroc", "valid_auprc", "valid_nats")
+_NUMBERS = (
+    *("step", "n_bp", "best_step", "valid_mcc", "valid_accuracy", "valid_exon_f1", "valid_gene_f1"),
+    *("valid_auroc", "valid_auprc", "valid_nats"),
+)
 
 
 class CheckpointConfig(BaseModel):

@@ -331,6 +331,10 @@ class FinetuneConfig(TrainingConfig):
     begins at its frequency. Try normalized where a loss on windows hardly falls."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Share of the train windows to learn from. Lower it to see what fewer labels would give."""
+    choose_by: Literal["auto", "mcc", "exon_f1", "gene_f1"] = "auto"
+    """Score on valid by which the best checkpoint is chosen, and by which `patience` counts. auto: MCC for genes, AUROC or AUPRC
+    for windows. exon_f1, gene_f1: F1 of exons or genes, as `predict` writes them. Say exon_f1 where whole exons matter more than
+    single bases; it is 0 until the first exons are right, so let `patience` wait for them."""
     epochs: float = Field(16.0, gt=0, le=_MOST_EPOCHS)
     """Passes over the training data. Raise it while the score on valid still grows at the end of a run."""
 

@@ -8,6 +8,8 @@ console = Console()
 _SHOWN = {
     "loss": "loss {:.4f}",
     "valid_mcc": "mcc {:.4f}",
+    "valid_exon_f1": "exon F1 {:.4f}",
+    "valid_gene_f1": "gene F1 {:.4f}",
     "valid_auroc": "auroc {:.4f}",
     "valid_nats": "valid nats {:.4f}",
     "bp_per_s": "{:,.0f} bp/s",

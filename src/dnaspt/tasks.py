@@ -43,6 +43,10 @@ class Task:
         """Whether each base has a class."""
         return self.resolution_bp == 1
 
+    def chosen_by(self, setting: str) -> str:
+        """Name of the score on valid by which checkpoints and learning rates are chosen; setting: `choose_by` of `finetune`."""
+        return f"valid_{self.metric if setting == 'auto' else setting}"
+
 
 TASKS = MappingProxyType(
     {

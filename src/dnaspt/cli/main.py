@@ -208,6 +208,10 @@ def finetune(
     label_fraction: Annotated[
         float | None, option(metavar="SHARE", help="Share of the train windows to learn from.", default="1")
     ] = None,
+    choose_by: Annotated[
+        Literal["auto", "mcc", "exon_f1", "gene_f1"] | None,
+        option(help="Score on valid that chooses the checkpoint; auto takes mcc for genes.", default="auto"),
+    ] = None,
     patience: Patience = None,
     accumulate: Accumulate = None,
     max_minutes: Minutes = None,

@@ -20,7 +20,7 @@ from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
 from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation, write_model_evaluation
-from dnaspt.evaluation.score import GenePrediction, score_gene_predictions, score_windows
+from dnaspt.evaluation.score import GenePrediction, gene_f1_scores, score_gene_predictions, score_windows
 from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
@@ -157,30 +157,38 @@ def _encoder_read_splits(config: CheckpointConfig) -> tuple[str, ...] | None:
     return None if splits is None else tuple(splits)
 
 
-def score_model(model: "TaskModel", split: Split, labels: tuple[str, ...]) -> dict[str, float]:
+def score_model(
+    model: "TaskModel",
+    split: Split,
+    labels: tuple[str, ...],
+    *,
+    annotated: Sequence[tuple[Transcript, bool]] = (),
+    grammar: "Grammar | GeneRules | None" = None,
+) -> dict[str, float]:
     """Scores without intervals, for the validations of a training run.
 
     Args:
         model: a fine-tuned model.
         split: the split to score.
         labels: names of the labels.
+        annotated: annotated transcripts of the split, and whether each is the longest isoform of its gene.
+        grammar: codons that `predict` has genes keep to; None where the head knows none.
 
     Returns:
-        for classes of bases mcc and accuracy over all labeled bases, else the mean auroc and auprc over the labels.
+        for classes of bases mcc and accuracy over all labeled bases, by the head alone, and, where transcripts are given,
+        exon_f1 and gene_f1 of the genes as `predict` writes them; else the mean auroc and auprc over the labels.
 
     Raises:
         DatasetError: no label has both positive and negative windows. NotFiniteError: the model's scores are NaN.
     """
     if split.per_base:
-        from dnaspt.inference.decode import predict_paths
-        from dnaspt.inference.emissions import ContigSlice
-
+        grammars = [None, grammar] if annotated and grammar is not None else [None]
+        alone, *with_codons = predict_genes(model, split, grammars)
         counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-        contiguous = list(segments(split))
-        paths = predict_paths(model, (ContigSlice.whole(segment.codes) for segment in contiguous))
-        for segment, path in zip(contiguous, paths, strict=True):
-            counts += confusion(segment.labels, path, len(labels))
-        return {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
+        for prediction in alone:
+            counts += confusion(prediction.segment.labels, prediction.path, len(labels))
+        scores = {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
+        return scores | (gene_f1_scores(annotated, with_codons[0] if with_codons else alone) if annotated else {})
     truth = split.labels.reshape(-1, len(labels))
     logits = window_logits(model, split).reshape(truth.shape)
     values = {"auroc": auroc(truth, logits), "auprc": auprc(truth, logits)}

@@ -55,6 +55,11 @@ class ScoredRegion:
         """A region cut into blocks of about 10 kb outside genes."""
         return cls(chrom, start, labels, blocks_outside_genes(labels))
 
+    @classmethod
+    def whole(cls, chrom: str, start: int, labels: np.ndarray) -> "ScoredRegion":
+        """A region that is one block, for scores without intervals."""
+        return cls(chrom, start, labels, np.array([0, len(labels)]))
+
     @property
     def end(self) -> int:
         """Contig position after its last base."""
@@ -187,6 +192,14 @@ def score_genes(
     Raises:
         ValueError: two regions overlap.
     """
+    counts, ignored = count_levels(truth, predicted, regions)
+    return GeneScores.of_blocks(counts, ignored, n=n, seed=seed)
+
+
+def count_levels(
+    truth: Iterable[tuple[Transcript, bool]], predicted: Iterable[Transcript], regions: Sequence[ScoredRegion]
+) -> tuple[np.ndarray, Counter[str]]:
+    """Counts of each block and level (B, levels, 4), and how many genes were not scored, by reason; see `score_genes`."""
     index = _RegionIndex(regions)
     ignored: Counter[str] = Counter()
     true_genes = list(_scored(_annotated(truth, ignored), "annotated", index, ignored))
@@ -210,7 +223,7 @@ def score_genes(
         np.split(counts, index.first_block[1:-1]),
         [(region.chrom, region.start, region.end) for region in index.regions],
     )
-    return GeneScores.of_blocks(counts, ignored, n=n, seed=seed)
+    return counts, ignored
 
 
 class _RegionIndex:

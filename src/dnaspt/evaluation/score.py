@@ -10,7 +10,7 @@ from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment
 from dnaspt.evaluation.gene_faults import structure_report
-from dnaspt.evaluation.gene_metrics import ScoredRegion, score_genes
+from dnaspt.evaluation.gene_metrics import LEVELS, ScoredRegion, count_levels, rates, score_genes
 from dnaspt.evaluation.metrics import block_confusions, class_scores, label_scores, mcc_score
 from dnaspt.evaluation.results import BootstrapCounts, GeneEvaluation, WindowEvaluation
 from dnaspt.genome.alphabet import cpg_positions
@@ -78,6 +78,27 @@ def score_gene_predictions(
         structures=structures,
     )
     return evaluation, confusions
+
+
+def gene_f1_scores(
+    annotated: Iterable[tuple[Transcript, bool]], predictions: Sequence[GenePrediction]
+) -> dict[str, float]:
+    """F1 of exons and of genes of predicted segments, as `score_gene_predictions` gives it, without intervals.
+
+    Args:
+        annotated: annotated transcripts, and whether each is the longest isoform of its gene.
+        predictions: of all segments of the split.
+
+    Returns:
+        exon_f1 and gene_f1; nan where there is nothing annotated and nothing predicted.
+    """
+    counts, _ = count_levels(
+        annotated,
+        [transcript for prediction in predictions for transcript in prediction.transcripts],
+        [ScoredRegion.whole(p.segment.chrom, p.segment.start, p.segment.labels) for p in predictions],
+    )
+    f1 = rates(counts.sum(axis=0))[:, 2]
+    return {f"{level}_f1": float(f1[LEVELS.index(level)]) for level in ("exon", "gene")}
 
 
 def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:

@@ -28,6 +28,13 @@ GENE_MEASURES = ("mcc", "base", "exon", "gene")
 FEWER = "pretraining, fewer labels"
 LONGER = "training longer"
 BASELINE = "a network"
+MODEL_BASELINE = "a gene model"
+BASELINES = (BASELINE, MODEL_BASELINE)
+"""Questions that compare with a baseline."""
+LETTERS = "pretrained site scores, against letters"
+RANDOM = "pretrained site scores, against a random encoder"
+GENE_MODEL_QUESTIONS = (LETTERS, RANDOM, "the gene model", MODEL_BASELINE)
+"""Questions about gene models alone."""
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
 
 
@@ -187,7 +194,9 @@ def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
     """The one thing that the second of two arms has and the first has not; "" if there is none or more than one."""
     same_head, same_init = first.head == second.head, first.init == second.init
     if first.is_baseline or second.is_baseline:
-        return "" if second.is_baseline else BASELINE
+        return "" if second.is_baseline else MODEL_BASELINE if second.is_gene_model else BASELINE
+    if first.is_gene_model or second.is_gene_model:
+        return _question_of_gene_models(study, first, second)
     if first.freeze_encoder != second.freeze_encoder:
         alike = {"name": "", "freeze_encoder": False, "learning_rate": None, "label_fractions": None}
         is_same = first.model_copy(update=alike) == second.model_copy(update=alike)
@@ -213,6 +222,35 @@ def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
     if same_init and first.extended == second.extended and (first.head, second.head) == ("softmax", "crf"):
         return "the CRF"
     return ""
+
+
+def _question_of_gene_models(study: StudyConfig, first: Arm, second: Arm) -> str:
+    """The same of two arms of which at least one is a gene model."""
+    is_pretrained, more = second.init in _BEGINNINGS, (SPT, SPT_MORE)
+    if not first.is_gene_model:
+        is_alike = (
+            first.head == "crf" and is_pretrained and first.init == second.init and first.pretrain == second.pretrain
+        )
+        return "the gene model" if is_alike and not first.freeze_encoder and not first.extended else ""
+    if not second.is_gene_model:
+        return ""
+    if first.init == second.init:
+        is_varied = (first.finetune, first.pretrain) != (second.finetune, second.pretrain)
+        is_plain = not first.finetune and not first.pretrain
+        return (
+            "other settings" if is_plain and is_varied and study.network_of(first) == study.network_of(second) else ""
+        )
+    if without_preset(first.finetune) != without_preset(second.finetune):
+        return ""
+    if (first.init, second.init) == more:
+        return "more sequence for pretraining" if first.pretrain == second.pretrain else ""
+    if first.init != SCRATCH:
+        return ""
+    if study.reads_letters(first):
+        return LETTERS
+    if not is_pretrained:
+        return "another encoder"
+    return RANDOM if study.network_of(first) == study.network_of(second) else ""
 
 
 def _compare(question: str, before: Group, after: Group) -> Difference:

@@ -11,6 +11,7 @@ import numpy as np
 
 from dnaspt.baselines.ngram import NgramBaseline
 from dnaspt.checkpoint_config import CheckpointConfig, read_config
+from dnaspt.config import BASELINE_ENCODERS, EncoderConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import CheckpointError, DnasptError, InputError
@@ -18,12 +19,18 @@ from dnaspt.evaluation.metrics import auroc
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, read_counts, read_evaluation
 from dnaspt.evaluation.score import cpg_counts
 from dnaspt.json_files import read_json
-from dnaspt.tasks import TASKS
+from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.runs import RESULT, SETTINGS, RunResult, read_metrics, read_result
 
 MetricsRow = Mapping[str, Any]
 """A row of metrics.jsonl."""
-HEAD_NAMES = {"crf": "CRF", "crf-unconstrained": "unconstrained CRF", "softmax": "softmax", "sigmoid": "sigmoid"}
+HEAD_NAMES = {
+    "crf": "CRF",
+    "crf-unconstrained": "unconstrained CRF",
+    "softmax": "softmax",
+    "sigmoid": "sigmoid",
+    GENE_MODEL: "gene model",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +209,24 @@ def _init(config: CheckpointConfig, manifest: Manifest) -> str:
 
 
 def _plain_name(record: RunRecord) -> str:
-    """Name by what was varied: "SPT + CRF", "scratch + softmax, 10 % of labels"."""
+    """Name by what was varied: "SPT + CRF", "scratch + softmax, 10 % of labels", "gene model, letters"."""
     has_heads = len(TASKS[record.config.task].heads) > 1
     name = f"{record.init} + {HEAD_NAMES[record.head]}" if has_heads else record.init
+    if record.head == GENE_MODEL:
+        name = f"{HEAD_NAMES[GENE_MODEL]}, {_site_scorer(record)}"
     if record.is_frozen:
         name += ", frozen"
     return name if record.label_fraction == 1 else f"{name}, {100 * record.label_fraction:g} % of labels"
+
+
+def _site_scorer(record: RunRecord) -> str:
+    """What scores the sites of a gene model: letters, SPT, a pretrained encoder, or a random one."""
+    if record.init != "scratch":
+        return record.init
+    encoder = record.config.encoder
+    if encoder == BASELINE_ENCODERS["onehot"]:
+        return "letters"
+    return "random encoder" if isinstance(encoder, EncoderConfig) else "another model"
 
 
 def _named(records: list[RunRecord]) -> list[RunRecord]:

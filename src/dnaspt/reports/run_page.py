@@ -187,11 +187,15 @@ def _training(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     valid = [_curve(record.name, record.metrics, f"valid_{metric}", index) for index, record in enumerate(records)]
     scale = " Losses of different heads are on different scales." if len({r.head for r in records}) > 1 else ""
     unit = "labeled base" if manifest.per_base else "label of a window"
-    pictures = (
+    pictures = [
         make_picture("loss", lambda: figures.curves(loss, "training loss (nats)"), f"Training loss per {unit}.{scale}"),
         make_picture("valid", lambda: figures.curves(valid, f"valid {shown}"), "Score on the valid split."),
-    )
-    return Section("Training", "", pictures)
+    ]
+    exons = [_curve(record.name, record.metrics, "valid_exon_f1", index) for index, record in enumerate(records)]
+    if exons := [curve for curve in exons if len(curve.x)]:
+        caption = "F1 of exons on the valid split, as predict writes genes."
+        pictures.append(make_picture("valid_exons", lambda: figures.curves(exons, "valid exon F1"), caption))
+    return Section("Training", "", tuple(pictures))
 
 
 def _curve(name: str, metrics: Sequence[MetricsRow], key: str, style: int) -> figures.Curve:

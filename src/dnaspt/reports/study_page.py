@@ -51,9 +51,12 @@ def study_sections(
     of_genes, gains_of_genes = gene_tables(
         by_measure, {measure: differences_of(study, own) for measure, own in by_measure.items()}
     )
+    tables_of_scores, tables_of_gains = (scores, *of_genes), (gains, *gains_of_genes, claims)
+    if study.has_gene_models:  # whole genes come first
+        tables_of_scores, tables_of_gains = (*of_genes, scores), (*gains_of_genes, gains, claims)
     sections = [
-        _scores(groups, metric, method(study, groups, runs.finals), (scores, *of_genes)),
-        _gains(differences, metric, (gains, *gains_of_genes, claims)),
+        _scores(groups, metric, method(study, groups, runs.finals), tables_of_scores),
+        _gains(differences, metric, tables_of_gains),
     ]
     sections += [_details(study, runs), *_fewer_labels(groups, metric), _cost(groups, differences, runs, metric)]
     return [*sections, _learning(groups, runs.finals, metric), *_examples(study, runs.finals), _dataset(runs.dataset)]
@@ -209,6 +212,8 @@ def _learning(groups: Sequence[Group], records: Sequence[Record], metric: str) -
         if n:
             steps, values = np.array([curve[:n] for curve in own], dtype=float).mean(axis=0).T
             lines.append(figures.Curve(arm, steps, values, index))
+    if not lines:
+        return Section("Learning", "No arm is trained step by step.", (), ())
     caption = "Score on the valid split during training, mean over the seeds, all labels."
     draw = partial(figures.curves, lines, f"valid {metric}")
     return Section("Learning", "", (make_picture("learning", draw, caption),))

@@ -28,7 +28,7 @@ from dnaspt.reports.study_tables import (
     records_by_arm,
     table_csv,
 )
-from dnaspt.reports.study_text import markdown, sentences
+from dnaspt.reports.study_text import gene_model_sentences, markdown, sentences
 from dnaspt.reports.tables import Table
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.dry_run import command_lines
@@ -104,7 +104,13 @@ def study_report(context: StudyContext) -> StudyResult:
     study = context.study.with_heads(runs.dataset)
     groups, metric = groups_of(runs.finals, runs.pretrainings), METRIC_NAMES[runs.finals[0].scored.metric]
     differences = differences_of(study, groups)
-    answer = sentences(groups, differences, metric, _genes(runs.finals))
+    by_measure = groups_by_gene_measure(runs.finals)
+    leading = (
+        gene_model_sentences(by_measure, {name: differences_of(study, own) for name, own in by_measure.items()})
+        if study.has_gene_models and by_measure
+        else []
+    )
+    answer = sentences(groups, differences, metric, _genes(runs.finals), leading=leading)
     sections = study_sections(study, runs, groups, differences, metric)
     commands = command_lines(context)
     make_folder(context.out)

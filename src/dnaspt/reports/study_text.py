@@ -3,7 +3,18 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from dnaspt.reports.compare import BASELINE, Difference, Group
+import numpy as np
+
+from dnaspt.reports.compare import (
+    BASELINE,
+    BASELINES,
+    GENE_MODEL_QUESTIONS,
+    LETTERS,
+    MODEL_BASELINE,
+    RANDOM,
+    Difference,
+    Group,
+)
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted, genes_differ, standing
 from dnaspt.reports.run_tables import FEW_BLOCKS
 from dnaspt.reports.tables import SIGNED, Table, markdown_table, written
@@ -11,6 +22,10 @@ from dnaspt.studies.records import Record
 from dnaspt.studies.settings import StudyConfig
 
 _SUBJECTS = {
+    LETTERS: "Site scores of a self-pretrained encoder instead of letters",
+    RANDOM: "Site scores of a self-pretrained encoder instead of a random one",
+    "the gene model": "The gene model instead of the CRF",
+    MODEL_BASELINE: "The gene model instead of the best baseline",
     "pretraining": "Self-pretraining",
     "pretraining, the same bases in all": "Self-pretraining instead of training longer",
     "pretraining, fewer labels": "Self-pretraining with fewer labels",
@@ -28,6 +43,8 @@ _SUBJECTS = {
 _ORDER = list(_SUBJECTS)
 _DISAGREE = 2
 """Sign of a gain in MCC that the genes speak against."""
+_MEASURES = {"base": "F1 of coding bases", "exon": "F1 of exons", "gene": "F1 of genes", "mcc": "MCC"}
+"""Measures of genes in the order in which sentences about gene models have them."""
 _EFFECTS = {1: "raises test {metric}", -1: "lowers test {metric}", 0: "no evidence of a difference in test {metric}"}
 
 
@@ -36,6 +53,8 @@ def sentences(
     differences: Sequence[Difference],
     metric: str,
     genes: Sequence[GenesAsPredicted] = (),
+    *,
+    leading: Sequence[str] = (),
 ) -> list[str]:
     """The answer in a word, then a sentence for each question and verdict; of genes first how good they are.
 
@@ -46,12 +65,17 @@ def sentences(
         differences: what arms gain over others.
         metric: name of the metric.
         genes: scores of the arms with all labels, as `predict` writes genes; none for windows.
+        leading: sentences about gene models (`gene_model_sentences`), which then come first, and whose comparisons are left out.
     """
-    leading = standing(genes) if genes else []
+    if leading:
+        differences = [gain for gain in differences if gain.question not in GENE_MODEL_QUESTIONS]
+        if not differences:
+            return [*leading, *_one_seed(groups)]
+    leading = list(leading) or (standing(genes) if genes else [])
     if not differences:
         return [*leading, "The study compares no two arms that differ in one thing alone."]
     best = _best_baseline(groups, differences)
-    told = [gain for gain in differences if gain.question != BASELINE or gain.before == best]
+    told = [gain for gain in differences if gain.question not in BASELINES or gain.before == best]
     told.sort(key=lambda gain: (_ORDER.index(gain.question), -gain.sign))
     headline = _headline(differences, {own.name: own for own in genes})
     answer = [*leading, headline] if headline else leading
@@ -66,9 +90,63 @@ def sentences(
     return answer
 
 
+def _one_seed(groups: Sequence[Group]) -> list[str]:
+    """What one seed means for the intervals."""
+    if any(len(group.values) > 1 for group in groups):
+        return []
+    return ["One seed: the intervals do not cover its choice."]
+
+
+def gene_model_sentences(
+    groups: Mapping[str, Sequence[Group]], differences: Mapping[str, Sequence[Difference]]
+) -> list[str]:
+    """What a study with gene models answers: the scores of all arms, best exons first, then each comparison of a gene model.
+
+    All are F1 of coding bases, exons and genes, and MCC, of the genes that `predict` writes, with paired intervals.
+
+    Args:
+        groups: runs by arm and label fraction, for each measure of genes.
+        differences: what arms gain over others, for each measure of genes.
+    """
+    measures = list(_MEASURES)
+    whole = [[group for group in groups[name] if group.fraction == 1] for name in measures]
+    ranked = sorted(zip(*whole, strict=True), key=lambda same: -np.nan_to_num(same[measures.index("exon")].score.value))
+    scores = "; ".join(f"{same[0].arm} {', '.join(written(group.score) for group in same)}" for same in ranked)
+    answer = [f"On the test split, by F1 of coding bases, of exons and of genes, and MCC: {scores}."] if scores else []
+    best = _best_baseline(groups["exon"], differences["exon"])
+    told = [
+        same
+        for same in zip(*(differences[name] for name in measures), strict=True)
+        if same[0].question in GENE_MODEL_QUESTIONS and (same[0].question not in BASELINES or same[0].before == best)
+    ]
+    told.sort(key=lambda same: _ORDER.index(same[0].question))
+    for same in told:
+        gains = ", ".join(
+            f"{name} {written(gain.gain, SIGNED)}" for name, gain in zip(_MEASURES.values(), same, strict=True)
+        )
+        answer.append(f"{_SUBJECTS[same[0].question]} ({same[0].sides(' to ')}): {_over_measures(same)}: {gains}.")
+    return answer
+
+
+def _over_measures(same: Sequence[Difference]) -> str:
+    """By which measures a gain is better, worse or undecided."""
+    by_sign: dict[int, list[str]] = {}
+    for name, gain in zip(_MEASURES.values(), same, strict=True):
+        by_sign.setdefault(gain.sign, []).append(name)
+    words = {1: "better by {}", -1: "worse by {}", 0: "undecided by {}"}
+    if len(by_sign) == 1:
+        return words[next(iter(by_sign))].format("all four")
+    return ", ".join(words[sign].format(_listed(by_sign[sign])) for sign in words if sign in by_sign)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: a, b and c."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def _best_baseline(groups: Sequence[Group], differences: Sequence[Difference]) -> str:
     """Name of the best baseline with these labels, or of the best one where none learned from them; "" for none."""
-    baselines = {difference.before for difference in differences if difference.question == BASELINE}
+    baselines = {difference.before for difference in differences if difference.question in BASELINES}
     compared = [group for group in groups if group.arm in baselines]
     learned = [group for group in compared if ":" not in group.baseline] or compared
     means = {group.arm: group.score.value for group in learned}
@@ -80,7 +158,7 @@ def sentences_over(datasets: Mapping[str, Sequence[Difference]]) -> list[str]:
     verdicts: dict[tuple[str, str], dict[int, list[str]]] = {}
     for name, differences in datasets.items():
         for difference in differences:
-            if difference.question != BASELINE:
+            if difference.question not in BASELINES:
                 by_sign = verdicts.setdefault((difference.question, difference.sides(" to ")), {})
                 by_sign.setdefault(difference.sign, []).append(name)
     words = {1: "better on", -1: "worse on", 0: "undecided on"}
@@ -182,7 +260,7 @@ def _rates(study: StudyConfig, groups: Sequence[Group]) -> list[str]:
     """How the learning rates were chosen, and which were given."""
     words = []
     rates = ", ".join(f"{rate:g}" for rate in study.learning_rates)
-    networks = [arm for arm in study.arms if not arm.is_baseline]
+    networks = [arm for arm in study.arms if not arm.is_baseline and not arm.is_gene_model]
     chosen = [arm for arm in networks if not arm.learning_rate]
     if len(study.learning_rates) > 1 and chosen:
         share = f"at {study.tuning_share:.0%} of the budget, with one seed"

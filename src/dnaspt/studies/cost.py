@@ -15,6 +15,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import UNLABELED, read_manifest
 from dnaspt.data.segments import without_overlaps
+from dnaspt.errors import DatasetError
 from dnaspt.studies.plan import Job
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
 from dnaspt.training import schedule
@@ -25,6 +26,8 @@ from dnaspt.training.pretrain import WINDOW_BP, pretrain
 
 _STEPS = 6
 """Steps that are run to measure one; the first and the last do extra work."""
+_ESTIMATED_BP = 200_000
+"""Bases of the train split on which a gene model is estimated to measure its time, about."""
 
 
 @dataclass(slots=True)
@@ -52,12 +55,15 @@ class Cost:
     Attributes:
         step_s: seconds of a training step.
         validation_s: seconds of a validation and a checkpoint.
-        peak_mb: memory of the process at its peak; nan where the system does not say.
+        peak_mb: memory of the process at its peak; nan where the system does not say. Of a gene model it is that of the part of
+            the train split on which it was measured.
+        base_s: seconds for each base of train and valid, of a gene model; else 0.
     """
 
     step_s: float
     validation_s: float
     peak_mb: float
+    base_s: float = 0.0
 
 
 _DECISIVE = ("head", "freeze_encoder", "preset", "encoder", "embeddings", "pool", "batch_bp", "accumulate", "precision")
@@ -72,11 +78,13 @@ def cost_key(study: StudyConfig, job: Job) -> tuple[object, ...]:
 
 
 def measure(study: StudyConfig, job: Job) -> Cost:
-    """Train a few steps with a run's settings, from an encoder of its size.
+    """Train a few steps with a run's settings, from an encoder of its size; a gene model is estimated on a part of the data.
 
     Raises:
         KeyboardInterrupt: a signal stopped it.
     """
+    if job.is_gene_model:
+        return _measure_gene_model(study, job)
     settings = {name: value for name, value in job.settings.items() if name not in ("epochs", "label_fraction")}
     clock = _StepClock()
     with tempfile.TemporaryDirectory() as folder:
@@ -94,6 +102,37 @@ def measure(study: StudyConfig, job: Job) -> Cost:
     steps = [after - before for before, after in zip(clock.times, clock.times[1:], strict=False)]
     step_s = statistics.median(steps[1:-1])
     return Cost(step_s, max(0.0, steps[-1] - step_s), _peak_mb())
+
+
+def _measure_gene_model(study: StudyConfig, job: Job) -> Cost:
+    """Estimate a gene model on a part of the train split, or on all of it where that part has too few genes."""
+    share = _ESTIMATED_BP / read_manifest(study.data, job.fold).splits["train"].n_bp
+    if share < 1:
+        with contextlib.suppress(DatasetError):
+            return _measure_share(study, job, share)
+    return _measure_share(study, job, 1.0)
+
+
+def _measure_share(study: StudyConfig, job: Job, share: float) -> Cost:
+    """Estimate a gene model on a share of the train windows.
+
+    Raises:
+        DatasetError: they have too few genes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        short = {"data": study.data, "fold": job.fold, "tensorboard": False, "steps": 1}
+        size = _encoder(study, job, short | {"out": Path(folder) / "encoder"})
+        _forget_peak()
+        began = time.monotonic()
+        own = {"data": study.data, "out": Path(folder) / "run", "label_fraction": share}
+        finetune(build_config(FinetuneConfig, job.settings | size | own))
+    return Cost(0.0, 0.0, _peak_mb(), (time.monotonic() - began) / _estimated_bp(study, job, share))
+
+
+def _estimated_bp(study: StudyConfig, job: Job, fraction: float) -> float:
+    """Bases of train and valid that a gene model reads that learns from a share of the train windows."""
+    splits = read_manifest(study.data, job.fold).splits
+    return fraction * splits["train"].n_bp + splits["valid"].n_bp
 
 
 def _encoder(study: StudyConfig, job: Job, short: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +169,9 @@ def _peak_mb() -> float:
 
 
 def minutes_of(study: StudyConfig, job: Job, steps: int, cost: Cost) -> float:
-    """Training time of a run of so many steps, in minutes; scoring test is not counted."""
+    """Training time of a run of so many steps, in minutes; scoring test is not counted. A gene model takes time by base."""
+    if job.is_gene_model:
+        return _estimated_bp(study, job, job.label_fraction) * cost.base_s / 60
     return (steps * cost.step_s + (steps and _n_validations(study, job, steps)) * cost.validation_s) / 60
 
 
@@ -147,8 +188,11 @@ def _config(study: StudyConfig, job: Job) -> TrainingConfig:
 
 
 def steps_of(study: StudyConfig, job: Job) -> int:
-    """Optimizer steps of a run, about; with fewer labels, epochs are scaled so that the number of bases stays the same."""
-    if job.baseline:
+    """Optimizer steps of a run, about; with fewer labels, epochs are scaled so that the number of bases stays the same.
+
+    A baseline and a gene model have none.
+    """
+    if job.baseline or job.is_gene_model:
         return 0
     config = _config(study, job)
     config = config.model_copy(update={"epochs": config.epochs * job.label_fraction})

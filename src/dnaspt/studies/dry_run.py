@@ -98,7 +98,11 @@ def _plan_run(
     is_done = context.record(job) is not None
     if job.kind == "pretrain" and job.digest in needed:
         is_done &= context.has_weights(job)
-    is_given = job.baseline or next((arm.learning_rate for arm in study.arms if arm.name == job.arm), None)
+    is_given = (
+        job.baseline
+        or job.is_gene_model
+        or next((arm.learning_rate for arm in study.arms if arm.name == job.arm), None)
+    )
     is_open = job.kind == "final" and len(study.learning_rates) > 1 and not is_done and not is_given
     steps = steps_of(study, job)
     if is_done:

@@ -136,7 +136,7 @@ def _record_of(context: StudyContext, job: Job, diverged: str) -> Record:
         record,
         test=replace(read_evaluation(folder / "evaluation-test.json"), data="", checkpoint=""),
         counts=kept_counts(job, read_counts(folder / "evaluation-test.npz")),
-        curve=_curve(folder, dataset),
+        curve=() if job.is_gene_model else _curve(folder, dataset),
         examples=_examples(context, folder, dataset, job.fold),
         examples_as_predicted=dataset.per_base,
         n_test_evaluations=_n_test_evaluations(folder),

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from dnaspt.config import FinetuneConfig, PretrainConfig
 from dnaspt.data.manifest import UNLABELED, Manifest
 from dnaspt.data.segments import union_bp
-from dnaspt.studies.settings import PRETRAINED, SCRATCH, SPT_MORE, Arm, StudyConfig
+from dnaspt.studies.settings import PRETRAINED, SCRATCH, SPT_MORE, Arm, StudyConfig, without_preset
+from dnaspt.tasks import GENE_MODEL
 
 Stage = Literal["pretrain", "tune", "final"]
 STAGES: tuple[Stage, ...] = ("pretrain", "tune", "final")
@@ -77,6 +78,11 @@ class Job:
         return str(self.settings.get("baseline", ""))
 
     @property
+    def is_gene_model(self) -> bool:
+        """Whether it is a gene model, which is estimated without steps."""
+        return self.settings.get("head") == GENE_MODEL
+
+    @property
     def title(self) -> str:
         """The run in words: arm, seed, fold, learning rate and share of the labels."""
         words = [self.arm or "pretraining"]
@@ -122,8 +128,8 @@ def _fold_of(dataset: Manifest) -> dict[str, int]:
 
 
 def tuning(study: StudyConfig, dataset: Manifest, arm: Arm) -> list[Job]:
-    """Trials that choose an arm's learning rate, one for each rate; none where the rate is given."""
-    if arm.is_baseline or arm.learning_rate or len(study.learning_rates) == 1:
+    """Trials that choose an arm's learning rate, one for each rate; none where it is given, and for a gene model."""
+    if arm.is_baseline or arm.is_gene_model or arm.learning_rate or len(study.learning_rates) == 1:
         return []
     return [_finetuning(study, dataset, arm, study.seeds[0], rate, 1.0, "tune") for rate in study.learning_rates]
 
@@ -165,7 +171,15 @@ def _finetuning(
     fraction: float,
     kind: Literal["tune", "final"],
 ) -> Job:
-    own = study.finetune | arm.finetune
+    own = study.finetune_of(arm)
+    encoder = _pretraining(study, dataset, arm, seed).digest if arm.init in PRETRAINED else arm.init
+    if arm.is_gene_model:
+        settings = own | {"seed": seed, "head": arm.head, "label_fraction": fraction, **_fold_of(dataset)}
+        if arm.init == SCRATCH and "embeddings" not in own:
+            settings["preset"] = study.network_of(arm)[1]
+        elif arm.init != SCRATCH:  # an encoder has its own size
+            settings = without_preset(settings)
+        return Job(kind, arm.name, settings, "" if arm.init == SCRATCH else encoder, dataset.digest)
     epochs = own.get("epochs", FinetuneConfig.model_fields["epochs"].default)
     if arm.extended:
         epochs += _pretrain_epochs(study, arm) * _train_bp(study, dataset) / dataset.splits["train"].n_bp
@@ -181,10 +195,7 @@ def _finetuning(
         settings["freeze_encoder"] = True
     if arm.init == SCRATCH and "preset" in study.pretrain and "embeddings" not in own:
         settings.setdefault("preset", study.pretrain["preset"])
-    encoder = "" if arm.init == SCRATCH else arm.init
-    if arm.init in PRETRAINED:
-        encoder = _pretraining(study, dataset, arm, seed).digest
-    return Job(kind, arm.name, settings, encoder, dataset.digest)
+    return Job(kind, arm.name, settings, "" if arm.init == SCRATCH else encoder, dataset.digest)
 
 
 def bases_read(study: StudyConfig, dataset: Manifest, job: Job) -> float:
@@ -196,4 +207,5 @@ def bases_read(study: StudyConfig, dataset: Manifest, job: Job) -> float:
         epochs = job.settings.get("epochs", PretrainConfig.model_fields["epochs"].default)
         splits = ("train", UNLABELED) if job.settings.get("unlabeled") else ("train",)
         return float(epochs * sum(pretrain_bp(study.data, dataset.digest, split, job.fold) for split in splits))
-    return float(job.settings["epochs"] * job.label_fraction * dataset.splits["train"].n_bp)
+    epochs = 1 if job.is_gene_model else job.settings["epochs"]
+    return float(epochs * job.label_fraction * dataset.splits["train"].n_bp)

@@ -154,9 +154,9 @@ def rates_on_valid(context: StudyContext) -> dict[str, dict[float, float]]:
 
 def _trials(context: StudyContext, dataset: Manifest, arm: Arm) -> dict[float, float]:
     """Score on valid of each learning rate of an arm."""
-    metric = f"valid_{TASKS[dataset.task].metric}"
     scores = {}
     for job in tuning(context.study, dataset, arm):
+        metric = TASKS[dataset.task].chosen_by(job.settings.get("choose_by", "auto"))
         score = context.finished_record(job).result.scores.get(metric, math.nan)
         scores[job.learning_rate] = -math.inf if math.isnan(score) else score
     return scores

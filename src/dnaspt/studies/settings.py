@@ -24,13 +24,14 @@ from dnaspt.config import (
     HeadName,
     PretrainConfig,
     Settings,
+    TrainingConfig,
     build_config,
     read_toml,
 )
 from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
-from dnaspt.tasks import TASKS
+from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.runs import SETTINGS
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,13 @@ AUGUSTUS = "augustus"
 _DEFAULT_PRESET = PretrainConfig.model_fields["preset"].default
 
 Command = Literal["pretrain", "finetune"]
+_LETTERS = "onehot"
+"""Preset of a gene model that scores sites by letters."""
+OF_GRADIENTS = frozenset(
+    {*TrainingConfig.model_fields, "encoder_rate", "crf_rate", "class_weights", "positive_weight", "pool", "choose_by"}
+    - {"seed", "fold", "accelerator", "precision"}
+)
+"""Settings of fine-tuning that have no effect on a gene model."""
 _SET_BY_STUDY: dict[Command, set[str]] = {
     "pretrain": {
         "data",
@@ -91,7 +99,9 @@ class Arm(Settings):
     for windows kmer (logistic regression on 4-mers), markov (two Markov chains) or cpg (CpG count); for genes augustus (AUGUSTUS,
     trained on the train split) or augustus:SPECIES (AUGUSTUS with a model of its authors)."""
     head: HeadName = "auto"
-    """Head of the model; auto takes crf for genes and sigmoid for windows. Set it to compare heads, such as softmax with crf."""
+    """Head of the model; auto takes crf for genes and sigmoid for windows. Set it to compare heads, such as softmax with crf.
+    gene-model is estimated in minutes, without learning rates: from scratch it scores sites by letters, or, with finetune =
+    { preset = "small" }, by an encoder of random weights; with init = "spt" by the pretrained one."""
     freeze_encoder: bool = False
     """Train the head alone. Set it to see how much the hidden states hold by themselves."""
     label_fractions: tuple[Share, ...] | None = Field(None, min_length=1)
@@ -107,6 +117,11 @@ class Arm(Settings):
     finetune: dict[str, Any] = Field(default_factory=dict)
     """Settings of this arm's fine-tuning; they win over those of the study. Set them to compare architectures or recipes:
     preset = "basset", embeddings = "FOLDER", encoder_rate = 0.1."""
+
+    @property
+    def is_gene_model(self) -> bool:
+        """Whether the arm is a gene model, which is estimated: nothing is trained by gradients."""
+        return self.head == GENE_MODEL
 
     @property
     def is_baseline(self) -> bool:
@@ -159,7 +174,22 @@ class StudyConfig(Settings):
             return ("given", arm.init)
         if "embeddings" in finetune:
             return ("embeddings", finetune["embeddings"])
-        return ("preset", finetune.get("preset", self.pretrain.get("preset", _DEFAULT_PRESET)))
+        default = _LETTERS if arm.is_gene_model else self.pretrain.get("preset", _DEFAULT_PRESET)
+        return ("preset", finetune.get("preset", default))
+
+    @property
+    def has_gene_models(self) -> bool:
+        """Whether any arm is a gene model."""
+        return any(arm.is_gene_model for arm in self.arms)
+
+    def reads_letters(self, arm: Arm) -> bool:
+        """Whether an arm is a gene model that scores sites by letters, without an encoder."""
+        return arm.is_gene_model and self.network_of(arm) == ("preset", _LETTERS)
+
+    def finetune_of(self, arm: Arm) -> dict[str, Any]:
+        """Settings of an arm's fine-tuning; of a gene model those that have an effect on it."""
+        own = self.finetune | arm.finetune
+        return {name: value for name, value in own.items() if not arm.is_gene_model or name not in OF_GRADIENTS}
 
     def settings_of(self, command: Command) -> list[dict[str, Any]]:
         """Settings of pretraining or fine-tuning, those of the study first, then those of each arm."""
@@ -328,6 +358,12 @@ def _check_fits_task(study: StudyConfig, arm: Arm, dataset: Manifest) -> None:
         raise ConfigError(f"{study.data}: has other labels than {labeled}; init {arm.init!r} is for {labeled}")
     if arm.is_baseline and (idle := sorted(arm.model_fields_set - {"name", "init"})):
         raise ConfigError(f"arm {arm.name!r}: {idle[0]} has no effect on a baseline")
+    if arm.is_gene_model:
+        given = arm.model_fields_set & {"learning_rate", "extended", "freeze_encoder"}
+        if idle := sorted({*given, *(f"finetune.{name}" for name in OF_GRADIENTS & set(arm.finetune))}):
+            raise ConfigError(
+                f"arm {arm.name!r}: {idle[0]} has no effect on a gene model, which is estimated without gradients"
+            )
     if arm.head not in heads:
         raise ConfigError(
             f"arm {arm.name!r}: head {arm.head!r} does not fit task {dataset.task!r}; expected {' or '.join(heads[1:])}"
@@ -375,6 +411,7 @@ def _warn_of_sizes(study: StudyConfig) -> None:
             is_pair
             and without_preset(first.finetune) == without_preset(second.finetune)
             and study.network_of(first) != study.network_of(second)
+            and not study.reads_letters(first)
         ):
             names = (first.name, second.name)
             log.warning("arms %r and %r differ in the size of the encoder, so they are not compared", *names)

@@ -12,12 +12,15 @@ import numpy as np
 
 from dnaspt.checkpoint_config import TENSORS, CheckpointConfig, find_checkpoint, read_config
 from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, FinetuneConfig
-from dnaspt.data.dataset import Split, read_split
+from dnaspt.data.dataset import Split, read_split, split_file
 from dnaspt.data.manifest import Manifest, Source, read_manifest
+from dnaspt.data.segments import segments
 from dnaspt.data.subset import label_subset
-from dnaspt.data.transcript_table import shortest_intron_bp
+from dnaspt.data.transcript_table import TRANSCRIPTS, read_transcripts, shortest_intron_bp
 from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.evaluation.gene_metrics import LEVELS, TRUE, ScoredRegion, count_levels
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode, genetic_code
+from dnaspt.genome.transcripts import Transcript
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.processes import check_processes
@@ -38,7 +41,7 @@ VALIDATION_BP = 4_000_000
 def finetune(
     config: FinetuneConfig, *, resume: bool = False, overwrite: bool = False, reporter: "Reporter | None" = None
 ) -> Run:
-    """Train a task head and, unless it is frozen, the encoder; the best checkpoint by the task's metric on valid is kept.
+    """Train a task head and, unless it is frozen, the encoder; the best checkpoint on valid, by `choose_by`, is kept.
 
     Args:
         config: settings.
@@ -89,10 +92,30 @@ def _train(
 
         return run_gene_model(config, manifest, checkpoint, (train, valid), folder)
     valid = spread_evenly(valid, VALIDATION_BP)
+    annotated = scored_transcripts(config, manifest, valid)
 
     from dnaspt.training.train_task_model import FinetuningData, train_task_model  # torch: seconds
 
-    return train_task_model(config, FinetuningData(manifest, train, valid), checkpoint, folder, reporter)
+    data = FinetuningData(manifest, train, valid, annotated)
+    return train_task_model(config, data, checkpoint, folder, reporter)
+
+
+def scored_transcripts(config: FinetuneConfig, manifest: Manifest, valid: Split) -> list[tuple[Transcript, bool]]:
+    """Annotated transcripts of the valid split by which validations score genes; none where no gene can be scored.
+
+    Raises:
+        DatasetError: none, and checkpoints are to be chosen by them.
+    """
+    annotated: list[tuple[Transcript, bool]] = []
+    if manifest.per_base and split_file(config.data, TRANSCRIPTS).is_file():
+        annotated = read_transcripts(config.data, "valid", config.fold)
+        regions = [ScoredRegion.whole(own.chrom, own.start, own.labels) for own in segments(valid)]
+        if not count_levels(annotated, (), regions)[0][:, LEVELS.index("gene"), TRUE].any():
+            annotated = []
+    if not annotated and config.choose_by in ("exon_f1", "gene_f1"):
+        problem = f"no whole gene of the annotation lies on the valid split, so choose_by = {config.choose_by!r} chooses nothing"
+        raise DatasetError(f"{config.data}: {problem}; say mcc, or split otherwise")
+    return annotated
 
 
 def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
@@ -116,6 +139,8 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
         raise ConfigError("--embeddings takes the place of --encoder and --preset; give one of them")
     if config.preset == "basset" and manifest.per_base:
         raise ConfigError(f"preset 'basset' is for windows; {config.data} has labels per base")
+    if config.choose_by != "auto" and not manifest.per_base:
+        raise ConfigError(f"choose_by = {config.choose_by!r} is for genes; {config.data} has labels of windows")
     if config.positive_weight and manifest.per_base:
         raise ConfigError("positive_weight is for labels of windows and bins; see class_weights")
     if config.pool == "normalized":
@@ -182,6 +207,8 @@ def _warn_of_idle_settings(config: FinetuneConfig, head: str) -> None:
         log.warning("--preset has no effect: the pretrained encoder has its own size")
     if config.crf_rate != FinetuneConfig.model_fields["crf_rate"].default and not is_crf:
         log.warning("crf_rate has no effect on a %s head", head)
+    if head == GENE_MODEL and config.choose_by != "auto":
+        log.warning("choose_by has no effect on a gene model: there is one checkpoint")
     if config.freeze_encoder and config.encoder_rate != 1:
         log.warning("encoder_rate has no effect on a frozen encoder")
     if config.freeze_encoder and config.encoder is None:

@@ -82,8 +82,9 @@ class RunResult:
     """Result of a training run: scores, steps and time; the content of result.json.
 
     Attributes:
-        scores: scores of the best checkpoint on valid, by name: valid_mcc and valid_accuracy for genes, valid_auroc and
-            valid_auprc for windows, valid_nats (mean nats per masked base) and valid_accuracy for pretraining.
+        scores: scores of the best checkpoint on valid, by name: valid_mcc, valid_accuracy, valid_exon_f1 and valid_gene_f1 for
+            genes, valid_auroc and valid_auprc for windows, valid_nats (mean nats per masked base) and valid_accuracy for
+            pretraining.
         best_step: step of the best checkpoint.
         steps: optimizer steps done.
         n_bp: bases trained on, each as often as it was seen.

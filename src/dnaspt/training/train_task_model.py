@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.errors import telling_memory
 from dnaspt.evaluation.evaluate import score_model
 from dnaspt.genome.gene_states import MISSING
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.inference.genes import grammar_of
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
@@ -37,11 +40,14 @@ class FinetuningData:
         manifest: of the dataset.
         train: windows to learn from.
         valid: windows on which checkpoints are chosen.
+        annotated: transcripts of valid by which its genes are scored, and whether each is the longest isoform of its gene; empty
+            for windows, and where none lies on these windows.
     """
 
     manifest: Manifest
     train: Split
     valid: Split
+    annotated: Sequence[tuple[Transcript, bool]] = ()
 
 
 @telling_memory(LESS_MEMORY)
@@ -66,8 +72,10 @@ def train_task_model(
         n_shares=fabric.world_size,
     )
 
+    grammar = grammar_of(model, checkpoint)
+
     def validate() -> dict[str, float]:
-        scores = score_model(model, data.valid, manifest.labels)
+        scores = score_model(model, data.valid, manifest.labels, annotated=data.annotated, grammar=grammar)
         return {f"valid_{name}": score for name, score in scores.items()}
 
     training = Training(
@@ -75,7 +83,7 @@ def train_task_model(
         optimizer=build_optimizer(model, config, config.encoder_rate, config.crf_rate),
         batches=TrainingBatches([data.train], manifest.window_bp, options),
         validate=validate,
-        score=f"valid_{task.metric}",
+        score=task.chosen_by(config.choose_by),
         valid_bp=len(data.valid.codes),
         checkpoint=checkpoint,
         config=config,
@@ -86,7 +94,7 @@ def train_task_model(
     result = RunResult.of(ended.progress, device=device_name(fabric), precision=precision_of(config))
     if fabric.is_global_zero and ended.finished:
         folder.finish(result)
-        if task.metric == "mcc" and not ended.progress.best > 0:
+        if task.metric == "mcc" and not ended.progress.best_scores.get("valid_mcc", 0) > 0:
             log.warning(
                 "%s: valid MCC never rose above 0: no better than calling all bases alike; train longer", folder.path
             )

@@ -9,7 +9,8 @@ from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
-from dnaspt.evaluation.score import GenePrediction, cpg_counts, score_gene_predictions, score_windows
+from dnaspt.evaluation import evaluate
+from dnaspt.evaluation.score import GenePrediction, cpg_counts, gene_f1_scores, score_gene_predictions, score_windows
 from dnaspt.genome.alphabet import decode, encode
 from dnaspt.genome.gene_states import MISSING, NONCODING, transcripts_from_labels
 
@@ -73,3 +74,40 @@ def test_segments_that_overlap_on_the_genome_are_one_block(gene_data: Path) -> N
     scores, confusions = score_gene_predictions(manifest, [], [perfect(segment) for segment in rows])
     assert scores.n_blocks == 2
     assert sorted(confusions.sum(axis=(1, 2)).tolist()) == [1000, 2000]
+
+
+def test_f1_without_intervals_is_that_with_intervals(gene_data: Path) -> None:
+    manifest, annotated = read_manifest(gene_data), read_transcripts(gene_data, "train")
+    predictions = [perfect(segment) for segment in segments(read_split(gene_data, "train"))]
+    assert gene_f1_scores(annotated, predictions) == {"exon_f1": 1.0, "gene_f1": 1.0}
+    fewer = [GenePrediction(own.segment, own.path, own.transcripts[::2]) for own in predictions]
+    levels = score_gene_predictions(manifest, annotated, fewer)[0].genes.levels
+    f1 = gene_f1_scores(annotated, fewer)
+    assert f1 == {"exon_f1": levels["exon"].f1.value, "gene_f1": levels["gene"].f1.value}
+    n_genes, n_kept = sum(len(own.transcripts) for own in predictions), sum(len(own.transcripts) for own in fewer)
+    assert f1["gene_f1"] == pytest.approx(2 * n_kept / (n_genes + n_kept)) and 0 < f1["gene_f1"] < 1
+    nothing = [GenePrediction(own.segment, own.path, []) for own in predictions]
+    assert gene_f1_scores(annotated, nothing) == {"exon_f1": 0.0, "gene_f1": 0.0}
+
+
+def test_a_validation_scores_bases_of_the_head_alone_and_genes_with_codons(
+    gene_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split, annotated = read_split(gene_data, "valid"), read_transcripts(gene_data, "valid")
+    right = [perfect(segment) for segment in segments(split)]
+    wrong = [GenePrediction(own.segment, np.full_like(own.path, NONCODING), []) for own in right]
+    asked = []
+
+    def predicted(_: object, __: object, grammars: list[object]) -> list[list[GenePrediction]]:
+        asked.append(len(grammars))
+        return [wrong, right][: len(grammars)]
+
+    monkeypatch.setattr(evaluate, "predict_genes", predicted)
+    labels = read_manifest(gene_data).labels
+    known = split.labels[split.labels != MISSING]
+    alone = {"mcc": 0.0, "accuracy": pytest.approx((known == NONCODING).mean())}
+    given = {"annotated": annotated, "grammar": "codons"}
+    assert evaluate.score_model(None, split, labels, **given) == alone | {"exon_f1": 1.0, "gene_f1": 1.0}  # type: ignore[arg-type]
+    assert evaluate.score_model(None, split, labels, annotated=annotated) == alone | {"exon_f1": 0.0, "gene_f1": 0.0}  # type: ignore[arg-type]
+    assert evaluate.score_model(None, split, labels, grammar="codons") == alone  # type: ignore[arg-type]
+    assert asked == [2, 1, 1]

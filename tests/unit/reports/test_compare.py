@@ -205,3 +205,27 @@ def test_fewer_labels_after_pretraining_are_compared_with_all_from_scratch() -> 
 )
 def test_the_sides_of_a_comparison_name_their_labels(question: str, fraction: float, sides: str) -> None:
     assert Difference(question, "a", "b", fraction, Score(0.1), 3).sides(" to ") == sides
+
+
+LETTERS, RANDOM = (
+    {"name": "a", "head": "gene-model", "finetune": {"preset": preset}} for preset in ("onehot", "small")
+)
+MODEL = {"name": "b", "init": "spt", "head": "gene-model"}
+
+
+def test_what_self_pretraining_adds_to_a_gene_model_is_asked_against_letters_and_a_random_encoder() -> None:
+    assert questions([LETTERS, MODEL]) == {"pretrained site scores, against letters"}
+    assert questions([{"name": "a", "head": "gene-model"}, MODEL]) == {"pretrained site scores, against letters"}
+    assert questions([LETTERS, MODEL], pretrain={"preset": "base"}) == {"pretrained site scores, against letters"}
+    assert questions([RANDOM, MODEL]) == {"pretrained site scores, against a random encoder"}
+    assert questions([RANDOM, MODEL], pretrain={"preset": "base"}) == set()  # a random encoder of another size
+    assert questions([LETTERS | {"name": "x"}, RANDOM]) == set()
+
+
+def test_a_gene_model_is_compared_with_the_crf_and_with_baselines() -> None:
+    crf = {"name": "a", "init": "spt", "head": "crf"}
+    assert questions([crf, MODEL]) == {"the gene model"}
+    assert questions([crf | {"init": "scratch"}, MODEL]) == set()
+    assert questions([crf | {"freeze_encoder": True}, MODEL]) == set()
+    assert questions([{"name": "a", "init": "augustus"}, MODEL]) == {"a gene model"}
+    assert questions([{"name": "a", "init": "augustus"}, {"name": "b", "init": "spt"}]) == {"a network"}

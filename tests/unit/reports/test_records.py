@@ -1,16 +1,19 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.unit.reports.cases import gene_scores, run_record
 
+from dnaspt.config import BASELINE_ENCODERS, PRESETS, EncoderConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import CheckpointError, DnasptError, InputError
 from dnaspt.evaluation.metrics import auroc
 from dnaspt.evaluation.results import BootstrapCounts
-from dnaspt.reports.records import read_cpg_count, read_pretraining, read_runs
+from dnaspt.reports.records import _plain_name, read_cpg_count, read_pretraining, read_runs
 from dnaspt.reports.run_page import write_report
 
 
@@ -120,3 +123,17 @@ def test_settings_that_no_run_has_are_named(
         InputError, match=r"a/run\.json: label_fraction .*; expected settings of a run of 'dnaspt finetune'"
     ):
         read_runs([tmp_path / "a"], gene_data, read_manifest(gene_data))
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder", "expected"),
+    [
+        ("scratch", BASELINE_ENCODERS["onehot"], "gene model, letters"),
+        ("scratch", PRESETS["small"], "gene model, random encoder"),
+        ("SPT", PRESETS["small"], "gene model, SPT"),
+        ("pretrained", PRESETS["small"], "gene model, pretrained"),
+    ],
+)
+def test_a_gene_model_is_named_by_what_scores_its_sites(name: str, encoder: EncoderConfig, expected: str) -> None:
+    record = run_record(name, "gene-model", gene_scores([9, 8]))
+    assert _plain_name(replace(record, config=record.config.model_copy(update={"encoder": encoder}))) == expected

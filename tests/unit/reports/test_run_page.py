@@ -50,7 +50,7 @@ def test_a_report_is_one_file_that_loads_nothing(page: Path) -> None:
     assert not {"script", "link", "img", "iframe", "object"} & set(parsed.tags)
     assert all(address.startswith("#") for address in parsed.addresses)
     assert not re.search(r"@import|url\((?!#)", text)
-    assert parsed.tags.count("svg") == 5
+    assert parsed.tags.count("svg") == 6
 
 
 def test_ids_are_unique_and_every_reference_within_a_report_has_one(page: Path) -> None:
@@ -61,7 +61,7 @@ def test_ids_are_unique_and_every_reference_within_a_report_has_one(page: Path) 
 
 def test_every_figure_is_also_a_file_of_its_own(page: Path) -> None:
     files = {file.name for file in (page.parent / "genes_figures").iterdir()}
-    assert files == {"scores.svg", "locus.svg", "pretraining.svg", "loss.svg", "valid.svg"}
+    assert files == {"scores.svg", "locus.svg", "pretraining.svg", "loss.svg", "valid.svg", "valid_exons.svg"}
 
 
 def test_the_command_writes_a_report_of_one_run_without_pretraining(

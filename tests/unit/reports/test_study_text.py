@@ -7,7 +7,7 @@ from tests.unit.reports.cases import gene_scores, study_record
 from dnaspt.config import build_config
 from dnaspt.evaluation.metrics import Score
 from dnaspt.reports.compare import Difference, Group
-from dnaspt.reports.study_text import markdown, method, sentences, sentences_over
+from dnaspt.reports.study_text import gene_model_sentences, markdown, method, sentences, sentences_over
 from dnaspt.reports.tables import Table
 from dnaspt.studies.settings import StudyConfig
 
@@ -145,3 +145,39 @@ def test_a_report_as_markdown_has_every_table_with_its_note() -> None:
         "# Title\n\nYes. More.\n\nHow.\n\n## One\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\nNote.\n\n## Empty\n\n"
         "## Commands\n\n```\ndnaspt study\n```\n"
     )
+
+
+def test_a_study_with_gene_models_leads_with_whole_genes_by_four_measures() -> None:
+    values = {"mcc": (0.8, 0.9, 0.95), "base": (0.7, 0.8, 0.85), "exon": (0.6, 0.7, 0.65), "gene": (0.3, 0.4, 0.52)}
+    arms = ("AUGUSTUS", "letters", "SPT")
+
+    def of(arm: str, value: float) -> Group:
+        return Group(
+            arm, 1.0, np.array([value]), np.full((1, 4), value), 1.0, 0.0, 9, baseline=arm * (arm == "AUGUSTUS")
+        )
+
+    groups = {name: [of(arm, value) for arm, value in zip(arms, own, strict=True)] for name, own in values.items()}
+
+    def gain_of(question: str, before: int, name: str) -> Difference:
+        value = values[name][2] - values[name][before]
+        return Difference(question, arms[before], "SPT", 1.0, Score(value, value - 0.1, value + 0.1), 1)
+
+    asked = (("a gene model", 0), ("pretrained site scores, against letters", 1))
+    gains = {name: [gain_of(question, before, name) for question, before in asked] for name in values}
+    first, letters, augustus = gene_model_sentences(groups, gains)
+    ranked = ["letters 0.800", "SPT 0.850", "AUGUSTUS 0.700"]  # by F1 of exons
+    assert [first.index(name) for name in ranked] == sorted(first.index(name) for name in ranked)
+    assert letters == (
+        "Site scores of a self-pretrained encoder instead of letters (letters to SPT): better by F1 of genes, "
+        "undecided by F1 of coding bases, F1 of exons and MCC: "
+        "F1 of coding bases +0.050 [-0.050, +0.150], F1 of exons -0.050 [-0.150, +0.050], F1 of genes +0.120 [+0.020, +0.220], "
+        "MCC +0.050 [-0.050, +0.150]."
+    )
+    assert augustus == (
+        "The gene model instead of the best baseline (AUGUSTUS to SPT): better by F1 of coding bases, F1 of genes and MCC, "
+        "undecided by F1 of exons: F1 of coding bases +0.150 [+0.050, +0.250], F1 of exons +0.050 [-0.050, +0.150], "
+        "F1 of genes +0.220 [+0.120, +0.320], MCC +0.150 [+0.050, +0.250]."
+    )
+    crf = gain("the CRF", "scratch", "SPT", 0.1)
+    told = sentences(GROUPS, [*gains["mcc"], crf], "MCC", leading=[first])
+    assert told[0] == first and told[1].startswith("The CRF instead of softmax raises test MCC") and len(told) == 2
