@@ -81,16 +81,19 @@ def score_gene_predictions(
 
 
 def gene_f1_scores(
-    annotated: Iterable[tuple[Transcript, bool]], predictions: Sequence[GenePrediction]
+    annotated: Iterable[tuple[Transcript, bool]],
+    predictions: Sequence[GenePrediction],
+    levels: Sequence[str] = ("exon", "gene"),
 ) -> dict[str, float]:
-    """F1 of exons and of genes of predicted segments, as `score_gene_predictions` gives it, without intervals.
+    """F1 of predicted segments, as `score_gene_predictions` gives it, without intervals.
 
     Args:
         annotated: annotated transcripts, and whether each is the longest isoform of its gene.
         predictions: of all segments of the split.
+        levels: what is scored, of `LEVELS`.
 
     Returns:
-        exon_f1 and gene_f1; nan where there is nothing annotated and nothing predicted.
+        LEVEL_f1 of each level; nan where there is nothing annotated and nothing predicted.
     """
     counts, _ = count_levels(
         annotated,
@@ -98,7 +101,7 @@ def gene_f1_scores(
         [ScoredRegion.whole(p.segment.chrom, p.segment.start, p.segment.labels) for p in predictions],
     )
     f1 = rates(counts.sum(axis=0))[:, 2]
-    return {f"{level}_f1": float(f1[LEVELS.index(level)]) for level in ("exon", "gene")}
+    return {f"{level}_f1": float(f1[LEVELS.index(level)]) for level in levels}
 
 
 def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:

@@ -23,7 +23,8 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DatasetError
-from dnaspt.evaluation.score import GenePrediction, score_gene_predictions
+from dnaspt.evaluation.metrics import confusion, mcc
+from dnaspt.evaluation.score import GenePrediction, gene_f1_scores
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, MISSING, NONCODING, transcripts_from_labels
 from dnaspt.genome.genetic_code import GeneticCode
@@ -64,7 +65,6 @@ GENE_STEP = 5.0
 """The weight of a gene is no factor: it changes by so many times the logarithm of the steps."""
 LEAST_GAIN = 2e-4
 LEAST_GENES = 3
-N_THREADS = 2
 
 
 class GeneModelFit(NamedTuple):
@@ -248,7 +248,7 @@ class _Search:
         """Mean of four scores, less the penalty."""
         logs = np.log(np.maximum(np.delete(weights, GENE), 1e-6) / np.delete(PRIOR_WEIGHTS, GENE)) / 0.5
         squares = np.append(logs, (weights[GENE] - PRIOR_WEIGHTS[GENE]) / 3) ** 2
-        return float(np.mean(list(self._scores(weights).values())) - PENALTY * squares.mean())
+        return float(np.nanmean(list(self._scores(weights).values())) - PENALTY * squares.mean())
 
     def _scores(self, weights: np.ndarray) -> dict[str, float]:
         model = replace(self._model, weights=weights)
@@ -266,7 +266,7 @@ class _Search:
             tokens = self._tokens[number]
             return classes_of(genes_of(best_path(tokens, potentials, segments_).sites), len(tokens))
 
-        with ThreadPoolExecutor(N_THREADS) as pool:
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             paths = list(pool.map(decode, range(len(self._tokens))))
         return _score(self._manifest, self._part, paths)
 
@@ -280,16 +280,15 @@ def score_split(model: TaskModel, manifest: Manifest, part: _Part) -> dict[str, 
 
 
 def _score(manifest: Manifest, part: _Part, paths: Sequence[np.ndarray]) -> dict[str, float]:
+    """MCC, and F1 of coding bases, exons and genes, of decoded paths, without intervals."""
     predictions, first = [], 1
+    counts = np.zeros((len(manifest.labels), len(manifest.labels)), np.int64)
     for segment, path in zip(part.segments, paths, strict=True):
         genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
         first += len(genes)
         predictions.append(GenePrediction(segment, path, genes))
-    evaluation, _ = score_gene_predictions(manifest, part.annotated, predictions)
-    levels = evaluation.genes.levels
-    return {"mcc": evaluation.mcc.value} | {
-        f"{name}_f1": levels[level].f1.value for name, level in (("cds", "base"), ("exon", "exon"), ("gene", "gene"))
-    }
+        counts += confusion(segment.labels, path, len(manifest.labels))
+    return {"mcc": mcc(counts)} | gene_f1_scores(part.annotated, predictions, ("base", "exon", "gene"))
 
 
 def run_gene_model(
