@@ -29,7 +29,7 @@ def test_no_coding_base_lies_in_a_long_run_of_n(head: str) -> None:
     model = model_of(GENES.model_copy(update={"head": head}))
     # A model that calls everything coding: a gene has to end where the run begins.
     model.head.trunk.linear.bias.data[CDS] += 50
-    path, posterior, _ = decoded(model, codes)
+    path, posterior, *_ = decoded(model, codes)
     for run in (slice(910, 1390), slice(2510, 2541), slice(3910, 3990)):
         assert (path[run] == NONCODING).all()
         assert (posterior[run] == 1).all()
@@ -44,7 +44,7 @@ def test_decoding_between_runs_of_n_is_exact() -> None:
     model = model_of(GENES).double()
     emissions = predict_sequence(model, codes)
     emissions[610:790, :NONCODING] = -1e4
-    path, posterior, _ = model.head.decode(emissions, DecodingContext(codes))
+    path, posterior, *_ = model.head.decode(emissions, DecodingContext(codes))
     found = decoded(model, codes)
     assert (found.path == path).all()
     assert np.abs(found.posterior - posterior).max() < 1e-6
@@ -64,7 +64,7 @@ def test_a_run_of_n_counts_in_full_where_a_slice_cuts_it() -> None:
 
 
 def test_a_slice_within_a_run_of_n_has_no_gene() -> None:
-    path, posterior, _ = decoded(model_of(GENES), np.full(500, N, np.uint8), 100, 300)
+    path, posterior, *_ = decoded(model_of(GENES), np.full(500, N, np.uint8), 100, 300)
     assert (path == NONCODING).all() and (posterior == 1).all()
     assert CDS + MINUS not in path
 

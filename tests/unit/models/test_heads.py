@@ -66,7 +66,7 @@ def test_a_softmax_head_takes_the_best_class_of_each_base_in_slices_too() -> Non
     emissions = np.random.default_rng(0).standard_normal((SLICE + 100, 9), dtype=np.float32)
     codes = np.zeros(len(emissions), np.uint8)
     head = SoftmaxHead(16, GENE_STATES)
-    path, posterior, _ = head.decode(emissions, DecodingContext(codes))
+    path, posterior, *_ = head.decode(emissions, DecodingContext(codes))
     np.testing.assert_array_equal(path, emissions.argmax(1))
     last = torch.from_numpy(emissions[-200:]).softmax(-1).amax(-1).numpy()
     np.testing.assert_allclose(posterior[-200:], last, rtol=1e-6)
