@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 import numpy as np
+import torch
 
 from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
@@ -327,9 +328,12 @@ class _Decoder:
                 self._wait()
 
     def _write(self, group: list[_ContigJob], emissions: Iterator[EmissionArray]) -> None:
-        for contig, slices, file in group:
-            genes = self._genes(contig, [(contig_slice, next(emissions)) for contig_slice in slices])
-            self._written.write(genes, contig, file)
+        contigs = [job.contig for job in group]
+        inputs = [[(contig_slice, next(emissions)) for contig_slice in job.slices] for job in group]
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            decoded = pool.map(self._genes, contigs, inputs)
+            for job, genes in zip(group, decoded, strict=True):
+                self._written.write(genes, job.contig, job.file)
 
 
 def _file_for(contig_slice: ContigSlice, folder: Path, n_columns: int) -> AbstractContextManager[DiskArray]:

@@ -66,6 +66,11 @@ class DilatedEncoder(nn.Module):
             ResidualLayer(config.hidden_size, config.kernel_size, dilation) for dilation in config.dilations
         )
 
+    @property
+    def is_onehot(self) -> bool:
+        """Whether it has no layers: its hidden states are the letters."""
+        return not len(self.layers)
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Hidden states (B, L, D) of token ids (B, L)."""
         # The residual stream stays in the parameters' dtype; autocast lowers only the matrix products.
@@ -75,7 +80,7 @@ class DilatedEncoder(nn.Module):
         if real is not None:
             real = real.to(dtype)
             x = x * real
-        if not len(self.layers):
+        if self.is_onehot:
             return x
         lengths = _sequence_lengths(tokens, real)
         if lengths is not None and len(tokens) and encoder_cpu.fits(x):

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from dnaspt.models.basset import BassetEncoder
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.encoder import DilatedEncoder, real_positions
+from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.heads import Head
 from dnaspt.models.huggingface import HuggingFaceEncoder
 from dnaspt.models.kernels.triton_support import runs_kernels
+from dnaspt.models.site_scores import letter_scores
 
 Encoder = DilatedEncoder | BassetEncoder | HuggingFaceEncoder
 
@@ -51,7 +53,18 @@ class TaskModel(nn.Module):
         return emissions
 
     def predict(self, tokens: Tensor) -> Tensor:
-        """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it."""
+        """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it.
+
+        On the CPU a gene model of letters scores candidate sites alone.
+        """
+        head, encoder = self.head, self.encoder
+        if (
+            isinstance(head, GeneModelHead)
+            and isinstance(encoder, DilatedEncoder)
+            and encoder.is_onehot
+            and not tokens.is_cuda
+        ):
+            return letter_scores(head.trunk, tokens, encoder.channels, head.genetic_code)
         on_gpu = tokens.is_cuda and self.dtype == torch.float32
         half = on_gpu and runs_kernels(tokens.device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):

@@ -9,9 +9,11 @@ from safetensors.torch import load_file, save_file
 from sklearn.metrics import average_precision_score
 from tests.unit.models.sensor_cases import random_codes
 
+from dnaspt.config import BASELINE_ENCODERS, PAD_TOKEN
 from dnaspt.genome import alphabet
 from dnaspt.models import site_scores
 from dnaspt.models.cross_fitting import LabeledSequence
+from dnaspt.models.encoder import DilatedEncoder, real_positions
 from dnaspt.models.gene_structure import ACCEPTOR, DONOR, MINUS_COLUMNS, PLUS, START, STOP
 from dnaspt.models.phase_labels import mirror_phase_labels
 from dnaspt.models.sensors import SIGNALS, candidate_sites
@@ -21,6 +23,7 @@ from dnaspt.models.site_scores import (
     SiteProbe,
     add_site_scores,
     fit_site_probe,
+    letter_scores,
     letter_states,
     site_truth,
     site_weight_gradient,
@@ -214,3 +217,25 @@ def test_site_scores_are_added_to_the_columns_of_their_signals() -> None:
         alone = np.zeros((20, 29), np.float32)
         add_site_scores(alone, scores, np.eye(4)[signal])
         assert found[signal] == pytest.approx((alone * gradients).sum(), abs=1e-4)
+
+
+def test_letters_are_scored_at_candidates_as_the_probe_scores_them() -> None:
+    rng = np.random.default_rng(5)
+    encoder = DilatedEncoder(BASELINE_ENCODERS["onehot"])
+    probe = SiteProbe(encoder.config.hidden_size, max(map(len, LETTER_OFFSETS)))
+    for name in ("weight", "center", "bias"):
+        buffer = probe.get_buffer(name)
+        buffer.copy_(torch.from_numpy(rng.normal(size=buffer.shape)))
+    for column in range(8):
+        own = np.array(LETTER_OFFSETS[column % 4]) * (1 if column < 4 else -1)
+        probe.offsets[column, : len(own)] = torch.from_numpy(own)
+    tokens = torch.from_numpy(rng.choice(5, (2, 300), p=[0.24, 0.24, 0.24, 0.24, 0.04]).astype(np.uint8))
+    tokens[1, 200:] = PAD_TOKEN
+    by_probe = probe(encoder(tokens), real_positions(tokens)).numpy()
+    scores = letter_scores(probe, tokens, encoder.channels).numpy()
+    for row, length in ((0, 300), (1, 200)):
+        is_site = candidate_sites(tokens[row, :length].numpy())
+        assert is_site.any(0).all()
+        np.testing.assert_allclose(scores[row, :length][is_site], by_probe[row, :length][is_site], rtol=1e-4, atol=1e-4)
+        assert not scores[row, :length][~is_site].any()
+    assert not scores[1, 200:].any()

@@ -128,6 +128,37 @@ def mark_candidates(codes: np.ndarray, shape: SignalShape, out: np.ndarray) -> N
 
 
 @kernel()
+def score_letters(
+    tokens: np.ndarray,
+    candidates: np.ndarray,
+    tables: np.ndarray,
+    bias: np.ndarray,
+    offsets: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Score candidate sites by the letters around them: tokens (L,) -> out (L, 8) float32, which is left alone elsewhere.
+
+    Args:
+        tokens: token ids.
+        candidates: (L, 8) bool.
+        tables: (8, O, K) float32, what each of the K tokens adds at each of O offsets.
+        bias: (8,) float32.
+        offsets: (8, O) int64, positions that are read, counted from the site's base. What lies outside the sequence adds nothing.
+        out: gets the scores.
+    """
+    n = len(tokens)
+    for t in range(n):
+        for site in range(candidates.shape[1]):
+            if candidates[t, site]:
+                score = bias[site]
+                for k in range(offsets.shape[1]):
+                    position = t + offsets[site, k]
+                    if 0 <= position < n:
+                        score += tables[site, k, tokens[position]]
+                out[t, site] = score
+
+
+@kernel()
 def _chain_of(column: int) -> int:
     """Content chain of a base by its column within the strand; -1 for a base of the other strand's genes."""
     if column < 0 or column >= _STRAND:
