@@ -54,6 +54,8 @@ What `import dnaspt` offers, in the order of use:
 
 Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherever its folder can. Settings are keywords with the
 names of the TOML settings ([settings.md](settings.md)). A mistake of yours is a `DnasptError`; its text says what to do.
+It names options as the command line has them: `--learning-rate` is the keyword `learning_rate`, `--overwrite` is
+`overwrite=True`, `--no-codons` is `codons=False`, `--lr` is `learning_rate`, and `--min-coding-length` is `min_coding_bp`.
 Coordinates are 0-based half-open, unless a text says otherwise. In shapes, B is the number of sequences, L their length in bases,
 K the number of labels, and D the number of hidden states.
 

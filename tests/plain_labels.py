@@ -14,6 +14,7 @@ CDS, DONOR, INTRON, ACCEPTOR, NONCODING, MISSING = 0, 1, 2, 3, 8, -100
 NEXT = {8: {8, 0, 4}, 0: {0, 1, 8}, 1: {2}, 2: {2, 3}, 3: {0}, 4: {4, 7, 8}, 7: {6}, 6: {6, 5}, 5: {4}}
 EXONS = {"exon", "five_prime_utr", "three_prime_utr", "utr", "5utr", "3utr"}
 BIOTYPES = ("transcript_biotype", "transcript_type", "biotype", "gene_biotype", "gene_type")
+CODING = {"cds", "coding_exon", "pseudogenic_cds"}
 PAIR = {"A": "T", "C": "G", "G": "C", "T": "A"}
 
 
@@ -25,28 +26,39 @@ def plain_labels(annotation: Path, genome: dict[str, str], cuts: dict[str, list[
     labels = {}
     for contig, letters in genome.items():
         own = [row for row in transcripts if row["contig"] == contig]
-        labels[contig] = _label(own, letters.upper(), cuts[contig]) if any(r["contig"] == contig for r in rows) else []
+        mine = [row for row in rows if row["contig"] == contig]
+        coding = {
+            base for row in mine if row["kind"] in CODING | {"stop_codon"} for base in range(row["start"], row["end"])
+        }
+        labels[contig] = _label(own, letters.upper(), cuts[contig], coding) if mine else []
     return labels
+
+
+class Refused(Exception):
+    """One name for two transcripts of a contig, on both strands: no labels."""
 
 
 def _read(path):
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-        for line in file:
+        for number, line in enumerate(file):
             if line.startswith("##FASTA"):
                 break
             if line.startswith("#") or not line.strip():
                 continue
-            contig, _, kind, first, last, _, strand, _, text = line.rstrip("\n").split("\t", 8)
-            if "=" in text.split('"')[0]:
+            contig, _, kind, first, last, _, strand, phase, text = line.rstrip("\n").split("\t", 8)
+            is_gtf = "=" not in text.split('"')[0]
+            attributes, parents = {}, []
+            if not is_gtf:
                 pairs = [pair.strip().split("=", 1) for pair in text.split(";") if "=" in pair]
-                attributes = {key.strip(): unquote(value.strip()) for key, value in pairs}
+                raw = {key.strip(): value.strip() for key, value in pairs}
+                parents = [unquote(name.strip()) for name in raw.get("Parent", "").split(",") if name.strip()]
+                attributes = {key: unquote(value) for key, value in raw.items()}
             else:
-                attributes = {}
                 for key, value in re.findall(r'(\S+) "([^"]*)"', text):
                     attributes.setdefault(key, value)
             yield {
                 "contig": contig, "kind": kind.lower(), "start": int(first) - 1, "end": int(last), "strand": strand,
-                "attributes": attributes, "is_gtf": "=" not in text.split('"')[0],
+                "phase": phase, "attributes": attributes, "parents": parents, "is_gtf": is_gtf, "line": number,
             }  # fmt: skip
 
 
@@ -63,77 +75,272 @@ def _no_gene(biotype):
     return "unknown" if biotype.startswith(("IG_", "TR_")) else ""
 
 
+def _is_spliced_from_two(own):
+    cds = [row for row in own if row["kind"] in CODING]
+    is_said = any("trans-splicing" in row["attributes"].get("exception", "") for row in cds)
+    return is_said or len({row["strand"] for row in cds if row["kind"] != "coding_exon"}) > 1
+
+
 def _of_gtf(rows):
-    by_name = defaultdict(list)
+    by_name, named, genes = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in rows:
-        if row["attributes"].get("transcript_id") and row["kind"] in EXONS | {
-            "cds",
-            "stop_codon",
-            "transcript",
-            "mrna",
-        }:
-            key = (row["contig"], row["attributes"]["gene_id"], row["attributes"]["transcript_id"])
-            by_name[key].append(row)
-    genes = {(row["contig"], row["attributes"].get("gene_id")): row for row in rows if row["kind"] == "gene"}
+        name, gene = row["attributes"].get("transcript_id"), row["attributes"].get("gene_id")
+        if row["kind"] == "gene":
+            genes[row["contig"], gene].append(row)
+        if row["kind"] in CODING and not (name and gene):
+            row["is_lone"] = not name
+            name = name or f"lone {row['start']} {row['end']}"
+            gene = gene or name
+        if name and gene and row["kind"] in EXONS | CODING | {"stop_codon", "transcript", "mrna"}:
+            by_name[row["contig"], gene, name].append(row)
+            if row["kind"] in ("transcript", "mrna"):
+                named[row["contig"], name].append(row)
+    parts = []
+    by_name = {key: own for key, own in by_name.items() if any(row["kind"] in CODING for row in own)}
     for (contig, gene, name), own in by_name.items():
-        gene_row = genes.get((contig, gene), {"attributes": {}})
+        others = named.get((contig, name)) or genes.get((contig, gene), [])
+        parts += [
+            (contig, gene, name, place) for place in _places(_settled(own), others, genes.get((contig, gene), []))
+        ]
+    for contig, gene, name, own, why in _proteins(parts, lambda contig, name: False):
+        why = why or ("coding" if any(row.get("is_unclear") for row in own) else "")
         texts = [row["attributes"] for row in own]
-        biotype = _biotype(*texts) or _biotype(gene_row["attributes"])
-        why = _no_gene(biotype)
-        if any(text.get("pseudo") == "true" for text in (*texts, gene_row["attributes"])):
-            why = "coding"
-        if len({row["strand"] for row in own if row["kind"] == "cds"}) > 1:
+        gene_texts = [row["attributes"] for row in genes.get((contig, gene), [])]
+        biotype = _biotype(*texts) or _biotype(*gene_texts)
+        if _is_spliced_from_two(own) or _misplaced(own) or (not why and _outside(own, named.get((contig, name), []))):
             why = "rows"
-        yield from _transcript(contig, gene, name, own, why)
+        elif any(text.get("pseudo") == "true" for text in (*texts, *gene_texts)):
+            why = "coding"
+        if any(row.get("is_lone") for row in own) or any(row["kind"] == "pseudogenic_cds" for row in own):
+            why = why or "coding"
+        yield from _transcript(contig, gene, name, own, why or _no_gene(biotype))
 
 
 def _of_gff3(rows):
     named = defaultdict(list)
     for row in rows:
-        if "ID" in row["attributes"] and row["kind"] not in EXONS | {"cds", "stop_codon"}:
+        if "ID" in row["attributes"] and row["kind"] not in EXONS | CODING | {"stop_codon"}:
             named[row["contig"], row["attributes"]["ID"]].append(row)
     by_name = defaultdict(list)
     for row in rows:
-        if row["kind"] in EXONS | {"cds", "stop_codon"}:
-            for parent in row["attributes"].get("Parent", "").split(","):
-                by_name[row["contig"], parent.strip()].append(row)
+        if row["kind"] in EXONS | CODING | {"stop_codon"}:
+            if not row["parents"] and row["kind"] == "cds":
+                names = ("protein_id", "locus_tag", "ID", "gene", "Name")
+                name = next(
+                    (row["attributes"][name] for name in names if row["attributes"].get(name)), f"CDS:{row['start']}"
+                )
+                by_name[row["contig"], name].append({**row, "has_no_parent": True})
+            for parent in dict.fromkeys(row["parents"]):
+                by_name[row["contig"], parent].append(row)
     has_rows = any(row["kind"] in ("gene", "mrna", "transcript") for own in named.values() for row in own)
-    fates = {}
+
+    def is_gene(contig, name):
+        return _kind_of(named.get((contig, name), [])) == "gene"
+
+    parts = []
+    by_name = {key: own for key, own in by_name.items() if any(row["kind"] in CODING for row in own)}
     for (contig, name), own in by_name.items():
-        if any(row["kind"] == "cds" for row in own):
-            fates[contig, name] = _fate(contig, name, own, named, has_rows)
-    for (contig, name), own in by_name.items():
-        if (contig, name) not in fates:
-            continue
-        gene, why = fates[contig, name]
+        mine = named.get((contig, name), [])
+        kinds = ("gene",) if is_gene(contig, name) else ("mrna", "transcript")
+        mine = [row for row in mine if row["kind"] in kinds]
+        above = [gene for row in mine for parent in row["parents"] for gene in named.get((contig, parent), [])]
+        parts += [(contig, "", name, place) for place in _places(_settled(own), mine, above)]
+    fates = [
+        (contig, name, own, *_fate(contig, name, own, named, has_rows, why))
+        for contig, _, name, own, why in _proteins(parts, is_gene)
+    ]
+    used = {(contig, name) for contig, name, _, _, why in fates if why == ""}
+    for contig, name, own, gene, why in fates:
         if why == "cut":
-            peers = {p.strip() for row in own for p in row["attributes"].get("Parent", "").split(",")} - {name}
-            is_used = any(fates.get((contig, peer), ("", "?"))[1] == "" for peer in peers)
-            why = "rows" if is_used else "unknown"
+            peers = {parent for row in own for parent in row["parents"]} - {name}
+            why = "rows" if any((contig, peer) in used for peer in peers) else "unknown"
         yield from _transcript(contig, gene, name, own, why)
 
 
-def _fate(contig, name, own, named, has_rows):
+def _kind_of(mine):
+    kinds = {row["kind"] for row in mine}
+    return "transcript" if kinds & {"mrna", "transcript"} else "gene" if "gene" in kinds else ""
+
+
+def _settled(own):
+    """Rows of coding_exon as CDS where there are no CDS rows. Where there are, CDS outside them is a contradiction."""
+    exons, cds = (
+        {base for row in own if row["kind"] in kinds for base in range(row["start"], row["end"])}
+        for kinds in (("coding_exon",), ("cds", "pseudogenic_cds"))
+    )
+    if cds:
+        return [{**row, "is_unclear": True} for row in own] if exons and cds - exons else own
+    return [{**row, "kind": "cds"} if row["kind"] == "coding_exon" else row for row in own]
+
+
+def _places(own, mine, above):
+    """The rows of a name at each of its places."""
+    cds = [row for row in own if row["kind"] in CODING]
+    strands = {row["strand"] for row in cds if row["kind"] != "coding_exon"}
+    spans = (min((row["start"] for row in mine), default=0), max((row["end"] for row in mine), default=0))
+    within = [row for row in above if row["kind"] == "gene" and row["start"] <= spans[0] and spans[1] <= row["end"]]
+    if any("trans-splicing" in row["attributes"].get("exception", "") for row in cds):
+        return [own]
+    if len(strands) == 1:
+        mine = [row for row in mine if row["strand"] in strands]
+    if (mine and any(row not in mine for row in within)) or len(mine) < 2:
+        return [own]
+    places = []
+    for row in sorted(mine, key=lambda row: (row["start"], row["end"])):
+        if places and row["start"] < places[-1][1]:
+            places[-1][1] = max(places[-1][1], row["end"])
+        else:
+            places.append([row["start"], row["end"]])
+    if len(places) == 1:
+        return [own]
+    if len({row["strand"] for row in mine}) > 1:
+        if mine[0]["kind"] == "gene":
+            return [own]
+        raise Refused
+    parts = [[] for _ in places]
+    for row in own:
+        away = [max(left - row["start"], row["end"] - right, 0) for left, right in places]
+        parts[away.index(min(away))].append(row)
+    return parts
+
+
+def _proteins(parts, is_gene):
+    """The rows of each protein of each place; and "coding" where nothing tells the proteins apart."""
+    coding = [[row for row in own if row["kind"] in CODING and row["kind"] != "coding_exon"] for _, _, _, own in parts]
+    repeats = [
+        len(set(ids)) < len(ids) for cds in coding for ids in [[i for i in map(_own_id, cds) if i]] if len(ids) > 1
+    ]
+    ids_count = 2 * sum(repeats) > len(repeats)
+    n_rows = [len(cds) for cds in coding if cds]
+    with_introns = sum(n > 1 for n in n_rows) >= sum(n == 1 for n in n_rows)
+    for (contig, gene, name, own), cds in zip(parts, coding):
+        is_numbered = not is_gene(contig, name) and all((_own_id(row) or "").startswith(name) for row in cds)
+        if not cds or _is_spliced_from_two(own):
+            yield contig, gene, name, own, ""
+            continue
+        proteins = []
+        for row in cds:
+            marks = {("i", _own_id(row)), ("p", row["attributes"].get("protein_id"))} - {("i", None), ("p", None)}
+            same = [other for other in proteins if other[0] & marks]
+            for other in same:
+                proteins.remove(other)
+            proteins.append((marks.union(*(o[0] for o in same)), [r for o in same for r in o[1]] + [row]))
+        are_named = all(marks for marks, _ in proteins)
+        if len(proteins) == 1 or not are_named:
+            why = "coding" if is_gene(contig, name) and _is_mixed(cds, with_introns) else ""
+            yield contig, gene, name, own, why
+        elif not all(r["attributes"].get("protein_id") for r in cds) and all(len(its) == 1 for _, its in proteins):
+            yield (
+                contig,
+                gene,
+                name,
+                own,
+                "coding" if ids_count or not _has_introns(own, cds, with_introns or is_numbered) else "",
+            )
+        else:
+            for _, its in proteins:
+                others = [row for row in own if row["kind"] in EXONS]
+                stops = [
+                    row for row in own if row["kind"] == "stop_codon" and its in _with(row, [p[1] for p in proteins])
+                ]
+                yield contig, gene, name, [*its, *others, *stops], ""
+
+
+def _own_id(row):
+    return row["attributes"].get("ID")
+
+
+def _with(stop, proteins):
+    near = [its for its in proteins if any(stop["start"] <= r["end"] and stop["end"] >= r["start"] for r in its)]
+
+    def away(its):
+        if its[0]["strand"] == "-":
+            return abs(min(r["start"] for r in its) - stop["end"])
+        return abs(stop["start"] - max(r["end"] for r in its))
+
+    return near or [min(proteins, key=away)]
+
+
+def _is_mixed(cds, with_introns):
+    if len(cds) == 1 or any(_own_id(row) or row["attributes"].get("protein_id") for row in cds):
+        return False
+    spans = [(row["start"], row["end"]) for row in cds]
+    kinds = sorted(set(spans))
+    if any(right[0] < left[1] - 10 for left, right in pairwise(kinds)) or len({spans.count(own) for own in kinds}) > 1:
+        return True
+    return not (with_introns or len(kinds) == 1 or _go_on(cds))
+
+
+def _has_introns(own, cds, with_introns):
+    spans = sorted((row["start"], row["end"]) for row in cds)
+    if any(right[0] - left[1] < 10 for left, right in pairwise(spans)):
+        return False
+    exons = {base for row in own if row["kind"] in EXONS for base in range(row["start"], row["end"])}
+    if exons:
+        return not any(exons >= set(range(left[0], right[1])) for left, right in pairwise(spans))
+    return with_introns or _go_on(cds)
+
+
+def _go_on(cds):
+    cds = sorted(cds, key=lambda row: row["start"], reverse=cds[0]["strand"] == "-")
+    if any(row["phase"] == "." for row in cds):
+        return False
+    wanted = [(int(row["phase"]) - (row["end"] - row["start"])) % 3 for row in cds[:-1]]
+    return wanted != [0] * len(wanted) and wanted == [int(row["phase"]) for row in cds[1:]]
+
+
+def _misplaced(own):
+    cds = [row for row in own if row["kind"] in CODING and row["kind"] != "coding_exon"]
+    if not cds:
+        return False
+    first, last, minus = min(r["start"] for r in cds), max(r["end"] for r in cds), cds[0]["strand"] == "-"
+    return any(
+        not (row["start"] < first if minus else row["end"] > last)
+        and not any(other["start"] <= row["start"] and row["end"] <= other["end"] for other in cds)
+        for row in own
+        if row["kind"] == "stop_codon"
+    )
+
+
+def _outside(own, mine):
+    """Whether coding rows lie outside the rows of their name, or on the other strand."""
+    coding = [row for row in own if row["kind"] in CODING | {"stop_codon"} and row["kind"] != "coding_exon"]
+    if not mine or not coding:
+        return False
+    strands = {row["strand"] for row in coding if row["kind"] != "stop_codon"}
+    mine = [row for row in mine if row["strand"] in strands]
+    first, last = min((row["start"] for row in mine), default=0) - 3, max((row["end"] for row in mine), default=0) + 3
+    return not mine or any(row["start"] < first or row["end"] > last for row in coding)
+
+
+def _fate(contig, name, own, named, has_rows, why):
     mine = named.get((contig, name), [])
-    row = next((row for row in mine if row["kind"] in ("mrna", "transcript")), None)
-    row = row or next((row for row in mine if row["kind"] == "gene"), None) or (mine[0] if mine else None)
-    parents = [p.strip() for p in row["attributes"].get("Parent", "").split(",") if p] if row else []
-    parent_rows = [other for parent in parents for other in named.get((contig, parent), [])[:1]]
-    cds = [r for r in own if r["kind"] == "cds"]
-    if (
-        any("trans-splicing" in r["attributes"].get("exception", "") for r in cds)
-        or len({r["strand"] for r in cds}) > 1
-    ):
+    cds = [row for row in own if row["kind"] in CODING]
+    kinds = {"transcript": ("mrna", "transcript"), "gene": ("gene",), "": tuple({row["kind"] for row in mine})}
+    mine = [row for row in mine if row["kind"] in kinds[_kind_of(mine)]]
+    first, last = min((r["start"] for r in cds), default=0), max((r["end"] for r in cds), default=0)
+    row = max(mine, key=lambda row: min(row["end"], last) - max(row["start"], first), default=None)
+    parents = row["parents"] if row else []
+    parent_rows = [_gene_first(named[contig, parent]) for parent in parents if (contig, parent) in named]
+    if _is_spliced_from_two(own):
+        return name, "rows"
+    if _misplaced(own):
+        return name, "rows"
+    if why or any(r.get("is_unclear") for r in own):
+        return name, "coding"
+    if row and _kind_of(mine) and _outside(own, mine):
         return name, "rows"
     texts = [r["attributes"] for r in ([row] if row else []) + cds + parent_rows]
-    if any(text.get("pseudo") == "true" for text in texts):
+    if any(text.get("pseudo") == "true" for text in texts) or any(r["kind"] == "pseudogenic_cds" for r in cds):
         return name, "coding"
-    alone = [r["attributes"] for r in own if "," not in r["attributes"].get("Parent", "")]
+    alone = [r["attributes"] for r in own if len(r["parents"]) == 1]
     biotype = _biotype(*([row["attributes"]] if row else []), *alone)
     if row and not biotype:
         biotype = _biotype(*(other["attributes"] for other in parent_rows))
     if why := _no_gene(biotype):
         return name, why
+    if any(r.get("has_no_parent") for r in cds):
+        return name, ""
     if row is None:
         return name, "cut" if has_rows else ""
     if row["kind"] in ("gene", "protein_coding_gene"):
@@ -150,12 +357,17 @@ def _fate(contig, name, own, named, has_rows):
     return (parents[0] if parents else name), ""
 
 
+def _gene_first(rows):
+    return next((row for row in rows if row["kind"] == "gene"), rows[0])
+
+
 def _transcript(contig, gene, name, own, why):
-    cds = sorted({(row["start"], row["end"]) for row in own if row["kind"] == "cds"})
+    own = [row for row in own if row["kind"] != "coding_exon"]
+    cds = sorted({(row["start"], row["end"]) for row in own if row["kind"] in CODING})
     if not cds:
         return
     bases = {base for start, end in cds for base in range(start, end)}
-    strand = max((row for row in own if row["kind"] == "cds"), key=lambda row: row["end"])["strand"]
+    strand = max((row for row in own if row["kind"] in CODING), key=lambda row: row["end"])["strand"]
     stops = {base for row in own if row["kind"] == "stop_codon" for base in range(row["start"], row["end"])}
     exons = {base for row in own if row["kind"] in EXONS for base in range(row["start"], row["end"])}
     yield {
@@ -184,9 +396,10 @@ def _with_stop(row, letters):
     return cds
 
 
-def _label(rows, letters, cuts):
+def _label(rows, letters, cuts, coding):
+    """Labels of a contig. coding: the bases of every row of a coding kind, whatever it belongs to."""
     labels = [NONCODING] * len(letters)
-    coding, unknown, genes = set(), set(), defaultdict(list)
+    unknown, genes = set(), defaultdict(list)
     for row in rows:
         span = range(min(row["cds"]), max(row["cds"]) + 1)
         if row["why"] == "unknown":

@@ -4,13 +4,12 @@ Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherev
 names of the TOML settings (docs/settings.md); a misspelt one is an error that offers the right one.
 """
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from dnaspt.arguments import PathLike, Paths, as_path, as_path_or_none, as_paths, check_switches, check_whole_numbers
 from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
-from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
 
 if TYPE_CHECKING:
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
     from dnaspt.simulation.simulate import SimulationSummary
     from dnaspt.training.loop import Reporter
     from dnaspt.training.runs import Run
-
-PathLike = str | os.PathLike[str]
-"""A path, or anything that has one: a `Dataset`, a `Run`, a `Model`."""
-Paths = PathLike | Sequence[PathLike]
-"""One path or a list of paths."""
 
 
 def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) -> "SimulationSummary":
@@ -54,7 +48,7 @@ def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) 
     from dnaspt.simulation.simulate import SimulateConfig
     from dnaspt.simulation.simulate import simulate as run
 
-    return run(_settings(SimulateConfig, settings | {"out": _as_path(out, "out")}, config))
+    return run(_settings(SimulateConfig, settings | {"out": as_path(out, "out")}, config))
 
 
 def prepare_genes(
@@ -90,9 +84,9 @@ def prepare_genes(
     from dnaspt.prepare.genes import prepare_genes as prepare
 
     given = {
-        "genome": _paths(genome, "genome"),
-        "annotation": _paths(annotation, "annotation"),
-        "out": _as_path(out, "out"),
+        "genome": as_paths(genome, "genome"),
+        "annotation": as_paths(annotation, "annotation"),
+        "out": as_path(out, "out"),
     }
     return prepare(_settings(PrepareGenesConfig, settings | given, config))
 
@@ -129,7 +123,11 @@ def prepare_regions(
     from dnaspt.prepare.regions import PrepareRegionsConfig
     from dnaspt.prepare.regions import prepare_regions as prepare
 
-    given = {"genome": _path(genome, "genome"), "regions": _paths(regions, "regions"), "out": _as_path(out, "out")}
+    given = {
+        "genome": as_path_or_none(genome, "genome"),
+        "regions": as_paths(regions, "regions"),
+        "out": as_path(out, "out"),
+    }
     return prepare(_settings(PrepareRegionsConfig, settings | given, config))
 
 
@@ -165,7 +163,7 @@ def prepare_methylation(
     from dnaspt.prepare.methylation import PrepareMethylationConfig
     from dnaspt.prepare.methylation import prepare_methylation as prepare
 
-    given = {"genome": _path(genome, "genome"), "calls": _paths(calls, "calls"), "out": _as_path(out, "out")}
+    given = {"genome": as_path_or_none(genome, "genome"), "calls": as_paths(calls, "calls"), "out": as_path(out, "out")}
     return prepare(_settings(PrepareMethylationConfig, settings | given, config))
 
 
@@ -194,7 +192,7 @@ def prepare_bend(task: str, *, out: PathLike, config: PathLike | None = None, **
     from dnaspt.bend.prepare import PrepareBendConfig
     from dnaspt.bend.prepare import prepare_bend as prepare
 
-    return prepare(_settings(PrepareBendConfig, settings | {"task": task, "out": _as_path(out, "out")}, config))
+    return prepare(_settings(PrepareBendConfig, settings | {"task": task, "out": as_path(out, "out")}, config))
 
 
 def pretrain(
@@ -234,9 +232,10 @@ def pretrain(
         >>> run.scores["valid_nats"] < 1.6
         True
     """
+    check_switches(resume=resume, overwrite=overwrite, progress=progress)
     given = _settings(
         PretrainConfig,
-        settings | {"data": _as_path(data, "data"), "out": _as_path(out, "out")},
+        settings | {"data": as_path(data, "data"), "out": as_path(out, "out")},
         config,
     )
     from dnaspt.training.pretrain import pretrain as train
@@ -286,10 +285,11 @@ def finetune(
         >>> sorted(run.scores)
         ['valid_accuracy', 'valid_mcc']
     """
+    check_switches(resume=resume, overwrite=overwrite, progress=progress)
     given = {
-        "data": _as_path(data, "data"),
-        "out": _as_path(out, "out"),
-        "encoder": _path(encoder, "encoder"),
+        "data": as_path(data, "data"),
+        "out": as_path(out, "out"),
+        "encoder": as_path_or_none(encoder, "encoder"),
         "head": head,
     }
     checked = _settings(FinetuneConfig, settings | given, config)
@@ -319,7 +319,7 @@ def load(path: PathLike, *, accelerator: "Accelerator" = "auto") -> "Model":
     """
     from dnaspt.inference.model import load as load_model
 
-    return load_model(_as_path(path, "path"), accelerator=accelerator)
+    return load_model(as_path(path, "path"), accelerator=accelerator)
 
 
 def evaluate(
@@ -357,11 +357,12 @@ def evaluate(
         >>> list(scores.to_frame().columns)
         ['metric', 'value', 'low', 'high']
     """
+    check_switches(average_strands=average_strands, any_data=any_data)
     from dnaspt.evaluation.evaluate import evaluate as score
 
     return score(
         _model_or_path(model),
-        _as_path(data, "data"),
+        as_path(data, "data"),
         split=split,
         any_data=any_data,
         average_strands=average_strands,
@@ -405,13 +406,15 @@ def score_variants(
         >>> list(table.columns)
         ['chrom', 'pos', 'ref', 'alt', 'cosine', 'llr']
     """
+    check_switches(strict=strict)
+    check_whole_numbers(window_bp=window_bp)
     from dnaspt.inference.variants_vcf import score_variants as score
 
     return score(
         _model_or_path(model),
-        _as_path(vcf, "vcf"),
-        _as_path(genome, "genome"),
-        out=_path(out, "out"),
+        as_path(vcf, "vcf"),
+        as_path(genome, "genome"),
+        out=as_path_or_none(out, "out"),
         window_bp=window_bp,
         strict=strict,
         accelerator=accelerator,
@@ -451,13 +454,15 @@ def baseline(
         >>> scores.metric
         'mean_auroc'
     """
+    check_switches(overwrite=overwrite)
+    check_whole_numbers(k=k)
     from dnaspt.baselines.baseline import run_baseline
 
     return run_baseline(
-        _as_path(data, "data"),
-        _as_path(out, "out"),
+        as_path(data, "data"),
+        as_path(out, "out"),
         model=model,
-        annotation=_path(annotation, "annotation"),
+        annotation=as_path_or_none(annotation, "annotation"),
         species=species,
         k=k,
         overwrite=overwrite,
@@ -500,19 +505,20 @@ def study(
         >>> len(result.groups)
         1
     """
+    check_switches(progress=progress)
     from dnaspt.studies.context import StudyContext
     from dnaspt.studies.settings import StudyConfig, check_settings, read_study
 
     if isinstance(config, Mapping):
-        settings = build_config(StudyConfig, {**config, **({"data": _as_path(data, "data")} if data else {})})
+        settings = build_config(StudyConfig, {**config, **({"data": as_path(data, "data")} if data else {})})
     else:
-        settings = read_study(_as_path(config, "config"), _path(data, "data"))
-    check_settings(settings, _as_path(out, "out"))
+        settings = read_study(as_path(config, "config"), as_path_or_none(data, "data"))
+    check_settings(settings, as_path(out, "out"))
     from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
 
-    kept = _as_path(records, "records") if records else _as_path(out, "out") / "records"
+    kept = as_path(records, "records") if records else as_path(out, "out") / "records"
     return study_report(
-        StudyContext(settings, _as_path(out, "out"), kept, jobs, engine, _say if progress else _say_nothing)
+        StudyContext(settings, as_path(out, "out"), kept, jobs, engine, _say if progress else _say_nothing)
     )
 
 
@@ -545,13 +551,13 @@ def report(
     from dnaspt.checkpoint_config import find_checkpoint
     from dnaspt.data.manifest import read_manifest
 
-    folders, pretrained = _paths(runs, "runs") or (), _path(pretrain, "pretrain")
-    read_manifest(_as_path(data, "data"))
+    folders, pretrained = as_paths(runs, "runs") or (), as_path_or_none(pretrain, "pretrain")
+    read_manifest(as_path(data, "data"))
     for folder in (*folders, *([pretrained] if pretrained else [])):
         find_checkpoint(folder)
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
-    return write_report(_as_path(out, "out"), _as_path(data, "data"), folders, pretrained)
+    return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained)
 
 
 def inspect(path: PathLike) -> "Description":
@@ -572,7 +578,7 @@ def inspect(path: PathLike) -> "Description":
     """
     from dnaspt.reports.describe import describe
 
-    return describe(_as_path(path, "path"))
+    return describe(as_path(path, "path"))
 
 
 def _settings(kind: type[Config], options: Mapping[str, Any], config: PathLike | None) -> Config:
@@ -581,7 +587,7 @@ def _settings(kind: type[Config], options: Mapping[str, Any], config: PathLike |
     Raises:
         ConfigError: see `build_config`.
     """
-    toml = _path(config, "config")
+    toml = as_path_or_none(config, "config")
     settings = build_config(kind, options, toml)
     refuse_inputs(settings.out, {"config": toml})  # type: ignore[attr-defined]
     return settings
@@ -600,37 +606,10 @@ def _unless_stopped(run: "Run") -> "Run":
     return run
 
 
-def _as_path(path: PathLike, name: str) -> Path:
-    """The path that an argument is, or has.
-
-    Raises:
-        ConfigError: it is none; names the argument.
-    """
-    if not isinstance(path, str | os.PathLike):
-        raise ConfigError(
-            f"{name} = {path!r}; expected a path: text, a Path, or what has one, such as a dataset or a run"
-        )
-    return Path(path)
-
-
-def _path(path: PathLike | None, name: str) -> Path | None:
-    """The path that an argument is, or has; None stays None."""
-    return None if path is None else _as_path(path, name)
-
-
-def _paths(paths: Paths | None, name: str) -> tuple[Path, ...] | None:
-    """One path or several as a tuple; None stays None."""
-    if paths is None:
-        return None
-    if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
-        return (_as_path(paths, name),)
-    return tuple(_as_path(path, name) for path in paths)
-
-
 def _model_or_path(model: "PathLike | Model") -> "Path | Model":
     from dnaspt.inference.model import Model
 
-    return model if isinstance(model, Model) else _as_path(model, "model")
+    return model if isinstance(model, Model) else as_path(model, "model")
 
 
 def _reporter(title: str, *, progress: bool) -> "Reporter | None":

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from dnaspt.arguments import check_switches
 from dnaspt.checkpoint import find_checkpoint
-from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
+from dnaspt.config import MOST_SEED, Config, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.dataset import Window
 from dnaspt.data.manifest import UNLABELED, Manifest
 from dnaspt.errors import ConfigError
@@ -56,7 +58,8 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         pool: how the states of a sequence become one vector: normalized (learns faster) or mean.
         average_strands: predict the mean of both strands.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
-        random_state: seed of everything random, a whole number; the same seed gives the same model on the same machine.
+        random_state: seed of everything random, a whole number; the same seed gives the same model on the same machine. None
+            (or a NumPy RandomState) draws another seed at each fit, as in scikit-learn.
 
     Attributes:
         classes_: the labels, sorted: (n_classes,).
@@ -87,7 +90,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         pool: Literal["normalized", "mean"] = "normalized",
         average_strands: bool = True,
         accelerator: Literal["auto", "cpu", "gpu"] = "auto",
-        random_state: int = 0,
+        random_state: "int | np.random.RandomState | None" = 0,
     ) -> None:
         self.preset = preset
         self.pretrain_epochs = pretrain_epochs
@@ -134,12 +137,13 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             )
         self._check_settings()
         self._warn_of_idle_settings()
+        seed = self._draw_seed()
         with tempfile.TemporaryDirectory(prefix="dnaspt-") as folder:
             data = Path(folder) / "data"
             # Both settings are checked before the pretraining, which may take hours.
-            pretraining = self._pretraining(data, Path(folder) / "pretrained")
-            finetuning = self._finetuning(data, Path(folder) / "run", pretraining, longest_bp)
-            self._write(data, codes, classes, numbers)
+            pretraining = self._pretraining(data, Path(folder) / "pretrained", seed)
+            finetuning = self._finetuning(data, Path(folder) / "run", seed, pretraining, longest_bp)
+            self._write(data, codes, classes, numbers, self._choose_valid(numbers, seed))
             if pretraining is not None:
                 _finished(pretrain(pretraining))
             checkpoint = find_checkpoint(_finished(finetune(finetuning)).path)
@@ -156,12 +160,15 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             ConfigError: names the setting.
         """
         for name, value in self.get_params(deep=False).items():
-            if value is None and name not in ("encoder", "unlabeled"):
+            if value is None and name not in ("encoder", "unlabeled", "random_state"):
                 raise ConfigError(f"{name} is None; expected a value")
         if not _is_number(self.valid_fraction, Real) or not 0 < self.valid_fraction < 1:
             raise ConfigError(f"valid_fraction {self.valid_fraction!r}; expected more than 0 and less than 1")
-        if not _is_number(self.random_state, Integral) or self.random_state < 0:
-            raise ConfigError(f"random_state {self.random_state!r}; expected a whole number, 0 or more")
+        if not isinstance(self.random_state, np.random.RandomState | None) and (
+            not _is_number(self.random_state, Integral) or not 0 <= self.random_state <= MOST_SEED
+        ):
+            raise ConfigError(f"random_state {self.random_state!r}; expected a whole number, 0 or more, or None")
+        check_switches(average_strands=self.average_strands)
         if not _is_number(self.batch_bp, Integral):
             raise ConfigError(f"batch_bp {self.batch_bp!r}; expected a whole number")
         if self.encoder is not None and not isinstance(self.encoder, str | os.PathLike):
@@ -179,12 +186,24 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             if getattr(self, name) is not defaults[name] and getattr(self, name) != defaults[name]:
                 log.warning("%s has no effect: nothing is pretrained here", name)
 
-    def _write(self, out: Path, codes: Sequence[np.ndarray], classes: np.ndarray, numbers: np.ndarray) -> None:
+    def _draw_seed(self) -> int:
+        """The seed of this fit: `random_state`, or one that it draws."""
+        if _is_number(self.random_state, Integral):
+            return int(self.random_state)  # type: ignore[arg-type]
+        return int(check_random_state(self.random_state).randint(1 << 31))
+
+    def _write(
+        self,
+        out: Path,
+        codes: Sequence[np.ndarray],
+        classes: np.ndarray,
+        numbers: np.ndarray,
+        is_valid: np.ndarray,
+    ) -> None:
         """The sequences as a dataset of windows: each a contig of its own, with a label for each class."""
         names = tuple(map(str, classes)) if len(classes) > 2 else (str(classes[1]),)
         targets = np.eye(len(classes), dtype=np.int8)[numbers]
         targets = targets if len(classes) > 2 else targets[:, 1:]
-        is_valid = self._choose_valid(numbers)
         with DatasetWriter(out) as writer:
             for number, (sequence, target) in enumerate(zip(codes, targets, strict=True)):
                 window = Window(f"sequence{number + 1}", 0, len(sequence), "+", sequence, target)
@@ -205,9 +224,9 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
                 )
             )
 
-    def _choose_valid(self, numbers: np.ndarray) -> np.ndarray:
+    def _choose_valid(self, numbers: np.ndarray, seed: int) -> np.ndarray:
         """Which sequences choose the checkpoint: a share of each class, one of each at least: (n,) bool."""
-        generator = np.random.default_rng(self.random_state)
+        generator = np.random.default_rng(seed)
         chosen = np.zeros(len(numbers), dtype=bool)
         for number in range(numbers.max() + 1):
             members = np.flatnonzero(numbers == number)
@@ -215,17 +234,17 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             chosen[generator.permutation(members)[:n_valid]] = True
         return chosen
 
-    def _shared_settings(self, data: Path, out: Path) -> dict[str, Any]:
+    def _shared_settings(self, data: Path, out: Path, seed: int) -> dict[str, Any]:
         return {
             "data": data,
             "out": out,
-            "seed": self.random_state,
+            "seed": seed,
             "batch_bp": self.batch_bp,
             "accelerator": self.accelerator,
             "tensorboard": False,
         }
 
-    def _pretraining(self, data: Path, out: Path) -> PretrainConfig | None:
+    def _pretraining(self, data: Path, out: Path, seed: int) -> PretrainConfig | None:
         """Settings of the pretraining; None where an encoder is given, or training starts from scratch."""
         if self.encoder is not None or not self.pretrain_epochs:
             return None
@@ -234,9 +253,11 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             "epochs": self.pretrain_epochs,
             "learning_rate": self.pretrain_learning_rate,
         }
-        return _build(PretrainConfig, self._shared_settings(data, out) | settings, "pretraining")
+        return _build(PretrainConfig, self._shared_settings(data, out, seed) | settings, "pretraining")
 
-    def _finetuning(self, data: Path, out: Path, pretraining: PretrainConfig | None, longest_bp: int) -> FinetuneConfig:
+    def _finetuning(
+        self, data: Path, out: Path, seed: int, pretraining: PretrainConfig | None, longest_bp: int
+    ) -> FinetuneConfig:
         """Settings of the fine-tuning."""
         encoder = self.encoder if pretraining is None else pretraining.out
         pool = self.pool
@@ -246,7 +267,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
                 *(self.batch_bp, LEAST_WINDOWS, longest_bp),
             )
             pool = "mean"
-        settings = self._shared_settings(data, out) | {
+        settings = self._shared_settings(data, out, seed) | {
             "epochs": self.epochs,
             "learning_rate": self.learning_rate,
             "pool": pool,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dnaspt.atomic import remove_leftovers
-from dnaspt.errors import BusyError, ConfigError
+from dnaspt.errors import BusyError, ConfigError, InputError, refuse_full_disk
 from dnaspt.owner import Owner
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,9 @@ def refuse_inputs(out: Path, inputs: Inputs, *, is_file: bool = False, keeps_con
         keeps_content: whether a folder is written that keeps what it holds, as that of a study. An input may lie in it.
 
     Raises:
-        ConfigError: `out` is an input, lies in one, or one lies in it; names both.
+        ConfigError: `out` is an input, lies in one, or one lies in it; names both. InputError: nothing can have this path.
     """
+    _check_path(out)
     here = Path(os.path.realpath(out))
     for name, given in inputs.items():
         for path in (given,) if isinstance(given, Path) else given or ():
@@ -53,6 +54,37 @@ def refuse_inputs(out: Path, inputs: Inputs, *, is_file: bool = False, keeps_con
                 how = "holds"
             if how:
                 raise ConfigError(f"{out}: {how} the {name} {path}, which is read; choose another --out")
+
+
+def _check_path(path: Path) -> None:
+    """Refuse a path that nothing can have: below a file, too long, or in a folder that may not be entered.
+
+    Raises:
+        InputError: says why.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _not_made(path, error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are not there yet.
+
+    Raises:
+        InputError: it cannot be made; says why. NoSpaceError: the disk is full.
+    """
+    try:
+        Path(os.path.realpath(folder)).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        refuse_full_disk(folder, error)
+        raise _not_made(folder, error) from error
+
+
+def _not_made(path: Path, error: OSError) -> InputError:
+    return InputError(path, f"cannot be made ({error.strerror or error})", do="choose another --out")
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -78,14 +110,14 @@ def locked_output(out: Path, *, hint: str = "") -> Iterator[None]:
         hint: what else to say where another process holds the lock.
 
     Raises:
-        BusyError: another process writes there; names it. OSError: the folder that `out` is to lie in cannot be made.
+        BusyError: another process writes there; names it. InputError: the folder that `out` is to lie in cannot be made.
     """
     from filelock import FileLock, Timeout, UnixFileLock
 
     target = Path(os.path.realpath(out))
     file, owner_file = (target.with_name(f".{target.name}.{what}") for what in ("lock", "owner"))
     lock = FileLock(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     try:
         lock.acquire(timeout=_WAIT_S)
     except Timeout:

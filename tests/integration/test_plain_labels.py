@@ -1,13 +1,16 @@
 """`prepare genes` beside a second, plain labeler: the same class for every base, in both formats, of odd files too."""
 
 import random
+from collections import Counter
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
-from tests.plain_labels import plain_labels
+from tests.plain_labels import Refused, plain_labels
 
 from dnaspt.data.dataset import read_split
+from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gene_states import MISSING
@@ -82,6 +85,175 @@ def rows_of(genes: list[dict], form: str, chance: random.Random) -> list[str]:
     if chance.random() < 0.5:
         chance.shuffle(rows)
     return rows
+
+
+NAMES = ("g1", "gene 2", "g;3", "g,4", "g=5", "%67ene", "g|6", "gène", "7", "nad1", "a" * 60)
+STRAY = (
+    "",
+    "# a comment",
+    "###",
+    "#!genome-build x",
+    "##sequence-region c one 9,000",
+    "##sequence-region  1 1500",
+)
+
+
+def odd_annotation(form: str, chance: random.Random) -> list[str]:
+    """Rows as many tools and mishaps write them: odd and repeated names, rows outside their parents, loose rows and more."""
+    is_gtf, rows = form == "gtf", []
+    ids = chance.choice(("none", "none", "shared", "row"))
+    has_exons, has_transcripts = chance.random() < 0.6, not is_gtf or chance.random() < 0.7
+    names: list[str] = []
+
+    def text(**pairs: str) -> str:
+        if is_gtf:
+            return " ".join(f'{key} "{value}";' for key, value in pairs.items())
+        return ";".join(f"{key}={value if ',' in key else quote(value, safe=' |')}" for key, value in pairs.items())
+
+    def add(kind: str, start: int, end: int, strand: str, phase: int | str, column_9: str) -> None:
+        columns = (contig, "x", kind, str(start + 1), str(end), ".", strand, str(phase), column_9)
+        rows.append("\t".join(columns))
+
+    for number in range(chance.randint(2, 9)):
+        contig, strand, left = chance.choice("cd"), chance.choice("+-"), chance.randint(0, LENGTH - 340)
+        mishap = chance.choice(
+            ("",) * 6
+            + (
+                "below_gene",
+                "below_gene",
+                "two_proteins",
+                "outside",
+                "turned",
+                "no_parent",
+                "misplaced_stop",
+                "coding_exon",
+            )
+            + (
+                "coding_exon_too",
+                "pseudogenic",
+                "no_row",
+                "no_gene_id",
+                "no_transcript_id",
+                "loose_stop",
+                "unknown_kind",
+            )
+            + ("touching", "overlapping_rows", "repeated_row", "protein_ids", "two_parents", "spliced")
+        )
+        name = chance.choice(names) if names and chance.random() < 0.12 else f"{chance.choice(NAMES)}-{number}"
+        if mishap in ("pseudogenic", "spliced"):  # what one row says of a name holds for all its places
+            name = f"{mishap}-{number}"
+        else:
+            names.append(name)
+        cuts = sorted(chance.sample(range(left, left + 300), 2 * chance.choice((1, 1, 1, 2, 3, 4))))
+        cds = list(zip(cuts[::2], cuts[1::2]))
+        if mishap == "touching":
+            cds = [(left, left + 60), (left + 60 + chance.randint(-2, 12), left + 150)]
+        if mishap == "overlapping_rows":
+            cds = [(left, left + 90), (left + 60, left + 150)]
+        if mishap == "repeated_row":
+            cds = [*cds, chance.choice(cds)]
+        first, last = min(start for start, _ in cds), max(end for _, end in cds)
+        transcript = f"{name}.t"
+        if is_gtf:
+            of_gene, of_row = text(gene_id=name), text(gene_id=name, transcript_id=transcript)
+            of_transcript = of_row
+        else:
+            of_gene, of_transcript = text(ID=name), text(ID=transcript, Parent=name)
+            of_row = text(Parent=name if mishap == "below_gene" else transcript)
+        if not is_gtf or chance.random() < 0.7:
+            add("gene", first, last, strand, ".", of_gene)
+        at = (first + 20, last) if mishap == "outside" else (first, last)
+        turned = {"+": "-", "-": "+"}[strand] if mishap == "turned" else strand
+        kind = "odd_RNA" if mishap == "unknown_kind" and not is_gtf else chance.choice(("mRNA", "transcript"))
+        if has_transcripts and mishap not in ("no_row", "below_gene") and at[0] < at[1]:
+            add(kind, *at, turned, ".", of_transcript)
+        phase, total = 0, 0
+        for part, (start, end) in enumerate(sorted(cds, reverse=strand == "-")):
+            more = {}
+            if ids != "none":
+                own = f"{name}.c{part}" if ids == "row" else f"{name}.c"
+                if mishap == "two_proteins":
+                    own += "b" * (part % 2)
+                more["ID"] = own
+            if mishap in ("protein_ids", "two_proteins") and (mishap == "protein_ids" or ids == "none"):
+                more["protein_id"] = f"{name}.p{part % 2}"
+            column_9, row_kind = of_row, "CDS"
+            if mishap == "no_parent" and not is_gtf:
+                column_9 = text(ID=f"{name}.lone{chance.randint(0, 1)}")
+                more = {}
+            if mishap in ("no_gene_id", "no_transcript_id") and is_gtf:
+                column_9 = text(transcript_id=transcript) if mishap == "no_gene_id" else text(gene_id=name)
+            if mishap == "two_parents" and not is_gtf:
+                add("mRNA", first, last, strand, ".", text(ID=f"{transcript}2", Parent=name)) if part == 0 else None
+                column_9 = f"Parent={quote(transcript, safe=' |')},{quote(transcript, safe=' |')}2"
+            if mishap == "spliced" and not is_gtf:
+                more["exception"] = "trans-splicing"
+            if mishap == "coding_exon":
+                row_kind = "coding_exon"
+            if mishap == "pseudogenic":
+                row_kind = "pseudogenic_CDS"
+            if more:
+                column_9 += (" " if is_gtf else ";") + text(**more)
+            if chance.random() < 0.9:
+                phase = -total % 3
+            total += end - start
+            if has_exons:
+                add("exon", max(start - 5, 0), end + 5, strand, ".", of_row)
+            is_turned = mishap == "spliced" and is_gtf and part > 0
+            row_strand = {"+": "-", "-": "+"}[strand] if is_turned else strand
+            add(row_kind, start, end, row_strand, chance.choice((phase, phase, phase, ".")), column_9)
+            if mishap == "coding_exon_too":
+                add("coding_exon", start, end, strand, phase, column_9)
+        at = last if strand == "+" else first - 3
+        if mishap == "misplaced_stop":
+            at = chance.choice((first - 30, first + 7, (first + last) // 2, last + 20))
+        elif chance.random() < 0.4:
+            at = last - 3 if strand == "+" else first
+        if 0 <= at <= LENGTH - 3 and (mishap == "misplaced_stop" or chance.random() < 0.4):
+            add("stop_codon", at, at + 3, strand, 0, of_row)
+        if mishap == "loose_stop" and not is_gtf:
+            add("stop_codon", left, left + 3, strand, 0, text(ID=f"{name}.s"))
+    if chance.random() < 0.4:
+        chance.shuffle(rows)
+    for _ in range(chance.randint(0, 4)):
+        rows.insert(chance.randint(0, len(rows)), chance.choice(STRAY))
+    return rows
+
+
+@pytest.mark.parametrize("form", ["gff3", "gtf"])
+def test_500_odd_annotations_have_the_labels_of_the_plain_labeler(form: str, tmp_path: Path) -> None:
+    file, missing, coding, reasons, n_refused = tmp_path / f"a.{form}", 0, 0, Counter[str](), 0
+    for seed in range(250):
+        chance = random.Random(1000 + seed)
+        letters = {name: "".join(chance.choices("ACGTN", (10, 10, 10, 10, 1), k=LENGTH)) for name in "cd"}
+        file.write_text("\n".join(odd_annotation(form, chance)) + "\n")
+        try:
+            expected = plain_labels(file, letters, {"c": [CUT, LENGTH], "d": [LENGTH]})
+        except Refused:
+            n_refused += 1
+            with pytest.raises(InputError, match="is used for two transcripts"):
+                read_annotation(file)
+            continue
+        annotation = read_annotation(file)
+        reasons.update(annotation.counts)
+        for name in annotation.contigs:
+            cut = CUT if name == "c" else LENGTH
+            splits = [SplitInterval(name, 0, cut, "train"), SplitInterval(name, cut, LENGTH, "test")]
+            labeled = label_genes(
+                Contig(name, alphabet.encode(letters[name].encode())),
+                [row for row in annotation.transcripts if row.transcript.chrom == name],
+                splits[: 2 if cut < LENGTH else 1],
+                unknown=[(row.start, row.end) for row in annotation.unknown if row.contig == name],
+                coding=[(row.start, row.end) for row in annotation.coding if row.contig == name],
+            )
+            differ = [at for at in range(LENGTH) if labeled.labels[at] != expected[name][at]]
+            assert not differ, (seed, name, differ[:5], labeled.labels[differ[0]], expected[name][differ[0]])
+            missing += expected[name].count(MISSING)
+            coding += sum(label in (0, 4) for label in expected[name])
+    assert missing > 60_000 and coding > 60_000 and n_refused < 40
+    common = {"of_unclear_proteins", "against_their_rows", "of_pseudogenes", "trans_spliced"}
+    common |= {"of_other_kinds", "cut_off"} if form == "gff3" else set()
+    assert {name for name in common if reasons[f"transcripts_{name}"] >= 5} == common
 
 
 @pytest.mark.parametrize("form", ["gff3", "gtf"])

@@ -231,3 +231,42 @@ def test_what_is_no_list_of_paths_is_an_error_that_names_the_argument() -> None:
     for genome in (5, b"g.fa", ["g.fa", None]):
         with pytest.raises(dnaspt.ConfigError, match=r"genome = .*; expected a path"):
             dnaspt.prepare_genes(genome, "a.gff3", out="out")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: dnaspt.pretrain("data", out="out", resume="no"), "resume"),  # type: ignore[arg-type]
+        (lambda: dnaspt.pretrain("data", out="out", progress="no"), "progress"),  # type: ignore[arg-type]
+        (lambda: dnaspt.finetune("data", out="out", overwrite="no"), "overwrite"),  # type: ignore[arg-type]
+        (lambda: dnaspt.evaluate("run", "data", average_strands="no"), "average_strands"),  # type: ignore[arg-type]
+        (lambda: dnaspt.evaluate("run", "data", any_data="no"), "any_data"),  # type: ignore[arg-type]
+        (lambda: dnaspt.score_variants("run", "a.vcf", "g.fa", strict="no"), "strict"),  # type: ignore[arg-type]
+        (lambda: dnaspt.baseline("data", out="out", overwrite="no"), "overwrite"),  # type: ignore[arg-type]
+        (lambda: dnaspt.study({}, out="out", progress="no"), "progress"),  # type: ignore[arg-type]
+    ],
+)
+def test_text_is_no_switch(call: Callable[[], object], name: str) -> None:
+    with pytest.raises(dnaspt.ConfigError, match=f"^{name} = 'no'; expected True or False$"):
+        call()
+
+
+@pytest.mark.parametrize("out", ["file/new", "n" * 300, "file/new.html"])
+def test_an_out_that_cannot_be_made_is_an_error_in_one_line(
+    out: str, data: dnaspt.Dataset, peaks: dnaspt.Dataset, finetuned: dnaspt.Run, simulated: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    path, genome = tmp_path / out, simulated / "genome.fa"
+    arms = [{"name": "CpG count", "init": "cpg"}]
+    for call in (
+        lambda: dnaspt.simulate(path, n_contigs=1, contig_bp=20_000),
+        lambda: dnaspt.prepare_genes(genome, simulated / "annotation.gff3", out=path),
+        lambda: dnaspt.pretrain(data, out=path, preset="tiny", steps=1),
+        lambda: dnaspt.finetune(data, out=path, preset="tiny", steps=1),
+        lambda: dnaspt.baseline(peaks, out=path, model="cpg"),
+        lambda: dnaspt.study({"data": peaks, "arms": arms}, out=path),
+        lambda: dnaspt.load(finetuned).predict_file(genome, path),
+        lambda: dnaspt.report(finetuned, data=data, out=path),
+    ):
+        with pytest.raises(dnaspt.InputError, match=r"cannot be made \(.*\); choose another --out"):
+            call()

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 
 from dnaspt import ConfigError, InputError, Run, RunResult, SPTClassifier
-from dnaspt.config import PretrainConfig
+from dnaspt.config import FinetuneConfig, PretrainConfig
 from dnaspt.training.runs import Progress
 
 QUICK = {"preset": "tiny", "pretrain_epochs": 1, "epochs": 4, "batch_bp": 2048, "learning_rate": 3e-3}
@@ -172,7 +172,7 @@ def test_a_label_that_is_missing_or_of_another_type_is_no_class(y: Any, says: st
         ({"pretrain_epochs": -1}, "pretraining: epochs = -1"),
         ({"valid_fraction": "0.1"}, "valid_fraction '0.1'; expected more than 0"),
         ({"valid_fraction": float("nan")}, "valid_fraction nan; expected more than 0"),
-        ({"random_state": None}, "random_state is None"),
+        ({"random_state": "x"}, "random_state 'x'; expected a whole number, 0 or more, or None"),
         ({"random_state": -1}, "random_state -1; expected a whole number"),
         ({"batch_bp": None}, "batch_bp is None"),
         ({"encoder": 5}, "encoder 5; expected a run"),
@@ -204,3 +204,27 @@ def test_a_classifier_keeps_its_model_and_classes_where_a_second_fit_fails_or_is
 def _stopped(config: PretrainConfig) -> Run:
     """A pretraining that Ctrl-C ended at once."""
     return Run(config.out, RunResult.of(Progress()), finished=False, stopped_by="SIGINT")
+
+
+def test_without_a_random_state_each_fit_has_a_seed_of_its_own(
+    binary: tuple[list[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+
+    def stop(config: FinetuneConfig) -> Run:
+        seeds.append(config.seed)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("dnaspt.classifier.finetune", stop)
+    for state in (None, None, 7, np.int64(7), np.random.RandomState(3), np.random.RandomState(3)):
+        classifier = SPTClassifier(preset="tiny", pretrain_epochs=0, random_state=state)
+        with pytest.raises(ConfigError, match="enough"):
+            classifier.fit(*binary)
+    assert seeds[0] != seeds[1] and seeds[2:4] == [7, 7] and seeds[4] == seeds[5]
+    assert all(0 <= seed < 1 << 31 for seed in seeds)
+
+
+def test_text_is_no_switch(binary: tuple[list[str], list[str]]) -> None:
+    classifier = SPTClassifier(preset="tiny", average_strands="no")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="average_strands = 'no'; expected True or False"):
+        classifier.fit(*binary)

@@ -8,6 +8,8 @@ import dnaspt
 SOURCE = Path(dnaspt.__file__).parent
 ORDER = (
     "errors",
+    "arguments",
+    "frozen_dict",
     "security",
     "optional_imports",
     "owner",

@@ -11,8 +11,8 @@ from pathlib import Path
 import filelock
 import pytest
 
-from dnaspt.errors import BusyError, ConfigError
-from dnaspt.output import locked_output, refuse_inputs
+from dnaspt.errors import BusyError, ConfigError, InputError
+from dnaspt.output import locked_output, make_folder, refuse_inputs
 from dnaspt.owner import Owner
 
 HOLD = """
@@ -187,6 +187,37 @@ def test_a_folder_that_cannot_be_made_is_an_error_and_no_lock_that_failed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file"), locked_output(tmp_path / "file" / "deep" / "out"):
+    with (
+        pytest.raises(InputError, match=r"cannot be made \(Not a directory\)"),
+        locked_output(tmp_path / "file" / "deep" / "out"),
+    ):
         pass
     assert caplog.messages == [] and [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [
+        ("genome.fa/new", "Not a directory"),
+        ("genome.fa/new/deep", "Not a directory"),
+        ("a" * 300, "File name too long"),
+    ],
+)
+def test_a_path_that_nothing_can_have_is_refused_in_one_line(folder: Path, out: str, why: str) -> None:
+    expected = f"{folder / out}: cannot be made ({why}); choose another --out"
+    with pytest.raises(InputError, match=f"^{re.escape(expected)}$"):
+        refuse_inputs(folder / out, {})
+    with pytest.raises(InputError, match=r"cannot be made \("), locked_output(folder / out / "run"):
+        raise AssertionError("nothing can be written there")
+
+
+def test_a_link_that_leads_to_itself_is_refused(folder: Path) -> None:
+    (folder / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match=r"loop: cannot be made \(Too many levels of symbolic links\)"):
+        refuse_inputs(folder / "loop", {})
+
+
+def test_a_folder_is_made_where_a_link_leads_to(folder: Path) -> None:
+    (folder / "dangling").symlink_to("runs/later")
+    make_folder(folder / "dangling" / "deep")
+    assert (folder / "runs" / "later" / "deep").is_dir()

@@ -21,12 +21,14 @@ from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.evaluation.score import GenePrediction, score_gene_predictions
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.gene_states import MISSING, NONCODING, longest_per_gene, transcript_labels, transcripts_from_labels
-from dnaspt.genome.gff3 import AnnotatedTranscript, read_annotation
+from dnaspt.genome.gff3 import AnnotatedTranscript, Annotation, read_annotation
 from dnaspt.genome.intervals import StartEnds
 from dnaspt.genome.stop_in_cds import stop_codon_in_cds, without_stop_codon
 from dnaspt.genome.transcripts import Transcript
 
 log = logging.getLogger(__name__)
+
+_OVERLAPPING = "overlap a longer one"
 
 
 def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None, species: str) -> ScoredBaseline:
@@ -42,9 +44,12 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
         ConfigError: AUGUSTUS is not installed. DnasptError: it failed. InputError: the annotation cannot be used.
     """
     test = list(segments(read_split(data, "test")))
+    left_out = Counter[str]()
     if annotation is not None:
         name = str(annotation)
-        annotated = _read_genes(annotation, data, test, is_bend="bend" in manifest.settings)
+        read = _read(annotation)
+        left_out.update({reason: n for reason, n in read.counts.items() if n and reason != "rows"})
+        annotated = _on_segments(annotation, read.transcripts, data, test, is_bend="bend" in manifest.settings)
     elif species:
         name = f"augustus:{species}"
         annotated = augustus.predict(test, species)
@@ -52,15 +57,14 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
         name = "augustus"
         with tempfile.TemporaryDirectory() as folder:
             annotated = augustus.predict(test, augustus.TRAINED, augustus.train(data, Path(folder)))
-    left_out = Counter[str]()
     predictions: list[GenePrediction] = []
     for segment, own in zip(test, annotated, strict=True):
         path = _classes(segment, own, left_out, stop_in_cds=manifest.stop_in_cds is not False)
         first = 1 + sum(len(prediction.transcripts) for prediction in predictions)
         genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
         predictions.append(GenePrediction(segment, path, genes))
-    for reason, n in left_out.items():
-        log.warning("%s: %d genes left out: %s", name, n, reason)
+    if n := left_out[_OVERLAPPING]:
+        log.warning("%s: %d genes left out: %s", name, n, _OVERLAPPING)
     scores, confusions = score_gene_predictions(manifest, read_transcripts(data, "test"), predictions)
     return ScoredBaseline(
         BaselineResult(name, left_out=left_out),
@@ -71,22 +75,27 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
     )
 
 
-def _read_genes(
-    annotation: Path, data: Path, test: Sequence[Segment], *, is_bend: bool
+def _read(path: Path) -> Annotation:
+    """Read an annotation, and name the first row of each reason for which rows are odd or left out."""
+    annotation = read_annotation(path)
+    for reason, (line, text) in annotation.oddities.items():
+        log.warning("%s:%d: %s (counted as %s: %d)", path, line, text, reason, annotation.counts[reason])
+    if not annotation.transcripts:
+        raise InputError(path, "no coding transcript", expected="GFF3 or GTF with CDS rows")
+    return annotation
+
+
+def _on_segments(
+    annotation: Path, transcripts: Sequence[AnnotatedTranscript], data: Path, test: Sequence[Segment], *, is_bend: bool
 ) -> list[list[AnnotatedTranscript]]:
-    """Transcripts of a file that lie on each segment, on the segment's own coordinates.
+    """Transcripts that lie on each segment, on the segment's own coordinates.
 
     Raises:
-        InputError: no coding transcript, or none on a contig of the dataset.
+        InputError: none lies on a contig of the dataset.
     """
     by_contig: dict[str, list[AnnotatedTranscript]] = {}
-    read = read_annotation(annotation)
-    for line, text in read.oddities.values():
-        log.warning("%s:%d: %s", annotation, line, text)
-    for transcript in read.transcripts:
+    for transcript in transcripts:
         by_contig.setdefault(transcript.transcript.chrom, []).append(transcript)
-    if not by_contig:
-        raise InputError(annotation, "no coding transcript", expected="GFF3 or GTF with CDS rows")
     starts = [_start_on_genome(segment, is_bend=is_bend) for segment in test]
     check_contigs(annotation, by_contig, data, {chrom for chrom, _ in starts}, strict=False)
     on_segments, taken = [], set()
@@ -140,5 +149,5 @@ def _classes(
         if (path[start:end] == NONCODING).all():
             path[start:end] = labels[start - gene.start : end - gene.start]
         else:
-            left_out["overlap a longer one"] += 1
+            left_out[_OVERLAPPING] += 1
     return path

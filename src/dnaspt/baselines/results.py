@@ -25,7 +25,8 @@ class BaselineResult:
         chosen: what was chosen on valid for each label, for windows: strength of the penalty, order of the chain, or sign.
         metric: auroc or auprc, by which it was chosen; empty for genes.
         valid: mean over the labels by that metric, on valid; None where no label is defined there.
-        left_out: genes of the annotation that were left out, by reason.
+        left_out: for genes, what was left out or is odd in the annotation, by the reasons of docs/files.md, and genes that
+            overlap a longer one.
     """
 
     baseline: str

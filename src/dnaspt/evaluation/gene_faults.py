@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dnaspt.frozen_dict import freeze
 from dnaspt.genome.alphabet import N, encode, reverse_complement, tokens
 from dnaspt.genome.genetic_code import SPLICE_PAIRS, STANDARD
 from dnaspt.genome.transcripts import Transcript
@@ -48,6 +49,9 @@ class StructureReport:
     n_introns: int
     n_illegal: int
     faults: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        freeze(self, "faults")
 
     def to_dict(self) -> dict[str, Any]:
         """Content of a JSON file, with rates per intron and per transcript (None where there are none)."""

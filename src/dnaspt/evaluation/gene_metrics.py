@@ -18,6 +18,7 @@ from pydantic import ConfigDict
 from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks
 from dnaspt.evaluation.bootstrap import N_BOOTSTRAP, bootstrap_values, percentile_interval
 from dnaspt.evaluation.metrics import Score, ratio
+from dnaspt.frozen_dict import freeze
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
 
@@ -110,6 +111,9 @@ class GeneScores:
     levels: Mapping[str, LevelScores]
     ignored: Mapping[str, int]
     block_counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 4), np.int64), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        freeze(self, "levels", "ignored")
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the blocks' counts."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dnaspt.evaluation.bootstrap import N_BOOTSTRAP, ConfidenceInterval, block_weights, bootstrap, percentile_interval
+from dnaspt.frozen_dict import freeze
 from dnaspt.genome.gene_states import MISSING
 
 
@@ -105,6 +106,9 @@ class LabelScores:
     mean_auroc: Score
     mean_auprc: Score
     undefined: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        freeze(self, "auroc", "auprc")
 
     def to_dict(self) -> dict[str, Any]:
         """Content of a JSON file: nan becomes None."""

@@ -23,6 +23,7 @@ from dnaspt.errors import InputError
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
+from dnaspt.frozen_dict import freeze
 from dnaspt.inference.model import Model
 from dnaspt.json_files import UNFIT, check_types, read_json, read_json_lines, write_json
 from dnaspt.tasks import TASKS
@@ -119,6 +120,9 @@ class VariantEvaluation:
     auroc: Mapping[str, Score]
     auprc: Mapping[str, Score]
     undefined: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        freeze(self, "auroc", "auprc")
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file."""
@@ -400,7 +404,7 @@ def write_model_evaluation(model: Model, evaluation: Evaluation, counts: Bootstr
         )
         return
     try:
-        write_evaluation(model.path, evaluation, counts, head=model.head)
+        write_evaluation(model.folder, evaluation, counts, head=model.head)
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise

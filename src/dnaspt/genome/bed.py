@@ -209,6 +209,8 @@ def read_labeled_bed(path: str | Path) -> LabeledRegions:
     if header is None or header.names[:3] != ("chrom", "start", "end"):
         raise InputError(path, "no header", expected="chromosome, start, end, (strand), (label), (split)", line=1)
     names = [name for name in ("strand", "label", "split") if name in header.names]
+    if repeated := [name for name in names if header.names.count(name) > 1]:
+        raise InputError(path, f"two columns {repeated[0]!r}", expected="one", line=header.line)
     optional = [Column(name, header.names.index(name), str, optional=True) for name in names]
     frame = read_intervals(path, [*INTERVAL, *optional], header)
     strand = frame["strand"].astype(str).replace("", ".") if "strand" in frame else pd.Series(".", index=frame.index)

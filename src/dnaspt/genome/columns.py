@@ -23,6 +23,8 @@ _NOT_A_NUMBER = ["nan", "NaN", "NA", "."]
 
 _CONTIG_NAMES = ("chrom", "chromosome", "chr", "chrom1", "chr1")
 """First words of a header; the last two are those of BEDPE."""
+_OTHER_NAMES = {"labels": "label"}
+"""Names of columns that mean another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def find_header(path: Path) -> TableHeader | None:
     for number, line in islice(read_lines(path), 1000):
         fields = line.lstrip("#").rstrip("\r\n").split("\t")
         if fields[0].lower() in _CONTIG_NAMES and len(fields) > 2 and "start" in fields[1].lower():
-            return TableHeader(("chrom", *(name.strip().lower() for name in fields[1:])), number)
+            names = (name.strip().lower() for name in fields[1:])
+            return TableHeader(("chrom", *(_OTHER_NAMES.get(name, name) for name in names)), number)
         if _is_row(line.encode()):
             return None
     return None
@@ -209,13 +212,20 @@ def _frame(
         if column.kind is float and frame[column.name].dtype.kind != "f":  # other blanks than tabs and spaces
             raise InputError(path, "control characters between columns", expected="tabs", line=int(lines[0]))
         if column.kind is str:
-            frame[column.name] = frame[column.name].astype("category")
+            frame[column.name] = _without_spaces(frame[column.name].astype("category"))
         is_absent = frame[column.name].isna() if column.kind is float else frame[column.name] == ""
         absent = np.flatnonzero(is_absent)  # empty, or in a row that ends before it
         if not column.optional and (fault := _fault(path, ((rows[i], lines[i]) for i in absent), columns, cut_at)):
             raise fault
     frame["line"] = lines
     return frame
+
+
+def _without_spaces(texts: "pd.Series") -> "pd.Series":
+    """A column of categories without spaces around them: "chr1 " is chr1."""
+    if all(text == text.strip(" ") for text in texts.cat.categories):
+        return texts
+    return texts.astype(str).str.strip(" ").astype("category")
 
 
 def _fault(

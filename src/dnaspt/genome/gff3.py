@@ -21,16 +21,23 @@ from dnaspt.genome.gff3_rows import Feature, Metadata, attributes_of, bare_name,
 from dnaspt.genome.intervals import Interval, StartEnds, cluster, merge_few
 from dnaspt.genome.transcript_rows import (
     GENE_KINDS,
+    MAX_SLIP_BP,
     CdsRow,
     NamedRow,
     TranscriptRows,
+    are_spliced,
     by_place,
     by_protein,
+    has_ids_of_parent,
     ids_name_proteins,
+    is_mixed,
+    misplaced_stops,
 )
 from dnaspt.genome.transcripts import Transcript
 
 _TRANSCRIPT_KINDS = frozenset(("mrna", "transcript"))
+_CODING_KINDS = frozenset(("cds", "coding_exon", "pseudogenic_cds"))
+"""Rows of coding bases. Those of `coding_exon` (WormBase, old FlyBase) count where a transcript has no CDS rows."""
 _PROTEIN_KINDS = frozenset(("protein", "polypeptide", "mature_protein_region"))
 _EXON_KINDS = frozenset(("exon", "five_prime_utr", "three_prime_utr", "utr", "5utr", "3utr"))
 _NOT_TRANSLATED = frozenset(("nonsense_mediated_decay", "non_stop_decay"))
@@ -121,6 +128,7 @@ class _Rows:
         transcripts: rows of each transcript, by contig and name, and for GTF the gene_id.
         circular: contigs that are said to be circular, with their lengths.
         exons: parents of exon rows with an ID, by contig and ID: MetaEuk makes exons the parents of CDS rows.
+        loose: intervals that are coding and belong to no transcript, such as stop_codon rows without a parent.
         counts: what was left out or is odd, by reason.
         oddities: the first odd row of each reason.
     """
@@ -131,6 +139,7 @@ class _Rows:
     transcripts: dict[tuple[str, str, str], TranscriptRows] = field(default_factory=dict)
     circular: dict[str, int] = field(default_factory=dict)
     exons: dict[_Key, tuple[str, ...]] = field(default_factory=dict)
+    loose: list[Interval] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     oddities: dict[str, tuple[int, str]] = field(default_factory=dict)
 
@@ -176,7 +185,7 @@ def read_annotation(path: str | Path) -> Annotation:
     metadata, rows = Metadata(), _Rows(path)
     for feature in read_features(path, metadata):
         kind = feature.kind.lower()
-        belongs_to_transcript = kind in ("cds", "stop_codon") or kind in _EXON_KINDS
+        belongs_to_transcript = kind in _CODING_KINDS or kind == "stop_codon" or kind in _EXON_KINDS
         if kind in _TRANSCRIPT_KINDS and (name := bare_name(feature)):
             rows.named[feature.interval.contig, name].append(NamedRow(kind, feature.interval, feature.line))
         elif metadata.dialect == "gtf":
@@ -186,9 +195,9 @@ def read_annotation(path: str | Path) -> Annotation:
             _add_gff3(feature, kind, rows)
         elif "ID=" in feature.attributes or kind == "region":
             _add_named(feature, kind, rows)
-    if metadata.n_nameless_regions:
-        rows.odd("nameless_sequence_regions", "##sequence-region without a contig", metadata.nameless_region_line)
-        rows.counts["nameless_sequence_regions"] = metadata.n_nameless_regions
+    for reason, lines in metadata.odd_regions.items():
+        for line, text in lines:
+            rows.odd(reason, text, line)
     return _annotation(rows, metadata)
 
 
@@ -197,13 +206,22 @@ def _annotation(rows: _Rows, metadata: Metadata) -> Annotation:
     counts = rows.counts
     counts["rows"] = metadata.n_features
     is_gtf = metadata.dialect == "gtf"
+    if not any(group.has_parent for group in rows.transcripts.values() if group.cds):
+        rows.oddities.pop("cds_without_parent", None)  # so write Prokka and Bakta
     gene_ids, left_out = (_genes_of_gtf if is_gtf else _genes_of_gff3)(rows, list(_divided(rows, is_gtf=is_gtf)))
     names = _Names(chain(rows.named, ((group.contig, group.name) for group in rows.transcripts.values())))
     transcripts = [_annotated(rows.path, names.free_name(group), gene_id, group, counts) for group, gene_id in gene_ids]
-    transcripts = _by_gene_place(transcripts, counts)
+    transcripts = _by_gene_place(transcripts, rows)
     transcripts.sort(key=lambda row: (row.transcript.chrom, row.transcript.start, row.transcript.transcript_id))
     unknown = {Interval(group.contig, group.start, group.end) for fate, group in left_out if fate in _UNKNOWN}
-    coding = {interval for fate, group in left_out if fate not in _UNKNOWN for interval in _coding(fate, group)}
+    coding = {
+        interval
+        for fate, group in left_out
+        if fate not in _UNKNOWN
+        for interval in _coding(fate, group, rows.circular.get(group.contig, 0))
+    }
+    coding.update(Interval(group.contig, *stop) for _, group in left_out for stop in group.stops)
+    coding.update(Interval(interval.contig, interval.start, interval.end) for interval in rows.loose)
     return Annotation(
         tuple(transcripts),
         frozenset(metadata.contigs),
@@ -220,13 +238,26 @@ _UNKNOWN = ("cut_off", "segment")
 """Fates of transcripts that are part of a gene: no label is known between their first and last coding base."""
 
 
-def _coding(fate: _Fate, group: TranscriptRows) -> Iterator[Interval]:
-    """Where a transcript that is left out may be coding or intron: of one that is joined from two its CDS rows alone."""
-    if fate in ("trans_spliced", "protein", "across_origin", "against_their_rows"):
+def _coding(fate: _Fate, group: TranscriptRows, circular_bp: int) -> Iterator[Interval]:
+    """Where a transcript that is left out may be coding or intron: of one that is joined from two its CDS rows alone.
+
+    circular_bp: length of its contig if that is circular.
+    """
+    if fate == "across_origin":
+        yield from (Interval(group.contig, *side) for side in _sides_of_origin(group, circular_bp))
+    elif fate in ("trans_spliced", "protein", "against_their_rows"):
         yield from (Interval(group.contig, row.start, row.end) for row in group.cds)
     else:
         yield Interval(group.contig, group.start, group.end)
-    yield from (Interval(group.contig, *stop) for stop in group.stops)
+
+
+def _sides_of_origin(group: TranscriptRows, length_bp: int) -> StartEnds:
+    """First to last CDS base of a gene across the origin; in two parts, on both sides of the widest gap, if it is written so."""
+    cds = merge_few((row.start, row.end) for row in group.cds)
+    if cds[0][0] > 0 or cds[-1][1] != length_bp or len(cds) == 1:
+        return ((cds[0][0], cds[-1][1]),)
+    widest = max(range(1, len(cds)), key=lambda part: cds[part][0] - cds[part - 1][1])
+    return ((cds[0][0], cds[widest - 1][1]), (cds[widest][0], cds[-1][1]))
 
 
 def _add_named(feature: Feature, kind: str, rows: _Rows) -> None:
@@ -239,7 +270,7 @@ def _add_named(feature: Feature, kind: str, rows: _Rows) -> None:
             kind,
             feature.interval,
             feature.line,
-            _parents(attributes),
+            _parents(attributes) or _gene_id_of_gffread(kind, attributes),
             _biotype(attributes),
             _is_pseudogene(attributes),
             _is_trans_spliced(attributes),
@@ -270,11 +301,20 @@ def _parents(attributes: dict[str, str]) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
+def _gene_id_of_gffread(kind: str, attributes: dict[str, str]) -> tuple[str, ...]:
+    """The gene of a transcript without Parent, as gffread writes it."""
+    gene_id = unquote(attributes.get("geneID", ""))
+    return (gene_id,) if gene_id and kind in _TRANSCRIPT_KINDS else ()
+
+
 def _add_gff3(feature: Feature, kind: str, rows: _Rows) -> None:
     """Add a CDS, stop_codon or exon row of GFF3 to each of its parents. A CDS row without parent is a gene of its own."""
     attributes = attributes_of(rows.path, feature, "gff3")
     parents = _parents(attributes)
-    if not parents and kind == "cds":
+    if not parents and kind in ("stop_codon", "coding_exon"):
+        _keep_loose(feature, rows)
+        return
+    if not parents and kind in _CODING_KINDS:
         if attributes.get("parent"):
             found = f"parent= in column 9 of a CDS at {_location(feature)}"
             raise InputError(rows.path, found, expected="Parent=, with a capital P", line=feature.line)
@@ -287,9 +327,9 @@ def _add_gff3(feature: Feature, kind: str, rows: _Rows) -> None:
         rows.exons[feature.interval.contig, name] = parents
     for name in parents:
         group = rows.of_transcript(feature.interval.contig, name)
-        if kind == "cds":
+        if kind in _CODING_KINDS:
             group.is_trans_spliced |= _is_trans_spliced(attributes)
-            group.is_pseudogene |= _is_pseudogene(attributes)
+            group.is_pseudogene |= _is_pseudogene(attributes) or kind == "pseudogenic_cds"
         _add_to_transcript(feature, kind, attributes, group, rows, parents)
         if len(parents) == 1:
             group.biotype = group.biotype or _biotype(attributes)
@@ -307,7 +347,9 @@ def _add_gtf(feature: Feature, kind: str, rows: _Rows) -> None:
             rows.genes[contig, gene_id].append(row)
         return
     if not name or not gene_id:
-        if kind != "cds":
+        if kind == "stop_codon":
+            _keep_loose(feature, rows)
+        if kind not in _CODING_KINDS:
             return
         rows.odd(
             "cds_without_ids",
@@ -325,7 +367,7 @@ def _add_gtf(feature: Feature, kind: str, rows: _Rows) -> None:
         group.biotype = feature.source
     group.is_pseudogene |= is_pseudogene
     group.is_trans_spliced |= _is_trans_spliced(attributes)
-    if kind not in _TRANSCRIPT_KINDS and not _PSEUDOGENE(kind):
+    if kind in _CODING_KINDS or kind == "stop_codon" or kind in _EXON_KINDS:
         _add_to_transcript(feature, kind, attributes, group, rows, ())
 
 
@@ -364,8 +406,16 @@ def _add_to_transcript(
         unquote(attributes.get("Derives_from", "")),
         parents if len(parents) > 1 else (),
         attributes.get("exon_number", ""),
+        feature.phase,
     )
-    group.cds.append(row)
+    (group.coding_exons if kind == "coding_exon" else group.cds).append(row)
+
+
+def _keep_loose(feature: Feature, rows: _Rows) -> None:
+    """Keep a stop_codon or coding_exon row that names no transcript: its bases are missing."""
+    text = f"{feature.kind} that names no transcript at {_location(feature)}"
+    rows.odd(f"{feature.kind.lower()}s_without_transcript", text, feature.line)
+    rows.loose.append(Interval(feature.interval.contig, max(feature.interval.start, 0), feature.interval.end))
 
 
 def _location(feature: Feature) -> str:
@@ -377,30 +427,47 @@ def _divided(rows: _Rows, *, is_gtf: bool) -> Iterator[TranscriptRows]:
     """The rows of each coding transcript: at one place, of one protein."""
     if not is_gtf:
         _climb_from_exons(rows)
+        _climb_from_cds(rows)
+    _settle_coding_exons(rows)
+    if not is_gtf:
         _take_from_genes(rows)
-    coding = [group for group in rows.transcripts.values() if group.cds]
-    ids_count = ids_name_proteins(coding)
-    for group in coding:
-        named = [row for row in rows.named.get((group.contig, group.name), ()) if row.kind in _TRANSCRIPT_KINDS]
-        if is_gtf:
-            named = named or rows.genes.get((group.contig, group.gene_id), [])
+    places = list(_at_places(rows, is_gtf=is_gtf))
+    groups = [place for place, _ in places]
+    ids_count, with_introns = ids_name_proteins(groups), are_spliced(groups)
+    for place, is_below_gene in places:
+        if place.is_trans_spliced or len(place.strands) > 1:
+            yield place
+            continue
+        is_one = with_introns or (not is_below_gene and has_ids_of_parent(place))
+        proteins = by_protein(place, ids_count=ids_count, with_introns=is_one)
+        if proteins is None or (is_below_gene and is_mixed(place, with_introns=with_introns)):
+            yield replace(place, is_unclear=True)
         else:
-            named = named or [row for row in rows.named.get((group.contig, group.name), ()) if row.kind in GENE_KINDS]
+            yield from proteins
+
+
+def _at_places(rows: _Rows, *, is_gtf: bool) -> Iterator[tuple[TranscriptRows, bool]]:
+    """The rows of each name at each of its places, and whether the name is that of a gene of GFF3."""
+    for group in rows.transcripts.values():
+        if not group.cds:
+            rows.loose += [Interval(group.contig, *stop) for stop in group.stops]
+            continue
+        all_named = rows.named.get((group.contig, group.name), ())
+        named = [row for row in all_named if row.kind in _TRANSCRIPT_KINDS]
+        is_below_gene = False
+        if not named and is_gtf:
+            named = rows.genes.get((group.contig, group.gene_id), [])
+        elif not named:
+            named = [row for row in all_named if row.kind in GENE_KINDS]
+            is_below_gene = bool(named)
         is_one = _are_in_one_gene(rows, group, named) or _is_across_origin(rows, group)
-        places = [group] if is_one else [place for place in by_place(rows.path, group, named) if place.cds]
+        places = [group] if is_one else by_place(rows.path, group, named)
+        rows.loose += [Interval(group.contig, *stop) for place in places if not place.cds for stop in place.stops]
+        places = [place for place in places if place.cds]
         if len(places) > 1:
-            rows.odd(
-                "names_at_several_places",
-                f"rows that do not overlap have the ID {group.name!r}: each is read as a gene of its own",
-                places[1].cds[0].line,
-            )
-        for place in places:
-            if place.is_trans_spliced or len(place.strands) > 1:
-                yield place
-            elif (proteins := by_protein(place, ids_count=ids_count)) is None:
-                yield replace(place, is_unclear=True)
-            else:
-                yield from proteins
+            text = f"rows that do not overlap have the ID {group.name!r}: each is read as a gene of its own"
+            rows.odd("names_at_several_places", text, places[1].cds[0].line)
+        yield from ((place, is_below_gene) for place in places)
 
 
 def _are_in_one_gene(rows: _Rows, group: TranscriptRows, named: Sequence[NamedRow]) -> bool:
@@ -425,6 +492,40 @@ def _climb_from_exons(rows: _Rows) -> None:
             for name in rows.exons[key[:2]]:
                 rows.of_transcript(group.contig, name).cds += group.cds
             group.cds = []
+
+
+def _climb_from_cds(rows: _Rows) -> None:
+    """Give coding_exon rows whose parent is a CDS to the transcript of that CDS."""
+    lost = [key for key, group in rows.transcripts.items() if group.coding_exons and key[:2] not in rows.named]
+    if not lost:
+        return
+    parents: dict[_Key, list[TranscriptRows]] = defaultdict(list)
+    for group in rows.transcripts.values():
+        for name in {row.cds_id for row in group.cds if row.cds_id}:
+            parents[group.contig, name].append(group)
+    for contig, name, _ in lost:
+        if parents[contig, name]:
+            group = rows.of_transcript(contig, name)
+            for parent in parents[contig, name]:
+                parent.coding_exons += group.coding_exons
+            group.coding_exons = []
+
+
+def _settle_coding_exons(rows: _Rows) -> None:
+    """Read coding_exon rows as CDS where a transcript has no CDS rows. Where it has both, they must not contradict each other.
+
+    A coding_exon may hold UTRs too: what reaches beyond the CDS is missing. But a CDS that passes over what is no coding_exon
+    is no CDS alone.
+    """
+    for group in rows.transcripts.values():
+        if group.coding_exons and not group.cds:
+            group.cds = group.coding_exons
+        elif group.coding_exons:
+            exons = merge_few((row.start, row.end) for row in group.coding_exons)
+            rows.loose += [Interval(group.contig, *exon) for exon in exons]
+            inside = merge_few((*exons, *((row.start, row.end) for row in group.cds))) == exons
+            group.is_unclear |= not inside
+        group.coding_exons = []
 
 
 _Genes = list[tuple[TranscriptRows, str]]
@@ -530,11 +631,15 @@ def _unclear(group: TranscriptRows, row: NamedRow | None, rows: _Rows) -> _Fate 
     """Why the structure of a transcript is not clear; row: the one that its CDS rows name."""
     if _is_across_origin(rows, group) or (row and row.interval.end > rows.circular.get(group.contig, row.interval.end)):
         return "across_origin"
+    if stops := misplaced_stops(group):
+        ends = (0, rows.circular.get(group.contig))
+        return "across_origin" if ends[1] and any(set(stop) & set(ends) for stop in stops) else "against_their_rows"
     if group.is_unclear or _numbers_begin_again(group):
         return "of_unclear_proteins"
     if row is None or row.kind not in GENE_KINDS | _TRANSCRIPT_KINDS:
         return None
-    spans = [other.interval for other in rows.named.get((group.contig, group.name), (row,)) if other.kind == row.kind]
+    kinds = GENE_KINDS if row.kind in GENE_KINDS else _TRANSCRIPT_KINDS
+    spans = [other.interval for other in rows.named.get((group.contig, group.name), (row,)) if other.kind in kinds]
     return "against_their_rows" if _lies_outside(group, spans) else None
 
 
@@ -542,14 +647,18 @@ def _is_across_origin(rows: _Rows, group: TranscriptRows) -> bool:
     """Whether CDS rows pass the end of a circular contig, or lie at both of its ends."""
     length_bp = rows.circular.get(group.contig, 0)
     has_both_ends = group.start == 0 and group.end == length_bp and len(group.cds) > 1
-    return bool(length_bp) and (group.end > length_bp or has_both_ends)
+    end = max(group.end, *(end for _, end in group.stops), 0)
+    return bool(length_bp) and (end > length_bp or has_both_ends)
 
 
 def _lies_outside(group: TranscriptRows, spans: Sequence[Interval]) -> bool:
     """Whether CDS rows lie on the other strand than the rows that they name, or outside these by more than a stop codon."""
-    is_turned = not group.strands & {span.strand for span in spans} and all(span.strand in "+-" for span in spans)
+    spans = [span for span in spans if span.strand in group.strands or span.strand not in "+-"]
+    if not spans:
+        return True
     start, end = min(span.start for span in spans), max(span.end for span in spans)
-    return is_turned or group.start < start - 3 or group.end > end + 3
+    coding = [*((row.start, row.end) for row in group.cds), *group.stops]
+    return any(own[0] < start - 3 or own[1] > end + 3 for own in coding)
 
 
 def _numbers_begin_again(group: TranscriptRows) -> bool:
@@ -557,13 +666,9 @@ def _numbers_begin_again(group: TranscriptRows) -> bool:
     first: dict[str, CdsRow] = {}
     for row in group.cds:
         other = first.setdefault(row.exon_number, row) if row.exon_number else row
-        if max(row.start - other.end, other.start - row.end) > _MAX_SLIP_BP:
+        if max(row.start - other.end, other.start - row.end) > MAX_SLIP_BP:
             return True
     return False
-
-
-_MAX_SLIP_BP = 10
-"""Most bases between two CDS rows of one exon: a ribosome that slips skips a few."""
 
 
 def _has_genes_side_by_side(parents: Sequence[NamedRow | None]) -> bool:
@@ -606,12 +711,26 @@ def _gene_of(rows: _Rows, group: TranscriptRows, row: NamedRow) -> str:
     return row.parents[0] if row.parents else next(genes, group.name)
 
 
+_ODD: dict[_Fate, str] = {
+    "cut_off": "the row of its transcript is not in the file",
+    "trans_spliced": "it is spliced from two transcripts",
+    "across_origin": "it lies across the origin of a circular contig",
+    "against_their_rows": "its CDS or stop_codon rows do not fit each other, or the row of their transcript",
+    "of_unclear_proteins": "nothing tells which of its CDS rows are one protein",
+}
+"""What is said of transcripts that are left out for what their rows say, not for what they are."""
+
+
 def _count(left_out: _LeftOut, rows: _Rows) -> None:
     """Count the transcripts that are left out, by reason."""
     for fate, group in left_out:
         if fate != "protein":
             rows.counts[f"transcripts_{'of_other_kinds' if fate == 'segment' else fate}"] += 1
-        if fate == "trans_spliced" and not group.is_trans_spliced and len(group.strands) > 1:
+        is_turned = fate == "trans_spliced" and not group.is_trans_spliced and len(group.strands) > 1
+        if fate in _ODD and not is_turned:
+            odd = (min(row.line for row in group.cds), f"{group.name!r} is left out: {_ODD[fate]}")
+            rows.oddities[f"transcripts_{fate}"] = min(odd, rows.oddities.get(f"transcripts_{fate}", odd))
+        if is_turned:
             second = next(cds for cds in group.cds if cds.strand != group.cds[0].strand)
             rows.odd("transcripts_on_both_strands", f"{group.name!r} has CDS on both strands", second.line)
 
@@ -648,7 +767,7 @@ def _annotated(path: Path, name: str, gene_id: str, group: TranscriptRows, count
     )
 
 
-def _by_gene_place(transcripts: Iterable[AnnotatedTranscript], counts: Counter[str]) -> list[AnnotatedTranscript]:
+def _by_gene_place(transcripts: Iterable[AnnotatedTranscript], rows: _Rows) -> list[AnnotatedTranscript]:
     """Transcripts of one gene_id that do not overlap, directly or through others, are two genes: GENE and GENE_2."""
     genes: dict[_Key, list[AnnotatedTranscript]] = defaultdict(list)
     for row in transcripts:
@@ -659,7 +778,9 @@ def _by_gene_place(transcripts: Iterable[AnnotatedTranscript], counts: Counter[s
         if places.max() == 0:
             divided += isoforms
             continue
-        counts["genes_at_several_places"] += 1
+        line = next(row.line for row, place in zip(isoforms, places.tolist(), strict=True) if place)
+        text = f"transcripts of {gene_id!r} do not overlap: those of each place are read as a gene of their own"
+        rows.odd("genes_at_several_places", text, line)
         names = (name for n in count(2) if (contig, name := f"{gene_id}_{n}") not in genes)
         names_of = {0: gene_id} | {place: next(names) for place in range(1, int(places.max()) + 1)}
         divided += [

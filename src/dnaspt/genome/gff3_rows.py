@@ -15,7 +15,7 @@ Dialect = Literal["gff3", "gtf"]
 
 _GTF_PAIR = re.compile(r'([^\s;"]+)\s+("(?:[^"]*)"|[^\s;"]+)\s*(?:;|$)')
 _GTF_START = re.compile(r'\s*[^\s;="]+\s+("|[^\s;"=]+\s*(;|$))')
-_GFF3_START = re.compile(r"\s*;*\s*[^\s;=]+(\s[^;=]*)?=")
+_GFF3_START = re.compile(r'\s*;*\s*[^\s;=]+(\s[^;="]*)?=')
 _BARE_NAME = re.compile(r"[^\s;=\",]+")
 _NAMED_BY_COLUMN_9 = frozenset(("gene", "transcript", "mrna"))
 """Rows of AUGUSTUS and BRAKER whose column 9 is a name and nothing else, in files that are GTF otherwise."""
@@ -54,10 +54,9 @@ class Metadata:
         dialect: dialect of the first feature whose column 9 is not empty.
         has_version: whether the file has a `##gff-version` line.
         contigs: contigs with a feature of any kind.
-        lengths: contig lengths from `##sequence-region` lines.
+        lengths: contig lengths from `##sequence-region` lines; of several lines for one contig the largest.
         n_features: features read.
-        n_nameless_regions: `##sequence-region` lines that name no contig.
-        nameless_region_line: 1-based line of the first of them.
+        odd_regions: 1-based line and text of `##sequence-region` lines that say nothing or contradict each other, by reason.
     """
 
     dialect: Dialect | None = None
@@ -65,8 +64,7 @@ class Metadata:
     contigs: set[str] = field(default_factory=set)
     lengths: dict[str, int] = field(default_factory=dict)
     n_features: int = 0
-    n_nameless_regions: int = 0
-    nameless_region_line: int = 0
+    odd_regions: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
 
 
 def read_features(path: Path, metadata: Metadata) -> Iterator[Feature]:
@@ -130,18 +128,24 @@ def _read_directive(path: Path, line: str, number: int, metadata: Metadata) -> N
         metadata.has_version = True
     if words[0] != "##sequence-region":
         return
-    try:
-        _, contig, first, last = words
-        if not 0 <= int(first) <= int(last) + 1:
-            raise ValueError
-    except ValueError:
-        if len(words) == 3 and all(_INTEGER.fullmatch(word) for word in words[1:]):  # so writes NCBI's PGAP
-            metadata.n_nameless_regions += 1
-            metadata.nameless_region_line = metadata.nameless_region_line or number
-            return
+    if len(words) < 3 or (len(words) == 3 and not all(_INTEGER.fullmatch(word) for word in words[1:])):
         found = f"{line[:60]!r}"
-        raise InputError(path, found, expected="'##sequence-region CONTIG FIRST LAST'", line=number) from None
-    metadata.lengths[unquote(contig)] = int(last)
+        raise InputError(path, found, expected="'##sequence-region CONTIG FIRST LAST'", line=number)
+    if len(words) == 3:  # so writes NCBI's PGAP
+        metadata.odd_regions.setdefault("nameless_sequence_regions", []).append(
+            (number, "##sequence-region without a contig")
+        )
+        return
+    contig, first, last = unquote(words[1]), words[2], words[3]
+    is_read = len(words) == 4 and _INTEGER.fullmatch(first) and _INTEGER.fullmatch(last)
+    if not is_read or not 0 <= int(first) <= int(last) + 1:
+        odd = (number, f"{line[:60]!r} has no usable coordinates")
+        metadata.odd_regions.setdefault("sequence_regions_without_coordinates", []).append(odd)
+        return
+    if (other := metadata.lengths.get(contig, int(last))) != int(last):
+        odd = (number, f"##sequence-region of {contig!r} ends at {int(last):,}, in an earlier line at {other:,}")
+        metadata.odd_regions.setdefault("sequence_regions_that_disagree", []).append(odd)
+    metadata.lengths[contig] = max(int(last), other)
 
 
 def _feature(path: Path, line: str, number: int, metadata: Metadata) -> Feature:

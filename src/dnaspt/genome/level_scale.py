@@ -20,6 +20,9 @@ _TOLERANCE = {PERCENT: 1 + 1e-6, SHARES: 0.01 + 1e-6}
 """How far a level may lie from that of the counts in its row: whole percent, and shares of two digits, may be rounded down."""
 _HALF_A_READ = 50
 """Percent times reads below which a level, if it were percent, would be less than half a read."""
+_MANY, _MANY_SHARE = 10, 0.01
+"""So many levels below 1 % and half a read, and such a share of all that are not 0, make a doubt in a file of percent: some
+programs correct their levels, so that a few may be that low."""
 
 
 class LevelScale:
@@ -36,6 +39,8 @@ class LevelScale:
         self._n_off = {PERCENT: 0, SHARES: 0}
         self._first_off: dict[float, InputError] = {}
         self._first_above_one: InputError | None = None
+        self._n_like_shares = 0
+        self._first_like_share = ""
 
     def add(self, frame: "pd.DataFrame", coverage: np.ndarray) -> None:
         """Take in rows of levels (column `percent`) and their reads (n,), 1 or more."""
@@ -44,7 +49,14 @@ class LevelScale:
         up_to_one = (percent > 0) & ~above
         self._n_above_one += int(above.sum())
         self._n_up_to_one += int(up_to_one.sum())
-        self._n_below_a_read += int((up_to_one & (percent * coverage < _HALF_A_READ)).sum())
+        is_below_a_read = up_to_one & (percent * coverage < _HALF_A_READ)
+        self._n_below_a_read += int(is_below_a_read.sum())
+        like_shares = is_below_a_read & (percent < 1)
+        self._n_like_shares += int(like_shares.sum())
+        if like_shares.any() and not self._first_like_share:
+            row = int(np.argmax(like_shares))
+            line = int(frame["line"].iloc[row])
+            self._first_like_share = f"line {line}: {percent[row]:g} of {coverage[row]} reads"
         if above.any() and self._first_above_one is None:
             row = int(np.argmax(above))
             expected = "shares from 0 to 1, as most levels of the file are, or percent in all rows"
@@ -79,6 +91,12 @@ class LevelScale:
             return SHARES
         if self._n_up_to_one and not self._n_above_one:
             self.doubts = ("no level is above 1; they were read as percent: if they are shares, multiply them by 100",)
+        n_levels = self._n_above_one + self._n_up_to_one
+        if self._first_above_one and self._n_like_shares >= max(_MANY, _MANY_SHARE * n_levels):
+            self.doubts = (
+                f"{self._n_like_shares:,} of {n_levels:,} levels look like shares ({self._first_like_share}), and were read as "
+                "percent like the others: was it joined of files of both?",
+            )
         return PERCENT
 
 

@@ -18,28 +18,32 @@ _OF_CODE = {"m": FIVE_MC, "h": "5hmC", "f": "5fC", "c": "5caC", "C": ANY_C, "a":
 )
 """Codes of SAM's MM tag. A capital letter is any modification of that base."""
 _OF_CHEBI = {"27551": FIVE_MC, "76792": "5hmC", "76794": "5fC", "76793": "5caC", "21839": "4mC", "28871": "6mA"}
-_BEGIN, _END = r"(?<![A-Za-z0-9])", r"(?:p?G|CG|HG|HH)?(?![A-Za-z0-9])"
+_BEGIN, _END = r"(?<![A-Za-z0-9])", r"(?:p?G|CG|HG|HH)?(?![A-Za-z0-46-9])"
+"""Names may be joined (5mC5hmC), and those that begin with 5 may follow letters (brain5hmC)."""
 _NAMES = tuple(
     (name, re.compile("|".join(f"(?:{pattern})" for pattern in patterns)))
     for name, patterns in {
-        "5hmC": (rf"{_BEGIN}(?:(?i:5[-_ ]?(?:oh)?hm(?:e|d)?c)|hmC|hmc){_END}", r"(?i:hydroxymethyl(?:deoxy)?cytosine)"),
-        "5fC": (rf"{_BEGIN}(?:(?i:5[-_ ]?fd?c)|fC){_END}", r"(?i:formyl(?:deoxy)?cytosine)"),
-        "5caC": (rf"{_BEGIN}(?:(?i:5[-_ ]?cad?c)|caC){_END}", r"(?i:carboxy(?:l|deoxy)*cytosine)"),
-        "4mC": (rf"{_BEGIN}(?i:n?4[-_ ]?m(?:e|d)?c|m4d?c){_END}", r"(?i:4[-_ ]?methyl(?:deoxy)?cytosine)"),
+        "5hmC": (
+            rf"(?:(?<![0-9])(?i:5[-_ ]?(?:h|ohh?)m(?:e|d)?c)|{_BEGIN}(?:hmC|hmc|(?i:ohmc))){_END}",
+            r"(?i:hydroxy[-_ ]?methyl)",
+        ),
+        "5fC": (rf"{_BEGIN}(?:(?i:5[-_ ]?fd?c)|fC){_END}", r"(?i:formyl[-_ ]?(?:deoxy)?cytosine)"),
+        "5caC": (rf"{_BEGIN}(?:(?i:5[-_ ]?cad?c)|caC){_END}", r"(?i:carboxy(?:l|deoxy|[-_ ])*cytosine)"),
+        "4mC": (rf"{_BEGIN}(?i:n?4[-_ ]?m(?:e|d)?c|m4d?c){_END}", r"(?i:4[-_ ]?methyl[-_ ]?(?:deoxy)?cytosine)"),
         "6mA": (rf"{_BEGIN}(?:(?i:n?6[-_ ]?m(?:e|d)?a|m6d?a)|mA)(?![A-Za-z0-9])", r"(?i:methyl(?:deoxy)?adenine)"),
         OTHER: (
             rf"{_BEGIN}(?i:5[-_ ]?hmu|5[-_ ]?fu|5[-_ ]?cau|8[-_ ]?oxo-?d?g|xao|m1a|m5u|pseu|psi)(?![A-Za-z0-9])",
             r"(?i:pseudouridine|inosine|methyluracil)",
         ),
         FIVE_MC: (
-            rf"{_BEGIN}(?:(?i:5[-_ ]?m(?:e|d)?c|m5d?c)|mC){_END}",
-            r"(?i:(?<![4-][-_ ])(?<![4])(?<![a-z])methyl(?:deoxy)?cytosine)",
+            rf"(?:(?<![0-9])(?i:5[-_ ]?m(?:e|d)?c)|{_BEGIN}(?:(?i:m5d?c)|mC)){_END}",
+            r"(?i:(?<![4-][-_ ])(?<!hydroxy[-_ ])(?<![4])(?<![a-z])methyl[-_ ]?(?:deoxy)?cytosine)",
         ),
     }.items()
 )
 _HINT = re.compile(
-    "m[45]?[de]?c|[fa]d?c|m[16]?[de]?a|cyto|aden|oxo|uridine|uracil|inosine|[mf5]u|cau|xao|pse?u|psi|chebi|^[0-9]{4}|[,+/;|&]"
-    "|^[a-z] ",
+    "m[45]?[de]?c|[fa]d?c|m[16]?[de]?a|cyto|hydroxy|aden|oxo|uridine|uracil|inosine|[mf5]u|cau|xao|pse?u|psi|chebi|^[0-9]{4}"
+    "|[,+/;|&]|^[a-z] ",
     re.IGNORECASE,
 )
 """What a name of three letters or more has in it if it can name a modification: a file may have a name for each of its rows."""

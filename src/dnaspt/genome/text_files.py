@@ -89,6 +89,11 @@ def check_text_file(path: Path) -> None:
         pass
 
 
+def unpacked_name(path: Path) -> str:
+    """Name of a file without the ending of gzip or bgzip: peaks.bed of peaks.bed.gz."""
+    return re.sub(r"(?<=.)\.b?gz$", "", path.name, flags=re.IGNORECASE)
+
+
 def _open(path: Path) -> tuple[IO[bytes], bool]:
     """The file, and whether it is bgzip without its end mark."""
     try:

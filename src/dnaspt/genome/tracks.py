@@ -23,6 +23,17 @@ log = logging.getLogger(__name__)
 
 _MAX_WIDTH = 10_000
 """Longest interval of one level in a bigWig, in bp: a run of CpGs of one level is shorter, a signal along the genome is not."""
+_SCALE_NAMES = {PERCENT: "percent", SHARES: "shares"}
+_COUNTS = "write it as contig, position, position, percent, methylated reads, unmethylated reads (1-based)"
+_NOT_READ = {
+    1: "put tabs between its columns",
+    4: "bedGraph has no coverage: give the bedMethyl or Bismark coverage (.cov) that comes with it",
+    5: f"if it is bedGraph with coverage, give modkit's bedMethyl, or {_COUNTS}",
+    7: f"if it is Bismark's cytosine report or methylpy's allc, give Bismark's coverage (.cov), or {_COUNTS}",
+    8: f"if it is CGmap, {_COUNTS}",
+    9: f"if it is a table of pb-CpG-tools, {_COUNTS}",
+}
+"""What to do about formats of calls that are not read, by their number of columns."""
 _MISSING = -1.0
 """What a bigWig may hold where there is no read (wgbs_tools)."""
 
@@ -77,8 +88,9 @@ def read_calls(path: str | Path, coverage: str | Path | None = None) -> Sample:
     """Read methylation calls. The content of the file tells its format.
 
     - bedMethyl has 11 columns (ENCODE), 13 to 17 with the counts of modbam2bed, or 18 (modkit). Column 10 is the coverage,
-      column 11 the level in percent. Only rows of 5mC are kept, see `dnaspt.genome.modifications`; the others are dropped and
-      counted. A site that modkit wrote once for each of several motifs is kept once: that of the motif CG, if there is one.
+      column 11 the level in percent; where the counts are known, the level is theirs. Only rows of 5mC are kept, see
+      `dnaspt.genome.modifications`; the others are dropped and counted. A site that modkit wrote once for each of several
+      motifs is kept once: that of the motif CG, if there is one.
     - Bismark coverage has 6 columns: contig, start, end, percent, methylated reads, unmethylated reads. It is 1-based with
       start = end. Files with the same columns, 0-based and half-open (Bismark's zero.cov, MethylDackel), are known by their ends.
     - bigWig has levels from 0 to 1 or in percent, one for each base or each CpG (2 bp). NaN and -1 are missing.
@@ -104,12 +116,14 @@ def read_calls(path: str | Path, coverage: str | Path | None = None) -> Sample:
     if n_columns == 6:
         return _read_bismark(path)
     expected = "bedMethyl (11 or 18 columns), Bismark coverage (6 columns) or bigWig"
-    raise InputError(path, f"rows of {n_columns} columns", expected=expected)
+    raise InputError(path, f"rows of {n_columns} columns", expected=expected, do=_NOT_READ.get(n_columns, ""))
 
 
 def _fields(path: Path) -> list[str]:
     """Fields of the first row. Early versions of modkit wrote tabs up to column 10, and spaces after it."""
     fields = first_row(path)
+    while len(fields) > 1 and not fields[-1].strip():  # tabs at the end of the row
+        fields.pop()
     return fields if len(fields) != 10 else " ".join(fields).split()
 
 
@@ -137,9 +151,11 @@ def _read_bedmethyl(path: Path) -> Sample:
         names.dropped["combined_modifications"] = calls[_COMBINED].n_rows
     if not kept.n_rows:
         raise InputError(path, "no call of 5mC in it", expected="rows of 5-methylcytosine (code m)", do=names.others())
-    sample = kept.sample(scale.decide(), only_cg=names.has_cg)
+    decided = scale.decide()
+    has_counts = any(column.name == "methylated" for column in columns)  # then levels are those of the counts
+    sample = kept.sample(PERCENT if has_counts else decided, only_cg=names.has_cg)
     dropped = {reason: number for reason, number in {**names.dropped, **sample.dropped}.items() if number}
-    return replace(sample, dropped=dropped, doubts=(*doubts, *scale.doubts))
+    return replace(sample, dropped=dropped, scale=_SCALE_NAMES[decided], doubts=(*doubts, *scale.doubts))
 
 
 def _counts(first: list[str]) -> list[Column]:
@@ -165,22 +181,21 @@ def _add_bedmethyl(
     coverage, percent = frame["coverage"].to_numpy(), frame["percent"].to_numpy()
     _refuse(path, frame, coverage < 0, "coverage", "0 or more")
     has_level = (coverage > 0) & ~np.isnan(percent)
-    with np.errstate(invalid="ignore"):
-        out_of_range = ~((percent >= 0) & (percent <= 100 * (1 + ROUNDING)))
-    _refuse(path, frame, has_level & out_of_range, "percent", "0 to 100")
+    _refuse(path, frame, has_level & _is_no_percent(percent), "percent", "0 to 100")
     strand = frame["strand"].astype(str)
     _refuse(path, frame, ~strand.isin(["+", "-", "."]).to_numpy(), "strand", "+ - or .")
     leveled = frame if has_level.all() else frame[has_level]
+    level = np.where(has_level, np.minimum(percent, 100) / 100, 0)
     if "methylated" in frame:
         methylated = leveled["methylated"].to_numpy()
         unmethylated = leveled["unmethylated"].to_numpy() if "unmethylated" in frame else None
         reads = leveled["coverage"].to_numpy() if unmethylated is None else methylated + unmethylated
         scale.compare(leveled, methylated, np.maximum(reads, 1))
+        level[has_level] = methylated / np.maximum(reads, 1)  # not rounded, as the percent are
     else:
         scale.add(leveled, coverage[has_level])
     codes = strand.map(ord).to_numpy(dtype=np.uint8)
     codes[end - start == 2] = ord(".")
-    level = np.where(has_level, np.minimum(percent, 100) / 100, 0)
     kept = has_level | (coverage == 0)
     calls.drop("no_level", int((~kept).sum()))
     calls.add(frame["chrom"][kept], start[kept], codes[kept], coverage[kept], level[kept], motif[kept])
@@ -275,16 +290,20 @@ def _read_bismark(path: Path) -> Sample:
             _refuse(path, frame, (count < 0) | (count > np.iinfo(np.int32).max), name, "a count of reads, 0 or more")
         coverage = (frame["methylated"] + frame["unmethylated"]).to_numpy()
         percent = frame["percent"].to_numpy()
-        with np.errstate(invalid="ignore"):
-            out_of_range = ~((percent >= 0) & (percent <= 100 * (1 + ROUNDING)))
-        _refuse(path, frame, out_of_range & (coverage > 0), "percent", "0 to 100")
+        _refuse(path, frame, _is_no_percent(percent) & (coverage > 0), "percent", "0 to 100")
         covered = frame if (coverage > 0).all() else frame[coverage > 0]
         scale.compare(covered, covered["methylated"].to_numpy(), coverage[coverage > 0])
         level = frame["methylated"].to_numpy() / np.maximum(coverage, 1)
         strand = np.full(len(frame), ord("."), dtype=np.uint8)
         calls.add(frame["chrom"], start - (width == 0), strand, coverage, level)
-    scale.decide()  # of the percent alone: levels are those of the counts
-    return replace(calls.sample(), doubts=scale.doubts)
+    decided = scale.decide()  # of the percent alone: levels are those of the counts
+    return replace(calls.sample(), scale=_SCALE_NAMES[decided], doubts=scale.doubts)
+
+
+def _is_no_percent(levels: np.ndarray) -> np.ndarray:
+    """Which levels (n,) are NaN, below 0 or above 100."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(~((levels >= 0) & (levels <= 100 * (1 + ROUNDING))))
 
 
 def _refuse(path: Path, frame: "pd.DataFrame", bad: np.ndarray, column: str, expected: str) -> None:
@@ -368,7 +387,7 @@ class _CallsByContig:
                 calls = self._once(calls, np.concatenate(numbers), only_cg=only_cg)
             if len(calls):
                 contigs[name] = calls
-        return Sample(self.path, contigs, dict(self.dropped), scale="shares" if scale == SHARES else "percent")
+        return Sample(self.path, contigs, dict(self.dropped), scale=_SCALE_NAMES[scale])
 
     def _once(self, calls: Calls, motif: np.ndarray, *, only_cg: bool) -> Calls:
         """Of the rows of one site that stand under several motifs (n,) keep those of one: they count the same reads."""
@@ -397,7 +416,7 @@ def _read_bigwig(path: Path, coverage: Path | None) -> Sample:
     scale = scale_of_signals(path, known)
     contigs = {contig: _bigwig_calls(path, contig, known.pop(contig), scale) for contig in list(known)}
     dropped = {"no_level": n_missing} if n_missing else {}
-    sample = Sample(path, contigs, dropped, coverage is not None, "shares" if scale == SHARES else "percent")
+    sample = Sample(path, contigs, dropped, coverage is not None, _SCALE_NAMES[scale])
     if coverage is None:
         return sample
     reads = {contig: np.zeros(len(calls), dtype=np.int32) for contig, calls in contigs.items()}

@@ -5,18 +5,21 @@ CDS rows of all proteins of a gene the gene as their parent. `by_place` and `by_
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from dnaspt.errors import InputError
-from dnaspt.genome.intervals import Interval, StartEnd, cluster
+from dnaspt.genome.intervals import Interval, StartEnd, cluster, merge_few
 
 GENE_KINDS = frozenset(("gene", "protein_coding_gene"))
 """Kinds of rows of genes, in lower case."""
+MAX_SLIP_BP = 10
+"""Most bases between two CDS rows of one exon: a ribosome that slips skips a few. ENA and NCBI refuse shorter introns."""
 
 
 class NamedRow(NamedTuple):
@@ -54,6 +57,7 @@ class CdsRow(NamedTuple):
         derives_from: the gene of an operon that it belongs to.
         parents: all its parents, if it has more than one.
         exon_number: number of its exon in a GTF.
+        phase: column 8 as it stands.
     """
 
     start: int
@@ -65,6 +69,7 @@ class CdsRow(NamedTuple):
     derives_from: str = ""
     parents: tuple[str, ...] = ()
     exon_number: str = ""
+    phase: str = ""
 
 
 @dataclass(slots=True)
@@ -82,6 +87,7 @@ class TranscriptRows:
         has_parent: whether the CDS rows name a parent.
         protein: ID of the protein, where the name codes for several; see `by_protein`.
         cds: CDS rows.
+        coding_exons: coding_exon rows, until it is known whether they are its CDS.
         stops: intervals of stop_codon rows.
         exons: intervals of exon and UTR rows.
     """
@@ -96,6 +102,7 @@ class TranscriptRows:
     is_unclear: bool = False
     protein: str = ""
     cds: list[CdsRow] = field(default_factory=list)
+    coding_exons: list[CdsRow] = field(default_factory=list)
     stops: list[StartEnd] = field(default_factory=list)
     exons: list[StartEnd] = field(default_factory=list)
 
@@ -186,7 +193,18 @@ def ids_name_proteins(transcripts: Iterable[TranscriptRows]) -> bool:
     return counts[True] > counts[False]
 
 
-def by_protein(rows: TranscriptRows, *, ids_count: bool) -> list[TranscriptRows] | None:
+def are_spliced(transcripts: Iterable[TranscriptRows]) -> bool:
+    """Whether at least as many transcripts of a file have several CDS rows as have one: no bacterium, and no yeast."""
+    counts = Counter(len(rows.cds) > 1 for rows in transcripts)
+    return counts[True] >= counts[False]
+
+
+def has_ids_of_parent(rows: TranscriptRows) -> bool:
+    """Whether the ID of each CDS row begins with the name of its parent, as where a tool numbers the rows of a transcript."""
+    return all(row.cds_id.startswith(rows.name) for row in rows.cds)
+
+
+def by_protein(rows: TranscriptRows, *, ids_count: bool, with_introns: bool = True) -> list[TranscriptRows] | None:
     """Divide the rows of a name by the protein that they code for.
 
     Rows that share an ID, a protein_id or the gene they derive from are one protein. Two are told apart if all rows have a
@@ -195,26 +213,76 @@ def by_protein(rows: TranscriptRows, *, ids_count: bool) -> list[TranscriptRows]
     Args:
         rows: the rows that give this name.
         ids_count: whether the ID of a CDS row names its protein; see `ids_name_proteins`.
+        with_introns: whether introns are usual in this file; see `are_spliced`.
 
     Returns:
-        The rows of each protein, in the order of their first CDS row; None if nothing tells whether rows with an ID each, in a
-        file whose other rows share theirs, are one protein or several. Exons go with all of them, a stop codon row with the
-        CDS that it touches.
+        The rows of each protein, in the order of their first CDS row; None if nothing tells whether rows with an ID each are one
+        protein or several: other rows of the file share theirs, or nothing speaks for an intron between them. Exons go with all
+        of them, a stop codon row with the CDS that it touches, or else with the nearest one.
     """
     proteins = _proteins(rows.cds)
     if len(proteins) == 1 or not all(row.cds_id or row.protein_id or row.derives_from for row in rows.cds):
         return [rows]
     is_named = all(row.protein_id for row in rows.cds) or all(row.derives_from for row in rows.cds)
     if not is_named and all(len(cds) == 1 for cds in proteins):
-        return None if ids_count else [rows]
+        return None if ids_count or not _may_have_introns(rows, with_introns=with_introns) else [rows]
     return [
         replace(
             rows,
             protein=next(filter(None, (cds[0].derives_from, cds[0].protein_id, cds[0].cds_id))),
             cds=cds,
-            stops=list(_at_end(rows.stops, cds)),
+            stops=[stop for stop in rows.stops if cds in _with_stop(stop, proteins)],
         )
         for cds in proteins
+    ]
+
+
+def is_mixed(rows: TranscriptRows, *, with_introns: bool) -> bool:
+    """Whether CDS rows without IDs, whose parent is a gene, may be those of several isoforms or proteins.
+
+    They are if some overlap, or some stand there more often than others. with_introns: see `are_spliced`.
+    """
+    if len(rows.cds) == 1 or any(row.cds_id or row.protein_id or row.derives_from for row in rows.cds):
+        return False
+    times = Counter((row.start, row.end) for row in rows.cds)
+    ordered = sorted(times)
+    overlap = any(right[0] < left[1] - MAX_SLIP_BP for left, right in pairwise(ordered))
+    return overlap or len(set(times.values())) > 1 or not (with_introns or len(times) == 1 or _phases_go_on(rows))
+
+
+def _may_have_introns(rows: TranscriptRows, *, with_introns: bool) -> bool:
+    """Whether what lies between CDS rows can be introns: not where they touch, or lie in one exon.
+
+    Without exon rows, in a file where introns are rare, the phases have to show that a codon goes on behind an intron.
+    """
+    ordered = sorted((row.start, row.end) for row in rows.cds)
+    if any(right[0] - left[1] < MAX_SLIP_BP for left, right in pairwise(ordered)):
+        return False
+    exons = merge_few(rows.exons)
+    if exons:
+        return not any(
+            exon[0] <= left[0] and right[1] <= exon[1] for left, right in pairwise(ordered) for exon in exons
+        )
+    return with_introns or _phases_go_on(rows)
+
+
+def _phases_go_on(rows: TranscriptRows) -> bool:
+    """Whether each phase is what the CDS rows before it leave over, and at least one of them is not 0."""
+    cds = sorted(rows.cds, key=lambda row: row.start, reverse=rows.cds[0].strand == "-")
+    if not all(row.phase in ("0", "1", "2") for row in cds):
+        return False
+    expected = [(int(row.phase) - (row.end - row.start)) % 3 for row in cds[:-1]]
+    return any(expected) and expected == [int(row.phase) for row in cds[1:]]
+
+
+def misplaced_stops(rows: TranscriptRows) -> list[StartEnd]:
+    """Stop codon rows that lie neither in a CDS row nor behind the last one, in the direction of transcription."""
+    is_minus = rows.cds[0].strand == "-"
+    return [
+        (start, end)
+        for start, end in rows.stops
+        if not (start < rows.start if is_minus else end > rows.end)
+        and not any(row.start <= start and end <= row.end for row in rows.cds)
     ]
 
 
@@ -231,6 +299,13 @@ def _proteins(rows: Iterable[CdsRow]) -> list[list[CdsRow]]:
     return [own for _, own in sorted(proteins, key=lambda protein: min(row.line for row in protein[1]))]
 
 
-def _at_end(stops: Iterable[StartEnd], cds: Sequence[CdsRow]) -> Iterator[StartEnd]:
-    """Those stop codon rows that touch or lie in a CDS row."""
-    return ((start, end) for start, end in stops if any(start <= row.end and end >= row.start for row in cds))
+def _with_stop(stop: StartEnd, proteins: Sequence[list[CdsRow]]) -> list[list[CdsRow]]:
+    """The proteins whose CDS a stop codon row touches or lies in; else the one whose end is nearest."""
+    start, end = stop
+    touched = [cds for cds in proteins if any(start <= row.end and end >= row.start for row in cds)]
+
+    def distance(cds: list[CdsRow]) -> int:
+        last = min(row.start for row in cds) - end if cds[0].strand == "-" else start - max(row.end for row in cds)
+        return abs(last)
+
+    return touched or [min(proteins, key=distance)]

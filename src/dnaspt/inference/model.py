@@ -6,12 +6,13 @@ Nothing here imports PyTorch before a model is loaded, so that a wrong path is a
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from dnaspt.arguments import as_path, check_switches
 from dnaspt.atomic import sha256_of_file
 from dnaspt.checkpoint_config import DESCRIPTION, TENSORS, CheckpointConfig, find_checkpoint, read_config
 from dnaspt.errors import CheckpointError, ConfigError, InputError, NotFiniteError
@@ -50,6 +51,7 @@ class Model:
         path: run or checkpoint that it was loaded from.
         checkpoint: the checkpoint of the run that was taken.
         digests: sha256 of the checkpoint's files: tensors, description.
+        folder: the same path from the root, so that the working folder may change.
 
     Example:
         >>> model = dnaspt.load("runs/genes")
@@ -62,6 +64,10 @@ class Model:
     path: Path
     checkpoint: Path
     digests: tuple[str, str]
+    folder: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", self.path.absolute())
 
     @property
     def is_finetuned(self) -> bool:
@@ -92,7 +98,7 @@ class Model:
     def is_on_disk(self) -> bool:
         """Whether its path still holds it: false after the folder was removed, or trained anew."""
         try:
-            return _digests(find_checkpoint(self.path)) == self.digests
+            return _digests(find_checkpoint(self.folder)) == self.digests
         except (CheckpointError, OSError):
             return False
 
@@ -164,6 +170,16 @@ class Model:
             >>> len(genes)
             2
         """
+        from dnaspt.inference.predict import PredictOptions, check_gene_limits
+
+        options = PredictOptions(
+            average_strands=average_strands,
+            codons=codons,
+            complete_genes=complete_genes,
+            min_intron_bp=min_intron_bp,
+            min_score=min_score,
+            min_coding_bp=min_coding_bp,
+        )
         network, sequences = self.task_model(), read_sequences(seqs)
         if not TASKS[self.task].per_base:
             if not codons or complete_genes:
@@ -177,16 +193,7 @@ class Model:
         if complete_genes and not has_codons:
             raise ConfigError("complete_genes needs a CRF head and codons: only their grammar knows whole genes")
         from dnaspt.inference.genes import predict_contigs
-        from dnaspt.inference.predict import PredictOptions, check_gene_limits
 
-        options = PredictOptions(
-            average_strands=average_strands,
-            codons=codons,
-            complete_genes=complete_genes,
-            min_intron_bp=min_intron_bp,
-            min_score=min_score,
-            min_coding_bp=min_coding_bp,
-        )
         check_gene_limits(options, has_codons=has_codons)
         contigs = [Contig(name, codes) for name, codes in sequences]
         return predict_contigs(network, self.config, contigs, options)
@@ -265,6 +272,7 @@ class Model:
             >>> model.predict_proba(["ACGT" * 100, "GATT" * 100]).shape
             (2, 400, 9)
         """
+        check_switches(average_strands=average_strands)
         network, sequences = self.task_model(), read_sequences(seqs)
         n_labels = len(self.labels)
         if not TASKS[self.task].per_base:
@@ -385,6 +393,7 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
     Raises:
         CheckpointError: nothing there, or no checkpoint. ConfigError: no GPU where one is asked for.
     """
+    path = as_path(path, "path")
     checkpoint = find_checkpoint(path)
     read_config(checkpoint)
     from dnaspt.checkpoint import choose_device, load_model
@@ -393,7 +402,7 @@ def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
     device = choose_device(accelerator)
     with subnormals_as_zero():
         network, config = load_model(checkpoint)
-    return Model(network.to(device), config, Path(path), checkpoint, _digests(checkpoint))
+    return Model(network.to(device), config, path, checkpoint, _digests(checkpoint))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from dnaspt.arguments import as_path, as_path_or_none, check_numbers, check_switches, check_whole_numbers
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gene_states import LEAST_INTRON_BP
@@ -55,6 +56,18 @@ class PredictOptions:
     min_coding_bp: int = 0
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
+    def __post_init__(self) -> None:
+        """Refuse values of another type.
+
+        Raises:
+            ConfigError: names the option.
+        """
+        check_switches(average_strands=self.average_strands, codons=self.codons, complete_genes=self.complete_genes)
+        check_numbers(threshold=self.threshold, min_score=self.min_score)
+        check_whole_numbers(
+            stride_bp=self.stride_bp, min_intron_bp=self.min_intron_bp, min_coding_bp=self.min_coding_bp
+        )
+
 
 GENE_OPTIONS = frozenset({"average_strands", "codons", "complete_genes", "min_intron_bp", "min_score", "min_coding_bp"})
 """The options that decide which genes are written."""
@@ -85,11 +98,11 @@ def predict_file(
         ConfigError: a suffix that does not fit the task, a bad stride or threshold, or no GPU where one is asked for.
         InputError: the FASTA or the BED cannot be used. BusyError: another process writes `out`.
     """
-    options, genome, out = options or PredictOptions(), Path(genome), Path(out)
-    _check_out(out)
-    regions = None if regions is None else Path(regions)
-    run = None if isinstance(model, Model) else Path(model)
+    options, genome, out = options or PredictOptions(), as_path(genome, "genome"), as_path(out, "out")
+    regions = as_path_or_none(regions, "regions")
+    run = None if isinstance(model, Model) else as_path(model, "model")
     refuse_inputs(out, {"genome": genome, "regions": regions, "run": run}, is_file=True)
+    _check_out(out)
     with locked_output(out):
         return _predict_file(model, genome, out, options, regions)
 

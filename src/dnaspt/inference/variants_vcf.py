@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from dnaspt.arguments import as_path, as_path_or_none
 from dnaspt.atomic import atomic_file
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
@@ -100,15 +101,18 @@ class ScoredAlleles:
             (AlleleKey(own.record, own.alternative), chrom, own) for chrom, alleles in by_contig for own in alleles
         )
         keys = [key for key, _, _ in rows]
-        columns: dict[str, list[object]] = {
+        columns: dict[str, Sequence[object] | pa.Array] = {
             "chrom": [chrom for _, chrom, _ in rows],
             "pos": [allele.start + 1 for *_, allele in rows],
             "ref": [allele.ref for *_, allele in rows],
             "alt": [allele.alt for *_, allele in rows],
-            "cosine": [self.cosine.get(key) for key in keys],
+            "cosine": pa.array(
+                [self.cosine.get(key) for key in keys], pa.float64()
+            ),  # numbers also where none is scored
         }
         for index, name in enumerate([f"delta {label}" for label in self.labels] or ["llr"]):
-            columns[name] = [float(self.others[key][index]) if key in self.others else None for key in keys]
+            values = [float(self.others[key][index]) if key in self.others else None for key in keys]
+            columns[name] = pa.array(values, pa.float64())
         return pa.table(columns)
 
 
@@ -138,10 +142,11 @@ def score_variants(
         alt, cosine, and llr (language model) or "delta LABEL" for each label (fine-tuned model). Scores are NaN where an allele
         was not scored.
     """
-    with nullcontext() if out is None else _claim_out(Path(out), Path(vcf), Path(genome), model):
-        scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
+    vcf, genome, out = as_path(vcf, "vcf"), as_path(genome, "genome"), as_path_or_none(out, "out")
+    with nullcontext() if out is None else _claim_out(out, vcf, genome, model):
+        scored = _score(model, vcf, genome, window_bp=window_bp, strict=strict, accelerator=accelerator)
         if out is not None:
-            _write(scored, Path(vcf), Path(out))
+            _write(scored, vcf, out)
     frame: pd.DataFrame = scored.table().to_pandas()
     return frame
 
@@ -187,10 +192,10 @@ def _claim_out(out: Path, vcf: Path, genome: Path, model: str | Path | Model) ->
     """Refuse a file that cannot be written, or is one of those that are read; a block in which no other process writes it."""
     if not out.name.endswith(_SUFFIXES):
         raise ConfigError(f"{out}: expected a name that ends in .vcf, .vcf.gz or .parquet")
-    if not out.parent.is_dir():
-        raise InputError(out.parent, "no such folder", do="make it first")
     run = None if isinstance(model, Model) else Path(model)
     refuse_inputs(out, {"VCF": vcf, "genome": genome, "run": run}, is_file=True)
+    if not out.parent.is_dir():
+        raise InputError(out.parent, "no such folder", do="make it first")
     if out.name.endswith(_BGZIP_SUFFIXES):
         check_bgzip()
     return locked_output(out)
@@ -233,6 +238,9 @@ def _score(
     skipped["contig_not_in_genome"] += sum(len(alleles.by_contig[name]) for name in absent)
     if n_other := skipped["reference_mismatch"]:
         log.warning("%s: REF of %d alleles is not what %s has; is it the same assembly?", vcf, n_other, genome)
+    if not cosine:
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in skipped.items() if n) or "it has none"
+        log.warning("%s: no allele is scored (%s)", vcf, reasons)
     return ScoredAlleles(alleles, loaded.labels, cosine, others, {reason: n for reason, n in skipped.items() if n})
 
 

@@ -47,8 +47,8 @@ def label_genes(
     annotated: Sequence[AnnotatedTranscript],
     intervals: Sequence[SplitInterval],
     *,
-    unknown: Iterable[tuple[int, int]] = (),
-    coding: Iterable[tuple[int, int]] = (),
+    unknown: Sequence[tuple[int, int]] = (),
+    coding: Sequence[tuple[int, int]] = (),
     is_circular: bool = False,
 ) -> LabeledContig:
     """Label a contig by the longest transcript of each gene. A gene that does not lie in one split is missing.
@@ -62,19 +62,20 @@ def label_genes(
         unknown: start and end of intervals whose annotation is unknown.
         coding: start and end of intervals that are coding in transcripts which are left out.
         is_circular: whether the contig is circular. A gene across its origin, whose end lies behind the end of the contig, is
-            missing then.
+            missing then, on both sides.
 
     Raises:
         InputError: a CDS ends off the contig.
     """
     coding = list(coding)
-    over_origin = [row for row in annotated if is_circular and row.transcript.end > len(contig)]
+    over_origin = [row for row in annotated if is_circular and _last_base(row) > len(contig)]
     if over_origin:
-        annotated = [row for row in annotated if row.transcript.end <= len(contig)]
+        annotated = [row for row in annotated if _last_base(row) <= len(contig)]
         coding += [(row.transcript.start, row.transcript.end) for row in over_origin]
+        coding += [stop for row in over_origin for stop in row.stop_codon]
+    n_off_contig = 0 if is_circular else sum(end > len(contig) for _, end in (*unknown, *coding))
     if is_circular:
-        coding += [(start - len(contig), end - len(contig)) for start, end in coding if end > len(contig)]
-    coding = [(max(start, 0), end) for start, end in coding if end > 0]
+        coding, unknown = (_on_circle(intervals, len(contig)) for intervals in (coding, unknown))
     _check_ends(annotated, contig)
     transcripts, stop_counts = stop_codon_in_cds(annotated, contig.codes)
     longest, gene_counts = longest_per_gene(transcripts)
@@ -85,6 +86,7 @@ def label_genes(
     counts = Counter(
         genes_across_splits=sum(_overlaps_any(transcript, intervals) for transcript in across_splits),
         transcripts_across_origin=len(over_origin),
+        coding_off_contig=n_off_contig,
     )
     for more in (stop_counts, gene_counts, label_counts, _structure_counts(longest, contig.codes)):
         counts.update(more)
@@ -93,10 +95,22 @@ def label_genes(
     return LabeledContig(labels, tuple(intervals), tuple(longest), references, dict(counts), dropped)
 
 
+def _last_base(row: AnnotatedTranscript) -> int:
+    """Base behind the last one of the CDS and of stop_codon rows."""
+    return max(row.transcript.end, *(end for _, end in row.stop_codon), 0)
+
+
+def _on_circle(intervals: Iterable[tuple[int, int]], length_bp: int) -> list[tuple[int, int]]:
+    """Intervals of a circular contig; what reaches beyond its end goes on at its start."""
+    intervals = list(intervals)
+    beyond = [(max(start - length_bp, 0), end - length_bp) for start, end in intervals if end > length_bp]
+    return [(start, min(end, length_bp)) for start, end in intervals if start < length_bp] + beyond
+
+
 def _check_ends(annotated: Iterable[AnnotatedTranscript], contig: Contig) -> None:
     """Refuse a CDS that ends off its contig."""
     for row in annotated:
-        end = max(row.transcript.end, *(end for _, end in row.stop_codon), 0)
+        end = _last_base(row)
         if end > len(contig):
             found = f"CDS of {row.transcript.transcript_id!r} ends at {end:,} on {contig.name!r}"
             expected = f"at most {len(contig):,}, the length of the contig"

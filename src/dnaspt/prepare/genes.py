@@ -82,9 +82,9 @@ class PrepareGenesConfig(SplitSettings):
     """FASTA of extra sequence for pretraining only. Give it if you have more sequence than annotation, such as related
     genomes."""
     strict: bool = False
-    """Make it an error that splits share sequence, that an annotated contig has no sequence, or that the annotation
-    seems to belong to another assembly; else these are only counted or logged. Turn it on for results that you
-    publish."""
+    """Make it an error that splits share sequence, that an annotated contig has no sequence, that the annotation seems
+    to belong to another assembly, or that rows of it are left out because they are odd; else these are only counted
+    and logged. Turn it on for results that you publish."""
     overwrite: bool = False
     """Whether to replace the dataset folder `out` if it exists. Turn it on to prepare again with other settings."""
 
@@ -316,6 +316,7 @@ def _add_genome(
             coding=genes.coding.get(contig.name, ()),
             is_circular=contig.name in genes.circular,
         )
+        _check_off_contig(files.annotations[0], contig, labeled, strict=config.strict)
         _add_contig(config, contig, labeled, writer, totals)
         totals.lengths[contig.name] = len(contig)
         totals.loci[contig.name] = _loci(labeled.longest)
@@ -374,7 +375,7 @@ def _check_genes_of_splits(plan: SplitPlan, n_windows: Mapping[str, int], totals
     if plan.by == "position" and (moved := plan.between_genes(totals.lengths, totals.loci)):
         raise _SplitWithoutGenes(without, moved)
     for split in without:
-        log.warning("the %s split has no whole gene: scores on it would say nothing; choose other splits", split)
+        log.warning("the %s split has no whole gene: scores on it would say nothing; choose another --split", split)
 
 
 def _warn_of_unannotated(totals: _Totals) -> None:
@@ -382,9 +383,10 @@ def _warn_of_unannotated(totals: _Totals) -> None:
     if totals.unannotated:
         names = sorted(totals.unannotated, key=lambda name: -totals.unannotated[name])
         log.warning(
-            "%d contigs (%s bp) have no row in the annotation and are left out: %s%s; give their sequence as unlabeled to "
-            "pretrain on it",
+            "%d contig%s (%s bp) without a row in the annotation left out: %s%s; to pretrain on their sequence, give it with "
+            "--unlabeled FASTA",
             len(names),
+            "s" * (len(names) != 1),
             f"{sum(totals.unannotated.values()):,}",
             ", ".join(names[:3]),
             ", ..." if len(names) > 3 else "",
@@ -400,8 +402,18 @@ def check_oddities(annotations: Mapping[Path, Annotation], *, strict: bool) -> N
     for path, annotation in annotations.items():
         for reason, (line, text) in annotation.oddities.items():
             if strict:
-                raise InputError(path, text, do="correct it, or prepare without strict", line=line)
+                raise InputError(path, text, do="correct it, or leave out --strict", line=line)
             log.warning("%s:%d: %s (counted as %s: %d)", path, line, text, reason, annotation.counts[reason])
+
+
+def _check_off_contig(annotation: Path, contig: Contig, labeled: LabeledContig, *, strict: bool) -> None:
+    """Warn, or with `strict` raise, of coding rows beyond the end of a contig. They are of transcripts that are left out."""
+    if n := labeled.counts["coding_off_contig"]:
+        text = f"{n} coding intervals of transcripts that are left out end beyond {contig.name!r} ({len(contig):,} bp)"
+        do = "is it the annotation of this genome?"
+        if strict:
+            raise InputError(annotation, text, do=do)
+        log.warning("%s: %s (counted as coding_off_contig); %s", annotation, text, do)
 
 
 def _contigs(genomes: Sequence[Path], present: dict[str, Path]) -> Iterator[tuple[Path, Contig]]:

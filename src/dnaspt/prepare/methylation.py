@@ -21,9 +21,18 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gene_states import MISSING
+from dnaspt.genome.text_files import unpacked_name
 from dnaspt.genome.tracks import Calls, Sample, read_calls
 from dnaspt.prepare.splits import Names, Paths
-from dnaspt.prepare.windows import LabeledWindows, WindowFilter, WindowSettings, add_windows, from_starts
+from dnaspt.prepare.windows import (
+    LABEL_NAME,
+    LabeledWindows,
+    WindowFilter,
+    WindowSettings,
+    add_windows,
+    from_starts,
+    unfit_names,
+)
 from dnaspt.prepare.writer import DatasetWriter, check_written
 from dnaspt.tasks import TASKS
 
@@ -64,8 +73,8 @@ class PrepareMethylationConfig(WindowSettings):
             if values and len(values) != len(self.calls):
                 raise ValueError(f"{len(values)} {name} for {len(self.calls)} files of calls; expected one each")
         labels = self.labels()
-        if unfit := [label for label in labels if "/" in label]:
-            raise ValueError(f"sample {unfit[0]!r}; expected a name that can stand in a file's name")
+        if unfit := unfit_names(labels):
+            raise ValueError(f"sample {unfit[0]!r}; expected {LABEL_NAME}")
         if len(set(labels)) < len(labels):
             raise ValueError(f"samples {', '.join(labels)} do not have distinct names; give names")
         return self
@@ -76,7 +85,7 @@ class PrepareMethylationConfig(WindowSettings):
 
     def labels(self) -> tuple[str, ...]:
         """Names of the samples."""
-        return self.names or tuple(path.name.removesuffix(".gz").rsplit(".", 1)[0] for path in self.calls)
+        return self.names or tuple(unpacked_name(path).rsplit(".", 1)[0] for path in self.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +97,30 @@ class Sites:
         level: methylated share of the reads (m,); 0 where the coverage is 0.
         n_not_cpg: calls that lie on no CpG.
         n_shifted: how many of these would lie on one, were they one base to the left, and to the right.
+        n_repeated: calls with reads on a base that another one lies on before them.
     """
 
     coverage: np.ndarray
     level: np.ndarray
     n_not_cpg: int
     n_shifted: tuple[int, int] = (0, 0)
+    n_repeated: int = 0
 
 
 @dataclass(slots=True)
-class _NotCpg:
-    """Calls of a sample on no CpG, on all contigs: see `Sites`."""
+class _OddCalls:
+    """Calls of a sample that do not fit the genome or each other, on all contigs: see `Sites`."""
 
-    n: int = 0
+    n_not_cpg: int = 0
     n_left: int = 0
     n_right: int = 0
+    n_repeated: int = 0
 
     def add(self, sites: Sites) -> None:
-        self.n += sites.n_not_cpg
+        self.n_not_cpg += sites.n_not_cpg
         self.n_left += sites.n_shifted[0]
         self.n_right += sites.n_shifted[1]
+        self.n_repeated += sites.n_repeated
 
 
 def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
@@ -129,12 +142,12 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
         config.check_files()
         samples = _read_samples(config, dropped)
         plan = config.plan_of_genome(frozenset[str]().union(*(sample.contigs for sample in samples)))
-        not_cpg = {sample.path: _NotCpg() for sample in samples}
+        odd_calls = {sample.path: _OddCalls() for sample in samples}
         for contig in read_fasta(config.genome):
             present.add(contig.name)
             cpg = alphabet.cpg_positions(contig.codes)
             counts["cpg_in_genome"] += len(cpg)
-            labels = _label_sites(config, contig, cpg, samples, not_cpg, counts)
+            labels = _label_sites(config, contig, cpg, samples, odd_calls, counts)
             if labels is None:
                 continue
             is_known = (labels != MISSING).any(axis=1)
@@ -146,7 +159,9 @@ def prepare_methylation(config: PrepareMethylationConfig) -> Dataset:
             labeled = LabeledWindows(windows[kept.rows], kept.split, labels[is_known][kept.rows])
             add_windows(writer, contig, labeled)
         plan.check_contigs(config.genome, present, strict=config.strict)
-        _check_samples(config, samples, present, not_cpg, dropped)
+        _check_samples(config, samples, present, odd_calls, dropped)
+        if n_repeated := sum(odd.n_repeated for odd in odd_calls.values()):
+            counts["calls_repeated"] = n_repeated
         dropped["low_coverage"] = counts["cpg_with_call"] - counts["cpg_labeled"]
         check_written(config.genome, writer.n_windows, plan.wanted, dropped)
         task = TASKS["methylation"]
@@ -169,6 +184,9 @@ def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> li
     samples = [read_calls(path, coverage_path) for path, coverage_path in zip(config.calls, coverage)]
     for sample in samples:
         dropped.update(sample.dropped)
+        if not any(calls.coverage.any() for calls in sample.contigs.values()):
+            found = f"no reads in it: the coverage of its {len(sample):,} calls is 0"
+            raise InputError(sample.path, found, expected="calls with a coverage of 1 or more")
         for doubt in sample.doubts:
             _doubt(sample, doubt, strict=config.strict)
         if left_out := ", ".join(f"{reason} {number:,}" for reason, number in sample.dropped.items() if number):
@@ -212,7 +230,10 @@ def merge_strands(codes: np.ndarray, cpg: np.ndarray, calls: Calls) -> Sites:
     index, depth = index[is_cpg], calls.coverage[is_cpg].astype(np.float64)
     coverage = np.bincount(index, depth, minlength=len(cpg))
     methylated = np.bincount(index, depth * calls.level[is_cpg], minlength=len(cpg))
-    return Sites(coverage, methylated / np.maximum(coverage, 1), len(others), (n_shifted[0], n_shifted[1]))
+    is_on_second = calls.position[is_cpg] != cpg[index]
+    n_on_base = np.bincount((2 * index + is_on_second)[depth > 0])
+    n_repeated = int(n_on_base.sum() - np.count_nonzero(n_on_base))
+    return Sites(coverage, methylated / np.maximum(coverage, 1), len(others), (n_shifted[0], n_shifted[1]), n_repeated)
 
 
 def _cpg_of(
@@ -231,7 +252,7 @@ def _label_sites(
     contig: Contig,
     cpg: np.ndarray,
     samples: Sequence[Sample],
-    not_cpg: Mapping[Path, _NotCpg],
+    odd_calls: Mapping[Path, _OddCalls],
     counts: Counter[str],
 ) -> np.ndarray | None:
     """Labels (m, K) int8 of all CpGs of a contig, or None where no sample has a call on it."""
@@ -255,7 +276,7 @@ def _label_sites(
         labels[is_covered, column] = is_methylated[is_covered]
         is_called |= sites.coverage > 0
         counts["calls"] += len(calls)
-        not_cpg[sample.path].add(sites)
+        odd_calls[sample.path].add(sites)
     counts["cpg_with_call"] += int(is_called.sum())
     return labels
 
@@ -264,24 +285,32 @@ def _check_samples(
     config: PrepareMethylationConfig,
     samples: Sequence[Sample],
     present: set[str],
-    not_cpg: Mapping[Path, _NotCpg],
+    odd_calls: Mapping[Path, _OddCalls],
     dropped: Counter[str],
 ) -> None:
-    """Refuse calls of another genome; count those on no CpG and those on a contig that is not in the genome."""
+    """Refuse calls of another genome; count those on no CpG and those on a contig that is not in the genome.
+
+    Several calls on one base are a doubt.
+    """
     for sample in samples:
         absent = check_contigs(sample.path, sample.contigs, config.genome, present, strict=config.strict)
         n_absent = sum(len(sample.contigs[name]) for name in absent)
         dropped["contig_not_in_genome"] += n_absent
-        dropped["not_cpg"] += not_cpg[sample.path].n
-        _check_not_cpg(config, sample, len(sample) - n_absent, not_cpg[sample.path])
+        odd = odd_calls[sample.path]
+        dropped["not_cpg"] += odd.n_not_cpg
+        _check_not_cpg(config, sample, len(sample) - n_absent, odd)
+        if odd.n_repeated:
+            found = f"{odd.n_repeated:,} calls lie on a base that an earlier call lies on; their reads were added up"
+            do = "if they are the same reads (under two names, by strand and by CpG, or a file joined to itself), leave one out"
+            _doubt(sample, f"{found}; {do}", strict=config.strict)
 
 
-def _check_not_cpg(config: PrepareMethylationConfig, sample: Sample, n_calls: int, not_cpg: _NotCpg) -> None:
+def _check_not_cpg(config: PrepareMethylationConfig, sample: Sample, n_calls: int, odd: _OddCalls) -> None:
     """Refuse a sample of whose calls most lie on no CpG, or whose positions are shifted; warn where many lie on none."""
-    found = f"{not_cpg.n} of {n_calls} calls lie on no CpG of {config.genome}"
-    n_moved, side = max((not_cpg.n_left, "left"), (not_cpg.n_right, "right"))
-    is_many = not_cpg.n > _MANY_NOT_CPG * n_calls
-    is_shifted = is_many and n_moved >= _SHIFTED * not_cpg.n
+    found = f"{odd.n_not_cpg} of {n_calls} calls lie on no CpG of {config.genome}"
+    n_moved, side = max((odd.n_left, "left"), (odd.n_right, "right"))
+    is_many = odd.n_not_cpg > _MANY_NOT_CPG * n_calls
+    is_shifted = is_many and n_moved >= _SHIFTED * odd.n_not_cpg
     do = (
         "is it another genome, are its positions shifted by one, or has it calls of other contexts (CHG, CHH)? "
         "Only CpGs are learned: leave the others out"
@@ -290,7 +319,7 @@ def _check_not_cpg(config: PrepareMethylationConfig, sample: Sample, n_calls: in
         base = "starts are 1-based where they should be 0-based" if side == "left" else "starts are one too small"
         do = f"are its positions shifted by one, or has it calls of other contexts? One base to the {side}, {n_moved} of "
         do += f"them lie on a CpG: it seems that {base}"
-    if is_shifted or not_cpg.n * 2 > n_calls:
+    if is_shifted or odd.n_not_cpg * 2 > n_calls:
         raise InputError(sample.path, found, expected="calls on CpGs", do=do)
     if is_many:
         _doubt(sample, f"{found}; {do}", strict=config.strict)

@@ -11,11 +11,10 @@ from dnaspt.data.manifest import SPLITS
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bed import LabeledRegions
 from dnaspt.genome.columns import read_lines
+from dnaspt.genome.text_files import unpacked_name
+from dnaspt.prepare.windows import LABEL_NAME, unfit_names
 
 log = logging.getLogger(__name__)
-
-_RESERVED = ("chrom", "start", "end")
-"""Columns of a table of predictions beside those of the labels."""
 
 
 def peak_labels(files: Sequence[Path], labels_file: Path | None) -> tuple[tuple[str, ...], list[int]]:
@@ -29,7 +28,7 @@ def peak_labels(files: Sequence[Path], labels_file: Path | None) -> tuple[tuple[
         The names, and for each the index of its file.
 
     Raises:
-        ConfigError: two files give the same name.
+        ConfigError: two files give the same name, or one a name that no label can have.
         InputError: the names in `labels_file` do not fit the files.
     """
     stems = tuple(_stem(path) for path in files)
@@ -37,6 +36,10 @@ def peak_labels(files: Sequence[Path], labels_file: Path | None) -> tuple[tuple[
     if labels_file is None:
         if repeated := [stem for stem, number in Counter(stems).items() if number > 1]:
             raise ConfigError(f"two region files are named {repeated[0]!r}; rename one, or give labels_file")
+        if unfit := unfit_names(stems):
+            raise ConfigError(
+                f"a region file is named {unfit[0]!r}; expected {LABEL_NAME}; rename it, or give labels_file"
+            )
         return stems, in_order
     names = _read_names(labels_file)
     if set(names) == set(stems) and len(names) == len(stems):
@@ -63,8 +66,13 @@ def row_labels(
         The table, with a yes as index 0 where it says no and yes, and the names.
 
     Raises:
-        InputError: a row has an index for which there is no name.
+        InputError: no row has a label, or one has an index for which there is no name.
     """
+    if not labeled.n_labels():
+        found = "no row has a label"
+        raise InputError(
+            labeled.regions.path, found, expected="a column 'label' with indices: 0, 1, ... or several: 0,2"
+        )
     names = None if labels_file is None else _read_names(labels_file)
     n_known = len(names) if names else n_labels or 1
     if n_known == 1 and labeled.is_binary():
@@ -106,13 +114,12 @@ def _read_names(path: Path) -> tuple[str, ...]:
         raise InputError(path, "no label", expected="one name a line")
     if len(set(names)) < len(names):
         raise InputError(path, "a label that stands here twice", expected="one name a line")
-    if unfit := [name for name in names if "/" in name or name in _RESERVED]:
-        expected = f"a name that can stand in the name of a file, and is not {', '.join(_RESERVED)}"
-        raise InputError(path, f"label {unfit[0]!r}", expected=expected)
+    if unfit := unfit_names(names):
+        raise InputError(path, f"label {unfit[0]!r}", expected=LABEL_NAME)
     return tuple(names)
 
 
 def _stem(path: Path) -> str:
     """Name of a file without its suffix: peaks of peaks.bed.gz."""
-    name = path.name.removesuffix(".gz")
+    name = unpacked_name(path)
     return name.rsplit(".", 1)[0] or name

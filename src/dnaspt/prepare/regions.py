@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _MANY_UNUSED = 0.1
 """Share of regions without a positive window from which a warning is logged."""
+_MANY_EXPECTED = 20
+"""Regions that contigs without any would have, had they as many for each base as the others, from which there is a warning."""
 
 
 class PrepareRegionsConfig(WindowSettings):
@@ -290,10 +292,15 @@ class _Peaks:
 class _TiledWindows(_Peaks):
     """Windows that tile each interval of a split (background `all`)."""
 
+    def __init__(self, rules: _FilterRules, files: tuple[Regions, ...], counts: Counter[str]) -> None:
+        super().__init__(rules, files, counts)
+        self._lengths: dict[str, int] = {}
+
     def windows_on(self, contig: Contig, index: int) -> LabeledWindows:
         """The windows of one contig, ascending."""
         config, window_filter = self.rules.config, self.rules.on(contig)
         rows_by_file = self.regions_on(contig)
+        self._lengths[contig.name] = len(contig)
         stride_bp = config.stride_bp or config.window_bp
         starts = tiled_starts(window_filter.intervals, config.window_bp, stride_bp, len(contig))
         kept = window_filter.keep(contig, from_starts(starts, config.window_bp), self.rules.dropped)
@@ -301,6 +308,21 @@ class _TiledWindows(_Peaks):
         labels = self.label_by_overlap(rows_by_file, starts)
         self.count_unused(rows_by_file, starts, labels)
         return LabeledWindows(from_starts(starts, config.window_bp), kept.split, labels)
+
+    def finish(self) -> None:
+        """Name, too, contigs without a region where chance would have put many: their windows are all negative."""
+        super().finish()
+        for regions, rows in zip(self.files, self._rows):
+            without = [name for name in self._lengths if name not in rows]
+            n_bp = sum(self._lengths[name] for name in without)
+            n_inside = sum(len(of_contig) for name, of_contig in rows.items() if name in self._lengths)
+            if n_bp * n_inside >= _MANY_EXPECTED * (sum(self._lengths.values()) - n_bp):
+                names = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
+                log.warning(
+                    "%s: no region on %d contigs of %d bp (%s), so that all windows there are negative; if they were not "
+                    "looked at, give the genome without them",
+                    *(regions.path, len(without), n_bp, names),
+                )
 
 
 class _CenteredWindows(_Peaks):

@@ -25,6 +25,15 @@ from dnaspt.prepare.writer import DatasetWriter
 
 _OUTSIDE = -1
 """Split of a window that lies in none."""
+_RESERVED = ("chrom", "start", "end")
+"""Columns of a table of predictions beside those of the labels."""
+LABEL_NAME = f"a name that can stand in the name of a file, and is not {', '.join(_RESERVED)}"
+"""What the name of a label must be."""
+
+
+def unfit_names(names: Iterable[str]) -> list[str]:
+    """The names that no label can have: see `LABEL_NAME`."""
+    return [name for name in names if not name.strip() or "/" in name or name in _RESERVED]
 
 
 class WindowSettings(SplitSettings):

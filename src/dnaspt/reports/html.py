@@ -14,6 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from dnaspt.atomic import atomic_file, write_text_atomically
+from dnaspt.output import make_folder
 from dnaspt.reports import figures
 from dnaspt.reports.tables import Table
 
@@ -82,7 +83,7 @@ def write_page(out: Path, page: Page) -> None:
     content = {name: getattr(page, name) for name in Page.__dataclass_fields__}
     text = environment.from_string(template).render(content)
     folder = out.with_name(f"{out.stem}_figures")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for picture in page.pictures:
         write_text_atomically(folder / f"{picture.name}.svg", picture.svg)
     with atomic_file(out) as unfinished:

@@ -52,9 +52,9 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
         DnasptError: a run is not evaluated on the test split of this dataset, or a folder is not what it should be.
         ConfigError: the file would replace one that is read.
     """
+    refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain}, is_file=True)
     if out.is_dir():
         raise DnasptError(f"{out}: is a folder; expected the name of an HTML file")
-    refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain}, is_file=True)
     if out.suffix.lower() not in (".html", ".htm"):
         raise DnasptError(f"{out}: a report is an HTML file; expected a name that ends in .html")
     manifest = read_manifest(data)

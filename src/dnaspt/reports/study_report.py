@@ -13,11 +13,14 @@ import pyarrow.parquet as pq
 
 from dnaspt.atomic import atomic_file, atomic_folder, write_text_atomically
 from dnaspt.evaluation.results import METRIC_NAMES
+from dnaspt.output import make_folder
 from dnaspt.reports.compare import Difference, Group, differences_of, groups_of
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted
 from dnaspt.reports.html import Section
 from dnaspt.reports.study_page import study_sections, write_study_page
 from dnaspt.reports.study_tables import (
+    CLAIM_VALUES,
+    GAIN_VALUES,
     Row,
     claim_values,
     difference_values,
@@ -76,7 +79,7 @@ class StudyResult:
         """Differences between arms as a table: a row for each comparison, with the gain, its interval and the verdict."""
         import pandas as pd
 
-        return pd.DataFrame(difference_values(self.differences))
+        return pd.DataFrame(difference_values(self.differences), columns=list(GAIN_VALUES))
 
     def __str__(self) -> str:
         return " ".join(self.answer)
@@ -103,17 +106,17 @@ def study_report(context: StudyContext) -> StudyResult:
     answer = sentences(groups, differences, metric, _genes(runs.finals))
     sections = study_sections(study, runs, groups, differences, metric)
     commands = command_lines(context)
-    context.out.mkdir(parents=True, exist_ok=True)
+    make_folder(context.out)
     write_study_page(context.out / "study.html", context.study, answer, sections, commands)
     tables = [table for section in sections for table in (*section.tables, *section.folded)]
     text = markdown(study.title, answer, sections[0].text, tables, commands)
     write_text_atomically(context.out / "study.md", "\n".join([text, *_figures(sections)]))
-    for name, rows in (
-        ("scores", group_values(groups, metric)),
-        ("gains", difference_values(differences)),
-        ("claims", claim_values(study, differences, runs.dataset.task)),
+    for name, rows, columns in (
+        ("scores", group_values(groups, metric), ()),
+        ("gains", difference_values(differences), GAIN_VALUES),
+        ("claims", claim_values(study, differences, runs.dataset.task), CLAIM_VALUES),
     ):
-        _write_rows(context.out, f"study_{name}", rows)
+        _write_rows(context.out, f"study_{name}", rows, columns)
     write_tables(context.out / "study_tables", tables)
     return StudyResult(
         name=study.name,
@@ -158,8 +161,9 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
                 pq.write_table(whole, file)
 
 
-def _write_rows(folder: Path, stem: str, rows: Sequence[Row]) -> None:
-    """Write FOLDER/STEM.csv and STEM.parquet."""
-    write_text_atomically(folder / f"{stem}.csv", table_csv(rows))
+def _write_rows(folder: Path, stem: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Write FOLDER/STEM.csv and STEM.parquet; a table without a row has the columns that are given."""
+    write_text_atomically(folder / f"{stem}.csv", table_csv(rows, columns))
+    table = pa.Table.from_pylist(list(rows)) if rows else pa.table({name: pa.nulls(0) for name in columns})
     with atomic_file(folder / f"{stem}.parquet") as unfinished, unfinished.open("wb") as file:
-        pq.write_table(pa.Table.from_pylist(list(rows)), file)
+        pq.write_table(table, file)

@@ -28,6 +28,10 @@ Row = dict[str, str | float | int | list[float]]
 
 GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
 DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
+GAIN_VALUES = ("question", "before", "after", "label_fraction", "gain", "low", "high", "n_seeds", "verdict")
+"""Columns of `difference_values`, which a table without a row has too."""
+CLAIM_VALUES = (*GAIN_VALUES, "claim", "compared")
+"""Columns of `claim_values`."""
 _VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
 CLAIM_COLUMNS = ("claim of the paper", "compared", "gain in {metric} [95 %]", "seeds", "verdict")
 _CLAIMS = (
@@ -202,10 +206,10 @@ def claim_values(study: StudyConfig, differences: Sequence[Difference], task: st
     ]
 
 
-def table_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV; lists are written with spaces between."""
+def table_csv(rows: Sequence[Row], columns: Sequence[str] = ()) -> str:
+    """Rows as CSV; lists are written with spaces between. The columns are those of the rows; of no rows those that are given."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer = csv.DictWriter(text, list(rows[0]) if rows else columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({k: " ".join(f"{x:.6f}" for x in v) if isinstance(v, list) else v for k, v in row.items()})

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dnaspt.errors import DivergedError, DnasptError
+from dnaspt.output import make_folder
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.plan import Job
 from dnaspt.studies.worker import LOG_FORMAT, Evaluate, Instruction, work, write_instruction
@@ -127,7 +128,7 @@ def exclusive(context: StudyContext, job: Job) -> Iterator[Locks]:
 @contextmanager
 def _locked(context: StudyContext, job: Job, file: Path) -> Iterator[int]:
     """A block in which a file is locked; its descriptor."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     with file.open("wb") as handle:
         if fcntl is not None:
             try:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dnaspt.checkpoint_config import find_checkpoint
+from dnaspt.checkpoint_config import DESCRIPTION, find_checkpoint
 from dnaspt.config import (
     MOST_RATE,
     MOST_SEED,
@@ -26,10 +26,11 @@ from dnaspt.config import (
     build_config,
     read_toml,
 )
-from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest, read_manifest
+from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import TASKS
+from dnaspt.training.runs import SETTINGS
 
 log = logging.getLogger(__name__)
 
@@ -239,6 +240,7 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> None:
     if out is not None:
         given = [Path(arm.init) for arm in study.arms if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED)]
         refuse_inputs(out, {"data": study.data, "init": given}, keeps_content=True)
+        _check_out(out)
     _check_splits(study, dataset)
     for arm in study.arms:
         _check_fits_task(study, arm, dataset)
@@ -247,6 +249,19 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> None:
         _check_init(arm)
     for arm in study.arms:
         _check_training(study, arm)
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a folder that holds something else than a study, so that its files are not mixed with those of one.
+
+    Raises:
+        ConfigError: a file, a dataset, a run or a checkpoint.
+    """
+    if out.is_file():
+        raise ConfigError(f"{out}: is a file; expected a folder to write; choose another --out")
+    kinds = {MANIFEST_FILE: "dataset", SETTINGS: "run", DESCRIPTION: "model"}
+    if kind := next((kind for name, kind in kinds.items() if (out / name).is_file()), ""):
+        raise ConfigError(f"{out}: is a {kind}; a study has a folder of its own; choose another --out")
 
 
 def _check_splits(study: StudyConfig, dataset: Manifest) -> None:

@@ -1,5 +1,6 @@
 """Lightning Fabric from settings: device, precision, several GPUs (DDP) and several nodes; it detects SLURM and torchrun."""
 
+import os
 import platform
 import warnings
 from contextlib import nullcontext
@@ -50,6 +51,12 @@ def build_fabric(config: TrainingConfig) -> Fabric:
     accelerator = config.accelerator if config.accelerator != "auto" or torch.cuda.is_available() else "cpu"
     if accelerator == "cpu" and config.precision == "16":
         raise ConfigError("--precision 16 is for a GPU; a CPU takes 32 or bf16")
+    n_cores = os.cpu_count() or 1
+    if accelerator == "cpu" and config.devices > n_cores:
+        cores = "core" if n_cores == 1 else "cores"
+        raise ConfigError(
+            f"--devices {config.devices}: this machine has {n_cores} {cores}, and each process needs its own"
+        )
     is_alone = config.n_processes == 1
     try:
         # While it waits for other processes, Python handles no signals.

@@ -1,8 +1,8 @@
 """The run folder while it is written: settings, metrics and the result. Imports no torch, so that errors show fast."""
 
 import json
-import os
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from dnaspt.atomic import content_of, remove_leftovers, write_text_atomically
 from dnaspt.config import TrainingConfig
 from dnaspt.errors import CheckpointError
 from dnaspt.json_files import read_json, write_json
-from dnaspt.output import locked_output
+from dnaspt.output import locked_output, make_folder
 from dnaspt.training.runs import METRICS, RESULT, SETTINGS, RunResult, read_metrics_rows, write_result
 
 _FREE_SETTINGS = frozenset({"max_minutes", "tensorboard", "save_every", "accelerator"})
@@ -22,6 +22,11 @@ _FREE_SETTINGS = frozenset({"max_minutes", "tensorboard", "save_every", "acceler
 differently. Paths may differ, too: the contents are compared by their digests."""
 _LENGTH_SETTINGS = frozenset({"epochs", "steps", "patience"})
 """Settings with which a finished run is extended, where they are given."""
+
+
+def _command_of(settings: Mapping[str, Any]) -> str:
+    """The command that has these settings: only fine-tuning has a head."""
+    return "finetune" if "head" in settings else "pretrain"
 
 
 class RunFolder:
@@ -106,6 +111,10 @@ class RunFolder:
         if not (self.path / SETTINGS).is_file():
             raise CheckpointError(f"{self.path}: has no run.json; expected a run to resume")
         before, is_finished = read_json(self.path / SETTINGS), (self.path / RESULT).is_file()
+        if (command := _command_of(before)) != _command_of(self._settings):
+            raise CheckpointError(
+                f"{self.path}: is a run of 'dnaspt {command}'; resume it with that, or choose another --out"
+            )
         for name, setting in type(self._config).model_fields.items():
             if name in _FREE_SETTINGS or setting.annotation in (Path, Path | None):
                 continue
@@ -140,7 +149,7 @@ class RunFolder:
         if self._replaces:
             self._remove_content()
             self._replaces = False
-        Path(os.path.realpath(self.path)).mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         write_json(self.path / SETTINGS, self._settings)
         if not is_finished:
             (self.path / RESULT).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnaspt.baselines.ngram import NgramBaseline
 from dnaspt.errors import CheckpointError, InputError
+from dnaspt.frozen_dict import freeze
 from dnaspt.json_files import MOST, UNFIT, build_checked, check_types, read_json, read_json_lines, write_json
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class RunResult:
         ['valid_auprc', 'valid_auroc']
     """
 
-    scores: dict[str, float]
+    scores: Mapping[str, float]
     best_step: int
     steps: int
     n_bp: int
@@ -107,6 +108,9 @@ class RunResult:
     device: str = ""
     precision: str = ""
     ngram: NgramBaseline | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "scores")
 
     @classmethod
     def of(
@@ -122,7 +126,7 @@ class RunResult:
         counts = {"best_step": self.best_step, "steps": self.steps, "n_bp": self.n_bp, "minutes": self.minutes}
         ngram = {} if self.ngram is None else asdict(self.ngram)
         made_by = {"device": self.device, "precision": self.precision}
-        return self.scores | counts | ngram | {name: value for name, value in made_by.items() if value}
+        return dict(self.scores) | counts | ngram | {name: value for name, value in made_by.items() if value}
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file."""
@@ -260,7 +264,7 @@ class Run:
         return cls(folder, RunResult.of(progress), finished=False)
 
     @property
-    def scores(self) -> dict[str, float]:
+    def scores(self) -> Mapping[str, float]:
         """Scores of the best checkpoint on valid, by name."""
         return self.result.scores
 

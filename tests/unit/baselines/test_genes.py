@@ -56,6 +56,23 @@ def test_genes_on_the_other_strand_are_wrong_and_those_on_no_contig_refused(
         run_baseline(gene_data, tmp_path / "empty", annotation=other)
 
 
+def test_what_is_left_out_of_an_annotation_stands_beside_the_scores(
+    gene_data: Path, simulated: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "odd.gff3"
+    contig = next(read_fasta(simulated / "genome.fa")).name
+    odd = [f"{contig}\tx\tCDS\t{at}\t{at + 29}\t.\t+\t0\tParent=gone{at}" for at in (1, 101)]
+    odd.append(f"{contig}\tx\tCDS\t301\t330\t.\t+\t0\tID=lone;pseudo=true")
+    file.write_text((simulated / "annotation.gff3").read_text() + "\n".join(odd) + "\n")
+    run_baseline(gene_data, tmp_path / "out", annotation=file)
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["left_out"] == {
+        "transcripts_cut_off": 2,
+        "transcripts_of_pseudogenes": 1,
+        "cds_without_parent": 1,
+    }
+
+
 def test_what_does_not_fit_is_refused(gene_data: Path, windows: Path, simulated: Path, tmp_path: Path) -> None:
     annotation = simulated / "annotation.gff3"
     with pytest.raises(DatasetError, match="this baseline is for genes"):

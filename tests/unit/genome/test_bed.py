@@ -225,3 +225,9 @@ def test_a_label_of_thousands_of_digits_is_no_index(tmp_path: Path) -> None:
     path.write_text("chromosome\tstart\tend\tstrand\tlabel\tsplit\nchr1\t0\t90\t+\t" + "9" * 5000 + "\ttrain\n")
     with pytest.raises(InputError, match="expected indices"):
         read_labeled_bed(path)
+
+
+def test_two_columns_of_labels_are_refused(tmp_path: Path) -> None:
+    path = _file(tmp_path, "chrom\tstart\tend\tlabel\tlabel\nchr1\t0\t4\t1\t0\n")
+    with pytest.raises(InputError, match=":1: two columns 'label'; expected one"):
+        read_labeled_bed(path)

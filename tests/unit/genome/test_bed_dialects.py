@@ -251,3 +251,52 @@ def test_regions_that_pass_the_end_of_their_contig_by_a_little_are_cut_there(tmp
     far = read_bed(write(tmp_path, "chr1\t100\t1191\n", "far.bed"))
     with pytest.raises(InputError, match=r"far\.bed:1: chr1:100-1191 ends off the contig"):
         far.cut_at_end("chr1", np.arange(1), 190)
+
+
+def test_lengths_without_a_header_tell_that_a_table_is_1_based(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    headless = "".join(line + "\n" for line in MACS.splitlines()[4:])
+    for name in ("p.xls", "p.bed"):
+        caplog.clear()
+        path = write(tmp_path, headless, name)
+        assert rows(read_bed(path)) == [("chr1", 500, 736, 618), ("chr1", 2348, 3041, 2694)]
+        assert caplog.messages == [f"{path}: its intervals are 1-based and closed, and were converted"]
+    ranges = "chr1\t501\t736\t236\t*\nchr1\t801\t810\t10\t+\n"
+    assert rows(read_bed(write(tmp_path, ranges))) == [("chr1", 500, 736, 618), ("chr1", 800, 810, 805)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chr1\t501\t736\t235\t*\nchr1\t801\t810\t9\t+\n",  # 0-based lengths
+        "chr1\t501\t736\t236\t*\nchr1\t801\t810\t9\t+\n",
+        "chr1\t501\t736\t236\t*\nchr1\t801\t1036\t236\t+\n",  # all the same: it may be a number of anything
+        "chr1\t501\t736\tx\t*\nchr1\t801\t810\t10\t+\n",
+    ],
+)
+def test_another_fourth_column_is_no_length(tmp_path: Path, text: str) -> None:
+    assert [start for _, start, _, _ in rows(read_bed(write(tmp_path, text)))] == [501, 801]
+
+
+def test_a_header_or_a_name_in_bgzip_tells_bedgraph_too(tmp_path: Path) -> None:
+    values = "chr1\t0\t10\t0\nchr1\t10\t20\t5\n"
+    packed = gzip.compress(values.encode())
+    for path in (write(tmp_path, f"chrom\tstart\tend\tvalue\n{values}"), write(tmp_path, packed, "a.bedGraph.bgz")):
+        regions = read_bed(path)
+        assert rows(regions) == [("chr1", 10, 20, 15)] and regions.dropped == {"zero_signal": 1}
+    assert len(read_bed(write(tmp_path, f"chrom\tstart\tend\tid\n{values}"))) == 2
+
+
+def test_a_space_behind_the_contig_makes_no_other_contig(tmp_path: Path) -> None:
+    regions = read_bed(write(tmp_path, "chr1\t100\t200\nchr1 \t300\t400\n"))
+    assert rows(regions) == [("chr1", 100, 200, 150), ("chr1", 300, 400, 350)]
+
+
+@pytest.mark.parametrize("row", ["chr1-1\tchr1\t100\t200\t+\t5.5\n", "1\tchr1\t100\t200\n"])
+def test_names_before_the_contigs_are_said(tmp_path: Path, row: str) -> None:
+    path = write(tmp_path, f"# HOMER Peaks\n#PeakID\tchr\tstart\tend\tstrand\n{row}")
+    with pytest.raises(
+        InputError, match=r"a.bed: contigs \(chr1\) in column 2; expected contig, start and end .*1-based"
+    ):
+        read_bed(path)

@@ -147,3 +147,14 @@ def test_integers_that_are_written_with_a_point_are_read_and_infinity_is_none(tm
     for text in ("inf", "-inf", "1e300", "5.5", "nan", "."):
         with pytest.raises(InputError, match=f":2: start '{text}'; expected an integer in column 2"):
             read(write(tmp_path, f"a\t5.0\nb\t{text}\n"), START)
+
+
+def test_spaces_around_text_are_no_part_of_it(tmp_path: Path) -> None:
+    frame = read(write(tmp_path, "a \t1\t0.5\n a\t2\t1\nb c\t3\t1\n"), NAME, START)
+    assert frame["name"].tolist() == ["a", "a", "b c"] and sorted(frame["name"].cat.categories) == ["a", "b c"]
+
+
+def test_labels_may_be_called_so_in_a_header(tmp_path: Path) -> None:
+    assert find_header(write(tmp_path, "chrom\tstart\tend\tLabels\n")) == TableHeader(
+        ("chrom", "start", "end", "label"), 1
+    )

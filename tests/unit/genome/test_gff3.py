@@ -213,7 +213,10 @@ def names_and_cds(tmp_path: Path, *texts: str) -> list[tuple[str, str, tuple[tup
 def test_of_trans_spliced_transcripts_the_cds_rows_are_coding_and_what_lies_between_is_not(tmp_path, value):
     cds = [f"c x CDS {at} . + 0 Parent=t;exception={value}" for at in ("1 30", "61 80")]
     annotation = read(tmp_path, rows(*GENE, *cds))
-    assert annotation.transcripts == () and annotation.oddities == {}
+    assert annotation.transcripts == ()
+    assert annotation.oddities == {
+        "transcripts_trans_spliced": (3, "'t' is left out: it is spliced from two transcripts")
+    }
     assert annotation.coding == (Interval("c", 0, 30), Interval("c", 60, 80))
 
 
@@ -503,7 +506,13 @@ def test_a_cds_without_gene_id_is_a_gene_and_one_without_transcript_id_is_coding
     annotation = read(tmp_path, rows(*texts))
     assert [(row.transcript.gene_id, row.transcript.cds) for row in annotation.transcripts] == [("t", ((0, 30),))]
     assert annotation.coding == (Interval("c", 100, 130),)
-    assert annotation.oddities == {"cds_without_ids": (1, "CDS without gene_id at c:1-30")}
+    assert annotation.oddities == {
+        "cds_without_ids": (1, "CDS without gene_id at c:1-30"),
+        "transcripts_of_unclear_proteins": (
+            2,
+            "'CDS:101-130' is left out: nothing tells which of its CDS rows are one protein",
+        ),
+    }
 
 
 @pytest.mark.parametrize(
@@ -528,6 +537,196 @@ def test_a_sequence_region_without_a_contig_is_counted_and_left_out(tmp_path):
     )
     assert (len(annotation.transcripts), annotation.lengths) == (1, {})
     assert annotation.oddities["nameless_sequence_regions"] == (2, "##sequence-region without a contig")
+
+
+@pytest.mark.parametrize("line", ["c one 90", "c 1 9,000", "c 90 1", "c -5 90", "c 1 90.5", "c of the genome 1 90"])
+def test_a_sequence_region_without_usable_coordinates_is_counted_and_says_nothing(tmp_path, line):
+    region = f"##sequence-region {line}"
+    annotation = read(tmp_path, f"{region}\n{region}\n" + rows(*GENE, "c x CDS 1 30 . + 0 Parent=t"))
+    assert [row.transcript.cds for row in annotation.transcripts] == [((0, 30),)] and annotation.lengths == {}
+    assert annotation.counts["sequence_regions_without_coordinates"] == 2
+    assert annotation.oddities == {"sequence_regions_without_coordinates": (1, f"{region!r} has no usable coordinates")}
+
+
+def test_sequence_regions_that_disagree_are_counted_and_the_largest_is_kept(tmp_path):
+    regions = "".join(f"##sequence-region c 1 {end}\n" for end in (90, 90, 1200, 80))
+    annotation = read(tmp_path, regions + rows(*GENE, "c x CDS 1 30 . + 0 Parent=t"))
+    assert annotation.lengths == {"c": 1200} and annotation.counts["sequence_regions_that_disagree"] == 2
+    said = "##sequence-region of 'c' ends at 1,200, in an earlier line at 90"
+    assert annotation.oddities == {"sequence_regions_that_disagree": (3, said)}
+
+
+@pytest.mark.parametrize(
+    ("texts", "cds", "coding"),
+    [
+        (("coding_exon 1 30 . + 0 Parent=t", "coding_exon 61 80 . + 0 Parent=t"), ((0, 30), (60, 80)), []),
+        (("coding_exon 1 30 . + 0 Parent=t", "CDS 1 30 . + 0 Parent=t"), ((0, 30),), [(0, 30)]),
+        (("coding_exon 1 60 . + . Parent=t", "CDS 11 30 . + 0 Parent=t"), ((10, 30),), [(0, 60)]),
+        (("coding_exon 1 30 . + 0 Parent=p", "CDS 1 30 . + 0 ID=p;Parent=t"), ((0, 30),), [(0, 30)]),
+        (("coding_exon 1 30 . + 0 Parent=t", "coding_exon 61 80 . + 0 Parent=t", "CDS 1 80 . + 0 Parent=t"), None,
+         [(0, 30), (0, 80), (60, 80)]),
+        (("pseudogenic_CDS 1 30 . + 0 Parent=t", "pseudogenic_CDS 61 80 . + 0 Parent=t"), None, [(0, 80)]),
+        (("CDS 1 30 . + 0 Parent=t", "coding_exon 61 80 . + 0 ID=lone"), ((0, 30),), [(60, 80)]),
+    ],
+    ids=["alone", "beside CDS", "with UTR", "below CDS", "CDS over introns", "pseudogenic", "without parent"],
+)  # fmt: skip
+def test_coding_exon_and_pseudogenic_cds_are_coding(tmp_path, texts, cds, coding):
+    annotation = read(tmp_path, rows(*GENE, *(f"c x {text}" for text in texts)))
+    assert [row.transcript.cds for row in annotation.transcripts] == ([cds] if cds else [])
+    assert [(row.start, row.end) for row in annotation.coding] == coding
+    counts = {name: n for name, n in annotation.counts.items() if n and name != "rows"}
+    reason = {3: "transcripts_of_unclear_proteins", 2: "transcripts_of_pseudogenes"}.get(len(texts))
+    if cds is None:
+        assert counts == {reason: 1}
+    else:
+        assert counts == ({"coding_exons_without_transcript": 1} if "lone" in texts[-1] else {})
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason", "line"),
+    [
+        (["c x CDS 1 30 . + 0 Parent=u"], "transcripts_cut_off", 3),
+        (["c x CDS 1 30 . + 0 Parent=t;exception=trans-splicing"], "transcripts_trans_spliced", 3),
+        (["c x CDS 201 230 . + 0 Parent=t"], "transcripts_against_their_rows", 3),
+        (["c x CDS 1 30 . + 0 Parent=t", "c x stop_codon 301 303 . + 0 Parent=t"], "transcripts_against_their_rows", 3),
+        (["c x CDS 31 60 . + 0 Parent=t", "c x stop_codon 11 13 . + 0 Parent=t"], "transcripts_against_their_rows", 3),
+        (
+            ["c x region 1 80 . + . ID=r;Is_circular=true", "c x CDS 1 30 . + 0 Parent=t"],
+            "transcripts_across_origin",
+            4,
+        ),
+    ],
+)
+def test_the_first_row_of_what_is_left_out_is_named(tmp_path, texts, reason, line):
+    annotation = read(tmp_path, rows(*GENE, *texts))
+    assert annotation.transcripts == () and annotation.counts[reason] == 1
+    assert annotation.oddities[reason][0] == line and "is left out: " in annotation.oddities[reason][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "interval"),
+    [
+        ("c x stop_codon 91 93 . + 0 ID=s", "stop_codons_without_transcript", (90, 93)),
+        ("c x stop_codon 91 93 . + 0 Parent=u", "", (90, 93)),
+    ],
+)
+def test_a_stop_codon_row_without_cds_is_coding(tmp_path, text, reason, interval):
+    annotation = read(tmp_path, rows(*GENE, "c x CDS 1 30 . + 0 Parent=t", text))
+    assert [row.transcript.cds for row in annotation.transcripts] == [((0, 30),)]
+    assert annotation.coding == (Interval("c", *interval),) and (not reason or annotation.counts[reason] == 1)
+
+
+def test_a_stop_codon_row_of_a_transcript_that_is_cut_off_is_coding(tmp_path):
+    texts = ["c x CDS 11 30 . + 0 Parent=gone", "c x stop_codon 51 53 . + 0 Parent=gone"]
+    annotation = read(tmp_path, rows(*GENE, *texts))
+    assert annotation.unknown == (Interval("c", 10, 30),) and annotation.coding == (Interval("c", 50, 53),)
+
+
+def test_rows_of_one_name_may_be_of_two_kinds(tmp_path):
+    texts = [
+        "c x transcript 61 180 . + . ID=t;Parent=g",
+        "c x CDS 1 30 . + 0 Parent=t",
+        "c x CDS 151 180 . + 0 Parent=t",
+    ]
+    assert names_and_cds(tmp_path, *GENE, *texts) == [("g", "t", ((0, 30), (150, 180)))]
+
+
+def test_a_gtf_whose_first_name_has_an_equals_sign_is_read(tmp_path):
+    text = rows('c x CDS 1 30 . + 0 gene_id "g=5"; transcript_id "t=1";')
+    assert [(row.gene_id, row.transcript_id) for row in transcripts(tmp_path, text)] == [("g=5", "t=1")]
+
+
+@pytest.mark.parametrize("ids", [("t:exon:1", "t:exon:2"), ("c8", "c9")], ids=["numbered", "other"])
+def test_where_introns_are_rare_rows_that_are_numbered_by_their_transcript_are_one(tmp_path, ids):
+    texts = [*genes_of_one_row(3), "c x gene 5001 5200 . - . ID=g", "c x mRNA 5001 5200 . - . ID=t;Parent=g"]
+    texts += [f"c x CDS {at} . - 0 ID={own};Parent=t" for at, own in zip(("5001 5060", "5101 5160"), ids, strict=True)]
+    annotation = read(tmp_path, rows(*texts))
+    are_one = ids[0] == "t:exon:1"
+    assert len(annotation.transcripts) == 3 + are_one
+    assert annotation.coding == (() if are_one else (Interval("c", 5000, 5160),))
+
+
+def test_the_gene_of_transcripts_of_gffread_is_their_gene_id(tmp_path):
+    texts = [f"c x mRNA 1 90 . + . ID={name};geneID=g%3B1" for name in "tu"]
+    cds = ["c x CDS 1 60 . + 0 Parent=t", "c x CDS 1 30 . + 0 Parent=u"]
+    assert names_and_cds(tmp_path, *texts, *cds) == [("g;1", "t", ((0, 60),)), ("g;1", "u", ((0, 30),))]
+
+
+def test_cds_without_parent_are_not_odd_where_none_has_one(tmp_path):
+    annotation = read(tmp_path, rows("c x CDS 1 30 . + 0 ID=a;locus_tag=a", "c x CDS 41 70 . - 0 ID=b;locus_tag=b"))
+    assert [row.transcript.gene_id for row in annotation.transcripts] == ["a", "b"]
+    assert annotation.oddities == {} and annotation.counts["cds_without_parent"] == 2
+
+
+def test_genes_at_several_places_are_named(tmp_path):
+    texts = ["c x gene 1 900 . + . ID=g", "c x mRNA 1 90 . + . ID=t;Parent=g", "c x mRNA 501 590 . + . ID=u;Parent=g"]
+    cds = ["c x CDS 1 30 . + 0 Parent=t", "c x CDS 501 530 . + 0 Parent=u"]
+    annotation = read(tmp_path, rows(*texts, *cds))
+    said = "transcripts of 'g' do not overlap: those of each place are read as a gene of their own"
+    assert annotation.oddities == {"genes_at_several_places": (5, said)}
+
+
+def test_a_gene_across_the_origin_has_its_introns_missing_too(tmp_path):
+    circle = "c x region 1 4000 . + . ID=r;Is_circular=true"
+    beyond = ["c x gene 3901 4100 . + . ID=g", "c x CDS 3901 3930 . + 0 Parent=g", "c x CDS 3961 4100 . + 0 Parent=g"]
+    assert left_out(tmp_path, circle, *beyond)[0] == [(3900, 4100)]
+    at_ends = [
+        "c x gene 1 4000 . + . ID=g",
+        *(f"c x CDS {at} . + 0 ID=p;Parent=g" for at in ("3901 3930", "3961 4000", "1 50", "71 100")),
+    ]
+    assert left_out(tmp_path, circle, *at_ends)[0] == [(0, 100), (3900, 4000)]
+    stop = ["c x gene 1 4000 . - . ID=g", "c x CDS 1 60 . - 0 Parent=g", "c x stop_codon 3998 4000 . - 0 Parent=g"]
+    coding, counts = left_out(tmp_path, circle, *stop)
+    assert (coding, counts["transcripts_across_origin"]) == ([(0, 60), (3997, 4000)], 1)
+
+
+def genes_of_one_row(n: int) -> list[str]:
+    """Genes of a bacterium."""
+    return [text for number in range(n) for at in (f"{1000 * number + 1} {1000 * number + 90}",)
+            for text in (f"c x gene {at} . + . ID=g{number}", f"c x CDS {at} . + 0 ID=c{number};Parent=g{number}")]  # fmt: skip
+
+
+@pytest.mark.parametrize("phases", [(0, 0), (0, 2)], ids=["two proteins", "one protein"])
+@pytest.mark.parametrize("ids", [("x", "y"), ("", "")], ids=["IDs", "no IDs"])
+def test_where_introns_are_rare_two_rows_of_one_gene_are_one_protein_if_their_phases_say_so(tmp_path, phases, ids):
+    length = 30 if phases == (0, 0) else 31
+    texts = [*genes_of_one_row(3), "c x gene 5001 5200 . + . ID=h"]
+    for start, phase, own in zip((5001, 5101), phases, ids, strict=True):
+        texts.append(f"c x CDS {start} {start + length - 1} . + {phase} {f'ID={own};' if own else ''}Parent=h")
+    annotation = read(tmp_path, rows(*texts))
+    cds = [row.transcript.cds for row in annotation.transcripts]
+    if phases == (0, 0):
+        assert len(cds) == 3 and annotation.coding == (Interval("c", 5000, 5130),)
+        assert annotation.counts["transcripts_of_unclear_proteins"] == 1
+    else:
+        assert cds[3] == ((5000, 5031), (5100, 5131)) and annotation.coding == ()
+
+
+@pytest.mark.parametrize(
+    ("cds", "are_one"),
+    [
+        (("1 30", "61 90"), True),
+        (("1 30", "1 30", "61 90", "61 90"), True),
+        (("1 30", "1 30", "61 90"), False),
+        (("1 60", "31 90"), False),
+        (("1 30", "30 90"), True),
+    ],
+)
+def test_isoforms_below_a_gene_whose_rows_have_no_ids_are_unclear(tmp_path, cds, are_one):
+    annotation = read(tmp_path, rows(GENE[0], *(f"c x CDS {at} . + 0 Parent=g" for at in cds)))
+    assert len(annotation.transcripts) == are_one
+    assert annotation.counts.get("transcripts_of_unclear_proteins", 0) == (not are_one)
+    assert annotation.coding == (() if are_one else (Interval("c", 0, 90),))
+
+
+def test_two_rows_with_an_id_each_in_one_exon_are_no_protein_with_an_intron(tmp_path):
+    cds = [f"c x CDS {at} . + 0 ID=row{number};Parent=t" for number, at in enumerate(("1 30", "61 90"))]
+    exons = ["c x exon 1 30 . + . Parent=t", "c x exon 61 90 . + . Parent=t"]
+    assert names_and_cds(tmp_path, *GENE, *cds, *exons) == [("g", "t", ((0, 30), (60, 90)))]
+    coding, counts = left_out(tmp_path, *GENE, *cds, "c x exon 1 90 . + . Parent=t")
+    assert (coding, counts["transcripts_of_unclear_proteins"]) == ([(0, 90)], 1)
+    touching = [f"c x CDS {at} . + 0 ID=row{number};Parent=t" for number, at in enumerate(("1 30", "31 90"))]
+    assert left_out(tmp_path, *GENE, *touching)[0] == [(0, 90)]
 
 
 def test_circular_contigs_are_named(tmp_path):
@@ -566,7 +765,11 @@ def test_a_version_line_without_rows_is_an_annotation_without_genes(tmp_path):
             ),
             r"a.gff3:4: the ID 't' is used for two transcripts of 'c', on \+ \(line 2\) and on - \(line 4\); expected IDs",
         ),
-        ("##sequence-region c one 90\n", "a.gff3:1: '##sequence-region c one 90'; expected '##sequence-region CONTIG"),
+        (
+            "##sequence-region c 1\n",
+            "a.gff3:1: '##sequence-region c 1'; expected '##sequence-region CONTIG FIRST LAST'",
+        ),
+        ("##sequence-region c\n", "a.gff3:1: '##sequence-region c'; expected '##sequence-region CONTIG FIRST LAST'"),
         (GFF3.encode() + b"chr1\t\xff\n", "a.gff3:11: byte 0xff that is not UTF-8 text"),
         (
             gzip.compress(GFF3.encode() * 50, mtime=0)[:-40],

@@ -38,6 +38,8 @@ def test_what_a_file_says_beside_its_features_is_kept(tmp_path: Path) -> None:
         ("ID=c", "gff3"),
         (" ; ID=c;", "gff3"),
         ("Note some words=c", "gff3"),
+        ('"ID=c"', "gff3"),
+        ('gene_id "g=5";', "gtf"),
         ('gene_id "g"; transcript_id "t";', "gtf"),
         ("gene_id 12; transcript_id 13", "gtf"),
     ],

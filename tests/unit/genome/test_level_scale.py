@@ -112,3 +112,16 @@ def test_all_values_of_a_bigwig_tell_the_scale(values: list, expected: float) ->
 def test_a_value_above_1_among_shares_is_named() -> None:
     with pytest.raises(InputError, match=r"a\.bw: chr2:1-2 has 1.5, where 3 of 4 levels are shares up to 1; expected"):
         scale_of_signals(Path("a.bw"), signals([0.5, 1.0], [0.25, 1.5]))
+
+
+def test_many_shares_among_percent_are_a_doubt_that_names_the_first() -> None:
+    percent = [(45.0, 20)] * 40
+    scale = by_coverage(*percent, (0.75, 4), *[(0.5, 9)] * 9)
+    assert scale.decide() == PERCENT
+    assert scale.doubts == (
+        "10 of 50 levels look like shares (line 41: 0.75 of 4 reads), and were read as percent like the others: was it joined "
+        "of files of both?",
+    )
+    for few in ([*percent, *[(0.5, 9)] * 9], [*percent * 25, *[(0.5, 9)] * 10], [*percent, *[(1.0, 9)] * 10]):
+        scale = by_coverage(*few)
+        assert scale.decide() == PERCENT and not scale.doubts

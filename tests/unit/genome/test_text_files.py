@@ -12,7 +12,7 @@ import pytest
 
 from dnaspt.errors import InputError
 from dnaspt.genome import text_files
-from dnaspt.genome.text_files import check_text_file, open_bytes, open_text
+from dnaspt.genome.text_files import check_text_file, open_bytes, open_text, unpacked_name
 
 TEXT = b"first\n\nsecond \xc3\xa9\n"
 
@@ -143,3 +143,18 @@ def test_a_file_is_closed_where_a_reader_stops(tmp_path: Path) -> None:
     with pytest.raises(StopIteration):
         next(reader)
     assert read(path) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.bed.gz", "a.bed"),
+        ("a.bed.bgz", "a.bed"),
+        ("A.BED.GZ", "A.BED"),
+        ("a.bed", "a.bed"),
+        (".gz", ".gz"),
+        ("agz", "agz"),
+    ],
+)
+def test_the_ending_of_gzip_is_no_part_of_a_name(name: str, expected: str) -> None:
+    assert unpacked_name(Path("folder") / name) == expected

@@ -57,7 +57,7 @@ def test_bedmethyl_of_modkit_keeps_5mc_and_counts_the_rest(tmp_path: Path, separ
     ]
     text = "".join(row.replace("\t", "\0", 9).replace("\t", separator).replace("\0", "\t") + "\n" for row in rows)
     sample = read_calls(_file(tmp_path, text))
-    assert _calls(sample) == [(4, "+", 22, 0.5909), (9, ".", 3, 1)]
+    assert _calls(sample) == [(4, "+", 22, 0.590909), (9, ".", 3, 1)]
     assert sample.dropped == {"other_modification": 2}
 
 
@@ -211,6 +211,14 @@ def test_malformed_calls_are_named_with_their_line(tmp_path: Path, text: str, li
 def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="rows of 4 columns"):
         read_calls(_file(tmp_path, "chr1\t4\t5\t0.5\n"))
+    for text, message in {
+        "chr1,4,4,50,1,1\n": "rows of 1 columns; .*; put tabs between its columns",
+        "chr1\t4\t+\t1\t1\tCG\tCGA\n": "rows of 7 columns; .*; if it is Bismark's cytosine report or methylpy's allc, give",
+        "chr1\tC\t4\tCG\tCG\t0.5\t1\t2\n": "rows of 8 columns; .*; if it is CGmap, write it as contig, position, position",
+        "chr1\t4\t6\t50.0\tTotal\t2\t1\t1\t50.0\n": "rows of 9 columns; .*; if it is a table of pb-CpG-tools, write it",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            read_calls(_file(tmp_path, text))
     with pytest.raises(InputError, match="no call of 5mC"):
         read_calls(_file(tmp_path, _row(4, "+", 5, 50, "a")))
     with pytest.raises(InputError, match="no row in it"):
@@ -302,3 +310,20 @@ def test_a_control_character_between_columns_is_refused(tmp_path: Path) -> None:
     path = _file(tmp_path, f"{_row(5, '+', 10, 50)}\n{_row(9, '-', 4, 100)}\n".replace("+\t", "+\x0c", 1))
     with pytest.raises(InputError, match=":1: control characters between columns; expected tabs"):
         read_calls(path)
+
+
+def test_levels_are_those_of_the_counts_where_they_are_known(tmp_path: Path) -> None:
+    begin = "chr1\t4\t5\t5mC\t0\t+\t4\t5\t0\t"
+    for row in (
+        f"{begin}125\t50\t62\t63\t0\t0\t0\t0\t0\n",
+        f"{begin}130\t50\t63\t62\t5\t0\n",
+        f"{begin}125\t0.5\t62\t63\t0\t0\t0\t0\t0\n",
+    ):
+        sample = read_calls(_file(tmp_path, row))
+        assert sample.contigs["chr1"].level.tolist() == [pytest.approx(62 / 125)]
+        assert sample.scale == ("shares" if "0.5" in row else "percent")
+
+
+def test_tabs_at_the_end_of_rows_are_no_columns(tmp_path: Path) -> None:
+    calls = read_calls(_file(tmp_path, "chr1\t5\t5\t75\t3\t1\t\nchr1\t8\t8\t0\t0\t1\t\n")).contigs["chr1"]
+    assert calls.position.tolist() == [4, 7] and calls.level.tolist() == [0.75, 0]

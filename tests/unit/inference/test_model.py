@@ -1,6 +1,7 @@
 """A loaded model: what it predicts on sequences is what it predicts on files, and mistakes are told at once."""
 
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -346,3 +347,58 @@ def test_weights_are_those_of_the_file(folder: Path) -> None:
 def test_what_is_no_list_of_transcripts_makes_no_table(genes: Any, found: str) -> None:
     with pytest.raises(InputError, match=f"genes: a value of type {found}; expected transcripts"):
         to_frame(genes)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"average_strands": "no"}, "average_strands = 'no'; expected True or False"),
+        ({"codons": "no"}, "codons = 'no'; expected True or False"),
+        ({"complete_genes": 0}, "complete_genes = 0; expected True or False"),
+        ({"min_score": "0.5"}, "min_score = '0.5'; expected a number"),
+        ({"min_intron_bp": "20"}, "min_intron_bp = '20'; expected a whole number"),
+        ({"min_coding_bp": 1.5}, "min_coding_bp = 1.5; expected a whole number"),
+    ],
+)
+def test_settings_of_another_type_are_refused_for_sequences_and_files(
+    given: dict[str, Any], said: str, folder: Path, tmp_path: Path
+) -> None:
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(600)})
+    for run, out in (("genes", "o.gff3"), ("windows", "o.bed")):
+        model = load(folder / run)
+        for call in (
+            lambda model=model: model.predict("ACGT" * 64, **given),
+            lambda model=model, out=out: model.predict_file(genome, tmp_path / out, **given),
+        ):
+            with pytest.raises(ConfigError, match=f"^{re.escape(said)}$"):
+                call()
+    with pytest.raises(ConfigError, match="average_strands = 'no'; expected True or False"):
+        load(folder / "genes").predict_proba("ACGT" * 64, average_strands="no")  # type: ignore[arg-type]
+    assert not list(tmp_path.glob("o.*"))
+
+
+@pytest.mark.parametrize("value", [None, 5, b"g.fa", ["g.fa"], "g\0.fa"], ids=repr)
+def test_what_is_no_path_is_named_by_predict_file(value: Any, folder: Path, tmp_path: Path) -> None:
+    model = load(folder / "genes")
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(600)})
+    with pytest.raises(ConfigError, match=re.escape(f"genome = {value!r}; expected a path")):
+        model.predict_file(value, tmp_path / "o.gff3")
+    with pytest.raises(ConfigError, match=re.escape(f"out = {value!r}; expected a path")):
+        model.predict_file(genome, value)
+    if value is not None:
+        with pytest.raises(ConfigError, match=re.escape(f"regions = {value!r}; expected a path")):
+            model.predict_file(genome, tmp_path / "o.gff3", regions=value)
+
+
+def test_a_model_of_a_relative_path_is_found_from_another_working_folder(
+    gene_data: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(folder / "genes", tmp_path / "run" / "best" / "step-00000001")
+    monkeypatch.chdir(tmp_path)
+    model = load("run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert model.path == Path("run") and model.folder == tmp_path / "run" and model.is_on_disk
+    evaluate(model, gene_data, any_data=True)
+    assert len(list((tmp_path / "run").glob("evaluation-test-*.json"))) == 1
+    assert "no longer holds" not in caplog.text and not list((tmp_path / "elsewhere").iterdir())

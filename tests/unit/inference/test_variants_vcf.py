@@ -306,3 +306,15 @@ def test_a_window_that_is_too_short_is_refused(files: Path, tmp_path: Path) -> N
         score_variants(files / "language", vcf, files / "g.fa", window_bp=63)
     with pytest.raises(InputError, match="no such folder; make it first"):
         score_variants(files / "language", vcf, files / "g.fa", out=tmp_path / "none" / "out.vcf")
+
+
+def test_where_no_allele_is_scored_columns_are_numbers_and_a_warning_says_why(
+    files: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vcf = tmp_path / "calls.vcf"
+    head = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    vcf.write_text(f"{head}chr1\t5\t.\t{GENOME[4]}\tN\t.\t.\t.\nchr1\t7\t.\tA\t<DEL>\t.\t.\tEND=9\n")
+    table = score_variants(files / "language", vcf, files / "g.fa")
+    assert table[["pos", "alt"]].to_numpy().tolist() == [[5, "N"]]
+    assert table["cosine"].dtype == table["llr"].dtype == np.float64 and table[["cosine", "llr"]].isna().all(axis=None)
+    assert "calls.vcf: no allele is scored (symbolic_allele 1, unknown_bases 1)" in caplog.text

@@ -151,6 +151,22 @@ def test_a_gene_across_the_origin_of_a_circular_contig_is_missing_on_both_sides(
     assert (labeled.counts["transcripts_across_origin"], len(labeled.references)) == (1, 1)
 
 
+def test_what_is_unknown_across_the_origin_is_missing_on_both_sides() -> None:
+    splits = [SplitInterval("c", 0, 24, "train")]
+    for name in ("unknown", "coding"):
+        labeled = label_genes(contig("C" * 24), [], splits, is_circular=True, **{name: [(20, 28), (26, 31), (9, 10)]})
+        assert text(labeled.labels) == ".......88.8888888888....", name
+
+
+def test_a_stop_codon_across_the_origin_leaves_its_gene_out() -> None:
+    row = AnnotatedTranscript(gene("+", (15, 23)), (), ((23, 26),), 1, Path("a.gff3"))
+    labeled = label_genes(contig("C" * 24), [row], [SplitInterval("c", 0, 24, "train")], is_circular=True)
+    assert text(labeled.labels) == "..8888888888888........."
+    assert labeled.counts["transcripts_across_origin"] == 1
+    with pytest.raises(InputError, match="ends at 26 on 'c'"):
+        label_genes(contig("C" * 24), [row], [SplitInterval("c", 0, 24, "train")])
+
+
 @pytest.mark.parametrize(
     ("strand", "intron", "name"),
     [

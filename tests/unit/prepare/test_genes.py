@@ -144,10 +144,8 @@ def test_too_few_genes_for_the_splits_are_a_warning(inputs, caplog):
 
 def test_contigs_without_annotation_are_named(inputs, caplog):
     prepare(inputs)
-    assert (
-        "1 contigs (500 bp) have no row in the annotation and are left out: c; give their sequence as unl"
-        in caplog.text
-    )
+    said = "1 contig (500 bp) without a row in the annotation left out: c; to pretrain on their sequence, give it with "
+    assert f"{said}--unlabeled FASTA" in caplog.text
 
 
 def test_case_of_the_letters_is_kept(inputs):
@@ -237,6 +235,45 @@ def test_rows_that_break_the_rules_are_a_warning_and_with_strict_an_error(inputs
     assert "CDS without Parent at a:301-330 (counted as cds_without_parent: 1)" in caplog.text
     with pytest.raises(InputError, match="CDS without Parent at a:301-330; correct it"):
         prepare(inputs, strict=True, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "message"),
+    [
+        (
+            "a x CDS 301 330 . + 0 Parent=gone",
+            "transcripts_cut_off",
+            "'gone' is left out: the row of its transcript is",
+        ),
+        (
+            "a x CDS 301 330 . + 0 Parent=g3.t;exception=trans-splicing",
+            "transcripts_trans_spliced",
+            "'g3.t' is left out: it is spliced from two transcripts",
+        ),
+        ("##sequence-region a 1 1,000", "sequence_regions_without_coordinates", "has no usable coordinates"),
+    ],
+)
+def test_with_strict_what_is_left_out_for_its_rows_is_refused_by_the_first_of_them(
+    inputs, caplog, row, reason, message
+):
+    with inputs["annotation"].open("a") as file:
+        file.write((row if row.startswith("##") else "\t".join(row.split(None, 8))) + "\n")
+    manifest = prepare(inputs)
+    assert manifest.counts[f"annotation_{reason}"] == 1 and message in caplog.text
+    with pytest.raises(InputError, match=rf"g\.gff3:\d+: .*{message}"):
+        prepare(inputs, strict=True, overwrite=True)
+
+
+def test_coding_rows_off_the_contig_that_are_left_out_are_counted(inputs, caplog):
+    with inputs["annotation"].open("a") as file:
+        file.write("a\tx\tCDS\t981\t1030\t.\t+\t0\tParent=gone\n")
+        file.write("a\tx\tCDS\t2001\t2030\t.\t+\t0\tParent=far;pseudo=true\n")
+    manifest = prepare(inputs, split="train-only")
+    assert manifest.counts["coding_off_contig"] == 2
+    said = "2 coding intervals of transcripts that are left out end beyond 'a' (1,000 bp)"
+    assert said in caplog.text
+    labels = np.concatenate([w.labels for w in read_split(inputs["out"], "train") if w.chrom == "a"])
+    assert (labels[980:] == -100).all() and (labels[961:980] == 8).all()
 
 
 def test_few_train_contigs_beside_a_test_input_give_their_last_tenth_to_valid(tmp_path, inputs):

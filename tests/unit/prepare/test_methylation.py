@@ -1,5 +1,6 @@
 """`prepare_methylation`: calls on CpGs to windows."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -340,3 +341,46 @@ def test_sites_without_reads_in_a_bigwig_are_missing(genome: Path) -> None:
     manifest, splits = _prepare(genome, genome.parent / "s.bw")
     assert splits["train"].start.tolist() == [1, 31] and splits["train"].labels.tolist() == [1, 0]
     assert manifest.dropped == {"no_level": 2}
+
+
+def test_several_calls_on_one_base_are_added_up_and_said(genome: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [
+        ("a", 14, "+", 3, 100),
+        ("a", 15, "-", 1, 100),
+        ("a", 24, "+", 9, 0),
+        ("a", 24, "+", 0, 0),
+        ("a", 5, "-", 9, 0),
+    ]
+    calls = _calls(genome.parent, *rows, ("a", 14, "+", 3, 100))
+    manifest, splits = _prepare(genome, calls)
+    assert splits["train"].start.tolist() == [1, 11, 21] and splits["train"].labels.tolist() == [0, 1, 0]
+    assert manifest.counts["calls_repeated"] == 1 and manifest.dropped == {}
+    message = (
+        f"{calls}: 1 calls lie on a base that an earlier call lies on; their reads were added up; if they are the same"
+    )
+    assert [text for text in caplog.messages if text.startswith(message)]
+    with pytest.raises(InputError, match=r"1 calls lie on a base .*; refused with --strict"):
+        _prepare(genome, calls, strict=True)
+    manifest, _ = _prepare(genome, _calls(genome.parent, *rows))
+    assert "calls_repeated" not in manifest.counts
+
+
+def test_samples_in_bgzip_have_the_names_of_their_files(genome: Path) -> None:
+    calls = _calls(genome.parent, ("a", 14, "+", 9, 80), name="liver.bed")
+    packed = calls.with_name("heart.bed.bgz")
+    packed.write_bytes(gzip.compress(calls.read_bytes()))
+    assert _prepare(genome, calls, packed)[0].labels == ("liver", "heart")
+
+
+def test_calls_without_any_read_are_refused(genome: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"s.bedmethyl: no reads in it: the coverage of its 2 calls is 0; expected calls"
+    ):
+        _prepare(genome, _calls(genome.parent, ("a", 14, "+", 0, 0), ("a", 24, "+", 0, 0)))
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "chrom", "start", "end"])
+def test_a_name_that_no_label_can_have_is_refused(genome: Path, name: str) -> None:
+    calls = _calls(genome.parent, ("a", 14, "+", 9, 80))
+    with pytest.raises(ValidationError, match=f"sample {name!r}; expected a name that can stand in the name of a file"):
+        _prepare(genome, calls, names=(name,))

@@ -28,6 +28,10 @@ def test_files_give_their_names_without_suffix_and_gz() -> None:
     assert peak_labels(files, None) == (("liver", "heart", "lung"), [0, 1, 2])
     with pytest.raises(ConfigError, match="two region files are named 'liver'; rename one, or give labels_file"):
         peak_labels([Path("a/liver.bed"), Path("b/liver.bed.gz")], None)
+    with pytest.raises(
+        ConfigError, match=r"a region file is named 'start'; expected a name that .* is not chrom, start, end"
+    ):
+        peak_labels([Path("liver.bed"), Path("start.bed.bgz")], None)
 
 
 def test_names_that_are_those_of_the_files_put_them_in_order(names: Path) -> None:
@@ -92,3 +96,11 @@ def test_splits_of_rows_are_indices_and_a_wrong_one_has_its_line(tmp_path: Path)
     assert row_splits(table(tmp_path, "chrom start end label", "a 0 9 1")) is None
     with pytest.raises(InputError, match=r"table\.bed:3: split 'dev'; expected train, valid or test"):
         row_splits(table(tmp_path, "chrom start end label split", "a 0 9 1 test", "a 9 18 0 dev"))
+
+
+@pytest.mark.parametrize("header", ["chrom start end label split", "chrom start end class split"])
+def test_a_table_without_any_label_is_refused(tmp_path: Path, names: Path, header: str) -> None:
+    labeled = table(tmp_path, header, "a 0 9  train", "a 9 18  test")
+    for labels_file in (None, names):
+        with pytest.raises(InputError, match=r"table.bed: no row has a label; expected a column 'label' with indices"):
+            row_labels(labeled, labels_file)

@@ -338,3 +338,15 @@ def test_rows_of_a_bedgraph_without_signal_are_no_regions_and_are_counted(genome
     assert manifest.counts["regions"] == 2 and manifest.dropped["zero_signal"] == 3
     with pytest.raises(InputError, match="a bedGraph whose values are all 0"):
         _prepare(genome, [_bed(genome.parent, "y.bedGraph", "a 0 50 0", "a 50 1000 0")], overwrite=True)
+
+
+def test_contigs_without_any_of_many_regions_are_named(genome: Path, caplog: pytest.LogCaptureFixture) -> None:
+    many = _bed(genome.parent, "many.bed", *(f"a {start} {start + 9}" for start in range(0, 990, 20)))
+    few = _bed(genome.parent, "few.bed", "a 10 40", "a 60 90")
+    manifest, _ = _prepare(genome, [many, few], stride_bp=10)
+    assert manifest.counts["regions"] == 52
+    messages = [message for message in caplog.messages if "no region on" in message]
+    assert messages == [
+        f"{many}: no region on 2 contigs of 535 bp (b, c), so that all windows there are negative; if they were not looked at, "
+        "give the genome without them"
+    ]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+import dnaspt
 from dnaspt.reports.study_report import StudyResult, study_report, write_tables
 from dnaspt.reports.tables import Table
 from dnaspt.studies.context import StudyContext
@@ -56,3 +57,13 @@ def test_tables_keep_every_column_and_file(tmp_path: Path) -> None:
     assert texts == {"spt_x.csv": "a,a\n1,2\n", "spt_x_2.csv": "b\n"}
     assert pq.read_table(tmp_path / "tables" / "spt_x_2.parquet").column_names == ["b"]
     assert pq.ParquetFile(tmp_path / "tables" / "spt_x.parquet").metadata.num_columns == 2
+
+
+def test_a_study_without_comparisons_has_tables_with_columns(windows: Path, tmp_path: Path) -> None:
+    settings = {"data": windows, "seeds": [0], "learning_rates": [1e-3], "arms": [{"name": "CpG count", "init": "cpg"}]}
+    alone = dnaspt.study(settings, out=tmp_path / "study")
+    columns = ["question", "before", "after", "label_fraction", "gain", "low", "high", "n_seeds", "verdict"]
+    assert len(alone.differences_to_frame()) == 0 and list(alone.differences_to_frame().columns) == columns
+    assert (tmp_path / "study" / "study_gains.csv").read_text() == ",".join(columns) + "\n"
+    assert pq.read_table(tmp_path / "study" / "study_gains.parquet").column_names == columns
+    assert pq.read_table(tmp_path / "study" / "study_claims.parquet").column_names == [*columns, "claim", "compared"]

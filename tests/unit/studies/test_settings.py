@@ -193,3 +193,17 @@ def test_a_file_that_names_one_dataset_is_a_study_by_itself(tmp_path: Path) -> N
 @pytest.mark.parametrize("kind", [Arm, StudyConfig])
 def test_every_setting_is_described(kind: type[Arm] | type[StudyConfig]) -> None:
     assert all(field.description for field in kind.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("manifest.json", "dataset"), ("run.json", "run"), ("config.json", "model")]
+)
+def test_a_study_is_not_written_into_a_dataset_a_run_or_a_model(
+    name: str, kind: str, gene_data: Path, tmp_path: Path
+) -> None:
+    study = study_of(gene_data, {"name": "scratch"})
+    (tmp_path / name).touch()
+    with pytest.raises(ConfigError, match=f"is a {kind}; a study has a folder of its own; choose another --out"):
+        check_settings(study, tmp_path)
+    with pytest.raises(ConfigError, match="is a file; expected a folder to write"):
+        check_settings(study, tmp_path / name)

@@ -38,3 +38,9 @@ def test_a_process_alone_is_none_of_slurms_or_torchruns(monkeypatch: pytest.Monk
         monkeypatch.setenv(name, value)
     fabric = build_fabric(TrainingConfig(accelerator="cpu"))
     assert fabric.world_size == 1 and fabric.is_global_zero
+
+
+def test_more_processes_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    with pytest.raises(ConfigError, match=r"^--devices 5: this machine has 4 cores, and each process needs its own$"):
+        build_fabric(TrainingConfig(accelerator="cpu", devices=5))

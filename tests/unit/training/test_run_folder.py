@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dnaspt.config import FinetuneConfig
+from dnaspt.config import FinetuneConfig, PretrainConfig
 from dnaspt.errors import BusyError, CheckpointError, InputError
 from dnaspt.owner import Owner
 from dnaspt.training.run_folder import RunFolder
@@ -232,3 +232,11 @@ def test_metrics_that_are_damaged_are_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "metrics.jsonl").write_text(f'{line}\n{{"step": 2}}\n')
     with pytest.raises(InputError, match=r"metrics\.jsonl(:1)?: "):
         RunFolder(tmp_path, CONFIG, resume=True).begin(2)
+
+
+@pytest.mark.parametrize(("own", "other"), [("finetune", "pretrain"), ("pretrain", "finetune")])
+def test_a_run_of_another_command_is_named(own: str, other: str, tmp_path: Path) -> None:
+    configs = {"finetune": CONFIG, "pretrain": PretrainConfig(data="data", out="run", seed=3)}
+    RunFolder(tmp_path, configs[other], resume=False).begin(0)
+    with pytest.raises(CheckpointError, match=f"is a run of 'dnaspt {other}'; resume it with that, or choose another"):
+        RunFolder(tmp_path, configs[own], resume=True)

@@ -191,3 +191,10 @@ def test_a_state_that_no_run_can_have_is_named(change: dict[str, object], messag
     with pytest.raises(InputError, match=expected) as told:
         read_progress(checkpoint)
     assert "\n" not in str(told.value)
+
+
+def test_the_scores_of_a_result_cannot_be_changed() -> None:
+    result = RunResult({"valid_mcc": 0.5}, 1, 2, 3, 4.0)
+    with pytest.raises(TypeError, match="a result cannot be changed"):
+        result.scores["valid_mcc"] = 1.0  # type: ignore[index]
+    assert result.summary()["valid_mcc"] == 0.5

@@ -1,0 +1,77 @@
+"""What Python users give to functions: paths, switches and numbers of the right type, or one line that names the argument."""
+
+import os
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from dnaspt.errors import ConfigError
+
+PathLike = str | os.PathLike[str]
+"""A path, or anything that has one: a `Dataset`, a `Run`, a `Model`."""
+Paths = PathLike | Sequence[PathLike]
+"""One path or a list of paths."""
+
+
+def as_path(path: Any, name: str) -> Path:
+    """The path that an argument is, or has.
+
+    Raises:
+        ConfigError: it is none; names the argument.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or "\0" in text:
+        raise ConfigError(
+            f"{name} = {path!r}; expected a path: text, a Path, or what has one, such as a dataset or a run"
+        )
+    return Path(text)
+
+
+def as_path_or_none(path: Any, name: str) -> Path | None:
+    """The path that an argument is, or has; None stays None."""
+    return None if path is None else as_path(path, name)
+
+
+def as_paths(paths: Any, name: str) -> tuple[Path, ...] | None:
+    """One path or several as a tuple; None stays None."""
+    if paths is None:
+        return None
+    if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
+        return (as_path(paths, name),)
+    return tuple(as_path(path, name) for path in paths)
+
+
+def check_switches(**values: Any) -> None:
+    """Refuse what is neither True nor False: text such as "no" would count as True.
+
+    Raises:
+        ConfigError: names the argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} = {value!r}; expected True or False")
+
+
+def check_numbers(**values: Any) -> None:
+    """Refuse what is no number; None is left to the caller.
+
+    Raises:
+        ConfigError: names the argument.
+    """
+    _check_kind(Real, "a number", values)
+
+
+def check_whole_numbers(**values: Any) -> None:
+    """Refuse what is no whole number; None is left to the caller.
+
+    Raises:
+        ConfigError: names the argument.
+    """
+    _check_kind(Integral, "a whole number", values)
+
+
+def _check_kind(kind: type, expected: str, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+            raise ConfigError(f"{name} = {value!r}; expected {expected}")
