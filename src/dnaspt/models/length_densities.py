@@ -119,7 +119,8 @@ def fit_length_density(
         prior: what is assumed where few lengths are known.
         weights: weight of each length; None for 1.
         least_bp: shortest length that is possible.
-        bandwidth: of the kernel density, in nats; None chooses one of `BANDWIDTHS` by leave-one-out likelihood.
+        bandwidth: of the kernel density, in nats; None chooses one of `BANDWIDTHS`
+            by the likelihood of each length given the others.
 
     Raises:
         ValueError: n_explicit is below least_bp.
@@ -174,17 +175,24 @@ class _Sample(NamedTuple):
         return LengthPrior(float(mean), float(widening * np.sqrt(squares / n))), share
 
     def best_bandwidth(self, broad: LengthPrior, share: float) -> float:
-        """The bandwidth with the highest likelihood of each length given the others."""
+        """The widest bandwidth whose likelihood of each length given the others is within a standard error of the best one's.
+
+        Copies of a gene have the same lengths, so the best one tends to be too narrow.
+        """
         z = (self.logs - broad.mean) / broad.deviation
         prior = share * np.exp(-(z**2) / 2) / broad.deviation
-        others = self.total - np.minimum(self.weights, 1)
+        self_weight = np.minimum(self.weights, 1)
+        others = np.maximum(self.total - self_weight, 1e-9)
         squares = (self.logs[:, None] - self.logs) ** 2
         scores = []
         for bandwidth in BANDWIDTHS:
-            density = np.exp(-squares / (2 * bandwidth**2)) @ self.weights - np.minimum(self.weights, 1)
-            kernel = density / (bandwidth * np.maximum(others, 1e-9))
-            scores.append(self.weights @ np.log(np.maximum((1 - share) * kernel + prior, 1e-300)))
-        return BANDWIDTHS[int(np.argmax(scores))]
+            kernels = np.exp(-squares / (2 * bandwidth**2)) @ self.weights - self_weight
+            density = (1 - share) * np.maximum(kernels, 0) / (bandwidth * others) + prior
+            scores.append(np.log(np.maximum(density, 1e-300)))
+        losses = np.array(scores[int(np.argmax(np.array(scores) @ self.weights))]) - np.array(scores)
+        means = losses @ self.weights / self.total
+        errors = np.sqrt(((losses - means[:, None]) ** 2 @ self.weights) / self.total**2)
+        return BANDWIDTHS[int(np.flatnonzero(means <= errors + 1e-12)[-1])]
 
 
 class GeneParts(NamedTuple):

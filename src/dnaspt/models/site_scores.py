@@ -44,6 +44,7 @@ LEAST_SITES = 10
 _LEAST_DECOYS = 10
 _MOST_STEPS = 100
 _KEPT_BYTES = 1 << 30
+_TILE_BP = 1 << 16
 _COLUMNS = (range(DONOR, DONOR + 3), range(ACCEPTOR, ACCEPTOR + 3), range(START, START + 1), range(STOP, STOP + 1))
 
 HiddenStates = Callable[[np.ndarray], np.ndarray]
@@ -194,7 +195,7 @@ def fit_site_probe(
             inside = np.flatnonzero(sequence.groups == group)
             if len(inside):
                 hidden = hidden_states(sequence.codes) if states is None else states
-                _score_interval(probe, hidden, inside, out)
+                _score_positions(probe, hidden, inside, out)
     return SiteFit(final, scores, *_measure(sequences, scores, genetic_code))
 
 
@@ -330,12 +331,13 @@ def _fit(examples: _Examples, left_out: int | None, n_offsets: int, penalty: flo
 
 
 @torch.no_grad()
-def _score_interval(probe: SiteProbe, hidden: np.ndarray, inside: np.ndarray, out: np.ndarray) -> None:
-    """Write the scores of some positions of a sequence (n,), with the hidden states around them as context."""
-    start = max(0, int(inside[0]) - probe.flank_bp)
-    end = min(len(hidden), int(inside[-1]) + 1 + probe.flank_bp)
-    scores = probe(torch.from_numpy(hidden[start:end].astype(np.float32))[None])[0].numpy()
-    out[inside] = scores[inside - start]
+def _score_positions(probe: SiteProbe, hidden: np.ndarray, positions: np.ndarray, out: np.ndarray) -> None:
+    """Write the scores of ascending positions of a sequence (n,), tile by tile, with the hidden states around them as context."""
+    for tile in np.split(positions, np.flatnonzero(np.diff(positions // _TILE_BP)) + 1):
+        start = max(0, int(tile[0]) - probe.flank_bp)
+        end = min(len(hidden), int(tile[-1]) + 1 + probe.flank_bp)
+        scores = probe(torch.from_numpy(hidden[start:end].astype(np.float32))[None])[0].numpy()
+        out[tile] = scores[tile - start]
 
 
 def _measure(

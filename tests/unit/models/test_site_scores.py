@@ -177,11 +177,14 @@ def test_many_examples_are_thinned_out_and_the_log_odds_stay(monkeypatch: pytest
     assert np.abs(full.scores[0][at, 0] - thin.scores[0][at, 0]).mean() < 0.5
 
 
-def test_hidden_states_that_are_not_kept_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_states_that_are_not_kept_are_read_again_and_tiles_change_no_score(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sequences = [planted(21)]
     hidden_states = states_that_know(sequences, 0.3)
     kept = fit_site_probe(sequences, hidden_states)
     monkeypatch.setattr(site_scores, "_KEPT_BYTES", 0)
+    monkeypatch.setattr(site_scores, "_TILE_BP", 700)
     np.testing.assert_allclose(fit_site_probe(sequences, hidden_states).scores[0], kept.scores[0], atol=0.02)
 
 
