@@ -8,6 +8,7 @@ import pytest
 from tests.integration.in_process import dnaspt
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("augustus") is None, reason="AUGUSTUS is not installed")
 def test_augustus_is_run_and_joins_a_study(gene_data: Path, tmp_path: Path) -> None:
     study = tmp_path / "study.toml"

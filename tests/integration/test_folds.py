@@ -171,6 +171,7 @@ def study(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyCon
     return context
 
 
+@pytest.mark.slow
 def test_a_study_with_folds_trains_each_arm_in_each_fold(study: StudyContext) -> None:
     finals, pretrainings, trials = (stage_jobs(study, stage) for stage in ("final", "pretrain", "tune"))
     assert [(job.arm, job.fold) for job in finals] == [("scratch", 1), ("scratch", 2), ("SPT", 1), ("SPT", 2)]
@@ -188,6 +189,7 @@ def test_a_study_with_folds_trains_each_arm_in_each_fold(study: StudyContext) ->
         assert study.finished_record(job).scored.fold == job.fold
 
 
+@pytest.mark.slow
 def test_every_base_and_every_gene_is_scored_once_in_the_same_blocks(study: StudyContext, simulated: Path) -> None:
     runs = run_study(study)
     assert [record.job.arm for record in runs.finals] == ["scratch", "SPT"]
@@ -211,6 +213,7 @@ def test_every_base_and_every_gene_is_scored_once_in_the_same_blocks(study: Stud
     assert list(runs.trials) == ["scratch, fold 1", "scratch, fold 2", "SPT, fold 1", "SPT, fold 2"]
 
 
+@pytest.mark.slow
 def test_a_study_with_folds_is_reported_and_goes_on_where_it_was(study: StudyContext) -> None:
     before = {file: file.stat().st_mtime_ns for file in study.records.iterdir()}
     result = study_report(study)
@@ -226,6 +229,7 @@ def test_a_study_with_folds_is_reported_and_goes_on_where_it_was(study: StudyCon
     assert commands.count("--fold 1") == commands.count("--fold 2") == 2 and commands.count("fold = 2") == 5
 
 
+@pytest.mark.slow
 def test_a_study_with_folds_is_planned(study: StudyContext) -> None:
     planned = plan_runs(study)
     assert {run.state for run in planned} == {"finished"}
@@ -233,6 +237,7 @@ def test_a_study_with_folds_is_planned(study: StudyContext) -> None:
     assert n_jobs(study, "final") == 4 and n_jobs(study, "pretrain") == 2 and n_jobs(study, "tune") == 4
 
 
+@pytest.mark.slow
 def test_folds_of_a_study_are_those_of_its_dataset(study: StudyContext, gene_data: Path) -> None:
     def checked(**settings: object) -> None:
         check_settings(study.study.model_copy(update=settings))
@@ -247,6 +252,7 @@ def test_folds_of_a_study_are_those_of_its_dataset(study: StudyContext, gene_dat
         build_config(StudyConfig, {"data": gene_data, "arms": ARMS, "finetune": {"fold": 1}})
 
 
+@pytest.mark.slow
 def test_a_study_of_windows_pools_the_logits_of_all_folds(peaks: Dataset, tmp_path: Path) -> None:
     arms = [{"name": "4-mers", "init": "kmer"}, {"name": "CpG count", "init": "cpg"}]
     settings = {"data": str(peaks.path), "folds": 3, "seeds": [0], "arms": arms}

@@ -14,6 +14,8 @@ from dnaspt.evaluation.gene_faults import structure_report
 from dnaspt.genome import alphabet
 from dnaspt.genome.transcripts import Transcript
 
+pytestmark = pytest.mark.slow
+
 
 def legal_genes(run: Path, contigs: dict[str, np.ndarray], folder: Path, **options: float) -> list[Transcript]:
     """Genes in Python; those of a file are the same, and none is illegal."""

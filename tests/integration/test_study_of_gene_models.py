@@ -18,6 +18,8 @@ from dnaspt.studies.dry_run import plan_runs
 from dnaspt.studies.scheduler import n_jobs, stage_jobs
 from dnaspt.studies.settings import StudyConfig, check_settings
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"epochs": 0.05, "batch_bp": 4096, "tensorboard": False, "accelerator": "cpu", "precision": "32"}
 LETTERS = {"name": "gene model, letters", "head": "gene-model"}
 RANDOM = {"name": "gene model, random encoder", "head": "gene-model", "finetune": {"preset": "tiny"}}

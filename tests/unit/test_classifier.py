@@ -102,6 +102,7 @@ def test_more_than_two_classes_and_numbers_as_labels() -> None:
     assert model.predict(X[:4]).dtype == numbers.dtype
 
 
+@pytest.mark.slow
 def test_pipeline_cross_validation_and_grid_search(binary: tuple[list[str], list[str]]) -> None:
     X, y = binary
     quick = SPTClassifier(**QUICK | {"pretrain_epochs": 0, "epochs": 1})
