@@ -15,6 +15,8 @@ from dnaspt.genome.coding_sequence import coding_codes
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gff3 import read_annotation
 
+pytestmark = pytest.mark.slow
+
 CODE = {"genetic_code": 6, "start_codons": ["ATG", "CTG"]}
 
 
