@@ -168,8 +168,9 @@ class LengthTables(NamedTuple):
 
     @classmethod
     def of(cls, lengths: GeneLengths) -> "LengthTables":
-        """Tables of densities."""
-        single, initial, internal, terminal = lengths.exons
+        """Tables of densities; the tails of all exons take the slope of single ones, since the kernel has one slope."""
+        slope = lengths.exons[0].tail_slope
+        single, initial, internal, terminal = (density.with_tail_slope(slope) for density in lengths.exons)
         n = single.n_explicit + 1
         exons, shares = np.full((2, 9, n), -np.inf), np.zeros((2, 9))
         short, short_shares = np.full((2, 2, 3), -np.inf), np.zeros((2, 2))

@@ -84,10 +84,12 @@ def beyond(last: float, slope: float) -> float:
 
 def test_probabilities_of_lengths_sum_to_one() -> None:
     tables = LengthTables.of(lengths())
-    single, initial, internal, terminal = lengths().exons
+    slope = tables.exon_slope
+    single, initial, internal, terminal = (density.with_tail_slope(slope) for density in lengths().exons)
+    assert lengths().exons[2].tail_slope != slope
     for strand, rows in enumerate((((1, terminal), (3, initial)), ((1, initial), (3, terminal)))):
         for row, density in (*rows, (4, single), (0, internal)):
-            total = np.exp(tables.exons[strand, row]).sum() + beyond(density.tail_start, density.tail_slope)
+            total = np.exp(tables.exons[strand, row]).sum() + beyond(tables.exons[strand, row, -1], slope)
             if row in (1, 3):  # what is shorter is an exon of a split start or stop codon
                 total += np.exp(tables.short[strand, {3: 0, 1: 1}[row]]).sum()
             else:  # no such exons
