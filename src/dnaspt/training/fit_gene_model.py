@@ -102,7 +102,7 @@ class _Part:
         ]
         return cls(parts, annotated)
 
-    def labeled(self, code: GeneticCode, n_groups: int | None = None) -> list[LabeledSequence]:
+    def labeled(self, code: GeneticCode) -> list[LabeledSequence]:
         """Segments with reading frames in a genetic code, and groups."""
         longest = [transcript for transcript, is_longest in self.annotated if is_longest]
         labels = [
@@ -117,7 +117,7 @@ class _Part:
         ]
         cuts = [blocks_outside_genes(part.labels) for part in self.segments]
         contigs = [part.chrom for part in self.segments]
-        groups = cross_fitting_groups(contigs, labels, cuts, *(() if n_groups is None else (n_groups,)))
+        groups = cross_fitting_groups(contigs, labels, cuts)
         return [
             LabeledSequence(part.codes, own, group)
             for part, own, group in zip(self.segments, labels, groups, strict=True)
@@ -172,7 +172,8 @@ def fit_gene_model(
         seed=config.seed,
         genetic_code=code,
     )
-    report(f"site scores: {time.perf_counter() - began:.0f} s")
+    precisions = ", ".join(f"{name} {value:.3f}" for name, value in probe.precision.items())
+    report(f"site scores, average precision out of fold: {precisions}; {time.perf_counter() - began:.0f} s")
     search = _Search(
         manifest, part, sequences, fit, probe.scores, GeneModel(fit.sensors, lengths, PRIOR_WEIGHTS, shares, code)
     )
