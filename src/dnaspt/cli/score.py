@@ -91,6 +91,14 @@ def predict(
         float,
         option(metavar="NATS", help="Gene models: what each soft-masked (lower-case) base costs as a coding one."),
     ] = 0.0,
+    sensitivity: Annotated[
+        float | None,
+        option(
+            metavar="SHARE",
+            help="Gene models: share of exons to find, both ends exact, by the model's valid split: more genes, less precision.",
+            default="genes as they were learned",
+        ),
+    ] = None,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,

@@ -95,13 +95,18 @@ def gene_f1_scores(
     Returns:
         LEVEL_f1 of each level; nan where there is nothing annotated and nothing predicted.
     """
+    f1 = rates(gene_counts(annotated, predictions))[:, 2]
+    return {f"{level}_f1": float(f1[LEVELS.index(level)]) for level in levels}
+
+
+def gene_counts(annotated: Iterable[tuple[Transcript, bool]], predictions: Sequence[GenePrediction]) -> np.ndarray:
+    """Counts (levels, 4) of predicted segments, by `LEVELS` and the columns of `gene_metrics`; arguments as above."""
     counts, _ = count_levels(
         annotated,
         [transcript for prediction in predictions for transcript in prediction.transcripts],
         [ScoredRegion.whole(p.segment.chrom, p.segment.start, p.segment.labels) for p in predictions],
     )
-    f1 = rates(counts.sum(axis=0))[:, 2]
-    return {f"{level}_f1": float(f1[LEVELS.index(level)]) for level in levels}
+    return np.asarray(counts.sum(axis=0))
 
 
 def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:

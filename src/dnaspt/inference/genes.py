@@ -34,6 +34,7 @@ from dnaspt.inference.disk_array import DiskArray, disk_array
 from dnaspt.inference.emissions import ContigSlice, EmissionArray
 from dnaspt.inference.predict import GENE_OPTIONS, PredictOptions
 from dnaspt.inference.resume import Request, finished_contigs
+from dnaspt.inference.sensitivity import describe, operating_point
 from dnaspt.models.codons import Grammar, gene_grammar
 from dnaspt.models.decoding import Decoded, GeneRules
 from dnaspt.models.gene_model_head import RULES, GeneModelHead
@@ -105,11 +106,19 @@ def grammar_of(
         model: a gene model.
         config: its description.
         options: how to predict; None for the defaults.
+
+    Raises:
+        ConfigError: a sensitivity that the gene model does not reach on valid, or has no record of.
     """
     options = options or PredictOptions()
     if isinstance(model.head, GeneModelHead):
         return RULES._replace(
-            complete=options.complete_genes, min_intron_bp=min_intron_bp(config, options), softmask=options.softmask
+            complete=options.complete_genes,
+            min_intron_bp=min_intron_bp(config, options),
+            softmask=options.softmask,
+            gene_offset=0.0
+            if options.sensitivity is None
+            else operating_point(config, options.sensitivity).gene_offset,
         )
     if not options.codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
         return None
@@ -195,6 +204,10 @@ def predict_genes_file(
             annotation.write(f"# warning: {warning}\n")
         if options.softmask:
             annotation.write(f"# softmask: {options.softmask:g} nats\n")
+        if options.sensitivity is not None:
+            expected = describe(operating_point(config, options.sensitivity), options.sensitivity)
+            log.info("%s: sensitivity: %s", request.out, expected)
+            annotation.write(f"# sensitivity: {expected}\n")
         for file in files:
             of_contig, _, rows = file.read_text(encoding="utf-8").partition("\n")
             counts.append(GeneCounts(**json.loads(of_contig)))

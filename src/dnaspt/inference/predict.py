@@ -20,6 +20,7 @@ from dnaspt.genome.intervals import merge
 from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.resume import Intervals, Request
+from dnaspt.inference.sensitivity import check_sensitivity
 from dnaspt.output import locked_output, refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
 
@@ -49,6 +50,9 @@ class PredictOptions:
             else the mean posterior of its coding bases.
         min_coding_bp: genes: fewest coding bases that are written.
         softmask: genes of a gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
+        sensitivity: genes of a gene-model: share of the exons that is to be found with both ends exact, above 0, at most 1.
+            Genes are made more or less probable: so that the model's valid split reaches it, with the highest precision. None
+            leaves them as they were learned.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
     """
 
@@ -61,6 +65,7 @@ class PredictOptions:
     min_score: float = 0.0
     min_coding_bp: int = 0
     softmask: float = 0.0
+    sensitivity: float | None = None
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
     def __post_init__(self) -> None:
@@ -70,14 +75,22 @@ class PredictOptions:
             ConfigError: names the option.
         """
         check_switches(average_strands=self.average_strands, codons=self.codons, complete_genes=self.complete_genes)
-        check_numbers(threshold=self.threshold, min_score=self.min_score, softmask=self.softmask)
+        check_numbers(
+            threshold=self.threshold,
+            min_score=self.min_score,
+            softmask=self.softmask,
+            sensitivity=self.sensitivity,
+        )
         check_whole_numbers(
             stride_bp=self.stride_bp, min_intron_bp=self.min_intron_bp, min_coding_bp=self.min_coding_bp
         )
 
 
 GENE_OPTIONS = frozenset(
-    {"average_strands", "codons", "complete_genes", "min_intron_bp", "min_score", "min_coding_bp", "softmask"}
+    {
+        *("average_strands", "codons", "complete_genes", "min_intron_bp", "min_score", "min_coding_bp", "softmask"),
+        "sensitivity",
+    }
 )
 """The options that decide which genes are written."""
 
@@ -205,6 +218,7 @@ def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> Non
     if options.complete_genes and not has_codons:
         raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
     check_gene_limits(options, has_codons=has_codons)
+    check_sensitivity(options.sensitivity, model.head)
     warn_of_softmask(options, model.head)
 
 
@@ -253,6 +267,7 @@ def check_gene_limits(options: PredictOptions, *, has_codons: bool) -> None:
 def _check_window_options(model: Model, options: PredictOptions) -> None:
     """Refuse options that do not fit a model of windows, and warn of those without effect."""
     resolution_bp = TASKS[model.task].resolution_bp
+    check_sensitivity(options.sensitivity, model.head)
     if not options.codons:
         log.warning("--no-codons has no effect on windows")
     if options.complete_genes:

@@ -15,6 +15,7 @@ class GeneRules(NamedTuple):
         complete: whether no gene goes on beyond the sequence.
         min_intron_bp: bases of the shortest intron.
         softmask: nats that a soft-masked base costs as a coding one.
+        gene_offset: nats added to the log-odds of a gene's beginning.
     """
 
     codon_bases: np.ndarray
@@ -23,6 +24,7 @@ class GeneRules(NamedTuple):
     complete: bool = False
     min_intron_bp: int = 0
     softmask: float = 0.0
+    gene_offset: float = 0.0
 
 
 class GenePosterior(NamedTuple):

@@ -103,17 +103,21 @@ class GeneModel:
         """Log densities of the lengths, in the layout of the kernels."""
         return LengthTables.of(self.lengths)
 
-    def segments(self, *, may_begin: bool = True, may_end: bool = True, min_intron_bp: int = 0) -> SegmentModel:
+    def segments(
+        self, *, may_begin: bool = True, may_end: bool = True, min_intron_bp: int = 0, gene_offset: float = 0.0
+    ) -> SegmentModel:
         """Lengths and moves.
 
         Args:
             may_begin: whether a sequence may begin within a gene.
             may_end: whether it may end within one.
             min_intron_bp: shortest intron; 0 leaves it to the densities.
+            gene_offset: nats added to the log-odds of a gene's beginning: more genes above 0, fewer below.
         """
         segments = segment_model(self.tables, self.lengths, self.shares, self.weights, self.genetic_code)
         lengths, moves = segments.lengths, segments.moves
         lengths.introns[0, :min_intron_bp] = -np.inf
+        moves.gene[:] += gene_offset
         moves.first[1:] = moves.first[1:] if may_begin else -np.inf
         moves.last[1:] = moves.last[1:] if may_end else -np.inf
         return segments

@@ -166,6 +166,7 @@ def decode_genes(
         may_begin=context.before is None and not rules.complete,
         may_end=context.after is None and not rules.complete,
         min_intron_bp=rules.min_intron_bp,
+        gene_offset=rules.gene_offset,
     )
     path = best_path(tokens, scores, segments)
     genes = genes_of(path.sites)

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from dnaspt.checkpoint import build_task_model, load_model, save_checkpoint, site_offsets
-from dnaspt.checkpoint_config import CheckpointConfig
+from dnaspt.checkpoint_config import CheckpointConfig, LevelRates, OperatingPoint, SplitRates
 from dnaspt.config import FinetuneConfig
 from dnaspt.data.bootstrap_blocks import blocks_outside_genes
 from dnaspt.data.dataset import Split
@@ -23,13 +24,15 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DatasetError
+from dnaspt.evaluation.gene_metrics import LEVELS, PREDICTED, TRUE, rates
 from dnaspt.evaluation.metrics import confusion, mcc
-from dnaspt.evaluation.score import GenePrediction, gene_f1_scores
+from dnaspt.evaluation.score import GenePrediction, gene_counts, gene_f1_scores
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, MISSING, NONCODING, transcripts_from_labels
 from dnaspt.genome.genetic_code import GeneticCode
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_sequences
+from dnaspt.inference.decode import decode_path, grouped, predict_emissions
+from dnaspt.inference.emissions import ContigSlice, EmissionArray, hidden_states, predict_sequences
 from dnaspt.models.cross_fitting import LabeledSequence, cross_fitting_groups
 from dnaspt.models.gene_model import (
     GENE,
@@ -43,7 +46,7 @@ from dnaspt.models.gene_model import (
     classes_of,
     genes_of,
 )
-from dnaspt.models.gene_model_head import GeneModelHead
+from dnaspt.models.gene_model_head import RULES, GeneModelHead
 from dnaspt.models.gene_structure import N_COLUMNS
 from dnaspt.models.kernels.semi_markov import best_path
 from dnaspt.models.length_densities import GeneLengths, GeneParts
@@ -65,6 +68,8 @@ GENE_STEP = 5.0
 """The weight of a gene is no factor: it changes by so many times the logarithm of the steps."""
 LEAST_GAIN = 2e-4
 LEAST_GENES = 3
+GENE_OFFSETS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0)
+"""Nats added to the log-odds of a gene's beginning at which sensitivity and precision are measured."""
 
 
 class GeneModelFit(NamedTuple):
@@ -74,11 +79,13 @@ class GeneModelFit(NamedTuple):
         model: encoder and head.
         scores: of the train split out of fold, and of the valid split, by name.
         precision: average precision of the site scores of each signal, out of fold.
+        points: sensitivity and precision at `GENE_OFFSETS`.
     """
 
     model: TaskModel
     scores: dict[str, float]
     precision: dict[str, float]
+    points: tuple[OperatingPoint, ...]
 
 
 @dataclass
@@ -183,11 +190,17 @@ def fit_gene_model(
     network.head.take(model, probe.probe)
     report(f"weights: {time.perf_counter() - began:.0f} s")
     scores = {f"train_{name}": value for name, value in search.best_scores.items()}
-    scores |= {
-        f"valid_{name}": value
-        for name, value in score_split(network, manifest, _Part.of(valid, config, "valid")).items()
-    }
-    return GeneModelFit(network, scores, probe.precision)
+    valid_part = _Part.of(valid, config, "valid")
+    paths = paths_at(GENE_OFFSETS, network, valid_part, checkpoint.min_intron_bp)
+    scores |= {f"valid_{name}": value for name, value in _score(manifest, valid_part, paths[0.0]).items()}
+    points = tuple(
+        OperatingPoint(
+            gene_offset=offset, valid=_rates(valid_part, paths[offset]), train=search.rates_at(weights, offset)
+        )
+        for offset in GENE_OFFSETS
+    )
+    report(f"sensitivity and precision at {len(points)} gene offsets: {time.perf_counter() - began:.0f} s")
+    return GeneModelFit(network, scores, probe.precision, points)
 
 
 def fit_lengths(part: _Part, genes: Sequence[Transcript], min_intron_bp: int) -> tuple[GeneLengths, Shares]:
@@ -252,8 +265,16 @@ class _Search:
         return float(np.nanmean(list(self._scores(weights).values())) - PENALTY * squares.mean())
 
     def _scores(self, weights: np.ndarray) -> dict[str, float]:
+        return _score(self._manifest, self._part, self._paths(weights))
+
+    def rates_at(self, weights: np.ndarray, gene_offset: float) -> SplitRates:
+        """Sensitivity and precision with the log-odds of a gene's beginning changed by so many nats."""
+        return _rates(self._part, self._paths(weights, gene_offset))
+
+    def _paths(self, weights: np.ndarray, gene_offset: float = 0.0) -> list[np.ndarray]:
+        """Classes of all sequences, decoded out of fold."""
         model = replace(self._model, weights=weights)
-        segments_ = model.segments()
+        segments_ = model.segments(gene_offset=gene_offset)
 
         def decode(number: int) -> np.ndarray:
             features, sites = self._features[number], self._sites[number]
@@ -268,28 +289,67 @@ class _Search:
             return classes_of(genes_of(best_path(tokens, potentials, segments_).sites), len(tokens))
 
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            paths = list(pool.map(decode, range(len(self._tokens))))
-        return _score(self._manifest, self._part, paths)
+            return list(pool.map(decode, range(len(self._tokens))))
 
 
-def score_split(model: TaskModel, manifest: Manifest, part: _Part) -> dict[str, float]:
-    """MCC, and F1 of coding bases, exons and genes of a split, as predicted."""
-    from dnaspt.inference.decode import predict_paths
+def paths_at(
+    offsets: Sequence[float], model: TaskModel, part: _Part, min_intron_bp: int = 0
+) -> dict[float, list[np.ndarray]]:
+    """Classes of the segments of a split, as predicted, for each gene offset. Site scores are computed once.
 
-    slices = [ContigSlice.whole(segment.codes) for segment in part.segments]
-    return _score(manifest, part, list(predict_paths(model, slices)))
+    Args:
+        offsets: nats added to the log-odds of a gene's beginning.
+        model: the gene model.
+        part: the split.
+        min_intron_bp: bases of the shortest intron.
+    """
+    paths: dict[float, list[np.ndarray]] = {offset: [] for offset in offsets}
+
+    def decode(emissions: EmissionArray, contig_slice: ContigSlice, offset: float) -> np.ndarray:
+        rules = RULES._replace(min_intron_bp=min_intron_bp, gene_offset=offset)
+        return decode_path(model, emissions, contig_slice, grammar=rules, with_posterior=False).path
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for group in grouped((ContigSlice.whole(segment.codes) for segment in part.segments), len):
+            for contig_slice, emissions in zip(group, predict_emissions(model, group), strict=True):
+                decoded = pool.map(partial(decode, emissions, contig_slice), offsets)
+                for offset, path in zip(offsets, decoded, strict=True):
+                    paths[offset].append(path)
+    return paths
+
+
+def _predictions(part: _Part, paths: Sequence[np.ndarray]) -> list[GenePrediction]:
+    """Decoded paths with the genes that they hold."""
+    predictions: list[GenePrediction] = []
+    n_genes = 0
+    for segment, path in zip(part.segments, paths, strict=True):
+        genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=n_genes + 1)
+        n_genes += len(genes)
+        predictions.append(GenePrediction(segment, path, genes))
+    return predictions
 
 
 def _score(manifest: Manifest, part: _Part, paths: Sequence[np.ndarray]) -> dict[str, float]:
     """MCC, and F1 of coding bases, exons and genes, of decoded paths, without intervals."""
-    predictions, first = [], 1
-    counts = np.zeros((len(manifest.labels), len(manifest.labels)), np.int64)
+    n_labels = len(manifest.labels)
+    counts = np.zeros((n_labels, n_labels), np.int64)
     for segment, path in zip(part.segments, paths, strict=True):
-        genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
-        first += len(genes)
-        predictions.append(GenePrediction(segment, path, genes))
-        counts += confusion(segment.labels, path, len(manifest.labels))
-    return {"mcc": mcc(counts)} | gene_f1_scores(part.annotated, predictions, ("base", "exon", "gene"))
+        counts += confusion(segment.labels, path, n_labels)
+    return {"mcc": mcc(counts)} | gene_f1_scores(part.annotated, _predictions(part, paths), ("base", "exon", "gene"))
+
+
+def _rates(part: _Part, paths: Sequence[np.ndarray]) -> SplitRates:
+    """Sensitivity and precision of coding bases and exons, of decoded paths."""
+    counts = gene_counts(part.annotated, _predictions(part, paths))
+
+    def of_level(name: str) -> LevelRates:
+        row = counts[LEVELS.index(name)]
+        sensitivity, precision = (None if np.isnan(value) else float(value) for value in rates(row)[:2])
+        return LevelRates(
+            n_true=int(row[TRUE]), n_predicted=int(row[PREDICTED]), sensitivity=sensitivity, precision=precision
+        )
+
+    return SplitRates(base=of_level("base"), exon=of_level("exon"))
 
 
 def run_gene_model(
@@ -315,7 +375,7 @@ def run_gene_model(
     minutes = (time.perf_counter() - began) / 60
     provenance = checkpoint.provenance | fit.scores
     folder.log_metrics({"step": 0, **fit.scores})
-    checkpoint = checkpoint.model_copy(update={"provenance": provenance})
+    checkpoint = checkpoint.model_copy(update={"provenance": provenance, "operating_points": fit.points})
     save_checkpoint(folder.path / "best" / "step-00000000", fit.model, checkpoint)
     result = RunResult(fit.scores, 0, 0, len(train.codes), minutes, device=processor_name(), precision="32")
     folder.finish(result)

@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 
 import dnaspt
-from dnaspt.checkpoint import load_model
+from dnaspt.checkpoint import load_model, read_config
+from dnaspt.data.dataset import read_split
+from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DatasetError
+from dnaspt.evaluation.evaluate import predict_genes
+from dnaspt.evaluation.gene_metrics import LEVELS, rates
+from dnaspt.evaluation.score import gene_counts
+from dnaspt.inference.genes import grammar_of
+from dnaspt.inference.predict import PredictOptions
+from dnaspt.inference.sensitivity import operating_point
 from dnaspt.models.gene_model import PRIOR_WEIGHTS, WEIGHT_NAMES
 from dnaspt.models.gene_model_head import GeneModelHead
+from dnaspt.training.fit_gene_model import GENE_OFFSETS
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +63,42 @@ def test_too_few_genes_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DatasetError, match="genes to learn from; expected 3 or more"):
         dnaspt.finetune(tmp_path / "data", out=tmp_path / "run", head="gene-model")
+
+
+def test_more_probable_genes_are_found_more_and_are_right_less(run: dnaspt.Run) -> None:
+    points = read_config(run.path).operating_points
+    assert [point.gene_offset for point in points] == list(GENE_OFFSETS) == sorted(GENE_OFFSETS)
+    (own,) = (point for point in points if point.gene_offset == 0)
+    for split, name in ((own.valid, "valid"), (own.train, "train")):
+        for level in ("base", "exon"):
+            own_rates = getattr(split, level)
+            both = own_rates.sensitivity + own_rates.precision
+            f1 = 2 * own_rates.sensitivity * own_rates.precision / both
+            assert f1 == pytest.approx(run.scores[f"{name}_{level}_f1"])
+    assert len({point.train.exon.n_true for point in points}) == 1
+    sensitivities = [point.train.base.sensitivity for point in points]
+    assert sensitivities == sorted(sensitivities) and sensitivities[0] < sensitivities[-1]
+    assert points[0].train.exon.n_predicted < points[-1].train.exon.n_predicted
+    assert points[0].train.base.precision > points[-1].train.base.precision
+
+
+def test_a_sensitivity_is_what_the_valid_split_then_has(run: dnaspt.Run, tmp_path: Path) -> None:
+    config = read_config(run.path)
+    highest = max(point.valid.exon.sensitivity for point in config.operating_points)
+    point = operating_point(config, highest)
+    assert point.valid.exon.sensitivity == highest
+    genome, folder = run.path.parent / "genome" / "genome.fa", run.path.parent
+    data = read_split(folder / "data", "valid")
+    model = dnaspt.load(run)
+    network = model.task_model()
+    rules = grammar_of(network, model.config, PredictOptions(sensitivity=highest))
+    (predictions,) = predict_genes(network, data, [rules])
+    counts = gene_counts(read_transcripts(folder / "data", "valid"), predictions)
+    sensitivity, precision, _ = rates(counts)[LEVELS.index("exon")]
+    assert (sensitivity, precision) == (point.valid.exon.sensitivity, point.valid.exon.precision)
+    summary = model.predict_file(genome, tmp_path / "genes.gff3", sensitivity=highest)
+    assert summary.n_genes > 0
+    assert (
+        f"# sensitivity: {highest:g} of exons asked for, {point.gene_offset:+g} nats"
+        in (tmp_path / "genes.gff3").read_text()
+    )
