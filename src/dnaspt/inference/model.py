@@ -344,6 +344,7 @@ class Model:
         regions: str | Path | None = None,
         proteins: str | Path | None = None,
         cds: str | Path | None = None,
+        tracks: str | Path | None = None,
         stride_bp: int = 128,
         threshold: float = 0.5,
         average_strands: bool = False,
@@ -365,6 +366,8 @@ class Model:
             regions: BED of the intervals to predict; None for all of every contig.
             proteins: genes: FASTA of the predicted proteins to write too.
             cds: genes: FASTA of the predicted coding sequences to write too.
+            tracks: gene-model: beginning of the names of bigWig files to write too. PREFIX.coding_plus.bw, PREFIX.donor_plus.bw,
+                PREFIX.acceptor_plus.bw and those of the minus strand have the probability of each base.
             stride_bp: windows: step along the contig.
             threshold: windows: probability from which a BED row is written.
             average_strands: average over both strands.
@@ -405,7 +408,7 @@ class Model:
             softmask=softmask,
             sensitivity=sensitivity,
         )
-        return predict_file(self, genome, out, options, regions=regions, proteins=proteins, cds=cds)
+        return predict_file(self, genome, out, options, regions=regions, proteins=proteins, cds=cds, tracks=tracks)
 
 
 def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:

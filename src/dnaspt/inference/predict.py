@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _GENE_SUFFIXES = (".gff3", ".gff", ".gtf")
+_SEQUENCES = ("proteins", "cds")
+"""Files of sequences that any model of genes can write."""
 _MOST_INTRON_BP = 10_000
 """Largest least length of introns: a delay line as long is kept in memory."""
 
@@ -104,6 +106,7 @@ def predict_file(
     regions: str | Path | None = None,
     proteins: str | Path | None = None,
     cds: str | Path | None = None,
+    tracks: str | Path | None = None,
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file and write what the task's users open: GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
@@ -115,6 +118,8 @@ def predict_file(
         regions: BED of the intervals to predict; None for all of every contig.
         proteins: genes: FASTA of the predicted proteins to write too.
         cds: genes: FASTA of the predicted coding sequences to write too.
+        tracks: genes of a gene-model: beginning of the names of bigWig files to write too, PREFIX.coding_plus.bw and others: the
+            probability of each base.
 
     Returns:
         counts of what was predicted and written.
@@ -128,28 +133,33 @@ def predict_file(
     regions = as_path_or_none(regions, "regions")
     run = None if isinstance(model, Model) else as_path(model, "model")
     inputs = {"genome": genome, "regions": regions, "run": run}
-    with checked_outputs(out, {"proteins": proteins, "cds": cds}, inputs) as sequences:
-        return _predict_file(model, genome, out, options, regions, sequences)
+    further: dict[str, str | Path | None] = {"proteins": proteins, "cds": cds}
+    if tracks is not None:
+        from dnaspt.inference.posterior_tracks import track_files  # pyarrow takes a fifth of a second
+
+        further |= track_files(as_path(tracks, "tracks"))
+    with checked_outputs(out, further, inputs) as files:
+        return _predict_file(model, genome, out, options, regions, files)
 
 
 @contextmanager
 def checked_outputs(
-    out: Path, sequences: Mapping[str, str | Path | None], inputs: Mapping[str, Path | None]
+    out: Path, further: Mapping[str, str | Path | None], inputs: Mapping[str, Path | None]
 ) -> Iterator[dict[str, Path]]:
     """A block in which no other process writes the files of a prediction.
 
     Args:
         out: the file of predictions.
-        sequences: further files by what they hold, None for those that are not asked for.
+        further: other files by what they hold, None for those that are not asked for.
         inputs: what is read.
 
     Yields:
-        the further files that are asked for.
+        the other files that are asked for.
 
     Raises:
         ConfigError: a file is read, or given twice. InputError: it cannot be written. BusyError: another process writes it.
     """
-    given = {what: as_path_or_none(path, what) for what, path in sequences.items()}
+    given = {what: as_path_or_none(path, what) for what, path in further.items()}
     asked = {what: path for what, path in given.items() if path is not None}
     files = [out, *asked.values()]
     for number, file in enumerate(files):
@@ -169,7 +179,7 @@ def _predict_file(
     out: Path,
     options: PredictOptions,
     regions: Path | None,
-    sequences: Mapping[str, Path],
+    further: Mapping[str, Path],
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file; see `predict_file`."""
     for file in (genome, regions):
@@ -181,14 +191,16 @@ def _predict_file(
     network = loaded.task_model()
     intervals = None if regions is None else _intervals(regions, genome)
     request = Request(loaded.digests, genome, out, intervals)
+    if loaded.head != GENE_MODEL and (tracks := [path for what, path in further.items() if what not in _SEQUENCES]):
+        raise ConfigError(f"{tracks[0]}: --tracks is for gene models; this model has a {loaded.head} head")
     if TASKS[loaded.task].per_base:
         from dnaspt.inference.genes import predict_genes_file
 
         _check_gene_options(loaded, out, options)
         with naming_model(loaded):
-            return predict_genes_file(request, network, loaded.config, options, sequences)
-    if sequences:
-        raise ConfigError(f"{next(iter(sequences.values()))}: only a model of genes has proteins and CDS")
+            return predict_genes_file(request, network, loaded.config, options, further)
+    if further:
+        raise ConfigError(f"{next(iter(further.values()))}: only a model of genes has proteins and CDS")
     from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
 
     _check_window_options(loaded, options)

@@ -1,10 +1,14 @@
 """What decoding gets beside a sequence's emissions, and what it gives."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from dnaspt.models.codons import Grammar
+
+ClassProbabilities = Callable[[int, np.ndarray], None]
+"""Gets a position and the probabilities (n, 9) float64 of the classes of the n bases from there on, tile by tile."""
 
 
 class GeneRules(NamedTuple):
@@ -69,6 +73,8 @@ class DecodingContext(NamedTuple):
         before, after: state of the base to the left or right of the sequence; None where it is not known.
         grammar: the grammar of codons that a path must keep to, or what a gene model is asked for; None for none.
         average_strands: whether the emissions are the mean of both strands'.
+        marginals: gets the class probabilities of each base, counted from the sequence's first one, beside the posterior; only a
+            gene model gives them.
     """
 
     codes: np.ndarray
@@ -77,3 +83,4 @@ class DecodingContext(NamedTuple):
     after: int | None = None
     grammar: Grammar | GeneRules | None = None
     average_strands: bool = False
+    marginals: ClassProbabilities | None = None

@@ -178,8 +178,10 @@ def decode_genes(
         columns = class_columns().T
 
         def keep(first: int, rows: np.ndarray) -> None:
-            own = classes[first : first + len(rows), None]
-            posterior[first : first + len(rows)] = np.take_along_axis(rows @ columns, own, axis=1)[:, 0]
+            own, probabilities = classes[first : first + len(rows), None], rows @ columns
+            posterior[first : first + len(rows)] = np.take_along_axis(probabilities, own, axis=1)[:, 0]
+            if context.marginals is not None:
+                context.marginals(first, probabilities)
 
         sums = sum_paths(tokens, scores, segments, path=path, marginals=keep)
         probabilities = posteriors_of(genes, site_probabilities(path, sums))
