@@ -135,9 +135,6 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
             f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid{manifest.hint}"
         )
     _check_genes(config, manifest)
-    if head == GENE_MODEL and manifest.stop_in_cds is False:
-        problem = "its labels leave the stop codon out of the CDS, and a gene model reads it inside"
-        raise ConfigError(f"{config.data}: {problem}; take head 'crf', or prepare the data with 'dnaspt prepare genes'")
     if config.embeddings and (config.encoder is not None or "preset" in config.model_fields_set):
         raise ConfigError("--embeddings takes the place of --encoder and --preset; give one of them")
     if config.preset == "basset" and manifest.per_base:

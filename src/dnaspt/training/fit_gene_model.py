@@ -17,7 +17,7 @@ import torch
 from dnaspt.checkpoint import build_task_model, load_model, save_checkpoint, site_offsets
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.config import FinetuneConfig
-from dnaspt.data.bootstrap_blocks import blocks_outside_genes
+from dnaspt.data.bootstrap_blocks import blocks_outside_genes, on_genome
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment, segments
@@ -26,9 +26,11 @@ from dnaspt.errors import DatasetError
 from dnaspt.evaluation.metrics import confusion, mcc
 from dnaspt.evaluation.score import GenePrediction, gene_f1_scores
 from dnaspt.genome import alphabet
+from dnaspt.genome.coding_sequence import with_codons_read
 from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, MISSING, NONCODING, transcripts_from_labels
 from dnaspt.genome.genetic_code import GeneticCode
-from dnaspt.genome.transcripts import Transcript
+from dnaspt.genome.stop_in_cds import labels_with_stop_codons, with_stop_codon
+from dnaspt.genome.transcripts import Transcript, moved
 from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_sequences
 from dnaspt.models.cross_fitting import LabeledSequence, cross_fitting_groups
 from dnaspt.models.gene_model import (
@@ -102,9 +104,28 @@ class _Part:
         ]
         return cls(parts, annotated)
 
+    def with_stop_codons(self, code: GeneticCode) -> "_Part":
+        """The split of a dataset that has the stop codon outside the CDS, with the stop codon in it.
+
+        Transcripts whose letters show no start codon, no stop codon or another number of bases than whole codons become partial:
+        that dataset cuts genes at the ends of its sequences, and a stop codon may lie behind an intron.
+        """
+        by_contig: dict[str, list[Segment]] = {}
+        for part in self.segments:
+            by_contig.setdefault(part.chrom, []).append(part)
+
+        def whole(gene: Transcript) -> Transcript:
+            part = next(own for own in by_contig[gene.chrom] if own.start <= gene.start and gene.end <= own.end)
+            read = with_stop_codon(moved(gene, -part.start), part.codes, code)
+            read = with_codons_read(read, part.codes, code)
+            return replace(moved(read, part.start), is_partial=not (read.has_start and read.has_stop))
+
+        parts = [replace(part, labels=labels_with_stop_codons(part.labels, part.codes, code)) for part in self.segments]
+        return _Part(parts, [(whole(gene), is_longest) for gene, is_longest in self.annotated])
+
     def labeled(self, code: GeneticCode) -> list[LabeledSequence]:
         """Segments with reading frames in a genetic code, and groups."""
-        longest = [transcript for transcript, is_longest in self.annotated if is_longest]
+        longest = [transcript for transcript, is_longest in self.annotated if is_longest and not transcript.is_partial]
         labels = [
             phase_labels(
                 part.codes,
@@ -116,7 +137,7 @@ class _Part:
             for part in self.segments
         ]
         cuts = [blocks_outside_genes(part.labels) for part in self.segments]
-        contigs = [part.chrom for part in self.segments]
+        contigs = [on_genome(part.chrom, part.start, part.end)[0] for part in self.segments]  # rows of BEND may overlap
         groups = cross_fitting_groups(contigs, labels, cuts)
         return [
             LabeledSequence(part.codes, own, group)
@@ -148,12 +169,15 @@ def fit_gene_model(
     began = time.perf_counter()
     part = _Part.of(train, config, "train")
     code = checkpoint.code
-    sequences = part.labeled(code)
-    genes = [gene for gene, is_longest in part.annotated if is_longest]
+    learned = part.with_stop_codons(code) if manifest.stop_in_cds is False else part
+    sequences = learned.labeled(code)
+    genes = [gene for gene, is_longest in learned.annotated if is_longest and not gene.is_partial]
+    if n_partial := sum(is_longest for _, is_longest in learned.annotated) - len(genes):
+        report(f"{n_partial} genes have no start or no stop codon: they have no part in the densities of lengths")
     if len(genes) < LEAST_GENES:
         raise DatasetError(f"{config.data}: {len(genes)} genes to learn from; expected {LEAST_GENES} or more")
     fit = fit_sensors(sequences, genetic_code=code)
-    lengths, shares = fit_lengths(part, genes, checkpoint.min_intron_bp)
+    lengths, shares = fit_lengths(learned, genes, checkpoint.min_intron_bp)
     report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -253,7 +277,7 @@ class _Search:
 
     def _scores(self, weights: np.ndarray) -> dict[str, float]:
         model = replace(self._model, weights=weights)
-        segments_ = model.segments()
+        segments_, stop_in_cds = model.segments(), self._manifest.stop_in_cds is not False
 
         def decode(number: int) -> np.ndarray:
             features, sites = self._features[number], self._sites[number]
@@ -265,7 +289,8 @@ class _Search:
                 return rows
 
             tokens = self._tokens[number]
-            return classes_of(genes_of(best_path(tokens, potentials, segments_).sites), len(tokens))
+            genes = genes_of(best_path(tokens, potentials, segments_).sites)
+            return classes_of(genes, len(tokens), stop_in_cds=stop_in_cds)
 
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             paths = list(pool.map(decode, range(len(self._tokens))))

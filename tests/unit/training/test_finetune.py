@@ -113,12 +113,13 @@ def test_genes_without_a_coding_base_to_learn_from_are_refused(
     assert "the valid split has no coding base" in caplog.text
 
 
-def test_a_gene_model_of_genes_without_their_stop_codons_is_refused(gene_data: Path, tmp_path: Path) -> None:
-    manifest = read_manifest(gene_data)
-    config = FinetuneConfig(data=gene_data, out=tmp_path / "run", head="gene-model")
-    assert check_settings(config, manifest) == "gene-model"
-    with pytest.raises(ConfigError, match="its labels leave the stop codon out of the CDS"):
-        check_settings(config, manifest.model_copy(update={"stop_in_cds": False}))
+def test_genes_without_their_stop_codons_have_a_crf_unless_a_gene_model_is_asked_for(
+    gene_data: Path, tmp_path: Path
+) -> None:
+    manifest = read_manifest(gene_data).model_copy(update={"stop_in_cds": False})
+    config = FinetuneConfig(data=gene_data, out=tmp_path / "run")
+    assert check_settings(config, manifest) == "crf"
+    assert check_settings(config.model_copy(update={"head": "gene-model"}), manifest) == "gene-model"
 
 
 def test_a_dataset_without_valid_or_without_training_is_refused(gene_data: Path, tmp_path: Path) -> None:
