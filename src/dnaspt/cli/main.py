@@ -155,7 +155,7 @@ def finetune(
     ] = None,
     head: Annotated[
         Literal["auto", "gene-model", "crf", "softmax", "sigmoid", "crf-unconstrained"] | None,
-        option(help="Task head; auto takes crf for genes and sigmoid for windows.", default="auto"),
+        option(help="Task head; auto takes gene-model for genes (crf for BEND), sigmoid for windows.", default="auto"),
     ] = None,
     genetic_code: Annotated[
         int | None,
