@@ -78,7 +78,11 @@ def test_a_large_valid_split_is_scored_on_stretches_spread_over_it(gene_data: Pa
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
-        ("genes", {"head": "sigmoid"}, "head 'sigmoid' does not fit task 'genes'; expected gene-model or crf or softmax or crf-unc"),
+        (
+            "genes",
+            {"head": "sigmoid"},
+            "head 'sigmoid' does not fit task 'genes'; expected gene-model or crf or softmax or crf-unc",
+        ),
         ("genes", {"preset": "basset"}, "preset 'basset' is for windows"),
         ("genes", {"positive_weight": 2}, "positive_weight is for labels of windows and bins"),
         ("genes", {"pool": "normalized"}, 'pool = "normalized" is for windows'),
@@ -145,7 +149,10 @@ def test_settings_of_gradients_are_refused_where_nothing_is_trained_by_them(gene
     [
         ({"head": "crf", "class_weights": "balanced"}, "class weights have no effect on a CRF head"),
         ({"head": "softmax", "crf_rate": 2}, "crf_rate has no effect on a softmax head"),
-        ({"head": "crf", "freeze_encoder": True, "encoder_rate": 0.5}, "encoder_rate has no effect on a frozen encoder"),
+        (
+            {"head": "crf", "freeze_encoder": True, "encoder_rate": 0.5},
+            "encoder_rate has no effect on a frozen encoder",
+        ),
         ({"head": "crf", "freeze_encoder": True}, "the encoder is frozen and not pretrained"),
         ({"encoder": "pre", "preset": "tiny"}, "--preset has no effect"),
     ],
@@ -213,4 +220,6 @@ def test_basset_takes_the_windows_of_the_dataset_also_where_its_encoder_had_shor
     encoder = read_config(run).encoder
     assert isinstance(encoder, BassetConfig) and encoder.window_bp == window_bp
     with pytest.raises(ConfigError, match=r"short: Basset is for windows; .* has labels per base"):
-        finetune(FinetuneConfig(data=gene_data, out=tmp_path / "genes", encoder=tmp_path / "short", head="crf", **QUICK))
+        finetune(
+            FinetuneConfig(data=gene_data, out=tmp_path / "genes", encoder=tmp_path / "short", head="crf", **QUICK)
+        )
