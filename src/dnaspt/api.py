@@ -275,7 +275,7 @@ def finetune(
         out: run folder to write.
         encoder: run or checkpoint of `pretrain`; left out, training starts from scratch.
         head: gene-model, crf, softmax or sigmoid; left out, gene-model for genes (crf for those of BEND), sigmoid for windows.
-            A gene model leaves the encoder as it is: it is estimated in minutes, without gradients.
+            A gene model is estimated in minutes, without gradients, and leaves the encoder as it is.
         config: TOML file of settings; keywords win.
         resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run. With
             more epochs or steps, extend a finished run: the steps that are left take the learning rates of a run of the new
