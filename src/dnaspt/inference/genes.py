@@ -24,10 +24,9 @@ from dnaspt.genome.coding_sequence import coding_letters, fasta_record, protein,
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, MINUS, transcripts_from_labels
 from dnaspt.genome.genetic_code import GeneticCode
-from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.gtf_writer import gtf_header, gtf_lines
-from dnaspt.genome.stop_in_cds import stop_codon_in_cds
+from dnaspt.genome.stop_in_cds import with_stop_codon
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, n_emissions, predict_emissions
 from dnaspt.inference.disk_array import DiskArray, disk_array
@@ -114,6 +113,7 @@ def grammar_of(
     options = options or PredictOptions()
     if isinstance(model.head, GeneModelHead):
         return RULES._replace(
+            stop_in_cds=config.stop_in_cds is not False,
             complete=options.complete_genes,
             min_intron_bp=min_intron_bp(config, options),
             softmask=options.softmask,
@@ -405,17 +405,23 @@ def contig_genes(
             marginals=marginals,
         )
         start = contig_slice.start
+        if isinstance(grammar, GeneRules):
+            decoded = with_stop_codons(decoded, grammar)
         for decoded_gene in list(scored_genes(decoded, contig.name, start=start, first_number=len(genes) + 1)):
             gene = decoded_gene
             if grammar is not None:
                 gene = with_frame(gene, decoded.states, start, grammar)
             else:
                 if config.stop_in_cds is False:
-                    bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
-                    ((gene,), _) = stop_codon_in_cds([bare], contig.codes, config.code)
+                    gene = with_stop_codon(gene, contig.codes, config.code)
                 gene = with_codons_read(gene, contig.codes, config.code)
             genes.append(gene)
     return genes
+
+
+def with_stop_codons(decoded: Decoded, rules: GeneRules) -> Decoded:
+    """What a gene model decoded, with class CDS at stop codons also where the path leaves them out."""
+    return decoded if rules.stop_in_cds else decoded._replace(path=rules.classes[decoded.states])
 
 
 def scored_genes(decoded: Decoded, chrom: str, *, start: int = 0, first_number: int = 1) -> Iterator[Transcript]:
@@ -444,7 +450,8 @@ def with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Gramm
         gene: a decoded gene.
         states: states of the grammar (L,) on the decoded bases.
         offset: contig position of the first decoded base.
-        grammar: the grammar. If its stop codons are non-coding, as the model was taught, the CDS gets them: GFF3 has them inside.
+        grammar: the grammar. If its stop codons are non-coding, as a CRF was taught, the CDS gets them: GFF3 has them inside.
+            The gene of a gene model has them already, see `with_stop_codons`.
     """
     step = 1 if gene.strand == "+" else -1
     first, last = (gene.start - offset, gene.end - 1 - offset)[::step]

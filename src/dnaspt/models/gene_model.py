@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.coding_sequence import without_last_coding_bases
 from dnaspt.genome.gene_states import ACCEPTOR as ACCEPTOR_CLASS
 from dnaspt.genome.gene_states import CDS, MINUS, MISSING, NONCODING
 from dnaspt.genome.gene_states import DONOR as DONOR_CLASS
@@ -347,10 +348,33 @@ def posteriors_of(genes: Sequence[GeneCall], probabilities: SiteProbabilities) -
     return posteriors
 
 
-def classes_of(genes: Sequence[GeneCall], n: int) -> np.ndarray:
-    """Nine classes (n,) int8 of a sequence with these genes."""
+def without_stop_codon(gene: GeneCall) -> GeneCall | None:
+    """The gene without its stop codon, and without an intron that splits the stop codon or stands before it.
+
+    None where no coding base is left.
+    """
+    if not (gene.has_right if gene.strand == 0 else gene.has_left):
+        return gene
+    exons = without_last_coding_bases(gene.exons, "+-"[gene.strand], 3)
+    if not exons:
+        return None
+    return (
+        gene._replace(end=exons[-1][1], exons=exons)
+        if gene.strand == 0
+        else gene._replace(start=exons[0][0], exons=exons)
+    )
+
+
+def classes_of(genes: Sequence[GeneCall], n: int, *, stop_in_cds: bool = True) -> np.ndarray:
+    """Nine classes (n,) int8 of a sequence with these genes.
+
+    Args:
+        genes: the genes, with their stop codons.
+        n: bases of the sequence.
+        stop_in_cds: whether the stop codon has class CDS; if not, a gene ends before it, and what lies behind is non-coding.
+    """
     path = np.full(n, NONCODING, np.int8)
-    for gene in genes:
+    for gene in genes if stop_in_cds else filter(None, map(without_stop_codon, genes)):
         shift = MINUS * gene.strand
         left, right = (DONOR_CLASS, ACCEPTOR_CLASS) if gene.strand == 0 else (ACCEPTOR_CLASS, DONOR_CLASS)
         path[gene.start : gene.end] = INTRON_CLASS + shift

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import CDS, INTRON, MINUS, NONCODING
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.decoding import Decoded, DecodingContext, GenePosterior, GeneRules
@@ -44,6 +45,7 @@ RULES = GeneRules(
     codon_bases=np.array([-1, *(0, 1, 2) * 4, *(0, 1, 2) * 4], np.int8),
     starts=np.array([False, *([False] * 3 + [True] * 3 + [False] * 6) * 2]),
     stops=np.array([False, *([False] * 6 + [True] * 3 + [False] * 3) * 2]),
+    classes=np.array([NONCODING, *[CDS] * 9, *[INTRON] * 3, *[CDS + MINUS] * 9, *[INTRON + MINUS] * 3], np.int8),
 )
 """States of a decoded base: 0 between genes; then for each strand, by codon base in the direction of transcription, 3 of
 ordinary codons, 3 of the start codon, 3 of the stop codon, and 3 of introns, by the codon base that follows."""
@@ -57,17 +59,21 @@ class GeneModelHead(nn.Module):
         hidden_size: D, channels of the encoder.
         n_offsets: positions around a candidate site at which hidden states are read.
         genetic_code: which codons start and stop a gene.
+        stop_in_cds: whether the stop codon has class CDS where the context does not say.
     """
 
     emission_complement = (4, 5, 6, 7, 0, 1, 2, 3)
     """For each column of the emissions that of the other strand."""
 
-    def __init__(self, hidden_size: int, n_offsets: int, genetic_code: GeneticCode = STANDARD) -> None:
+    def __init__(
+        self, hidden_size: int, n_offsets: int, genetic_code: GeneticCode = STANDARD, *, stop_in_cds: bool = True
+    ) -> None:
         super().__init__()
         self._model: GeneModel | None = None
         self.register_load_state_dict_post_hook(self._forget)  # type: ignore[no-untyped-call]
         self.trunk = SiteProbe(hidden_size, n_offsets)
         self.genetic_code = genetic_code
+        self.stop_in_cds = stop_in_cds
         for name, array in Sensors.zero().arrays().items():
             self.register_buffer(f"sensors_{name}", torch.from_numpy(array.copy()))
         for part in _PARTS:
@@ -136,6 +142,8 @@ class GeneModelHead(nn.Module):
 
         Where the context says what stands beside the sequence, no gene goes on beyond it.
         """
+        if context.grammar is None:
+            context = context._replace(grammar=RULES._replace(stop_in_cds=self.stop_in_cds))
         model, rules = self.model(), rules_of(context)
         scores = model.potentials(context.codes, emissions, context.first, rules.softmask)
         return decode_genes(model, scores, len(emissions), context, with_posterior=with_posterior)
@@ -190,7 +198,8 @@ def decode_genes(
             for gene, (probability, exons) in zip(genes, probabilities, strict=True)
             if gene.exons
         )
-    return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n), posteriors)
+    path_classes = classes if rules.stop_in_cds else classes_of(genes, n, stop_in_cds=False)
+    return Decoded(path_classes, np.clip(posterior, 0, 1), states_of(genes, n), posteriors)
 
 
 def states_of(genes: list[GeneCall], n: int) -> np.ndarray:

@@ -18,7 +18,7 @@ import torch
 from dnaspt.checkpoint import build_task_model, load_model, save_checkpoint, site_offsets
 from dnaspt.checkpoint_config import CheckpointConfig, LevelRates, OperatingPoint, SplitRates
 from dnaspt.config import FinetuneConfig
-from dnaspt.data.bootstrap_blocks import blocks_outside_genes
+from dnaspt.data.bootstrap_blocks import blocks_outside_genes, on_genome
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment, segments
@@ -28,12 +28,15 @@ from dnaspt.evaluation.gene_metrics import LEVELS, PREDICTED, TRUE, rates
 from dnaspt.evaluation.metrics import confusion, mcc
 from dnaspt.evaluation.score import GenePrediction, gene_counts, gene_f1_scores
 from dnaspt.genome import alphabet
+from dnaspt.genome.coding_sequence import with_codons_read
 from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, MISSING, NONCODING, transcripts_from_labels
 from dnaspt.genome.genetic_code import GeneticCode
-from dnaspt.genome.transcripts import Transcript
+from dnaspt.genome.stop_in_cds import labels_with_stop_codons, with_stop_codon
+from dnaspt.genome.transcripts import Transcript, moved
 from dnaspt.inference.decode import decode_path, grouped, predict_emissions
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, hidden_states, predict_sequences
 from dnaspt.models.cross_fitting import LabeledSequence, cross_fitting_groups
+from dnaspt.models.decoding import GeneRules
 from dnaspt.models.gene_model import (
     GENE,
     N_SENSORS,
@@ -109,9 +112,28 @@ class _Part:
         ]
         return cls(parts, annotated)
 
+    def with_stop_codons(self, code: GeneticCode) -> "_Part":
+        """The split of a dataset that has the stop codon outside the CDS, with the stop codon in it.
+
+        Transcripts whose letters show no start codon, no stop codon or another number of bases than whole codons become partial:
+        that dataset cuts genes at the ends of its sequences, and a stop codon may lie behind an intron.
+        """
+        by_contig: dict[str, list[Segment]] = {}
+        for part in self.segments:
+            by_contig.setdefault(part.chrom, []).append(part)
+
+        def whole(gene: Transcript) -> Transcript:
+            part = next(own for own in by_contig[gene.chrom] if own.start <= gene.start and gene.end <= own.end)
+            read = with_stop_codon(moved(gene, -part.start), part.codes, code)
+            read = with_codons_read(read, part.codes, code)
+            return replace(moved(read, part.start), is_partial=not (read.has_start and read.has_stop))
+
+        parts = [replace(part, labels=labels_with_stop_codons(part.labels, part.codes, code)) for part in self.segments]
+        return _Part(parts, [(whole(gene), is_longest) for gene, is_longest in self.annotated])
+
     def labeled(self, code: GeneticCode) -> list[LabeledSequence]:
         """Segments with reading frames in a genetic code, and groups."""
-        longest = [transcript for transcript, is_longest in self.annotated if is_longest]
+        longest = [transcript for transcript, is_longest in self.annotated if is_longest and not transcript.is_partial]
         labels = [
             phase_labels(
                 part.codes,
@@ -123,7 +145,7 @@ class _Part:
             for part in self.segments
         ]
         cuts = [blocks_outside_genes(part.labels) for part in self.segments]
-        contigs = [part.chrom for part in self.segments]
+        contigs = [on_genome(part.chrom, part.start, part.end)[0] for part in self.segments]  # rows of BEND may overlap
         groups = cross_fitting_groups(contigs, labels, cuts)
         return [
             LabeledSequence(part.codes, own, group)
@@ -155,12 +177,15 @@ def fit_gene_model(
     began = time.perf_counter()
     part = _Part.of(train, config, "train")
     code = checkpoint.code
-    sequences = part.labeled(code)
-    genes = [gene for gene, is_longest in part.annotated if is_longest]
+    learned = part.with_stop_codons(code) if manifest.stop_in_cds is False else part
+    sequences = learned.labeled(code)
+    genes = [gene for gene, is_longest in learned.annotated if is_longest and not gene.is_partial]
+    if n_partial := sum(is_longest for _, is_longest in learned.annotated) - len(genes):
+        report(f"{n_partial} genes have no start or no stop codon: they have no part in the densities of lengths")
     if len(genes) < LEAST_GENES:
         raise DatasetError(f"{config.data}: {len(genes)} genes to learn from; expected {LEAST_GENES} or more")
     fit = fit_sensors(sequences, genetic_code=code)
-    lengths, shares = fit_lengths(part, genes, checkpoint.min_intron_bp)
+    lengths, shares = fit_lengths(learned, genes, checkpoint.min_intron_bp)
     report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -191,7 +216,8 @@ def fit_gene_model(
     report(f"weights: {time.perf_counter() - began:.0f} s")
     scores = {f"train_{name}": value for name, value in search.best_scores.items()}
     valid_part = _Part.of(valid, config, "valid")
-    paths = paths_at(GENE_OFFSETS, network, valid_part, checkpoint.min_intron_bp)
+    rules = RULES._replace(stop_in_cds=manifest.stop_in_cds is not False, min_intron_bp=checkpoint.min_intron_bp)
+    paths = paths_at(GENE_OFFSETS, network, valid_part, rules)
     scores |= {f"valid_{name}": value for name, value in _score(manifest, valid_part, paths[0.0]).items()}
     points = tuple(
         OperatingPoint(
@@ -275,6 +301,7 @@ class _Search:
         """Classes of all sequences, decoded out of fold."""
         model = replace(self._model, weights=weights)
         segments_ = model.segments(gene_offset=gene_offset)
+        stop_in_cds = self._manifest.stop_in_cds is not False
 
         def decode(number: int) -> np.ndarray:
             features, sites = self._features[number], self._sites[number]
@@ -286,14 +313,15 @@ class _Search:
                 return rows
 
             tokens = self._tokens[number]
-            return classes_of(genes_of(best_path(tokens, potentials, segments_).sites), len(tokens))
+            genes = genes_of(best_path(tokens, potentials, segments_).sites)
+            return classes_of(genes, len(tokens), stop_in_cds=stop_in_cds)
 
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             return list(pool.map(decode, range(len(self._tokens))))
 
 
 def paths_at(
-    offsets: Sequence[float], model: TaskModel, part: _Part, min_intron_bp: int = 0
+    offsets: Sequence[float], model: TaskModel, part: _Part, rules: GeneRules
 ) -> dict[float, list[np.ndarray]]:
     """Classes of the segments of a split, as predicted, for each gene offset. Site scores are computed once.
 
@@ -301,13 +329,13 @@ def paths_at(
         offsets: nats added to the log-odds of a gene's beginning.
         model: the gene model.
         part: the split.
-        min_intron_bp: bases of the shortest intron.
+        rules: what else is asked of the genes.
     """
     paths: dict[float, list[np.ndarray]] = {offset: [] for offset in offsets}
 
     def decode(emissions: EmissionArray, contig_slice: ContigSlice, offset: float) -> np.ndarray:
-        rules = RULES._replace(min_intron_bp=min_intron_bp, gene_offset=offset)
-        return decode_path(model, emissions, contig_slice, grammar=rules, with_posterior=False).path
+        grammar = rules._replace(gene_offset=offset)
+        return decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for group in grouped((ContigSlice.whole(segment.codes) for segment in part.segments), len):
