@@ -262,6 +262,7 @@ def finetune(
     out: PathLike,
     encoder: PathLike | None = None,
     head: str | None = None,
+    network: PathLike | None = None,
     config: PathLike | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -276,6 +277,8 @@ def finetune(
         encoder: run or checkpoint of `pretrain`; left out, training starts from scratch.
         head: gene-model, crf, softmax or sigmoid; left out, gene-model for genes (crf for those of BEND), sigmoid for windows.
             A gene model is estimated in minutes, without gradients, and leaves the encoder as it is.
+        network: of a gene model: run of `finetune` with head crf or softmax on the same dataset and fold; its class scores are
+            added with a weight that is chosen on valid.
         config: TOML file of settings; keywords win.
         resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run. With
             more epochs or steps, extend a finished run: the steps that are left take the learning rates of a run of the new
@@ -304,6 +307,7 @@ def finetune(
         "out": as_path(out, "out"),
         "encoder": as_path_or_none(encoder, "encoder"),
         "head": head,
+        "network": as_path_or_none(network, "network"),
     }
     checked = _settings(FinetuneConfig, settings | given, config)
     from dnaspt.training.finetune import finetune as train

@@ -77,7 +77,8 @@ def build_task_model(config: CheckpointConfig, start: HeadStart | None = None) -
     Raises:
         CheckpointError: a head that does not fit the task.
     """
-    return TaskModel(_build_encoder(config.encoder), _build_head(config, start or HeadStart()))
+    encoder, head = _build_encoder(config.encoder), _build_head(config, start or HeadStart())
+    return TaskModel(encoder, head, None if (network := config.of_network) is None else build_task_model(network))
 
 
 def _build_encoder(config: AnyEncoderConfig) -> Encoder:
@@ -93,7 +94,13 @@ def _build_head(config: CheckpointConfig, start: HeadStart) -> Head:
         return _build_sigmoid_head(config, start)
     if config.head == GENE_MODEL:
         n_offsets, inside = len(max(site_offsets(config), key=len)), config.stop_in_cds is not False
-        return GeneModelHead(config.encoder.hidden_size, n_offsets, config.code, stop_in_cds=inside)
+        return GeneModelHead(
+            config.encoder.hidden_size,
+            n_offsets,
+            config.code,
+            stop_in_cds=inside,
+            has_network=config.network is not None,
+        )
     hidden_size, states = config.encoder.hidden_size, TASKS[config.task].states
     if states is None or config.head not in ("crf", "softmax", FREE_CRF):
         fitting = ", ".join(TASKS[config.task].heads)
@@ -144,7 +151,9 @@ def save_checkpoint(
                 (unfinished / name).write_text(content, encoding="utf-8")
             else:
                 _save_tensors(folder, unfinished / name, content)
-        (unfinished / DESCRIPTION).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        absent = {"network"} if config.network is None else None
+        text = config.model_dump_json(indent=1, exclude=absent) + "\n"
+        (unfinished / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
 def _save_tensors(folder: Path, file: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -7,14 +7,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dnaspt import __version__
-from dnaspt.config import MASK_TOKEN, AnyEncoderConfig
+from dnaspt.config import MASK_TOKEN, AnyEncoderConfig, BassetConfig
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.genome.alphabet import T
 from dnaspt.genome.gene_states import LEAST_INTRON_BP
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode, genetic_code
 from dnaspt.json_files import UNFIT, read_json
 from dnaspt.models.bend_format import encoder_from_bend, is_bend_config
-from dnaspt.tasks import TASKS
+from dnaspt.tasks import GENE_MODEL, TASKS
 
 FORMAT_VERSION = 1
 TENSORS, DESCRIPTION = "model.safetensors", "config.json"
@@ -56,13 +56,26 @@ class OperatingPoint(BaseModel):
     Attributes:
         gene_offset: nats added to the log-odds of a gene's beginning.
         valid: on the valid split.
-        train: on the train split, out of fold.
+        train: on the train split, out of fold, and without a network, which was trained on it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     gene_offset: float = Field(allow_inf_nan=False)
     valid: SplitRates
     train: SplitRates
+
+
+class NetworkConfig(BaseModel):
+    """The network whose class scores a gene model adds to its own.
+
+    Attributes:
+        encoder: architecture of its encoder.
+        head: its task head.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    encoder: AnyEncoderConfig
+    head: str
 
 
 class CheckpointConfig(BaseModel):
@@ -85,6 +98,7 @@ class CheckpointConfig(BaseModel):
         start_codons: codons that a predicted gene may begin with.
         operating_points: sensitivity and precision of a gene model at several gene offsets, ascending; none of other heads, and
             of checkpoints of earlier versions.
+        network: of a gene model, the network whose class scores it adds; None for none, and then config.json does not name it.
         data_digest: digest of the dataset.
         provenance: how the model was made: command, settings, data that was read, scores.
     """
@@ -105,6 +119,7 @@ class CheckpointConfig(BaseModel):
     genetic_code: int = STANDARD.table
     start_codons: tuple[str, ...] = STANDARD.starts
     operating_points: tuple[OperatingPoint, ...] = ()
+    network: NetworkConfig | None = None
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
 
@@ -112,6 +127,15 @@ class CheckpointConfig(BaseModel):
     def code(self) -> GeneticCode:
         """The genetic code with these start codons."""
         return genetic_code(self.genetic_code, self.start_codons)
+
+    @property
+    def of_network(self) -> "CheckpointConfig | None":
+        """The description of a gene model's network as a model of its own; None where there is none."""
+        if self.network is None:
+            return None
+        return self.model_copy(
+            update={"encoder": self.network.encoder, "head": self.network.head, "network": None, "operating_points": ()}
+        )
 
     @property
     def min_intron_bp(self) -> int:
@@ -163,29 +187,39 @@ def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
     if config.kind == "task" and config.head not in TASKS[config.task].heads:
         fitting = " or ".join(TASKS[config.task].heads)
         raise CheckpointError(f"{file}: head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
+    if config.network is not None and (config.head != GENE_MODEL or not has_class_scores(config.task, config.network)):
+        raise CheckpointError(f"{file}: has a network that no {config.head!r} head can have; is it whole?")
     return config
 
 
+def has_class_scores(task: str, network: NetworkConfig | CheckpointConfig) -> bool:
+    """Whether a network of this task scores the nine classes of genes at each base: what a gene model can add."""
+    is_head = network.head != GENE_MODEL and network.head in TASKS[task].heads
+    return TASKS[task].states is not None and is_head and not isinstance(network.encoder, BassetConfig)
+
+
 def _check_provenance(provenance: dict[str, Any]) -> None:
-    """Check the types of what is read of a provenance, and of that of its encoder.
+    """Check the types of what is read of a provenance, and of those of its encoder and network.
 
     Raises:
         ValueError: a value of another type.
     """
-    settings, encoder = provenance.get("settings", {}), provenance.get("encoder") or {}
-    inner = encoder.get("provenance", {}) if isinstance(encoder, dict) else None
-    if not all(isinstance(value, dict) for value in (settings, encoder, inner)):
-        raise ValueError("provenance: settings or encoder are no JSON objects")
-    texts = [settings.get("masking"), settings.get("data"), *(encoder.get(name) for name in ("path", "sha256"))]
-    if not all(isinstance(value, str | None) for value in (*texts, encoder.get("data_digest"))):
+    settings = provenance.get("settings", {})
+    sources = [provenance.get(name) or {} for name in ("encoder", "network")]
+    inner = [source.get("provenance", {}) if isinstance(source, dict) else None for source in sources]
+    if not all(isinstance(value, dict) for value in (settings, *sources, *inner)):
+        raise ValueError("provenance: settings or encoder or network are no JSON objects")
+    texts = [settings.get("masking"), settings.get("data")]
+    texts += [source.get(name) for source in sources for name in ("path", "sha256", "data_digest")]
+    if not all(isinstance(value, str | None) for value in texts):
         raise ValueError("provenance: a path, a digest or the masking is no text")
     splits = provenance.get("read_splits", [])
     if not isinstance(splits, list) or not all(isinstance(split, str) for split in splits):
         raise ValueError("provenance: read_splits is no list of splits")
     if not all(isinstance(provenance.get(name, 0), int | float) for name in _NUMBERS):
         raise ValueError("provenance: a step or a score is no number")
-    if inner:
-        _check_provenance(inner)
+    for of_source in filter(None, inner):
+        _check_provenance(of_source)
 
 
 def mask_token_of(config: CheckpointConfig) -> int:

@@ -309,6 +309,10 @@ class FinetuneConfig(TrainingConfig):
     """Task head: gene-model (whole genes from sensors, lengths and site scores; estimated, not trained), crf (legal order of nine
     classes), softmax (each base alone), crf-unconstrained (the published CRF) or sigmoid (windows and bins); auto takes
     gene-model for genes, but crf for those of BEND and where the stop codon is no part of the CDS. Change it to compare heads."""
+    network: Path | None = None
+    """Fine-tuned network on top of a gene-model: a run with head crf or softmax on the same dataset and fold, whose scores of the
+    nine classes are added with a weight that is chosen on valid. The checkpoint holds both. Give it where time for training
+    matters less than exact genes."""
     genetic_code: int | None = None
     """Number of the genetic code at NCBI (1, 4, 6, 10 or 12) by which a gene-model reads and predicts genes; left out, that
     of the dataset. Give it where the dataset does not know its code."""

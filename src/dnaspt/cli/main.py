@@ -157,6 +157,10 @@ def finetune(
         Literal["auto", "gene-model", "crf", "softmax", "sigmoid", "crf-unconstrained"] | None,
         option(help="Task head; auto takes gene-model for genes (crf for BEND), sigmoid for windows.", default="auto"),
     ] = None,
+    network: Annotated[
+        Path | None,
+        option(metavar="RUN", help="Gene model: run of a crf or softmax whose scores it adds.", default="none"),
+    ] = None,
     genetic_code: Annotated[
         int | None,
         option(metavar="N", help="Gene model: NCBI's number, 1, 4, 6, 10 or 12.", default="as the dataset's"),
@@ -233,7 +237,7 @@ def finetune(
     the new length, so the rate rises again and falls to its end.
 
     Genes get a gene model: it is estimated in a minute or two, and the encoder scores its splice sites, start and stop codons
-    (without --encoder letters do).
+    (without --encoder letters do). With --network the class scores of a fine-tuned crf or softmax are added.
 
     Example: dnaspt finetune data/genes --encoder runs/pre --out runs/genes
     """

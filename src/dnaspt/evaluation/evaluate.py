@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,10 +152,11 @@ def _few(labels: tuple[str, ...]) -> str:
 
 
 def _encoder_read_splits(config: CheckpointConfig) -> tuple[str, ...] | None:
-    """Splits whose sequences the encoder was pretrained on; None where it was not pretrained here."""
-    pretrained = config.provenance.get("encoder", {}).get("provenance", {})
-    splits = pretrained.get("read_splits")
-    return None if splits is None else tuple(splits)
+    """Splits whose sequences the encoder, or that of its network, was pretrained on; None where none was pretrained here."""
+    network = config.provenance.get("network", {}).get("provenance", {})
+    pretrained = [own.get("encoder", {}).get("provenance", {}) for own in (config.provenance, network)]
+    splits = [own["read_splits"] for own in pretrained if "read_splits" in own]
+    return tuple(dict.fromkeys(chain.from_iterable(splits))) if splits else None
 
 
 def score_model(

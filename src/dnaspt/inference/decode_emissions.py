@@ -39,7 +39,8 @@ from dnaspt.inference.genes import (
 )
 from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.inference.predict import PredictOptions, check_gene_limits, check_gene_suffix
-from dnaspt.models.emission_potentials import WIDTHS, EmissionDecoder, log_probabilities, prior_gene_model
+from dnaspt.models.emission_decoder import EmissionDecoder, prior_gene_model
+from dnaspt.models.emission_potentials import WIDTHS, log_probabilities
 from dnaspt.models.gene_model import GeneModel
 from dnaspt.models.gene_model_head import RULES, GeneModelHead
 

@@ -46,7 +46,8 @@ log = logging.getLogger(__name__)
 WEAK_MCC = 0.5
 """A model with a lower MCC on its own valid split is called weak: most of its genes are wrong."""
 ON_DISK_BP = 10_000_000
-"""A contig of which more is predicted keeps its emissions in files beside the output (36 bytes a base)."""
+"""A contig of which more is predicted keeps its emissions in files beside the output (36 bytes a base; with a network
+68)."""
 
 
 class AnnotationFormat(NamedTuple):
@@ -210,7 +211,11 @@ def predict_genes_file(
         if options.softmask:
             annotation.write(f"# softmask: {options.softmask:g} nats\n")
         if options.sensitivity is not None:
-            expected = describe(operating_point(config, options.sensitivity), options.sensitivity)
+            expected = describe(
+                operating_point(config, options.sensitivity),
+                options.sensitivity,
+                has_network=config.network is not None,
+            )
             log.info("%s: sensitivity: %s", request.out, expected)
             annotation.write(f"# sensitivity: {expected}\n")
         for file in files:

@@ -54,10 +54,11 @@ def _sensitivity(point: OperatingPoint) -> float:
     return point.valid.exon.sensitivity or 0.0
 
 
-def describe(point: OperatingPoint, sensitivity: float) -> str:
+def describe(point: OperatingPoint, sensitivity: float, *, has_network: bool = False) -> str:
     """What was asked for, what was taken, and what to expect of it, in one line."""
+    how = "out of fold, without the network" if has_network else "out of fold"
     taken = f"{sensitivity:g} of exons asked for, {point.gene_offset:+g} nats on the log-odds of a gene's beginning"
-    return f"{taken}; valid: {_rates(point.valid)}; train, out of fold: {_rates(point.train)}"
+    return f"{taken}; valid: {_rates(point.valid)}; train, {how}: {_rates(point.train)}"
 
 
 def _rates(split: SplitRates) -> str:

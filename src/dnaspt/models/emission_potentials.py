@@ -1,28 +1,17 @@
-"""Class probabilities of each base, from any network, to the potentials of a gene model; a gene model that has seen no gene."""
+"""Class scores of each base, from any network, to the potentials of a gene model."""
 
 import numpy as np
 
+from dnaspt.errors import NotFiniteError
 from dnaspt.genome.gene_states import ACCEPTOR as ACCEPTOR_CLASS
 from dnaspt.genome.gene_states import CDS, GENE_STATES, MINUS, NONCODING
 from dnaspt.genome.gene_states import DONOR as DONOR_CLASS
 from dnaspt.genome.gene_states import INTRON as INTRON_CLASS
-from dnaspt.genome.genetic_code import STANDARD, GeneticCode
-from dnaspt.models.decoding import Decoded, DecodingContext
-from dnaspt.models.gene_model import (
-    EXON_LENGTHS,
-    FORBIDDEN,
-    INTRON_LENGTHS,
-    N_SENSORS,
-    WEIGHT_NAMES,
-    GeneModel,
-    Shares,
-    penalize_soft_masked,
-)
-from dnaspt.models.gene_model_head import decode_genes, rules_of
 from dnaspt.models.gene_structure import (
     ACCEPTOR,
     CODING,
     DONOR,
+    FORBIDDEN,
     INTERGENIC,
     INTRON,
     MINUS_COLUMNS,
@@ -31,17 +20,12 @@ from dnaspt.models.gene_structure import (
     STOP,
     STRAND_COLUMNS,
 )
-from dnaspt.models.kernels.crf_viterbi import Emissions
-from dnaspt.models.length_densities import GeneLengths, GeneParts
-from dnaspt.models.sensors import Sensors
 
 N_CLASSES = len(GENE_STATES.names)
 WIDTHS = (N_CLASSES, MINUS_COLUMNS, N_COLUMNS)
 """Numbers of classes that are understood: 9 (`GENE_STATES`), 15 (the columns of the plus strand), 29 (those of both strands)."""
 LEAST_PROBABILITY = 1e-6
 """A class never counts as less probable: a network that is sure and wrong at one base must not decide about a gene."""
-_PRIOR_SHARES = Shares(between=0.5, exon=0.2, intron=0.3)
-_PRIOR_MB = 1_000
 
 
 def log_probabilities(rows: np.ndarray, *, are_logits: bool) -> np.ndarray:
@@ -53,6 +37,21 @@ def log_probabilities(rows: np.ndarray, *, are_logits: bool) -> np.ndarray:
     else:
         rows = np.log(np.maximum(rows, LEAST_PROBABILITY))
     return np.asarray(np.maximum(rows, np.log(LEAST_PROBABILITY)), np.float32)
+
+
+def class_scores(emissions: np.ndarray) -> np.ndarray:
+    """Scores (n, K) float32 of the classes of each base, from a head's emissions (n, K): 0 for the best class of a base.
+
+    The others are lower, but never lower than `LEAST_PROBABILITY` allows. Emissions of a softmax are log-probabilities, but for a
+    constant of the base; those of a CRF are its scores of single bases, without those of its transitions.
+
+    Raises:
+        NotFiniteError: emissions that are NaN.
+    """
+    scores = emissions - emissions.max(1, keepdims=True)
+    if np.isnan(scores).any():
+        raise NotFiniteError("the sequence has class scores of the network that are NaN")
+    return np.asarray(np.maximum(scores, np.log(LEAST_PROBABILITY)), np.float32)
 
 
 def column_potentials(logs: np.ndarray) -> np.ndarray:
@@ -85,43 +84,3 @@ def column_potentials(logs: np.ndarray) -> np.ndarray:
         potentials[:, first + START] -= potentials[:, first + CODING]
         potentials[:, first + STOP] -= potentials[:, first + CODING + 2]
     return potentials
-
-
-def prior_gene_model(genes_per_mb: float, genetic_code: GeneticCode = STANDARD) -> GeneModel:
-    """A gene model without sensors, whose lengths are the priors of `length_densities`.
-
-    Args:
-        genes_per_mb: genes in a megabase of sequence between genes.
-        genetic_code: which codons start and stop a gene.
-    """
-    lengths = GeneLengths.fit(GeneParts.of([]), intergenic_bp=_PRIOR_MB * 1e6, n_genes=_PRIOR_MB * genes_per_mb)
-    weights = np.zeros(len(WEIGHT_NAMES))
-    weights[[EXON_LENGTHS, INTRON_LENGTHS]] = 1
-    return GeneModel(Sensors.zero(), lengths, weights, _PRIOR_SHARES, genetic_code)
-
-
-class EmissionDecoder:
-    """Decodes class probabilities of each base by a gene model: its lengths, moves and sensors.
-
-    Args:
-        model: the gene model; its site scores have no part.
-        weight: what the log-probabilities are multiplied by.
-    """
-
-    def __init__(self, model: GeneModel, weight: float = 1.0) -> None:
-        self._model, self._weight = model, np.float32(weight)
-        self._has_sensors = bool(model.weights[:N_SENSORS].any())
-
-    def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
-        """The best genes of one sequence, from the log-probabilities of its classes (L, K)."""
-        codes, softmask = context.codes, rules_of(context).softmask
-
-        def between(start: int, stop: int) -> np.ndarray:
-            rows = self._weight * column_potentials(np.asarray(emissions[start:stop]))
-            first, last = context.first + start, context.first + stop
-            if self._has_sensors:
-                rows += self._model.sensors.potentials(codes, self._model.weights[:N_SENSORS], first, last)
-            penalize_soft_masked(rows, codes[first:last], softmask)
-            return rows
-
-        return decode_genes(self._model, between, len(emissions), context, with_posterior=with_posterior)

@@ -18,10 +18,12 @@ from dnaspt.genome.gene_states import DONOR as DONOR_CLASS
 from dnaspt.genome.gene_states import INTRON as INTRON_CLASS
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.models import sensors
+from dnaspt.models.emission_potentials import class_scores, column_potentials
 from dnaspt.models.gene_structure import (
     ACCEPTOR,
     CODING,
     DONOR,
+    FORBIDDEN,
     INTERGENIC,
     INTRON,
     N_COLUMNS,
@@ -57,7 +59,7 @@ from dnaspt.models.kernels.semi_markov import (
 )
 from dnaspt.models.length_densities import GeneLengths, LengthDensity
 from dnaspt.models.sensors import Sensors
-from dnaspt.models.site_scores import add_site_scores
+from dnaspt.models.site_scores import N_SITES, add_site_scores
 
 SITE_WEIGHTS = ("donor sites", "acceptor sites", "start sites", "stop sites")
 LENGTH_WEIGHTS = ("exon lengths", "intron lengths", "gene")
@@ -91,6 +93,7 @@ class GeneModel:
         weights: (13,), see `WEIGHT_NAMES`.
         shares: of intergenic bases, exons and introns.
         genetic_code: which codons start and stop a gene.
+        network_weight: what the class scores of a network are multiplied by, where a sequence has them.
     """
 
     sensors: Sensors
@@ -98,6 +101,7 @@ class GeneModel:
     weights: np.ndarray
     shares: Shares
     genetic_code: GeneticCode = STANDARD
+    network_weight: float = 0.0
 
     @cached_property
     def tables(self) -> "LengthTables":
@@ -123,12 +127,13 @@ class GeneModel:
         moves.last[1:] = moves.last[1:] if may_end else -np.inf
         return segments
 
-    def potentials(self, codes: np.ndarray, sites: Emissions, offset: int = 0, softmask: float = 0.0) -> Potentials:
+    def potentials(self, codes: np.ndarray, emissions: Emissions, offset: int = 0, softmask: float = 0.0) -> Potentials:
         """Potentials of a sequence, as its tiles ask for them.
 
         Args:
             codes: letters of the whole contig (C,).
-            sites: site scores (L, 8) of the sequence, in memory or in a file.
+            emissions: site scores (L, 8) of the sequence, or (L, 17) with the class scores of a network behind them; in memory
+                or in a file.
             offset: where the sequence begins on the contig.
             softmask: nats that a soft-masked base costs as a coding one.
         """
@@ -136,8 +141,11 @@ class GeneModel:
         def between(start: int, stop: int) -> np.ndarray:
             first, last = start + offset, stop + offset
             rows = self.sensors.potentials(codes, self.weights[:N_SENSORS], first, last)
-            scores = candidate_scores(codes, np.asarray(sites[start:stop]), first, last, self.genetic_code)
-            add_site_scores(rows, scores, self.weights[SITES])
+            scores = np.asarray(emissions[start:stop])
+            sites, of_network = scores[:, :N_SITES], scores[:, N_SITES:]
+            add_site_scores(rows, candidate_scores(codes, sites, first, last, self.genetic_code), self.weights[SITES])
+            if self.network_weight and of_network.size:
+                rows += np.float32(self.network_weight) * column_potentials(class_scores(of_network))
             penalize_soft_masked(rows, codes[first:last], softmask)
             return rows
 
@@ -245,10 +253,6 @@ def length_weight_gradient(tables: LengthTables, expected: Expected) -> np.ndarr
     exon += float(expected.excess[0]) * tables.exon_slope
     intron = total(expected.introns, tables.introns) + float(expected.excess[1]) * tables.intron_slope
     return np.array([exon, intron, float(expected.gene.sum())])
-
-
-FORBIDDEN = -1e4
-"""Nats of a column that contradicts a base's label."""
 
 
 def allowed_columns() -> np.ndarray:

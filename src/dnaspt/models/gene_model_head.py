@@ -4,7 +4,7 @@ Nothing of it is trained by gradients: `training/fit_gene_model.py` estimates it
 module, so that it lies in the checkpoint's safetensors.
 """
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
-from dnaspt.genome.gene_states import CDS, INTRON, MINUS, NONCODING
+from dnaspt.genome.gene_states import CDS, GENE_STATES, INTRON, MINUS, NONCODING
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.decoding import Decoded, DecodingContext, GenePosterior, GeneRules
@@ -35,7 +35,7 @@ from dnaspt.models.length_densities import (
     LengthDensity,
 )
 from dnaspt.models.sensors import Sensors
-from dnaspt.models.site_scores import SiteProbe
+from dnaspt.models.site_scores import N_SITES, SiteProbe
 
 _PARTS = ("intron", "single", "initial", "internal", "terminal")
 _SHARES = ("log_single", "log_multi", "log_internal", "log_terminal", "log_gene", "log_stay")
@@ -60,13 +60,20 @@ class GeneModelHead(nn.Module):
         n_offsets: positions around a candidate site at which hidden states are read.
         genetic_code: which codons start and stop a gene.
         stop_in_cds: whether the stop codon has class CDS where the context does not say.
+        has_network: whether its emissions are (L, 17): site scores, and behind them the nine class scores of a network.
     """
 
-    emission_complement = (4, 5, 6, 7, 0, 1, 2, 3)
+    emission_complement: tuple[int, ...] = (4, 5, 6, 7, 0, 1, 2, 3)
     """For each column of the emissions that of the other strand."""
 
     def __init__(
-        self, hidden_size: int, n_offsets: int, genetic_code: GeneticCode = STANDARD, *, stop_in_cds: bool = True
+        self,
+        hidden_size: int,
+        n_offsets: int,
+        genetic_code: GeneticCode = STANDARD,
+        *,
+        stop_in_cds: bool = True,
+        has_network: bool = False,
     ) -> None:
         super().__init__()
         self._model: GeneModel | None = None
@@ -83,6 +90,10 @@ class GeneModelHead(nn.Module):
         self.register_buffer("gene_shares", torch.zeros(len(_SHARES), dtype=torch.float64))
         self.register_buffer("base_shares", torch.ones(3, dtype=torch.float64) / 3)
         self.register_buffer("weights", torch.zeros(len(WEIGHT_NAMES), dtype=torch.float64))
+        self.has_network = has_network
+        if has_network:
+            self.register_buffer("network_weight", torch.zeros((), dtype=torch.float64))
+            self.emission_complement += tuple(N_SITES + state for state in GENE_STATES.complement)
 
     @property
     def flank_bp(self) -> int:
@@ -104,6 +115,8 @@ class GeneModelHead(nn.Module):
         self.get_buffer("gene_shares").copy_(torch.tensor(shares, dtype=torch.float64))
         self.get_buffer("base_shares").copy_(torch.tensor(model.shares, dtype=torch.float64))
         self.get_buffer("weights").copy_(torch.from_numpy(model.weights))
+        if self.has_network:
+            self.get_buffer("network_weight").fill_(model.network_weight)
         self._forget()
 
     def model(self) -> GeneModel:
@@ -122,7 +135,8 @@ class GeneModelHead(nn.Module):
         lengths = GeneLengths(intron, (single, initial, internal, terminal), *map(float, array("gene_shares")))
         sensors = Sensors.from_arrays({field.name: array(f"sensors_{field.name}") for field in fields(Sensors)})
         shares = Shares(*map(float, array("base_shares")))
-        self._model = GeneModel(sensors, lengths, array("weights"), shares, self.genetic_code)
+        network_weight = float(array("network_weight")) if self.has_network else 0.0
+        self._model = GeneModel(sensors, lengths, array("weights"), shares, self.genetic_code, network_weight)
         return self._model
 
     def _forget(self, *_: object) -> None:
@@ -138,15 +152,25 @@ class GeneModelHead(nn.Module):
         raise ConfigError("a gene model gives probabilities of genes and exons, not of single bases alone")
 
     def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
-        """The best genes of one sequence, from its site scores (L, 8).
+        """The best genes of one sequence, from its site scores (L, 8), or (L, 17) with class scores of a network.
 
         Where the context says what stands beside the sequence, no gene goes on beyond it.
         """
         if context.grammar is None:
             context = context._replace(grammar=RULES._replace(stop_in_cds=self.stop_in_cds))
-        model, rules = self.model(), rules_of(context)
-        scores = model.potentials(context.codes, emissions, context.first, rules.softmask)
-        return decode_genes(model, scores, len(emissions), context, with_posterior=with_posterior)
+        return GeneModelDecoder(self.model()).decode(emissions, context, with_posterior=with_posterior)
+
+
+@dataclass(frozen=True)
+class GeneModelDecoder:
+    """Decodes emissions by a gene model, which need not be the one that a head holds."""
+
+    model: GeneModel
+
+    def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
+        """As `GeneModelHead.decode`."""
+        scores = self.model.potentials(context.codes, emissions, context.first, rules_of(context).softmask)
+        return decode_genes(self.model, scores, len(emissions), context, with_posterior=with_posterior)
 
 
 def rules_of(context: DecodingContext) -> GeneRules:

@@ -30,6 +30,8 @@ CODING, INTRON, DONOR, ACCEPTOR, START, STOP = 0, 3, 6, 9, 12, 13
 INTRON, DONOR, ACCEPTOR: 3 each, by phase: how many bases of a split codon stand before the intron, in the direction of
 transcription. A donor's score stands at the first base of its intron, an acceptor's at the last one, that of a start at the
 first coding base, that of a stop at the last base of the stop codon."""
+FORBIDDEN = -1e4
+"""Nats of a column that cannot be: it contradicts a base's label, or the strand that is read."""
 
 GENE_LEFT, GENE_RIGHT, INTRON_LEFT, INTRON_RIGHT, BARRED = (1 << bit for bit in range(5))
 """Bits of a boundary's flags on the plus strand: a gene may begin or end there, an intron may, or a codon begins there that

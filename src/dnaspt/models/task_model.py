@@ -1,5 +1,6 @@
 """Encoder and task head as one model: tokens (B, L) to emissions (B, L, K) per base or (B, K) per window."""
 
+import math
 from itertools import chain
 
 import torch
@@ -23,22 +24,26 @@ class TaskModel(nn.Module):
     Args:
         encoder: tokens (B, L) to hidden states (B, L, D).
         head: hidden states to emissions, their loss, probabilities and decoding.
+        network: of a gene model, another model whose class scores stand behind its own emissions; None for none.
     """
 
-    def __init__(self, encoder: Encoder, head: Head) -> None:
+    def __init__(self, encoder: Encoder, head: Head, network: "TaskModel | None" = None) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
+        self.network = network
 
     @property
     def flank_bp(self) -> int:
         """Bases on either side that an emission depends on: 1,262 for 30 layers of kernel 9 and the head."""
-        return self.encoder.config.flank_bp + self.head.trunk.flank_bp
+        own = self.encoder.config.flank_bp + self.head.trunk.flank_bp
+        return own if self.network is None else max(own, self.network.flank_bp)
 
     @property
     def grid_bp(self) -> int:
         """A sequence may be cut at multiples of this many bases from its start: 1 for our encoders, else a chunk."""
-        return self.encoder.config.grid_bp
+        own = self.encoder.config.grid_bp
+        return own if self.network is None else math.lcm(own, self.network.grid_bp)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -50,7 +55,7 @@ class TaskModel(nn.Module):
         hidden = self.encoder(tokens)
         with torch.autocast(tokens.device.type, enabled=False):
             emissions: Tensor = self.head.trunk(hidden.to(self.dtype), real_positions(tokens))
-        return emissions
+        return emissions if self.network is None else torch.cat([emissions, self.network(tokens)], dim=-1)
 
     def predict(self, tokens: Tensor) -> Tensor:
         """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it.
@@ -64,7 +69,8 @@ class TaskModel(nn.Module):
             and encoder.is_onehot
             and not tokens.is_cuda
         ):
-            return letter_scores(head.trunk, tokens, encoder.channels, head.genetic_code)
+            scores = letter_scores(head.trunk, tokens, encoder.channels, head.genetic_code)
+            return scores if self.network is None else torch.cat([scores, self.network.predict(tokens)], dim=-1)
         on_gpu = tokens.is_cuda and self.dtype == torch.float32
         half = on_gpu and runs_kernels(tokens.device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):

@@ -134,9 +134,15 @@ def _run_tables(run: Path) -> list[Table]:
     model: dict[str, Any] = {"checkpoint": find_checkpoint(run)} | config.encoder.model_dump()
     if config.kind == "task":
         model |= {"head": config.head, "labels": ", ".join(config.labels[:9])}
+    network = config.provenance.get("network", {})
+    if config.network is not None:
+        size = f"{config.network.encoder.architecture}, hidden size {config.network.encoder.hidden_size}"
+        model |= {"network": f"{config.network.head} ({size}) of {network.get('path', 'a run that is not on record')}"}
     provenance = {name: value for name, value in config.provenance.items() if not isinstance(value, dict | list)}
     tables = value_table(f"{run}: {kind}", model)
     tables += value_table("provenance", provenance | {"data digest": config.data_digest[:16]})
+    if "valid_by_weight" in network:
+        tables.append(_weights_table(network))
     if (run / "result.json").is_file():
         tables += value_table("result", read_json(run / "result.json"))
     elif (run / "run.json").is_file():
@@ -144,6 +150,17 @@ def _run_tables(run: Path) -> list[Table]:
     for file in sorted(run.glob("evaluation-*.json")):
         tables += evaluation_tables(read_evaluation(file), str(file))
     return tables
+
+
+def _weights_table(network: dict[str, Any]) -> Table:
+    """Scores on valid for each weight of a gene model's network."""
+    rows = network["valid_by_weight"]
+    names = [name for name in rows[0] if name != "weight"]
+    written = tuple(
+        (f"{row['weight']:g}", *("-" if row[name] is None else f"{row[name]:.4f}" for name in names)) for row in rows
+    )
+    title = f"scores on valid by the weight of the network; {network['weight']:g} was chosen"
+    return Table(title, ("weight", *names), written)
 
 
 def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:

@@ -214,6 +214,8 @@ def _plain_name(record: RunRecord) -> str:
     name = f"{record.init} + {HEAD_NAMES[record.head]}" if has_heads else record.init
     if record.head == GENE_MODEL:
         name = f"{HEAD_NAMES[GENE_MODEL]}, {_site_scorer(record)}"
+        if record.config.network is not None:
+            name += f", with {HEAD_NAMES[record.config.network.head]}"
     if record.is_frozen:
         name += ", frozen"
     return name if record.label_fraction == 1 else f"{name}, {100 * record.label_fraction:g} % of labels"

@@ -249,7 +249,7 @@ def _command(name: str, folder: Path, settings: Mapping[str, Any], kind: type[Tr
             continue
         if key == "freeze_encoder":
             words.append("--freeze-encoder")
-        elif key in _OPTIONS or (key == "encoder" and isinstance(value, str)):
+        elif key in _OPTIONS or (key in ("encoder", "network") and isinstance(value, str)):
             words += ["--" + key.replace("_", "-"), str(value)]
         else:
             toml[key] = value

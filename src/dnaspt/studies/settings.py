@@ -387,9 +387,24 @@ def _check_training(study: StudyConfig, arm: Arm) -> None:
         raise ConfigError(f"arm {arm.name!r}: begins from pretraining, which has the size; set it under pretrain")
     if {"preset", "embeddings"} <= set(finetune):
         raise ConfigError(f"arm {arm.name!r}: has a preset and embeddings; give each arm its own, and the study none")
+    if "network" in finetune:
+        _check_network(study, arm)
     folders = {"data": study.data, "out": Path("run")}
     build_config(PretrainConfig, pretrain | folders)
     build_config(FinetuneConfig, finetune | folders)
+
+
+def _check_network(study: StudyConfig, arm: Arm) -> None:
+    """Refuse a given network in an arm that has no use for it, or whose runs would each need a network of their own.
+
+    Raises:
+        ConfigError: says why.
+    """
+    if not arm.is_gene_model:
+        raise ConfigError(f"arm {arm.name!r}: finetune.network is for gene models; give it in the arms that are one")
+    if study.folds is not None or set(arm.label_fractions or study.label_fractions) != {1.0}:
+        why = "each fold and each share of the labels needs a network of its own"
+        raise ConfigError(f"arm {arm.name!r}: {why}; leave out finetune.network, or folds and label_fractions")
 
 
 def without_preset(settings: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnaspt.checkpoint_config import TENSORS, CheckpointConfig, find_checkpoint, read_config
+from dnaspt.checkpoint_config import (
+    TENSORS,
+    CheckpointConfig,
+    NetworkConfig,
+    find_checkpoint,
+    has_class_scores,
+    read_config,
+)
 from dnaspt.config import BASELINE_ENCODERS, OF_GRADIENTS, PRESETS, AnyEncoderConfig, FinetuneConfig
 from dnaspt.data.dataset import Split, read_split, split_file
 from dnaspt.data.manifest import Manifest, Source, read_manifest
@@ -55,8 +62,8 @@ def finetune(
     Raises:
         DatasetError: no dataset, or one without train and valid, or without that fold.
         ConfigError: settings that do not fit the task, or a run folder where something is read.
-        CheckpointError: the encoder is no checkpoint; the run folder is there already, was started with other settings, or is
-            none to resume.
+        CheckpointError: the encoder or the network is no checkpoint; the run folder is there already, was started with other
+            settings, or is none to resume.
         BusyError: another process writes the run folder.
         DivergedError: the loss is no longer finite.
     """
@@ -65,15 +72,19 @@ def finetune(
     head = check_settings(config, manifest)
     pretrained = None if config.encoder is None else read_config(config.encoder)
     embeddings = Path(config.embeddings) if config.embeddings else None  # no path where it is a name on the hub
-    refuse_inputs(config.out, {"data": config.data, "encoder": config.encoder, "embeddings": embeddings})
+    refuse_inputs(
+        config.out,
+        {"data": config.data, "encoder": config.encoder, "embeddings": embeddings, "network": config.network},
+    )
     if pretrained is not None:
         if pretrained.encoder.architecture == "basset" and manifest.per_base:
             raise ConfigError(f"{config.encoder}: Basset is for windows; {config.data} has labels per base")
         _warn_of_test_sequences(config, manifest, pretrained)
+    network = None if config.network is None else _read_network(config, config.network, manifest)
     with RunFolder(config.out, config, resume=resume, overwrite=overwrite, hint=hint) as folder:
         if config.n_processes == 1:
             folder.claim()  # of several, rank 0 claims it later
-        return _train(config, manifest, _describe(config, manifest, head, pretrained), folder, reporter)
+        return _train(config, manifest, _describe(config, manifest, head, pretrained, network), folder, reporter)
 
 
 def _train(
@@ -151,6 +162,10 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
         )
     if head == GENE_MODEL:
         _refuse_settings_of_gradients(config)
+    elif config.network is not None:
+        raise ConfigError(
+            f"--network has no effect on a {head} head: it is for --head gene-model, which adds its scores"
+        )
     _warn_of_idle_settings(config, head)
     return head
 
@@ -258,19 +273,61 @@ def _warn_of_test_sequences(config: FinetuneConfig, manifest: Manifest, pretrain
         )
 
 
+def _read_network(config: FinetuneConfig, path: Path, manifest: Manifest) -> CheckpointConfig:
+    """The description of the network whose class scores a gene model is to add.
+
+    Raises:
+        CheckpointError: no checkpoint. ConfigError: it has no class scores of genes, or learned other labels, or those of
+            another fold of the dataset.
+    """
+    network = read_config(path)
+    if network.kind != "task" or not has_class_scores(network.task, network) or network.labels != manifest.labels:
+        what = f"a {network.head} head for {network.task}" if network.kind == "task" else "a language model"
+        raise ConfigError(f"{path}: holds {what}; expected a run of 'dnaspt finetune --head crf' or 'softmax' on genes")
+    other = read_manifest(config.data).fold_of_digest(network.data_digest)
+    if other not in (None, config.fold):
+        trained = f"on fold {other}" if other else "on the splits of the whole dataset"
+        do = f"with --fold {config.fold}" if config.fold else "without --fold"
+        raise ConfigError(
+            f"{path}: was trained {trained}, and has learned what is chosen or tested here; train it {do}"
+        )
+    if (network.stop_in_cds is False) != (manifest.stop_in_cds is False):
+        where = "outside" if network.stop_in_cds is False else "inside"
+        raise ConfigError(
+            f"{path}: was trained on stop codons {where} the CDS, unlike {config.data}; train it on this dataset"
+        )
+    if other is None:
+        log.warning(
+            "%s: was trained on other data, which may hold genes of the valid or test split here; that is not checked",
+            path,
+        )
+    return network
+
+
+def _source(path: Path, config: CheckpointConfig) -> dict[str, Any]:
+    """What to know of a checkpoint that goes into another model."""
+    checkpoint = find_checkpoint(path)
+    return {
+        "path": str(checkpoint),
+        "sha256": Source.of(checkpoint / TENSORS).sha256,
+        "data_digest": config.data_digest,
+        "provenance": config.provenance,
+    }
+
+
 def _describe(
-    config: FinetuneConfig, manifest: Manifest, head: str, pretrained: CheckpointConfig | None
+    config: FinetuneConfig,
+    manifest: Manifest,
+    head: str,
+    pretrained: CheckpointConfig | None,
+    network: CheckpointConfig | None = None,
 ) -> CheckpointConfig:
     """Description of the model that is trained."""
     provenance: dict[str, Any] = {"command": "finetune", "settings": json.loads(config.model_dump_json())}
     if config.encoder is not None and pretrained is not None:
-        checkpoint = find_checkpoint(config.encoder)
-        provenance["encoder"] = {
-            "path": str(checkpoint),
-            "sha256": Source.of(checkpoint / TENSORS).sha256,
-            "data_digest": pretrained.data_digest,
-            "provenance": pretrained.provenance,
-        }
+        provenance["encoder"] = _source(config.encoder, pretrained)
+    if config.network is not None and network is not None:
+        provenance["network"] = _source(config.network, network)
     code = code_of(config, manifest)
     return CheckpointConfig(
         kind="task",
@@ -288,6 +345,7 @@ def _describe(
         shortest_intron_bp=shortest_intron_bp(config.data, config.fold) if manifest.per_base else None,
         genetic_code=code.table,
         start_codons=code.starts,
+        network=None if network is None else NetworkConfig(encoder=network.encoder, head=network.head),
         data_digest=manifest.digest,
         provenance=provenance,
     )

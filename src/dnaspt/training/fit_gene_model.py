@@ -2,6 +2,7 @@
 
 Each base of the train split is scored by what was estimated without its group of contigs (or of blocks, where contigs are few).
 The weights are those with which the genes of the train split are found best so. The valid split has no part in it: it is scored.
+Only the weight of a fine-tuned network is chosen on valid, since the network was trained on train.
 """
 
 import logging
@@ -33,7 +34,7 @@ from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, MISSI
 from dnaspt.genome.genetic_code import GeneticCode
 from dnaspt.genome.stop_in_cds import labels_with_stop_codons, with_stop_codon
 from dnaspt.genome.transcripts import Transcript, moved
-from dnaspt.inference.decode import decode_path, grouped, predict_emissions
+from dnaspt.inference.decode import decode_with, grouped, predict_emissions
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, hidden_states, predict_sequences
 from dnaspt.models.cross_fitting import LabeledSequence, cross_fitting_groups
 from dnaspt.models.decoding import GeneRules
@@ -49,7 +50,7 @@ from dnaspt.models.gene_model import (
     classes_of,
     genes_of,
 )
-from dnaspt.models.gene_model_head import RULES, GeneModelHead
+from dnaspt.models.gene_model_head import RULES, GeneModelDecoder, GeneModelHead
 from dnaspt.models.gene_structure import N_COLUMNS
 from dnaspt.models.kernels.semi_markov import best_path
 from dnaspt.models.length_densities import GeneLengths, GeneParts
@@ -73,6 +74,8 @@ LEAST_GAIN = 2e-4
 LEAST_GENES = 3
 GENE_OFFSETS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0)
 """Nats added to the log-odds of a gene's beginning at which sensitivity and precision are measured."""
+NETWORK_WEIGHTS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
+"""Weights of a network's class scores that are tried on valid, ascending."""
 
 
 class GeneModelFit(NamedTuple):
@@ -83,12 +86,14 @@ class GeneModelFit(NamedTuple):
         scores: of the train split out of fold, and of the valid split, by name.
         precision: average precision of the site scores of each signal, out of fold.
         points: sensitivity and precision at `GENE_OFFSETS`.
+        by_network_weight: scores of the valid split for each of `NETWORK_WEIGHTS`; none without a network.
     """
 
     model: TaskModel
     scores: dict[str, float]
     precision: dict[str, float]
     points: tuple[OperatingPoint, ...]
+    by_network_weight: dict[float, dict[str, float]]
 
 
 @dataclass
@@ -168,7 +173,7 @@ def fit_gene_model(
         manifest: of the dataset.
         checkpoint: description of the model.
         train: what it is estimated on.
-        valid: what it is scored on.
+        valid: what it is scored on, and, with a network, what the network's weight is chosen on.
         report: is told how far it is.
 
     Raises:
@@ -193,6 +198,9 @@ def fit_gene_model(
     if config.encoder is not None:
         pretrained, _ = load_model(config.encoder)
         network.encoder.load_state_dict(pretrained.encoder.state_dict())
+    if config.network is not None:
+        assert network.network is not None
+        network.network.load_state_dict(load_model(config.network)[0].state_dict())
     network.eval()
     states = hidden_states(network)
     offsets = site_offsets(checkpoint)
@@ -217,7 +225,16 @@ def fit_gene_model(
     scores = {f"train_{name}": value for name, value in search.best_scores.items()}
     valid_part = _Part.of(valid, config, "valid")
     rules = RULES._replace(stop_in_cds=manifest.stop_in_cds is not False, min_intron_bp=checkpoint.min_intron_bp)
-    paths = paths_at(GENE_OFFSETS, network, valid_part, rules)
+    by_network_weight: dict[float, dict[str, float]] = {}
+    if config.network is not None:
+        by_network_weight = _by_network_weight(manifest, network, valid_part, rules, report)
+        model = replace(model, network_weight=best_weight(by_network_weight))
+        network.head.take(model, probe.probe)
+        report(f"weight of the network: {model.network_weight:g}; {time.perf_counter() - began:.0f} s")
+        if not model.network_weight:
+            log.warning("%s: makes no gene of valid better, so it has weight 0; leave out --network", config.network)
+    variants = [(model, rules._replace(gene_offset=offset)) for offset in GENE_OFFSETS]
+    paths = dict(zip(GENE_OFFSETS, paths_of(variants, network, valid_part), strict=True))
     scores |= {f"valid_{name}": value for name, value in _score(manifest, valid_part, paths[0.0]).items()}
     points = tuple(
         OperatingPoint(
@@ -226,7 +243,32 @@ def fit_gene_model(
         for offset in GENE_OFFSETS
     )
     report(f"sensitivity and precision at {len(points)} gene offsets: {time.perf_counter() - began:.0f} s")
-    return GeneModelFit(network, scores, probe.precision, points)
+    return GeneModelFit(network, scores, probe.precision, points, by_network_weight)
+
+
+def _by_network_weight(
+    manifest: Manifest, network: TaskModel, part: _Part, rules: GeneRules, report: Callable[[str], None]
+) -> dict[float, dict[str, float]]:
+    """Scores of a split for each of `NETWORK_WEIGHTS`."""
+    assert isinstance(network.head, GeneModelHead)
+    model = network.head.model()
+    variants = [(replace(model, network_weight=weight), rules) for weight in NETWORK_WEIGHTS]
+    scores = {}
+    for weight, paths in zip(NETWORK_WEIGHTS, paths_of(variants, network, part), strict=True):
+        scores[weight] = _score(manifest, part, paths)
+        written = ", ".join(f"{name} {value:.3f}" for name, value in scores[weight].items())
+        report(f"weight {weight:g} of the network, valid: {written}")
+    return scores
+
+
+def best_weight(scores: dict[float, dict[str, float]]) -> float:
+    """The weight of the highest mean of scores; of equal ones the smallest."""
+
+    def rank(weight: float) -> tuple[float, float]:
+        values = [value for value in scores[weight].values() if not np.isnan(value)]
+        return (float(np.mean(values)) if values else -np.inf, -weight)
+
+    return max(scores, key=rank)
 
 
 def fit_lengths(part: _Part, genes: Sequence[Transcript], min_intron_bp: int) -> tuple[GeneLengths, Shares]:
@@ -320,29 +362,29 @@ class _Search:
             return list(pool.map(decode, range(len(self._tokens))))
 
 
-def paths_at(
-    offsets: Sequence[float], model: TaskModel, part: _Part, rules: GeneRules
-) -> dict[float, list[np.ndarray]]:
-    """Classes of the segments of a split, as predicted, for each gene offset. Site scores are computed once.
+def paths_of(
+    variants: Sequence[tuple[GeneModel, GeneRules]], network: TaskModel, part: _Part
+) -> list[list[np.ndarray]]:
+    """Classes of the segments of a split, as predicted by each of several gene models. Emissions are computed once.
 
     Args:
-        offsets: nats added to the log-odds of a gene's beginning.
-        model: the gene model.
+        variants: gene models, and what is asked of their genes.
+        network: gives the emissions of them all.
         part: the split.
-        rules: what else is asked of the genes.
     """
-    paths: dict[float, list[np.ndarray]] = {offset: [] for offset in offsets}
+    paths: list[list[np.ndarray]] = [[] for _ in variants]
 
-    def decode(emissions: EmissionArray, contig_slice: ContigSlice, offset: float) -> np.ndarray:
-        grammar = rules._replace(gene_offset=offset)
-        return decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
+    def decode(emissions: EmissionArray, contig_slice: ContigSlice, variant: tuple[GeneModel, GeneRules]) -> np.ndarray:
+        model, rules = variant
+        decoder = GeneModelDecoder(model)
+        return decode_with(decoder, emissions, contig_slice, grammar=rules, with_posterior=False).path
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for group in grouped((ContigSlice.whole(segment.codes) for segment in part.segments), len):
-            for contig_slice, emissions in zip(group, predict_emissions(model, group), strict=True):
-                decoded = pool.map(partial(decode, emissions, contig_slice), offsets)
-                for offset, path in zip(offsets, decoded, strict=True):
-                    paths[offset].append(path)
+            for contig_slice, emissions in zip(group, predict_emissions(network, group), strict=True):
+                decoded = pool.map(partial(decode, emissions, contig_slice), variants)
+                for path, of_variant in zip(decoded, paths, strict=True):
+                    of_variant.append(path)
     return paths
 
 
@@ -402,6 +444,10 @@ def run_gene_model(
     fit = fit_gene_model(config, manifest, checkpoint, train, valid)
     minutes = (time.perf_counter() - began) / 60
     provenance = checkpoint.provenance | fit.scores
+    if checkpoint.network is not None:
+        by_weight = [{"weight": weight, **scores} for weight, scores in fit.by_network_weight.items()]
+        chosen = {"weight": best_weight(fit.by_network_weight), "valid_by_weight": by_weight}
+        provenance["network"] = provenance["network"] | chosen
     folder.log_metrics({"step": 0, **fit.scores})
     checkpoint = checkpoint.model_copy(update={"provenance": provenance, "operating_points": fit.points})
     save_checkpoint(folder.path / "best" / "step-00000000", fit.model, checkpoint)

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.unit.inference.small_models import GENES, model_of
 
 from dnaspt.checkpoint import CheckpointConfig, save_checkpoint
-from dnaspt.models.emission_potentials import prior_gene_model
+from dnaspt.models.emission_decoder import prior_gene_model
 from dnaspt.models.gene_model_head import GeneModelHead
 
 GENE_MODEL = GENES.model_copy(update={"head": "gene-model"})

@@ -31,7 +31,7 @@ from dnaspt.inference.posterior_tracks import (
     write_tracks,
 )
 from dnaspt.inference.predict import predict_file
-from dnaspt.models.emission_potentials import prior_gene_model
+from dnaspt.models.emission_decoder import prior_gene_model
 from dnaspt.models.gene_model import SITES
 from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.kernels.semi_markov import best_path, sum_paths

@@ -3,20 +3,17 @@
 import numpy as np
 import pytest
 
+from dnaspt.errors import NotFiniteError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
-from dnaspt.genome.genetic_code import genetic_code
-from dnaspt.models.decoding import DecodingContext
 from dnaspt.models.emission_potentials import (
     LEAST_PROBABILITY,
-    EmissionDecoder,
+    class_scores,
     column_potentials,
     log_probabilities,
-    prior_gene_model,
 )
-from dnaspt.models.gene_model import FORBIDDEN, penalize_soft_masked
-from dnaspt.models.gene_model_head import RULES
-from dnaspt.models.gene_structure import MINUS_COLUMNS, N_COLUMNS, PLUS
+from dnaspt.models.gene_model import penalize_soft_masked
+from dnaspt.models.gene_structure import FORBIDDEN, MINUS_COLUMNS, N_COLUMNS, PLUS
 
 #     CC ATG AA | GT CC AG | A TGA CC: the intron of phase 2 splits AAA
 SEQUENCE = "CCATGAAGTCCAGATGACC"
@@ -73,13 +70,6 @@ def test_logits_and_probabilities_give_the_same_logarithms() -> None:
     assert np.allclose(log_probabilities(np.array([[-np.inf, 0.0]]), are_logits=True), sure)
 
 
-def test_the_prior_gene_model_has_the_density_that_was_asked_for() -> None:
-    for genes_per_mb in (10, 200):
-        model = prior_gene_model(genes_per_mb, genetic_code(6))
-        assert np.exp(model.lengths.log_gene) == pytest.approx(genes_per_mb / 2 / (1e6 + genes_per_mb), rel=0.01)
-        assert model.genetic_code is genetic_code(6)
-
-
 def test_a_soft_masked_base_costs_its_nats_in_coding_columns_alone() -> None:
     potentials = np.zeros((4, N_COLUMNS), np.float32)
     penalize_soft_masked(potentials, alphabet.encode("AcgT"), 0.5)
@@ -90,21 +80,18 @@ def test_a_soft_masked_base_costs_its_nats_in_coding_columns_alone() -> None:
     assert np.array_equal(potentials, expected)
 
 
-def test_a_gene_of_clear_classes_is_decoded_and_soft_masking_can_take_it_away() -> None:
-    random = np.random.default_rng(1)
-    codons = random.choice(["GCT", "AAA", "CCC", "GGT"], 100)
-    letters = "C" * 50 + "ATG" + "".join(codons) + "TAA" + "C" * 50
-    truth = np.full(len(letters), NONCODING)
-    truth[50:-50] = CDS
-    logs = np.full((len(letters), 9), np.log(0.1 / 8), np.float32)
-    logs[np.arange(len(letters)), truth] = np.log(0.9)
-    decoder = EmissionDecoder(prior_gene_model(100))
-    context = DecodingContext(alphabet.encode(letters.lower()), grammar=RULES)
-    decoded = decoder.decode(logs, context)
-    assert np.array_equal(decoded.path, truth)
-    assert decoded.posterior.min() > 0.5
-    # 0.9 against 0.0125 are 4.28 nats a base: 4 nats leave a gain, 5 do not.
-    for nats, is_gene in ((4, True), (5, False)):
-        masked = context._replace(grammar=RULES._replace(softmask=nats))
-        assert (decoder.decode(logs, masked).path == CDS).any() == is_gene
-    assert (EmissionDecoder(prior_gene_model(100), weight=0.001).decode(logs, context).path == NONCODING).all()
+def test_class_scores_are_what_emissions_say_but_for_a_constant_of_the_base_and_never_too_sure() -> None:
+    emissions = np.random.default_rng(0).standard_normal((50, 9)).astype(np.float32) * 3
+    emissions[7] = [40, *[0] * 8]
+    shifts = np.random.default_rng(1).standard_normal((50, 1)).astype(np.float32) * 100
+    scores = class_scores(emissions)
+    assert scores.dtype == np.float32 and (scores.max(1) == 0).all()
+    assert np.allclose(class_scores(emissions + shifts), scores, atol=1e-4)
+    assert np.allclose(scores[7], [0, *[np.log(LEAST_PROBABILITY)] * 8])
+    sure = (emissions - emissions.max(1, keepdims=True)) < np.log(LEAST_PROBABILITY)
+    logs = log_probabilities(emissions, are_logits=True)
+    logs -= logs.max(1, keepdims=True)
+    assert np.allclose(np.where(sure, 0, scores), np.where(sure, 0, logs), atol=1e-5)
+    emissions[3, 2] = np.nan
+    with pytest.raises(NotFiniteError, match="NaN"):
+        class_scores(emissions)

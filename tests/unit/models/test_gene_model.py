@@ -9,7 +9,6 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MINUS, MISSING
 from dnaspt.models.gene_model import (
     EXON_LENGTHS,
-    FORBIDDEN,
     GENE,
     INTRON_LENGTHS,
     PRIOR_WEIGHTS,
@@ -31,6 +30,7 @@ from dnaspt.models.gene_structure import (
     ACCEPTOR,
     CODING,
     DONOR,
+    FORBIDDEN,
     INTRON,
     MINUS_COLUMNS,
     N_COLUMNS,
