@@ -151,9 +151,7 @@ def save_checkpoint(
                 (unfinished / name).write_text(content, encoding="utf-8")
             else:
                 _save_tensors(folder, unfinished / name, content)
-        absent = {"network"} if config.network is None else None
-        text = config.model_dump_json(indent=1, exclude=absent) + "\n"
-        (unfinished / DESCRIPTION).write_text(text, encoding="utf-8")
+        (unfinished / DESCRIPTION).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def _save_tensors(folder: Path, file: Path, tensors: Mapping[str, Tensor]) -> None:

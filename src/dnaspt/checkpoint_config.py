@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from dnaspt import __version__
 from dnaspt.config import MASK_TOKEN, AnyEncoderConfig, BassetConfig
@@ -122,6 +122,14 @@ class CheckpointConfig(BaseModel):
     network: NetworkConfig | None = None
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_network(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Content of the file: one without a network is as earlier versions wrote it."""
+        content: dict[str, Any] = serialize(self)
+        if self.network is None:
+            content.pop("network", None)
+        return content
 
     @property
     def code(self) -> GeneticCode:

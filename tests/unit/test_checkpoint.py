@@ -18,6 +18,7 @@ from dnaspt.checkpoint import (
     read_tensors,
     save_checkpoint,
 )
+from dnaspt.checkpoint_config import NetworkConfig
 from dnaspt.config import BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.genome.gene_states import GENE_STATES
@@ -130,3 +131,27 @@ def test_tensors_that_bend_does_not_have_are_refused(pretrained: Path, tmp_path:
     save_file(tensors, tmp_path / "bend" / "model.safetensors")
     with pytest.raises(CheckpointError, match=rf"bend: tensor '{name}'; expected those of BEND's ConvNet"):
         load_model(tmp_path / "bend")
+
+
+def test_a_gene_model_and_its_network_lie_in_one_folder(tmp_path: Path) -> None:
+    network = NetworkConfig(encoder=ENCODER.model_copy(update={"n_layers": 1}), head="crf")
+    config = GENES.model_copy(update={"head": "gene-model", "network": network})
+    model = build_task_model(config)
+    model.head.get_buffer("network_weight").fill_(0.7)
+    save_checkpoint(tmp_path / "run", model, config)
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["config.json", "model.safetensors"]
+    loaded, described = load_model(tmp_path / "run")
+    assert described == config and isinstance(loaded, TaskModel) and loaded.network is not None
+    assert len(loaded.network.encoder.layers) == 1 and isinstance(loaded.network.head, CRFHead)
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in loaded.state_dict().items())
+    tokens = torch.randint(0, 4, (1, 300))
+    with torch.no_grad():
+        assert torch.equal(loaded(tokens), model.eval()(tokens)) and loaded(tokens).shape == (1, 300, 17)
+
+
+def test_a_description_without_a_network_does_not_name_one(tmp_path: Path) -> None:
+    config = GENES.model_copy(update={"head": "gene-model"})
+    save_checkpoint(tmp_path / "run", build_model(config), config)
+    assert "network" not in (tmp_path / "run" / "config.json").read_text()
+    loaded, described = load_model(tmp_path / "run")
+    assert described == config and "network_weight" not in loaded.state_dict()

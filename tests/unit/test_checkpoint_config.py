@@ -66,6 +66,14 @@ def test_predicted_introns_are_as_long_as_those_of_the_training_and_of_10_bp_at_
         ({"provenance": {"settings": {"masking": 1}}}, ".*the masking is no text"),
         ({"provenance": {"step": "many"}}, ".*a step or a score is no number"),
         ({"encoder": {"n_layers": 10**7}}, "not a description of a checkpoint"),
+        ({"network": {"encoder": {}, "head": "crf"}}, "has a network that no 'crf' head can have"),
+        (
+            {"head": "gene-model", "network": {"encoder": {}, "head": "gene-model"}},
+            "has a network that no 'gene-model' h",
+        ),
+        ({"head": "gene-model", "network": {"encoder": {}, "head": "sigmoid"}}, "has a network that no 'gene-model' h"),
+        ({"head": "gene-model", "network": {"head": "crf"}}, "not a description of a checkpoint"),
+        ({"provenance": {"network": {"provenance": []}}}, "not a description of a checkpoint .*network are no JSON"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:

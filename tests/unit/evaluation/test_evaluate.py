@@ -13,12 +13,14 @@ import torch
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 from tests.unit.evaluation.small_runs import make_run
 
+from dnaspt.checkpoint_config import CheckpointConfig
+from dnaspt.config import EncoderConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import segments
 from dnaspt.errors import CheckpointError, ConfigError, DatasetError
 from dnaspt.evaluation import results
-from dnaspt.evaluation.evaluate import evaluate
+from dnaspt.evaluation.evaluate import _encoder_read_splits, evaluate
 from dnaspt.genome.alphabet import reverse_complement
 from dnaspt.inference import decode
 from dnaspt.inference.decode import predict_paths
@@ -224,3 +226,18 @@ def test_a_full_disk_is_told_by_evaluate(window_data: Path, tmp_path: Path, monk
     monkeypatch.setattr(results, "atomic_file", refuse)
     with pytest.raises(OSError, match="full"):
         evaluate(run, window_data)
+
+
+def test_what_the_encoder_of_a_network_has_read_counts_too() -> None:
+    def pretrained_on(*splits: str) -> dict[str, object]:
+        return {"encoder": {"provenance": {"read_splits": list(splits)}}}
+
+    def read(provenance: dict[str, object]) -> tuple[str, ...] | None:
+        config = CheckpointConfig(kind="task", encoder=EncoderConfig(), task="genes", provenance=provenance)
+        return _encoder_read_splits(config)
+
+    assert read({}) is None and read({"network": {"provenance": {}}}) is None
+    assert read(pretrained_on("train")) == ("train",)
+    assert read({"network": {"provenance": pretrained_on("train", "test")}}) == ("train", "test")
+    both = pretrained_on("train") | {"network": {"provenance": pretrained_on("train", "test")}}
+    assert read(both) == ("train", "test")

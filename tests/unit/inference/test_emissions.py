@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.unit.inference.gene_model_runs import WITH_NETWORK, gene_model
 from tests.unit.inference.small_models import (
     GENES,
     REGIONS,
@@ -13,10 +14,12 @@ from tests.unit.inference.small_models import (
     random_codes,
 )
 
+from dnaspt.config import BASELINE_ENCODERS
 from dnaspt.errors import NotFiniteError
 from dnaspt.genome.alphabet import N, reverse_complement
 from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.inference import emissions as predict
+from dnaspt.inference.decode import n_emissions, predict_emissions
 from dnaspt.inference.emissions import ContigSlice, predict_both_strands
 from dnaspt.inference.predict import predict_file
 from dnaspt.models.task_model import TaskModel
@@ -92,3 +95,32 @@ def test_logits_that_are_nan_are_an_error(average_strands: bool) -> None:
         model.head.trunk.output.weight.fill_(torch.nan)
     with pytest.raises(NotFiniteError, match="the logits of some windows are NaN"):
         predict.predict_windows(model, [random_codes(256)], average_strands=average_strands)
+
+
+def test_class_scores_of_a_network_stand_behind_the_site_scores_also_in_tiles_and_on_both_strands() -> None:
+    codes, model = random_codes(2001), gene_model(config=WITH_NETWORK).double()
+    assert model.network is not None and n_emissions(model) == 17
+    model.head.trunk.weight.normal_(generator=torch.Generator().manual_seed(0))
+    whole = predict_sequence(model, codes)
+    assert whole.shape == (2001, 17)
+    assert (whole[:, 8:] == predict_sequence(model.network, codes)).all()
+    assert (whole[:, :8] == predict_sequence(TaskModel(model.encoder, model.head).eval(), codes)).all()
+    assert model.flank_bp == max(model.network.flank_bp, TaskModel(model.encoder, model.head).flank_bp)
+    assert np.abs(predict_sequence(model, codes, tile_bp=97) - whole).max() < 1e-10
+    complement = model.head.emission_complement
+    assert sorted(complement) == list(range(17)) and complement[8:] == tuple(8 + own for own in GENE_STATES.complement)
+    (both,) = predict_emissions(model, [ContigSlice.whole(codes)], average_strands=True)
+    turned = predict_sequence(model, reverse_complement(codes))[::-1]
+    assert np.abs(both[:, 8:] - (whole[:, 8:] + turned[:, 8:][:, list(GENE_STATES.complement)]) / 2).max() < 1e-10
+    (backward,) = predict_emissions(model, [ContigSlice.whole(reverse_complement(codes))], average_strands=True)
+    assert np.abs(both - backward[::-1][:, list(complement)]).max() < 1e-10
+
+
+def test_a_network_that_reads_further_than_letters_sets_the_flank_of_tiles() -> None:
+    letters = WITH_NETWORK.model_copy(update={"encoder": BASELINE_ENCODERS["onehot"]})
+    codes, model = random_codes(1501), gene_model(config=letters)
+    assert model.network is not None and model.flank_bp == model.network.flank_bp > 0
+    whole = predict_sequence(model, codes)
+    assert np.abs(predict_sequence(model, codes, tile_bp=50) - whole).max() < 1e-4
+    with torch.no_grad():
+        assert torch.allclose(model(torch.from_numpy(codes)[None])[0, :, 8:], torch.from_numpy(whole[:, 8:]), atol=1e-4)

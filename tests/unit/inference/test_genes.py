@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.inference.gene_model_runs import WITH_NETWORK, gene_model_run
 from tests.unit.inference.small_models import (
     GENES,
     WITHOUT_CODONS,
@@ -40,6 +41,8 @@ from dnaspt.genome.gene_states import (
 )
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.stop_in_cds import stop_rows_in_cds
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.inference import emissions
 from dnaspt.inference import genes as predict_genes
 from dnaspt.inference.emissions import ContigSlice
 from dnaspt.inference.genes import contig_genes, predict_contigs
@@ -498,3 +501,29 @@ def first_phases(gff3: Path) -> dict[str, int]:
 def test_genometools_finds_predicted_genes_valid(predicted: Path) -> None:
     ran = subprocess.run(["gt", "gff3validator", predicted / "genes.gff3"], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "input is valid GFF3", "")
+
+
+@pytest.mark.parametrize("average_strands", [False, True])
+def test_genes_with_a_network_are_legal_and_alike_in_tiles_and_from_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, average_strands: bool
+) -> None:
+    contigs = {f"c{n}": random_codes(4_000, n) for n in range(4)}
+    genome, options = write_fasta(tmp_path / "g.fa", contigs), PredictOptions(average_strands=average_strands)
+    run = gene_model_run(tmp_path / "run", config=WITH_NETWORK, network_weight=0.5)
+
+    def written(name: str, run: Path = run) -> list[Transcript]:
+        predict_file(run, genome, tmp_path / f"{name}.gff3", options)
+        return [row.transcript for row in read_annotation(tmp_path / f"{name}.gff3").transcripts]
+
+    genes = written("memory")
+    assert len(genes) > 10
+    for name, codes in contigs.items():
+        own = load(run).predict(letters(codes), average_strands=average_strands)[0]
+        assert structure_report(own, {"seq1": codes}).n_illegal == 0
+        assert [gene.cds for gene in own] == [gene.cds for gene in genes if gene.chrom == name]
+    weightless = gene_model_run(tmp_path / "weightless", config=WITH_NETWORK)
+    without = [gene.cds for gene in written("without", gene_model_run(tmp_path / "without"))]
+    assert [gene.cds for gene in written("weightless", weightless)] == without != [gene.cds for gene in genes]
+    monkeypatch.setattr(predict_genes, "ON_DISK_BP", 100)
+    monkeypatch.setattr(emissions, "TILE_BP", 311)
+    assert [gene.cds for gene in written("disk")] == [gene.cds for gene in genes]

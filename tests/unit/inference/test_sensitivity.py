@@ -136,3 +136,8 @@ def test_a_prediction_of_another_sensitivity_begins_anew(
             model.predict_file(genome, tmp_path / "g.gff3", sensitivity=0.8)
         monkeypatch.setattr(genes_module, "contig_genes", real)
         assert model.predict_file(genome, tmp_path / "g.gff3", sensitivity=sensitivity).n_resumed == n_resumed
+
+
+def test_what_was_measured_without_the_network_is_said_so() -> None:
+    text = describe(operating_point(MEASURED, 0.75), 0.75, has_network=True)
+    assert "; train, out of fold, without the network: exons sensitivity 0.700" in text

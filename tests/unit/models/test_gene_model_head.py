@@ -1,5 +1,6 @@
 """The head of gene models: what was estimated lies in its buffers, and planted genes are decoded on both strands."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from dnaspt.errors import ConfigError
+from dnaspt.errors import ConfigError, NotFiniteError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import reverse_complement_labels
 from dnaspt.genome.genetic_code import genetic_code
 from dnaspt.models.decoding import DecodingContext
+from dnaspt.models.emission_potentials import class_scores, column_potentials
 from dnaspt.models.gene_model import PRIOR_WEIGHTS, GeneCall, GeneModel, Shares
 from dnaspt.models.gene_model_head import RULES, GeneModelHead, states_of
 from dnaspt.models.length_densities import GeneLengths, GeneParts
@@ -226,3 +228,61 @@ def test_another_genetic_code_has_other_stop_codons() -> None:
     ciliate = GeneModelHead(HIDDEN, N_OFFSETS, genetic_code(10))  # TGA codes for cysteine
     ciliate.take(model(), SiteProbe(HIDDEN, N_OFFSETS))
     assert "".join(map(str, ciliate.decode(scores, DecodingContext(codes)).path)) != classes
+
+
+def with_network(weight: float) -> GeneModelHead:
+    """The same head with a network's class scores behind its site scores."""
+    own = GeneModelHead(HIDDEN, N_OFFSETS, has_network=True)
+    own.take(replace(model(), network_weight=weight), head().trunk)
+    return own
+
+
+def test_a_network_counts_by_its_weight() -> None:
+    codes, sites, classes = planted()
+    path = np.array([int(class_) for class_ in classes])
+    others = np.full((len(codes), 9), -3, np.float32)
+    others[np.arange(len(codes)), 8] = 0  # no gene anywhere
+    silent = np.full_like(sites, -20)
+    truth = np.full((len(codes), 9), -3, np.float32)
+    truth[np.arange(len(codes)), path] = 5
+    context = DecodingContext(codes, grammar=RULES._replace(complete=True))
+
+    def decoded(weight: float, *scores: np.ndarray) -> list[int]:
+        return with_network(weight).decode(np.concatenate(scores, axis=1), context).path.tolist()
+
+    assert decoded(0, sites, others) == head().decode(sites, context).path.tolist() == path.tolist()
+    assert decoded(1, sites, others) == [8] * len(codes)  # 224 coding bases and introns, 3 nats each
+    assert decoded(0, silent, truth) == [8] * len(codes)
+    assert decoded(1, silent, truth) == path.tolist()
+    extreme = others.copy()
+    extreme[200] = [1e6, *[0] * 8]  # a single base that is sure of a coding base does not decide
+    assert decoded(1, silent, extreme) == [8] * len(codes)
+
+
+def test_potentials_of_a_network_are_stored_with_the_head_and_mirror_with_the_sequence(tmp_path: Path) -> None:
+    codes, sites, _ = planted()
+    first, file = with_network(0.35), tmp_path / "head.safetensors"
+    save_file(first.state_dict(), file)
+    second = GeneModelHead(HIDDEN, N_OFFSETS, has_network=True)
+    second.load_state_dict(load_file(file))
+    scores = np.random.default_rng(3).standard_normal((len(codes), 9)).astype(np.float32)
+    emissions = np.concatenate([sites, scores], axis=1)
+    rows, again = (own.model().potentials(codes, emissions)(0, len(codes)) for own in (first, second))
+    assert second.model().network_weight == 0.35 and (rows == again).all()
+    without = head().model().potentials(codes, sites)(0, len(codes))
+    assert np.allclose(rows - without, 0.35 * column_potentials(class_scores(scores)), atol=1e-4)
+    assert not set(head().state_dict()) - set(first.state_dict())
+    with pytest.raises(RuntimeError, match="network_weight"):
+        head().load_state_dict(first.state_dict())
+    turned = emissions[::-1, list(first.emission_complement)]
+    context = DecodingContext(codes, grammar=RULES._replace(complete=True))
+    backward = context._replace(codes=alphabet.reverse_complement(codes))
+    path = first.decode(emissions, context).path
+    assert reverse_complement_labels(first.decode(turned, backward).path).tolist() == path.tolist()
+
+
+def test_class_scores_that_are_nan_are_refused() -> None:
+    codes, sites, _ = planted()
+    emissions = np.concatenate([sites, np.full((len(codes), 9), np.nan, np.float32)], axis=1)
+    with pytest.raises(NotFiniteError, match="class scores of the network that are NaN"):
+        with_network(1).decode(emissions, DecodingContext(codes))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tests.unit.reports.cases import gene_scores, run_record
 
+from dnaspt.checkpoint_config import NetworkConfig
 from dnaspt.config import BASELINE_ENCODERS, PRESETS, EncoderConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
@@ -137,3 +138,10 @@ def test_settings_that_no_run_has_are_named(
 def test_a_gene_model_is_named_by_what_scores_its_sites(name: str, encoder: EncoderConfig, expected: str) -> None:
     record = run_record(name, "gene-model", gene_scores([9, 8]))
     assert _plain_name(replace(record, config=record.config.model_copy(update={"encoder": encoder}))) == expected
+
+
+def test_a_gene_model_with_a_network_names_it() -> None:
+    record = run_record("SPT", "gene-model", gene_scores([9, 8]))
+    network = NetworkConfig(encoder=PRESETS["small"], head="crf")
+    config = record.config.model_copy(update={"encoder": PRESETS["small"], "network": network})
+    assert _plain_name(replace(record, config=config)) == "gene model, SPT, with CRF"

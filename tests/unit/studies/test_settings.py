@@ -212,3 +212,14 @@ def test_a_study_is_not_written_into_a_dataset_a_run_or_a_model(
         check_settings(study, tmp_path)
     with pytest.raises(ConfigError, match="is a file; expected a folder to write"):
         check_settings(study, tmp_path / name)
+
+
+def test_a_network_is_for_gene_models_without_folds_and_with_all_labels(gene_data: Path) -> None:
+    crf, gene_model = (
+        {"name": "a", "head": head, "finetune": {"network": "runs/crf"}} for head in ("crf", "gene-model")
+    )
+    check_settings(study_of(gene_data, gene_model))
+    with pytest.raises(ConfigError, match=r"arm 'a': finetune\.network is for gene models"):
+        check_settings(study_of(gene_data, crf))
+    with pytest.raises(ConfigError, match="arm 'a': each fold and each share of the labels needs a network of its own"):
+        check_settings(study_of(gene_data, gene_model | {"label_fractions": [0.5, 1]}))

@@ -10,14 +10,15 @@ import torch
 from safetensors.torch import load_file
 from tests.unit.training.quick import ENCODER, QUICK, settings, weights_of
 
-from dnaspt.checkpoint import build_task_model, find_checkpoint, read_config, save_checkpoint
+from dnaspt.checkpoint import build_model, build_task_model, find_checkpoint, read_config, save_checkpoint
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.config import BassetConfig, FinetuneConfig, PretrainConfig
 from dnaspt.data.dataset import Split, read_split
-from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.data.manifest import Fold, Manifest, read_manifest
 from dnaspt.data.transcript_table import shortest_intron_bp
-from dnaspt.errors import ConfigError, DatasetError
-from dnaspt.training.finetune import _check_valid, check_settings, finetune, spread_evenly
+from dnaspt.errors import CheckpointError, ConfigError, DatasetError, DnasptError
+from dnaspt.genome.gene_states import GENE_STATES
+from dnaspt.training.finetune import _check_valid, _read_network, check_settings, finetune, spread_evenly
 from dnaspt.training.pretrain import pretrain
 from dnaspt.training.runs import Run
 
@@ -223,3 +224,61 @@ def test_basset_takes_the_windows_of_the_dataset_also_where_its_encoder_had_shor
         finetune(
             FinetuneConfig(data=gene_data, out=tmp_path / "genes", encoder=tmp_path / "short", head="crf", **QUICK)
         )
+
+
+def network_run(folder: Path, data_digest: str, **changes: object) -> Path:
+    """A checkpoint of a small network of nine classes."""
+    config = CheckpointConfig(
+        kind="task", encoder=ENCODER, task="genes", head="softmax", labels=GENE_STATES.names, stop_in_cds=True
+    ).model_copy(update={"data_digest": data_digest} | changes)
+    save_checkpoint(folder, build_model(config), config)
+    return folder
+
+
+def test_networks_that_have_no_class_scores_of_these_genes_are_refused(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    digest = read_manifest(gene_data).digest
+
+    def fails(network: Path, message: str, head: str = "gene-model", error: type[DnasptError] = ConfigError) -> None:
+        with pytest.raises(error, match=message):
+            finetune(FinetuneConfig(data=gene_data, out=tmp_path / "run", head=head, network=network))
+        assert not (tmp_path / "run").exists()
+
+    crf = network_run(tmp_path / "crf", digest, head="crf")
+    fails(crf, "--network has no effect on a crf head: it is for --head gene-model", head="crf")
+    fails(tmp_path / "none", "none: no such folder; expected a run", error=CheckpointError)
+    expected = "expected a run of 'dnaspt finetune --head crf' or 'softmax' on genes"
+    fails(pretrained, f"holds a language model; {expected}")
+    fails(network_run(tmp_path / "own", digest, head="gene-model"), f"holds a gene-model head for genes; {expected}")
+    windows = {"task": "regions", "head": "sigmoid", "labels": ("A",)}
+    fails(network_run(tmp_path / "windows", digest, **windows), f"holds a sigmoid head for regions; {expected}")
+    outside = network_run(tmp_path / "outside", digest, stop_in_cds=False)
+    fails(outside, "was trained on stop codons outside the CDS")
+
+
+def test_a_network_of_other_data_is_a_warning_and_one_of_another_fold_an_error(
+    gene_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = read_manifest(gene_data)
+    fold = Fold(contigs=("c",), valid_blocks=(1,), splits=whole.splits)
+    folds = whole.model_copy(update={"folds": (fold, fold)})
+
+    def read(fold: int, digest: str) -> CheckpointConfig:
+        config = FinetuneConfig(data=gene_data, out=tmp_path / "run", head="gene-model", fold=fold)
+        return _read_network(config, network_run(tmp_path / "net", digest), whole)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dnaspt.training.finetune.read_manifest", lambda _: folds)
+        digests = [folds.of_fold(fold).digest for fold in (1, 2)]
+        assert read(0, whole.digest).data_digest == whole.digest
+        assert read(2, digests[1]).data_digest == digests[1]
+        with pytest.raises(ConfigError, match=r"net: was trained on fold 1, .*; train it with --fold 2"):
+            read(2, digests[0])
+        with pytest.raises(ConfigError, match=r"net: was trained on fold 1, .*; train it without --fold"):
+            read(0, digests[0])
+        with pytest.raises(ConfigError, match=r"was trained on the splits of the whole dataset, .*with --fold 1"):
+            read(1, whole.digest)
+        assert not caplog.text
+        read(1, "another")
+        assert "net: was trained on other data, which may hold genes of the valid or test split here" in caplog.text

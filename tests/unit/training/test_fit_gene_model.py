@@ -1,15 +1,22 @@
 """A gene model of simulated genes: found out of fold, stored, loaded, and predicted alike."""
 
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from tests.unit.training.stop_outside import n_coding, without_stop_codons
+from torch import Tensor, nn
+from torch.nn import functional
 
 import dnaspt
-from dnaspt.checkpoint import load_model, read_config
+from dnaspt.checkpoint import build_task_model, load_model, read_config, save_checkpoint
+from dnaspt.config import PAD_TOKEN, EncoderConfig, FinetuneConfig
 from dnaspt.data.dataset import read_split
+from dnaspt.data.manifest import read_manifest
 from dnaspt.data.segments import Segment
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DatasetError
@@ -17,15 +24,18 @@ from dnaspt.evaluation.evaluate import predict_genes
 from dnaspt.evaluation.gene_metrics import LEVELS, rates
 from dnaspt.evaluation.score import gene_counts
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.genes import grammar_of
 from dnaspt.inference.predict import PredictOptions
 from dnaspt.inference.sensitivity import operating_point
-from dnaspt.models.gene_model import PRIOR_WEIGHTS, WEIGHT_NAMES
-from dnaspt.models.gene_model_head import GeneModelHead
+from dnaspt.models.gene_model import N_SENSORS, PRIOR_WEIGHTS, WEIGHT_NAMES, GeneModel
+from dnaspt.models.gene_model_head import RULES, GeneModelHead
 from dnaspt.models.gene_structure import PLUS, START, STOP
-from dnaspt.training.fit_gene_model import GENE_OFFSETS, _Part
+from dnaspt.models.task_model import TaskModel
+from dnaspt.reports.describe import describe
+from dnaspt.training.fit_gene_model import GENE_OFFSETS, NETWORK_WEIGHTS, _by_network_weight, _Part, best_weight
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +192,98 @@ def test_a_sensitivity_is_what_the_valid_split_then_has(run: dnaspt.Run, tmp_pat
         f"# sensitivity: {highest:g} of exons asked for, {point.gene_offset:+g} nats"
         in (tmp_path / "genes.gff3").read_text()
     )
+
+
+class Scores(nn.Module):
+    """A network whose class scores of whole segments are given."""
+
+    flank_bp, grid_bp = 0, 1
+
+    def __init__(self, segments: list[Segment], scores: Callable[[Segment], np.ndarray]) -> None:
+        super().__init__()
+        self._scores = {
+            alphabet.tokens(own.codes).tobytes(): torch.from_numpy(scores(own).astype(np.float32)) for own in segments
+        }
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Class scores (B, L, 9), 0 at padding."""
+        rows = [self._scores[row[row != PAD_TOKEN].numpy().tobytes()] for row in tokens]
+        return torch.stack([functional.pad(row, (0, 0, 0, tokens.shape[1] - len(row))) for row in rows])
+
+    def predict(self, tokens: Tensor) -> Tensor:
+        """As `forward`."""
+        return self(tokens)
+
+
+def right(segment: Segment) -> np.ndarray:
+    """Scores of a network that is right, by 3 nats a base."""
+    return 3.0 * np.eye(10)[np.where(segment.labels == MISSING, 9, segment.labels)][:, :9]
+
+
+def noise(segment: Segment) -> np.ndarray:
+    """Scores of a network that knows nothing."""
+    return np.random.default_rng(segment.start).standard_normal((len(segment.codes), 9)) * 3
+
+
+def test_the_weight_of_a_network_is_what_it_is_worth_on_valid(run: dnaspt.Run) -> None:
+    data = run.path.parent / "data"
+    config, manifest = FinetuneConfig(data=data, out=run.path, head="gene-model"), read_manifest(data)
+    part = _Part.of(read_split(data, "valid"), config, "valid")
+    fitted, _ = load_model(run.path)
+    assert isinstance(fitted, TaskModel) and isinstance(fitted.head, GeneModelHead)
+    own = fitted.head.model()
+    coarse = replace(own, weights=np.where(np.arange(13) < N_SENSORS, 0.05, own.weights))
+
+    def by_weight(model: GeneModel, scores: Callable[[Segment], np.ndarray]) -> dict[float, dict[str, float]]:
+        head = GeneModelHead(7, fitted.head.trunk.offsets.shape[1], has_network=True)
+        head.take(model, fitted.head.trunk)
+        network = TaskModel(fitted.encoder, head, Scores(part.segments, scores))  # type: ignore[arg-type]
+        found = _by_network_weight(manifest, network, part, RULES, lambda _: None)
+        assert tuple(found) == NETWORK_WEIGHTS
+        return found
+
+    helped, confused = by_weight(coarse, right), by_weight(own, noise)
+    chosen = best_weight(helped)
+    assert chosen > 0 and helped[chosen]["gene_f1"] == helped[chosen]["exon_f1"] == 1
+    assert helped[0]["exon_f1"] < 0.8
+    assert confused[0] == {name: run.scores[f"valid_{name}"] for name in ("mcc", "base_f1", "exon_f1", "gene_f1")}
+    assert best_weight(confused) <= 0.1 and confused[1]["mcc"] < confused[0]["mcc"]
+
+
+def test_of_equal_weights_the_smallest_is_taken_and_undefined_scores_do_not_count() -> None:
+    assert best_weight({0.0: {"mcc": 0.5}, 0.1: {"mcc": 0.6}, 0.2: {"mcc": 0.6}}) == 0.1
+    nan = float("nan")
+    assert best_weight({0.0: {"mcc": 0.5, "gene_f1": nan}, 1.0: {"mcc": 0.4, "gene_f1": nan}}) == 0
+    assert best_weight({0.0: {"mcc": nan}, 1.0: {"mcc": nan}}) == 0
+
+
+def test_a_run_with_a_network_holds_it_and_learns_the_rest_without_it(run: dnaspt.Run, tmp_path: Path) -> None:
+    data = run.path.parent / "data"
+    config = read_config(run).model_copy(
+        update={"head": "softmax", "encoder": EncoderConfig(hidden_size=16, n_layers=2), "operating_points": ()}
+    )
+    noisy = build_task_model(config)
+    noisy.head.trunk.linear.weight.data *= 30
+    save_checkpoint(tmp_path / "network", noisy, config)
+    both = dnaspt.finetune(data, out=tmp_path / "both", head="gene-model", network=tmp_path / "network")
+    (network, described), (alone, _) = load_model(both), load_model(run)
+    assert isinstance(network, TaskModel) and network.network is not None
+    weight = network.head.model().network_weight
+    kept = described.provenance["network"]
+    assert kept["weight"] == weight and [row["weight"] for row in kept["valid_by_weight"]] == list(NETWORK_WEIGHTS)
+    names = ("mcc", "base_f1", "exon_f1", "gene_f1")
+    of_weight = {row["weight"]: [row[name] for name in names] for row in kept["valid_by_weight"]}
+    assert of_weight[0] == [run.scores[f"valid_{name}"] for name in names]
+    assert of_weight[weight] == [both.scores[f"valid_{name}"] for name in names]
+    assert [both.scores[f"train_{name}"] for name in names] == [run.scores[f"train_{name}"] for name in names]
+    tensors = network.state_dict()
+    assert all(torch.equal(tensors[name], value) for name, value in alone.state_dict().items())
+    assert all(torch.equal(tensors[f"network.{name}"], value) for name, value in noisy.state_dict().items())
+    points, before = described.operating_points, read_config(run).operating_points
+    assert [point.train for point in points] == [point.train for point in before]
+    shutil.rmtree(tmp_path / "network")  # all is in one folder
+    evaluation = dnaspt.evaluate(both, data, split="valid")
+    assert evaluation.genes.mcc.value == pytest.approx(both.scores["valid_mcc"])
+    tables = {table.title: table for table in describe(both.path).tables}
+    (of_network,) = (table for title, table in tables.items() if "weight of the network" in title)
+    assert [row[0] for row in of_network.rows] == ["0", "0.1", "0.2", "0.35", "0.5", "0.7", "1"]
