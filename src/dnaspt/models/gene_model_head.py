@@ -4,6 +4,7 @@ Nothing of it is trained by gradients: `training/fit_gene_model.py` estimates it
 module, so that it lies in the checkpoint's safetensors.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import NONCODING
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.decoding import Decoded, DecodingContext, GenePosterior, GeneRules
@@ -25,8 +27,10 @@ from dnaspt.models.gene_model import (
     genes_of,
     posteriors_of,
 )
+from dnaspt.models.gene_structure import INTERGENIC
 from dnaspt.models.kernels.crf_viterbi import Emissions
-from dnaspt.models.kernels.semi_markov import Potentials, best_path, site_probabilities, sum_paths
+from dnaspt.models.kernels.semi_markov import BestPath, Potentials, best_path, site_probabilities, sum_paths
+from dnaspt.models.kernels.threads import inherit_flush_to_zero
 from dnaspt.models.length_densities import (
     EXPLICIT_EXON_BP,
     EXPLICIT_INTRON_BP,
@@ -167,26 +171,34 @@ def decode_genes(
         may_end=context.after is None and not rules.complete,
         min_intron_bp=rules.min_intron_bp,
     )
-    path = best_path(tokens, scores, segments)
-    genes = genes_of(path.sites)
-    classes = classes_of(genes, n)
-    posterior = np.empty(0, np.float32)
-    posteriors: tuple[GenePosterior, ...] = ()
-    if with_posterior:
-        posterior = np.empty(n, np.float32)
-        columns = class_columns().T
 
-        def keep(first: int, rows: np.ndarray) -> None:
-            own = classes[first : first + len(rows), None]
-            posterior[first : first + len(rows)] = np.take_along_axis(rows @ columns, own, axis=1)[:, 0]
+    def find() -> tuple[BestPath, list[GeneCall], np.ndarray]:
+        path = best_path(tokens, scores, segments)
+        genes = genes_of(path.sites)
+        return path, genes, classes_of(genes, n)
 
-        sums = sum_paths(tokens, scores, segments, path=path, marginals=keep)
-        probabilities = posteriors_of(genes, site_probabilities(path, sums))
-        posteriors = tuple(
-            GenePosterior(gene.exons[0][0], probability, tuple(exons))
-            for gene, (probability, exons) in zip(genes, probabilities, strict=True)
-            if gene.exons
-        )
+    if not with_posterior:
+        path, genes, classes = find()
+        return Decoded(classes, np.empty(0, np.float32), states_of(genes, n))
+    posterior, columns = np.empty(n, np.float32), class_columns().T
+
+    def keep(first: int, rows: np.ndarray) -> None:
+        own = found.result()[2][first : first + len(rows)]
+        posterior[first : first + len(rows)] = rows[:, INTERGENIC]
+        coded = np.flatnonzero(own != NONCODING)
+        chances = np.take_along_axis(rows[coded] @ columns, own[coded, None], axis=1)
+        posterior[first + coded] = chances[:, 0]
+
+    with ThreadPoolExecutor(1) as pool:  # the best path is found while the sums go forward
+        found = pool.submit(inherit_flush_to_zero(find))
+        sums = sum_paths(tokens, scores, segments, path=lambda: found.result()[0], marginals=keep)
+    path, genes, classes = found.result()
+    probabilities = posteriors_of(genes, site_probabilities(path, sums))
+    posteriors = tuple(
+        GenePosterior(gene.exons[0][0], probability, tuple(exons))
+        for gene, (probability, exons) in zip(genes, probabilities, strict=True)
+        if gene.exons
+    )
     return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n), posteriors)
 
 

@@ -10,12 +10,15 @@ codon in between, an intron at any earlier donor of the same class of split codo
 one. Longer exons and introns have geometric tails: nodes that have become too old are added to one running sum (an
 aggregate), so time is linear in the length of the sequence.
 
-A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`; on the way back the last
-tiles are still in memory, and each of the others is walked again from its frontier. So memory is bounded, and tiles of any
-size give the same result.
+A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`. Of a tile on the best path's
+way, only the nodes stay from which one at its end came (`Trail`): they are few. A sum over all paths needs all nodes on its
+way back: the last tiles are still in memory, and each of the others is walked again from its frontier, in a thread of its
+own. So memory is bounded, and tiles of any size give the same result.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,11 +45,12 @@ from dnaspt.models.gene_structure import (
     GeneStructure,
 )
 from dnaspt.models.kernels.numba_cache import Function, kernel
+from dnaspt.models.kernels.threads import inherit_flush_to_zero
 
 TILE = 1 << 18
 """Bases of a tile: some 250 bytes of nodes for each base are in memory while it is walked."""
 KEPT_BYTES = 1 << 27
-"""Memory for tiles that have been walked: some 4 Mb of a best path, 1 Mb of a sum over all paths."""
+"""Memory for tiles of a sum over all paths that have been walked: some 1 Mb."""
 
 AFTER_INTRON, GENE_START, OPEN_EDGE = 0, 1, 2
 """What stands at the left end of an exon: an intron, the gene's left end, or the beginning of the sequence."""
@@ -280,22 +284,82 @@ class Tile(NamedTuple):
     kept: np.ndarray
     frontier: Frontier
 
-    def compact(self) -> "Tile":
-        """The same with what follows a best path back, and no more."""
-        nodes, n, nothing = self.walk.nodes, int(self.walk.nodes.size[0]), np.empty(0)
-        kept = {
-            name: getattr(nodes, name)[:n].copy() for name in ("position", "kind", "strand", "phase", "value", "first")
-        }
-        nodes = nodes._replace(label=nothing, total=nothing, low=nothing, second=nothing, **kept)
-        return self._replace(walk=self.walk._replace(nodes=nodes, lists=Lists(*[nothing] * len(Lists._fields))))
-
     def n_bytes(self) -> int:
         """Memory of its nodes and lists."""
-        return sum(array.nbytes for array in (*self.walk.nodes, *self.walk.lists))
+        n = int(self.walk.nodes.size[0])
+        return sum(n * array.itemsize for array in self.walk.nodes[1:]) + sum(array.nbytes for array in self.walk.lists)
 
     def ends(self) -> np.ndarray:
         """Numbers of the nodes that end the sequence; empty unless it ends here."""
         return np.asarray(self.walk.last[self.walk.last >= 0])
+
+
+class Trail(NamedTuple):
+    """The way back through a tile along best paths: the nodes from which one at its end came.
+
+    Attributes:
+        number: (K,) their numbers, in rising order.
+        position, kind, strand, phase, value, first: (K,) as in `Nodes`.
+        sums, kept: as in `Tile`.
+        ends: as `Tile.ends` gives them.
+    """
+
+    number: np.ndarray
+    position: np.ndarray
+    kind: np.ndarray
+    strand: np.ndarray
+    phase: np.ndarray
+    value: np.ndarray
+    first: np.ndarray
+    sums: np.ndarray
+    kept: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def of(cls, tile: Tile) -> "Trail":
+        """The way back through a tile of a walk for the best path."""
+        nodes, ends = tile.walk.nodes, tile.ends()
+        is_left = np.zeros(nodes.size[0], bool)
+        for numbers in (tile.sums, tile.kept, ends):
+            is_left[numbers[numbers >= 0]] = True
+        _mark_predecessors(nodes.first, is_left)
+        number = np.flatnonzero(is_left)
+        return cls(
+            number,
+            nodes.position[number],
+            nodes.kind[number],
+            nodes.strand[number],
+            nodes.phase[number],
+            nodes.value[number],
+            nodes.first[number],
+            tile.sums,
+            tile.kept,
+            ends,
+        )
+
+    def row(self, number: int) -> int:
+        """Where a node stands."""
+        return int(np.searchsorted(self.number, number))
+
+    def back(self, number: int, n_before: int) -> np.ndarray:
+        """Follow the best path from a node to what was before the tile: nodes and their predecessors (H, 2)."""
+        hops: list[tuple[int, int]] = []
+        while number >= n_before:
+            hops.append((number, int(self.first[self.row(number)])))
+            number = hops[-1][1]
+        return np.array(hops, np.int64).reshape(-1, 2)
+
+    def before(self, number: int) -> int:
+        """The node of this tile that stands before the next one under this number."""
+        return int(self.sums[number] if number < len(self.sums) else self.kept[number - len(self.sums)])
+
+    def site(self, number: int, *, is_edge: bool) -> "Site":
+        """A node as a site; is_edge: it opens what began before the sequence."""
+        row = self.row(number)
+        position, kind, strand, phase = (
+            int(array[row]) for array in (self.position, self.kind, self.strand, self.phase)
+        )
+        return Site(position, kind, strand, phase, is_edge)
 
 
 def _bare(**options: Any) -> Callable[[Function], Function]:
@@ -1068,13 +1132,12 @@ def _unwalk(
             cover[number] -= steps[t, number]
 
 
-def _trace(nodes: Nodes, node: int, n_before: int) -> np.ndarray:
-    """Follow the best path back from a node to what was before the tile: nodes and their predecessors (H, 2)."""
-    hops: list[tuple[int, int]] = []
-    while node >= n_before:
-        hops.append((node, int(nodes.first[node])))
-        node = hops[-1][1]
-    return np.array(hops, np.int64).reshape(-1, 2)
+@_bare()
+def _mark_predecessors(first: np.ndarray, marked: np.ndarray) -> None:
+    """Mark all nodes that come before marked ones on a best path."""
+    for x in range(marked.size - 1, -1, -1):
+        if marked[x] and first[x] >= 0:
+            marked[first[x]] = True
 
 
 Potentials = Callable[[int, int], np.ndarray]
@@ -1130,27 +1193,25 @@ def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *,
         ValueError: no path is possible, or a score is NaN or +inf.
     """
     walker = _Walker(codes, potentials, model, tile_bp)
-    tile = walker.forward(BEST)
-    nodes, ends = tile.walk.nodes, tile.ends()
-    node = int(ends[np.argmax(nodes.value[ends])])
-    score = float(nodes.value[node])
+    trails = [Trail.of(tile) for tile in walker.forward(BEST)]
+    last = trails[-1]
+    values = last.value[np.searchsorted(last.number, last.ends)]
+    node, score = int(last.ends[np.argmax(values)]), float(values.max())
     sites: list[Site] = []
     hops: list[np.ndarray] = []
     is_site: list[np.ndarray] = []
-    for number in range(len(walker.tiles) - 1, -1, -1):
-        if number < len(walker.tiles) - 1:
-            tile = walker.tile(number, BEST)
-            nodes = tile.walk.nodes
-            node = int(tile.sums[node] if node < len(tile.sums) else tile.kept[node - len(tile.sums)])
-        path = _trace(nodes, node, walker.n_before(number))
+    for number in range(len(trails) - 1, -1, -1):
+        trail = trails[number]
+        if number < len(trails) - 1:
+            node = trail.before(node)
+        path = trail.back(node, walker.n_before(number))
         hops.append(path)
-        is_site.append(nodes.kind[path[:, 0]] != _SUM)
-        real = path[is_site[-1], 0].tolist()
+        is_site.append(trail.kind[np.searchsorted(trail.number, path[:, 0])] != _SUM)
         if len(path):
             node = int(path[-1, 1])
-        if number == 0 and node >= len(tile.sums):
-            real.append(node)
-        sites += [_site(nodes, x, is_edge=number == 0 and x == node) for x in real]
+        sites += [trail.site(x, is_edge=False) for x in path[is_site[-1], 0].tolist()]
+        if number == 0 and node >= len(trail.sums):
+            sites.append(trail.site(node, is_edge=True))
     return BestPath(sites[::-1], score, hops[::-1], is_site[::-1])
 
 
@@ -1187,7 +1248,7 @@ def sum_paths(
     potentials: Potentials,
     model: SegmentModel,
     *,
-    path: BestPath | None = None,
+    path: BestPath | Callable[[], BestPath] | None = None,
     marginals: Callable[[int, np.ndarray], None] | None = None,
     tile_bp: int = TILE,
 ) -> Sums:
@@ -1197,7 +1258,8 @@ def sum_paths(
         codes: tokens.
         potentials: of the bases.
         model: what paths are like.
-        path: a path of `best_path` with the same tiles, whose parts are to get probabilities.
+        path: a path of `best_path` with the same tiles, whose parts are to get probabilities; or what gives it on the way
+            back, when another thread has found it.
         marginals: gets, from the last tile to the first, the start of some bases and the probability of each column at
             each of them.
         tile_bp: bases of a tile; the result does not depend on it.
@@ -1206,18 +1268,23 @@ def sum_paths(
         ValueError: no path is possible, or a score is NaN or +inf.
     """
     walker = _Walker(codes, potentials, model, tile_bp)
-    tile = walker.forward(ALL)
+    kept: deque[Tile] = deque()
+    n_bytes = 0
+    for tile in walker.forward(ALL):
+        kept.append(tile)
+        n_bytes += tile.n_bytes()
+        while n_bytes > KEPT_BYTES and len(kept) > 1:
+            n_bytes -= kept.popleft().n_bytes()
     log_sum = float(np.logaddexp.reduce(tile.walk.nodes.value[tile.ends()]))
+    found = path() if callable(path) else path
     expected = _nothing(model)
     counts = expected._replace(exons=expected.exons.reshape(18, -1))
     onward, cover, rest = np.zeros(0), np.zeros(_N_CUM), np.zeros((_CONTEXT, N_COLUMNS))
     given: list[np.ndarray] = []
     path_masses: list[np.ndarray] = []
-    for number in range(len(walker.tiles) - 1, -1, -1):
+    for number, tile in walker.backward(kept):
         start, stop = walker.tiles[number]
-        hops = path.hops[number] if path else np.zeros((0, 2), np.int64)
-        if number < len(walker.tiles) - 1:
-            tile = walker.tile(number, ALL)
+        hops = found.hops[number] if found else np.zeros((0, 2), np.int64)
         nodes, lists = tile.walk.nodes, tile.walk.lists
         masses = Masses(
             nodes=np.zeros(nodes.size[0]),
@@ -1289,7 +1356,6 @@ class _Walker:
         tiles: starts and ends.
         frontiers: what each tile must know.
         scores: what paths are like.
-        kept: the last tiles, by number.
     """
 
     def __init__(self, codes: np.ndarray, potentials: Potentials, model: SegmentModel, tile_bp: int) -> None:
@@ -1297,31 +1363,39 @@ class _Walker:
         n = len(codes)
         self.tiles = [(start, min(start + tile_bp, n)) for start in range(0, n, tile_bp)]
         self.frontiers: list[Frontier] = [_beginning(model)]
-        self.kept: dict[int, Tile] = {}
 
     def n_before(self, number: int) -> int:
         """Nodes of a tile that stand for what was before it."""
         frontier = self.frontiers[number]
         return len(frontier.sums) + 2 + len(frontier.position)
 
-    def forward(self, mode: int) -> Tile:
-        """Walk all tiles; the last one."""
-        n_bytes = 0
+    def forward(self, mode: int) -> Iterator[Tile]:
+        """Walk all tiles."""
         for number in range(len(self.tiles)):
             tile = self.tile(number, mode)
             self.frontiers.append(tile.frontier)
-            self.kept[number] = tile.compact() if mode == BEST else tile
-            n_bytes += self.kept[number].n_bytes()
-            while n_bytes > KEPT_BYTES:
-                n_bytes -= self.kept.pop(min(self.kept)).n_bytes()
+            yield tile
         if not np.isfinite(tile.walk.nodes.value[tile.ends()].max(initial=-np.inf)):
             raise ValueError("no path through the sequence is possible")
-        return tile
+
+    def backward(self, kept: deque[Tile]) -> Iterator[tuple[int, Tile]]:
+        """Numbers and tiles of a sum over all paths, from the last one to the first.
+
+        The last tiles, which are kept, are used up. The others are walked again, each while the one to its right is in use.
+        """
+        n_again = len(self.tiles) - len(kept)
+        walk = inherit_flush_to_zero(self.tile)
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(walk, n_again - 1, ALL) if n_again else None
+            while kept:
+                yield n_again + len(kept) - 1, kept.pop()
+            for number in range(n_again - 1, -1, -1):
+                assert ahead is not None
+                tile, ahead = ahead.result(), pool.submit(walk, number - 1, ALL) if number else None
+                yield number, tile
 
     def tile(self, number: int, mode: int) -> Tile:
-        """Walk a tile, or take the one that is kept: a sum over all paths uses it up."""
-        if number in self.kept:
-            return self.kept.pop(number)
+        """Walk a tile."""
         start, stop = self.tiles[number]
         rows = np.ascontiguousarray(self.potentials(max(0, start - _CONTEXT), stop), np.float32)
         if not np.isfinite(rows.sum()):
@@ -1344,11 +1418,11 @@ def _new_walk(codes: np.ndarray, start: int, flags: np.ndarray, structure: GeneS
     n = int(sizes.sum())
     room = others + 2 * n  # each node of a list may become an entry of an aggregate
     first = np.cumsum(sizes) - sizes
-    integers, numbers = (np.int64, np.int8, np.int8, np.int8, np.int8), (np.float64, np.float64)
+    integers, numbers = (np.int32, np.int8, np.int8, np.int8, np.int8), (np.float64, np.float64)
     return Walk(
         nodes=Nodes(
             np.zeros(1, np.int64),
-            *(np.empty(room, dtype) for dtype in (*integers, *numbers, np.int64, np.int32, np.int32)),
+            *(np.empty(room, dtype) for dtype in (*integers, *numbers, np.int32, np.int32, np.int32)),
         ),
         lists=Lists(
             first,
@@ -1400,11 +1474,6 @@ def _tile(walk: Walk, scores: Scores) -> Tile:
     )
     frontier.value[:] += walk.cum[scores.running[_lists_of(frontier, n_classes)]]
     return Tile(walk, sums, kept, frontier)
-
-
-def _site(nodes: Nodes, x: int, *, is_edge: bool) -> Site:
-    """A node as a site; is_edge: it opens what began before the sequence."""
-    return Site(int(nodes.position[x]), int(nodes.kind[x]), int(nodes.strand[x]), int(nodes.phase[x]), is_edge)
 
 
 def _scores(model: SegmentModel) -> Scores:
@@ -1464,7 +1533,7 @@ def _beginning(model: SegmentModel) -> Frontier:
         np.full(n_sums, -1),
         np.full(2, -np.inf),
         np.full(6, -1),
-        np.zeros(len(rows), np.int64),
+        np.zeros(len(rows), np.int32),
         kind,
         strand,
         phase,
