@@ -123,7 +123,7 @@ class Durations(NamedTuple):
     Attributes:
         log: (R, n + 1) nats, by row and length in bases. Exons have the row 9 x strand + 3 x left end + right end.
         density: (R, n + 1) their exponentials.
-        top: (R,) the highest of each row of `log`.
+        top: (R, n + 1) the highest of each row of `log` from a length on.
         slope: what each base beyond n adds.
     """
 
@@ -190,7 +190,7 @@ class Nodes(NamedTuple):
         value: score of the best or of all paths up to the node, less the potentials of the segment that follows from the
             tile's beginning on.
         total: of a node with many predecessors, the score before its own potentials, less those of the segment that it
-            ends.
+            ends; of a _SUM in a sum over all paths, the share of the sum before.
         low: of such a node, the last forbidden codon that matters to it; of a _SUM, its aggregate.
         first: the predecessor; in a sum over all paths, -1 where there are many. Of a _SUM in such a sum, the _SUM before.
         second: of a _SUM, the node that it adds.
@@ -299,9 +299,10 @@ class Trail(NamedTuple):
 
     Attributes:
         number: (K,) their numbers, in rising order.
-        position, kind, strand, phase, value, first: (K,) as in `Nodes`.
+        position, kind, strand, phase, first: (K,) as in `Nodes`.
         sums, kept: as in `Tile`.
         ends: as `Tile.ends` gives them.
+        values: their scores.
     """
 
     number: np.ndarray
@@ -309,11 +310,11 @@ class Trail(NamedTuple):
     kind: np.ndarray
     strand: np.ndarray
     phase: np.ndarray
-    value: np.ndarray
     first: np.ndarray
     sums: np.ndarray
     kept: np.ndarray
     ends: np.ndarray
+    values: np.ndarray
 
     @classmethod
     def of(cls, tile: Tile) -> "Trail":
@@ -323,31 +324,24 @@ class Trail(NamedTuple):
         for numbers in (tile.sums, tile.kept, ends):
             is_left[numbers[numbers >= 0]] = True
         _mark_predecessors(nodes.first, is_left)
-        number = np.flatnonzero(is_left)
+        number = np.flatnonzero(is_left).astype(np.int32)
         return cls(
             number,
             nodes.position[number],
             nodes.kind[number],
             nodes.strand[number],
             nodes.phase[number],
-            nodes.value[number],
             nodes.first[number],
             tile.sums,
             tile.kept,
             ends,
+            nodes.value[ends],
         )
 
-    def row(self, number: int) -> int:
-        """Where a node stands."""
-        return int(np.searchsorted(self.number, number))
-
-    def back(self, number: int, n_before: int) -> np.ndarray:
+    def back(self, node: int, n_before: int) -> np.ndarray:
         """Follow the best path from a node to what was before the tile: nodes and their predecessors (H, 2)."""
-        hops: list[tuple[int, int]] = []
-        while number >= n_before:
-            hops.append((number, int(self.first[self.row(number)])))
-            number = hops[-1][1]
-        return np.array(hops, np.int64).reshape(-1, 2)
+        hops = np.empty((len(self.number), 2), np.int32)
+        return hops[: _follow(self.number, self.first, node, n_before, hops)].copy()
 
     def before(self, number: int) -> int:
         """The node of this tile that stands before the next one under this number."""
@@ -355,7 +349,7 @@ class Trail(NamedTuple):
 
     def site(self, number: int, *, is_edge: bool) -> "Site":
         """A node as a site; is_edge: it opens what began before the sequence."""
-        row = self.row(number)
+        row = int(np.searchsorted(self.number, number))
         position, kind, strand, phase = (
             int(array[row]) for array in (self.position, self.kind, self.strand, self.phase)
         )
@@ -482,7 +476,7 @@ def _add_to_sum(walk: Walk, t: int, g: int, x: int, entry: float, goes_on: int, 
     goes_on: whether what was in the aggregate before still counts.
     """
     nodes, before = walk.nodes, walk.sums[g]
-    first, value = before, entry
+    first, value, share = before, entry, 0.0
     if not goes_on:
         first = x if mode == BEST else before
     elif mode == BEST:
@@ -491,10 +485,12 @@ def _add_to_sum(walk: Walk, t: int, g: int, x: int, entry: float, goes_on: int, 
         else:
             first = x
     else:
-        high, low = max(nodes.value[before], entry), min(nodes.value[before], entry)
-        value = high + np.log1p(np.exp(low - high))
+        ahead = nodes.value[before] - entry
+        ratio = np.exp(-abs(ahead))
+        value = max(nodes.value[before], entry) + np.log1p(ratio)
+        share = (1.0 if ahead > 0 else ratio) / (1.0 + ratio)
     number = _new_node(nodes, t, _SUM, 0, 0, goes_on, first, value)
-    nodes.low[number], nodes.second[number] = g, x
+    nodes.low[number], nodes.second[number], nodes.total[number] = g, x, share
     walk.sums[g] = number
 
 
@@ -582,11 +578,11 @@ def _weighted(lists: Lists, begin: int, end: int, t: int, density: np.ndarray, r
 
 
 @_bare(forceinline=True)
-def _with(top: float, total: float, term: float) -> tuple[float, float]:
-    """Add a term to a sum of exponentials, total x exp(top)."""
-    if term <= top:
-        return top, (total + np.exp(term - top) if term > -np.inf else total)
-    return term, total * np.exp(top - term) + 1.0
+def _with(top: float, total: float, scale: float, mass: float) -> tuple[float, float]:
+    """Add mass x exp(scale) to a sum, total x exp(top)."""
+    if scale <= top:
+        return top, (total + mass * np.exp(scale - top) if scale > -np.inf else total)
+    return scale, total * np.exp(top - scale) + mass
 
 
 @_bare(forceinline=True)
@@ -612,7 +608,7 @@ def _close(walk: Walk, n_chosen: int, t: int, low: int, durations: Durations, mo
             block = lists.block[end - 1]
             begin = max(first, block)
             if mode == BEST:
-                if lists.top[block] + durations.top[row] > top:
+                if lists.top[block] + durations.top[row, t - position[end - 1]] > top:
                     for k in range(np.uint64(begin), np.uint64(end)):
                         score = value[k] + log[np.uint64(row), np.uint64(t - position[k])]
                         if score > top:
@@ -620,16 +616,16 @@ def _close(walk: Walk, n_chosen: int, t: int, low: int, durations: Durations, mo
             else:
                 mass = _weighted(lists, begin, end, t, durations.density, row)
                 if mass > _LEAST_SUM:
-                    top, total = _with(top, total, value[block] + np.log(mass))
+                    top, total = _with(top, total, value[block], mass)
                 else:
                     for k in range(begin, end):
-                        top, total = _with(top, total, value[k] + log[row, t - position[k]])
+                        top, total = _with(top, total, value[k] + log[row, t - position[k]], 1.0)
             end = begin
         x = walk.sums[g]
         if x >= 0 and low < walk.latest[g]:
             score = walk.nodes.value[x] + log[row, longest] + durations.slope * t
             if mode == ALL:
-                top, total = _with(top, total, score)
+                top, total = _with(top, total, score, 1.0)
             elif score > top:
                 top, best = score, x
     if mode == ALL and top > -np.inf:
@@ -967,7 +963,8 @@ def _share(
     while end > first:
         block = lists.block[end - 1]
         begin = max(first, block)
-        if mass * np.exp(min(lists.top[block] + durations.top[row] - total, 0.0)) > _LEAST_MASS:
+        highest = lists.top[block] + durations.top[row, t - position[end - 1]]
+        if mass * np.exp(min(highest - total, 0.0)) > _LEAST_MASS:
             if value[block] - total < 4 * _SPREAD:
                 scale = mass * np.exp(value[block] - total)
                 for k in range(np.uint64(begin), np.uint64(end)):
@@ -1025,7 +1022,7 @@ def _unwalk(
         on_path = hop < len(hops) and hops[hop, 0] == node
         if kind == _SUM:
             g, x = nodes.low[node], nodes.second[node]
-            share = np.exp(nodes.value[before] - nodes.value[node]) if nodes.label[node] else 0.0
+            share = nodes.total[node]
             if before >= 0:
                 mass[before] += m * share
             mass[x] += m * (1 - share)
@@ -1140,6 +1137,20 @@ def _mark_predecessors(first: np.ndarray, marked: np.ndarray) -> None:
             marked[first[x]] = True
 
 
+@_bare()
+def _follow(number: np.ndarray, first: np.ndarray, node: int, n_before: int, hops: np.ndarray) -> int:
+    """Write the nodes of a best path and their predecessors, from a node back to what was before the tile; how many."""
+    n, row = 0, number.size - 1
+    while node >= n_before:
+        while number[row] > node:
+            row -= 1
+        hops[n, 0] = node
+        node = first[row]
+        hops[n, 1] = node
+        n += 1
+    return n
+
+
 Potentials = Callable[[int, int], np.ndarray]
 """Start and stop to the potentials (stop - start, 29) of these bases: finite numbers, used as float32."""
 
@@ -1195,8 +1206,7 @@ def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *,
     walker = _Walker(codes, potentials, model, tile_bp)
     trails = [Trail.of(tile) for tile in walker.forward(BEST)]
     last = trails[-1]
-    values = last.value[np.searchsorted(last.number, last.ends)]
-    node, score = int(last.ends[np.argmax(values)]), float(values.max())
+    node, score = int(last.ends[np.argmax(last.values)]), float(last.values.max())
     sites: list[Site] = []
     hops: list[np.ndarray] = []
     is_site: list[np.ndarray] = []
@@ -1284,7 +1294,7 @@ def sum_paths(
     path_masses: list[np.ndarray] = []
     for number, tile in walker.backward(kept):
         start, stop = walker.tiles[number]
-        hops = found.hops[number] if found else np.zeros((0, 2), np.int64)
+        hops = found.hops[number] if found else np.zeros((0, 2), np.int32)
         nodes, lists = tile.walk.nodes, tile.walk.lists
         masses = Masses(
             nodes=np.zeros(nodes.size[0]),
@@ -1511,7 +1521,8 @@ def _scores(model: SegmentModel) -> Scores:
 def _durations(log: np.ndarray, slope: float) -> Durations:
     """Tables of densities (R, n + 1) in nats."""
     log = np.ascontiguousarray(log, np.float64)
-    return Durations(log, np.exp(log), log.max(1), float(slope))
+    top = np.maximum.accumulate(log[:, ::-1], axis=1)[:, ::-1]
+    return Durations(log, np.exp(log), np.ascontiguousarray(top), float(slope))
 
 
 def _beginning(model: SegmentModel) -> Frontier:
