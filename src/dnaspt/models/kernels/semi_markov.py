@@ -47,7 +47,7 @@ from dnaspt.models.gene_structure import (
 from dnaspt.models.kernels.numba_cache import Function, kernel
 from dnaspt.models.kernels.threads import inherit_flush_to_zero
 
-TILE = 1 << 18
+TILE = 1 << 16
 """Bases of a tile: some 250 bytes of nodes for each base are in memory while it is walked."""
 KEPT_BYTES = 1 << 27
 """Memory for tiles of a sum over all paths that have been walked: some 1 Mb."""
@@ -936,6 +936,7 @@ def _share(
     t: int,
     mass: float,
     total: float,
+    least: float,
     durations: Durations,
     counts: np.ndarray,
 ) -> None:
@@ -950,6 +951,7 @@ def _share(
         t: boundary of the node.
         mass: its probability.
         total: its `Nodes.total`.
+        least: scores below it have no share.
         durations: of the segments.
         counts: (R, N + 1) expected number of segments of each length.
     """
@@ -963,8 +965,7 @@ def _share(
     while end > first:
         block = lists.block[end - 1]
         begin = max(first, block)
-        highest = lists.top[block] + durations.top[row, t - position[end - 1]]
-        if mass * np.exp(min(highest - total, 0.0)) > _LEAST_MASS:
+        if lists.top[block] + durations.top[row, t - position[end - 1]] > least:
             if value[block] - total < 4 * _SPREAD:
                 scale = mass * np.exp(value[block] - total)
                 for k in range(np.uint64(begin), np.uint64(end)):
@@ -1084,6 +1085,7 @@ def _unwalk(
         durations = scores.exons if is_exon else scores.introns
         counts = expected.exons if is_exon else expected.introns
         longest, low, total = durations.log.shape[1] - 1, nodes.low[node], nodes.total[node]
+        least = total + np.log(_LEAST_MASS / m)
         wanted = 0
         if on_path:
             x = hops[hop, 1]
@@ -1092,7 +1094,8 @@ def _unwalk(
                 wanted = _list_of(nodes.kind[x], strand, nodes.position[x], nodes.phase[x], nodes.label[x], n_classes)
         for number in range(_choose(chosen, structure, codes, t, kind, strand, phase)):
             g, length_row = chosen[number, 0], chosen[number, 1]
-            _share(lists, masses.open, g, length_row, low - chosen[number, 2], t, m, total, durations, counts)
+            bar = low - chosen[number, 2]
+            _share(lists, masses.open, g, length_row, bar, t, m, total, least, durations, counts)
             x = now[g]
             if x >= 0:
                 reach = latest[g]
