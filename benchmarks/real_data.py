@@ -37,6 +37,20 @@ class Experiment:
 
 GENES = "genes --genome {data}/genome.fa.gz --annotation {data}/annotation.gff3.gz"
 FLY = "genes --genome {data}/train.fa.gz --annotation {data}/train.gff3.gz"
+HUMAN_PIECES = {
+    "chr9_1_1000000.GRCh38.ens91": "gtf",
+    "chr6_MHC_chr2.GRCh37.ens_compara_test": "gtf",
+    "gene_loci_54.GRCh37.bcftools_csq": "gff3",
+    "chr20_30249935_31254640.NCBI33.ensembl_test": "gtf",
+    "chr22_32000001_32300000.GRCh38.mane": "gff3",
+}
+HUMAN = "genes --split {data}.split.tsv --unknown {data}.unknown.bed" + "".join(
+    f" --genome {{real}}/{name}.fa.gz --annotation {{real}}/{name}.{suffix}.gz" for name, suffix in HUMAN_PIECES.items()
+)
+HUMAN_ROLES = {"NCBI33_chr20_30249935_31254640": "test", "GRCh38_chr22_32000001_32300000": "valid"}
+"""Splits of contigs that are not in train."""
+PARTLY_ANNOTATED = ("ENST", "GRCh37_chr2_")
+"""Human contigs with these prefixes lack genes: what lies between their genes is not known to be intergenic."""
 BRAIN_LABELS = tuple(
     f"{mark}_{cell}"
     for cell in ("astrocyte", "neuron", "oligodendrocyte", "microglia")
@@ -195,6 +209,28 @@ def wgbs_rows(data: Path) -> str:
     cut = round(0.85 * lengths[first])
     pieces = ((first, 0, cut, "train"), (first, cut, lengths[first], "valid"), (second, 0, lengths[second], "test"))
     return "".join("\t".join(map(str, piece)) + "\n" for piece in pieces)
+
+
+def human_tables(data: Path) -> tuple[str, str]:
+    """Split table of the human pieces, and BED of what is not known: bases outside the rows of partly annotated contigs."""
+    from dnaspt.genome.fasta import read_fasta
+
+    split, unknown = ["chromosome\tstart\tend\tsplit\n"], []
+    for name, suffix in HUMAN_PIECES.items():
+        annotated: dict[str, list[tuple[int, int]]] = {}
+        with gzip.open(data / f"{name}.{suffix}.gz", "rt") as lines:
+            for row in (line.split("\t") for line in lines if not line.startswith("#")):
+                if row[2] != "chromosome":
+                    annotated.setdefault(row[0], []).append((int(row[3]) - 1, int(row[4])))
+        for contig in read_fasta(data / f"{name}.fa.gz"):
+            split.append(f"{contig.name}\t0\t{len(contig)}\t{HUMAN_ROLES.get(contig.name, 'train')}\n")
+            if contig.name.startswith(PARTLY_ANNOTATED):
+                known_end = 0
+                for start, end in [*sorted(annotated.get(contig.name, [])), (len(contig), len(contig))]:
+                    if start > known_end:
+                        unknown.append(f"{contig.name}\t{known_end}\t{start}\n")
+                    known_end = max(known_end, end)
+    return "".join(split), "".join(unknown)
 
 
 def without_long(test: dict[str, object]) -> dict[str, object]:

@@ -20,6 +20,16 @@ ORDER = (
     "arabidopsis_chr3",
     "human_wgbs",
 )
+GENE_STUDIES = {
+    "athaliana_contigs": "*A. thaliana*, each contig by models of the others",
+    "celegans_contigs": "*C. elegans*, each contig by models of the others",
+    "fly_loci_genes": "*D. melanogaster*, given test loci",
+    "human_genes": "human, 1 Mb of chr20",
+    "athaliana_genes": "*A. thaliana*, last fifth of each contig",
+    "celegans_genes": "*C. elegans*, last fifth of each contig",
+}
+"""Studies of gene models beside AUGUSTUS, and what each of them is tested on."""
+GENE_MEASURES = {"mcc": "MCC", "base": "F1 of coding bases", "exon": "F1 of exons", "gene": "F1 of genes"}
 STUDIES = ROOT / "examples" / "studies"
 CLAIMS = "## Claims of the paper, on these data"
 GENE_COLUMNS = ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed")
@@ -38,7 +48,6 @@ PRETRAINING_COLUMNS = (
     *("best baseline", "baseline score"),
 )
 CLAIM_COLUMNS = ("claim of the paper", "supported", "not supported", "undecided")
-START, END = "<!-- results -->", "<!-- /results -->"
 
 
 def main() -> None:
@@ -53,6 +62,7 @@ def main() -> None:
     notes = (ROOT / "docs" / "results_notes.md").read_text()
     commands = "\n\n".join(command_block(name, runs[name]) for name in runs)
     tables = {
+        "gene_models": gene_model_tables(),
         "genes": markdown(GENE_COLUMNS, genes),
         "windows": markdown(WINDOW_COLUMNS, windows),
         "pretraining": pretrain_table,
@@ -62,15 +72,72 @@ def main() -> None:
     }
     text = notes.format(**tables, commands=commands)
     (ROOT / "docs" / "results.md").write_text(text)
-    readme = (ROOT / "README.md").read_text()
-    before, rest = readme.split(START)
-    after = rest.split(END)[1] if END in rest else rest
     shown = [
         markdown(PRETRAINING_COLUMNS, [row for file in study_files() for row in pretraining_rows(file)]),
         markdown(CLAIM_COLUMNS, claim_rows(study_files())),
     ]
-    shown = "\n\n".join(table for table in shown if table)
-    (ROOT / "README.md").write_text(f"{before}{START}\n{shown}\n{END}{after}")
+    readme = (ROOT / "README.md").read_text()
+    readme = filled(readme, "results", "\n\n".join(table for table in shown if table))
+    readme = filled(readme, "gene models", markdown(("tested on", "model", *GENE_MEASURES.values()), gene_model_rows()))
+    (ROOT / "README.md").write_text(readme)
+
+
+def filled(page: str, name: str, content: str) -> str:
+    """A page with other content between the comments <!-- NAME --> and <!-- /NAME -->."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, rest = page.split(start)
+    return f"{before}{start}\n{content}\n{end}{rest.split(end)[1]}"
+
+
+def gene_model_tables() -> str:
+    """Gene models beside AUGUSTUS: scores with intervals, and differences with paired intervals, by share of the labels."""
+    scores = markdown(
+        ("tested on", "genes learned from", "model", *GENE_MEASURES.values()),
+        [row for study in GENE_STUDIES for row in score_rows(study)],
+    )
+    gains = markdown(
+        ("tested on", "genes learned from", "difference", *GENE_MEASURES.values()),
+        [row for study in GENE_STUDIES for row in gain_rows(study)],
+    )
+    return f"{scores}\n\n{gains}" if scores else "None is finished yet."
+
+
+def gene_model_rows() -> list[tuple[str, ...]]:
+    """Scores without intervals of all models that learned from all genes."""
+    return [
+        (row[0], row[2], *(score.split(" [")[0] for score in row[3:]))
+        for study in GENE_STUDIES
+        for row in score_rows(study)
+        if row[1] == "100%"
+    ]
+
+
+def score_rows(study: str) -> list[tuple[str, ...]]:
+    """A row for each model and share of the labels of a study."""
+    file = STUDIES / study / "study_gene_scores.csv"
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for row in table(file) if file.is_file() else []:
+        value, low, high = (float(row[name]) for name in ("mean", "low", "high"))
+        cells.setdefault((row["label_fraction"], row["arm"]), {})[row["metric"]] = (
+            f"{value:.3f} [{low:.3f}, {high:.3f}]"
+        )
+    return [
+        (GENE_STUDIES[study], f"{float(share):.0%}", arm, *(own[measure] for measure in GENE_MEASURES))
+        for (share, arm), own in sorted(cells.items(), key=lambda cell: -float(cell[0][0]))
+    ]
+
+
+def gain_rows(study: str) -> list[tuple[str, ...]]:
+    """A row for each two models and share of the labels that a study compares."""
+    file = STUDIES / study / "study_gene_gains.csv"
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for row in table(file) if file.is_file() else []:
+        pair = f"{row['before']} to {row['after']}"
+        cells.setdefault((row["label_fraction"], pair), {})[row["measure"]] = signed(row)
+    return [
+        (GENE_STUDIES[study], f"{float(share):.0%}", pair, *(own[measure] for measure in GENE_MEASURES))
+        for (share, pair), own in sorted(cells.items(), key=lambda cell: -float(cell[0][0]))
+    ]
 
 
 def study_files() -> list[Path]:

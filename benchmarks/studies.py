@@ -1,8 +1,9 @@
 """The studies of examples/studies on real data, each with one command: prepare the dataset, make the missing runs, report.
 
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
-athaliana_averaged, athaliana_seeds, athaliana_heads, athaliana_gene_models, celegans_gene_models; for a GPU athaliana_base,
-athaliana_paper, fly_loci_base; athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
+athaliana_averaged, athaliana_seeds, athaliana_heads; gene models against AUGUSTUS: athaliana_contigs, celegans_contigs,
+athaliana_genes, celegans_genes, fly_loci_genes, human_genes; for a GPU athaliana_base, athaliana_paper, fly_loci_base;
+athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
 record in examples/studies/NAME/records and are skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md.
 `--pack` rewrites records of dnaspt 0.1 in the present, compressed form and runs nothing.
 """
@@ -14,15 +15,18 @@ import sys
 from pathlib import Path
 
 from dnaspt.studies.records import read_record, write_record
-from real_data import FLY, GENES, WGBS_SPLIT, wgbs_rows
+from real_data import FLY, GENES, HUMAN, WGBS_SPLIT, human_tables, wgbs_rows
 
 ROOT = Path(__file__).parent.parent
 STUDIES = ROOT / "examples" / "studies"
-FOLDS = " --split position --folds contigs --always-train {organelles}"
-"""The train part of the given split (first 72 % of each contig), one contig left out; its valid part chooses weights."""
+FOLDS = " --folds contigs --always-train {organelles}"
+"""Every contig is tested, by models of the other ones."""
 PREPARE = {
-    "athaliana_gene_models": ("gene_finding/athaliana", GENES + FOLDS.format(organelles="ChrC,ChrM")),
-    "celegans_gene_models": ("gene_finding/celegans", GENES + FOLDS.format(organelles="MtDNA")),
+    "athaliana_contigs": ("gene_finding/athaliana", GENES + FOLDS.format(organelles="ChrC,ChrM")),
+    "celegans_contigs": ("gene_finding/celegans", GENES + FOLDS.format(organelles="MtDNA")),
+    "athaliana_genes": ("gene_finding/athaliana", GENES),
+    "celegans_genes": ("gene_finding/celegans", GENES),
+    "human_genes": ("gene_finding/human", HUMAN),
     "athaliana": ("gene_finding/athaliana", GENES + " --unlabeled {data}.extra.fa.gz"),
     "fly_loci": (
         "gene_finding/fly_loci",
@@ -49,6 +53,7 @@ SAME_DATA = {
     "athaliana_base": "athaliana",
     "athaliana_paper": "athaliana",
     "fly_loci_base": "fly_loci",
+    "fly_loci_genes": "fly_loci",
 }
 """Studies of another one's data."""
 SAME_RECORDS = {
@@ -95,6 +100,10 @@ def prepare(name: str) -> None:
     data.parent.mkdir(exist_ok=True)
     folder, command = PREPARE[name]
     real = Path(os.environ["DNASPT_REAL_DATA"]) / folder
+    if name == "human_genes":
+        split, unknown = human_tables(real)
+        Path(f"{data}.split.tsv").write_text(split)
+        Path(f"{data}.unknown.bed").write_text(unknown)
     if name == "human_wgbs":
         Path(f"{data}.split.tsv").write_text(WGBS_SPLIT.format(rows=wgbs_rows(real)))
     words = command.replace("{data}/", "{real}/").format(real=real, data=data).split()

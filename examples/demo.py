@@ -38,18 +38,18 @@ def main(out: Path) -> None:
     schedule = (*TINY, *SETTINGS, "--steps", PRETRAIN_STEPS)
     unfinished = ("--resume",) if (pretrained / "run.json").exists() else ()
     dnaspt("pretrain", str(data), "--out", str(pretrained), *schedule, *unfinished, unless=pretrained / "result.json")
+    trained = (*SETTINGS, "--steps", FINETUNE_STEPS)
     arms = {
-        "scratch": ("--head", "softmax", *TINY),
-        "spt": ("--head", "softmax", "--encoder", str(pretrained)),
-        "spt_crf": ("--head", "crf", "--encoder", str(pretrained)),
+        "scratch": ("--head", "crf", *TINY, *trained),
+        "spt": ("--head", "crf", "--encoder", str(pretrained), *trained),
+        "gene_model": ("--encoder", str(pretrained)),
     }
     for name, options in arms.items():
         run = runs / name
-        schedule = (*SETTINGS, "--steps", FINETUNE_STEPS)
         unfinished = ("--resume",) if (run / "run.json").exists() else ()
-        dnaspt("finetune", str(data), "--out", str(run), *options, *schedule, *unfinished, unless=run / "result.json")
+        dnaspt("finetune", str(data), "--out", str(run), *options, *unfinished, unless=run / "result.json")
         dnaspt("evaluate", str(run), "--data", str(data), unless=run / "evaluation-test.json")
-    best = runs / "spt_crf"
+    best = runs / "gene_model"
     dnaspt("predict", str(best), "--genome", fasta, "--out", str(out / "genes.gff3"), unless=out / "genes.gff3")
     shown = [str(runs / name) for name in arms]
     report = out / "report.html"

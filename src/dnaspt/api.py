@@ -274,7 +274,8 @@ def finetune(
         data: dataset folder.
         out: run folder to write.
         encoder: run or checkpoint of `pretrain`; left out, training starts from scratch.
-        head: crf, softmax or sigmoid; left out, the first one that fits the task.
+        head: gene-model, crf, softmax or sigmoid; left out, gene-model for genes (crf for those of BEND), sigmoid for windows.
+            A gene model is estimated in minutes, without gradients, and leaves the encoder as it is.
         config: TOML file of settings; keywords win.
         resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run. With
             more epochs or steps, extend a finished run: the steps that are left take the learning rates of a run of the new
@@ -293,9 +294,9 @@ def finetune(
         RunStopped: a signal (Ctrl-C, SIGTERM) stopped it; it is saved, and `resume` goes on.
 
     Example:
-        >>> run = dnaspt.finetune("data/genes", out="runs/my_genes", encoder="runs/pre", steps=2, batch_bp=2048)
-        >>> sorted(run.scores)
-        ['valid_accuracy', 'valid_exon_f1', 'valid_gene_f1', 'valid_mcc']
+        >>> run = dnaspt.finetune("data/genes", out="runs/my_genes", encoder="runs/pre")
+        >>> run.finished, run.scores["valid_exon_f1"] > 0
+        (True, True)
     """
     check_switches(resume=resume, overwrite=overwrite, progress=progress)
     given = {

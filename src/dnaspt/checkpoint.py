@@ -92,7 +92,8 @@ def _build_head(config: CheckpointConfig, start: HeadStart) -> Head:
     if config.head == "sigmoid":
         return _build_sigmoid_head(config, start)
     if config.head == GENE_MODEL:
-        return GeneModelHead(config.encoder.hidden_size, len(max(site_offsets(config), key=len)), config.code)
+        n_offsets, inside = len(max(site_offsets(config), key=len)), config.stop_in_cds is not False
+        return GeneModelHead(config.encoder.hidden_size, n_offsets, config.code, stop_in_cds=inside)
     hidden_size, states = config.encoder.hidden_size, TASKS[config.task].states
     if states is None or config.head not in ("crf", "softmax", FREE_CRF):
         fitting = ", ".join(TASKS[config.task].heads)

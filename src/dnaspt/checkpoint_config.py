@@ -25,6 +25,46 @@ _NUMBERS = (
 )
 
 
+class LevelRates(BaseModel):
+    """How well coding bases or exons of a split are found.
+
+    Attributes:
+        n_true: annotated ones.
+        n_predicted: predicted ones.
+        sensitivity: share of the annotated ones that are predicted; None where there is none.
+        precision: share of the predicted ones that are annotated; None where there is none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    n_true: int = Field(ge=0)
+    n_predicted: int = Field(ge=0)
+    sensitivity: float | None = Field(ge=0, le=1)
+    precision: float | None = Field(ge=0, le=1)
+
+
+class SplitRates(BaseModel):
+    """How well the genes of a split are found: coding bases by strand, and exons with both ends exact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    base: LevelRates
+    exon: LevelRates
+
+
+class OperatingPoint(BaseModel):
+    """How well a gene model finds genes when genes are made more or less probable: what `--sensitivity` chooses from.
+
+    Attributes:
+        gene_offset: nats added to the log-odds of a gene's beginning.
+        valid: on the valid split.
+        train: on the train split, out of fold.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    gene_offset: float = Field(allow_inf_nan=False)
+    valid: SplitRates
+    train: SplitRates
+
+
 class CheckpointConfig(BaseModel):
     """Content of a checkpoint's config.json.
 
@@ -43,6 +83,8 @@ class CheckpointConfig(BaseModel):
         shortest_intron_bp: bases of the shortest intron of the training annotation; None where that is not on record.
         genetic_code: number of the genetic code at NCBI that genes are read and predicted by.
         start_codons: codons that a predicted gene may begin with.
+        operating_points: sensitivity and precision of a gene model at several gene offsets, ascending; none of other heads, and
+            of checkpoints of earlier versions.
         data_digest: digest of the dataset.
         provenance: how the model was made: command, settings, data that was read, scores.
     """
@@ -62,6 +104,7 @@ class CheckpointConfig(BaseModel):
     shortest_intron_bp: int | None = None
     genetic_code: int = STANDARD.table
     start_codons: tuple[str, ...] = STANDARD.starts
+    operating_points: tuple[OperatingPoint, ...] = ()
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
 

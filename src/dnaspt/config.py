@@ -306,9 +306,9 @@ class FinetuneConfig(TrainingConfig):
     revision: str = ""
     """Commit of the model on the hub. Give it so that others get the same model, and where it brings code of its own."""
     head: HeadName = "auto"
-    """Task head: crf (only whole gene structures), softmax (each base alone), crf-unconstrained (the published CRF), gene-model
-    (whole genes from sensors, lengths and site scores; estimated, not trained) or sigmoid (windows and bins); auto takes the
-    first that fits the task. Change it to compare heads."""
+    """Task head: gene-model (whole genes from sensors, lengths and site scores; estimated, not trained), crf (legal order of nine
+    classes), softmax (each base alone), crf-unconstrained (the published CRF) or sigmoid (windows and bins); auto takes
+    gene-model for genes, but crf for those of BEND and where the stop codon is no part of the CDS. Change it to compare heads."""
     genetic_code: int | None = None
     """Number of the genetic code at NCBI (1, 4, 6, 10 or 12) by which a gene-model reads and predicts genes; left out, that
     of the dataset. Give it where the dataset does not know its code."""
@@ -338,6 +338,12 @@ class FinetuneConfig(TrainingConfig):
     epochs: float = Field(16.0, gt=0, le=_MOST_EPOCHS)
     """Passes over the training data. Raise it while the score on valid still grows at the end of a run."""
 
+
+OF_GRADIENTS = frozenset(
+    {*TrainingConfig.model_fields, "encoder_rate", "crf_rate", "class_weights", "positive_weight", "pool", "choose_by"}
+    - {"seed", "fold", "accelerator", "precision"}
+)
+"""Settings of fine-tuning that have no effect on a gene model: nothing of it is trained by gradients."""
 
 Config = TypeVar("Config", bound=Settings)
 

@@ -22,7 +22,7 @@ class Task:
         name: name in the manifest.
         labels: names of the labels; empty if each dataset has its own.
         resolution_bp: bases for each label: 1 for a class of each base, more for bins, 0 for whole windows.
-        heads: names of the heads that fit, the default first; empty if nothing is trained.
+        heads: names of the heads that fit, the usual one first; empty if nothing is trained.
         metric: name of the primary metric. Higher is better.
         states: the states of a linear chain, for classes of each base.
         on_cpgs: whether each window lies on a CpG; elsewhere the task asks nothing.
@@ -52,7 +52,7 @@ TASKS = MappingProxyType(
     {
         task.name: task
         for task in (
-            Task("genes", GENE_STATES.names, 1, ("crf", "softmax", FREE_CRF, GENE_MODEL), "mcc", GENE_STATES),
+            Task("genes", GENE_STATES.names, 1, (GENE_MODEL, "crf", "softmax", FREE_CRF), "mcc", GENE_STATES),
             Task("regions", (), 0, ("sigmoid",), "auroc"),
             Task("methylation", (), 0, ("sigmoid",), "auroc", on_cpgs=True, few_labels=True),
             Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),

@@ -166,7 +166,7 @@ RUNS = {
     "checkpoint_of_unknown_head": BadFolder(
         PREDICT,
         f"{{}}/{BEST}/config.json",
-        "head 'mlp' does not fit task 'genes'; expected crf or softmax",
+        "head 'mlp' does not fit task 'genes'; expected gene-model or crf or softmax",
         edit(f"{BEST}/config.json", lambda raw: raw.update(head="mlp")),
     ),
     "language_model_predicts": BadFolder(

@@ -22,6 +22,16 @@ OPTIONS = {
         "threshold 50",
         "expected 0 to 1",
     ),
+    "sensitivity_of_a_softmax": BadFolder(
+        "predict {}/genes --genome {}/genome.fa --out {}/out.gff3 --sensitivity 0.9",
+        "--sensitivity is for gene models",
+        "this model has a softmax head",
+    ),
+    "tracks_of_a_softmax": BadFolder(
+        "predict {}/genes --genome {}/genome.fa --out {}/out.gff3 --tracks {}/t",
+        "{}/t.coding_plus.bw",
+        "--tracks is for gene models; this model has a softmax head",
+    ),
     "regions_of_another_genome": BadFolder(
         "predict {}/genes --genome {}/other.fa --out {}/out.gff3 --regions {}/peaks.bed",
         "{}/peaks.bed",

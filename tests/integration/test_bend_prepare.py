@@ -13,8 +13,10 @@ from dnaspt.data.dataset import read_split
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.alphabet import decode
+from dnaspt.genome.coding_sequence import coding_letters
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gene_states import CDS, MINUS, MISSING, NONCODING, label_contig
+from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.gff3 import read_annotation
 
 SPLITS = ("train", "train", "valid", "test")
@@ -89,6 +91,25 @@ def test_it_trains_and_is_evaluated(bend_root: Path, tmp_path: Path) -> None:
     scores = json.loads((run / "evaluation-test.json").read_text())
     n_test = sum(int(n) for n in np.sum(scores["confusion"], axis=1))
     assert n_test == sum(len(window.labels) for window in read_split(data, "test"))
+
+
+@pytest.mark.slow
+def test_a_gene_model_reads_the_stop_codons_behind_the_cds(bend_root: Path, tmp_path: Path) -> None:
+    data, run, out = tmp_path / "data", tmp_path / "run", tmp_path / "genes.gff3"
+    assert dnaspt("prepare", "bend", "gene_finding", "--root", bend_root, "--out", data).code == 0
+    assert dnaspt("finetune", data, "--out", run, "--head", "gene-model").code == 0
+    assert dnaspt("evaluate", run, "--data", data).code == 0
+    scores = json.loads((run / "evaluation-test.json").read_text())
+    assert scores["mcc"]["value"] > 0.9 and scores["structures"]["n_illegal"] == 0
+    genome = next(bend_root.glob("data/genomes/*"))
+    assert dnaspt("predict", run, "--genome", genome, "--out", out, "--proteins", tmp_path / "p.fa").code == 0
+    contigs = {contig.name: contig.codes for contig in read_fasta(genome)}
+    predicted = [one.transcript for one in read_annotation(out).transcripts if not one.transcript.is_partial]
+    assert len(predicted) > 5
+    ends = {
+        coding_letters(gene, contigs[gene.chrom])[-3:].upper() for gene in predicted
+    }  # soft-masked ones are lower-case
+    assert ends <= set(STANDARD.stops)
 
 
 LOCI = (

@@ -77,8 +77,8 @@ def test_pretraining_and_finetuning_read_no_base_that_the_fold_tests(
     monkeypatch.setattr(train_language_model, "train_language_model", pretrained)
     monkeypatch.setattr(train_task_model, "train_task_model", finetuned)
     for fold in (1, 3):
-        for train, kind in ((pretrain, PretrainConfig), (finetune, FinetuneConfig)):
-            settings = {"data": genes.path, "out": tmp_path / f"{kind.__name__}{fold}", "fold": fold, **QUICK}
+        for train, kind, head in ((pretrain, PretrainConfig, {}), (finetune, FinetuneConfig, {"head": "crf"})):
+            settings = {"data": genes.path, "out": tmp_path / f"{kind.__name__}{fold}", "fold": fold, **QUICK, **head}
             with pytest.raises(Stop):
                 train(kind.model_validate(settings))  # type: ignore[operator]
             assert seen_of_test(genes, read, fold) == 0
@@ -88,7 +88,9 @@ def test_pretraining_and_finetuning_read_no_base_that_the_fold_tests(
 
 def test_a_fold_is_on_record_from_pretraining_to_scores(genes: Dataset, tmp_path: Path) -> None:
     encoder = dnaspt.pretrain(genes, out=tmp_path / "pre", fold=2, **QUICK)
-    run = dnaspt.finetune(genes, out=tmp_path / "run", encoder=encoder, fold=2, **QUICK | {"preset": None})
+    run = dnaspt.finetune(
+        genes, out=tmp_path / "run", encoder=encoder, fold=2, **QUICK | {"preset": None, "head": "crf"}
+    )
     scores = dnaspt.evaluate(run, genes, fold=2)
     digest = genes.manifest.of_fold(2).digest
     for folder in (encoder.path, run.path):
@@ -107,7 +109,9 @@ def test_a_fold_is_on_record_from_pretraining_to_scores(genes: Dataset, tmp_path
         with pytest.raises((CheckpointError, DatasetError), match=message):
             dnaspt.evaluate(run, genes, fold=wrong)
     with pytest.raises(ConfigError, match=r"pretrained on fold 2 of this dataset, and has read what fold 3 tests"):
-        dnaspt.finetune(genes, out=tmp_path / "other", encoder=encoder, fold=3, **QUICK | {"preset": None})
+        dnaspt.finetune(
+            genes, out=tmp_path / "other", encoder=encoder, fold=3, **QUICK | {"preset": None, "head": "crf"}
+        )
     with pytest.raises(DnasptError, match=r"scores of fold 2; runs of folds are compared by 'dnaspt study'"):
         dnaspt.report(run, data=genes, out=tmp_path / "report.html")
     with pytest.raises(CheckpointError, match=r"was started with fold = 2, now 1"):

@@ -39,8 +39,6 @@ def test_the_tour_on_the_users_own_data_runs(simulated: Path, tmp_path: Path, mo
             arguments += ["--window-bp", "1024"]
         if arguments[0] == "pretrain":
             arguments += ["--preset", "tiny", *SHORT]
-        if arguments[0] == "finetune":
-            arguments += SHORT
         said = CliRunner().invoke(app, arguments)
         assert said.exit_code == 0, f"{line}: {said.output} {said.exception!r}"
     assert Path("genes.gff3").read_text().startswith("##gff-version 3")
@@ -57,7 +55,7 @@ def test_the_python_tour_runs(simulated: Path, tmp_path: Path, monkeypatch: pyte
     with gzip.open("calls.vcf.gz", "wt") as file:
         file.write(f"{header}chr1\t10\t.\t{base}\t{'A' if base != 'A' else 'C'}\t.\t.\t.\n")
     short = "steps=3, batch_bp=2048"
-    tour = tour.replace("epochs=24", f'preset="tiny", {short}').replace('head="crf"', f'head="crf", {short}')
+    tour = tour.replace("epochs=24", f'preset="tiny", {short}')
     known: dict[str, Any] = {}
     exec(tour.replace("...", "ACGTTGCA" * 8), known)
     assert len(known["genes"]) == 2

@@ -58,7 +58,7 @@ def test_predicted_introns_are_as_long_as_those_of_the_training_and_of_10_bp_at_
     [
         ({"format_version": 9}, "format version 9; expected 1"),
         ({"task": "folding"}, "task 'folding'; expected genes"),
-        ({"head": "sigmoid"}, "head 'sigmoid' does not fit task 'genes'; expected crf or softmax"),
+        ({"head": "sigmoid"}, "head 'sigmoid' does not fit task 'genes'; expected gene-model or crf"),
         ({"kind": 3}, "not a description of a checkpoint"),
         ({"kind": "else"}, "kind 'else'; expected language or task"),
         ({"provenance": {"encoder": "runs/pre"}}, "not a description of a checkpoint .*settings or encoder"),

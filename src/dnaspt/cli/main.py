@@ -155,7 +155,7 @@ def finetune(
     ] = None,
     head: Annotated[
         Literal["auto", "gene-model", "crf", "softmax", "sigmoid", "crf-unconstrained"] | None,
-        option(help="Task head; auto takes crf for genes and sigmoid for windows.", default="auto"),
+        option(help="Task head; auto takes gene-model for genes (crf for BEND), sigmoid for windows.", default="auto"),
     ] = None,
     genetic_code: Annotated[
         int | None,
@@ -232,7 +232,10 @@ def finetune(
     --resume with more --epochs or --steps extends a finished run: the steps that are left take the learning rates of a run of
     the new length, so the rate rises again and falls to its end.
 
-    Example: dnaspt finetune data/genes --encoder runs/pre --head crf --out runs/genes
+    Genes get a gene model: it is estimated in a minute or two, and the encoder scores its splice sites, start and stop codons
+    (without --encoder letters do).
+
+    Example: dnaspt finetune data/genes --encoder runs/pre --out runs/genes
     """
     from dnaspt import api
     from dnaspt.cli.terminal import mapping_table

@@ -59,6 +59,14 @@ def predict(
     cds: Annotated[
         Path | None, option(metavar="FASTA", help="Genes: coding sequences to write too.", default="none")
     ] = None,
+    tracks: Annotated[
+        Path | None,
+        option(
+            metavar="PREFIX",
+            help="Gene models: bigWig files to write too, PREFIX.coding_plus.bw and others: the probability of each base.",
+            default="none",
+        ),
+    ] = None,
     stride_bp: Annotated[int, option(metavar="BP", help="Windows of regions: step along the contig.")] = 128,
     threshold: Annotated[
         float,
@@ -91,6 +99,14 @@ def predict(
         float,
         option(metavar="NATS", help="Gene models: what each soft-masked (lower-case) base costs as a coding one."),
     ] = 0.0,
+    sensitivity: Annotated[
+        float | None,
+        option(
+            metavar="SHARE",
+            help="Gene models: share of exons to find, both ends exact, by the model's valid split: more genes, less precision.",
+            default="genes as they were learned",
+        ),
+    ] = None,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
@@ -110,7 +126,7 @@ def predict(
     options = PredictOptions(
         **{name: settings[name] for name in PredictOptions.__dataclass_fields__ if name in settings}
     )
-    summary = predict_file(run, genome, out, options, regions=regions, proteins=proteins, cds=cds)
+    summary = predict_file(run, genome, out, options, regions=regions, proteins=proteins, cds=cds, tracks=tracks)
     mapping_table(f"{out}: written", asdict(summary))
 
 

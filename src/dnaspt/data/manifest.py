@@ -174,6 +174,15 @@ class Manifest(_Frozen):
         """Whether each base has a class; else each window or bin has labels."""
         return self.resolution_bp == 1
 
+    @property
+    def default_head(self) -> str:
+        """The head that `auto` stands for: the usual one of the task, but a CRF for genes of BEND, whose protocol scores classes
+        of bases, and where the stop codon is no part of the CDS; "" where nothing is trained.
+        """
+        if self.per_base and ("bend" in self.settings or self.stop_in_cds is False):
+            return "crf"
+        return next(iter(TASKS[self.task].heads), "")
+
     @model_serializer(mode="wrap")
     def _without_empty_folds(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Content of the file: one without folds is as earlier versions wrote it."""

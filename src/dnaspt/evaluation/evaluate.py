@@ -237,7 +237,7 @@ def predict_genes(
     """Predictions for all segments of a split, for each of the grammars (None: the head alone)."""
     from dnaspt.inference.decode import decode_path, grouped, predict_emissions
     from dnaspt.inference.emissions import ContigSlice
-    from dnaspt.inference.genes import with_frame
+    from dnaspt.inference.genes import with_frame, with_stop_codons
     from dnaspt.models.decoding import GeneRules
 
     predictions: list[list[GenePrediction]] = [[] for _ in grammars]
@@ -257,9 +257,16 @@ def predict_genes(
                 path = decoded.path
                 first = 1 + sum(len(prediction.transcripts) for prediction in of_grammar)
                 genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
-                if isinstance(grammar, GeneRules):  # genes that go on beyond the segment are partial
-                    genes = [with_frame(gene, decoded.states, segment.start, grammar) for gene in genes]
-                of_grammar.append(GenePrediction(segment, path, genes))
+                written = None
+                if isinstance(
+                    grammar, GeneRules
+                ):  # they have stop codons, and those that go on beyond the segment are partial
+                    whole = with_stop_codons(decoded, grammar).path
+                    written = [
+                        with_frame(gene, decoded.states, segment.start, grammar)
+                        for gene in transcripts_from_labels(whole, segment.chrom, start=segment.start)
+                    ]
+                of_grammar.append(GenePrediction(segment, path, genes, written))
     return predictions
 
 

@@ -15,7 +15,7 @@ from dnaspt.evaluation.metrics import block_confusions, class_scores, label_scor
 from dnaspt.evaluation.results import BootstrapCounts, GeneEvaluation, WindowEvaluation
 from dnaspt.genome.alphabet import cpg_positions
 from dnaspt.genome.genetic_code import GeneticCode, genetic_code
-from dnaspt.genome.transcripts import Transcript
+from dnaspt.genome.transcripts import Transcript, moved
 
 _N_BOOTSTRAP_CPG = 200
 """Resamples for the scores of the CpG count, which only set the bar."""
@@ -23,11 +23,19 @@ _N_BOOTSTRAP_CPG = 200
 
 @dataclass(frozen=True, slots=True)
 class GenePrediction:
-    """A segment of a split, its decoded classes (L,) int8, and the transcripts decoded from them."""
+    """A prediction for a segment of a split.
+
+    Attributes:
+        segment: the segment.
+        path: decoded class of each base (L,) int8.
+        transcripts: the transcripts decoded from them; like the dataset's, with or without the stop codon in the CDS.
+        written: the same genes as `predict` writes them, with stop codons and phases, where the head knows them.
+    """
 
     segment: Segment
     path: np.ndarray
     transcripts: list[Transcript]
+    written: list[Transcript] | None = None
 
 
 def score_gene_predictions(
@@ -63,10 +71,12 @@ def score_gene_predictions(
         [ScoredRegion.of(p.segment.chrom, p.segment.start, p.segment.labels) for p in predictions],
     )
     # Structures are looked up in the codes of the segment: each segment is a contig of its own here.
+    are_written = any(prediction.written is not None for prediction in predictions)
+    genes = [prediction.transcripts if prediction.written is None else prediction.written for prediction in predictions]
     structures = structure_report(
-        [_moved(t, str(n), p.segment.start) for n, p in enumerate(predictions) for t in p.transcripts],
+        [replace(moved(t, -predictions[n].segment.start), chrom=str(n)) for n, own in enumerate(genes) for t in own],
         {str(n): p.segment.codes for n, p in enumerate(predictions)},
-        stop_in_cds=manifest.stop_in_cds is not False,
+        stop_in_cds=are_written or manifest.stop_in_cds is not False,
         genetic_code=genetic_code(manifest.genetic_code) if code is None else code,
     )
     evaluation = GeneEvaluation(
@@ -95,18 +105,18 @@ def gene_f1_scores(
     Returns:
         LEVEL_f1 of each level; nan where there is nothing annotated and nothing predicted.
     """
+    f1 = rates(gene_counts(annotated, predictions))[:, 2]
+    return {f"{level}_f1": float(f1[LEVELS.index(level)]) for level in levels}
+
+
+def gene_counts(annotated: Iterable[tuple[Transcript, bool]], predictions: Sequence[GenePrediction]) -> np.ndarray:
+    """Counts (levels, 4) of predicted segments, by `LEVELS` and the columns of `gene_metrics`; arguments as above."""
     counts, _ = count_levels(
         annotated,
         [transcript for prediction in predictions for transcript in prediction.transcripts],
         [ScoredRegion.whole(p.segment.chrom, p.segment.start, p.segment.labels) for p in predictions],
     )
-    f1 = rates(counts.sum(axis=0))[:, 2]
-    return {f"{level}_f1": float(f1[LEVELS.index(level)]) for level in levels}
-
-
-def _moved(transcript: Transcript, chrom: str, start: int) -> Transcript:
-    """The same transcript on a contig of its own that begins at `start`."""
-    return replace(transcript, chrom=chrom, cds=tuple((left - start, right - start) for left, right in transcript.cds))
+    return np.asarray(counts.sum(axis=0))
 
 
 def score_windows(rows: Split, logits: np.ndarray, labels: tuple[str, ...]) -> tuple[WindowEvaluation, BootstrapCounts]:

@@ -1,13 +1,15 @@
-"""Annotated transcripts to transcripts whose CDS includes the stop codon. Some sources write it so, others do not."""
+"""Transcripts and labels whose CDS includes the stop codon, from those that leave it out, and back. Sources do either."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import CDS, MINUS, MISSING, NONCODING, transcripts_from_labels
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.intervals import StartEnds, merge_few
@@ -45,6 +47,44 @@ def stop_rows_in_cds(annotated: AnnotatedTranscript) -> Transcript:
     return replace(annotated.transcript, cds=merge_few((*annotated.transcript.cds, *annotated.stop_codon)))
 
 
+def with_stop_codon(transcript: Transcript, codes: np.ndarray, genetic_code: GeneticCode = STANDARD) -> Transcript:
+    """The transcript with the three bases behind its CDS, if they are a stop codon and its last codon is none.
+
+    Args:
+        transcript: a transcript of which nothing but the CDS is known.
+        codes: letters of its contig (L,).
+        genetic_code: which codons stop a gene.
+    """
+    return replace(transcript, cds=_with_stop_codon(_cds_alone(transcript), codes, genetic_code.stops)[0])
+
+
+def labels_with_stop_codons(labels: np.ndarray, codes: np.ndarray, genetic_code: GeneticCode = STANDARD) -> np.ndarray:
+    """Labels that leave stop codons out of the CDS to labels that have them in it: (L,) int8 -> (L,) int8.
+
+    The three bases behind the CDS of a gene become coding where they are a stop codon. Where they are none, they become missing:
+    an intron may split the stop codon or stand before it, and the labels do not say where that intron ends. A gene
+    that a missing label, an intron or the end of the sequence cuts stays as it is.
+
+    Args:
+        labels: class of each base, see `GENE_STATES`.
+        codes: letters of the same bases.
+        genetic_code: which codons stop a gene.
+    """
+    result = labels.copy()
+    for gene in transcripts_from_labels(labels, ""):
+        is_plus = gene.strand == "+"
+        behind = slice(gene.end, gene.end + 3) if is_plus else slice(max(gene.start - 3, 0), gene.start)
+        classes = labels[behind] if is_plus else labels[behind][::-1]
+        _, origin = _with_stop_codon(_cds_alone(gene), codes, genetic_code.stops)
+        if origin == _IN_CDS or classes[:1].tolist() != [NONCODING]:
+            continue
+        if origin == _FROM_SEQUENCE and (classes == NONCODING).all():
+            result[behind] = CDS if is_plus else CDS + MINUS
+        else:
+            result[behind] = np.where(result[behind] == NONCODING, MISSING, result[behind])
+    return result
+
+
 def without_stop_codon(transcript: Transcript, codes: np.ndarray, genetic_code: GeneticCode = STANDARD) -> Transcript:
     """The transcript without its last three coding bases, if they are a stop codon; codes: letters of its contig (L,)."""
     last = list(islice(_from_the_end(transcript.cds, transcript.strand), 3))
@@ -52,6 +92,15 @@ def without_stop_codon(transcript: Transcript, codes: np.ndarray, genetic_code: 
         return transcript
     kept = ((base, base + 1) for start, end in transcript.cds for base in range(start, end) if base not in last)
     return replace(transcript, cds=merge_few(kept))
+
+
+_IN_CDS, _FROM_SEQUENCE = "stop_codons_in_cds", "stop_codons_from_sequence"
+"""Where a stop codon was found, as it is counted."""
+
+
+def _cds_alone(transcript: Transcript) -> AnnotatedTranscript:
+    """A transcript without further rows of an annotation."""
+    return AnnotatedTranscript(transcript, exons=(), stop_codon=(), line=0, path=Path())
 
 
 def _with_stop_codon(annotated: AnnotatedTranscript, codes: np.ndarray, stops: Sequence[str]) -> tuple[StartEnds, str]:
@@ -62,10 +111,10 @@ def _with_stop_codon(annotated: AnnotatedTranscript, codes: np.ndarray, stops: S
         return united, "stop_codons_from_rows"
     last = list(islice(_from_the_end(cds, strand), 3))
     if _letters(last[::-1], codes, strand) in stops:
-        return cds, "stop_codons_in_cds"
+        return cds, _IN_CDS
     following = list(islice(_after_cds(annotated, len(codes)), 3))
     if _letters(following, codes, strand) in stops:
-        return merge_few((*cds, *((base, base + 1) for base in following))), "stop_codons_from_sequence"
+        return merge_few((*cds, *((base, base + 1) for base in following))), _FROM_SEQUENCE
     return cds, "stop_codons_not_found"
 
 

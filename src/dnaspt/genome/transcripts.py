@@ -1,6 +1,6 @@
 """The coding part of a transcript: the form in which genes are read, labeled, decoded, scored and written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dnaspt.genome.intervals import StartEnds
 
@@ -68,3 +68,8 @@ class Transcript:
     def introns(self) -> StartEnds:
         """(start, end) of each intron between two CDS intervals, ascending."""
         return tuple((left[1], right[0]) for left, right in zip(self.cds, self.cds[1:], strict=False))
+
+
+def moved(transcript: Transcript, by: int) -> Transcript:
+    """The same transcript, all coordinates `by` bases higher."""
+    return replace(transcript, cds=tuple((start + by, end + by) for start, end in transcript.cds))

@@ -5,6 +5,7 @@ chain is decoded between such runs, and knows that its neighbors there are non-c
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from dnaspt.genome.gene_states import NONCODING
 from dnaspt.genome.intervals import true_runs
 from dnaspt.inference.emissions import ContigSlice, EmissionArray, predict_both_strands, predict_sequences
 from dnaspt.models.codons import BETWEEN, Grammar
-from dnaspt.models.decoding import Decoded, DecodingContext, GenePosterior, GeneRules
+from dnaspt.models.decoding import ClassProbabilities, Decoded, DecodingContext, GenePosterior, GeneRules
 from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.heads import CRFHead, SigmoidHead, SoftmaxHead
 from dnaspt.models.kernels.crf_viterbi import Emissions
@@ -89,6 +90,7 @@ def decode_path(
     average_strands: bool = False,
     grammar: Grammar | GeneRules | None = None,
     with_posterior: bool = True,
+    marginals: ClassProbabilities | None = None,
 ) -> Decoded:
     """Best path of a slice, and the posterior of its states.
 
@@ -99,6 +101,7 @@ def decode_path(
         average_strands: whether the emissions are the mean of both strands'.
         grammar: codons that the path must keep to; only a CRF can.
         with_posterior: compute the posterior, else it is empty.
+        marginals: gets the class probabilities of a gene model, by positions of the contig; none of long runs of N.
 
     Returns:
         path (L,) int8, posterior (L,) float32, and states (L,) int8 of the grammar. In long runs of N the path is non-coding and
@@ -111,6 +114,7 @@ def decode_path(
         average_strands=average_strands,
         grammar=grammar,
         with_posterior=with_posterior,
+        marginals=marginals,
     )
 
 
@@ -123,6 +127,7 @@ def decode_with(
     average_strands: bool = False,
     grammar: Grammar | GeneRules | None = None,
     with_posterior: bool = True,
+    marginals: ClassProbabilities | None = None,
 ) -> Decoded:
     """Best path of a slice by any decoder; see `decode_path`."""
     codes, start, end = contig_slice
@@ -135,7 +140,8 @@ def decode_with(
         if left == right:
             continue
         before, after = (NONCODING if left else None), (NONCODING if right < end - start else None)
-        context = DecodingContext(codes, start + left, before, after, grammar, average_strands)
+        into = None if marginals is None else partial(_from, marginals, start + left)
+        context = DecodingContext(codes, start + left, before, after, grammar, average_strands, into)
         decoded = decoder.decode(emissions[left:right], context, with_posterior=with_posterior)
         path[left:right] = decoded.path
         if with_posterior:
@@ -144,6 +150,11 @@ def decode_with(
             states[left:right] = decoded.states
         genes += [gene._replace(start=gene.start + left) for gene in decoded.genes]
     return Decoded(path, posterior, states, tuple(genes))
+
+
+def _from(marginals: ClassProbabilities, start: int, first: int, probabilities: np.ndarray) -> None:
+    """Give class probabilities whose positions are counted from `start`."""
+    marginals(start + first, probabilities)
 
 
 @torch.no_grad()

@@ -24,18 +24,19 @@ from dnaspt.genome.coding_sequence import coding_letters, fasta_record, protein,
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, MINUS, transcripts_from_labels
 from dnaspt.genome.genetic_code import GeneticCode
-from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.gtf_writer import gtf_header, gtf_lines
-from dnaspt.genome.stop_in_cds import stop_codon_in_cds
+from dnaspt.genome.stop_in_cds import with_stop_codon
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, n_emissions, predict_emissions
 from dnaspt.inference.disk_array import DiskArray, disk_array
 from dnaspt.inference.emissions import ContigSlice, EmissionArray
+from dnaspt.inference.posterior_tracks import TRACKS, ContigRuns, kept_runs, write_tracks
 from dnaspt.inference.predict import GENE_OPTIONS, PredictOptions
 from dnaspt.inference.resume import Request, finished_contigs
+from dnaspt.inference.sensitivity import describe, operating_point
 from dnaspt.models.codons import Grammar, gene_grammar
-from dnaspt.models.decoding import Decoded, GeneRules
+from dnaspt.models.decoding import ClassProbabilities, Decoded, GeneRules
 from dnaspt.models.gene_model_head import RULES, GeneModelHead
 from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
@@ -105,11 +106,20 @@ def grammar_of(
         model: a gene model.
         config: its description.
         options: how to predict; None for the defaults.
+
+    Raises:
+        ConfigError: a sensitivity that the gene model does not reach on valid, or has no record of.
     """
     options = options or PredictOptions()
     if isinstance(model.head, GeneModelHead):
         return RULES._replace(
-            complete=options.complete_genes, min_intron_bp=min_intron_bp(config, options), softmask=options.softmask
+            stop_in_cds=config.stop_in_cds is not False,
+            complete=options.complete_genes,
+            min_intron_bp=min_intron_bp(config, options),
+            softmask=options.softmask,
+            gene_offset=0.0
+            if options.sensitivity is None
+            else operating_point(config, options.sensitivity).gene_offset,
         )
     if not options.codons or not isinstance(model.head, CRFHead) or not model.head.constrained:
         return None
@@ -145,7 +155,7 @@ def predict_genes_file(
     model: TaskModel,
     config: CheckpointConfig,
     options: PredictOptions,
-    sequences: Mapping[str, Path] | None = None,
+    further: Mapping[str, Path] | None = None,
 ) -> GeneSummary:
     """Write the genes of a FASTA file as GFF3 or GTF, by the suffix of the file.
 
@@ -154,7 +164,8 @@ def predict_genes_file(
         model: a gene model.
         config: its description.
         options: how to predict; a softmax head knows no codons.
-        sequences: files to write too: `proteins` and `cds` of all written transcripts as FASTA.
+        further: files to write too: `proteins` and `cds` of all written transcripts as FASTA, and `TRACKS` of a gene model as
+            bigWig.
 
     Raises:
         InputError: the FASTA cannot be used; finished contigs are deleted.
@@ -162,17 +173,20 @@ def predict_genes_file(
     """
     grammar = grammar_of(model, config, options)
     settings = {name: value for name, value in asdict(options).items() if name in GENE_OPTIONS}
-    written_as, sequences = FORMATS[request.out.suffix.lower()], dict(sequences or {})
-    settings |= {"format": written_as.name, "sequences": sorted(sequences)}
+    written_as, further = FORMATS[request.out.suffix.lower()], dict(further or {})
+    sequences, tracks = ({name: further[name] for name in names if name in further} for names in (LETTERS, TRACKS))
+    settings |= {"format": written_as.name, "sequences": sorted(further)}
     settings |= {"task": "genes", "codons": grammar is not None, "min_intron_bp": min_intron_bp(config, options)}
     lengths: list[tuple[str, int]] = []
     files: list[Path] = []
+    contig_runs: list[ContigRuns] = []
     n_bp = n_resumed = 0
 
     def unfinished_contigs() -> Iterator[_ContigJob]:
         nonlocal n_bp, n_resumed
         for number, contig, intervals in request.contigs(lengths):
             files.append(folder / f"{number}.{written_as.name}")
+            contig_runs.append(ContigRuns(contig.name, intervals, _beside(files[-1], "tracks")))
             n_bp += sum(end - start for start, end in intervals)
             if files[-1].is_file():
                 n_resumed += 1
@@ -180,7 +194,7 @@ def predict_genes_file(
                 slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
                 yield _ContigJob(contig, slices, files[-1])
 
-    written = _Written(options, written_as, tuple(sequences), config.code)
+    written = _Written(options, written_as, tuple(sequences), config.code, has_tracks=bool(tracks))
     decode = partial(contig_genes, model, config, average_strands=options.average_strands, grammar=grammar)
     with finished_contigs(request, settings) as folder, _Decoder(model, decode, written) as decoder:
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
@@ -195,12 +209,17 @@ def predict_genes_file(
             annotation.write(f"# warning: {warning}\n")
         if options.softmask:
             annotation.write(f"# softmask: {options.softmask:g} nats\n")
+        if options.sensitivity is not None:
+            expected = describe(operating_point(config, options.sensitivity), options.sensitivity)
+            log.info("%s: sensitivity: %s", request.out, expected)
+            annotation.write(f"# sensitivity: {expected}\n")
         for file in files:
             of_contig, _, rows = file.read_text(encoding="utf-8").partition("\n")
             counts.append(GeneCounts(**json.loads(of_contig)))
             annotation.write(rows)
             for what, into in fasta.items():
                 into.write(_beside(file, what).read_text(encoding="utf-8"))
+        write_tracks(tracks, lengths, contig_runs)
     shutil.rmtree(folder)
     n_genes, n_partial, n_left_out = (sum(column) for column in zip((0, 0, 0), *map(astuple, counts), strict=True))
     if not n_genes:
@@ -217,17 +236,18 @@ def open_atomically(path: Path) -> Iterator[TextIO]:
 
 
 def _beside(file: Path, what: str) -> Path:
-    """The file with the sequences of the transcripts whose rows are in a file."""
+    """The file with the sequences of the transcripts whose rows are in a file, or with the runs of its contig's tracks."""
     return file.with_suffix(f".{what}")
 
 
 class _Written(NamedTuple):
-    """What is written of the genes of a contig: which ones, in which format, and which sequences of theirs."""
+    """What is written of a contig: which genes, in which format, which sequences of theirs, and whether tracks."""
 
     options: PredictOptions
     written_as: AnnotationFormat
     sequences: tuple[str, ...]
     code: GeneticCode
+    has_tracks: bool = False
 
     def write(self, genes: Sequence[Transcript], contig: Contig, file: Path) -> None:
         """Write the rows of a contig's genes behind a line of counts; their sequences before, into files of their own."""
@@ -328,12 +348,17 @@ class _Decoder:
                 self._wait()
 
     def _write(self, group: list[_ContigJob], emissions: Iterator[EmissionArray]) -> None:
-        contigs = [job.contig for job in group]
         inputs = [[(contig_slice, next(emissions)) for contig_slice in job.slices] for job in group]
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            decoded = pool.map(self._genes, contigs, inputs)
-            for job, genes in zip(group, decoded, strict=True):
+            for job, genes in zip(group, pool.map(self._decode, group, inputs), strict=True):
                 self._written.write(genes, job.contig, job.file)
+
+    def _decode(self, job: _ContigJob, inputs: Sequence[tuple[ContigSlice, EmissionArray]]) -> list[Transcript]:
+        """The genes of a contig; the runs of its tracks are written on the way."""
+        if not self._written.has_tracks:
+            return self._genes(job.contig, inputs)
+        with kept_runs(_beside(job.file, "tracks")) as marginals:
+            return self._genes(job.contig, inputs, marginals=marginals)
 
 
 def _file_for(contig_slice: ContigSlice, folder: Path, n_columns: int) -> AbstractContextManager[DiskArray]:
@@ -349,6 +374,7 @@ def contig_genes(
     *,
     average_strands: bool = False,
     grammar: Grammar | GeneRules | None = None,
+    marginals: ClassProbabilities | None = None,
 ) -> list[Transcript]:
     """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases. A gene
     model also gives the probability of each gene and exon.
@@ -363,25 +389,39 @@ def contig_genes(
         emissions_of: slices of the contig, and the emissions (L, K) of each.
         average_strands: whether they are the mean of both strands'.
         grammar: codons that the genes must keep to.
+        marginals: gets the class probabilities of a gene model, tile by tile.
 
     Returns:
         genes by start; the stop codon is in the CDS also where the model was trained on CDS without it.
     """
     genes: list[Transcript] = []
     for contig_slice, emissions in emissions_of:
-        decoded = decode_path(model, emissions, contig_slice, average_strands=average_strands, grammar=grammar)
+        decoded = decode_path(
+            model,
+            emissions,
+            contig_slice,
+            average_strands=average_strands,
+            grammar=grammar,
+            marginals=marginals,
+        )
         start = contig_slice.start
+        if isinstance(grammar, GeneRules):
+            decoded = with_stop_codons(decoded, grammar)
         for decoded_gene in list(scored_genes(decoded, contig.name, start=start, first_number=len(genes) + 1)):
             gene = decoded_gene
             if grammar is not None:
                 gene = with_frame(gene, decoded.states, start, grammar)
             else:
                 if config.stop_in_cds is False:
-                    bare = AnnotatedTranscript(gene, exons=(), stop_codon=(), line=0, path=Path())
-                    ((gene,), _) = stop_codon_in_cds([bare], contig.codes, config.code)
+                    gene = with_stop_codon(gene, contig.codes, config.code)
                 gene = with_codons_read(gene, contig.codes, config.code)
             genes.append(gene)
     return genes
+
+
+def with_stop_codons(decoded: Decoded, rules: GeneRules) -> Decoded:
+    """What a gene model decoded, with class CDS at stop codons also where the path leaves them out."""
+    return decoded if rules.stop_in_cds else decoded._replace(path=rules.classes[decoded.states])
 
 
 def scored_genes(decoded: Decoded, chrom: str, *, start: int = 0, first_number: int = 1) -> Iterator[Transcript]:
@@ -410,7 +450,8 @@ def with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Gramm
         gene: a decoded gene.
         states: states of the grammar (L,) on the decoded bases.
         offset: contig position of the first decoded base.
-        grammar: the grammar. If its stop codons are non-coding, as the model was taught, the CDS gets them: GFF3 has them inside.
+        grammar: the grammar. If its stop codons are non-coding, as a CRF was taught, the CDS gets them: GFF3 has them inside.
+            The gene of a gene model has them already, see `with_stop_codons`.
     """
     step = 1 if gene.strand == "+" else -1
     first, last = (gene.start - offset, gene.end - 1 - offset)[::step]

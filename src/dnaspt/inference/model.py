@@ -139,6 +139,7 @@ class Model:
         min_score: float = 0.0,
         min_coding_bp: int = 0,
         softmask: float = 0.0,
+        sensitivity: float | None = None,
     ) -> "list[list[Transcript]] | pd.DataFrame":
         """Predict the genes on sequences, or the labels of windows.
 
@@ -154,6 +155,8 @@ class Model:
                 mean posterior of its coding bases.
             min_coding_bp: genes: fewest coding bases.
             softmask: gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
+            sensitivity: gene-model: share of the exons that is to be found with both ends exact, above 0, at most 1. Genes are
+                made more or less probable, so that the model's valid split reaches it, with the highest precision.
 
         Returns:
             For genes: for each sequence a list of `Transcript`, by start; `dnaspt.to_frame` makes a table of them. A transcript's
@@ -165,7 +168,8 @@ class Model:
         Raises:
             CheckpointError: a pretrained model, which predicts nothing.
             InputError: a letter that is not a nucleotide code, an empty sequence, or one of a length that the model cannot read.
-            ConfigError: complete_genes without a CRF or without codons; a limit out of range.
+            ConfigError: complete_genes without a CRF or without codons; a limit out of range; a sensitivity that was not
+                reached on valid, or of another head than a gene model.
 
         Example:
             >>> model = dnaspt.load("runs/genes")
@@ -174,6 +178,7 @@ class Model:
             2
         """
         from dnaspt.inference.predict import PredictOptions, check_gene_limits, keeps_to_codons, warn_of_softmask
+        from dnaspt.inference.sensitivity import check_sensitivity
 
         options = PredictOptions(
             average_strands=average_strands,
@@ -183,8 +188,10 @@ class Model:
             min_score=min_score,
             min_coding_bp=min_coding_bp,
             softmask=softmask,
+            sensitivity=sensitivity,
         )
         network, sequences = self.task_model(), read_sequences(seqs)
+        check_sensitivity(sensitivity, self.head)
         if not TASKS[self.task].per_base:
             if not codons or complete_genes:
                 log.warning("codons and complete_genes have no effect on windows")
@@ -337,6 +344,7 @@ class Model:
         regions: str | Path | None = None,
         proteins: str | Path | None = None,
         cds: str | Path | None = None,
+        tracks: str | Path | None = None,
         stride_bp: int = 128,
         threshold: float = 0.5,
         average_strands: bool = False,
@@ -346,6 +354,7 @@ class Model:
         min_score: float = 0.0,
         min_coding_bp: int = 0,
         softmask: float = 0.0,
+        sensitivity: float | None = None,
     ) -> "GeneSummary | WindowSummary":
         """Predict on a FASTA file and write GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
@@ -357,6 +366,8 @@ class Model:
             regions: BED of the intervals to predict; None for all of every contig.
             proteins: genes: FASTA of the predicted proteins to write too.
             cds: genes: FASTA of the predicted coding sequences to write too.
+            tracks: gene-model: beginning of the names of bigWig files to write too. PREFIX.coding_plus.bw, PREFIX.donor_plus.bw,
+                PREFIX.acceptor_plus.bw and those of the minus strand have the probability of each base.
             stride_bp: windows: step along the contig.
             threshold: windows: probability from which a BED row is written.
             average_strands: average over both strands.
@@ -367,6 +378,8 @@ class Model:
                 knows it, else the mean posterior of its coding bases.
             min_coding_bp: genes: fewest coding bases that are written.
             softmask: gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
+            sensitivity: gene-model: share of the exons that is to be found with both ends exact, above 0, at most 1. Genes are
+                made more or less probable, so that the model's valid split reaches it, with the highest precision.
 
         Returns:
             counts of what was predicted and written.
@@ -393,8 +406,9 @@ class Model:
             min_score=min_score,
             min_coding_bp=min_coding_bp,
             softmask=softmask,
+            sensitivity=sensitivity,
         )
-        return predict_file(self, genome, out, options, regions=regions, proteins=proteins, cds=cds)
+        return predict_file(self, genome, out, options, regions=regions, proteins=proteins, cds=cds, tracks=tracks)
 
 
 def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:

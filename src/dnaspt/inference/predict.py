@@ -20,6 +20,7 @@ from dnaspt.genome.intervals import merge
 from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.resume import Intervals, Request
+from dnaspt.inference.sensitivity import check_sensitivity
 from dnaspt.output import locked_output, refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _GENE_SUFFIXES = (".gff3", ".gff", ".gtf")
+_SEQUENCES = ("proteins", "cds")
+"""Files of sequences that any model of genes can write."""
 _MOST_INTRON_BP = 10_000
 """Largest least length of introns: a delay line as long is kept in memory."""
 
@@ -49,6 +52,9 @@ class PredictOptions:
             else the mean posterior of its coding bases.
         min_coding_bp: genes: fewest coding bases that are written.
         softmask: genes of a gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
+        sensitivity: genes of a gene-model: share of the exons that is to be found with both ends exact, above 0, at most 1.
+            Genes are made more or less probable: so that the model's valid split reaches it, with the highest precision. None
+            leaves them as they were learned.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
     """
 
@@ -61,6 +67,7 @@ class PredictOptions:
     min_score: float = 0.0
     min_coding_bp: int = 0
     softmask: float = 0.0
+    sensitivity: float | None = None
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
     def __post_init__(self) -> None:
@@ -70,14 +77,22 @@ class PredictOptions:
             ConfigError: names the option.
         """
         check_switches(average_strands=self.average_strands, codons=self.codons, complete_genes=self.complete_genes)
-        check_numbers(threshold=self.threshold, min_score=self.min_score, softmask=self.softmask)
+        check_numbers(
+            threshold=self.threshold,
+            min_score=self.min_score,
+            softmask=self.softmask,
+            sensitivity=self.sensitivity,
+        )
         check_whole_numbers(
             stride_bp=self.stride_bp, min_intron_bp=self.min_intron_bp, min_coding_bp=self.min_coding_bp
         )
 
 
 GENE_OPTIONS = frozenset(
-    {"average_strands", "codons", "complete_genes", "min_intron_bp", "min_score", "min_coding_bp", "softmask"}
+    {
+        *("average_strands", "codons", "complete_genes", "min_intron_bp", "min_score", "min_coding_bp", "softmask"),
+        "sensitivity",
+    }
 )
 """The options that decide which genes are written."""
 
@@ -91,6 +106,7 @@ def predict_file(
     regions: str | Path | None = None,
     proteins: str | Path | None = None,
     cds: str | Path | None = None,
+    tracks: str | Path | None = None,
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file and write what the task's users open: GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
@@ -102,6 +118,8 @@ def predict_file(
         regions: BED of the intervals to predict; None for all of every contig.
         proteins: genes: FASTA of the predicted proteins to write too.
         cds: genes: FASTA of the predicted coding sequences to write too.
+        tracks: genes of a gene-model: beginning of the names of bigWig files to write too, PREFIX.coding_plus.bw and others: the
+            probability of each base.
 
     Returns:
         counts of what was predicted and written.
@@ -115,28 +133,33 @@ def predict_file(
     regions = as_path_or_none(regions, "regions")
     run = None if isinstance(model, Model) else as_path(model, "model")
     inputs = {"genome": genome, "regions": regions, "run": run}
-    with checked_outputs(out, {"proteins": proteins, "cds": cds}, inputs) as sequences:
-        return _predict_file(model, genome, out, options, regions, sequences)
+    further: dict[str, str | Path | None] = {"proteins": proteins, "cds": cds}
+    if tracks is not None:
+        from dnaspt.inference.posterior_tracks import track_files  # pyarrow takes a fifth of a second
+
+        further |= track_files(as_path(tracks, "tracks"))
+    with checked_outputs(out, further, inputs) as files:
+        return _predict_file(model, genome, out, options, regions, files)
 
 
 @contextmanager
 def checked_outputs(
-    out: Path, sequences: Mapping[str, str | Path | None], inputs: Mapping[str, Path | None]
+    out: Path, further: Mapping[str, str | Path | None], inputs: Mapping[str, Path | None]
 ) -> Iterator[dict[str, Path]]:
     """A block in which no other process writes the files of a prediction.
 
     Args:
         out: the file of predictions.
-        sequences: further files by what they hold, None for those that are not asked for.
+        further: other files by what they hold, None for those that are not asked for.
         inputs: what is read.
 
     Yields:
-        the further files that are asked for.
+        the other files that are asked for.
 
     Raises:
         ConfigError: a file is read, or given twice. InputError: it cannot be written. BusyError: another process writes it.
     """
-    given = {what: as_path_or_none(path, what) for what, path in sequences.items()}
+    given = {what: as_path_or_none(path, what) for what, path in further.items()}
     asked = {what: path for what, path in given.items() if path is not None}
     files = [out, *asked.values()]
     for number, file in enumerate(files):
@@ -156,7 +179,7 @@ def _predict_file(
     out: Path,
     options: PredictOptions,
     regions: Path | None,
-    sequences: Mapping[str, Path],
+    further: Mapping[str, Path],
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file; see `predict_file`."""
     for file in (genome, regions):
@@ -168,14 +191,16 @@ def _predict_file(
     network = loaded.task_model()
     intervals = None if regions is None else _intervals(regions, genome)
     request = Request(loaded.digests, genome, out, intervals)
+    if loaded.head != GENE_MODEL and (tracks := [path for what, path in further.items() if what not in _SEQUENCES]):
+        raise ConfigError(f"{tracks[0]}: --tracks is for gene models; this model has a {loaded.head} head")
     if TASKS[loaded.task].per_base:
         from dnaspt.inference.genes import predict_genes_file
 
         _check_gene_options(loaded, out, options)
         with naming_model(loaded):
-            return predict_genes_file(request, network, loaded.config, options, sequences)
-    if sequences:
-        raise ConfigError(f"{next(iter(sequences.values()))}: only a model of genes has proteins and CDS")
+            return predict_genes_file(request, network, loaded.config, options, further)
+    if further:
+        raise ConfigError(f"{next(iter(further.values()))}: only a model of genes has proteins and CDS")
     from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
 
     _check_window_options(loaded, options)
@@ -205,6 +230,7 @@ def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> Non
     if options.complete_genes and not has_codons:
         raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
     check_gene_limits(options, has_codons=has_codons)
+    check_sensitivity(options.sensitivity, model.head)
     warn_of_softmask(options, model.head)
 
 
@@ -253,6 +279,7 @@ def check_gene_limits(options: PredictOptions, *, has_codons: bool) -> None:
 def _check_window_options(model: Model, options: PredictOptions) -> None:
     """Refuse options that do not fit a model of windows, and warn of those without effect."""
     resolution_bp = TASKS[model.task].resolution_bp
+    check_sensitivity(options.sensitivity, model.head)
     if not options.codons:
         log.warning("--no-codons has no effect on windows")
     if options.complete_genes:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.coding_sequence import without_last_coding_bases
 from dnaspt.genome.gene_states import ACCEPTOR as ACCEPTOR_CLASS
 from dnaspt.genome.gene_states import CDS, MINUS, MISSING, NONCODING
 from dnaspt.genome.gene_states import DONOR as DONOR_CLASS
@@ -103,17 +104,21 @@ class GeneModel:
         """Log densities of the lengths, in the layout of the kernels."""
         return LengthTables.of(self.lengths)
 
-    def segments(self, *, may_begin: bool = True, may_end: bool = True, min_intron_bp: int = 0) -> SegmentModel:
+    def segments(
+        self, *, may_begin: bool = True, may_end: bool = True, min_intron_bp: int = 0, gene_offset: float = 0.0
+    ) -> SegmentModel:
         """Lengths and moves.
 
         Args:
             may_begin: whether a sequence may begin within a gene.
             may_end: whether it may end within one.
             min_intron_bp: shortest intron; 0 leaves it to the densities.
+            gene_offset: nats added to the log-odds of a gene's beginning: more genes above 0, fewer below.
         """
         segments = segment_model(self.tables, self.lengths, self.shares, self.weights, self.genetic_code)
         lengths, moves = segments.lengths, segments.moves
         lengths.introns[0, :min_intron_bp] = -np.inf
+        moves.gene[:] += gene_offset
         moves.first[1:] = moves.first[1:] if may_begin else -np.inf
         moves.last[1:] = moves.last[1:] if may_end else -np.inf
         return segments
@@ -343,10 +348,33 @@ def posteriors_of(genes: Sequence[GeneCall], probabilities: SiteProbabilities) -
     return posteriors
 
 
-def classes_of(genes: Sequence[GeneCall], n: int) -> np.ndarray:
-    """Nine classes (n,) int8 of a sequence with these genes."""
+def without_stop_codon(gene: GeneCall) -> GeneCall | None:
+    """The gene without its stop codon, and without an intron that splits the stop codon or stands before it.
+
+    None where no coding base is left.
+    """
+    if not (gene.has_right if gene.strand == 0 else gene.has_left):
+        return gene
+    exons = without_last_coding_bases(gene.exons, "+-"[gene.strand], 3)
+    if not exons:
+        return None
+    return (
+        gene._replace(end=exons[-1][1], exons=exons)
+        if gene.strand == 0
+        else gene._replace(start=exons[0][0], exons=exons)
+    )
+
+
+def classes_of(genes: Sequence[GeneCall], n: int, *, stop_in_cds: bool = True) -> np.ndarray:
+    """Nine classes (n,) int8 of a sequence with these genes.
+
+    Args:
+        genes: the genes, with their stop codons.
+        n: bases of the sequence.
+        stop_in_cds: whether the stop codon has class CDS; if not, a gene ends before it, and what lies behind is non-coding.
+    """
     path = np.full(n, NONCODING, np.int8)
-    for gene in genes:
+    for gene in genes if stop_in_cds else filter(None, map(without_stop_codon, genes)):
         shift = MINUS * gene.strand
         left, right = (DONOR_CLASS, ACCEPTOR_CLASS) if gene.strand == 0 else (ACCEPTOR_CLASS, DONOR_CLASS)
         path[gene.start : gene.end] = INTRON_CLASS + shift

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
-from dnaspt.genome.gene_states import NONCODING
+from dnaspt.genome.gene_states import CDS, INTRON, MINUS, NONCODING
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.decoding import Decoded, DecodingContext, GenePosterior, GeneRules
@@ -48,6 +48,7 @@ RULES = GeneRules(
     codon_bases=np.array([-1, *(0, 1, 2) * 4, *(0, 1, 2) * 4], np.int8),
     starts=np.array([False, *([False] * 3 + [True] * 3 + [False] * 6) * 2]),
     stops=np.array([False, *([False] * 6 + [True] * 3 + [False] * 3) * 2]),
+    classes=np.array([NONCODING, *[CDS] * 9, *[INTRON] * 3, *[CDS + MINUS] * 9, *[INTRON + MINUS] * 3], np.int8),
 )
 """States of a decoded base: 0 between genes; then for each strand, by codon base in the direction of transcription, 3 of
 ordinary codons, 3 of the start codon, 3 of the stop codon, and 3 of introns, by the codon base that follows."""
@@ -61,17 +62,21 @@ class GeneModelHead(nn.Module):
         hidden_size: D, channels of the encoder.
         n_offsets: positions around a candidate site at which hidden states are read.
         genetic_code: which codons start and stop a gene.
+        stop_in_cds: whether the stop codon has class CDS where the context does not say.
     """
 
     emission_complement = (4, 5, 6, 7, 0, 1, 2, 3)
     """For each column of the emissions that of the other strand."""
 
-    def __init__(self, hidden_size: int, n_offsets: int, genetic_code: GeneticCode = STANDARD) -> None:
+    def __init__(
+        self, hidden_size: int, n_offsets: int, genetic_code: GeneticCode = STANDARD, *, stop_in_cds: bool = True
+    ) -> None:
         super().__init__()
         self._model: GeneModel | None = None
         self.register_load_state_dict_post_hook(self._forget)  # type: ignore[no-untyped-call]
         self.trunk = SiteProbe(hidden_size, n_offsets)
         self.genetic_code = genetic_code
+        self.stop_in_cds = stop_in_cds
         for name, array in Sensors.zero().arrays().items():
             self.register_buffer(f"sensors_{name}", torch.from_numpy(array.copy()))
         for part in _PARTS:
@@ -140,6 +145,8 @@ class GeneModelHead(nn.Module):
 
         Where the context says what stands beside the sequence, no gene goes on beyond it.
         """
+        if context.grammar is None:
+            context = context._replace(grammar=RULES._replace(stop_in_cds=self.stop_in_cds))
         model, rules = self.model(), rules_of(context)
         scores = model.potentials(context.codes, emissions, context.first, rules.softmask)
         return decode_genes(model, scores, len(emissions), context, with_posterior=with_posterior)
@@ -170,6 +177,7 @@ def decode_genes(
         may_begin=context.before is None and not rules.complete,
         may_end=context.after is None and not rules.complete,
         min_intron_bp=rules.min_intron_bp,
+        gene_offset=rules.gene_offset,
     )
 
     def find() -> tuple[BestPath, list[GeneCall], np.ndarray]:
@@ -177,9 +185,15 @@ def decode_genes(
         genes = genes_of(path.sites)
         return path, genes, classes_of(genes, n)
 
+    def decoded(
+        genes: list[GeneCall], classes: np.ndarray, posterior: np.ndarray, posteriors: tuple[GenePosterior, ...] = ()
+    ) -> Decoded:
+        path_classes = classes if rules.stop_in_cds else classes_of(genes, n, stop_in_cds=False)
+        return Decoded(path_classes, posterior, states_of(genes, n), posteriors)
+
     if not with_posterior:
-        path, genes, classes = find()
-        return Decoded(classes, np.empty(0, np.float32), states_of(genes, n))
+        _, genes, classes = find()
+        return decoded(genes, classes, np.empty(0, np.float32))
     posterior, columns = np.empty(n, np.float32), class_columns().T
 
     def keep(first: int, rows: np.ndarray) -> None:
@@ -188,6 +202,8 @@ def decode_genes(
         coded = np.flatnonzero(own != NONCODING)
         chances = np.take_along_axis(rows[coded] @ columns, own[coded, None], axis=1)
         posterior[first + coded] = chances[:, 0]
+        if context.marginals is not None:
+            context.marginals(first, rows @ columns)
 
     with ThreadPoolExecutor(1) as pool:  # the best path is found while the sums go forward
         found = pool.submit(inherit_flush_to_zero(find))
@@ -199,7 +215,7 @@ def decode_genes(
         for gene, (probability, exons) in zip(genes, probabilities, strict=True)
         if gene.exons
     )
-    return Decoded(classes, np.clip(posterior, 0, 1), states_of(genes, n), posteriors)
+    return decoded(genes, classes, np.clip(posterior, 0, 1), posteriors)
 
 
 def states_of(genes: list[GeneCall], n: int) -> np.ndarray:

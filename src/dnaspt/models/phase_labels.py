@@ -45,7 +45,6 @@ def phase_labels(
     *,
     start: int = 0,
     genetic_code: GeneticCode = STANDARD,
-    stop_in_cds: bool = True,
 ) -> np.ndarray:
     """Labels with the reading frame: nine classes (L,) -> columns of `gene_structure` (L,) int8, MISSING where not known.
 
@@ -57,17 +56,16 @@ def phase_labels(
 
     Args:
         codes: letters of a segment (L,) uint8; see `alphabet`.
-        labels: class of each base (L,) int8; see `GENE_STATES`.
+        labels: class of each base (L,) int8; see `GENE_STATES`. The stop codon is part of the CDS: where a dataset has it
+            outside, `labels_with_stop_codons` comes first.
         transcripts: whole transcripts of the segment's contig that the labels follow, one for each gene. Those that lie partly
             or wholly outside the segment are not used.
         start: 0-based position of the segment on its contig.
         genetic_code: which codons start and stop a gene.
-        stop_in_cds: whether the stop codon has class CDS. If not, the three bases behind the CDS are labeled as coding where they
-            are a stop codon.
     """
     length = len(codes)
     whole = [gene for gene in transcripts if start <= gene.start and gene.end <= start + length]
-    reader = _StrandReader(genetic_code, stop_in_cds=stop_in_cds)
+    reader = _StrandReader(genetic_code)
     plus = reader.read(
         alphabet.tokens(codes),
         labels,
@@ -83,7 +81,6 @@ def phase_labels(
     minus = mirror_phase_labels(minus)
     result = np.where(plus != MISSING, plus, result)
     result = np.where(minus != MISSING, minus, result)
-    result[(plus != MISSING) & (minus != MISSING)] = MISSING  # two stop codons that the labels leave out
     return result.astype(np.int8)
 
 
@@ -111,22 +108,19 @@ class _Coding:
 class _StrandReader:
     """Reads the genes of one strand, as the plus strand of what it is given."""
 
-    def __init__(self, genetic_code: GeneticCode, *, stop_in_cds: bool) -> None:
+    def __init__(self, genetic_code: GeneticCode) -> None:
         self._starts = [alphabet.encode(codon).tolist() for codon in genetic_code.starts]
         self._is_stop = np.zeros(64, bool)
         for codon in genetic_code.stops:
             self._is_stop[_codon_numbers(alphabet.encode(codon))[0]] = True
-        self._stop_in_cds = stop_in_cds
 
     def read(self, tokens: np.ndarray, labels: np.ndarray, genes: list[_Coding]) -> np.ndarray:
         """Phase-aware labels (L,) int8 of the plus strand's genes; all else is missing."""
         result = np.full(len(tokens), MISSING, np.int8)
         conflicting = np.zeros(len(tokens), bool)
         left = labels.copy()
-        if not self._stop_in_cds:
-            self._add_stop_codons(tokens, left)
         for gene in genes:
-            self._read_whole(tokens, labels, left, gene, (result, conflicting))
+            self._read_whole(tokens, labels, gene, (result, conflicting))
         left[(result != MISSING) | conflicting] = MISSING
         is_gene = (left >= CDS) & (left < MINUS)
         for start, end in true_runs(is_gene).tolist():
@@ -140,35 +134,19 @@ class _StrandReader:
         return result
 
     def _read_whole(
-        self,
-        tokens: np.ndarray,
-        labels: np.ndarray,
-        extended: np.ndarray,
-        gene: _Coding,
-        into: tuple[np.ndarray, np.ndarray],
+        self, tokens: np.ndarray, labels: np.ndarray, gene: _Coding, into: tuple[np.ndarray, np.ndarray]
     ) -> None:
         """Label the bases of a whole transcript where the nine classes agree with it; into: the labels, and what conflicts."""
         result, conflicting = into
-        end, classes = gene.end, gene.labels
-        if not self._stop_in_cds and (extended[end : end + 3] == CDS).sum() == 3 > (labels[end : end + 3] == CDS).sum():
-            end, classes = end + 3, np.append(classes, np.full(3, CDS, np.int8))
-        span = slice(gene.start, end)
-        is_cds = to_mask([(a - gene.start, b - gene.start) for a, b in gene.intervals], end - gene.start)
-        is_cds[gene.end - gene.start :] = True
+        classes, span = gene.labels, slice(gene.start, gene.end)
+        is_cds = to_mask([(a - gene.start, b - gene.start) for a, b in gene.intervals], gene.end - gene.start)
         frame = self._frame(tokens[span][is_cds], -gene.phase % 3, begins=True, ends=True)
         if frame is None:
             return
         phases = self._label(tokens[span], classes, is_cds, frame, (True, True))
-        agrees = (classes != MISSING) & (extended[span] == classes)
+        agrees = (classes != MISSING) & (labels[span] == classes)
         conflicting[span] |= agrees & (result[span] != MISSING) & (result[span] != phases)
         result[span] = np.where(agrees, phases, result[span])
-
-    def _add_stop_codons(self, tokens: np.ndarray, labels: np.ndarray) -> None:
-        """Make the stop codons behind the CDS coding, in place."""
-        ends = np.flatnonzero((labels[:-3] == CDS) & (labels[1:-2] == NONCODING)) + 1
-        for end in ends.tolist():
-            if (labels[end : end + 3] == NONCODING).all() and self._is_stop_codon(tokens[end : end + 3]):
-                labels[end : end + 3] = CDS
 
     def _is_stop_codon(self, letters: np.ndarray) -> bool:
         numbers = _codon_numbers(letters)

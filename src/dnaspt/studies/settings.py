@@ -20,11 +20,11 @@ from dnaspt.config import (
     MOST_FOLDS,
     MOST_RATE,
     MOST_SEED,
+    OF_GRADIENTS,
     FinetuneConfig,
     HeadName,
     PretrainConfig,
     Settings,
-    TrainingConfig,
     build_config,
     read_toml,
 )
@@ -48,11 +48,6 @@ _DEFAULT_PRESET = PretrainConfig.model_fields["preset"].default
 Command = Literal["pretrain", "finetune"]
 _LETTERS = "onehot"
 """Preset of a gene model that scores sites by letters."""
-OF_GRADIENTS = frozenset(
-    {*TrainingConfig.model_fields, "encoder_rate", "crf_rate", "class_weights", "positive_weight", "pool", "choose_by"}
-    - {"seed", "fold", "accelerator", "precision"}
-)
-"""Settings of fine-tuning that have no effect on a gene model."""
 _SET_BY_STUDY: dict[Command, set[str]] = {
     "pretrain": {
         "data",
@@ -99,9 +94,9 @@ class Arm(Settings):
     for windows kmer (logistic regression on 4-mers), markov (two Markov chains) or cpg (CpG count); for genes augustus (AUGUSTUS,
     trained on the train split) or augustus:SPECIES (AUGUSTUS with a model of its authors)."""
     head: HeadName = "auto"
-    """Head of the model; auto takes crf for genes and sigmoid for windows. Set it to compare heads, such as softmax with crf.
-    gene-model is estimated in minutes, without learning rates: from scratch it scores sites by letters, or, with finetune =
-    { preset = "small" }, by an encoder of random weights; with init = "spt" by the pretrained one."""
+    """Head of the model; auto takes gene-model for genes (crf for those of BEND) and sigmoid for windows. Set it to compare
+    heads. gene-model is estimated in minutes, without learning rates: from scratch it scores sites by letters, or, with
+    finetune = { preset = "small" }, by an encoder of random weights; with init = "spt" by the pretrained one."""
     freeze_encoder: bool = False
     """Train the head alone. Set it to see how much the hidden states hold by themselves."""
     label_fractions: tuple[Share, ...] | None = Field(None, min_length=1)
@@ -213,8 +208,8 @@ class StudyConfig(Settings):
 
     def with_heads(self, dataset: Manifest) -> "StudyConfig":
         """The same study with the head that "auto" means for this dataset, so that arms that train alike are compared alike."""
-        first = next(iter(TASKS[dataset.task].heads), "auto")
-        arms = (arm.model_copy(update={"head": first}) if arm.head == "auto" else arm for arm in self.arms)
+        head = dataset.default_head or "auto"
+        arms = (arm.model_copy(update={"head": head}) if arm.head == "auto" else arm for arm in self.arms)
         return self.model_copy(update={"arms": tuple(arms)})
 
     @model_validator(mode="after")

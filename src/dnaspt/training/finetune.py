@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnaspt.checkpoint_config import TENSORS, CheckpointConfig, find_checkpoint, read_config
-from dnaspt.config import BASELINE_ENCODERS, PRESETS, AnyEncoderConfig, FinetuneConfig
+from dnaspt.config import BASELINE_ENCODERS, OF_GRADIENTS, PRESETS, AnyEncoderConfig, FinetuneConfig
 from dnaspt.data.dataset import Split, read_split, split_file
 from dnaspt.data.manifest import Manifest, Source, read_manifest
 from dnaspt.data.segments import segments
@@ -127,7 +127,7 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
     task = TASKS[manifest.task]
     if not task.heads:
         raise ConfigError(f"{config.data}: {task.name} are scored without training; see 'dnaspt evaluate'")
-    head = task.heads[0] if config.head == "auto" else config.head
+    head = manifest.default_head if config.head == "auto" else config.head
     if head not in task.heads:
         raise ConfigError(f"head {head!r} does not fit task {task.name!r}; expected {' or '.join(task.heads)}")
     if missing := [name for name in ("train", "valid") if name not in manifest.splits]:
@@ -135,9 +135,6 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
             f"{config.data}: has no {missing[0]} split; fine-tuning learns on train and chooses on valid{manifest.hint}"
         )
     _check_genes(config, manifest)
-    if head == GENE_MODEL and manifest.stop_in_cds is False:
-        problem = "its labels leave the stop codon out of the CDS, and a gene model reads it inside"
-        raise ConfigError(f"{config.data}: {problem}; take head 'crf', or prepare the data with 'dnaspt prepare genes'")
     if config.embeddings and (config.encoder is not None or "preset" in config.model_fields_set):
         raise ConfigError("--embeddings takes the place of --encoder and --preset; give one of them")
     if config.preset == "basset" and manifest.per_base:
@@ -152,6 +149,8 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
         raise ConfigError(
             "a crf knows genetic code 1 and the start codon ATG alone; take --head gene-model for other genetic codes"
         )
+    if head == GENE_MODEL:
+        _refuse_settings_of_gradients(config)
     _warn_of_idle_settings(config, head)
     return head
 
@@ -199,6 +198,22 @@ def _check_pool(config: FinetuneConfig, manifest: Manifest) -> None:
         )
 
 
+def _refuse_settings_of_gradients(config: FinetuneConfig) -> None:
+    """Refuse settings that a gene model has no use for: who gives them expects something to be trained by them.
+
+    Raises:
+        ConfigError: names them.
+    """
+    fields = FinetuneConfig.model_fields
+    names = OF_GRADIENTS - {"tensorboard", "save_every", "max_minutes"}
+    given = sorted(name for name in names if getattr(config, name) != fields[name].default)
+    if given:
+        raise ConfigError(
+            f"{', '.join(given)}: no effect on a gene model, which is estimated and not trained by gradients; "
+            "leave that out, or say head 'crf' (--head crf)"
+        )
+
+
 def _warn_of_idle_settings(config: FinetuneConfig, head: str) -> None:
     """Warn of settings that have no effect with this head and encoder."""
     is_crf = head.startswith("crf")
@@ -210,8 +225,6 @@ def _warn_of_idle_settings(config: FinetuneConfig, head: str) -> None:
         log.warning("--preset has no effect: the pretrained encoder has its own size")
     if config.crf_rate != FinetuneConfig.model_fields["crf_rate"].default and not is_crf:
         log.warning("crf_rate has no effect on a %s head", head)
-    if head == GENE_MODEL and config.choose_by != "auto":
-        log.warning("choose_by has no effect on a gene model: there is one checkpoint")
     if config.freeze_encoder and config.encoder_rate != 1:
         log.warning("encoder_rate has no effect on a frozen encoder")
     if config.freeze_encoder and config.encoder is None:

@@ -9,28 +9,34 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from dnaspt.checkpoint import build_task_model, load_model, save_checkpoint, site_offsets
-from dnaspt.checkpoint_config import CheckpointConfig
+from dnaspt.checkpoint_config import CheckpointConfig, LevelRates, OperatingPoint, SplitRates
 from dnaspt.config import FinetuneConfig
-from dnaspt.data.bootstrap_blocks import blocks_outside_genes
+from dnaspt.data.bootstrap_blocks import blocks_outside_genes, on_genome
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DatasetError
+from dnaspt.evaluation.gene_metrics import LEVELS, PREDICTED, TRUE, rates
 from dnaspt.evaluation.metrics import confusion, mcc
-from dnaspt.evaluation.score import GenePrediction, gene_f1_scores
+from dnaspt.evaluation.score import GenePrediction, gene_counts, gene_f1_scores
 from dnaspt.genome import alphabet
+from dnaspt.genome.coding_sequence import with_codons_read
 from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, MISSING, NONCODING, transcripts_from_labels
 from dnaspt.genome.genetic_code import GeneticCode
-from dnaspt.genome.transcripts import Transcript
-from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_sequences
+from dnaspt.genome.stop_in_cds import labels_with_stop_codons, with_stop_codon
+from dnaspt.genome.transcripts import Transcript, moved
+from dnaspt.inference.decode import decode_path, grouped, predict_emissions
+from dnaspt.inference.emissions import ContigSlice, EmissionArray, hidden_states, predict_sequences
 from dnaspt.models.cross_fitting import LabeledSequence, cross_fitting_groups
+from dnaspt.models.decoding import GeneRules
 from dnaspt.models.gene_model import (
     GENE,
     N_SENSORS,
@@ -43,7 +49,7 @@ from dnaspt.models.gene_model import (
     classes_of,
     genes_of,
 )
-from dnaspt.models.gene_model_head import GeneModelHead
+from dnaspt.models.gene_model_head import RULES, GeneModelHead
 from dnaspt.models.gene_structure import N_COLUMNS
 from dnaspt.models.kernels.semi_markov import best_path
 from dnaspt.models.length_densities import GeneLengths, GeneParts
@@ -65,6 +71,8 @@ GENE_STEP = 5.0
 """The weight of a gene is no factor: it changes by so many times the logarithm of the steps."""
 LEAST_GAIN = 2e-4
 LEAST_GENES = 3
+GENE_OFFSETS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0)
+"""Nats added to the log-odds of a gene's beginning at which sensitivity and precision are measured."""
 
 
 class GeneModelFit(NamedTuple):
@@ -74,11 +82,13 @@ class GeneModelFit(NamedTuple):
         model: encoder and head.
         scores: of the train split out of fold, and of the valid split, by name.
         precision: average precision of the site scores of each signal, out of fold.
+        points: sensitivity and precision at `GENE_OFFSETS`.
     """
 
     model: TaskModel
     scores: dict[str, float]
     precision: dict[str, float]
+    points: tuple[OperatingPoint, ...]
 
 
 @dataclass
@@ -102,9 +112,28 @@ class _Part:
         ]
         return cls(parts, annotated)
 
+    def with_stop_codons(self, code: GeneticCode) -> "_Part":
+        """The split of a dataset that has the stop codon outside the CDS, with the stop codon in it.
+
+        Transcripts whose letters show no start codon, no stop codon or another number of bases than whole codons become partial:
+        that dataset cuts genes at the ends of its sequences, and a stop codon may lie behind an intron.
+        """
+        by_contig: dict[str, list[Segment]] = {}
+        for part in self.segments:
+            by_contig.setdefault(part.chrom, []).append(part)
+
+        def whole(gene: Transcript) -> Transcript:
+            part = next(own for own in by_contig[gene.chrom] if own.start <= gene.start and gene.end <= own.end)
+            read = with_stop_codon(moved(gene, -part.start), part.codes, code)
+            read = with_codons_read(read, part.codes, code)
+            return replace(moved(read, part.start), is_partial=not (read.has_start and read.has_stop))
+
+        parts = [replace(part, labels=labels_with_stop_codons(part.labels, part.codes, code)) for part in self.segments]
+        return _Part(parts, [(whole(gene), is_longest) for gene, is_longest in self.annotated])
+
     def labeled(self, code: GeneticCode) -> list[LabeledSequence]:
         """Segments with reading frames in a genetic code, and groups."""
-        longest = [transcript for transcript, is_longest in self.annotated if is_longest]
+        longest = [transcript for transcript, is_longest in self.annotated if is_longest and not transcript.is_partial]
         labels = [
             phase_labels(
                 part.codes,
@@ -116,7 +145,7 @@ class _Part:
             for part in self.segments
         ]
         cuts = [blocks_outside_genes(part.labels) for part in self.segments]
-        contigs = [part.chrom for part in self.segments]
+        contigs = [on_genome(part.chrom, part.start, part.end)[0] for part in self.segments]  # rows of BEND may overlap
         groups = cross_fitting_groups(contigs, labels, cuts)
         return [
             LabeledSequence(part.codes, own, group)
@@ -148,12 +177,15 @@ def fit_gene_model(
     began = time.perf_counter()
     part = _Part.of(train, config, "train")
     code = checkpoint.code
-    sequences = part.labeled(code)
-    genes = [gene for gene, is_longest in part.annotated if is_longest]
+    learned = part.with_stop_codons(code) if manifest.stop_in_cds is False else part
+    sequences = learned.labeled(code)
+    genes = [gene for gene, is_longest in learned.annotated if is_longest and not gene.is_partial]
+    if n_partial := sum(is_longest for _, is_longest in learned.annotated) - len(genes):
+        report(f"{n_partial} genes have no start or no stop codon: they have no part in the densities of lengths")
     if len(genes) < LEAST_GENES:
         raise DatasetError(f"{config.data}: {len(genes)} genes to learn from; expected {LEAST_GENES} or more")
     fit = fit_sensors(sequences, genetic_code=code)
-    lengths, shares = fit_lengths(part, genes, checkpoint.min_intron_bp)
+    lengths, shares = fit_lengths(learned, genes, checkpoint.min_intron_bp)
     report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -183,11 +215,18 @@ def fit_gene_model(
     network.head.take(model, probe.probe)
     report(f"weights: {time.perf_counter() - began:.0f} s")
     scores = {f"train_{name}": value for name, value in search.best_scores.items()}
-    scores |= {
-        f"valid_{name}": value
-        for name, value in score_split(network, manifest, _Part.of(valid, config, "valid")).items()
-    }
-    return GeneModelFit(network, scores, probe.precision)
+    valid_part = _Part.of(valid, config, "valid")
+    rules = RULES._replace(stop_in_cds=manifest.stop_in_cds is not False, min_intron_bp=checkpoint.min_intron_bp)
+    paths = paths_at(GENE_OFFSETS, network, valid_part, rules)
+    scores |= {f"valid_{name}": value for name, value in _score(manifest, valid_part, paths[0.0]).items()}
+    points = tuple(
+        OperatingPoint(
+            gene_offset=offset, valid=_rates(valid_part, paths[offset]), train=search.rates_at(weights, offset)
+        )
+        for offset in GENE_OFFSETS
+    )
+    report(f"sensitivity and precision at {len(points)} gene offsets: {time.perf_counter() - began:.0f} s")
+    return GeneModelFit(network, scores, probe.precision, points)
 
 
 def fit_lengths(part: _Part, genes: Sequence[Transcript], min_intron_bp: int) -> tuple[GeneLengths, Shares]:
@@ -252,8 +291,17 @@ class _Search:
         return float(np.nanmean(list(self._scores(weights).values())) - PENALTY * squares.mean())
 
     def _scores(self, weights: np.ndarray) -> dict[str, float]:
+        return _score(self._manifest, self._part, self._paths(weights))
+
+    def rates_at(self, weights: np.ndarray, gene_offset: float) -> SplitRates:
+        """Sensitivity and precision with the log-odds of a gene's beginning changed by so many nats."""
+        return _rates(self._part, self._paths(weights, gene_offset))
+
+    def _paths(self, weights: np.ndarray, gene_offset: float = 0.0) -> list[np.ndarray]:
+        """Classes of all sequences, decoded out of fold."""
         model = replace(self._model, weights=weights)
-        segments_ = model.segments()
+        segments_ = model.segments(gene_offset=gene_offset)
+        stop_in_cds = self._manifest.stop_in_cds is not False
 
         def decode(number: int) -> np.ndarray:
             features, sites = self._features[number], self._sites[number]
@@ -265,31 +313,71 @@ class _Search:
                 return rows
 
             tokens = self._tokens[number]
-            return classes_of(genes_of(best_path(tokens, potentials, segments_).sites), len(tokens))
+            genes = genes_of(best_path(tokens, potentials, segments_).sites)
+            return classes_of(genes, len(tokens), stop_in_cds=stop_in_cds)
 
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            paths = list(pool.map(decode, range(len(self._tokens))))
-        return _score(self._manifest, self._part, paths)
+            return list(pool.map(decode, range(len(self._tokens))))
 
 
-def score_split(model: TaskModel, manifest: Manifest, part: _Part) -> dict[str, float]:
-    """MCC, and F1 of coding bases, exons and genes of a split, as predicted."""
-    from dnaspt.inference.decode import predict_paths
+def paths_at(
+    offsets: Sequence[float], model: TaskModel, part: _Part, rules: GeneRules
+) -> dict[float, list[np.ndarray]]:
+    """Classes of the segments of a split, as predicted, for each gene offset. Site scores are computed once.
 
-    slices = [ContigSlice.whole(segment.codes) for segment in part.segments]
-    return _score(manifest, part, list(predict_paths(model, slices)))
+    Args:
+        offsets: nats added to the log-odds of a gene's beginning.
+        model: the gene model.
+        part: the split.
+        rules: what else is asked of the genes.
+    """
+    paths: dict[float, list[np.ndarray]] = {offset: [] for offset in offsets}
+
+    def decode(emissions: EmissionArray, contig_slice: ContigSlice, offset: float) -> np.ndarray:
+        grammar = rules._replace(gene_offset=offset)
+        return decode_path(model, emissions, contig_slice, grammar=grammar, with_posterior=False).path
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for group in grouped((ContigSlice.whole(segment.codes) for segment in part.segments), len):
+            for contig_slice, emissions in zip(group, predict_emissions(model, group), strict=True):
+                decoded = pool.map(partial(decode, emissions, contig_slice), offsets)
+                for offset, path in zip(offsets, decoded, strict=True):
+                    paths[offset].append(path)
+    return paths
+
+
+def _predictions(part: _Part, paths: Sequence[np.ndarray]) -> list[GenePrediction]:
+    """Decoded paths with the genes that they hold."""
+    predictions: list[GenePrediction] = []
+    n_genes = 0
+    for segment, path in zip(part.segments, paths, strict=True):
+        genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=n_genes + 1)
+        n_genes += len(genes)
+        predictions.append(GenePrediction(segment, path, genes))
+    return predictions
 
 
 def _score(manifest: Manifest, part: _Part, paths: Sequence[np.ndarray]) -> dict[str, float]:
     """MCC, and F1 of coding bases, exons and genes, of decoded paths, without intervals."""
-    predictions, first = [], 1
-    counts = np.zeros((len(manifest.labels), len(manifest.labels)), np.int64)
+    n_labels = len(manifest.labels)
+    counts = np.zeros((n_labels, n_labels), np.int64)
     for segment, path in zip(part.segments, paths, strict=True):
-        genes = transcripts_from_labels(path, segment.chrom, start=segment.start, first_number=first)
-        first += len(genes)
-        predictions.append(GenePrediction(segment, path, genes))
-        counts += confusion(segment.labels, path, len(manifest.labels))
-    return {"mcc": mcc(counts)} | gene_f1_scores(part.annotated, predictions, ("base", "exon", "gene"))
+        counts += confusion(segment.labels, path, n_labels)
+    return {"mcc": mcc(counts)} | gene_f1_scores(part.annotated, _predictions(part, paths), ("base", "exon", "gene"))
+
+
+def _rates(part: _Part, paths: Sequence[np.ndarray]) -> SplitRates:
+    """Sensitivity and precision of coding bases and exons, of decoded paths."""
+    counts = gene_counts(part.annotated, _predictions(part, paths))
+
+    def of_level(name: str) -> LevelRates:
+        row = counts[LEVELS.index(name)]
+        sensitivity, precision = (None if np.isnan(value) else float(value) for value in rates(row)[:2])
+        return LevelRates(
+            n_true=int(row[TRUE]), n_predicted=int(row[PREDICTED]), sensitivity=sensitivity, precision=precision
+        )
+
+    return SplitRates(base=of_level("base"), exon=of_level("exon"))
 
 
 def run_gene_model(
@@ -315,7 +403,7 @@ def run_gene_model(
     minutes = (time.perf_counter() - began) / 60
     provenance = checkpoint.provenance | fit.scores
     folder.log_metrics({"step": 0, **fit.scores})
-    checkpoint = checkpoint.model_copy(update={"provenance": provenance})
+    checkpoint = checkpoint.model_copy(update={"provenance": provenance, "operating_points": fit.points})
     save_checkpoint(folder.path / "best" / "step-00000000", fit.model, checkpoint)
     result = RunResult(fit.scores, 0, 0, len(train.codes), minutes, device=processor_name(), precision="32")
     folder.finish(result)

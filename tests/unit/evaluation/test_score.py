@@ -1,5 +1,6 @@
 """Predictions to scores without a model: the bar that the CpG count sets, and blocks of segments that overlap."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,22 @@ def test_the_truth_is_perfect_and_its_confusions_add_up(gene_data: Path) -> None
     assert scores.n_blocks == len(confusions)
     assert np.array_equal(confusions.sum(axis=0), scores.confusion)
     assert confusions.sum() == sum((segment.labels != MISSING).sum() for segment in test)
+
+
+def test_structures_are_those_of_the_genes_as_predict_writes_them(gene_data: Path) -> None:
+    manifest = read_manifest(gene_data).model_copy(update={"stop_in_cds": False})
+    codes = encode("CCATGAAATGTCCCCAGGACC")  # ATG AAA T, the intron GTCCCCAG, GA
+    labels = np.array([8] * 2 + [0] * 6 + [8] * 13, np.int8)
+    segment = Segment("c", 50, codes, labels)
+    bare = perfect(segment)
+    written = [replace(bare.transcripts[0], cds=((52, 59), (67, 69)))]
+    annotated = [(bare.transcripts[0], True)]
+    scores, _ = score_gene_predictions(manifest, annotated, [replace(bare, written=written)])
+    assert scores.structures.n_transcripts == scores.structures.n_introns == 1
+    assert scores.structures.n_illegal == 0
+    assert scores.genes.levels["gene"].f1.value == scores.mcc.value == 1
+    alone, _ = score_gene_predictions(manifest, annotated, [bare])
+    assert alone.structures.faults["no stop codon"] == alone.structures.n_illegal == 1
 
 
 def test_segments_that_overlap_on_the_genome_are_one_block(gene_data: Path) -> None:

@@ -2,12 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import MISSING, reverse_complement_labels
 from dnaspt.genome.genetic_code import genetic_code
 from dnaspt.genome.gff3 import AnnotatedTranscript
-from dnaspt.genome.stop_in_cds import stop_codon_in_cds, without_stop_codon
+from dnaspt.genome.stop_in_cds import (
+    labels_with_stop_codons,
+    stop_codon_in_cds,
+    with_stop_codon,
+    without_stop_codon,
+)
 from dnaspt.genome.transcripts import Transcript
 
 
@@ -76,3 +83,64 @@ def test_which_codons_are_stop_codons_is_a_matter_of_the_genetic_code() -> None:
     whole = Transcript("c", "+", "g", "g.t", ((0, 9),))
     assert without_stop_codon(whole, codes, genetic_code(6)).cds == ((0, 6),)
     assert without_stop_codon(whole, codes, genetic_code(10)) == whole
+
+
+@pytest.mark.parametrize(
+    ("sequence", "cds", "expected"),
+    [
+        ("CCATGAAATAACC", ((2, 8),), ((2, 11),)),
+        ("CCATGAAATAACC", ((2, 11),), ((2, 11),)),
+        ("CCATGAAACCACC", ((2, 8),), ((2, 8),)),
+        ("CCATGAAATA", ((2, 8),), ((2, 8),)),
+        # T, the intron GTCCAG, GA: nothing says where that intron ends.
+        ("ATGAAATGTCCAGGACC", ((0, 6),), ((0, 6),)),
+    ],
+)
+def test_the_stop_codon_behind_the_cds_is_added_where_the_letters_show_it(sequence, cds, expected):
+    codes, n = alphabet.encode(sequence), len(sequence)
+    assert with_stop_codon(Transcript("c", "+", "g", "t", cds), codes).cds == expected
+    minus = Transcript("c", "-", "g", "t", tuple((n - end, n - start) for start, end in reversed(cds)))
+    mirrored = tuple((n - end, n - start) for start, end in reversed(expected))
+    assert with_stop_codon(minus, alphabet.reverse_complement(codes)).cds == mirrored
+
+
+def labels_of(text: str) -> np.ndarray:
+    """Labels by their digits; x is a missing one."""
+    return np.array([MISSING if letter == "x" else int(letter) for letter in text], np.int8)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "labels", "expected"),
+    [
+        ("CCATGAAATAACC", "8800000088888", "8800000000088"),
+        ("CCATGGTCCAGAAATAGCC", "8800012222300088888", "8800012222300000088"),
+        # No stop codon behind the CDS, also where an intron splits it (T, GTCCAG, GA): three bases are not known.
+        ("CCATGAAACCACC", "8800000088888", "88000000xxx88"),
+        ("ATGAAATGTCCAGGACC", "00000088888888888", "000000xxx88888888"),
+        ("CCATGAAATNACC", "8800000088888", "88000000xxx88"),
+        ("CCATGAAATA", "8800000088", "88000000xx"),
+        # Labels that have the stop codon in the CDS, all the same.
+        ("CCATGAAATAACC", "8800000000088", "8800000000088"),
+        # The gene goes on behind a missing label, an intron or the end.
+        ("CCATGAAATAACC", "88000000xx888", "88000000xx888"),
+        ("CCATGAAAGTAAC", "8800000012222", "8800000012222"),
+        ("ATGAAA", "000000", "000000"),
+        # Another gene lies where the stop codon is: on the other strand, or where a label is missing.
+        ("CCATGAAATAACC", "8800000088444", "88000000xx444"),
+        ("CCATGAAATAACC", "880000008xx88", "88000000xxx88"),
+        # Two genes that face each other; of the second one the letters before the CDS are no stop codon.
+        ("ATGTAATTACAT", "000888888444", "000000444444"),
+        ("ATGTAACAT", "000888444", "000000444"),
+    ],
+)
+def test_labels_get_the_stop_codons_that_they_leave_out(sequence, labels, expected):
+    codes = alphabet.encode(sequence)
+    assert labels_with_stop_codons(labels_of(labels), codes).tolist() == labels_of(expected).tolist()
+    turned = labels_with_stop_codons(reverse_complement_labels(labels_of(labels)), alphabet.reverse_complement(codes))
+    assert turned.tolist() == reverse_complement_labels(labels_of(expected)).tolist()
+
+
+def test_labels_of_another_genetic_code_get_its_stop_codons() -> None:
+    codes, labels = alphabet.encode("ATGAAATAATGACC"), labels_of("00000088888888")
+    assert labels_with_stop_codons(labels, codes, genetic_code(6)).tolist() == labels_of("000000xxx88888").tolist()
+    assert labels_with_stop_codons(labels, codes, genetic_code(10)).tolist() == labels_of("00000000088888").tolist()

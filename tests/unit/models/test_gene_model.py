@@ -173,6 +173,9 @@ def test_genes_and_classes_of_whole_genes() -> None:
     ]
     path = "".join(str(class_) for class_ in classes_of(genes, 35))
     assert path == "88" + "0000" + "1223" + "00000" + "88" + "44" + "7665" + "4444" + "7665" + "4" + "888"
+    path = "".join(str(class_) for class_ in classes_of(genes, 35, stop_in_cds=False))
+    # Of the minus gene the intron between both parts of the stop codon is non-coding, too.
+    assert path == "88" + "0000" + "1223" + "00888" + "88" + "88" + "8888" + "8444" + "7665" + "4" + "888"
 
 
 def test_genes_and_classes_of_cut_genes() -> None:
@@ -189,6 +192,7 @@ def test_genes_and_classes_of_cut_genes() -> None:
         GeneCall(1, 7, 16, ((7, 13),), 0, True, False, (3,), 4, 2),
     ]
     assert "".join(map(str, classes_of(genes, 16))) == "0000" + "888" + "444444" + "766"
+    assert "".join(map(str, classes_of(genes, 16, stop_in_cds=False))) == "0888" + "888" + "888444" + "766"
     sites = [
         site(0, INTRON_OPENS, 0, phase=1, is_edge=True),
         site(3, EXON_OPENS, 0, phase=1),
@@ -197,6 +201,10 @@ def test_genes_and_classes_of_cut_genes() -> None:
     genes = genes_of(sites)
     assert genes == [GeneCall(0, 0, 6, ((3, 6),), 1, False, False, (2,), 2, 0)]
     assert "".join(map(str, classes_of(genes, 6))) == "223000"
+    assert "".join(map(str, classes_of(genes, 6, stop_in_cds=False))) == "223000"  # its end is not in the sequence
+    genes = [GeneCall(0, 0, 6, ((3, 6),), 0, False, True, (0,), 0, 0)]
+    assert "".join(map(str, classes_of(genes, 7))) == "2230008"
+    assert "".join(map(str, classes_of(genes, 7, stop_in_cds=False))) == "8888888"  # an intron and a stop codon alone
     genes = genes_of([site(0, INTRON_OPENS, 1, phase=1, is_edge=True), site(3, LAST_INTRON, 1, phase=1)])
     assert genes == [GeneCall(1, 0, 3, (), 1, False, False, (), 1, 0)]
     assert "".join(map(str, classes_of(genes, 3))) == "666"

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import reverse_complement_labels
 from dnaspt.genome.genetic_code import genetic_code
 from dnaspt.models.decoding import DecodingContext
 from dnaspt.models.gene_model import PRIOR_WEIGHTS, GeneCall, GeneModel, Shares, class_columns
@@ -169,6 +170,43 @@ def test_posteriors_of_bases_are_those_of_their_classes() -> None:
     expected = (rows @ class_columns().T)[np.arange(len(codes)), decoded.path]
     assert len(set(decoded.path.tolist())) > 2
     np.testing.assert_allclose(decoded.posterior, expected, rtol=1e-6)
+
+
+def test_stop_codons_are_non_coding_where_the_labels_have_them_so() -> None:
+    codes, scores, classes = planted()
+    outside = head()
+    outside.stop_in_cds = False
+    inside, decoded = (own.decode(scores, DecodingContext(codes)) for own in (head(), outside))
+    assert "".join(map(str, inside.path)) == classes
+    assert "".join(map(str, decoded.path)) == classes[:375] + "888" + classes[378:]
+    assert (decoded.states == inside.states).all() and (decoded.posterior == inside.posterior).all()
+    assert decoded.genes == inside.genes
+    assert (RULES.classes[decoded.states] % 4 == np.where(inside.path % 4 % 2, 2, inside.path % 4)).all()
+    asked = outside.decode(scores, DecodingContext(codes, grammar=RULES))  # what is asked for goes before
+    assert (asked.path == inside.path).all()
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])  # bases of the stop codon before the intron
+def test_an_intron_that_splits_the_stop_codon_is_non_coding_with_it(before: int) -> None:
+    rng = np.random.default_rng(1)
+    between = ["".join(rng.choice(list("ACT"), 150)).replace("ATG", "ACC") for _ in range(2)]
+    exon, stop, intron = "ATG" + "CTC" * 40, "TGA", "GT" + "ACTTC" * 16 + "AG"
+    letters = between[0] + exon + stop[:before] + intron + stop[before:] + between[1]
+    codes, scores = alphabet.encode(letters), np.full((len(letters), 8), -20, np.float32)
+    donor = 150 + len(exon) + before
+    acceptor = donor + len(intron) - 1
+    end = acceptor + 1 + 3 - before
+    scores[donor, 0] = scores[acceptor, 1] = scores[150, 2] = scores[end - 1, 3] = 40
+    whole = "8" * 150 + "0" * (donor - 150) + "1" + "2" * 82 + "3" + "0" * (end - acceptor - 1) + "8" * 150
+    without = "8" * 150 + "0" * len(exon) + "8" * (len(letters) - 150 - len(exon))
+    for rules, expected in ((RULES, whole), (RULES._replace(stop_in_cds=False), without)):
+        decoded = head().decode(scores, DecodingContext(codes, grammar=rules))
+        assert "".join(map(str, decoded.path)) == expected
+        turned = head().decode(
+            scores[::-1, list(GeneModelHead.emission_complement)],
+            DecodingContext(alphabet.reverse_complement(codes), grammar=rules),
+        )
+        assert reverse_complement_labels(turned.path).tolist() == decoded.path.tolist()
 
 
 def test_the_reverse_complement_has_the_mirrored_genes() -> None:

@@ -6,6 +6,7 @@ import pytest
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING, NONCODING, label_contig, reverse_complement_labels, transcript_labels
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
+from dnaspt.genome.stop_in_cds import labels_with_stop_codons, with_stop_codon
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.models.gene_structure import ACCEPTOR, CODING, DONOR, INTERGENIC, INTRON, PLUS, START, STOP
 from dnaspt.models.phase_labels import mirror_phase_labels, phase_labels
@@ -112,9 +113,11 @@ def test_the_stop_codon_behind_the_cds_is_labeled_as_coding(known: bool) -> None
     whole = [gene((2, 8))]
     labels = np.full(13, NONCODING, np.int8)
     labels[2:8] = transcript_labels(whole[0])
-    found = phase_labels(codes, labels, whole if known else (), stop_in_cds=False)
+    whole = [with_stop_codon(own, codes) for own in whole]
+    found = phase_labels(codes, labels_with_stop_codons(labels, codes), whole if known else ())
     assert found.tolist() == read("CCATGGCATAACC", [gene((2, 11))])
-    turned = phase_labels(alphabet.reverse_complement(codes), reverse_complement_labels(labels), stop_in_cds=False)
+    codes, labels = alphabet.reverse_complement(codes), reverse_complement_labels(labels)
+    turned = phase_labels(codes, labels_with_stop_codons(labels, codes))
     assert (mirror_phase_labels(turned) == found).all()
 
 

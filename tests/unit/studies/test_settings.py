@@ -159,9 +159,14 @@ def test_a_study_is_named_after_its_dataset() -> None:
     assert study_of(Path("studies/bend_genes/data"), {"name": "a"}).name == "bend_genes"
 
 
-def test_auto_is_the_first_head_of_the_task(gene_data: Path) -> None:
+def test_auto_is_the_default_head_of_the_dataset(gene_data: Path) -> None:
     study = study_of(gene_data, {"name": "a"}, {"name": "b", "head": "softmax"})
-    assert [arm.head for arm in study.with_heads(read_manifest(gene_data)).arms] == ["crf", "softmax"]
+    manifest = read_manifest(gene_data)
+    assert [arm.head for arm in study.with_heads(manifest).arms] == ["gene-model", "softmax"]
+    of_bend = manifest.model_copy(update={"settings": manifest.settings | {"bend": "gene_finding"}})
+    assert [arm.head for arm in study.with_heads(of_bend).arms] == ["crf", "softmax"]
+    stop_outside = manifest.model_copy(update={"stop_in_cds": False})
+    assert [arm.head for arm in study.with_heads(stop_outside).arms] == ["crf", "softmax"]
 
 
 def test_a_file_may_list_datasets(tmp_path: Path) -> None:

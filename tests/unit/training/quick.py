@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from dnaspt.config import EncoderConfig, FinetuneConfig
+from dnaspt.data.manifest import read_manifest
 
 QUICK = {
     "steps": 4,
@@ -20,8 +21,9 @@ ENCODER = EncoderConfig(hidden_size=16, n_layers=2)
 
 
 def settings(data: Path, out: Path, encoder: Path, **other: object) -> FinetuneConfig:
-    """Settings of a quick fine-tuning."""
-    return FinetuneConfig.model_validate({"data": data, "out": out, "encoder": encoder} | QUICK | other)
+    """Settings of a quick fine-tuning by gradients: genes get a CRF."""
+    head = "crf" if read_manifest(data).per_base else "auto"
+    return FinetuneConfig.model_validate({"data": data, "out": out, "encoder": encoder, "head": head} | QUICK | other)
 
 
 def weights_of(run: Path) -> dict[str, torch.Tensor]:

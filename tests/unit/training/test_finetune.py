@@ -78,7 +78,11 @@ def test_a_large_valid_split_is_scored_on_stretches_spread_over_it(gene_data: Pa
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
-        ("genes", {"head": "sigmoid"}, "head 'sigmoid' does not fit task 'genes'; expected crf or softmax or crf-unc"),
+        (
+            "genes",
+            {"head": "sigmoid"},
+            "head 'sigmoid' does not fit task 'genes'; expected gene-model or crf or softmax or crf-unc",
+        ),
         ("genes", {"preset": "basset"}, "preset 'basset' is for windows"),
         ("genes", {"positive_weight": 2}, "positive_weight is for labels of windows and bins"),
         ("genes", {"pool": "normalized"}, 'pool = "normalized" is for windows'),
@@ -113,12 +117,13 @@ def test_genes_without_a_coding_base_to_learn_from_are_refused(
     assert "the valid split has no coding base" in caplog.text
 
 
-def test_a_gene_model_of_genes_without_their_stop_codons_is_refused(gene_data: Path, tmp_path: Path) -> None:
-    manifest = read_manifest(gene_data)
-    config = FinetuneConfig(data=gene_data, out=tmp_path / "run", head="gene-model")
-    assert check_settings(config, manifest) == "gene-model"
-    with pytest.raises(ConfigError, match="its labels leave the stop codon out of the CDS"):
-        check_settings(config, manifest.model_copy(update={"stop_in_cds": False}))
+def test_genes_without_their_stop_codons_have_a_crf_unless_a_gene_model_is_asked_for(
+    gene_data: Path, tmp_path: Path
+) -> None:
+    manifest = read_manifest(gene_data).model_copy(update={"stop_in_cds": False})
+    config = FinetuneConfig(data=gene_data, out=tmp_path / "run")
+    assert check_settings(config, manifest) == "crf"
+    assert check_settings(config.model_copy(update={"head": "gene-model"}), manifest) == "gene-model"
 
 
 def test_a_dataset_without_valid_or_without_training_is_refused(gene_data: Path, tmp_path: Path) -> None:
@@ -130,13 +135,25 @@ def test_a_dataset_without_valid_or_without_training_is_refused(gene_data: Path,
         check_settings(config, manifest.model_copy(update={"task": "variants"}))
 
 
+def test_settings_of_gradients_are_refused_where_nothing_is_trained_by_them(gene_data: Path) -> None:
+    manifest = read_manifest(gene_data)
+    message = "crf_rate, epochs, learning_rate: no effect on a gene model, .*; leave that out, or say head 'crf'"
+    with pytest.raises(ConfigError, match=message):
+        check_settings(FinetuneConfig(data=gene_data, out="run", epochs=3, learning_rate=0.1, crf_rate=2), manifest)
+    idle = {"tensorboard": False, "max_minutes": 30, "epochs": 16}
+    assert check_settings(FinetuneConfig(data=gene_data, out="run", **idle), manifest) == "gene-model"
+
+
 @pytest.mark.parametrize(
     ("options", "warning"),
     [
-        ({"class_weights": "balanced"}, "class weights have no effect on a CRF head"),
+        ({"head": "crf", "class_weights": "balanced"}, "class weights have no effect on a CRF head"),
         ({"head": "softmax", "crf_rate": 2}, "crf_rate has no effect on a softmax head"),
-        ({"freeze_encoder": True, "encoder_rate": 0.5}, "encoder_rate has no effect on a frozen encoder"),
-        ({"freeze_encoder": True}, "the encoder is frozen and not pretrained"),
+        (
+            {"head": "crf", "freeze_encoder": True, "encoder_rate": 0.5},
+            "encoder_rate has no effect on a frozen encoder",
+        ),
+        ({"head": "crf", "freeze_encoder": True}, "the encoder is frozen and not pretrained"),
         ({"encoder": "pre", "preset": "tiny"}, "--preset has no effect"),
     ],
 )
@@ -203,4 +220,6 @@ def test_basset_takes_the_windows_of_the_dataset_also_where_its_encoder_had_shor
     encoder = read_config(run).encoder
     assert isinstance(encoder, BassetConfig) and encoder.window_bp == window_bp
     with pytest.raises(ConfigError, match=r"short: Basset is for windows; .* has labels per base"):
-        finetune(FinetuneConfig(data=gene_data, out=tmp_path / "genes", encoder=tmp_path / "short", **QUICK))
+        finetune(
+            FinetuneConfig(data=gene_data, out=tmp_path / "genes", encoder=tmp_path / "short", head="crf", **QUICK)
+        )

@@ -4,12 +4,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from tests.unit.training.stop_outside import n_coding, without_stop_codons
 
 import dnaspt
-from dnaspt.checkpoint import load_model
+from dnaspt.checkpoint import load_model, read_config
+from dnaspt.data.dataset import read_split
+from dnaspt.data.segments import Segment
+from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DatasetError
+from dnaspt.evaluation.evaluate import predict_genes
+from dnaspt.evaluation.gene_metrics import LEVELS, rates
+from dnaspt.evaluation.score import gene_counts
+from dnaspt.genome import alphabet
+from dnaspt.genome.genetic_code import STANDARD
+from dnaspt.genome.transcripts import Transcript
+from dnaspt.inference.genes import grammar_of
+from dnaspt.inference.predict import PredictOptions
+from dnaspt.inference.sensitivity import operating_point
 from dnaspt.models.gene_model import PRIOR_WEIGHTS, WEIGHT_NAMES
 from dnaspt.models.gene_model_head import GeneModelHead
+from dnaspt.models.gene_structure import PLUS, START, STOP
+from dnaspt.training.fit_gene_model import GENE_OFFSETS, _Part
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +63,79 @@ def test_genes_in_a_file_are_those_of_the_test_split(run: dnaspt.Run, tmp_path: 
     assert text.count("\tmRNA\t") == summary.n_genes
 
 
+@pytest.fixture(scope="module")
+def outside(run: dnaspt.Run) -> dnaspt.Run:
+    """A gene model of the same genes, whose stop codons lie outside the CDS."""
+    folder = run.path.parent
+    data = without_stop_codons(folder / "data", folder / "outside")
+    assert n_coding(data) == n_coding(folder / "data") - 3 * 28
+    return dnaspt.finetune(data, out=folder / "run_outside", head="gene-model")
+
+
+def test_stop_codons_outside_the_cds_make_the_same_model(run: dnaspt.Run, outside: dnaspt.Run) -> None:
+    (inside, _), (network, config) = load_model(run.path), load_model(outside.path)
+    assert config.stop_in_cds is False
+    for name, value in inside.state_dict().items():
+        assert torch.equal(network.state_dict()[name], value), name
+    assert set(outside.scores) == set(run.scores)
+    for name, score in run.scores.items():
+        assert outside.scores[name] == pytest.approx(score, abs=0.002), name
+        if name.endswith(("exon_f1", "gene_f1")):
+            assert outside.scores[name] == score
+
+
+def test_predicted_genes_have_the_stop_codon_that_labels_leave_out(
+    run: dnaspt.Run, outside: dnaspt.Run, tmp_path: Path
+) -> None:
+    genome, written = run.path.parent / "genome" / "genome.fa", []
+    for own in (run, outside):
+        files = [tmp_path / name for name in ("genes.gff3", "genes.gtf", "p.fa", "c.fa")]
+        model = dnaspt.load(own)
+        summary = model.predict_file(genome, files[0], proteins=files[2], cds=files[3])
+        assert summary.n_genes > 20
+        model.predict_file(genome, files[1])
+        written.append([file.read_text() for file in files])
+    assert written[0] == written[1]
+
+
+def test_both_kinds_of_labels_score_alike(run: dnaspt.Run, outside: dnaspt.Run) -> None:
+    folder = run.path.parent
+    scores = [
+        dnaspt.evaluate(own, data, split="train", any_data=True).genes
+        for own, data in ((run, folder / "data"), (outside, folder / "outside"), (run, folder / "outside"))
+    ]
+    inside, *others = scores
+    for other in others:  # the labels that are scored decide, not those that the model learned from
+        for level, own in other.genes.levels.items():
+            assert own.f1.value == pytest.approx(inside.genes.levels[level].f1.value, abs=0.002), level
+        assert other.genes.levels["gene"].f1 == inside.genes.levels["gene"].f1
+        assert other.mcc.value == pytest.approx(inside.mcc.value, abs=0.002)
+        assert other.structures == inside.structures and other.structures.n_illegal == 0
+
+
+def test_genes_without_both_ends_have_no_part_in_lengths() -> None:
+    codes = alphabet.encode("GCCGCCTAACCATGAAATAACCATGGCCTGTCCAGGACC")
+    labels = np.array([int(class_) for class_ in "000000" + "8" * 5 + "000000" + "8" * 5 + "000000" + "8" * 11])
+    annotated = [
+        (Transcript("c", "+", name, name, ((start, start + 6),)), True)
+        for name, start in (("cut", 100), ("whole", 111), ("split stop", 122))
+    ]
+    part = _Part([Segment("c", 100, codes, labels.astype(np.int8))], annotated).with_stop_codons(STANDARD)
+    assert [(gene.cds, gene.is_partial) for gene, _ in part.annotated] == [
+        (((100, 109),), True),
+        (((111, 120),), False),
+        (((122, 128),), True),
+    ]
+    assert part.segments[0].labels.tolist() == [*[0] * 9, 8, 8, *[0] * 9, 8, 8, *[0] * 6, *[-100] * 3, *[8] * 8]
+    (sequence,) = part.labeled(STANDARD)
+    start, stop, coding = PLUS + START, PLUS + STOP, [PLUS, PLUS + 1, PLUS + 2]
+    assert sequence.labels.tolist() == [
+        *(*coding, *coding, PLUS, PLUS + 1, stop, 0, 0),
+        *(start, *coding[1:], *coding, PLUS, PLUS + 1, stop, 0, 0),
+        *(start, *coding[1:], *coding, *[-100] * 3, *[0] * 8),
+    ]
+
+
 def test_too_few_genes_are_refused(tmp_path: Path) -> None:
     dnaspt.simulate(tmp_path / "genome", n_contigs=1, contig_bp=12_000, seed=1)
     dnaspt.prepare_genes(
@@ -54,3 +143,42 @@ def test_too_few_genes_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DatasetError, match="genes to learn from; expected 3 or more"):
         dnaspt.finetune(tmp_path / "data", out=tmp_path / "run", head="gene-model")
+
+
+def test_more_probable_genes_are_found_more_and_are_right_less(run: dnaspt.Run) -> None:
+    points = read_config(run.path).operating_points
+    assert [point.gene_offset for point in points] == list(GENE_OFFSETS) == sorted(GENE_OFFSETS)
+    (own,) = (point for point in points if point.gene_offset == 0)
+    for split, name in ((own.valid, "valid"), (own.train, "train")):
+        for level in ("base", "exon"):
+            own_rates = getattr(split, level)
+            both = own_rates.sensitivity + own_rates.precision
+            f1 = 2 * own_rates.sensitivity * own_rates.precision / both
+            assert f1 == pytest.approx(run.scores[f"{name}_{level}_f1"])
+    assert len({point.train.exon.n_true for point in points}) == 1
+    sensitivities = [point.train.base.sensitivity for point in points]
+    assert sensitivities == sorted(sensitivities) and sensitivities[0] < sensitivities[-1]
+    assert points[0].train.exon.n_predicted < points[-1].train.exon.n_predicted
+    assert points[0].train.base.precision > points[-1].train.base.precision
+
+
+def test_a_sensitivity_is_what_the_valid_split_then_has(run: dnaspt.Run, tmp_path: Path) -> None:
+    config = read_config(run.path)
+    highest = max(point.valid.exon.sensitivity for point in config.operating_points)
+    point = operating_point(config, highest)
+    assert point.valid.exon.sensitivity == highest
+    genome, folder = run.path.parent / "genome" / "genome.fa", run.path.parent
+    data = read_split(folder / "data", "valid")
+    model = dnaspt.load(run)
+    network = model.task_model()
+    rules = grammar_of(network, model.config, PredictOptions(sensitivity=highest))
+    (predictions,) = predict_genes(network, data, [rules])
+    counts = gene_counts(read_transcripts(folder / "data", "valid"), predictions)
+    sensitivity, precision, _ = rates(counts)[LEVELS.index("exon")]
+    assert (sensitivity, precision) == (point.valid.exon.sensitivity, point.valid.exon.precision)
+    summary = model.predict_file(genome, tmp_path / "genes.gff3", sensitivity=highest)
+    assert summary.n_genes > 0
+    assert (
+        f"# sensitivity: {highest:g} of exons asked for, {point.gene_offset:+g} nats"
+        in (tmp_path / "genes.gff3").read_text()
+    )
