@@ -4,9 +4,10 @@
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,12 +25,14 @@ class DiskArray:
         n_columns: columns of the table.
         start: first row.
         stop: end, half-open.
+        lock: one thread at a time uses the file.
     """
 
     file: BinaryIO
     n_columns: int
     start: int
     stop: int
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -37,18 +40,21 @@ class DiskArray:
     def __getitem__(self, rows: slice) -> "DiskArray":
         first, last, step = rows.indices(len(self))
         assert step == 1
-        return DiskArray(self.file, self.n_columns, self.start + first, self.start + max(first, last))
+        return replace(self, start=self.start + first, stop=self.start + max(first, last))
 
     def __setitem__(self, rows: slice, values: np.ndarray) -> None:
         part = self[rows]
         assert values.shape == (len(part), self.n_columns)
-        self.file.seek(part.start * self.n_columns * _TYPE.itemsize)
-        self.file.write(np.ascontiguousarray(values, _TYPE).data)
+        with self.lock:
+            self.file.seek(part.start * self.n_columns * _TYPE.itemsize)
+            self.file.write(np.ascontiguousarray(values, _TYPE).data)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        self.file.seek(self.start * self.n_columns * _TYPE.itemsize)
         rows = np.empty((len(self), self.n_columns), _TYPE)
-        if self.file.readinto(rows.data) != rows.nbytes:  # type: ignore[attr-defined]
+        with self.lock:
+            self.file.seek(self.start * self.n_columns * _TYPE.itemsize)
+            n_read = self.file.readinto(rows.data)  # type: ignore[attr-defined]
+        if n_read != rows.nbytes:
             raise OSError(f"{self.file.name}: rows {self.start} to {self.stop} are not there")
         return rows if dtype is None else rows.astype(dtype)
 

@@ -4,6 +4,7 @@ Nothing of it is trained by gradients: `training/fit_gene_model.py` estimates it
 module, so that it lies in the checkpoint's safetensors.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -26,8 +27,10 @@ from dnaspt.models.gene_model import (
     genes_of,
     posteriors_of,
 )
+from dnaspt.models.gene_structure import INTERGENIC
 from dnaspt.models.kernels.crf_viterbi import Emissions
-from dnaspt.models.kernels.semi_markov import Potentials, best_path, site_probabilities, sum_paths
+from dnaspt.models.kernels.semi_markov import BestPath, Potentials, best_path, site_probabilities, sum_paths
+from dnaspt.models.kernels.threads import inherit_flush_to_zero
 from dnaspt.models.length_densities import (
     EXPLICIT_EXON_BP,
     EXPLICIT_INTRON_BP,
@@ -200,30 +203,43 @@ def decode_genes(
         min_intron_bp=rules.min_intron_bp,
         gene_offset=rules.gene_offset,
     )
-    path = best_path(tokens, scores, segments)
-    genes = genes_of(path.sites)
-    classes = classes_of(genes, n)
-    posterior = np.empty(0, np.float32)
-    posteriors: tuple[GenePosterior, ...] = ()
-    if with_posterior:
-        posterior = np.empty(n, np.float32)
-        columns = class_columns().T
 
-        def keep(first: int, rows: np.ndarray) -> None:
-            own, probabilities = classes[first : first + len(rows), None], rows @ columns
-            posterior[first : first + len(rows)] = np.take_along_axis(probabilities, own, axis=1)[:, 0]
-            if context.marginals is not None:
-                context.marginals(first, probabilities)
+    def find() -> tuple[BestPath, list[GeneCall], np.ndarray]:
+        path = best_path(tokens, scores, segments)
+        genes = genes_of(path.sites)
+        return path, genes, classes_of(genes, n)
 
-        sums = sum_paths(tokens, scores, segments, path=path, marginals=keep)
-        probabilities = posteriors_of(genes, site_probabilities(path, sums))
-        posteriors = tuple(
-            GenePosterior(gene.exons[0][0], probability, tuple(exons))
-            for gene, (probability, exons) in zip(genes, probabilities, strict=True)
-            if gene.exons
-        )
-    path_classes = classes if rules.stop_in_cds else classes_of(genes, n, stop_in_cds=False)
-    return Decoded(path_classes, np.clip(posterior, 0, 1), states_of(genes, n), posteriors)
+    def decoded(
+        genes: list[GeneCall], classes: np.ndarray, posterior: np.ndarray, posteriors: tuple[GenePosterior, ...] = ()
+    ) -> Decoded:
+        path_classes = classes if rules.stop_in_cds else classes_of(genes, n, stop_in_cds=False)
+        return Decoded(path_classes, posterior, states_of(genes, n), posteriors)
+
+    if not with_posterior:
+        _, genes, classes = find()
+        return decoded(genes, classes, np.empty(0, np.float32))
+    posterior, columns = np.empty(n, np.float32), class_columns().T
+
+    def keep(first: int, rows: np.ndarray) -> None:
+        own = found.result()[2][first : first + len(rows)]
+        posterior[first : first + len(rows)] = rows[:, INTERGENIC]
+        coded = np.flatnonzero(own != NONCODING)
+        chances = np.take_along_axis(rows[coded] @ columns, own[coded, None], axis=1)
+        posterior[first + coded] = chances[:, 0]
+        if context.marginals is not None:
+            context.marginals(first, rows @ columns)
+
+    with ThreadPoolExecutor(1) as pool:  # the best path is found while the sums go forward
+        found = pool.submit(inherit_flush_to_zero(find))
+        sums = sum_paths(tokens, scores, segments, path=lambda: found.result()[0], marginals=keep)
+    path, genes, classes = found.result()
+    probabilities = posteriors_of(genes, site_probabilities(path, sums))
+    posteriors = tuple(
+        GenePosterior(gene.exons[0][0], probability, tuple(exons))
+        for gene, (probability, exons) in zip(genes, probabilities, strict=True)
+        if gene.exons
+    )
+    return decoded(genes, classes, np.clip(posterior, 0, 1), posteriors)
 
 
 def states_of(genes: list[GeneCall], n: int) -> np.ndarray:

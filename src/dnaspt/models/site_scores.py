@@ -204,10 +204,7 @@ def add_site_scores(potentials: np.ndarray, scores: np.ndarray, weights: np.ndar
 
     Where there is no candidate site, the potentials of signals mean nothing afterwards, as before.
     """
-    for strand, first in enumerate((PLUS, MINUS_COLUMNS)):
-        for signal, columns in enumerate(_COLUMNS):
-            own = slice(first + columns.start, first + columns.stop)
-            potentials[:, own] += np.float32(weights[signal]) * scores[:, [len(SIGNALS) * strand + signal]]
+    kernels.add_sites(np.asarray(scores), tuple(np.asarray(weights, np.float32)), potentials)
 
 
 def site_weight_gradient(scores: np.ndarray, gradients: np.ndarray) -> np.ndarray:

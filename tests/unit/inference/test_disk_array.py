@@ -1,5 +1,6 @@
 """A table in a file: slices read and write what a numpy array's would."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,15 @@ def test_slices_are_those_of_an_array(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(part[3:12]), expected[13:22])
         assert np.asarray(rows[-3:], np.float64).dtype == np.float64
         assert len(rows[40:30]) == 0 and np.asarray(rows[60:]).shape == (0, 3)
+
+
+def test_threads_read_side_by_side(tmp_path: Path) -> None:
+    values = np.arange(200_000, dtype=np.float32).reshape(-1, 2)
+    with disk_array(tmp_path / "rows", len(values), 2) as rows, ThreadPoolExecutor(4) as pool:
+        rows[:] = values
+        starts = range(0, len(values), 500)
+        for start, part in zip(starts, pool.map(lambda first: np.asarray(rows[first : first + 500]), starts)):
+            np.testing.assert_array_equal(part, values[start : start + 500])
 
 
 def test_the_file_is_gone_when_the_block_ends(tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from dnaspt.genome.gene_states import reverse_complement_labels
 from dnaspt.genome.genetic_code import genetic_code
 from dnaspt.models.decoding import DecodingContext
 from dnaspt.models.emission_potentials import class_scores, column_potentials
-from dnaspt.models.gene_model import PRIOR_WEIGHTS, GeneCall, GeneModel, Shares
+from dnaspt.models.gene_model import PRIOR_WEIGHTS, GeneCall, GeneModel, Shares, class_columns
 from dnaspt.models.gene_model_head import RULES, GeneModelHead, states_of
+from dnaspt.models.gene_structure import N_COLUMNS
+from dnaspt.models.kernels.semi_markov import sum_paths
 from dnaspt.models.length_densities import GeneLengths, GeneParts
 from dnaspt.models.sensors import Sensors
 from dnaspt.models.site_scores import SiteProbe
@@ -155,6 +157,21 @@ def test_a_planted_gene_is_decoded() -> None:
     assert decoded.states[214:216].tolist() == [11, 11] and decoded.states[375:379].tolist() == [7, 8, 9, 0]
     quiet = head().decode(scores, DecodingContext(codes), with_posterior=False)
     assert (quiet.path == decoded.path).all() and quiet.posterior.size == 0
+
+
+def test_posteriors_of_bases_are_those_of_their_classes() -> None:
+    codes, scores, _ = planted()
+    decoded = head().decode(0.9 * scores, DecodingContext(codes))
+    rows = np.zeros((len(codes), N_COLUMNS))
+
+    def keep(first: int, columns: np.ndarray) -> None:
+        rows[first : first + len(columns)] = columns
+
+    potentials = head().model().potentials(codes, 0.9 * scores)
+    sum_paths(np.asarray(alphabet.tokens(codes)), potentials, model().segments(), marginals=keep)
+    expected = (rows @ class_columns().T)[np.arange(len(codes)), decoded.path]
+    assert len(set(decoded.path.tolist())) > 2
+    np.testing.assert_allclose(decoded.posterior, expected, rtol=1e-6)
 
 
 def test_stop_codons_are_non_coding_where_the_labels_have_them_so() -> None:

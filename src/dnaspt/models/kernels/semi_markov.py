@@ -10,12 +10,15 @@ codon in between, an intron at any earlier donor of the same class of split codo
 one. Longer exons and introns have geometric tails: nodes that have become too old are added to one running sum (an
 aggregate), so time is linear in the length of the sequence.
 
-A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`; on the way back the last
-tiles are still in memory, and each of the others is walked again from its frontier. So memory is bounded, and tiles of any
-size give the same result.
+A sequence is read in tiles. What the next tile must know of the ones before it is a `Frontier`. Of a tile on the best path's
+way, only the nodes stay from which one at its end came (`Trail`): they are few. A sum over all paths needs all nodes on its
+way back: the last tiles are still in memory, and each of the others is walked again from its frontier, in a thread of its
+own. So memory is bounded, and tiles of any size give the same result.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,11 +45,12 @@ from dnaspt.models.gene_structure import (
     GeneStructure,
 )
 from dnaspt.models.kernels.numba_cache import Function, kernel
+from dnaspt.models.kernels.threads import inherit_flush_to_zero
 
-TILE = 1 << 18
+TILE = 1 << 16
 """Bases of a tile: some 250 bytes of nodes for each base are in memory while it is walked."""
 KEPT_BYTES = 1 << 27
-"""Memory for tiles that have been walked: some 4 Mb of a best path, 1 Mb of a sum over all paths."""
+"""Memory for tiles of a sum over all paths that have been walked: some 1 Mb."""
 
 AFTER_INTRON, GENE_START, OPEN_EDGE = 0, 1, 2
 """What stands at the left end of an exon: an intron, the gene's left end, or the beginning of the sequence."""
@@ -119,7 +123,7 @@ class Durations(NamedTuple):
     Attributes:
         log: (R, n + 1) nats, by row and length in bases. Exons have the row 9 x strand + 3 x left end + right end.
         density: (R, n + 1) their exponentials.
-        top: (R,) the highest of each row of `log`.
+        top: (R, n + 1) the highest of each row of `log` from a length on.
         slope: what each base beyond n adds.
     """
 
@@ -186,7 +190,7 @@ class Nodes(NamedTuple):
         value: score of the best or of all paths up to the node, less the potentials of the segment that follows from the
             tile's beginning on.
         total: of a node with many predecessors, the score before its own potentials, less those of the segment that it
-            ends.
+            ends; of a _SUM in a sum over all paths, the share of the sum before.
         low: of such a node, the last forbidden codon that matters to it; of a _SUM, its aggregate.
         first: the predecessor; in a sum over all paths, -1 where there are many. Of a _SUM in such a sum, the _SUM before.
         second: of a _SUM, the node that it adds.
@@ -280,22 +284,76 @@ class Tile(NamedTuple):
     kept: np.ndarray
     frontier: Frontier
 
-    def compact(self) -> "Tile":
-        """The same with what follows a best path back, and no more."""
-        nodes, n, nothing = self.walk.nodes, int(self.walk.nodes.size[0]), np.empty(0)
-        kept = {
-            name: getattr(nodes, name)[:n].copy() for name in ("position", "kind", "strand", "phase", "value", "first")
-        }
-        nodes = nodes._replace(label=nothing, total=nothing, low=nothing, second=nothing, **kept)
-        return self._replace(walk=self.walk._replace(nodes=nodes, lists=Lists(*[nothing] * len(Lists._fields))))
-
     def n_bytes(self) -> int:
         """Memory of its nodes and lists."""
-        return sum(array.nbytes for array in (*self.walk.nodes, *self.walk.lists))
+        n = int(self.walk.nodes.size[0])
+        return sum(n * array.itemsize for array in self.walk.nodes[1:]) + sum(array.nbytes for array in self.walk.lists)
 
     def ends(self) -> np.ndarray:
         """Numbers of the nodes that end the sequence; empty unless it ends here."""
         return np.asarray(self.walk.last[self.walk.last >= 0])
+
+
+class Trail(NamedTuple):
+    """The way back through a tile along best paths: the nodes from which one at its end came.
+
+    Attributes:
+        number: (K,) their numbers, in rising order.
+        position, kind, strand, phase, first: (K,) as in `Nodes`.
+        sums, kept: as in `Tile`.
+        ends: as `Tile.ends` gives them.
+        values: their scores.
+    """
+
+    number: np.ndarray
+    position: np.ndarray
+    kind: np.ndarray
+    strand: np.ndarray
+    phase: np.ndarray
+    first: np.ndarray
+    sums: np.ndarray
+    kept: np.ndarray
+    ends: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, tile: Tile) -> "Trail":
+        """The way back through a tile of a walk for the best path."""
+        nodes, ends = tile.walk.nodes, tile.ends()
+        is_left = np.zeros(nodes.size[0], bool)
+        for numbers in (tile.sums, tile.kept, ends):
+            is_left[numbers[numbers >= 0]] = True
+        _mark_predecessors(nodes.first, is_left)
+        number = np.flatnonzero(is_left).astype(np.int32)
+        return cls(
+            number,
+            nodes.position[number],
+            nodes.kind[number],
+            nodes.strand[number],
+            nodes.phase[number],
+            nodes.first[number],
+            tile.sums,
+            tile.kept,
+            ends,
+            nodes.value[ends],
+        )
+
+    def back(self, node: int, n_before: int) -> np.ndarray:
+        """Follow the best path from a node to what was before the tile: nodes and their predecessors (H, 2)."""
+        hops = np.empty((len(self.number), 2), np.int32)
+        return hops[: _follow(self.number, self.first, node, n_before, hops)].copy()
+
+    def before(self, number: int) -> int:
+        """The node of this tile that stands before the next one under this number."""
+        return int(self.sums[number] if number < len(self.sums) else self.kept[number - len(self.sums)])
+
+    def site(self, number: int, *, is_edge: bool) -> "Site":
+        """A node as a site; is_edge: it opens what began before the sequence."""
+        row = int(np.searchsorted(self.number, number))
+        position, kind, strand, phase = (
+            int(array[row]) for array in (self.position, self.kind, self.strand, self.phase)
+        )
+        return Site(position, kind, strand, phase, is_edge)
 
 
 def _bare(**options: Any) -> Callable[[Function], Function]:
@@ -418,7 +476,7 @@ def _add_to_sum(walk: Walk, t: int, g: int, x: int, entry: float, goes_on: int, 
     goes_on: whether what was in the aggregate before still counts.
     """
     nodes, before = walk.nodes, walk.sums[g]
-    first, value = before, entry
+    first, value, share = before, entry, 0.0
     if not goes_on:
         first = x if mode == BEST else before
     elif mode == BEST:
@@ -427,10 +485,12 @@ def _add_to_sum(walk: Walk, t: int, g: int, x: int, entry: float, goes_on: int, 
         else:
             first = x
     else:
-        high, low = max(nodes.value[before], entry), min(nodes.value[before], entry)
-        value = high + np.log1p(np.exp(low - high))
+        ahead = nodes.value[before] - entry
+        ratio = np.exp(-abs(ahead))
+        value = max(nodes.value[before], entry) + np.log1p(ratio)
+        share = (1.0 if ahead > 0 else ratio) / (1.0 + ratio)
     number = _new_node(nodes, t, _SUM, 0, 0, goes_on, first, value)
-    nodes.low[number], nodes.second[number] = g, x
+    nodes.low[number], nodes.second[number], nodes.total[number] = g, x, share
     walk.sums[g] = number
 
 
@@ -518,11 +578,11 @@ def _weighted(lists: Lists, begin: int, end: int, t: int, density: np.ndarray, r
 
 
 @_bare(forceinline=True)
-def _with(top: float, total: float, term: float) -> tuple[float, float]:
-    """Add a term to a sum of exponentials, total x exp(top)."""
-    if term <= top:
-        return top, (total + np.exp(term - top) if term > -np.inf else total)
-    return term, total * np.exp(top - term) + 1.0
+def _with(top: float, total: float, scale: float, mass: float) -> tuple[float, float]:
+    """Add mass x exp(scale) to a sum, total x exp(top)."""
+    if scale <= top:
+        return top, (total + mass * np.exp(scale - top) if scale > -np.inf else total)
+    return scale, total * np.exp(top - scale) + mass
 
 
 @_bare(forceinline=True)
@@ -548,7 +608,7 @@ def _close(walk: Walk, n_chosen: int, t: int, low: int, durations: Durations, mo
             block = lists.block[end - 1]
             begin = max(first, block)
             if mode == BEST:
-                if lists.top[block] + durations.top[row] > top:
+                if lists.top[block] + durations.top[row, t - position[end - 1]] > top:
                     for k in range(np.uint64(begin), np.uint64(end)):
                         score = value[k] + log[np.uint64(row), np.uint64(t - position[k])]
                         if score > top:
@@ -556,16 +616,16 @@ def _close(walk: Walk, n_chosen: int, t: int, low: int, durations: Durations, mo
             else:
                 mass = _weighted(lists, begin, end, t, durations.density, row)
                 if mass > _LEAST_SUM:
-                    top, total = _with(top, total, value[block] + np.log(mass))
+                    top, total = _with(top, total, value[block], mass)
                 else:
                     for k in range(begin, end):
-                        top, total = _with(top, total, value[k] + log[row, t - position[k]])
+                        top, total = _with(top, total, value[k] + log[row, t - position[k]], 1.0)
             end = begin
         x = walk.sums[g]
         if x >= 0 and low < walk.latest[g]:
             score = walk.nodes.value[x] + log[row, longest] + durations.slope * t
             if mode == ALL:
-                top, total = _with(top, total, score)
+                top, total = _with(top, total, score, 1.0)
             elif score > top:
                 top, best = score, x
     if mode == ALL and top > -np.inf:
@@ -876,6 +936,7 @@ def _share(
     t: int,
     mass: float,
     total: float,
+    least: float,
     durations: Durations,
     counts: np.ndarray,
 ) -> None:
@@ -890,6 +951,7 @@ def _share(
         t: boundary of the node.
         mass: its probability.
         total: its `Nodes.total`.
+        least: scores below it have no share.
         durations: of the segments.
         counts: (R, N + 1) expected number of segments of each length.
     """
@@ -903,7 +965,7 @@ def _share(
     while end > first:
         block = lists.block[end - 1]
         begin = max(first, block)
-        if mass * np.exp(min(lists.top[block] + durations.top[row] - total, 0.0)) > _LEAST_MASS:
+        if lists.top[block] + durations.top[row, t - position[end - 1]] > least:
             if value[block] - total < 4 * _SPREAD:
                 scale = mass * np.exp(value[block] - total)
                 for k in range(np.uint64(begin), np.uint64(end)):
@@ -961,7 +1023,7 @@ def _unwalk(
         on_path = hop < len(hops) and hops[hop, 0] == node
         if kind == _SUM:
             g, x = nodes.low[node], nodes.second[node]
-            share = np.exp(nodes.value[before] - nodes.value[node]) if nodes.label[node] else 0.0
+            share = nodes.total[node]
             if before >= 0:
                 mass[before] += m * share
             mass[x] += m * (1 - share)
@@ -1023,6 +1085,7 @@ def _unwalk(
         durations = scores.exons if is_exon else scores.introns
         counts = expected.exons if is_exon else expected.introns
         longest, low, total = durations.log.shape[1] - 1, nodes.low[node], nodes.total[node]
+        least = total + np.log(_LEAST_MASS / m)
         wanted = 0
         if on_path:
             x = hops[hop, 1]
@@ -1031,7 +1094,8 @@ def _unwalk(
                 wanted = _list_of(nodes.kind[x], strand, nodes.position[x], nodes.phase[x], nodes.label[x], n_classes)
         for number in range(_choose(chosen, structure, codes, t, kind, strand, phase)):
             g, length_row = chosen[number, 0], chosen[number, 1]
-            _share(lists, masses.open, g, length_row, low - chosen[number, 2], t, m, total, durations, counts)
+            bar = low - chosen[number, 2]
+            _share(lists, masses.open, g, length_row, bar, t, m, total, least, durations, counts)
             x = now[g]
             if x >= 0:
                 reach = latest[g]
@@ -1068,13 +1132,26 @@ def _unwalk(
             cover[number] -= steps[t, number]
 
 
-def _trace(nodes: Nodes, node: int, n_before: int) -> np.ndarray:
-    """Follow the best path back from a node to what was before the tile: nodes and their predecessors (H, 2)."""
-    hops: list[tuple[int, int]] = []
+@_bare()
+def _mark_predecessors(first: np.ndarray, marked: np.ndarray) -> None:
+    """Mark all nodes that come before marked ones on a best path."""
+    for x in range(marked.size - 1, -1, -1):
+        if marked[x] and first[x] >= 0:
+            marked[first[x]] = True
+
+
+@_bare()
+def _follow(number: np.ndarray, first: np.ndarray, node: int, n_before: int, hops: np.ndarray) -> int:
+    """Write the nodes of a best path and their predecessors, from a node back to what was before the tile; how many."""
+    n, row = 0, number.size - 1
     while node >= n_before:
-        hops.append((node, int(nodes.first[node])))
-        node = hops[-1][1]
-    return np.array(hops, np.int64).reshape(-1, 2)
+        while number[row] > node:
+            row -= 1
+        hops[n, 0] = node
+        node = first[row]
+        hops[n, 1] = node
+        n += 1
+    return n
 
 
 Potentials = Callable[[int, int], np.ndarray]
@@ -1130,27 +1207,24 @@ def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *,
         ValueError: no path is possible, or a score is NaN or +inf.
     """
     walker = _Walker(codes, potentials, model, tile_bp)
-    tile = walker.forward(BEST)
-    nodes, ends = tile.walk.nodes, tile.ends()
-    node = int(ends[np.argmax(nodes.value[ends])])
-    score = float(nodes.value[node])
+    trails = [Trail.of(tile) for tile in walker.forward(BEST)]
+    last = trails[-1]
+    node, score = int(last.ends[np.argmax(last.values)]), float(last.values.max())
     sites: list[Site] = []
     hops: list[np.ndarray] = []
     is_site: list[np.ndarray] = []
-    for number in range(len(walker.tiles) - 1, -1, -1):
-        if number < len(walker.tiles) - 1:
-            tile = walker.tile(number, BEST)
-            nodes = tile.walk.nodes
-            node = int(tile.sums[node] if node < len(tile.sums) else tile.kept[node - len(tile.sums)])
-        path = _trace(nodes, node, walker.n_before(number))
+    for number in range(len(trails) - 1, -1, -1):
+        trail = trails[number]
+        if number < len(trails) - 1:
+            node = trail.before(node)
+        path = trail.back(node, walker.n_before(number))
         hops.append(path)
-        is_site.append(nodes.kind[path[:, 0]] != _SUM)
-        real = path[is_site[-1], 0].tolist()
+        is_site.append(trail.kind[np.searchsorted(trail.number, path[:, 0])] != _SUM)
         if len(path):
             node = int(path[-1, 1])
-        if number == 0 and node >= len(tile.sums):
-            real.append(node)
-        sites += [_site(nodes, x, is_edge=number == 0 and x == node) for x in real]
+        sites += [trail.site(x, is_edge=False) for x in path[is_site[-1], 0].tolist()]
+        if number == 0 and node >= len(trail.sums):
+            sites.append(trail.site(node, is_edge=True))
     return BestPath(sites[::-1], score, hops[::-1], is_site[::-1])
 
 
@@ -1187,7 +1261,7 @@ def sum_paths(
     potentials: Potentials,
     model: SegmentModel,
     *,
-    path: BestPath | None = None,
+    path: BestPath | Callable[[], BestPath] | None = None,
     marginals: Callable[[int, np.ndarray], None] | None = None,
     tile_bp: int = TILE,
 ) -> Sums:
@@ -1197,7 +1271,8 @@ def sum_paths(
         codes: tokens.
         potentials: of the bases.
         model: what paths are like.
-        path: a path of `best_path` with the same tiles, whose parts are to get probabilities.
+        path: a path of `best_path` with the same tiles, whose parts are to get probabilities; or what gives it on the way
+            back, when another thread has found it.
         marginals: gets, from the last tile to the first, the start of some bases and the probability of each column at
             each of them.
         tile_bp: bases of a tile; the result does not depend on it.
@@ -1206,18 +1281,23 @@ def sum_paths(
         ValueError: no path is possible, or a score is NaN or +inf.
     """
     walker = _Walker(codes, potentials, model, tile_bp)
-    tile = walker.forward(ALL)
+    kept: deque[Tile] = deque()
+    n_bytes = 0
+    for tile in walker.forward(ALL):
+        kept.append(tile)
+        n_bytes += tile.n_bytes()
+        while n_bytes > KEPT_BYTES and len(kept) > 1:
+            n_bytes -= kept.popleft().n_bytes()
     log_sum = float(np.logaddexp.reduce(tile.walk.nodes.value[tile.ends()]))
+    found = path() if callable(path) else path
     expected = _nothing(model)
     counts = expected._replace(exons=expected.exons.reshape(18, -1))
     onward, cover, rest = np.zeros(0), np.zeros(_N_CUM), np.zeros((_CONTEXT, N_COLUMNS))
     given: list[np.ndarray] = []
     path_masses: list[np.ndarray] = []
-    for number in range(len(walker.tiles) - 1, -1, -1):
+    for number, tile in walker.backward(kept):
         start, stop = walker.tiles[number]
-        hops = path.hops[number] if path else np.zeros((0, 2), np.int64)
-        if number < len(walker.tiles) - 1:
-            tile = walker.tile(number, ALL)
+        hops = found.hops[number] if found else np.zeros((0, 2), np.int32)
         nodes, lists = tile.walk.nodes, tile.walk.lists
         masses = Masses(
             nodes=np.zeros(nodes.size[0]),
@@ -1289,7 +1369,6 @@ class _Walker:
         tiles: starts and ends.
         frontiers: what each tile must know.
         scores: what paths are like.
-        kept: the last tiles, by number.
     """
 
     def __init__(self, codes: np.ndarray, potentials: Potentials, model: SegmentModel, tile_bp: int) -> None:
@@ -1297,31 +1376,39 @@ class _Walker:
         n = len(codes)
         self.tiles = [(start, min(start + tile_bp, n)) for start in range(0, n, tile_bp)]
         self.frontiers: list[Frontier] = [_beginning(model)]
-        self.kept: dict[int, Tile] = {}
 
     def n_before(self, number: int) -> int:
         """Nodes of a tile that stand for what was before it."""
         frontier = self.frontiers[number]
         return len(frontier.sums) + 2 + len(frontier.position)
 
-    def forward(self, mode: int) -> Tile:
-        """Walk all tiles; the last one."""
-        n_bytes = 0
+    def forward(self, mode: int) -> Iterator[Tile]:
+        """Walk all tiles."""
         for number in range(len(self.tiles)):
             tile = self.tile(number, mode)
             self.frontiers.append(tile.frontier)
-            self.kept[number] = tile.compact() if mode == BEST else tile
-            n_bytes += self.kept[number].n_bytes()
-            while n_bytes > KEPT_BYTES:
-                n_bytes -= self.kept.pop(min(self.kept)).n_bytes()
+            yield tile
         if not np.isfinite(tile.walk.nodes.value[tile.ends()].max(initial=-np.inf)):
             raise ValueError("no path through the sequence is possible")
-        return tile
+
+    def backward(self, kept: deque[Tile]) -> Iterator[tuple[int, Tile]]:
+        """Numbers and tiles of a sum over all paths, from the last one to the first.
+
+        The last tiles, which are kept, are used up. The others are walked again, each while the one to its right is in use.
+        """
+        n_again = len(self.tiles) - len(kept)
+        walk = inherit_flush_to_zero(self.tile)
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(walk, n_again - 1, ALL) if n_again else None
+            while kept:
+                yield n_again + len(kept) - 1, kept.pop()
+            for number in range(n_again - 1, -1, -1):
+                assert ahead is not None
+                tile, ahead = ahead.result(), pool.submit(walk, number - 1, ALL) if number else None
+                yield number, tile
 
     def tile(self, number: int, mode: int) -> Tile:
-        """Walk a tile, or take the one that is kept: a sum over all paths uses it up."""
-        if number in self.kept:
-            return self.kept.pop(number)
+        """Walk a tile."""
         start, stop = self.tiles[number]
         rows = np.ascontiguousarray(self.potentials(max(0, start - _CONTEXT), stop), np.float32)
         if not np.isfinite(rows.sum()):
@@ -1344,11 +1431,11 @@ def _new_walk(codes: np.ndarray, start: int, flags: np.ndarray, structure: GeneS
     n = int(sizes.sum())
     room = others + 2 * n  # each node of a list may become an entry of an aggregate
     first = np.cumsum(sizes) - sizes
-    integers, numbers = (np.int64, np.int8, np.int8, np.int8, np.int8), (np.float64, np.float64)
+    integers, numbers = (np.int32, np.int8, np.int8, np.int8, np.int8), (np.float64, np.float64)
     return Walk(
         nodes=Nodes(
             np.zeros(1, np.int64),
-            *(np.empty(room, dtype) for dtype in (*integers, *numbers, np.int64, np.int32, np.int32)),
+            *(np.empty(room, dtype) for dtype in (*integers, *numbers, np.int32, np.int32, np.int32)),
         ),
         lists=Lists(
             first,
@@ -1402,11 +1489,6 @@ def _tile(walk: Walk, scores: Scores) -> Tile:
     return Tile(walk, sums, kept, frontier)
 
 
-def _site(nodes: Nodes, x: int, *, is_edge: bool) -> Site:
-    """A node as a site; is_edge: it opens what began before the sequence."""
-    return Site(int(nodes.position[x]), int(nodes.kind[x]), int(nodes.strand[x]), int(nodes.phase[x]), is_edge)
-
-
 def _scores(model: SegmentModel) -> Scores:
     """Tables for a walk.
 
@@ -1442,7 +1524,8 @@ def _scores(model: SegmentModel) -> Scores:
 def _durations(log: np.ndarray, slope: float) -> Durations:
     """Tables of densities (R, n + 1) in nats."""
     log = np.ascontiguousarray(log, np.float64)
-    return Durations(log, np.exp(log), log.max(1), float(slope))
+    top = np.maximum.accumulate(log[:, ::-1], axis=1)[:, ::-1]
+    return Durations(log, np.exp(log), np.ascontiguousarray(top), float(slope))
 
 
 def _beginning(model: SegmentModel) -> Frontier:
@@ -1464,7 +1547,7 @@ def _beginning(model: SegmentModel) -> Frontier:
         np.full(n_sums, -1),
         np.full(2, -np.inf),
         np.full(6, -1),
-        np.zeros(len(rows), np.int64),
+        np.zeros(len(rows), np.int32),
         kind,
         strand,
         phase,

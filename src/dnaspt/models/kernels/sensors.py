@@ -319,6 +319,25 @@ def add_features(features: np.ndarray, weights: tuple[float, ...], potentials: n
 
 
 @kernel()
+def add_sites(scores: np.ndarray, weights: tuple[float, ...], potentials: np.ndarray) -> None:
+    """Add weighted site scores to potentials in place: scores (L, 8), weights (4,) -> potentials (L, 29)."""
+    donor, acceptor, start, stop = weights
+    for i in range(len(scores)):
+        for strand in range(2):
+            f, p = strand * N_SIGNALS, PLUS + strand * _STRAND
+            score = scores[i, f]
+            if score != 0:  # sites are rare
+                for phase in range(3):
+                    potentials[i, p + DONOR + phase] += donor * score
+            score = scores[i, f + 1]
+            if score != 0:
+                for phase in range(3):
+                    potentials[i, p + ACCEPTOR + phase] += acceptor * score
+            potentials[i, p + START] += start * scores[i, f + _START_SIGNAL]
+            potentials[i, p + STOP] += stop * scores[i, f + _STOP_SIGNAL]
+
+
+@kernel()
 def add_weight_gradient(features: np.ndarray, gradients: np.ndarray, out: np.ndarray) -> None:
     """Add the gradient of the weights of `add_features` in place: (L, 2 * N_FEATURES) and (L, 29) -> out (6,) float64."""
     for strand in range(2):

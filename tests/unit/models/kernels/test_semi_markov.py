@@ -31,6 +31,7 @@ from dnaspt.models.kernels.semi_markov import (
     Moves,
     SegmentModel,
     Site,
+    Trail,
     best_path,
     site_probabilities,
     sum_paths,
@@ -618,6 +619,29 @@ def test_the_translator_finds_what_is_wrong() -> None:
     assert faults(Gene(0, (Exon(0, 9),), 0, "exon", ""), "CCCTAATGA") == ["a stop codon in frame"]
     assert faults(Gene(0, (Exon(0, 8),), 1, "exon", ""), "CCTAATGA") == ["a stop codon in frame"]
     assert faults(Gene(0, (Exon(1, 9),), 1, "exon", ""), "CCCTAATGA") == ["cut, but not by the sequence's end"]
+
+
+def test_the_way_back_of_a_best_path_keeps_few_nodes() -> None:
+    rng = np.random.default_rng(5)
+    codes = rng.integers(0, 4, 9_000).astype(np.uint8)
+    scores = rng.normal(size=(len(codes), N_COLUMNS))
+    walker = kinds._Walker(codes, lambda a, b: scores[a:b], random_model(rng, longest=(40, 30)), 3_000)
+    for tile in walker.forward(kinds.BEST):
+        trail = Trail.of(tile)
+        assert 0 < len(trail.number) < int(tile.walk.nodes.size[0]) / 4
+        assert set(tile.kept.tolist()) <= set(trail.number.tolist())
+
+
+def test_a_path_may_come_on_the_way_back() -> None:
+    rng = np.random.default_rng(6)
+    codes = rng.integers(0, 4, 200).astype(np.uint8)
+    scores, model = rng.normal(size=(len(codes), N_COLUMNS)), random_model(rng)
+    path = best_path(codes, lambda a, b: scores[a:b], model, tile_bp=90)
+    known, late = (
+        sum_paths(codes, lambda a, b: scores[a:b], model, path=given, tile_bp=90) for given in (path, lambda: path)
+    )
+    assert site_probabilities(path, late).site.tolist() == site_probabilities(path, known).site.tolist()
+    assert np.concatenate(known.given).tolist() == np.concatenate(late.given).tolist()
 
 
 def test_scores_that_are_no_numbers_are_refused() -> None:
