@@ -1,5 +1,7 @@
 """Class scores of each base, from any network, to the potentials of a gene model."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from dnaspt.errors import NotFiniteError
@@ -39,16 +41,48 @@ def log_probabilities(rows: np.ndarray, *, are_logits: bool) -> np.ndarray:
     return np.asarray(np.maximum(rows, np.log(LEAST_PROBABILITY)), np.float32)
 
 
-def class_scores(emissions: np.ndarray) -> np.ndarray:
-    """Scores (n, K) float32 of the classes of each base, from a head's emissions (n, K): 0 for the best class of a base.
+class SharedMoves(NamedTuple):
+    """The scores of a CRF's moves, shared out among bases, so that they can be added where there is no chain.
 
-    The others are lower, but never lower than `LEAST_PROBABILITY` allows. Emissions of a softmax are log-probabilities, but for a
-    constant of the base; those of a CRF are its scores of single bases, without those of its transitions.
+    Attributes:
+        classes: (9,) what each base of a class adds.
+        gene: what a gene adds, the mean of both strands.
+    """
+
+    classes: np.ndarray
+    gene: float
+
+
+def shared_moves(transitions: np.ndarray) -> SharedMoves:
+    """Share out the scores (9, 9) of the moves of a CRF of the nine classes; row = from, column = to.
+
+    Half of a move belongs to the base before it, half to the base behind it. A base in a run of its class adds the score of
+    staying there. A donor or acceptor, which is a single base between two such runs, adds its two moves, less the half of staying
+    in either run. What the first and last move of a gene differ from staying is the gene's. So the score of a path is that of
+    the CRF, whose emissions alone mean little: what is added to all emissions of a class, and taken from the moves into it,
+    changes no path.
+    """
+    legal, stay = GENE_STATES.legal_matrix(), transitions.diagonal()
+    classes = stay.copy()
+    for class_ in np.flatnonzero(~legal.diagonal()):
+        before, after = (int(np.flatnonzero(moves)[0]) for moves in (legal[:, class_], legal[class_]))
+        classes[class_] = transitions[before, class_] + transitions[class_, after] - (stay[before] + stay[after]) / 2
+    ends = [
+        transitions[NONCODING, coding] + transitions[coding, NONCODING] - stay[NONCODING] - stay[coding]
+        for coding in (CDS, CDS + MINUS)
+    ]
+    return SharedMoves(classes, float(np.mean(ends)))
+
+
+def limited_scores(scores: np.ndarray) -> np.ndarray:
+    """Scores (n, K) float32 of the classes of each base, with 0 for its best class.
+
+    The others are lower, but never lower than `LEAST_PROBABILITY` allows.
 
     Raises:
-        NotFiniteError: emissions that are NaN.
+        NotFiniteError: scores that are NaN.
     """
-    scores = emissions - emissions.max(1, keepdims=True)
+    scores = scores - scores.max(1, keepdims=True)
     if np.isnan(scores).any():
         raise NotFiniteError("the sequence has class scores of the network that are NaN")
     return np.asarray(np.maximum(scores, np.log(LEAST_PROBABILITY)), np.float32)

@@ -18,7 +18,7 @@ from dnaspt.genome.gene_states import DONOR as DONOR_CLASS
 from dnaspt.genome.gene_states import INTRON as INTRON_CLASS
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode
 from dnaspt.models import sensors
-from dnaspt.models.emission_potentials import class_scores, column_potentials
+from dnaspt.models.emission_potentials import column_potentials, limited_scores
 from dnaspt.models.gene_structure import (
     ACCEPTOR,
     CODING,
@@ -94,6 +94,7 @@ class GeneModel:
         shares: of intergenic bases, exons and introns.
         genetic_code: which codons start and stop a gene.
         network_weight: what the class scores of a network are multiplied by, where a sequence has them.
+        network_gene: what the network adds for a gene, before it is multiplied so.
     """
 
     sensors: Sensors
@@ -102,6 +103,7 @@ class GeneModel:
     shares: Shares
     genetic_code: GeneticCode = STANDARD
     network_weight: float = 0.0
+    network_gene: float = 0.0
 
     @cached_property
     def tables(self) -> "LengthTables":
@@ -122,7 +124,7 @@ class GeneModel:
         segments = segment_model(self.tables, self.lengths, self.shares, self.weights, self.genetic_code)
         lengths, moves = segments.lengths, segments.moves
         lengths.introns[0, :min_intron_bp] = -np.inf
-        moves.gene[:] += gene_offset
+        moves.gene[:] += gene_offset + self.network_weight * self.network_gene
         moves.first[1:] = moves.first[1:] if may_begin else -np.inf
         moves.last[1:] = moves.last[1:] if may_end else -np.inf
         return segments
@@ -145,7 +147,7 @@ class GeneModel:
             sites, of_network = scores[:, :N_SITES], scores[:, N_SITES:]
             add_site_scores(rows, candidate_scores(codes, sites, first, last, self.genetic_code), self.weights[SITES])
             if self.network_weight and of_network.size:
-                rows += np.float32(self.network_weight) * column_potentials(class_scores(of_network))
+                rows += np.float32(self.network_weight) * column_potentials(limited_scores(of_network))
             penalize_soft_masked(rows, codes[first:last], softmask)
             return rows
 

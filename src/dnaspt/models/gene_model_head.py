@@ -96,6 +96,7 @@ class GeneModelHead(nn.Module):
         self.has_network = has_network
         if has_network:
             self.register_buffer("network_weight", torch.zeros((), dtype=torch.float64))
+            self.register_buffer("network_gene", torch.zeros((), dtype=torch.float64))
             self.emission_complement += tuple(N_SITES + state for state in GENE_STATES.complement)
 
     @property
@@ -120,6 +121,7 @@ class GeneModelHead(nn.Module):
         self.get_buffer("weights").copy_(torch.from_numpy(model.weights))
         if self.has_network:
             self.get_buffer("network_weight").fill_(model.network_weight)
+            self.get_buffer("network_gene").fill_(model.network_gene)
         self._forget()
 
     def model(self) -> GeneModel:
@@ -138,8 +140,9 @@ class GeneModelHead(nn.Module):
         lengths = GeneLengths(intron, (single, initial, internal, terminal), *map(float, array("gene_shares")))
         sensors = Sensors.from_arrays({field.name: array(f"sensors_{field.name}") for field in fields(Sensors)})
         shares = Shares(*map(float, array("base_shares")))
-        network_weight = float(array("network_weight")) if self.has_network else 0.0
-        self._model = GeneModel(sensors, lengths, array("weights"), shares, self.genetic_code, network_weight)
+        names = ("network_weight", "network_gene") if self.has_network else ()
+        of_network = map(float, map(array, names))
+        self._model = GeneModel(sensors, lengths, array("weights"), shares, self.genetic_code, *of_network)
         return self._model
 
     def _forget(self, *_: object) -> None:

@@ -15,6 +15,7 @@ from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.codons import Grammar
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.decoding import NO_STATES, Decoded, DecodingContext
+from dnaspt.models.emission_potentials import SharedMoves, shared_moves
 from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.kernels.crf_viterbi import SLICE, Emissions, best_path, best_states, path_posterior
 
@@ -107,6 +108,8 @@ class SoftmaxHead(nn.Module):
     """
 
     class_weights: Tensor
+    gene_score = 0.0
+    """What a gene adds to its class scores: nothing, since no base knows of its neighbors."""
 
     def __init__(self, hidden_size: int, states: StateTable, class_weights: Tensor | None = None) -> None:
         super().__init__()
@@ -131,6 +134,10 @@ class SoftmaxHead(nn.Module):
         average_strands: whether the emissions are the mean of both strands', which changes nothing here.
         """
         return emissions.softmax(-1)
+
+    def class_scores(self, emissions: Tensor) -> Tensor:
+        """Scores (B, L, K) of the classes of each base, for a gene model: log-probabilities, but for a constant of the base."""
+        return emissions
 
     def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
         """The most probable class of each base of one sequence (L, K), and its probability; the context has no say.
@@ -179,6 +186,18 @@ class CRFHead(nn.Module):
             average_strands: whether the emissions are the mean of both strands'.
         """
         return self._crf_of(average_strands=average_strands).marginals(emissions, lengths)
+
+    @property
+    def gene_score(self) -> float:
+        """What a gene adds to its class scores, see `shared_moves`."""
+        return self._moves().gene
+
+    def class_scores(self, emissions: Tensor) -> Tensor:
+        """Scores (B, L, 9) of the classes of each base, for a gene model: a CRF of genes, its moves shared out among bases."""
+        return emissions + torch.from_numpy(self._moves().classes).to(emissions)
+
+    def _moves(self) -> SharedMoves:
+        return shared_moves(self.crf.transitions.detach().to("cpu", torch.float64).numpy())
 
     def _crf_of(self, *, average_strands: bool) -> LinearChainCRF:
         """The CRF for emissions of the forward strand, or for the mean of both strands'."""

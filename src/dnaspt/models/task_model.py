@@ -10,7 +10,7 @@ from dnaspt.models.basset import BassetEncoder
 from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.encoder import DilatedEncoder, real_positions
 from dnaspt.models.gene_model_head import GeneModelHead
-from dnaspt.models.heads import Head
+from dnaspt.models.heads import CRFHead, Head, SoftmaxHead
 from dnaspt.models.huggingface import HuggingFaceEncoder
 from dnaspt.models.kernels.triton_support import runs_kernels
 from dnaspt.models.site_scores import letter_scores
@@ -55,7 +55,7 @@ class TaskModel(nn.Module):
         hidden = self.encoder(tokens)
         with torch.autocast(tokens.device.type, enabled=False):
             emissions: Tensor = self.head.trunk(hidden.to(self.dtype), real_positions(tokens))
-        return emissions if self.network is None else torch.cat([emissions, self.network(tokens)], dim=-1)
+        return emissions if self.network is None else torch.cat([emissions, self.network.class_scores(tokens)], dim=-1)
 
     def predict(self, tokens: Tensor) -> Tensor:
         """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it.
@@ -70,12 +70,17 @@ class TaskModel(nn.Module):
             and not tokens.is_cuda
         ):
             scores = letter_scores(head.trunk, tokens, encoder.channels, head.genetic_code)
-            return scores if self.network is None else torch.cat([scores, self.network.predict(tokens)], dim=-1)
+            return scores if self.network is None else torch.cat([scores, self.network.class_scores(tokens)], dim=-1)
         on_gpu = tokens.is_cuda and self.dtype == torch.float32
         half = on_gpu and runs_kernels(tokens.device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):
             emissions: Tensor = self(tokens)
         return emissions
+
+    def class_scores(self, tokens: Tensor) -> Tensor:
+        """Scores of the classes of each base (B, L, K), as a gene model adds them to its own."""
+        assert isinstance(self.head, SoftmaxHead | CRFHead)
+        return self.head.class_scores(self.predict(tokens))
 
     def loss(self, batch: Batch) -> Loss:
         """The head's own loss on a batch."""

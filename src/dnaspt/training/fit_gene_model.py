@@ -52,6 +52,7 @@ from dnaspt.models.gene_model import (
 )
 from dnaspt.models.gene_model_head import RULES, GeneModelDecoder, GeneModelHead
 from dnaspt.models.gene_structure import N_COLUMNS
+from dnaspt.models.heads import CRFHead, SoftmaxHead
 from dnaspt.models.kernels.semi_markov import best_path
 from dnaspt.models.length_densities import GeneLengths, GeneParts
 from dnaspt.models.phase_labels import phase_labels
@@ -198,9 +199,12 @@ def fit_gene_model(
     if config.encoder is not None:
         pretrained, _ = load_model(config.encoder)
         network.encoder.load_state_dict(pretrained.encoder.state_dict())
+    network_gene = 0.0
     if config.network is not None:
         assert network.network is not None
         network.network.load_state_dict(load_model(config.network)[0].state_dict())
+        assert isinstance(network.network.head, SoftmaxHead | CRFHead)
+        network_gene = network.network.head.gene_score
     network.eval()
     states = hidden_states(network)
     offsets = site_offsets(checkpoint)
@@ -218,7 +222,7 @@ def fit_gene_model(
         manifest, part, sequences, fit, probe.scores, GeneModel(fit.sensors, lengths, PRIOR_WEIGHTS, shares, code)
     )
     weights = search.run(report)
-    model = GeneModel(fit.sensors, lengths, weights, shares, code)
+    model = GeneModel(fit.sensors, lengths, weights, shares, code, network_gene=network_gene)
     assert isinstance(network.head, GeneModelHead)
     network.head.take(model, probe.probe)
     report(f"weights: {time.perf_counter() - began:.0f} s")

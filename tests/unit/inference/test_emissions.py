@@ -14,6 +14,7 @@ from tests.unit.inference.small_models import (
     random_codes,
 )
 
+from dnaspt.checkpoint_config import NetworkConfig
 from dnaspt.config import BASELINE_ENCODERS
 from dnaspt.errors import NotFiniteError
 from dnaspt.genome.alphabet import N, reverse_complement
@@ -22,6 +23,8 @@ from dnaspt.inference import emissions as predict
 from dnaspt.inference.decode import n_emissions, predict_emissions
 from dnaspt.inference.emissions import ContigSlice, predict_both_strands
 from dnaspt.inference.predict import predict_file
+from dnaspt.models.emission_potentials import shared_moves
+from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
 
 
@@ -114,6 +117,18 @@ def test_class_scores_of_a_network_stand_behind_the_site_scores_also_in_tiles_an
     assert np.abs(both[:, 8:] - (whole[:, 8:] + turned[:, 8:][:, list(GENE_STATES.complement)]) / 2).max() < 1e-10
     (backward,) = predict_emissions(model, [ContigSlice.whole(reverse_complement(codes))], average_strands=True)
     assert np.abs(both - backward[::-1][:, list(complement)]).max() < 1e-10
+
+
+def test_the_moves_of_a_crf_count_in_its_class_scores() -> None:
+    config = WITH_NETWORK.model_copy(update={"network": NetworkConfig(encoder=GENES.encoder, head="crf")})
+    codes, model = random_codes(500), gene_model(config=config)
+    assert model.network is not None and isinstance(model.network.head, CRFHead)
+    with torch.no_grad():
+        model.network.head.crf.transitions.normal_(generator=torch.Generator().manual_seed(0))
+    moves = shared_moves(model.network.head.crf.transitions.detach().numpy())
+    expected = predict_sequence(model.network, codes) + moves.classes
+    assert np.allclose(predict_sequence(model, codes)[:, 8:], expected, atol=1e-5)
+    assert model.network.head.gene_score == pytest.approx(moves.gene)
 
 
 def test_a_network_that_reads_further_than_letters_sets_the_flank_of_tiles() -> None:

@@ -8,9 +8,10 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import ACCEPTOR, CDS, DONOR, INTRON, MINUS, NONCODING
 from dnaspt.models.emission_potentials import (
     LEAST_PROBABILITY,
-    class_scores,
     column_potentials,
+    limited_scores,
     log_probabilities,
+    shared_moves,
 )
 from dnaspt.models.gene_model import penalize_soft_masked
 from dnaspt.models.gene_structure import FORBIDDEN, MINUS_COLUMNS, N_COLUMNS, PLUS
@@ -80,13 +81,13 @@ def test_a_soft_masked_base_costs_its_nats_in_coding_columns_alone() -> None:
     assert np.array_equal(potentials, expected)
 
 
-def test_class_scores_are_what_emissions_say_but_for_a_constant_of_the_base_and_never_too_sure() -> None:
+def test_limited_scores_are_those_given_but_for_a_constant_of_the_base_and_never_too_sure() -> None:
     emissions = np.random.default_rng(0).standard_normal((50, 9)).astype(np.float32) * 3
     emissions[7] = [40, *[0] * 8]
     shifts = np.random.default_rng(1).standard_normal((50, 1)).astype(np.float32) * 100
-    scores = class_scores(emissions)
+    scores = limited_scores(emissions)
     assert scores.dtype == np.float32 and (scores.max(1) == 0).all()
-    assert np.allclose(class_scores(emissions + shifts), scores, atol=1e-4)
+    assert np.allclose(limited_scores(emissions + shifts), scores, atol=1e-4)
     assert np.allclose(scores[7], [0, *[np.log(LEAST_PROBABILITY)] * 8])
     sure = (emissions - emissions.max(1, keepdims=True)) < np.log(LEAST_PROBABILITY)
     logs = log_probabilities(emissions, are_logits=True)
@@ -94,4 +95,30 @@ def test_class_scores_are_what_emissions_say_but_for_a_constant_of_the_base_and_
     assert np.allclose(np.where(sure, 0, scores), np.where(sure, 0, logs), atol=1e-5)
     emissions[3, 2] = np.nan
     with pytest.raises(NotFiniteError, match="NaN"):
-        class_scores(emissions)
+        limited_scores(emissions)
+
+
+def test_shared_moves_give_a_path_the_score_that_the_chain_gives_it() -> None:
+    random = np.random.default_rng(5)
+    emissions, transitions = random.standard_normal((len(SEQUENCE), 9)), random.standard_normal((9, 9)) * 3
+    moves = shared_moves(transitions)
+    expected, scores = [], []
+    for strand, first in enumerate((PLUS, MINUS_COLUMNS)):
+        path = np.array(CLASSES) + np.where(np.array(CLASSES) == NONCODING, 0, MINUS * strand)
+        potentials = column_potentials((emissions + moves.classes).astype(np.float32))
+        if strand:  # along the forward strand a minus gene begins with its stop codon
+            path, potentials = path[::-1], column_potentials((emissions + moves.classes).astype(np.float32)[::-1])
+        expected.append(emissions[np.arange(len(path)), path].sum() + transitions[path[:-1], path[1:]].sum())
+        scores.append(path_score(potentials, first) + moves.gene - transitions[NONCODING, NONCODING])
+    assert np.mean(scores) == pytest.approx(np.mean(expected), abs=1e-3)  # what a gene adds is the mean of both strands
+
+
+def test_what_moves_between_emissions_and_transitions_changes_no_score() -> None:
+    random = np.random.default_rng(6)
+    transitions, shifts = random.standard_normal((9, 9)), random.standard_normal(9)
+    first, second = shared_moves(transitions), shared_moves(transitions - shifts)  # added to emissions of the class
+    again = second.classes + shifts
+    runs = [CDS, INTRON, CDS + MINUS, INTRON + MINUS, NONCODING]
+    assert np.allclose(first.classes[runs], again[runs]) and first.gene == pytest.approx(second.gene)
+    for donor, acceptor in ((DONOR, ACCEPTOR), (DONOR + MINUS, ACCEPTOR + MINUS)):  # every intron has one of each
+        assert first.classes[donor] + first.classes[acceptor] == pytest.approx(again[donor] + again[acceptor])

@@ -14,7 +14,7 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import reverse_complement_labels
 from dnaspt.genome.genetic_code import genetic_code
 from dnaspt.models.decoding import DecodingContext
-from dnaspt.models.emission_potentials import class_scores, column_potentials
+from dnaspt.models.emission_potentials import column_potentials, limited_scores
 from dnaspt.models.gene_model import PRIOR_WEIGHTS, GeneCall, GeneModel, Shares, class_columns
 from dnaspt.models.gene_model_head import RULES, GeneModelHead, states_of
 from dnaspt.models.gene_structure import N_COLUMNS
@@ -250,7 +250,7 @@ def test_another_genetic_code_has_other_stop_codons() -> None:
 def with_network(weight: float) -> GeneModelHead:
     """The same head with a network's class scores behind its site scores."""
     own = GeneModelHead(HIDDEN, N_OFFSETS, has_network=True)
-    own.take(replace(model(), network_weight=weight), head().trunk)
+    own.take(replace(model(), network_weight=weight, network_gene=-2.0), head().trunk)
     return own
 
 
@@ -286,8 +286,10 @@ def test_potentials_of_a_network_are_stored_with_the_head_and_mirror_with_the_se
     emissions = np.concatenate([sites, scores], axis=1)
     rows, again = (own.model().potentials(codes, emissions)(0, len(codes)) for own in (first, second))
     assert second.model().network_weight == 0.35 and (rows == again).all()
+    gene, plain = (own.segments().moves.gene for own in (second.model(), model()))
+    assert np.allclose(gene, plain - 0.7)  # 0.35 times -2
     without = head().model().potentials(codes, sites)(0, len(codes))
-    assert np.allclose(rows - without, 0.35 * column_potentials(class_scores(scores)), atol=1e-4)
+    assert np.allclose(rows - without, 0.35 * column_potentials(limited_scores(scores)), atol=1e-4)
     assert not set(head().state_dict()) - set(first.state_dict())
     with pytest.raises(RuntimeError, match="network_weight"):
         head().load_state_dict(first.state_dict())

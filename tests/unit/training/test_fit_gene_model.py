@@ -205,14 +205,10 @@ class Scores(nn.Module):
             alphabet.tokens(own.codes).tobytes(): torch.from_numpy(scores(own).astype(np.float32)) for own in segments
         }
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def class_scores(self, tokens: Tensor) -> Tensor:
         """Class scores (B, L, 9), 0 at padding."""
         rows = [self._scores[row[row != PAD_TOKEN].numpy().tobytes()] for row in tokens]
         return torch.stack([functional.pad(row, (0, 0, 0, tokens.shape[1] - len(row))) for row in rows])
-
-    def predict(self, tokens: Tensor) -> Tensor:
-        """As `forward`."""
-        return self(tokens)
 
 
 def right(segment: Segment) -> np.ndarray:
@@ -260,15 +256,17 @@ def test_of_equal_weights_the_smallest_is_taken_and_undefined_scores_do_not_coun
 def test_a_run_with_a_network_holds_it_and_learns_the_rest_without_it(run: dnaspt.Run, tmp_path: Path) -> None:
     data = run.path.parent / "data"
     config = read_config(run).model_copy(
-        update={"head": "softmax", "encoder": EncoderConfig(hidden_size=16, n_layers=2), "operating_points": ()}
+        update={"head": "crf", "encoder": EncoderConfig(hidden_size=16, n_layers=2), "operating_points": ()}
     )
     noisy = build_task_model(config)
     noisy.head.trunk.linear.weight.data *= 30
+    noisy.head.crf.transitions.data.normal_(generator=torch.Generator().manual_seed(0))
     save_checkpoint(tmp_path / "network", noisy, config)
     both = dnaspt.finetune(data, out=tmp_path / "both", head="gene-model", network=tmp_path / "network")
     (network, described), (alone, _) = load_model(both), load_model(run)
     assert isinstance(network, TaskModel) and network.network is not None
     weight = network.head.model().network_weight
+    assert network.head.model().network_gene == noisy.head.gene_score != 0
     kept = described.provenance["network"]
     assert kept["weight"] == weight and [row["weight"] for row in kept["valid_by_weight"]] == list(NETWORK_WEIGHTS)
     names = ("mcc", "base_f1", "exon_f1", "gene_f1")
