@@ -22,6 +22,7 @@ def settings(data: Path, out: Path, **other: object) -> FinetuneConfig:
     )
 
 
+@pytest.mark.slow
 def test_a_run_with_normalized_pooling_is_read_again_as_it_was(windows: Path, tmp_path: Path) -> None:
     scores_of_run = finetune(settings(windows, tmp_path / "run")).scores
     assert read_config(tmp_path / "run").pool == "normalized"

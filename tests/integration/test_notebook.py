@@ -28,6 +28,7 @@ scored = dnaspt.score_variants("runs/pre", "calls.vcf", "genome/genome.fa")
 """
 
 
+@pytest.mark.slow
 def test_a_notebook_goes_from_a_genome_to_genes_embeddings_and_scored_variants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def steps_of(run: Path) -> list[int]:
     return [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_of_two_tasks_of_slurm_with_one_device_one_trains_and_the_other_stops(gene_data: Path, tmp_path: Path) -> None:
     """What `srun --ntasks-per-node=2 dnaspt pretrain ...` gives each task, where --devices is left at 1."""
     run = tmp_path / "run"
@@ -54,6 +55,7 @@ def test_of_two_tasks_of_slurm_with_one_device_one_trains_and_the_other_stops(ge
     assert steps_of(run) == [1, 2, 3] and [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_two_commands_do_not_write_one_run_and_a_killed_one_leaves_it_free(gene_data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     first = pretrain(gene_data, run, "--steps", "100000")

@@ -66,6 +66,7 @@ def test_arrays_of_strings_and_of_letters_mean_the_same_as_lists(fitted: SPTClas
         np.testing.assert_array_equal(fitted.predict_proba(given), of_list)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_probabilities_and_another_seed_others(
     binary: tuple[list[str], list[str]],
 ) -> None:

@@ -41,6 +41,7 @@ def test_every_listed_name_is_there(name: str) -> None:
     assert getattr(dnaspt, name) is not None
 
 
+@pytest.mark.slow
 def test_using_a_subpackage_hides_no_public_function() -> None:
     code = (
         "import importlib, pkgutil, dnaspt\n"

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 BLOCKED = ("resource", "fcntl", "termios", "pwd", "grp", "tty", "pty")
 
 CODE = f"""
@@ -37,6 +39,7 @@ print(len(names))
 """
 
 
+@pytest.mark.slow
 def test_every_module_imports_without_the_modules_of_posix_systems() -> None:
     said = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
     assert said.returncode == 0, said.stderr

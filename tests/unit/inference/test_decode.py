@@ -38,6 +38,7 @@ def test_no_coding_base_lies_in_a_long_run_of_n(head: str) -> None:
         assert not len(illegal_positions(path, GENE_STATES))
 
 
+@pytest.mark.slow
 def test_decoding_between_runs_of_n_is_exact() -> None:
     codes = random_codes(1500)
     codes[600:800] = N
@@ -92,6 +93,7 @@ def with_n(seed: int, n_bp: int) -> np.ndarray:
     return codes
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**31),

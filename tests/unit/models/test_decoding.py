@@ -12,7 +12,7 @@ def test_a_context_asks_for_nothing_but_a_sequence() -> None:
 
 
 def test_rules_of_a_gene_model_allow_genes_that_are_cut() -> None:
-    rules = GeneRules(np.zeros(1, np.int8), np.zeros(1, bool), np.zeros(1, bool))
+    rules = GeneRules(np.zeros(1, np.int8), np.zeros(1, bool), np.zeros(1, bool), np.zeros(1, np.int8))
     assert not rules.complete
     assert rules.min_intron_bp == 0
 

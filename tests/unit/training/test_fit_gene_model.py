@@ -82,6 +82,7 @@ def outside(run: dnaspt.Run) -> dnaspt.Run:
     return dnaspt.finetune(data, out=folder / "run_outside", head="gene-model")
 
 
+@pytest.mark.slow
 def test_stop_codons_outside_the_cds_make_the_same_model(run: dnaspt.Run, outside: dnaspt.Run) -> None:
     (inside, _), (network, config) = load_model(run.path), load_model(outside.path)
     assert config.stop_in_cds is False
@@ -94,6 +95,7 @@ def test_stop_codons_outside_the_cds_make_the_same_model(run: dnaspt.Run, outsid
             assert outside.scores[name] == score
 
 
+@pytest.mark.slow
 def test_predicted_genes_have_the_stop_codon_that_labels_leave_out(
     run: dnaspt.Run, outside: dnaspt.Run, tmp_path: Path
 ) -> None:
@@ -253,6 +255,7 @@ def test_of_equal_weights_the_smallest_is_taken_and_undefined_scores_do_not_coun
     assert best_weight({0.0: {"mcc": nan}, 1.0: {"mcc": nan}}) == 0
 
 
+@pytest.mark.slow
 def test_a_run_with_a_network_holds_it_and_learns_the_rest_without_it(run: dnaspt.Run, tmp_path: Path) -> None:
     data = run.path.parent / "data"
     config = read_config(run).model_copy(
