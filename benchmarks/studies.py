@@ -9,6 +9,7 @@ record in examples/studies/NAME/records and are skipped. `benchmarks/real_tables
 """
 
 import argparse
+import csv
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from dnaspt.studies.records import read_record, write_record
 from real_data import FLY, GENES, HUMAN, WGBS_SPLIT, human_tables, wgbs_rows
+from record import write_result
 
 ROOT = Path(__file__).parent.parent
 STUDIES = ROOT / "examples" / "studies"
@@ -56,6 +58,15 @@ SAME_DATA = {
     "fly_loci_genes": "fly_loci",
 }
 """Studies of another one's data."""
+GENE_MODELS = (
+    "athaliana_contigs",
+    "celegans_contigs",
+    "athaliana_genes",
+    "celegans_genes",
+    "fly_loci_genes",
+    "human_genes",
+)
+"""Studies of gene models: their scores are kept in benchmarks/results, too, with the commit that made them."""
 SAME_RECORDS = {
     "athaliana_recipes": "athaliana",
     "athaliana_seeds": "athaliana_averaged",
@@ -79,6 +90,18 @@ def main() -> None:
     records = STUDIES / SAME_RECORDS.get(chosen.name, chosen.name) / "records"
     places = ("--out", str(STUDIES / chosen.name), "--records", str(records))
     run("study", str(STUDIES / f"{chosen.name}.toml"), *places, "--jobs", str(chosen.jobs), *on_valid)
+    if (scores := STUDIES / chosen.name / "study_gene_scores.csv").is_file() and chosen.name in GENE_MODELS:
+        write_result(f"study-{chosen.name}", f"python benchmarks/studies.py {chosen.name}", gene_scores(scores))
+
+
+def gene_scores(file: Path) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Value, low and high end of each model's scores, by share of the labels, model and measure."""
+    found: dict[str, dict[str, dict[str, list[float]]]] = {}
+    with file.open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            score = [round(float(row[name]), 4) for name in ("mean", "low", "high")]
+            found.setdefault(row["label_fraction"], {}).setdefault(row["arm"], {})[row["metric"]] = score
+    return found
 
 
 def pack(records: Path) -> None:
