@@ -40,8 +40,8 @@ def main(out: Path) -> None:
     dnaspt("pretrain", str(data), "--out", str(pretrained), *schedule, *unfinished, unless=pretrained / "result.json")
     trained = (*SETTINGS, "--steps", FINETUNE_STEPS)
     arms = {
-        "scratch": ("--head", "crf", *TINY, *trained),
-        "spt": ("--head", "crf", "--encoder", str(pretrained), *trained),
+        "scratch": ("--head", "softmax", *TINY, *trained),
+        "spt": ("--head", "softmax", "--encoder", str(pretrained), *trained),
         "gene_model": ("--encoder", str(pretrained)),
     }
     for name, options in arms.items():

@@ -665,7 +665,7 @@ def study(
         settings = build_config(StudyConfig, {**config, **({"data": as_path(data, "data")} if data else {})})
     else:
         settings = read_study(as_path(config, "config"), as_path_or_none(data, "data"))
-    check_settings(settings, as_path(out, "out"))
+    settings = check_settings(settings, as_path(out, "out"))
     from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
 
     kept = as_path(records, "records") if records else as_path(out, "out") / "records"

@@ -15,7 +15,7 @@ def test_augustus_is_run_and_joins_a_study(gene_data: Path, tmp_path: Path) -> N
     study.write_text(
         f'data = "{gene_data}"\nseeds = [0]\nlearning_rates = [1e-3]\n'
         'finetune = { preset = "tiny", epochs = 0.2, tensorboard = false }\n'
-        '[[arms]]\nname = "scratch"\n[[arms]]\nname = "AUGUSTUS"\ninit = "augustus:arabidopsis"\n'
+        '[[arms]]\nname = "scratch"\nhead = "crf"\n[[arms]]\nname = "AUGUSTUS"\ninit = "augustus:arabidopsis"\n'
         '[[arms]]\nname = "AUGUSTUS, trained here"\ninit = "augustus"\n'
     )
     ran = dnaspt("study", study, "--out", tmp_path / "out")

@@ -25,6 +25,7 @@ def finetune(data: Path, out: Path, *options: str) -> list[dict[str, float]]:
     config = out.parent / "tiny.toml"
     config.write_text(CONFIG)
     arguments = [sys.executable, "-m", "dnaspt", "finetune", str(data), "--out", str(out), "--config", str(config)]
+    arguments += ["--head", "crf"]
     subprocess.run([*arguments, *options], check=True, capture_output=True, timeout=120)
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 

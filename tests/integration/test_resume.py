@@ -61,7 +61,9 @@ def test_a_run_killed_five_times_and_resumed_ends_with_the_same_bits(
     kind: str, gene_data: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "tiny.toml"
-    config.write_text(TINY + (ENCODER if kind == "pretrain" else 'preset = "tiny"\naverage_fraction = 0.2\n'))
+    config.write_text(
+        TINY + (ENCODER if kind == "pretrain" else 'preset = "tiny"\nhead = "crf"\naverage_fraction = 0.2\n')
+    )
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     subprocess.run(command(kind, gene_data, alone, config), check=True, stdout=subprocess.DEVNULL)
     moments = sorted(random.Random(7).sample(range(3, 38), 5))

@@ -36,9 +36,11 @@ pretrain = {{ preset = "tiny", epochs = 0.1, batch_bp = 4096, tensorboard = fals
 finetune = {{ epochs = 1, batch_bp = 4096, tensorboard = false, save_every = 2 }}
 [[arms]]
 name = "scratch"
+head = "crf"
 [[arms]]
 name = "SPT"
 init = "spt"
+head = "crf"
 learning_rate = 3e-3
 """
 

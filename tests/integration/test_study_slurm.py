@@ -45,9 +45,11 @@ pretrain = {{ preset = "tiny", epochs = 0.1, batch_bp = 4096, tensorboard = fals
 finetune = {{ epochs = 0.1, batch_bp = 4096, tensorboard = false }}
 [[arms]]
 name = "scratch"
+head = "crf"
 [[arms]]
 name = "SPT"
 init = "spt"
+head = "crf"
 """
 
 pytestmark = [

@@ -84,8 +84,7 @@ def study(
         jobs=jobs > 1 and (engine == "slurm" or task is not None),
         engine=engine != "local" and task is not None,
     )
-    for name, settings in studies.items():
-        check_settings(settings, out / name)
+    studies = {name: check_settings(settings, out / name) for name, settings in studies.items()}
 
     from dnaspt.cli.terminal import show  # from here on with PyTorch: a mistake is told before
     from dnaspt.reports.study_overview import write_overview

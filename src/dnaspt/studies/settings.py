@@ -209,7 +209,10 @@ class StudyConfig(Settings):
     def with_heads(self, dataset: Manifest) -> "StudyConfig":
         """The same study with the head that "auto" means for this dataset, so that arms that train alike are compared alike."""
         head = dataset.default_head or "auto"
-        arms = (arm.model_copy(update={"head": head}) if arm.head == "auto" else arm for arm in self.arms)
+        arms = (
+            arm.model_copy(update={"head": head}) if arm.head == "auto" and not arm.is_baseline else arm
+            for arm in self.arms
+        )
         return self.model_copy(update={"arms": tuple(arms)})
 
     @model_validator(mode="after")
@@ -282,8 +285,12 @@ def read_studies(config: Path, data: Path | None = None) -> dict[str, StudyConfi
     return {study.name: study for study in studies}
 
 
-def check_settings(study: StudyConfig, out: Path | None = None) -> None:
+def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
     """Check a study against its dataset before anything runs; warn of arms that will not be compared.
+
+    Returns:
+        The study as it runs: arms without a head are gene models where that is the dataset's default. Other default heads stay
+        `auto`, so that records of earlier versions still fit.
 
     Args:
         study: its settings.
@@ -300,6 +307,8 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> None:
         _check_out(out)
     _check_folds(study, dataset)
     dataset = study.views(dataset)[0]
+    if dataset.default_head == GENE_MODEL:
+        study = study.with_heads(dataset)
     _check_splits(study, dataset)
     for arm in study.arms:
         _check_fits_task(study, arm, dataset)
@@ -308,6 +317,7 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> None:
         _check_init(arm)
     for arm in study.arms:
         _check_training(study, arm)
+    return study
 
 
 def _check_folds(study: StudyConfig, dataset: Manifest) -> None:
@@ -357,7 +367,8 @@ def _check_fits_task(study: StudyConfig, arm: Arm, dataset: Manifest) -> None:
         given = arm.model_fields_set & {"learning_rate", "extended", "freeze_encoder"}
         if idle := sorted({*given, *(f"finetune.{name}" for name in OF_GRADIENTS & set(arm.finetune))}):
             raise ConfigError(
-                f"arm {arm.name!r}: {idle[0]} has no effect on a gene model, which is estimated without gradients"
+                f"arm {arm.name!r}: {idle[0]} has no effect on a gene model, which is estimated without gradients; "
+                "leave it out, or say head = 'crf'"
             )
     if arm.head not in heads:
         raise ConfigError(
