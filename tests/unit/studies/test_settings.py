@@ -101,7 +101,7 @@ def study_of(data: Path, *arms: dict[str, object], **settings: object) -> StudyC
         ({"pretrain": {"epochs": 1}}, "is not pretrained here"),
         ({"init": "spt", "finetune": {"preset": "base"}}, "begins from pretraining, which has the size"),
         ({"finetune": {"preset": "base", "embeddings": "x"}}, "has a preset and embeddings"),
-        ({"extended": True, "finetune": {"batch_bp": 4096}}, "different batches"),
+        ({"head": "crf", "extended": True, "finetune": {"batch_bp": 4096}}, "different batches"),
         ({"finetune": {"encoder_rat": 0.1}}, "did you mean 'encoder_rate'?"),
     ],
 )
