@@ -89,8 +89,12 @@ def main() -> None:
     on_valid = ("--stage", "tune") if chosen.name.endswith("_recipes") else ()
     records = STUDIES / SAME_RECORDS.get(chosen.name, chosen.name) / "records"
     places = ("--out", str(STUDIES / chosen.name), "--records", str(records))
+    before = set(records.glob("*"))
     run("study", str(STUDIES / f"{chosen.name}.toml"), *places, "--jobs", str(chosen.jobs), *on_valid)
-    if (scores := STUDIES / chosen.name / "study_gene_scores.csv").is_file() and chosen.name in GENE_MODELS:
+    scores = STUDIES / chosen.name / "study_gene_scores.csv"
+    if (
+        chosen.name in GENE_MODELS and set(records.glob("*")) != before
+    ):  # a report made again says nothing of this commit
         write_result(f"study-{chosen.name}", f"python benchmarks/studies.py {chosen.name}", gene_scores(scores))
 
 

@@ -288,13 +288,13 @@ def read_studies(config: Path, data: Path | None = None) -> dict[str, StudyConfi
 def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
     """Check a study against its dataset before anything runs; warn of arms that will not be compared.
 
-    Returns:
-        The study as it runs: arms without a head are gene models where that is the dataset's default. Other default heads stay
-        `auto`, so that records of earlier versions still fit.
-
     Args:
         study: its settings.
         out: folder of the study, where it is known. Its dataset may lie there, but not the other way round.
+
+    Returns:
+        The study as it runs: arms without a head are gene models where that is the dataset's default. Other default heads stay
+        `auto`, so that records of earlier versions still fit.
 
     Raises:
         ConfigError: an unknown setting, one that the dataset does not allow, or a folder to write that is read.

@@ -69,7 +69,7 @@ def finetune(
     """
     hint = check_processes(config)
     manifest = read_manifest(config.data, config.fold)
-    head = check_settings(config, manifest)
+    head = check_settings(config, manifest, _head_of(config.out) if resume else "")
     pretrained = None if config.encoder is None else read_config(config.encoder)
     embeddings = Path(config.embeddings) if config.embeddings else None  # no path where it is a name on the hub
     refuse_inputs(
@@ -129,8 +129,23 @@ def scored_transcripts(config: FinetuneConfig, manifest: Manifest, valid: Split)
     return annotated
 
 
-def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
+def _head_of(run: Path) -> str:
+    """Head of the checkpoints of a run; "" where it has none. Runs of earlier versions took another head for `auto`.
+
+    Raises:
+        CheckpointError: a checkpoint that cannot be read.
+    """
+    checkpoints = [path for name in ("best", "last") for path in (run / name).glob("step-*")]
+    return read_config(run).head if checkpoints else ""
+
+
+def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str = "") -> str:
     """Check that settings and dataset fit, warn of settings without effect, and choose the head.
+
+    Args:
+        config: settings.
+        manifest: of the dataset.
+        begun_with: head of the run that goes on, which `auto` then stands for.
 
     Raises:
         ConfigError: head and task do not fit, a split is missing, or settings contradict each other.
@@ -138,7 +153,7 @@ def check_settings(config: FinetuneConfig, manifest: Manifest) -> str:
     task = TASKS[manifest.task]
     if not task.heads:
         raise ConfigError(f"{config.data}: {task.name} are scored without training; see 'dnaspt evaluate'")
-    head = manifest.default_head if config.head == "auto" else config.head
+    head = (begun_with or manifest.default_head) if config.head == "auto" else config.head
     if head not in task.heads:
         raise ConfigError(f"head {head!r} does not fit task {task.name!r}; expected {' or '.join(task.heads)}")
     if missing := [name for name in ("train", "valid") if name not in manifest.splits]:
@@ -236,6 +251,17 @@ def _warn_of_idle_settings(config: FinetuneConfig, head: str) -> None:
         log.warning("class weights have no effect on a CRF head")
     if head != GENE_MODEL and {"genetic_code", "start_codons"} & config.model_fields_set:
         log.warning("--genetic-code and --start-codons change nothing that a %s head learns: it knows no codons", head)
+    if (
+        head == GENE_MODEL
+        and config.encoder is None
+        and "preset" in config.model_fields_set
+        and config.preset != "onehot"
+    ):
+        log.warning(
+            "--preset %s without --encoder: an encoder of random weights scores the sites, which is a control; leave it out "
+            "for letters, or train a network with --head crf",
+            config.preset,
+        )
     if config.encoder is not None and "preset" in config.model_fields_set:
         log.warning("--preset has no effect: the pretrained encoder has its own size")
     if config.crf_rate != FinetuneConfig.model_fields["crf_rate"].default and not is_crf:

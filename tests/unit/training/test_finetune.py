@@ -156,6 +156,7 @@ def test_settings_of_gradients_are_refused_where_nothing_is_trained_by_them(gene
         ),
         ({"head": "crf", "freeze_encoder": True}, "the encoder is frozen and not pretrained"),
         ({"encoder": "pre", "preset": "tiny"}, "--preset has no effect"),
+        ({"preset": "small"}, "--preset small without --encoder: an encoder of random weights scores the sites"),
     ],
 )
 def test_a_setting_without_effect_is_a_warning(

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from tests.unit.training.quick import losses_of, settings, weights_of
 
+from dnaspt.checkpoint_config import read_config
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
 from dnaspt.errors import BusyError, ConfigError, DivergedError
@@ -96,6 +97,18 @@ def test_a_run_resumes_where_its_data_is_called_otherwise(
     monkeypatch.chdir(gene_data.parent)
     run = finetune(config.model_copy(update={"data": Path(gene_data.name)}), resume=True)
     assert run.finished
+
+
+def test_a_run_that_was_begun_without_a_head_goes_on_with_the_head_of_its_checkpoints(
+    gene_data: Path, tmp_path: Path, pretrained: Path
+) -> None:
+    """Earlier versions took a CRF for `auto`; a gene model must not take over its folder."""
+    config = settings(gene_data, tmp_path / "run", pretrained)
+    finetune(config.model_copy(update={"max_minutes": 1e-9}))
+    file = tmp_path / "run" / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"head": "auto"}))
+    run = finetune(config.model_copy(update={"head": "auto"}), resume=True)
+    assert run.finished and read_config(run).head == "crf" and run.result.steps == config.steps
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
