@@ -1,9 +1,11 @@
 """AUGUSTUS, run here, on the test parts of the gene sets, scored by the same code as our models.
 
 `DNASPT_REAL_DATA=... python benchmarks/augustus.py` writes benchmarks/results/augustus.json, which `real_tables.py` puts into the
-tables.
+tables. `--optimize athaliana_genes --minutes 120` trains it on that dataset and lets optimize_augustus.pl search its
+meta-parameters: benchmarks/results/augustus-optimized.json.
 """
 
+import argparse
 import json
 import subprocess
 import tempfile
@@ -18,6 +20,18 @@ SPECIES = {"athaliana": "arabidopsis", "fly_loci": "fly"}
 
 def main() -> None:
     """Prepare the sets where they are not there, run AUGUSTUS, keep the scores."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--optimize", metavar="NAME")
+    parser.add_argument("--minutes", type=float, default=120)
+    chosen = parser.parse_args()
+    if chosen.optimize:
+        studies.prepare(chosen.optimize)
+        options = ("--model", "augustus", "--optimize-minutes", str(chosen.minutes))
+        command = f"python benchmarks/augustus.py --optimize {chosen.optimize} --minutes {chosen.minutes:g}"
+        write_result(
+            "augustus-optimized", command, {"data": chosen.optimize, "model": scored(chosen.optimize, options)}
+        )
+        return
     version = subprocess.run(["augustus", "--version"], capture_output=True, text=True, check=True)
     found: dict[str, Any] = {"augustus": (version.stdout + version.stderr).split("(")[1].split(")")[0]}
     for name, species in SPECIES.items():

@@ -448,6 +448,7 @@ def baseline(
     model: str = "",
     annotation: PathLike | None = None,
     species: str = "",
+    optimize_minutes: float = 0,
     k: int | None = None,
     fold: int = 0,
     overwrite: bool = False,
@@ -461,6 +462,8 @@ def baseline(
             count); for genes augustus (AUGUSTUS, trained on the train split).
         annotation: for genes, GFF3 or GTF that another tool predicted on the dataset's contigs.
         species: for genes, run AUGUSTUS with this model of its authors.
+        optimize_minutes: for genes, minutes for the search of meta-parameters by optimize_augustus.pl, after the training of
+            AUGUSTUS; what it has found by then is kept.
         k: length of the k-mers (4 if left out), or order of the Markov chains (chosen on valid if left out).
         fold: fold of a dataset with folds, from 1: learn from its train, score what it tests.
         overwrite: replace a baseline that is there.
@@ -486,6 +489,7 @@ def baseline(
         model=model,
         annotation=as_path_or_none(annotation, "annotation"),
         species=species,
+        optimize_minutes=optimize_minutes,
         k=k,
         fold=fold,
         overwrite=overwrite,

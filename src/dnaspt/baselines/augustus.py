@@ -1,12 +1,14 @@
 """AUGUSTUS as a baseline: with a species model of its authors, or one trained on the train split's own genes.
 
-Training is etraining's, on a copy of the parameters of its `generic` species, without the hours of optimize_augustus.pl.
+Training is etraining's, on a copy of the parameters of its `generic` species. The hours of optimize_augustus.pl, which
+searches the meta-parameters by eightfold cross-validation on the same genes, are spent where minutes are given for them.
 """
 
 import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -57,20 +59,21 @@ def predict(test: Sequence[Segment], species: str, config: Path | None = None) -
     return by_segment
 
 
-def train(data: Path, folder: Path, fold: int = 0) -> Path:
+def train(data: Path, folder: Path, fold: int = 0, optimize_minutes: float = 0) -> Path:
     """Train the species model `TRAINED` on the longest transcripts of the train split.
 
     Args:
         data: dataset folder of genes.
         folder: where to make the folder of species models.
         fold: fold whose train split it is, from 1; 0 for that of the whole dataset.
+        optimize_minutes: minutes for optimize_augustus.pl; what it has found by then is kept.
 
     Returns:
         the folder of species models, for `predict`.
 
     Raises:
-        ConfigError: AUGUSTUS, or its folder of species models, is not installed. DatasetError: no gene to learn from.
-        DnasptError: etraining failed.
+        ConfigError: AUGUSTUS, its folder of species models, or optimize_augustus.pl is not installed. DatasetError: no gene
+            to learn from. DnasptError: etraining or optimize_augustus.pl failed.
     """
     config = folder / "config"
     species = config / "species" / TRAINED
@@ -90,10 +93,65 @@ def train(data: Path, folder: Path, fold: int = 0) -> Path:
     if not records:
         raise DatasetError(f"{data}: the train split has no gene whose bases are all labeled")
     (folder / "train.gb").write_text("".join(records))
-    output = _run(["etraining", f"--species={TRAINED}", str(folder / "train.gb")], config)
+    etraining = ["etraining", f"--species={TRAINED}", str(folder / "train.gb")]
+    output = _run(etraining, config)
     file.write_text(with_stop_probabilities(parameters, output))
     log.info("AUGUSTUS was trained on %d genes", len(records))
+    if optimize_minutes:
+        _optimize(folder, config, optimize_minutes)
+        _run(etraining, config)
     return config
+
+
+def _optimize(folder: Path, config: Path, minutes: float) -> None:
+    """Let optimize_augustus.pl search meta-parameters; each better value is in the parameter file as soon as it is found.
+
+    Raises:
+        ConfigError: the script is not installed. DnasptError: it failed.
+    """
+    script = _optimize_script()
+    ranges = _installed_config() / "species" / "generic" / "generic_metapars.cfg"
+    places = [f"--AUGUSTUS_CONFIG_PATH={config}", f"--metapars={ranges}"]
+    command = [str(script), f"--species={TRAINED}", *places, "train.gb"]
+    with (
+        (folder / "optimize.log").open("w+") as output,
+        subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True) as running,
+    ):
+        try:
+            running.wait(minutes * 60)
+            in_time = True
+        except subprocess.TimeoutExpired:
+            in_time = False
+        finally:
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGKILL)
+        output.seek(0)
+        text = output.read()
+    if in_time and running.returncode:
+        raise DnasptError(f"{script.name} ended with {running.returncode}: {' '.join(text.strip().splitlines()[-1:])}")
+    targets = re.findall(r"starting target: ([0-9.]+)|optimal target: ([0-9.]+)", text)
+    values = [start or found for start, found in targets]
+    n_values = sum(len(line.split()) - 1 for line in text.splitlines() if line.startswith("targets "))
+    log.info(
+        "optimize_augustus.pl %s: %d values tried, its measure went from %s to %s",
+        "finished" if in_time else f"was stopped after {minutes:g} minutes",
+        n_values,
+        values[0] if values else "?",
+        values[-1] if values else "?",
+    )
+
+
+def _optimize_script() -> Path:
+    """Where optimize_augustus.pl is: on the path (conda), or beside the folder of species models (Debian).
+
+    Raises:
+        ConfigError: in neither place.
+    """
+    found = shutil.which("optimize_augustus.pl")
+    beside = _installed_config().resolve().parent / "scripts" / "optimize_augustus.pl"
+    if found or os.access(beside, os.X_OK):
+        return Path(found or beside)
+    raise ConfigError("optimize_augustus.pl is not found; it comes with AUGUSTUS; put it on the PATH")
 
 
 def _run(command: list[str], config: Path | None) -> str:

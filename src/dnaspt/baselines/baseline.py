@@ -3,6 +3,7 @@
 The folder holds result.json (what was chosen), the files of an evaluation (see `evaluation.results`) and for genes genes.gff3.
 """
 
+import math
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ def run_baseline(
     k: int | None = None,
     annotation: str | Path | None = None,
     species: str = "",
+    optimize_minutes: float = 0,
     fold: int = 0,
     overwrite: bool = False,
 ) -> Evaluation:
@@ -54,6 +56,7 @@ def run_baseline(
         k: windows: length of the k-mers (4 where left out), or order of the chains (left out: chosen on valid).
         annotation: genes: GFF3 or GTF that another tool predicted on the dataset's contigs.
         species: genes: run AUGUSTUS with this model of its authors.
+        optimize_minutes: genes: minutes for optimize_augustus.pl after the training of AUGUSTUS.
         fold: fold whose splits are read, from 1; 0 for those of the whole dataset.
         overwrite: replace the folder of a baseline.
 
@@ -67,9 +70,9 @@ def run_baseline(
     began = time.monotonic()
     annotation = None if annotation is None else Path(annotation)
     if manifest.per_base:
-        _check_gene_options(data, model, annotation, species)
+        _check_gene_options(data, model, annotation, species, optimize_minutes)
     else:
-        if annotation is not None or species or model == AUGUSTUS:
+        if annotation is not None or species or optimize_minutes or model == AUGUSTUS:
             raise DatasetError(f"{data}: has labels per window; this baseline is for genes")
         _check_window_options(model, k)
     refuse_inputs(out, {"data": data, "annotation": annotation})
@@ -78,7 +81,9 @@ def run_baseline(
         if manifest.per_base:
             from dnaspt.baselines.genes import score_gene_finder
 
-            scored = score_gene_finder(data, manifest, annotation=annotation, species=species)
+            scored = score_gene_finder(
+                data, manifest, annotation=annotation, species=species, optimize_minutes=optimize_minutes
+            )
         else:
             from dnaspt.baselines.windows import score_window_model
 
@@ -87,7 +92,7 @@ def run_baseline(
         return _write(out, manifest, replace(scored, result=result))
 
 
-def _check_gene_options(data: Path, model: str, annotation: Path | None, species: str) -> None:
+def _check_gene_options(data: Path, model: str, annotation: Path | None, species: str, optimize_minutes: float) -> None:
     """Refuse options that do not name one way to genes."""
     n_ways = (annotation is not None) + bool(species) + (model == AUGUSTUS)
     if not n_ways:
@@ -95,6 +100,8 @@ def _check_gene_options(data: Path, model: str, annotation: Path | None, species
         raise DatasetError(f"{data}: has labels per base; --model {model or WINDOW_MODELS[0]} is for windows; {do}")
     if n_ways > 1 or (model and model != AUGUSTUS):
         raise ConfigError("give one of --annotation, --species or --model augustus")
+    if optimize_minutes < 0 or not math.isfinite(optimize_minutes) or (optimize_minutes and model != AUGUSTUS):
+        raise ConfigError(f"--optimize-minutes {optimize_minutes:g}: minutes, 0 or more, with --model augustus")
 
 
 def _check_window_options(model: str, k: int | None) -> None:

@@ -32,7 +32,9 @@ log = logging.getLogger(__name__)
 _OVERLAPPING = "overlap a longer one"
 
 
-def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None, species: str) -> ScoredBaseline:
+def score_gene_finder(
+    data: Path, manifest: Manifest, *, annotation: Path | None, species: str, optimize_minutes: float = 0
+) -> ScoredBaseline:
     """Score predicted genes on the test split. Of a gene the longest transcript counts; where genes overlap, the longer one.
 
     Args:
@@ -40,6 +42,7 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
         manifest: its manifest, or that of one of its folds.
         annotation: GFF3 or GTF on the dataset's contigs; None runs AUGUSTUS on the sequences of the test split.
         species: one of AUGUSTUS's own models; empty for one that is trained on the train split first.
+        optimize_minutes: minutes for optimize_augustus.pl after that training.
 
     Raises:
         ConfigError: AUGUSTUS is not installed. DnasptError: it failed. InputError: the annotation cannot be used.
@@ -55,9 +58,10 @@ def score_gene_finder(data: Path, manifest: Manifest, *, annotation: Path | None
         name = f"augustus:{species}"
         annotated = augustus.predict(test, species)
     else:
-        name = "augustus"
+        name = f"augustus, optimized for {optimize_minutes:g} minutes" if optimize_minutes else "augustus"
         with tempfile.TemporaryDirectory() as folder:
-            annotated = augustus.predict(test, augustus.TRAINED, augustus.train(data, Path(folder), manifest.fold))
+            config = augustus.train(data, Path(folder), manifest.fold, optimize_minutes)
+            annotated = augustus.predict(test, augustus.TRAINED, config)
     predictions: list[GenePrediction] = []
     code = genetic_code(manifest.genetic_code)
     for segment, own in zip(test, annotated, strict=True):

@@ -249,6 +249,10 @@ def baseline(
         str | None,
         option(metavar="NAME", help="Genes: run AUGUSTUS with this model of its authors.", default="none"),
     ] = None,
+    optimize_minutes: Annotated[
+        float | None,
+        option(metavar="N", help="AUGUSTUS: then search its meta-parameters for N minutes.", default="0"),
+    ] = None,
     k: Annotated[
         int | None,
         option("-k", metavar="N", help="Length of k-mers, or order of a chain.", default="4; the order by valid"),
