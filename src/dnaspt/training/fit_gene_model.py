@@ -7,6 +7,7 @@ Only the weight of a fine-tuned network is chosen on valid, since the network wa
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -108,34 +109,43 @@ class _Part:
     def of(cls, split: Split, config: FinetuneConfig, name: str) -> "_Part":
         """The transcripts that lie in what is left of a split of the dataset."""
         parts = list(segments(split))
+        by_contig: defaultdict[str, list[Segment]] = defaultdict(list)
+        for part in parts:
+            by_contig[part.chrom].append(part)
         annotated = [
             (transcript, is_longest)
             for transcript, is_longest in read_transcripts(config.data, name, config.fold)
             if any(
-                part.chrom == transcript.chrom and part.start <= transcript.start and transcript.end <= part.end
-                for part in parts
+                part.start <= transcript.start and transcript.end <= part.end for part in by_contig[transcript.chrom]
             )
         ]
         return cls(parts, annotated)
 
     def with_stop_codons(self, code: GeneticCode) -> "_Part":
-        """The split of a dataset that has the stop codon outside the CDS, with the stop codon in it.
+        """The split of a dataset that has the stop codon outside the CDS, with the stop codon in it, if it is behind it."""
+        parts = [replace(part, labels=labels_with_stop_codons(part.labels, part.codes, code)) for part in self.segments]
+        return _Part(parts, self._read(lambda gene, codes: with_stop_codon(gene, codes, code)))
 
-        Transcripts whose letters show no start codon, no stop codon or another number of bases than whole codons become partial:
-        that dataset cuts genes at the ends of its sequences, and a stop codon may lie behind an intron.
-        """
+    def with_codons_read(self, code: GeneticCode) -> "_Part":
+        """The split with transcripts that are partial where their letters show no start codon or no stop codon."""
+
+        def read(gene: Transcript, codes: np.ndarray) -> Transcript:
+            gene = with_codons_read(gene, codes, code)
+            return replace(gene, is_partial=not (gene.has_start and gene.has_stop))
+
+        return _Part(self.segments, self._read(read))
+
+    def _read(self, read: Callable[[Transcript, np.ndarray], Transcript]) -> list[tuple[Transcript, bool]]:
+        """Transcripts as `read` gives them from the letters of their segment, on whose coordinates it gets them."""
         by_contig: dict[str, list[Segment]] = {}
         for part in self.segments:
             by_contig.setdefault(part.chrom, []).append(part)
 
-        def whole(gene: Transcript) -> Transcript:
+        def of_segment(gene: Transcript) -> Transcript:
             part = next(own for own in by_contig[gene.chrom] if own.start <= gene.start and gene.end <= own.end)
-            read = with_stop_codon(moved(gene, -part.start), part.codes, code)
-            read = with_codons_read(read, part.codes, code)
-            return replace(moved(read, part.start), is_partial=not (read.has_start and read.has_stop))
+            return moved(read(moved(gene, -part.start), part.codes), part.start)
 
-        parts = [replace(part, labels=labels_with_stop_codons(part.labels, part.codes, code)) for part in self.segments]
-        return _Part(parts, [(whole(gene), is_longest) for gene, is_longest in self.annotated])
+        return [(of_segment(gene), is_longest) for gene, is_longest in self.annotated]
 
     def labeled(self, code: GeneticCode) -> list[LabeledSequence]:
         """Segments with reading frames in a genetic code, and groups."""
@@ -184,6 +194,7 @@ def fit_gene_model(
     part = _Part.of(train, config, "train")
     code = checkpoint.code
     learned = part.with_stop_codons(code) if manifest.stop_in_cds is False else part
+    learned = learned.with_codons_read(code)
     sequences = learned.labeled(code)
     genes = [gene for gene, is_longest in learned.annotated if is_longest and not gene.is_partial]
     if n_partial := sum(is_longest for _, is_longest in learned.annotated) - len(genes):
@@ -286,7 +297,10 @@ def fit_lengths(part: _Part, genes: Sequence[Transcript], min_intron_bp: int) ->
 
     shares = Shares(share(NONCODING), share(CDS), share(DONOR, INTRON, ACCEPTOR))
     lengths = GeneLengths.fit(
-        GeneParts.of(genes), intergenic_bp=float((labels == NONCODING).sum()), min_intron_bp=min_intron_bp
+        GeneParts.of(genes),
+        intergenic_bp=float((labels == NONCODING).sum()),
+        n_genes=sum(is_longest for _, is_longest in part.annotated),
+        min_intron_bp=min_intron_bp,
     )
     return lengths, shares
 

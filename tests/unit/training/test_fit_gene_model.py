@@ -35,7 +35,14 @@ from dnaspt.models.gene_model_head import RULES, GeneModelHead
 from dnaspt.models.gene_structure import PLUS, START, STOP
 from dnaspt.models.task_model import TaskModel
 from dnaspt.reports.describe import describe
-from dnaspt.training.fit_gene_model import GENE_OFFSETS, NETWORK_WEIGHTS, _by_network_weight, _Part, best_weight
+from dnaspt.training.fit_gene_model import (
+    GENE_OFFSETS,
+    NETWORK_WEIGHTS,
+    _by_network_weight,
+    _Part,
+    best_weight,
+    fit_lengths,
+)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +140,7 @@ def test_genes_without_both_ends_have_no_part_in_lengths() -> None:
         for name, start in (("cut", 100), ("whole", 111), ("split stop", 122))
     ]
     part = _Part([Segment("c", 100, codes, labels.astype(np.int8))], annotated).with_stop_codons(STANDARD)
+    part = part.with_codons_read(STANDARD)
     assert [(gene.cds, gene.is_partial) for gene, _ in part.annotated] == [
         (((100, 109),), True),
         (((111, 120),), False),
@@ -146,6 +154,20 @@ def test_genes_without_both_ends_have_no_part_in_lengths() -> None:
         *(start, *coding[1:], *coding, PLUS, PLUS + 1, stop, 0, 0),
         *(start, *coding[1:], *coding, *[-100] * 3, *[0] * 8),
     ]
+
+
+def test_genes_that_an_annotation_cuts_count_as_genes_but_not_as_lengths() -> None:
+    codes = alphabet.encode("CCCATGGCCTAACCCGCCGCCTAACCC")  # ATG GCC TAA; and GCC GCC TAA, which has no start codon
+    labels = np.full(len(codes), 8, np.int8)
+    labels[3:12] = labels[15:24] = 0
+    annotated = [(Transcript("c", "+", str(start), str(start), ((start, start + 9),)), True) for start in (3, 15)]
+    part = _Part([Segment("c", 0, codes, labels)], annotated).with_codons_read(STANDARD)
+    assert [gene.is_partial for gene, _ in part.annotated] == [False, True]
+    whole = [gene for gene, _ in part.annotated if not gene.is_partial]
+    both, _ = fit_lengths(part, whole, 10)
+    alone, _ = fit_lengths(_Part(part.segments, part.annotated[:1]), whole, 10)
+    assert both.log_gene > alone.log_gene
+    assert (both.exons[0].log_explicit == alone.exons[0].log_explicit).all()
 
 
 def test_too_few_genes_are_refused(tmp_path: Path) -> None:
