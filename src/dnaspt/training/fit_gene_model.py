@@ -24,6 +24,7 @@ from dnaspt.data.bootstrap_blocks import blocks_outside_genes, on_genome
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment, segments
+from dnaspt.data.subset import label_subset
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.gene_metrics import LEVELS, PREDICTED, TRUE, rates
@@ -74,6 +75,8 @@ GENE_STEP = 5.0
 """The weight of a gene is no factor: it changes by so many times the logarithm of the steps."""
 LEAST_GAIN = 2e-4
 LEAST_GENES = 3
+LEARNED_BP = 20_000_000
+"""Bases of the train split that a gene model is estimated on at most: more change little, and take hours."""
 GENE_OFFSETS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0)
 """Nats added to the log-odds of a gene's beginning at which sensitivity and precision are measured."""
 NETWORK_WEIGHTS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
@@ -458,6 +461,11 @@ def run_gene_model(
     """
     began = time.perf_counter()
     train, valid = splits
+    if (n_bp := len(train.codes)) > LEARNED_BP:
+        train = label_subset(train, LEARNED_BP / n_bp, config.seed)
+        log.info(
+            "the gene model is estimated on %d of %d bases, whole genes from all over train", len(train.codes), n_bp
+        )
     folder.begin(0)
     fit = fit_gene_model(config, manifest, checkpoint, train, valid)
     minutes = (time.perf_counter() - began) / 60

@@ -195,7 +195,7 @@ def test_complete_genes_are_whole(simulated: Path, tmp_path: Path, monkeypatch: 
     partial = predict_file(run, genome, tmp_path / "genes.gff3")
     complete = predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True))
     assert partial.n_partial > 0 == complete.n_partial < complete.n_genes
-    with pytest.raises(ConfigError, match="--complete-genes needs a CRF head"):
+    with pytest.raises(ConfigError, match="--complete-genes needs a gene model, or a CRF"):
         predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True, codons=False))
 
 

@@ -35,6 +35,7 @@ from dnaspt.models.gene_model_head import RULES, GeneModelHead
 from dnaspt.models.gene_structure import PLUS, START, STOP
 from dnaspt.models.task_model import TaskModel
 from dnaspt.reports.describe import describe
+from dnaspt.training import fit_gene_model
 from dnaspt.training.fit_gene_model import (
     GENE_OFFSETS,
     NETWORK_WEIGHTS,
@@ -275,6 +276,17 @@ def test_of_equal_weights_the_smallest_is_taken_and_undefined_scores_do_not_coun
     nan = float("nan")
     assert best_weight({0.0: {"mcc": 0.5, "gene_f1": nan}, 1.0: {"mcc": 0.4, "gene_f1": nan}}) == 0
     assert best_weight({0.0: {"mcc": nan}, 1.0: {"mcc": nan}}) == 0
+
+
+def test_of_a_large_train_split_a_part_with_whole_genes_is_learned_from(
+    run: dnaspt.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fit_gene_model, "LEARNED_BP", 40_000)
+    with caplog.at_level("INFO", "dnaspt"):
+        part = dnaspt.finetune(run.path.parent / "data", out=tmp_path / "run", head="gene-model")
+    assert "is estimated on" in caplog.text
+    assert 30_000 < part.result.n_bp < 50_000
+    assert part.scores["valid_exon_f1"] > 0.5
 
 
 @pytest.mark.slow
