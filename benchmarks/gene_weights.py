@@ -60,7 +60,7 @@ class Likelihood(Search):
             report(f"likelihood {value:.1f} nats")
             return cost - value, slope - gradient
 
-        bounds = [(None, None) if index == GENE else (0.0, 10.0) for index in range(len(PRIOR_WEIGHTS))]
+        bounds = [(None, None) if index == GENE else (1e-3, 10.0) for index in range(len(PRIOR_WEIGHTS))]
         options = {"maxiter": STEPS}
         best = minimize(loss, PRIOR_WEIGHTS, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         report(f"{best.message}, {best.nfev} evaluations")

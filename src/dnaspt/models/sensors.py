@@ -9,7 +9,7 @@ Counts add and subtract. What is estimated on other contigs, for cross-fitting, 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -246,6 +246,10 @@ class Sensors:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Sensors from what `arrays` gave."""
         return cls(**{key.name: np.ascontiguousarray(arrays[key.name]) for key in fields(cls)})
+
+    def in_code(self, genetic_code: GeneticCode) -> Self:
+        """The same tables, with the start and stop codons of a genetic code."""
+        return replace(self, words=signal_shape(genetic_code).words)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Arrays by name, for a checkpoint."""
