@@ -1,6 +1,7 @@
-"""A gene model from a dataset: sensors, lengths and site scores by counting and regression, weights by search, all out of fold.
+"""A gene model from a dataset: sensors, lengths and site scores by counting and regression, weights by search out of fold.
 
-Each base of the train split is scored by what was estimated without its group of contigs (or of blocks, where contigs are few).
+Each base of the train split is scored by sensors and regressions that were estimated without its group of contigs (or of blocks,
+where contigs are few). The densities of lengths are of the whole split, and a pretrained encoder has read all of it.
 The weights are those with which the genes of the train split are found best so. The valid split has no part in it: it is scored.
 Only the weight of a fine-tuned network is chosen on valid, since the network was trained on train.
 """
@@ -209,18 +210,18 @@ def fit_gene_model(
     report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = build_task_model(checkpoint)
+        task_model = build_task_model(checkpoint)
     if config.encoder is not None:
         pretrained, _ = load_model(config.encoder)
-        network.encoder.load_state_dict(pretrained.encoder.state_dict())
+        task_model.encoder.load_state_dict(pretrained.encoder.state_dict())
     network_gene = 0.0
     if config.network is not None:
-        assert network.network is not None
-        network.network.load_state_dict(load_model(config.network)[0].state_dict())
-        assert isinstance(network.network.head, SoftmaxHead | CRFHead)
-        network_gene = network.network.head.gene_score
-    network.eval()
-    states = hidden_states(network)
+        assert task_model.network is not None
+        task_model.network.load_state_dict(load_model(config.network)[0].state_dict())
+        assert isinstance(task_model.network.head, SoftmaxHead | CRFHead)
+        network_gene = task_model.network.head.gene_score
+    task_model.eval()
+    states = hidden_states(task_model)
     offsets = site_offsets(checkpoint)
     probe = fit_site_probe(
         sequences,
@@ -237,22 +238,22 @@ def fit_gene_model(
     )
     weights = search.run(report)
     model = GeneModel(fit.sensors, lengths, weights, shares, code, network_gene=network_gene)
-    assert isinstance(network.head, GeneModelHead)
-    network.head.take(model, probe.probe)
+    assert isinstance(task_model.head, GeneModelHead)
+    task_model.head.take(model, probe.probe)
     report(f"weights: {time.perf_counter() - began:.0f} s")
     scores = {f"train_{name}": value for name, value in search.best_scores.items()}
     valid_part = _Part.of(valid, config, "valid")
     rules = RULES._replace(stop_in_cds=manifest.stop_in_cds is not False, min_intron_bp=checkpoint.min_intron_bp)
     by_network_weight: dict[float, dict[str, float]] = {}
     if config.network is not None:
-        by_network_weight = _by_network_weight(manifest, network, valid_part, rules, report)
+        by_network_weight = _by_network_weight(manifest, task_model, valid_part, rules, report)
         model = replace(model, network_weight=best_weight(by_network_weight))
-        network.head.take(model, probe.probe)
+        task_model.head.take(model, probe.probe)
         report(f"weight of the network: {model.network_weight:g}; {time.perf_counter() - began:.0f} s")
         if not model.network_weight:
             log.warning("%s: makes no gene of valid better, so it has weight 0; leave out --network", config.network)
     variants = [(model, rules._replace(gene_offset=offset)) for offset in GENE_OFFSETS]
-    paths = dict(zip(GENE_OFFSETS, paths_of(variants, network, valid_part), strict=True))
+    paths = dict(zip(GENE_OFFSETS, paths_of(variants, task_model, valid_part), strict=True))
     scores |= {f"valid_{name}": value for name, value in _score(manifest, valid_part, paths[0.0]).items()}
     points = tuple(
         OperatingPoint(
@@ -261,18 +262,18 @@ def fit_gene_model(
         for offset in GENE_OFFSETS
     )
     report(f"sensitivity and precision at {len(points)} gene offsets: {time.perf_counter() - began:.0f} s")
-    return GeneModelFit(network, scores, probe.precision, points, by_network_weight)
+    return GeneModelFit(task_model, scores, probe.precision, points, by_network_weight)
 
 
 def _by_network_weight(
-    manifest: Manifest, network: TaskModel, part: _Part, rules: GeneRules, report: Callable[[str], None]
+    manifest: Manifest, task_model: TaskModel, part: _Part, rules: GeneRules, report: Callable[[str], None]
 ) -> dict[float, dict[str, float]]:
     """Scores of a split for each of `NETWORK_WEIGHTS`."""
-    assert isinstance(network.head, GeneModelHead)
-    model = network.head.model()
+    assert isinstance(task_model.head, GeneModelHead)
+    model = task_model.head.model()
     variants = [(replace(model, network_weight=weight), rules) for weight in NETWORK_WEIGHTS]
     scores = {}
-    for weight, paths in zip(NETWORK_WEIGHTS, paths_of(variants, network, part), strict=True):
+    for weight, paths in zip(NETWORK_WEIGHTS, paths_of(variants, task_model, part), strict=True):
         scores[weight] = _score(manifest, part, paths)
         written = ", ".join(f"{name} {value:.3f}" for name, value in scores[weight].items())
         report(f"weight {weight:g} of the network, valid: {written}")
@@ -384,13 +385,13 @@ class _Search:
 
 
 def paths_of(
-    variants: Sequence[tuple[GeneModel, GeneRules]], network: TaskModel, part: _Part
+    variants: Sequence[tuple[GeneModel, GeneRules]], task_model: TaskModel, part: _Part
 ) -> list[list[np.ndarray]]:
     """Classes of the segments of a split, as predicted by each of several gene models. Emissions are computed once.
 
     Args:
         variants: gene models, and what is asked of their genes.
-        network: gives the emissions of them all.
+        task_model: gives the emissions of them all.
         part: the split.
     """
     paths: list[list[np.ndarray]] = [[] for _ in variants]
@@ -402,7 +403,7 @@ def paths_of(
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for group in grouped((ContigSlice.whole(segment.codes) for segment in part.segments), len):
-            for contig_slice, emissions in zip(group, predict_emissions(network, group), strict=True):
+            for contig_slice, emissions in zip(group, predict_emissions(task_model, group), strict=True):
                 decoded = pool.map(partial(decode, emissions, contig_slice), variants)
                 for path, of_variant in zip(decoded, paths, strict=True):
                     of_variant.append(path)
