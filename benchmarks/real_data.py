@@ -47,6 +47,8 @@ HUMAN_PIECES = {
 HUMAN = "genes --split {data}.split.tsv --unknown {data}.unknown.bed" + "".join(
     f" --genome {{real}}/{name}.fa.gz --annotation {{real}}/{name}.{suffix}.gz" for name, suffix in HUMAN_PIECES.items()
 )
+TRAIN_SHARE = 0.72
+"""Share of each contig, from its beginning, that is in train where a dataset is split by position."""
 HUMAN_ROLES = {"NCBI33_chr20_30249935_31254640": "test", "GRCh38_chr22_32000001_32300000": "valid"}
 """Splits of contigs that are not in train."""
 PARTLY_ANNOTATED = ("ENST", "GRCh37_chr2_")
@@ -231,6 +233,33 @@ def human_tables(data: Path) -> tuple[str, str]:
                         unknown.append(f"{contig.name}\t{known_end}\t{start}\n")
                     known_end = max(known_end, end)
     return "".join(split), "".join(unknown)
+
+
+def write_train_part(real: Path, data: Path) -> None:
+    """The train part of a genome, the first 72 % of each contig, as a genome of its own, with the genes that lie in it.
+
+    Writes {data}.fa, {data}.gff3, and {data}.unknown.bed with what is left of genes that the cut divides.
+    """
+    from dnaspt.genome.alphabet import decode
+    from dnaspt.genome.fasta import read_fasta
+
+    ends, records = {}, []
+    for contig in read_fasta(real / "genome.fa.gz"):
+        ends[contig.name] = int(len(contig) * TRAIN_SHARE)
+        records.append(f">{contig.name}\n{decode(contig.codes[: ends[contig.name]])}\n")
+    kept, unknown = ["##gff-version 3\n"], []
+    with gzip.open(real / "annotation.gff3.gz", "rt") as lines:
+        for line in lines:
+            row = line.split("\t")
+            if len(row) < 9:
+                continue
+            start, end, cut = int(row[3]) - 1, int(row[4]), ends[row[0]]
+            if end <= cut:
+                kept.append(line)
+            elif row[2] == "gene" and start < cut:
+                unknown.append(f"{row[0]}\t{start}\t{cut}\n")
+    for suffix, written in ((".fa", records), (".gff3", kept), (".unknown.bed", unknown)):
+        Path(f"{data}{suffix}").write_text("".join(written))
 
 
 def without_long(test: dict[str, object]) -> dict[str, object]:

@@ -121,10 +121,23 @@ def score_rows(study: str) -> list[tuple[str, ...]]:
         cells.setdefault((row["label_fraction"], row["arm"]), {})[row["metric"]] = (
             f"{value:.3f} [{low:.3f}, {high:.3f}]"
         )
-    return [
+    rows = [
         (GENE_STUDIES[study], f"{float(share):.0%}", arm, *(own[measure] for measure in GENE_MEASURES))
         for (share, arm), own in sorted(cells.items(), key=lambda cell: -float(cell[0][0]))
     ]
+    return [*rows, *optimized_row(study)] if rows else []
+
+
+def optimized_row(study: str) -> list[tuple[str, ...]]:
+    """AUGUSTUS whose meta-parameters optimize_augustus.pl has searched, where that was done on the study's data."""
+    file = RESULTS / "augustus-optimized.json"
+    found = json.loads(file.read_text()) if file.is_file() else {}
+    if found.get("data") != study:
+        return []
+    model, minutes = found["model"], found["command"].split()[-1]
+    scores = {"mcc": model["mcc"], **model["f1"]}
+    name = f"AUGUSTUS, trained here, meta-parameters searched for {minutes} minutes"
+    return [(GENE_STUDIES[study], "100%", name, *(interval(scores[measure]) for measure in GENE_MEASURES))]
 
 
 def gain_rows(study: str) -> list[tuple[str, ...]]:

@@ -2,7 +2,8 @@
 
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
 athaliana_averaged, athaliana_seeds, athaliana_heads; gene models against AUGUSTUS: athaliana_contigs, celegans_contigs,
-athaliana_genes, celegans_genes, fly_loci_genes, human_genes; for a GPU athaliana_base, athaliana_paper, fly_loci_base;
+athaliana_genes, celegans_genes, fly_loci_genes, human_genes, and within the train part athaliana_train, celegans_train; for a
+GPU athaliana_base, athaliana_paper, fly_loci_base;
 athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
 record in examples/studies/NAME/records and are skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md.
 `--pack` rewrites records of dnaspt 0.1 in the present, compressed form and runs nothing.
@@ -16,14 +17,18 @@ import sys
 from pathlib import Path
 
 from dnaspt.studies.records import read_record, write_record
-from real_data import FLY, GENES, HUMAN, WGBS_SPLIT, human_tables, wgbs_rows
+from real_data import FLY, GENES, HUMAN, WGBS_SPLIT, human_tables, wgbs_rows, write_train_part
 from record import write_result
 
 ROOT = Path(__file__).parent.parent
 STUDIES = ROOT / "examples" / "studies"
 FOLDS = " --folds contigs --always-train {organelles}"
 """Every contig is tested, by models of the other ones."""
+TRAIN_PART = "genes --genome {{data}}.fa --annotation {{data}}.gff3 --unknown {{data}}.unknown.bed" + FOLDS
+"""The same within the train part, where recipes are chosen."""
 PREPARE = {
+    "athaliana_train": ("gene_finding/athaliana", TRAIN_PART.format(organelles="ChrC,ChrM")),
+    "celegans_train": ("gene_finding/celegans", TRAIN_PART.format(organelles="MtDNA")),
     "athaliana_contigs": ("gene_finding/athaliana", GENES + FOLDS.format(organelles="ChrC,ChrM")),
     "celegans_contigs": ("gene_finding/celegans", GENES + FOLDS.format(organelles="MtDNA")),
     "athaliana_genes": ("gene_finding/athaliana", GENES),
@@ -59,6 +64,8 @@ SAME_DATA = {
 }
 """Studies of another one's data."""
 GENE_MODELS = (
+    "athaliana_train",
+    "celegans_train",
     "athaliana_contigs",
     "celegans_contigs",
     "athaliana_genes",
@@ -127,6 +134,8 @@ def prepare(name: str) -> None:
     data.parent.mkdir(exist_ok=True)
     folder, command = PREPARE[name]
     real = Path(os.environ["DNASPT_REAL_DATA"]) / folder
+    if name.endswith("_train"):
+        write_train_part(real, data)
     if name == "human_genes":
         split, unknown = human_tables(real)
         Path(f"{data}.split.tsv").write_text(split)

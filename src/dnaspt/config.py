@@ -334,7 +334,8 @@ class FinetuneConfig(TrainingConfig):
     """How the vectors of a window are pooled: mean (as BEND does), or normalized: the mean is batch-normalized, and each label
     begins at its frequency. Try normalized where a loss on windows hardly falls."""
     label_fraction: float = Field(1.0, gt=0, le=1)
-    """Share of the train windows to learn from. Lower it to see what fewer labels would give."""
+    """Share of the train split to learn from: of its windows; of genes, stretches of about 10 kb with whole genes. Lower it to
+    see what fewer labels would give."""
     choose_by: Literal["auto", "mcc", "exon_f1", "gene_f1"] = "auto"
     """Score on valid by which the best checkpoint is chosen, and by which `patience` counts. auto: MCC for genes, AUROC or AUPRC
     for windows. exon_f1, gene_f1: F1 of exons or genes, as `predict` writes them. Say exon_f1 where whole exons matter more than

@@ -210,7 +210,7 @@ def finetune(
         option(help="How the states of a window become one vector.", default="mean"),
     ] = None,
     label_fraction: Annotated[
-        float | None, option(metavar="SHARE", help="Share of the train windows to learn from.", default="1")
+        float | None, option(metavar="SHARE", help="Share of the train split to learn from.", default="1")
     ] = None,
     choose_by: Annotated[
         Literal["auto", "mcc", "exon_f1", "gene_f1"] | None,

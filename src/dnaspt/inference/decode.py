@@ -1,4 +1,4 @@
-"""Emissions of a gene model to the class of each base; long runs of N are non-coding by rule.
+"""Emissions of a model of genes to the class of each base; long runs of N are non-coding by rule.
 
 No CDS can be known where the bases are unknown: in a run of more than 50 N, all but the 10 bases at either end are class 8. The
 chain is decoded between such runs, and knows that its neighbors there are non-coding: that is exact, and always legal.
@@ -43,7 +43,7 @@ def predict_emissions(
     """Emissions (end - start, K) of each slice, of one strand or the mean of both.
 
     Args:
-        model: a gene model.
+        model: a model of genes, of any head.
         slices: what to predict.
         average_strands: take the mean of both strands.
         into: where to write the emissions of each slice; None makes an array.
@@ -95,7 +95,7 @@ def decode_path(
     """Best path of a slice, and the posterior of its states.
 
     Args:
-        model: a gene model.
+        model: a model of genes, of any head.
         emissions: of the slice (L, K).
         contig_slice: the slice.
         average_strands: whether the emissions are the mean of both strands'.
@@ -165,7 +165,7 @@ def class_probabilities(model: TaskModel, emissions: EmissionArray, *, average_s
     They are those of the head alone: the rules on codons and on runs of N have no part in them.
 
     Args:
-        model: a gene model.
+        model: a model of genes, of any head.
         emissions: of a sequence (L, K).
         average_strands: whether the emissions are the mean of both strands'.
     """

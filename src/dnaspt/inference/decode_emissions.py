@@ -169,7 +169,9 @@ def _gene_model(lengths: str | Path | Model | None, options: DecodeOptions) -> t
         )
     config = loaded.config
     code = genetic_code(config.genetic_code if table is None else table, options.start_codons or config.start_codons)
-    return replace(head.model(), genetic_code=code), config.min_intron_bp
+    model = head.model()
+    model = replace(model, sensors=model.sensors.in_code(code), genetic_code=code, network_weight=0.0)
+    return model, config.min_intron_bp
 
 
 class EmissionFile:

@@ -1,4 +1,4 @@
-"""FASTA to GFF3 or GTF: each contig goes through a gene model as a whole and becomes genes with phases and scores.
+"""FASTA to GFF3 or GTF: each contig goes through a model as a whole and becomes genes with phases and scores.
 
 Their proteins and coding sequences can be written, too. Finished contigs are kept beside the output until it is whole: a
 prediction that was broken off goes on where it stopped.
@@ -105,7 +105,7 @@ def grammar_of(
     """The codons that a model's genes keep to; None where they are not asked for, and for heads that know no codons.
 
     Args:
-        model: a gene model.
+        model: a model of genes, of any head.
         config: its description.
         options: how to predict; None for the defaults.
 
@@ -163,7 +163,7 @@ def predict_genes_file(
 
     Args:
         request: the FASTA, what to predict of it, and the GFF3 or GTF to write.
-        model: a gene model.
+        model: a model of genes, of any head.
         config: its description.
         options: how to predict; a softmax head knows no codons.
         further: files to write too: `proteins` and `cds` of all written transcripts as FASTA, and `TRACKS` of a gene model as
@@ -313,7 +313,7 @@ class _Decoder:
     """Decodes contigs group by group: while one group is decoded, the emissions of the next are computed.
 
     Args:
-        model: a gene model.
+        model: a model of genes, of any head.
         genes: `contig_genes` with all but the contig and its emissions.
         written: what is written of the genes, and how they are predicted.
     """
@@ -389,7 +389,7 @@ def contig_genes(
     counts as the first of a codon, no gene as partial, and its start and stop codon are told by their letters.
 
     Args:
-        model: a gene model.
+        model: a model of genes, of any head.
         config: its description.
         contig: the contig.
         emissions_of: slices of the contig, and the emissions (L, K) of each.

@@ -203,7 +203,7 @@ class Model:
             why = "always keeps to codons" if has_codons else "knows no codons"
             log.warning("codons has no effect on a %s head, which %s", self.head, why)
         if complete_genes and not has_codons:
-            raise ConfigError("complete_genes needs a CRF head and codons: only their grammar knows whole genes")
+            raise ConfigError("complete_genes needs a gene model, or a CRF with codons: others do not know whole genes")
         from dnaspt.inference.genes import predict_contigs
 
         check_gene_limits(options, has_codons=has_codons)

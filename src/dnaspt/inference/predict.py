@@ -212,7 +212,7 @@ def _predict_file(
 
 
 def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> None:
-    """Refuse options that do not fit a gene model, and warn of those without effect."""
+    """Refuse options that do not fit a model of genes, and warn of those without effect."""
     check_gene_suffix(out)
     if (options.stride_bp, options.threshold) != (PredictOptions().stride_bp, PredictOptions().threshold):
         log.warning("--stride-bp and --threshold have no effect on genes")
@@ -221,7 +221,7 @@ def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> Non
         why = "always keeps to codons" if has_codons else "knows no codons"
         log.warning("--no-codons has no effect on a %s head, which %s", model.head, why)
     if options.complete_genes and not has_codons:
-        raise ConfigError("--complete-genes needs a CRF head and --codons: only their grammar knows whole genes")
+        raise ConfigError("--complete-genes needs a gene model, or a CRF with --codons: others do not know whole genes")
     check_gene_limits(options, has_codons=has_codons)
     check_sensitivity(options.sensitivity, model.head)
     warn_of_softmask(options, model.head)

@@ -69,7 +69,7 @@ N_SENSORS = len(sensors.WEIGHTS)
 SITES = slice(N_SENSORS, N_SENSORS + len(SITE_WEIGHTS))
 EXON_LENGTHS, INTRON_LENGTHS, GENE = range(SITES.stop, len(WEIGHT_NAMES))
 PRIOR_WEIGHTS = np.array([1.0, 0.5, 0.9, 0.7, 0.5, 0.6, 0.7, 0.7, 0.5, 0.5, 1.0, 1.0, 2.0])
-"""Weights before anything is seen."""
+"""Where the search begins: rounded from searches on the train part of athaliana."""
 _CODING_COLUMNS = [first + CODING + base for first in STRAND_COLUMNS for base in range(3)]
 LEAST_EXON_BP = 3
 """Exons beside an intron are no shorter, unless the intron splits the start or stop codon."""

@@ -38,6 +38,7 @@ from dnaspt.models.length_densities import (
     LengthDensity,
 )
 from dnaspt.models.sensors import Sensors
+from dnaspt.models.shared_potentials import SharedPotentials
 from dnaspt.models.site_scores import N_SITES, SiteProbe
 
 _PARTS = ("intron", "single", "initial", "internal", "terminal")
@@ -222,6 +223,7 @@ def decode_genes(
         _, genes, classes = find()
         return decoded(genes, classes, np.empty(0, np.float32))
     posterior, columns = np.empty(n, np.float32), class_columns().T
+    scores = SharedPotentials(scores)
 
     def keep(first: int, rows: np.ndarray) -> None:
         own = found.result()[2][first : first + len(rows)]

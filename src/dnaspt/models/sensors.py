@@ -9,7 +9,7 @@ Counts add and subtract. What is estimated on other contigs, for cross-fitting, 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -39,10 +39,11 @@ from dnaspt.models.kernels.sensors import (
 WEIGHTS = ("coding", "intron", "donor", "acceptor", "start", "stop")
 """What each of the six weights scales."""
 CONTENT_STRENGTH = 200.0
-"""Observations that the shorter context counts as. Of 2 .. 1,000 this tells coding from intergenic and intron sequence best on
-athaliana and celegans, contig by contig out of fold, and Witten and Bell's rule is no better (`benchmarks/sensors.py`)."""
+"""Observations that the shorter context counts as. Of 2 .. 320 this is among the best at telling coding from intergenic and
+intron sequence on the train parts of athaliana and celegans, contig by contig out of fold, and Witten and Bell's rule is no
+better (`benchmarks/sensors.py`)."""
 SIGNAL_STRENGTH = 16.0
-"""The same for signals: of 2 .. 64 it and 32 have the lowest losses and the highest average precisions."""
+"""The same for signals; chosen by hand on the same parts."""
 _BLOCK = 1 << 12
 """Positions whose scores are made at once on the way to potentials: they stay in the processor's cache."""
 
@@ -245,6 +246,10 @@ class Sensors:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Sensors from what `arrays` gave."""
         return cls(**{key.name: np.ascontiguousarray(arrays[key.name]) for key in fields(cls)})
+
+    def in_code(self, genetic_code: GeneticCode) -> Self:
+        """The same tables, with the start and stop codons of a genetic code."""
+        return replace(self, words=signal_shape(genetic_code).words)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Arrays by name, for a checkpoint."""

@@ -88,7 +88,7 @@ class RunRecord:
 
     @property
     def label_fraction(self) -> float:
-        """Share of the train windows that it learned from."""
+        """Share of the train split that it learned from."""
         return float(self.settings.get("label_fraction", 1))
 
 

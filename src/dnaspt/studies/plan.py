@@ -64,7 +64,7 @@ class Job:
 
     @property
     def label_fraction(self) -> float:
-        """Share of the train windows that it learns from."""
+        """Share of the train split that it learns from."""
         return float(self.settings.get("label_fraction", 1))
 
     @property

@@ -100,7 +100,7 @@ class Arm(Settings):
     freeze_encoder: bool = False
     """Train the head alone. Set it to see how much the hidden states hold by themselves."""
     label_fractions: tuple[Share, ...] | None = Field(None, min_length=1)
-    """Shares of the train windows to learn from (0 to 1), instead of those of the study. Set it where one arm needs fewer or
+    """Shares of the train split to learn from (0 to 1), instead of those of the study. Set it where one arm needs fewer or
     more of them than the others."""
     learning_rate: Rate | None = None
     """Peak learning rate. Left out, it is chosen on valid from `learning_rates`. Set it where it is known from elsewhere."""
@@ -144,7 +144,8 @@ class StudyConfig(Settings):
     base is tested once, by a model of every arm and seed that has not seen it: pretraining, learning rates and weights are those
     of the fold. Scores and intervals are over all folds together. Left out, the fixed splits are used."""
     label_fractions: tuple[Share, ...] = Field((1.0,), min_length=1)
-    """Shares of the train windows to learn from (0 to 1). Add 0.25 or 0.1 to ask whether pretraining saves labels."""
+    """Shares of the train split to learn from (0 to 1): of its windows; of genes, stretches with whole genes. Add 0.25 or 0.1 to
+    ask whether pretraining saves labels."""
     learning_rates: tuple[Rate, ...] = Field((3e-4, 1e-3, 3e-3), min_length=1)
     """Peak learning rates from which every arm's is chosen on valid. Add lower or higher ones where the report says that the
     chosen one lies at an end; one rate alone is taken without a trial."""

@@ -1,12 +1,14 @@
-"""A gene model from a dataset: sensors, lengths and site scores by counting and regression, weights by search, all out of fold.
+"""A gene model from a dataset: sensors, lengths and site scores by counting and regression, weights by search out of fold.
 
-Each base of the train split is scored by what was estimated without its group of contigs (or of blocks, where contigs are few).
+Each base of the train split is scored by sensors and regressions that were estimated without its group of contigs (or of blocks,
+where contigs are few). The densities of lengths are of the whole split, and a pretrained encoder has read all of it.
 The weights are those with which the genes of the train split are found best so. The valid split has no part in it: it is scored.
 Only the weight of a fine-tuned network is chosen on valid, since the network was trained on train.
 """
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,6 +25,7 @@ from dnaspt.data.bootstrap_blocks import blocks_outside_genes, on_genome
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment, segments
+from dnaspt.data.subset import label_subset
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.gene_metrics import LEVELS, PREDICTED, TRUE, rates
@@ -73,6 +76,8 @@ GENE_STEP = 5.0
 """The weight of a gene is no factor: it changes by so many times the logarithm of the steps."""
 LEAST_GAIN = 2e-4
 LEAST_GENES = 3
+LEARNED_BP = 20_000_000
+"""Bases of the train split that a gene model is estimated on at most: more change little, and take hours."""
 GENE_OFFSETS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0)
 """Nats added to the log-odds of a gene's beginning at which sensitivity and precision are measured."""
 NETWORK_WEIGHTS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
@@ -108,34 +113,43 @@ class _Part:
     def of(cls, split: Split, config: FinetuneConfig, name: str) -> "_Part":
         """The transcripts that lie in what is left of a split of the dataset."""
         parts = list(segments(split))
+        by_contig: defaultdict[str, list[Segment]] = defaultdict(list)
+        for part in parts:
+            by_contig[part.chrom].append(part)
         annotated = [
             (transcript, is_longest)
             for transcript, is_longest in read_transcripts(config.data, name, config.fold)
             if any(
-                part.chrom == transcript.chrom and part.start <= transcript.start and transcript.end <= part.end
-                for part in parts
+                part.start <= transcript.start and transcript.end <= part.end for part in by_contig[transcript.chrom]
             )
         ]
         return cls(parts, annotated)
 
     def with_stop_codons(self, code: GeneticCode) -> "_Part":
-        """The split of a dataset that has the stop codon outside the CDS, with the stop codon in it.
+        """The split of a dataset that has the stop codon outside the CDS, with the stop codon in it, if it is behind it."""
+        parts = [replace(part, labels=labels_with_stop_codons(part.labels, part.codes, code)) for part in self.segments]
+        return _Part(parts, self._read(lambda gene, codes: with_stop_codon(gene, codes, code)))
 
-        Transcripts whose letters show no start codon, no stop codon or another number of bases than whole codons become partial:
-        that dataset cuts genes at the ends of its sequences, and a stop codon may lie behind an intron.
-        """
+    def with_codons_read(self, code: GeneticCode) -> "_Part":
+        """The split with transcripts that are partial where their letters show no start codon or no stop codon."""
+
+        def read(gene: Transcript, codes: np.ndarray) -> Transcript:
+            gene = with_codons_read(gene, codes, code)
+            return replace(gene, is_partial=not (gene.has_start and gene.has_stop))
+
+        return _Part(self.segments, self._read(read))
+
+    def _read(self, read: Callable[[Transcript, np.ndarray], Transcript]) -> list[tuple[Transcript, bool]]:
+        """Transcripts as `read` gives them from the letters of their segment, on whose coordinates it gets them."""
         by_contig: dict[str, list[Segment]] = {}
         for part in self.segments:
             by_contig.setdefault(part.chrom, []).append(part)
 
-        def whole(gene: Transcript) -> Transcript:
+        def of_segment(gene: Transcript) -> Transcript:
             part = next(own for own in by_contig[gene.chrom] if own.start <= gene.start and gene.end <= own.end)
-            read = with_stop_codon(moved(gene, -part.start), part.codes, code)
-            read = with_codons_read(read, part.codes, code)
-            return replace(moved(read, part.start), is_partial=not (read.has_start and read.has_stop))
+            return moved(read(moved(gene, -part.start), part.codes), part.start)
 
-        parts = [replace(part, labels=labels_with_stop_codons(part.labels, part.codes, code)) for part in self.segments]
-        return _Part(parts, [(whole(gene), is_longest) for gene, is_longest in self.annotated])
+        return [(of_segment(gene), is_longest) for gene, is_longest in self.annotated]
 
     def labeled(self, code: GeneticCode) -> list[LabeledSequence]:
         """Segments with reading frames in a genetic code, and groups."""
@@ -186,11 +200,13 @@ def fit_gene_model(
     part = _Part.of(train, config, "train")
     code = checkpoint.code
     learned = part.with_stop_codons(code) if manifest.stop_in_cds is False else part
+    learned = learned.with_codons_read(code)
     genes = [gene for gene, is_longest in learned.annotated if is_longest and not gene.is_partial]
     if n_partial := sum(is_longest for _, is_longest in learned.annotated) - len(genes):
         report(f"{n_partial} genes have no start or no stop codon: they have no part in the densities of lengths")
     if len(genes) < LEAST_GENES:
-        raise DatasetError(f"{config.data}: {len(genes)} genes to learn from; expected {LEAST_GENES} or more")
+        cut = f", and {n_partial} without a start codon ({', '.join(code.starts)}) or a stop codon" if n_partial else ""
+        raise DatasetError(f"{config.data}: {len(genes)} genes to learn from{cut}; expected {LEAST_GENES} or more")
     begin()
     sequences = learned.labeled(code)
     fit = fit_sensors(sequences, genetic_code=code)
@@ -198,18 +214,18 @@ def fit_gene_model(
     report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = build_task_model(checkpoint)
+        task_model = build_task_model(checkpoint)
     if config.encoder is not None:
         pretrained, _ = load_model(config.encoder)
-        network.encoder.load_state_dict(pretrained.encoder.state_dict())
+        task_model.encoder.load_state_dict(pretrained.encoder.state_dict())
     network_gene = 0.0
     if config.network is not None:
-        assert network.network is not None
-        network.network.load_state_dict(load_model(config.network)[0].state_dict())
-        assert isinstance(network.network.head, SoftmaxHead | CRFHead)
-        network_gene = network.network.head.gene_score
-    network.eval()
-    states = hidden_states(network)
+        assert task_model.network is not None
+        task_model.network.load_state_dict(load_model(config.network)[0].state_dict())
+        assert isinstance(task_model.network.head, SoftmaxHead | CRFHead)
+        network_gene = task_model.network.head.gene_score
+    task_model.eval()
+    states = hidden_states(task_model)
     offsets = site_offsets(checkpoint)
     probe = fit_site_probe(
         sequences,
@@ -226,22 +242,22 @@ def fit_gene_model(
     )
     weights = search.run(report)
     model = GeneModel(fit.sensors, lengths, weights, shares, code, network_gene=network_gene)
-    assert isinstance(network.head, GeneModelHead)
-    network.head.take(model, probe.probe)
+    assert isinstance(task_model.head, GeneModelHead)
+    task_model.head.take(model, probe.probe)
     report(f"weights: {time.perf_counter() - began:.0f} s")
     scores = {f"train_{name}": value for name, value in search.best_scores.items()}
     valid_part = _Part.of(valid, config, "valid")
     rules = RULES._replace(stop_in_cds=manifest.stop_in_cds is not False, min_intron_bp=checkpoint.min_intron_bp)
     by_network_weight: dict[float, dict[str, float]] = {}
     if config.network is not None:
-        by_network_weight = _by_network_weight(manifest, network, valid_part, rules, report)
+        by_network_weight = _by_network_weight(manifest, task_model, valid_part, rules, report)
         model = replace(model, network_weight=best_weight(by_network_weight))
-        network.head.take(model, probe.probe)
+        task_model.head.take(model, probe.probe)
         report(f"weight of the network: {model.network_weight:g}; {time.perf_counter() - began:.0f} s")
         if not model.network_weight:
             log.warning("%s: makes no gene of valid better, so it has weight 0; leave out --network", config.network)
     variants = [(model, rules._replace(gene_offset=offset)) for offset in GENE_OFFSETS]
-    paths = dict(zip(GENE_OFFSETS, paths_of(variants, network, valid_part), strict=True))
+    paths = dict(zip(GENE_OFFSETS, paths_of(variants, task_model, valid_part), strict=True))
     scores |= {f"valid_{name}": value for name, value in _score(manifest, valid_part, paths[0.0]).items()}
     points = tuple(
         OperatingPoint(
@@ -250,18 +266,18 @@ def fit_gene_model(
         for offset in GENE_OFFSETS
     )
     report(f"sensitivity and precision at {len(points)} gene offsets: {time.perf_counter() - began:.0f} s")
-    return GeneModelFit(network, scores, probe.precision, points, by_network_weight)
+    return GeneModelFit(task_model, scores, probe.precision, points, by_network_weight)
 
 
 def _by_network_weight(
-    manifest: Manifest, network: TaskModel, part: _Part, rules: GeneRules, report: Callable[[str], None]
+    manifest: Manifest, task_model: TaskModel, part: _Part, rules: GeneRules, report: Callable[[str], None]
 ) -> dict[float, dict[str, float]]:
     """Scores of a split for each of `NETWORK_WEIGHTS`."""
-    assert isinstance(network.head, GeneModelHead)
-    model = network.head.model()
+    assert isinstance(task_model.head, GeneModelHead)
+    model = task_model.head.model()
     variants = [(replace(model, network_weight=weight), rules) for weight in NETWORK_WEIGHTS]
     scores = {}
-    for weight, paths in zip(NETWORK_WEIGHTS, paths_of(variants, network, part), strict=True):
+    for weight, paths in zip(NETWORK_WEIGHTS, paths_of(variants, task_model, part), strict=True):
         scores[weight] = _score(manifest, part, paths)
         written = ", ".join(f"{name} {value:.3f}" for name, value in scores[weight].items())
         report(f"weight {weight:g} of the network, valid: {written}")
@@ -291,6 +307,7 @@ def fit_lengths(part: _Part, genes: Sequence[Transcript], min_intron_bp: int) ->
     lengths = GeneLengths.fit(
         GeneParts.of(genes),
         intergenic_bp=float((labels == NONCODING).sum()),
+        n_genes=sum(is_longest for _, is_longest in part.annotated),
         min_intron_bp=min(min_intron_bp, EXPLICIT_INTRON_BP),
     )
     return lengths, shares
@@ -372,13 +389,13 @@ class _Search:
 
 
 def paths_of(
-    variants: Sequence[tuple[GeneModel, GeneRules]], network: TaskModel, part: _Part
+    variants: Sequence[tuple[GeneModel, GeneRules]], task_model: TaskModel, part: _Part
 ) -> list[list[np.ndarray]]:
     """Classes of the segments of a split, as predicted by each of several gene models. Emissions are computed once.
 
     Args:
         variants: gene models, and what is asked of their genes.
-        network: gives the emissions of them all.
+        task_model: gives the emissions of them all.
         part: the split.
     """
     paths: list[list[np.ndarray]] = [[] for _ in variants]
@@ -390,7 +407,7 @@ def paths_of(
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for group in grouped((ContigSlice.whole(segment.codes) for segment in part.segments), len):
-            for contig_slice, emissions in zip(group, predict_emissions(network, group), strict=True):
+            for contig_slice, emissions in zip(group, predict_emissions(task_model, group), strict=True):
                 decoded = pool.map(partial(decode, emissions, contig_slice), variants)
                 for path, of_variant in zip(decoded, paths, strict=True):
                     of_variant.append(path)
@@ -449,6 +466,11 @@ def run_gene_model(
     """
     began = time.perf_counter()
     train, valid = splits
+    if (n_bp := len(train.codes)) > LEARNED_BP:
+        train = label_subset(train, LEARNED_BP / n_bp, config.seed)
+        log.info(
+            "the gene model is estimated on %d of %d bases, whole genes from all over train", len(train.codes), n_bp
+        )
     fit = fit_gene_model(config, manifest, checkpoint, train, valid, begin=lambda: folder.begin(0))
     minutes = (time.perf_counter() - began) / 60
     provenance = checkpoint.provenance | fit.scores

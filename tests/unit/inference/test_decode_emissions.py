@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.inference.gene_model_runs import GENE_MODEL, gene_model_run
+from tests.unit.inference.gene_model_runs import GENE_MODEL, WITH_NETWORK, gene_model_run
 from tests.unit.inference.small_models import GENES, random_codes, run_of, write_fasta
 
 import dnaspt
+from dnaspt.checkpoint import load_model, save_checkpoint
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta
@@ -246,3 +247,18 @@ def test_options_out_of_range_are_refused(options: dict[str, object], message: s
     paths = {name: tmp_path / str(options[name]) for name in ("out", "proteins") if name in options}
     with pytest.raises(ConfigError, match=re.escape(message)):
         dnaspt.decode_emissions(tmp_path / "x.npz", genome, **({"out": tmp_path / "genes.gff3"} | options | paths))
+
+
+def test_lengths_of_a_run_with_a_network_are_taken_without_the_network(tmp_path: Path) -> None:
+    genome = write_fasta(tmp_path / "g.fa", {"c": random_codes(6_000)})
+    np.savez(tmp_path / "x.npz", c=random_classes(6_000, 9))
+    written = []
+    for name, config, weight in (("alone", GENE_MODEL, 0.0), ("both", WITH_NETWORK, 0.5)):
+        run = gene_model_run(tmp_path / name, config=config, network_weight=weight)
+        model = load_model(run)[0]
+        if weight:
+            model.head.network_gene.fill_(-20.0)
+            save_checkpoint(run, model, config)
+        dnaspt.decode_emissions(tmp_path / "x.npz", genome, tmp_path / f"{name}.gff3", lengths=run)
+        written.append([line for line in (tmp_path / f"{name}.gff3").read_text().splitlines() if line[0] != "#"])
+    assert written[0] == written[1] != []

@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -198,7 +199,7 @@ def test_complete_genes_are_whole(simulated: Path, tmp_path: Path, monkeypatch: 
     partial = predict_file(run, genome, tmp_path / "genes.gff3")
     complete = predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True))
     assert partial.n_partial > 0 == complete.n_partial < complete.n_genes
-    with pytest.raises(ConfigError, match="--complete-genes needs a CRF head"):
+    with pytest.raises(ConfigError, match="--complete-genes needs a gene model, or a CRF"):
         predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True, codons=False))
 
 
@@ -517,6 +518,53 @@ def first_phases(gff3: Path) -> dict[str, int]:
 def test_genometools_finds_predicted_genes_valid(predicted: Path) -> None:
     ran = subprocess.run(["gt", "gff3validator", predicted / "genes.gff3"], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "input is valid GFF3", "")
+
+
+STOP_CODONS = ("TAA", "TAG", "TGA")
+
+
+def illegal(gene: Transcript, contig: str) -> list[str]:
+    """What is wrong with a complete gene on a contig, found without the product's own reader of codons."""
+    parts = [contig[start:end] for start, end in gene.cds]
+    introns = [contig[end:start] for (_, end), (start, _) in pairwise(gene.cds)]
+    coding = "".join(parts)
+    if gene.strand == "-":
+        turned = str.maketrans("ACGT", "TGCA")
+        coding, introns = coding.translate(turned)[::-1], [intron.translate(turned)[::-1] for intron in introns]
+    codons = [coding[first : first + 3] for first in range(0, len(coding), 3)]
+    wrong = {
+        "no start codon": codons[0] != "ATG",
+        "no stop codon": codons[-1] not in STOP_CODONS,
+        "a stop codon in frame": any(codon in STOP_CODONS for codon in codons[:-1]),
+        "no whole codons": len(coding) % 3 != 0,
+        "splice sites": any((intron[:2], intron[-2:]) not in (("GT", "AG"), ("GC", "AG")) for intron in introns),
+    }
+    return [name for name, is_so in wrong.items() if is_so]
+
+
+@pytest.mark.tool
+@pytest.mark.skipif(not shutil.which("gffread"), reason="gffread is not installed (apt-get install gffread)")
+@pytest.mark.skipif(not shutil.which("gt"), reason="gt is not installed (apt-get install genometools)")
+def test_no_gene_of_a_gene_model_is_dropped_by_gffread_or_refused_by_genometools(tmp_path: Path) -> None:
+    contigs = {f"c{seed}": random_codes(8_000, seed) for seed in range(2)}
+    contigs |= {f"{name}_turned": reverse_complement(codes) for name, codes in contigs.items()}
+    genome, gff3 = write_fasta(tmp_path / "g.fa", contigs), tmp_path / "genes.gff3"
+    run = gene_model_run(tmp_path / "run", config=WITH_NETWORK, network_weight=0.5)
+    predict_file(run, genome, gff3, PredictOptions(average_strands=True))
+    genes = [row.transcript for row in read_annotation(gff3).transcripts]
+    is_partial = {
+        line.split("ID=")[1].split(";")[0] for line in gff3.read_text().splitlines() if "partial=true" in line
+    }
+    whole = [gene for gene in genes if gene.transcript_id not in is_partial]
+    assert len(whole) > 10 and {gene.strand for gene in whole} == {"+", "-"} and max(len(g.cds) for g in whole) > 1
+    assert {gene.transcript_id: why for gene in whole if (why := illegal(gene, letters(contigs[gene.chrom])))} == {}
+    # -V: a stop codon in frame; -J: no start codon, no stop codon, or a stop codon in frame
+    ran = ["gffread", "-V", "-J", "-g", genome, "-o", tmp_path / "kept.gff3", gff3]
+    subprocess.run(ran, check=True, capture_output=True)
+    kept = {row.transcript.transcript_id for row in read_annotation(tmp_path / "kept.gff3").transcripts}
+    assert {gene.transcript_id for gene in whole} <= kept
+    valid = subprocess.run(["gt", "gff3validator", gff3], capture_output=True, text=True)
+    assert (valid.returncode, valid.stdout.strip(), valid.stderr) == (0, "input is valid GFF3", "")
 
 
 @pytest.mark.parametrize("average_strands", [False, True])

@@ -119,9 +119,9 @@ def test_genes_of_strings_are_numbered_and_complete_ones_need_codons(folder: Pat
     assert all(gene.chrom == "seq2" for gene in two)
     assert model.predict([]) == []
     assert not any(gene.is_partial for gene in model.predict(random_letters(4000), complete_genes=True)[0])
-    with pytest.raises(ConfigError, match="complete_genes needs a CRF head and codons"):
+    with pytest.raises(ConfigError, match="complete_genes needs a gene model, or a CRF with codons"):
         model.predict("ACGT", complete_genes=True, codons=False)
-    with pytest.raises(ConfigError, match="complete_genes needs a CRF head and codons"):
+    with pytest.raises(ConfigError, match="complete_genes needs a gene model, or a CRF with codons"):
         load(folder / "softmax").predict("ACGT", complete_genes=True)
 
 

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 from tests.unit.models.sensor_cases import random_codes, random_labels
 
 from dnaspt.genome import alphabet
-from dnaspt.genome.genetic_code import STANDARD, GeneticCode
+from dnaspt.genome.genetic_code import STANDARD, GeneticCode, genetic_code
 from dnaspt.models.cross_fitting import LabeledSequence
 from dnaspt.models.gene_structure import ACCEPTOR, CODING, DONOR, INTRON, MINUS_COLUMNS, N_COLUMNS, PLUS, START, STOP
 from dnaspt.models.phase_labels import mirror_phase_labels
@@ -264,3 +264,12 @@ def test_signals_read_their_bases() -> None:
         ("start", -12, 9, 0),
         ("stop", -8, 7, -2),  # -6 .. 9 around the first base of the stop codon
     ]
+
+
+def test_sensors_in_another_code_look_for_its_codons() -> None:
+    ciliate = genetic_code(6)  # TGA alone stops
+    standard = Sensors.zero()
+    turned = standard.in_code(ciliate)
+    assert standard.words[3].sum() == 3 and turned.words[3].sum() == 1
+    assert (turned.words[:3] == standard.words[:3]).all()
+    assert (turned.words == Sensors.from_counts(SensorCounts.zero(), genetic_code=ciliate).words).all()

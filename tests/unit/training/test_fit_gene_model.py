@@ -37,6 +37,7 @@ from dnaspt.models.length_densities import EXPLICIT_INTRON_BP
 from dnaspt.models.sensors import Sensors
 from dnaspt.models.task_model import TaskModel
 from dnaspt.reports.describe import describe
+from dnaspt.training import fit_gene_model
 from dnaspt.training.fit_gene_model import (
     GENE_OFFSETS,
     NETWORK_WEIGHTS,
@@ -142,6 +143,7 @@ def test_genes_without_both_ends_have_no_part_in_lengths() -> None:
         for name, start in (("cut", 100), ("whole", 111), ("split stop", 122))
     ]
     part = _Part([Segment("c", 100, codes, labels.astype(np.int8))], annotated).with_stop_codons(STANDARD)
+    part = part.with_codons_read(STANDARD)
     assert [(gene.cds, gene.is_partial) for gene, _ in part.annotated] == [
         (((100, 109),), True),
         (((111, 120),), False),
@@ -157,6 +159,20 @@ def test_genes_without_both_ends_have_no_part_in_lengths() -> None:
     ]
 
 
+def test_genes_that_an_annotation_cuts_count_as_genes_but_not_as_lengths() -> None:
+    codes = alphabet.encode("CCCATGGCCTAACCCGCCGCCTAACCC")  # ATG GCC TAA; and GCC GCC TAA, which has no start codon
+    labels = np.full(len(codes), 8, np.int8)
+    labels[3:12] = labels[15:24] = 0
+    annotated = [(Transcript("c", "+", str(start), str(start), ((start, start + 9),)), True) for start in (3, 15)]
+    part = _Part([Segment("c", 0, codes, labels)], annotated).with_codons_read(STANDARD)
+    assert [gene.is_partial for gene, _ in part.annotated] == [False, True]
+    whole = [gene for gene, _ in part.annotated if not gene.is_partial]
+    both, _ = fit_lengths(part, whole, 10)
+    alone, _ = fit_lengths(_Part(part.segments, part.annotated[:1]), whole, 10)
+    assert both.log_gene > alone.log_gene
+    assert (both.exons[0].log_explicit == alone.exons[0].log_explicit).all()
+
+
 def test_too_few_genes_are_refused(tmp_path: Path) -> None:
     dnaspt.simulate(tmp_path / "genome", n_contigs=1, contig_bp=12_000, seed=1)
     dnaspt.prepare_genes(
@@ -164,6 +180,9 @@ def test_too_few_genes_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DatasetError, match="genes to learn from; expected 3 or more"):
         dnaspt.finetune(tmp_path / "data", out=tmp_path / "run", head="gene-model")
+    why = r" 0 genes to learn from, and \d without a start codon \(CTG\) or a stop codon; expected 3 or more"
+    with pytest.raises(DatasetError, match=why):
+        dnaspt.finetune(tmp_path / "data", out=tmp_path / "run", head="gene-model", start_codons=["CTG"])
     assert not (tmp_path / "run").exists()
 
 
@@ -275,6 +294,17 @@ def test_of_equal_weights_the_smallest_is_taken_and_undefined_scores_do_not_coun
     nan = float("nan")
     assert best_weight({0.0: {"mcc": 0.5, "gene_f1": nan}, 1.0: {"mcc": 0.4, "gene_f1": nan}}) == 0
     assert best_weight({0.0: {"mcc": nan}, 1.0: {"mcc": nan}}) == 0
+
+
+def test_of_a_large_train_split_a_part_with_whole_genes_is_learned_from(
+    run: dnaspt.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fit_gene_model, "LEARNED_BP", 40_000)
+    with caplog.at_level("INFO", "dnaspt"):
+        part = dnaspt.finetune(run.path.parent / "data", out=tmp_path / "run", head="gene-model")
+    assert "is estimated on" in caplog.text
+    assert 30_000 < part.result.n_bp < 50_000
+    assert part.scores["valid_exon_f1"] > 0.5
 
 
 @pytest.mark.slow

@@ -347,13 +347,13 @@ class Trail(NamedTuple):
         """The node of this tile that stands before the next one under this number."""
         return int(self.sums[number] if number < len(self.sums) else self.kept[number - len(self.sums)])
 
-    def site(self, number: int, *, is_edge: bool) -> "Site":
-        """A node as a site; is_edge: it opens what began before the sequence."""
-        row = int(np.searchsorted(self.number, number))
-        position, kind, strand, phase = (
-            int(array[row]) for array in (self.position, self.kind, self.strand, self.phase)
-        )
-        return Site(position, kind, strand, phase, is_edge)
+    def sites(self, numbers: np.ndarray, *, is_edge: bool = False) -> list["Site"]:
+        """Nodes (H,) as sites; is_edge: they open what began before the sequence."""
+        rows = np.searchsorted(self.number, numbers)
+        columns = (array[rows].tolist() for array in (self.position, self.kind, self.strand, self.phase))
+        return [
+            Site(position, kind, strand, phase, is_edge) for position, kind, strand, phase in zip(*columns, strict=True)
+        ]
 
 
 def _bare(**options: Any) -> Callable[[Function], Function]:
@@ -1222,9 +1222,9 @@ def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *,
         is_site.append(trail.kind[np.searchsorted(trail.number, path[:, 0])] != _SUM)
         if len(path):
             node = int(path[-1, 1])
-        sites += [trail.site(x, is_edge=False) for x in path[is_site[-1], 0].tolist()]
+        sites += trail.sites(path[is_site[-1], 0])
         if number == 0 and node >= len(trail.sums):
-            sites.append(trail.site(node, is_edge=True))
+            sites += trail.sites(np.array([node]), is_edge=True)
     return BestPath(sites[::-1], score, hops[::-1], is_site[::-1])
 
 
