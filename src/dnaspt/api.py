@@ -20,7 +20,7 @@ from dnaspt.arguments import (
 )
 from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.errors import ConfigError
-from dnaspt.output import refuse_inputs
+from dnaspt.output import check_file_to_write, refuse_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -480,7 +480,8 @@ def baseline(
         'mean_auroc'
     """
     check_switches(overwrite=overwrite)
-    check_whole_numbers(k=k)
+    check_numbers(optimize_minutes=optimize_minutes)
+    check_whole_numbers(k=k, fold=fold)
     from dnaspt.baselines.baseline import run_baseline
 
     return run_baseline(
@@ -541,6 +542,8 @@ def compare_annotations(
         if file.suffix.lower() not in (".csv", ".json"):
             raise ConfigError(f"{file}: expected a name that ends in .csv or .json")
         refuse_inputs(file, {"reference": true, "prediction": predicted, "genome": fasta}, is_file=True)
+        check_file_to_write(file)
+    check_whole_numbers(genetic_code=genetic_code)
     compared = compare(true, predicted, fasta, code=code_of(genetic_code, start_codons))
     if file is not None:
         write_comparison(compared, file)

@@ -72,6 +72,18 @@ def refuse_inputs(out: Path, inputs: Inputs, *, is_file: bool = False, keeps_con
                 raise ConfigError(f"{out}: {how} the {name} {path}, which is read; choose another --out")
 
 
+def check_file_to_write(file: Path) -> None:
+    """Refuse a path that no file can be written to, before anything is computed.
+
+    Raises:
+        InputError: it is a folder, or lies in none.
+    """
+    if file.is_dir():
+        raise InputError(file, "is a folder", expected="a file to write")
+    if not file.parent.is_dir():
+        raise InputError(file.parent, "no such folder", do="make it first")
+
+
 def _check_path(path: Path) -> None:
     """Refuse a path that nothing can have: below a file, too long, or in a folder that may not be entered.
 

@@ -71,6 +71,8 @@ def genetic_code(table: int, starts: Sequence[str] = ()) -> GeneticCode:
         known = ", ".join(map(str, GENETIC_CODES))
         raise ConfigError(f"genetic code {table}; expected one of NCBI's tables {known}")
     code = GENETIC_CODES[table]
+    if isinstance(starts, str):
+        raise ConfigError(f"start codons {starts!r}; expected a list of them, such as ['ATG']")
     for start in starts:
         if start not in CODONS:
             raise ConfigError(f"start codon {start!r}; expected three letters of A, C, G and T, such as ATG")

@@ -20,6 +20,8 @@ _BARE_NAME = re.compile(r"[^\s;=\",]+")
 _NAMED_BY_COLUMN_9 = frozenset(("gene", "transcript", "mrna"))
 """Rows of AUGUSTUS and BRAKER whose column 9 is a name and nothing else, in files that are GTF otherwise."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+_MOST_BP = 20_000_000_000
+"""No chromosome that is known has half as many bases; what is computed for each 10 kb of a contig would never end."""
 _COLUMNS = "9 tab-separated columns of GFF3 or GTF"
 
 
@@ -138,7 +140,7 @@ def _read_directive(path: Path, line: str, number: int, metadata: Metadata) -> N
         return
     contig, first, last = unquote(words[1]), words[2], words[3]
     is_read = len(words) == 4 and _INTEGER.fullmatch(first) and _INTEGER.fullmatch(last)
-    if not is_read or not 0 <= int(first) <= int(last) + 1:
+    if not is_read or not 0 <= int(first) <= int(last) + 1 or int(last) > _MOST_BP:
         odd = (number, f"{line[:60]!r} has no usable coordinates")
         metadata.odd_regions.setdefault("sequence_regions_without_coordinates", []).append(odd)
         return
@@ -160,6 +162,8 @@ def _feature(path: Path, line: str, number: int, metadata: Metadata) -> Feature:
         raise InputError(path, f"coordinates {first[:20]!r} and {last[:20]!r}", expected="integers", line=number)
     if int(first) > int(last):
         raise InputError(path, f"start {int(first)} after end {int(last)}", expected="start <= end", line=number)
+    if int(last) > _MOST_BP:
+        raise InputError(path, f"end {int(last):,}", expected=f"at most {_MOST_BP:,}", line=number)
     if strand not in ("+", "-", ".", "?"):
         raise InputError(path, f"strand {strand!r}", expected="+ - or .", line=number)
     if metadata.dialect is None and not (kind.lower() in _NAMED_BY_COLUMN_9 and _BARE_NAME.fullmatch(attributes)):

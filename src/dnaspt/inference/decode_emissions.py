@@ -4,7 +4,7 @@ One contig is in memory at a time, and of a long one its probabilities lie in a 
 """
 
 import logging
-import math
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +48,10 @@ log = logging.getLogger(__name__)
 
 _BLOCK = 1 << 16
 """Rows that are read at once."""
+_MOST_WEIGHT, _MOST_GENES_PER_MB = 1_000, 1_000_000
+"""Larger ones ask for nothing that these do not, and the sums of a contig lose their digits."""
+_DAMAGED = (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+"""What reading a member of a zip file raises: a damaged or an encrypted one, or one that is packed in an unknown way."""
 _TOLERANCE = 0.02
 """How far the probabilities of a base may be from a sum of 1: 16-bit numbers round."""
 
@@ -58,8 +62,8 @@ class DecodeOptions:
 
     Attributes:
         logits: whether the arrays hold logits, not probabilities.
-        weight: what log-probabilities are multiplied by.
-        genes_per_mb: genes in a megabase of sequence between genes, without a run.
+        weight: what log-probabilities are multiplied by, at most 1,000.
+        genes_per_mb: genes in a megabase of sequence between genes, without a run; at most a million.
         genetic_code: number of the genetic code at NCBI; None for that of the run, else 1.
         start_codons: codons that a gene may begin with; None for those of the run, else ATG.
         genes: which genes are written, and what they may be like.
@@ -78,9 +82,9 @@ class DecodeOptions:
         Raises:
             ConfigError: names the option.
         """
-        for name in ("weight", "genes_per_mb"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} {getattr(self, name):g}; expected a number above 0")
+        for name, most in (("weight", _MOST_WEIGHT), ("genes_per_mb", _MOST_GENES_PER_MB)):
+            if not 0 < getattr(self, name) <= most:
+                raise ConfigError(f"{name} {getattr(self, name):g}; expected a number above 0, and at most {most:,}")
         check_gene_limits(self.genes, has_codons=True)
 
 
@@ -189,10 +193,15 @@ class EmissionFile:
             found = error.strerror or "cannot be read" if isinstance(error, OSError) else "is no npz file"
             raise InputError(path, found, expected=expected) from error
         self.shapes: dict[str, tuple[int, int]] = {}
+        self._members: dict[str, str] = {}
         try:
             for member in self._zip.namelist():
-                with self._opened(member) as (shape, _, _):
-                    self.shapes[member.removesuffix(".npy")] = shape
+                name = member.removesuffix(".npy")
+                if name in self._members:
+                    raise InputError(path, f"array {name!r} is there twice", expected="one array for each contig")
+                self._members[name] = member
+                with self._opened(name) as (shape, _, _):
+                    self.shapes[name] = shape
         except BaseException:
             self._zip.close()
             raise
@@ -244,7 +253,7 @@ class EmissionFile:
 
     def _blocks(self, name: str) -> Iterator[np.ndarray]:
         """The rows of an array, block by block."""
-        with self._opened(f"{name}.npy") as ((n_rows, n_columns), dtype, file):
+        with self._opened(name) as ((n_rows, n_columns), dtype, file):
             for first in range(0, n_rows, _BLOCK):
                 n = min(_BLOCK, n_rows - first)
                 content = file.read(n * n_columns * dtype.itemsize)
@@ -253,15 +262,14 @@ class EmissionFile:
                 yield np.frombuffer(content, dtype).reshape(n, n_columns)
 
     @contextmanager
-    def _opened(self, member: str) -> Iterator[tuple[tuple[int, int], np.dtype[np.float64], IO[bytes]]]:
+    def _opened(self, name: str) -> Iterator[tuple[tuple[int, int], np.dtype[np.float64], IO[bytes]]]:
         """An array's shape, its type, and its rows as an open file.
 
         Raises:
             InputError: no array of numbers of one of the shapes, or damaged.
         """
-        name = member.removesuffix(".npy")
         try:
-            with self._zip.open(member) as file:
+            with self._zip.open(self._members[name]) as file:
                 version = np.lib.format.read_magic(file)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, is_fortran, dtype = read(file)
@@ -274,7 +282,7 @@ class EmissionFile:
                     found, do = f"array {name!r} is stored column by column", "save numpy.ascontiguousarray(array)"
                     raise InputError(self.path, found, do=do)
                 yield shape, dtype, file
-        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        except _DAMAGED as error:
             found = f"array {name!r} cannot be read ({error})"
             raise InputError(self.path, found, do="is the file whole, and written by numpy.savez?") from error
 

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 WEAK_MCC = 0.5
 """A model with a lower MCC on its own valid split is called weak: most of its genes are wrong."""
+_CODON_BP = 3
 ON_DISK_BP = 10_000_000
 """A contig of which more is predicted keeps its emissions in files beside the output (36 bytes a base; with a network
 68)."""
@@ -468,7 +469,14 @@ def with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Gramm
         cds = (*gene.cds[:-1], (start, end + 3)) if step > 0 else ((start - 3, end), *gene.cds[1:])
         gene = replace(gene, cds=cds)
     has_start = bool(grammar.starts[states[first]])
-    return replace(gene, phase=phase, is_partial=not (has_start and has_stop), has_start=has_start, has_stop=has_stop)
+    is_codon = gene.cds_bp >= _CODON_BP  # a contig's end, or an intron that goes on beyond it, may cut the codon itself
+    return replace(
+        gene,
+        phase=phase,
+        is_partial=not (has_start and has_stop),
+        has_start=has_start and is_codon,
+        has_stop=has_stop and is_codon,
+    )
 
 
 def _score(gene: Transcript, decoded: Decoded, offset: int) -> float:

@@ -4,7 +4,6 @@ Settings and files are checked before PyTorch is imported, so that a mistake sho
 """
 
 import logging
-import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dnaspt.arguments import as_path, as_path_or_none, check_numbers, check_switches, check_whole_numbers
-from dnaspt.errors import ConfigError, InputError
+from dnaspt.errors import ConfigError
 from dnaspt.genome.fasta import read_fasta
 from dnaspt.genome.gene_states import LEAST_INTRON_BP
 from dnaspt.genome.intervals import merge
@@ -21,7 +20,7 @@ from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.inference.sensitivity import check_sensitivity
-from dnaspt.output import locked_output, refuse_inputs
+from dnaspt.output import check_file_to_write, locked_output, refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ log = logging.getLogger(__name__)
 _GENE_SUFFIXES = (".gff3", ".gff", ".gtf")
 _SEQUENCES = ("proteins", "cds")
 """Files of sequences that any model of genes can write."""
+_MOST_SOFTMASK = 1_000
+"""Nats that a soft-masked base may cost: more are no different, and sums would lose their digits."""
 _MOST_INTRON_BP = 10_000
 """Largest least length of introns: a delay line as long is kept in memory."""
 
@@ -164,7 +165,7 @@ def checked_outputs(
     files = [out, *asked.values()]
     for number, file in enumerate(files):
         refuse_inputs(file, inputs, is_file=True)
-        _check_out(file)
+        check_file_to_write(file)
         if any(Path(os.path.realpath(file)) == Path(os.path.realpath(other)) for other in files[:number]):
             raise ConfigError(f"{file}: given for two files; choose different names")
     with ExitStack() as locks:
@@ -208,14 +209,6 @@ def _predict_file(
     layout = WindowOptions(stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, options.average_strands)
     with naming_model(loaded):
         return predict_windows_file(request, network, loaded.config, layout)
-
-
-def _check_out(out: Path) -> None:
-    """Refuse a path that no file can be written to, before anything is computed."""
-    if out.is_dir():
-        raise InputError(out, "is a folder", expected="a file to write")
-    if not out.parent.is_dir():
-        raise InputError(out.parent, "no such folder", do="make it first")
 
 
 def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> None:
@@ -265,8 +258,8 @@ def check_gene_limits(options: PredictOptions, *, has_codons: bool) -> None:
         raise ConfigError(f"min_score {options.min_score:g}; expected 0 to 1, a probability")
     if options.min_coding_bp < 0:
         raise ConfigError(f"min_coding_bp {options.min_coding_bp}; expected 0 or more")
-    if not 0 <= options.softmask < math.inf:
-        raise ConfigError(f"softmask {options.softmask:g}; expected 0 or more, in nats")
+    if not 0 <= options.softmask <= _MOST_SOFTMASK:
+        raise ConfigError(f"softmask {options.softmask:g}; expected 0 or more, in nats, and at most {_MOST_SOFTMASK:,}")
     least_bp = options.min_intron_bp
     if least_bp is None:
         return

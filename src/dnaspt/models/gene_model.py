@@ -118,16 +118,16 @@ class GeneModel:
         Args:
             may_begin: whether a sequence may begin within a gene.
             may_end: whether it may end within one.
-            min_intron_bp: shortest intron; 0 leaves it to the densities.
+            min_intron_bp: shortest intron; 0 leaves it to the densities. Beyond their explicit lengths, these go on as far.
             gene_offset: nats added to the log-odds of a gene's beginning: more genes above 0, fewer below.
         """
         segments = segment_model(self.tables, self.lengths, self.shares, self.weights, self.genetic_code)
-        lengths, moves = segments.lengths, segments.moves
+        lengths, moves = reaching(segments.lengths, min_intron_bp), segments.moves
         lengths.introns[0, :min_intron_bp] = -np.inf
         moves.gene[:] += gene_offset + self.network_weight * self.network_gene
         moves.first[1:] = moves.first[1:] if may_begin else -np.inf
         moves.last[1:] = moves.last[1:] if may_end else -np.inf
-        return segments
+        return segments._replace(lengths=lengths)
 
     def potentials(self, codes: np.ndarray, emissions: Emissions, offset: int = 0, softmask: float = 0.0) -> Potentials:
         """Potentials of a sequence, as its tiles ask for them.
@@ -215,6 +215,15 @@ class LengthTables(NamedTuple):
         introns = np.stack([intron.log_explicit, residual(intron), intron.log_survival(), residual(intron)])
         introns[1:, 0] = -np.inf
         return cls(exons, shares, single.tail_slope, short, short_shares, introns, intron.tail_slope)
+
+
+def reaching(lengths: Lengths, intron_bp: int) -> Lengths:
+    """The same lengths with introns explicit up to `intron_bp` at least: what lies beyond a table goes on from its last entry."""
+    n_more = intron_bp - (lengths.introns.shape[1] - 1)
+    if n_more <= 0:
+        return lengths
+    tail = lengths.introns[:, -1:] + lengths.intron_slope * np.arange(1, n_more + 1)
+    return lengths._replace(introns=np.concatenate([lengths.introns, tail], axis=1))
 
 
 def residual(density: LengthDensity) -> np.ndarray:

@@ -36,9 +36,17 @@ Folds = Annotated[int, Field(ge=2, le=MOST_FOLDS)] | Literal["contigs"]
 """How many folds, or one for each contig."""
 
 
-def _as_number(value: object) -> object:
-    """A number that an option gives as text; everything else as it is."""
-    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+def checked_folds(value: object) -> object:
+    """Folds as they are given, in a file or as the text of an option.
+
+    Raises:
+        ValueError: neither a number of folds nor "contigs".
+    """
+    folds = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+    is_number = isinstance(folds, int) and not isinstance(folds, bool) and 2 <= folds <= MOST_FOLDS
+    if not (folds is None or folds == "contigs" or is_number):
+        raise ValueError(f"{value!r}; expected 2 to {MOST_FOLDS}, or 'contigs'")
+    return folds
 
 
 class SplitSettings(Settings):
@@ -58,7 +66,7 @@ class SplitSettings(Settings):
     """Contigs for test, with split `contig`; left out, they are chosen by their order in the genome. Name them to hold
     out chromosomes of your choice."""
 
-    folds: Annotated[Folds | None, BeforeValidator(_as_number)] = None
+    folds: Annotated[Folds | None, BeforeValidator(checked_folds)] = None
     """Number of folds of a cross-validation, or `contigs` for one of each contig; left out, splits are fixed. Every base
     is tested in one fold, by a model that has not seen it. Without `split` all contigs are divided; with it, its train
     part, and its valid chooses weights. Give it where a single test split has too few genes or windows to decide."""

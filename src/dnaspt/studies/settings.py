@@ -13,11 +13,10 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from dnaspt.checkpoint_config import DESCRIPTION, find_checkpoint
 from dnaspt.config import (
-    MOST_FOLDS,
     MOST_RATE,
     MOST_SEED,
     OF_GRADIENTS,
@@ -31,6 +30,7 @@ from dnaspt.config import (
 from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
+from dnaspt.prepare.splits import Folds, checked_folds
 from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.runs import SETTINGS
 
@@ -139,7 +139,7 @@ class StudyConfig(Settings):
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     """Seeds of every arm; runs of the first one choose the learning rates. Take five or more where the intervals are too wide
     to decide; take one for a first look."""
-    folds: Annotated[int, Field(ge=2, le=MOST_FOLDS)] | Literal["contigs"] | None = None
+    folds: Annotated[Folds | None, BeforeValidator(checked_folds)] = None
     """Cross-validation over the folds of the dataset, as 'dnaspt prepare --folds' made them: their number, or contigs. Every
     base is tested once, by a model of every arm and seed that has not seen it: pretraining, learning rates and weights are those
     of the fold. Scores and intervals are over all folds together. Left out, the fixed splits are used."""

@@ -268,7 +268,9 @@ def _warn_of_idle_settings(config: FinetuneConfig, head: str) -> None:
         log.warning("crf_rate has no effect on a %s head", head)
     if config.freeze_encoder and config.encoder_rate != 1:
         log.warning("encoder_rate has no effect on a frozen encoder")
-    if config.freeze_encoder and config.encoder is None:
+    if config.freeze_encoder and head == GENE_MODEL:
+        log.warning("--freeze-encoder has no effect: the encoder of a gene model is always frozen")
+    elif config.freeze_encoder and config.encoder is None:
         log.warning("the encoder is frozen and not pretrained: only the head learns")
 
 

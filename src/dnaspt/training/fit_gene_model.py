@@ -57,7 +57,7 @@ from dnaspt.models.gene_model_head import RULES, GeneModelDecoder, GeneModelHead
 from dnaspt.models.gene_structure import N_COLUMNS
 from dnaspt.models.heads import CRFHead, SoftmaxHead
 from dnaspt.models.kernels.semi_markov import best_path
-from dnaspt.models.length_densities import GeneLengths, GeneParts
+from dnaspt.models.length_densities import EXPLICIT_INTRON_BP, GeneLengths, GeneParts
 from dnaspt.models.phase_labels import phase_labels
 from dnaspt.models.sensors import SensorFit, add_sensors, fit_sensors
 from dnaspt.models.site_scores import LETTER_OFFSETS, LETTER_PENALTY, STATE_PENALTY, add_site_scores, fit_site_probe
@@ -180,6 +180,7 @@ def fit_gene_model(
     train: Split,
     valid: Split,
     report: Callable[[str], None] = log.info,
+    begin: Callable[[], None] = lambda: None,
 ) -> GeneModelFit:
     """Estimate a gene model.
 
@@ -190,6 +191,7 @@ def fit_gene_model(
         train: what it is estimated on.
         valid: what it is scored on, and, with a network, what the network's weight is chosen on.
         report: is told how far it is.
+        begin: is called when there are genes enough to learn from, before anything is estimated.
 
     Raises:
         DatasetError: fewer than three genes to learn from.
@@ -199,12 +201,14 @@ def fit_gene_model(
     code = checkpoint.code
     learned = part.with_stop_codons(code) if manifest.stop_in_cds is False else part
     learned = learned.with_codons_read(code)
-    sequences = learned.labeled(code)
     genes = [gene for gene, is_longest in learned.annotated if is_longest and not gene.is_partial]
     if n_partial := sum(is_longest for _, is_longest in learned.annotated) - len(genes):
         report(f"{n_partial} genes have no start or no stop codon: they have no part in the densities of lengths")
     if len(genes) < LEAST_GENES:
-        raise DatasetError(f"{config.data}: {len(genes)} genes to learn from; expected {LEAST_GENES} or more")
+        cut = f", and {n_partial} without a start codon ({', '.join(code.starts)}) or a stop codon" if n_partial else ""
+        raise DatasetError(f"{config.data}: {len(genes)} genes to learn from{cut}; expected {LEAST_GENES} or more")
+    begin()
+    sequences = learned.labeled(code)
     fit = fit_sensors(sequences, genetic_code=code)
     lengths, shares = fit_lengths(learned, genes, checkpoint.min_intron_bp)
     report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
@@ -304,7 +308,7 @@ def fit_lengths(part: _Part, genes: Sequence[Transcript], min_intron_bp: int) ->
         GeneParts.of(genes),
         intergenic_bp=float((labels == NONCODING).sum()),
         n_genes=sum(is_longest for _, is_longest in part.annotated),
-        min_intron_bp=min_intron_bp,
+        min_intron_bp=min(min_intron_bp, EXPLICIT_INTRON_BP),
     )
     return lengths, shares
 
@@ -467,8 +471,7 @@ def run_gene_model(
         log.info(
             "the gene model is estimated on %d of %d bases, whole genes from all over train", len(train.codes), n_bp
         )
-    folder.begin(0)
-    fit = fit_gene_model(config, manifest, checkpoint, train, valid)
+    fit = fit_gene_model(config, manifest, checkpoint, train, valid, begin=lambda: folder.begin(0))
     minutes = (time.perf_counter() - began) / 60
     provenance = checkpoint.provenance | fit.scores
     if checkpoint.network is not None:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from tests.unit.genome.gff3_files import write_gff3
 
-from dnaspt.errors import InputError
+import dnaspt
+from dnaspt.errors import ConfigError, InputError
 from dnaspt.evaluation.compare_annotations import LEVELS, AnnotationComparison, compare_annotations, write_comparison
 from dnaspt.genome.alphabet import decode, encode, reverse_complement
 from dnaspt.genome.gff3 import read_annotation
@@ -273,6 +274,13 @@ def test_transcripts_on_contigs_that_the_genome_lacks_are_counted(
     assert (found.prediction.n_not_judged, found.prediction.structures.n_transcripts) == (1, 1)
     assert counts(found, "gene") == (2, 2, 2, 2)
     assert "1 transcripts on 1 contigs that are not in" in caplog.text
+
+
+def test_a_comparison_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such folder; make it first"):
+        dnaspt.compare_annotations(tmp_path / "a.gtf", tmp_path / "b.gtf", out=tmp_path / "nowhere" / "o.csv")
+    with pytest.raises(ConfigError, match="genetic_code = '1'; expected a whole number"):
+        dnaspt.compare_annotations(tmp_path / "a.gtf", tmp_path / "b.gtf", genetic_code="1")
 
 
 def test_what_is_written_says_what_the_comparison_says(tmp_path: Path) -> None:

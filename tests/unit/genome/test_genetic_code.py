@@ -59,6 +59,7 @@ def test_start_codons_can_be_added_and_give_the_same_object_each_time() -> None:
     [
         (7, (), "genetic code 7; expected one of NCBI's tables 1, 4, 6, 10, 12"),
         (1, ("AUG",), "start codon 'AUG'; expected three letters of A, C, G and T, such as ATG"),
+        (1, "ATG", "start codons 'ATG'; expected a list of them, such as ['ATG']"),
         (1, ("ATG", "TAA"), "start codon 'TAA' is a stop codon in genetic code 1"),
     ],
 )

@@ -81,3 +81,11 @@ def test_rows_before_a_malformed_one_are_still_read(tmp_path: Path) -> None:
     assert next(features).line == 1
     with pytest.raises(InputError, match=r"a\.gff3:2: start 9 after end 3; expected start <= end"):
         next(features)
+
+
+def test_coordinates_that_no_chromosome_has_are_refused(tmp_path: Path) -> None:
+    path, metadata = tmp_path / "a.gff3", Metadata()
+    path.write_text(f"##sequence-region c 1 {10**15}\n" + row("ID=c") + row("ID=d", coordinates=f"9\t{10**12}"))
+    with pytest.raises(InputError, match=r"a\.gff3:3: end 1,000,000,000,000; expected at most 20,000,000,000"):
+        list(read_features(path, metadata))
+    assert not metadata.lengths and "sequence_regions_without_coordinates" in metadata.odd_regions

@@ -176,11 +176,64 @@ def test_contigs_without_an_array_and_files_of_other_kinds_are_refused(tmp_path:
     assert not out.exists()
 
 
+def test_odd_members_of_an_archive_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
+    genome = write_fasta(tmp_path / "g.fa", {"c": random_codes(3_000)})
+    file, compressed = io.BytesIO(), tmp_path / "lzma.npz"
+    np.lib.format.write_array(file, random_classes(3_000, 9))
+    np.savez(tmp_path / "plain.npz", c=random_classes(3_000, 9))
+    with zipfile.ZipFile(tmp_path / "bare.npz", "w") as archive:
+        archive.writestr("c", file.getvalue())
+    with zipfile.ZipFile(tmp_path / "twice.npz", "w") as archive:
+        archive.writestr("c", file.getvalue())
+        archive.writestr("c.npy", file.getvalue())
+    with zipfile.ZipFile(compressed, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("c.npy", file.getvalue())
+    encrypted, damaged = bytearray((tmp_path / "plain.npz").read_bytes()), bytearray(compressed.read_bytes())
+    encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
+    encrypted[6] |= 1
+    damaged[60] ^= 0xFF
+    (tmp_path / "encrypted.npz").write_bytes(encrypted)
+    compressed.write_bytes(damaged)
+    written = {name: tmp_path / f"{name}.gff3" for name in ("plain", "bare")}
+    for name, out in written.items():
+        dnaspt.decode_emissions(tmp_path / f"{name}.npz", genome, out)
+    assert written["plain"].read_text() == written["bare"].read_text()
+    for name, message in (
+        ("twice", "array 'c' is there twice; expected one array for each contig"),
+        ("encrypted", "array 'c' cannot be read"),
+        ("lzma", "array 'c' cannot be read"),
+    ):
+        with pytest.raises(InputError, match=message):
+            dnaspt.decode_emissions(tmp_path / f"{name}.npz", genome, tmp_path / f"{name}.gff3")
+        assert not (tmp_path / f"{name}.gff3").exists()
+
+
+def test_introns_longer_than_a_long_shortest_one_are_found(tmp_path: Path) -> None:
+    coding, intron = b"GCTGAACTGAAAGGT" * 20, b"GT" + b"C" * 2_596 + b"AG"
+    letters = b"C" * 500 + b"ATG" + coding + intron + coding + b"TAA" + b"C" * 500
+    lengths = (500, 303, 1, 2_598, 1, 303, 500)
+    labels = np.repeat([8, 0, 1, 2, 3, 0, 8], lengths)
+    rows = np.full((len(letters), 9), 0.001)
+    rows[np.arange(len(letters)), labels] = 0.992
+    np.savez(tmp_path / "x.npz", c=rows)
+    genome, out = write_fasta(tmp_path / "g.fa", {"c": alphabet.encode(letters)}), tmp_path / "genes.gff3"
+    introns = {}
+    for shortest_bp in (2_600, 2_601):
+        dnaspt.decode_emissions(tmp_path / "x.npz", genome, out, min_intron_bp=shortest_bp)
+        genes = [one.transcript for one in read_annotation(out).transcripts]
+        introns[shortest_bp] = [gene.introns for gene in genes if gene.introns]
+    assert introns == {2_600: [((803, 3_403),)], 2_601: [((788, 3_403),)]}  # the next GT is in the exon
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"weight": 0}, "weight 0; expected a number above 0"),
         ({"genes_per_mb": float("nan")}, "genes_per_mb nan; expected a number above 0"),
+        ({"weight": 1e39}, "weight 1e+39; expected a number above 0, and at most 1,000"),
+        ({"genes_per_mb": 1e308}, "genes_per_mb 1e+308; expected a number above 0, and at most 1,000,000"),
+        ({"softmask": 1e39}, "softmask 1e+39; expected 0 or more, in nats, and at most 1,000"),
+        ({"start_codons": "ATG"}, "start codons 'ATG'; expected a list of them, such as ['ATG']"),
         ({"softmask": -1}, "softmask -1; expected 0 or more, in nats"),
         ({"min_score": 2}, "min_score 2; expected 0 to 1"),
         ({"genetic_code": 0}, "genetic code 0; expected one of NCBI's tables"),

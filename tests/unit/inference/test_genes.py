@@ -41,15 +41,18 @@ from dnaspt.genome.gene_states import (
     reverse_complement_labels,
 )
 from dnaspt.genome.gff3 import read_annotation
+from dnaspt.genome.gff3_writer import gff3_lines
+from dnaspt.genome.gtf_writer import gtf_lines
 from dnaspt.genome.stop_in_cds import stop_rows_in_cds
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference import emissions
 from dnaspt.inference import genes as predict_genes
 from dnaspt.inference.emissions import ContigSlice
-from dnaspt.inference.genes import contig_genes, predict_contigs
+from dnaspt.inference.genes import contig_genes, predict_contigs, with_frame
 from dnaspt.inference.model import load
 from dnaspt.inference.predict import PredictOptions, predict_file
 from dnaspt.models.codons import gene_grammar
+from dnaspt.models.gene_model_head import RULES
 
 
 def test_decoded_paths_are_legal_and_their_genes_can_be_read_back(tmp_path: Path) -> None:
@@ -304,6 +307,19 @@ def test_a_gene_cut_at_its_beginning_keeps_its_frame(
             parameter.zero_()
     (gene,) = genes_of(model, codes, grammar)
     assert (gene.strand, gene.phase) == (strand, phase)
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize(("n_bp", "is_known"), [(1, False), (2, False), (3, True), (4, True)])
+def test_a_start_or_stop_codon_that_a_contigs_end_cuts_has_no_rows(strand: str, n_bp: int, is_known: bool) -> None:
+    offset = 1 if strand == "+" else 13  # states of this strand
+    for codon, attribute in ((3, "has_start"), (6, "has_stop")):
+        states = np.zeros(20, np.int8)
+        states[8 : 8 + n_bp] = offset + codon + np.arange(n_bp) % 3
+        gene = with_frame(Transcript("c", strand, "g", "g.1", ((8, 8 + n_bp),)), states, 0, RULES)
+        assert gene.is_partial and getattr(gene, attribute) is is_known
+        rows = "".join([*gff3_lines([gene]), *gtf_lines([gene])])
+        assert rows.count(f"{attribute[4:]}_codon") == 2 * is_known
 
 
 EXONS = ("ATGGCAG", "CTGCACGAAC", "GGATGCCTGG", "CATGACTAA")

@@ -24,6 +24,7 @@ from dnaspt.models.gene_model import (
     classes_of,
     genes_of,
     length_weight_gradient,
+    reaching,
     segment_model,
 )
 from dnaspt.models.gene_structure import (
@@ -128,6 +129,26 @@ def test_weights_scale_lengths_and_shift_genes() -> None:
     assert np.isinf(whole.moves.first).tolist() == np.isinf(whole.moves.last).tolist() == [False, True, True]
     assert np.isfinite(whole.lengths.introns[0]).nonzero()[0][0] == 20
     assert np.isfinite(model.segments().lengths.introns[0]).nonzero()[0][0] == 10
+
+
+def test_a_shortest_intron_beyond_the_explicit_lengths_leaves_the_longer_ones() -> None:
+    model = GeneModel(Sensors.zero(), lengths(), PRIOR_WEIGHTS, SHARES)
+    ordinary, far = model.segments().lengths, model.segments(min_intron_bp=120).lengths
+    assert ordinary.introns.shape == (4, 51) and far.introns.shape == (4, 121)
+    assert np.isinf(far.introns[0, :120]).all()
+    for row in range(4):
+        assert far.introns[row, 120] == pytest.approx(ordinary.introns[row, 50] + 70 * ordinary.intron_slope)
+    assert (far.introns[1:, :51] == ordinary.introns[1:]).all()
+    codes = np.random.default_rng(5).integers(0, 4, 300).astype(np.uint8)
+
+    def potentials(start: int, stop: int) -> np.ndarray:
+        return np.zeros((stop - start, N_COLUMNS), np.float32)
+
+    # Longer tables of the same lengths change nothing.
+    same = model.segments()._replace(lengths=reaching(ordinary, 130))
+    assert sum_paths(codes, potentials, same).log_sum == pytest.approx(
+        sum_paths(codes, potentials, model.segments()).log_sum
+    )
 
 
 def test_gradients_of_the_weights_of_lengths_are_differences_of_the_log_sum() -> None:

@@ -1,11 +1,12 @@
 """Contigs to splits."""
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from dnaspt.config import Settings
+from dnaspt.config import Settings, build_config
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.prepare.genes import PrepareGenesConfig
 from dnaspt.prepare.methylation import PrepareMethylationConfig
@@ -170,6 +171,17 @@ def test_settings_become_a_plan_by_rule_or_by_table(tmp_path: Path) -> None:
         SplitSettings(split="column")
     with pytest.raises(ValidationError, match="have an effect with split 'contig' alone"):
         SplitSettings(split="position", valid_contigs=("a",))
+
+
+@pytest.mark.parametrize(("given", "folds"), [("5", 5), (2, 2), ("contigs", "contigs"), (None, None)])
+def test_folds_are_a_number_or_contigs(given: object, folds: object) -> None:
+    assert SplitSettings(folds=given).folds == folds
+
+
+@pytest.mark.parametrize("given", ["0", 1, "x", "", 2.5, True, 1_000])
+def test_other_folds_are_refused_in_words(given: object) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"folds: {given!r}; expected 2 to 100, or 'contigs'")):
+        build_config(SplitSettings, {"folds": given})
 
 
 def test_a_file_that_is_needed_last_is_missed_first(tmp_path: Path) -> None:

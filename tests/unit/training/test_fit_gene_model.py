@@ -24,15 +24,17 @@ from dnaspt.evaluation.evaluate import predict_genes
 from dnaspt.evaluation.gene_metrics import LEVELS, rates
 from dnaspt.evaluation.score import gene_counts
 from dnaspt.genome import alphabet
-from dnaspt.genome.gene_states import MISSING
+from dnaspt.genome.gene_states import MISSING, NONCODING
 from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.genes import grammar_of
 from dnaspt.inference.predict import PredictOptions
 from dnaspt.inference.sensitivity import operating_point
-from dnaspt.models.gene_model import N_SENSORS, PRIOR_WEIGHTS, WEIGHT_NAMES, GeneModel
+from dnaspt.models.gene_model import N_SENSORS, PRIOR_WEIGHTS, WEIGHT_NAMES, GeneModel, Shares
 from dnaspt.models.gene_model_head import RULES, GeneModelHead
 from dnaspt.models.gene_structure import PLUS, START, STOP
+from dnaspt.models.length_densities import EXPLICIT_INTRON_BP
+from dnaspt.models.sensors import Sensors
 from dnaspt.models.task_model import TaskModel
 from dnaspt.reports.describe import describe
 from dnaspt.training import fit_gene_model
@@ -178,6 +180,22 @@ def test_too_few_genes_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DatasetError, match="genes to learn from; expected 3 or more"):
         dnaspt.finetune(tmp_path / "data", out=tmp_path / "run", head="gene-model")
+    why = r" 0 genes to learn from, and \d without a start codon \(CTG\) or a stop codon; expected 3 or more"
+    with pytest.raises(DatasetError, match=why):
+        dnaspt.finetune(tmp_path / "data", out=tmp_path / "run", head="gene-model", start_codons=["CTG"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_introns_that_are_all_longer_than_the_explicit_lengths_can_be_learned_from() -> None:
+    gene = Transcript("c", "+", "g", "g.1", ((100, 200), (3_000, 3_100)))
+    labels = np.full(5_000, NONCODING, np.int8)
+    part = _Part([Segment("c", 0, np.zeros(5_000, np.uint8), labels)], [(gene, True)])
+    lengths, _ = fit_lengths(part, [gene], 2_800)
+    assert lengths.intron.n_explicit == EXPLICIT_INTRON_BP < 2_800
+    assert np.isfinite(lengths.intron.log_density(np.array([2_000, 2_800, 50_000]))).all()
+    model = GeneModel(Sensors.zero(), lengths, PRIOR_WEIGHTS, Shares(0.9, 0.05, 0.05))
+    introns = model.segments(min_intron_bp=2_800).lengths.introns[0]
+    assert np.flatnonzero(np.isfinite(introns)).tolist() == [2_800]
 
 
 def test_more_probable_genes_are_found_more_and_are_right_less(run: dnaspt.Run) -> None:
