@@ -6,6 +6,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from dnaspt.errors import ConfigError
 from dnaspt.genome.coding_sequence import first_coding_bases, last_coding_bases, without_last_coding_bases
 from dnaspt.genome.gff3_writer import RowFormat, cds_phases, isoforms_by_gene, sequence_regions
 from dnaspt.genome.intervals import StartEnds
@@ -15,9 +16,16 @@ _NOT_IN_VALUE = re.compile(r'[\x00-\x1f\x7f";]')
 
 
 def gtf_header(contigs: Iterable[tuple[str, int]]) -> Iterator[str]:
-    """Yield the first lines of a GTF file: the version, and a `##sequence-region` for each contig (name, length)."""
+    """Yield the first lines of a GTF file: the version, and a `##sequence-region` for each contig (name, length).
+
+    Raises:
+        ConfigError: a contig's name begins with #, so its rows would be comments.
+    """
     yield "##gtf-version 2.2\n"
-    yield from sequence_regions(contigs)
+    for name, length_bp in contigs:
+        if name.startswith("#"):
+            raise ConfigError(f"contig {name!r}: a name that begins with # would make comments of GTF; write GFF3")
+        yield from sequence_regions([(name, length_bp)])
 
 
 def gtf_lines(transcripts: Iterable[Transcript], source: str = "dnaspt") -> Iterator[str]:

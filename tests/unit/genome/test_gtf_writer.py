@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dnaspt.errors import ConfigError
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.gtf_writer import gtf_header, gtf_lines
@@ -89,3 +90,9 @@ def test_gffread_reads_the_gtf_without_complaint(tmp_path: Path) -> None:
     assert [line for line in complaints if line and "loaded" not in line] == []
     found = read_annotation(tmp_path / "o.gtf")
     assert sorted(one.exons for one in found.transcripts) == sorted([WHOLE.cds, SPLIT.cds])
+
+
+def test_a_contig_whose_rows_would_be_comments_is_refused() -> None:
+    assert list(gtf_header([("c#1", 9)])) == ["##gtf-version 2.2\n", "##sequence-region c#1 1 9\n"]
+    with pytest.raises(ConfigError, match="'#1': a name that begins with #"):
+        list(gtf_header([("#1", 9)]))
