@@ -1,8 +1,9 @@
 """What more gives the site scores of a gene model: reading both strands, and two encoders instead of one.
 
-`python benchmarks/site_ensembles.py athaliana_genes RUN RUN` (a dataset of `benchmarks/studies.py`, two runs of `dnaspt pretrain` on
-it) averages site scores and searches the weights anew for each average. It writes benchmarks/results/site_ensembles-NAME.json:
-average precision of the sites, and scores of the train split out of fold. Neither valid nor test is read.
+`python benchmarks/site_ensembles.py athaliana_genes RUN RUN` (a dataset of `benchmarks/studies.py`, and two runs of
+`dnaspt pretrain` on it) averages site scores, and searches the weights anew for each average. It writes
+benchmarks/results/site_ensembles-NAME.json: average precision of the sites, and scores of the train split out of fold. Neither valid
+nor test is read.
 """
 
 import argparse
