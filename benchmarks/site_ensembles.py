@@ -2,8 +2,8 @@
 
 `python benchmarks/site_ensembles.py athaliana_genes RUN RUN` (a dataset of `benchmarks/studies.py`, and two runs of
 `dnaspt pretrain` on it) averages site scores, and searches the weights anew for each average. It writes
-benchmarks/results/site_ensembles-NAME.json: average precision of the sites, and scores of the train split out of fold. Neither valid
-nor test is read.
+benchmarks/results/site_ensembles-NAME.json: average precision of the sites, and scores of the train split out of fold. Neither
+valid nor test is read.
 """
 
 import argparse
