@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 TENSORS, DESCRIPTION = "model.safetensors", "config.json"
 _BEND = "BEND ConvNet"
 _NUMBERS = (
-    *("step", "n_bp", "best_step", "valid_mcc", "valid_accuracy", "valid_exon_f1", "valid_gene_f1"),
+    *("step", "n_bp", "n_genes", "best_step", "valid_mcc", "valid_accuracy", "valid_exon_f1", "valid_gene_f1"),
     *("valid_auroc", "valid_auprc", "valid_nats"),
 )
 

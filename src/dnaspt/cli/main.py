@@ -246,7 +246,8 @@ def finetune(
 
     run = _saved_run(lambda: api.finetune(**given(context), progress=True))
     if _has_result(run):
-        mapping_table(f"{out}: best checkpoint on valid", run.result.summary())
+        scored = "train: out of fold; valid" if run.result.is_estimated else "best checkpoint on valid"
+        mapping_table(f"{out}: {scored}", run.result.summary())
     _say_if_stopped(run)
 
 

@@ -137,7 +137,8 @@ def _group(records: Sequence[Record], pretrainings: Mapping[str, RunResult], mea
     first = records[0]
     metric = measure or first.scored.metric
     if measure:
-        scores = [_gene_scores(record.counts, measure) for record in records]
+        genes = [resampled_genes(record.counts, measure) for record in records]
+        scores = [(own.value, own.resampled) for own in genes]
     else:
         scores = [(r.scored.primary.value, resampled_scores(r.counts, metric)) for r in records]
     before = [pretrainings[r.job.encoder].minutes if r.job.encoder in pretrainings else 0.0 for r in records]
@@ -154,15 +155,16 @@ def _group(records: Sequence[Record], pretrainings: Mapping[str, RunResult], mea
     )
 
 
-def _gene_scores(counts: BootstrapCounts, measure: str) -> tuple[float, np.ndarray]:
-    """One of `GENE_MEASURES`, and the same on resampled blocks (N_RESAMPLES,): with codons, where the head knows them."""
-    has_codons = counts.levels_codons.size > 0
+def resampled_genes(counts: BootstrapCounts, measure: str) -> "ResampledScore":
+    """One of `GENE_MEASURES`, and the same on resampled blocks: with codons, where the head knows them."""
     if measure == "mcc":
+        has_codons = counts.confusions_codons.size > 0
         confusions = counts.confusions_codons if has_codons else counts.confusions
-        return mcc(confusions.sum(axis=0)), resampled_scores(BootstrapCounts(confusions=confusions), measure)
-    levels = (counts.levels_codons if has_codons else counts.levels)[:, LEVELS.index(measure)]
+        resampled = resampled_scores(BootstrapCounts(confusions=confusions), measure)
+        return ResampledScore(mcc(confusions.sum(axis=0)), resampled, counts.n_blocks)
+    levels = (counts.levels_codons if counts.levels_codons.size else counts.levels)[:, LEVELS.index(measure)]
     weights = np.concatenate(list(block_weights(len(levels), len(levels), N_RESAMPLES, 0)))
-    return float(rates(levels.sum(axis=0))[2]), rates(weights @ levels)[:, 2]
+    return ResampledScore(float(rates(levels.sum(axis=0))[2]), rates(weights @ levels)[:, 2], counts.n_blocks)
 
 
 def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Difference]:
@@ -251,6 +253,11 @@ def _question_of_gene_models(study: StudyConfig, first: Arm, second: Arm) -> str
     if not is_pretrained:
         return "another encoder"
     return RANDOM if study.network_of(first) == study.network_of(second) else ""
+
+
+def gain_of_arm(before: Group, after: Group) -> Score:
+    """What one arm gains over another, paired by seed and block."""
+    return _compare("", before, after).gain
 
 
 def _compare(question: str, before: Group, after: Group) -> Difference:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from dnaspt.data.manifest import LeakageReport, Manifest, read_manifest
 from dnaspt.errors import DnasptError
-from dnaspt.reports.tables import Table, value_table
+from dnaspt.reports.tables import Table, cell, value_table
+from dnaspt.tasks import GENE_MODEL
 
 if TYPE_CHECKING:
+    from dnaspt.checkpoint_config import CheckpointConfig, SplitRates
     from dnaspt.evaluation.metrics import Score
     from dnaspt.evaluation.results import Evaluation, GeneEvaluation, VariantEvaluation, WindowEvaluation
 
@@ -130,19 +132,18 @@ def _run_tables(run: Path) -> list[Table]:
     from dnaspt.json_files import read_json
 
     config = read_config(run)
+    if config.head == GENE_MODEL:
+        tables = _gene_model_tables(run, config)
+        for file in sorted(run.glob("evaluation-*.json")):
+            tables += evaluation_tables(read_evaluation(file), str(file))
+        return tables
     kind = "language model" if config.kind == "language" else f"model for {config.task}"
     model: dict[str, Any] = {"checkpoint": find_checkpoint(run)} | config.encoder.model_dump()
     if config.kind == "task":
         model |= {"head": config.head, "labels": ", ".join(config.labels[:9])}
-    network = config.provenance.get("network", {})
-    if config.network is not None:
-        size = f"{config.network.encoder.architecture}, hidden size {config.network.encoder.hidden_size}"
-        model |= {"network": f"{config.network.head} ({size}) of {network.get('path', 'a run that is not on record')}"}
     provenance = {name: value for name, value in config.provenance.items() if not isinstance(value, dict | list)}
     tables = value_table(f"{run}: {kind}", model)
     tables += value_table("provenance", provenance | {"data digest": config.data_digest[:16]})
-    if "valid_by_weight" in network:
-        tables.append(_weights_table(network))
     if (run / "result.json").is_file():
         tables += value_table("result", read_json(run / "result.json"))
     elif (run / "run.json").is_file():
@@ -150,6 +151,96 @@ def _run_tables(run: Path) -> list[Table]:
     for file in sorted(run.glob("evaluation-*.json")):
         tables += evaluation_tables(read_evaluation(file), str(file))
     return tables
+
+
+def _gene_model_tables(run: Path, config: "CheckpointConfig") -> list[Table]:
+    """Tables of a gene model: what it was estimated from, what scores its sites, its scores and its weights."""
+    from dnaspt.checkpoint_config import find_checkpoint
+    from dnaspt.reports.records import encoder_run, init_of, site_scorer
+    from dnaspt.training.runs import RESULT, SETTINGS, read_result
+
+    provenance, pretrained = config.provenance, encoder_run(config)
+    result = read_result(run) if (run / RESULT).is_file() else None
+    settings, network = provenance.get("settings", {}), provenance.get("network", {})
+    fraction = settings.get("label_fraction")
+    scorer = site_scorer(config, init_of(config, config.data_digest))
+    scorers = {
+        "random encoder": "an encoder of random weights (a control)",
+        "SPT": f"the self-pretrained encoder of {pretrained}",
+        "pretrained": f"the encoder of {pretrained}, pretrained on another dataset",
+    }
+    known = {
+        "checkpoint": find_checkpoint(run),
+        "genes learned from": provenance.get("n_genes"),
+        "bases learned from": provenance.get("n_bp", None if result is None else result.n_bp),
+        "sites scored by": scorers.get(scorer, scorer),
+        "label fraction": f"{fraction:g}" if isinstance(fraction, int | float) else fraction,
+        "seed": settings.get("seed"),
+        "genetic code": config.genetic_code,
+        "start codons": ", ".join(config.start_codons),
+        "shortest intron, bp": config.min_intron_bp,
+        "data digest": config.data_digest[:16],
+    }
+    if config.network is not None:
+        size = f"{config.network.encoder.architecture}, hidden size {config.network.encoder.hidden_size}"
+        known["network"] = f"{config.network.head} ({size}) of {network.get('path', 'a run that is not on record')}"
+    if result is not None:
+        known |= {"minutes": result.minutes, "device": result.device or None}
+    tables = value_table(f"{run}: gene model", {name: value for name, value in known.items() if value is not None})
+    tables += _estimated_scores(provenance)
+    tables.append(_gene_weights(find_checkpoint(run)))
+    if config.operating_points:
+        tables.append(_offsets_table(config))
+    if "valid_by_weight" in network:
+        tables.append(_weights_table(network))
+    if result is None and (run / SETTINGS).is_file():
+        tables.append(Table("not finished: go on with --resume", (), ()))
+    return tables
+
+
+def _estimated_scores(provenance: dict[str, Any]) -> list[Table]:
+    """Scores of train, out of fold, and of valid, side by side; none where they are not on record."""
+    splits = ("train", "valid")
+    names = {name.split("_", 1)[1]: None for name in provenance if name.startswith(tuple(f"{s}_" for s in splits))}
+    rows = tuple((name, *(cell(provenance.get(f"{split}_{name}")) for split in splits)) for name in names)
+    return [Table("scores; train: out of fold", ("score", "train, out of fold", "valid"), rows)] if rows else []
+
+
+def _gene_weights(checkpoint: Path) -> Table:
+    """The weights of a gene model, by name."""
+    from dnaspt.checkpoint import read_tensors
+    from dnaspt.checkpoint_config import TENSORS
+    from dnaspt.errors import CheckpointError
+    from dnaspt.models.gene_model import PRIOR_WEIGHTS, WEIGHT_NAMES
+
+    weights = read_tensors(checkpoint / TENSORS).get("head.weights")
+    if weights is None or weights.shape != PRIOR_WEIGHTS.shape:
+        raise CheckpointError(
+            f"{checkpoint / TENSORS}: has no {len(WEIGHT_NAMES)} weights of a gene model; is it whole?"
+        )
+    rows = tuple(
+        (name, f"{value:.3f}", f"{begun:.3f}")
+        for name, value, begun in zip(WEIGHT_NAMES, weights.tolist(), PRIOR_WEIGHTS.tolist(), strict=True)
+    )
+    note = "The last one is in nats, added to the log-odds of a gene's beginning; the others are factors."
+    return Table("weights", ("weight", "value", "where the search began"), rows, note)
+
+
+def _offsets_table(config: "CheckpointConfig") -> Table:
+    """Sensitivity and precision of exons for each gene offset."""
+
+    def exons(rates: "SplitRates") -> tuple[str, str]:
+        return cell(rates.exon.sensitivity), cell(rates.exon.precision)
+
+    rows = tuple(
+        (f"{point.gene_offset:+g}", *exons(point.valid), *exons(point.train)) for point in config.operating_points
+    )
+    columns = (
+        "gene offset, nats",
+        *(f"{kind}, {split}" for split in ("valid", "train") for kind in ("sensitivity", "precision")),
+    )
+    note = "--sensitivity of 'dnaspt predict' chooses among these."
+    return Table("exons by gene offset; train: out of fold", columns, rows, note)
 
 
 def _weights_table(network: dict[str, Any]) -> Table:

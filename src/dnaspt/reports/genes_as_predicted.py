@@ -5,14 +5,15 @@ of the three: a higher MCC over nine classes may come with worse genes.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.results import Evaluation, GeneEvaluation
-from dnaspt.reports.tables import Table, written
+from dnaspt.reports.records import RunRecord
+from dnaspt.reports.tables import SIGNED, Table, written
 
 _MANY = 6
 
@@ -27,7 +28,8 @@ class GenesAsPredicted:
         exon_f1: F1 of exons.
         mcc: Matthews correlation over the nine classes.
         head_mcc: the same of the head's own decoding, without codons.
-        has_codons: whether the head knows codons; else both are the same.
+        has_codons: whether the head knows codons, and can decode without them; else both are the same.
+        is_gene_model: whether it is of gene models, which always keep to codons.
     """
 
     name: str
@@ -36,9 +38,17 @@ class GenesAsPredicted:
     mcc: Score
     head_mcc: Score
     has_codons: bool
+    is_gene_model: bool = False
 
     @classmethod
-    def of(cls, name: str, evaluations: Sequence[Evaluation]) -> "GenesAsPredicted | None":
+    def of_run(cls, run: RunRecord) -> "GenesAsPredicted | None":
+        """The scores of one run under its name; None for scores of windows."""
+        return cls.of(run.name, [run.scores], is_gene_model=run.is_gene_model)
+
+    @classmethod
+    def of(
+        cls, name: str, evaluations: Sequence[Evaluation], *, is_gene_model: bool = False
+    ) -> "GenesAsPredicted | None":
         """The scores of one run, or means over several seeds, which have no interval; None for scores of windows."""
         heads = [evaluation.genes for evaluation in evaluations if evaluation.genes is not None]
         codons = [evaluation.codons for evaluation in evaluations if evaluation.codons is not None]
@@ -54,6 +64,7 @@ class GenesAsPredicted:
             _mean([scores.mcc for scores in genes]),
             _mean([scores.mcc for scores in heads]),
             has_codons,
+            is_gene_model,
         )
 
     @property
@@ -80,10 +91,21 @@ def genes_differ(before: GenesAsPredicted, after: GenesAsPredicted, sign: int) -
     return any(sign * (second - first) < 0 for first, second in pairs)
 
 
-def standing(genes: Sequence[GenesAsPredicted]) -> list[str]:
+PairedGain = tuple[str, Score]
+"""Name of a measure, and what one run gains by it over another, with the paired interval."""
+
+
+def standing(
+    genes: Sequence[GenesAsPredicted], gain: Callable[[str, str], PairedGain | None] | None = None
+) -> list[str]:
     """Sentences about the genes of runs or arms: the best one first where one is best by all three scores.
 
-    Of many, the first ones and the last are told.
+    Of many, the first ones and the last are told. With `gain`, one is best only if the interval of its gain over the next one is
+    above 0.
+
+    Args:
+        genes: their scores.
+        gain: what the second of two runs or arms, by their names, gains over the first; it gives None where that is not known.
     """
     ranked = sorted(genes, key=lambda own: (own.values[1], own.values[0], own.values[2]), reverse=True)
     best = [own for own in ranked if all(own.values[k] >= max(g.values[k] for g in genes) for k in range(3))]
@@ -96,35 +118,53 @@ def standing(genes: Sequence[GenesAsPredicted]) -> list[str]:
     if len(genes) == 1:
         told = f"On the test split {first.name} reaches {scores}"
     elif len(best) == 1:
-        told = f"On the test split {first.name} is best: {scores}"
+        told = f"On the test split {first.name} {_lead(first, others[0], gain)}: {scores}"
     else:
         told = f"On the test split none is better than all others by these three together: {first.name} has {scores}"
     sentences = ["; ".join([told, *(f"{own.name} {own.text}" for own in others)]) + "."]
     with_codons = [own for own in (first, *others) if own.has_codons]
     if with_codons:
         alone = "; ".join(f"{own.name} {written(own.head_mcc)}" for own in with_codons)
-        without = [own.name for own in (first, *others) if not own.has_codons]
+        without = [own.name for own in (first, *others) if not own.has_codons and not own.is_gene_model]
         known = f" ({', '.join(without)}: the head alone, which knows no codons)" if without else ""
         sentences.append(f"That is what predict writes, with codons{known}. MCC of the head alone: {alone}.")
     return sentences
 
 
 def as_predicted_table(genes: Sequence[GenesAsPredicted]) -> Table:
-    """The three scores of each run, and the MCC of the head alone beside them."""
+    """The three scores of each run, and the MCC of the head alone beside them, which gene models do not have."""
+    has_heads = not all(own.is_gene_model for own in genes)
     rows = tuple(
-        (
-            own.name,
-            *map(written, (own.base_f1, own.exon_f1, own.mcc)),
-            written(own.head_mcc) if own.has_codons else "the same",
-        )
+        (own.name, *map(written, (own.base_f1, own.exon_f1, own.mcc)), *([_head_alone(own)] if has_heads else []))
         for own in genes
     )
-    columns = ("run", "F1 of coding bases", "F1 of exons", "MCC", "MCC of the head alone")
-    note = (
-        "As predict writes genes: with codons where the head knows them. Of two models the better one is not worse by any of the "
-        "first three scores."
-    )
+    alone = ("MCC of the head alone",) if has_heads else ()
+    columns = ("run", "F1 of coding bases", "F1 of exons", "MCC", *alone)
+    decoded = "with codons where the head knows them" if has_heads else "with codons"
+    three = "the first three scores" if has_heads else "the three scores"
+    note = f"As predict writes genes: {decoded}. Of two models the better one is not worse by any of {three}."
     return Table("Genes as predict writes them", columns, rows, note)
+
+
+def _head_alone(own: GenesAsPredicted) -> str:
+    if own.is_gene_model:
+        return "–"
+    return written(own.head_mcc) if own.has_codons else "the same"
+
+
+def _lead(
+    first: GenesAsPredicted, second: GenesAsPredicted, gain: Callable[[str, str], PairedGain | None] | None
+) -> str:
+    """What is said of the one with the highest scores, by the paired interval of its gain over the next one."""
+    if gain is None:
+        return "is best"
+    paired = gain(second.name, first.name)
+    if paired is None:
+        return "has the highest scores"
+    measure, score = paired
+    if score.low > 0:
+        return "is best"
+    return f"has the highest scores, not told apart from {second.name} ({measure} {written(score, SIGNED)})"
 
 
 def _mean(scores: Sequence[Score]) -> Score:

@@ -82,6 +82,11 @@ class RunRecord:
         return self.init != "scratch"
 
     @property
+    def is_gene_model(self) -> bool:
+        """Whether it was estimated, not trained by gradients: then it has no steps and no losses."""
+        return self.head == GENE_MODEL
+
+    @property
     def is_frozen(self) -> bool:
         """Whether the head alone was trained."""
         return bool(self.settings.get("freeze_encoder"))
@@ -167,7 +172,7 @@ def _read_run(folder: Path, data: Path, manifest: Manifest) -> RunRecord:
     record = RunRecord(
         folder=folder,
         name="",
-        init=_init(config, manifest),
+        init=init_of(config, manifest.digest),
         head=config.head,
         config=config,
         settings=_read_settings(folder),
@@ -193,15 +198,17 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def _init(config: CheckpointConfig, manifest: Manifest) -> str:
-    """scratch, SPT or pretrained: whether the encoder's own data was this dataset."""
+def init_of(config: CheckpointConfig, digest: str) -> str:
+    """scratch, SPT or pretrained: whether the encoder's own data was the dataset of this digest."""
     encoder = config.provenance.get("encoder")
     if encoder is None:
         return "scratch"
     if "data_digest" in encoder:
-        return "SPT" if encoder["data_digest"] == manifest.digest else "pretrained"
+        return "SPT" if encoder["data_digest"] == digest else "pretrained"
+    if not encoder.get("path"):
+        return "pretrained"
     try:  # a checkpoint of an early version, which does not say what its encoder read: look at the encoder itself
-        is_same = read_config(encoder["path"]).data_digest == manifest.digest
+        is_same = read_config(encoder["path"]).data_digest == digest
     except CheckpointError:  # moved or deleted since: go by the path that it was given
         settings = encoder.get("provenance", {}).get("settings", {})
         is_same = settings.get("data") == config.provenance.get("settings", {}).get("data")
@@ -213,7 +220,7 @@ def _plain_name(record: RunRecord) -> str:
     has_heads = len(TASKS[record.config.task].heads) > 1
     name = f"{record.init} + {HEAD_NAMES[record.head]}" if has_heads else record.init
     if record.head == GENE_MODEL:
-        name = f"{HEAD_NAMES[GENE_MODEL]}, {_site_scorer(record)}"
+        name = f"{HEAD_NAMES[GENE_MODEL]}, {site_scorer(record.config, record.init)}"
         if record.config.network is not None:
             name += f", with {HEAD_NAMES[record.config.network.head]}"
     if record.is_frozen:
@@ -221,14 +228,22 @@ def _plain_name(record: RunRecord) -> str:
     return name if record.label_fraction == 1 else f"{name}, {100 * record.label_fraction:g} % of labels"
 
 
-def _site_scorer(record: RunRecord) -> str:
+def site_scorer(config: CheckpointConfig, init: str) -> str:
     """What scores the sites of a gene model: letters, SPT, a pretrained encoder, or a random one."""
-    if record.init != "scratch":
-        return record.init
-    encoder = record.config.encoder
-    if encoder == BASELINE_ENCODERS["onehot"]:
+    if init != "scratch":
+        return init
+    if config.encoder == BASELINE_ENCODERS["onehot"]:
         return "letters"
-    return "random encoder" if isinstance(encoder, EncoderConfig) else "another model"
+    return "random encoder" if isinstance(config.encoder, EncoderConfig) else "another model"
+
+
+def encoder_run(config: CheckpointConfig) -> str:
+    """Run (or checkpoint) of a model's pretrained encoder; "a run that is not on record" where it is not known."""
+    path = (config.provenance.get("encoder") or {}).get("path")
+    if not path:
+        return "a run that is not on record"
+    checkpoint = Path(path)
+    return str(checkpoint.parent.parent if checkpoint.parent.name in ("best", "last") else checkpoint)
 
 
 def _named(records: list[RunRecord]) -> list[RunRecord]:

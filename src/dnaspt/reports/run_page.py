@@ -66,7 +66,9 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
     sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
-    sections += [_training(records, manifest), _dataset(manifest)]
+    if not all(record.is_gene_model for record in records):
+        sections.append(_training(records, manifest))
+    sections.append(_dataset(manifest))
     page = Page(
         title=f"{data.resolve().name}: comparison of {len(records)} run{'s' if len(records) > 1 else ''}",
         answer=answer(records, pretraining, cpg_count),
@@ -182,20 +184,23 @@ def _pretraining(pretraining: PretrainRecord, manifest: Manifest) -> Section:
 
 
 def _training(records: Sequence[RunRecord], manifest: Manifest) -> Section:
+    """Curves of the runs that were trained: gene models are estimated."""
     metric, shown = TASKS[manifest.task].metric, METRIC_NAMES[records[0].scores.metric]
-    loss = [_curve(record.name, record.metrics, "loss", index) for index, record in enumerate(records)]
-    valid = [_curve(record.name, record.metrics, f"valid_{metric}", index) for index, record in enumerate(records)]
-    scale = " Losses of different heads are on different scales." if len({r.head for r in records}) > 1 else ""
+    networks = [(index, record) for index, record in enumerate(records) if not record.is_gene_model]
+    loss = [_curve(record.name, record.metrics, "loss", index) for index, record in networks]
+    valid = [_curve(record.name, record.metrics, f"valid_{metric}", index) for index, record in networks]
+    scale = " Losses of different heads are on different scales." if len({r.head for _, r in networks}) > 1 else ""
     unit = "labeled base" if manifest.per_base else "label of a window"
     pictures = [
         make_picture("loss", lambda: figures.curves(loss, "training loss (nats)"), f"Training loss per {unit}.{scale}"),
         make_picture("valid", lambda: figures.curves(valid, f"valid {shown}"), "Score on the valid split."),
     ]
-    exons = [_curve(record.name, record.metrics, "valid_exon_f1", index) for index, record in enumerate(records)]
+    exons = [_curve(record.name, record.metrics, "valid_exon_f1", index) for index, record in networks]
     if exons := [curve for curve in exons if len(curve.x)]:
         caption = "F1 of exons on the valid split, as predict writes genes."
         pictures.append(make_picture("valid_exons", lambda: figures.curves(exons, "valid exon F1"), caption))
-    return Section("Training", "", tuple(pictures))
+    text = "" if len(networks) == len(records) else "Gene models are estimated: they have no curves."
+    return Section("Training", text, tuple(pictures))
 
 
 def _curve(name: str, metrics: Sequence[MetricsRow], key: str, style: int) -> figures.Curve:

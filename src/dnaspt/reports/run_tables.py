@@ -8,7 +8,7 @@ from dnaspt.evaluation.gene_faults import INTRON_FAULT
 from dnaspt.evaluation.metrics import LabelScores
 from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted, as_predicted, as_predicted_table
-from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord
+from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord, encoder_run, site_scorer
 from dnaspt.reports.tables import Table, written
 from dnaspt.tasks import TASKS
 
@@ -20,25 +20,37 @@ LEVELS = (("base", "coding bases"), ("exon", "exons"), ("gene", "genes"))
 
 
 def run_table(runs: Sequence[RunRecord], manifest: Manifest) -> Table:
-    """One row for each run: how it began, its head, how long it trained, how good it is."""
+    """One row for each run: how it began, its head, how long it trained, how good it is.
+
+    Of a gene model, which is estimated, there are no steps and no head alone: nothing stands there, or, where no run has them,
+    there are no such columns.
+    """
     metric, shown = TASKS[manifest.task].metric, METRIC_NAMES[runs[0].scores.metric]
+    has_networks = not all(run.is_gene_model for run in runs)
     rows = []
     for run in runs:
         provenance = run.config.provenance
         valid = run.result.scores.get(f"valid_{metric}") if run.result else provenance.get(f"valid_{metric}")
         best = run.result.best_step if run.result else provenance.get("step")
         steps = f"{run.steps:,}" + ("" if run.result else ", stopped")
-        trained = (steps, "–" if best is None else f"{best:,}", _number(run.minutes, 1))
-        scores = (_number(valid, 3), written(run.scores.primary))
-        rows.append((run.name, _init(run), HEAD_NAMES[run.head], *trained, *scores))
-    shown = f"{shown} of the head alone" if manifest.per_base else shown
-    columns = ("run", "encoder", "head", "steps", "best at step", "minutes", f"valid {shown}", f"test {shown} [95 %]")
+        trained: tuple[str, ...] = (steps, "–" if best is None else f"{best:,}")
+        scores: tuple[str, ...] = (_number(valid, 3), written(run.scores.primary))
+        if run.is_gene_model:
+            trained, scores = (("–", "–"), ("–", "–")) if has_networks else ((), scores)
+        rows.append((run.name, _init(run), HEAD_NAMES[run.head], *trained, _number(run.minutes, 1), *scores))
+    shown = f"{shown} of the head alone" if manifest.per_base and has_networks else shown
+    steps_columns = ("steps", "best at step") if has_networks else ()
+    columns = ("run", "encoder", "head", *steps_columns, "minutes", f"valid {shown}", f"test {shown} [95 %]")
     return Table("Runs", columns, tuple(rows), _run_note(runs))
 
 
 def _run_note(runs: Sequence[RunRecord]) -> str:
     """Notes on the scores: what SPT means, what intervals resample, what is unusual."""
     notes = ["The checkpoint that is best on valid was scored on test."]
+    if all(run.is_gene_model for run in runs):
+        notes = []
+    elif any(run.is_gene_model for run in runs):
+        notes.append("Gene models are estimated: they have no steps, and no head alone.")
     if any(run.init == "SPT" for run in runs):
         notes.insert(0, "SPT is self-pretraining: the encoder was first pretrained on this dataset's own sequences.")
     blocks = sorted({scores.n_blocks for run in runs if (scores := run.scores.genes or run.scores.windows)})
@@ -54,8 +66,22 @@ def _run_note(runs: Sequence[RunRecord]) -> str:
 
 
 def _init(run: RunRecord) -> str:
+    if run.is_gene_model:
+        return _site_encoder(run)
     told = {"scratch": "random", "SPT": "self-pretrained", "pretrained": "pretrained on another dataset"}[run.init]
     return told + (", frozen" if run.is_frozen else "")
+
+
+def _site_encoder(run: RunRecord) -> str:
+    """The encoder that scores the sites of a gene model: none, where letters do; a pretrained one by its run."""
+    scorer = site_scorer(run.config, run.init)
+    known = {"letters": "none (letters)", "random encoder": "random weights"}
+    if run.init != "scratch":
+        known = {
+            "SPT": f"self-pretrained: {encoder_run(run.config)}",
+            "pretrained": f"pretrained on another dataset: {encoder_run(run.config)}",
+        }
+    return known.get(scorer, scorer)
 
 
 def gene_tables(runs: Sequence[RunRecord]) -> tuple[list[Table], list[Table]]:
@@ -69,7 +95,8 @@ def gene_tables(runs: Sequence[RunRecord]) -> tuple[list[Table], list[Table]]:
     predicted = {run.name: genes for run in runs if (genes := as_predicted(run.scores))}
     rows = []
     for run in runs:
-        alone, codons = f"{run.name}, head alone", f"{run.name}, with codons"
+        alone = run.name if run.is_gene_model else f"{run.name}, head alone"
+        codons = f"{run.name}, with codons"
         for name, scores in ((alone, run.scores.genes), (codons, run.scores.codons)):
             if scores is not None:
                 levels = scores.genes.levels
@@ -79,14 +106,20 @@ def gene_tables(runs: Sequence[RunRecord]) -> tuple[list[Table], list[Table]]:
     columns = ("run", *(f"{name} F1 [95 %]" for _, name in LEVELS), "genes predicted")
     note = (
         f"{n_true:,} annotated genes. An exon counts when both ends of its coding part are exact, a gene when all its "
-        "coding exons are those of an annotated isoform. With codons: as predict decodes, whole genes keep to start and "
-        "stop codons, the frame, GT-AG or GC-AG introns, and their shortest length."
+        "coding exons are those of an annotated isoform."
     )
-    scored = [own for run in runs if (own := GenesAsPredicted.of(run.name, [run.scores]))]
+    if any(run.scores.codons for run in runs):
+        note += (
+            " With codons: as predict decodes, whole genes keep to start and stop codons, the frame, GT-AG or GC-AG introns, "
+            "and their shortest length."
+        )
+    scored = [own for run in runs if (own := GenesAsPredicted.of_run(run))]
     has_codons = any(own.has_codons for own in scored)
-    written_by = "as predict writes genes" if has_codons else "heads alone"
+    is_written = has_codons or any(run.is_gene_model for run in runs)
+    written_by = "as predict writes genes" if is_written else "heads alone"
     shown = [as_predicted_table(scored), _fault_table(predicted, written_by)]
     shown.append(Table("Gene structures", columns, tuple(rows), note))
+    heads = {run.name: heads[run.name] for run in runs if run.name in heads and not run.is_gene_model}
     if has_codons:
         shown.append(_fault_table(heads, "heads alone"))
     folded = [_level_table(predicted, level, f"{name}, {written_by}") for level, name in LEVELS]

@@ -7,7 +7,7 @@ difference (`reports.compare`) excludes 0.
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from typing import Any
 from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.results import METRIC_NAMES, BootstrapCounts
-from dnaspt.reports.compare import ResampledScore, paired_gain, sign_of
-from dnaspt.reports.genes_as_predicted import GenesAsPredicted, as_predicted, genes_differ, standing
+from dnaspt.reports.compare import ResampledScore, paired_gain, resampled_genes, sign_of
+from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain, as_predicted, genes_differ, standing
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord
 from dnaspt.reports.tables import SIGNED, written
 
@@ -40,8 +40,8 @@ def answer(
         cpg_count: scores of the test windows by their CpG count; None for genes.
     """
     metric = METRIC_NAMES[runs[0].scores.metric]
-    genes = [own for run in runs if (own := GenesAsPredicted.of(run.name, [run.scores]))]
-    sentences = [*(standing(genes) if genes else [_standing(runs, metric)]), *_pairs(runs, metric)]
+    genes = [own for run in runs if (own := GenesAsPredicted.of_run(run))]
+    sentences = [*(standing(genes, _gain_of(runs)) if genes else [_standing(runs, metric)]), *_pairs(runs, metric)]
     if runs[0].scores.windows is not None:
         sentences.append(_against_count(runs, metric, cpg_count))
     if pretraining is not None:
@@ -61,6 +61,21 @@ def _resampled(run: RunRecord) -> ResampledScore | None:
     if counts is not None and run.scores.codons is not None:
         counts = replace(counts, confusions=counts.confusions_codons) if counts.confusions_codons.size else None
     return None if counts is None else ResampledScore.of(_compared(run).value, counts, run.scores.metric)
+
+
+def _gain_of(runs: Sequence[RunRecord]) -> Callable[[str, str], PairedGain | None]:
+    """What one run gains over another by F1 of exons, or by MCC where an earlier version did not count exons by block."""
+    counts = {run.name: run.counts for run in runs}
+
+    def gain(before: str, after: str) -> PairedGain | None:
+        first, second = counts[before], counts[after]
+        if first is None or second is None or first.n_blocks != second.n_blocks:
+            return None
+        measure = "exon" if first.levels.size and second.levels.size else "mcc"
+        paired = paired_gain(resampled_genes(first, measure), resampled_genes(second, measure))
+        return "F1 of exons" if measure == "exon" else "MCC", paired
+
+    return gain
 
 
 def _standing(runs: Sequence[RunRecord], metric: str) -> str:
@@ -143,7 +158,7 @@ def _change(subject: str, where: str, metric: str, before: RunRecord, after: Run
 
 def _genes_beside(before: RunRecord, after: RunRecord, sign: int) -> tuple[str, bool]:
     """What happens to the genes beside their MCC, as a sentence, and whether that speaks against the sign of the gain in MCC."""
-    first, second = (GenesAsPredicted.of(run.name, [run.scores]) for run in (before, after))
+    first, second = (GenesAsPredicted.of_run(run) for run in (before, after))
     if first is None or second is None:
         return "", False
     changes = (

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from dnaspt.atomic import atomic_file, atomic_folder, write_text_atomically
 from dnaspt.evaluation.results import METRIC_NAMES
 from dnaspt.output import make_folder
-from dnaspt.reports.compare import Difference, Group, differences_of, groups_by_gene_measure, groups_of
-from dnaspt.reports.genes_as_predicted import GenesAsPredicted
+from dnaspt.reports.compare import Difference, Group, differences_of, gain_of_arm, groups_by_gene_measure, groups_of
+from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain
 from dnaspt.reports.html import Section
 from dnaspt.reports.study_page import study_sections, write_study_page
 from dnaspt.reports.study_tables import (
@@ -35,6 +35,7 @@ from dnaspt.studies.dry_run import command_lines
 from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import run_study
 from dnaspt.studies.settings import StudyConfig
+from dnaspt.tasks import GENE_MODEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +111,13 @@ def study_report(context: StudyContext) -> StudyResult:
         if study.has_gene_models and by_measure
         else []
     )
-    answer = sentences(groups, differences, metric, _genes(runs.finals), leading=leading)
+    exons = {group.arm: group for group in by_measure.get("exon", ()) if group.fraction == 1}
+
+    def gain(before: str, after: str) -> PairedGain | None:
+        both = before in exons and after in exons
+        return ("F1 of exons", gain_of_arm(exons[before], exons[after])) if both else None
+
+    answer = sentences(groups, differences, metric, _genes(runs.finals), leading=leading, gain=gain)
     sections = study_sections(study, runs, groups, differences, metric)
     commands = command_lines(context)
     make_folder(context.out)
@@ -154,8 +161,11 @@ def _gene_rows(study: StudyConfig, records: Sequence[Record]) -> list[tuple[str,
 
 def _genes(records: Sequence[Record]) -> list[GenesAsPredicted]:
     """Scores of the genes of each arm with all labels; none for windows."""
-    arms = records_by_arm(records).items()
-    return [genes for arm, own in arms if (genes := GenesAsPredicted.of(arm, [record.scored for record in own]))]
+    arms = []
+    for arm, own in records_by_arm(records).items():
+        is_gene_model = all(record.job.settings.get("head") == GENE_MODEL for record in own)
+        arms.append(GenesAsPredicted.of(arm, [record.scored for record in own], is_gene_model=is_gene_model))
+    return [genes for genes in arms if genes is not None]
 
 
 def _figures(sections: Sequence[Section]) -> list[str]:

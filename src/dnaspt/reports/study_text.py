@@ -1,6 +1,6 @@
 """A study in words: what it answers, a sentence for each question and verdict, how it was made; and the whole as Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -15,7 +15,7 @@ from dnaspt.reports.compare import (
     Difference,
     Group,
 )
-from dnaspt.reports.genes_as_predicted import GenesAsPredicted, genes_differ, standing
+from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain, genes_differ, standing
 from dnaspt.reports.run_tables import FEW_BLOCKS
 from dnaspt.reports.tables import SIGNED, Table, markdown_table, written
 from dnaspt.studies.records import Record
@@ -55,6 +55,7 @@ def sentences(
     genes: Sequence[GenesAsPredicted] = (),
     *,
     leading: Sequence[str] = (),
+    gain: Callable[[str, str], PairedGain | None] | None = None,
 ) -> list[str]:
     """The answer in a word, then a sentence for each question and verdict; of genes first how good they are.
 
@@ -66,12 +67,13 @@ def sentences(
         metric: name of the metric.
         genes: scores of the arms with all labels, as `predict` writes genes; none for windows.
         leading: sentences about gene models (`gene_model_sentences`), which then come first, and whose comparisons are left out.
+        gain: what one arm gains over another, as `standing` asks for it.
     """
     if leading:
         differences = [gain for gain in differences if gain.question not in GENE_MODEL_QUESTIONS]
         if not differences:
             return [*leading, *_one_seed(groups)]
-    leading = list(leading) or (standing(genes) if genes else [])
+    leading = list(leading) or (standing(genes, gain) if genes else [])
     if not differences:
         return [*leading, "The study compares no two arms that differ in one thing alone."]
     best = _best_baseline(groups, differences)

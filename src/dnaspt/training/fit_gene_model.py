@@ -93,6 +93,7 @@ class GeneModelFit(NamedTuple):
         precision: average precision of the site scores of each signal, out of fold.
         points: sensitivity and precision at `GENE_OFFSETS`.
         by_network_weight: scores of the valid split for each of `NETWORK_WEIGHTS`; none without a network.
+        n_genes: whole genes that it was estimated on.
     """
 
     model: TaskModel
@@ -100,6 +101,7 @@ class GeneModelFit(NamedTuple):
     precision: dict[str, float]
     points: tuple[OperatingPoint, ...]
     by_network_weight: dict[float, dict[str, float]]
+    n_genes: int
 
 
 @dataclass
@@ -266,7 +268,7 @@ def fit_gene_model(
         for offset in GENE_OFFSETS
     )
     report(f"sensitivity and precision at {len(points)} gene offsets: {time.perf_counter() - began:.0f} s")
-    return GeneModelFit(task_model, scores, probe.precision, points, by_network_weight)
+    return GeneModelFit(task_model, scores, probe.precision, points, by_network_weight, len(genes))
 
 
 def _by_network_weight(
@@ -473,7 +475,7 @@ def run_gene_model(
         )
     fit = fit_gene_model(config, manifest, checkpoint, train, valid, begin=lambda: folder.begin(0))
     minutes = (time.perf_counter() - began) / 60
-    provenance = checkpoint.provenance | fit.scores
+    provenance = checkpoint.provenance | fit.scores | {"n_genes": fit.n_genes, "n_bp": len(train.codes)}
     if checkpoint.network is not None:
         by_weight = [{"weight": weight, **scores} for weight, scores in fit.by_network_weight.items()]
         chosen = {"weight": best_weight(fit.by_network_weight), "valid_by_weight": by_weight}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 """Version of result.json. Files of dnaspt 0.1 have no version and the same content."""
 SETTINGS, METRICS, RESULT, STATE = "run.json", "metrics.jsonl", "result.json", "state.json"
-_SCORE = "valid_"
+_SCORES = ("valid_", "train_")
 _LARGEST = 1e100
 """No finite loss or gradient is larger: a training diverges long before."""
 
@@ -84,7 +84,7 @@ class RunResult:
     Attributes:
         scores: scores of the best checkpoint on valid, by name: valid_mcc, valid_accuracy, valid_exon_f1 and valid_gene_f1 for
             genes, valid_auroc and valid_auprc for windows, valid_nats (mean nats per masked base) and valid_accuracy for
-            pretraining.
+            pretraining. Of a gene model also those of train, out of fold: train_mcc, train_exon_f1 and so on.
         best_step: step of the best checkpoint.
         steps: optimizer steps done.
         n_bp: bases trained on, each as often as it was seen.
@@ -113,6 +113,11 @@ class RunResult:
     def __post_init__(self) -> None:
         freeze(self, "scores")
 
+    @property
+    def is_estimated(self) -> bool:
+        """Whether it is that of a gene model, which has no steps: it alone has scores of train, out of fold."""
+        return any(name.startswith("train_") for name in self.scores)
+
     @classmethod
     def of(
         cls, progress: Progress, *, device: str = "", precision: str = "", ngram: NgramBaseline | None = None
@@ -123,7 +128,14 @@ class RunResult:
         return cls(scores, progress.best_step, progress.step, progress.n_bp, minutes, device, precision, ngram)
 
     def summary(self) -> dict[str, Any]:
-        """Names and values for a table; values that are not on record are left out."""
+        """Names and values for a table; values that are not on record are left out, and steps of what has none."""
+        values = self._values()
+        if self.is_estimated:
+            values = {name: value for name, value in values.items() if name not in ("best_step", "steps", "precision")}
+        return values
+
+    def _values(self) -> dict[str, Any]:
+        """Names and values; values that are not on record are left out."""
         counts = {"best_step": self.best_step, "steps": self.steps, "n_bp": self.n_bp, "minutes": self.minutes}
         ngram = {} if self.ngram is None else asdict(self.ngram)
         made_by = {"device": self.device, "precision": self.precision}
@@ -131,7 +143,7 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file."""
-        return {"format_version": FORMAT_VERSION} | self.summary()
+        return {"format_version": FORMAT_VERSION} | self._values()
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "RunResult":
@@ -143,7 +155,7 @@ class RunResult:
         version = content.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
             raise ValueError(f"format version {version}; expected {FORMAT_VERSION}")
-        scores = {name: value for name, value in content.items() if name.startswith(_SCORE)}
+        scores = {name: value for name, value in content.items() if name.startswith(_SCORES)}
         return cls(
             scores={name: math.nan if value is None else float(value) for name, value in scores.items()},
             best_step=int(content["best_step"]),

@@ -10,7 +10,7 @@ from dnaspt.evaluation.gene_metrics import GeneScores
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation
 from dnaspt.reports.compare import Difference
-from dnaspt.reports.genes_as_predicted import GenesAsPredicted, as_predicted_table, genes_differ, standing
+from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain, as_predicted_table, genes_differ, standing
 from dnaspt.reports.run_page import _genes_shown
 from dnaspt.reports.run_tables import gene_tables
 from dnaspt.reports.run_text import answer
@@ -167,3 +167,49 @@ def test_the_verdict_of_a_study_is_not_given_by_mcc_against_its_genes() -> None:
         assert told[0].startswith("On the test split")
         assert f"for as many bases of fine-tuning? {verdict} For as many" in told[2]
         assert "Gains are in the MCC of the heads alone." in told
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (("F1 of exons", Score(0.1, 0.02, 0.18)), "better is best: F1 of"),
+        (
+            ("F1 of exons", Score(0.1, -0.02, 0.22)),
+            "better has the highest scores, not told apart from worse (F1 of exons +0.100 [-0.020, +0.220]): F1 of",
+        ),
+        (
+            ("MCC", Score(0.1, math.nan, math.nan)),
+            "better has the highest scores, not told apart from worse (MCC +0.100): F1 of",
+        ),
+        (None, "better has the highest scores: F1 of"),
+    ],
+)
+def test_best_is_only_what_the_paired_interval_tells_apart(gain: PairedGain | None, said: str) -> None:
+    own = [genes("worse", 0.8, 0.6, 0.8), genes("better", 0.9, 0.7, 0.8), genes("last", 0.1, 0.1, 0.1)]
+    asked = []
+
+    def gain_of(before: str, after: str) -> PairedGain | None:
+        asked.append((before, after))
+        return gain
+
+    assert standing(own, gain_of)[0].startswith(f"On the test split {said}")
+    assert sentences([], [], "MCC", own, gain=gain_of)[0].startswith(f"On the test split {said}")
+    assert set(asked) == {("worse", "better")}
+
+
+def test_runs_that_the_blocks_do_not_tell_apart_have_no_best_one() -> None:
+    runs = [
+        run_record("scratch + softmax", "softmax", gene_scores([7, 8, 9, 9] * 5)),
+        run_record("SPT + softmax", "softmax", gene_scores([9, 9, 8, 8] * 5)),
+    ]
+    told = answer(runs)[0]
+    assert told.startswith(
+        "On the test split SPT + softmax has the highest scores, not told apart from scratch + softmax (MCC +0.050 ["
+    )
+
+
+def test_a_gene_model_always_keeps_to_codons() -> None:
+    crf = genes("crf", 0.8, 0.6, 0.8)
+    model = replace(genes("gene model", 0.9, 0.7, 0.9, has_codons=False), is_gene_model=True)
+    _, second = standing([crf, model])
+    assert second == "That is what predict writes, with codons. MCC of the head alone: crf 0.700."
