@@ -142,10 +142,10 @@ def _section(title: str, lines: list[str]) -> str:
         before, *listed = re.split(r"\n- ", body)
         return "\n".join([f"**Returns**: {_one_line(before)}\n", *(f"- {_one_line(item)}" for item in listed)]) + "\n"
     if title == "Raises":
-        body = re.sub(r"\. ((?:\w+Error, )*\w+Error: )", r".\n\1", _one_line(body))
+        body = re.sub(r"\. ((?:\w+Error, )*(?:\w+Error|RunStopped): )", r".\n\1", _one_line(body))
     items: list[str] = []
     for line in body.splitlines():
-        found = re.match(r"^(\*{0,2}[\w, ]+): (.*)$", line)
+        found = re.match(r"^(\*{0,2}\w[\w, ]*): (.*)$", line)
         if found:
             items.append(f"- `{found[1]}`: {found[2]}")
         elif items:

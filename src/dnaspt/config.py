@@ -299,7 +299,8 @@ class FinetuneConfig(TrainingConfig):
     """Pretrained encoder: a run or checkpoint of 'dnaspt pretrain', or BEND's ConvNet. Left out, training starts from scratch."""
     preset: Preset | Literal["onehot", "basset"] = "small"
     """Size of an encoder from scratch: tiny, small, base or paper, as for pretraining; or a baseline of BEND: onehot (a CNN on
-    the one-hot code) or basset (windows). Take the size of the pretrained encoder that is compared with it."""
+    the one-hot code) or basset (windows). A gene model without an encoder reads letters unless a size is given, whose weights
+    are then random. Take the size of the pretrained encoder that is compared with it."""
     embeddings: str = ""
     """Published DNA language model, frozen, instead of an encoder: a folder, or a name on the Hugging Face hub. Give it to
     compare with other models."""

@@ -63,6 +63,10 @@ class ProgressBar:
             say(f"{self.title}: step {step}/{self.n_steps} {numbers}")
             self._next_line = step + max(1, self.n_steps // 10)
 
+    def note(self, text: str) -> None:
+        """A part of a run that has no steps is done."""
+        say(f"{self.title}: {text}")
+
     def stop(self) -> None:
         """The run is over."""
         if self._progress is not None:

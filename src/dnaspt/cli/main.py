@@ -173,7 +173,10 @@ def finetune(
     fold: Fold = None,
     preset: Annotated[
         Literal["paper", "base", "small", "tiny", "onehot", "basset"] | None,
-        option(help="Size of the encoder from scratch; onehot and basset are baselines of BEND.", default="small"),
+        option(
+            help="Size of the encoder from scratch; onehot and basset are baselines of BEND.",
+            default="small; a gene model reads letters",
+        ),
     ] = None,
     embeddings: Annotated[
         str | None,

@@ -254,7 +254,12 @@ class Evaluation:
 
     def __str__(self) -> str:
         of_fold = f" of fold {self.fold}" if self.fold else ""
-        return f"{METRIC_NAMES[self.metric]} {self.primary.with_interval()} on {self.split}{of_fold}"
+        shown = [f"{METRIC_NAMES[self.metric]} {self.primary.with_interval()}"]
+        if self.genes is not None:
+            levels = {"coding bases": "base", "exons": "exon", "genes": "gene"}
+            f1 = {name: self.genes.genes.levels[level].f1 for name, level in levels.items()}
+            shown += [f"F1 of {name} {score.with_interval()}" for name, score in f1.items()]
+        return f"{', '.join(shown)} on {self.split}{of_fold}"
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""

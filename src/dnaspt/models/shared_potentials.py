@@ -7,7 +7,7 @@ import numpy as np
 
 from dnaspt.models.kernels.semi_markov import Potentials
 
-KEPT_TILES = 8
+KEPT_TILES = 32
 """Tiles kept for the walk that is behind; one that is farther behind computes them itself."""
 
 

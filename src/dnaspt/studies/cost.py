@@ -44,6 +44,9 @@ class _StepClock:
         """A step, and what followed it, is done."""
         self.times.append(time.monotonic())
 
+    def note(self, text: str) -> None:
+        """A part of a run that has no steps is done."""
+
     def stop(self) -> None:
         """The run is over."""
 

@@ -177,6 +177,9 @@ class LogReporter:
             log.info("%s: step %d/%d, %s", self.title, step, self._n_steps, numbers)
             self._next_line = step + max(1, self._n_steps // 10)
 
+    def note(self, text: str) -> None:
+        """A part of a run that has no steps is done: it is logged where it is done."""
+
     def stop(self) -> None:
         """The run is over."""
 

@@ -101,7 +101,7 @@ def _train(
     if checkpoint.head == GENE_MODEL:
         from dnaspt.training.fit_gene_model import run_gene_model  # torch: seconds
 
-        return run_gene_model(config, manifest, checkpoint, (train, valid), folder)
+        return run_gene_model(config, manifest, checkpoint, (train, valid), folder, reporter)
     valid = spread_evenly(valid, VALIDATION_BP)
     annotated = scored_transcripts(config, manifest, valid)
 

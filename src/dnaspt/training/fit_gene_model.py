@@ -63,6 +63,7 @@ from dnaspt.models.sensors import SensorFit, add_sensors, fit_sensors
 from dnaspt.models.site_scores import LETTER_OFFSETS, LETTER_PENALTY, STATE_PENALTY, add_site_scores, fit_site_probe
 from dnaspt.models.task_model import TaskModel
 from dnaspt.training.fabric import processor_name
+from dnaspt.training.loop import Reporter
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Run, RunResult
 
@@ -76,6 +77,8 @@ GENE_STEP = 5.0
 """The weight of a gene is no factor: it changes by so many times the logarithm of the steps."""
 LEAST_GAIN = 2e-4
 LEAST_GENES = 3
+FEW_GENES = 50
+"""Fewer genes are a warning."""
 LEARNED_BP = 20_000_000
 """Bases of the train split that a gene model is estimated on at most: more change little, and take hours."""
 GENE_OFFSETS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0)
@@ -214,6 +217,11 @@ def fit_gene_model(
     fit = fit_sensors(sequences, genetic_code=code)
     lengths, shares = fit_lengths(learned, genes, checkpoint.min_intron_bp)
     report(f"sensors and lengths of {len(genes)} genes: {time.perf_counter() - began:.0f} s")
+    if len(genes) < FEW_GENES:
+        log.warning(
+            "%s: %d whole genes to learn from; a gene model of fewer than %d is rough",
+            *(config.data, len(genes), FEW_GENES),
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         task_model = build_task_model(checkpoint)
@@ -456,6 +464,7 @@ def run_gene_model(
     checkpoint: CheckpointConfig,
     splits: tuple[Split, Split],
     folder: RunFolder,
+    reporter: Reporter | None = None,
 ) -> Run:
     """Estimate a gene model, and write it as a run.
 
@@ -465,15 +474,22 @@ def run_gene_model(
         checkpoint: description of the model.
         splits: train and valid.
         folder: the run folder.
+        reporter: shows the progress; None logs it alone.
     """
     began = time.perf_counter()
     train, valid = splits
+
+    def report(text: str) -> None:
+        log.info(text)
+        if reporter is not None:
+            reporter.note(text)
+
     if (n_bp := len(train.codes)) > LEARNED_BP:
         train = label_subset(train, LEARNED_BP / n_bp, config.seed)
-        log.info(
-            "the gene model is estimated on %d of %d bases, whole genes from all over train", len(train.codes), n_bp
+        report(
+            f"the gene model is estimated on {len(train.codes):,} of {n_bp:,} bases, whole genes from all over train"
         )
-    fit = fit_gene_model(config, manifest, checkpoint, train, valid, begin=lambda: folder.begin(0))
+    fit = fit_gene_model(config, manifest, checkpoint, train, valid, report, begin=lambda: folder.begin(0))
     minutes = (time.perf_counter() - began) / 60
     provenance = checkpoint.provenance | fit.scores | {"n_genes": fit.n_genes, "n_bp": len(train.codes)}
     if checkpoint.network is not None:

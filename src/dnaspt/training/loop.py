@@ -49,6 +49,9 @@ class Reporter(Protocol):
     def update(self, step: int, row: dict[str, float]) -> None:
         """A step is done; row holds the newest numbers by name."""
 
+    def note(self, text: str) -> None:
+        """A part of a run that has no steps is done."""
+
     def stop(self) -> None:
         """The run is over."""
 
@@ -60,6 +63,9 @@ class SilentReporter:
         """Nothing."""
 
     def update(self, step: int, row: dict[str, float]) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
         """Nothing."""
 
     def stop(self) -> None:

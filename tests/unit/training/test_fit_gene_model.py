@@ -297,12 +297,22 @@ def test_of_equal_weights_the_smallest_is_taken_and_undefined_scores_do_not_coun
 
 
 def test_of_a_large_train_split_a_part_with_whole_genes_is_learned_from(
-    run: dnaspt.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    run: dnaspt.Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(fit_gene_model, "LEARNED_BP", 40_000)
     with caplog.at_level("INFO", "dnaspt"):
-        part = dnaspt.finetune(run.path.parent / "data", out=tmp_path / "run", head="gene-model")
-    assert "is estimated on" in caplog.text
+        part = dnaspt.finetune(run.path.parent / "data", out=tmp_path / "run", head="gene-model", progress=True)
+    assert (
+        "is estimated on" in caplog.text
+        and "whole genes to learn from; a gene model of fewer than 50 is rough" in caplog.text
+    )
+    shown = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("finetune: sensors and lengths of ") for line in shown)
+    assert any(line.startswith("finetune: round 2 of the search for weights") for line in shown)
     assert 30_000 < part.result.n_bp < 50_000
     assert part.scores["valid_exon_f1"] > 0.5
 

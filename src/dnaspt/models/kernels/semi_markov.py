@@ -47,8 +47,8 @@ from dnaspt.models.gene_structure import (
 from dnaspt.models.kernels.numba_cache import Function, kernel
 from dnaspt.models.kernels.threads import inherit_flush_to_zero
 
-TILE = 1 << 16
-"""Bases of a tile: some 250 bytes of nodes for each base are in memory while it is walked."""
+TILE = 1 << 14
+"""Bases of a tile: some 500 bytes for each base are in memory while it is walked, and should fit into the processor's cache."""
 KEPT_BYTES = 1 << 27
 """Memory for tiles of a sum over all paths that have been walked: some 1 Mb."""
 
