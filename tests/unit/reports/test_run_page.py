@@ -1,20 +1,24 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from tests.integration.in_process import dnaspt
+from tests.unit.reports.cases import gene_scores, run_record
 from tests.unit.reports.conftest import QUICK
 
 from dnaspt.checkpoint_config import read_config
 from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
+from dnaspt.data.manifest import read_manifest
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.evaluation.loci import choose_locus
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.reports.run_page import write_report
+from dnaspt.reports import figures
+from dnaspt.reports.run_page import _training, write_report
 from dnaspt.simulation.simulate import SimulateConfig, simulate
 from dnaspt.training.finetune import finetune
 
@@ -119,3 +123,20 @@ def test_a_report_does_not_replace_a_file_that_is_no_page(gene_data: Path, runs:
     with pytest.raises(DnasptError, match=r"genome\.fa: a report is an HTML file; expected a name that ends in \.html"):
         write_report(genome, gene_data, [runs / "a"])
     assert genome.read_text() == ">chr1\nACGT\n"
+
+
+def test_beside_networks_a_gene_model_has_no_curve(gene_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, int]] = []
+    curves = figures.curves
+
+    def keep(lines: list[figures.Curve], *rest: object) -> object:
+        drawn.extend((line.name, line.style) for line in lines)
+        return curves(lines, *rest)
+
+    monkeypatch.setattr(figures, "curves", keep)
+    rows = tuple({"step": step, "loss": 1.0, "valid_mcc": 0.5} for step in (1, 2))
+    network = replace(run_record("scratch + CRF", "crf", gene_scores([8, 9])), metrics=rows)
+    section = _training([run_record("SPT", "gene-model", gene_scores([8, 9])), network], read_manifest(gene_data))
+    assert set(drawn) == {("scratch + CRF", 1)}  # in the color of the second run, as in the other figures
+    assert section.text == "Gene models are estimated: they have no curves."
+    assert "different heads" not in section.pictures[0].caption
