@@ -91,6 +91,7 @@ def decode_path(
     grammar: Grammar | GeneRules | None = None,
     with_posterior: bool = True,
     marginals: ClassProbabilities | None = None,
+    alone: bool = True,
 ) -> Decoded:
     """Best path of a slice, and the posterior of its states.
 
@@ -102,6 +103,7 @@ def decode_path(
         grammar: codons that the path must keep to; only a CRF can.
         with_posterior: compute the posterior, else it is empty.
         marginals: gets the class probabilities of a gene model, by positions of the contig; none of long runs of N.
+        alone: whether no other slice is decoded at the same time, so that a second thread may help.
 
     Returns:
         path (L,) int8, posterior (L,) float32, and states (L,) int8 of the grammar. In long runs of N the path is non-coding and
@@ -115,6 +117,7 @@ def decode_path(
         grammar=grammar,
         with_posterior=with_posterior,
         marginals=marginals,
+        alone=alone,
     )
 
 
@@ -128,6 +131,7 @@ def decode_with(
     grammar: Grammar | GeneRules | None = None,
     with_posterior: bool = True,
     marginals: ClassProbabilities | None = None,
+    alone: bool = True,
 ) -> Decoded:
     """Best path of a slice by any decoder; see `decode_path`."""
     codes, start, end = contig_slice
@@ -141,7 +145,7 @@ def decode_with(
             continue
         before, after = (NONCODING if left else None), (NONCODING if right < end - start else None)
         into = None if marginals is None else partial(_from, marginals, start + left)
-        context = DecodingContext(codes, start + left, before, after, grammar, average_strands, into)
+        context = DecodingContext(codes, start + left, before, after, grammar, average_strands, into, alone)
         decoded = decoder.decode(emissions[left:right], context, with_posterior=with_posterior)
         path[left:right] = decoded.path
         if with_posterior:

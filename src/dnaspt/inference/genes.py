@@ -355,16 +355,20 @@ class _Decoder:
 
     def _write(self, group: list[_ContigJob], emissions: Iterator[EmissionArray]) -> None:
         inputs = [[(contig_slice, next(emissions)) for contig_slice in job.slices] for job in group]
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            for job, genes in zip(group, pool.map(self._decode, group, inputs), strict=True):
+        n_threads = torch.get_num_threads()
+        decode = partial(self._decode, alone=len(group) < n_threads)
+        with ThreadPoolExecutor(n_threads) as pool:
+            for job, genes in zip(group, pool.map(decode, group, inputs), strict=True):
                 self._written.write(genes, job.contig, job.file)
 
-    def _decode(self, job: _ContigJob, inputs: Sequence[tuple[ContigSlice, EmissionArray]]) -> list[Transcript]:
+    def _decode(
+        self, job: _ContigJob, inputs: Sequence[tuple[ContigSlice, EmissionArray]], *, alone: bool
+    ) -> list[Transcript]:
         """The genes of a contig; the runs of its tracks are written on the way."""
         if not self._written.has_tracks:
-            return self._genes(job.contig, inputs)
+            return self._genes(job.contig, inputs, alone=alone)
         with kept_runs(_beside(job.file, "tracks")) as marginals:
-            return self._genes(job.contig, inputs, marginals=marginals)
+            return self._genes(job.contig, inputs, marginals=marginals, alone=alone)
 
 
 def _file_for(contig_slice: ContigSlice, folder: Path, n_columns: int) -> AbstractContextManager[DiskArray]:
@@ -381,6 +385,7 @@ def contig_genes(
     average_strands: bool = False,
     grammar: Grammar | GeneRules | None = None,
     marginals: ClassProbabilities | None = None,
+    alone: bool = True,
 ) -> list[Transcript]:
     """Genes of a contig, named CHROM.gN; the score of a gene is the mean posterior of its CDS bases. A gene
     model also gives the probability of each gene and exon.
@@ -396,6 +401,7 @@ def contig_genes(
         average_strands: whether they are the mean of both strands'.
         grammar: codons that the genes must keep to.
         marginals: gets the class probabilities of a gene model, tile by tile.
+        alone: whether no other contig is decoded at the same time, so that a second thread may help.
 
     Returns:
         genes by start; the stop codon is in the CDS also where the model was trained on CDS without it.
@@ -409,6 +415,7 @@ def contig_genes(
             average_strands=average_strands,
             grammar=grammar,
             marginals=marginals,
+            alone=alone,
         )
         start = contig_slice.start
         if isinstance(grammar, GeneRules):

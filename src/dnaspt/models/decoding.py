@@ -82,6 +82,7 @@ class DecodingContext(NamedTuple):
         average_strands: whether the emissions are the mean of both strands'.
         marginals: gets the class probabilities of each base, counted from the sequence's first one, beside the posterior; only a
             gene model gives them.
+        alone: whether no other sequence is decoded at the same time, so that a second thread may help.
     """
 
     codes: np.ndarray
@@ -91,3 +92,4 @@ class DecodingContext(NamedTuple):
     grammar: Grammar | GeneRules | None = None
     average_strands: bool = False
     marginals: ClassProbabilities | None = None
+    alone: bool = True

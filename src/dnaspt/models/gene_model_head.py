@@ -6,6 +6,7 @@ module, so that it lies in the checkpoint's safetensors.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 import torch
@@ -226,7 +227,7 @@ def decode_genes(
     scores = SharedPotentials(scores)
 
     def keep(first: int, rows: np.ndarray) -> None:
-        own = found.result()[2][first : first + len(rows)]
+        own = best()[2][first : first + len(rows)]
         posterior[first : first + len(rows)] = rows[:, INTERGENIC]
         coded = np.flatnonzero(own != NONCODING)
         chances = np.take_along_axis(rows[coded] @ columns, own[coded, None], axis=1)
@@ -234,10 +235,10 @@ def decode_genes(
         if context.marginals is not None:
             context.marginals(first, rows @ columns)
 
-    with ThreadPoolExecutor(1) as pool:  # the best path is found while the sums go forward
-        found = pool.submit(inherit_flush_to_zero(find))
-        sums = sum_paths(tokens, scores, segments, path=lambda: found.result()[0], marginals=keep)
-    path, genes, classes = found.result()
+    with ThreadPoolExecutor(1) as pool:  # where a thread may help, it finds the best path while the sums go forward
+        best = pool.submit(inherit_flush_to_zero(find)).result if context.alone else cache(find)
+        sums = sum_paths(tokens, scores, segments, path=lambda: best()[0], marginals=keep)
+    path, genes, classes = best()
     probabilities = posteriors_of(genes, site_probabilities(path, sums))
     posteriors = tuple(
         GenePosterior(gene.exons[0][0], probability, tuple(exons))
