@@ -1,8 +1,8 @@
 """What a fine-tuned CRF adds to a gene model, by its weight, on valid: `finetune --network`.
 
 `python benchmarks/gene_network.py athaliana_genes` (a dataset of `benchmarks/studies.py`) pretrains for 6 passes, fine-tunes a
-CRF for 16 with averaged weights, adds it to the gene model, and writes benchmarks/results/gene_network-NAME.json. Runs that are in
---out are resumed, or taken as they are. Test is not read.
+CRF for 16 with averaged weights, adds it to the gene model, and writes benchmarks/results/gene_network-NAME.json. Runs that are
+in --out are resumed, or taken as they are. Test is not read.
 """
 
 import argparse
