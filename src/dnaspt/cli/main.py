@@ -174,8 +174,8 @@ def finetune(
     preset: Annotated[
         Literal["paper", "base", "small", "tiny", "onehot", "basset"] | None,
         option(
-            help="Size of the encoder from scratch; onehot and basset are baselines of BEND.",
-            default="small; a gene model reads letters",
+            help="Size of an encoder from scratch (a gene model reads letters without it); onehot and basset are BEND's.",
+            default="small",
         ),
     ] = None,
     embeddings: Annotated[
