@@ -1,6 +1,6 @@
 """Neighboring windows of a split joined into segments: the contiguous sequences that prediction and scoring work on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
@@ -70,17 +70,23 @@ def without_overlaps(split: Split, window_bp: int) -> Split:
         for segment in segments(split)
         for first in range(0, len(segment.codes), window_bp)
     ]
-    chrom, starts, codes = zip(*windows)
-    lengths = np.array([len(window_codes) for window_codes in codes])
+    missing = [np.full(len(codes), MISSING, dtype=np.int8) for _, _, codes in windows]
+    return split_of([(*window, labels) for window, labels in zip(windows, missing, strict=True)])
+
+
+def split_of(windows: Sequence[tuple[str, int, np.ndarray, np.ndarray]]) -> Split:
+    """Windows of the forward strand as a split: contig, start, codes (L,), and a label for each base (L,) of each."""
+    chroms, starts, codes, labels = zip(*windows, strict=True)
+    lengths = np.array([len(own) for own in codes])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return Split(
-        chrom=np.array(chrom, dtype=object),
+        chrom=np.array(chroms, dtype=object),
         start=np.array(starts),
         end=np.array(starts) + lengths,
         strand=np.full(len(windows), "+", dtype=object),
         codes=np.concatenate(codes),
         offsets=offsets,
-        labels=np.full(int(lengths.sum()), MISSING, dtype=np.int8),
+        labels=np.concatenate(labels),
         label_offsets=offsets,
         per_base=True,
     )

@@ -8,13 +8,13 @@ import numpy as np
 
 from dnaspt.data.bootstrap_blocks import blocks_outside_genes, window_blocks
 from dnaspt.data.dataset import Split
-from dnaspt.data.segments import Segment, segments
+from dnaspt.data.segments import Segment, segments, split_of
 from dnaspt.genome.intervals import cluster, end_to_end
 
 log = logging.getLogger(__name__)
 
 _TOLERANCE = 0.2
-"""Relative error in the number of windows from which a warning is logged."""
+"""Relative error in the number of windows, or of bases, from which a warning is logged."""
 
 
 def label_subset(split: Split, fraction: float, seed: int) -> Split:
@@ -56,29 +56,18 @@ def _blocks_between_genes(joined: Sequence[Segment], window_bp: int, fraction: f
     order = np.random.default_rng(seed).permutation(len(blocks))
     n_drawn = 1 + int(np.argmin(np.abs(np.cumsum(lengths[order]) - fraction * lengths.sum())))
     drawn = [blocks[number] for number in sorted(order[:n_drawn].tolist())]
-    log.info(
-        "labels of %d of %d blocks between genes: %d of %d bases",
-        *(n_drawn, len(blocks), lengths[order[:n_drawn]].sum(), lengths.sum()),
+    n_bp, n_wanted = int(lengths[order[:n_drawn]].sum()), fraction * lengths.sum()
+    log.log(
+        logging.WARNING if abs(n_bp - n_wanted) > _TOLERANCE * n_wanted else logging.INFO,
+        "training uses %d of %d bases, of %d wanted: stretches of about 10 kb that cut no gene",
+        *(n_bp, lengths.sum(), round(n_wanted)),
     )
     windows = [
         (chrom, start + first, codes[first : first + window_bp], labels[first : first + window_bp])
         for chrom, start, codes, labels in drawn
         for first in range(0, len(codes), window_bp)
     ]
-    chroms, starts, codes, labels = zip(*windows, strict=True)
-    sizes = np.array([len(own) for own in codes])
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
-    return Split(
-        chrom=np.array(chroms, dtype=object),
-        start=np.array(starts),
-        end=np.array(starts) + sizes,
-        strand=np.full(len(windows), "+", dtype=object),
-        codes=np.concatenate(codes),
-        offsets=offsets,
-        labels=np.concatenate(labels),
-        label_offsets=offsets,
-        per_base=True,
-    )
+    return split_of(windows)
 
 
 def _overlap(split: Split) -> bool:

@@ -80,7 +80,7 @@ LEAST_GENES = 3
 FEW_GENES = 50
 """Fewer genes are a warning."""
 LEARNED_BP = 20_000_000
-"""Bases of the train split that a gene model is estimated on at most: more change little, and take hours."""
+"""Bases of the train split that a gene model is estimated on at most: the search decodes them some hundred times."""
 GENE_OFFSETS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0)
 """Nats added to the log-odds of a gene's beginning at which sensitivity and precision are measured."""
 NETWORK_WEIGHTS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)

@@ -80,3 +80,9 @@ def test_windows_that_are_contigs_of_their_own_are_drawn_whole(make_split: MakeS
     split = genes_of_5_kb(make_split([14_000] * 20, contiguous=False))
     drawn = label_subset(split, 0.25, 0)
     assert (drawn.end - drawn.start).tolist() == [14_000] * 5
+
+
+def test_a_share_below_one_stretch_is_a_warning(make_split: MakeSplit, caplog: pytest.LogCaptureFixture) -> None:
+    split = genes_of_5_kb(make_split([4_000] * 100))
+    assert len(label_subset(split, 0.001, 0).codes) >= 9_000
+    assert "of 400000 bases, of 400 wanted" in caplog.text
