@@ -15,6 +15,7 @@ import numpy as np
 from dnaspt.arguments import as_path, check_switches
 from dnaspt.atomic import sha256_of_file
 from dnaspt.checkpoint_config import DESCRIPTION, TENSORS, CheckpointConfig, find_checkpoint, read_config
+from dnaspt.config import BASELINE_ENCODERS
 from dnaspt.errors import CheckpointError, ConfigError, InputError, NotFiniteError
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.transcripts import Transcript
@@ -312,7 +313,7 @@ class Model:
             float32 (B, D) with pool="mean", else a list of (L, D) arrays; D is the encoder's hidden size.
 
         Raises:
-            CheckpointError: an encoder without a state for each base (Basset).
+            CheckpointError: no encoder (onehot), or one without a state for each base (Basset).
             InputError: as in `predict`. ConfigError: another word than mean.
 
         Example:
@@ -324,6 +325,8 @@ class Model:
             raise ConfigError(f"pool {pool!r}; expected 'mean' or None")
         if self.config.encoder.architecture == "basset":
             raise CheckpointError(f"{self.path}: Basset has no state for each base; use another encoder for embeddings")
+        if self.config.encoder == BASELINE_ENCODERS["onehot"]:
+            raise CheckpointError(f"{self.path}: reads letters, without an encoder; embeddings need one (--encoder)")
         from dnaspt.inference.decode import grouped
         from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_sequences
 

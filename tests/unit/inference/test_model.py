@@ -25,7 +25,7 @@ from tests.unit.inference.small_models import (
 )
 
 from dnaspt.checkpoint import load_model
-from dnaspt.config import BassetConfig
+from dnaspt.config import BASELINE_ENCODERS, BassetConfig
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.genome.alphabet import N, encode, reverse_complement
@@ -37,6 +37,7 @@ from dnaspt.inference.model import Model, load, to_frame
 from dnaspt.inference.predict import PredictOptions, predict_file
 
 BASSET = REGIONS.model_copy(update={"encoder": BassetConfig(window_bp=256)})
+ONEHOT = REGIONS.model_copy(update={"encoder": BASELINE_ENCODERS["onehot"]})
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     softmax = GENES.model_copy(update={"head": "softmax"})
     without_stop = GENES.model_copy(update={"stop_in_cds": False})
     configs = {"genes": GENES, "softmax": softmax, "without_stop": without_stop, "windows": REGIONS, "bins": BINS}
-    for name, config in (configs | {"basset": BASSET, "language": LANGUAGE}).items():
+    for name, config in (configs | {"basset": BASSET, "onehot": ONEHOT, "language": LANGUAGE}).items():
         run_of(folder / name, config)
     return folder
 
@@ -247,6 +248,8 @@ def test_embeddings_that_there_are_not_are_refused(folder: Path) -> None:
         load(folder / "language").embed("ACGT", pool="max")  # type: ignore[arg-type]
     with pytest.raises(CheckpointError, match="Basset has no state for each base"):
         load(folder / "basset").embed("ACGT")
+    with pytest.raises(CheckpointError, match="reads letters, without an encoder"):
+        load(folder / "onehot").embed("ACGT")
 
 
 def test_a_loaded_model_writes_the_same_file_as_its_folder(folder: Path, tmp_path: Path) -> None:
