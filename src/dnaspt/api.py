@@ -211,6 +211,8 @@ def pretrain(
     data: PathLike,
     *,
     out: PathLike,
+    more_data: Paths | None = None,
+    held_out: Paths | None = None,
     config: PathLike | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -222,6 +224,9 @@ def pretrain(
     Args:
         data: dataset folder.
         out: run folder to write.
+        more_data: further dataset folders whose train sequences are read; the best checkpoint is chosen on valid of `data`.
+        held_out: dataset folders that the encoder is to serve. Bases of their valid and test parts, and of those of `data`, are
+            cut out of all that is read: what they share in 32 bases or more, on either strand, becomes N, and is counted.
         config: TOML file of settings; keywords win.
         resume: go on with a run that was broken off; on a CPU the result is identical to the bit to that of an unbroken run. With
             more epochs or steps, extend a finished run: the steps that are left take the learning rates of a run of the new
@@ -245,11 +250,13 @@ def pretrain(
         True
     """
     check_switches(resume=resume, overwrite=overwrite, progress=progress)
-    given = _settings(
-        PretrainConfig,
-        settings | {"data": as_path(data, "data"), "out": as_path(out, "out")},
-        config,
-    )
+    paths = {
+        "data": as_path(data, "data"),
+        "out": as_path(out, "out"),
+        "more_data": as_paths(more_data, "more_data"),
+        "held_out": as_paths(held_out, "held_out"),
+    }
+    given = _settings(PretrainConfig, settings | paths, config)
     from dnaspt.training.pretrain import pretrain as train
 
     run = train(given, resume=resume, overwrite=overwrite, reporter=_reporter("pretrain", progress=progress))

@@ -221,9 +221,10 @@ def _check_provenance(provenance: dict[str, Any]) -> None:
     texts += [source.get(name) for source in sources for name in ("path", "sha256", "data_digest")]
     if not all(isinstance(value, str | None) for value in texts):
         raise ValueError("provenance: a path, a digest or the masking is no text")
-    splits = provenance.get("read_splits", [])
-    if not isinstance(splits, list) or not all(isinstance(split, str) for split in splits):
-        raise ValueError("provenance: read_splits is no list of splits")
+    for name in ("read_splits", "read", "held_out"):
+        texts = provenance.get(name, [])
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"provenance: {name} is no list of {'splits' if name == 'read_splits' else 'digests'}")
     if not all(isinstance(provenance.get(name, 0), int | float) for name in _NUMBERS):
         raise ValueError("provenance: a step or a score is no number")
     for of_source in filter(None, inner):

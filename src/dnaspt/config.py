@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from dnaspt.errors import ConfigError
 
@@ -36,6 +36,17 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+def _as_tuple(value: object) -> object:
+    """One path or name as a tuple of one; nothing as an empty tuple."""
+    return (value,) if isinstance(value, str | Path) else () if value is None else value
+
+
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple)]
+"""One path or more."""
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+"""One name or more."""
 
 
 class EncoderConfig(Settings):
@@ -286,6 +297,27 @@ class PretrainConfig(TrainingConfig):
     """Splits whose sequences are read. Add test only where the labels alone are held out, and say so with the scores."""
     unlabeled: bool = True
     """Read the split `unlabeled`, too, where the dataset has it. Switch it off to pretrain on the labeled sequences alone."""
+    more_data: Paths = ()
+    """Further datasets whose train sequences are read. Give them to pretrain once on all that a lab has; the best checkpoint
+    is chosen on valid of the first dataset. What the valid and test parts of the first dataset and of those in `held_out` share
+    with any sequence to read is cut out of it."""
+    held_out: Paths = ()
+    """Datasets that the encoder is to serve. Bases of their valid and test parts are cut out of all that is read: stretches of 32
+    bases or more, on either strand, become N, and the run counts them. Give every dataset on which you will fine-tune or
+    test."""
+
+    @property
+    def joins_data(self) -> bool:
+        """Whether it reads, or is to serve, more than one dataset."""
+        return bool(self.more_data or self.held_out)
+
+    @model_validator(mode="after")
+    def _check_splits(self) -> Self:
+        if self.joins_data and set(self.splits) != {"train"}:
+            raise ValueError(
+                f"splits {', '.join(self.splits)}: with more_data or held_out only train is read; leave splits out"
+            )
+        return self
 
 
 class FinetuneConfig(TrainingConfig):

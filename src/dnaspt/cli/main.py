@@ -95,6 +95,18 @@ def pretrain(
     context: typer.Context,
     data: Data,
     out: Out,
+    more_data: Annotated[
+        list[Path] | None,
+        option(metavar="DATA", help="Read the train sequences of this dataset, too; may be repeated.", default="none"),
+    ] = None,
+    held_out: Annotated[
+        list[Path] | None,
+        option(
+            metavar="DATA",
+            help="Cut what is in valid and test of this dataset out of all that is read; may be repeated.",
+            default="none",
+        ),
+    ] = None,
     config: Config = None,
     fold: Fold = None,
     preset: Annotated[
@@ -128,7 +140,8 @@ def pretrain(
     """Train a language model on the sequences of a dataset.
 
     Masked bases are guessed from the bases around them. The train split is read, and unlabeled sequences if there
-    are any; valid chooses the best weights. No label is read.
+    are any; valid chooses the best weights. No label is read. With --more-data or --held-out, sequence that stands in a valid or
+    test part is cut out.
 
     --resume with more --epochs or --steps extends a finished run: the steps that are left take the learning rates of a run of
     the new length, so the rate rises again and falls to its end.

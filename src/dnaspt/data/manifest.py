@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,31 @@ def read_manifest(folder: str | PathLike[str], fold: int = 0) -> Manifest:
         return manifest.of_fold(fold)
     except DatasetError as error:
         raise DatasetError(f"{folder}: {error}") from error
+
+
+def read_fold_or_whole(folder: str | PathLike[str], fold: int) -> Manifest:
+    """Read the manifest of a dataset as a fold sees it; that of a dataset without folds has its fixed splits.
+
+    Args:
+        folder: the dataset folder.
+        fold: number of the fold, from 1; 0 for the splits of the whole dataset.
+
+    Raises:
+        DatasetError: no finished dataset of this version, or it has folds, but not this one.
+    """
+    manifest = read_manifest(folder)
+    return read_manifest(folder, fold) if manifest.folds else manifest
+
+
+def joint_digest(read: Iterable[Manifest], held_out: Iterable[Manifest]) -> str:
+    """Digest of a pretraining that reads several datasets, or that serves others: sha256 in hexadecimal digits.
+
+    Args:
+        read: datasets whose train sequences are read, in their order.
+        held_out: datasets whose valid and test parts are cut out, in any order.
+    """
+    digests = {"read": [manifest.digest for manifest in read], "held_out": sorted({own.digest for own in held_out})}
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
 def _why_no_dataset(folder: Path) -> str:

@@ -1,6 +1,6 @@
 """Neighboring windows of a split joined into segments: the contiguous sequences that prediction and scoring work on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
@@ -65,9 +65,14 @@ def _join(windows: list[Window], *, per_base: bool) -> Segment:
 
 def without_overlaps(split: Split, window_bp: int) -> Split:
     """The sequence of a split with each base once and without labels: joined into segments, and cut at `window_bp`."""
+    return unlabeled_windows(segments(split), window_bp)
+
+
+def unlabeled_windows(joined: Iterable[Segment], window_bp: int) -> Split:
+    """The sequence of segments, at least one, without labels and cut at `window_bp`."""
     windows = [
         (segment.chrom, segment.start + first, segment.codes[first : first + window_bp])
-        for segment in segments(split)
+        for segment in joined
         for first in range(0, len(segment.codes), window_bp)
     ]
     missing = [np.full(len(codes), MISSING, dtype=np.int8) for _, _, codes in windows]

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from dnaspt.config import MOST_BP
+from dnaspt.config import MOST_BP, Paths
 from dnaspt.data.dataset import Dataset, Window
 from dnaspt.data.manifest import SPLITS, UNLABELED, Manifest
 from dnaspt.data.transcript_table import TRANSCRIPTS, ReferenceTranscript, transcript_table
@@ -31,7 +31,7 @@ from dnaspt.genome.intervals import cluster
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.folds import FoldPlan, loci_of, plan_in_folds
 from dnaspt.prepare.gene_labels import INTRON_MOTIFS, LabeledContig, label_genes
-from dnaspt.prepare.splits import Paths, SplitInterval, SplitPlan, SplitSettings
+from dnaspt.prepare.splits import SplitInterval, SplitPlan, SplitSettings
 from dnaspt.prepare.windows import FlankedWindow, around_genes, tile_with_flanks
 from dnaspt.prepare.writer import DatasetWriter, check_written
 from dnaspt.tasks import TASKS

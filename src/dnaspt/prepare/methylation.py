@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from dnaspt.config import Names, Paths
 from dnaspt.data.dataset import Dataset
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import InputError
@@ -23,7 +24,6 @@ from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.text_files import unpacked_name
 from dnaspt.genome.tracks import Calls, Sample, read_calls
-from dnaspt.prepare.splits import Names, Paths
 from dnaspt.prepare.windows import (
     LABEL_NAME,
     LabeledWindows,

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from dnaspt.config import MOST_BP
+from dnaspt.config import MOST_BP, Paths
 from dnaspt.data.dataset import Dataset
 from dnaspt.data.manifest import SPLITS, Manifest
 from dnaspt.errors import ConfigError, InputError
@@ -25,7 +25,7 @@ from dnaspt.genome.intervals import coverage
 from dnaspt.prepare.background import MatchedBackground, merge_centers
 from dnaspt.prepare.folds import FoldPlan
 from dnaspt.prepare.region_labels import peak_labels, row_labels, row_splits
-from dnaspt.prepare.splits import Paths, SplitInterval, SplitPlan
+from dnaspt.prepare.splits import SplitInterval, SplitPlan
 from dnaspt.prepare.windows import LabeledWindows, WindowFilter, WindowSettings, add_windows, from_starts, tiled_starts
 from dnaspt.prepare.writer import DatasetWriter, check_written
 from dnaspt.tasks import TASKS

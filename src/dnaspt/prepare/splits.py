@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, cast, get_args
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from dnaspt.config import MOST_FOLDS, Settings
+from dnaspt.config import MOST_FOLDS, Names, Settings
 from dnaspt.data.manifest import SPLITS, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.columns import read_lines
@@ -19,17 +19,6 @@ SplitRule = Literal["position", "contig", "column", "train", "train-only", "vali
 """How contigs are divided, see `SplitPlan`."""
 _RULES_BY_NAME = tuple(rule for rule in get_args(SplitRule) if rule != "column")
 _FRACTIONS = (0.72, 0.08, 0.20)
-
-
-def _as_tuple(value: object) -> object:
-    """One file or name as a tuple of one; nothing as an empty tuple."""
-    return (value,) if isinstance(value, str | Path) else () if value is None else value
-
-
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple)]
-"""One file or more."""
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
-"""One name or more."""
 
 
 Folds = Annotated[int, Field(ge=2, le=MOST_FOLDS)] | Literal["contigs"]

@@ -280,7 +280,19 @@ def _warn_of_test_sequences(config: FinetuneConfig, manifest: Manifest, pretrain
     Raises:
         ConfigError: it was pretrained for another fold, or for none, so it has read what this fold tests.
     """
-    other = read_manifest(config.data).fold_of_digest(pretrained.data_digest)
+    dataset = read_manifest(config.data)
+    if serves := pretrained.provenance.get("held_out", []):
+        folds = {fold for digest in serves if (fold := dataset.fold_of_digest(digest)) is not None}
+        if config.fold in folds:
+            return  # what this run chooses on and tests was cut out
+        if folds:
+            of_other = f"fold {min(folds)} tests" if min(folds) else "the splits of the whole dataset hold out"
+            do = f"with --fold {config.fold}" if config.fold else "without --fold"
+            raise ConfigError(
+                f"{config.encoder}: was pretrained without what {of_other} of this dataset, but may have read what is tested "
+                f"here; pretrain {do}"
+            )
+    other = dataset.fold_of_digest(pretrained.data_digest)
     if (
         config.fold
         and other not in (None, config.fold)
@@ -296,8 +308,10 @@ def _warn_of_test_sequences(config: FinetuneConfig, manifest: Manifest, pretrain
         log.warning("%s: was pretrained on the %s split of this dataset too", config.encoder, " and ".join(held_out))
     elif other is None:
         log.warning(
-            "%s: was pretrained on other data, which may hold sequences of this test split; that is not checked",
+            "%s: was pretrained on other data, which may hold sequences of this test split; that is not checked: pretrain with "
+            "--held-out %s",
             config.encoder,
+            config.data,
         )
 
 

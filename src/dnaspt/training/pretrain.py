@@ -1,16 +1,25 @@
-"""Self-pretraining: a dataset's own train sequences to a masked language model (arXiv 2506.17766).
+"""Self-pretraining: the train sequences of a dataset, or of several, to a masked language model (arXiv 2506.17766).
 
 Settings, dataset and run folder are checked before torch is imported, so that a mistake fails fast.
 """
 
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dnaspt.config import PretrainConfig
-from dnaspt.data.dataset import read_split
-from dnaspt.data.manifest import UNLABELED, Manifest, read_manifest
-from dnaspt.data.segments import without_overlaps
-from dnaspt.errors import ConfigError
+from dnaspt.data.dataset import Split, read_split
+from dnaspt.data.manifest import UNLABELED, Manifest, joint_digest, read_fold_or_whole, read_manifest
+from dnaspt.data.segments import Segment, segments, unlabeled_windows, without_overlaps
+from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.genome import alphabet
 from dnaspt.output import refuse_inputs
+from dnaspt.prepare.held_out import CutOut, cut_out, refuse_shared
 from dnaspt.training.masked_windows import mask_windows
 from dnaspt.training.processes import check_processes
 from dnaspt.training.run_folder import RunFolder
@@ -18,6 +27,8 @@ from dnaspt.training.runs import Run
 
 if TYPE_CHECKING:
     from dnaspt.training.loop import Reporter
+
+log = logging.getLogger(__name__)
 
 WINDOW_BP = 4096
 """Minimum window length of pretraining in bp; shorter windows that touch are joined."""
@@ -27,6 +38,9 @@ def pretrain(
     config: PretrainConfig, *, resume: bool = False, overwrite: bool = False, reporter: "Reporter | None" = None
 ) -> Run:
     """Pretrain on the sequences of `config.splits`, and on `unlabeled` where the dataset has it and the settings want it.
+
+    With `more_data` or `held_out`, no base is read that stands in a valid or test part of the dataset or of those in `held_out`
+    (`prepare.held_out`); and weights are not chosen on what stands in a test part.
 
     Args:
         config: settings.
@@ -39,36 +53,151 @@ def pretrain(
         its result has those of n-gram models, too, once the run is finished or time has stopped it.
 
     Raises:
-        DatasetError: no dataset, or one without the splits or the fold asked for.
+        DatasetError: no dataset, or one without the splits or the fold asked for; or nothing is left of them to read.
         ConfigError: settings that do not fit, or a run folder where something is read.
         CheckpointError: the run folder is there already, was started with other settings, or is none to resume.
         BusyError: another process writes the run folder.
         DivergedError: the loss is no longer finite.
     """
     hint = check_processes(config)
-    manifest = read_manifest(config.data, config.fold)
-    if "valid" not in manifest.splits:
-        raise ConfigError(f"{config.data}: has no valid split; the best checkpoint could not be chosen{manifest.hint}")
-    refuse_inputs(config.out, {"data": config.data})
+    sources = _sources_of(config)
+    refuse_inputs(config.out, {"data": config.data, "more_data": config.more_data, "held_out": config.held_out})
     with RunFolder(config.out, config, resume=resume, overwrite=overwrite, hint=hint) as folder:
         if config.n_processes == 1:
             folder.claim()  # of several, rank 0 claims it later
-        return _train(config, manifest, folder, reporter)
+        return _train(config, sources, folder, reporter)
 
 
-def _train(config: PretrainConfig, manifest: Manifest, folder: RunFolder, reporter: "Reporter | None") -> Run:
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """The datasets of a pretraining by their folders, as its fold sees them.
+
+    Attributes:
+        read: those whose sequences are read; the best checkpoint is chosen on valid of the first.
+        held_out: those whose valid and test parts are cut out; empty where a dataset is read alone.
+    """
+
+    read: Mapping[Path, Manifest]
+    held_out: Mapping[Path, Manifest]
+
+    @property
+    def first(self) -> Manifest:
+        """The dataset on whose valid split the best checkpoint is chosen."""
+        return next(iter(self.read.values()))
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that is read and cut out; that of the dataset where it is read alone."""
+        return joint_digest(self.read.values(), self.held_out.values()) if self.held_out else self.first.digest
+
+    def joined(self) -> dict[str, list[str]]:
+        """Digests of the datasets, for the checkpoint."""
+        named = {"read": self.read, "held_out": self.held_out}
+        return {name: [manifest.digest for manifest in manifests.values()] for name, manifests in named.items()}
+
+    def held_out_segments(self, *names: str) -> list[Segment]:
+        """Sequences of these splits of the held-out datasets."""
+        return [
+            segment
+            for folder, manifest in self.held_out.items()
+            for name in names
+            if name in manifest.splits
+            for segment in segments(read_split(folder, name, manifest.fold))
+        ]
+
+
+def _sources_of(config: PretrainConfig) -> _Sources:
+    """The datasets that a pretraining reads, and those that it cuts out.
+
+    Raises:
+        DatasetError: no dataset, or none has the fold. ConfigError: one lacks a split that is needed.
+    """
+    if config.joins_data:
+        folders = (config.data, *config.more_data, *config.held_out)
+        views = {folder: read_fold_or_whole(folder, config.fold) for folder in folders}
+        if not any(view.fold for view in views.values()):
+            read_manifest(config.data, config.fold)  # raises the error where a fold is given
+        read = {folder: views[folder] for folder in (config.data, *config.more_data)}
+        sources = _Sources(read, {folder: views[folder] for folder in (config.data, *config.held_out)})
+    else:
+        sources = _Sources({config.data: read_manifest(config.data, config.fold)}, {})
+    if "valid" not in sources.first.splits:
+        hint = sources.first.hint
+        raise ConfigError(f"{config.data}: has no valid split; the best checkpoint could not be chosen{hint}")
+    for folder, manifest in sources.held_out.items():
+        if "test" not in manifest.splits and folder in config.held_out:
+            raise ConfigError(f"{folder}: has no test split to hold out{manifest.hint or '; leave it out of held_out'}")
+    return sources
+
+
+def _train(config: PretrainConfig, sources: _Sources, folder: RunFolder, reporter: "Reporter | None") -> Run:
     """Read the sequences, and train."""
-    names = [*config.splits, *([UNLABELED] if config.unlabeled and UNLABELED in manifest.splits else [])]
-    window_bp = max(manifest.window_bp, WINDOW_BP)
-    splits = [without_overlaps(read_split(config.data, name, config.fold), window_bp) for name in names]
-    as_published = config.masking == "as-published"
-    valid_split = without_overlaps(read_split(config.data, "valid", config.fold), window_bp)
-    valid = mask_windows(valid_split, config.mask_fraction, as_published=as_published)
+    names = list(config.splits)
+    if config.unlabeled and any(UNLABELED in manifest.splits for manifest in sources.read.values()):
+        names.append(UNLABELED)
+    window_bp = max(WINDOW_BP, *(manifest.window_bp for manifest in sources.read.values()))
+    splits, valid_split, counts = _read(config, sources, names, window_bp)
+    valid = mask_windows(valid_split, config.mask_fraction, as_published=config.masking == "as-published")
     if not valid.n_masked:
         problem = f"with mask_fraction {config.mask_fraction:g} no base of the valid split is masked"
         raise ConfigError(f"{config.data}: {problem}, so no checkpoint can be chosen; raise it, or prepare more data")
 
     from dnaspt.training.train_language_model import PretrainingData, train_language_model  # torch: seconds
 
-    data = PretrainingData(manifest, tuple(names), splits, valid, window_bp)
+    data = PretrainingData(
+        manifest=sources.first,
+        names=tuple(names),
+        splits=splits,
+        valid=valid,
+        window_bp=window_bp,
+        digest=sources.digest,
+        joined=sources.joined(),
+        cut_out=counts,
+    )
     return train_language_model(config, data, folder, reporter)
+
+
+def _read(
+    config: PretrainConfig, sources: _Sources, names: Sequence[str], window_bp: int
+) -> tuple[list[Split], Split, CutOut | None]:
+    """The windows to read, split by split; those on which checkpoints are chosen; and what was cut out of the first ones.
+
+    Raises:
+        DatasetError: a split that is not there, or of which nothing is left.
+    """
+    fold = sources.first.fold
+    if not sources.held_out:
+        splits = [without_overlaps(read_split(config.data, name, fold), window_bp) for name in names]
+        return splits, without_overlaps(read_split(config.data, "valid", fold), window_bp), None
+    where = ", ".join(map(str, sources.held_out))
+    held_out = sources.held_out_segments("valid", "test")
+    offered = [
+        list(segments(read_split(folder, name, manifest.fold)))
+        for folder, manifest in sources.read.items()
+        for name in names
+        if name in manifest.splits or name != UNLABELED
+    ]
+    cut, counts = cut_out([segment for own in offered for segment in own], held_out)
+    log.info("%s: cut out, as held out by %s: %s", config.data, where, counts)
+    rest = iter(cut)
+    windows = [_known_windows(list(islice(rest, len(own))), window_bp) for own in offered]
+    splits = [split for split in windows if split is not None]
+    if not splits:
+        raise DatasetError(
+            f"{config.data}: nothing is left to read: all of it stands in valid or test parts of {where}"
+        )
+    refuse_shared((segment.codes for split in splits for segment in segments(split)), held_out, config.data)
+    valid, _ = cut_out(list(segments(read_split(config.data, "valid", fold))), sources.held_out_segments("test"))
+    valid_split = _known_windows(valid, window_bp)
+    if valid_split is None:
+        raise DatasetError(
+            f"{config.data}: all of its valid split stands in test parts of {where}, so no checkpoint can be chosen"
+        )
+    return splits, valid_split, counts
+
+
+def _known_windows(joined: Sequence[Segment], window_bp: int) -> Split | None:
+    """Windows of segments; those without a known base are left out. None where none is left."""
+    windows = unlabeled_windows(joined, window_bp)
+    n_known = np.add.reduceat(~alphabet.is_unknown(windows.codes), windows.offsets[:-1], dtype=np.int64)
+    return windows.take(np.flatnonzero(n_known)) if n_known.any() else None

@@ -116,7 +116,7 @@ class RunFolder:
                 f"{self.path}: is a run of 'dnaspt {command}'; resume it with that, or choose another --out"
             )
         for name, setting in type(self._config).model_fields.items():
-            if name in _FREE_SETTINGS or setting.annotation in (Path, Path | None):
+            if name in _FREE_SETTINGS or setting.annotation in (Path, Path | None, tuple[Path, ...]):
                 continue
             default = to_jsonable_python(setting.get_default())  # of a setting that came after the run was started
             old, now = before.get(name, default), self._settings[name]

@@ -15,6 +15,7 @@ from dnaspt.baselines.ngram import NgramBaseline
 from dnaspt.errors import CheckpointError, InputError
 from dnaspt.frozen_dict import freeze
 from dnaspt.json_files import MOST, UNFIT, build_checked, check_types, read_json, read_json_lines, write_json
+from dnaspt.prepare.held_out import CutOut
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +93,8 @@ class RunResult:
         device: name of the GPU or processor; "" where it is not on record.
         precision: 32, bf16 or 16; "" where it is not on record.
         ngram: scores of n-gram models on the masked bases of valid; None for fine-tuning.
+        cut_out: what a pretraining has not read, because it stands in valid or test parts of the datasets that it serves; None
+            for fine-tuning, and where a dataset was read alone.
 
     Example:
         >>> run = dnaspt.finetune("data/peaks", out="runs/short_peaks", preset="tiny", steps=2, batch_bp=2048)
@@ -109,6 +112,7 @@ class RunResult:
     device: str = ""
     precision: str = ""
     ngram: NgramBaseline | None = None
+    cut_out: CutOut | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "scores")
@@ -120,12 +124,19 @@ class RunResult:
 
     @classmethod
     def of(
-        cls, progress: Progress, *, device: str = "", precision: str = "", ngram: NgramBaseline | None = None
+        cls,
+        progress: Progress,
+        *,
+        device: str = "",
+        precision: str = "",
+        ngram: NgramBaseline | None = None,
+        cut_out: CutOut | None = None,
     ) -> "RunResult":
         """The result of a run that stands at `progress`."""
         scores = {name: score for name, score in progress.best_scores.items() if name != "valid_score"}
         minutes = progress.seconds / 60
-        return cls(scores, progress.best_step, progress.step, progress.n_bp, minutes, device, precision, ngram)
+        steps = (progress.best_step, progress.step, progress.n_bp, minutes)
+        return cls(scores, *steps, device=device, precision=precision, ngram=ngram, cut_out=cut_out)
 
     def summary(self) -> dict[str, Any]:
         """Names and values for a table; values that are not on record are left out, and steps of what has none."""
@@ -138,8 +149,9 @@ class RunResult:
         """Names and values; values that are not on record are left out."""
         counts = {"best_step": self.best_step, "steps": self.steps, "n_bp": self.n_bp, "minutes": self.minutes}
         ngram = {} if self.ngram is None else asdict(self.ngram)
+        cut_out = {} if self.cut_out is None else asdict(self.cut_out)
         made_by = {"device": self.device, "precision": self.precision}
-        return dict(self.scores) | counts | ngram | {name: value for name, value in made_by.items() if value}
+        return dict(self.scores) | counts | ngram | cut_out | {name: value for name, value in made_by.items() if value}
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file."""
@@ -165,12 +177,17 @@ class RunResult:
             device=str(content.get("device", "")),
             precision=str(content.get("precision", "")),
             ngram=_ngram_from_dict(content) if "markov_nats" in content else None,
+            cut_out=_cut_out_from_dict(content) if "n_cut_bp" in content else None,
         )
 
 
 def _ngram_from_dict(content: Mapping[str, Any]) -> NgramBaseline:
     values = {item.name: content[item.name] for item in fields(NgramBaseline)}
     return build_checked(NgramBaseline, values | {"nats_by_k": tuple(values["nats_by_k"])})
+
+
+def _cut_out_from_dict(content: Mapping[str, Any]) -> CutOut:
+    return build_checked(CutOut, {item.name: content[item.name] for item in fields(CutOut)})
 
 
 def write_result(folder: Path, result: RunResult) -> None:

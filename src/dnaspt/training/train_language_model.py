@@ -3,8 +3,9 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from dnaspt.errors import telling_memory
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
+from dnaspt.prepare.held_out import CutOut
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import LESS_MEMORY, Reporter, SilentReporter, Training, fit
 from dnaspt.training.masked_windows import MaskedWindows, concatenate, masked_bases
@@ -36,11 +38,15 @@ class PretrainingData:
     """Sequences of a pretraining.
 
     Attributes:
-        manifest: of the dataset.
-        names: splits that are read: train, and unlabeled where the dataset has it.
+        manifest: of the dataset on whose valid split the best checkpoint is chosen.
+        names: splits that are read: train, and unlabeled where a dataset has it.
         splits: their windows, overlapping ones joined so that each base is there once.
         valid: masked windows on which checkpoints are chosen.
         window_bp: length of the windows in bp.
+        digest: of all that is read and cut out.
+        joined: what the checkpoint says of several datasets: `read` and `held_out`, the digests of those that were read and of
+            those whose valid and test parts were cut out; empty where the dataset is read alone.
+        cut_out: how much was cut out; None where the dataset is read alone.
     """
 
     manifest: Manifest
@@ -48,6 +54,9 @@ class PretrainingData:
     splits: list[Split]
     valid: MaskedWindows
     window_bp: int
+    digest: str
+    joined: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    cut_out: CutOut | None = None
 
 
 @telling_memory(LESS_MEMORY)
@@ -87,8 +96,8 @@ def train_language_model(
             encoder=model.encoder.config,
             task=data.manifest.task,
             window_bp=data.window_bp,
-            data_digest=data.manifest.digest,
-            provenance={"command": "pretrain", "read_splits": list(data.names), "settings": settings},
+            data_digest=data.digest,
+            provenance={"command": "pretrain", "read_splits": list(data.names), "settings": settings} | _joined(data),
         ),
         config=config,
         folder=folder,
@@ -98,10 +107,23 @@ def train_language_model(
     ngram = None
     if fabric.is_global_zero and ended.progress.best_scores and (ended.finished or ended.stopped_by == "time"):
         ngram = _fit_ngram(data)
-    result = RunResult.of(ended.progress, device=device_name(fabric), precision=precision_of(config), ngram=ngram)
+    result = RunResult.of(
+        ended.progress,
+        device=device_name(fabric),
+        precision=precision_of(config),
+        ngram=ngram,
+        cut_out=data.cut_out,
+    )
     if fabric.is_global_zero and ended.finished:
         folder.finish(result)
     return Run(folder.path, result, ended.finished, ended.stopped_by, fabric.global_rank)
+
+
+def _joined(data: PretrainingData) -> dict[str, Any]:
+    """What the checkpoint says of several datasets; nothing where a dataset is read alone."""
+    if data.cut_out is None:
+        return {}
+    return {name: list(digests) for name, digests in data.joined.items()} | {"cut_out": asdict(data.cut_out)}
 
 
 def score_language_model(model: LanguageModel, windows: MaskedWindows) -> dict[str, float]:
