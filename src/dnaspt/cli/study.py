@@ -89,7 +89,7 @@ def study(
     from dnaspt.cli.terminal import show  # from here on with PyTorch: a mistake is told before
     from dnaspt.reports.study_overview import write_overview
     from dnaspt.reports.study_report import StudyResult, study_report
-    from dnaspt.studies.context import StudyContext
+    from dnaspt.studies.context import SharedPretraining, StudyContext
     from dnaspt.studies.scheduler import run_stage, run_task
     from dnaspt.studies.slurm_engine import study_command, write_submission
 
@@ -97,7 +97,8 @@ def study(
     for name, settings in studies.items():
         folder = out / name
         kept = folder / "records" if records is None else records / name
-        here = StudyContext(settings, folder, kept, jobs, "ray" if engine == "ray" else "local", show)
+        shared = SharedPretraining.of(settings, out, records) if name else None
+        here = StudyContext(settings, folder, kept, jobs, "ray" if engine == "ray" else "local", show, shared)
         if len(studies) > 1:
             show(f"{settings.data}:")
         if dry_run:

@@ -13,10 +13,10 @@ from typing import Any
 from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig, build_config
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import read_split
-from dnaspt.data.manifest import UNLABELED, read_manifest
+from dnaspt.data.manifest import UNLABELED, read_fold_or_whole, read_manifest
 from dnaspt.data.segments import without_overlaps
 from dnaspt.errors import DatasetError
-from dnaspt.studies.plan import Job
+from dnaspt.studies.plan import Job, pretraining_paths
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
 from dnaspt.training import schedule
 from dnaspt.training.finetune import VALIDATION_BP as FINETUNE_VALID_BP
@@ -95,7 +95,8 @@ def measure(study: StudyConfig, job: Job) -> Cost:
         out = {"out": Path(folder) / "run"}
         if job.kind == "pretrain":
             _forget_peak()
-            run = pretrain(build_config(PretrainConfig, settings | short | out), reporter=clock)
+            paths = pretraining_paths(study, job)
+            run = pretrain(build_config(PretrainConfig, settings | short | paths.settings() | out), reporter=clock)
         else:
             size = _encoder(study, job, short | {"steps": 1, "out": Path(folder) / "encoder"})
             _forget_peak()
@@ -180,8 +181,10 @@ def minutes_of(study: StudyConfig, job: Job, steps: int, cost: Cost) -> float:
 
 def _n_validations(study: StudyConfig, job: Job, steps: int) -> int:
     """Validations of a run of so many steps."""
-    read_bp = PRETRAIN_VALID_BP if job.kind == "pretrain" else FINETUNE_VALID_BP
-    valid_bp = min(read_bp, read_manifest(study.data, job.fold).splits["valid"].n_bp)
+    is_pretraining = job.kind == "pretrain"
+    data = pretraining_paths(study, job).data if is_pretraining else study.data
+    manifest = read_fold_or_whole(data, job.fold)
+    valid_bp = min(PRETRAIN_VALID_BP if is_pretraining else FINETUNE_VALID_BP, manifest.splits["valid"].n_bp)
     return math.ceil(steps / schedule.validation_interval(_config(study, job), steps, valid_bp))
 
 
@@ -200,9 +203,13 @@ def steps_of(study: StudyConfig, job: Job) -> int:
     config = _config(study, job)
     config = config.model_copy(update={"epochs": config.epochs * job.label_fraction})
     options = BatchOptions(batch_bp=config.batch_bp, seed=config.seed)
-    window_bp = read_manifest(study.data).window_bp
     names = ["train", UNLABELED] if job.settings.get("unlabeled") else ["train"]
-    splits = [read_split(study.data, name, job.fold) for name in names]
+    folders = pretraining_paths(study, job).read if job.kind == "pretrain" else (study.data,)
+    views = {folder: read_fold_or_whole(folder, job.fold) for folder in folders}
+    window_bp = max(view.window_bp for view in views.values())
+    splits = [
+        read_split(folder, name, view.fold) for folder, view in views.items() for name in names if name in view.splits
+    ]
     if job.kind == "pretrain":
         window_bp = max(window_bp, WINDOW_BP)
         splits = [without_overlaps(split, window_bp) for split in splits]

@@ -1,5 +1,6 @@
 """What a study would run: its runs with the time and memory that they would take here, and its commands."""
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,9 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.cost import Cost, cost_key, measure, minutes_of, steps_of
 from dnaspt.studies.job import encoder_of, toml_of
-from dnaspt.studies.plan import STAGES, Job, distinct, finals, pretrainings, tuning
+from dnaspt.studies.plan import STAGES, Job, distinct, finals, pretraining_paths, pretrainings, tuning
 from dnaspt.studies.scheduler import stage_jobs
-from dnaspt.studies.settings import StudyConfig, check_settings
+from dnaspt.studies.settings import check_settings
 
 State = Literal["finished", "its best trial", "to do"]
 
@@ -127,7 +128,7 @@ def command_lines(context: StudyContext) -> list[str]:
     for stage in STAGES:
         for job in distinct(stage_jobs(context, stage)):
             settings = "" if job.baseline else f"; configs/{job.name}.toml: {toml_of(job).strip()}"
-            lines += [f"# {job.title}{settings}".replace("\n", "; "), _training_line(context.study, job)]
+            lines += [f"# {job.title}{settings}".replace("\n", "; "), _training_line(context, job)]
             if stage == "final" and settings:
                 data = context.study.data.as_posix()
                 lines.append(shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", data, *_fold_option(job)]))
@@ -139,14 +140,30 @@ def _fold_option(job: Job) -> list[str]:
     return ["--fold", str(job.fold)] if job.fold else []
 
 
-def _training_line(study: StudyConfig, job: Job) -> str:
+def _training_line(context: StudyContext, job: Job) -> str:
     """The command that makes a run by hand, in the study's folder."""
-    data, run = study.data.as_posix(), f"runs/{job.name}"
+    run, config = (_in_folder(context, path) for path in (context.run_folder(job), context.config_file(job)))
+    if job.kind == "pretrain":
+        paths = pretraining_paths(context.study, job)
+        options = [
+            word
+            for option, given in (("--more-data", paths.more_data), ("--held-out", paths.held_out))
+            for path in given
+            for word in (option, path.as_posix())
+        ]
+        return shlex.join(["dnaspt", "pretrain", paths.data.as_posix(), "--out", run, "--config", config, *options])
+    data = context.study.data.as_posix()
     if job.baseline:
         model, _, species = job.baseline.partition(":")
         which = ["--species", species] if species else ["--model", model]
         return shlex.join(["dnaspt", "baseline", data, *which, *_fold_option(job), "--out", run])
-    command = "pretrain" if job.kind == "pretrain" else "finetune"
-    encoder = encoder_of(study, job, Path())
-    begin = ["--encoder", encoder.as_posix()] if encoder else []
-    return shlex.join(["dnaspt", command, data, "--out", run, "--config", f"configs/{job.name}.toml", *begin])
+    begin: list[str] = []
+    if encoder := encoder_of(context, job):
+        is_ours = encoder.name == f"pretrain-{job.encoder}"
+        begin = ["--encoder", _in_folder(context, encoder) if is_ours else encoder.as_posix()]
+    return shlex.join(["dnaspt", "finetune", data, "--out", run, "--config", config, *begin])
+
+
+def _in_folder(context: StudyContext, path: Path) -> str:
+    """A path of a run as seen from the study's folder."""
+    return Path(os.path.relpath(path, context.out)).as_posix()

@@ -19,9 +19,9 @@ from dnaspt.evaluation.results import GENES_FILE, LOG, count_evaluations, read_c
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.launch import Launch, Locks, exclusive
-from dnaspt.studies.plan import Job
+from dnaspt.studies.plan import Job, pretraining_paths
 from dnaspt.studies.records import NO_RESULT, Record, kept_counts, result_of_baseline, write_record
-from dnaspt.studies.settings import PRETRAINED, StudyConfig
+from dnaspt.studies.settings import PRETRAINED
 from dnaspt.studies.worker import Baseline, Evaluate, Finetune, Instruction, Pretrain
 from dnaspt.tasks import TASKS
 from dnaspt.training.runs import RESULT, SETTINGS, read_metrics, read_result
@@ -64,7 +64,7 @@ def _run_locked(context: StudyContext, job: Job, launch: Launch, locks: Locks) -
             diverged = str(error)  # a rate to avoid, which is what was to be found out
     if job.kind == "final" and not (folder / "evaluation-test.json").is_file():
         launch(context, job, _evaluation(context, job), locks)
-    write_record(context.records, _record_of(context, job, diverged))
+    write_record(context.records_of(job), _record_of(context, job, diverged))
 
 
 def _take_over_trial(context: StudyContext, job: Job) -> None:
@@ -82,12 +82,13 @@ def _instruction(context: StudyContext, job: Job) -> Instruction:
         model, _, species = job.baseline.partition(":")
         out = {"data": study.data, "out": folder} | ({"fold": job.fold} if job.fold else {})
         return Baseline(action="baseline", model="" if species else model, species=species, **out)
-    settings = job.settings | {"data": study.data, "out": folder}
-    if encoder := encoder_of(study, job, context.out):
-        settings["encoder"] = encoder
     resume = (folder / SETTINGS).is_file()
     if job.kind == "pretrain":
+        settings = job.settings | pretraining_paths(study, job).settings() | {"out": folder}
         return Pretrain(action="pretrain", config=build_config(PretrainConfig, settings), resume=resume)
+    settings = job.settings | {"data": study.data, "out": folder}
+    if encoder := encoder_of(context, job):
+        settings["encoder"] = encoder
     return Finetune(action="finetune", config=build_config(FinetuneConfig, settings), resume=resume)
 
 
@@ -97,12 +98,13 @@ def _evaluation(context: StudyContext, job: Job) -> Evaluate:
     return Evaluate(action="evaluate", run=context.run_folder(job), data=context.study.data, **fold)
 
 
-def encoder_of(study: StudyConfig, job: Job, out: Path) -> Path | None:
-    """Path of the encoder that a run begins from: a pretraining in OUT, or a given checkpoint."""
+def encoder_of(context: StudyContext, job: Job) -> Path | None:
+    """Path of the encoder that a run begins from: a pretraining of the study, or a given checkpoint."""
     if not job.encoder:
         return None
-    is_ours = any(arm.name == job.arm and arm.init in PRETRAINED for arm in study.arms)
-    return out / "runs" / f"pretrain-{job.encoder}" if is_ours else Path(job.encoder)
+    is_ours = any(arm.name == job.arm and arm.init in PRETRAINED for arm in context.study.arms)
+    home = context.pretrained.out if context.pretrained else context.out
+    return home / "runs" / f"pretrain-{job.encoder}" if is_ours else Path(job.encoder)
 
 
 def toml_of(job: Job) -> str:

@@ -121,7 +121,7 @@ def exclusive(context: StudyContext, job: Job) -> Iterator[Locks]:
     One lies beside the records and one beside the runs: studies may share either.
     """
     with ExitStack() as stack:
-        files = (folder / ".locks" / job.name for folder in (context.records, context.out / "runs"))
+        files = (folder / ".locks" / job.name for folder in (context.records_of(job), context.run_folder(job).parent))
         yield tuple(stack.enter_context(_locked(context, job, file)) for file in files)
 
 
@@ -148,7 +148,7 @@ def threads_of(context: StudyContext) -> int:
 def _write(context: StudyContext, job: Job, instruction: Instruction) -> Path:
     """Write the instruction of a run for its worker."""
     suffix = "-evaluate.json" if isinstance(instruction, Evaluate) else ".json"
-    file = context.out / "configs" / f"{job.name}{suffix}"
+    file = context.config_file(job).with_name(f"{job.name}{suffix}")
     write_instruction(file, instruction)
     return file
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dnaspt.config import FinetuneConfig, PretrainConfig
-from dnaspt.data.manifest import UNLABELED, Manifest
+from dnaspt.data.manifest import MANIFEST_FILE, UNLABELED, Manifest, joint_digest, read_fold_or_whole
 from dnaspt.data.segments import union_bp
-from dnaspt.studies.settings import PRETRAINED, SCRATCH, SPT_MORE, Arm, StudyConfig, without_preset
+from dnaspt.studies.settings import PRETRAINED, SCRATCH, SPT_MORE, Arm, PretrainingPaths, StudyConfig, without_preset
 from dnaspt.tasks import GENE_MODEL
 
 Stage = Literal["pretrain", "tune", "final"]
@@ -32,7 +32,7 @@ class Job:
         arm: name of the arm; "" for pretraining, which arms share.
         settings: settings of `pretrain` or `finetune` by name, without paths; of a baseline its name.
         encoder: digest of the pretraining it begins from, or path of a given checkpoint; "" for none.
-        data_digest: digest of the dataset.
+        data_digest: digest of the dataset; of a pretraining on other data that of all that it reads and cuts out.
     """
 
     kind: Stage
@@ -114,12 +114,50 @@ def pretrainings(study: StudyConfig, dataset: Manifest) -> list[Job]:
 
 def _pretraining(study: StudyConfig, dataset: Manifest, arm: Arm, seed: int) -> Job:
     settings = study.pretrain | arm.pretrain | {"seed": seed} | _fold_of(dataset)
-    if UNLABELED in dataset.splits:
+    if any(UNLABELED in manifest.splits for manifest in _read_by(study, dataset, arm).values()):
         settings["unlabeled"] = arm.init == SPT_MORE
     if arm.init == SPT_MORE:  # as many bases as the train split alone would be read for
-        own, more = (pretrain_bp(study.data, dataset.digest, split, dataset.fold) for split in ("train", UNLABELED))
+        own, more = (_epoch_bp(study, dataset, arm, split) for split in ("train", UNLABELED))
         settings["epochs"] = _pretrain_epochs(study, arm) * own / (own + more)
-    return Job("pretrain", "", settings, "", dataset.digest)
+    return Job("pretrain", "", settings, "", _pretraining_digest(study, dataset, arm))
+
+
+def _read_by(study: StudyConfig, dataset: Manifest, arm: Arm) -> dict[Path, Manifest]:
+    """Datasets that an arm is pretrained on, by their folders, as the fold of the study's own dataset sees them."""
+    folders = study.pretrain_data_of(arm)
+    return {folder: _view(folder, dataset.fold) for folder in folders} if folders else {study.data: dataset}
+
+
+def _pretraining_digest(study: StudyConfig, dataset: Manifest, arm: Arm) -> str:
+    """Digest of all that an arm's pretraining reads and cuts out, as its checkpoint will have it."""
+    paths = study.pretraining_paths(arm)
+    if not paths.held_out:
+        return dataset.digest
+    held_out = (paths.data, *paths.held_out)
+    return joint_digest(
+        _read_by(study, dataset, arm).values(), [_view(folder, dataset.fold) for folder in dict.fromkeys(held_out)]
+    )
+
+
+def _view(folder: Path, fold: int) -> Manifest:
+    """The manifest of a dataset as a fold sees it; read again where it has changed."""
+    file = folder / MANIFEST_FILE
+    return _read_view(folder, fold, file.stat().st_mtime_ns if file.is_file() else 0)
+
+
+@lru_cache
+def _read_view(folder: Path, fold: int, _written_at: int) -> Manifest:
+    return read_fold_or_whole(folder, fold)
+
+
+def pretraining_paths(study: StudyConfig, job: Job) -> PretrainingPaths:
+    """The datasets of a pretraining that arms of a study begin from."""
+    dataset = _view(study.data, job.fold)
+    for arm in study.arms:
+        if arm.init in PRETRAINED and study.pretrain_data_of(arm):
+            if _pretraining_digest(study, dataset, arm) == job.data_digest:
+                return study.pretraining_paths(arm)
+    return PretrainingPaths(study.data)
 
 
 def _fold_of(dataset: Manifest) -> dict[str, int]:
@@ -157,9 +195,13 @@ def _pretrain_epochs(study: StudyConfig, arm: Arm) -> float:
     return float((study.pretrain | arm.pretrain).get("epochs", PretrainConfig.model_fields["epochs"].default))
 
 
-def _train_bp(study: StudyConfig, dataset: Manifest) -> int:
-    """Bases of an epoch of pretraining on the train split."""
-    return pretrain_bp(study.data, dataset.digest, fold=dataset.fold)
+def _epoch_bp(study: StudyConfig, dataset: Manifest, arm: Arm, split: str = "train") -> int:
+    """Bases of an epoch of an arm's pretraining on a split, before any are cut out."""
+    return sum(
+        pretrain_bp(folder, manifest.digest, split, manifest.fold)
+        for folder, manifest in _read_by(study, dataset, arm).items()
+        if split in manifest.splits
+    )
 
 
 def _finetuning(
@@ -182,7 +224,7 @@ def _finetuning(
         return Job(kind, arm.name, settings, "" if arm.init == SCRATCH else encoder, dataset.digest)
     epochs = own.get("epochs", FinetuneConfig.model_fields["epochs"].default)
     if arm.extended:
-        epochs += _pretrain_epochs(study, arm) * _train_bp(study, dataset) / dataset.splits["train"].n_bp
+        epochs += _pretrain_epochs(study, arm) * _epoch_bp(study, dataset, arm) / dataset.splits["train"].n_bp
     settings = own | {
         "seed": seed,
         "head": arm.head,
@@ -206,6 +248,8 @@ def bases_read(study: StudyConfig, dataset: Manifest, job: Job) -> float:
     if job.kind == "pretrain":
         epochs = job.settings.get("epochs", PretrainConfig.model_fields["epochs"].default)
         splits = ("train", UNLABELED) if job.settings.get("unlabeled") else ("train",)
-        return float(epochs * sum(pretrain_bp(study.data, dataset.digest, split, job.fold) for split in splits))
+        views = {folder: _view(folder, job.fold) for folder in pretraining_paths(study, job).read}
+        parts = [(folder, view, split) for folder, view in views.items() for split in splits if split in view.splits]
+        return float(epochs * sum(pretrain_bp(folder, view.digest, split, view.fold) for folder, view, split in parts))
     epochs = 1 if job.is_gene_model else job.settings["epochs"]
     return float(epochs * job.label_fraction * dataset.splits["train"].n_bp)

@@ -38,14 +38,14 @@ def run_on_ray(context: StudyContext, jobs: Sequence[Job]) -> None:
     options = {"num_cpus": n_cpus, "num_gpus": n_gpus, "max_retries": RETRIES, "max_calls": 1}
     start = ray.remote(**options)(_run)
     quiet, here = replace(context, say=_say_nothing), Path.cwd()
-    names: dict[Any, str] = {}
+    begun: dict[Any, Job] = {}
     pretrained: dict[str, Any] = {}
     for job in jobs:
         task = start.remote(quiet, here, job, pretrained.get(job.encoder))
-        names[task] = job.name
+        begun[task] = job
         if job.kind == "pretrain":
             pretrained[job.digest] = task
-    waiting = list(names)
+    waiting = list(begun)
     while waiting:
         (done,), waiting = ray.wait(waiting, num_returns=1)
         try:
@@ -58,9 +58,9 @@ def run_on_ray(context: StudyContext, jobs: Sequence[Job]) -> None:
                 raise cause from None
             is_lost = isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.NodeDiedError)
             how = "lost its workers" if is_lost else "failed"
-            log = context.out / "logs" / f"{names[done]}.log"
-            raise DnasptError(f"{names[done]}: {how} ({str(error).splitlines()[0]}); see {log}") from error
-        context.say(f"{names[done]}: finished")
+            log = context.log_file(begun[done])
+            raise DnasptError(f"{begun[done].name}: {how} ({str(error).splitlines()[0]}); see {log}") from error
+        context.say(f"{begun[done].name}: finished")
 
 
 def _run(context: StudyContext, here: Path, job: Job, _pretraining: None) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,12 +23,13 @@ from dnaspt.config import (
     OF_GRADIENTS,
     FinetuneConfig,
     HeadName,
+    Paths,
     PretrainConfig,
     Settings,
     build_config,
     read_toml,
 )
-from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, read_manifest
+from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Manifest, read_fold_or_whole, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
 from dnaspt.prepare.splits import Folds, checked_folds
@@ -60,6 +62,8 @@ _SET_BY_STUDY: dict[Command, set[str]] = {
         "steps",
         "unlabeled",
         "splits",
+        "more_data",
+        "held_out",
     },
     "finetune": {
         *(
@@ -107,6 +111,9 @@ class Arm(Settings):
     extended: bool = False
     """Train for the bases of pretraining on top, so that the arm reads as many bases in all as a pretrained one. Set it in an
     arm from scratch to ask whether longer training would do as well as pretraining."""
+    pretrain_data: Paths | None = None
+    """Datasets that this arm is pretrained on, instead of those of the study; [] for the task's own windows. Set it to compare
+    both protocols in one study."""
     pretrain: dict[str, Any] = Field(default_factory=dict)
     """Settings of this arm's pretraining; they win over those of the study. Set them to compare ways of pretraining."""
     finetune: dict[str, Any] = Field(default_factory=dict)
@@ -129,6 +136,31 @@ class Arm(Settings):
         return self.init.split(":")[0] == AUGUSTUS
 
 
+@dataclass(frozen=True, slots=True)
+class PretrainingPaths:
+    """The datasets of a pretraining, as its settings name them.
+
+    Attributes:
+        data: dataset that is read, and on whose valid split the best checkpoint is chosen.
+        more_data: others that are read.
+        held_out: those that it serves; empty where it serves `data` alone.
+    """
+
+    data: Path
+    more_data: tuple[Path, ...] = ()
+    held_out: tuple[Path, ...] = ()
+
+    @property
+    def read(self) -> tuple[Path, ...]:
+        """All datasets that are read."""
+        return (self.data, *self.more_data)
+
+    def settings(self) -> dict[str, Any]:
+        """Settings of `pretrain` by name; of a pretraining that serves its own dataset alone as before there were others."""
+        others = {"more_data": self.more_data, "held_out": self.held_out} if self.held_out else {}
+        return {"data": self.data} | others
+
+
 class StudyConfig(Settings):
     """A comparison of arms on one dataset."""
 
@@ -149,6 +181,14 @@ class StudyConfig(Settings):
     learning_rates: tuple[Rate, ...] = Field((3e-4, 1e-3, 3e-3), min_length=1)
     """Peak learning rates from which every arm's is chosen on valid. Add lower or higher ones where the report says that the
     chosen one lies at an end; one rate alone is taken without a trial."""
+    pretrain_data: Paths = ()
+    """Datasets whose train sequences arms are pretrained on, instead of the task's own windows: data = ["data/a", "data/b"] with
+    pretrain_data = "data/genes" pretrains once for each seed (and fold), and all arms of all datasets begin from it. The best
+    checkpoint is chosen on valid of the first one. What the valid and test parts of the datasets that it serves share with it in
+    32 bases or more, on either strand, is cut out and counted. Set it for the protocol of arXiv 2506.17766, with gene finding."""
+    pretrain_for: Paths = ()
+    """Further datasets that the pretraining on `pretrain_data` is to serve: their valid and test parts are cut out, too. The
+    datasets that a file lists are always among them. Set it where another study will begin from the same runs."""
     marginal_gain: float = Field(0.0, ge=0)
     """Gains of pretraining up to this size count as marginal, in units of the metric; 0 leaves the question out. Set it for
     histone marks and accessibility, to test claim P5 of arXiv 2506.17766."""
@@ -159,6 +199,22 @@ class StudyConfig(Settings):
     """Settings of every pretraining, by the names of 'dnaspt pretrain', such as epochs or preset."""
     finetune: dict[str, Any] = Field(default_factory=dict)
     """Settings of every fine-tuning, by the names of 'dnaspt finetune', such as epochs or batch_bp."""
+
+    def pretrain_data_of(self, arm: Arm) -> tuple[Path, ...]:
+        """Datasets that an arm is pretrained on, or, from scratch, whose bases it reads on top; none: the study's own windows."""
+        return self.pretrain_data if arm.pretrain_data is None else arm.pretrain_data
+
+    @property
+    def shares_pretraining(self) -> bool:
+        """Whether any arm begins from a pretraining on other data, which further datasets may begin from, too."""
+        return any(self.pretrain_data_of(arm) for arm in self.arms if arm.init in PRETRAINED)
+
+    def pretraining_paths(self, arm: Arm) -> "PretrainingPaths":
+        """The datasets of an arm's pretraining."""
+        read = self.pretrain_data_of(arm)
+        if not read:
+            return PretrainingPaths(self.data)
+        return PretrainingPaths(read[0], read[1:], tuple(dict.fromkeys((self.data, *self.pretrain_for))))
 
     def network_of(self, arm: Arm) -> tuple[object, ...]:
         """Settings that decide the size of an arm's encoder. Arms that differ in them differ in more than their start."""
@@ -274,16 +330,24 @@ def read_studies(config: Path, data: Path | None = None) -> dict[str, StudyConfi
     Raises:
         ConfigError: no such file, unknown settings, or two datasets of one name.
     """
-    named = read_toml(config).get("data")
+    content = read_toml(config)
+    named = content.get("data")
     if not isinstance(named, list):
         return {"": build_config(StudyConfig, {"data": data}, config)}
     studies = [build_config(StudyConfig, {"data": folder}, config) for folder in ([data] if data else named)]
+    if any(study.shares_pretraining for study in studies):  # one pretraining serves them all
+        studies = [study.model_copy(update={"pretrain_for": _joined(study.pretrain_for, named)}) for study in studies]
     if not studies:
         raise ConfigError(f"{config}: data lists no dataset")
     name, n = Counter(study.name for study in studies).most_common(1)[0]
     if n > 1:
         raise ConfigError(f"{config}: {n} datasets are called {name!r}; reports are named after them")
     return {study.name: study for study in studies}
+
+
+def _joined(paths: Sequence[Path], others: Sequence[str]) -> tuple[Path, ...]:
+    """Paths and others, each once."""
+    return tuple(dict.fromkeys([*paths, *map(Path, others)]))
 
 
 def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
@@ -304,7 +368,8 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
     dataset = read_manifest(study.data)
     if out is not None:
         given = [Path(arm.init) for arm in study.arms if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED)]
-        refuse_inputs(out, {"data": study.data, "init": given}, keeps_content=True)
+        paths = [path for arm in study.arms for path in study.pretrain_data_of(arm)]
+        refuse_inputs(out, {"data": study.data, "pretrain_data": paths, "init": given}, keeps_content=True)
         _check_out(out)
     _check_folds(study, dataset)
     dataset = study.views(dataset)[0]
@@ -318,6 +383,7 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
         _check_init(arm)
     for arm in study.arms:
         _check_training(study, arm)
+    _check_pretrain_data(study, dataset.fold)
     return study
 
 
@@ -351,9 +417,11 @@ def _check_splits(study: StudyConfig, dataset: Manifest) -> None:
             f"{study.data}: has no {missing[0]} split; a study trains, chooses on valid and scores on test"
             + (f"; it has folds: say folds = {dataset.settings.get('folds')!r} in the study" if dataset.folds else "")
         )
-    if any(arm.init == SPT_MORE for arm in study.arms) and UNLABELED not in dataset.splits:
-        do = "prepare it with --unlabeled"
-        raise ConfigError(f"{study.data}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
+    for arm in study.arms:
+        read = [read_manifest(folder) for folder in study.pretrain_data_of(arm)] or [dataset]
+        if arm.init == SPT_MORE and not any(UNLABELED in manifest.splits for manifest in read):
+            where, do = (study.pretrain_data_of(arm) or (study.data,))[0], "prepare it with --unlabeled"
+            raise ConfigError(f"{where}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
 
 
 def _check_fits_task(study: StudyConfig, arm: Arm, dataset: Manifest) -> None:
@@ -404,6 +472,31 @@ def _check_training(study: StudyConfig, arm: Arm) -> None:
     folders = {"data": study.data, "out": Path("run")}
     build_config(PretrainConfig, pretrain | folders)
     build_config(FinetuneConfig, finetune | folders)
+
+
+def _check_pretrain_data(study: StudyConfig, fold: int) -> None:
+    """Refuse datasets of a shared pretraining that lack a split, and settings of it that have no effect.
+
+    Raises:
+        ConfigError: says which. DatasetError: no dataset.
+    """
+    users = [arm for arm in study.arms if arm.init in PRETRAINED or arm.extended]
+    for arm in study.arms:
+        if arm.pretrain_data is not None and arm not in users:
+            raise ConfigError(f"arm {arm.name!r}: is not pretrained here; its pretrain_data has no effect")
+    if study.pretrain_data and not any(study.pretrain_data_of(arm) for arm in users):
+        raise ConfigError("pretrain_data has no effect: no arm begins from it; give one init = 'spt'")
+    if study.pretrain_for and not study.shares_pretraining:
+        raise ConfigError("pretrain_for has no effect without pretrain_data; leave it out")
+    for arm in users:
+        for number, folder in enumerate(study.pretrain_data_of(arm)):
+            manifest = read_fold_or_whole(folder, fold)
+            if missing := [name for name in ("train", "valid")[: 2 - bool(number)] if name not in manifest.splits]:
+                do = manifest.hint or "; prepare it with one"
+                raise ConfigError(f"{folder}: has no {missing[0]} split, which pretraining on it needs{do}")
+    for folder in study.pretrain_for if study.shares_pretraining else ():
+        if "test" not in (manifest := read_fold_or_whole(folder, fold)).splits:
+            raise ConfigError(f"{folder}: has no test split to cut out of the pretraining{manifest.hint}")
 
 
 def _check_network(study: StudyConfig, arm: Arm) -> None:

@@ -89,5 +89,5 @@ def test_baselines_have_commands_of_their_own(context: StudyContext) -> None:
     names = {"kmer": "--model kmer", "augustus": "--model augustus", "augustus:human": "--species human"}
     for name, options in names.items():
         job = Job("final", "b", {"baseline": name, "seed": 0}, "", "d")
-        line = dry_run._training_line(context.study, job)
+        line = dry_run._training_line(context, job)
         assert line == f"dnaspt baseline {context.study.data.as_posix()} {options} --out runs/{job.name}"

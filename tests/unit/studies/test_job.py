@@ -120,10 +120,10 @@ def test_augustus_may_have_a_model_of_its_authors(context: StudyContext) -> None
 def test_an_encoder_is_a_pretraining_of_the_study_or_a_given_checkpoint(finished: StudyContext) -> None:
     (pretraining,) = stage_jobs(finished, "pretrain")
     spt = next(job for job in stage_jobs(finished, "final") if job.arm == "SPT")
-    assert encoder_of(finished.study, spt, Path("o")) == Path("o") / "runs" / pretraining.name
+    assert encoder_of(finished, spt) == finished.out / "runs" / pretraining.name
     given = replace(spt, arm="another", encoder="runs/pre")
-    assert encoder_of(finished.study, given, Path("o")) == Path("runs/pre")
-    assert encoder_of(finished.study, replace(spt, encoder=""), Path("o")) is None
+    assert encoder_of(finished, given) == Path("runs/pre")
+    assert encoder_of(finished, replace(spt, encoder="")) is None
 
 
 def test_settings_are_written_as_toml() -> None:

@@ -13,7 +13,6 @@ from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import joint_digest, read_manifest
 from dnaspt.data.segments import without_overlaps
 from dnaspt.errors import CheckpointError, ConfigError, DatasetError
-from dnaspt.genome import alphabet
 from dnaspt.genome.intervals import coverage, merge
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.training import train_language_model as train_language_model_module
