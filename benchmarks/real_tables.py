@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dnaspt.studies.records import read_records
+from dnaspt.studies.settings import OWN_WINDOWS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -191,12 +192,18 @@ def claim_rows(files: list[Path]) -> list[tuple[str, ...]]:
     for file in files:
         for row in table(file.with_name("study_claims.csv")):
             said = f"{file.parent.name}: {row['compared']}, {signed(row)}"
-            verdicts.setdefault(row["claim"], {}).setdefault(row["verdict"], []).append(said)
-    claims = sorted(verdicts, key=lambda claim: claim.split(":")[0].removeprefix("control of "))
+            verdicts.setdefault(named_claim(row), {}).setdefault(row["verdict"], []).append(said)
+    claims = sorted(verdicts, key=lambda claim: claim.removeprefix("control of ")[:2])
     return [
         (claim, *("<br>".join(verdicts[claim].get(verdict, ["–"])) for verdict in CLAIM_COLUMNS[1:]))
         for claim in claims
     ]
+
+
+def named_claim(row: dict[str, str]) -> str:
+    """A claim with the protocol that P1 is judged by; tables of studies before 2026-12 do not name it: their own windows."""
+    claim, rest = row["claim"].split(":", 1)
+    return f"{claim}, pretrained on {row.get('protocol') or OWN_WINDOWS}:{rest}" if "P1" in claim else row["claim"]
 
 
 def signed(gain: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ has the position of a held-out base on a contig of the same name and sequence. I
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -47,6 +47,13 @@ class CutOut:
     def __str__(self) -> str:
         share = self.n_cut_bp / max(1, self.n_offered_bp)
         return f"{self.n_cut_bp:,} of {self.n_offered_bp:,} bases ({share:.2%}) in {self.n_cut_stretches:,} stretches"
+
+
+def sum_of(counts: Sequence[CutOut]) -> CutOut | None:
+    """The sums over several pretrainings, such as those of all folds; None of none."""
+    if not counts:
+        return None
+    return CutOut(*(sum(values) for values in zip(*map(astuple, counts), strict=True)))
 
 
 def cut_out(offered: Sequence[Segment], held_out: Sequence[Segment]) -> tuple[list[Segment], CutOut]:

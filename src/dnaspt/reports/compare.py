@@ -35,6 +35,8 @@ LETTERS = "pretrained site scores, against letters"
 RANDOM = "pretrained site scores, against a random encoder"
 GENE_MODEL_QUESTIONS = (LETTERS, RANDOM, "the gene model", MODEL_BASELINE)
 """Questions about gene models alone."""
+OTHER_SEQUENCE = "other sequence for pretraining"
+"""The same pretraining on other data, instead of the task's own windows."""
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
 
 
@@ -205,12 +207,16 @@ def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
         return "the encoder trained too" if first.freeze_encoder and is_same else ""
     is_begun = first.init == SCRATCH and second.init in _BEGINNINGS
     settings = [without_preset(arm.finetune) if is_begun else arm.finetune for arm in (first, second)]
-    if settings[0] != settings[1] or (same_init and first.init in _BEGINNINGS and first.pretrain != second.pretrain):
-        is_varied = same_head and same_init and not first.extended and not second.extended
+    same_pretraining, same_data = first.pretrain == second.pretrain, _same_data(study, first, second)
+    if settings[0] != settings[1] or (same_init and first.init in _BEGINNINGS and not same_pretraining):
+        is_varied = same_head and same_init and same_data and not first.extended and not second.extended
         return "other settings" if is_varied and not first.finetune and not first.pretrain else ""
     if study.network_of(first) != study.network_of(second) and second.init in (SCRATCH, *_BEGINNINGS):
         return ""
-    if (first.extended or first.init in _BEGINNINGS) and first.pretrain != second.pretrain:
+    if same_head and same_init and first.init in _BEGINNINGS and same_pretraining and not same_data:
+        is_from_own = not study.pretrain_data_of(first) and not first.extended and not second.extended
+        return OTHER_SEQUENCE if is_from_own else ""
+    if (first.extended or first.init in _BEGINNINGS) and not (same_pretraining and same_data):
         return ""
     if same_head and is_begun and not second.extended:
         return f"{_BEGINNINGS[second.init]}, the same bases in all" if first.extended else _BEGINNINGS[second.init]
@@ -226,18 +232,25 @@ def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
     return ""
 
 
+def _same_data(study: StudyConfig, first: Arm, second: Arm) -> bool:
+    """Whether two arms are pretrained on the same datasets, or read as many bases of them on top."""
+    return study.pretrain_data_of(first) == study.pretrain_data_of(second)
+
+
 def _question_of_gene_models(study: StudyConfig, first: Arm, second: Arm) -> str:
     """The same of two arms of which at least one is a gene model."""
     is_pretrained, more = second.init in _BEGINNINGS, (SPT, SPT_MORE)
     if not first.is_gene_model:
         is_alike = (
             first.head == "crf" and is_pretrained and first.init == second.init and first.pretrain == second.pretrain
-        )
+        ) and _same_data(study, first, second)
         return "the gene model" if is_alike and not first.freeze_encoder and not first.extended else ""
     if not second.is_gene_model:
         return ""
     if first.init == second.init:
         is_varied = (first.finetune, first.pretrain) != (second.finetune, second.pretrain)
+        if first.init in _BEGINNINGS and not _same_data(study, first, second):
+            return "" if is_varied or study.pretrain_data_of(first) else OTHER_SEQUENCE
         is_plain = not first.finetune and not first.pretrain
         return (
             "other settings" if is_plain and is_varied and study.network_of(first) == study.network_of(second) else ""
@@ -245,7 +258,8 @@ def _question_of_gene_models(study: StudyConfig, first: Arm, second: Arm) -> str
     if without_preset(first.finetune) != without_preset(second.finetune):
         return ""
     if (first.init, second.init) == more:
-        return "more sequence for pretraining" if first.pretrain == second.pretrain else ""
+        is_alike = first.pretrain == second.pretrain and _same_data(study, first, second)
+        return "more sequence for pretraining" if is_alike else ""
     if first.init != SCRATCH:
         return ""
     if study.reads_letters(first):

@@ -55,7 +55,7 @@ def study_sections(
     if study.has_gene_models:  # whole genes come first
         tables_of_scores, tables_of_gains = (*of_genes, scores), (*gains_of_genes, gains, claims)
     sections = [
-        _scores(groups, metric, method(study, groups, runs.finals), tables_of_scores),
+        _scores(groups, metric, method(study, groups, runs.finals, runs.pretrainings), tables_of_scores),
         _gains(differences, metric, tables_of_gains),
     ]
     sections += [_details(study, runs), *_fewer_labels(groups, metric), _cost(groups, differences, runs, metric)]

@@ -34,7 +34,7 @@ from dnaspt.studies.context import StudyContext
 from dnaspt.studies.dry_run import command_lines
 from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import run_study
-from dnaspt.studies.settings import StudyConfig
+from dnaspt.studies.settings import PRETRAINED, StudyConfig
 from dnaspt.tasks import GENE_MODEL
 
 if TYPE_CHECKING:
@@ -117,7 +117,10 @@ def study_report(context: StudyContext) -> StudyResult:
         both = before in exons and after in exons
         return ("F1 of exons", gain_of_arm(exons[before], exons[after])) if both else None
 
-    answer = sentences(groups, differences, metric, _genes(runs.finals), leading=leading, gain=gain)
+    protocols = {arm.name: study.protocol_of(arm) for arm in study.arms if arm.init in PRETRAINED}
+    answer = sentences(
+        groups, differences, metric, _genes(runs.finals), leading=leading, gain=gain, protocols=protocols
+    )
     sections = study_sections(study, runs, groups, differences, metric)
     commands = command_lines(context)
     make_folder(context.out)

@@ -30,10 +30,10 @@ GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "l
 DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
 GAIN_VALUES = ("question", "before", "after", "label_fraction", "gain", "low", "high", "n_seeds", "verdict")
 """Columns of `difference_values`, which a table without a row has too."""
-CLAIM_VALUES = (*GAIN_VALUES, "claim", "compared")
+CLAIM_VALUES = (*GAIN_VALUES, "claim", "compared", "protocol")
 """Columns of `claim_values`."""
 _VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
-CLAIM_COLUMNS = ("claim of the paper", "compared", "gain in {metric} [95 %]", "seeds", "verdict")
+CLAIM_COLUMNS = ("claim of the paper", "pretrained on", "compared", "gain in {metric} [95 %]", "seeds", "verdict")
 _CLAIMS = (
     ("pretraining", (SCRATCH,), "P1: self-pretraining beats training from scratch (pretraining not counted)"),
     (
@@ -179,10 +179,23 @@ def _marginal_verdict(difference: Difference, marginal: float) -> str:
     return _CLAIM_VERDICTS[-1 if gain.low >= marginal or gain.high <= -marginal else 0]
 
 
+def _protocol(study: StudyConfig, difference: Difference) -> str:
+    """Name of the protocol by which the arms of a comparison are pretrained; "" where neither is."""
+    pretrained = [arm for arm in study.arms if arm.name == difference.after and arm.init in PRETRAINED]
+    return study.protocol_of(pretrained[0]) if pretrained else ""
+
+
 def claim_rows(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, ...]]:
     """One row for each claim and comparison."""
     return [
-        (claim, tested.sides(" to "), written(tested.gain, SIGNED), str(tested.n_seeds), verdict)
+        (
+            claim,
+            _protocol(study, tested) or "–",
+            tested.sides(" to "),
+            written(tested.gain, SIGNED),
+            str(tested.n_seeds),
+            verdict,
+        )
         for claim, tested, verdict in claims_of(study, differences, task)
     ]
 
@@ -230,7 +243,13 @@ def claim_values(study: StudyConfig, differences: Sequence[Difference], task: st
     claims = claims_of(study, differences, task)
     rows = difference_values([tested for _, tested, _ in claims])
     return [
-        row | {"claim": claim, "compared": tested.sides(" to "), "verdict": verdict}
+        row
+        | {
+            "claim": claim,
+            "protocol": _protocol(study, tested),
+            "compared": tested.sides(" to "),
+            "verdict": verdict,
+        }
         for row, (claim, tested, verdict) in zip(rows, claims, strict=True)
     ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from dnaspt.reports.compare import (
     GENE_MODEL_QUESTIONS,
     LETTERS,
     MODEL_BASELINE,
+    OTHER_SEQUENCE,
     RANDOM,
     Difference,
     Group,
@@ -19,7 +21,8 @@ from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain, gene
 from dnaspt.reports.run_tables import FEW_BLOCKS
 from dnaspt.reports.tables import SIGNED, Table, markdown_table, written
 from dnaspt.studies.records import Record
-from dnaspt.studies.settings import StudyConfig
+from dnaspt.studies.settings import OWN_WINDOWS, PRETRAINED, StudyConfig
+from dnaspt.training.runs import RunResult
 
 _SUBJECTS = {
     LETTERS: "Site scores of a self-pretrained encoder instead of letters",
@@ -32,6 +35,7 @@ _SUBJECTS = {
     "pretraining with more sequence": "Pretraining on more sequence than the task's own",
     "pretraining with more sequence, the same bases in all": "Pretraining on more sequence instead of training longer",
     "more sequence for pretraining": "More sequence than the task's own in pretraining",
+    OTHER_SEQUENCE: "Pretraining on other sequence than the task's own windows",
     "another encoder": "The given encoder instead of a random one",
     "the CRF": "The CRF instead of softmax",
     "training longer": "Training longer",
@@ -56,6 +60,7 @@ def sentences(
     *,
     leading: Sequence[str] = (),
     gain: Callable[[str, str], PairedGain | None] | None = None,
+    protocols: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
     """The answer in a word, then a sentence for each question and verdict; of genes first how good they are.
 
@@ -68,6 +73,7 @@ def sentences(
         genes: scores of the arms with all labels, as `predict` writes genes; none for windows.
         leading: sentences about gene models (`gene_model_sentences`), which then come first, and whose comparisons are left out.
         gain: what one arm gains over another, as `standing` asks for it.
+        protocols: names of the protocols by which arms are pretrained, by arm; left out, all on their own windows.
     """
     if leading:
         differences = [gain for gain in differences if gain.question not in GENE_MODEL_QUESTIONS]
@@ -79,7 +85,7 @@ def sentences(
     best = _best_baseline(groups, differences)
     told = [gain for gain in differences if gain.question not in BASELINES or gain.before == best]
     told.sort(key=lambda gain: (_ORDER.index(gain.question), -gain.sign))
-    headline = _headline(differences, {own.name: own for own in genes})
+    headline = _headline(differences, {own.name: own for own in genes}, protocols)
     answer = [*leading, headline] if headline else leading
     for (question, sign), same in groupby(told, key=lambda gain: (gain.question, gain.sign)):
         gains = "; ".join(_gain(difference) for difference in same)
@@ -172,16 +178,29 @@ def sentences_over(datasets: Mapping[str, Sequence[Difference]]) -> list[str]:
     ]
 
 
-def _headline(differences: Sequence[Difference], genes: Mapping[str, GenesAsPredicted]) -> str:
-    """What self-pretraining does with all labels, for equal fine-tuning and for equal bases; "" where no arms say so."""
-    plain = _verdict(differences, "pretraining", genes)
-    in_all = _verdict(differences, "pretraining, the same bases in all", genes)
-    if not plain and not in_all:
-        return ""
-    plain, in_all = plain or "Not tested.", in_all or "Not tested."
-    return (
-        f"Does self-pretraining help here, for as many bases of fine-tuning? {plain} For as many bases in all? {in_all}"
-    )
+def _headline(
+    differences: Sequence[Difference], genes: Mapping[str, GenesAsPredicted], protocols: Mapping[str, str]
+) -> str:
+    """What self-pretraining does with all labels, for equal fine-tuning and for equal bases; "" where no arms say so.
+
+    Where it is not on the task's own windows alone, each protocol has an answer of its own.
+    """
+    by_protocol: dict[str, list[Difference]] = {}
+    for difference in differences:
+        by_protocol.setdefault(protocols.get(difference.after, OWN_WINDOWS), []).append(difference)
+    answers = []
+    for protocol, own in by_protocol.items():
+        plain = _verdict(own, "pretraining", genes)
+        in_all = _verdict(own, "pretraining, the same bases in all", genes)
+        if not plain and not in_all:
+            continue
+        which = f" on {protocol}" if set(protocols.values()) - {OWN_WINDOWS} else ""
+        plain, in_all = plain or "Not tested.", in_all or "Not tested."
+        answers.append(
+            f"Does self-pretraining{which} help here, for as many bases of fine-tuning? {plain} For as many bases in all? "
+            f"{in_all}"
+        )
+    return " ".join(answers)
 
 
 def _verdict(differences: Sequence[Difference], question: str, genes: Mapping[str, GenesAsPredicted]) -> str:
@@ -213,10 +232,22 @@ def _gain(difference: Difference) -> str:
     return f"{written(difference.gain, SIGNED)} ({difference.sides(' to ')})"
 
 
-def method(study: StudyConfig, groups: Sequence[Group], records: Sequence[Record]) -> str:
-    """How the study was made: what was resampled, how rates were chosen, what is equal, how often test was scored."""
+def method(
+    study: StudyConfig,
+    groups: Sequence[Group],
+    records: Sequence[Record],
+    pretrainings: Mapping[str, RunResult] = MappingProxyType({}),
+) -> str:
+    """How the study was made: what was resampled, how rates were chosen, what is equal, how often test was scored.
+
+    Args:
+        study: settings of the study.
+        groups: runs by arm and label fraction.
+        records: final runs.
+        pretrainings: results of the pretrainings, by what the jobs of the records name as their encoder.
+    """
     stops_early = any("patience" in given for given in (*study.settings_of("pretrain"), *study.settings_of("finetune")))
-    words = [*_folds(study), _intervals(study, groups), *_rates(study, groups)]
+    words = [*_folds(study), _intervals(study, groups), *_rates(study, groups), *_pretrained_on(study, pretrainings)]
     if any(group.fraction < 1 for group in groups):
         words.append(
             "Fewer labels: a random share of the train windows (by stretches of 10 kb where windows overlap), with checkpoints "
@@ -242,6 +273,25 @@ def _folds(study: StudyConfig) -> list[str]:
         "weights are those of the fold. Scores count the bases, genes or windows of all folds together; steps, bases and minutes "
         "are sums over the folds."
     ]
+
+
+def _pretrained_on(study: StudyConfig, pretrainings: Mapping[str, RunResult]) -> list[str]:
+    """Which arms are pretrained on other data than their own windows, and what was cut out; nothing where none is."""
+    arms: dict[str, list[str]] = {}
+    for arm in study.arms:
+        if arm.init in PRETRAINED:
+            arms.setdefault(study.protocol_of(arm), []).append(arm.name)
+    if set(arms) <= {OWN_WINDOWS}:
+        return []
+    users = (f"{name}: {', '.join(own)}" for name, own in arms.items())
+    words = [f"Pretrained on {'; on '.join(users)}."]
+    if cut := {result.cut_out for result in pretrainings.values() if result.cut_out is not None}:
+        counts = "; ".join(sorted(map(str, cut)))
+        words.append(
+            "What valid and test parts share with these sequences in 32 bases or more, on either strand, was cut out before: "
+            f"{counts}."
+        )
+    return words
 
 
 def _intervals(study: StudyConfig, groups: Sequence[Group]) -> str:

@@ -12,11 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from dnaspt.config import FinetuneConfig, PretrainConfig
+from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.manifest import MANIFEST_FILE, UNLABELED, Manifest, joint_digest, read_fold_or_whole
 from dnaspt.data.segments import union_bp
 from dnaspt.studies.settings import PRETRAINED, SCRATCH, SPT_MORE, Arm, PretrainingPaths, StudyConfig, without_preset
 from dnaspt.tasks import GENE_MODEL
+from dnaspt.training.pretrain import epoch_bp
 
 Stage = Literal["pretrain", "tune", "final"]
 STAGES: tuple[Stage, ...] = ("pretrain", "tune", "final")
@@ -114,28 +115,30 @@ def pretrainings(study: StudyConfig, dataset: Manifest) -> list[Job]:
 
 def _pretraining(study: StudyConfig, dataset: Manifest, arm: Arm, seed: int) -> Job:
     settings = study.pretrain | arm.pretrain | {"seed": seed} | _fold_of(dataset)
-    if any(UNLABELED in manifest.splits for manifest in _read_by(study, dataset, arm).values()):
+    if any(UNLABELED in manifest.splits for manifest in _read_by(study, dataset, arm)):
         settings["unlabeled"] = arm.init == SPT_MORE
     if arm.init == SPT_MORE:  # as many bases as the train split alone would be read for
-        own, more = (_epoch_bp(study, dataset, arm, split) for split in ("train", UNLABELED))
-        settings["epochs"] = _pretrain_epochs(study, arm) * own / (own + more)
+        paths = study.pretraining_paths(arm)
+        own, both = (_epoch_bp(study, dataset, paths, unlabeled=unlabeled) for unlabeled in (False, True))
+        settings["epochs"] = _pretrain_epochs(study, arm) * own / both
     return Job("pretrain", "", settings, "", _pretraining_digest(study, dataset, arm))
 
 
-def _read_by(study: StudyConfig, dataset: Manifest, arm: Arm) -> dict[Path, Manifest]:
-    """Datasets that an arm is pretrained on, by their folders, as the fold of the study's own dataset sees them."""
-    folders = study.pretrain_data_of(arm)
-    return {folder: _view(folder, dataset.fold) for folder in folders} if folders else {study.data: dataset}
+def _read_by(study: StudyConfig, dataset: Manifest, arm: Arm) -> list[Manifest]:
+    """Datasets that an arm is pretrained on, as the fold of the study's own dataset sees them."""
+    return [_view(folder, dataset.fold) for folder in study.pretrain_data_of(arm)] or [dataset]
 
 
 def _pretraining_digest(study: StudyConfig, dataset: Manifest, arm: Arm) -> str:
     """Digest of all that an arm's pretraining reads and cuts out, as its checkpoint will have it."""
     paths = study.pretraining_paths(arm)
-    if not paths.held_out:
-        return dataset.digest
-    held_out = (paths.data, *paths.held_out)
+    return _joint_digest(paths, dataset.fold) if paths.held_out else dataset.digest
+
+
+def _joint_digest(paths: PretrainingPaths, fold: int) -> str:
     return joint_digest(
-        _read_by(study, dataset, arm).values(), [_view(folder, dataset.fold) for folder in dict.fromkeys(held_out)]
+        [_view(folder, fold) for folder in dict.fromkeys(paths.read)],
+        [_view(folder, fold) for folder in (paths.data, *paths.held_out)],
     )
 
 
@@ -154,9 +157,9 @@ def pretraining_paths(study: StudyConfig, job: Job) -> PretrainingPaths:
     """The datasets of a pretraining that arms of a study begin from."""
     dataset = _view(study.data, job.fold)
     for arm in study.arms:
-        if arm.init in PRETRAINED and study.pretrain_data_of(arm):
-            if _pretraining_digest(study, dataset, arm) == job.data_digest:
-                return study.pretraining_paths(arm)
+        is_joint = arm.init in PRETRAINED and bool(study.pretrain_data_of(arm))
+        if is_joint and _pretraining_digest(study, dataset, arm) == job.data_digest:
+            return study.pretraining_paths(arm)
     return PretrainingPaths(study.data)
 
 
@@ -195,13 +198,18 @@ def _pretrain_epochs(study: StudyConfig, arm: Arm) -> float:
     return float((study.pretrain | arm.pretrain).get("epochs", PretrainConfig.model_fields["epochs"].default))
 
 
-def _epoch_bp(study: StudyConfig, dataset: Manifest, arm: Arm, split: str = "train") -> int:
-    """Bases of an epoch of an arm's pretraining on a split, before any are cut out."""
-    return sum(
-        pretrain_bp(folder, manifest.digest, split, manifest.fold)
-        for folder, manifest in _read_by(study, dataset, arm).items()
-        if split in manifest.splits
-    )
+def _epoch_bp(study: StudyConfig, dataset: Manifest, paths: PretrainingPaths, *, unlabeled: bool = False) -> int:
+    """Bases of an epoch of pretraining on the train split, with `unlabeled` on that, too; without what is cut out."""
+    if not paths.held_out:
+        splits = ("train", UNLABELED) if unlabeled else ("train",)
+        return sum(pretrain_bp(study.data, dataset.digest, split, dataset.fold) for split in splits)
+    return _joint_bp(paths, _joint_digest(paths, dataset.fold), dataset.fold, unlabeled=unlabeled)
+
+
+@lru_cache
+def _joint_bp(paths: PretrainingPaths, _digest: str, fold: int, *, unlabeled: bool) -> int:
+    settings = {"out": Path("run"), "fold": fold, "unlabeled": unlabeled}
+    return epoch_bp(build_config(PretrainConfig, paths.settings() | settings))
 
 
 def _finetuning(
@@ -224,7 +232,11 @@ def _finetuning(
         return Job(kind, arm.name, settings, "" if arm.init == SCRATCH else encoder, dataset.digest)
     epochs = own.get("epochs", FinetuneConfig.model_fields["epochs"].default)
     if arm.extended:
-        epochs += _pretrain_epochs(study, arm) * _epoch_bp(study, dataset, arm) / dataset.splits["train"].n_bp
+        epochs += (
+            _pretrain_epochs(study, arm)
+            * _epoch_bp(study, dataset, study.pretraining_paths(arm))
+            / dataset.splits["train"].n_bp
+        )
     settings = own | {
         "seed": seed,
         "head": arm.head,
@@ -247,9 +259,7 @@ def bases_read(study: StudyConfig, dataset: Manifest, job: Job) -> float:
     dataset = dataset.of_fold(job.fold)
     if job.kind == "pretrain":
         epochs = job.settings.get("epochs", PretrainConfig.model_fields["epochs"].default)
-        splits = ("train", UNLABELED) if job.settings.get("unlabeled") else ("train",)
-        views = {folder: _view(folder, job.fold) for folder in pretraining_paths(study, job).read}
-        parts = [(folder, view, split) for folder, view in views.items() for split in splits if split in view.splits]
-        return float(epochs * sum(pretrain_bp(folder, view.digest, split, view.fold) for folder, view, split in parts))
+        unlabeled = bool(job.settings.get("unlabeled"))
+        return float(epochs * _epoch_bp(study, dataset, pretraining_paths(study, job), unlabeled=unlabeled))
     epochs = 1 if job.is_gene_model else job.settings["epochs"]
     return float(epochs * job.label_fraction * dataset.splits["train"].n_bp)

@@ -7,6 +7,7 @@ import numpy as np
 
 from dnaspt.baselines.results import BaselineResult
 from dnaspt.evaluation.pooled import pool_folds
+from dnaspt.prepare.held_out import sum_of
 from dnaspt.studies.plan import Job
 from dnaspt.studies.records import Record, ranked
 from dnaspt.training.runs import RunResult
@@ -81,6 +82,7 @@ def _pool_results(results: Sequence[RunResult]) -> RunResult:
         minutes=sum(result.minutes for result in results),
         device=first.device,
         precision=first.precision,
+        cut_out=sum_of([result.cut_out for result in results if result.cut_out is not None]),
     )
 
 

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 SCRATCH, SPT, SPT_MORE = "scratch", "spt", "spt+unlabeled"
 PRETRAINED = (SPT, SPT_MORE)
 """Ways to begin for which the study pretrains an encoder itself."""
+OWN_WINDOWS = "own windows"
+"""Name of the protocol that pretrains on the task's own train windows."""
 COMPOSITION = ("kmer", "markov", "cpg")
 """Baselines for windows that need no network (`baselines.windows`)."""
 AUGUSTUS = "augustus"
@@ -136,6 +138,12 @@ class Arm(Settings):
         return self.init.split(":")[0] == AUGUSTUS
 
 
+def dataset_name(folder: Path) -> str:
+    """Name of a dataset: that of its folder; of OUT/data, as `dnaspt bend run` makes it, that of OUT."""
+    folder = Path(os.path.abspath(folder))
+    return folder.parent.name if folder.name == "data" else folder.name
+
+
 @dataclass(frozen=True, slots=True)
 class PretrainingPaths:
     """The datasets of a pretraining, as its settings name them.
@@ -204,6 +212,19 @@ class StudyConfig(Settings):
         """Datasets that an arm is pretrained on, or, from scratch, whose bases it reads on top; none: the study's own windows."""
         return self.pretrain_data if arm.pretrain_data is None else arm.pretrain_data
 
+    def protocol_of(self, arm: Arm) -> str:
+        """Name of the protocol by which an arm is pretrained: on its own windows, on gene-finding sequences, or on others.
+
+        Raises:
+            DatasetError: a dataset of its pretraining is not there.
+        """
+        read = self.pretrain_data_of(arm)
+        if not read:
+            return OWN_WINDOWS
+        tasks = {read_manifest(folder).task for folder in read}
+        kind = "gene-finding sequences" if tasks == {"genes"} else "sequences"
+        return f"{kind} of {', '.join(dataset_name(folder) for folder in read)}"
+
     @property
     def shares_pretraining(self) -> bool:
         """Whether any arm begins from a pretraining on other data, which further datasets may begin from, too."""
@@ -250,8 +271,7 @@ class StudyConfig(Settings):
     @property
     def name(self) -> str:
         """Name of the dataset: that of its folder; of OUT/data, as `dnaspt bend run` makes it, that of OUT."""
-        folder = Path(os.path.abspath(self.data))
-        return folder.parent.name if folder.name == "data" else folder.name
+        return dataset_name(self.data)
 
     @property
     def title(self) -> str:

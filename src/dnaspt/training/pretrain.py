@@ -90,6 +90,16 @@ class _Sources:
         """Digest of all that is read and cut out; that of the dataset where it is read alone."""
         return joint_digest(self.read.values(), self.held_out.values()) if self.held_out else self.first.digest
 
+    @property
+    def held_out_by(self) -> str:
+        """Folders of the held-out datasets, as messages name them."""
+        return ", ".join(map(str, self.held_out))
+
+    @property
+    def window_bp(self) -> int:
+        """Length at which windows are cut in bp."""
+        return max(WINDOW_BP, *(manifest.window_bp for manifest in self.read.values()))
+
     def joined(self) -> dict[str, list[str]]:
         """Digests of the datasets, for the checkpoint."""
         named = {"read": self.read, "held_out": self.held_out}
@@ -130,14 +140,26 @@ def _sources_of(config: PretrainConfig) -> _Sources:
     return sources
 
 
+def epoch_bp(config: PretrainConfig) -> int:
+    """Bases that an epoch of a pretraining reads, as `pretrain` would: after cutting out.
+
+    Raises:
+        DatasetError, ConfigError: as `pretrain`.
+    """
+    splits, _ = _read(config, _sources_of(config))
+    return sum(len(split.codes) for split in splits)
+
+
 def _train(config: PretrainConfig, sources: _Sources, folder: RunFolder, reporter: "Reporter | None") -> Run:
     """Read the sequences, and train."""
-    names = list(config.splits)
-    if config.unlabeled and any(UNLABELED in manifest.splits for manifest in sources.read.values()):
-        names.append(UNLABELED)
-    window_bp = max(WINDOW_BP, *(manifest.window_bp for manifest in sources.read.values()))
-    splits, valid_split, counts = _read(config, sources, names, window_bp)
-    valid = mask_windows(valid_split, config.mask_fraction, as_published=config.masking == "as-published")
+    splits, counts = _read(config, sources)
+    if counts is not None:
+        log.info("%s: cut out, as held out by %s: %s", config.data, sources.held_out_by, counts)
+        joined = (segment.codes for split in splits for segment in segments(split))
+        refuse_shared(joined, sources.held_out_segments("valid", "test"), config.data)
+    valid = mask_windows(
+        _read_valid(config, sources), config.mask_fraction, as_published=config.masking == "as-published"
+    )
     if not valid.n_masked:
         problem = f"with mask_fraction {config.mask_fraction:g} no base of the valid split is masked"
         raise ConfigError(f"{config.data}: {problem}, so no checkpoint can be chosen; raise it, or prepare more data")
@@ -146,10 +168,10 @@ def _train(config: PretrainConfig, sources: _Sources, folder: RunFolder, reporte
 
     data = PretrainingData(
         manifest=sources.first,
-        names=tuple(names),
+        names=tuple(_names_of(config, sources)),
         splits=splits,
         valid=valid,
-        window_bp=window_bp,
+        window_bp=sources.window_bp,
         digest=sources.digest,
         joined=sources.joined(),
         cut_out=counts,
@@ -157,43 +179,53 @@ def _train(config: PretrainConfig, sources: _Sources, folder: RunFolder, reporte
     return train_language_model(config, data, folder, reporter)
 
 
-def _read(
-    config: PretrainConfig, sources: _Sources, names: Sequence[str], window_bp: int
-) -> tuple[list[Split], Split, CutOut | None]:
-    """The windows to read, split by split; those on which checkpoints are chosen; and what was cut out of the first ones.
+def _names_of(config: PretrainConfig, sources: _Sources) -> list[str]:
+    """Splits that are read: those of the settings, and `unlabeled` where a dataset has it."""
+    has_more = config.unlabeled and any(UNLABELED in manifest.splits for manifest in sources.read.values())
+    return [*config.splits, *([UNLABELED] if has_more else [])]
+
+
+def _read(config: PretrainConfig, sources: _Sources) -> tuple[list[Split], CutOut | None]:
+    """The windows to read, split by split, and what was cut out of them; None where a dataset is read alone.
 
     Raises:
-        DatasetError: a split that is not there, or of which nothing is left.
+        DatasetError: a split that is not there, or nothing is left to read.
     """
-    fold = sources.first.fold
-    if not sources.held_out:
-        splits = [without_overlaps(read_split(config.data, name, fold), window_bp) for name in names]
-        return splits, without_overlaps(read_split(config.data, "valid", fold), window_bp), None
-    where = ", ".join(map(str, sources.held_out))
-    held_out = sources.held_out_segments("valid", "test")
-    offered = [
-        list(segments(read_split(folder, name, manifest.fold)))
+    parts = [
+        read_split(folder, name, manifest.fold)
         for folder, manifest in sources.read.items()
-        for name in names
+        for name in _names_of(config, sources)
         if name in manifest.splits or name != UNLABELED
     ]
-    cut, counts = cut_out([segment for own in offered for segment in own], held_out)
-    log.info("%s: cut out, as held out by %s: %s", config.data, where, counts)
+    if not sources.held_out:
+        return [without_overlaps(part, sources.window_bp) for part in parts], None
+    offered = [list(segments(part)) for part in parts]
+    cut, counts = cut_out([segment for own in offered for segment in own], sources.held_out_segments("valid", "test"))
     rest = iter(cut)
-    windows = [_known_windows(list(islice(rest, len(own))), window_bp) for own in offered]
+    windows = [_known_windows(list(islice(rest, len(own))), sources.window_bp) for own in offered]
     splits = [split for split in windows if split is not None]
     if not splits:
         raise DatasetError(
-            f"{config.data}: nothing is left to read: all of it stands in valid or test parts of {where}"
+            f"{config.data}: nothing is left to read: all of it stands in valid or test parts of {sources.held_out_by}"
         )
-    refuse_shared((segment.codes for split in splits for segment in segments(split)), held_out, config.data)
-    valid, _ = cut_out(list(segments(read_split(config.data, "valid", fold))), sources.held_out_segments("test"))
-    valid_split = _known_windows(valid, window_bp)
-    if valid_split is None:
-        raise DatasetError(
-            f"{config.data}: all of its valid split stands in test parts of {where}, so no checkpoint can be chosen"
-        )
-    return splits, valid_split, counts
+    return splits, counts
+
+
+def _read_valid(config: PretrainConfig, sources: _Sources) -> Split:
+    """The windows on which checkpoints are chosen, without what stands in test parts.
+
+    Raises:
+        DatasetError: nothing is left of them.
+    """
+    split = read_split(config.data, "valid", sources.first.fold)
+    if not sources.held_out:
+        return without_overlaps(split, sources.window_bp)
+    valid, _ = cut_out(list(segments(split)), sources.held_out_segments("test"))
+    windows = _known_windows(valid, sources.window_bp)
+    if windows is None:
+        where = f"stands in test parts of {sources.held_out_by}"
+        raise DatasetError(f"{config.data}: all of its valid split {where}, so no checkpoint can be chosen")
+    return windows
 
 
 def _known_windows(joined: Sequence[Segment], window_bp: int) -> Split | None:
