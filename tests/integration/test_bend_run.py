@@ -133,7 +133,9 @@ def test_the_protocols_that_ship_are_whole(protocol: Path, gene_data: Path, wind
             with pytest.raises(ConfigError, match="scored without training"):
                 read_protocol(protocol, task, windows)
         else:
-            check_settings(read_protocol(protocol, task, gene_data if row.kind == "genes" else windows))
+            data = gene_data if row.kind == "genes" else windows
+            study = check_settings(read_protocol(protocol, task, data, lambda _: gene_data))
+            assert study.pretrain_data == ((gene_data,) if protocol.stem == "spt-as-published" else ())
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """A protocol on a task of BEND: prepare the task, make the runs of all arms and seeds, report.
 
-A protocol is a TOML file: a study without `data`, whose [tasks.NAME] tables change it for a task (see examples/bend).
+A protocol is a TOML file: a study without `data`, whose [tasks.NAME] tables change it for a task (see examples/bend). Its
+`pretrain_data` may name tasks, whose datasets are then prepared, too: every task of a command begins from the same pretraining.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dnaspt.config import build_config, read_toml
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.json_files import build_checked, read_json, write_json
-from dnaspt.studies.context import Say, StudyContext
+from dnaspt.studies.context import PRETRAINING, Say, SharedPretraining, StudyContext
 from dnaspt.studies.settings import StudyConfig, check_settings
 
 BEND_JSON = "bend.json"
@@ -32,6 +33,8 @@ class BendRun:
         genome: FASTA; None takes the one in ROOT/data/genomes.
         fold: of enhancers, the part that is the test split, from 1.
         jobs: runs at a time; they share the cores.
+        tasks: all tasks of the command, in whose folder `together` this and the others have theirs; none where it has one task.
+        together: folder of all of them.
     """
 
     protocol: Path
@@ -42,6 +45,29 @@ class BendRun:
     genome: Path | None = None
     fold: int = 1
     jobs: int = 1
+    tasks: tuple[str, ...] = ()
+    together: Path | None = None
+
+    def of_each(self, tasks: Sequence[str]) -> list["BendRun"]:
+        """This run of each task of a command: of one in OUT, of several in OUT/TASK.
+
+        Raises:
+            ConfigError: a task that stands twice, or settings that only one task can have.
+        """
+        if len(tasks) == 1:
+            return [self]
+        if len(set(tasks)) < len(tasks):
+            raise ConfigError(f"{', '.join(tasks)}: a task stands twice; name each once")
+        if self.data is not None or self.genome is not None:
+            raise ConfigError("--data and --genome are of one task; name one, or leave them out")
+        return [replace(self, task=task, out=self.out / task, tasks=tuple(tasks), together=self.out) for task in tasks]
+
+    def data_of(self, task: str) -> Path:
+        """Dataset folder of this task, or of another one that it is pretrained on or together with."""
+        if task == self.task:
+            return self.data or self.out / "data"
+        home = self.together or self.out
+        return home / task / "data" if task in self.tasks else home / PRETRAINING / task / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +109,17 @@ class BendStudy:
             raise InputError(file, f"not the study of 'dnaspt bend run' ({error})") from error
 
 
-def read_protocol(path: Path, task: str, data: Path) -> StudyConfig:
+def read_protocol(
+    path: Path, task: str, data: Path, data_of: Callable[[str], Path] | None = None, served: Sequence[Path] = ()
+) -> StudyConfig:
     """The study of this protocol for a task.
 
     Args:
         path: TOML file of the protocol.
         task: task of BEND.
         data: dataset folder of the task.
+        data_of: dataset folder of a task that the protocol is pretrained on; left out, they lie beside `data`.
+        served: dataset folders of all tasks that begin from the same pretraining.
 
     Raises:
         ConfigError: no such file or task, a task without training, or unknown settings.
@@ -103,17 +133,34 @@ def read_protocol(path: Path, task: str, data: Path) -> StudyConfig:
             f"{task}: is scored without training: prepare it, and 'dnaspt evaluate' a pretrained run on it"
         )
     if not path.is_file():
-        shipped = "examples/bend/spt.toml, bend-resnet.toml and spt-as-published.toml come with the source"
+        shipped = "examples/bend/spt.toml, bend-resnet.toml, spt-as-published.toml and spt-own-windows.toml come with the source"
         raise ConfigError(f"{path}: no such file; expected a protocol, a TOML file ({shipped})")
     settings = read_toml(path)
     if "data" in settings:
         do = "run it with 'dnaspt study', or take the line out"
         raise ConfigError(f"{path}: names its data, {settings['data']!r}, so it is a study and no protocol; {do}")
-    settings = _for_task(settings, task, path)
+    settings = _for_task(settings, task, path) | {"data": data}
     try:
-        return build_config(StudyConfig, settings | {"data": data})
+        study = build_config(StudyConfig, settings)
     except ConfigError as error:
         raise ConfigError(f"{path}: {str(error).removeprefix('options: ')}") from error
+    if not study.shares_pretraining:
+        return study
+    find = data_of or (lambda name: data.parent / name)
+    folders = tuple(find(str(name)) if str(name) in BEND_TASKS else name for name in study.pretrain_data)
+    return study.model_copy(update={"pretrain_data": folders, "pretrain_for": tuple(served)})
+
+
+def pretraining_tasks(path: Path, task: str) -> list[str]:
+    """Tasks whose datasets a protocol is pretrained on.
+
+    Raises:
+        ConfigError: unknown settings.
+    """
+    study = read_protocol(path, task, Path(task), data_of=Path)
+    return (
+        [folder.name for folder in study.pretrain_data if str(folder) in BEND_TASKS] if study.shares_pretraining else []
+    )
 
 
 def _for_task(settings: Mapping[str, Any], task: str, path: Path) -> dict[str, Any]:
@@ -138,7 +185,7 @@ def _table(value: Any, name: str, path: Path) -> dict[str, Any]:
 
 
 def plan_protocol(run: BendRun, say: Say) -> StudyContext:
-    """Prepare OUT/data where it is not there, and plan the runs.
+    """Prepare OUT/data where it is not there, and what the protocol is pretrained on and for, and plan the runs.
 
     Args:
         run: protocol, task and folders.
@@ -150,13 +197,23 @@ def plan_protocol(run: BendRun, say: Say) -> StudyContext:
     Raises:
         DnasptError: a file is missing, or settings are wrong.
     """
-    study = read_protocol(run.protocol, run.task, run.data or run.out / "data")
+    served = [run.data_of(task) for task in run.tasks]
+    study = read_protocol(run.protocol, run.task, run.data_of(run.task), run.data_of, served)
     if run.data is None:
         _prepare(run, study.data, say)
     else:
         _check_given_data(run, run.data)
+    if study.shares_pretraining:
+        for task in dict.fromkeys((*pretraining_tasks(run.protocol, run.task), *run.tasks)):
+            if task != run.task:
+                _prepare(
+                    replace(run, task=task, genome=None, fold=run.fold if task in run.tasks else 1),
+                    run.data_of(task),
+                    say,
+                )
     check_settings(study, run.out)
-    return StudyContext(study, run.out, run.out / "records", run.jobs, "local", say)
+    shared = SharedPretraining.of(study, run.together) if run.together else None
+    return StudyContext(study, run.out, run.out / "records", run.jobs, "local", say, shared)
 
 
 def _prepare(run: BendRun, data: Path, say: Say) -> None:

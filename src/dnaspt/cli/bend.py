@@ -21,9 +21,22 @@ Root = Annotated[Path, option("--root", metavar="FOLDER", help="Folder with the 
 def run(
     context: typer.Context,
     protocol: Annotated[Path, typer.Argument(metavar="PROTOCOL", help="TOML file, such as examples/bend/spt.toml.")],
-    task: BendTaskName,
+    tasks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TASK...",
+            help=f"One or more of {', '.join(BEND_TASKS)}.",
+            autocompletion=lambda: list(BEND_TASKS),
+        ),
+    ],
     out: Annotated[
-        Path, option("--out", "-o", metavar="FOLDER", help="Folder of the dataset, the runs and the report.")
+        Path,
+        option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Folder of the dataset, the runs and the report; of more than one task FOLDER/TASK.",
+        ),
     ],
     root: Root = Path("bend"),
     genome: Annotated[
@@ -45,6 +58,7 @@ def run(
     """Run a protocol on a task, and report.
 
     Prepares the task, makes all runs of the protocol, and writes the report. Run it again to go on: finished runs are skipped.
+    If the protocol pretrains on a task, all tasks that you name begin from the same pretraining.
 
     Example: dnaspt bend run examples/bend/spt.toml gene_finding --root bend --out studies/bend_genes
     """
@@ -53,13 +67,13 @@ def run(
     from dnaspt.cli.study import show_plan
     from dnaspt.cli.terminal import show
 
-    planned = BendRun(protocol, task, out, root=root, data=data, genome=genome, fold=fold, jobs=jobs)
-    study = plan_protocol(planned, show)
-    if dry_run:
-        show_plan(protocol, study)
-        return
-    show(run_protocol(planned, study))
-    show(f"{out}: study.html, study.md, and the tables as CSV and Parquet written")
+    planned = BendRun(protocol, tasks[0], out, root=root, data=data, genome=genome, fold=fold, jobs=jobs).of_each(tasks)
+    for each, study in [(each, plan_protocol(each, show)) for each in planned]:
+        if dry_run:
+            show_plan(protocol, study)
+            continue
+        show(run_protocol(each, study))
+        show(f"{each.out}: study.html, study.md, and the tables as CSV and Parquet written")
 
 
 @bend_app.command(cls=Command)

@@ -70,4 +70,9 @@ def test_a_study_without_comparisons_has_tables_with_columns(windows: Path, tmp_
     assert len(alone.differences_to_frame()) == 0 and list(alone.differences_to_frame().columns) == columns
     assert (tmp_path / "study" / "study_gains.csv").read_text() == ",".join(columns) + "\n"
     assert pq.read_table(tmp_path / "study" / "study_gains.parquet").column_names == columns
-    assert pq.read_table(tmp_path / "study" / "study_claims.parquet").column_names == [*columns, "claim", "compared", "protocol"]
+    assert pq.read_table(tmp_path / "study" / "study_claims.parquet").column_names == [
+        *columns,
+        "claim",
+        "compared",
+        "protocol",
+    ]
