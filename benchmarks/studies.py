@@ -4,6 +4,7 @@
 athaliana_averaged, athaliana_seeds, athaliana_heads; gene models against AUGUSTUS: athaliana_contigs, celegans_contigs,
 athaliana_genes, celegans_genes, fly_loci_genes, human_genes, and within the train part athaliana_train, celegans_train; for a
 GPU athaliana_base, athaliana_paper, fly_loci_base;
+arabidopsis_chr3_protocols and human_brain_protocols: pretrained on own windows, and on sequences of gene finding;
 athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
 record in examples/studies/NAME/records and are skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md.
 `--pack` rewrites records of dnaspt 0.1 in the present, compressed form and runs nothing.
@@ -57,12 +58,16 @@ SAME_DATA = {
     "athaliana_averaged": "athaliana",
     "athaliana_seeds": "athaliana",
     "athaliana_heads": "athaliana",
+    "arabidopsis_chr3_protocols": "arabidopsis_chr3",
+    "human_brain_protocols": "human_brain",
     "athaliana_base": "athaliana",
     "athaliana_paper": "athaliana",
     "fly_loci_base": "fly_loci",
     "fly_loci_genes": "fly_loci",
 }
 """Studies of another one's data."""
+PRETRAINED_ON = {"arabidopsis_chr3_protocols": "athaliana_genes", "human_brain_protocols": "human_genes"}
+"""Studies whose arms are pretrained on another one's data."""
 GENE_MODELS = (
     "athaliana_train",
     "celegans_train",
@@ -78,6 +83,8 @@ SAME_RECORDS = {
     "athaliana_recipes": "athaliana",
     "athaliana_seeds": "athaliana_averaged",
     "athaliana_heads": "athaliana_averaged",
+    "arabidopsis_chr3_protocols": "arabidopsis_chr3",
+    "human_brain_protocols": "human_brain",
 }
 """Studies that take over finished runs of another one. Of recipes only the rates are tried, on valid."""
 
@@ -92,7 +99,8 @@ def main() -> None:
     if chosen.pack:
         pack(STUDIES / chosen.name / "records")
         return
-    prepare(SAME_DATA.get(chosen.name, chosen.name))
+    for name in filter(None, (SAME_DATA.get(chosen.name, chosen.name), PRETRAINED_ON.get(chosen.name))):
+        prepare(name)
     on_valid = ("--stage", "tune") if chosen.name.endswith("_recipes") else ()
     records = STUDIES / SAME_RECORDS.get(chosen.name, chosen.name) / "records"
     places = ("--out", str(STUDIES / chosen.name), "--records", str(records))

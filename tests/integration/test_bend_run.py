@@ -88,6 +88,28 @@ def test_one_command_prepares_trains_evaluates_and_reports(task: str, prefix: st
     assert {row[0] for row in rows[1:]} == {task}
 
 
+@pytest.mark.slow
+def test_tasks_of_one_command_begin_from_one_pretraining(tmp_path: Path) -> None:
+    root, out, protocol = write_root(tmp_path / "bend", "cpg_methylation", "chr"), tmp_path / "all", tmp_path / "x.toml"
+    folder = root / "data" / "histone_modification"
+    folder.mkdir()
+    rows = (root / "data/cpg_methylation/cpg_methylation.bed").read_text().splitlines()
+    swapped = [row.replace("train", "x").replace("test", "train").replace("x", "test") for row in rows[19:]]
+    (folder / "histone_modification.bed").write_text("\n".join(rows[:19] + swapped) + "\n")
+    arms = 'arms = [{ name = "SPT", init = "spt" }]\n'
+    protocol.write_text('pretrain_data = "histone_modification"\n' + TINY.split("[[arms]]")[0] + arms)
+    tasks = ("cpg_methylation", "histone_modification")
+    ran = dnaspt("bend", "run", protocol, *tasks, "--root", root, "--out", out)
+    assert ran.code == 0, ran.errors
+    records = [record for task in tasks for record in read_records(out / task / "records")]
+    (pretraining,) = read_records(out / "pretraining" / "records")
+    assert [record.job.encoder for record in records] == [pretraining.job.digest] * 2
+    cut = pretraining.result.cut_out  # half of the windows that the one task tests are in train of the other one
+    assert cut is not None and cut.n_offered_bp // 8 < cut.n_cut_bp < cut.n_offered_bp
+    shown = dnaspt("bend", "results", *(out / task for task in tasks))
+    assert shown.code == 0 and "SPT" in shown.printed
+
+
 def test_a_folder_of_another_task_is_refused(tmp_path: Path) -> None:
     root, protocol = write_root(tmp_path / "bend", "histone_modification", "chr"), tmp_path / "tiny.toml"
     write_root(tmp_path / "other", "cpg_methylation", "chr")

@@ -1,5 +1,6 @@
 """Protocols: a study without data, changed for a task, and what does not fit."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,37 @@ def test_what_decides_a_dataset_is_on_record() -> None:
     bins = PrepareBendConfig(task="enhancer_annotation", out="x", root="r", fold=3)
     assert genes.on_record() == {"bend": "gene_finding", "bend_source": {"root": "r", "genome": None}}
     assert bins.source() == {"root": "r", "genome": None, "fold": 3}
+
+
+def test_a_protocol_may_be_pretrained_on_a_task_for_all_tasks_of_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[PrepareBendConfig] = []
+    monkeypatch.setattr(prepare_module, "prepare_bend", prepared.append)
+    monkeypatch.setattr(protocol_module, "check_settings", lambda *_: None)
+    text = 'pretrain_data = "gene_finding"\n[[arms]]\nname = "SPT"\ninit = "spt"\n'
+    whole = BendRun(write(tmp_path / "x.toml", text), "cpg_methylation", tmp_path / "out")
+    names = ("cpg_methylation", "histone_modification")
+    cpg, histones = (plan_protocol(run, lambda _: None) for run in whole.of_each(names))
+    genes = tmp_path / "out" / "pretraining" / "gene_finding" / "data"
+    data = tuple(tmp_path / "out" / name / "data" for name in names)
+    assert cpg.study.pretrain_data == histones.study.pretrain_data == (genes,)
+    assert cpg.study.pretrain_for == histones.study.pretrain_for == data
+    assert (cpg.study.data, histones.study.data) == data and cpg.out == tmp_path / "out" / names[0]
+    assert cpg.pretrained is not None and cpg.pretrained == histones.pretrained
+    assert cpg.pretrained.out == tmp_path / "out" / "pretraining"
+    assert [config.out for config in prepared[:3]] == [data[0], genes, data[1]]
+    assert {config.task for config in prepared} == {"gene_finding", *names}
+    (alone,) = whole.of_each(names[:1])
+    assert alone == whole and plan_protocol(alone, lambda _: None).pretrained is None
+    of_genes = plan_protocol(BendRun(whole.protocol, "gene_finding", tmp_path / "g"), lambda _: None).study
+    assert of_genes.pretrain_data == (of_genes.data,) == (tmp_path / "g" / "data",)
+
+
+def test_tasks_of_one_command_are_different_and_prepared_alike(tmp_path: Path) -> None:
+    run = BendRun(tmp_path / "x.toml", "cpg_methylation", tmp_path / "out")
+    with pytest.raises(ConfigError, match="a task stands twice"):
+        run.of_each(("cpg_methylation", "cpg_methylation"))
+    for given in ({"data": tmp_path}, {"genome": tmp_path / "g.fa"}):
+        with pytest.raises(ConfigError, match="--data and --genome are of one task"):
+            replace(run, **given).of_each(("cpg_methylation", "histone_modification"))
