@@ -14,8 +14,8 @@ from dnaspt.config import build_config, read_toml
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.json_files import build_checked, read_json, write_json
-from dnaspt.studies.context import PRETRAINING, Say, SharedPretraining, StudyContext
-from dnaspt.studies.settings import StudyConfig, check_settings
+from dnaspt.studies.context import Say, SharedPretraining, StudyContext
+from dnaspt.studies.settings import PRETRAINING, StudyConfig, check_settings
 
 BEND_JSON = "bend.json"
 

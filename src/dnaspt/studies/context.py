@@ -12,17 +12,13 @@ from typing import Literal, get_args
 from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.studies.plan import Job
 from dnaspt.studies.records import Record, read_record, record_file
-from dnaspt.studies.settings import StudyConfig
+from dnaspt.studies.settings import PRETRAINING, StudyConfig
 from dnaspt.training.runs import RESULT
 
 Engine = Literal["local", "ray"]
 """Where the runs of a study are made."""
 Say = Callable[[str], None]
 """Shows a person a sentence about what happens."""
-
-
-PRETRAINING = "pretraining"
-"""Name of the folder, in that of a study over several datasets, of the pretrainings that all begin from."""
 
 
 @dataclass(frozen=True, slots=True)

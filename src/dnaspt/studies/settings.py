@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 SCRATCH, SPT, SPT_MORE = "scratch", "spt", "spt+unlabeled"
 PRETRAINED = (SPT, SPT_MORE)
 """Ways to begin for which the study pretrains an encoder itself."""
+PRETRAINING = "pretraining"
+"""Name of the folder, in that of a study over several datasets, of the pretrainings that all begin from."""
 OWN_WINDOWS = "own windows"
 """Name of the protocol that pretrains on the task's own train windows."""
 COMPOSITION = ("kmer", "markov", "cpg")
@@ -362,6 +364,8 @@ def read_studies(config: Path, data: Path | None = None) -> dict[str, StudyConfi
     name, n = Counter(study.name for study in studies).most_common(1)[0]
     if n > 1:
         raise ConfigError(f"{config}: {n} datasets are called {name!r}; reports are named after them")
+    if any(study.shares_pretraining and study.name == PRETRAINING for study in studies):
+        raise ConfigError(f"{config}: a dataset is called {PRETRAINING!r}, as the folder of the pretraining; rename it")
     return {study.name: study for study in studies}
 
 

@@ -8,7 +8,7 @@ from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.prepare import held_out as module
-from dnaspt.prepare.held_out import K, cut_out, refuse_shared, shared_bases
+from dnaspt.prepare.held_out import CutOut, K, cut_out, refuse_shared, shared_bases, sum_of
 
 
 def codes(seed: int, length_bp: int) -> np.ndarray:
@@ -108,7 +108,7 @@ def test_a_repeat_that_a_test_part_has_is_cut_out_wherever_it_is() -> None:
 def test_nothing_held_out_cuts_nothing_out() -> None:
     (cut,), counts = cut_out([segment(codes(1, 100))], [])
     assert (counts.n_held_out_bp, counts.n_cut_bp) == (0, 0) and (cut.codes == codes(1, 100)).all()
-    assert cut_out([], []) == ([], counts.__class__(0, 0, 0, 0))
+    assert cut_out([], []) == ([], CutOut(0, 0, 0, 0))
     assert shared_bases(codes(1, 10), [codes(1, 10)]).tolist() == [False] * 10
 
 
@@ -119,3 +119,7 @@ def test_what_would_still_leak_is_refused() -> None:
         refuse_shared([offered], [segment(held, "chrX")], "data/a")
     (cut,), _ = cut_out([segment(offered)], [segment(held, "chrX")])
     refuse_shared([cut.codes], [segment(held, "chrX")], "data/a")
+
+
+def test_counts_of_folds_are_summed() -> None:
+    assert sum_of([CutOut(1, 2, 3, 4), CutOut(10, 20, 30, 40)]) == CutOut(11, 22, 33, 44) and sum_of([]) is None

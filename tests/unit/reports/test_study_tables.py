@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,3 +173,17 @@ def test_what_the_runs_were_made_with_is_counted() -> None:
         ("0.1.0", *["not on record"] * 4, "1"),
     )
     assert table.note and not version_table([known]).note
+
+
+def test_claims_name_the_protocol_by_which_an_arm_is_pretrained(gene_data: Path) -> None:
+    arms = [{"name": "scratch"}, {"name": "SPT", "init": "spt"}]
+    arms.append({"name": "own", "init": "spt", "pretrain_data": []})
+    study = build_config(StudyConfig, {"data": "x", "pretrain_data": gene_data, "arms": arms})
+    both = [GAIN, replace(GAIN, after="own", gain=Score(0.1, -0.1, 0.2))]
+    genes = f"gene-finding sequences of {gene_data.name}"
+    told = [(row[0].split(":")[0], row[1], row[2], row[-1]) for row in claim_rows(study, both, "genes")]
+    assert told == [
+        ("P1", genes, "scratch to SPT", "supported"),
+        ("P1", "own windows", "scratch to own", "undecided"),
+    ]
+    assert [row["protocol"] for row in claim_values(study, both, "genes")] == [genes, "own windows"]

@@ -1,11 +1,13 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.reports.cases import gene_scores, study_record
+from tests.unit.reports.cases import RESULT, gene_scores, study_record
 
 from dnaspt.config import build_config
 from dnaspt.evaluation.metrics import Score
+from dnaspt.prepare.held_out import CutOut
 from dnaspt.reports.compare import Difference, Group
 from dnaspt.reports.study_text import gene_model_sentences, markdown, method, sentences, sentences_over
 from dnaspt.reports.tables import Table
@@ -181,3 +183,24 @@ def test_a_study_with_gene_models_leads_with_whole_genes_by_four_measures() -> N
     crf = gain("the CRF", "scratch", "SPT", 0.1)
     told = sentences(GROUPS, [*gains["mcc"], crf], "MCC", leading=[first])
     assert told[0] == first and told[1].startswith("The CRF instead of softmax raises test MCC") and len(told) == 2
+
+
+def test_each_protocol_of_pretraining_has_an_answer_of_its_own() -> None:
+    gains = [gain("pretraining", "scratch", "SPT", 0.1), gain("pretraining", "scratch", "own", 0.0)]
+    told = sentences(GROUPS, gains, "MCC", protocols={"SPT": "gene-finding sequences of a", "own": "own windows"})
+    assert told[0] == (
+        "Does self-pretraining on gene-finding sequences of a help here, for as many bases of fine-tuning? Yes. For as many "
+        "bases in all? Not tested. Does self-pretraining on own windows help here, for as many bases of fine-tuning? No evidence "
+        "that it does. For as many bases in all? Not tested."
+    )
+    plain = sentences(GROUPS, gains, "MCC", protocols={"SPT": "own windows", "own": "own windows"})
+    assert plain == sentences(GROUPS, gains, "MCC")
+
+
+def test_what_was_pretrained_on_and_cut_out_is_said(gene_data: Path) -> None:
+    own = {"name": "own", "init": "spt", "pretrain_data": []}
+    study = study_with(SCRATCH, SPT, own, pretrain_data=gene_data)
+    told = method(study, GROUPS[:1], [], {"x": replace(RESULT, cut_out=CutOut(50, 2000, 100, 3)), "y": RESULT})
+    assert f"Pretrained on gene-finding sequences of {gene_data.name}: SPT; on own windows: own." in told
+    assert "on either strand, was cut out before: 100 of 2,000 bases (5.00%) in 3 stretches." in told
+    assert "Pretrained on" not in method(study_with(SCRATCH, SPT), GROUPS[:1], [])

@@ -3,12 +3,15 @@ from pathlib import Path
 import pytest
 
 from dnaspt.config import build_config
-from dnaspt.data.manifest import Manifest, SplitSummary, read_manifest
+from dnaspt.data.dataset import read_split
+from dnaspt.data.manifest import Manifest, SplitSummary, joint_digest, read_manifest
 from dnaspt.errors import ConfigError
 from dnaspt.genome.gene_states import GENE_STATES
+from dnaspt.genome.intervals import merge
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
+from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.reports.compare import question_of
-from dnaspt.studies.plan import Job, bases_read, distinct, finals, pretrainings, tuning
+from dnaspt.studies.plan import Job, bases_read, distinct, finals, pretraining_paths, pretrainings, tuning
 from dnaspt.studies.records import read_records
 from dnaspt.studies.settings import StudyConfig, check_settings, read_study
 
@@ -162,3 +165,72 @@ def test_arms_may_have_settings_of_their_own(windows: Path, tmp_path: Path) -> N
         arms[2]["finetune"] = settings
         with pytest.raises(ConfigError, match=message):
             check_settings(build_config(StudyConfig, {"data": windows, "arms": arms}))
+
+
+@pytest.fixture(scope="module")
+def peaks(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Windows on the genome of the genes: its second contig is valid, its third is test."""
+    out = tmp_path_factory.mktemp("served") / "peaks"
+    split = {"split": "contig", "valid_contigs": ("chr2",), "test_contigs": ("chr3",)}
+    genome, regions = simulated / "genome.fa", (simulated / "peaks_A.bed",)
+    prepare_regions(PrepareRegionsConfig(out=out, genome=genome, regions=regions, window_bp=256, **split))
+    return out
+
+
+def shared_study(data: Path, genes: Path, served: tuple[Path, ...], *arms: dict[str, object]) -> StudyConfig:
+    settings = {"data": data, "pretrain_data": genes, "pretrain_for": served, "seeds": [0, 1], "learning_rates": [1e-3]}
+    return build_config(StudyConfig, settings | {"arms": [{"name": "scratch"}, {"name": "SPT", "init": "spt"}, *arms]})
+
+
+def test_one_pretraining_serves_all_datasets_of_a_study(peaks: Path, windows: Path, gene_data: Path) -> None:
+    studies = [shared_study(data, gene_data, (peaks, windows)) for data in (peaks, windows)]
+    jobs = [pretrainings(study, read_manifest(study.data)) for study in studies]
+    assert [job.seed for job in jobs[0]] == [0, 1] and jobs[0] == jobs[1]
+    genes, *served = (read_manifest(folder) for folder in (gene_data, peaks, windows))
+    assert {job.data_digest for job in jobs[0]} == {joint_digest([genes], [*served, genes])}
+    for study in studies:
+        runs = finals(study, read_manifest(study.data), study.arms[1], 1e-3)
+        assert [job.encoder for job in runs] == [job.digest for job in jobs[0]]
+        paths = pretraining_paths(study, jobs[0][0])
+        assert paths.data == gene_data and set(paths.held_out) == {peaks, windows} and not paths.more_data
+    alone = shared_study(peaks, gene_data, ())
+    assert pretrainings(alone, read_manifest(peaks))[0].digest not in {job.digest for job in jobs[0]}
+
+
+def test_own_windows_are_pretrained_on_as_without_other_data(peaks: Path, gene_data: Path) -> None:
+    study = shared_study(peaks, gene_data, (), {"name": "own", "init": "spt", "pretrain_data": []})
+    dataset = read_manifest(peaks)
+    plain = study.model_copy(update={"pretrain_data": ()})
+    own = [job for job in pretrainings(study, dataset) if job.data_digest == dataset.digest]
+    assert own == pretrainings(plain, dataset) and len(pretrainings(study, dataset)) == 4
+    assert pretraining_paths(study, own[0]).settings() == {"data": peaks}
+    genes = f"gene-finding sequences of {gene_data.name}"
+    assert [study.protocol_of(arm) for arm in study.arms[1:]] == [genes, "own windows"]
+    scratch, spt, on_own = study.arms
+    assert question_of(study, scratch, spt) == question_of(study, scratch, on_own) == "pretraining"
+    assert question_of(study, on_own, spt) == "other sequence for pretraining" and not question_of(study, spt, on_own)
+
+
+def test_longer_training_reads_as_many_bases_as_are_left_to_pretrain_on(peaks: Path, gene_data: Path) -> None:
+    longer = {"name": "longer", "extended": True}
+    own = {"name": "longer, own", "extended": True, "pretrain_data": []}
+    study = shared_study(peaks, gene_data, (), longer, own)
+    dataset, spt = read_manifest(peaks), study.arms[1]
+    (pretraining, _) = pretrainings(study, dataset)
+    n_left = chr1_bp(gene_data)
+    assert bases_read(study, dataset, pretraining) == 24 * n_left
+    n_bp = dataset.splits["train"].n_bp
+    scratch, _, on_genes, on_own = (
+        [job.settings["epochs"] for job in finals(study, dataset, arm, 1e-3)] for arm in study.arms
+    )
+    assert on_genes[0] - scratch[0] == pytest.approx(24 * n_left / n_bp)
+    assert on_own[0] - scratch[0] == pytest.approx(24)  # the tiles do not overlap
+    questions = [question_of(study, arm, spt) for arm in study.arms[2:]]
+    assert questions == ["pretraining, the same bases in all", ""]
+
+
+def chr1_bp(genes: Path) -> int:
+    """Bases of the train part of the genes on the contig that the peaks do not hold out."""
+    split = read_split(genes, "train")
+    union = merge(split.intervals[split.chrom == "chr1"])
+    return int((union[:, 1] - union[:, 0]).sum())

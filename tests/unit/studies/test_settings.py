@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,50 @@ def test_a_network_is_for_gene_models_without_folds_and_with_all_labels(gene_dat
         check_settings(study_of(gene_data, crf))
     with pytest.raises(ConfigError, match="arm 'a': each fold and each share of the labels needs a network of its own"):
         check_settings(study_of(gene_data, gene_model | {"label_fractions": [0.5, 1]}))
+
+
+def test_datasets_that_a_file_lists_begin_from_one_pretraining(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    arm = '[[arms]]\nname = "SPT"\ninit = "spt"\n'
+    file.write_text(f'data = ["data/a", "data/b"]\npretrain_data = "data/genes"\npretrain_for = ["data/c"]\n{arm}')
+    named = (Path("data/c"), Path("data/a"), Path("data/b"))
+    studies = read_studies(file)
+    assert [study.pretrain_for for study in studies.values()] == [named, named]
+    assert [study.pretrain_data for study in studies.values()] == [(Path("data/genes"),)] * 2
+    (one,) = read_studies(file, Path("data/b")).values()
+    assert one == studies["b"]  # so that its runs are those of all
+    file.write_text(f'data = ["data/a", "data/b"]\n{arm}')
+    assert [study.pretrain_for for study in read_studies(file).values()] == [(), ()]
+    file.write_text(f'data = ["data/a", "data/pretraining"]\npretrain_data = "data/genes"\n{arm}')
+    with pytest.raises(ConfigError, match="a dataset is called 'pretraining'"):
+        read_studies(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"arms": [{"name": "scratch"}]}, "pretrain_data has no effect: no arm begins from it"),
+        ({"pretrain_data": [], "pretrain_for": ["x"]}, "pretrain_for has no effect without pretrain_data"),
+        ({"arms": [{"name": "a", "pretrain_data": []}, {"name": "b", "init": "spt"}]}, "'a': is not pretrained here"),
+        ({"pretrain": {"held_out": ["x"]}}, "pretrain.held_out is set by the study itself"),
+    ],
+)
+def test_data_for_pretraining_without_effect_is_refused(
+    gene_data: Path, windows: Path, change: dict[str, object], said: str
+) -> None:
+    settings = {"data": windows, "pretrain_data": gene_data, "arms": [{"name": "SPT", "init": "spt"}]}
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        check_settings(build_config(StudyConfig, settings | change))
+    check_settings(build_config(StudyConfig, settings))
+
+
+def test_data_for_pretraining_must_be_there_and_is_not_written_into(
+    gene_data: Path, windows: Path, tmp_path: Path
+) -> None:
+    settings = {"data": windows, "arms": [{"name": "SPT", "init": "spt"}]}
+    study = build_config(StudyConfig, settings | {"pretrain_data": tmp_path / "none"})
+    with pytest.raises(DatasetError, match="none: no such folder"):
+        check_settings(study)
+    study = build_config(StudyConfig, settings | {"pretrain_data": gene_data})
+    with pytest.raises(ConfigError, match="the pretrain_data"):
+        check_settings(study, gene_data / "study")
