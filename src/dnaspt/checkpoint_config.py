@@ -99,6 +99,7 @@ class CheckpointConfig(BaseModel):
         operating_points: sensitivity and precision of a gene model at several gene offsets, ascending; none of other heads, and
             of checkpoints of earlier versions.
         network: of a gene model, the network whose class scores it adds; None for none, and then config.json does not name it.
+        composition: of windows, whether the head adds to the log-odds of their composition; only named where it does.
         data_digest: digest of the dataset.
         provenance: how the model was made: command, settings, data that was read, scores.
     """
@@ -120,15 +121,17 @@ class CheckpointConfig(BaseModel):
     start_codons: tuple[str, ...] = STANDARD.starts
     operating_points: tuple[OperatingPoint, ...] = ()
     network: NetworkConfig | None = None
+    composition: bool = False
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
 
     @model_serializer(mode="wrap")
-    def _without_empty_network(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Content of the file: one without a network is as earlier versions wrote it."""
+    def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Content of the file: without a network, and without composition, it is as earlier versions wrote it."""
         content: dict[str, Any] = serialize(self)
-        if self.network is None:
-            content.pop("network", None)
+        for name in ("network", "composition"):
+            if not content.get(name):
+                content.pop(name, None)
         return content
 
     @property

@@ -334,6 +334,9 @@ class FinetuneConfig(TrainingConfig):
     pool: Literal["mean", "normalized"] = "mean"
     """How the vectors of a window are pooled: mean (as BEND does), or normalized: the mean is batch-normalized, and each label
     begins at its frequency. Try normalized where a loss on windows hardly falls."""
+    composition: bool = False
+    """Begin with what the k-mers of a window say of its labels (logistic regression on 4-mers and Markov chains, estimated in
+    seconds and cross-fitted), so that the network learns what they do not know. For labels of windows."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Share of the train split to learn from: of its windows; of genes, stretches of about 10 kb with whole genes. Lower it to
     see what fewer labels would give."""

@@ -171,6 +171,8 @@ def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str =
         raise ConfigError("positive_weight is for labels of windows and bins; see class_weights")
     if config.pool == "normalized":
         _check_pool(config, manifest)
+    if config.composition and (manifest.per_base or manifest.resolution_bp):
+        raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
     if code_of(config, manifest) is not STANDARD and head == "crf":
         raise ConfigError(
             "a crf knows genetic code 1 and the start codon ATG alone; take --head gene-model for other genetic codes"
@@ -374,6 +376,7 @@ def _describe(
         genetic_code=code.table,
         start_codons=code.starts,
         network=None if network is None else NetworkConfig(encoder=network.encoder, head=network.head),
+        composition=config.composition,
         data_digest=manifest.digest,
         provenance=provenance,
     )
