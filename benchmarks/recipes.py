@@ -2,7 +2,7 @@
 
 `python benchmarks/recipes.py arabidopsis_chr3` (or human_wgbs, human_brain) trains each recipe from scratch and from a
 self-pretrained encoder, with the same effort, and writes mean AUROC and AUPRC on valid into benchmarks/results/recipes-NAME.json.
-Test is not read. Finished runs in --out are taken as they are, broken ones are resumed; `--only RECIPE` makes some of them, `--seed 1`
+Test is not read. Finished runs in --out are taken as they are, broken ones are resumed; `--only RECIPE` makes some, `--seed 1`
 others. What is not in a recipe is as in the study of the same data.
 """
 

@@ -28,6 +28,7 @@ from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.bend_format import encoder_to_bend, is_bend_tensor, tensors_from_bend, tensors_to_bend
 from dnaspt.models.composition import Composition
 from dnaspt.models.encoder import DilatedEncoder
+from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.heads import CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
 from dnaspt.models.huggingface import load_huggingface_encoder
@@ -78,6 +79,8 @@ def build_task_model(config: CheckpointConfig, start: HeadStart | None = None) -
     Raises:
         CheckpointError: a head that does not fit the task.
     """
+    if config.members:
+        return Ensemble([build_task_model(member) for member in config.of_members])
     encoder, head = _build_encoder(config.encoder), _build_head(config, start or HeadStart())
     network = None if config.of_network is None else build_task_model(config.of_network)
     return TaskModel(encoder, head, network, Composition(len(config.labels)) if config.composition else None)

@@ -348,6 +348,25 @@ class FinetuneConfig(TrainingConfig):
     """Passes over the training data. Raise it while the score on valid still grows at the end of a run."""
 
 
+class EnsembleConfig(Settings):
+    """Several fine-tuned models as one."""
+
+    data: Path
+    """Dataset folder on which they were fine-tuned."""
+    out: Path
+    """Run folder to write."""
+    runs: tuple[Path, ...] = Field(min_length=2)
+    """Runs of 'dnaspt finetune' with one kind of head: other seeds, other encoders, from scratch and pretrained. Two good ones
+    that differ help more than many that are alike."""
+    weights: Literal["auto", "equal", "valid"] = "auto"
+    """Weights of the models. equal: the mean of their log-odds (windows) or emissions (genes). valid: fitted on the valid split,
+    so that the log-odds of windows are also calibrated. auto: valid for windows, equal for genes."""
+    fold: int = Field(0, ge=0, le=MOST_FOLDS)
+    """Fold of the dataset for which they were trained, from 1; 0: the splits of the whole dataset."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute: auto takes a GPU where there is one."""
+
+
 OF_GRADIENTS = frozenset(
     {*TrainingConfig.model_fields, "encoder_rate", "crf_rate", "class_weights", "positive_weight", "pool", "choose_by"}
     - {"seed", "fold", "accelerator", "precision"}

@@ -5,7 +5,7 @@ import torch
 
 from dnaspt.genome.alphabet import encode, reverse_complement
 from dnaspt.genome.kmers import known_kmers, number_kmers
-from dnaspt.models.composition import K, Composition
+from dnaspt.models.composition import Composition, K
 
 
 def composition(n_labels: int = 2, seed: int = 0) -> tuple[Composition, np.ndarray, np.ndarray]:
