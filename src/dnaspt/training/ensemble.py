@@ -138,10 +138,9 @@ def _describe(
         "settings": json.loads(config.model_dump_json()),
         "members": [source | {"weight": weight} for source, weight in zip(sources, weights, strict=True)],
     }
-    parts = [MemberConfig(encoder=own.encoder, pool=own.pool, composition=own.composition) for own in members]
-    return members[0].model_copy(
-        update={"members": tuple(parts), "pool": "mean", "composition": False, "provenance": provenance}
-    )
+    parts = [MemberConfig(**{name: getattr(own, name) for name in MemberConfig.model_fields}) for own in members]
+    alone = {name: CheckpointConfig.model_fields[name].default for name in ("pool", "composition", "temperature")}
+    return members[0].model_copy(update=alone | {"members": tuple(parts), "provenance": provenance})
 
 
 def fit_weights(models: "Ensemble", valid: "Split", labels: tuple[str, ...]) -> np.ndarray:
