@@ -26,6 +26,7 @@ from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
+from dnaspt.training.distill import taught
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.fit_composition import FittedComposition, fit_composition
 from dnaspt.training.loop import LESS_MEMORY, Reporter, SilentReporter, Training, fit
@@ -79,6 +80,12 @@ def train_task_model(
         n_shares=fabric.world_size,
     )
 
+    if config.teacher is not None:
+        windows = taught(data.train, config.teacher, len(manifest.labels), fabric.device)
+        batches = TrainingBatches([windows], manifest.window_bp, options)
+    else:
+        log_odds = None if composition is None else composition.out_of_fold
+        batches = TrainingBatches([data.train], manifest.window_bp, options, log_odds)
     grammar = grammar_of(model, checkpoint)
 
     def validate() -> dict[str, float]:
@@ -88,9 +95,7 @@ def train_task_model(
     training = Training(
         model=model,
         optimizer=build_optimizer(model, config, config.encoder_rate, config.crf_rate),
-        batches=TrainingBatches(
-            [data.train], manifest.window_bp, options, None if composition is None else composition.out_of_fold
-        ),
+        batches=batches,
         validate=validate,
         score=task.chosen_by(config.choose_by),
         valid_bp=len(data.valid.codes),
