@@ -115,7 +115,7 @@ def study_report(context: StudyContext) -> StudyResult:
 
     def gain(before: str, after: str) -> PairedGain | None:
         both = before in exons and after in exons
-        return ("F1 of exons", gain_of_arm(exons[before], exons[after])) if both else None
+        return ("F1 of exons", gain_of_arm(exons[before], exons[after], study.looks)) if both else None
 
     answer = sentences(groups, differences, metric, _genes(runs.finals), leading=leading, gain=gain)
     sections = study_sections(study, runs, groups, differences, metric)
