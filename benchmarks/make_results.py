@@ -1,4 +1,4 @@
-"""Every number in README, CHANGELOG and docs that was measured, from the records: `make results`, or `python benchmarks/make_results.py`.
+"""`make results`: every number in README, CHANGELOG and docs that was measured, from the records.
 
 Records are benchmarks/results/*.json, and the tables and records of examples/studies. A page marks what is filled in:
 
@@ -15,9 +15,13 @@ Records are benchmarks/results/*.json, and the tables and records of examples/st
     <!-- 3 digits of FILE: a.b -->591,000<!-- / -->                                of benchmarks/results/FILE.json
     <!-- 2 digits in % of FILE: a.b x c.d : e.f -->3.1<!-- / -->                    a product, and divided by e.f
 
-MEASURE is mcc, base, exon or gene (of genes as predict writes them), or primary: the score by which the study compares its arms.
-A number without a record is no region; the text beside it says "by hand, once" and how. `--check` writes nothing, and fails where a
-page is not current.
+MEASURE is mcc, base, exon or gene (of genes as predict writes them), or primary: the score by which the study compares its arms;
+of windows, mean has auprc too.
+A number without a record is no region; the text beside it says "by hand, once". `--check` writes nothing, and fails where a page
+is not current.
+
+First, the CSV tables of each study are made anew from its records and its TOML file, without its data: pages are filled from
+them. The rest of a study's report (study.md and figures: loci, sizes of splits) needs the data: `benchmarks/studies.py NAME`.
 """
 
 import argparse
@@ -28,11 +32,18 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from dnaspt.reports.compare import FEWER
-from dnaspt.studies.records import read_records
+from dnaspt.reports.compare import FEWER, differences_of, groups_of
+from dnaspt.reports.study_report import number_tables
+from dnaspt.reports.study_tables import table_csv
+from dnaspt.studies.pool_records import pool_records
+from dnaspt.studies.records import Record, read_records
+from dnaspt.studies.settings import StudyConfig
+from studies import SAME_RECORDS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -58,6 +69,8 @@ GENE_STUDIES = {
 README_STUDIES = ("athaliana_contigs", "celegans_contigs", "fly_loci_genes", "human_genes")
 GENE_MEASURES = {"mcc": "MCC", "base": "F1 of coding bases", "exon": "F1 of exons", "gene": "F1 of genes"}
 STUDIES = ROOT / "examples" / "studies"
+TASK_OF_STUDY = {"human_brain": "regions", "arabidopsis_chr3": "methylation", "human_wgbs": "methylation"}
+"""Tasks of the studies of windows; all others are of genes."""
 CLAIMS = "## Claims of the paper, on these data"
 GENE_COLUMNS = ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed")
 WINDOW_COLUMNS = (
@@ -77,7 +90,11 @@ PRETRAINING_COLUMNS = (
 CLAIM_COLUMNS = ("claim of the paper", "supported", "not supported", "undecided")
 
 
-PAGES = ("README.md", "CHANGELOG.md", *(f"docs/{name}.md" for name in ("results", "performance", "gene_models", "files", "bend")))
+PAGES = (
+    "README.md",
+    "CHANGELOG.md",
+    *(f"docs/{name}.md" for name in ("results", "performance", "gene_models", "files", "bend")),
+)
 """Pages with numbers that were measured."""
 REGION = re.compile(r"<!-- (?P<name>[^/>][^\n]*?) -->(?P<content>.*?)<!-- /(?P<end>.*?) -->", re.DOTALL)
 
@@ -85,31 +102,114 @@ REGION = re.compile(r"<!-- (?P<name>[^/>][^\n]*?) -->(?P<content>.*?)<!-- /(?P<e
 def main() -> None:
     """Fill the pages, or say which of them are not current."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is not current")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is not current")
     is_check = parser.parse_args().check
-    stale = stale_regions()
-    for page, (text, names) in stale.items():
-        print(f"{page}: {'not current' if is_check else 'filled'}: {'; '.join(names)}")
-        if not is_check:
-            (ROOT / page).write_text(text)
-    if is_check and stale:
-        sys.exit("run make results")
+    studies = (*ORDER, *GENE_STUDIES)
+    stale = {file: text for name in studies for file, text in stale_tables(name).items()}
+    if not is_check:
+        write(stale)
+    stale |= stale_pages()
+    if not is_check:
+        write(stale)
+    for file in stale:
+        print(f"{file.relative_to(ROOT)}: {'not current: run make results' if is_check else 'written'}")
+    old = [name for name in studies if not report_is_current(name)]
+    for name in old:
+        print(f"examples/studies/{name}/study.md: not current: run benchmarks/studies.py {name}")
+    if old or (is_check and stale):
+        sys.exit(1)
 
 
-def stale_regions() -> dict[str, tuple[str, list[str]]]:
-    """Of each page that is not current: its text as it should be, and the names of the regions that differ."""
+def write(texts: dict[Path, str]) -> None:
+    """Write files."""
+    for file, text in texts.items():
+        file.write_text(text)
+
+
+def stale_pages() -> dict[Path, str]:
+    """Pages that are not current, as they should be."""
+    texts = {ROOT / page: (ROOT / page).read_text() for page in PAGES}
+    now = {page: REGION.sub(partial(fill, page=page.name), text) for page, text in texts.items()}
+    return {page: text for page, text in now.items() if text != texts[page]}
+
+
+def stale_tables(name: str) -> dict[Path, str]:
+    """The CSV tables of a study that do not follow from its records, as they should be."""
+    study, records = study_from_records(name)
+    groups = groups_of(records)
+    task = TASK_OF_STUDY.get(name, "genes")
+    tables = number_tables(study, records, groups, differences_of(study, groups), task)
     stale = {}
-    for page in PAGES:
-        text = (ROOT / page).read_text()
-        names: list[str] = []
-        filled = REGION.sub(lambda region: fill(region, page, names), text)
-        if filled != text:
-            stale[page] = (filled, names)
+    for kind, (rows, columns) in tables.items():
+        file = STUDIES / name / f"study_{kind}.csv"
+        text = table_csv(rows, columns)
+        if not is_same(file.read_text() if file.is_file() else "", text):
+            stale[file] = text
     return stale
 
 
-def fill(region: re.Match[str], page: str, names: list[str]) -> str:
-    """A region with the content that it should have; its name is added to `names` where it has another one.
+def study_from_records(name: str) -> tuple[StudyConfig, list[Record]]:
+    """A study's settings with the heads of its arms, and its final records, arm by arm.
+
+    Raises:
+        ValueError: a run is on record twice, or not at all.
+    """
+    study = StudyConfig.model_validate(tomllib.loads((STUDIES / f"{name}.toml").read_text()))
+    folder = STUDIES / SAME_RECORDS.get(name, name) / "records"
+    known: dict[tuple[str, int, float], list[Record]] = {}
+    for own in read_records(folder, "final"):
+        known.setdefault((own.job.arm, own.job.seed, own.job.label_fraction), []).append(own)
+    finals: list[Record] = []
+    arms = []
+    for arm in study.arms:
+        fractions = (1.0,) if arm.is_baseline else arm.label_fractions or study.label_fractions
+        seeds = study.seeds[:1] if arm.is_baseline else study.seeds
+        runs = [own for share in fractions for seed in seeds for own in known.get((arm.name, seed, share), [])]
+        folds = {own.job.fold for own in runs}
+        if len(runs) != len(folds) * len(fractions) * len(seeds) or not runs:
+            raise ValueError(f"{folder}: {arm.name!r} has {len(runs)} records in {len(folds)} folds")
+        finals += runs
+        head = arm.head if arm.head != "auto" else runs[0].job.settings.get("head", "auto")
+        arms.append(arm.model_copy(update={"head": head}))
+    if study.folds is not None:
+        finals, _ = pool_records(finals, {}, "")
+    return study.model_copy(update={"arms": tuple(arms)}), finals
+
+
+def is_same(before: str, after: str) -> bool:
+    """Whether two CSV texts hold the same, but for rounding that differs between processors."""
+    rows = [list(csv.reader(text.splitlines())) for text in (before, after)]
+    if list(map(len, rows[0])) != list(map(len, rows[1])):
+        return False
+    pairs = (pair for both in zip(*rows, strict=True) for pair in zip(*both, strict=True))
+    return all(one == other or is_close(one, other) for one, other in pairs)
+
+
+def is_close(one: str, other: str) -> bool:
+    """Whether two cells hold the same numbers, to six decimals."""
+    try:
+        numbers = [list(map(float, cell.split())) for cell in (one, other)]
+    except ValueError:
+        return False
+    return len(numbers[0]) == len(numbers[1]) and all(abs(a - b) < 1e-6 for a, b in zip(*numbers, strict=True))
+
+
+def report_is_current(name: str) -> bool:
+    """Whether the tables of scores, gains and claims in a study's study.md are those of its CSV tables."""
+    text = (STUDIES / name / "study.md").read_text()
+    scores, gains, claims = (table(STUDIES / name / f"study_{kind}.csv") for kind in ("scores", "gains", "claims"))
+    cells = [f"{float(row['mean']):.3f}" for row in scores]
+    cells += [f"{signed(row)} | {detectable(row) or '–'} | {row['verdict']} |" for row in gains]
+    cells += [
+        f"| {row['claim']} | {row['compared']} | {signed(row)} | {row['n_seeds']} | {row['n_blocks']} | "
+        f"{detectable(row) or '–'} | {row['verdict']} |"
+        for row in claims
+    ]
+    return all(cell in text for cell in cells)
+
+
+def fill(region: re.Match[str], page: str) -> str:
+    """A region with the content that it should have.
 
     Raises:
         ValueError: nothing is known of that name, or its end is missing.
@@ -117,12 +217,10 @@ def fill(region: re.Match[str], page: str, names: list[str]) -> str:
     name, end = region["name"], region["end"]
     try:
         content = f"\n{TABLES[name]()}\n" if name in TABLES else number(name)
-    except (KeyError, OSError, ValueError, IndexError) as error:
+    except (KeyError, OSError, ValueError, IndexError, StopIteration) as error:
         raise ValueError(f"{page}: <!-- {name} -->: no such table or number ({error!r})") from error
     if end != (name if name in TABLES else ""):
         raise ValueError(f"{page}: <!-- {name} --> ends with <!-- /{end} -->")
-    if content != region["content"]:
-        names.append(name)
     return f"<!-- {name} -->{content}<!-- /{end} -->"
 
 
@@ -150,6 +248,8 @@ def number(name: str) -> str:
     if kind == "tried":
         arm, rate = what.split(" > ")
         return tried_rates(study)[arm, float(rate)]
+    if measure == "auprc":
+        return f"{mean_auprc(study, what):.3f}"
     rows = rows_of(study, "scores", measure)
     (row,) = [row for row in rows if row["arm"] == what and float(row["label_fraction"]) == fraction]
     if kind == "seeds":
@@ -158,11 +258,40 @@ def number(name: str) -> str:
     return f"{value:.3f}" if kind == "mean" else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
+def mean_auprc(study: str, arm: str) -> float:
+    """Mean AUPRC over labels and seeds of an arm with all labels, from its records."""
+    finals = [own for own in read_records(STUDIES / study / "records", "final") if own.job.arm == arm]
+    windows = [own.scored.windows for own in finals if own.job.label_fraction == 1]
+    return fmean(scored.labels.mean_auprc.value for scored in windows if scored is not None)
+
+
+def both_strands_table() -> str:
+    """human_brain with one strand and with the mean of both: mean AUROC and mean AUPRC, means over the seeds."""
+    names = ("valid", "valid, both strands", "test", "test, both strands")
+    arms: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(record("both_strands-human_brain")["rows"], key=lambda row: row["arm"]):
+        arms.setdefault(row["arm"], []).append(row)
+    rows = [
+        (arm, *(", ".join(f"{fmean(row[name][k] for row in own):.3f}" for k in (0, 1)) for name in names))
+        for arm, own in arms.items()
+    ]
+    return markdown(("mean AUROC, mean AUPRC", *names), rows)
+
+
+def averaged_rates() -> str:
+    """Whole budget, averaged weights, seed 0, on valid."""
+    tried = tried_rates("athaliana_averaged")
+    rows = [(arm, f"{rate:g}", score) for (arm, rate), score in sorted(tried.items())]
+    return markdown(("averaged weights", "rate", "valid MCC"), rows)
+
+
 def cell_of(study: str, title: str, name: str, column: str) -> str:
-    """A cell of a table in a study's report, by the title of the table, the first cell of the row, and the column."""
+    """A cell of a table in a study's report, by title, the first cell of the row (the first of several), and column."""
     section = (STUDIES / study / "study.md").read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
-    columns, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in section.split("\n") if "|" in line)
-    (row,) = [row for row in rows if row[0] == name]
+    columns, _, *rows = (
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in section.split("\n") if "|" in line
+    )
+    row = next(row for row in rows if row[0] == name)
     return row[columns.index(column)]
 
 
@@ -475,7 +604,10 @@ def encoder_cpu_table() -> str:
         rows.append(
             (
                 *(row["preset"], time_text(seconds["plain step float32"]), time_text(float(ours))),
-                *(f"{ratios['ours float32 / plain float32']:.1f}", f"{100 * ratios['ours float32 / product float32']:.0f} %"),
+                *(
+                    f"{ratios['ours float32 / plain float32']:.1f}",
+                    f"{100 * ratios['ours float32 / product float32']:.0f} %",
+                ),
                 *(time_text(float(half)), f"{ratios['ours bfloat16 / plain float32']:.1f}"),
                 f"{100 * ratios['ours bfloat16 / product bfloat16']:.0f} %",
             )
@@ -492,7 +624,9 @@ def encoder_cuda_table() -> str:
         plain, ours = seconds["plain step float16"], seconds["ours step bfloat16"]
         times = (f"{1000 * plain:.1f} ms", f"{1000 * ours:.1f} ms", f"{ratios['ours bfloat16 / plain float16']:.1f}")
         rows.append((row["preset"], *times, f"{100 * ratios['ours bfloat16 / product bfloat16']:.0f} %"))
-    return markdown(("preset", "plain, float16 autocast", "ours, bf16", "times", "ours / rate of the bf16 product"), rows)
+    return markdown(
+        ("preset", "plain, float16 autocast", "ours, bf16", "times", "ours / rate of the bf16 product"), rows
+    )
 
 
 def crf_cuda_table() -> str:
@@ -620,9 +754,7 @@ def network_weights() -> str:
         return f"**{text}**" if weight == chosen else text
 
     columns = ("weight of the network", *(cell(f"{own['weight']:g}", own["weight"]) for own in tried))
-    rows = [
-        (name, *(cell(f"{own[key]:.3f}", own["weight"]) for own in tried)) for key, name in names.items()
-    ]
+    rows = [(name, *(cell(f"{own[key]:.3f}", own["weight"]) for own in tried)) for key, name in names.items()]
     return markdown(columns, rows)
 
 
@@ -664,6 +796,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "results": results_table,
     "gene models, all": gene_model_tables,
     "studies": lambda: "\n\n".join(study_section(file) for file in study_files()),
+    "both strands": both_strands_table,
+    "rates with averaged weights": averaged_rates,
     "recipes for genes": lambda: recipe_table("athaliana"),
     "genes, single runs": single_gene_table,
     "windows, single runs": single_window_table,
