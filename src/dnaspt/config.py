@@ -334,6 +334,9 @@ class FinetuneConfig(TrainingConfig):
     pool: Literal["mean", "normalized"] = "mean"
     """How the vectors of a window are pooled: mean (as BEND does), or normalized: the mean is batch-normalized, and each label
     begins at its frequency. Try normalized where a loss on windows hardly falls."""
+    composition: bool = False
+    """Begin with what the k-mers of a window say of its labels (logistic regression on 4-mers and Markov chains, estimated in
+    seconds and cross-fitted), so that the network learns what they do not know. For labels of windows."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Share of the train split to learn from: of its windows; of genes, stretches of about 10 kb with whole genes. Lower it to
     see what fewer labels would give."""
@@ -343,6 +346,25 @@ class FinetuneConfig(TrainingConfig):
     single bases; it is 0 until the first exons are right, so let `patience` wait for them."""
     epochs: float = Field(16.0, gt=0, le=_MOST_EPOCHS)
     """Passes over the training data. Raise it while the score on valid still grows at the end of a run."""
+
+
+class EnsembleConfig(Settings):
+    """Several fine-tuned models as one."""
+
+    data: Path
+    """Dataset folder on which they were fine-tuned."""
+    out: Path
+    """Run folder to write."""
+    runs: tuple[Path, ...] = Field(min_length=2)
+    """Runs of 'dnaspt finetune' with one kind of head: other seeds, other encoders, from scratch and pretrained. Two good ones
+    that differ help more than many that are alike."""
+    weights: Literal["auto", "equal", "valid"] = "auto"
+    """Weights of the models. equal: the mean of their log-odds (windows) or emissions (genes). valid: fitted on the valid split,
+    so that the log-odds of windows are also calibrated. auto: valid for windows, equal for genes."""
+    fold: int = Field(0, ge=0, le=MOST_FOLDS)
+    """Fold of the dataset for which they were trained, from 1; 0: the splits of the whole dataset."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute: auto takes a GPU where there is one."""
 
 
 OF_GRADIENTS = frozenset(

@@ -152,9 +152,10 @@ def _few(labels: tuple[str, ...]) -> str:
 
 
 def _encoder_read_splits(config: CheckpointConfig) -> tuple[str, ...] | None:
-    """Splits whose sequences the encoder, or that of its network, was pretrained on; None where none was pretrained here."""
-    network = config.provenance.get("network", {}).get("provenance", {})
-    pretrained = [own.get("encoder", {}).get("provenance", {}) for own in (config.provenance, network)]
+    """Splits whose sequences the encoder, or those of its network or members, were pretrained on; None: none pretrained here."""
+    parts = [config.provenance.get("network", {}), *config.provenance.get("members", ())]
+    models = [config.provenance, *(own.get("provenance", {}) for own in parts)]
+    pretrained = [own.get("encoder", {}).get("provenance", {}) for own in models]
     splits = [own["read_splits"] for own in pretrained if "read_splits" in own]
     return tuple(dict.fromkeys(chain.from_iterable(splits))) if splits else None
 

@@ -18,7 +18,7 @@ from dnaspt.checkpoint_config import (
     has_class_scores,
     read_config,
 )
-from dnaspt.config import BASELINE_ENCODERS, OF_GRADIENTS, PRESETS, AnyEncoderConfig, FinetuneConfig
+from dnaspt.config import BASELINE_ENCODERS, OF_GRADIENTS, PRESETS, AnyEncoderConfig, EnsembleConfig, FinetuneConfig
 from dnaspt.data.dataset import Split, read_split, split_file
 from dnaspt.data.manifest import Manifest, Source, read_manifest
 from dnaspt.data.segments import segments
@@ -111,7 +111,9 @@ def _train(
     return train_task_model(config, data, checkpoint, folder, reporter)
 
 
-def scored_transcripts(config: FinetuneConfig, manifest: Manifest, valid: Split) -> list[tuple[Transcript, bool]]:
+def scored_transcripts(
+    config: FinetuneConfig | EnsembleConfig, manifest: Manifest, valid: Split
+) -> list[tuple[Transcript, bool]]:
     """Annotated transcripts of the valid split by which validations score genes; none where no gene can be scored.
 
     Raises:
@@ -123,7 +125,7 @@ def scored_transcripts(config: FinetuneConfig, manifest: Manifest, valid: Split)
         regions = [ScoredRegion.whole(own.chrom, own.start, own.labels) for own in segments(valid)]
         if not count_levels(annotated, (), regions)[0][:, LEVELS.index("gene"), TRUE].any():
             annotated = []
-    if not annotated and config.choose_by in ("exon_f1", "gene_f1"):
+    if not annotated and isinstance(config, FinetuneConfig) and config.choose_by in ("exon_f1", "gene_f1"):
         problem = f"no whole gene of the annotation lies on the valid split, so choose_by = {config.choose_by!r} chooses nothing"
         raise DatasetError(f"{config.data}: {problem}; say mcc, or split otherwise")
     return annotated
@@ -171,6 +173,8 @@ def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str =
         raise ConfigError("positive_weight is for labels of windows and bins; see class_weights")
     if config.pool == "normalized":
         _check_pool(config, manifest)
+    if config.composition and (manifest.per_base or manifest.resolution_bp):
+        raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
     if code_of(config, manifest) is not STANDARD and head == "crf":
         raise ConfigError(
             "a crf knows genetic code 1 and the start codon ATG alone; take --head gene-model for other genetic codes"
@@ -332,7 +336,7 @@ def _read_network(config: FinetuneConfig, path: Path, manifest: Manifest) -> Che
     return network
 
 
-def _source(path: Path, config: CheckpointConfig) -> dict[str, Any]:
+def source_of(path: Path, config: CheckpointConfig) -> dict[str, Any]:
     """What to know of a checkpoint that goes into another model."""
     checkpoint = find_checkpoint(path)
     return {
@@ -353,9 +357,9 @@ def _describe(
     """Description of the model that is trained."""
     provenance: dict[str, Any] = {"command": "finetune", "settings": json.loads(config.model_dump_json())}
     if config.encoder is not None and pretrained is not None:
-        provenance["encoder"] = _source(config.encoder, pretrained)
+        provenance["encoder"] = source_of(config.encoder, pretrained)
     if config.network is not None and network is not None:
-        provenance["network"] = _source(config.network, network)
+        provenance["network"] = source_of(config.network, network)
     code = code_of(config, manifest)
     return CheckpointConfig(
         kind="task",
@@ -373,7 +377,10 @@ def _describe(
         shortest_intron_bp=shortest_intron_bp(config.data, config.fold) if manifest.per_base else None,
         genetic_code=code.table,
         start_codons=code.starts,
-        network=None if network is None else NetworkConfig(encoder=network.encoder, head=network.head),
+        network=None
+        if network is None
+        else NetworkConfig(encoder=network.encoder, head=network.head, members=network.members),
+        composition=config.composition,
         data_digest=manifest.digest,
         provenance=provenance,
     )

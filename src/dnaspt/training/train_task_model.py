@@ -20,10 +20,12 @@ from dnaspt.evaluation.evaluate import score_model
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.genes import grammar_of
+from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
+from dnaspt.training.fit_composition import FittedComposition, fit_composition
 from dnaspt.training.loop import LESS_MEMORY, Reporter, SilentReporter, Training, fit
 from dnaspt.training.optim import build_optimizer
 from dnaspt.training.run_folder import RunFolder
@@ -62,7 +64,10 @@ def train_task_model(
     """Train a task head and, unless it is frozen, the encoder; see `finetune`."""
     manifest, task = data.manifest, TASKS[data.manifest.task]
     fabric = build_fabric(config)
-    model = build_model(config, checkpoint, data)
+    composition = None
+    if checkpoint.composition:
+        composition = fit_composition(data.train, len(manifest.labels), class_weights(config, data))
+    model = build_model(config, checkpoint, data, composition)
     options = BatchOptions(
         batch_bp=config.batch_bp,
         seed=config.seed,
@@ -81,7 +86,9 @@ def train_task_model(
     training = Training(
         model=model,
         optimizer=build_optimizer(model, config, config.encoder_rate, config.crf_rate),
-        batches=TrainingBatches([data.train], manifest.window_bp, options),
+        batches=TrainingBatches(
+            [data.train], manifest.window_bp, options, None if composition is None else composition.out_of_fold
+        ),
         validate=validate,
         score=task.chosen_by(config.choose_by),
         valid_bp=len(data.valid.codes),
@@ -101,8 +108,16 @@ def train_task_model(
     return Run(folder.path, result, ended.finished, ended.stopped_by, fabric.global_rank)
 
 
-def build_model(config: FinetuneConfig, checkpoint: CheckpointConfig, data: FinetuningData) -> TaskModel:
-    """A task model before its first step: the head is fresh, the encoder pretrained where one is given."""
+def build_model(
+    config: FinetuneConfig,
+    checkpoint: CheckpointConfig,
+    data: FinetuningData,
+    composition: FittedComposition | None = None,
+) -> TaskModel:
+    """A task model before its first step: the head is fresh, the encoder pretrained where one is given.
+
+    With a composition, the head begins by saying nothing: the model begins as the composition.
+    """
     frequencies = label_frequencies(data) if checkpoint.pool == "normalized" else None
     start = HeadStart(class_weights(config, data), frequencies)
     with torch.random.fork_rng(devices=[]):
@@ -112,6 +127,10 @@ def build_model(config: FinetuneConfig, checkpoint: CheckpointConfig, data: Fine
         _load_encoder(model.encoder, config.encoder)
     if config.freeze_encoder:
         model.encoder.requires_grad_(False)
+    if composition is not None:
+        assert model.composition is not None and isinstance(model.head, SigmoidHead)
+        model.composition.set(composition.scores, composition.constant)
+        model.head.begin_at_zero()
     return model
 
 
