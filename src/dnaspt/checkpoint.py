@@ -123,10 +123,10 @@ def site_offsets(config: CheckpointConfig) -> Offsets:
 def _build_sigmoid_head(config: CheckpointConfig, start: HeadStart) -> SigmoidHead:
     n_labels = len(config.labels)
     if isinstance(config.encoder, BassetConfig):
-        return SigmoidHead(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights)
+        return SigmoidHead(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights, config.temperature)
     resolution_bp, normalize = TASKS[config.task].resolution_bp, config.pool == "normalized"
     trunk = HeadCNN(config.encoder.hidden_size, n_labels, resolution_bp=resolution_bp, normalize=normalize)
-    head = SigmoidHead(trunk, n_labels, start.class_weights)
+    head = SigmoidHead(trunk, n_labels, start.class_weights, config.temperature)
     if start.frequencies is not None:
         head.begin_at(start.frequencies)
     return head

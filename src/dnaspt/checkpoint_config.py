@@ -72,12 +72,14 @@ class MemberConfig(BaseModel):
         encoder: architecture of its encoder.
         pool: how it pools the vectors of a window.
         composition: whether its head adds to the log-odds of a composition.
+        temperature: what its log-odds are divided by.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     encoder: AnyEncoderConfig
     pool: Literal["mean", "normalized"] = "mean"
     composition: bool = False
+    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
 
 
 class NetworkConfig(BaseModel):
@@ -117,6 +119,7 @@ class CheckpointConfig(BaseModel):
             of checkpoints of earlier versions.
         network: of a gene model, the network whose class scores it adds; None for none, and then config.json does not name it.
         composition: of windows, whether the head adds to the log-odds of their composition; only named where it does.
+        temperature: of windows, what log-odds are divided by, so that probabilities are calibrated; only named where it is not 1.
         members: models of an ensemble, all with this head; only named where there are some. The encoder is then that of the
             first one.
         data_digest: digest of the dataset.
@@ -141,6 +144,7 @@ class CheckpointConfig(BaseModel):
     operating_points: tuple[OperatingPoint, ...] = ()
     network: NetworkConfig | None = None
     composition: bool = False
+    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
     members: tuple[MemberConfig, ...] = ()
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
@@ -149,8 +153,8 @@ class CheckpointConfig(BaseModel):
     def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Content of the file: without a network, composition and members it is as earlier versions wrote it."""
         content: dict[str, Any] = serialize(self)
-        for name in ("network", "composition", "members"):
-            if not content.get(name):
+        for name in ("network", "composition", "temperature", "members"):
+            if getattr(self, name) == type(self).model_fields[name].default:
                 content.pop(name, None)
         return content
 
@@ -178,9 +182,7 @@ class CheckpointConfig(BaseModel):
     def of_members(self) -> tuple["CheckpointConfig", ...]:
         """The descriptions of an ensemble's models; none where it is none."""
         return tuple(
-            self.model_copy(
-                update={"encoder": own.encoder, "pool": own.pool, "composition": own.composition, "members": ()}
-            )
+            self.model_copy(update={name: getattr(own, name) for name in MemberConfig.model_fields} | {"members": ()})
             for own in self.members
         )
 

@@ -314,6 +314,9 @@ class FinetuneConfig(TrainingConfig):
     """Fine-tuned network on top of a gene-model: a run with head crf or softmax on the same dataset and fold, whose scores of the
     nine classes are added with a weight that is chosen on valid. The checkpoint holds both. Give it where time for training
     matters less than exact genes."""
+    teacher: Path | None = None
+    """Fine-tuned model, such as an ensemble, whose probabilities are learned instead of the labels of train (which still choose
+    the checkpoint, on valid). For labels of windows. Give it to have one network that predicts nearly as well as several."""
     genetic_code: int | None = None
     """Number of the genetic code at NCBI (1, 4, 6, 10 or 12) by which a gene-model reads and predicts genes; left out, that
     of the dataset. Give it where the dataset does not know its code."""
@@ -369,7 +372,7 @@ class EnsembleConfig(Settings):
 
 OF_GRADIENTS = frozenset(
     {*TrainingConfig.model_fields, "encoder_rate", "crf_rate", "class_weights", "positive_weight", "pool", "choose_by"}
-    - {"seed", "fold", "accelerator", "precision"}
+    | {"composition", "teacher"} - {"seed", "fold", "accelerator", "precision"}
 )
 """Settings of fine-tuning that have no effect on a gene model: nothing of it is trained by gradients."""
 

@@ -1,4 +1,4 @@
-"""Fine-tuning that begins with what k-mers say: trained, resumed, read again, and refused where it makes no sense."""
+"""Fine-tuning that begins with what k-mers say, and calibrated: trained, resumed, read again, refused where it makes no sense."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,9 @@ from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError
-from dnaspt.evaluation.evaluate import evaluate, score_model
+from dnaspt.evaluation.calibration import Calibration, fit_temperature
+from dnaspt.evaluation.evaluate import evaluate, score_model, window_logits
+from dnaspt.evaluation.results import read_evaluation
 from dnaspt.models.task_model import TaskModel
 from dnaspt.training.finetune import finetune
 
@@ -60,3 +62,20 @@ def test_what_has_no_composition_is_written_as_before(windows: Path, tmp_path: P
 def test_bases_have_no_composition(gene_data: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="composition is for labels of windows"):
         finetune(settings(gene_data, tmp_path / "run", head="crf"))
+
+
+def test_probabilities_are_calibrated_on_valid_and_their_ranking_stays(windows: Path, tmp_path: Path) -> None:
+    run = finetune(settings(windows, tmp_path / "run", steps=40, learning_rate=1e-2, composition=False))
+    model, config = load_model(tmp_path / "run")
+    assert isinstance(model, TaskModel) and config.temperature != 1
+    valid = read_split(windows, "valid")
+    log_odds = window_logits(model, valid).reshape(-1, len(config.labels))
+    assert fit_temperature(valid.labels.reshape(log_odds.shape), log_odds) == pytest.approx(1, abs=0.01)
+    assert score_model(model, valid, config.labels)["auroc"] == pytest.approx(run.scores["valid_auroc"], abs=1e-3)
+    scored = evaluate(tmp_path / "run", windows, split="valid").windows
+    assert scored is not None and scored.calibration is not None
+    assert scored.calibration.error == pytest.approx(
+        Calibration.of(valid.labels.reshape(log_odds.shape), log_odds).error
+    )
+    written = read_evaluation(tmp_path / "run" / "evaluation-valid.json").windows
+    assert written is not None and written.calibration == scored.calibration

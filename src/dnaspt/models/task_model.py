@@ -11,7 +11,7 @@ from dnaspt.models.batch import Batch, Loss
 from dnaspt.models.composition import Composition
 from dnaspt.models.encoder import DilatedEncoder, real_positions
 from dnaspt.models.gene_model_head import GeneModelHead
-from dnaspt.models.heads import CRFHead, Head, SoftmaxHead
+from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead
 from dnaspt.models.huggingface import HuggingFaceEncoder
 from dnaspt.models.kernels.triton_support import runs_kernels
 from dnaspt.models.site_scores import letter_scores
@@ -64,6 +64,8 @@ class TaskModel(nn.Module):
         emissions: Tensor = self._of_head(tokens)
         if self.composition is not None:
             emissions = emissions + self.composition(tokens)
+        if isinstance(self.head, SigmoidHead):
+            emissions = emissions / self.head.temperature
         return emissions if self.network is None else torch.cat([emissions, self.network.class_scores(tokens)], dim=-1)
 
     def _of_head(self, tokens: Tensor) -> Tensor:

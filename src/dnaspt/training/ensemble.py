@@ -17,7 +17,7 @@ from dnaspt.evaluation.evaluate import score_model, window_logits
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import GENE_MODEL
-from dnaspt.training.finetune import scored_transcripts, source_of
+from dnaspt.training.finetune import check_same_labels, scored_transcripts, source_of
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Run, RunResult
 
@@ -70,8 +70,7 @@ def _check_member(
     Raises:
         ConfigError: says why.
     """
-    if member.kind != "task":
-        raise ConfigError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
+    check_same_labels(run, member, config, manifest)
     if member.members:
         raise ConfigError(f"{run}: is an ensemble; give its members instead")
     if member.head == GENE_MODEL:
@@ -79,16 +78,8 @@ def _check_member(
             f"{run}: is a gene model, which an ensemble cannot hold; join runs of --head crf, and give the ensemble to "
             "'dnaspt finetune --network'"
         )
-    if (member.task, member.labels) != (manifest.task, manifest.labels):
-        raise ConfigError(f"{run}: predicts other labels than {config.data} has")
     if (member.head, member.stop_in_cds, member.window_bp) != (first.head, first.stop_in_cds, first.window_bp):
         raise ConfigError(f"{run}: has another head, or other windows, than {config.runs[0]}; join models of one kind")
-    other = read_manifest(config.data).fold_of_digest(member.data_digest)
-    if other != config.fold:
-        trained = "on other data" if other is None else f"on fold {other}" if other else "on all folds together"
-        raise ConfigError(
-            f"{run}: was trained {trained} than {config.data}, fold {config.fold or 'none'}; train it on it"
-        )
 
 
 def _join(
@@ -138,10 +129,9 @@ def _describe(
         "settings": json.loads(config.model_dump_json()),
         "members": [source | {"weight": weight} for source, weight in zip(sources, weights, strict=True)],
     }
-    parts = [MemberConfig(encoder=own.encoder, pool=own.pool, composition=own.composition) for own in members]
-    return members[0].model_copy(
-        update={"members": tuple(parts), "pool": "mean", "composition": False, "provenance": provenance}
-    )
+    parts = [MemberConfig(**{name: getattr(own, name) for name in MemberConfig.model_fields}) for own in members]
+    alone = {name: CheckpointConfig.model_fields[name].default for name in ("pool", "composition", "temperature")}
+    return members[0].model_copy(update=alone | {"members": tuple(parts), "provenance": provenance})
 
 
 def fit_weights(models: "Ensemble", valid: "Split", labels: tuple[str, ...]) -> np.ndarray:

@@ -74,13 +74,18 @@ def finetune(
     embeddings = Path(config.embeddings) if config.embeddings else None  # no path where it is a name on the hub
     refuse_inputs(
         config.out,
-        {"data": config.data, "encoder": config.encoder, "embeddings": embeddings, "network": config.network},
+        {
+            **{"data": config.data, "encoder": config.encoder, "embeddings": embeddings},
+            **{"network": config.network, "teacher": config.teacher},
+        },
     )
     if pretrained is not None:
         if pretrained.encoder.architecture == "basset" and manifest.per_base:
             raise ConfigError(f"{config.encoder}: Basset is for windows; {config.data} has labels per base")
         _warn_of_test_sequences(config, manifest, pretrained)
     network = None if config.network is None else _read_network(config, config.network, manifest)
+    if config.teacher is not None:
+        check_same_labels(config.teacher, read_config(config.teacher), config, manifest)
     with RunFolder(config.out, config, resume=resume, overwrite=overwrite, hint=hint) as folder:
         if config.n_processes == 1:
             folder.claim()  # of several, rank 0 claims it later
@@ -175,6 +180,8 @@ def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str =
         _check_pool(config, manifest)
     if config.composition and (manifest.per_base or manifest.resolution_bp):
         raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
+    if config.teacher is not None and (manifest.per_base or manifest.resolution_bp):
+        raise ConfigError(f"teacher is for labels of windows; {config.data} has labels of bases or bins")
     if code_of(config, manifest) is not STANDARD and head == "crf":
         raise ConfigError(
             "a crf knows genetic code 1 and the start codon ATG alone; take --head gene-model for other genetic codes"
@@ -336,6 +343,25 @@ def _read_network(config: FinetuneConfig, path: Path, manifest: Manifest) -> Che
     return network
 
 
+def check_same_labels(
+    run: Path, model: CheckpointConfig, config: FinetuneConfig | EnsembleConfig, manifest: Manifest
+) -> None:
+    """Refuse a model that predicts other labels than those of the dataset, or that may have learned what is tested.
+
+    Raises:
+        ConfigError: says why.
+    """
+    if model.kind != "task":
+        raise ConfigError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
+    if (model.task, model.labels) != (manifest.task, manifest.labels):
+        raise ConfigError(f"{run}: predicts other labels than {config.data} has")
+    other = read_manifest(config.data).fold_of_digest(model.data_digest)
+    if other != config.fold:
+        trained = "on other data" if other is None else f"on fold {other}" if other else "on the splits of all folds"
+        wanted = f"fold {config.fold} of {config.data}" if config.fold else f"the splits of {config.data}"
+        raise ConfigError(f"{run}: was trained {trained}; expected a run that was trained on {wanted}")
+
+
 def source_of(path: Path, config: CheckpointConfig) -> dict[str, Any]:
     """What to know of a checkpoint that goes into another model."""
     checkpoint = find_checkpoint(path)
@@ -360,6 +386,8 @@ def _describe(
         provenance["encoder"] = source_of(config.encoder, pretrained)
     if config.network is not None and network is not None:
         provenance["network"] = source_of(config.network, network)
+    if config.teacher is not None:
+        provenance["teacher"] = source_of(config.teacher, read_config(config.teacher))
     code = code_of(config, manifest)
     return CheckpointConfig(
         kind="task",

@@ -4,19 +4,21 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dnaspt.checkpoint import HeadStart, build_task_model, load_model
+from dnaspt.checkpoint import HeadStart, build_task_model, find_checkpoint, load_model, save_checkpoint
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.config import FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import telling_memory
-from dnaspt.evaluation.evaluate import score_model
+from dnaspt.evaluation.calibration import fit_temperature
+from dnaspt.evaluation.evaluate import score_model, window_logits
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.genes import grammar_of
@@ -24,6 +26,7 @@ from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
+from dnaspt.training.distill import taught
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.fit_composition import FittedComposition, fit_composition
 from dnaspt.training.loop import LESS_MEMORY, Reporter, SilentReporter, Training, fit
@@ -77,6 +80,12 @@ def train_task_model(
         n_shares=fabric.world_size,
     )
 
+    if config.teacher is not None:
+        windows = taught(data.train, config.teacher, len(manifest.labels), fabric.device)
+        batches = TrainingBatches([windows], manifest.window_bp, options)
+    else:
+        log_odds = None if composition is None else composition.out_of_fold
+        batches = TrainingBatches([data.train], manifest.window_bp, options, log_odds)
     grammar = grammar_of(model, checkpoint)
 
     def validate() -> dict[str, float]:
@@ -86,9 +95,7 @@ def train_task_model(
     training = Training(
         model=model,
         optimizer=build_optimizer(model, config, config.encoder_rate, config.crf_rate),
-        batches=TrainingBatches(
-            [data.train], manifest.window_bp, options, None if composition is None else composition.out_of_fold
-        ),
+        batches=batches,
         validate=validate,
         score=task.chosen_by(config.choose_by),
         valid_bp=len(data.valid.codes),
@@ -100,12 +107,24 @@ def train_task_model(
     ended = fit(training, fabric)
     result = RunResult.of(ended.progress, device=device_name(fabric), precision=precision_of(config))
     if fabric.is_global_zero and ended.finished:
+        if isinstance(model.head, SigmoidHead):
+            calibrate(folder.path, data.valid, len(manifest.labels), fabric.device)
         folder.finish(result)
         if task.metric == "mcc" and not ended.progress.best_scores.get("valid_mcc", 0) > 0:
             log.warning(
                 "%s: valid MCC never rose above 0: no better than calling all bases alike; train longer", folder.path
             )
     return Run(folder.path, result, ended.finished, ended.stopped_by, fabric.global_rank)
+
+
+def calibrate(run: Path, valid: Split, n_labels: int, device: torch.device) -> None:
+    """Write into the best checkpoint of a run of windows the temperature that fits its probabilities to valid."""
+    checkpoint = find_checkpoint(run)
+    model, described = load_model(checkpoint)
+    assert isinstance(model, TaskModel)
+    log_odds = window_logits(model.to(device), valid).reshape(-1, n_labels) * described.temperature
+    temperature = fit_temperature(valid.labels.reshape(log_odds.shape), log_odds)
+    save_checkpoint(checkpoint, model, described.model_copy(update={"temperature": temperature}))
 
 
 def build_model(
