@@ -5,7 +5,7 @@ athaliana_averaged, athaliana_seeds, athaliana_heads; gene models against AUGUST
 athaliana_genes, celegans_genes, fly_loci_genes, human_genes, and within the train part athaliana_train, celegans_train; for a
 GPU athaliana_base, athaliana_paper, fly_loci_base;
 athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
-record in examples/studies/NAME/records and are skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md.
+record in examples/studies/NAME/records and are skipped. `benchmarks/make_results.py` puts the answers into docs/results.md.
 `--pack` rewrites records of dnaspt 0.1 in the present, compressed form and runs nothing.
 """
 
