@@ -20,7 +20,7 @@ test $(TORCH) = cuda \
 $(1) -m pip install -q torch
 endef
 
-.PHONY: demo test coverage check resolves bench wheel clean
+.PHONY: demo test coverage check resolves results bench wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -52,6 +52,10 @@ check: $(READY)
 ## can constraints.txt be met on every Python from 3.11 on, on Linux (with CUDA), macOS and Windows? Reads PyPI's metadata, installs nothing
 resolves: $(READY)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --constraint constraints.txt pyproject.toml >/dev/null
+
+## fill every measured number of README, CHANGELOG and docs, and the CSV tables of the studies, from their records
+results: $(READY)
+	$(BIN)/python benchmarks/make_results.py
 
 bench: $(READY)
 	$(BIN)/python -m pip install -q -e '.[bench]'

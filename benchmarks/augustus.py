@@ -1,7 +1,7 @@
 """AUGUSTUS, run here, on the test parts of the gene sets, scored by the same code as our models.
 
-`DNASPT_REAL_DATA=... python benchmarks/augustus.py` writes benchmarks/results/augustus.json, which `real_tables.py` puts into the
-tables. `--optimize athaliana_genes --minutes 120` trains it on that dataset and lets optimize_augustus.pl search its
+`DNASPT_REAL_DATA=... python benchmarks/augustus.py` writes benchmarks/results/augustus.json, which `make_results.py` puts
+into the tables. `--optimize athaliana_genes --minutes 120` trains it on that dataset and lets optimize_augustus.pl search its
 meta-parameters: benchmarks/results/augustus-optimized.json.
 """
 

@@ -2,7 +2,7 @@
 
 `DNASPT_REAL_DATA=... python benchmarks/real_data.py athaliana --out runs/real` (or fly_loci, human_brain, arabidopsis_chr3,
 human_wgbs). A finished step is skipped and a broken-off one resumed, so the script can be stopped and run again. What each run
-gave is kept in benchmarks/results/real-NAME.json; `benchmarks/real_tables.py` makes the document from these files.
+gave is kept in benchmarks/results/real-NAME.json; `benchmarks/make_results.py` makes the document from these files.
 """
 
 import argparse

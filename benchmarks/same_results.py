@@ -671,7 +671,7 @@ def report_committed_studies(before: Version, own: Version) -> list[Row]:
         return [Row("", "all", "NOT COMPARED: DNASPT_REAL_DATA is not set")]
     copied = own.folder / "tree"
     for name in git(
-        "ls-files", "-co", "--exclude-standard", "benchmarks", "docs", "examples", "README.md"
+        "ls-files", "-co", "--exclude-standard", "benchmarks", "docs", "examples", "README.md", "CHANGELOG.md"
     ).splitlines():
         if (ROOT / name).is_file():
             (copied / name).parent.mkdir(parents=True, exist_ok=True)
@@ -684,7 +684,7 @@ def report_committed_studies(before: Version, own: Version) -> list[Row]:
         report_study(own, name, copied, before.folder / "real")
         found = compare_folders(study.parent, new, ("study.md", "study_*.csv"), NONE)
         rows += [Row("", f"{name}: {row.compared}", row.result, row.faults, row.notes) for row in as_rows(found)]
-    own.python(str(copied / "benchmarks" / "real_tables.py"), folder=before.folder / "real")
+    own.python(str(copied / "benchmarks" / "make_results.py"), folder=before.folder / "real")
     for name in ("docs/results.md", "README.md"):
         text = (before.tree / name).read_text()
         if name == "README.md":

@@ -6,7 +6,7 @@ athaliana_genes, celegans_genes, fly_loci_genes, human_genes, and within the tra
 GPU athaliana_base, athaliana_paper, fly_loci_base;
 arabidopsis_chr3_protocols and human_brain_protocols: pretrained on own windows, and on sequences of gene finding;
 athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
-record in examples/studies/NAME/records and are skipped. `benchmarks/real_tables.py` puts the answers into docs/results.md.
+record in examples/studies/NAME/records and are skipped. `benchmarks/make_results.py` puts the answers into docs/results.md.
 `--pack` rewrites records of dnaspt 0.1 in the present, compressed form and runs nothing.
 """
 

@@ -17,7 +17,7 @@ GROUPS = {
         "SimulationSummary",
         "Dataset",
     ),
-    "Train": ("pretrain", "finetune", "Run", "RunResult"),
+    "Train": ("pretrain", "finetune", "ensemble", "Run", "RunResult"),
     "Use a model": ("load", "Model", "Transcript", "to_frame", "decode_emissions", "score_variants"),
     "Score": (
         *("evaluate", "baseline", "Evaluation", "GeneScores", "Score"),
@@ -52,7 +52,7 @@ What `import dnaspt` offers, in the order of use:
 
 - A *dataset* is a folder that `prepare_genes`, `prepare_regions` or `prepare_methylation` makes from your files. Its windows are
   divided into three splits: `train` to learn from, `valid` to choose with, `test` to score at the end.
-- A *run* is a folder that `pretrain` or `finetune` writes: checkpoints of the model, scores, settings, and a log.
+- A *run* is a folder that `pretrain`, `finetune` or `ensemble` writes: checkpoints of the model, scores, settings, and a log.
 - A *model* is what `load` reads from a run: it predicts, embeds sequences, and scores variants.
 
 Paths are `str` or `Path`; a `Dataset`, a `Run` or a `Model` can be given wherever its folder can. Settings are keywords with the

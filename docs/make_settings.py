@@ -8,7 +8,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from dnaspt.bend.prepare import PrepareBendConfig
-from dnaspt.config import BassetConfig, EncoderConfig, FinetuneConfig, HuggingFaceConfig, PretrainConfig, Settings
+from dnaspt.config import (
+    BassetConfig,
+    EncoderConfig,
+    EnsembleConfig,
+    FinetuneConfig,
+    HuggingFaceConfig,
+    PretrainConfig,
+    Settings,
+)
 from dnaspt.prepare.genes import PrepareGenesConfig
 from dnaspt.prepare.methylation import PrepareMethylationConfig
 from dnaspt.prepare.regions import PrepareRegionsConfig
@@ -23,6 +31,7 @@ PAGE: dict[str, type[Settings]] = {
     "dnaspt pretrain": PretrainConfig,
     "[encoder] of dnaspt pretrain": EncoderConfig,
     "dnaspt finetune": FinetuneConfig,
+    "dnaspt ensemble": EnsembleConfig,
     "dnaspt study": StudyConfig,
     "[[arms]] of dnaspt study": Arm,
     "dnaspt simulate": SimulateConfig,

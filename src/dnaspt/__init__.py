@@ -16,6 +16,7 @@ _HOMES = {
             "decode_emissions",
             "evaluate",
             "finetune",
+            "ensemble",
             "inspect",
             "load",
             "prepare_bend",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from dnaspt.api import baseline as baseline
     from dnaspt.api import compare_annotations as compare_annotations
     from dnaspt.api import decode_emissions as decode_emissions
+    from dnaspt.api import ensemble as ensemble
     from dnaspt.api import evaluate as evaluate
     from dnaspt.api import finetune as finetune
     from dnaspt.api import inspect as inspect

@@ -18,7 +18,7 @@ from dnaspt.arguments import (
     check_switches,
     check_whole_numbers,
 )
-from dnaspt.config import Config, FinetuneConfig, PretrainConfig, build_config
+from dnaspt.config import Config, EnsembleConfig, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.errors import ConfigError
 from dnaspt.output import check_file_to_write, refuse_inputs
 
@@ -321,6 +321,54 @@ def finetune(
 
     run = train(checked, resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress))
     return _unless_stopped(run)
+
+
+def ensemble(
+    data: PathLike,
+    runs: Paths,
+    *,
+    out: PathLike,
+    weights: Literal["auto", "equal", "valid"] = "auto",
+    fold: int = 0,
+    accelerator: "Accelerator" = "auto",
+    overwrite: bool = False,
+) -> "Run":
+    """Join fine-tuned models to one, which predicts the weighted sum of their log-odds (windows) or emissions (genes).
+
+    Args:
+        data: dataset folder on which they were fine-tuned.
+        runs: two or more runs of `finetune` with one kind of head: sigmoid, or crf or softmax for genes.
+        out: run folder to write.
+        weights: equal: the mean. valid: fitted on the valid split, for windows. auto: valid for windows, equal for genes.
+        fold: fold of the dataset for which they were trained, from 1; 0 for the splits of the whole dataset.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
+        overwrite: replace a run that is there.
+
+    Returns:
+        The run; `load`, `evaluate`, `predict_file` and `score_variants` take it like any other. Its scores are those on valid.
+
+    Raises:
+        ConfigError: models of other labels, heads, folds or data than the others, or gene models. CheckpointError: a run without
+        a checkpoint, or the run folder is there already. DatasetError: no dataset, or one without valid.
+
+    Example:
+        >>> run = dnaspt.ensemble("data/peaks", ["runs/peaks", "runs/peaks"], out="runs/both")
+        >>> sorted(run.scores)
+        ['valid_auprc', 'valid_auroc']
+    """
+    check_switches(overwrite=overwrite)
+    given = {
+        "data": as_path(data, "data"),
+        "runs": as_paths(runs, "runs"),
+        "out": as_path(out, "out"),
+        "weights": weights,
+        "fold": fold,
+        "accelerator": accelerator,
+    }
+    checked = _settings(EnsembleConfig, given, None)
+    from dnaspt.training.ensemble import ensemble as join
+
+    return join(checked, overwrite=overwrite)
 
 
 def load(path: PathLike, *, accelerator: "Accelerator" = "auto") -> "Model":

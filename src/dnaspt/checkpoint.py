@@ -26,7 +26,9 @@ from dnaspt.config import BASELINE_ENCODERS, BEND_CHANNELS, AnyEncoderConfig, Ba
 from dnaspt.errors import CheckpointError, ConfigError, telling_memory
 from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.bend_format import encoder_to_bend, is_bend_tensor, tensors_from_bend, tensors_to_bend
+from dnaspt.models.composition import Composition
 from dnaspt.models.encoder import DilatedEncoder
+from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.heads import CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
 from dnaspt.models.huggingface import load_huggingface_encoder
@@ -77,8 +79,11 @@ def build_task_model(config: CheckpointConfig, start: HeadStart | None = None) -
     Raises:
         CheckpointError: a head that does not fit the task.
     """
+    if config.members:
+        return Ensemble([build_task_model(member) for member in config.of_members])
     encoder, head = _build_encoder(config.encoder), _build_head(config, start or HeadStart())
-    return TaskModel(encoder, head, None if (network := config.of_network) is None else build_task_model(network))
+    network = None if config.of_network is None else build_task_model(config.of_network)
+    return TaskModel(encoder, head, network, Composition(len(config.labels)) if config.composition else None)
 
 
 def _build_encoder(config: AnyEncoderConfig) -> Encoder:
@@ -118,10 +123,10 @@ def site_offsets(config: CheckpointConfig) -> Offsets:
 def _build_sigmoid_head(config: CheckpointConfig, start: HeadStart) -> SigmoidHead:
     n_labels = len(config.labels)
     if isinstance(config.encoder, BassetConfig):
-        return SigmoidHead(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights)
+        return SigmoidHead(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights, config.temperature)
     resolution_bp, normalize = TASKS[config.task].resolution_bp, config.pool == "normalized"
     trunk = HeadCNN(config.encoder.hidden_size, n_labels, resolution_bp=resolution_bp, normalize=normalize)
-    head = SigmoidHead(trunk, n_labels, start.class_weights)
+    head = SigmoidHead(trunk, n_labels, start.class_weights, config.temperature)
     if start.frequencies is not None:
         head.begin_at(start.frequencies)
     return head

@@ -65,17 +65,36 @@ class OperatingPoint(BaseModel):
     train: SplitRates
 
 
+class MemberConfig(BaseModel):
+    """A model of an ensemble.
+
+    Attributes:
+        encoder: architecture of its encoder.
+        pool: how it pools the vectors of a window.
+        composition: whether its head adds to the log-odds of a composition.
+        temperature: what its log-odds are divided by.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    encoder: AnyEncoderConfig
+    pool: Literal["mean", "normalized"] = "mean"
+    composition: bool = False
+    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
+
+
 class NetworkConfig(BaseModel):
     """The network whose class scores a gene model adds to its own.
 
     Attributes:
         encoder: architecture of its encoder.
         head: its task head.
+        members: its models, where it is an ensemble.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     encoder: AnyEncoderConfig
     head: str
+    members: tuple[MemberConfig, ...] = ()
 
 
 class CheckpointConfig(BaseModel):
@@ -99,6 +118,10 @@ class CheckpointConfig(BaseModel):
         operating_points: sensitivity and precision of a gene model at several gene offsets, ascending; none of other heads, and
             of checkpoints of earlier versions.
         network: of a gene model, the network whose class scores it adds; None for none, and then config.json does not name it.
+        composition: of windows, whether the head adds to the log-odds of their composition; only named where it does.
+        temperature: of windows, what log-odds are divided by, so that probabilities are calibrated; only named where it is not 1.
+        members: models of an ensemble, all with this head; only named where there are some. The encoder is then that of the
+            first one.
         data_digest: digest of the dataset.
         provenance: how the model was made: command, settings, data that was read, scores.
     """
@@ -120,15 +143,19 @@ class CheckpointConfig(BaseModel):
     start_codons: tuple[str, ...] = STANDARD.starts
     operating_points: tuple[OperatingPoint, ...] = ()
     network: NetworkConfig | None = None
+    composition: bool = False
+    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
+    members: tuple[MemberConfig, ...] = ()
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
 
     @model_serializer(mode="wrap")
-    def _without_empty_network(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Content of the file: one without a network is as earlier versions wrote it."""
+    def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Content of the file: without a network, composition and members it is as earlier versions wrote it."""
         content: dict[str, Any] = serialize(self)
-        if self.network is None:
-            content.pop("network", None)
+        for name in ("network", "composition", "temperature", "members"):
+            if getattr(self, name) == type(self).model_fields[name].default:
+                content.pop(name, None)
         return content
 
     @property
@@ -142,7 +169,21 @@ class CheckpointConfig(BaseModel):
         if self.network is None:
             return None
         return self.model_copy(
-            update={"encoder": self.network.encoder, "head": self.network.head, "network": None, "operating_points": ()}
+            update={
+                "encoder": self.network.encoder,
+                "head": self.network.head,
+                "members": self.network.members,
+                "network": None,
+                "operating_points": (),
+            }
+        )
+
+    @property
+    def of_members(self) -> tuple["CheckpointConfig", ...]:
+        """The descriptions of an ensemble's models; none where it is none."""
+        return tuple(
+            self.model_copy(update={name: getattr(own, name) for name in MemberConfig.model_fields} | {"members": ()})
+            for own in self.members
         )
 
     @property
@@ -197,6 +238,8 @@ def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
         raise CheckpointError(f"{file}: head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
     if config.network is not None and (config.head != GENE_MODEL or not has_class_scores(config.task, config.network)):
         raise CheckpointError(f"{file}: has a network that no {config.head!r} head can have; is it whole?")
+    if config.members and config.head == GENE_MODEL:
+        raise CheckpointError(f"{file}: has members, which no {config.head!r} head can have; is it whole?")
     return config
 
 
@@ -207,13 +250,16 @@ def has_class_scores(task: str, network: NetworkConfig | CheckpointConfig) -> bo
 
 
 def _check_provenance(provenance: dict[str, Any]) -> None:
-    """Check the types of what is read of a provenance, and of those of its encoder and network.
+    """Check the types of what is read of a provenance, and of those of its encoder, network and members.
 
     Raises:
         ValueError: a value of another type.
     """
     settings = provenance.get("settings", {})
-    sources = [provenance.get(name) or {} for name in ("encoder", "network")]
+    members = provenance.get("members", [])
+    if not isinstance(members, list):
+        raise ValueError("provenance: members are no list")
+    sources = [*(provenance.get(name) or {} for name in ("encoder", "network")), *members]
     inner = [source.get("provenance", {}) if isinstance(source, dict) else None for source in sources]
     if not all(isinstance(value, dict) for value in (settings, *sources, *inner)):
         raise ValueError("provenance: settings or encoder or network are no JSON objects")

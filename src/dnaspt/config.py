@@ -346,6 +346,9 @@ class FinetuneConfig(TrainingConfig):
     """Fine-tuned network on top of a gene-model: a run with head crf or softmax on the same dataset and fold, whose scores of the
     nine classes are added with a weight that is chosen on valid. The checkpoint holds both. Give it where time for training
     matters less than exact genes."""
+    teacher: Path | None = None
+    """Fine-tuned model, such as an ensemble, whose probabilities are learned instead of the labels of train (which still choose
+    the checkpoint, on valid). For labels of windows. Give it to have one network that predicts nearly as well as several."""
     genetic_code: int | None = None
     """Number of the genetic code at NCBI (1, 4, 6, 10 or 12) by which a gene-model reads and predicts genes; left out, that
     of the dataset. Give it where the dataset does not know its code."""
@@ -366,6 +369,9 @@ class FinetuneConfig(TrainingConfig):
     pool: Literal["mean", "normalized"] = "mean"
     """How the vectors of a window are pooled: mean (as BEND does), or normalized: the mean is batch-normalized, and each label
     begins at its frequency. Try normalized where a loss on windows hardly falls."""
+    composition: bool = False
+    """Begin with what the k-mers of a window say of its labels (logistic regression on 4-mers and Markov chains, estimated in
+    seconds and cross-fitted), so that the network learns what they do not know. For labels of windows."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Share of the train split to learn from: of its windows; of genes, stretches of about 10 kb with whole genes. Lower it to
     see what fewer labels would give."""
@@ -377,9 +383,28 @@ class FinetuneConfig(TrainingConfig):
     """Passes over the training data. Raise it while the score on valid still grows at the end of a run."""
 
 
+class EnsembleConfig(Settings):
+    """Several fine-tuned models as one."""
+
+    data: Path
+    """Dataset folder on which they were fine-tuned."""
+    out: Path
+    """Run folder to write."""
+    runs: tuple[Path, ...] = Field(min_length=2)
+    """Runs of 'dnaspt finetune' with one kind of head: other seeds, other encoders, from scratch and pretrained. Two good ones
+    that differ help more than many that are alike."""
+    weights: Literal["auto", "equal", "valid"] = "auto"
+    """Weights of the models. equal: the mean of their log-odds (windows) or emissions (genes). valid: fitted on the valid split,
+    so that the log-odds of windows are also calibrated. auto: valid for windows, equal for genes."""
+    fold: int = Field(0, ge=0, le=MOST_FOLDS)
+    """Fold of the dataset for which they were trained, from 1; 0: the splits of the whole dataset."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute: auto takes a GPU where there is one."""
+
+
 OF_GRADIENTS = frozenset(
     {*TrainingConfig.model_fields, "encoder_rate", "crf_rate", "class_weights", "positive_weight", "pool", "choose_by"}
-    - {"seed", "fold", "accelerator", "precision"}
+    | {"composition", "teacher"} - {"seed", "fold", "accelerator", "precision"}
 )
 """Settings of fine-tuning that have no effect on a gene model: nothing of it is trained by gradients."""
 

@@ -8,7 +8,17 @@ import pytest
 import dnaspt
 
 API = {
-    *("baseline", "evaluate", "finetune", "inspect", "load", "prepare_bend", "prepare_genes", "prepare_methylation"),
+    *(
+        "baseline",
+        "ensemble",
+        "evaluate",
+        "finetune",
+        "inspect",
+        "load",
+        "prepare_bend",
+        "prepare_genes",
+        "prepare_methylation",
+    ),
     *("compare_annotations", "decode_emissions"),
     *("prepare_regions", "pretrain", "report", "score_variants", "simulate", "study", "to_frame"),
     *(

@@ -108,7 +108,7 @@ def markov_model(splits: Splits, k: int | None, metric: Metric) -> Iterator[Fitt
     """Two Markov chains, of windows with and without the label; the score is the mean log ratio per base. Chosen: the order."""
     orders = MARKOV_ORDERS if k is None else (k,)
     truth = _truth(splits)
-    ratios = {order: _log_ratios(class_counts(splits["train"], order + 1, truth["train"])) for order in orders}
+    ratios = {order: log_ratios(class_counts(splits["train"], order + 1, truth["train"])) for order in orders}
     for label in range(truth["train"].shape[1]):
         fits = []
         for order, ratio in ratios.items():
@@ -191,7 +191,7 @@ def kmer_means(split: Split, k: int, scores: np.ndarray) -> np.ndarray:
     return means
 
 
-def _log_ratios(counts: np.ndarray) -> np.ndarray:
+def log_ratios(counts: np.ndarray) -> np.ndarray:
     """Log ratio of the probabilities of each k-mer's last base, given the bases before: (K, 2, 4**k) -> (K, 4**k)."""
     pairs = counts.reshape(*counts.shape[:2], -1, 4) + 1.0
     logs = np.log(pairs / pairs.sum(axis=-1, keepdims=True)).reshape(counts.shape)

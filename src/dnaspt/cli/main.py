@@ -272,6 +272,36 @@ for command in (evaluate, predict, decode, variants, baseline, compare_annotatio
 
 
 @app.command(cls=Command)
+def ensemble(
+    context: typer.Context,
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Runs of 'dnaspt finetune' on one dataset, two or more.")
+    ],
+    data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
+    out: Annotated[Path, option("--out", "-o", metavar="RUN", help="Run folder to write.")],
+    weights: Annotated[
+        Literal["auto", "equal", "valid"],
+        option(help="equal, or fitted on valid; auto: valid for windows, equal for genes."),
+    ] = "auto",
+    fold: Fold = None,
+    accelerator: TrainingAccelerator = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Join fine-tuned models to one, which predicts the weighted sum of their log-odds.
+
+    Models that differ, such as other seeds, make other mistakes, and their sum makes fewer. The ensemble is a run like any other:
+    'dnaspt evaluate', 'predict' and 'variants' take it.
+
+    Example: dnaspt ensemble runs/peaks0 runs/peaks1 runs/peaks2 --data data/peaks --out runs/peaks
+    """
+    from dnaspt import api
+    from dnaspt.cli.terminal import mapping_table
+
+    run = api.ensemble(**given(context))
+    mapping_table(f"{out}: valid", run.result.summary())
+
+
+@app.command(cls=Command)
 def report(
     context: typer.Context,
     runs: Annotated[

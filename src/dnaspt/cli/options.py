@@ -22,6 +22,7 @@ _IN_ORDER_OF_USE = (
         "variants",
         "baseline",
         "study",
+        "ensemble",
         "report",
         "inspect",
     ),

@@ -17,7 +17,7 @@ _CHUNK = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceInterval:
-    """Bounds of a 95 % interval; nan where the score is not defined."""
+    """Bounds of an interval, of 95 % unless another level is said; nan where the score is not defined."""
 
     low: float
     high: float
@@ -46,12 +46,12 @@ def bootstrap_values(
     return np.concatenate([statistic(part.reshape(-1, *blocks.shape[1:])) for part in sums])
 
 
-def percentile_interval(values: np.ndarray) -> ConfidenceInterval:
-    """The middle 95 % of resampled values; undefined (nan) resamples are left out."""
+def percentile_interval(values: np.ndarray, level: float = 0.95) -> ConfidenceInterval:
+    """The middle 95 % (or other share `level`) of resampled values; undefined (nan) resamples are left out."""
     defined = values[~np.isnan(values)]
     if not defined.size:
         return ConfidenceInterval(math.nan, math.nan)
-    low, high = np.percentile(defined, (2.5, 97.5))
+    low, high = np.percentile(defined, (50 - 50 * level, 50 + 50 * level))
     return ConfidenceInterval(float(low), float(high))
 
 

@@ -19,6 +19,7 @@ from dnaspt.data.manifest import SPLITS, Manifest, read_manifest
 from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
+from dnaspt.evaluation.calibration import Calibration
 from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation, write_model_evaluation
 from dnaspt.evaluation.score import GenePrediction, gene_f1_scores, score_gene_predictions, score_windows
@@ -106,8 +107,10 @@ def evaluate(
             logits = window_logits(network, rows, average_strands=average_strands)
         if manifest.resolution_bp:
             rows = rows.bins(manifest.resolution_bp)
-        windows, counts = score_windows(rows, logits.reshape(len(rows), -1), manifest.labels)
-        evaluation = replace(header, windows=windows)
+        log_odds = logits.reshape(len(rows), -1)
+        windows, counts = score_windows(rows, log_odds, manifest.labels)
+        calibration = Calibration.of(rows.labels.reshape(log_odds.shape), log_odds)
+        evaluation = replace(header, windows=replace(windows, calibration=calibration))
     if write:
         write_model_evaluation(loaded, evaluation, counts)
     return evaluation
@@ -152,9 +155,10 @@ def _few(labels: tuple[str, ...]) -> str:
 
 
 def _encoder_read_splits(config: CheckpointConfig) -> tuple[str, ...] | None:
-    """Splits whose sequences the encoder, or that of its network, was pretrained on; None where none was pretrained here."""
-    network = config.provenance.get("network", {}).get("provenance", {})
-    pretrained = [own.get("encoder", {}).get("provenance", {}) for own in (config.provenance, network)]
+    """Splits whose sequences the encoder, or those of its network or members, were pretrained on; None: none pretrained here."""
+    parts = [config.provenance.get("network", {}), *config.provenance.get("members", ())]
+    models = [config.provenance, *(own.get("provenance", {}) for own in parts)]
+    pretrained = [own.get("encoder", {}).get("provenance", {}) for own in models]
     splits = [own["read_splits"] for own in pretrained if "read_splits" in own]
     return tuple(dict.fromkeys(chain.from_iterable(splits))) if splits else None
 

@@ -21,6 +21,7 @@ import numpy as np
 from dnaspt.atomic import atomic_file
 from dnaspt.checkpoint_config import TENSORS
 from dnaspt.errors import InputError
+from dnaspt.evaluation.calibration import Calibration
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
@@ -95,15 +96,18 @@ class WindowEvaluation:
         labels: AUROC and AUPRC of each label, and their means.
         cpg_count: the same scores for the number of CpGs in a window, the bar that a model has to pass.
         n_blocks: blocks of neighboring windows that intervals resample.
+        calibration: whether the probabilities are what they say; None for baselines, and for scores of all folds together.
     """
 
     labels: LabelScores
     cpg_count: LabelScores
     n_blocks: int
+    calibration: Calibration | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file."""
-        return self.labels.to_dict() | {"cpg_count": self.cpg_count.to_dict(), "n_blocks": self.n_blocks}
+        content = self.labels.to_dict() | {"cpg_count": self.cpg_count.to_dict(), "n_blocks": self.n_blocks}
+        return content if self.calibration is None else content | {"calibration": self.calibration.to_dict()}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "WindowEvaluation":
@@ -111,7 +115,8 @@ class WindowEvaluation:
         labels, cpg_count = LabelScores.from_dict(raw), LabelScores.from_dict(raw["cpg_count"])
         if labels.auroc.keys() != cpg_count.auroc.keys():
             raise ValueError("the CpG count has other labels")
-        return cls(labels, cpg_count, raw["n_blocks"])
+        calibration = Calibration.from_dict(raw["calibration"]) if "calibration" in raw else None
+        return cls(labels, cpg_count, raw["n_blocks"], calibration)
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,7 +313,7 @@ class Model:
             float32 (B, D) with pool="mean", else a list of (L, D) arrays; D is the encoder's hidden size.
 
         Raises:
-            CheckpointError: no encoder (onehot), or one without a state for each base (Basset).
+            CheckpointError: an ensemble; no encoder (onehot), or one without a state for each base (Basset).
             InputError: as in `predict`. ConfigError: another word than mean.
 
         Example:
@@ -323,6 +323,8 @@ class Model:
         """
         if pool not in ("mean", None):
             raise ConfigError(f"pool {pool!r}; expected 'mean' or None")
+        if self.config.members:
+            raise CheckpointError(f"{self.path}: is an ensemble; embed sequences with one of its models")
         if self.config.encoder.architecture == "basset":
             raise CheckpointError(f"{self.path}: Basset has no state for each base; use another encoder for embeddings")
         if self.config.encoder == BASELINE_ENCODERS["onehot"]:

@@ -18,6 +18,7 @@ from dnaspt.errors import CheckpointError
 from dnaspt.genome import alphabet
 from dnaspt.inference.emissions import ModelOutput, hidden_states, predict_batches
 from dnaspt.models.basset import BassetEncoder
+from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
@@ -85,12 +86,18 @@ def check_scores(run: Path, model: LanguageModel | TaskModel) -> None:
         raise CheckpointError(
             f"{run}: labels bins of {resolution_bp} bp; variants are scored by models of bases or windows"
         )
-    if isinstance(model.encoder, BassetEncoder):
+    models = model.single if isinstance(model, Ensemble) else [model]
+    if any(isinstance(own.encoder, BassetEncoder) for own in models):
         raise CheckpointError(f"{run}: Basset has no state for each base; variants are scored by models that have")
 
 
 def cosine_distances(model: LanguageModel | TaskModel, alleles: Sequence[AllelePair]) -> np.ndarray:
-    """1 - cos of the mean hidden states over the bases of either allele, on each strand: (n, 2), forward first."""
+    """1 - cos of the mean hidden states over the bases of either allele, on each strand: (n, 2), forward first.
+
+    Of an ensemble the mean over its models.
+    """
+    if isinstance(model, Ensemble):
+        return np.asarray(np.mean([cosine_distances(own, alleles) for own in model.single], axis=0))
     windows = (window for pair in _both_strands(alleles) for window in (pair.ref, pair.alt))
     states = predict_batches(hidden_states(model), windows)
     distances = []

@@ -228,14 +228,22 @@ class CRFHead(nn.Module):
 class SigmoidHead(nn.Module):
     """Independent yes / no labels for a whole window, or for each of its bins.
 
-    `trunk` is its CNN or MLP; checkpoints name its parameters so.
+    `trunk` is its CNN or MLP; checkpoints name its parameters so. `temperature` divides the log-odds of a trained model, so that
+    its probabilities are calibrated; in training it is 1.
     """
 
     positive_weights: Tensor
 
-    def __init__(self, trunk: HeadCNN | HeadMLP, n_labels: int, class_weights: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        trunk: HeadCNN | HeadMLP,
+        n_labels: int,
+        class_weights: Tensor | None = None,
+        temperature: float = 1.0,
+    ) -> None:
         super().__init__()
         self.trunk = trunk
+        self.temperature = temperature
         weights = torch.ones(n_labels) if class_weights is None else class_weights
         self.register_buffer("positive_weights", weights.float())
 
@@ -244,6 +252,12 @@ class SigmoidHead(nn.Module):
         """Set the labels' biases so that they predict their frequencies (K,) among windows, weighted as in the loss."""
         odds = frequencies / (1 - frequencies)
         self.trunk.output.bias.copy_(torch.log(odds * self.positive_weights))
+
+    @torch.no_grad()
+    def begin_at_zero(self) -> None:
+        """Set the last layer to 0, so that training begins with the log-odds to which the head adds."""
+        for parameter in self.trunk.output.parameters():
+            parameter.zero_()
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
         """Binary cross-entropy in nats, summed over the labels that are not missing."""

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from dnaspt.models.basset import BassetEncoder
 from dnaspt.models.batch import Batch, Loss
+from dnaspt.models.composition import Composition
 from dnaspt.models.encoder import DilatedEncoder, real_positions
 from dnaspt.models.gene_model_head import GeneModelHead
-from dnaspt.models.heads import CRFHead, Head, SoftmaxHead
+from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead
 from dnaspt.models.huggingface import HuggingFaceEncoder
 from dnaspt.models.kernels.triton_support import runs_kernels
 from dnaspt.models.site_scores import letter_scores
@@ -25,13 +26,21 @@ class TaskModel(nn.Module):
         encoder: tokens (B, L) to hidden states (B, L, D).
         head: hidden states to emissions, their loss, probabilities and decoding.
         network: of a gene model, another model whose class scores stand behind its own emissions; None for none.
+        composition: of windows, log-odds to which the head adds; None for none.
     """
 
-    def __init__(self, encoder: Encoder, head: Head, network: "TaskModel | None" = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        head: Head,
+        network: "TaskModel | None" = None,
+        composition: Composition | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
         self.network = network
+        self.composition = composition
 
     @property
     def flank_bp(self) -> int:
@@ -52,10 +61,19 @@ class TaskModel(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Emissions of token ids (B, L); under autocast the head's part is still computed in the parameters' own precision."""
+        emissions: Tensor = self._of_head(tokens)
+        if self.composition is not None:
+            emissions = emissions + self.composition(tokens)
+        if isinstance(self.head, SigmoidHead):
+            emissions = emissions / self.head.temperature
+        return emissions if self.network is None else torch.cat([emissions, self.network.class_scores(tokens)], dim=-1)
+
+    def _of_head(self, tokens: Tensor) -> Tensor:
+        """What the head says of hidden states, without network and composition."""
         hidden = self.encoder(tokens)
         with torch.autocast(tokens.device.type, enabled=False):
             emissions: Tensor = self.head.trunk(hidden.to(self.dtype), real_positions(tokens))
-        return emissions if self.network is None else torch.cat([emissions, self.network.class_scores(tokens)], dim=-1)
+        return emissions
 
     def predict(self, tokens: Tensor) -> Tensor:
         """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it.
@@ -83,5 +101,7 @@ class TaskModel(nn.Module):
         return self.head.class_scores(self.predict(tokens))
 
     def loss(self, batch: Batch) -> Loss:
-        """The head's own loss on a batch."""
-        return self.head.loss(self(batch.tokens), batch)
+        """The head's own loss on a batch; where the composition has a say, by the log-odds that the batch brings."""
+        if batch.composition is None:
+            return self.head.loss(self(batch.tokens), batch)
+        return self.head.loss(self._of_head(batch.tokens) + batch.composition, batch)

@@ -2,9 +2,11 @@
 
 A resample draws blocks of the test split, the same for both sides of a comparison (paired bootstrap: Efron and Tibshirani 1993);
 the spread of the seeds is added, paired too, so that an interval covers the choice of the seed and that of the test sequences.
+Where a difference is undecided, `detectable_gain` says how large it would have had to be.
 Studies compare arms over their seeds (`differences_of`), `dnaspt report` compares two runs (`paired_gain`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -18,11 +20,16 @@ from dnaspt.evaluation.bootstrap import ConfidenceInterval, block_weights, perce
 from dnaspt.evaluation.gene_metrics import LEVELS, rates
 from dnaspt.evaluation.metrics import Score, mcc, mcc_batch, mean_rows, resampled_areas
 from dnaspt.evaluation.results import BootstrapCounts
+from dnaspt.reports.tables import SIGNED, written
 from dnaspt.studies.records import Record
 from dnaspt.studies.settings import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig, without_preset
 from dnaspt.training.runs import RunResult
 
 N_RESAMPLES = 1000
+ERROR_RATE = 0.05
+"""How often an interval of a gain may miss the truth, both sides together."""
+POWER = 0.8
+"""How often a gain of the size of `detectable_gain` is seen."""
 GENE_MEASURES = ("mcc", "base", "exon", "gene")
 """Measures of genes as `predict` writes them: MCC over all bases, and F1 of coding bases, exons and genes."""
 FEWER = "pretraining, fewer labels"
@@ -37,6 +44,8 @@ GENE_MODEL_QUESTIONS = (LETTERS, RANDOM, "the gene model", MODEL_BASELINE)
 """Questions about gene models alone."""
 OTHER_SEQUENCE = "other sequence for pretraining"
 """The same pretraining on other data, instead of the task's own windows."""
+_VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
+_LOOKS = ("", "first", "second", "third")
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
 
 
@@ -82,8 +91,11 @@ class Difference:
         before: name of the first arm.
         after: name of the second arm.
         fraction: share of the labels of the second arm.
-        gain: mean of the second minus the first over the seeds, with its interval.
+        gain: mean of the second minus the first over the seeds, with its interval (95 %, or more where there were several looks).
         n_seeds: seeds.
+        n_blocks: blocks of the test split.
+        detectable: the smallest gain that would have been seen; see `detectable_gain`. nan where that is not known.
+        looks: how often the comparison was put to test, this time included; see `StudyConfig.looks`.
     """
 
     question: str
@@ -92,6 +104,9 @@ class Difference:
     fraction: float
     gain: Score
     n_seeds: int
+    n_blocks: int = 0
+    detectable: float = math.nan
+    looks: int = 1
 
     def sides(self, between: str) -> str:
         """Both arms, and their labels where they have not all of them."""
@@ -104,6 +119,29 @@ class Difference:
     def sign(self) -> int:
         """1 for a gain, -1 for a loss, 0 where the interval holds 0 or is not defined."""
         return sign_of(self.gain)
+
+    @property
+    def verdict(self) -> str:
+        """Better, worse or undecided; it says so where this was not the first look."""
+        return with_look(_VERDICTS[self.sign], self.looks)
+
+    @property
+    def gain_and_detectable(self) -> str:
+        """The gain with its interval and, where it is undecided, the smallest one that would have been seen."""
+        is_known = not self.sign and not math.isnan(self.detectable)
+        return written(self.gain, SIGNED) + (f", detectable {self.detectable:.3f}" if is_known else "")
+
+
+def with_look(verdict: str, looks: int) -> str:
+    """A verdict, and the look that it needed where that was not the first: "undecided (second look)"."""
+    if looks == 1:
+        return verdict
+    return f"{verdict} ({_LOOKS[looks] if looks < len(_LOOKS) else f'{looks}th'} look)"
+
+
+def level_of(looks: int) -> float:
+    """Level of an interval, so that those of all looks together miss the truth one time in twenty at most (Bonferroni)."""
+    return 1 - ERROR_RATE / looks
 
 
 def sign_of(gain: Score) -> int:
@@ -180,13 +218,13 @@ def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Differen
         if question := question_of(study, first, second):
             for before, after in product(_groups_of_arm(groups, first), _groups_of_arm(groups, second)):
                 if before.fraction == after.fraction:
-                    differences.append(_compare(question, before, after))
+                    differences.append(_compare(question, before, after, study.looks))
     for first, second in product(study.arms, study.arms):
         # P4: fewer labels after pretraining against all from scratch
         if question_of(study, first, second) == "pretraining":
             whole = [group for group in _groups_of_arm(groups, first) if group.fraction == 1]
             fewer = [group for group in _groups_of_arm(groups, second) if group.fraction < 1]
-            differences += [_compare(FEWER, before, after) for before, after in product(whole, fewer)]
+            differences += [_compare(FEWER, before, after, study.looks) for before, after in product(whole, fewer)]
     return differences
 
 
@@ -269,20 +307,22 @@ def _question_of_gene_models(study: StudyConfig, first: Arm, second: Arm) -> str
     return RANDOM if study.network_of(first) == study.network_of(second) else ""
 
 
-def gain_of_arm(before: Group, after: Group) -> Score:
+def gain_of_arm(before: Group, after: Group, looks: int = 1) -> Score:
     """What one arm gains over another, paired by seed and block."""
-    return _compare("", before, after).gain
+    return _compare("", before, after, looks).gain
 
 
-def _compare(question: str, before: Group, after: Group) -> Difference:
+def _compare(question: str, before: Group, after: Group, looks: int) -> Difference:
     if before.n_blocks != after.n_blocks:
         n = f"{before.n_blocks} and {after.n_blocks}"
         raise DatasetError(
             f"records of {before.arm!r} and {after.arm!r} have {n} test blocks; make the older ones again"
         )
-    gain = score_of_seeds(after.values - before.values, after.resampled - before.resampled, before.n_blocks)
-    n_seeds = max(len(before.values), len(after.values))  # a baseline has one
-    return Difference(question, before.arm, after.arm, after.fraction, gain, n_seeds)
+    values, resampled = after.values - before.values, after.resampled - before.resampled
+    n_seeds, n_blocks = len(values), before.n_blocks  # a baseline has one seed, paired with all of the other arm
+    gain = score_of_seeds(values, resampled, n_blocks, level_of(looks))
+    detectable = detectable_gain(values, resampled, n_blocks, level_of(looks))
+    return Difference(question, before.arm, after.arm, after.fraction, gain, n_seeds, n_blocks, detectable, looks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,18 +371,43 @@ def resampled_scores(counts: BootstrapCounts, metric: str) -> np.ndarray:
     return mean_rows(areas[:, int(metric == "mean_auprc")])
 
 
-def score_of_seeds(values: np.ndarray, resampled: np.ndarray, n_blocks: int) -> Score:
-    """Mean over the seeds with its 95 % interval over seeds and blocks; without an interval where there is one block.
+def score_of_seeds(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> Score:
+    """Mean over the seeds with its interval over seeds and blocks; without an interval where there is one block.
 
     Args:
         values: a metric, or the gain in it paired by seed (seeds,).
         resampled: the same on resampled test blocks (seeds, R), the same draws for all seeds.
         n_blocks: blocks of the test split.
+        level: how often such an interval holds the truth.
     """
     value = float(values.mean())
     if n_blocks < 2:
         return Score.of(value, ConfidenceInterval(float("nan"), float("nan")))
-    return Score.of(value, percentile_interval(drawn_means(values, resampled, n_blocks)))
+    return Score.of(value, percentile_interval(drawn_means(values, resampled, n_blocks, level), level))
+
+
+def detectable_gain(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> float:
+    """The smallest gain that so many blocks and seeds would have shown with 80 % power, by an interval that leaves out 0.
+
+    With normal noise and a level of 95 % it is (z[97.5 %] + z[80 %]) standard errors of the paired difference. With few blocks
+    or seeds both quantiles are those of the wider distribution of `drawn_means`. Only its spread counts: the gain that was
+    observed has no part in it, so this is no power "after the fact".
+
+    Args:
+        values: a gain paired by seed (seeds,).
+        resampled: the same on resampled test blocks (seeds, R).
+        n_blocks: blocks of the test split.
+        level: level of the interval.
+
+    Returns:
+        The gain, above 0, in units of the metric; nan where there is one block, or no spread at all.
+    """
+    if n_blocks < 2:
+        return math.nan
+    drawn = drawn_means(values, resampled, n_blocks, level)
+    middle = [percentile_interval(drawn, share) for share in (level, 2 * POWER - 1)]
+    size = sum(interval.high - interval.low for interval in middle) / 2
+    return size if size > 0 else math.nan
 
 
 def drawn_means(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> np.ndarray:

@@ -115,7 +115,7 @@ def study_report(context: StudyContext) -> StudyResult:
 
     def gain(before: str, after: str) -> PairedGain | None:
         both = before in exons and after in exons
-        return ("F1 of exons", gain_of_arm(exons[before], exons[after])) if both else None
+        return ("F1 of exons", gain_of_arm(exons[before], exons[after], study.looks)) if both else None
 
     protocols = {arm.name: study.protocol_of(arm) for arm in study.arms if arm.init in PRETRAINED}
     answer = sentences(
@@ -128,12 +128,7 @@ def study_report(context: StudyContext) -> StudyResult:
     tables = [table for section in sections for table in (*section.tables, *section.folded)]
     text = markdown(study.title, answer, sections[0].text, tables, commands)
     write_text_atomically(context.out / "study.md", "\n".join([text, *_figures(sections)]))
-    for name, rows, columns in (
-        ("scores", group_values(groups, metric), ()),
-        ("gains", difference_values(differences), GAIN_VALUES),
-        ("claims", claim_values(study, differences, runs.dataset.task), CLAIM_VALUES),
-        *_gene_rows(study, runs.finals),
-    ):
+    for name, (rows, columns) in number_tables(study, runs.finals, groups, differences, runs.dataset.task).items():
         _write_rows(context.out, f"study_{name}", rows, columns)
     write_tables(context.out / "study_tables", tables)
     return StudyResult(
@@ -148,18 +143,42 @@ def study_report(context: StudyContext) -> StudyResult:
     )
 
 
-def _gene_rows(study: StudyConfig, records: Sequence[Record]) -> list[tuple[str, list[Row], tuple[str, ...]]]:
-    """Names, rows and columns of the tables by all measures of genes as `predict` writes them; none for windows."""
+def number_tables(
+    study: StudyConfig, records: Sequence[Record], groups: Sequence[Group], differences: Sequence[Difference], task: str
+) -> dict[str, tuple[list[Row], tuple[str, ...]]]:
+    """The tables of numbers, which follow from the records: scores, gains, claims and, of genes, gene_scores and gene_gains.
+
+    Args:
+        study: settings of the study, with the heads of its arms.
+        records: records of the final runs.
+        groups: the same by arm and label fraction.
+        differences: what arms gain over others.
+        task: task of the dataset.
+
+    Returns:
+        Rows of each table, and the columns that it has without any.
+    """
+    metric = METRIC_NAMES[records[0].scored.metric]
+    return {
+        "scores": (group_values(groups, metric), ()),
+        "gains": (difference_values(differences), GAIN_VALUES),
+        "claims": (claim_values(study, differences, task), CLAIM_VALUES),
+        **_gene_rows(study, records),
+    }
+
+
+def _gene_rows(study: StudyConfig, records: Sequence[Record]) -> dict[str, tuple[list[Row], tuple[str, ...]]]:
+    """Rows and columns of the tables by all measures of genes as `predict` writes them; none for windows."""
     groups = groups_by_gene_measure(records)
     if not groups:
-        return []
+        return {}
     scores = [row for measure, own in groups.items() for row in group_values(own, measure)]
     gains: list[Row] = [
         {"measure": measure} | row
         for measure, own in groups.items()
         for row in difference_values(differences_of(study, own))
     ]
-    return [("gene_scores", scores, ()), ("gene_gains", gains, ("measure", *GAIN_VALUES))]
+    return {"gene_scores": (scores, ()), "gene_gains": (gains, ("measure", *GAIN_VALUES))}
 
 
 def _genes(records: Sequence[Record]) -> list[GenesAsPredicted]:

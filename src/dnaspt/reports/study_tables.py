@@ -14,12 +14,12 @@ import numpy as np
 
 from dnaspt.evaluation.metrics import mean_rows
 from dnaspt.evaluation.results import Evaluation, GeneEvaluation, WindowEvaluation
-from dnaspt.reports.compare import FEWER, LONGER, Difference, Group
+from dnaspt.reports.compare import FEWER, LONGER, Difference, Group, level_of, with_look
 from dnaspt.reports.run_tables import LEVELS
 from dnaspt.reports.tables import SIGNED, Table, written
 from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import StudyRuns
-from dnaspt.studies.settings import PRETRAINED, SCRATCH, StudyConfig
+from dnaspt.studies.settings import OWN_WINDOWS, PRETRAINED, SCRATCH, StudyConfig
 from dnaspt.tasks import TASKS
 from dnaspt.training.runs import RunResult
 
@@ -27,13 +27,20 @@ Row = dict[str, str | float | int | list[float]]
 """A row of numbers by column, for CSV and Parquet."""
 
 GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
-DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [95 %]", "verdict")
-GAIN_VALUES = ("question", "before", "after", "label_fraction", "gain", "low", "high", "n_seeds", "verdict")
+_DETECTABLE = "detectable gain"
+DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [{level}]", _DETECTABLE, "verdict")
+GAIN_VALUES = (
+    *("question", "before", "after", "label_fraction", "gain", "low", "high", "n_seeds", "n_blocks", "looks"),
+    *("detectable_gain", "verdict"),
+)
 """Columns of `difference_values`, which a table without a row has too."""
-CLAIM_VALUES = (*GAIN_VALUES, "claim", "compared", "protocol")
+CLAIM_VALUES = (*GAIN_VALUES, "claim", "compared")
 """Columns of `claim_values`."""
-_VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
-CLAIM_COLUMNS = ("claim of the paper", "pretrained on", "compared", "gain in {metric} [95 %]", "seeds", "verdict")
+CLAIM_COLUMNS = (
+    *("claim of the paper", "compared", "gain in {metric} [{level}]", "seeds", "test blocks", _DETECTABLE, "verdict"),
+)
+_PRETRAINING = "self-pretraining"
+"""The words of P1 behind which the protocol is named."""
 _CLAIMS = (
     ("pretraining", (SCRATCH,), "P1: self-pretraining beats training from scratch (pretraining not counted)"),
     (
@@ -51,7 +58,8 @@ all others about all labels."""
 _GENE_MEASURES = {"mcc": "MCC", **{level: f"{name} F1" for level, name in LEVELS}}
 """Measures of genes as tables call them."""
 _QUARTER = 0.25
-_CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: "undecided"}
+_UNDECIDED = "undecided"
+_CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: _UNDECIDED}
 
 
 def study_tables(
@@ -72,7 +80,7 @@ def study_tables(
         gain_table(differences, metric),
         Table(
             "Claims of the paper, on these data",
-            _with_metric(CLAIM_COLUMNS, metric),
+            _with_metric(CLAIM_COLUMNS, metric, study.looks),
             tuple(claim_rows(study, differences, task)),
             note,
         ),
@@ -81,7 +89,8 @@ def study_tables(
 
 def gain_table(differences: Sequence[Difference], metric: str, note: str = "") -> Table:
     """What arms gain over others, a row for each comparison."""
-    return Table("Gains", _with_metric(DIFFERENCE_COLUMNS, metric), tuple(difference_rows(differences)), note)
+    columns = _with_metric(DIFFERENCE_COLUMNS, metric, _looks_of(differences))
+    return Table("Gains", columns, tuple(difference_rows(differences)), note)
 
 
 def gene_tables(
@@ -104,15 +113,26 @@ def gene_tables(
     title = "Genes as predict writes them"
     tables = [Table(title, ("arm", "labels", *(f"{name} [95 %]" for name in measures)), scores, note)]
     gains = tuple(
-        (*difference_rows(same[:1])[0][:4], *(written(difference.gain, SIGNED) for difference in same))
+        (*difference_rows(same[:1])[0][:4], *(difference.gain_and_detectable for difference in same))
         for same in zip(*differences.values(), strict=True)
     )
-    columns = (*DIFFERENCE_COLUMNS[:4], *(f"gain in {name} [95 %]" for name in measures))
+    level = level_text(_looks_of(next(iter(differences.values()), ())))
+    columns = (*DIFFERENCE_COLUMNS[:4], *(f"gain in {name} [{level}]" for name in measures))
     return tables, [Table(f"Gains, {title[0].lower()}{title[1:]}", columns, gains)] if gains else []
 
 
-def _with_metric(columns: Sequence[str], metric: str) -> tuple[str, ...]:
-    return tuple(column.format(metric=metric) for column in columns)
+def _with_metric(columns: Sequence[str], metric: str, looks: int = 1) -> tuple[str, ...]:
+    return tuple(column.format(metric=metric, level=level_text(looks)) for column in columns)
+
+
+def level_text(looks: int) -> str:
+    """Level of the intervals of gains, as tables write it: 95 %, or 97.5 % for two looks."""
+    return f"{100 * level_of(looks):.3g} %"
+
+
+def _looks_of(differences: Sequence[Difference]) -> int:
+    """How many looks the comparisons of a study have had; all have had the same number."""
+    return max((difference.looks for difference in differences), default=1)
 
 
 def group_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
@@ -140,10 +160,17 @@ def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
             difference.after,
             ("100% to " if difference.question == FEWER else "") + f"{difference.fraction:.0%}",
             written(difference.gain, SIGNED),
-            _VERDICTS[difference.sign],
+            _detectable(difference, difference.verdict),
+            difference.verdict,
         )
         for difference in differences
     ]
+
+
+def _detectable(difference: Difference, verdict: str) -> str:
+    """The smallest gain that would have been seen, where the verdict is undecided; else "–"."""
+    is_told = verdict.startswith(_UNDECIDED) and not math.isnan(difference.detectable)
+    return f"{difference.detectable:.3f}" if is_told else "–"
 
 
 def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, Difference, str]]:
@@ -157,13 +184,26 @@ def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) 
         sign = -1 if question == LONGER else 1
         for difference in _asked(differences, question, fraction):
             if inits[difference.before] in begins:
-                claims.append((claim, difference, _CLAIM_VERDICTS[sign * difference.sign]))
+                verdict = with_look(_CLAIM_VERDICTS[sign * difference.sign], study.looks)
+                claims.append((_by_protocol(study, claim, difference), difference, verdict))
     if marginal := study.marginal_gain:
         claim = f"P5: the gain is marginal (within {marginal:g} of 0)"
         claims += [
-            (claim, plain, _marginal_verdict(plain, marginal)) for plain in _asked(differences, "pretraining", 1)
+            (_by_protocol(study, claim, plain), plain, with_look(_marginal_verdict(plain, marginal), study.looks))
+            for plain in _asked(differences, "pretraining", 1)
         ]
     return claims
+
+
+def _by_protocol(study: StudyConfig, claim: str, difference: Difference) -> str:
+    """A claim with the protocol by which the arm is pretrained: P1 always names it, others where it is not on own windows."""
+    pretrained = next((arm for arm in study.arms if arm.name == difference.after and arm.init in PRETRAINED), None)
+    if pretrained is None:
+        return claim
+    protocol = study.protocol_of(pretrained)
+    if _PRETRAINING in claim:
+        return claim.replace(_PRETRAINING, f"{_PRETRAINING} on {protocol}")
+    return claim if protocol == OWN_WINDOWS else f"{claim} (pretrained on {protocol})"
 
 
 def _asked(differences: Sequence[Difference], question: str, fraction: float) -> list[Difference]:
@@ -179,22 +219,12 @@ def _marginal_verdict(difference: Difference, marginal: float) -> str:
     return _CLAIM_VERDICTS[-1 if gain.low >= marginal or gain.high <= -marginal else 0]
 
 
-def _protocol(study: StudyConfig, difference: Difference) -> str:
-    """Name of the protocol by which the arms of a comparison are pretrained; "" where neither is."""
-    pretrained = [arm for arm in study.arms if arm.name == difference.after and arm.init in PRETRAINED]
-    return study.protocol_of(pretrained[0]) if pretrained else ""
-
-
 def claim_rows(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, ...]]:
     """One row for each claim and comparison."""
     return [
         (
-            claim,
-            _protocol(study, tested) or "–",
-            tested.sides(" to "),
-            written(tested.gain, SIGNED),
-            str(tested.n_seeds),
-            verdict,
+            *(claim, tested.sides(" to "), written(tested.gain, SIGNED), str(tested.n_seeds), str(tested.n_blocks)),
+            *(_detectable(tested, verdict), verdict),
         )
         for claim, tested, verdict in claims_of(study, differences, task)
     ]
@@ -232,7 +262,10 @@ def difference_values(differences: Sequence[Difference]) -> list[Row]:
             "low": difference.gain.low,
             "high": difference.gain.high,
             "n_seeds": difference.n_seeds,
-            "verdict": _VERDICTS[difference.sign],
+            "n_blocks": difference.n_blocks,
+            "looks": difference.looks,
+            "detectable_gain": difference.detectable,
+            "verdict": difference.verdict,
         }
         for difference in differences
     ]
@@ -243,13 +276,7 @@ def claim_values(study: StudyConfig, differences: Sequence[Difference], task: st
     claims = claims_of(study, differences, task)
     rows = difference_values([tested for _, tested, _ in claims])
     return [
-        row
-        | {
-            "claim": claim,
-            "protocol": _protocol(study, tested),
-            "compared": tested.sides(" to "),
-            "verdict": verdict,
-        }
+        row | {"claim": claim, "compared": tested.sides(" to "), "verdict": verdict}
         for row, (claim, tested, verdict) in zip(rows, claims, strict=True)
     ]
 

@@ -9,17 +9,20 @@ import numpy as np
 from dnaspt.reports.compare import (
     BASELINE,
     BASELINES,
+    ERROR_RATE,
     GENE_MODEL_QUESTIONS,
     LETTERS,
     MODEL_BASELINE,
     OTHER_SEQUENCE,
+    POWER,
     RANDOM,
     Difference,
     Group,
 )
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain, genes_differ, standing
 from dnaspt.reports.run_tables import FEW_BLOCKS
-from dnaspt.reports.tables import SIGNED, Table, markdown_table, written
+from dnaspt.reports.study_tables import level_text
+from dnaspt.reports.tables import Table, markdown_table, written
 from dnaspt.studies.records import Record
 from dnaspt.studies.settings import OWN_WINDOWS, PRETRAINED, StudyConfig
 from dnaspt.training.runs import RunResult
@@ -95,6 +98,9 @@ def sentences(
         answer.append("Gains are in the MCC of the heads alone.")
     if all(difference.n_seeds == 1 for difference in differences):
         answer.append("One seed: the intervals do not cover its choice.")
+    looks = max(difference.looks for difference in differences)
+    if looks > 1:
+        answer.append(f"Look {looks} at these questions: the intervals of gains, of {level_text(looks)}, allow for it.")
     return answer
 
 
@@ -130,7 +136,7 @@ def gene_model_sentences(
     told.sort(key=lambda same: _ORDER.index(same[0].question))
     for same in told:
         gains = ", ".join(
-            f"{name} {written(gain.gain, SIGNED)}" for name, gain in zip(_MEASURES.values(), same, strict=True)
+            f"{name} {gain.gain_and_detectable}" for name, gain in zip(_MEASURES.values(), same, strict=True)
         )
         answer.append(f"{_SUBJECTS[same[0].question]} ({same[0].sides(' to ')}): {_over_measures(same)}: {gains}.")
     return answer
@@ -229,7 +235,7 @@ def _sign(difference: Difference, genes: Mapping[str, GenesAsPredicted]) -> int:
 
 
 def _gain(difference: Difference) -> str:
-    return f"{written(difference.gain, SIGNED)} ({difference.sides(' to ')})"
+    return f"{difference.gain_and_detectable} ({difference.sides(' to ')})"
 
 
 def method(
@@ -247,7 +253,8 @@ def method(
         pretrainings: results of the pretrainings, by what the jobs of the records name as their encoder.
     """
     stops_early = any("patience" in given for given in (*study.settings_of("pretrain"), *study.settings_of("finetune")))
-    words = [*_folds(study), _intervals(study, groups), *_rates(study, groups), *_pretrained_on(study, pretrainings)]
+    words = [*_folds(study), _intervals(study, groups), *_power(study, groups), *_rates(study, groups)]
+    words += _pretrained_on(study, pretrainings)
     if any(group.fraction < 1 for group in groups):
         words.append(
             "Fewer labels: a random share of the train windows (by stretches of 10 kb where windows overlap), with checkpoints "
@@ -306,6 +313,23 @@ def _intervals(study: StudyConfig, groups: Sequence[Group]) -> str:
     folds = ", of all folds together" if study.folds is not None else ""
     blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of about 10 kb{folds}{few})"
     return f"{drawn} {blocks}, paired in comparisons{end}"
+
+
+def _power(study: StudyConfig, groups: Sequence[Group]) -> list[str]:
+    """What a detectable gain is, and what several looks mean; nothing where there are no intervals."""
+    if min(group.n_blocks for group in groups) < 2:
+        return []
+    words = [
+        "Detectable gain, where a verdict is undecided: the smallest gain that these blocks and seeds would have shown with "
+        f"{POWER:.0%} power at the two-sided {ERROR_RATE / study.looks:.3g} level, from the standard error of the paired "
+        "difference (of seeds and blocks) alone, whatever gain was observed."
+    ]
+    if study.looks > 1:
+        words.append(
+            f"These comparisons were put to this test split {study.looks} times, so intervals of gains are of "
+            f"{level_text(study.looks)}: all looks together err one time in twenty at most."
+        )
+    return words
 
 
 def _rates(study: StudyConfig, groups: Sequence[Group]) -> list[str]:

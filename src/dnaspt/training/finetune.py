@@ -18,7 +18,7 @@ from dnaspt.checkpoint_config import (
     has_class_scores,
     read_config,
 )
-from dnaspt.config import BASELINE_ENCODERS, OF_GRADIENTS, PRESETS, AnyEncoderConfig, FinetuneConfig
+from dnaspt.config import BASELINE_ENCODERS, OF_GRADIENTS, PRESETS, AnyEncoderConfig, EnsembleConfig, FinetuneConfig
 from dnaspt.data.dataset import Split, read_split, split_file
 from dnaspt.data.manifest import Manifest, Source, read_manifest
 from dnaspt.data.segments import segments
@@ -74,13 +74,18 @@ def finetune(
     embeddings = Path(config.embeddings) if config.embeddings else None  # no path where it is a name on the hub
     refuse_inputs(
         config.out,
-        {"data": config.data, "encoder": config.encoder, "embeddings": embeddings, "network": config.network},
+        {
+            **{"data": config.data, "encoder": config.encoder, "embeddings": embeddings},
+            **{"network": config.network, "teacher": config.teacher},
+        },
     )
     if pretrained is not None:
         if pretrained.encoder.architecture == "basset" and manifest.per_base:
             raise ConfigError(f"{config.encoder}: Basset is for windows; {config.data} has labels per base")
         _warn_of_test_sequences(config, manifest, pretrained)
     network = None if config.network is None else _read_network(config, config.network, manifest)
+    if config.teacher is not None:
+        check_same_labels(config.teacher, read_config(config.teacher), config, manifest)
     with RunFolder(config.out, config, resume=resume, overwrite=overwrite, hint=hint) as folder:
         if config.n_processes == 1:
             folder.claim()  # of several, rank 0 claims it later
@@ -111,7 +116,9 @@ def _train(
     return train_task_model(config, data, checkpoint, folder, reporter)
 
 
-def scored_transcripts(config: FinetuneConfig, manifest: Manifest, valid: Split) -> list[tuple[Transcript, bool]]:
+def scored_transcripts(
+    config: FinetuneConfig | EnsembleConfig, manifest: Manifest, valid: Split
+) -> list[tuple[Transcript, bool]]:
     """Annotated transcripts of the valid split by which validations score genes; none where no gene can be scored.
 
     Raises:
@@ -123,7 +130,7 @@ def scored_transcripts(config: FinetuneConfig, manifest: Manifest, valid: Split)
         regions = [ScoredRegion.whole(own.chrom, own.start, own.labels) for own in segments(valid)]
         if not count_levels(annotated, (), regions)[0][:, LEVELS.index("gene"), TRUE].any():
             annotated = []
-    if not annotated and config.choose_by in ("exon_f1", "gene_f1"):
+    if not annotated and isinstance(config, FinetuneConfig) and config.choose_by in ("exon_f1", "gene_f1"):
         problem = f"no whole gene of the annotation lies on the valid split, so choose_by = {config.choose_by!r} chooses nothing"
         raise DatasetError(f"{config.data}: {problem}; say mcc, or split otherwise")
     return annotated
@@ -171,6 +178,10 @@ def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str =
         raise ConfigError("positive_weight is for labels of windows and bins; see class_weights")
     if config.pool == "normalized":
         _check_pool(config, manifest)
+    if config.composition and (manifest.per_base or manifest.resolution_bp):
+        raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
+    if config.teacher is not None and (manifest.per_base or manifest.resolution_bp):
+        raise ConfigError(f"teacher is for labels of windows; {config.data} has labels of bases or bins")
     if code_of(config, manifest) is not STANDARD and head == "crf":
         raise ConfigError(
             "a crf knows genetic code 1 and the start codon ATG alone; take --head gene-model for other genetic codes"
@@ -346,7 +357,26 @@ def _read_network(config: FinetuneConfig, path: Path, manifest: Manifest) -> Che
     return network
 
 
-def _source(path: Path, config: CheckpointConfig) -> dict[str, Any]:
+def check_same_labels(
+    run: Path, model: CheckpointConfig, config: FinetuneConfig | EnsembleConfig, manifest: Manifest
+) -> None:
+    """Refuse a model that predicts other labels than those of the dataset, or that may have learned what is tested.
+
+    Raises:
+        ConfigError: says why.
+    """
+    if model.kind != "task":
+        raise ConfigError(f"{run}: holds a language model; expected a run of 'dnaspt finetune'")
+    if (model.task, model.labels) != (manifest.task, manifest.labels):
+        raise ConfigError(f"{run}: predicts other labels than {config.data} has")
+    other = read_manifest(config.data).fold_of_digest(model.data_digest)
+    if other != config.fold:
+        trained = "on other data" if other is None else f"on fold {other}" if other else "on the splits of all folds"
+        wanted = f"fold {config.fold} of {config.data}" if config.fold else f"the splits of {config.data}"
+        raise ConfigError(f"{run}: was trained {trained}; expected a run that was trained on {wanted}")
+
+
+def source_of(path: Path, config: CheckpointConfig) -> dict[str, Any]:
     """What to know of a checkpoint that goes into another model."""
     checkpoint = find_checkpoint(path)
     return {
@@ -367,9 +397,11 @@ def _describe(
     """Description of the model that is trained."""
     provenance: dict[str, Any] = {"command": "finetune", "settings": json.loads(config.model_dump_json())}
     if config.encoder is not None and pretrained is not None:
-        provenance["encoder"] = _source(config.encoder, pretrained)
+        provenance["encoder"] = source_of(config.encoder, pretrained)
     if config.network is not None and network is not None:
-        provenance["network"] = _source(config.network, network)
+        provenance["network"] = source_of(config.network, network)
+    if config.teacher is not None:
+        provenance["teacher"] = source_of(config.teacher, read_config(config.teacher))
     code = code_of(config, manifest)
     return CheckpointConfig(
         kind="task",
@@ -387,7 +419,10 @@ def _describe(
         shortest_intron_bp=shortest_intron_bp(config.data, config.fold) if manifest.per_base else None,
         genetic_code=code.table,
         start_codons=code.starts,
-        network=None if network is None else NetworkConfig(encoder=network.encoder, head=network.head),
+        network=None
+        if network is None
+        else NetworkConfig(encoder=network.encoder, head=network.head, members=network.members),
+        composition=config.composition,
         data_digest=manifest.digest,
         provenance=provenance,
     )

@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic_core import to_jsonable_python
 
 from dnaspt.atomic import content_of, remove_leftovers, write_text_atomically
-from dnaspt.config import TrainingConfig
+from dnaspt.config import Settings
 from dnaspt.errors import CheckpointError
 from dnaspt.json_files import read_json, write_json
 from dnaspt.output import locked_output, make_folder
@@ -25,8 +25,8 @@ _LENGTH_SETTINGS = frozenset({"epochs", "steps", "patience"})
 
 
 def _command_of(settings: Mapping[str, Any]) -> str:
-    """The command that has these settings: only fine-tuning has a head."""
-    return "finetune" if "head" in settings else "pretrain"
+    """The command that has these settings: only fine-tuning has a head, and only an ensemble has runs."""
+    return "finetune" if "head" in settings else "ensemble" if "runs" in settings else "pretrain"
 
 
 class RunFolder:
@@ -49,9 +49,7 @@ class RunFolder:
         InputError: its run.json is broken.
     """
 
-    def __init__(
-        self, path: Path, config: TrainingConfig, *, resume: bool, overwrite: bool = False, hint: str = ""
-    ) -> None:
+    def __init__(self, path: Path, config: Settings, *, resume: bool, overwrite: bool = False, hint: str = "") -> None:
         self.path = path
         self.extends = False
         self._config, self._resume, self._overwrite, self._hint = config, resume, overwrite, hint

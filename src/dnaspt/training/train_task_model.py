@@ -4,26 +4,31 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dnaspt.checkpoint import HeadStart, build_task_model, load_model
+from dnaspt.checkpoint import HeadStart, build_task_model, find_checkpoint, load_model, save_checkpoint
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.config import FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import telling_memory
-from dnaspt.evaluation.evaluate import score_model
+from dnaspt.evaluation.calibration import fit_temperature
+from dnaspt.evaluation.evaluate import score_model, window_logits
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.genes import grammar_of
+from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
+from dnaspt.training.distill import taught
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
+from dnaspt.training.fit_composition import FittedComposition, fit_composition
 from dnaspt.training.loop import LESS_MEMORY, Reporter, SilentReporter, Training, fit
 from dnaspt.training.optim import build_optimizer
 from dnaspt.training.run_folder import RunFolder
@@ -62,7 +67,10 @@ def train_task_model(
     """Train a task head and, unless it is frozen, the encoder; see `finetune`."""
     manifest, task = data.manifest, TASKS[data.manifest.task]
     fabric = build_fabric(config)
-    model = build_model(config, checkpoint, data)
+    composition = None
+    if checkpoint.composition:
+        composition = fit_composition(data.train, len(manifest.labels), class_weights(config, data))
+    model = build_model(config, checkpoint, data, composition)
     options = BatchOptions(
         batch_bp=config.batch_bp,
         seed=config.seed,
@@ -72,6 +80,12 @@ def train_task_model(
         n_shares=fabric.world_size,
     )
 
+    if config.teacher is not None:
+        windows = taught(data.train, config.teacher, len(manifest.labels), fabric.device)
+        batches = TrainingBatches([windows], manifest.window_bp, options)
+    else:
+        log_odds = None if composition is None else composition.out_of_fold
+        batches = TrainingBatches([data.train], manifest.window_bp, options, log_odds)
     grammar = grammar_of(model, checkpoint)
 
     def validate() -> dict[str, float]:
@@ -81,7 +95,7 @@ def train_task_model(
     training = Training(
         model=model,
         optimizer=build_optimizer(model, config, config.encoder_rate, config.crf_rate),
-        batches=TrainingBatches([data.train], manifest.window_bp, options),
+        batches=batches,
         validate=validate,
         score=task.chosen_by(config.choose_by),
         valid_bp=len(data.valid.codes),
@@ -93,6 +107,8 @@ def train_task_model(
     ended = fit(training, fabric)
     result = RunResult.of(ended.progress, device=device_name(fabric), precision=precision_of(config))
     if fabric.is_global_zero and ended.finished:
+        if isinstance(model.head, SigmoidHead):
+            calibrate(folder.path, data.valid, len(manifest.labels), fabric.device)
         folder.finish(result)
         if task.metric == "mcc" and not ended.progress.best_scores.get("valid_mcc", 0) > 0:
             log.warning(
@@ -101,8 +117,26 @@ def train_task_model(
     return Run(folder.path, result, ended.finished, ended.stopped_by, fabric.global_rank)
 
 
-def build_model(config: FinetuneConfig, checkpoint: CheckpointConfig, data: FinetuningData) -> TaskModel:
-    """A task model before its first step: the head is fresh, the encoder pretrained where one is given."""
+def calibrate(run: Path, valid: Split, n_labels: int, device: torch.device) -> None:
+    """Write into the best checkpoint of a run of windows the temperature that fits its probabilities to valid."""
+    checkpoint = find_checkpoint(run)
+    model, described = load_model(checkpoint)
+    assert isinstance(model, TaskModel)
+    log_odds = window_logits(model.to(device), valid).reshape(-1, n_labels) * described.temperature
+    temperature = fit_temperature(valid.labels.reshape(log_odds.shape), log_odds)
+    save_checkpoint(checkpoint, model, described.model_copy(update={"temperature": temperature}))
+
+
+def build_model(
+    config: FinetuneConfig,
+    checkpoint: CheckpointConfig,
+    data: FinetuningData,
+    composition: FittedComposition | None = None,
+) -> TaskModel:
+    """A task model before its first step: the head is fresh, the encoder pretrained where one is given.
+
+    With a composition, the head begins by saying nothing: the model begins as the composition.
+    """
     frequencies = label_frequencies(data) if checkpoint.pool == "normalized" else None
     start = HeadStart(class_weights(config, data), frequencies)
     with torch.random.fork_rng(devices=[]):
@@ -112,6 +146,10 @@ def build_model(config: FinetuneConfig, checkpoint: CheckpointConfig, data: Fine
         _load_encoder(model.encoder, config.encoder)
     if config.freeze_encoder:
         model.encoder.requires_grad_(False)
+    if composition is not None:
+        assert model.composition is not None and isinstance(model.head, SigmoidHead)
+        model.composition.set(composition.scores, composition.constant)
+        model.head.begin_at_zero()
     return model
 
 

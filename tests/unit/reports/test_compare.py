@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 from tests.unit.reports.cases import RESULT, gene_scores, study_record, window_scores
 
 from dnaspt.data.manifest import read_manifest
@@ -12,8 +13,10 @@ from dnaspt.reports.compare import (
     Difference,
     Group,
     ResampledScore,
+    detectable_gain,
     differences_of,
     groups_of,
+    level_of,
     paired_gain,
     resampled_scores,
     score_of_seeds,
@@ -41,6 +44,50 @@ def test_95_percent_intervals_cover_the_truth_95_times_in_100(n_seeds: int, n_bl
 def test_one_block_has_no_interval() -> None:
     score = score_of_seeds(np.array([0.5, 0.6]), np.full((2, 10), 0.55), 1)
     assert score.value == pytest.approx(0.55) and np.isnan(score.low) and np.isnan(score.high)
+
+
+@pytest.mark.parametrize(
+    ("n_seeds", "n_blocks", "level"), [(1, 25, 0.95), (3, 25, 0.95), (5, 100, 0.95), (3, 25, 0.975)]
+)
+def test_a_detectable_gain_is_seen_four_times_in_five(n_seeds: int, n_blocks: int, level: float) -> None:
+    """Normal noise of seeds and of blocks around a gain of that size, which is computed from the noise."""
+    rng, n = np.random.default_rng(0), 1000
+    spread = 1.0 if n_seeds > 1 else 0.0
+
+    def draw(gain: float) -> tuple[np.ndarray, np.ndarray]:
+        seeds, blocks = gain + rng.normal(0, spread, n_seeds), rng.normal(0, np.sqrt(n_blocks), n_blocks)
+        drawn = blocks[rng.integers(n_blocks, size=(500, n_blocks))].mean(axis=1)
+        return seeds + blocks.mean(), seeds[:, None] + drawn
+
+    size = float(np.mean([detectable_gain(*draw(0), n_blocks, level) for _ in range(n)]))
+    seen = sum(score_of_seeds(*draw(size), n_blocks, level).low > 0 for _ in range(n))
+    assert 0.74 <= seen / n <= 0.88
+
+
+def test_a_detectable_gain_does_not_depend_on_the_gain_that_was_observed() -> None:
+    rng = np.random.default_rng(1)
+    values, resampled = rng.normal(0, 0.1, 3), rng.normal(0, 0.1, (3, 200))
+    assert detectable_gain(values + 0.5, resampled + 0.5, 20) == pytest.approx(detectable_gain(values, resampled, 20))
+
+
+def test_with_one_seed_and_many_blocks_a_detectable_gain_is_two_quantiles_times_the_standard_error() -> None:
+    drawn = 0.3 + 0.1 * ndtri((np.arange(2000) + 0.5) / 2000)[None]
+    expected = (ndtri(0.975) + ndtri(0.8)) * 0.1
+    assert detectable_gain(np.array([0.5]), drawn, 10_000) == pytest.approx(expected, rel=0.01)
+
+
+def test_without_spread_no_detectable_gain_is_known() -> None:
+    assert np.isnan(detectable_gain(np.zeros(1), np.zeros((1, 9)), 5))
+    assert np.isnan(detectable_gain(np.array([0.5, 0.6]), np.full((2, 10), 0.55), 1))
+
+
+def test_a_second_look_widens_the_intervals_of_gains() -> None:
+    rng, arms = np.random.default_rng(0), [SCRATCH, SPT]
+    groups = [Group(name, 1.0, np.zeros(1), rng.normal(0, 0.1, (1, 1000)), 1.0, 1e-3, 50) for name in "ab"]
+    studies = [StudyConfig.model_validate({"data": Path("x"), "arms": arms, "looks": looks}) for looks in (1, 2)]
+    (once,), (twice,) = (differences_of(study, groups) for study in studies)
+    assert twice.gain.low < once.gain.low and twice.gain.high > once.gain.high and twice.detectable > once.detectable
+    assert (once.verdict, twice.verdict) == ("undecided", "undecided (second look)") and level_of(2) == 0.975
 
 
 def questions(arms: list[dict[str, object]], **settings: object) -> set[str]:

@@ -66,13 +66,9 @@ def test_tables_keep_every_column_and_file(tmp_path: Path) -> None:
 def test_a_study_without_comparisons_has_tables_with_columns(windows: Path, tmp_path: Path) -> None:
     settings = {"data": windows, "seeds": [0], "learning_rates": [1e-3], "arms": [{"name": "CpG count", "init": "cpg"}]}
     alone = dnaspt.study(settings, out=tmp_path / "study")
-    columns = ["question", "before", "after", "label_fraction", "gain", "low", "high", "n_seeds", "verdict"]
+    columns = ["question", "before", "after", "label_fraction", "gain", "low", "high", "n_seeds", "n_blocks", "looks"]
+    columns += ["detectable_gain", "verdict"]
     assert len(alone.differences_to_frame()) == 0 and list(alone.differences_to_frame().columns) == columns
     assert (tmp_path / "study" / "study_gains.csv").read_text() == ",".join(columns) + "\n"
     assert pq.read_table(tmp_path / "study" / "study_gains.parquet").column_names == columns
-    assert pq.read_table(tmp_path / "study" / "study_claims.parquet").column_names == [
-        *columns,
-        "claim",
-        "compared",
-        "protocol",
-    ]
+    assert pq.read_table(tmp_path / "study" / "study_claims.parquet").column_names == [*columns, "claim", "compared"]

@@ -16,6 +16,7 @@ from dnaspt.reports.study_tables import (
     cost_table,
     difference_rows,
     difference_values,
+    gene_tables,
     group_rows,
     group_values,
     rate_table,
@@ -75,13 +76,38 @@ def test_claims_are_those_of_the_paper_alone() -> None:
 def test_scores_and_gains_are_rows_of_text_and_of_numbers() -> None:
     assert group_rows([GROUP]) == [("scratch", "25%", "2", written(GROUP.score), "0.500 0.750", "0.0003", "61")]
     assert group_rows([replace(GROUP, rate=0.0)])[0][5] == "–"
-    assert difference_rows([GAIN]) == [("pretraining", "scratch", "SPT", "100%", "+0.100 [+0.050, +0.150]", "better")]
+    gain = ("pretraining", "scratch", "SPT", "100%", "+0.100 [+0.050, +0.150]", "–", "better")
+    assert difference_rows([GAIN]) == [gain]
     fewer = replace(GAIN, question=FEWER, fraction=0.25, gain=Score(-0.1, -0.15, -0.05))
-    assert difference_rows([fewer])[0][3:] == ("100% to 25%", "-0.100 [-0.150, -0.050]", "worse")
+    assert difference_rows([fewer])[0][3:] == ("100% to 25%", "-0.100 [-0.150, -0.050]", "–", "worse")
     (row,) = group_values([GROUP], "MCC")
     assert row["values"] == [0.5, 0.75] and row["mean"] == 0.625 and row["metric"] == "MCC"
     (row,) = difference_values([replace(GAIN, gain=Score(0.1, -0.1, 0.3))])
     assert (row["gain"], row["verdict"], row["n_seeds"]) == (0.1, "undecided", 3)
+
+
+UNDECIDED = replace(GAIN, gain=Score(0.1, -0.1, 0.3), n_blocks=25, detectable=0.31)
+
+
+def test_beside_an_undecided_verdict_stands_the_gain_that_would_have_been_seen() -> None:
+    study = build_config(StudyConfig, {"data": "x", "arms": [{"name": "scratch"}, {"name": "SPT", "init": "spt"}]})
+    assert difference_rows([UNDECIDED])[0][-2:] == ("0.310", "undecided")
+    assert claim_rows(study, [UNDECIDED], "genes")[0][-4:] == ("3", "25", "0.310", "undecided")
+    (row,) = difference_values([replace(GAIN, n_blocks=25, detectable=0.31)])  # as a number beside every verdict
+    assert (row["n_blocks"], row["detectable_gain"], row["verdict"]) == (25, 0.31, "better")
+    _, (gains,) = gene_tables({"exon": [GROUP]}, {"exon": [UNDECIDED]})
+    assert gains.rows[0][-1] == "+0.100 [-0.100, +0.300], detectable 0.310"
+
+
+def test_verdicts_of_a_second_look_say_so() -> None:
+    arms = [{"name": "scratch"}, {"name": "SPT", "init": "spt"}]
+    study = build_config(StudyConfig, {"data": "x", "arms": arms, "looks": 2, "marginal_gain": 0.02})
+    gains = [replace(gain, looks=2) for gain in (GAIN, UNDECIDED)]
+    assert [row[-1] for row in difference_rows(gains)] == ["better (second look)", "undecided (second look)"]
+    verdicts = ["supported (second look)", "undecided (second look)", "not supported (second look)"]
+    assert [row[-1] for row in claim_rows(study, gains, "genes")] == [*verdicts, verdicts[1]]
+    _, table, claims = study_tables(study, [GROUP], gains, "MCC", "genes")
+    assert table.columns[4] == claims.columns[2] == "gain in MCC [97.5 %]"
 
 
 def test_claims_as_numbers_say_what_was_compared() -> None:
@@ -179,11 +205,17 @@ def test_claims_name_the_protocol_by_which_an_arm_is_pretrained(gene_data: Path)
     arms = [{"name": "scratch"}, {"name": "SPT", "init": "spt"}]
     arms.append({"name": "own", "init": "spt", "pretrain_data": []})
     study = build_config(StudyConfig, {"data": "x", "pretrain_data": gene_data, "arms": arms})
-    both = [GAIN, replace(GAIN, after="own", gain=Score(0.1, -0.1, 0.2))]
+    both = [GAIN, replace(GAIN, after="own", gain=Score(0.1, -0.1, 0.2)), replace(GAIN, question=FEWER, fraction=0.25)]
     genes = f"gene-finding sequences of {gene_data.name}"
-    told = [(row[0].split(":")[0], row[1], row[2], row[-1]) for row in claim_rows(study, both, "genes")]
+    beats = "beats training from scratch (pretraining not counted)"
+    told = [(row[0], row[1], row[-1]) for row in claim_rows(study, both, "methylation")]
     assert told == [
-        ("P1", genes, "scratch to SPT", "supported"),
-        ("P1", "own windows", "scratch to own", "undecided"),
+        (f"P1: self-pretraining on {genes} {beats}", "scratch to SPT", "supported"),
+        (f"P1: self-pretraining on own windows {beats}", "scratch to own", "undecided"),
+        (
+            f"P4: with a quarter of the labels it still beats all labels from scratch (pretrained on {genes})",
+            "scratch, all labels, to SPT, 25% of the labels",
+            "supported",
+        ),
     ]
-    assert [row["protocol"] for row in claim_values(study, both, "genes")] == [genes, "own windows"]
+    assert [row["claim"] for row in claim_values(study, both, "methylation")] == [claim for claim, _, _ in told]

@@ -204,3 +204,19 @@ def test_what_was_pretrained_on_and_cut_out_is_said(gene_data: Path) -> None:
     assert f"Pretrained on gene-finding sequences of {gene_data.name}: SPT; on own windows: own." in told
     assert "on either strand, was cut out before: 100 of 2,000 bases (5.00%) in 3 stretches." in told
     assert "Pretrained on" not in method(study_with(SCRATCH, SPT), GROUPS[:1], [])
+
+
+def test_an_undecided_gain_says_what_would_have_been_seen_and_which_look_it_was() -> None:
+    undecided = replace(gain("pretraining", "scratch", "SPT", 0.01), detectable=0.07, looks=2)
+    told = sentences(GROUPS, [undecided], "MCC")
+    assert told[1].endswith("test MCC, +0.010 [-0.040, +0.060], detectable 0.070 (scratch to SPT).")
+    assert told[-1] == "Look 2 at these questions: the intervals of gains, of 97.5 %, allow for it."
+    better = replace(undecided, gain=Score(0.1, 0.05, 0.15))
+    assert "detectable" not in " ".join(sentences(GROUPS, [better], "MCC"))
+
+
+def test_the_method_explains_detectable_gains_and_looks() -> None:
+    study = build_config(StudyConfig, {"data": "x", "arms": [{"name": "scratch"}], "looks": 2})
+    how = method(study, GROUPS, [])
+    assert "80% power at the two-sided 0.025 level" in how and "its 50 blocks of about 10 kb" in how
+    assert "put to this test split 2 times, so intervals of gains are of 97.5 %" in how

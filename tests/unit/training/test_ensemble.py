@@ -1,0 +1,102 @@
+"""Fine-tuned models to an ensemble."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.unit.training.quick import settings
+
+from dnaspt.checkpoint import load_model, read_config
+from dnaspt.config import EnsembleConfig, FinetuneConfig
+from dnaspt.data.dataset import read_split
+from dnaspt.data.manifest import read_manifest
+from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.evaluation.evaluate import evaluate, score_model, window_logits
+from dnaspt.genome.gene_states import MISSING
+from dnaspt.inference.model import load
+from dnaspt.models.ensemble import Ensemble
+from dnaspt.models.task_model import TaskModel
+from dnaspt.training.ensemble import ensemble, fit_weights
+from dnaspt.training.finetune import finetune
+
+
+@pytest.fixture(scope="module")
+def runs(windows: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    folder = tmp_path_factory.mktemp("members")
+    return tuple(
+        finetune(settings(windows, folder / f"{n}", pretrained, seed=n, steps=20, learning_rate=1e-2)).path
+        for n in range(2)
+    )
+
+
+def test_log_odds_of_windows_are_the_weighted_sum(windows: Path, runs: tuple[Path, ...], tmp_path: Path) -> None:
+    run = ensemble(EnsembleConfig(data=windows, runs=runs, out=tmp_path / "run", weights="equal"))
+    valid = read_split(windows, "valid")
+    singles = []
+    for path in runs:
+        model, _ = load_model(path)
+        assert isinstance(model, TaskModel)
+        singles.append(window_logits(model, valid))
+    joined, config = load_model(tmp_path / "run")
+    assert isinstance(joined, Ensemble)
+    np.testing.assert_allclose(window_logits(joined, valid), np.mean(singles, axis=0), atol=1e-5)
+    assert [member["weight"] for member in config.provenance["members"]] == [0.5, 0.5]
+    scores = score_model(joined, valid, config.labels)
+    assert run.scores["valid_auroc"] == pytest.approx(scores["auroc"], abs=1e-6)
+
+
+def test_weights_make_valid_most_probable_and_are_not_negative(windows: Path, runs: tuple[Path, ...]) -> None:
+    valid, labels = read_split(windows, "valid"), read_manifest(windows).labels
+    models = [model for model, _ in map(load_model, runs) if isinstance(model, TaskModel)]
+    joined = Ensemble(models)
+    weights = fit_weights(joined, valid, labels)
+    assert (weights >= 0).all() and len(weights) == 2
+    truth = valid.labels.reshape(-1, len(labels))
+    log_odds = np.stack([window_logits(model, valid).reshape(truth.shape) for model in models])
+
+    def nats(own: np.ndarray) -> float:
+        margins = (2.0 * truth - 1) * np.tensordot(own, log_odds, axes=1)
+        return float(np.logaddexp(0, -margins)[truth != MISSING].mean())
+
+    assert nats(weights) <= nats(np.array([0.5, 0.5])) + 1e-9
+    assert nats(weights) <= min(nats(np.array([1.0, 0.0])), nats(np.array([0.0, 1.0]))) + 2e-3
+
+
+def test_an_ensemble_is_a_run_like_any_other(windows: Path, runs: tuple[Path, ...], tmp_path: Path) -> None:
+    ensemble(EnsembleConfig(data=windows, runs=runs, out=tmp_path / "run"))
+    scored = evaluate(tmp_path / "run", windows, split="test")
+    assert (tmp_path / "run" / "evaluation-test.json").is_file() and 0 < scored.primary.value < 1
+    assert scored.encoder_read_splits == ("train",)
+    model = load(tmp_path / "run")
+    assert model.predict(["ACGT" * 64]).shape == (1, len(model.labels))
+    with pytest.raises(CheckpointError, match="is an ensemble; embed sequences with one of its models"):
+        model.embed("ACGT")
+
+
+def test_crfs_are_joined_by_their_emissions(gene_data: Path, pretrained: Path, tmp_path: Path) -> None:
+    runs = tuple(finetune(settings(gene_data, tmp_path / f"{n}", pretrained, seed=n)).path for n in range(2))
+    run = ensemble(EnsembleConfig(data=gene_data, runs=runs, out=tmp_path / "run"))
+    assert {"valid_mcc", "valid_exon_f1", "valid_gene_f1"} <= set(run.scores)
+    assert read_config(tmp_path / "run").head == "crf"
+    evaluate(tmp_path / "run", gene_data, split="valid")
+    genes = finetune(FinetuneConfig(data=gene_data, out=tmp_path / "genes", head="gene-model", network=run.path))
+    assert genes.finished
+    with pytest.raises(ConfigError, match="is for windows; of genes the emissions are averaged"):
+        ensemble(EnsembleConfig(data=gene_data, runs=runs, out=tmp_path / "other", weights="valid"))
+
+
+def test_models_that_do_not_fit_are_refused(
+    windows: Path, gene_data: Path, pretrained: Path, runs: tuple[Path, ...], tmp_path: Path
+) -> None:
+    crf = finetune(settings(gene_data, tmp_path / "crf", pretrained)).path
+    ensemble(EnsembleConfig(data=windows, runs=runs, out=tmp_path / "joined"))
+    for others, match in (
+        ((runs[0], crf), "predicts other labels than"),
+        ((runs[0], pretrained), "holds a language model"),
+        ((tmp_path / "joined", runs[0]), "is an ensemble; give its members instead"),
+    ):
+        with pytest.raises(ConfigError, match=match):
+            ensemble(EnsembleConfig(data=windows, runs=others, out=tmp_path / "run"))
+    with pytest.raises(CheckpointError, match="already there"):
+        ensemble(EnsembleConfig(data=windows, runs=runs, out=tmp_path / "joined"))
+    ensemble(EnsembleConfig(data=windows, runs=runs, out=tmp_path / "joined"), overwrite=True)
