@@ -778,6 +778,22 @@ def site_table() -> str:
     return markdown(("site scores", *(f"{kind}s" for kind in kinds)), rows)
 
 
+def joined_site_table() -> str:
+    """Average precision of site scores of both strands and of two encoders, and the genes that are found with them."""
+    found = record("site_ensembles-athaliana_genes")
+    kinds, scores = ("donor", "acceptor"), ("mcc", "base_f1", "exon_f1", "gene_f1")
+    rows = [
+        (
+            name,
+            *(f"{own['average precision'][kind]:.3f}" for kind in kinds),
+            *(f"{own['train, out of fold'][score]:.3f}" for score in scores),
+        )
+        for name, own in found.items()
+        if isinstance(own, dict) and "average precision" in own
+    ]
+    return markdown(("site scores of", *(f"{kind}s" for kind in kinds), *GENE_MEASURES.values()), rows)
+
+
 def record(name: str) -> dict[str, Any]:
     """A file of benchmarks/results."""
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
@@ -815,6 +831,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "weights of the network": network_weights,
     "weights by likelihood": likelihood_table,
     "site scores": site_table,
+    "site scores together": joined_site_table,
 }
 """Tables by the names of their regions."""
 

@@ -143,6 +143,8 @@ def _run_tables(run: Path) -> list[Table]:
         model |= {"head": config.head, "labels": ", ".join(config.labels[:9])}
     provenance = {name: value for name, value in config.provenance.items() if not isinstance(value, dict | list)}
     tables = value_table(f"{run}: {kind}", model)
+    if config.members:
+        tables = [_members_table(run, config)]
     tables += value_table("provenance", provenance | {"data digest": config.data_digest[:16]})
     if (run / "result.json").is_file():
         tables += value_table("result", read_json(run / "result.json"))
@@ -151,6 +153,17 @@ def _run_tables(run: Path) -> list[Table]:
     for file in sorted(run.glob("evaluation-*.json")):
         tables += evaluation_tables(read_evaluation(file), str(file))
     return tables
+
+
+def _members_table(run: Path, config: "CheckpointConfig") -> Table:
+    """The models of an ensemble, and their weights."""
+    sources = config.provenance.get("members", [])
+    rows = tuple(
+        (str(own.get("path", "-")), cell(own.get("weight")), f"{part.encoder.architecture}, {part.encoder.hidden_size}")
+        for own, part in zip(sources, config.members, strict=False)
+    )
+    title = f"{run}: ensemble of {len(config.members)} models for {config.task}, head {config.head}"
+    return Table(title, ("model", "weight", "encoder, hidden size"), rows)
 
 
 def _gene_model_tables(run: Path, config: "CheckpointConfig") -> list[Table]:
@@ -293,7 +306,9 @@ def _window_table(scores: "WindowEvaluation", title: str) -> Table:
         rows.append(
             (name, *(_interval(score) for labels in both for score in (labels.auroc[name], labels.auprc[name])))
         )
-    return Table(title, ("label", "AUROC", "AUPRC", "CpG count AUROC", "CpG count AUPRC"), tuple(rows))
+    error = scores.calibration.error if scores.calibration is not None else None
+    note = "" if error is None else f"expected calibration error {error:.4f}"
+    return Table(title, ("label", "AUROC", "AUPRC", "CpG count AUROC", "CpG count AUPRC"), tuple(rows), note)
 
 
 def _interval(score: "Score") -> str:

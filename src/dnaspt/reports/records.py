@@ -40,7 +40,7 @@ class RunRecord:
     Attributes:
         folder: the run folder.
         name: how the report calls it, unique among the runs compared.
-        init: "scratch", "SPT" (pretrained on the same dataset) or "pretrained" (on another one).
+        init: "scratch", "SPT" (pretrained on the same dataset), "pretrained" (on another one) or "ensemble" (of several models).
         head: crf, softmax or sigmoid.
         config: description of the best checkpoint.
         settings: content of run.json.
@@ -79,7 +79,17 @@ class RunRecord:
     @property
     def is_pretrained(self) -> bool:
         """Whether the encoder began from a checkpoint."""
-        return self.init != "scratch"
+        return self.init in ("SPT", "pretrained")
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it joins several models, and was not trained itself."""
+        return bool(self.config.members)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it has steps and losses of its own."""
+        return not self.is_gene_model and not self.is_ensemble
 
     @property
     def is_gene_model(self) -> bool:
@@ -199,7 +209,9 @@ def _read_settings(folder: Path) -> dict[str, Any]:
 
 
 def init_of(config: CheckpointConfig, digest: str) -> str:
-    """scratch, SPT or pretrained: whether the encoder's own data was the dataset of this digest."""
+    """scratch, SPT or pretrained: whether the encoder's own data was the dataset of this digest; or ensemble."""
+    if config.members:
+        return "ensemble"
     encoder = config.provenance.get("encoder")
     if encoder is None:
         return "scratch"

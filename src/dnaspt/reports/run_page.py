@@ -64,9 +64,10 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
     cpg_count = None if manifest.per_base or counts is None else read_cpg_count(data, manifest, counts)
     sections = [_scores(records, manifest)]
     sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
+    sections += _calibration(records)
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
-    if not all(record.is_gene_model for record in records):
+    if any(record.is_trained for record in records):
         sections.append(_training(records, manifest))
     sections.append(_dataset(manifest))
     page = Page(
@@ -166,6 +167,26 @@ def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     return Section("AUROC by label", text, (make_picture("labels", draw, caption),))
 
 
+def _calibration(records: Sequence[RunRecord]) -> list[Section]:
+    """How often predictions of a probability are true; none for genes, and where it is not on record."""
+    lines = []
+    for index, record in enumerate(records):
+        windows = record.scores.windows
+        if windows is not None and windows.calibration is not None:
+            _, probabilities, shares = np.array(windows.calibration.bins).reshape(-1, 3).T
+            lines.append(figures.Curve(record.name, probabilities, shares, index))
+    if not lines:
+        return []
+    ends = np.array([0.0, 1.0])
+    lines.append(figures.Curve("calibrated", ends, ends, len(records)))
+    caption = (
+        "How often predictions of one probability are true on the test split, all labels together, in ten bins of probability. "
+        "A calibrated model lies on the line from corner to corner."
+    )
+    draw = partial(figures.curves, lines, "share that is true", x_label="probability")
+    return [Section("Calibration", "", (make_picture("calibration", draw, caption),))]
+
+
 def _pretraining(pretraining: PretrainRecord, manifest: Manifest) -> Section:
     ngram = pretraining.ngram
     line = _curve("pretrained model", pretraining.metrics, "valid_nats", 1)
@@ -184,9 +205,9 @@ def _pretraining(pretraining: PretrainRecord, manifest: Manifest) -> Section:
 
 
 def _training(records: Sequence[RunRecord], manifest: Manifest) -> Section:
-    """Curves of the runs that were trained: gene models are estimated."""
+    """Curves of the runs that were trained: gene models are estimated, and ensembles joined."""
     metric, shown = TASKS[manifest.task].metric, METRIC_NAMES[records[0].scores.metric]
-    networks = [(index, record) for index, record in enumerate(records) if not record.is_gene_model]
+    networks = [(index, record) for index, record in enumerate(records) if record.is_trained]
     loss = [_curve(record.name, record.metrics, "loss", index) for index, record in networks]
     valid = [_curve(record.name, record.metrics, f"valid_{metric}", index) for index, record in networks]
     scale = " Losses of different heads are on different scales." if len({r.head for _, r in networks}) > 1 else ""

@@ -35,6 +35,8 @@ def run_table(runs: Sequence[RunRecord], manifest: Manifest) -> Table:
         steps = f"{run.steps:,}" + ("" if run.result else ", stopped")
         trained: tuple[str, ...] = (steps, "–" if best is None else f"{best:,}")
         scores: tuple[str, ...] = (_number(valid, 3), written(run.scores.primary))
+        if run.is_ensemble:
+            trained = ("–", "–")
         if run.is_gene_model:
             trained, scores = (("–", "–"), ("–", "–")) if has_networks else ((), scores)
         rows.append((run.name, _init(run), HEAD_NAMES[run.head], *trained, _number(run.minutes, 1), *scores))
@@ -68,6 +70,8 @@ def _run_note(runs: Sequence[RunRecord]) -> str:
 def _init(run: RunRecord) -> str:
     if run.is_gene_model:
         return _site_encoder(run)
+    if run.is_ensemble:
+        return f"{len(run.config.members)} models"
     told = {"scratch": "random", "SPT": "self-pretrained", "pretrained": "pretrained on another dataset"}[run.init]
     return told + (", frozen" if run.is_frozen else "")
 
@@ -157,15 +161,23 @@ def _fault_table(runs: Mapping[str, GeneEvaluation], decoded: str) -> Table:
 def window_table(runs: Sequence[RunRecord]) -> Table:
     """Mean AUROC and AUPRC of each run and of the CpG count."""
     scored = {run.name: windows for run in runs if (windows := run.scores.windows)}
-    rows = [_window_row(name, windows.labels) for name, windows in scored.items()]
     first = next(iter(scored.values()))
+    rows = [_window_row(name, windows.labels) for name, windows in scored.items()]
     rows.append(_window_row("CpG count", first.cpg_count))
+    errors = [None if own.calibration is None else own.calibration.error for own in scored.values()]
+    columns: tuple[str, ...] = ("run", "mean AUROC [95 %]", "mean AUPRC [95 %]")
     n = len(first.labels.undefined)
-    note = f"{n} labels with one class only on test are left out of the means." if n else ""
-    return Table("Means over labels", ("run", "mean AUROC [95 %]", "mean AUPRC [95 %]"), tuple(rows), note)
+    notes = [f"{n} labels with one class only on test are left out of the means."] if n else []
+    if any(error is not None for error in errors):
+        columns += ("calibration error",)
+        rows = [(*row, _number(error, 4)) for row, error in zip(rows, [*errors, None], strict=True)]
+        notes.append(
+            "Calibration error: the mean difference between a probability and how often such predictions are true."
+        )
+    return Table("Means over labels", columns, tuple(rows), " ".join(notes))
 
 
-def _window_row(name: str, scores: LabelScores) -> tuple[str, str, str]:
+def _window_row(name: str, scores: LabelScores) -> tuple[str, ...]:
     return (name, written(scores.mean_auroc), written(scores.mean_auprc))
 
 

@@ -249,10 +249,22 @@ def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data
     if pretraining is not None:
         lines += _command("pretrain", pretraining.folder, pretraining.settings, PretrainConfig)
     for run in runs:
-        lines += _command("finetune", run.folder, run.settings, FinetuneConfig)
+        lines += (
+            _ensemble_command(run)
+            if run.is_ensemble
+            else _command("finetune", run.folder, run.settings, FinetuneConfig)
+        )
         both = ["--average-strands"] if run.scores.average_strands else []
         lines.append(shlex.join(["dnaspt", "evaluate", str(run.folder), "--data", str(data), "--split", "test", *both]))
     return lines
+
+
+def _ensemble_command(run: RunRecord) -> list[str]:
+    """The command that joins models again."""
+    runs, weights = run.settings.get("runs", ()), run.settings.get("weights", "auto")
+    words = ["dnaspt", "ensemble", *map(str, runs), "--data", str(run.settings.get("data", "DATA"))]
+    given = [] if weights == "auto" else ["--weights", str(weights)]
+    return [shlex.join([*words, "--out", str(run.folder), *given])]
 
 
 def _command(name: str, folder: Path, settings: Mapping[str, Any], kind: type[TrainingConfig]) -> list[str]:

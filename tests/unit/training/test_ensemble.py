@@ -16,6 +16,8 @@ from dnaspt.genome.gene_states import MISSING
 from dnaspt.inference.model import load
 from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.task_model import TaskModel
+from dnaspt.reports.describe import describe
+from dnaspt.reports.run_page import write_report
 from dnaspt.training.ensemble import ensemble, fit_weights
 from dnaspt.training.finetune import finetune
 
@@ -67,6 +69,17 @@ def test_an_ensemble_is_a_run_like_any_other(windows: Path, runs: tuple[Path, ..
     scored = evaluate(tmp_path / "run", windows, split="test")
     assert (tmp_path / "run" / "evaluation-test.json").is_file() and 0 < scored.primary.value < 1
     assert scored.encoder_read_splits == ("train",)
+    evaluate(runs[0], windows, split="test")
+    page = write_report(tmp_path / "report.html", windows, [tmp_path / "run", runs[0]]).read_text()
+    for text in (
+        "2 models",
+        "Calibration",
+        "calibration error",
+        f"dnaspt ensemble {runs[0]} {runs[1]} --data {windows}",
+    ):
+        assert text in page
+    tables = describe(tmp_path / "run").tables
+    assert "ensemble of 2 models for regions, head sigmoid" in tables[0].title and len(tables[0].rows) == 2
     model = load(tmp_path / "run")
     assert model.predict(["ACGT" * 64]).shape == (1, len(model.labels))
     with pytest.raises(CheckpointError, match="is an ensemble; embed sequences with one of its models"):
