@@ -24,7 +24,7 @@ def run(
     tasks: Annotated[
         list[str],
         typer.Argument(
-            metavar="TASK...",
+            metavar="TASK",
             help=f"One or more of {', '.join(BEND_TASKS)}.",
             autocompletion=lambda: list(BEND_TASKS),
         ),

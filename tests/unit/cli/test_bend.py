@@ -21,7 +21,7 @@ def test_defaults_in_the_help_are_those_of_a_run() -> None:
 
 @pytest.mark.parametrize("command", ["bend run", "bend download", "prepare bend"])
 def test_the_help_names_every_task(command: str) -> None:
-    (task,) = (parameter for parameter in COMMANDS[command].params if parameter.name == "task")
+    (task,) = (parameter for parameter in COMMANDS[command].params if parameter.name in ("task", "tasks"))
     assert all(name in task.help for name in BEND_TASKS)
 
 
