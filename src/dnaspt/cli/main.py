@@ -287,7 +287,7 @@ def ensemble(
     accelerator: TrainingAccelerator = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Join fine-tuned models to one, which predicts the weighted sum of their log-odds.
+    """Join fine-tuned models to one.
 
     Models that differ, such as other seeds, make other mistakes, and their sum makes fewer. The ensemble is a run like any other:
     'dnaspt evaluate', 'predict' and 'variants' take it.

@@ -50,7 +50,7 @@ def study(
         ),
     ] = "",
     stage: Annotated[
-        Literal["pretrain", "tune", "final"] | None,
+        Literal["pretrain", "tune", "final", "join"] | None,
         option(
             help="These runs only, and what they begin from. tune: learning rates on valid; test is not read.",
             default="all",

@@ -38,6 +38,7 @@ BASELINE = "a network"
 MODEL_BASELINE = "a gene model"
 BASELINES = (BASELINE, MODEL_BASELINE)
 """Questions that compare with a baseline."""
+JOINED = "several models together"
 LETTERS = "pretrained site scores, against letters"
 RANDOM = "pretrained site scores, against a random encoder"
 GENE_MODEL_QUESTIONS = (LETTERS, RANDOM, "the gene model", MODEL_BASELINE)
@@ -235,6 +236,10 @@ def _groups_of_arm(groups: Sequence[Group], arm: Arm) -> list[Group]:
 def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
     """The one thing that the second of two arms has and the first has not; "" if there is none or more than one."""
     same_head, same_init = first.head == second.head, first.init == second.init
+    if second.is_ensemble and not first.is_baseline:
+        return JOINED if first.name in second.members else ""
+    if first.is_ensemble:
+        return ""
     if first.is_baseline or second.is_baseline:
         return "" if second.is_baseline else MODEL_BASELINE if second.is_gene_model else BASELINE
     if first.is_gene_model or second.is_gene_model:

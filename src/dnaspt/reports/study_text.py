@@ -11,6 +11,7 @@ from dnaspt.reports.compare import (
     BASELINES,
     ERROR_RATE,
     GENE_MODEL_QUESTIONS,
+    JOINED,
     LETTERS,
     MODEL_BASELINE,
     OTHER_SEQUENCE,
@@ -44,6 +45,7 @@ _SUBJECTS = {
     "training longer": "Training longer",
     "the encoder trained too": "Training the encoder too",
     "other settings": "Another choice of settings",
+    JOINED: "Several models together instead of one of them",
     BASELINE: "A network instead of the best baseline",
 }
 """Questions in the order of their sentences."""

@@ -59,6 +59,7 @@ class StudyContext:
         engine: local for processes of this machine, ray for the workers of a Ray cluster.
         say: tells a person what happens.
         pretrained: where pretrainings lie that several datasets begin from; None where the study has its own.
+        needs_weights: names of runs that are made again where only their records are here: ensembles join them.
 
     Raises:
         ConfigError: less than one run at a time, or no such engine.
@@ -71,6 +72,7 @@ class StudyContext:
     engine: Engine = "local"
     say: Say = field(default=lambda _: None)
     pretrained: "SharedPretraining | None" = None
+    needs_weights: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not isinstance(self.jobs, int) or self.jobs < 1:

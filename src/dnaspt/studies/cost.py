@@ -198,7 +198,7 @@ def steps_of(study: StudyConfig, job: Job) -> int:
 
     A baseline and a gene model have none.
     """
-    if job.baseline or job.is_gene_model:
+    if job.baseline or job.members or job.is_gene_model:
         return 0
     config = _config(study, job)
     config = config.model_copy(update={"epochs": config.epochs * job.label_fraction})

@@ -3,6 +3,8 @@
 import os
 import shlex
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +12,9 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.cost import Cost, cost_key, measure, minutes_of, steps_of
 from dnaspt.studies.job import encoder_of, toml_of
-from dnaspt.studies.plan import STAGES, Job, distinct, finals, pretraining_paths, pretrainings, tuning
+from dnaspt.studies.plan import STAGES, Job, distinct, finals, joins, pretraining_paths, pretrainings, tuning
 from dnaspt.studies.scheduler import stage_jobs
-from dnaspt.studies.settings import check_settings
+from dnaspt.studies.settings import Arm, check_settings
 
 State = Literal["finished", "its best trial", "to do"]
 
@@ -80,6 +82,13 @@ def _possible_jobs(context: StudyContext) -> list[Job]:
                 if key not in known or context.record(job):
                     known[key] = job
         jobs += known.values()
+    known_finals = [job for job in jobs if job.kind == "final"]
+
+    def finals_of(fold: int, arm: Arm) -> list[Job]:
+        return [job for job in known_finals if (job.arm, job.fold) == (arm.name, fold)]
+
+    for arm, view in product((arm for arm in study.arms if arm.is_ensemble), views):
+        jobs += joins(study, view, arm, partial(finals_of, view.fold))
     return jobs
 
 
@@ -101,6 +110,7 @@ def _plan_run(
         is_done &= context.has_weights(job)
     is_given = (
         job.baseline
+        or job.members
         or job.is_gene_model
         or next((arm.learning_rate for arm in study.arms if arm.name == job.arm), None)
     )
@@ -112,7 +122,7 @@ def _plan_run(
     is_trial = job.kind == "final" and trial.name in trials
     if is_trial and (context.has_weights(trial) or context.record(trial) is None):
         return PlannedRun(job, is_open, "its best trial", steps)
-    if job.baseline:
+    if job.baseline or job.members:
         return PlannedRun(job, is_open, "to do", steps)
     key = cost_key(study, job)
     if key not in measured:
@@ -127,9 +137,9 @@ def command_lines(context: StudyContext) -> list[str]:
     lines = ["# the settings of the study, as study.toml", "dnaspt study study.toml --out ."]
     for stage in STAGES:
         for job in distinct(stage_jobs(context, stage)):
-            settings = "" if job.baseline else f"; configs/{job.name}.toml: {toml_of(job).strip()}"
+            settings = "" if job.baseline or job.members else f"; configs/{job.name}.toml: {toml_of(job).strip()}"
             lines += [f"# {job.title}{settings}".replace("\n", "; "), _training_line(context, job)]
-            if stage == "final" and settings:
+            if job.kind == "final" and not job.baseline:
                 data = context.study.data.as_posix()
                 lines.append(shlex.join(["dnaspt", "evaluate", f"runs/{job.name}", "--data", data, *_fold_option(job)]))
     return lines
@@ -157,6 +167,9 @@ def _training_line(context: StudyContext, job: Job) -> str:
         model, _, species = job.baseline.partition(":")
         which = ["--species", species] if species else ["--model", model]
         return shlex.join(["dnaspt", "baseline", data, *which, *_fold_option(job), "--out", run])
+    if job.members:
+        members = [_in_folder(context, context.out / "runs" / name) for name in job.members]
+        return shlex.join(["dnaspt", "ensemble", *members, "--data", data, *_fold_option(job), "--out", run])
     begin: list[str] = []
     if encoder := encoder_of(context, job):
         is_ours = encoder.name == f"pretrain-{job.encoder}"

@@ -11,7 +11,7 @@ import torch
 from dnaspt import __version__
 from dnaspt.atomic import atomic_folder, write_text_atomically
 from dnaspt.baselines.results import read_result as read_baseline
-from dnaspt.config import FinetuneConfig, PretrainConfig, build_config
+from dnaspt.config import EnsembleConfig, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DivergedError
 from dnaspt.evaluation.loci import example_genes
@@ -22,7 +22,7 @@ from dnaspt.studies.launch import Launch, Locks, exclusive
 from dnaspt.studies.plan import Job, pretraining_paths
 from dnaspt.studies.records import NO_RESULT, Record, kept_counts, result_of_baseline, write_record
 from dnaspt.studies.settings import PRETRAINED
-from dnaspt.studies.worker import Baseline, Evaluate, Finetune, Instruction, Pretrain
+from dnaspt.studies.worker import Baseline, Ensemble, Evaluate, Finetune, Instruction, Pretrain
 from dnaspt.tasks import TASKS
 from dnaspt.training.runs import RESULT, SETTINGS, read_metrics, read_result
 
@@ -42,7 +42,8 @@ def run_job(context: StudyContext, job: Job, launch: Launch) -> None:
         DnasptError: a worker failed.
     """
     with exclusive(context, job) as locks:
-        if context.record(job) is None or (job.kind == "pretrain" and not context.has_weights(job)):
+        is_needed = job.kind == "pretrain" or job.name in context.needs_weights
+        if context.record(job) is None or (is_needed and not context.has_weights(job)):
             _run_locked(context, job, launch, locks)
 
 
@@ -54,7 +55,7 @@ def _run_locked(context: StudyContext, job: Job, launch: Launch, locks: Locks) -
     if not context.has_weights(job):
         context.say(f"{job.name}: {job.title}")
         instruction = _instruction(context, job)
-        if not job.baseline:
+        if not job.baseline and not job.members:
             write_config(context, job)
         try:
             launch(context, job, instruction, locks)
@@ -82,6 +83,10 @@ def _instruction(context: StudyContext, job: Job) -> Instruction:
         model, _, species = job.baseline.partition(":")
         out = {"data": study.data, "out": folder} | ({"fold": job.fold} if job.fold else {})
         return Baseline(action="baseline", model="" if species else model, species=species, **out)
+    if job.members:
+        runs = tuple(context.out / "runs" / name for name in job.members)
+        config = EnsembleConfig(data=study.data, out=folder, runs=runs, fold=job.fold)
+        return Ensemble(action="ensemble", config=config)
     resume = (folder / SETTINGS).is_file()
     if job.kind == "pretrain":
         settings = job.settings | pretraining_paths(study, job).settings() | {"out": folder}
@@ -138,7 +143,7 @@ def _record_of(context: StudyContext, job: Job, diverged: str) -> Record:
         record,
         test=replace(read_evaluation(folder / "evaluation-test.json"), data="", checkpoint=""),
         counts=kept_counts(job, read_counts(folder / "evaluation-test.npz")),
-        curve=() if job.is_gene_model else _curve(folder, dataset),
+        curve=() if job.is_gene_model or job.members else _curve(folder, dataset),
         examples=_examples(context, folder, dataset, job.fold),
         examples_as_predicted=dataset.per_base,
         n_test_evaluations=_n_test_evaluations(folder),

@@ -6,7 +6,7 @@ label fraction is trained with it. A fraction of the labels is trained for as ma
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,9 +19,9 @@ from dnaspt.studies.settings import PRETRAINED, SCRATCH, SPT_MORE, Arm, Pretrain
 from dnaspt.tasks import GENE_MODEL
 from dnaspt.training.pretrain import epoch_bp
 
-Stage = Literal["pretrain", "tune", "final"]
-STAGES: tuple[Stage, ...] = ("pretrain", "tune", "final")
-"""Kinds of runs, in the order in which they are made."""
+Stage = Literal["pretrain", "tune", "final", "join"]
+STAGES: tuple[Stage, ...] = ("pretrain", "tune", "final", "join")
+"""Kinds of runs, in the order in which they are made. Those of `join` are final runs, too: ensembles of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,11 @@ class Job:
         return str(self.settings.get("baseline", ""))
 
     @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the runs that an ensemble joins; none where it is a run of its own."""
+        return tuple(self.settings.get("members", ()))
+
+    @property
     def is_gene_model(self) -> bool:
         """Whether it is a gene model, which is estimated without steps."""
         return self.settings.get("head") == GENE_MODEL
@@ -87,7 +92,7 @@ class Job:
     def title(self) -> str:
         """The run in words: arm, seed, fold, learning rate and share of the labels."""
         words = [self.arm or "pretraining"]
-        if not self.baseline:
+        if not self.baseline and not self.members:
             words.append(f"seed {self.seed}")
         if self.fold:
             words.append(f"fold {self.fold}")
@@ -170,13 +175,15 @@ def _fold_of(dataset: Manifest) -> dict[str, int]:
 
 def tuning(study: StudyConfig, dataset: Manifest, arm: Arm) -> list[Job]:
     """Trials that choose an arm's learning rate, one for each rate; none where it is given, and for a gene model."""
-    if arm.is_baseline or arm.is_gene_model or arm.learning_rate or len(study.learning_rates) == 1:
+    if arm.is_baseline or arm.is_ensemble or arm.is_gene_model or arm.learning_rate or len(study.learning_rates) == 1:
         return []
     return [_finetuning(study, dataset, arm, study.seeds[0], rate, 1.0, "tune") for rate in study.learning_rates]
 
 
 def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list[Job]:
-    """Runs of an arm whose scores on test count, trained with a learning rate."""
+    """Runs of an arm whose scores on test count, trained with a learning rate; none of one that joins others."""
+    if arm.is_ensemble:
+        return []
     if arm.is_baseline:  # has neither a seed nor a rate
         settings = {"baseline": arm.init, "seed": study.seeds[0], "learning_rate": 0.0, "label_fraction": 1.0}
         return [Job("final", arm.name, settings | _fold_of(dataset), "", dataset.digest)]
@@ -186,6 +193,24 @@ def finals(study: StudyConfig, dataset: Manifest, arm: Arm, rate: float) -> list
         for fraction in fractions
         for seed in study.seeds
     ]
+
+
+def joins(study: StudyConfig, dataset: Manifest, arm: Arm, finals_of: Callable[[Arm], list[Job]]) -> list[Job]:
+    """Ensembles of an arm that joins others, one for each share of the labels.
+
+    Args:
+        study: settings of the study.
+        dataset: as a fold sees it.
+        arm: the arm.
+        finals_of: final runs of another arm on this fold.
+    """
+    joined = [job for other in study.arms if other.name in arm.members for job in finals_of(other)]
+    jobs = []
+    for fraction in (study.label_fractions if arm.label_fractions is None else arm.label_fractions) if joined else ():
+        members = [job.name for job in joined if job.label_fraction == fraction]
+        settings = {"members": members, "seed": study.seeds[0], "learning_rate": 0.0, "label_fraction": fraction}
+        jobs.append(Job("final", arm.name, settings | _fold_of(dataset), "", dataset.digest))
+    return jobs
 
 
 @lru_cache
@@ -253,8 +278,8 @@ def _finetuning(
 
 
 def bases_read(study: StudyConfig, dataset: Manifest, job: Job) -> float:
-    """Bases that a run reads, about; 0 for a baseline. dataset: the whole one."""
-    if job.baseline:
+    """Bases that a run reads, about; 0 for a baseline and an ensemble. dataset: the whole one."""
+    if job.baseline or job.members:
         return 0.0
     dataset = dataset.of_fold(job.fold)
     if job.kind == "pretrain":

@@ -3,7 +3,8 @@
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import ConfigError, DnasptError
@@ -12,7 +13,7 @@ from dnaspt.studies.context import StudyContext
 from dnaspt.studies.job import run_job
 from dnaspt.studies.launch import in_new_process, stopping_with_this_process
 from dnaspt.studies.local_engine import run_locally
-from dnaspt.studies.plan import Job, Stage, distinct, finals, pretrainings, tuning
+from dnaspt.studies.plan import Job, Stage, distinct, finals, joins, pretrainings, tuning
 from dnaspt.studies.pool_records import pool_records
 from dnaspt.studies.ray_engine import run_on_ray
 from dnaspt.studies.records import NO_RESULT, Record, read_records
@@ -59,6 +60,11 @@ def run_study(context: StudyContext) -> StudyRuns:
     _run_missing(context, stage_jobs(context, "tune"))
     wanted = stage_jobs(context, "final")
     _run_missing(context, sorted(wanted, key=lambda job: -job.label_fraction))
+    if joined := stage_jobs(context, "join"):
+        wanted += joined
+        _run_missing(context, wanted)
+    arms = [arm.name for arm in context.study.arms]
+    wanted.sort(key=lambda job: arms.index(job.arm))
     dataset = read_manifest(context.study.data)
     finals = [context.finished_record(job).with_arm(job.arm) for job in wanted]
     pretrained = {job.digest: context.finished_record(job).result for job in stage_jobs(context, "pretrain")}
@@ -118,22 +124,33 @@ def stage_jobs(context: StudyContext, stage: Stage) -> list[Job]:
         return [job for view in views for job in pretrainings(study, view)]
     if stage == "tune":
         return [job for arm in study.arms for view in views for job in tuning(study, view, arm)]
-    return [
-        job
-        for arm in study.arms
-        for view in views
-        for job in finals(study, view, arm, _chosen_rate(context, view, arm))
-    ]
+    if stage == "join":
+        joined = [arm for arm in study.arms if arm.is_ensemble]
+        return [
+            job for arm in joined for view in views for job in joins(study, view, arm, partial(_finals, context, view))
+        ]
+    return [job for arm in study.arms for view in views for job in _finals(context, view, arm)]
+
+
+def _finals(context: StudyContext, dataset: Manifest, arm: Arm) -> list[Job]:
+    """Final runs of an arm on a fold, with the learning rate that is best on valid."""
+    return finals(context.study, dataset, arm, _chosen_rate(context, dataset, arm))
 
 
 def n_jobs(context: StudyContext, stage: Stage) -> int:
     """How many distinct runs a stage has, before anything is run."""
-    if stage != "final":
+    if stage not in ("final", "join"):
         return len(distinct(stage_jobs(context, stage)))
     study, dataset = context.study, read_manifest(context.study.data)
-    rates = ((arm, arm.learning_rate or study.learning_rates[0]) for arm in study.arms)
+
+    def any_finals(view: Manifest, arm: Arm) -> list[Job]:
+        return finals(study, view, arm, arm.learning_rate or study.learning_rates[0])
+
     views = study.views(dataset)
-    return len(distinct(job for arm, rate in rates for view in views for job in finals(study, view, arm, rate)))
+    if stage == "join":
+        joined = [arm for arm in study.arms if arm.is_ensemble]
+        return sum(len(joins(study, view, arm, partial(any_finals, view))) for view in views for arm in joined)
+    return len(distinct(job for arm in study.arms for view in views for job in any_finals(view, arm)))
 
 
 def rates_on_valid(context: StudyContext) -> dict[str, dict[float, float]]:
@@ -192,7 +209,11 @@ def _warn_of_other_data(context: StudyContext) -> None:
 
 def _run_missing(context: StudyContext, jobs: Iterable[Job]) -> None:
     """Make the runs that have no record, equal ones once: pretrainings first, those that begin from one last."""
-    missing = distinct(job for job in jobs if context.record(job) is None)
+    wanted = distinct(jobs)
+    missing = [job for job in wanted if context.record(job) is None]
+    joined = {name for job in missing for name in job.members}
+    context = replace(context, needs_weights=frozenset(joined))
+    missing = [job for job in wanted if job.name in joined and not context.has_weights(job)] + missing
     needed = {job.encoder for job in missing}
     begun = [job for job in stage_jobs(context, "pretrain") if job.digest in needed]
     later = {job.digest for job in begun}
@@ -200,4 +221,8 @@ def _run_missing(context: StudyContext, jobs: Iterable[Job]) -> None:
     for path, revision in {(settings["embeddings"], settings.get("revision", "")) for settings in frozen}:
         check_huggingface_model(path, revision)
     if missing:
-        _ENGINES[context.engine](context, [*begun, *sorted(missing, key=lambda job: job.encoder in later)])
+        runs = [job for job in missing if not job.members]
+        ensembles = [job for job in missing if job.members]
+        for group in ([*begun, *sorted(runs, key=lambda job: job.encoder in later)], ensembles):
+            if group:
+                _ENGINES[context.engine](context, group)

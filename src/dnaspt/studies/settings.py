@@ -124,6 +124,16 @@ class Arm(Settings):
     """Settings of this arm's fine-tuning; they win over those of the study. Set them to compare architectures or recipes:
     preset = "basset", embeddings = "FOLDER", encoder_rate = 0.1."""
 
+    members: tuple[str, ...] = ()
+    """Names of other arms whose runs are joined to one model, as 'dnaspt ensemble' does: in each fold and for each share of the
+    labels those of all seeds. Set it to ask what several models are worth together; such an arm has no other settings but
+    label_fractions."""
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the arm joins the runs of others, and trains nothing."""
+        return bool(self.members)
+
     @property
     def is_gene_model(self) -> bool:
         """Whether the arm is a gene model, which is estimated: nothing is trained by gradients."""
@@ -293,7 +303,9 @@ class StudyConfig(Settings):
         """The same study with the head that "auto" means for this dataset, so that arms that train alike are compared alike."""
         head = dataset.default_head or "auto"
         arms = (
-            arm.model_copy(update={"head": head}) if arm.head == "auto" and not arm.is_baseline else arm
+            arm.model_copy(update={"head": head})
+            if arm.head == "auto" and not arm.is_baseline and not arm.is_ensemble
+            else arm
             for arm in self.arms
         )
         return self.model_copy(update={"arms": tuple(arms)})
@@ -309,6 +321,8 @@ class StudyConfig(Settings):
             raise ValueError(f"an arm is called {unfit[0]!r}; expected a name without '|', on one line")
         if repeated := _repeated(names):
             raise ValueError(f"two arms are called {repeated[0]!r}")
+        for arm in self.arms:
+            self._check_members(arm)
         fractions = (arm.label_fractions or () for arm in self.arms)
         for values in (self.seeds, self.learning_rates, self.label_fractions, *fractions):
             if repeated := _repeated(values):  # a run that counts twice makes intervals too narrow
@@ -319,6 +333,34 @@ class StudyConfig(Settings):
                     do = "; say epochs" if taken[0] == "steps" else ""
                     raise ValueError(f"{command}.{taken[0]} is set by the study itself{do}")
         return self
+
+    def _check_members(self, arm: Arm) -> None:
+        """Refuse an arm that joins what cannot be joined.
+
+        Raises:
+            ValueError: says why.
+        """
+        if not arm.is_ensemble:
+            return
+        arms = {other.name: other for other in self.arms}
+        if idle := sorted(arm.model_fields_set - {"name", "members", "label_fractions"}):
+            raise ValueError(f"arm {arm.name!r}: {idle[0]} has no effect where runs of other arms are joined")
+        for name in arm.members:
+            if name not in arms:
+                raise ValueError(f"arm {arm.name!r}: joins {name!r}, but no arm is called so")
+            if (other := arms[name]).is_baseline or other.is_gene_model or other.is_ensemble:
+                kind = "a baseline" if other.is_baseline else "a gene model" if other.is_gene_model else "an ensemble"
+                raise ValueError(f"arm {arm.name!r}: joins {name!r}, which is {kind}; expected trained networks")
+        if repeated := _repeated(arm.members):
+            raise ValueError(f"arm {arm.name!r}: joins {repeated[0]!r} twice")
+        if len({arms[name].head for name in arm.members}) > 1:
+            raise ValueError(f"arm {arm.name!r}: joins arms with different heads")
+        if len(arm.members) * len(self.seeds) < 2:
+            raise ValueError(f"arm {arm.name!r}: joins one run; name more arms, or give more seeds")
+        fractions = arm.label_fractions or self.label_fractions
+        for name in arm.members:
+            if missing := sorted(set(fractions) - set(arms[name].label_fractions or self.label_fractions)):
+                raise ValueError(f"arm {arm.name!r}: {name!r} has no runs with {missing[0]:.0%} of the labels")
 
 
 def _repeated(values: Sequence[Any]) -> list[Any]:

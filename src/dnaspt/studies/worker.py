@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from dnaspt.atomic import write_text_atomically
-from dnaspt.config import FinetuneConfig, PretrainConfig, Settings
+from dnaspt.config import EnsembleConfig, FinetuneConfig, PretrainConfig, Settings
 from dnaspt.errors import DnasptError, InputError
 
 if TYPE_CHECKING:
@@ -46,6 +46,13 @@ class Finetune(Settings):
     """Go on with a run that was broken off."""
 
 
+class Ensemble(Settings):
+    """Join fine-tuned models to one; what was left behind there is replaced."""
+
+    action: Literal["ensemble"]
+    config: EnsembleConfig
+
+
 class Evaluate(Settings):
     """Score a run on the test split."""
 
@@ -74,7 +81,7 @@ class Baseline(Settings):
     """Fold that it is fitted and scored on, from 1; 0 where the splits are fixed."""
 
 
-Instruction = Pretrain | Finetune | Evaluate | Baseline
+Instruction = Pretrain | Finetune | Ensemble | Evaluate | Baseline
 """One thing to do for a run."""
 _INSTRUCTION: TypeAdapter[Instruction] = TypeAdapter(Annotated[Instruction, Field(discriminator="action")])
 
@@ -126,6 +133,10 @@ def _carry_out(instruction: Instruction) -> int:
         from dnaspt.training.finetune import finetune
 
         return _code_of(finetune(instruction.config, resume=instruction.resume, reporter=LogReporter("finetune")))
+    if isinstance(instruction, Ensemble):
+        from dnaspt.training.ensemble import ensemble
+
+        return _code_of(ensemble(instruction.config, overwrite=True))
     if isinstance(instruction, Evaluate):
         from dnaspt.evaluation.evaluate import evaluate
 
