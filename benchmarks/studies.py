@@ -2,7 +2,8 @@
 
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
 athaliana_averaged, athaliana_seeds, athaliana_heads; gene models against AUGUSTUS: athaliana_contigs, celegans_contigs,
-athaliana_genes, celegans_genes, fly_loci_genes, human_genes, and within the train part athaliana_train, celegans_train; for a
+athaliana_genes, celegans_genes, fly_loci_genes, human_genes; the paper's models by folds: athaliana_folds,
+celegans_folds; and within the train part athaliana_train, celegans_train; for a
 GPU athaliana_base, athaliana_paper, fly_loci_base;
 arabidopsis_chr3_protocols and human_brain_protocols: pretrained on own windows, and on sequences of gene finding;
 athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
@@ -64,6 +65,8 @@ SAME_DATA = {
     "athaliana_paper": "athaliana",
     "fly_loci_base": "fly_loci",
     "fly_loci_genes": "fly_loci",
+    "athaliana_folds": "athaliana_contigs",
+    "celegans_folds": "celegans_contigs",
 }
 """Studies of another one's data."""
 PRETRAINED_ON = {"arabidopsis_chr3_protocols": "athaliana_genes", "human_brain_protocols": "human_genes"}
