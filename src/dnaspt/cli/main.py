@@ -225,6 +225,15 @@ def finetune(
         Literal["mean", "normalized"] | None,
         option(help="How the states of a window become one vector.", default="mean"),
     ] = None,
+    composition: Annotated[
+        bool, option("--composition", help="Windows: begin with what k-mers and Markov chains say.", default="off")
+    ] = False,
+    teacher: Annotated[
+        Path | None,
+        option(
+            metavar="RUN", help="Windows: learn what this model predicts, such as an ensemble.", default="learn labels"
+        ),
+    ] = None,
     label_fraction: Annotated[
         float | None, option(metavar="SHARE", help="Share of the train split to learn from.", default="1")
     ] = None,

@@ -274,9 +274,9 @@ def _command(name: str, folder: Path, settings: Mapping[str, Any], kind: type[Tr
     for key, value in settings.items():
         if key in ("data", "out") or value == _plain(defaults.get(key)) or (key == "epochs" and settings.get("steps")):
             continue
-        if key == "freeze_encoder":
-            words.append("--freeze-encoder")
-        elif key in _OPTIONS or (key in ("encoder", "network") and isinstance(value, str)):
+        if key in ("freeze_encoder", "composition"):
+            words.append("--" + key.replace("_", "-"))
+        elif key in _OPTIONS or (key in ("encoder", "network", "teacher") and isinstance(value, str)):
             words += ["--" + key.replace("_", "-"), str(value)]
         else:
             toml[key] = value
