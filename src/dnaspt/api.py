@@ -328,7 +328,7 @@ def ensemble(
     runs: Paths,
     *,
     out: PathLike,
-    weights: Literal["auto", "equal", "valid"] = "auto",
+    weights: Literal["equal", "valid"] = "equal",
     fold: int = 0,
     accelerator: "Accelerator" = "auto",
     overwrite: bool = False,
@@ -339,7 +339,7 @@ def ensemble(
         data: dataset folder on which they were fine-tuned.
         runs: two or more runs of `finetune` with one kind of head: sigmoid, or crf or softmax for genes.
         out: run folder to write.
-        weights: equal: the mean. valid: fitted on the valid split, for windows. auto: valid for windows, equal for genes.
+        weights: equal: the mean. valid: fitted on the valid split, for windows.
         fold: fold of the dataset for which they were trained, from 1; 0 for the splits of the whole dataset.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
         overwrite: replace a run that is there.
@@ -352,7 +352,8 @@ def ensemble(
         a checkpoint, or the run folder is there already. DatasetError: no dataset, or one without valid.
 
     Example:
-        >>> run = dnaspt.ensemble("data/peaks", ["runs/peaks", "runs/peaks"], out="runs/both")
+        >>> other = dnaspt.finetune("data/peaks", out="runs/other", preset="tiny", steps=2, batch_bp=2048, seed=1)
+        >>> run = dnaspt.ensemble("data/peaks", ["runs/peaks", other], out="runs/both")
         >>> sorted(run.scores)
         ['valid_auprc', 'valid_auroc']
     """

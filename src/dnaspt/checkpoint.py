@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from dnaspt.atomic import atomic_folder
+from dnaspt.atomic import atomic_folder, write_text_atomically
 from dnaspt.checkpoint_config import DESCRIPTION as DESCRIPTION
 from dnaspt.checkpoint_config import TENSORS as TENSORS
 from dnaspt.checkpoint_config import CheckpointConfig as CheckpointConfig
@@ -80,10 +80,11 @@ def build_task_model(config: CheckpointConfig, start: HeadStart | None = None) -
         CheckpointError: a head that does not fit the task.
     """
     if config.members:
-        return Ensemble([build_task_model(member) for member in config.of_members])
+        return Ensemble([build_task_model(member) for member in config.of_members], config.calibrator)
     encoder, head = _build_encoder(config.encoder), _build_head(config, start or HeadStart())
     network = None if config.of_network is None else build_task_model(config.of_network)
-    return TaskModel(encoder, head, network, Composition(len(config.labels)) if config.composition else None)
+    composition = Composition(len(config.labels)) if config.composition else None
+    return TaskModel(encoder, head, network, composition, config.calibrator)
 
 
 def _build_encoder(config: AnyEncoderConfig) -> Encoder:
@@ -123,10 +124,10 @@ def site_offsets(config: CheckpointConfig) -> Offsets:
 def _build_sigmoid_head(config: CheckpointConfig, start: HeadStart) -> SigmoidHead:
     n_labels = len(config.labels)
     if isinstance(config.encoder, BassetConfig):
-        return SigmoidHead(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights, config.temperature)
+        return SigmoidHead(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights)
     resolution_bp, normalize = TASKS[config.task].resolution_bp, config.pool == "normalized"
     trunk = HeadCNN(config.encoder.hidden_size, n_labels, resolution_bp=resolution_bp, normalize=normalize)
-    head = SigmoidHead(trunk, n_labels, start.class_weights, config.temperature)
+    head = SigmoidHead(trunk, n_labels, start.class_weights)
     if start.frequencies is not None:
         head.begin_at(start.frequencies)
     return head
@@ -157,6 +158,11 @@ def save_checkpoint(
             else:
                 _save_tensors(folder, unfinished / name, content)
         (unfinished / DESCRIPTION).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def write_description(folder: Path, config: CheckpointConfig) -> None:
+    """Replace the description of a checkpoint, whole or not at all; its tensors stay."""
+    write_text_atomically(folder / DESCRIPTION, config.model_dump_json(indent=1) + "\n")
 
 
 def _save_tensors(folder: Path, file: Path, tensors: Mapping[str, Tensor]) -> None:

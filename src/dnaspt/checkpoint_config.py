@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer
 
 from dnaspt import __version__
 from dnaspt.config import MASK_TOKEN, AnyEncoderConfig, BassetConfig
@@ -14,6 +14,7 @@ from dnaspt.genome.gene_states import LEAST_INTRON_BP
 from dnaspt.genome.genetic_code import STANDARD, GeneticCode, genetic_code
 from dnaspt.json_files import UNFIT, read_json
 from dnaspt.models.bend_format import encoder_from_bend, is_bend_config
+from dnaspt.models.calibrator import Calibrator
 from dnaspt.tasks import GENE_MODEL, TASKS
 
 FORMAT_VERSION = 1
@@ -72,14 +73,12 @@ class MemberConfig(BaseModel):
         encoder: architecture of its encoder.
         pool: how it pools the vectors of a window.
         composition: whether its head adds to the log-odds of a composition.
-        temperature: what its log-odds are divided by.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     encoder: AnyEncoderConfig
     pool: Literal["mean", "normalized"] = "mean"
     composition: bool = False
-    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
 
 
 class NetworkConfig(BaseModel):
@@ -120,6 +119,7 @@ class CheckpointConfig(BaseModel):
         network: of a gene model, the network whose class scores it adds; None for none, and then config.json does not name it.
         composition: of windows, whether the head adds to the log-odds of their composition; only named where it does.
         temperature: of windows, what log-odds are divided by, so that probabilities are calibrated; only named where it is not 1.
+        biases: of windows, what is then added to the log-odds of each label, in nats; only named where there are some.
         members: models of an ensemble, all with this head; only named where there are some. The encoder is then that of the
             first one.
         data_digest: digest of the dataset.
@@ -145,6 +145,7 @@ class CheckpointConfig(BaseModel):
     network: NetworkConfig | None = None
     composition: bool = False
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
+    biases: tuple[FiniteFloat, ...] = ()
     members: tuple[MemberConfig, ...] = ()
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
@@ -153,7 +154,7 @@ class CheckpointConfig(BaseModel):
     def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Content of the file: without a network, composition and members it is as earlier versions wrote it."""
         content: dict[str, Any] = serialize(self)
-        for name in ("network", "composition", "temperature", "members"):
+        for name in ("network", "composition", "temperature", "biases", "members"):
             if getattr(self, name) == type(self).model_fields[name].default:
                 content.pop(name, None)
         return content
@@ -181,10 +182,16 @@ class CheckpointConfig(BaseModel):
     @property
     def of_members(self) -> tuple["CheckpointConfig", ...]:
         """The descriptions of an ensemble's models; none where it is none."""
+        alone: dict[str, Any] = {"members": (), "temperature": 1.0, "biases": ()}
         return tuple(
-            self.model_copy(update={name: getattr(own, name) for name in MemberConfig.model_fields} | {"members": ()})
+            self.model_copy(update={name: getattr(own, name) for name in MemberConfig.model_fields} | alone)
             for own in self.members
         )
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """What makes probabilities of the log-odds of windows."""
+        return Calibrator(self.temperature, self.biases)
 
     @property
     def min_intron_bp(self) -> int:
@@ -238,6 +245,8 @@ def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
         raise CheckpointError(f"{file}: head {config.head!r} does not fit task {config.task!r}; expected {fitting}")
     if config.network is not None and (config.head != GENE_MODEL or not has_class_scores(config.task, config.network)):
         raise CheckpointError(f"{file}: has a network that no {config.head!r} head can have; is it whole?")
+    if config.biases and len(config.biases) != len(config.labels):
+        raise CheckpointError(f"{file}: has {len(config.biases)} biases for {len(config.labels)} labels; is it whole?")
     if config.members and config.head == GENE_MODEL:
         raise CheckpointError(f"{file}: has members, which no {config.head!r} head can have; is it whole?")
     return config
@@ -259,7 +268,7 @@ def _check_provenance(provenance: dict[str, Any]) -> None:
     members = provenance.get("members", [])
     if not isinstance(members, list):
         raise ValueError("provenance: members are no list")
-    sources = [*(provenance.get(name) or {} for name in ("encoder", "network")), *members]
+    sources = [*(provenance.get(name) or {} for name in ("encoder", "network", "teacher")), *members]
     inner = [source.get("provenance", {}) if isinstance(source, dict) else None for source in sources]
     if not all(isinstance(value, dict) for value in (settings, *sources, *inner)):
         raise ValueError("provenance: settings or encoder or network are no JSON objects")

@@ -393,9 +393,9 @@ class EnsembleConfig(Settings):
     runs: tuple[Path, ...] = Field(min_length=2)
     """Runs of 'dnaspt finetune' with one kind of head: other seeds, other encoders, from scratch and pretrained. Two good ones
     that differ help more than many that are alike."""
-    weights: Literal["auto", "equal", "valid"] = "auto"
-    """Weights of the models. equal: the mean of their log-odds (windows) or emissions (genes). valid: fitted on the valid split,
-    so that the log-odds of windows are also calibrated. auto: valid for windows, equal for genes."""
+    weights: Literal["equal", "valid"] = "equal"
+    """Weights of the models. equal: the mean of their log-odds (windows) or emissions (genes). valid: those by which the labels
+    of valid are most probable, for windows. Say valid where models are unlike and valid has hundreds of windows with a label."""
     fold: int = Field(0, ge=0, le=MOST_FOLDS)
     """Fold of the dataset for which they were trained, from 1; 0: the splits of the whole dataset."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
@@ -403,8 +403,20 @@ class EnsembleConfig(Settings):
 
 
 OF_GRADIENTS = frozenset(
-    {*TrainingConfig.model_fields, "encoder_rate", "crf_rate", "class_weights", "positive_weight", "pool", "choose_by"}
-    | {"composition", "teacher"} - {"seed", "fold", "accelerator", "precision"}
+    {
+        *TrainingConfig.model_fields,
+        *(
+            "encoder_rate",
+            "crf_rate",
+            "class_weights",
+            "positive_weight",
+            "pool",
+            "choose_by",
+            "composition",
+            "teacher",
+        ),
+    }
+    - {"seed", "fold", "accelerator", "precision"}
 )
 """Settings of fine-tuning that have no effect on a gene model: nothing of it is trained by gradients."""
 

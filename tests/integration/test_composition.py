@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
 
 from dnaspt.baselines.windows import score_window_model
 from dnaspt.checkpoint import load_model, read_config
@@ -13,9 +14,10 @@ from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError
-from dnaspt.evaluation.calibration import Calibration, fit_temperature
+from dnaspt.evaluation.calibration import Calibration, fit_calibrator
 from dnaspt.evaluation.evaluate import evaluate, score_model, window_logits
 from dnaspt.evaluation.results import read_evaluation
+from dnaspt.inference.windows import label_probabilities
 from dnaspt.models.task_model import TaskModel
 from dnaspt.training.finetune import finetune
 
@@ -64,18 +66,21 @@ def test_bases_have_no_composition(gene_data: Path, tmp_path: Path) -> None:
         finetune(settings(gene_data, tmp_path / "run", head="crf"))
 
 
-def test_probabilities_are_calibrated_on_valid_and_their_ranking_stays(windows: Path, tmp_path: Path) -> None:
+def test_probabilities_are_calibrated_on_valid_and_log_odds_stay(windows: Path, tmp_path: Path) -> None:
     run = finetune(settings(windows, tmp_path / "run", steps=40, learning_rate=1e-2, composition=False))
     model, config = load_model(tmp_path / "run")
-    assert isinstance(model, TaskModel) and config.temperature != 1
+    assert isinstance(model, TaskModel) and config.temperature != 1 and len(config.biases) == len(config.labels)
     valid = read_split(windows, "valid")
     log_odds = window_logits(model, valid).reshape(-1, len(config.labels))
-    assert fit_temperature(valid.labels.reshape(log_odds.shape), log_odds) == pytest.approx(1, abs=0.01)
+    truth = valid.labels.reshape(log_odds.shape)
+    assert fit_calibrator(truth, log_odds).temperature == pytest.approx(config.temperature, rel=1e-3)
     assert score_model(model, valid, config.labels)["auroc"] == pytest.approx(run.scores["valid_auroc"], abs=1e-3)
     scored = evaluate(tmp_path / "run", windows, split="valid").windows
     assert scored is not None and scored.calibration is not None
-    assert scored.calibration.error == pytest.approx(
-        Calibration.of(valid.labels.reshape(log_odds.shape), log_odds).error
-    )
+    calibrated = model.calibrator.log_odds(log_odds)
+    assert scored.calibration.error == pytest.approx(Calibration.of(truth, calibrated).error)
+    assert scored.calibration.error <= Calibration.of(truth, log_odds).error
+    probabilities = label_probabilities(model, (window.codes for window in valid))
+    np.testing.assert_allclose(probabilities, expit(calibrated), rtol=1e-4, atol=1e-6)
     written = read_evaluation(tmp_path / "run" / "evaluation-valid.json").windows
     assert written is not None and written.calibration == scored.calibration

@@ -274,3 +274,13 @@ def test_a_study_of_windows_pools_the_logits_of_all_folds(peaks: Dataset, tmp_pa
     assert kmer.counts.logits.dtype == np.int64
     assert result.groups[0].n_blocks == result.groups[1].n_blocks == kmer.counts.n_blocks
     assert not (tmp_path / "out" / "study_gene_gains.csv").exists()
+
+
+def test_an_encoder_that_read_another_fold_among_other_data_is_refused(
+    genes: Dataset, peaks: Dataset, tmp_path: Path
+) -> None:
+    encoder = dnaspt.pretrain(genes, out=tmp_path / "pre", fold=1, more_data=(peaks.path,), **QUICK)
+    quick = {name: value for name, value in QUICK.items() if name != "preset"}
+    with pytest.raises(ConfigError, match="was pretrained on fold 1 of this dataset, and has read what fold 2 tests"):
+        dnaspt.finetune(peaks, out=tmp_path / "run", encoder=encoder, fold=2, **quick)
+    assert dnaspt.finetune(peaks, out=tmp_path / "run", encoder=encoder, fold=1, **quick).finished

@@ -289,9 +289,9 @@ def ensemble(
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
     out: Annotated[Path, option("--out", "-o", metavar="RUN", help="Run folder to write.")],
     weights: Annotated[
-        Literal["auto", "equal", "valid"],
-        option(help="equal, or fitted on valid; auto: valid for windows, equal for genes."),
-    ] = "auto",
+        Literal["equal", "valid"],
+        option(help="equal, or, for windows, those by which the labels of valid are most probable."),
+    ] = "equal",
     fold: Fold = None,
     accelerator: TrainingAccelerator = None,
     overwrite: Overwrite = False,

@@ -1,14 +1,16 @@
 """Whether probabilities are what they say: of windows that get 0.3, three in ten should have the label."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import expit
 
 from dnaspt.genome.gene_states import MISSING
+from dnaspt.models.calibrator import Calibrator
 
 N_BINS = 10
 MOST_TEMPERATURE = 10.0
@@ -28,7 +30,8 @@ class Calibration:
     """How far probabilities are from frequencies (Naeini, Cooper and Hauskrecht 2015), over all labels together.
 
     Attributes:
-        error: expected calibration error: the mean difference between probability and frequency, over the predictions.
+        error: expected calibration error: the mean difference between probability and frequency, over the predictions; nan where
+            no label is known.
         bins: predictions by probability, in ten bins of equal width; empty ones are left out.
     """
 
@@ -45,7 +48,7 @@ class Calibration:
         sums = [np.bincount(number, values, N_BINS) for values in (probabilities, labels)]
         filled = np.flatnonzero(n)
         means, shares = (own[filled] / n[filled] for own in sums)
-        error = float(np.abs(means - shares) @ n[filled] / max(n.sum(), 1))
+        error = float(np.abs(means - shares) @ n[filled] / n.sum()) if n.any() else math.nan
         rows = zip(n[filled].tolist(), means.tolist(), shares.tolist(), strict=True)
         return cls(error, tuple(ReliabilityBin(*row) for row in rows))
 
@@ -64,18 +67,30 @@ class Calibration:
         return cls(float(raw["expected_calibration_error"]), tuple(bins))
 
 
-def fit_temperature(truth: np.ndarray, log_odds: np.ndarray) -> float:
-    """The number by which log-odds (n, K) are to be divided to make labels (n, K) most probable (Guo et al. 2017).
+def fit_calibrator(truth: np.ndarray, log_odds: np.ndarray, biases: np.ndarray | None = None) -> Calibrator:
+    """What makes labels (n, K) most probable by log-odds (n, K): a temperature for all of them, and a bias for each.
 
-    One number for all labels, which changes no ranking; 1 where no label is known.
+    Few windows say little, so the biases are held near those that are expected, and the temperature near 1, by normal priors with
+    a standard deviation of 1 nat.
+
+    Args:
+        truth: labels, which may be missing.
+        log_odds: those of a model.
+        biases: expected biases (K,): of a loss that weighs true labels, minus the logarithm of the weights; None for 0.
     """
     known = truth != MISSING
-    if not known.any():
-        return 1.0
-    margins = (2.0 * truth[known] - 1) * log_odds[known].astype(np.float64)
+    labels, scores = np.where(known, truth, 0).astype(float), log_odds.astype(np.float64)
+    expected = np.zeros(truth.shape[1]) if biases is None else biases
 
-    def nats(log_temperature: float) -> float:
-        return float(np.logaddexp(0, -margins * np.exp(-log_temperature)).mean())
+    def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
+        scaled, apart = scores * np.exp(-values[0]), values - np.array([0, *expected])
+        calibrated = scaled + values[1:]
+        nats = (np.logaddexp(0, calibrated) - labels * calibrated)[known].sum()
+        slopes = np.where(known, expit(calibrated) - labels, 0)
+        gradient = np.array([-(slopes * scaled).sum(), *slopes.sum(axis=0)])
+        return float(nats + apart @ apart / 2), gradient + apart
 
     bound = np.log(MOST_TEMPERATURE)
-    return float(np.exp(minimize_scalar(nats, bounds=(-bound, bound), method="bounded").x))
+    bounds = [(-bound, bound), *[(None, None)] * len(expected)]
+    found = minimize(cost, np.array([0, *expected]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return Calibrator(float(np.exp(found[0])), tuple(found[1:].tolist()))

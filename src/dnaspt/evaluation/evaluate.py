@@ -4,12 +4,12 @@ PyTorch is imported when a model is loaded, so that a missing run or dataset sho
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -109,7 +109,7 @@ def evaluate(
             rows = rows.bins(manifest.resolution_bp)
         log_odds = logits.reshape(len(rows), -1)
         windows, counts = score_windows(rows, log_odds, manifest.labels)
-        calibration = Calibration.of(rows.labels.reshape(log_odds.shape), log_odds)
+        calibration = Calibration.of(rows.labels.reshape(log_odds.shape), network.calibrator.log_odds(log_odds))
         evaluation = replace(header, windows=replace(windows, calibration=calibration))
     if write:
         write_model_evaluation(loaded, evaluation, counts)
@@ -155,12 +155,19 @@ def _few(labels: tuple[str, ...]) -> str:
 
 
 def _encoder_read_splits(config: CheckpointConfig) -> tuple[str, ...] | None:
-    """Splits whose sequences the encoder, or those of its network or members, were pretrained on; None: none pretrained here."""
-    parts = [config.provenance.get("network", {}), *config.provenance.get("members", ())]
-    models = [config.provenance, *(own.get("provenance", {}) for own in parts)]
-    pretrained = [own.get("encoder", {}).get("provenance", {}) for own in models]
-    splits = [own["read_splits"] for own in pretrained if "read_splits" in own]
+    """Splits whose sequences any encoder was pretrained on that has a part in the model; None where none was pretrained here."""
+    splits = list(_read_splits(config.provenance))
     return tuple(dict.fromkeys(chain.from_iterable(splits))) if splits else None
+
+
+def _read_splits(provenance: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    """Splits that each encoder has read: its own, and those of a network, a teacher and the models of an ensemble."""
+    encoder = provenance.get("encoder", {}).get("provenance", {})
+    if "read_splits" in encoder:
+        yield encoder["read_splits"]
+    parts = [*(provenance.get(name, {}) for name in ("network", "teacher")), *provenance.get("members", ())]
+    for part in filter(None, parts):
+        yield from _read_splits(part.get("provenance", {}))
 
 
 def score_model(

@@ -97,7 +97,7 @@ def label_probabilities(
 ) -> np.ndarray:
     """Probabilities of the labels of n windows (n, K) float32, or of their bins (n, bins * K); see `predict_windows`."""
     logits = predict_windows(model, windows, average_strands=average_strands)
-    return np.asarray(expit(logits.astype(np.float64)).astype(np.float32))
+    return np.asarray(expit(model.calibrator.log_odds(logits)).astype(np.float32))
 
 
 def predict_windows_file(

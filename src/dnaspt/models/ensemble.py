@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dnaspt.models.calibrator import Calibrator
 from dnaspt.models.heads import CRFHead, Head
 from dnaspt.models.task_model import TaskModel
 
@@ -20,15 +21,17 @@ class Ensemble(TaskModel):
 
     Args:
         members: task models with the same labels and the same kind of head, none of them a gene model.
+        calibrator: of windows, what makes probabilities of the log-odds.
     """
 
     weights: Tensor
 
-    def __init__(self, members: Sequence[TaskModel]) -> None:
+    def __init__(self, members: Sequence[TaskModel], calibrator: Calibrator | None = None) -> None:
         nn.Module.__init__(self)
         self.members = nn.ModuleList(members)
         self.register_buffer("weights", torch.full((len(members),), 1 / len(members)))
         self.network = self.composition = None
+        self.calibrator = calibrator or Calibrator()
 
     @property
     def head(self) -> Head:  # type: ignore[override]

@@ -228,22 +228,14 @@ class CRFHead(nn.Module):
 class SigmoidHead(nn.Module):
     """Independent yes / no labels for a whole window, or for each of its bins.
 
-    `trunk` is its CNN or MLP; checkpoints name its parameters so. `temperature` divides the log-odds of a trained model, so that
-    its probabilities are calibrated; in training it is 1.
+    `trunk` is its CNN or MLP; checkpoints name its parameters so.
     """
 
     positive_weights: Tensor
 
-    def __init__(
-        self,
-        trunk: HeadCNN | HeadMLP,
-        n_labels: int,
-        class_weights: Tensor | None = None,
-        temperature: float = 1.0,
-    ) -> None:
+    def __init__(self, trunk: HeadCNN | HeadMLP, n_labels: int, class_weights: Tensor | None = None) -> None:
         super().__init__()
         self.trunk = trunk
-        self.temperature = temperature
         weights = torch.ones(n_labels) if class_weights is None else class_weights
         self.register_buffer("positive_weights", weights.float())
 

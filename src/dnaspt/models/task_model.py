@@ -8,13 +8,17 @@ from torch import Tensor, nn
 
 from dnaspt.models.basset import BassetEncoder
 from dnaspt.models.batch import Batch, Loss
+from dnaspt.models.calibrator import Calibrator
 from dnaspt.models.composition import Composition
 from dnaspt.models.encoder import DilatedEncoder, real_positions
 from dnaspt.models.gene_model_head import GeneModelHead
-from dnaspt.models.heads import CRFHead, Head, SigmoidHead, SoftmaxHead
+from dnaspt.models.heads import CRFHead, Head, SoftmaxHead
 from dnaspt.models.huggingface import HuggingFaceEncoder
 from dnaspt.models.kernels.triton_support import runs_kernels
 from dnaspt.models.site_scores import letter_scores
+
+_PLAIN = Calibrator()
+"""Probabilities as the log-odds say."""
 
 Encoder = DilatedEncoder | BassetEncoder | HuggingFaceEncoder
 
@@ -27,6 +31,7 @@ class TaskModel(nn.Module):
         head: hidden states to emissions, their loss, probabilities and decoding.
         network: of a gene model, another model whose class scores stand behind its own emissions; None for none.
         composition: of windows, log-odds to which the head adds; None for none.
+        calibrator: of windows, what makes probabilities of its log-odds.
     """
 
     def __init__(
@@ -35,12 +40,14 @@ class TaskModel(nn.Module):
         head: Head,
         network: "TaskModel | None" = None,
         composition: Composition | None = None,
+        calibrator: Calibrator = _PLAIN,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
         self.network = network
         self.composition = composition
+        self.calibrator = calibrator
 
     @property
     def flank_bp(self) -> int:
@@ -64,8 +71,6 @@ class TaskModel(nn.Module):
         emissions: Tensor = self._of_head(tokens)
         if self.composition is not None:
             emissions = emissions + self.composition(tokens)
-        if isinstance(self.head, SigmoidHead):
-            emissions = emissions / self.head.temperature
         return emissions if self.network is None else torch.cat([emissions, self.network.class_scores(tokens)], dim=-1)
 
     def _of_head(self, tokens: Tensor) -> Tensor:

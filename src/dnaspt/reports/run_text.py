@@ -261,9 +261,9 @@ def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data
 
 def _ensemble_command(run: RunRecord) -> list[str]:
     """The command that joins models again."""
-    runs, weights = run.settings.get("runs", ()), run.settings.get("weights", "auto")
+    runs, weights = run.settings.get("runs", ()), run.settings.get("weights", "equal")
     words = ["dnaspt", "ensemble", *map(str, runs), "--data", str(run.settings.get("data", "DATA"))]
-    given = [] if weights == "auto" else ["--weights", str(weights)]
+    given = [] if weights == "equal" else ["--weights", str(weights)]
     return [shlex.join([*words, "--out", str(run.folder), *given])]
 
 

@@ -314,7 +314,9 @@ def _intervals(study: StudyConfig, groups: Sequence[Group]) -> str:
     few = "; few, so they are rough" if n_blocks < FEW_BLOCKS else ""
     folds = ", of all folds together" if study.folds is not None else ""
     blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of about 10 kb{folds}{few})"
-    return f"{drawn} {blocks}, paired in comparisons{end}"
+    joined = ", ".join(arm.name for arm in study.arms if arm.is_ensemble) if has_seeds else ""
+    alone = f" Of {joined} there is one model of all seeds: its intervals do not cover their choice." if joined else ""
+    return f"{drawn} {blocks}, paired in comparisons{end}{alone}"
 
 
 def _power(study: StudyConfig, groups: Sequence[Group]) -> list[str]:

@@ -85,7 +85,8 @@ def _instruction(context: StudyContext, job: Job) -> Instruction:
         return Baseline(action="baseline", model="" if species else model, species=species, **out)
     if job.members:
         runs = tuple(context.out / "runs" / name for name in job.members)
-        config = EnsembleConfig(data=study.data, out=folder, runs=runs, fold=job.fold)
+        accelerator = study.finetune.get("accelerator", "auto")
+        config = EnsembleConfig(data=study.data, out=folder, runs=runs, fold=job.fold, accelerator=accelerator)
         return Ensemble(action="ensemble", config=config)
     resume = (folder / SETTINGS).is_file()
     if job.kind == "pretrain":

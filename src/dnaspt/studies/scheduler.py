@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import ConfigError, DnasptError
@@ -68,9 +69,22 @@ def run_study(context: StudyContext) -> StudyRuns:
     dataset = read_manifest(context.study.data)
     finals = [context.finished_record(job).with_arm(job.arm) for job in wanted]
     pretrained = {job.digest: context.finished_record(job).result for job in stage_jobs(context, "pretrain")}
+    finals = [_with_cost_of_members(record, finals, pretrained) for record in finals]
     if context.study.folds is not None:
         finals, pretrained = pool_records(finals, pretrained, dataset.digest)
     return StudyRuns(dataset, tuple(finals), pretrained, rates_on_valid(context))
+
+
+def _with_cost_of_members(record: Record, finals: Sequence[Record], pretrained: Mapping[str, RunResult]) -> Record:
+    """The record of an ensemble with the steps, bases and minutes of all runs that it joins, and of their pretraining."""
+    if not record.job.members:
+        return record
+    members = [own for own in {own.job.name: own for own in finals}.values() if own.job.name in record.job.members]
+    begun = [pretrained[digest] for digest in {own.job.encoder for own in members} if digest in pretrained]
+    costs = [*(own.result for own in members), *begun]
+    n_bp, steps = sum(own.n_bp for own in costs), sum(own.steps for own in costs)
+    minutes = record.result.minutes + sum(own.minutes for own in costs)
+    return replace(record, result=replace(record.result, n_bp=n_bp, steps=steps, minutes=minutes))
 
 
 def run_stage(context: StudyContext, stage: Stage) -> None:
@@ -99,6 +113,9 @@ def run_task(context: StudyContext, stage: Stage, number: int) -> None:
     if stage == "pretrain" and context.record(job) is not None and not _is_needed(context, job):
         context.say(f"{job.name}: all runs that begin from it are finished")
         return
+    if stage == "final":
+        ensembles = [own for own in stage_jobs(context, "join") if context.record(own) is None]
+        context = replace(context, needs_weights=frozenset(name for own in ensembles for name in own.members))
     with stopping_with_this_process():
         run_job(context, job, in_new_process)
 
@@ -149,7 +166,8 @@ def n_jobs(context: StudyContext, stage: Stage) -> int:
     views = study.views(dataset)
     if stage == "join":
         joined = [arm for arm in study.arms if arm.is_ensemble]
-        return sum(len(joins(study, view, arm, partial(any_finals, view))) for view in views for arm in joined)
+        jobs = [joins(study, view, arm, partial(any_finals, view)) for view in views for arm in joined]
+        return len(distinct(chain.from_iterable(jobs)))
     return len(distinct(job for arm in study.arms for view in views for job in any_finals(view, arm)))
 
 
@@ -213,7 +231,14 @@ def _run_missing(context: StudyContext, jobs: Iterable[Job]) -> None:
     missing = [job for job in wanted if context.record(job) is None]
     joined = {name for job in missing for name in job.members}
     context = replace(context, needs_weights=frozenset(joined))
-    missing = [job for job in wanted if job.name in joined and not context.has_weights(job)] + missing
+    if joined:
+        members = [job for job in stage_jobs(context, "final") if job.name in joined]
+        unfinished = [job for job in distinct(members) if job not in wanted and context.record(job) is None]
+        if unfinished:
+            raise DnasptError(
+                f"{unfinished[0].name}: is not finished, and an ensemble joins it; run the stage final first"
+            )
+        missing = [job for job in distinct(members) if not context.has_weights(job) and job not in missing] + missing
     needed = {job.encoder for job in missing}
     begun = [job for job in stage_jobs(context, "pretrain") if job.digest in needed]
     later = {job.digest for job in begun}

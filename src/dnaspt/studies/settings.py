@@ -353,7 +353,7 @@ class StudyConfig(Settings):
                 raise ValueError(f"arm {arm.name!r}: joins {name!r}, which is {kind}; expected trained networks")
         if repeated := _repeated(arm.members):
             raise ValueError(f"arm {arm.name!r}: joins {repeated[0]!r} twice")
-        if len({arms[name].head for name in arm.members}) > 1:
+        if len({arms[name].head.replace("auto", "sigmoid") for name in arm.members}) > 1:
             raise ValueError(f"arm {arm.name!r}: joins arms with different heads")
         if len(arm.members) * len(self.seeds) < 2:
             raise ValueError(f"arm {arm.name!r}: joins one run; name more arms, or give more seeds")
@@ -453,7 +453,8 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
         _check_init(arm)
     for arm in study.arms:
         _check_training(study, arm)
-    _check_pretrain_data(study, dataset.fold)
+    for view in study.views(read_manifest(study.data)):
+        _check_pretrain_data(study, view.fold)
     return study
 
 

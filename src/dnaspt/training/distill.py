@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.special import expit
 
 from dnaspt.checkpoint import load_model
 from dnaspt.data.dataset import Split
-from dnaspt.evaluation.evaluate import window_logits
+from dnaspt.inference.windows import label_probabilities
 from dnaspt.models.task_model import TaskModel
 
 
@@ -28,15 +27,16 @@ def taught(train: Split, teacher: Path, n_labels: int, device: torch.device) -> 
     model, _ = load_model(teacher)
     assert isinstance(model, TaskModel)
     windows = _with_windows_between(train)
-    probabilities = expit(window_logits(model.to(device), windows).reshape(len(windows), n_labels))
+    probabilities = label_probabilities(model.to(device), (window.codes for window in windows))
     offsets = np.arange(len(windows) + 1) * n_labels
-    return replace(windows, labels=probabilities.astype(np.float32).ravel(), label_offsets=offsets)
+    return replace(windows, labels=probabilities.ravel(), label_offsets=offsets)
 
 
 def _with_windows_between(split: Split) -> Split:
     """The windows of a split, and from each that is followed by another one its second half with the first half of that one."""
     lengths = np.diff(split.offsets)
     follows = (split.chrom[1:] == split.chrom[:-1]) & (split.start[1:] == split.end[:-1])
+    follows &= (split.strand[1:] != "-") & (split.strand[:-1] != "-")  # those are stored 5' to 3'
     first = np.flatnonzero(follows & (lengths[1:] == lengths[:-1]))
     half = lengths[first] // 2
     codes = [

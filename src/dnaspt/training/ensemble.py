@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
-from dnaspt.checkpoint_config import CheckpointConfig, MemberConfig, read_config
+from dnaspt.checkpoint_config import CheckpointConfig, MemberConfig, find_checkpoint, read_config
 from dnaspt.config import EnsembleConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import ConfigError
+from dnaspt.evaluation.calibration import fit_calibrator
 from dnaspt.evaluation.evaluate import score_model, window_logits
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.output import refuse_inputs
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
     from dnaspt.models.ensemble import Ensemble
 
 log = logging.getLogger(__name__)
-
-SHRINKAGE = 1e-3
-"""Cost, in nats a label, of a weight that differs by 1 from the mean of all: valid splits are small."""
 
 
 def ensemble(config: EnsembleConfig, *, overwrite: bool = False) -> Run:
@@ -52,14 +52,16 @@ def ensemble(config: EnsembleConfig, *, overwrite: bool = False) -> Run:
         raise ConfigError(f"{config.data}: has no valid split to score the ensemble on{manifest.hint}")
     refuse_inputs(config.out, {"data": config.data, "runs": list(config.runs)})
     members = [read_config(run) for run in config.runs]
+    checkpoints = [find_checkpoint(run).resolve() for run in config.runs]
+    if len(set(checkpoints)) < len(checkpoints):
+        raise ConfigError("a run is given twice; an ensemble joins models that differ")
     for run, member in zip(config.runs, members, strict=True):
         _check_member(run, member, members[0], manifest, config)
-    fits_weights = config.weights == "valid" or (config.weights == "auto" and not manifest.per_base)
-    if fits_weights and manifest.per_base:
+    if config.weights == "valid" and manifest.per_base:
         raise ConfigError("weights = 'valid' is for windows; of genes the emissions are averaged: say equal")
     with RunFolder(config.out, config, resume=False, overwrite=overwrite) as folder:
         folder.claim()
-        return _join(config, manifest, members, folder, fits_weights=fits_weights)
+        return _join(config, manifest, members, folder)
 
 
 def _check_member(
@@ -87,8 +89,6 @@ def _join(
     manifest: Manifest,
     members: list[CheckpointConfig],
     folder: RunFolder,
-    *,
-    fits_weights: bool,
 ) -> Run:
     """Load the models, choose their weights, score them together, and write the run."""
     from dnaspt.checkpoint import choose_device, load_model, save_checkpoint  # torch: seconds
@@ -102,10 +102,14 @@ def _join(
     models = [model for model, _ in map(load_model, config.runs) if isinstance(model, TaskModel)]
     joined = Ensemble(models).to(device).eval()
     valid = read_split(config.data, "valid", config.fold)
-    if fits_weights:
+    if config.weights == "valid":
         joined.weigh(fit_weights(joined, valid, manifest.labels))
     joined.share_transitions()
     description = _describe(config, manifest, members, joined.weights.tolist())
+    if not manifest.per_base:
+        truth = valid.labels.reshape(-1, len(manifest.labels))
+        fitted = fit_calibrator(truth, window_logits(joined, valid).reshape(truth.shape))
+        description = description.model_copy(update=fitted._asdict())
     annotated = scored_transcripts(config, manifest, valid)
     scores = score_model(joined, valid, manifest.labels, annotated=annotated, grammar=grammar_of(joined, description))
     named = {f"valid_{name}": score for name, score in scores.items()}
@@ -130,33 +134,42 @@ def _describe(
         "members": [source | {"weight": weight} for source, weight in zip(sources, weights, strict=True)],
     }
     parts = [MemberConfig(**{name: getattr(own, name) for name in MemberConfig.model_fields}) for own in members]
-    alone = {name: CheckpointConfig.model_fields[name].default for name in ("pool", "composition", "temperature")}
+    alone = {name: CheckpointConfig.model_fields[name].default for name in ("pool", "composition")}
     return members[0].model_copy(update=alone | {"members": tuple(parts), "provenance": provenance})
 
 
 def fit_weights(models: "Ensemble", valid: "Split", labels: tuple[str, ...]) -> np.ndarray:
-    """Weights (M,) of the log-odds of windows by which the labels of valid are most probable; none is below 0.
+    """Weights (M,) of the log-odds of windows by which the labels of valid are most probable: none is below 0, their sum is 1.
 
-    Weights that differ cost a little, so that few windows do not decide between models that are alike.
+    Each label has a constant of its own, which is not kept. Weights are held near those that are all alike, the more so the fewer
+    windows have the rarer value of a label.
 
     Args:
         models: the M models.
         valid: windows of the valid split.
         labels: names of the labels.
     """
-    from scipy.optimize import minimize
-
     truth = valid.labels.reshape(-1, len(labels))
     known = truth != MISSING
-    log_odds = np.stack([window_logits(member, valid).reshape(truth.shape)[known] for member in models.single])
-    signs = 2.0 * truth[known] - 1
+    n_rare = max(1, min(int((truth == 1).sum()), int((truth == 0).sum())))
+    log_odds = np.stack([window_logits(member, valid).reshape(truth.shape) for member in models.single])
+    n_models, target = len(log_odds), np.where(known, truth, 0)
 
-    def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        margins = signs * (weights @ log_odds)
-        apart = weights - weights.mean()
-        slopes = -(log_odds @ (signs / (1 + np.exp(margins)))) / len(signs) + 2 * SHRINKAGE * apart
-        return float(np.logaddexp(0, -margins).mean() + SHRINKAGE * apart @ apart), slopes
+    def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
+        weights, constants = values[:n_models], values[n_models:]
+        total = max(weights.sum(), 1e-9)
+        apart = weights / total - 1 / n_models
+        scores = np.tensordot(weights, log_odds, axes=1) + constants
+        nats = (np.logaddexp(0, scores) - target * scores)[known].mean()
+        slopes = np.where(known, expit(scores) - target, 0) / known.sum()
+        of_weights = np.tensordot(log_odds, slopes, axes=((1, 2), (0, 1)))
+        of_weights += 2 * n_models / n_rare * (apart - apart @ weights / total) / total
+        return float(nats + n_models * apart @ apart / n_rare), np.concatenate([of_weights, slopes.sum(axis=0)])
 
-    start = np.full(len(log_odds), 1 / len(log_odds))
-    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start))
-    return np.asarray(found.x)
+    start = np.concatenate([np.full(n_models, 1 / n_models), np.zeros(len(labels))])
+    bounds = [(0, None)] * n_models + [(None, None)] * len(labels)
+    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:n_models]
+    if found.sum() < 1e-6:
+        log.warning("no weights of the models make the labels of valid more probable: all are taken alike")
+        found = np.ones(n_models)
+    return np.asarray(found / found.sum())

@@ -80,12 +80,16 @@ def finetune(
         },
     )
     if pretrained is not None:
+        if pretrained.members:
+            raise ConfigError(
+                f"{config.encoder}: is an ensemble, which has no encoder of its own; give one of its models"
+            )
         if pretrained.encoder.architecture == "basset" and manifest.per_base:
             raise ConfigError(f"{config.encoder}: Basset is for windows; {config.data} has labels per base")
         _warn_of_test_sequences(config, manifest, pretrained)
     network = None if config.network is None else _read_network(config, config.network, manifest)
     if config.teacher is not None:
-        check_same_labels(config.teacher, read_config(config.teacher), config, manifest)
+        _check_teacher(config, config.teacher, manifest)
     with RunFolder(config.out, config, resume=resume, overwrite=overwrite, hint=hint) as folder:
         if config.n_processes == 1:
             folder.claim()  # of several, rank 0 claims it later
@@ -303,15 +307,17 @@ def _warn_of_test_sequences(config: FinetuneConfig, manifest: Manifest, pretrain
                 f"{config.encoder}: was pretrained without what {of_other} of this dataset, but may have read what is tested "
                 f"here; pretrain {do}"
             )
-    other = dataset.fold_of_digest(pretrained.data_digest)
+    read = [pretrained.data_digest, *pretrained.provenance.get("read", [])]
+    others = [fold for digest in read if (fold := dataset.fold_of_digest(digest)) is not None]
+    other = next((fold for fold in others if fold != config.fold), others[0] if others else None)
     if (
         config.fold
         and other not in (None, config.fold)
         and "train" in pretrained.provenance.get("read_splits", ["train"])
     ):
-        read = f"fold {other}" if other else "the whole train split"
+        what = f"fold {other}" if other else "the whole train split"
         raise ConfigError(
-            f"{config.encoder}: was pretrained on {read} of this dataset, and has read what fold {config.fold} tests; "
+            f"{config.encoder}: was pretrained on {what} of this dataset, and has read what fold {config.fold} tests; "
             f"pretrain with --fold {config.fold}"
         )
     held_out = [name for name in pretrained.provenance.get("read_splits", ()) if name in ("valid", "test")]
@@ -355,6 +361,26 @@ def _read_network(config: FinetuneConfig, path: Path, manifest: Manifest) -> Che
             path,
         )
     return network
+
+
+def _check_teacher(config: FinetuneConfig, path: Path, manifest: Manifest) -> None:
+    """Refuse a teacher of other labels, and settings that have no sense where probabilities are learned.
+
+    Raises:
+        ConfigError: says which.
+    """
+    teacher = read_config(path)
+    check_same_labels(path, teacher, config, manifest)
+    if config.composition:
+        raise ConfigError("composition has no effect with a teacher: its probabilities know already what k-mers know")
+    if config.class_weights != "none" or config.positive_weight:
+        raise ConfigError(
+            "class_weights and positive_weight are for labels; a teacher gives probabilities: leave them out"
+        )
+    learned = [teacher.provenance, *(own.get("provenance", {}) for own in teacher.provenance.get("members", ()))]
+    fractions = [own.get("settings", {}).get("label_fraction", 1.0) for own in learned]
+    if any(fraction > config.label_fraction for fraction in fractions):
+        log.warning("%s: has learned from more labels than the share of %g here", path, config.label_fraction)
 
 
 def check_same_labels(

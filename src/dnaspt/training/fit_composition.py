@@ -27,7 +27,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2)
 MOST_WINDOWS = 20_000
 """Windows that the models learn from, evenly spread over the train split; all are scored."""
 LEAST_WINDOWS = 5
-"""Fewest windows with and without a label from which it is learned; of a label with fewer the frequency alone is taken."""
+"""Fewest windows with and without a label, outside each of the groups, from which it is learned; else its frequency is taken."""
 
 _KMERS = np.arange(4**K)
 _REVERSED = reverse_complement_kmers(_KMERS, K)
@@ -83,8 +83,9 @@ def fit_composition(train: Split, n_labels: int, positive_weights: Tensor | None
     log_odds, first = np.zeros((len(train), n_labels)), 0
     for counts in _counts(train):
         inside = slice(first, first + counts.shape[0])
+        shares = _shares(counts)
         for label, own in enumerate(models):
-            log_odds[inside, label] = own.out_of_fold(_shares(counts), groups[inside])
+            log_odds[inside, label] = own.out_of_fold(shares, groups[inside])
         first = inside.stop
     shift = np.zeros(n_labels) if positive_weights is None else np.log(positive_weights.numpy())
     return FittedComposition(

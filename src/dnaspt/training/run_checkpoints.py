@@ -72,7 +72,7 @@ def load_last(folder: RunFolder, config: CheckpointConfig) -> ResumePoint | None
         config: description of the model that is trained now.
 
     Raises:
-        CheckpointError: it was trained on other data, or from another pretrained encoder, than now.
+        CheckpointError: it was trained on other data, or from another pretrained encoder or teacher, than now.
         InputError: a file of it is broken.
     """
     checkpoint = folder.last_checkpoint()
@@ -81,7 +81,8 @@ def load_last(folder: RunFolder, config: CheckpointConfig) -> ResumePoint | None
     before = read_config(checkpoint)
     for name, old, now in (
         ("dataset", before.data_digest, config.data_digest),
-        ("encoder", _encoder_digest(before), _encoder_digest(config)),
+        ("encoder", _digest_of("encoder", before), _digest_of("encoder", config)),
+        ("teacher", _digest_of("teacher", before), _digest_of("teacher", config)),
     ):
         if old != now:
             raise CheckpointError(
@@ -92,10 +93,10 @@ def load_last(folder: RunFolder, config: CheckpointConfig) -> ResumePoint | None
     return ResumePoint(checkpoint, weights, optimizer, progress)
 
 
-def _encoder_digest(config: CheckpointConfig) -> str:
-    """sha256 of the pretrained encoder's tensors; "" where training began from scratch."""
-    encoder = config.provenance.get("encoder")
-    return str(encoder.get("sha256", "")) if isinstance(encoder, dict) else ""
+def _digest_of(source: str, config: CheckpointConfig) -> str:
+    """sha256 of the tensors of the pretrained encoder, or of the teacher; "" where there is none."""
+    described = config.provenance.get(source)
+    return str(described.get("sha256", "")) if isinstance(described, dict) else ""
 
 
 def load_weights(model: nn.Module, last: ResumePoint) -> None:

@@ -105,11 +105,17 @@ class RunFolder:
         """Refuse to resume without `resume`, or with changed settings but for those that extend a finished run."""
         if not self._resume:
             do = "go on with --resume, choose another --out, or say --overwrite"
+            if _command_of(self._settings) == "ensemble":
+                do = "choose another --out, or say --overwrite"
             raise CheckpointError(f"{self.path}: already there; {do}{self._hint}")
         if not (self.path / SETTINGS).is_file():
             raise CheckpointError(f"{self.path}: has no run.json; expected a run to resume")
         before, is_finished = read_json(self.path / SETTINGS), (self.path / RESULT).is_file()
-        if (command := _command_of(before)) != _command_of(self._settings):
+        if (command := _command_of(before)) == "ensemble":
+            raise CheckpointError(
+                f"{self.path}: is an ensemble, which is not resumed; choose another --out, or --overwrite"
+            )
+        if command != _command_of(self._settings):
             raise CheckpointError(
                 f"{self.path}: is a run of 'dnaspt {command}'; resume it with that, or choose another --out"
             )

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dnaspt.checkpoint import HeadStart, build_task_model, find_checkpoint, load_model, save_checkpoint
+from dnaspt.checkpoint import HeadStart, build_task_model, load_model, write_description
 from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.config import FinetuneConfig
 from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import telling_memory
-from dnaspt.evaluation.calibration import fit_temperature
+from dnaspt.evaluation.calibration import fit_calibrator
 from dnaspt.evaluation.evaluate import score_model, window_logits
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
@@ -70,6 +70,7 @@ def train_task_model(
     composition = None
     if checkpoint.composition:
         composition = fit_composition(data.train, len(manifest.labels), class_weights(config, data))
+        _tell_composition(composition, manifest.labels)
     model = build_model(config, checkpoint, data, composition)
     options = BatchOptions(
         batch_bp=config.batch_bp,
@@ -108,7 +109,8 @@ def train_task_model(
     result = RunResult.of(ended.progress, device=device_name(fabric), precision=precision_of(config))
     if fabric.is_global_zero and ended.finished:
         if isinstance(model.head, SigmoidHead):
-            calibrate(folder.path, data.valid, len(manifest.labels), fabric.device)
+            best = folder.path / "best" / f"step-{ended.progress.best_step:08d}"
+            calibrate(best, data, class_weights(config, data), fabric.device)
         folder.finish(result)
         if task.metric == "mcc" and not ended.progress.best_scores.get("valid_mcc", 0) > 0:
             log.warning(
@@ -117,14 +119,34 @@ def train_task_model(
     return Run(folder.path, result, ended.finished, ended.stopped_by, fabric.global_rank)
 
 
-def calibrate(run: Path, valid: Split, n_labels: int, device: torch.device) -> None:
-    """Write into the best checkpoint of a run of windows the temperature that fits its probabilities to valid."""
-    checkpoint = find_checkpoint(run)
+def _tell_composition(composition: FittedComposition, labels: Sequence[str]) -> None:
+    """Log how well the composition ranks windows that its models did not learn, and which labels it knows nothing of."""
+    areas = ", ".join(f"{label} {area:.3f}" for label, area in zip(labels[:12], composition.auroc, strict=False))
+    log.info("composition, AUROC on train windows that its models did not learn: %s", areas)
+    silent = [label for label, scores in zip(labels, composition.scores, strict=True) if not scores.any()]
+    if silent:
+        names = ", ".join(silent[:5]) + (f" and {len(silent) - 5} more" if len(silent) > 5 else "")
+        log.warning(
+            "composition: too few windows with or without the label, so it says their frequency alone: %s", names
+        )
+
+
+def calibrate(checkpoint: Path, data: FinetuningData, weights: Tensor | None, device: torch.device) -> None:
+    """Write into a checkpoint of windows what makes probabilities of its log-odds that fit the labels of valid.
+
+    Args:
+        checkpoint: folder of the checkpoint; of it config.json alone is replaced.
+        data: windows of valid.
+        weights: weights of true labels in the loss (K,), which shift log-odds; None where all are 1.
+        device: where to compute.
+    """
     model, described = load_model(checkpoint)
     assert isinstance(model, TaskModel)
-    log_odds = window_logits(model.to(device), valid).reshape(-1, n_labels) * described.temperature
-    temperature = fit_temperature(valid.labels.reshape(log_odds.shape), log_odds)
-    save_checkpoint(checkpoint, model, described.model_copy(update={"temperature": temperature}))
+    truth = data.valid.labels.reshape(-1, len(described.labels))
+    log_odds = window_logits(model.to(device), data.valid).reshape(truth.shape)
+    fitted = fit_calibrator(truth, log_odds, None if weights is None else -np.log(weights.numpy()))
+    described = described.model_copy(update={"temperature": fitted.temperature, "biases": fitted.biases})
+    write_description(checkpoint, described)
 
 
 def build_model(

@@ -1,10 +1,12 @@
 """Whether probabilities are what they say."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from dnaspt.evaluation.calibration import Calibration, ReliabilityBin, fit_temperature
+from dnaspt.evaluation.calibration import Calibration, ReliabilityBin, fit_calibrator
 from dnaspt.genome.gene_states import MISSING
 
 
@@ -26,17 +28,31 @@ def test_missing_labels_do_not_count_and_certain_ones_have_a_bin() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_the_temperature_of_overconfident_log_odds_is_found(temperature: float) -> None:
+def test_the_temperature_and_the_biases_of_log_odds_are_found(temperature: float) -> None:
     generator = np.random.default_rng(0)
     log_odds = generator.normal(size=(20_000, 2)) * 2
-    truth = (generator.random(log_odds.shape) < expit(log_odds)).astype(np.int8)
-    assert fit_temperature(truth, log_odds * temperature) == pytest.approx(temperature, rel=0.05)
-    before, after = (Calibration.of(truth, log_odds * factor).error for factor in (3.0, 1.0))
+    truth = (generator.random(log_odds.shape) < expit(log_odds + np.array([0, -1]))).astype(np.int8)
+    found = fit_calibrator(truth, log_odds * temperature)
+    assert found.temperature == pytest.approx(temperature, rel=0.05)
+    np.testing.assert_allclose(found.biases, [0, -1], atol=0.06)
+    before, after = (Calibration.of(truth, own).error for own in (log_odds * 3, found.log_odds(log_odds * temperature)))
     assert after < 0.02 < before
 
 
+def test_weights_of_true_labels_are_taken_back_though_few_windows_say_so() -> None:
+    """With 20 windows, the prior decides: a loss that weighs true labels by 19 adds log 19."""
+    generator = np.random.default_rng(0)
+    log_odds = generator.normal(-3, 1, size=(20, 1))
+    truth = (generator.random(log_odds.shape) < expit(log_odds)).astype(np.int8)
+    found = fit_calibrator(truth, log_odds + np.log(19), -np.log(np.array([19.0])))
+    assert found.biases[0] == pytest.approx(-np.log(19), abs=1.2)
+    assert Calibration.of(truth, found.log_odds(log_odds + np.log(19))).error < 0.1
+
+
 def test_without_labels_nothing_is_changed_and_no_temperature_is_extreme() -> None:
-    assert fit_temperature(np.full((3, 1), MISSING), np.zeros((3, 1))) == 1.0
+    nothing = fit_calibrator(np.full((3, 1), MISSING), np.zeros((3, 1)))
+    assert nothing.temperature == pytest.approx(1) and nothing.biases == (0.0,)
+    assert math.isnan(Calibration.of(np.full((3, 1), MISSING), np.zeros((3, 1))).error)
     truth = np.array([[1], [0]])
-    assert 0.1 <= fit_temperature(truth, np.array([[1.0], [-1.0]])) <= 10
-    assert 0.1 <= fit_temperature(truth, np.array([[-1.0], [1.0]])) <= 10
+    for sign in (1.0, -1.0):
+        assert 0.1 <= fit_calibrator(truth, np.array([[sign], [-sign]])).temperature <= 10

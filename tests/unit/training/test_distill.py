@@ -12,7 +12,7 @@ from tests.unit.training.quick import settings
 from dnaspt.checkpoint import load_model, read_config
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
-from dnaspt.errors import ConfigError
+from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.evaluation.evaluate import window_logits
 from dnaspt.models.task_model import TaskModel
 from dnaspt.training.distill import taught
@@ -33,7 +33,8 @@ def test_windows_get_the_probabilities_of_the_teacher(windows: Path, teacher: Pa
     found = taught(train, teacher, len(labels), torch.device("cpu"))
     assert found.labels.dtype == np.float32
     probabilities = found.labels.reshape(-1, len(labels))
-    np.testing.assert_allclose(probabilities[: len(train)], expit(window_logits(model, train)), rtol=1e-4, atol=1e-6)
+    expected = expit(model.calibrator.log_odds(window_logits(model, train)))
+    np.testing.assert_allclose(probabilities[: len(train)], expected, rtol=1e-4, atol=1e-6)
     assert len(found) == len(train)  # none of them touches another one
 
 
@@ -63,9 +64,22 @@ def test_a_student_learns_it_whatever_the_labels_say(
     assert np.corrcoef(*log_odds)[0, 1] > 0.8
 
 
-def test_a_student_may_begin_with_a_composition(windows: Path, pretrained: Path, teacher: Path, tmp_path: Path) -> None:
-    run = finetune(settings(windows, tmp_path / "run", pretrained, teacher=teacher, composition=True))
-    assert run.finished and read_config(run.path).composition
+def test_settings_of_labels_are_refused_with_a_teacher(
+    windows: Path, pretrained: Path, teacher: Path, tmp_path: Path
+) -> None:
+    for other, match in (
+        ({"composition": True}, "composition has no effect"),
+        ({"positive_weight": 2}, "are for labels"),
+    ):
+        with pytest.raises(ConfigError, match=match):
+            finetune(settings(windows, tmp_path / "run", pretrained, teacher=teacher, **other))
+
+
+def test_a_run_goes_on_with_its_teacher_alone(windows: Path, pretrained: Path, teacher: Path, tmp_path: Path) -> None:
+    finetune(settings(windows, tmp_path / "run", pretrained, teacher=teacher, max_minutes=1e-9))
+    with pytest.raises(CheckpointError, match="its teacher has changed"):
+        finetune(settings(windows, tmp_path / "run", pretrained), resume=True)
+    assert finetune(settings(windows, tmp_path / "run", pretrained, teacher=teacher), resume=True).finished
 
 
 def test_a_teacher_of_other_labels_is_refused(

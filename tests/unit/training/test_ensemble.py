@@ -1,23 +1,25 @@
 """Fine-tuned models to an ensemble."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from tests.unit.training.quick import settings
 
 from dnaspt.checkpoint import load_model, read_config
 from dnaspt.config import EnsembleConfig, FinetuneConfig
 from dnaspt.data.dataset import read_split
-from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.evaluation.evaluate import evaluate, score_model, window_logits
-from dnaspt.genome.gene_states import MISSING
 from dnaspt.inference.model import load
 from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.task_model import TaskModel
 from dnaspt.reports.describe import describe
 from dnaspt.reports.run_page import write_report
+from dnaspt.training import ensemble as ensemble_file
 from dnaspt.training.ensemble import ensemble, fit_weights
 from dnaspt.training.finetune import finetune
 
@@ -32,7 +34,7 @@ def runs(windows: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_log_odds_of_windows_are_the_weighted_sum(windows: Path, runs: tuple[Path, ...], tmp_path: Path) -> None:
-    run = ensemble(EnsembleConfig(data=windows, runs=runs, out=tmp_path / "run", weights="equal"))
+    run = ensemble(EnsembleConfig(data=windows, runs=runs, out=tmp_path / "run"))
     valid = read_split(windows, "valid")
     singles = []
     for path in runs:
@@ -47,21 +49,33 @@ def test_log_odds_of_windows_are_the_weighted_sum(windows: Path, runs: tuple[Pat
     assert run.scores["valid_auroc"] == pytest.approx(scores["auroc"], abs=1e-6)
 
 
-def test_weights_make_valid_most_probable_and_are_not_negative(windows: Path, runs: tuple[Path, ...]) -> None:
-    valid, labels = read_split(windows, "valid"), read_manifest(windows).labels
-    models = [model for model, _ in map(load_model, runs) if isinstance(model, TaskModel)]
-    joined = Ensemble(models)
-    weights = fit_weights(joined, valid, labels)
-    assert (weights >= 0).all() and len(weights) == 2
-    truth = valid.labels.reshape(-1, len(labels))
-    log_odds = np.stack([window_logits(model, valid).reshape(truth.shape) for model in models])
+def test_weights_on_valid_are_near_equal_where_models_are_alike_and_not_where_one_knows_nothing(
+    windows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(0)
+    n, signal = 4000, generator.normal(size=4000)
+    valid = read_split(windows, "valid").take(np.zeros(n, int))
+    truth = (generator.random(n) < expit(signal - 2)).astype(np.int8)
+    valid = replace(valid, labels=truth, label_offsets=np.arange(n + 1))
+    good, other = (signal + generator.normal(size=n) for _ in range(2))
+    for members, least, most in (((good, other + 3), 0.4, 0.6), ((good, generator.normal(size=n)), 0.75, 1)):
+        log_odds = iter(members)
+        monkeypatch.setattr(ensemble_file, "window_logits", lambda *_, log_odds=log_odds: next(log_odds)[:, None])
+        joined = SimpleNamespace(single=members)
+        weights = fit_weights(joined, valid, ("label",))  # type: ignore[arg-type]
+        assert weights.sum() == pytest.approx(1) and (weights >= 0).all()
+        assert least < weights[0] <= most
 
-    def nats(own: np.ndarray) -> float:
-        margins = (2.0 * truth - 1) * np.tensordot(own, log_odds, axes=1)
-        return float(np.logaddexp(0, -margins)[truth != MISSING].mean())
 
-    assert nats(weights) <= nats(np.array([0.5, 0.5])) + 1e-9
-    assert nats(weights) <= min(nats(np.array([1.0, 0.0])), nats(np.array([0.0, 1.0]))) + 2e-3
+def test_few_windows_keep_weights_alike(windows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    valid = read_split(windows, "valid").take(np.zeros(30, int))
+    truth = (np.arange(30) < 2).astype(np.int8)
+    valid = replace(valid, labels=truth, label_offsets=np.arange(31))
+    log_odds = iter([generator.normal(size=(30, 1)), generator.normal(size=(30, 1))])
+    monkeypatch.setattr(ensemble_file, "window_logits", lambda *_: next(log_odds))
+    weights = fit_weights(SimpleNamespace(single=[0, 1]), valid, ("label",))  # type: ignore[arg-type]
+    np.testing.assert_allclose(weights, [0.5, 0.5], atol=0.25)
 
 
 def test_an_ensemble_is_a_run_like_any_other(windows: Path, runs: tuple[Path, ...], tmp_path: Path) -> None:
@@ -92,8 +106,10 @@ def test_crfs_are_joined_by_their_emissions(gene_data: Path, pretrained: Path, t
     assert {"valid_mcc", "valid_exon_f1", "valid_gene_f1"} <= set(run.scores)
     assert read_config(tmp_path / "run").head == "crf"
     evaluate(tmp_path / "run", gene_data, split="valid")
+    assert evaluate(run.path, gene_data, split="valid", write=False).encoder_read_splits == ("train",)
     genes = finetune(FinetuneConfig(data=gene_data, out=tmp_path / "genes", head="gene-model", network=run.path))
     assert genes.finished
+    assert evaluate(genes.path, gene_data, split="valid", write=False).encoder_read_splits == ("train",)
     with pytest.raises(ConfigError, match="is for windows; of genes the emissions are averaged"):
         ensemble(EnsembleConfig(data=gene_data, runs=runs, out=tmp_path / "other", weights="valid"))
 
@@ -107,9 +123,14 @@ def test_models_that_do_not_fit_are_refused(
         ((runs[0], crf), "predicts other labels than"),
         ((runs[0], pretrained), "holds a language model"),
         ((tmp_path / "joined", runs[0]), "is an ensemble; give its members instead"),
+        ((runs[0], runs[0]), "a run is given twice"),
     ):
         with pytest.raises(ConfigError, match=match):
             ensemble(EnsembleConfig(data=windows, runs=others, out=tmp_path / "run"))
     with pytest.raises(CheckpointError, match="already there"):
         ensemble(EnsembleConfig(data=windows, runs=runs, out=tmp_path / "joined"))
+    with pytest.raises(ConfigError, match="is an ensemble, which has no encoder of its own"):
+        finetune(settings(windows, tmp_path / "run", tmp_path / "joined"))
+    with pytest.raises(CheckpointError, match="is an ensemble, which is not resumed"):
+        finetune(settings(windows, tmp_path / "joined", pretrained), resume=True)
     ensemble(EnsembleConfig(data=windows, runs=runs, out=tmp_path / "joined"), overwrite=True)

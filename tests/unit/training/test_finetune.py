@@ -12,7 +12,7 @@ from tests.unit.training.quick import ENCODER, QUICK, settings, weights_of
 
 from dnaspt.checkpoint import build_model, build_task_model, find_checkpoint, read_config, save_checkpoint
 from dnaspt.checkpoint_config import CheckpointConfig
-from dnaspt.config import BassetConfig, FinetuneConfig, PretrainConfig
+from dnaspt.config import OF_GRADIENTS, BassetConfig, FinetuneConfig, PretrainConfig
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Fold, Manifest, read_manifest
 from dnaspt.data.transcript_table import shortest_intron_bp
@@ -134,6 +134,13 @@ def test_a_dataset_without_valid_or_without_training_is_refused(gene_data: Path,
         check_settings(config, manifest.model_copy(update={"splits": splits}))
     with pytest.raises(ConfigError, match="variants are scored without training; see 'dnaspt evaluate'"):
         check_settings(config, manifest.model_copy(update={"task": "variants"}))
+
+
+def test_a_gene_model_takes_seed_fold_accelerator_and_precision(gene_data: Path, tmp_path: Path) -> None:
+    assert not OF_GRADIENTS & {"seed", "fold", "accelerator", "precision"}
+    given = {"head": "gene-model", "seed": 1, "accelerator": "cpu", "precision": "32"}
+    config = FinetuneConfig.model_validate({"data": gene_data, "out": tmp_path / "run"} | given)
+    assert check_settings(config, read_manifest(gene_data)) == "gene-model"
 
 
 def test_settings_of_gradients_are_refused_where_nothing_is_trained_by_them(gene_data: Path) -> None:
