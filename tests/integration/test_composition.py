@@ -39,6 +39,7 @@ def test_a_run_is_read_again_as_it_was_and_begins_as_good_as_kmers(windows: Path
     assert kmers is not None and scores["auroc"] > kmers - 0.05
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_weights(windows: Path, tmp_path: Path) -> None:
     finetune(settings(windows, tmp_path / "alone"))
     finetune(settings(windows, tmp_path / "parts", max_minutes=1e-9))
@@ -67,7 +68,7 @@ def test_bases_have_no_composition(gene_data: Path, tmp_path: Path) -> None:
 
 
 def test_probabilities_are_calibrated_on_valid_and_log_odds_stay(windows: Path, tmp_path: Path) -> None:
-    run = finetune(settings(windows, tmp_path / "run", steps=40, learning_rate=1e-2, composition=False))
+    run = finetune(settings(windows, tmp_path / "run", steps=20, learning_rate=1e-2, composition=False))
     model, config = load_model(tmp_path / "run")
     assert isinstance(model, TaskModel) and config.temperature != 1 and len(config.biases) == len(config.labels)
     valid = read_split(windows, "valid")

@@ -18,6 +18,8 @@ from dnaspt.models.task_model import TaskModel
 from dnaspt.training.distill import taught
 from dnaspt.training.finetune import finetune
 
+pytestmark = pytest.mark.xdist_group("distill")  # one process makes what these tests start from
+
 
 @pytest.fixture(scope="module")
 def teacher(windows: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

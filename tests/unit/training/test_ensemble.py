@@ -23,6 +23,8 @@ from dnaspt.training import ensemble as ensemble_file
 from dnaspt.training.ensemble import ensemble, fit_weights
 from dnaspt.training.finetune import finetune
 
+pytestmark = pytest.mark.xdist_group("ensemble")  # one process makes what these tests start from
+
 
 @pytest.fixture(scope="module")
 def runs(windows: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:

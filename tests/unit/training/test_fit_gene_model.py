@@ -47,6 +47,8 @@ from dnaspt.training.fit_gene_model import (
     fit_lengths,
 )
 
+pytestmark = pytest.mark.xdist_group("fitted")  # one process makes what these tests start from
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> dnaspt.Run:
