@@ -758,6 +758,16 @@ def network_weights() -> str:
     return markdown(columns, rows)
 
 
+def network_by_folds() -> str:
+    """A gene model without and with a fine-tuned CRF, each contig of the train part by models of the others."""
+    found = record("gene_network-athaliana_train")
+    names = {"alone": "gene model", "both": "gene model and CRF", "crf": "CRF alone"}
+    rows = [(text, *(f"{found[name][measure]:.3f}" for measure in GENE_MEASURES)) for name, text in names.items()]
+    gains = [found["both - alone"][measure] for measure in GENE_MEASURES]
+    rows.append(("what the CRF adds", *(f"{value:+.3f} [{low:+.3f}, {high:+.3f}]" for value, low, high in gains)))
+    return markdown(("model", *GENE_MEASURES.values()), rows)
+
+
 def likelihood_table() -> str:
     """Weights of a gene model by search and by maximum conditional likelihood: their scores."""
     found = record("gene_weights-athaliana_genes")
@@ -831,6 +841,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "weights of the network": network_weights,
     "weights by likelihood": likelihood_table,
     "site scores": site_table,
+    "network by folds": network_by_folds,
     "site scores together": joined_site_table,
 }
 """Tables by the names of their regions."""
