@@ -13,6 +13,7 @@ from dnaspt.errors import ConfigError
 from dnaspt.evaluation.results import read_evaluation
 from dnaspt.reports.compare import JOINED, differences_of, groups_of
 from dnaspt.reports.study_report import study_report
+from dnaspt.studies import launch, local_engine
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.dry_run import command_lines, plan_runs
 from dnaspt.studies.scheduler import n_jobs, run_study, stage_jobs
@@ -26,6 +27,12 @@ def peaks(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The peaks of the simulated genome in two folds."""
     files = simulated / "genome.fa", simulated / "peaks_A.bed"
     return dnaspt.prepare_regions(*files, out=tmp_path_factory.mktemp("folds") / "peaks", folds=2, window_bp=256)
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are made in this process: they are short."""
+    monkeypatch.setattr(local_engine, "in_new_process", launch.in_this_process)
 
 
 def study_of(data: Path, **settings: object) -> StudyConfig:
