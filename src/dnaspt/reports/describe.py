@@ -141,6 +141,8 @@ def _run_tables(run: Path) -> list[Table]:
     model: dict[str, Any] = {"checkpoint": find_checkpoint(run)} | config.encoder.model_dump()
     if config.kind == "task":
         model |= {"head": config.head, "labels": ", ".join(config.labels[:9])}
+        model |= {"begins with the composition": "yes"} if config.composition else {}
+        model |= {"temperature": f"{config.temperature:.3f}"} if config.biases else {}
     provenance = {name: value for name, value in config.provenance.items() if not isinstance(value, dict | list)}
     tables = value_table(f"{run}: {kind}", model)
     if config.members:
