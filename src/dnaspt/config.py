@@ -344,8 +344,8 @@ class FinetuneConfig(TrainingConfig):
     gene-model for genes, but crf for those of BEND and where the stop codon is no part of the CDS. Change it to compare heads."""
     network: Path | None = None
     """Fine-tuned network on top of a gene-model: a run with head crf or softmax on the same dataset and fold, whose scores of the
-    nine classes are added with a weight that is chosen on valid. The checkpoint holds both. Give it where time for training
-    matters less than exact genes."""
+    nine classes are added with a weight that is chosen on valid. The checkpoint holds both. Give it where
+    you have measured on your genes that it helps."""
     teacher: Path | None = None
     """Fine-tuned model, such as an ensemble, whose probabilities are learned instead of the labels of train (which still choose
     the checkpoint, on valid). For labels of windows. Give it to have one network that predicts nearly as well as several."""
