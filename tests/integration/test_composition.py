@@ -67,6 +67,7 @@ def test_bases_have_no_composition(gene_data: Path, tmp_path: Path) -> None:
         finetune(settings(gene_data, tmp_path / "run", head="crf"))
 
 
+@pytest.mark.slow
 def test_probabilities_are_calibrated_on_valid_and_log_odds_stay(windows: Path, tmp_path: Path) -> None:
     run = finetune(settings(windows, tmp_path / "run", steps=20, learning_rate=1e-2, composition=False))
     model, config = load_model(tmp_path / "run")

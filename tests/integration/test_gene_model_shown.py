@@ -10,7 +10,7 @@ from dnaspt.checkpoint_config import read_config
 from dnaspt.models.gene_model import WEIGHT_NAMES
 from dnaspt.training.runs import read_result
 
-pytestmark = pytest.mark.xdist_group("shown")  # one process makes what these tests start from
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("shown")]  # one process makes what these tests start from
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from dnaspt.studies.records import read_records, record_file, write_record
 from dnaspt.studies.settings import StudyConfig, check_settings
 from dnaspt.studies.worker import Finetune, Instruction
 
-pytestmark = pytest.mark.xdist_group("study")  # one process makes what these tests start from
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("study")]  # one process makes what these tests start from
 
 PLAN = """
 data = "{data}"

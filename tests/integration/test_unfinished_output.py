@@ -16,7 +16,7 @@ import pytest
 from tests.integration.in_process import dnaspt, files_below
 from tests.integration.sources import GENES
 
-pytestmark = pytest.mark.xdist_group("made")  # one process makes what these tests start from
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("made")]  # one process makes what these tests start from
 
 PREPARE_GENES = "prepare genes --genome {}/genome.fa --annotation {}/genes.gff3 --out {out}/data --window-bp 64"
 # What is written, the bytes that the disk takes, and the file that the error names.

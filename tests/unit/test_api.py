@@ -18,7 +18,8 @@ QUICK: dict[str, Any] = {
     "precision": "32",
     "accelerator": "cpu",
 }
-LIKE_A_FOLDER = pytest.mark.parametrize("given", [os.fspath, Path, "object"])
+SLOWER = [pytest.param(given, marks=pytest.mark.slow) for given in (Path, "object")]
+LIKE_A_FOLDER = pytest.mark.parametrize("given", [os.fspath, *SLOWER])
 LIKE_A_RUN = pytest.mark.parametrize(
     "kind", [os.fspath, Path, lambda run: run, lambda run: dnaspt.load(run, accelerator="cpu")]
 )

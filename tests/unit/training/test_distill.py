@@ -54,6 +54,7 @@ def test_a_window_between_two_has_half_of_each(windows: Path, teacher: Path) -> 
         np.testing.assert_array_equal(between.codes, np.concatenate([left[length // 2 :], right[: length // 2]]))
 
 
+@pytest.mark.slow
 def test_a_student_learns_it_whatever_the_labels_say(
     windows: Path, pretrained: Path, teacher: Path, tmp_path: Path
 ) -> None:

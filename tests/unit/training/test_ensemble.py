@@ -102,6 +102,7 @@ def test_an_ensemble_is_a_run_like_any_other(windows: Path, runs: tuple[Path, ..
         model.embed("ACGT")
 
 
+@pytest.mark.slow
 def test_crfs_are_joined_by_their_emissions(gene_data: Path, pretrained: Path, tmp_path: Path) -> None:
     runs = tuple(finetune(settings(gene_data, tmp_path / f"{n}", pretrained, seed=n)).path for n in range(2))
     run = ensemble(EnsembleConfig(data=gene_data, runs=runs, out=tmp_path / "run"))

@@ -9,6 +9,9 @@ from dnaspt.genome.gene_states import INTRON, MINUS, MISSING
 from dnaspt.models.crf import LinearChainCRF
 from dnaspt.models.kernels import crf_gpu
 
+if not torch.cuda.is_available():  # then an interpreter runs the kernels
+    pytestmark = pytest.mark.slow
+
 pytest.importorskip("triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 LENGTHS = (9, 4, 1)
