@@ -38,14 +38,15 @@ def main() -> None:
     data, out = Path("data") / chosen.name, chosen.out / chosen.name
     folds = list(range(1, len(read_manifest(data).folds) + 1))
     if folds:
-        given = encoders(chosen.pretrained) if chosen.pretrained else {}
+        by_fold = encoders(chosen.pretrained) if chosen.pretrained else {}
         for fold in folds:
-            make_all(data, out / f"fold{fold}", fold, given.get(fold))
+            make_all(data, out / f"fold{fold}", fold, by_fold.get(fold))
         found = scores_of_folds(data, out, folds)
     else:
         make_all(data, out, 0, None)
         found = {"crf": dict(Run.open(out / "crf").scores), "network": weights_of(out / "both")}
-    write_result(f"gene_network-{chosen.name}", f"python benchmarks/gene_network.py {chosen.name}", found)
+    given = f" --pretrained {chosen.pretrained.name}" if chosen.pretrained else ""
+    write_result(f"gene_network-{chosen.name}", f"python benchmarks/gene_network.py {chosen.name}{given}", found)
 
 
 def encoders(study: Path) -> dict[int, Path]:

@@ -108,7 +108,8 @@ def _join(
     description = _describe(config, manifest, members, joined.weights.tolist())
     if not manifest.per_base:
         truth = valid.labels.reshape(-1, len(manifest.labels))
-        fitted = fit_calibrator(truth, window_logits(joined, valid).reshape(truth.shape))
+        expected = _expected_biases(members, joined.weights.tolist(), len(manifest.labels))
+        fitted = fit_calibrator(truth, window_logits(joined, valid).reshape(truth.shape), expected)
         description = description.model_copy(update=fitted._asdict())
     annotated = scored_transcripts(config, manifest, valid)
     scores = score_model(joined, valid, manifest.labels, annotated=annotated, grammar=grammar_of(joined, description))
@@ -121,6 +122,12 @@ def _join(
     result = RunResult(named, 0, 0, 0, minutes, device=processor_name(), precision="32")
     folder.finish(result)
     return Run(folder.path, result, True, "", 0)
+
+
+def _expected_biases(members: list[CheckpointConfig], weights: list[float], n_labels: int) -> np.ndarray:
+    """Biases (K,) of the ensemble by those of its models: what a loss that weighs true labels added is to be taken back."""
+    biases = [own.biases or (0.0,) * n_labels for own in members]
+    return np.average(biases, axis=0, weights=weights)
 
 
 def _describe(

@@ -76,7 +76,7 @@ def fit_composition(train: Split, n_labels: int, positive_weights: Tensor | None
         n_labels: number of labels.
         positive_weights: weight of true labels in the loss (labels,), which shifts the best log-odds; None where all are 1.
     """
-    rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), MOST_WINDOWS)).astype(int))
+    rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), MOST_WINDOWS)).round().astype(int))
     groups = neighbor_groups(train)
     learned = _Learned(train.take(rows), groups[rows], n_labels)
     models = [learned.models_of(label) for label in range(n_labels)]
