@@ -81,7 +81,7 @@ class TaskModel(nn.Module):
         return emissions
 
     def predict(self, tokens: Tensor) -> Tensor:
-        """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it.
+        """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it; on the CPU as autocast says.
 
         On the CPU a gene model of letters scores candidate sites alone.
         """
@@ -94,10 +94,12 @@ class TaskModel(nn.Module):
         ):
             scores = letter_scores(head.trunk, tokens, encoder.channels, head.genetic_code)
             return scores if self.network is None else torch.cat([scores, self.network.class_scores(tokens)], dim=-1)
-        on_gpu = tokens.is_cuda and self.dtype == torch.float32
-        half = on_gpu and runs_kernels(tokens.device)
-        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):
+        if not tokens.is_cuda:
             emissions: Tensor = self(tokens)
+            return emissions
+        half = self.dtype == torch.float32 and runs_kernels(tokens.device)
+        with torch.autocast("cuda", torch.bfloat16, enabled=half):
+            emissions = self(tokens)
         return emissions
 
     def class_scores(self, tokens: Tensor) -> Tensor:

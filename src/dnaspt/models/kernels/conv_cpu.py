@@ -4,7 +4,7 @@ Three taps make four outputs that lie a dilation apart, a quad, from six product
 F(4, 3), in the form of Lavin and Gray 2016 in one dimension. A kernel of nine taps is three such filters, whose products are
 summed before they are turned back, so it takes half of the multiplications. Other kernel sizes, and the single tap of a linear
 layer, are summed tap by tap. Rows outside a sequence must hold zeros, as far as the kernel reaches and up to a block beyond its
-end. Work is done a block at a time: 4 * n_quads rows.
+end. Work is done a block at a time: four rows for each quad.
 
 The matrix products run on micro-tiles, the inner kernel of the BLIS design (Van Zee and van de Geijn 2015): a few rows by 16
 columns of the product stay in registers while one factor is broadcast. They are written as LLVM vectors through llvmlite, which
@@ -55,10 +55,15 @@ _FLOAT, _INDEX, _INT = ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _insert_function: Callable[..., Any] = cgutils.get_or_insert_function
 
 
-def quads_per_block(n_taps: int, dilation: int) -> int:
-    """Quads that are computed at once: an even number, and for the minimal filters a multiple of the dilation."""
+def block_rows(n_taps: int, dilation: int) -> int:
+    """Rows that are computed at once: an even number of quads, and for the minimal filters a multiple of the dilation."""
     step = dilation if dilation % 2 == 0 else 2 * dilation
-    return _QUADS if n_taps % _TAPS else -(-_QUADS // step) * step
+    return _OUTPUTS * (_QUADS if n_taps % _TAPS else -(-_QUADS // step) * step)
+
+
+def work_floats(n_rows: int, depth: int) -> int:
+    """Floats of scratch that the functions below need for a block of n_rows rows."""
+    return 2 * _POINTS * n_rows // _OUTPUTS * depth
 
 
 def pack(weight: Tensor) -> np.ndarray:
@@ -131,20 +136,23 @@ def _enter_quads(work: np.ndarray, left: int, n_quads: int, dilation: int) -> No
 
 
 @kernel()
-def add_convolution(out: int, x: int, packed: np.ndarray, dilation: int, n_quads: int, work: np.ndarray) -> None:
-    """Add the convolution of a block of 4 * n_quads rows at address x, centered, to those at address out.
+def add_convolution(
+    out: int, x: int, packed: np.ndarray, dilation: int, n_rows: int, depth: int, work: np.ndarray
+) -> None:
+    """Add the convolution of a block of n_rows rows at address x, centered, to those at address out.
 
-    work: scratch (2, 6, n_quads, D).
+    work: scratch, see `work_floats`.
     """
-    n_filters, n_points, _, depth, _ = packed.shape
+    n_filters, n_points = packed.shape[:2]
+    n_quads = n_rows // _OUTPUTS
     weights, panel = packed.ctypes.data, BYTES * depth * depth
     if n_points == 1:
         for tap in range(n_filters):
             left = x + BYTES * (tap - n_filters // 2) * dilation * depth
-            add_product(out, left, weights + tap * panel, _OUTPUTS * n_quads, depth)
+            add_product(out, left, weights + tap * panel, n_rows, depth)
         return
     reach = n_filters * _TAPS // 2
-    entered, products = work[0], work[1]
+    entered, products = work.reshape(2, _POINTS, n_quads, depth)
     products[:] = 0
     plane = BYTES * n_quads * depth
     for number in range(n_filters):
@@ -161,20 +169,21 @@ def add_convolution(out: int, x: int, packed: np.ndarray, dilation: int, n_quads
 
 
 @kernel()
-def add_weight_gradient(sums: np.ndarray, given: int, x: int, dilation: int, n_quads: int, work: np.ndarray) -> None:
-    """Add the gradient of the weights from a block of 4 * n_quads rows: outputs' gradient at address given, inputs at address x.
+def add_weight_gradient(sums: np.ndarray, given: int, x: int, dilation: int, n_rows: int, work: np.ndarray) -> None:
+    """Add the gradient of the weights from a block of n_rows rows: outputs' gradient at address given, inputs at address x.
 
-    sums: see `gradient_shape`; work: scratch (2, 6, n_quads, D).
+    sums: see `gradient_shape`; work: scratch, see `work_floats`.
     """
     n_filters, n_points, depth, _ = sums.shape
+    n_quads = n_rows // _OUTPUTS
     out, panel = sums.ctypes.data, BYTES * depth * depth
     if n_points == 1:
         for tap in range(n_filters):
             right = x + BYTES * (tap - n_filters // 2) * dilation * depth
-            add_outer_product(out + tap * panel, given, right, _OUTPUTS * n_quads, depth)
+            add_outer_product(out + tap * panel, given, right, n_rows, depth)
         return
     reach = n_filters * _TAPS // 2
-    entered, pulled = work[0], work[1]
+    entered, pulled = work.reshape(2, _POINTS, n_quads, depth)
     plane = BYTES * n_quads * depth
     for quad in range(n_quads):
         source, target = given + BYTES * _first_row(quad, dilation) * depth, pulled.ctypes.data + BYTES * quad * depth

@@ -1,14 +1,15 @@
-"""The encoder's layers on the CPU in float32, with exact gradients: x (B, L, D) and the layers' parameters to y (B, L, D).
+"""The encoder's layers on the CPU, with exact gradients: x (B, L, D) and the layers' parameters to y (B, L, D).
 
 A layer is x + LN(GELU(conv(x))), then x + LN(GELU(linear(x))). The file goes from the whole to its parts: all layers as one
 function that PyTorch can differentiate; the sequences of a batch packed into rows; one layer forward and backward as Numba
 kernels; what a layer does to single rows.
 
-Activations are float32 rows (n, D): the sequences of a batch one after another, with rows of zeros between them for what a
-convolution reads or writes beyond their ends. Rows are computed in tiles that are spread over threads. A position's value
+Products are of float32 (`conv_cpu`), or under bfloat16 autocast of bfloat16 where the processor has AMX (`conv_amx`); all else
+is float32. Activations are float32 rows (n, D): the sequences of a batch one after another, with rows of zeros between them for
+what a convolution reads or writes beyond their ends. Rows are computed in tiles that are spread over threads. A position's value
 depends neither on the batch around it nor on the number of threads; gradients of parameters are summed per thread.
 
-PyTorch has all of these layers; a training step of `small` with these kernels is 3.1 times as fast (docs/performance.md).
+PyTorch has all of these layers; a training step of `small` with these kernels is several times as fast (docs/performance.md).
 """
 
 import os
@@ -21,6 +22,7 @@ from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dnaspt.models.kernels import conv_amx, conv_cpu
 from dnaspt.models.kernels.conv_cpu import (
     BYTES,
     LOW,
@@ -29,10 +31,10 @@ from dnaspt.models.kernels.conv_cpu import (
     add_outer_product,
     add_product,
     add_weight_gradient,
+    block_rows,
     gradient_shape,
-    pack,
-    quads_per_block,
     unpack_gradient,
+    work_floats,
 )
 from dnaspt.models.kernels.numba_cache import kernel
 from dnaspt.models.kernels.threads import inherit_flush_to_zero, thread_pool
@@ -46,9 +48,19 @@ _TILE_ROWS = 384
 
 
 def fits(x: Tensor) -> bool:
-    """Whether the kernels can compute on x: float32 on the CPU without autocast, a hidden size that is a multiple of 16."""
-    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return plain and x.shape[-1] % WIDTH == 0
+    """Whether the kernels can compute on x: float32 on the CPU, a hidden size that is a multiple of 16.
+
+    Under autocast: to bfloat16, on a processor with AMX, a hidden size that is a multiple of 32.
+    """
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return False
+    return x.shape[-1] % WIDTH == 0 if not torch.is_autocast_enabled("cpu") else _halves(x.shape[-1])
+
+
+def _halves(depth: int) -> bool:
+    """Whether products are of bfloat16, on AMX: where autocast asks for it."""
+    asked = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return asked and depth % conv_amx.SIDE == 0 and conv_amx.is_here()
 
 
 def run_layers(x: Tensor, lengths: Tensor, dilations: tuple[int, ...], parameters: list[Tensor]) -> Tensor:
@@ -61,24 +73,25 @@ def run_layers(x: Tensor, lengths: Tensor, dilations: tuple[int, ...], parameter
         parameters: `PARAMETERS` tensors for each layer, in their order.
     """
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters))
-    settings = _Settings(tuple(lengths.tolist()), dilations, learns)
+    settings = _Settings(tuple(lengths.tolist()), dilations, learns, _halves(x.shape[2]))
     y: Tensor = _Layers.apply(x, settings, *parameters)  # type: ignore[no-untyped-call]
     return y
 
 
 class _Settings(NamedTuple):
-    """Non-tensor arguments; learns: whether a backward pass can follow."""
+    """Non-tensor arguments; learns: whether a backward pass can follow; half: products of bfloat16."""
 
     lengths: tuple[int, ...]
     dilations: tuple[int, ...]
     learns: bool
+    half: bool
 
 
 class Weights(NamedTuple):
     """Parameters of a convolution or linear layer and of the norm after it, as the kernels read them.
 
     Attributes:
-        packed: weights, see `conv_cpu.pack`.
+        packed: weights, see `pack` of `conv_cpu` and of `conv_amx`.
         turned: weights from outputs to inputs, taps in reverse, packed alike: for the backward pass.
         vectors: bias, weight and bias of the norm: (3, D).
     """
@@ -101,14 +114,28 @@ _KEPT = len(Activations._fields)
 """Arrays per layer that the backward pass reads: its input, and all activations but its output."""
 
 
+class Shape(NamedTuple):
+    """How a layer is computed.
+
+    Attributes:
+        block: rows that are computed at once.
+        half: whether products are of bfloat16.
+        n_words: scratch.
+    """
+
+    n_taps: int
+    dilation: int
+    block: int
+    half: bool
+    n_words: int
+
+
 class _Layer(NamedTuple):
-    """A layer as the kernels take it; n_quads: see `conv_cpu.quads_per_block`."""
+    """A layer as the kernels take it."""
 
     conv: Weights
     linear: Weights
-    dilation: int
-    n_quads: int
-    n_taps: int
+    shape: Shape
 
 
 class _Layers(torch.autograd.Function):
@@ -118,14 +145,14 @@ class _Layers(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, settings: _Settings, *parameters: Tensor) -> Tensor:
         learns = settings.learns
         layers = [
-            _layer(parameters[PARAMETERS * i : PARAMETERS * (i + 1)], dilation, learns=learns)
+            _layer(parameters[PARAMETERS * i : PARAMETERS * (i + 1)], dilation, learns=learns, half=settings.half)
             for i, dilation in enumerate(settings.dilations)
         ]
         packing = _pack_batch(settings.lengths, layers, torch.get_num_threads())
         source, spare, kept = packing.gather(x), None, []
         for layer in layers:
             out = spare or Activations(*(packing.empty(x.shape[2]) for _ in Activations._fields))
-            packing.run(forward_layer, source, layer.conv, layer.linear, layer.dilation, layer.n_quads, out)
+            packing.run(forward_layer, source, *layer, out)
             if learns:
                 kept += [source, *out[:-1]]
             else:
@@ -151,17 +178,23 @@ class _Layers(torch.autograd.Function):
         return (x, None, *(tensor for layer_sums in reversed(sums) for tensor in layer_sums.tensors()))
 
 
-def _layer(parameters: tuple[Tensor, ...], dilation: int, *, learns: bool) -> _Layer:
+def _layer(parameters: tuple[Tensor, ...], dilation: int, *, learns: bool, half: bool) -> _Layer:
     """A layer from its `PARAMETERS`."""
-    n_taps = parameters[0].shape[2]
-    half = PARAMETERS // 2
-    conv, linear = (_weights(own, learns=learns) for own in (parameters[:half], parameters[half:]))
-    return _Layer(conv, linear, dilation, quads_per_block(n_taps, dilation), n_taps)
+    depth, _, n_taps = parameters[0].shape
+    middle = PARAMETERS // 2
+    conv, linear = (_weights(own, learns=learns, half=half) for own in (parameters[:middle], parameters[middle:]))
+    if half:
+        return _Layer(
+            conv, linear, Shape(n_taps, dilation, conv_amx.BLOCK, half, conv_amx.work_words(n_taps, dilation, depth))
+        )
+    block = block_rows(n_taps, dilation)
+    return _Layer(conv, linear, Shape(n_taps, dilation, block, half, work_floats(block, depth)))
 
 
-def _weights(parameters: tuple[Tensor, ...], *, learns: bool) -> Weights:
+def _weights(parameters: tuple[Tensor, ...], *, learns: bool, half: bool) -> Weights:
     """Weights packed for the forward pass and, where they learn, for the backward pass."""
     weight, *vectors = (parameter.detach() for parameter in parameters)
+    pack = conv_amx.pack if half else conv_cpu.pack
     packed = pack(weight)
     turned = pack(weight.flip(2).transpose(0, 1)) if learns else packed
     return Weights(packed, turned, torch.stack(vectors).numpy())
@@ -234,11 +267,12 @@ class _Packing(NamedTuple):
 
 def _pack_batch(lengths: tuple[int, ...], layers: list[_Layer], n_threads: int) -> _Packing:
     """Rows for all sequences, and their tiles spread evenly over threads."""
-    reach = max(layer.n_taps // 2 * layer.dilation for layer in layers)
-    gap = reach + max(4 * layer.n_quads for layer in layers)
+    shapes = [layer.shape for layer in layers]
+    reach = max(shape.n_taps // 2 * shape.dilation for shape in shapes)
+    gap = reach + max(conv_amx.SIDE if shape.half else shape.block for shape in shapes)
     ends = reach + np.cumsum(np.array(lengths) + gap)
     starts = tuple((ends - np.array(lengths) - gap).tolist())
-    whole = np.lcm.reduce([4 * layer.n_quads for layer in layers])
+    whole = np.lcm.reduce([shape.block for shape in shapes])
     size = -(-_TILE_ROWS // whole) * whole
     tiles = np.array(
         [
@@ -258,19 +292,12 @@ def _backward(
     packing: _Packing, layer: _Layer, source: np.ndarray, out: Activations, gradient: np.ndarray, inner: np.ndarray
 ) -> _Sums:
     """Turn the gradient of a layer's output into that of its input, in place; returns those of its parameters."""
-    n, depth = len(packing.tiles_of_threads), gradient.shape[1]
+    n, depth, shape = len(packing.tiles_of_threads), gradient.shape[1], layer.shape
     vectors, linear_weight = np.zeros((n, 2, 3, depth), np.float32), np.zeros((n, depth, depth), np.float32)
-    conv_weight = np.zeros((n, *gradient_shape(layer.n_taps, depth)), np.float32)
-    packing.run(
-        backward_norms,
-        *(layer.n_quads, layer.conv, layer.linear, out, gradient, inner),
-        own=(vectors, linear_weight),
-    )
-    packing.run(
-        backward_convolution,
-        *(source, inner, layer.conv, layer.dilation, layer.n_quads, gradient),
-        own=(conv_weight,),
-    )
+    sums = (shape.n_taps, 1, depth, depth) if shape.half else gradient_shape(shape.n_taps, depth)
+    conv_weight = np.zeros((n, *sums), np.float32)
+    packing.run(backward_norms, *layer, out, gradient, inner, own=(vectors, linear_weight))
+    packing.run(backward_convolution, source, inner, layer.conv, shape, gradient, own=(conv_weight,))
     return _Sums(conv_weight.sum(0), linear_weight.sum(0), vectors.sum(0))
 
 
@@ -280,39 +307,39 @@ _MATH = {"contract", "reassoc", "nsz", "arcp"}
 
 @kernel(fastmath=_MATH)
 def forward_layer(
-    tiles: np.ndarray,
-    x: np.ndarray,
-    conv: Weights,
-    linear: Weights,
-    dilation: int,
-    n_quads: int,
-    out: Activations,
+    tiles: np.ndarray, x: np.ndarray, conv: Weights, linear: Weights, shape: Shape, out: Activations
 ) -> None:
-    """Compute a layer for the rows of tiles (n, 2), a block of 4 * n_quads rows at a time."""
+    """Compute a layer for the rows of tiles (n, 2), a block at a time."""
     depth = x.shape[1]
-    work = np.empty((2, 6, n_quads, depth), np.float32)
-    block = 4 * n_quads
+    work = np.empty(shape.n_words, np.float32)
     for tile in range(len(tiles)):
         start, end = tiles[tile]
-        for first in range(start, end, block):
-            last = min(first + block, end)
+        for first in range(start, end, shape.block):
+            last = min(first + shape.block, end)
             offset = BYTES * first * depth
-            _fill(out.convolved, first, first + block, conv.vectors[0])
-            at = out.convolved.ctypes.data + offset
-            add_convolution(at, x.ctypes.data + offset, conv.packed, dilation, n_quads, work)
+            at, here, middle = (
+                out.convolved.ctypes.data + offset,
+                x.ctypes.data + offset,
+                out.middle.ctypes.data + offset,
+            )
+            _fill(out.convolved, first, _rounded(first, last, shape), conv.vectors[0])
+            if shape.half:
+                n_rows = conv_amx.whole_rows(last - first)
+                conv_amx.add_convolution(at, here, conv.packed, shape.dilation, n_rows, depth, work.ctypes.data)
+            else:
+                add_convolution(at, here, conv.packed, shape.dilation, shape.block, depth, work)
             _residual_norm(first, last, x, out.convolved, conv.vectors, out.middle)
-            _fill(out.linear, first, first + block, linear.vectors[0])
-            at, n_rows = out.linear.ctypes.data + offset, (last - first + LOW - 1) // LOW * LOW
-            add_product(at, out.middle.ctypes.data + offset, linear.packed.ctypes.data, n_rows, depth)
+            _fill(out.linear, first, _rounded(first, last, shape), linear.vectors[0])
+            _add_linear(out.linear.ctypes.data + offset, middle, linear.packed, shape, last - first, depth, work)
             _residual_norm(first, last, out.middle, out.linear, linear.vectors, out.y)
 
 
 @kernel(fastmath=_MATH)
 def backward_norms(
     tiles: np.ndarray,
-    n_quads: int,
     conv: Weights,
     linear: Weights,
+    shape: Shape,
     out: Activations,
     gradient: np.ndarray,
     inner: np.ndarray,
@@ -326,19 +353,24 @@ def backward_norms(
     sums (2, 3, D): gradients of both `vectors`, added to. linear_weights (D, D): added to.
     """
     depth = gradient.shape[1]
-    block = 4 * n_quads
-    scratch = np.zeros((block, depth), np.float32)
+    work = np.empty(shape.n_words, np.float32)
+    scratch = np.zeros((shape.block, depth), np.float32)
     own = np.zeros(sums.shape, np.float32)  # of this thread alone: rows of `sums` may share a cache line
     for tile in range(len(tiles)):
         start, end = tiles[tile]
-        for first in range(start, end, block):
-            last = min(first + block, end)
-            offset, n_rows = BYTES * first * depth, (last - first + LOW - 1) // LOW * LOW
+        for first in range(start, end, shape.block):
+            last = min(first + shape.block, end)
+            n_rows, offset = last - first, BYTES * first * depth
             _residual_norm_backward(first, last, out.linear, gradient, linear.vectors, scratch, -first, own[1])
-            given = scratch.ctypes.data
-            add_product(gradient.ctypes.data + offset, given, linear.turned.ctypes.data, n_rows, depth)
-            source = out.middle.ctypes.data + offset
-            add_outer_product(linear_weights.ctypes.data, given, source, last - first, depth)
+            scratch[n_rows:] = 0
+            given, source = scratch.ctypes.data, out.middle.ctypes.data + offset
+            _add_linear(gradient.ctypes.data + offset, given, linear.turned, shape, n_rows, depth, work)
+            if shape.half:
+                whole = conv_amx.whole_rows(n_rows)
+                at = linear_weights.ctypes.data
+                conv_amx.add_weight_gradient(at, given, source, 1, 1, whole, depth, work.ctypes.data)
+            else:
+                add_outer_product(linear_weights.ctypes.data, given, source, n_rows, depth)
             _residual_norm_backward(first, last, out.convolved, gradient, conv.vectors, inner, 0, own[0])
     sums += own
 
@@ -349,8 +381,7 @@ def backward_convolution(
     x: np.ndarray,
     inner: np.ndarray,
     conv: Weights,
-    dilation: int,
-    n_quads: int,
+    shape: Shape,
     gradient: np.ndarray,
     weights: np.ndarray,
 ) -> None:
@@ -358,15 +389,38 @@ def backward_convolution(
 
     inner is zero outside the sequences.
     """
-    depth = x.shape[1]
-    work = np.empty((2, 6, n_quads, depth), np.float32)
+    depth, dilation = x.shape[1], shape.dilation
+    work = np.empty(shape.n_words, np.float32)
     for tile in range(len(tiles)):
         start, end = tiles[tile]
-        for first in range(start, end, 4 * n_quads):
+        for first in range(start, end, shape.block):
             offset = BYTES * first * depth
-            given = inner.ctypes.data + offset
-            add_convolution(gradient.ctypes.data + offset, given, conv.turned, dilation, n_quads, work)
-            add_weight_gradient(weights, given, x.ctypes.data + offset, dilation, n_quads, work)
+            given, source, at = inner.ctypes.data + offset, x.ctypes.data + offset, gradient.ctypes.data + offset
+            if shape.half:
+                n_rows, n_taps = conv_amx.whole_rows(min(shape.block, end - first)), shape.n_taps
+                scratch, sums = work.ctypes.data, weights.ctypes.data
+                conv_amx.add_convolution(at, given, conv.turned, dilation, n_rows, depth, scratch)
+                conv_amx.add_weight_gradient(sums, given, source, n_taps, dilation, n_rows, depth, scratch)
+            else:
+                add_convolution(at, given, conv.turned, dilation, shape.block, depth, work)
+                add_weight_gradient(weights, given, source, dilation, shape.block, work)
+
+
+@njit(inline="always")
+def _rounded(first: int, last: int, shape: Shape) -> int:
+    """Row before which the products for rows from first to last are written."""
+    return first + conv_amx.whole_rows(last - first) if shape.half else first + shape.block
+
+
+@njit(inline="always")
+def _add_linear(
+    out: int, left: int, right: np.ndarray, shape: Shape, n_rows: int, depth: int, work: np.ndarray
+) -> None:
+    """Add the product of rows at address left with packed weights to rows at address out."""
+    if shape.half:
+        conv_amx.add_convolution(out, left, right, 1, conv_amx.whole_rows(n_rows), depth, work.ctypes.data)
+    else:
+        add_product(out, left, right.ctypes.data, (n_rows + LOW - 1) // LOW * LOW, depth)
 
 
 @njit(inline="always")

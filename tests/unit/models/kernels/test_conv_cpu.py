@@ -7,10 +7,11 @@ import torch
 from dnaspt.models.kernels.conv_cpu import (
     add_convolution,
     add_weight_gradient,
+    block_rows,
     gradient_shape,
     pack,
-    quads_per_block,
     unpack_gradient,
+    work_floats,
 )
 
 DEPTH = 16
@@ -21,15 +22,15 @@ DEPTH = 16
 def test_a_block_equals_pytorchs_convolution(n_taps: int, dilation: int) -> None:
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(DEPTH, DEPTH, n_taps, generator=generator)
-    n_quads, reach = quads_per_block(n_taps, dilation), n_taps // 2 * dilation
-    assert n_quads % 2 == 0
-    rows = torch.randn(4 * n_quads + 2 * reach, DEPTH, generator=generator).numpy()
-    given = torch.randn(4 * n_quads, DEPTH, generator=generator).numpy()
-    block, work = rows.ctypes.data + rows[:reach].nbytes, np.zeros((2, 6, n_quads, DEPTH), np.float32)
-    out = np.ones((4 * n_quads, DEPTH), np.float32)
-    add_convolution(out.ctypes.data, block, pack(weight), dilation, n_quads, work)
+    n_rows, reach = block_rows(n_taps, dilation), n_taps // 2 * dilation
+    assert n_rows % 8 == 0
+    rows = torch.randn(n_rows + 2 * reach, DEPTH, generator=generator).numpy()
+    given = torch.randn(n_rows, DEPTH, generator=generator).numpy()
+    block, work = rows.ctypes.data + rows[:reach].nbytes, np.zeros(work_floats(n_rows, DEPTH), np.float32)
+    out = np.ones((n_rows, DEPTH), np.float32)
+    add_convolution(out.ctypes.data, block, pack(weight), dilation, n_rows, DEPTH, work)
     sums = np.zeros(gradient_shape(n_taps, DEPTH), np.float32)
-    add_weight_gradient(sums, given.ctypes.data, block, dilation, n_quads, work)
+    add_weight_gradient(sums, given.ctypes.data, block, dilation, n_rows, work)
     exact = weight.double().requires_grad_()
     expected = torch.conv1d(torch.from_numpy(rows).double().T[None], exact, dilation=dilation)[0].T
     (gradient,) = torch.autograd.grad((expected * torch.from_numpy(given)).sum(), exact)
