@@ -26,6 +26,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "mean pooling, slower": {"learning_rate": 3e-4},
     "fast head": FAST_HEAD,
     "normalized": NORMALIZED,
+    "normalized, averaged": NORMALIZED | {"average_fraction": 0.1},
+    "normalized, slower, averaged": NORMALIZED | {"learning_rate": 3e-3, "average_fraction": 0.1},
     "composition": {"learning_rate": 1e-3, "composition": True},
     "composition, slower": {"learning_rate": 3e-4, "composition": True},
     "composition, fast head": FAST_HEAD | {"composition": True},

@@ -329,6 +329,7 @@ def ensemble(
     *,
     out: PathLike,
     weights: Literal["equal", "valid"] = "equal",
+    composition: bool = False,
     fold: int = 0,
     accelerator: "Accelerator" = "auto",
     overwrite: bool = False,
@@ -337,9 +338,11 @@ def ensemble(
 
     Args:
         data: dataset folder on which they were fine-tuned.
-        runs: two or more runs of `finetune` with one kind of head: sigmoid, or crf or softmax for genes.
+        runs: two or more runs of `finetune` with one kind of head: sigmoid, or crf or softmax for genes; with a composition one
+            run will do.
         out: run folder to write.
         weights: equal: the mean. valid: fitted on the valid split, for windows.
+        composition: windows: add what their k-mers say, with the share that makes the labels of valid most probable.
         fold: fold of the dataset for which they were trained, from 1; 0 for the splits of the whole dataset.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
         overwrite: replace a run that is there.
@@ -357,12 +360,13 @@ def ensemble(
         >>> sorted(run.scores)
         ['valid_auprc', 'valid_auroc']
     """
-    check_switches(overwrite=overwrite)
+    check_switches(composition=composition, overwrite=overwrite)
     given = {
         "data": as_path(data, "data"),
         "runs": as_paths(runs, "runs"),
         "out": as_path(out, "out"),
         "weights": weights,
+        "composition": composition,
         "fold": fold,
         "accelerator": accelerator,
     }
@@ -401,7 +405,7 @@ def evaluate(
     *,
     split: str = "test",
     fold: int = 0,
-    average_strands: bool = False,
+    average_strands: bool | None = None,
     any_data: bool = False,
     accelerator: "Accelerator" = "auto",
 ) -> "Evaluation":
@@ -414,7 +418,7 @@ def evaluate(
         data: dataset folder.
         split: test, valid or train.
         fold: fold whose split is scored, from 1; 0 for the split of the whole dataset.
-        average_strands: average the scores of both strands.
+        average_strands: average the scores of both strands; None: models of windows as was better on valid, of genes not.
         any_data: accept a model that was trained on another dataset.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
 
@@ -432,7 +436,7 @@ def evaluate(
         >>> list(scores.to_frame().columns)
         ['metric', 'value', 'low', 'high']
     """
-    check_switches(average_strands=average_strands, any_data=any_data)
+    check_switches(any_data=any_data, **({} if average_strands is None else {"average_strands": average_strands}))
     from dnaspt.evaluation.evaluate import evaluate as score
 
     return score(

@@ -79,11 +79,12 @@ def build_task_model(config: CheckpointConfig, start: HeadStart | None = None) -
     Raises:
         CheckpointError: a head that does not fit the task.
     """
+    composition = None if config.composition is None else Composition(len(config.labels), config.composition)
     if config.members:
-        return Ensemble([build_task_model(member) for member in config.of_members], config.calibrator)
+        members = [build_task_model(member) for member in config.of_members]
+        return Ensemble(members, composition, config.calibrator)
     encoder, head = _build_encoder(config.encoder), _build_head(config, start or HeadStart())
     network = None if config.of_network is None else build_task_model(config.of_network)
-    composition = Composition(len(config.labels)) if config.composition else None
     return TaskModel(encoder, head, network, composition, config.calibrator)
 
 

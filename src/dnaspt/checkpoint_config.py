@@ -72,13 +72,13 @@ class MemberConfig(BaseModel):
     Attributes:
         encoder: architecture of its encoder.
         pool: how it pools the vectors of a window.
-        composition: whether its head adds to the log-odds of a composition.
+        composition: share of its log-odds that is the composition's; None where it has none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     encoder: AnyEncoderConfig
     pool: Literal["mean", "normalized"] = "mean"
-    composition: bool = False
+    composition: float | None = Field(None, ge=0, le=1, strict=True)
 
 
 class NetworkConfig(BaseModel):
@@ -117,9 +117,11 @@ class CheckpointConfig(BaseModel):
         operating_points: sensitivity and precision of a gene model at several gene offsets, ascending; none of other heads, and
             of checkpoints of earlier versions.
         network: of a gene model, the network whose class scores it adds; None for none, and then config.json does not name it.
-        composition: of windows, whether the head adds to the log-odds of their composition; only named where it does.
+        composition: of windows, share of the log-odds that is the composition's, the rest is the head's; None where there is no
+            composition, and then config.json does not name it.
         temperature: of windows, what log-odds are divided by, so that probabilities are calibrated; only named where it is not 1.
         biases: of windows, what is then added to the log-odds of each label, in nats; only named where there are some.
+        both_strands: of windows, whether the mean of both strands is predicted by default; only named where it is.
         members: models of an ensemble, all with this head; only named where there are some. The encoder is then that of the
             first one.
         data_digest: digest of the dataset.
@@ -143,9 +145,10 @@ class CheckpointConfig(BaseModel):
     start_codons: tuple[str, ...] = STANDARD.starts
     operating_points: tuple[OperatingPoint, ...] = ()
     network: NetworkConfig | None = None
-    composition: bool = False
+    composition: float | None = Field(None, ge=0, le=1, strict=True)
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
     biases: tuple[FiniteFloat, ...] = ()
+    both_strands: bool = False
     members: tuple[MemberConfig, ...] = ()
     data_digest: str = ""
     provenance: dict[str, Any] = Field(default_factory=dict)
@@ -154,7 +157,7 @@ class CheckpointConfig(BaseModel):
     def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Content of the file: without a network, composition and members it is as earlier versions wrote it."""
         content: dict[str, Any] = serialize(self)
-        for name in ("network", "composition", "temperature", "biases", "members"):
+        for name in ("network", "composition", "temperature", "biases", "both_strands", "members"):
             if getattr(self, name) == type(self).model_fields[name].default:
                 content.pop(name, None)
         return content
@@ -182,7 +185,7 @@ class CheckpointConfig(BaseModel):
     @property
     def of_members(self) -> tuple["CheckpointConfig", ...]:
         """The descriptions of an ensemble's models; none where it is none."""
-        alone: dict[str, Any] = {"members": (), "temperature": 1.0, "biases": ()}
+        alone: dict[str, Any] = {"members": (), "temperature": 1.0, "biases": (), "both_strands": False}
         return tuple(
             self.model_copy(update={name: getattr(own, name) for name in MemberConfig.model_fields} | alone)
             for own in self.members

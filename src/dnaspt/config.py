@@ -370,8 +370,11 @@ class FinetuneConfig(TrainingConfig):
     """How the vectors of a window are pooled: mean (as BEND does), or normalized: the mean is batch-normalized, and each label
     begins at its frequency. Try normalized where a loss on windows hardly falls."""
     composition: bool = False
-    """Begin with what the k-mers of a window say of its labels (logistic regression on 4-mers and Markov chains, estimated in
-    seconds and cross-fitted), so that the network learns what they do not know. For labels of windows."""
+    """Add what the k-mers of a window say of its labels (logistic regression on 4-mers and Markov chains, estimated in seconds),
+    with the share of the log-odds that makes the labels of valid most probable. For labels of windows."""
+    average_strands: Literal["auto", "always", "never"] = "auto"
+    """Whether the model of windows predicts the mean of both strands by default. auto: where that has the better score on valid;
+    prediction then takes twice as long. Say never where the strand of the windows matters."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Share of the train split to learn from: of its windows; of genes, stretches of about 10 kb with whole genes. Lower it to
     see what fewer labels would give."""
@@ -390,12 +393,16 @@ class EnsembleConfig(Settings):
     """Dataset folder on which they were fine-tuned."""
     out: Path
     """Run folder to write."""
-    runs: tuple[Path, ...] = Field(min_length=2)
+    runs: tuple[Path, ...] = Field(min_length=1)
     """Runs of 'dnaspt finetune' with one kind of head: other seeds, other encoders, from scratch and pretrained. Two good ones
-    that differ help more than many that are alike."""
+    that differ help more than many that are alike. A single one makes sense with a composition."""
     weights: Literal["equal", "valid"] = "equal"
     """Weights of the models. equal: the mean of their log-odds (windows) or emissions (genes). valid: those by which the labels
     of valid are most probable, for windows. Say valid where models are unlike and valid has hundreds of windows with a label."""
+    composition: bool = False
+    """Add what the k-mers of a window say, as the setting of fine-tuning does. For labels of windows."""
+    average_strands: Literal["auto", "always", "never"] = "auto"
+    """Whether the ensemble predicts the mean of both strands of windows by default; see the setting of fine-tuning."""
     fold: int = Field(0, ge=0, le=MOST_FOLDS)
     """Fold of the dataset for which they were trained, from 1; 0: the splits of the whole dataset."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"

@@ -226,7 +226,12 @@ def finetune(
         option(help="How the states of a window become one vector.", default="mean"),
     ] = None,
     composition: Annotated[
-        bool, option("--composition", help="Windows: begin with what k-mers and Markov chains say.", default="off")
+        bool,
+        option(
+            "--composition",
+            help="Windows: add what k-mers and Markov chains say, as far as valid gains.",
+            default="off",
+        ),
     ] = False,
     teacher: Annotated[
         Path | None,
@@ -283,15 +288,16 @@ for command in (evaluate, predict, decode, variants, baseline, compare_annotatio
 @app.command(cls=Command)
 def ensemble(
     context: typer.Context,
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Runs of 'dnaspt finetune' on one dataset, two or more.")
-    ],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Runs of 'dnaspt finetune' on one dataset.")],
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
     out: Annotated[Path, option("--out", "-o", metavar="RUN", help="Run folder to write.")],
     weights: Annotated[
         Literal["equal", "valid"],
         option(help="equal, or, for windows, those by which the labels of valid are most probable."),
     ] = "equal",
+    composition: Annotated[
+        bool, option("--composition", help="Windows: add what k-mers say, as far as valid gains.", default="off")
+    ] = False,
     fold: Fold = None,
     accelerator: TrainingAccelerator = None,
     overwrite: Overwrite = False,

@@ -9,7 +9,12 @@ from dnaspt.cli.options import Accelerator, Fold, Offline, Overwrite, TrustCode,
 
 Genome = Annotated[Path, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.")]
 BothStrands = Annotated[
-    bool, option("--average-strands", help="Average over both strands.", default="forward strand only")
+    bool | None,
+    option(
+        "--average-strands/--one-strand",
+        help="Average over both strands, or take the forward strand alone.",
+        default="windows: as was better on valid; genes: one strand",
+    ),
 ]
 
 
@@ -22,7 +27,7 @@ def evaluate(
         option(metavar="<test|valid|train>", help="What to score.", autocompletion=lambda: ["test", "valid", "train"]),
     ] = "test",
     fold: Fold = None,
-    average_strands: BothStrands = False,
+    average_strands: BothStrands = None,
     any_data: Annotated[
         bool, option("--any-data", help="Accept a model of another dataset.", default="refuse it")
     ] = False,
@@ -72,7 +77,7 @@ def predict(
         float,
         option(metavar="P", help="Windows: probability from which a BED row is written; lower it for rare labels."),
     ] = 0.5,
-    average_strands: BothStrands = False,
+    average_strands: BothStrands = None,
     codons: Annotated[
         bool,
         option("--codons/--no-codons", help="Genes of a CRF: start and stop codons, frame, GT-AG or GC-AG introns."),

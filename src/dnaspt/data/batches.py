@@ -32,14 +32,12 @@ class ArrayBatch:
         lengths: bases of each window (B,).
         labels: (B, L) or (B, K) int8, `MISSING` where unknown.
         weights: weight of each base in the loss (B, L), or None where all are 1.
-        composition: log-odds that the composition of each window gives (B, K) float32, or None where that has no say.
     """
 
     tokens: np.ndarray
     lengths: np.ndarray
     labels: np.ndarray
     weights: np.ndarray | None = None
-    composition: np.ndarray | None = None
 
     @property
     def n_bp(self) -> int:
@@ -50,8 +48,7 @@ class ArrayBatch:
         """The windows of one process: every `n_processes`-th, from window `rank` on."""
         rows = slice(rank, None, n_processes)
         weights = None if self.weights is None else self.weights[rows]
-        composition = None if self.composition is None else self.composition[rows]
-        return ArrayBatch(self.tokens[rows], self.lengths[rows], self.labels[rows], weights, composition)
+        return ArrayBatch(self.tokens[rows], self.lengths[rows], self.labels[rows], weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +86,14 @@ class TrainingBatches:
         splits: the splits, all with the same kind of labels.
         window_bp: length at which windows are cut.
         options: how batches are made.
-        composition: log-odds that the composition of each window gives (n, K) float32; None where that has no say.
     """
 
-    def __init__(
-        self, splits: list[Split], window_bp: int, options: BatchOptions, composition: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, splits: list[Split], window_bp: int, options: BatchOptions) -> None:
         self.options = options
         self.window_bp = window_bp
         self.codes = np.concatenate([split.codes for split in splits])
         self.per_base = all(split.per_base for split in splits)
         self.labels = np.concatenate([split.labels for split in splits])
-        self._composition = composition
         self._labels_per_window = 0 if self.per_base or options.mask_fraction else _labels_per_window(splits)
         first_base = np.cumsum([0, *(len(split.codes) for split in splits[:-1])])
         self._runs = np.concatenate(
@@ -196,8 +189,7 @@ class TrainingBatches:
         if self.per_base:
             return ArrayBatch(tokens, lengths, self._base_labels(index, inside, reverse))
         rows = np.searchsorted(self._runs[:, 0], windows[:, 0])
-        composition = None if self._composition is None else self._composition[rows]
-        return ArrayBatch(tokens, lengths, self._window_labels(rows, reverse), composition=composition)
+        return ArrayBatch(tokens, lengths, self._window_labels(rows, reverse))
 
     def _window_labels(self, rows: np.ndarray, reverse: np.ndarray) -> np.ndarray:
         """Labels of whole windows, or of their bins, which a reversed window has in reverse order: (B, K) int8."""

@@ -44,7 +44,7 @@ def evaluate(
     split: str = "test",
     fold: int = 0,
     any_data: bool = False,
-    average_strands: bool = False,
+    average_strands: bool | None = None,
     accelerator: "Accelerator" = "auto",
     write: bool = True,
 ) -> Evaluation:
@@ -59,7 +59,7 @@ def evaluate(
         split: test, valid or train.
         fold: fold whose split is scored, from 1; 0 for the split of the whole dataset.
         any_data: accept a model that was trained on another dataset.
-        average_strands: take the mean of both strands.
+        average_strands: take the mean of both strands; None: models of windows as was better on valid, of genes not.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
         write: write the scores into the run.
 
@@ -74,14 +74,14 @@ def evaluate(
         raise DatasetError(f"{data}: no labeled split is called {split!r}; expected {', '.join(SPLITS)}")
     loaded = load_unless_loaded(model, accelerator=accelerator)
     if not TASKS[manifest.task].heads:
-        if average_strands or any_data:
+        if average_strands is not None or any_data:
             log.warning(
                 "--average-strands and --any-data have no effect on variants, which are always scored on both strands"
             )
         from dnaspt.evaluation.variant_benchmark import evaluate_variants
 
         return evaluate_variants(loaded, data, split=split, write=write)
-    network = loaded.task_model()
+    network, average_strands = loaded.task_model(), loaded.averages(asked=average_strands)
     _check_fit(loaded, data, manifest, any_data=any_data)
     rows = read_split(data, split, fold)
     header = Evaluation(
@@ -203,7 +203,15 @@ def score_model(
         scores = {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
         return scores | (gene_f1_scores(annotated, with_codons[0] if with_codons else alone) if annotated else {})
     truth = split.labels.reshape(-1, len(labels))
-    logits = window_logits(model, split).reshape(truth.shape)
+    return mean_scores(truth, window_logits(model, split).reshape(truth.shape))
+
+
+def mean_scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    """Mean auroc and auprc over the labels of windows, from labels and logits (n, K).
+
+    Raises:
+        DatasetError: no label has both positive and negative windows.
+    """
     values = {"auroc": auroc(truth, logits), "auprc": auprc(truth, logits)}
     if np.isnan(values["auroc"]).all():
         raise DatasetError("no label has both positive and negative windows in this split; AUROC is not defined")

@@ -380,20 +380,23 @@ class BootstrapCounts:
         return {name: array for name, array in named.items() if array.size}
 
 
-def evaluation_stem(evaluation: Evaluation) -> str:
+def evaluation_stem(evaluation: Evaluation, *, both_strands: bool = False) -> str:
     """Name of the files of an evaluation, without suffix: evaluation-SPLIT for the model's own data.
 
-    Scores on another dataset have the beginning of its digest behind that; those of both strands the word both-strands.
+    Scores on another dataset have the beginning of its digest behind that. Where both strands were averaged and by default are
+    not, the word both-strands follows; in the other case (both_strands: by default they are) one-strand.
     """
     words = ["evaluation", evaluation.split]
     if evaluation.same_data is False or evaluation.variants is not None:
         words.append(evaluation.data_digest[:8])
-    if evaluation.average_strands:
-        words.append("both-strands")
+    if bool(evaluation.average_strands) != both_strands:
+        words.append("one-strand" if both_strands else "both-strands")
     return "-".join(words)
 
 
-def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCounts, *, head: str = "") -> None:
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, counts: BootstrapCounts, *, head: str = "", both_strands: bool = False
+) -> None:
     """Write an evaluation into a run folder: scores, what a bootstrap resamples, and a line of the log.
 
     A checkpoint folder stays as it is: nothing is written into it, and a warning says so.
@@ -403,11 +406,12 @@ def write_evaluation(folder: Path, evaluation: Evaluation, counts: BootstrapCoun
         evaluation: the scores.
         counts: what they were computed from.
         head: head of the model, for the log.
+        both_strands: whether the model averages both strands by default.
     """
     if (folder / TENSORS).is_file():
         log.warning("%s: is a checkpoint, which stays as it is: the scores are not written into it", folder)
         return
-    stem = evaluation_stem(evaluation)
+    stem = evaluation_stem(evaluation, both_strands=both_strands)
     with atomic_file(folder / f"{stem}.npz") as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(file, **counts.arrays())  # type: ignore[arg-type]
     content = evaluation.to_dict()
@@ -430,7 +434,7 @@ def write_model_evaluation(model: Model, evaluation: Evaluation, counts: Bootstr
         )
         return
     try:
-        write_evaluation(model.folder, evaluation, counts, head=model.head)
+        write_evaluation(model.folder, evaluation, counts, head=model.head, both_strands=model.config.both_strands)
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise

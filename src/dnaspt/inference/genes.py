@@ -141,7 +141,7 @@ def predict_contigs(
     model: TaskModel, config: CheckpointConfig, contigs: Sequence[Contig], options: PredictOptions
 ) -> list[list[Transcript]]:
     """Genes of whole contigs that fit into memory, in the order of the contigs; see `contig_genes`."""
-    genes, grammar, both = [], grammar_of(model, config, options), options.average_strands
+    genes, grammar, both = [], grammar_of(model, config, options), bool(options.average_strands)
     for group in grouped(contigs, len):
         slices = [ContigSlice.whole(contig.codes) for contig in group]
         arrays = predict_emissions(model, slices, average_strands=both)
@@ -197,7 +197,7 @@ def predict_genes_file(
                 yield _ContigJob(contig, slices, files[-1])
 
     written = _Written(options, written_as, tuple(sequences), config.code, has_tracks=bool(tracks))
-    decode = partial(contig_genes, model, config, average_strands=options.average_strands, grammar=grammar)
+    decode = partial(contig_genes, model, config, average_strands=bool(options.average_strands), grammar=grammar)
     with finished_contigs(request, settings) as folder, _Decoder(model, decode, written) as decoder:
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
             decoder.take(group)
@@ -346,7 +346,7 @@ class _Decoder:
                 folder, n_columns = group[0].file.parent, n_emissions(self._model)
                 into = [files.enter_context(_file_for(contig_slice, folder, n_columns)) for contig_slice in slices]
                 self._wait()  # one long contig at a time: memory
-            both = self._written.options.average_strands
+            both = bool(self._written.options.average_strands)
             emissions = predict_emissions(self._model, slices, average_strands=both, into=into)
             self._wait()
             self._pending = self._pool.submit(self._write, group, iter(emissions))

@@ -117,6 +117,17 @@ class Model:
     def __fspath__(self) -> str:
         return str(self.path)
 
+    def averages(self, *, asked: bool | None) -> bool:
+        """Whether both strands are averaged: what is asked for, or, where that is None, what was better on valid.
+
+        Raises:
+            ConfigError: neither True nor False nor None.
+        """
+        if asked is None:
+            return self.config.both_strands
+        check_switches(average_strands=asked)
+        return asked
+
     def task_model(self) -> "TaskModel":
         """The network of a fine-tuned model.
 
@@ -133,7 +144,7 @@ class Model:
         self,
         seqs: Sequences,
         *,
-        average_strands: bool = False,
+        average_strands: bool | None = None,
         codons: bool = True,
         complete_genes: bool = False,
         min_intron_bp: int | None = None,
@@ -148,7 +159,7 @@ class Model:
 
         Args:
             seqs: a string, a list of strings, an array of letters (L,) or (B, L), or a FASTA path.
-            average_strands: average over both strands.
+            average_strands: average over both strands; None: models of windows as was better on valid, of genes not.
             codons: genes of a CRF keep to codons (start, stop, frame, GT-AG or GC-AG introns).
             complete_genes: with codons: no gene goes on beyond its sequence.
             min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
@@ -182,7 +193,7 @@ class Model:
         from dnaspt.inference.sensitivity import check_sensitivity
 
         options = PredictOptions(
-            average_strands=average_strands,
+            average_strands=self.averages(asked=average_strands),
             codons=codons,
             complete_genes=complete_genes,
             min_intron_bp=min_intron_bp,
@@ -198,7 +209,7 @@ class Model:
                 log.warning("codons and complete_genes have no effect on windows")
             if (min_intron_bp, min_score, min_coding_bp, softmask) != (None, 0, 0, 0):
                 log.warning("min_intron_bp, min_score, min_coding_bp and softmask have no effect on windows")
-            return self._window_table(sequences, average_strands=average_strands)
+            return self._window_table(sequences, average_strands=self.averages(asked=average_strands))
         has_codons = keeps_to_codons(self.head, options)
         if not codons and self.head != "crf":
             why = "always keeps to codons" if has_codons else "knows no codons"
@@ -264,7 +275,7 @@ class Model:
                     name, f"{len(codes):,} bp", expected=expected, do=do if len(codes) > longest_bp else ""
                 )
 
-    def predict_proba(self, seqs: Sequences, *, average_strands: bool = False) -> np.ndarray | list[np.ndarray]:
+    def predict_proba(self, seqs: Sequences, *, average_strands: bool | None = None) -> np.ndarray | list[np.ndarray]:
         """Probability of each class at each base, or of each label of each window.
 
         The classes of bases have the posterior marginals of a CRF, or the probabilities of a softmax. They are those of the head
@@ -272,7 +283,7 @@ class Model:
 
         Args:
             seqs: as in `predict`.
-            average_strands: average over both strands (emissions of bases, logits of windows).
+            average_strands: average over both strands (emissions of bases, logits of windows); None as in `predict`.
 
         Returns:
             For genes: float32 (B, L, K) where all B sequences have one length, else a list of (L, K). For windows: (B, K).
@@ -286,7 +297,7 @@ class Model:
             >>> model.predict_proba(["ACGT" * 100, "GATT" * 100]).shape
             (2, 400, 9)
         """
-        check_switches(average_strands=average_strands)
+        average_strands = self.averages(asked=average_strands)
         network, sequences = self.task_model(), read_sequences(seqs)
         n_labels = len(self.labels)
         if not TASKS[self.task].per_base:
@@ -352,7 +363,7 @@ class Model:
         tracks: str | Path | None = None,
         stride_bp: int = 128,
         threshold: float = 0.5,
-        average_strands: bool = False,
+        average_strands: bool | None = None,
         codons: bool = True,
         complete_genes: bool = False,
         min_intron_bp: int | None = None,
@@ -375,7 +386,7 @@ class Model:
                 PREFIX.acceptor_plus.bw and those of the minus strand have the probability of each base.
             stride_bp: windows: step along the contig.
             threshold: windows: probability from which a BED row is written.
-            average_strands: average over both strands.
+            average_strands: average over both strands; None: models of windows as was better on valid, of genes not.
             codons: genes of a CRF keep to codons.
             complete_genes: with codons: no gene goes on beyond its contig.
             min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.

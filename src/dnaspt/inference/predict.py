@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -45,7 +45,7 @@ class PredictOptions:
     Attributes:
         stride_bp: windows: step along the contig.
         threshold: windows: probability from which a BED row is written.
-        average_strands: average over both strands.
+        average_strands: average over both strands; None: models of windows as was better on valid, of genes not.
         codons: genes of a CRF: keep to codons (start, stop, frame, GT-AG or GC-AG introns).
         complete_genes: with codons: no gene goes on beyond its contig.
         min_intron_bp: with codons: bases of the shortest intron; None for that of the training annotation, 10 at least.
@@ -61,7 +61,7 @@ class PredictOptions:
 
     stride_bp: int = 128
     threshold: float = 0.5
-    average_strands: bool = False
+    average_strands: bool | None = None
     codons: bool = True
     complete_genes: bool = False
     min_intron_bp: int | None = None
@@ -77,7 +77,9 @@ class PredictOptions:
         Raises:
             ConfigError: names the option.
         """
-        check_switches(average_strands=self.average_strands, codons=self.codons, complete_genes=self.complete_genes)
+        if self.average_strands is not None:
+            check_switches(average_strands=self.average_strands)
+        check_switches(codons=self.codons, complete_genes=self.complete_genes)
         check_numbers(
             threshold=self.threshold,
             min_score=self.min_score,
@@ -189,6 +191,7 @@ def _predict_file(
     if not 0 <= options.threshold <= 1:
         raise ConfigError(f"threshold {options.threshold:g}; expected 0 to 1, a probability")
     loaded = load_unless_loaded(model, accelerator=options.accelerator)
+    options = replace(options, average_strands=loaded.averages(asked=options.average_strands))
     network = loaded.task_model()
     intervals = None if regions is None else _intervals(regions, genome)
     request = Request(loaded.digests, genome, out, intervals)
@@ -206,7 +209,7 @@ def _predict_file(
 
     _check_window_options(loaded, options)
     stride_bp = min(options.stride_bp, loaded.window_bp)
-    layout = WindowOptions(stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, options.average_strands)
+    layout = WindowOptions(stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, bool(options.average_strands))
     with naming_model(loaded):
         return predict_windows_file(request, network, loaded.config, layout)
 

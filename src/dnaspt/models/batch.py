@@ -13,15 +13,12 @@ class Batch(NamedTuple):
         lengths: (B,) real bases of each sequence.
         labels: (B, L) class or token of each base, or (B, K) 0 / 1 of each window; -100 where missing, masked out or padded.
         weights: (B, L) loss weight of each base, or None for 1 everywhere.
-        composition: (B, K) log-odds that the composition of each window gives, by models that did not learn it; None where it
-            has no say.
     """
 
     tokens: Tensor
     lengths: Tensor
     labels: Tensor
     weights: Tensor | None = None
-    composition: Tensor | None = None
 
 
 class Loss(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the composition of a window says of its labels: log-odds that a network adds to."""
+"""What the composition of a window says of its labels: log-odds beside those of a network."""
 
 import numpy as np
 import torch
@@ -20,13 +20,15 @@ class Composition(nn.Module):
 
     Args:
         n_labels: number of labels.
+        share: its share of the log-odds of a model.
     """
 
     scores: Tensor
     constant: Tensor
 
-    def __init__(self, n_labels: int) -> None:
+    def __init__(self, n_labels: int, share: float = 0.0) -> None:
         super().__init__()
+        self.share = share
         self.register_buffer("scores", torch.zeros(4**K, n_labels))
         self.register_buffer("constant", torch.zeros(n_labels))
 
@@ -35,6 +37,13 @@ class Composition(nn.Module):
         both = (scores + scores[:, reverse_complement_kmers(np.arange(4**K), K)]) / 2
         self.scores.copy_(torch.from_numpy(both.T.copy()))
         self.constant.copy_(torch.from_numpy(constant))
+
+    def join(self, log_odds: Tensor, tokens: Tensor) -> Tensor:
+        """Log-odds (B, labels) of the whole model from those of its network."""
+        if not self.share:
+            return log_odds
+        own: Tensor = self(tokens)
+        return (1 - self.share) * log_odds + self.share * own
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L) to log-odds (B, labels); k-mers with another token than a base do not count."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dnaspt.models.calibrator import Calibrator
+from dnaspt.models.composition import Composition
 from dnaspt.models.heads import CRFHead, Head
 from dnaspt.models.task_model import TaskModel
 
@@ -21,16 +22,22 @@ class Ensemble(TaskModel):
 
     Args:
         members: task models with the same labels and the same kind of head, none of them a gene model.
+        composition: of windows, what their k-mers say, which has a share of the log-odds; None for none.
         calibrator: of windows, what makes probabilities of the log-odds.
     """
 
     weights: Tensor
 
-    def __init__(self, members: Sequence[TaskModel], calibrator: Calibrator | None = None) -> None:
+    def __init__(
+        self,
+        members: Sequence[TaskModel],
+        composition: Composition | None = None,
+        calibrator: Calibrator | None = None,
+    ) -> None:
         nn.Module.__init__(self)
         self.members = nn.ModuleList(members)
         self.register_buffer("weights", torch.full((len(members),), 1 / len(members)))
-        self.network = self.composition = None
+        self.network, self.composition = None, composition
         self.calibrator = calibrator or Calibrator()
 
     @property
@@ -55,12 +62,15 @@ class Ensemble(TaskModel):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Emissions of token ids (B, L)."""
-        emissions = [member(tokens) for member in self.single]
-        return self._sum(emissions)
+        return self._join([member(tokens) for member in self.single], tokens)
 
     def predict(self, tokens: Tensor) -> Tensor:
         """As `forward`, each member as it predicts alone."""
-        return self._sum([member.predict(tokens) for member in self.single])
+        return self._join([member.predict(tokens) for member in self.single], tokens)
+
+    def _join(self, emissions: Sequence[Tensor], tokens: Tensor) -> Tensor:
+        total = self._sum(emissions)
+        return total if self.composition is None else self.composition.join(total, tokens)
 
     def _sum(self, emissions: Sequence[Tensor]) -> Tensor:
         weighted = [weight * own for weight, own in zip(self.weights, emissions, strict=True)]

@@ -245,12 +245,6 @@ class SigmoidHead(nn.Module):
         odds = frequencies / (1 - frequencies)
         self.trunk.output.bias.copy_(torch.log(odds * self.positive_weights))
 
-    @torch.no_grad()
-    def begin_at_zero(self) -> None:
-        """Set the last layer to 0, so that training begins with the log-odds to which the head adds."""
-        for parameter in self.trunk.output.parameters():
-            parameter.zero_()
-
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
         """Binary cross-entropy in nats, summed over the labels that are not missing."""
         known = batch.labels != MISSING

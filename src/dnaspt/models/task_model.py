@@ -30,7 +30,7 @@ class TaskModel(nn.Module):
         encoder: tokens (B, L) to hidden states (B, L, D).
         head: hidden states to emissions, their loss, probabilities and decoding.
         network: of a gene model, another model whose class scores stand behind its own emissions; None for none.
-        composition: of windows, log-odds to which the head adds; None for none.
+        composition: of windows, what their k-mers say, which has a share of the log-odds; None for none.
         calibrator: of windows, what makes probabilities of its log-odds.
     """
 
@@ -68,17 +68,12 @@ class TaskModel(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Emissions of token ids (B, L); under autocast the head's part is still computed in the parameters' own precision."""
-        emissions: Tensor = self._of_head(tokens)
-        if self.composition is not None:
-            emissions = emissions + self.composition(tokens)
-        return emissions if self.network is None else torch.cat([emissions, self.network.class_scores(tokens)], dim=-1)
-
-    def _of_head(self, tokens: Tensor) -> Tensor:
-        """What the head says of hidden states, without network and composition."""
         hidden = self.encoder(tokens)
         with torch.autocast(tokens.device.type, enabled=False):
             emissions: Tensor = self.head.trunk(hidden.to(self.dtype), real_positions(tokens))
-        return emissions
+        if self.composition is not None:
+            emissions = self.composition.join(emissions, tokens)
+        return emissions if self.network is None else torch.cat([emissions, self.network.class_scores(tokens)], dim=-1)
 
     def predict(self, tokens: Tensor) -> Tensor:
         """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it; on the CPU as autocast says.
@@ -108,7 +103,5 @@ class TaskModel(nn.Module):
         return self.head.class_scores(self.predict(tokens))
 
     def loss(self, batch: Batch) -> Loss:
-        """The head's own loss on a batch; where the composition has a say, by the log-odds that the batch brings."""
-        if batch.composition is None:
-            return self.head.loss(self(batch.tokens), batch)
-        return self.head.loss(self._of_head(batch.tokens) + batch.composition, batch)
+        """The head's own loss on a batch."""
+        return self.head.loss(self(batch.tokens), batch)

@@ -141,12 +141,15 @@ def _run_tables(run: Path) -> list[Table]:
     model: dict[str, Any] = {"checkpoint": find_checkpoint(run)} | config.encoder.model_dump()
     if config.kind == "task":
         model |= {"head": config.head, "labels": ", ".join(config.labels[:9])}
-        model |= {"begins with the composition": "yes"} if config.composition else {}
+        model |= {"share of the composition": f"{config.composition:.2f}"} if config.composition is not None else {}
         model |= {"temperature": f"{config.temperature:.3f}"} if config.biases else {}
+        model |= {"averages both strands": "yes, better on valid"} if config.both_strands else {}
     provenance = {name: value for name, value in config.provenance.items() if not isinstance(value, dict | list)}
     tables = value_table(f"{run}: {kind}", model)
     if config.members:
         tables = [_members_table(run, config)]
+        if config.composition is not None:
+            tables += value_table("composition", {"share of the composition": f"{config.composition:.2f}"})
     tables += value_table("provenance", provenance | {"data digest": config.data_digest[:16]})
     if (run / "result.json").is_file():
         tables += value_table("result", read_json(run / "result.json"))

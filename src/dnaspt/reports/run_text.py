@@ -254,7 +254,8 @@ def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data
             if run.is_ensemble
             else _command("finetune", run.folder, run.settings, FinetuneConfig)
         )
-        both = ["--average-strands"] if run.scores.average_strands else []
+        usual = bool(run.scores.average_strands) == run.config.both_strands
+        both = [] if usual else ["--one-strand" if run.config.both_strands else "--average-strands"]
         lines.append(shlex.join(["dnaspt", "evaluate", str(run.folder), "--data", str(data), "--split", "test", *both]))
     return lines
 

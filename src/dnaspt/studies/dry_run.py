@@ -169,7 +169,8 @@ def _training_line(context: StudyContext, job: Job) -> str:
         return shlex.join(["dnaspt", "baseline", data, *which, *_fold_option(job), "--out", run])
     if job.members:
         members = [_in_folder(context, context.out / "runs" / name) for name in job.members]
-        return shlex.join(["dnaspt", "ensemble", *members, "--data", data, *_fold_option(job), "--out", run])
+        words = [*_fold_option(job), *(["--composition"] if job.settings.get("composition") else [])]
+        return shlex.join(["dnaspt", "ensemble", *members, "--data", data, *words, "--out", run])
     begin: list[str] = []
     if encoder := encoder_of(context, job):
         is_ours = encoder.name == f"pretrain-{job.encoder}"

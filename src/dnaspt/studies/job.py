@@ -86,7 +86,14 @@ def _instruction(context: StudyContext, job: Job) -> Instruction:
     if job.members:
         runs = tuple(context.out / "runs" / name for name in job.members)
         accelerator = study.finetune.get("accelerator", "auto")
-        config = EnsembleConfig(data=study.data, out=folder, runs=runs, fold=job.fold, accelerator=accelerator)
+        config = EnsembleConfig(
+            data=study.data,
+            out=folder,
+            runs=runs,
+            composition=job.settings.get("composition", False),
+            fold=job.fold,
+            accelerator=accelerator,
+        )
         return Ensemble(action="ensemble", config=config)
     resume = (folder / SETTINGS).is_file()
     if job.kind == "pretrain":

@@ -209,6 +209,7 @@ def joins(study: StudyConfig, dataset: Manifest, arm: Arm, finals_of: Callable[[
     for fraction in (study.label_fractions if arm.label_fractions is None else arm.label_fractions) if joined else ():
         members = [job.name for job in joined if job.label_fraction == fraction]
         settings = {"members": members, "seed": study.seeds[0], "learning_rate": 0.0, "label_fraction": fraction}
+        settings |= {"composition": True} if arm.composition else {}
         jobs.append(Job("final", arm.name, settings | _fold_of(dataset), "", dataset.digest))
     return jobs
 

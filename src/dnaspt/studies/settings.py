@@ -127,7 +127,9 @@ class Arm(Settings):
     members: tuple[str, ...] = ()
     """Names of other arms whose runs are joined to one model, as 'dnaspt ensemble' does: in each fold and for each share of the
     labels those of all seeds. Set it to ask what several models are worth together; such an arm has no other settings but
-    label_fractions."""
+    composition and label_fractions."""
+    composition: bool = False
+    """Of an arm with members: add what the k-mers of a window say, as far as valid gains. Then one run may be joined."""
 
     @property
     def is_ensemble(self) -> bool:
@@ -341,9 +343,13 @@ class StudyConfig(Settings):
             ValueError: says why.
         """
         if not arm.is_ensemble:
+            if arm.composition:
+                raise ValueError(
+                    f"arm {arm.name!r}: composition is for an arm with members; else say finetune.composition"
+                )
             return
         arms = {other.name: other for other in self.arms}
-        if idle := sorted(arm.model_fields_set - {"name", "members", "label_fractions"}):
+        if idle := sorted(arm.model_fields_set - {"name", "members", "composition", "label_fractions"}):
             raise ValueError(f"arm {arm.name!r}: {idle[0]} has no effect where runs of other arms are joined")
         for name in arm.members:
             if name not in arms:
@@ -355,7 +361,7 @@ class StudyConfig(Settings):
             raise ValueError(f"arm {arm.name!r}: joins {repeated[0]!r} twice")
         if len({arms[name].head.replace("auto", "sigmoid") for name in arm.members}) > 1:
             raise ValueError(f"arm {arm.name!r}: joins arms with different heads")
-        if len(arm.members) * len(self.seeds) < 2:
+        if len(arm.members) * len(self.seeds) < 2 and not arm.composition:
             raise ValueError(f"arm {arm.name!r}: joins one run; name more arms, or give more seeds")
         fractions = arm.label_fractions or self.label_fractions
         for name in arm.members:

@@ -7,26 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from dnaspt.checkpoint_config import CheckpointConfig, MemberConfig, find_checkpoint, read_config
 from dnaspt.config import EnsembleConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest, read_manifest
+from dnaspt.data.subset import label_subset
 from dnaspt.errors import ConfigError
-from dnaspt.evaluation.calibration import fit_calibrator
 from dnaspt.evaluation.evaluate import score_model, window_logits
-from dnaspt.genome.gene_states import MISSING
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import GENE_MODEL
 from dnaspt.training.finetune import check_same_labels, scored_transcripts, source_of
+from dnaspt.training.finish_windows import finish_windows, fit_weights
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Run, RunResult
 
 if TYPE_CHECKING:
     from dnaspt.data.dataset import Split
     from dnaspt.models.ensemble import Ensemble
+    from dnaspt.training.fit_composition import FittedComposition
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +56,10 @@ def ensemble(config: EnsembleConfig, *, overwrite: bool = False) -> Run:
         raise ConfigError("a run is given twice; an ensemble joins models that differ")
     for run, member in zip(config.runs, members, strict=True):
         _check_member(run, member, members[0], manifest, config)
+    if len(config.runs) == 1 and not config.composition:
+        raise ConfigError(f"{config.runs[0]}: is one run; give two or more to join, or --composition")
+    if config.composition and (manifest.per_base or manifest.resolution_bp):
+        raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
     if config.weights == "valid" and manifest.per_base:
         raise ConfigError("weights = 'valid' is for windows; of genes the emissions are averaged: say equal")
     with RunFolder(config.out, config, resume=False, overwrite=overwrite) as folder:
@@ -93,6 +96,7 @@ def _join(
     """Load the models, choose their weights, score them together, and write the run."""
     from dnaspt.checkpoint import choose_device, load_model, save_checkpoint  # torch: seconds
     from dnaspt.inference.genes import grammar_of
+    from dnaspt.models.composition import Composition
     from dnaspt.models.ensemble import Ensemble
     from dnaspt.models.task_model import TaskModel
     from dnaspt.training.fabric import processor_name
@@ -100,17 +104,15 @@ def _join(
     began = time.perf_counter()
     device = choose_device(config.accelerator)
     models = [model for model, _ in map(load_model, config.runs) if isinstance(model, TaskModel)]
-    joined = Ensemble(models).to(device).eval()
+    joined = Ensemble(models, Composition(len(manifest.labels)) if config.composition else None).to(device).eval()
     valid = read_split(config.data, "valid", config.fold)
-    if config.weights == "valid":
-        joined.weigh(fit_weights(joined, valid, manifest.labels))
+    composition = _weigh(config, joined, valid, manifest, members[0])
     joined.share_transitions()
     description = _describe(config, manifest, members, joined.weights.tolist())
     if not manifest.per_base:
-        truth = valid.labels.reshape(-1, len(manifest.labels))
         expected = _expected_biases(members, joined.weights.tolist(), len(manifest.labels))
-        fitted = fit_calibrator(truth, window_logits(joined, valid).reshape(truth.shape), expected)
-        description = description.model_copy(update=fitted._asdict())
+        finished = finish_windows(joined, valid, manifest.labels, config.average_strands, composition, expected)
+        description = description.model_copy(update=finished)
     annotated = scored_transcripts(config, manifest, valid)
     scores = score_model(joined, valid, manifest.labels, annotated=annotated, grammar=grammar_of(joined, description))
     named = {f"valid_{name}": score for name, score in scores.items()}
@@ -122,6 +124,26 @@ def _join(
     result = RunResult(named, 0, 0, 0, minutes, device=processor_name(), precision="32")
     folder.finish(result)
     return Run(folder.path, result, True, "", 0)
+
+
+def _weigh(
+    config: EnsembleConfig, joined: "Ensemble", valid: "Split", manifest: Manifest, first: CheckpointConfig
+) -> "FittedComposition | None":
+    """Choose the weights of the models, and fit the composition where there is one."""
+    if config.weights == "valid":
+        truth = valid.labels.reshape(-1, len(manifest.labels))
+        log_odds = [window_logits(member, valid).reshape(truth.shape) for member in joined.single]
+        joined.weigh(fit_weights(np.stack(log_odds), truth))
+    if joined.composition is None:
+        return None
+    from dnaspt.training.fit_composition import fit_composition  # scikit-learn: seconds
+
+    train = read_split(config.data, "train", config.fold)
+    learned = first.provenance.get("settings", {})  # as many labels as the first model had
+    train = label_subset(train, learned.get("label_fraction", 1.0), learned.get("seed", 0))
+    fitted = fit_composition(train, len(manifest.labels))
+    joined.composition.set(fitted.scores, fitted.constant)
+    return fitted
 
 
 def _expected_biases(members: list[CheckpointConfig], weights: list[float], n_labels: int) -> np.ndarray:
@@ -141,42 +163,6 @@ def _describe(
         "members": [source | {"weight": weight} for source, weight in zip(sources, weights, strict=True)],
     }
     parts = [MemberConfig(**{name: getattr(own, name) for name in MemberConfig.model_fields}) for own in members]
-    alone = {name: CheckpointConfig.model_fields[name].default for name in ("pool", "composition")}
+    names = ("pool", "composition", "both_strands")
+    alone = {name: CheckpointConfig.model_fields[name].default for name in names}
     return members[0].model_copy(update=alone | {"members": tuple(parts), "provenance": provenance})
-
-
-def fit_weights(models: "Ensemble", valid: "Split", labels: tuple[str, ...]) -> np.ndarray:
-    """Weights (M,) of the log-odds of windows by which the labels of valid are most probable: none is below 0, their sum is 1.
-
-    Each label has a constant of its own, which is not kept. Weights are held near those that are all alike, the more so the fewer
-    windows have the rarer value of a label.
-
-    Args:
-        models: the M models.
-        valid: windows of the valid split.
-        labels: names of the labels.
-    """
-    truth = valid.labels.reshape(-1, len(labels))
-    known = truth != MISSING
-    n_rare = max(1, min(int((truth == 1).sum()), int((truth == 0).sum())))
-    log_odds = np.stack([window_logits(member, valid).reshape(truth.shape) for member in models.single])
-    n_models, target = len(log_odds), np.where(known, truth, 0)
-
-    def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
-        weights, constants = values[:n_models], values[n_models:]
-        total = max(weights.sum(), 1e-9)
-        apart = weights / total - 1 / n_models
-        scores = np.tensordot(weights, log_odds, axes=1) + constants
-        nats = (np.logaddexp(0, scores) - target * scores)[known].mean()
-        slopes = np.where(known, expit(scores) - target, 0) / known.sum()
-        of_weights = np.tensordot(log_odds, slopes, axes=((1, 2), (0, 1)))
-        of_weights += 2 * n_models / n_rare * (apart - apart @ weights / total) / total
-        return float(nats + n_models * apart @ apart / n_rare), np.concatenate([of_weights, slopes.sum(axis=0)])
-
-    start = np.concatenate([np.full(n_models, 1 / n_models), np.zeros(len(labels))])
-    bounds = [(0, None)] * n_models + [(None, None)] * len(labels)
-    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:n_models]
-    if found.sum() < 1e-6:
-        log.warning("no weights of the models make the labels of valid more probable: all are taken alike")
-        found = np.ones(n_models)
-    return np.asarray(found / found.sum())

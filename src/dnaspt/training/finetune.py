@@ -184,6 +184,8 @@ def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str =
         _check_pool(config, manifest)
     if config.composition and (manifest.per_base or manifest.resolution_bp):
         raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
+    if config.average_strands != "auto" and manifest.per_base:
+        raise ConfigError(f"average_strands is for labels of windows; {config.data} has labels of bases")
     if config.teacher is not None and (manifest.per_base or manifest.resolution_bp):
         raise ConfigError(f"teacher is for labels of windows; {config.data} has labels of bases or bins")
     if code_of(config, manifest) is not STANDARD and head == "crf":
@@ -371,8 +373,6 @@ def _check_teacher(config: FinetuneConfig, path: Path, manifest: Manifest) -> No
     """
     teacher = read_config(path)
     check_same_labels(path, teacher, config, manifest)
-    if config.composition:
-        raise ConfigError("composition has no effect with a teacher: its probabilities know already what k-mers know")
     if config.class_weights != "none" or config.positive_weight:
         raise ConfigError(
             "class_weights and positive_weight are for labels; a teacher gives probabilities: leave them out"
@@ -448,7 +448,7 @@ def _describe(
         network=None
         if network is None
         else NetworkConfig(encoder=network.encoder, head=network.head, members=network.members),
-        composition=config.composition,
+        composition=0.0 if config.composition else None,  # its share is chosen after training
         data_digest=manifest.digest,
         provenance=provenance,
     )

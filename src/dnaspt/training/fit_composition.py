@@ -1,9 +1,9 @@
-"""Windows and their labels to the log-odds that their composition gives, from which fine-tuning goes on.
+"""Windows and their labels to the log-odds that their composition gives.
 
 Two models of `baselines.windows` are fitted for each label: logistic regression on 4-mers, and two Markov chains. Their scores
 are brought to one scale and averaged, and the mean is calibrated. All of this is *cross-fitted*: the train windows lie in five
 groups of neighbors, and each is scored by models of the other groups. So the penalty, the order of the chains and the calibration
-are chosen on windows that the models did not learn, and the network adds to scores that are as good as those of new windows.
+are chosen on windows that the models did not learn.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ N_GROUPS = 5
 STRENGTHS = (1e-4, 1e-3, 1e-2)
 """Inverse penalties of the logistic regression to choose from."""
 MOST_WINDOWS = 20_000
-"""Windows that the models learn from, evenly spread over the train split; all are scored."""
+"""Windows that the models learn from, evenly spread over the train split."""
 LEAST_WINDOWS = 5
 """Fewest windows with and without a label, outside each of the groups, from which it is learned; else its frequency is taken."""
 
@@ -34,19 +34,22 @@ _REVERSED = reverse_complement_kmers(_KMERS, K)
 
 
 class FittedComposition(NamedTuple):
-    """A composition, and what it says of windows that it did not learn.
+    """A composition, and how well it ranks windows that it did not learn.
 
     Attributes:
         scores: of each 6-mer, as `Composition.set` takes them (labels, 4**6).
         constant: of each label (labels,).
-        out_of_fold: log-odds of the train windows, each by models of the other groups (n, labels) float32.
-        auroc: of these log-odds (labels,); nan where that is not defined.
+        auroc: of the log-odds of train windows, each by models of the other groups (labels,); nan where that is not defined.
     """
 
     scores: np.ndarray
     constant: np.ndarray
-    out_of_fold: np.ndarray
     auroc: np.ndarray
+
+    def log_odds(self, split: Split) -> np.ndarray:
+        """Log-odds of the labels of windows (n, labels)."""
+        found = [_shares(counts) @ self.scores.T + self.constant for counts in _counts(split)]
+        return np.concatenate([np.zeros((0, len(self.constant))), *found])
 
 
 class _Models(NamedTuple):
@@ -80,19 +83,11 @@ def fit_composition(train: Split, n_labels: int, positive_weights: Tensor | None
     groups = neighbor_groups(train)
     learned = _Learned(train.take(rows), groups[rows], n_labels)
     models = [learned.models_of(label) for label in range(n_labels)]
-    log_odds, first = np.zeros((len(train), n_labels)), 0
-    for counts in _counts(train):
-        inside = slice(first, first + counts.shape[0])
-        shares = _shares(counts)
-        for label, own in enumerate(models):
-            log_odds[inside, label] = own.out_of_fold(shares, groups[inside])
-        first = inside.stop
     shift = np.zeros(n_labels) if positive_weights is None else np.log(positive_weights.numpy())
     return FittedComposition(
         np.stack([own.scores[-1] for own in models]),
         np.array([own.constants[-1] for own in models]) + shift,
-        (log_odds + shift).astype(np.float32),
-        auroc(train.labels.reshape(len(train), n_labels), log_odds),
+        learned.auroc(models),
     )
 
 
@@ -157,6 +152,10 @@ class _Learned:
             return _Models(np.zeros((len(targets), 4**K)), np.log((n_true + 1) / (n_false + 1)))
         regressions = [self._regressions(label, strength) for strength in STRENGTHS]
         return self._calibrated(label, [self._best(label, own) for own in (regressions, self._chains(label))])
+
+    def auroc(self, models: list[_Models]) -> np.ndarray:
+        """AUROC of each label by the models of it, on windows that they did not learn (labels,)."""
+        return auroc(self._truth, np.stack([self._out_of_fold(own) for own in models], axis=1))
 
     def _out_of_fold(self, models: _Models) -> np.ndarray:
         return models.out_of_fold(self._shares, self._groups)

@@ -122,8 +122,8 @@ def to_tensors(batch: ArrayBatch, device: torch.device) -> Batch:
     def move(array: Any) -> Tensor:
         return torch.from_numpy(array).to(device, non_blocking=True)
 
-    weights, composition = (None if own is None else move(own) for own in (batch.weights, batch.composition))
-    return Batch(move(batch.tokens), move(batch.lengths), move(batch.labels), weights, composition)
+    weights = None if batch.weights is None else move(batch.weights)
+    return Batch(move(batch.tokens), move(batch.lengths), move(batch.labels), weights)
 
 
 def fit(training: Training, fabric: Fabric) -> FitResult:

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import telling_memory
-from dnaspt.evaluation.calibration import fit_calibrator
-from dnaspt.evaluation.evaluate import score_model, window_logits
+from dnaspt.evaluation.evaluate import mean_scores, score_model, window_logits
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.genes import grammar_of
@@ -28,6 +27,7 @@ from dnaspt.models.task_model import TaskModel
 from dnaspt.tasks import TASKS
 from dnaspt.training.distill import taught
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
+from dnaspt.training.finish_windows import finish_windows
 from dnaspt.training.fit_composition import FittedComposition, fit_composition
 from dnaspt.training.loop import LESS_MEMORY, Reporter, SilentReporter, Training, fit
 from dnaspt.training.optim import build_optimizer
@@ -68,7 +68,7 @@ def train_task_model(
     manifest, task = data.manifest, TASKS[data.manifest.task]
     fabric = build_fabric(config)
     composition = None
-    if checkpoint.composition:
+    if checkpoint.composition is not None:
         composition = fit_composition(data.train, len(manifest.labels), class_weights(config, data))
         _tell_composition(composition, manifest.labels)
     model = build_model(config, checkpoint, data, composition)
@@ -85,8 +85,7 @@ def train_task_model(
         windows = taught(data.train, config.teacher, len(manifest.labels), fabric.device)
         batches = TrainingBatches([windows], manifest.window_bp, options)
     else:
-        log_odds = None if composition is None else composition.out_of_fold
-        batches = TrainingBatches([data.train], manifest.window_bp, options, log_odds)
+        batches = TrainingBatches([data.train], manifest.window_bp, options)
     grammar = grammar_of(model, checkpoint)
 
     def validate() -> dict[str, float]:
@@ -110,7 +109,7 @@ def train_task_model(
     if fabric.is_global_zero and ended.finished:
         if isinstance(model.head, SigmoidHead):
             best = folder.path / "best" / f"step-{ended.progress.best_step:08d}"
-            calibrate(best, data, class_weights(config, data), fabric.device)
+            result = replace(result, scores=_finish(config, best, data, composition, fabric.device))
         folder.finish(result)
         if task.metric == "mcc" and not ended.progress.best_scores.get("valid_mcc", 0) > 0:
             log.warning(
@@ -131,22 +130,25 @@ def _tell_composition(composition: FittedComposition, labels: Sequence[str]) -> 
         )
 
 
-def calibrate(checkpoint: Path, data: FinetuningData, weights: Tensor | None, device: torch.device) -> None:
-    """Write into a checkpoint of windows what makes probabilities of its log-odds that fit the labels of valid.
-
-    Args:
-        checkpoint: folder of the checkpoint; of it config.json alone is replaced.
-        data: windows of valid.
-        weights: weights of true labels in the loss (K,), which shift log-odds; None where all are 1.
-        device: where to compute.
-    """
+def _finish(
+    config: FinetuneConfig,
+    checkpoint: Path,
+    data: FinetuningData,
+    composition: FittedComposition | None,
+    device: torch.device,
+) -> dict[str, float]:
+    """Complete a checkpoint of windows, of which config.json alone is replaced: the scores that it then has on valid."""
     model, described = load_model(checkpoint)
     assert isinstance(model, TaskModel)
-    truth = data.valid.labels.reshape(-1, len(described.labels))
-    log_odds = window_logits(model.to(device), data.valid).reshape(truth.shape)
-    fitted = fit_calibrator(truth, log_odds, None if weights is None else -np.log(weights.numpy()))
-    described = described.model_copy(update={"temperature": fitted.temperature, "biases": fitted.biases})
-    write_description(checkpoint, described)
+    weights, labels = class_weights(config, data), data.manifest.labels
+    biases = None if weights is None else -np.log(weights.numpy())
+    finished = finish_windows(model.to(device), data.valid, labels, config.average_strands, composition, biases)
+    log_odds = window_logits(model, data.valid, average_strands=finished["both_strands"])
+    scores = mean_scores(data.valid.labels.reshape(-1, len(labels)), log_odds.reshape(-1, len(labels)))
+    named = {f"valid_{name}": score for name, score in scores.items()}
+    provenance = described.provenance | named
+    write_description(checkpoint, described.model_copy(update=finished | {"provenance": provenance}))
+    return named
 
 
 def build_model(
@@ -155,10 +157,7 @@ def build_model(
     data: FinetuningData,
     composition: FittedComposition | None = None,
 ) -> TaskModel:
-    """A task model before its first step: the head is fresh, the encoder pretrained where one is given.
-
-    With a composition, the head begins by saying nothing: the model begins as the composition.
-    """
+    """A task model before its first step: the head is fresh, the encoder pretrained where one is given."""
     frequencies = label_frequencies(data) if checkpoint.pool == "normalized" else None
     start = HeadStart(class_weights(config, data), frequencies)
     with torch.random.fork_rng(devices=[]):
@@ -169,9 +168,8 @@ def build_model(
     if config.freeze_encoder:
         model.encoder.requires_grad_(False)
     if composition is not None:
-        assert model.composition is not None and isinstance(model.head, SigmoidHead)
+        assert model.composition is not None
         model.composition.set(composition.scores, composition.constant)
-        model.head.begin_at_zero()
     return model
 
 

@@ -66,7 +66,7 @@ def test_it_reads_as_far_as_the_member_that_reads_farthest() -> None:
 
 
 def test_a_checkpoint_describes_its_members() -> None:
-    parts = (MemberConfig(encoder=ENCODER), MemberConfig(encoder=ENCODER, pool="normalized", composition=True))
+    parts = (MemberConfig(encoder=ENCODER), MemberConfig(encoder=ENCODER, pool="normalized", composition=0.5))
     joined = build_model(REGIONS.model_copy(update={"members": parts}))
     assert isinstance(joined, Ensemble)
     first, second = joined.single

@@ -70,10 +70,7 @@ def test_a_student_learns_it_whatever_the_labels_say(
 def test_settings_of_labels_are_refused_with_a_teacher(
     windows: Path, pretrained: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    for other, match in (
-        ({"composition": True}, "composition has no effect"),
-        ({"positive_weight": 2}, "are for labels"),
-    ):
+    for other, match in (({"positive_weight": 2}, "are for labels"),):
         with pytest.raises(ConfigError, match=match):
             finetune(settings(windows, tmp_path / "run", pretrained, teacher=teacher, **other))
 

@@ -1,12 +1,10 @@
 """Fine-tuned models to an ensemble."""
 
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy.special import expit
+import torch
 from tests.unit.training.quick import settings
 
 from dnaspt.checkpoint import load_model, read_config
@@ -14,13 +12,13 @@ from dnaspt.config import EnsembleConfig, FinetuneConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.evaluation.evaluate import evaluate, score_model, window_logits
+from dnaspt.genome import alphabet
 from dnaspt.inference.model import load
 from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.task_model import TaskModel
 from dnaspt.reports.describe import describe
 from dnaspt.reports.run_page import write_report
-from dnaspt.training import ensemble as ensemble_file
-from dnaspt.training.ensemble import ensemble, fit_weights
+from dnaspt.training.ensemble import ensemble
 from dnaspt.training.finetune import finetune
 
 pytestmark = pytest.mark.xdist_group("ensemble")  # one process makes what these tests start from
@@ -51,33 +49,29 @@ def test_log_odds_of_windows_are_the_weighted_sum(windows: Path, runs: tuple[Pat
     assert run.scores["valid_auroc"] == pytest.approx(scores["auroc"], abs=1e-6)
 
 
-def test_weights_on_valid_are_near_equal_where_models_are_alike_and_not_where_one_knows_nothing(
-    windows: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_composition_is_joined_with_the_share_that_valid_gives_it(
+    windows: Path, runs: tuple[Path, ...], tmp_path: Path
 ) -> None:
-    generator = np.random.default_rng(0)
-    n, signal = 4000, generator.normal(size=4000)
-    valid = read_split(windows, "valid").take(np.zeros(n, int))
-    truth = (generator.random(n) < expit(signal - 2)).astype(np.int8)
-    valid = replace(valid, labels=truth, label_offsets=np.arange(n + 1))
-    good, other = (signal + generator.normal(size=n) for _ in range(2))
-    for members, least, most in (((good, other + 3), 0.4, 0.6), ((good, generator.normal(size=n)), 0.75, 1)):
-        log_odds = iter(members)
-        monkeypatch.setattr(ensemble_file, "window_logits", lambda *_, log_odds=log_odds: next(log_odds)[:, None])
-        joined = SimpleNamespace(single=members)
-        weights = fit_weights(joined, valid, ("label",))  # type: ignore[arg-type]
-        assert weights.sum() == pytest.approx(1) and (weights >= 0).all()
-        assert least < weights[0] <= most
+    run = ensemble(EnsembleConfig(data=windows, runs=runs[:1], out=tmp_path / "run", composition=True))
+    joined, config = load_model(run.path)
+    assert isinstance(joined, Ensemble) and joined.composition is not None and config.composition is not None
+    assert 0 < config.composition <= 1 and joined.composition.share == config.composition
+    valid = read_split(windows, "valid")
+    single, _ = load_model(runs[0])
+    assert isinstance(single, TaskModel)
+    tokens = torch.from_numpy(np.stack([alphabet.tokens(window.codes) for window in valid]))
+    with torch.no_grad():
+        of_kmers = joined.composition(tokens).numpy()
+    expected = (1 - config.composition) * window_logits(single, valid) + config.composition * of_kmers
+    np.testing.assert_allclose(window_logits(joined, valid), expected, atol=1e-4)
+    assert "share of the composition" in str(describe(run.path).tables)
+    scored = evaluate(run.path, windows, split="valid", write=False)
+    assert scored.primary.value == pytest.approx(run.scores["valid_auroc"], abs=1e-6)
 
 
-def test_few_windows_keep_weights_alike(windows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    generator = np.random.default_rng(0)
-    valid = read_split(windows, "valid").take(np.zeros(30, int))
-    truth = (np.arange(30) < 2).astype(np.int8)
-    valid = replace(valid, labels=truth, label_offsets=np.arange(31))
-    log_odds = iter([generator.normal(size=(30, 1)), generator.normal(size=(30, 1))])
-    monkeypatch.setattr(ensemble_file, "window_logits", lambda *_: next(log_odds))
-    weights = fit_weights(SimpleNamespace(single=[0, 1]), valid, ("label",))  # type: ignore[arg-type]
-    np.testing.assert_allclose(weights, [0.5, 0.5], atol=0.25)
+def test_one_run_without_a_composition_is_no_ensemble(windows: Path, runs: tuple[Path, ...], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is one run; give two or more"):
+        ensemble(EnsembleConfig(data=windows, runs=runs[:1], out=tmp_path / "run"))
 
 
 def test_an_ensemble_is_a_run_like_any_other(windows: Path, runs: tuple[Path, ...], tmp_path: Path) -> None:

@@ -70,7 +70,6 @@ def test_windows_are_scored_by_models_that_did_not_learn_them() -> None:
     split = windows(200, generator.random((200, 1)) < 0.5, np.full(200, 0.5))
     fitted = fit_composition(split, 1)
     assert fitted.auroc[0] < 0.62
-    assert fitted.out_of_fold.shape == (200, 1) and fitted.out_of_fold.dtype == np.float32
 
 
 def test_groups_are_neighbors_of_equal_size() -> None:
@@ -108,4 +107,3 @@ def test_weights_of_true_labels_shift_the_log_odds() -> None:
     train = labeled()
     plain, weighted = fit_composition(train, 2), fit_composition(train, 2, torch.tensor([1.0, 4.0]))
     np.testing.assert_allclose(weighted.constant - plain.constant, [0, np.log(4)], atol=1e-6)
-    np.testing.assert_allclose(weighted.out_of_fold - plain.out_of_fold, [[0, np.log(4)]] * 400, atol=1e-5)

@@ -1,0 +1,108 @@
+"""What a model of windows still needs after training, all of it chosen on valid.
+
+That is one strand or the mean of both, the share of the composition, and what makes probabilities of log-odds; for an ensemble
+also the weights of its models.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from dnaspt.data.dataset import Split
+from dnaspt.evaluation.calibration import fit_calibrator
+from dnaspt.evaluation.evaluate import mean_scores, window_logits
+from dnaspt.genome.gene_states import MISSING
+
+if TYPE_CHECKING:
+    from dnaspt.models.task_model import TaskModel
+    from dnaspt.training.fit_composition import FittedComposition
+
+log = logging.getLogger(__name__)
+
+
+def finish_windows(
+    model: "TaskModel",
+    valid: Split,
+    labels: tuple[str, ...],
+    average_strands: Literal["auto", "always", "never"],
+    composition: "FittedComposition | None" = None,
+    biases: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Choose all of it on valid, and let the model predict so.
+
+    Args:
+        model: a trained model of windows; the share of its composition is set.
+        valid: windows of the valid split.
+        labels: names of the K labels.
+        average_strands: auto: both strands where their mean has the higher mean AUROC.
+        composition: what the model's composition was set to; None where it has none.
+        biases: expected biases (K,) of the log-odds, of a loss that weighs true labels; None for 0.
+
+    Returns:
+        What the description of the checkpoint says of it, by name.
+    """
+    truth = valid.labels.reshape(-1, len(labels))
+    both_strands, log_odds = _choose_strands(model, valid, truth, average_strands)
+    share = None
+    if composition is not None:
+        assert model.composition is not None
+        of_kmers = composition.log_odds(valid)
+        share = round(float(fit_weights(np.stack([log_odds, of_kmers]), truth)[1]), 4)
+        log.info("share of the composition: %.2f", share)
+        model.composition.share = share
+        log_odds = (1 - share) * log_odds + share * of_kmers
+    chosen = {"both_strands": both_strands, "composition": share}
+    return chosen | fit_calibrator(truth, log_odds, biases)._asdict()
+
+
+def _choose_strands(
+    model: "TaskModel", valid: Split, truth: np.ndarray, asked: Literal["auto", "always", "never"]
+) -> tuple[bool, np.ndarray]:
+    """Whether both strands are averaged, and the log-odds of valid (n, K) that are predicted so."""
+    found = {
+        both: window_logits(model, valid, average_strands=both).reshape(truth.shape)
+        for both, unwanted in ((False, "always"), (True, "never"))
+        if asked != unwanted
+    }
+    if len(found) == 1:
+        return next(iter(found.items()))
+    one, both = (mean_scores(truth, found[kind])["auroc"] for kind in (False, True))
+    log.info("AUROC of one strand on valid %.4f, of both averaged %.4f", one, both)
+    return both > one, found[both > one]
+
+
+def fit_weights(log_odds: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Weights (M,) of the log-odds of M models by which the labels are most probable: none is below 0, their sum is 1.
+
+    Each label has a constant of its own, which is not kept. Weights are held near those that are all alike, the more so the fewer
+    windows have the rarer value of a label.
+
+    Args:
+        log_odds: of the models (M, n, K).
+        truth: labels (n, K), which may be missing.
+    """
+    known = truth != MISSING
+    n_rare = max(1, min(int((truth == 1).sum()), int((truth == 0).sum())))
+    n_models, target = len(log_odds), np.where(known, truth, 0)
+
+    def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
+        weights, constants = values[:n_models], values[n_models:]
+        total = max(weights.sum(), 1e-9)
+        apart = weights / total - 1 / n_models
+        scores = np.tensordot(weights, log_odds, axes=1) + constants
+        nats = (np.logaddexp(0, scores) - target * scores)[known].mean()
+        slopes = np.where(known, expit(scores) - target, 0) / known.sum()
+        of_weights = np.tensordot(log_odds, slopes, axes=((1, 2), (0, 1)))
+        of_weights += 2 * n_models / n_rare * (apart - apart @ weights / total) / total
+        return float(nats + n_models * apart @ apart / n_rare), np.concatenate([of_weights, slopes.sum(axis=0)])
+
+    start = np.concatenate([np.full(n_models, 1 / n_models), np.zeros(truth.shape[1])])
+    bounds = [(0, None)] * n_models + [(None, None)] * truth.shape[1]
+    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:n_models]
+    if found.sum() < 1e-6:
+        log.warning("no weights of the models make the labels of valid more probable: all are taken alike")
+        found = np.ones(n_models)
+    return np.asarray(found / found.sum())
