@@ -3,8 +3,8 @@
 `DNASPT_REAL_DATA=... python benchmarks/studies.py arabidopsis_chr3` (or athaliana, human_wgbs, fly_loci, human_brain,
 athaliana_averaged, athaliana_seeds, athaliana_heads; gene models against AUGUSTUS: athaliana_contigs, celegans_contigs,
 athaliana_genes, celegans_genes, fly_loci_genes, human_genes; the paper's models by folds: athaliana_folds,
-celegans_folds; and within the train part athaliana_train, celegans_train; for a
-GPU athaliana_base, athaliana_paper, fly_loci_base;
+celegans_folds; windows by folds: human_brain_folds, arabidopsis_chr3_folds, human_wgbs_folds; and within the train part
+athaliana_train, celegans_train; for a GPU athaliana_base, athaliana_paper, fly_loci_base;
 arabidopsis_chr3_protocols and human_brain_protocols: pretrained on own windows, and on sequences of gene finding;
 athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
 record in examples/studies/NAME/records and are skipped. `benchmarks/make_results.py` puts the answers into docs/results.md.
@@ -48,6 +48,18 @@ PREPARE = {
     "arabidopsis_chr3": (
         "methylation/arabidopsis_chr3",
         "methylation --genome {real}/genome.fa.gz --calls {real}/wild_type.bedmethyl.gz",
+    ),
+    "human_brain_folds": (
+        "regions/human_brain",
+        "regions --genome {real}/genome.fa.gz {peaks} --folds 5",
+    ),
+    "arabidopsis_chr3_folds": (
+        "methylation/arabidopsis_chr3",
+        "methylation --genome {real}/genome.fa.gz --calls {real}/wild_type.bedmethyl.gz --folds 5",
+    ),
+    "human_wgbs_folds": (
+        "methylation/human_wgbs",
+        "methylation --genome {real}/genome.fa.gz --calls {real}/imr90.bedmethyl.gz --folds 5",
     ),
     "human_wgbs": (
         "methylation/human_wgbs",
@@ -153,7 +165,8 @@ def prepare(name: str) -> None:
         Path(f"{data}.unknown.bed").write_text(unknown)
     if name == "human_wgbs":
         Path(f"{data}.split.tsv").write_text(WGBS_SPLIT.format(rows=wgbs_rows(real)))
-    words = command.replace("{data}/", "{real}/").format(real=real, data=data).split()
+    peaks = " ".join(f"--regions {file}" for file in sorted(real.glob("peaks/*.bed")))
+    words = command.replace("{data}/", "{real}/").format(real=real, data=data, peaks=peaks).split()
     if (
         name == "athaliana"
     ):  # with segments of other genes, which one arm read before it left the study: records name these data

@@ -318,8 +318,11 @@ def finetune(
     }
     checked = _settings(FinetuneConfig, settings | given, config)
     from dnaspt.training.finetune import finetune as train
+    from dnaspt.training.recipe import with_recipe
 
-    run = train(checked, resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress))
+    run = train(
+        with_recipe(checked), resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress)
+    )
     return _unless_stopped(run)
 
 

@@ -26,8 +26,9 @@ from dnaspt.errors import ConfigError
 from dnaspt.inference.model import MAX_WINDOW_BP, load
 from dnaspt.inference.sequences import Sequences, read_sequences
 from dnaspt.prepare.writer import DatasetWriter
-from dnaspt.training.finetune import LEAST_WINDOWS, finetune
+from dnaspt.training.finetune import finetune
 from dnaspt.training.pretrain import pretrain
+from dnaspt.training.recipe import LEAST_WINDOWS
 from dnaspt.training.runs import Run
 
 if TYPE_CHECKING:

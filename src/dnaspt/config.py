@@ -358,7 +358,8 @@ class FinetuneConfig(TrainingConfig):
     freeze_encoder: bool = False
     """Train the head alone. Switch it on where labels are very few, or to see what pretraining has learned by itself."""
     encoder_rate: float = Field(1.0, gt=0, le=1)
-    """Learning rate of the encoder as a share of the head's. Lower it where fine-tuning destroys what was pretrained."""
+    """Learning rate of the encoder as a share of the head's; 'dnaspt finetune' takes 0.1 for windows. Lower it where fine-tuning
+    destroys what was pretrained."""
     crf_rate: float = Field(10.0, gt=0, le=1_000_000)
     """Learning rate of the CRF's transition scores as a multiple of the head's: they start at 0 and have to reach about -7.
     Rarely changed."""
@@ -368,10 +369,11 @@ class FinetuneConfig(TrainingConfig):
     """Weight of true labels in a sigmoid head; 0 leaves it to `class_weights`. Raise it where few windows have the label."""
     pool: Literal["mean", "normalized"] = "mean"
     """How the vectors of a window are pooled: mean (as BEND does), or normalized: the mean is batch-normalized, and each label
-    begins at its frequency. Try normalized where a loss on windows hardly falls."""
+    begins at its frequency. 'dnaspt finetune' takes normalized for windows."""
     composition: bool = False
     """Add what the k-mers of a window say of its labels (logistic regression on 4-mers and Markov chains, estimated in seconds),
-    with the share of the log-odds that makes the labels of valid most probable. For labels of windows."""
+    with the share of the log-odds that makes the labels of valid most probable. For labels of windows; 'dnaspt finetune' does so
+    for up to 32 of them."""
     average_strands: Literal["auto", "always", "never"] = "auto"
     """Whether the model of windows predicts the mean of both strands by default. auto: where that has the better score on valid;
     prediction then takes twice as long. Say never where the strand of the windows matters."""

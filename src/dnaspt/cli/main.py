@@ -208,11 +208,13 @@ def finetune(
     batch_bp: BatchBp = None,
     learning_rate: Annotated[
         float | None,
-        option("--learning-rate", "--lr", metavar="RATE", help="Peak learning rate.", default="0.001"),
+        option("--learning-rate", "--lr", metavar="RATE", help="Peak learning rate.", default="0.001; windows: 0.01"),
     ] = None,
     encoder_rate: Annotated[
         float | None,
-        option(metavar="SHARE", help="Learning rate of the encoder as a share of the head's.", default="1"),
+        option(
+            metavar="SHARE", help="Learning rate of the encoder as a share of the head's.", default="1; windows: 0.1"
+        ),
     ] = None,
     freeze_encoder: Annotated[
         bool, option("--freeze-encoder", help="Train the head only.", default="train both")
@@ -223,16 +225,16 @@ def finetune(
     ] = None,
     pool: Annotated[
         Literal["mean", "normalized"] | None,
-        option(help="How the states of a window become one vector.", default="mean"),
+        option(help="How the states of a window become one vector.", default="mean; windows: normalized"),
     ] = None,
     composition: Annotated[
-        bool,
+        bool | None,
         option(
-            "--composition",
+            "--composition/--no-composition",
             help="Windows: add what k-mers and Markov chains say, as far as valid gains.",
-            default="off",
+            default="on up to 32 labels",
         ),
-    ] = False,
+    ] = None,
     teacher: Annotated[
         Path | None,
         option(

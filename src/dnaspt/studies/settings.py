@@ -34,6 +34,7 @@ from dnaspt.errors import ConfigError
 from dnaspt.output import refuse_inputs
 from dnaspt.prepare.splits import Folds, checked_folds
 from dnaspt.tasks import GENE_MODEL, TASKS
+from dnaspt.training.recipe import STUDY_RATES, recipe_of
 from dnaspt.training.runs import SETTINGS
 
 log = logging.getLogger(__name__)
@@ -221,6 +222,9 @@ class StudyConfig(Settings):
     tuning_share: float = Field(0.25, gt=0, le=1)
     """Share of the fine-tuning epochs that each trial of a learning rate takes. With 1 the best trial is the run of the first
     seed; a smaller share is quicker, but may favor rates that do best early."""
+    recipe: Literal["default", "plain"] = "default"
+    """Settings of fine-tuning on windows that are not given. default: those of 'dnaspt finetune' (docs/windows.md), and learning
+    rates that go with them. plain: those of docs/settings.md as they stand. Say plain for the models of arXiv 2506.17766."""
     pretrain: dict[str, Any] = Field(default_factory=dict)
     """Settings of every pretraining, by the names of 'dnaspt pretrain', such as epochs or preset."""
     finetune: dict[str, Any] = Field(default_factory=dict)
@@ -311,6 +315,25 @@ class StudyConfig(Settings):
             for arm in self.arms
         )
         return self.model_copy(update={"arms": tuple(arms)})
+
+    def with_recipe(self, dataset: Manifest) -> "StudyConfig":
+        """The same study with the recipe for windows said out loud; arms with an encoder of others are trained as before."""
+        recipe = {} if self.recipe == "plain" else recipe_of(dataset, self.finetune)
+        recipe.pop("learning_rate", None)  # each arm's is chosen
+        if not recipe:
+            return self
+        plain = {name: FinetuneConfig.model_fields[name].default for name in recipe}
+
+        def adapted(arm: Arm) -> Arm:
+            if not recipe_of(dataset, self.finetune | arm.finetune):
+                return arm.model_copy(update={"finetune": plain | arm.finetune})
+            if arm.freeze_encoder and "encoder_rate" in recipe:
+                return arm.model_copy(update={"finetune": {"encoder_rate": plain["encoder_rate"]} | arm.finetune})
+            return arm
+
+        arms = tuple(map(adapted, self.arms))
+        rates = self.learning_rates if "learning_rates" in self.model_fields_set else STUDY_RATES
+        return self.model_copy(update={"finetune": recipe | self.finetune, "arms": arms, "learning_rates": rates})
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -451,6 +474,7 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
     dataset = study.views(dataset)[0]
     if dataset.default_head == GENE_MODEL:
         study = study.with_heads(dataset)
+    study = study.with_recipe(dataset)
     _check_splits(study, dataset)
     for arm in study.arms:
         _check_fits_task(study, arm, dataset)

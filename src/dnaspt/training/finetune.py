@@ -31,6 +31,7 @@ from dnaspt.genome.transcripts import Transcript
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.processes import check_processes
+from dnaspt.training.recipe import LEAST_WINDOWS
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Run
 
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEAST_WINDOWS = 16
-"""Windows that a batch must have where pooled vectors are normalized by the batch."""
 VALIDATION_BP = 4_000_000
 """Bases of the valid split on which a checkpoint is chosen, about."""
 

@@ -63,7 +63,7 @@ def wrong_promises(command: str, real: Mapping[str, Any]) -> dict[str, tuple[str
         if is_number and value is not None:
             right = float(first) == value
         else:
-            right = value in (None, False, 0, "", ()) or value is True or words == str(value)
+            right = value in (None, False, 0, "", ()) or value is True or words.split(";")[0] == str(value)
         if not right:
             wrong[name] = (words, value)
     return wrong

@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.help_texts import COMMANDS, defaults_of, wrong_promises
+from tests.unit.cli.help_texts import COMMANDS, defaults_of, promised, wrong_promises
 from typer.testing import CliRunner
 
 from dnaspt import __version__
 from dnaspt.cli.main import app
 from dnaspt.config import FinetuneConfig, PretrainConfig, Settings
+from dnaspt.data.manifest import read_manifest
 from dnaspt.simulation.simulate import SimulateConfig
+from dnaspt.training.recipe import recipe_of
 
 HEAVY = ("torch", "numpy", "pandas", "pyarrow", "sklearn", "numba", "lightning_fabric")
 
@@ -67,6 +69,12 @@ def test_version_is_printed() -> None:
 )
 def test_defaults_in_the_help_are_those_of_the_settings(command: str, settings: type[Settings]) -> None:
     assert wrong_promises(command, defaults_of(settings)) == {}
+
+
+def test_the_help_of_finetune_tells_what_windows_get(windows: Path) -> None:
+    recipe = recipe_of(read_manifest(windows), {})
+    said = {name: words.split("windows: ")[1] for name, words in promised("finetune").items() if "windows: " in words}
+    assert said == {name: f"{recipe[name]}" for name in ("learning_rate", "encoder_rate", "pool")}
 
 
 @pytest.mark.parametrize("command", ["pretrain", "finetune", "simulate"])

@@ -1,0 +1,54 @@
+"""The default way to train on windows: settings that were chosen on valid, for what is not given.
+
+What they were chosen from, with the same effort from scratch and after self-pretraining, is in docs/windows.md.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dnaspt.config import PRESETS, FinetuneConfig
+from dnaspt.data.manifest import Manifest, read_manifest
+
+LEARNING_RATE = 1e-2
+STUDY_RATES = (3e-3, 1e-2, 3e-2)
+"""Rates from which a study chooses."""
+LEAST_WINDOWS = 16
+"""Windows that a batch must have where pooled vectors are normalized by the batch."""
+MOST_LABELS = 32
+"""Labels up to which the composition is fitted without being asked for: each takes seconds."""
+
+
+def recipe_of(manifest: Manifest, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of fine-tuning that are taken where nothing else is said.
+
+    Args:
+        manifest: of the dataset.
+        given: settings that somebody chose.
+
+    Returns:
+        Settings by name, none of them among the given ones; none at all for genes and bins, and for encoders of others.
+    """
+    default = {name: field.default for name, field in FinetuneConfig.model_fields.items()} | dict(given)
+    is_ours = default["preset"] in PRESETS and not default["embeddings"]
+    if manifest.per_base or manifest.resolution_bp or not is_ours:
+        return {}
+    recipe: dict[str, Any] = {"learning_rate": LEARNING_RATE, "average_fraction": 0.1}
+    if not default["freeze_encoder"]:
+        recipe["encoder_rate"] = 0.1
+    if len(manifest.labels) <= MOST_LABELS:
+        recipe["composition"] = True
+    is_alone = default["devices"] * default["num_nodes"] == 1
+    if is_alone and default["batch_bp"] // manifest.window_bp >= LEAST_WINDOWS:
+        recipe["pool"] = "normalized"
+    return {name: value for name, value in recipe.items() if name not in given}
+
+
+def with_recipe(config: FinetuneConfig) -> FinetuneConfig:
+    """The settings with the recipe for what is not given.
+
+    Raises:
+        DatasetError: no dataset, or without that fold.
+    """
+    given = {name: getattr(config, name) for name in config.model_fields_set}
+    recipe = recipe_of(read_manifest(config.data, config.fold), given)
+    return config.model_copy(update=recipe) if recipe else config
