@@ -1,0 +1,94 @@
+"""A study of windows by folds, scored once more without the windows on which the recipe was chosen.
+
+`python benchmarks/without_valid.py human_brain` reads the records of human_brain_folds and leaves out of every fold's test part
+what overlaps a window of the valid part of human_brain, the fixed split that `benchmarks/recipes.py` chose on. It writes the mean
+AUROC of every arm, and what every network has over every baseline, with paired intervals over blocks, with and without these
+windows, into benchmarks/results/without-valid-NAME.json. It prepares data/NAME and data/NAME_folds where they are not there.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import studies
+from dnaspt.data.dataset import Split, read_split
+from dnaspt.evaluation.metrics import auroc
+from dnaspt.evaluation.pooled import pool_counts
+from dnaspt.evaluation.results import BootstrapCounts
+from dnaspt.reports.compare import ResampledScore, paired_gain
+from dnaspt.studies.records import Record, read_records
+from record import write_result
+
+
+def main() -> None:
+    """Score the arms that are finished in all folds, and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=["human_brain", "arabidopsis_chr3", "human_wgbs"])
+    name = parser.parse_args().name
+    for dataset in (name, f"{name}_folds"):
+        studies.prepare(dataset)
+    chosen_on = read_split(Path("data") / name, "valid")
+    by_arm: dict[str, list[Record]] = {}
+    for record in read_records(studies.STUDIES / f"{name}_folds" / "records", "final"):
+        if record.job.label_fraction == 1:
+            by_arm.setdefault(record.job.arm, []).append(record)
+    n_folds = max(map(len, by_arm.values()))
+    finished = {
+        arm: sorted(own, key=lambda record: record.job.fold) for arm, own in by_arm.items() if len(own) == n_folds
+    }
+    tested = [read_split(Path("data") / f"{name}_folds", "test", fold + 1) for fold in range(n_folds)]
+    kept = [~overlaps(own, chosen_on) for own in tested]
+    content = {
+        "windows": {"all": sum(map(len, kept)), "without valid": int(sum(own.sum() for own in kept))},
+        "all windows": scores(finished, [np.ones(len(own), dtype=bool) for own in kept]),
+        "without valid": scores(finished, kept),
+    }
+    write_result(f"without-valid-{name}", f"python benchmarks/without_valid.py {name}", content)
+
+
+def overlaps(windows: Split, others: Split) -> np.ndarray:
+    """Which windows (n,) overlap any of other ones, on the same contig."""
+    found = np.zeros(len(windows), dtype=bool)
+    for chrom in set(others.chrom.tolist()):
+        here, there = windows.chrom == chrom, others.chrom == chrom
+        starts, ends = np.sort(others.start[there]), np.sort(others.end[there])
+        # as many of them begin before a window's end as end before its start, unless one overlaps it
+        found[here] = np.searchsorted(starts, windows.end[here]) > np.searchsorted(ends, windows.start[here], "right")
+    return found
+
+
+def scores(records: dict[str, list[Record]], kept: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Mean AUROC of each arm over the kept windows of all folds, and gains over baselines with their intervals."""
+    by_arm = {}
+    for arm, own in records.items():
+        pooled = pool_counts([some(record.counts, rows) for record, rows in zip(own, kept, strict=True)])
+        value = float(np.nanmean(auroc(pooled.truth, pooled.logits)))
+        by_arm[arm] = ResampledScore.of(value, pooled, "mean_auroc")
+    baselines = [arm for arm, own in records.items() if own[0].job.baseline]
+    gains: dict[str, Any] = {}
+    for arm, baseline in product(records, baselines):
+        if arm not in baselines:
+            gain = paired_gain(by_arm[baseline], by_arm[arm])
+            gains.setdefault(arm, {})[baseline] = [round(number, 4) for number in (gain.value, gain.low, gain.high)]
+    return {
+        "blocks": next(iter(by_arm.values())).n_blocks,
+        "mean AUROC": {arm: round(own.value, 4) for arm, own in by_arm.items()},
+        "gain over baselines [95 %]": gains,
+    }
+
+
+def some(counts: BootstrapCounts, rows: np.ndarray) -> BootstrapCounts:
+    """What a bootstrap resamples, of some windows."""
+    blocks = np.unique(counts.blocks[rows], return_inverse=True)[1]
+    return replace(
+        counts, truth=counts.truth[rows], logits=counts.logits[rows], blocks=blocks, cpg_count=counts.cpg_count[rows]
+    )
+
+
+if __name__ == "__main__":
+    main()
