@@ -136,7 +136,7 @@ def stale_pages() -> dict[Path, str]:
 def stale_tables(name: str) -> dict[Path, str]:
     """The CSV tables of a study that do not follow from its records, as they should be."""
     study, records = study_from_records(name)
-    groups = groups_of(records)
+    groups = groups_of(records, label_groups=study.label_groups)
     task = TASK_OF_STUDY.get(name, "genes")
     tables = number_tables(study, records, groups, differences_of(study, groups), task)
     stale = {}

@@ -8,17 +8,17 @@ Studies compare arms over their seeds (`differences_of`), `dnaspt report` compar
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from types import MappingProxyType
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from dnaspt.errors import DatasetError
+from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.bootstrap import ConfidenceInterval, block_weights, percentile_interval
 from dnaspt.evaluation.gene_metrics import LEVELS, rates
-from dnaspt.evaluation.metrics import Score, mcc, mcc_batch, mean_rows, resampled_areas
+from dnaspt.evaluation.metrics import Score, auprc, auroc, mcc, mcc_batch, mean_rows, resampled_areas
 from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.reports.tables import SIGNED, written
 from dnaspt.studies.records import Record
@@ -39,6 +39,9 @@ MODEL_BASELINE = "a gene model"
 BASELINES = (BASELINE, MODEL_BASELINE)
 """Questions that compare with a baseline."""
 JOINED = "several models together"
+WITH_KMERS = "what k-mers say, beside the network"
+PRETRAINING_QUESTIONS = ("pretraining", "pretraining, the same bases in all")
+"""Questions that are asked of groups of labels, too."""
 LETTERS = "pretrained site scores, against letters"
 RANDOM = "pretrained site scores, against a random encoder"
 GENE_MODEL_QUESTIONS = (LETTERS, RANDOM, "the gene model", MODEL_BASELINE)
@@ -64,6 +67,7 @@ class Group:
         n_blocks: blocks of the test split.
         least: lowest value that the metric can have; no metric here exceeds 1.
         baseline: name of the baseline, empty for our own models; augustus:SPECIES learned from other labels.
+        of_labels: the same of groups of the labels of windows, by name; see `StudyConfig.label_groups`.
     """
 
     arm: str
@@ -75,6 +79,7 @@ class Group:
     n_blocks: int
     least: float = 0.0
     baseline: str = ""
+    of_labels: Mapping[str, "Group"] = field(default_factory=dict)
 
     @property
     def score(self) -> Score:
@@ -151,7 +156,10 @@ def sign_of(gain: Score) -> int:
 
 
 def groups_of(
-    records: Sequence[Record], pretrainings: Mapping[str, RunResult] = MappingProxyType({}), measure: str = ""
+    records: Sequence[Record],
+    pretrainings: Mapping[str, RunResult] = MappingProxyType({}),
+    measure: str = "",
+    label_groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[Group]:
     """Gather final runs by arm and label fraction, in the order of the records.
 
@@ -159,11 +167,36 @@ def groups_of(
         records: final runs.
         pretrainings: results of the pretrainings by digest, to count their minutes.
         measure: one of `GENE_MEASURES`; left out, the primary metric.
+        label_groups: of windows, groups of the labels of which scores are wanted, too: beginnings of their names.
     """
     keys = dict.fromkeys((record.job.arm, record.job.label_fraction) for record in records)
+    by_key = {key: [r for r in records if (r.job.arm, r.job.label_fraction) == key] for key in keys}
     return [
-        _group([r for r in records if (r.job.arm, r.job.label_fraction) == key], pretrainings, measure) for key in keys
+        replace(
+            _group(own, pretrainings, measure),
+            of_labels={
+                name: _group(own, pretrainings, columns=_columns(own[0], beginnings))
+                for name, beginnings in label_groups.items()
+            },
+        )
+        for own in by_key.values()
     ]
+
+
+def _columns(record: Record, beginnings: Sequence[str]) -> list[int]:
+    """Which labels of windows begin so.
+
+    Raises:
+        ConfigError: none.
+    """
+    windows = record.scored.windows
+    labels = () if windows is None else tuple(windows.labels.auroc)
+    columns = [number for number, label in enumerate(labels) if label.startswith(tuple(beginnings))]
+    if not columns:
+        raise ConfigError(
+            f"label_groups: no label begins with {' or '.join(beginnings)}; there are {', '.join(labels)}"
+        )
+    return columns
 
 
 def groups_by_gene_measure(records: Sequence[Record]) -> dict[str, list[Group]]:
@@ -173,13 +206,25 @@ def groups_by_gene_measure(records: Sequence[Record]) -> dict[str, list[Group]]:
     return {measure: groups_of(records, measure=measure) for measure in GENE_MEASURES}
 
 
-def _group(records: Sequence[Record], pretrainings: Mapping[str, RunResult], measure: str) -> Group:
+def _group(
+    records: Sequence[Record],
+    pretrainings: Mapping[str, RunResult],
+    measure: str = "",
+    columns: Sequence[int] | None = None,
+) -> Group:
+    """Runs that differ in their seed alone, by one measure, or by the primary metric of some labels of windows."""
     records = sorted(records, key=lambda record: record.job.seed)
     first = records[0]
     metric = measure or first.scored.metric
     if measure:
         genes = [resampled_genes(record.counts, measure) for record in records]
         scores = [(own.value, own.resampled) for own in genes]
+    elif columns is not None:
+        area = auprc if metric == "mean_auprc" else auroc
+        some = [
+            replace(r.counts, truth=r.counts.truth[:, columns], logits=r.counts.logits[:, columns]) for r in records
+        ]
+        scores = [(float(np.nanmean(area(own.truth, own.logits))), resampled_scores(own, metric)) for own in some]
     else:
         scores = [(r.scored.primary.value, resampled_scores(r.counts, metric)) for r in records]
     before = [pretrainings[r.job.encoder].minutes if r.job.encoder in pretrainings else 0.0 for r in records]
@@ -220,6 +265,11 @@ def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Differen
             for before, after in product(_groups_of_arm(groups, first), _groups_of_arm(groups, second)):
                 if before.fraction == after.fraction:
                     differences.append(_compare(question, before, after, study.looks))
+                    if question in PRETRAINING_QUESTIONS:
+                        differences += [
+                            _compare(f"{question}: {name}", before.of_labels[name], after.of_labels[name], study.looks)
+                            for name in before.of_labels
+                        ]
     for first, second in product(study.arms, study.arms):
         # P4: fewer labels after pretraining against all from scratch
         if question_of(study, first, second) == "pretraining":
@@ -236,7 +286,11 @@ def _groups_of_arm(groups: Sequence[Group], arm: Arm) -> list[Group]:
 def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
     """The one thing that the second of two arms has and the first has not; "" if there is none or more than one."""
     same_head, same_init = first.head == second.head, first.init == second.init
+    if first.is_ensemble and second.is_ensemble:
+        return _question_of_ensembles(study, first, second)
     if second.is_ensemble and not first.is_baseline:
+        if second.composition and len(second.members) == 1:
+            return WITH_KMERS if first.name in second.members else ""
         return JOINED if first.name in second.members else ""
     if first.is_ensemble:
         return ""
@@ -278,6 +332,14 @@ def question_of(study: StudyConfig, first: Arm, second: Arm) -> str:
 def _same_data(study: StudyConfig, first: Arm, second: Arm) -> bool:
     """Whether two arms are pretrained on the same datasets, or read as many bases of them on top."""
     return study.pretrain_data_of(first) == study.pretrain_data_of(second)
+
+
+def _question_of_ensembles(study: StudyConfig, first: Arm, second: Arm) -> str:
+    """The same of two arms of one model each, both with the composition: what differs between the models."""
+    if not (first.composition and second.composition and len(first.members) == len(second.members) == 1):
+        return ""
+    arms = {arm.name: arm for arm in study.arms}
+    return question_of(study, arms[first.members[0]], arms[second.members[0]])
 
 
 def _question_of_gene_models(study: StudyConfig, first: Arm, second: Arm) -> str:

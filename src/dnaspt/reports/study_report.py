@@ -103,7 +103,10 @@ def study_report(context: StudyContext) -> StudyResult:
     """
     runs = run_study(context)
     study = context.study.with_heads(runs.dataset)
-    groups, metric = groups_of(runs.finals, runs.pretrainings), METRIC_NAMES[runs.finals[0].scored.metric]
+    groups, metric = (
+        groups_of(runs.finals, runs.pretrainings, label_groups=study.label_groups),
+        METRIC_NAMES[runs.finals[0].scored.metric],
+    )
     differences = differences_of(study, groups)
     by_measure = groups_by_gene_measure(runs.finals)
     leading = (

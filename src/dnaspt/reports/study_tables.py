@@ -188,17 +188,26 @@ def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) 
                 claims.append((_by_protocol(study, claim, difference), difference, verdict))
     if marginal := study.marginal_gain:
         claim = f"P5: the gain is marginal (within {marginal:g} of 0)"
-        claims += [
-            (_by_protocol(study, claim, plain), plain, with_look(_marginal_verdict(plain, marginal), study.looks))
-            for plain in _asked(differences, "pretraining", 1)
-        ]
+        asked = [f"pretraining: {name}" for name in study.label_groups] or ["pretraining"]
+        for question in asked:
+            of_labels = claim.replace("P5:", f"P5, {name}:") if (name := question[len("pretraining: ") :]) else claim
+            claims += [
+                (
+                    _by_protocol(study, of_labels, plain),
+                    plain,
+                    with_look(_marginal_verdict(plain, marginal), study.looks),
+                )
+                for plain in _asked(differences, question, 1)
+            ]
     return claims
 
 
 def _by_protocol(study: StudyConfig, claim: str, difference: Difference) -> str:
     """A claim with the protocol by which the arm is pretrained: P1 always names it, others where it is not on own windows."""
-    pretrained = next((arm for arm in study.arms if arm.name == difference.after and arm.init in PRETRAINED), None)
-    if pretrained is None:
+    arms = {arm.name: arm for arm in study.arms}
+    after = arms[difference.after]
+    pretrained = arms[after.members[0]] if after.composition and after.is_ensemble else after
+    if pretrained.init not in PRETRAINED:
         return claim
     protocol = study.protocol_of(pretrained)
     if _PRETRAINING in claim:

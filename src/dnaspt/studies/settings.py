@@ -215,6 +215,9 @@ class StudyConfig(Settings):
     marginal_gain: float = Field(0.0, ge=0)
     """Gains of pretraining up to this size count as marginal, in units of the metric; 0 leaves the question out. Set it for
     histone marks and accessibility, to test claim P5 of arXiv 2506.17766."""
+    label_groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Groups of the labels of windows, each by how its labels begin, such as { marks = ["H3K"], accessibility = ["ATAC"] }. Gains
+    of pretraining, and claim P5, are then given for each group, too."""
     looks: int = Field(1, ge=1)
     """How often these arms have been compared on this test split, this time included. Say 2 where seeds or blocks were added
     because the first answer was undecided: intervals of gains are then of 97.5 % instead of 95 % (of 1 - 0.05 / looks), so that

@@ -6,10 +6,11 @@ from scipy.special import ndtri
 from tests.unit.reports.cases import RESULT, gene_scores, study_record, window_scores
 
 from dnaspt.data.manifest import read_manifest
-from dnaspt.errors import DatasetError
-from dnaspt.evaluation.metrics import Score, mcc_score
+from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.evaluation.metrics import Score, auroc, mcc_score
 from dnaspt.reports.compare import (
     N_RESAMPLES,
+    WITH_KMERS,
     Difference,
     Group,
     ResampledScore,
@@ -22,6 +23,7 @@ from dnaspt.reports.compare import (
     score_of_seeds,
     sign_of,
 )
+from dnaspt.reports.study_tables import claims_of
 from dnaspt.studies.settings import StudyConfig
 
 
@@ -106,6 +108,41 @@ def test_pretraining_is_asked_about_where_the_encoders_have_one_size() -> None:
     assert questions([SCRATCH, SPT], finetune={"preset": "base"}) == set()
     assert questions([SCRATCH, SPT | {"pretrain": {"preset": "base"}}]) == set()
     assert questions([SCRATCH, SPT], pretrain={"encoder": {"hidden_size": 256}}) == set()
+
+
+def test_models_with_what_kmers_say_are_compared_as_their_networks_are() -> None:
+    joined = [{"name": f"{name} and k-mers", "members": [name], "composition": True} for name in "ab"]
+    arms = [SCRATCH, SPT, *joined, {"name": "k-mers", "init": "kmer"}]
+    study = StudyConfig.model_validate({"data": Path("x"), "arms": arms, "seeds": [0]})
+    groups = [Group(arm.name, 1.0, np.zeros(1), np.zeros((1, 5)), 1.0, 1e-3, 9) for arm in study.arms]
+    asked = {(one.before, one.after): one.question for one in differences_of(study, groups)}
+    assert asked["a", "b"] == asked["a and k-mers", "b and k-mers"] == "pretraining"
+    assert asked["a", "a and k-mers"] == WITH_KMERS and ("a", "b and k-mers") not in asked
+    assert asked["k-mers", "b and k-mers"] == "a network"
+
+
+def test_gains_of_groups_of_labels_are_those_of_their_labels_alone() -> None:
+    rng = np.random.default_rng(0)
+    truth = (rng.random((200, 3)) < 0.3).astype(np.int8)
+    noise = rng.normal(size=truth.shape)
+    records = [
+        study_record(name, window_scores(noise + better * truth, truth))
+        for name, better in (("a", [0, 0, 0]), ("b", [2, 2, 0]))
+    ]
+    groups_of_labels = {"known": ("label0", "label1"), "unknown": ("label2",)}
+    arms = [SCRATCH, SPT]
+    study = StudyConfig.model_validate(
+        {"data": Path("x"), "arms": arms, "seeds": [0], "marginal_gain": 0.02, "label_groups": groups_of_labels}
+    )
+    groups = groups_of(records, label_groups=study.label_groups)
+    gains = {one.question: one for one in differences_of(study, groups)}
+    assert gains["pretraining: unknown"].gain.value == 0 and gains["pretraining: known"].sign == 1
+    areas = [np.mean(auroc(truth[:, :2], record.counts.logits[:, :2])) for record in records]
+    assert gains["pretraining: known"].gain.value == pytest.approx(areas[1] - areas[0])
+    claims = {claim.split(":")[0]: verdict for claim, _, verdict in claims_of(study, list(gains.values()), "regions")}
+    assert claims["P5, unknown"] == "supported" and claims["P5, known"] == "not supported" and "P5" not in claims
+    with pytest.raises(ConfigError, match="no label begins with H3K; there are label0, label1, label2"):
+        groups_of(records, label_groups={"marks": ("H3K",)})
 
 
 def test_frozen_arms_are_compared_with_those_alike_and_with_baselines() -> None:

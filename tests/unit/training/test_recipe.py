@@ -13,7 +13,13 @@ from dnaspt.training.finetune import check_settings as check_run
 from dnaspt.training.recipe import STUDY_RATES, recipe_of, with_recipe
 from dnaspt.training.runs import SETTINGS
 
-RECIPE = {"pool": "normalized", "learning_rate": 1e-2, "encoder_rate": 0.1, "average_fraction": 0.1, "composition": True}
+RECIPE = {
+    "pool": "normalized",
+    "learning_rate": 1e-2,
+    "encoder_rate": 0.1,
+    "average_fraction": 0.1,
+    "composition": True,
+}
 
 
 def test_windows_get_the_recipe_but_for_what_is_given(windows: Path) -> None:
@@ -24,7 +30,14 @@ def test_windows_get_the_recipe_but_for_what_is_given(windows: Path) -> None:
 
 
 def test_what_the_recipe_says_is_always_allowed(windows: Path, tmp_path: Path) -> None:
-    for given in ({}, {"freeze_encoder": True}, {"batch_bp": 512}, {"devices": 2}, {"preset": "basset"}, {"head": "sigmoid"}):
+    for given in (
+        {},
+        {"freeze_encoder": True},
+        {"batch_bp": 512},
+        {"devices": 2},
+        {"preset": "basset"},
+        {"head": "sigmoid"},
+    ):
         config = with_recipe(FinetuneConfig.model_validate({"data": windows, "out": tmp_path / "run"} | given))
         assert check_run(config, read_manifest(windows)) == "sigmoid"
 
