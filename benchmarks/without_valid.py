@@ -17,6 +17,7 @@ import numpy as np
 
 import studies
 from dnaspt.data.dataset import Split, read_split
+from dnaspt.data.manifest import read_manifest
 from dnaspt.evaluation.metrics import auroc
 from dnaspt.evaluation.pooled import pool_counts
 from dnaspt.evaluation.results import BootstrapCounts
@@ -33,14 +34,14 @@ def main() -> None:
     for dataset in (name, f"{name}_folds"):
         studies.prepare(dataset)
     chosen_on = read_split(Path("data") / name, "valid")
-    by_arm: dict[str, list[Record]] = {}
+    by_arm: dict[str, dict[int, Record]] = {}
     for record in read_records(studies.STUDIES / f"{name}_folds" / "records", "final"):
-        if record.job.label_fraction == 1:
-            by_arm.setdefault(record.job.arm, []).append(record)
-    n_folds = max(map(len, by_arm.values()))
-    finished = {
-        arm: sorted(own, key=lambda record: record.job.fold) for arm, own in by_arm.items() if len(own) == n_folds
-    }
+        if record.job.label_fraction == 1 and record.job.seed == 0:
+            by_arm.setdefault(record.job.arm, {})[record.job.fold] = record
+    n_folds = len(read_manifest(Path("data") / f"{name}_folds").folds)
+    finished = {arm: [own[fold + 1] for fold in range(n_folds)] for arm, own in by_arm.items() if len(own) == n_folds}
+    for arm in by_arm.keys() - finished.keys():
+        print(f"{arm}: left out, finished in {len(by_arm[arm])} of {n_folds} folds")
     tested = [read_split(Path("data") / f"{name}_folds", "test", fold + 1) for fold in range(n_folds)]
     kept = [~overlaps(own, chosen_on) for own in tested]
     content = {

@@ -321,7 +321,10 @@ def finetune(
     from dnaspt.training.recipe import with_recipe
 
     run = train(
-        with_recipe(checked), resume=resume, overwrite=overwrite, reporter=_reporter("finetune", progress=progress)
+        with_recipe(checked, resume=resume),
+        resume=resume,
+        overwrite=overwrite,
+        reporter=_reporter("finetune", progress=progress),
     )
     return _unless_stopped(run)
 

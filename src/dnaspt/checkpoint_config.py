@@ -2,9 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from dnaspt import __version__
 from dnaspt.config import MASK_TOKEN, AnyEncoderConfig, BassetConfig
@@ -66,6 +74,23 @@ class OperatingPoint(BaseModel):
     train: SplitRates
 
 
+def _share_of_earlier_versions(value: Any) -> Any:
+    """False, as earlier versions wrote it, means none; what true meant is not computed any more.
+
+    Raises:
+        ValueError: true.
+    """
+    if value is True:
+        raise ValueError(
+            "the composition is of an earlier version, whose log-odds the head added to; train the model again"
+        )
+    return None if value is False else value
+
+
+Share = Annotated[float | None, Field(ge=0, le=1), BeforeValidator(_share_of_earlier_versions)]
+"""Share of the composition in the log-odds of a model; None where there is no composition."""
+
+
 class MemberConfig(BaseModel):
     """A model of an ensemble.
 
@@ -78,7 +103,7 @@ class MemberConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     encoder: AnyEncoderConfig
     pool: Literal["mean", "normalized"] = "mean"
-    composition: float | None = Field(None, ge=0, le=1, strict=True)
+    composition: Share = None
 
 
 class NetworkConfig(BaseModel):
@@ -145,7 +170,7 @@ class CheckpointConfig(BaseModel):
     start_codons: tuple[str, ...] = STANDARD.starts
     operating_points: tuple[OperatingPoint, ...] = ()
     network: NetworkConfig | None = None
-    composition: float | None = Field(None, ge=0, le=1, strict=True)
+    composition: Share = None
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
     biases: tuple[FiniteFloat, ...] = ()
     both_strands: bool = False

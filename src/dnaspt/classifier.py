@@ -271,6 +271,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         settings = self._shared_settings(data, out, seed) | {
             "epochs": self.epochs,
             "learning_rate": self.learning_rate,
+            "average_strands": "always" if self.average_strands else "never",
             "pool": pool,
         }
         settings |= {"preset": self.preset} if encoder is None else {"encoder": Path(encoder)}

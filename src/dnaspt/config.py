@@ -403,8 +403,6 @@ class EnsembleConfig(Settings):
     of valid are most probable, for windows. Say valid where models are unlike and valid has hundreds of windows with a label."""
     composition: bool = False
     """Add what the k-mers of a window say, as the setting of fine-tuning does. For labels of windows."""
-    average_strands: Literal["auto", "always", "never"] = "auto"
-    """Whether the ensemble predicts the mean of both strands of windows by default; see the setting of fine-tuning."""
     fold: int = Field(0, ge=0, le=MOST_FOLDS)
     """Fold of the dataset for which they were trained, from 1; 0: the splits of the whole dataset."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"

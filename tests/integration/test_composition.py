@@ -41,6 +41,14 @@ def test_a_run_is_read_again_as_it_was_and_is_as_good_as_kmers(windows: Path, tm
     assert kmers is not None and scores["auroc"] > kmers - 0.05
 
 
+def test_a_run_that_is_finished_once_more_stays_as_it_is(windows: Path, tmp_path: Path) -> None:
+    scores = finetune(settings(windows, tmp_path / "run")).scores
+    (config,) = (tmp_path / "run" / "best").glob("*/config.json")
+    before = config.read_bytes()
+    assert finetune(settings(windows, tmp_path / "run"), resume=True).scores == scores
+    assert config.read_bytes() == before
+
+
 def test_the_network_learns_as_it_would_alone(windows: Path, tmp_path: Path) -> None:
     for name, composition in (("with", True), ("without", False)):
         finetune(settings(windows, tmp_path / name, composition=composition))

@@ -14,6 +14,7 @@ import numpy as np
 from dnaspt.baselines.results import BaselineResult, ScoredBaseline
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
+from dnaspt.evaluation.calibration import fit_calibrator
 from dnaspt.evaluation.metrics import auprc, auroc
 from dnaspt.evaluation.score import cpg_counts, score_windows
 from dnaspt.genome import alphabet
@@ -42,11 +43,13 @@ class FittedLabel(NamedTuple):
         chosen: what was chosen on valid.
         valid: its score on valid; nan where that is not defined.
         scores: scores of the test windows (n,).
+        on_valid: scores of the valid windows (m,).
     """
 
     chosen: float | int | None
     valid: float
     scores: np.ndarray
+    on_valid: np.ndarray
 
 
 def score_window_model(data: Path, manifest: Manifest, model: str, k: int | None) -> ScoredBaseline:
@@ -75,7 +78,9 @@ def score_window_model(data: Path, manifest: Manifest, model: str, k: int | None
         metric=metric,
         valid=float(np.nanmean(valid)) if (~np.isnan(valid)).any() else None,
     )
-    logits = np.stack([label.scores for label in labels], axis=1).astype(np.float32)
+    truth = splits["valid"].labels.reshape(len(splits["valid"]), -1)
+    log_odds = [_log_odds(label, truth[:, number]) for number, label in enumerate(labels)]
+    logits = np.stack(log_odds, axis=1).astype(np.float32)
     scores, counts = score_windows(splits["test"], logits, manifest.labels)
     return ScoredBaseline(result, scores, len(splits["test"]), counts)
 
@@ -93,14 +98,15 @@ def kmer_model(splits: Splits, k: int | None, metric: Metric) -> Iterator[Fitted
         known = truth["train"][:, label] != MISSING
         target = truth["train"][known, label]
         if len(np.unique(target)) < 2:
-            yield FittedLabel(None, float("nan"), np.zeros(len(splits["test"])))
+            yield FittedLabel(None, float("nan"), *(np.zeros(len(splits[name])) for name in ("test", "valid")))
             continue
         fits = []
         for strength in STRENGTHS:
             model = LogisticRegression(C=strength, class_weight="balanced", max_iter=1000)
             model.fit(features["train"][known], target)
-            score = metric(truth["valid"][:, label], model.decision_function(features["valid"]))
-            fits.append(FittedLabel(strength, score, model.decision_function(features["test"])))
+            on_valid = model.decision_function(features["valid"])
+            score = metric(truth["valid"][:, label], on_valid)
+            fits.append(FittedLabel(strength, score, model.decision_function(features["test"]), on_valid))
         yield _best(fits)
 
 
@@ -113,7 +119,8 @@ def markov_model(splits: Splits, k: int | None, metric: Metric) -> Iterator[Fitt
         fits = []
         for order, ratio in ratios.items():
             scores = {name: kmer_means(splits[name], order + 1, ratio[label]) for name in ("valid", "test")}
-            fits.append(FittedLabel(order, metric(truth["valid"][:, label], scores["valid"]), scores["test"]))
+            score = metric(truth["valid"][:, label], scores["valid"])
+            fits.append(FittedLabel(order, score, scores["test"], scores["valid"]))
         yield _best(fits)
 
 
@@ -124,7 +131,7 @@ def cpg_model(splits: Splits, k: int | None, metric: Metric) -> Iterator[FittedL
     for label in range(truth["train"].shape[1]):
         sign = -1 if _auroc(truth["train"][:, label], counts["train"]) < 0.5 else 1
         valid = metric(truth["valid"][:, label], sign * counts["valid"])
-        yield FittedLabel(sign, valid, sign * counts["test"])
+        yield FittedLabel(sign, valid, sign * counts["test"], sign * counts["valid"])
 
 
 BASELINES: Mapping[str, Callable[[Splits, int | None, Metric], Iterator[FittedLabel]]] = MappingProxyType(
@@ -211,6 +218,21 @@ def _auroc(truth: np.ndarray, scores: np.ndarray) -> float:
 def _auprc(truth: np.ndarray, scores: np.ndarray) -> float:
     """AUPRC of one label."""
     return float(auprc(truth[:, None], scores[:, None])[0])
+
+
+def _log_odds(fitted: FittedLabel, truth: np.ndarray) -> np.ndarray:
+    """Scores of the test windows as log-odds (n,) that fit valid, so that those of several folds are on one scale.
+
+    The order of the windows stays as it is.
+
+    Args:
+        fitted: the model of a label.
+        truth: the label of the valid windows (m,), which may be missing.
+    """
+    spread = float(np.std(fitted.on_valid)) or 1.0
+    mean = float(np.mean(fitted.on_valid)) if len(fitted.on_valid) else 0.0
+    on_valid, test = ((scores - mean) / spread for scores in (fitted.on_valid, fitted.scores))
+    return fit_calibrator(truth[:, None], on_valid[:, None]).log_odds(test[:, None])[:, 0]
 
 
 def _best(fits: list[FittedLabel]) -> FittedLabel:

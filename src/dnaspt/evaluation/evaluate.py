@@ -108,8 +108,11 @@ def evaluate(
         if manifest.resolution_bp:
             rows = rows.bins(manifest.resolution_bp)
         log_odds = logits.reshape(len(rows), -1)
+        log_odds = network.calibrator.log_odds(
+            log_odds
+        )  # which ranks the windows of a label alike, in every fold on one scale
         windows, counts = score_windows(rows, log_odds, manifest.labels)
-        calibration = Calibration.of(rows.labels.reshape(log_odds.shape), network.calibrator.log_odds(log_odds))
+        calibration = Calibration.of(rows.labels.reshape(log_odds.shape), log_odds)
         evaluation = replace(header, windows=replace(windows, calibration=calibration))
     if write:
         write_model_evaluation(loaded, evaluation, counts)

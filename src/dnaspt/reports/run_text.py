@@ -7,7 +7,7 @@ difference (`reports.compare`) excludes 0.
 import json
 import math
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from dnaspt.reports.compare import ResampledScore, paired_gain, resampled_genes,
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain, as_predicted, genes_differ, standing
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord
 from dnaspt.reports.tables import SIGNED, written
+from dnaspt.training.recipe import recipe_settings
 
 _SAME_NATS = 0.005
 _MANY = 6
@@ -252,7 +253,7 @@ def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data
         lines += (
             _ensemble_command(run)
             if run.is_ensemble
-            else _command("finetune", run.folder, run.settings, FinetuneConfig)
+            else _command("finetune", run.folder, run.settings, FinetuneConfig, recipe_settings(run.config.task))
         )
         usual = bool(run.scores.average_strands) == run.config.both_strands
         both = [] if usual else ["--one-strand" if run.config.both_strands else "--average-strands"]
@@ -265,18 +266,23 @@ def _ensemble_command(run: RunRecord) -> list[str]:
     runs, weights = run.settings.get("runs", ()), run.settings.get("weights", "equal")
     words = ["dnaspt", "ensemble", *map(str, runs), "--data", str(run.settings.get("data", "DATA"))]
     given = [] if weights == "equal" else ["--weights", str(weights)]
+    given += ["--composition"] if run.settings.get("composition") else []
+    given += ["--fold", str(run.settings["fold"])] if run.settings.get("fold") else []
     return [shlex.join([*words, "--out", str(run.folder), *given])]
 
 
-def _command(name: str, folder: Path, settings: Mapping[str, Any], kind: type[TrainingConfig]) -> list[str]:
-    """The command of one run, after a comment with the settings that need a TOML file."""
+def _command(
+    name: str, folder: Path, settings: Mapping[str, Any], kind: type[TrainingConfig], spelled: Collection[str] = ()
+) -> list[str]:
+    """The command of one run, after a comment with the settings that need a TOML file; `spelled` ones also where default."""
     defaults = {key: field.default for key, field in kind.model_fields.items()}
     words, toml = ["dnaspt", name, str(settings.get("data", "DATA")), "--out", str(folder)], {}
     for key, value in settings.items():
-        if key in ("data", "out") or value == _plain(defaults.get(key)) or (key == "epochs" and settings.get("steps")):
+        is_default = value == _plain(defaults.get(key)) and key not in spelled
+        if key in ("data", "out") or is_default or (key == "epochs" and settings.get("steps")):
             continue
         if key in ("freeze_encoder", "composition"):
-            words.append("--" + key.replace("_", "-"))
+            words.append(("--" if value else "--no-") + key.replace("_", "-"))
         elif key in _OPTIONS or (key in ("encoder", "network", "teacher") and isinstance(value, str)):
             words += ["--" + key.replace("_", "-"), str(value)]
         else:

@@ -137,7 +137,9 @@ def command_lines(context: StudyContext) -> list[str]:
     lines = ["# the settings of the study, as study.toml", "dnaspt study study.toml --out ."]
     for stage in STAGES:
         for job in distinct(stage_jobs(context, stage)):
-            settings = "" if job.baseline or job.members else f"; configs/{job.name}.toml: {toml_of(job).strip()}"
+            settings = (
+                "" if job.baseline or job.members else f"; configs/{job.name}.toml: {toml_of(context, job).strip()}"
+            )
             lines += [f"# {job.title}{settings}".replace("\n", "; "), _training_line(context, job)]
             if job.kind == "final" and not job.baseline:
                 data = context.study.data.as_posix()

@@ -24,6 +24,7 @@ from dnaspt.studies.records import NO_RESULT, Record, kept_counts, result_of_bas
 from dnaspt.studies.settings import PRETRAINED
 from dnaspt.studies.worker import Baseline, Ensemble, Evaluate, Finetune, Instruction, Pretrain
 from dnaspt.tasks import TASKS
+from dnaspt.training.recipe import recipe_settings
 from dnaspt.training.runs import RESULT, SETTINGS, read_metrics, read_result
 
 _N_EXAMPLES = 3
@@ -120,16 +121,17 @@ def encoder_of(context: StudyContext, job: Job) -> Path | None:
     return home / "runs" / f"pretrain-{job.encoder}" if is_ours else Path(job.encoder)
 
 
-def toml_of(job: Job) -> str:
-    """Settings of a run as the file that `--config` takes."""
-    return tomli_w.dumps(job.settings)
+def toml_of(context: StudyContext, job: Job) -> str:
+    """Settings of a run as the file that `--config` takes; those that a recipe would fill in are always said."""
+    names = () if job.kind == "pretrain" else recipe_settings(read_manifest(context.study.data).task)
+    return tomli_w.dumps({name: FinetuneConfig.model_fields[name].default for name in names} | job.settings)
 
 
 def write_config(context: StudyContext, job: Job) -> None:
     """Write the settings of a run for a person who makes it again by hand; the report names the command."""
     file = context.config_file(job)
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(file, toml_of(job))
+    write_text_atomically(file, toml_of(context, job))
 
 
 def _record_of(context: StudyContext, job: Job, diverged: str) -> Record:

@@ -326,17 +326,23 @@ class StudyConfig(Settings):
         if not recipe:
             return self
         plain = {name: FinetuneConfig.model_fields[name].default for name in recipe}
+        finetune = recipe | self.finetune
 
         def adapted(arm: Arm) -> Arm:
-            if not recipe_of(dataset, self.finetune | arm.finetune):
-                return arm.model_copy(update={"finetune": plain | arm.finetune})
-            if arm.freeze_encoder and "encoder_rate" in recipe:
-                return arm.model_copy(update={"finetune": {"encoder_rate": plain["encoder_rate"]} | arm.finetune})
-            return arm
+            if arm.is_baseline or arm.is_ensemble:
+                return arm
+            encoder = {} if arm.init in (SCRATCH, *PRETRAINED) else {"encoder": Path(arm.init)}
+            frozen = {"freeze_encoder": arm.freeze_encoder}
+            own = recipe_of(dataset, self.finetune | arm.finetune | encoder | frozen)
+            back = {name: value for name, value in plain.items() if name not in own and name not in arm.finetune}
+            return arm.model_copy(update={"finetune": back | arm.finetune}) if back else arm
 
         arms = tuple(map(adapted, self.arms))
-        rates = self.learning_rates if "learning_rates" in self.model_fields_set else STUDY_RATES
-        return self.model_copy(update={"finetune": recipe | self.finetune, "arms": arms, "learning_rates": rates})
+        rates = self.learning_rates
+        if "learning_rates" not in self.model_fields_set:
+            is_mixed = any("average_fraction" in arm.finetune for arm in arms)  # some train without the recipe
+            rates = tuple(sorted({*rates, *STUDY_RATES})) if is_mixed else STUDY_RATES
+        return self.model_copy(update={"finetune": finetune, "arms": arms, "learning_rates": rates})
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -24,10 +24,11 @@ def taught(train: Split, teacher: Path, n_labels: int, device: torch.device) -> 
     Returns:
         Windows whose labels are float32. Where windows follow each other on a contig, there is one more between each two.
     """
-    model, _ = load_model(teacher)
+    model, described = load_model(teacher)
     assert isinstance(model, TaskModel)
     windows = _with_windows_between(train)
-    probabilities = label_probabilities(model.to(device), (window.codes for window in windows))
+    codes = (window.codes for window in windows)
+    probabilities = label_probabilities(model.to(device), codes, average_strands=described.both_strands)
     offsets = np.arange(len(windows) + 1) * n_labels
     return replace(windows, labels=probabilities.ravel(), label_offsets=offsets)
 

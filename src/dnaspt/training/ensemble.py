@@ -106,12 +106,12 @@ def _join(
     models = [model for model, _ in map(load_model, config.runs) if isinstance(model, TaskModel)]
     joined = Ensemble(models, Composition(len(manifest.labels)) if config.composition else None).to(device).eval()
     valid = read_split(config.data, "valid", config.fold)
-    composition = _weigh(config, joined, valid, manifest, members[0])
+    composition = _weigh(config, joined, valid, manifest, members)
     joined.share_transitions()
     description = _describe(config, manifest, members, joined.weights.tolist())
     if not manifest.per_base:
         expected = _expected_biases(members, joined.weights.tolist(), len(manifest.labels))
-        finished = finish_windows(joined, valid, manifest.labels, config.average_strands, composition, expected)
+        finished = finish_windows(joined, valid, manifest.labels, "auto", composition, expected)
         description = description.model_copy(update=finished)
     annotated = scored_transcripts(config, manifest, valid)
     scores = score_model(joined, valid, manifest.labels, annotated=annotated, grammar=grammar_of(joined, description))
@@ -127,7 +127,7 @@ def _join(
 
 
 def _weigh(
-    config: EnsembleConfig, joined: "Ensemble", valid: "Split", manifest: Manifest, first: CheckpointConfig
+    config: EnsembleConfig, joined: "Ensemble", valid: "Split", manifest: Manifest, members: list[CheckpointConfig]
 ) -> "FittedComposition | None":
     """Choose the weights of the models, and fit the composition where there is one."""
     if config.weights == "valid":
@@ -136,12 +136,17 @@ def _weigh(
         joined.weigh(fit_weights(np.stack(log_odds), truth))
     if joined.composition is None:
         return None
+    import torch
+
     from dnaspt.training.fit_composition import fit_composition  # scikit-learn: seconds
 
     train = read_split(config.data, "train", config.fold)
-    learned = first.provenance.get("settings", {})  # as many labels as the first model had
+    learned = members[0].provenance.get("settings", {})  # as many labels as the first model had
     train = label_subset(train, learned.get("label_fraction", 1.0), learned.get("seed", 0))
-    fitted = fit_composition(train, len(manifest.labels))
+    biases = _expected_biases(members, joined.weights.tolist(), len(manifest.labels))
+    fitted = fit_composition(
+        train, len(manifest.labels), torch.from_numpy(np.exp(-biases))
+    )  # on one scale with the models
     joined.composition.set(fitted.scores, fitted.constant)
     return fitted
 

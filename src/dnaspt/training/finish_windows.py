@@ -45,6 +45,8 @@ def finish_windows(
         What the description of the checkpoint says of it, by name.
     """
     truth = valid.labels.reshape(-1, len(labels))
+    if model.composition is not None:
+        model.composition.share = 0.0  # of a checkpoint that is finished once more
     both_strands, log_odds = _choose_strands(model, valid, truth, average_strands)
     share = None
     if composition is not None:

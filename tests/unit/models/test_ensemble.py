@@ -76,6 +76,15 @@ def test_a_checkpoint_describes_its_members() -> None:
     }
 
 
+def test_ensembles_of_earlier_versions_are_read_and_sums_with_a_composition_are_refused() -> None:
+    content = MemberConfig(encoder=ENCODER).model_dump(mode="json") | {"composition": False}
+    assert MemberConfig.model_validate(content).composition is None
+    with pytest.raises(
+        ValueError, match="of an earlier version, whose log-odds the head added to; train the model again"
+    ):
+        MemberConfig.model_validate(content | {"composition": True})
+
+
 @pytest.mark.parametrize("config", [REGIONS, GENES])
 def test_one_member_alone_predicts_as_it_does(config: object) -> None:
     (model,) = members(config, 1)

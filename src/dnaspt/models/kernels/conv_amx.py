@@ -19,7 +19,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import torch
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from torch import Tensor
@@ -49,7 +49,9 @@ def is_here() -> bool:
 
 @cache
 def _compiles() -> bool:
-    """Whether LLVM makes AMX instructions for this processor."""
+    """Whether Numba makes AMX instructions for this processor: not where it was told to compile for another one."""
+    if getattr(config, "CPU_NAME", None) or getattr(config, "CPU_FEATURES", None):
+        return False
     features = llvm.get_host_cpu_features()
     return platform.machine() == "x86_64" and all(features.get(name) for name in ("amx-bf16", "amx-tile", "avx512bw"))
 

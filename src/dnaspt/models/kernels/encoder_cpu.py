@@ -269,7 +269,7 @@ def _pack_batch(lengths: tuple[int, ...], layers: list[_Layer], n_threads: int) 
     """Rows for all sequences, and their tiles spread evenly over threads."""
     shapes = [layer.shape for layer in layers]
     reach = max(shape.n_taps // 2 * shape.dilation for shape in shapes)
-    gap = reach + max(conv_amx.SIDE if shape.half else shape.block for shape in shapes)
+    gap = reach + max(conv_amx.SIDE + 2 if shape.half else shape.block for shape in shapes)
     ends = reach + np.cumsum(np.array(lengths) + gap)
     starts = tuple((ends - np.array(lengths) - gap).tolist())
     whole = np.lcm.reduce([shape.block for shape in shapes])

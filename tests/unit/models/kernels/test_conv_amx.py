@@ -23,7 +23,7 @@ def largest_difference(found: Tensor, expected: Tensor) -> float:
 
 
 @pytest.mark.parametrize(
-    ("hidden_size", "kernel_size", "dilation_max"), [(32, 9, 32), (64, 9, 32), (96, 5, 3), (32, 1, 1)]
+    ("hidden_size", "kernel_size", "dilation_max"), [(32, 9, 32), (64, 9, 32), (96, 5, 3), (32, 1, 1), (32, 15, 40)]
 )
 def test_hidden_states_and_gradients_are_as_close_to_float64_as_those_of_plain_layers(
     hidden_size: int, kernel_size: int, dilation_max: int
