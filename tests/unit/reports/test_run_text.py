@@ -8,6 +8,8 @@ import pytest
 from tests.unit.reports.cases import gene_scores, run_record, window_scores
 
 from dnaspt.baselines.ngram import NgramBaseline
+from dnaspt.checkpoint_config import MemberConfig
+from dnaspt.config import EncoderConfig
 from dnaspt.data.manifest import read_manifest
 from dnaspt.evaluation.metrics import Score
 from dnaspt.reports.records import PretrainRecord, RunRecord, read_pretraining, read_runs
@@ -154,6 +156,20 @@ def test_commands_hold_every_setting_that_is_not_the_default(runs: Path, gene_da
     for words in (f"--encoder {runs / 'pre'}", "--steps 2", "--batch-bp 2048", "--head softmax", "--config b.toml"):
         assert words in tuned
     assert scored == f"dnaspt evaluate {runs / 'b'} --data {gene_data} --split test"
+
+
+def test_commands_of_windows_say_what_a_recipe_would_fill_in() -> None:
+    record = run_record("scratch", "sigmoid", window_scores(np.arange(20.0)[:, None], (np.arange(20) > 9)[:, None]))
+    config = record.config.model_copy(update={"task": "regions"})
+    settings = {"seed": 0, "pool": "mean", "composition": False, "learning_rate": 1e-3, "encoder_rate": 1.0}
+    *_, line, _ = commands([replace(record, config=config, settings=settings)], None, Path("data/peaks"))
+    for words in ("--pool mean", "--no-composition", "--learning-rate 0.001", "--encoder-rate 1.0"):
+        assert words in line
+    joined = {"data": "data/peaks", "runs": ["a"], "composition": True, "fold": 3}
+    members = (MemberConfig(encoder=EncoderConfig()),)
+    ensemble = replace(record, config=config.model_copy(update={"members": members}), settings=joined)
+    line, _ = commands([ensemble], None, Path("data/peaks"))
+    assert line == "dnaspt ensemble a --data data/peaks --out scratch --composition --fold 3"
 
 
 def test_a_pretraining_has_a_command_too(runs: Path, gene_data: Path) -> None:
