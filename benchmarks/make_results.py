@@ -93,7 +93,7 @@ CLAIM_COLUMNS = ("claim of the paper", "supported", "not supported", "undecided"
 PAGES = (
     "README.md",
     "CHANGELOG.md",
-    *(f"docs/{name}.md" for name in ("results", "performance", "gene_models", "files", "bend")),
+    *(f"docs/{name}.md" for name in ("results", "performance", "gene_models", "windows", "files", "bend")),
 )
 """Pages with numbers that were measured."""
 REGION = re.compile(r"<!-- (?P<name>[^/>][^\n]*?) -->(?P<content>.*?)<!-- /(?P<end>.*?) -->", re.DOTALL)
@@ -357,6 +357,26 @@ def pretraining_table() -> str:
     """Nats of the language models beside n-gram models."""
     columns = ("set", "nats per masked base", "order-5 Markov", "two-sided k-mer (best k)", "steps", "minutes")
     return markdown(columns, [pretrain_row(name, runs) for name, runs in single_runs().items()])
+
+
+def window_recipes_table() -> str:
+    """Recipes for windows on valid of human_brain, beside what its study had before them; seed 0 of each."""
+    tried = json.loads((RESULTS / "recipes-human_brain.json").read_text())["valid"]
+    rows = [
+        (recipe, init, scores["auroc"], scores["auprc"])
+        for recipe, inits in tried.items()
+        for init, seeds in inits.items()
+        for scores in seeds.values()
+    ]
+    for record in read_records(STUDIES / "human_brain" / "records", "final"):
+        job, scores = record.job, record.result.scores
+        if job.seed == 0 and (job.baseline or not job.settings.get("pool")):
+            how = f"mean pooling, rate {job.learning_rate:g} of all layers"
+            named = (job.arm, "–") if job.baseline else (how, job.arm)
+            rows.append((*named, scores["valid_auroc"], scores.get("valid_auprc", math.nan)))
+    rows.sort(key=lambda row: -row[2])
+    shown = [(*row[:2], *("–" if math.isnan(score) else f"{score:.4f}" for score in row[2:])) for row in rows]
+    return markdown(("recipe", "encoder", "AUROC on valid", "AUPRC on valid"), shown)
 
 
 def gene_model_tables() -> str:
@@ -829,6 +849,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "windows, single runs": single_window_table,
     "simulated genomes": simulated_rows,
     "pretraining": pretraining_table,
+    "recipes for windows": window_recipes_table,
     "commands": lambda: "\n\n".join(command_block(name, runs) for name, runs in single_runs().items()),
     "encoder, CPU": encoder_cpu_table,
     "encoder, GPU": encoder_cuda_table,
