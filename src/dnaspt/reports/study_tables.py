@@ -205,9 +205,10 @@ def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) 
 def _by_protocol(study: StudyConfig, claim: str, difference: Difference) -> str:
     """A claim with the protocol by which the arm is pretrained: P1 always names it, others where it is not on own windows."""
     arms = {arm.name: arm for arm in study.arms}
-    after = arms[difference.after]
-    pretrained = arms[after.members[0]] if after.composition and after.is_ensemble else after
-    if pretrained.init not in PRETRAINED:
+    pretrained = arms.get(difference.after)
+    if pretrained is not None and pretrained.composition:
+        pretrained = arms[pretrained.members[0]]
+    if pretrained is None or pretrained.init not in PRETRAINED:
         return claim
     protocol = study.protocol_of(pretrained)
     if _PRETRAINING in claim:

@@ -126,6 +126,15 @@ def test_an_encoder_is_a_pretraining_of_the_study_or_a_given_checkpoint(finished
     assert encoder_of(finished, replace(spt, encoder="")) is None
 
 
-def test_settings_are_written_as_toml() -> None:
+def test_settings_are_written_as_toml_with_those_of_windows_that_a_recipe_would_fill_in(
+    finished: StudyContext, windows: Path, gene_data: Path
+) -> None:
     settings = {"epochs": 0.1, "head": 'a "b"', "tensorboard": False, "encoder": {"channels": [0, 1], "n_layers": 2}}
-    assert tomllib.loads(toml_of(Job("tune", "a", settings, "", "d"))) == settings
+    job = Job("tune", "a", settings, "", "d")
+    of_genes, of_windows = (
+        replace(finished, study=finished.study.model_copy(update={"data": data})) for data in (gene_data, windows)
+    )
+    assert tomllib.loads(toml_of(of_genes, job)) == settings
+    plain = {"learning_rate": 1e-3, "average_fraction": 0, "encoder_rate": 1, "composition": False, "pool": "mean"}
+    assert tomllib.loads(toml_of(of_windows, job)) == settings | plain
+    assert tomllib.loads(toml_of(of_windows, replace(job, kind="pretrain"))) == settings
