@@ -1,7 +1,7 @@
 """Ways to train on windows, compared on valid: what helps from scratch, what helps after self-pretraining.
 
 `python benchmarks/recipes.py arabidopsis_chr3` (or human_wgbs, human_brain) trains each recipe from scratch and from a
-self-pretrained encoder, with the same effort, and writes mean AUROC and AUPRC on valid into benchmarks/results/recipes-NAME.json.
+self-pretrained encoder, and writes mean AUROC and AUPRC on valid into benchmarks/results/recipes-NAME.json.
 Test is not read. Finished runs in --out are taken as they are, broken ones are resumed; `--only RECIPE` makes some, `--seed 1`
 others. What is not in a recipe is as in the study of the same data.
 """
@@ -13,14 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import studies
+from dnaspt.config import FinetuneConfig
+from dnaspt.training.recipe import RECIPE_SETTINGS
 from dnaspt.training.runs import Run
 from record import RESULTS, write_result
 
 FAST_HEAD = {"learning_rate": 1e-2, "encoder_rate": 0.1}
 """A head that learns ten times as fast as the encoder."""
 NORMALIZED = FAST_HEAD | {"pool": "normalized"}
-COMMON = {"precision": "bf16", "validate_every": 190}
-"""As on a GPU: the differences of interest are larger than its rounding."""
+COMMON: dict[str, Any] = {name: FinetuneConfig.model_fields[name].default for name in RECIPE_SETTINGS} | {
+    "precision": "bf16"
+}
+"""What a recipe does not say: the plain settings, and not those that `dnaspt finetune` takes by default; bfloat16 as on a GPU."""
+VALIDATE_EVERY = {"human_brain": 190}
+"""Steps between validations where those of the study take as long as training."""
 RECIPES: dict[str, dict[str, Any]] = {
     "mean pooling": {"learning_rate": 1e-3},
     "mean pooling, slower": {"learning_rate": 3e-4},
@@ -57,6 +63,7 @@ def main() -> None:
     studies.prepare(chosen.name)
     data, out = Path("data") / chosen.name, chosen.out / chosen.name
     study = tomllib.loads((studies.STUDIES / f"{chosen.name}.toml").read_text())
+    every = {"validate_every": VALIDATE_EVERY[chosen.name]} if chosen.name in VALIDATE_EVERY else {}
     for init, pretraining in PRETRAININGS.items():
         for recipe, settings in RECIPES.items():
             if recipe not in (chosen.only or RECIPES) or init not in (chosen.init or PRETRAININGS):
@@ -67,7 +74,7 @@ def main() -> None:
                 make(encoder, "pretrain", data, study["pretrain"] | pretraining, chosen.seed)
                 begin = ["--encoder", str(encoder)]
             run = out / f"{recipe}, {init} seed{chosen.seed}"
-            make(run, "finetune", data, study["finetune"] | COMMON | settings, chosen.seed, begin)
+            make(run, "finetune", data, study["finetune"] | every | COMMON | settings, chosen.seed, begin)
             write(chosen.name, recipe, init, chosen.seed, run)
 
 

@@ -109,13 +109,15 @@ def _join(
     composition = _weigh(config, joined, valid, manifest, members)
     joined.share_transitions()
     description = _describe(config, manifest, members, joined.weights.tolist())
-    if not manifest.per_base:
+    if manifest.per_base:
+        annotated = scored_transcripts(config, manifest, valid)
+        grammar = grammar_of(joined, description)
+        scores = score_model(joined, valid, manifest.labels, annotated=annotated, grammar=grammar)
+        named = {f"valid_{name}": score for name, score in scores.items()}
+    else:
         expected = _expected_biases(members, joined.weights.tolist(), len(manifest.labels))
         finished = finish_windows(joined, valid, manifest.labels, "auto", composition, expected)
-        description = description.model_copy(update=finished)
-    annotated = scored_transcripts(config, manifest, valid)
-    scores = score_model(joined, valid, manifest.labels, annotated=annotated, grammar=grammar_of(joined, description))
-    named = {f"valid_{name}": score for name, score in scores.items()}
+        description, named = description.model_copy(update=finished.description), finished.scores
     description = description.model_copy(update={"provenance": description.provenance | named})
     folder.begin(0)
     folder.log_metrics({"step": 0, **named})

@@ -5,7 +5,7 @@ also the weights of its models.
 """
 
 import logging
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class FinishedWindows(NamedTuple):
+    """What was chosen, as the description of the checkpoint names it, and the scores that the model then has on valid."""
+
+    description: dict[str, Any]
+    scores: dict[str, float]
+
+
 def finish_windows(
     model: "TaskModel",
     valid: Split,
@@ -30,7 +37,7 @@ def finish_windows(
     average_strands: Literal["auto", "always", "never"],
     composition: "FittedComposition | None" = None,
     biases: np.ndarray | None = None,
-) -> dict[str, Any]:
+) -> FinishedWindows:
     """Choose all of it on valid, and let the model predict so.
 
     Args:
@@ -40,9 +47,6 @@ def finish_windows(
         average_strands: auto: both strands where their mean has the higher mean AUROC.
         composition: what the model's composition was set to; None where it has none.
         biases: expected biases (K,) of the log-odds, of a loss that weighs true labels; None for 0.
-
-    Returns:
-        What the description of the checkpoint says of it, by name.
     """
     truth = valid.labels.reshape(-1, len(labels))
     if model.composition is not None:
@@ -57,7 +61,8 @@ def finish_windows(
         model.composition.share = share
         log_odds = (1 - share) * log_odds + share * of_kmers
     chosen = {"both_strands": both_strands, "composition": share}
-    return chosen | fit_calibrator(truth, log_odds, biases)._asdict()
+    scores = {f"valid_{name}": score for name, score in mean_scores(truth, log_odds).items()}
+    return FinishedWindows(chosen | fit_calibrator(truth, log_odds, biases)._asdict(), scores)
 
 
 def _choose_strands(

@@ -1,6 +1,6 @@
 """The default way to train on windows: settings that were chosen on valid, for what is not given.
 
-What they were chosen from, with the same effort from scratch and after self-pretraining, is in docs/windows.md.
+What they were chosen from is in docs/windows.md.
 """
 
 from collections.abc import Mapping

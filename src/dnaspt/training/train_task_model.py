@@ -17,7 +17,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import telling_memory
-from dnaspt.evaluation.evaluate import mean_scores, score_model, window_logits
+from dnaspt.evaluation.evaluate import score_model
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.genes import grammar_of
@@ -143,12 +143,9 @@ def _finish(
     weights, labels = class_weights(config, data), data.manifest.labels
     biases = None if weights is None else -np.log(weights.numpy())
     finished = finish_windows(model.to(device), data.valid, labels, config.average_strands, composition, biases)
-    log_odds = window_logits(model, data.valid, average_strands=finished["both_strands"])
-    scores = mean_scores(data.valid.labels.reshape(-1, len(labels)), log_odds.reshape(-1, len(labels)))
-    named = {f"valid_{name}": score for name, score in scores.items()}
-    provenance = described.provenance | named
-    write_description(checkpoint, described.model_copy(update=finished | {"provenance": provenance}))
-    return named
+    provenance = described.provenance | finished.scores
+    write_description(checkpoint, described.model_copy(update=finished.description | {"provenance": provenance}))
+    return finished.scores
 
 
 def build_model(

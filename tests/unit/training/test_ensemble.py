@@ -11,7 +11,7 @@ from dnaspt.checkpoint import load_model, read_config
 from dnaspt.config import EnsembleConfig, FinetuneConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.errors import CheckpointError, ConfigError
-from dnaspt.evaluation.evaluate import evaluate, score_model, window_logits
+from dnaspt.evaluation.evaluate import evaluate, mean_scores, window_logits
 from dnaspt.genome import alphabet
 from dnaspt.inference.model import load
 from dnaspt.models.ensemble import Ensemble
@@ -45,7 +45,8 @@ def test_log_odds_of_windows_are_the_weighted_sum(windows: Path, runs: tuple[Pat
     assert isinstance(joined, Ensemble)
     np.testing.assert_allclose(window_logits(joined, valid), np.mean(singles, axis=0), atol=1e-5)
     assert [member["weight"] for member in config.provenance["members"]] == [0.5, 0.5]
-    scores = score_model(joined, valid, config.labels)
+    log_odds = window_logits(joined, valid, average_strands=config.both_strands).reshape(len(valid), -1)
+    scores = mean_scores(valid.labels.reshape(log_odds.shape), log_odds)
     assert run.scores["valid_auroc"] == pytest.approx(scores["auroc"], abs=1e-6)
 
 

@@ -45,9 +45,9 @@ def test_what_ranks_valid_better_is_chosen(windows: Path, averaged: Path) -> Non
         return replace(valid, labels=labels.reshape(valid.labels.shape))
 
     for better in (False, True):
-        assert finish_windows(model, labeled_by(better), config.labels, "auto")["both_strands"] is better
-    assert finish_windows(model, labeled_by(False), config.labels, "always")["both_strands"]
-    assert not finish_windows(model, labeled_by(True), config.labels, "never")["both_strands"]
+        assert finish_windows(model, labeled_by(better), config.labels, "auto").description["both_strands"] is better
+    assert finish_windows(model, labeled_by(False), config.labels, "always").description["both_strands"]
+    assert not finish_windows(model, labeled_by(True), config.labels, "never").description["both_strands"]
 
 
 def test_weights_are_near_equal_where_models_are_alike_and_not_where_one_knows_nothing() -> None:

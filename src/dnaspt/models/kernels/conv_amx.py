@@ -212,26 +212,21 @@ def _each_sum(builder: Any, at: Any, row: Any) -> list[tuple[Any, Any]]:
     ]
 
 
-@_inner
-def _load_sums(typingctx: Any, at: Any, row: Any) -> Any:
-    """Tiles 0 to 3 from 32 rows of 32 floats, `row` bytes apart."""
+def _move_sums(move: Callable[..., None]) -> Callable[..., None]:
+    """Make the kernel that moves tiles 0 to 3 from or to 32 rows of 32 floats at an address, `row` bytes apart."""
 
-    def build(builder: Any, at: Any, row: Any) -> None:
-        for tile, place in _each_sum(builder, at, row):
-            _load_tile(builder, tile, place, row)
+    @_inner
+    def move_sums(typingctx: Any, at: Any, row: Any) -> Any:
+        def build(builder: Any, at: Any, row: Any) -> None:
+            for tile, place in _each_sum(builder, at, row):
+                move(builder, tile, place, row)
 
-    return _of_integers(2, build)
+        return _of_integers(2, build)
+
+    return move_sums
 
 
-@_inner
-def _store_sums(typingctx: Any, at: Any, row: Any) -> Any:
-    """Tiles 0 to 3 to 32 rows of 32 floats."""
-
-    def build(builder: Any, at: Any, row: Any) -> None:
-        for tile, place in _each_sum(builder, at, row):
-            _store_tile(builder, tile, place, row)
-
-    return _of_integers(2, build)
+_load_sums, _store_sums = _move_sums(_load_tile), _move_sums(_store_tile)
 
 
 @_inner
