@@ -4,10 +4,11 @@
 athaliana_averaged, athaliana_seeds, athaliana_heads; gene models against AUGUSTUS: athaliana_contigs, celegans_contigs,
 athaliana_genes, celegans_genes, fly_loci_genes, human_genes; the paper's models by folds: athaliana_folds,
 celegans_folds; windows by folds: human_brain_folds, arabidopsis_chr3_folds, human_wgbs_folds; and within the train part
-athaliana_train, celegans_train; for a GPU athaliana_base, athaliana_paper, fly_loci_base;
+athaliana_train, celegans_train; for a GPU athaliana_base, athaliana_paper, fly_loci_base, and the studies by folds with _base;
 arabidopsis_chr3_protocols and human_brain_protocols: pretrained on own windows, and on sequences of gene finding;
 athaliana_recipes is compared on valid; --jobs 2 for two runs at a time). Finished runs have a
 record in examples/studies/NAME/records and are skipped. `benchmarks/make_results.py` puts the answers into docs/results.md.
+`--report-only` reports what is finished and runs nothing.
 `--pack` rewrites records of dnaspt 0.1 in the present, compressed form and runs nothing.
 """
 
@@ -79,6 +80,11 @@ SAME_DATA = {
     "fly_loci_genes": "fly_loci",
     "athaliana_folds": "athaliana_contigs",
     "celegans_folds": "celegans_contigs",
+    "athaliana_folds_base": "athaliana_contigs",
+    "celegans_folds_base": "celegans_contigs",
+    "human_brain_folds_base": "human_brain_folds",
+    "arabidopsis_chr3_folds_base": "arabidopsis_chr3_folds",
+    "human_wgbs_folds_base": "human_wgbs_folds",
 }
 """Studies of another one's data."""
 PRETRAINED_ON = {"arabidopsis_chr3_protocols": "athaliana_genes", "human_brain_protocols": "human_genes"}
@@ -109,6 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted([*PREPARE, *SAME_DATA]))
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--report-only", action="store_true", help="run nothing; report what is finished")
     parser.add_argument("--pack", action="store_true")
     chosen = parser.parse_args()
     if chosen.pack:
@@ -116,11 +123,12 @@ def main() -> None:
         return
     for name in filter(None, (SAME_DATA.get(chosen.name, chosen.name), PRETRAINED_ON.get(chosen.name))):
         prepare(name)
-    on_valid = ("--stage", "tune") if chosen.name.endswith("_recipes") else ()
+    part = ("--stage", "tune") if chosen.name.endswith("_recipes") else ()
+    part += ("--report-only",) if chosen.report_only else ()
     records = STUDIES / SAME_RECORDS.get(chosen.name, chosen.name) / "records"
     places = ("--out", str(STUDIES / chosen.name), "--records", str(records))
     before = set(records.glob("*"))
-    run("study", str(STUDIES / f"{chosen.name}.toml"), *places, "--jobs", str(chosen.jobs), *on_valid)
+    run("study", str(STUDIES / f"{chosen.name}.toml"), *places, "--jobs", str(chosen.jobs), *part)
     scores = STUDIES / chosen.name / "study_gene_scores.csv"
     if (
         chosen.name in GENE_MODELS and set(records.glob("*")) != before

@@ -702,6 +702,7 @@ def study(
     records: PathLike | None = None,
     jobs: int = 1,
     engine: Literal["local", "ray"] = "local",
+    report_only: bool = False,
     progress: bool = False,
 ) -> "StudyResult":
     """Tell whether self-pretraining, a CRF or longer training helps on these data, by comparing ways to a model over seeds.
@@ -715,13 +716,14 @@ def study(
         records: folder of the records of finished runs; left out, OUT/records.
         jobs: runs at a time; they share the cores.
         engine: local, or ray for the workers of a Ray cluster.
+        report_only: train nothing; report what is finished in all folds and seeds, and name the rest.
         progress: say what is being run.
 
     Returns:
         The answer in sentences, the scores of the arms and the differences between them with intervals.
 
     Raises:
-        ConfigError: unknown settings. DnasptError: a run failed; what is finished stays.
+        ConfigError: unknown settings. DnasptError: a run failed; what is finished stays. Or nothing is finished.
 
     Example:
         >>> settings = {"data": "data/peaks", "seeds": [0], "learning_rates": [1e-3],
@@ -730,7 +732,7 @@ def study(
         >>> len(result.groups)
         1
     """
-    check_switches(progress=progress)
+    check_switches(report_only=report_only, progress=progress)
     from dnaspt.studies.context import StudyContext
     from dnaspt.studies.settings import StudyConfig, check_settings, read_study
 
@@ -742,9 +744,8 @@ def study(
     from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
 
     kept = as_path(records, "records") if records else as_path(out, "out") / "records"
-    return study_report(
-        StudyContext(settings, as_path(out, "out"), kept, jobs, engine, _say if progress else _say_nothing)
-    )
+    context = StudyContext(settings, as_path(out, "out"), kept, jobs, engine, _say if progress else _say_nothing)
+    return study_report(context, report_only=report_only)
 
 
 def report(

@@ -37,6 +37,14 @@ def study(
     dry_run: Annotated[
         bool, option("--dry-run", help="Say what would run, and what it would take here.", default="run it")
     ] = False,
+    report_only: Annotated[
+        bool,
+        option(
+            "--report-only",
+            help="Train nothing: report what is finished in all folds and seeds, and name the rest.",
+            default="off",
+        ),
+    ] = False,
     engine: Annotated[
         Literal["local", "ray", "slurm"],
         option(help="ray: workers of $RAY_ADDRESS, or of this machine. slurm: writes submit.sh, job arrays."),
@@ -79,6 +87,8 @@ def study(
         )
     if stage is not None and engine == "slurm":
         raise ConfigError("--stage has no effect on --engine slurm, which writes all stages; leave it out")
+    if report_only and (stage is not None or dry_run or engine == "slurm"):
+        raise ConfigError("--report-only runs nothing; leave out --stage, --dry-run and --engine slurm")
     _warn_of_no_effect(
         sbatch=bool(sbatch) and engine != "slurm",
         jobs=jobs > 1 and (engine == "slurm" or task is not None),
@@ -113,7 +123,7 @@ def study(
             if stage == "tune":
                 show_rates(here)
         else:
-            results[settings.name] = study_report(here)
+            results[settings.name] = study_report(here, report_only=report_only)
             show(str(results[settings.name]))
             show(f"{folder}: study.html, study.md, and the tables as CSV and Parquet written")
     if len(studies) > 1 and engine == "slurm" and not dry_run:

@@ -33,7 +33,7 @@ from dnaspt.reports.tables import Table
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.dry_run import command_lines
 from dnaspt.studies.records import Record
-from dnaspt.studies.scheduler import run_study
+from dnaspt.studies.scheduler import checked, finished_part, run_study
 from dnaspt.studies.settings import PRETRAINED, StudyConfig
 from dnaspt.tasks import GENE_MODEL
 
@@ -92,15 +92,20 @@ class StudyResult:
         )
 
 
-def study_report(context: StudyContext) -> StudyResult:
+def study_report(context: StudyContext, *, report_only: bool = False) -> StudyResult:
     """Make the runs of a study that are missing, and write its report into OUT.
 
     study.html and its figures; the same tables in study.md, and each as CSV and Parquet in study_tables; scores and gains
     as numbers too, as study_scores, study_gains and study_claims.
 
+    Args:
+        context: where the study works.
+        report_only: train nothing; arms and shares of the labels that are not finished are left out, and named.
+
     Raises:
-        DnasptError: a run failed; what is finished stays.
+        DnasptError: a run failed; what is finished stays. Or nothing is finished.
     """
+    context, left_out = finished_part(context) if report_only else (checked(context), ())
     runs = run_study(context)
     study = context.study.with_heads(runs.dataset)
     groups, metric = (
@@ -124,6 +129,8 @@ def study_report(context: StudyContext) -> StudyResult:
     answer = sentences(
         groups, differences, metric, _genes(runs.finals), leading=leading, gain=gain, protocols=protocols
     )
+    if left_out:
+        answer.append(f"Not finished, and left out here: {'; '.join(left_out)}.")
     sections = study_sections(study, runs, groups, differences, metric)
     commands = command_lines(context)
     make_folder(context.out)

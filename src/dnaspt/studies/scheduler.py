@@ -50,13 +50,67 @@ class StudyRuns:
         return self.pretrainings.get(record.job.encoder) if record.job.encoder else NO_RESULT
 
 
+def checked(context: StudyContext) -> StudyContext:
+    """The same with the study as it runs (`check_settings`); once more changes nothing.
+
+    Raises:
+        ConfigError: unknown settings. DatasetError: no dataset. CheckpointError: an arm's init is no checkpoint.
+    """
+    return replace(context, study=check_settings(context.study, context.out))
+
+
+def finished_part(context: StudyContext) -> tuple[StudyContext, tuple[str, ...]]:
+    """The study with those arms and shares of the labels alone whose runs are finished in all folds and seeds.
+
+    Returns:
+        The context of that study, and what was left out, in words.
+
+    Raises:
+        ConfigError: unknown settings. DnasptError: no arm is finished.
+    """
+    context = checked(context)
+    arms: list[Arm] = []
+    left_out: list[str] = []
+    for arm in context.study.arms:
+        shares = _finished_shares(context, arm)
+        if missing := [f"{share:.0%}" for share, is_finished in shares.items() if not is_finished]:
+            left_out.append(arm.name if len(shares) == 1 else f"{arm.name} ({', '.join(missing)} of the labels)")
+        if finished := tuple(share for share, is_finished in shares.items() if is_finished):
+            own = {} if arm.is_baseline else {"label_fractions": finished}
+            arms.append(arm.model_copy(update=own))
+    names = {arm.name for arm in arms}
+    if gone := [arm for arm in arms if not set(arm.members) <= names]:
+        left_out += [arm.name for arm in gone]
+        arms = [arm for arm in arms if arm not in gone]
+    if not arms:
+        raise DnasptError(f"{context.records}: no arm is finished in all folds and seeds yet")
+    return replace(context, study=context.study.model_copy(update={"arms": tuple(arms)})), tuple(left_out)
+
+
+def _finished_shares(context: StudyContext, arm: Arm) -> dict[float, bool]:
+    """For each share of the labels, whether all runs of an arm are on record."""
+    views = context.study.views(read_manifest(context.study.data))
+    shares = (1.0,) if arm.is_baseline else arm.label_fractions or context.study.label_fractions
+    if any(context.record(job) is None for view in views for job in tuning(context.study, view, arm)):
+        return dict.fromkeys(shares, False)
+    try:
+        if arm.is_ensemble:
+            jobs = [job for view in views for job in joins(context.study, view, arm, partial(_finals, context, view))]
+        else:
+            jobs = [job for view in views for job in _finals(context, view, arm)]
+    except DnasptError:  # a rate is not chosen
+        return dict.fromkeys(shares, False)
+    missing = {job.label_fraction for job in jobs if context.record(job) is None}
+    return {share: share not in missing for share in shares}
+
+
 def run_study(context: StudyContext) -> StudyRuns:
     """Train and score what is missing of a study.
 
     Raises:
         ConfigError: unknown settings. DatasetError: no dataset. DnasptError: a run failed; what is finished stays.
     """
-    check_settings(context.study, context.out)
+    context = checked(context)
     _warn_of_other_data(context)
     _run_missing(context, stage_jobs(context, "tune"))
     wanted = stage_jobs(context, "final")
@@ -93,7 +147,7 @@ def run_stage(context: StudyContext, stage: Stage) -> None:
     Raises:
         ConfigError: unknown settings. DnasptError: a run failed, or a stage before is not done.
     """
-    check_settings(context.study, context.out)
+    context = checked(context)
     _warn_of_other_data(context)
     _run_missing(context, stage_jobs(context, stage))
 
@@ -104,7 +158,7 @@ def run_task(context: StudyContext, stage: Stage, number: int) -> None:
     Raises:
         ConfigError: unknown settings, or a stage without that run. DnasptError: it failed.
     """
-    check_settings(context.study, context.out)
+    context = checked(context)
     _warn_of_other_data(context)
     jobs = distinct(stage_jobs(context, stage))
     if not 0 <= number < len(jobs):

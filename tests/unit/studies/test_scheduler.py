@@ -6,12 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from dnaspt.config import build_config
 from dnaspt.errors import ConfigError, DatasetError, DnasptError
 from dnaspt.studies import scheduler
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.plan import Job
 from dnaspt.studies.records import NO_RESULT, Record, read_records, record_file, write_record
-from dnaspt.studies.scheduler import n_jobs, rates_on_valid, run_stage, run_study, run_task, stage_jobs
+from dnaspt.studies.scheduler import (
+    checked,
+    finished_part,
+    n_jobs,
+    rates_on_valid,
+    run_stage,
+    run_study,
+    run_task,
+    stage_jobs,
+)
+from dnaspt.studies.settings import Arm, StudyConfig
 from dnaspt.training.runs import RunResult
 
 
@@ -139,3 +150,42 @@ def test_a_damaged_record_is_named(finished: StudyContext, tmp_path: Path) -> No
     damaged.write_bytes(damaged.read_bytes()[:100])
     with pytest.raises(DatasetError, match=f"{damaged.name}: is no record"):
         run_study(context)
+
+
+def test_a_study_runs_as_it_is_checked(windows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings straight from a file get the recipe for windows, however the study is started."""
+    arms = [{"name": "scratch", "learning_rate": 1e-2}]
+    study = build_config(StudyConfig, {"data": windows, "seeds": [0], "arms": arms, "pretrain": {"preset": "tiny"}})
+    context = StudyContext(study, tmp_path / "out", tmp_path / "records")
+    made: list[Job] = []
+    monkeypatch.setattr(scheduler, "_ENGINES", {"local": lambda _, jobs: made.extend(jobs)})
+    run_stage(context, "final")
+    assert made[0].settings["pool"] == "normalized" and made[0].settings["encoder_rate"] == 0.1
+    once = checked(context)
+    assert once.study.finetune["pool"] == "normalized" and checked(once) == once
+
+
+def test_the_finished_part_of_a_study(finished: StudyContext, tmp_path: Path) -> None:
+    whole, left_out = finished_part(finished)
+    assert [arm.name for arm in whole.study.arms] == ["scratch", "SPT"] and left_out == ()
+    context = elsewhere(finished, tmp_path)
+    fewer = replace(context, study=context.study.model_copy(update={"label_fractions": (1.0, 0.5)}))
+    part, left_out = finished_part(fewer)
+    assert [(arm.name, arm.label_fractions) for arm in part.study.arms] == [("scratch", (1.0,)), ("SPT", (1.0,))]
+    assert left_out == ("scratch (50% of the labels)", "SPT (50% of the labels)")
+    for job in stage_jobs(context, "tune"):
+        record_file(context.records, job.name).unlink()
+    part, left_out = finished_part(context)
+    assert [arm.name for arm in part.study.arms] == ["SPT"] and left_out == ("scratch",)
+    assert [record.job.arm for record in run_study(part).finals] == ["SPT"]
+    shutil.rmtree(context.records)
+    with pytest.raises(DnasptError, match="no arm is finished in all folds and seeds yet"):
+        finished_part(context)
+
+
+def test_an_ensemble_of_unfinished_arms_is_left_out(finished: StudyContext, tmp_path: Path) -> None:
+    context = elsewhere(finished, tmp_path)
+    joined = Arm(name="both", members=("scratch", "SPT"))
+    both = context.study.model_copy(update={"arms": (*context.study.arms, joined)})
+    part, left_out = finished_part(replace(context, study=both))
+    assert [arm.name for arm in part.study.arms] == ["scratch", "SPT"] and left_out == ("both",)
