@@ -20,6 +20,7 @@ from dnaspt.config import (
 from dnaspt.prepare.genes import PrepareGenesConfig
 from dnaspt.prepare.methylation import PrepareMethylationConfig
 from dnaspt.prepare.regions import PrepareRegionsConfig
+from dnaspt.prepare.sequences import PrepareSequencesConfig
 from dnaspt.simulation.simulate import SimulateConfig
 from dnaspt.studies.settings import Arm, StudyConfig
 
@@ -27,6 +28,7 @@ PAGE: dict[str, type[Settings]] = {
     "dnaspt prepare genes": PrepareGenesConfig,
     "dnaspt prepare regions": PrepareRegionsConfig,
     "dnaspt prepare methylation": PrepareMethylationConfig,
+    "dnaspt prepare sequences": PrepareSequencesConfig,
     "dnaspt prepare bend": PrepareBendConfig,
     "dnaspt pretrain": PretrainConfig,
     "[encoder] of dnaspt pretrain": EncoderConfig,

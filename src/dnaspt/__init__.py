@@ -23,7 +23,7 @@ _HOMES = {
             "prepare_genes",
             "prepare_methylation",
         ),
-        *("prepare_regions", "pretrain", "report", "score_variants", "simulate", "study"),
+        *("prepare_regions", "prepare_sequences", "pretrain", "report", "score_variants", "simulate", "study"),
     ),
     "dnaspt.classifier": ("SPTClassifier",),
     "dnaspt.data.dataset": ("Dataset",),
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from dnaspt.api import prepare_genes as prepare_genes
     from dnaspt.api import prepare_methylation as prepare_methylation
     from dnaspt.api import prepare_regions as prepare_regions
+    from dnaspt.api import prepare_sequences as prepare_sequences
     from dnaspt.api import pretrain as pretrain
     from dnaspt.api import report as report
     from dnaspt.api import score_variants as score_variants

@@ -143,6 +143,44 @@ def prepare_regions(
     return prepare(_settings(PrepareRegionsConfig, settings | given, config))
 
 
+def prepare_sequences(
+    sequences: Paths | None = None,
+    *,
+    out: PathLike,
+    config: PathLike | None = None,
+    **settings: Any,
+) -> "Dataset":
+    """Make a dataset of labeled sequences that come from a table or FASTA files, without a genome.
+
+    Args:
+        sequences: CSV, TSV, JSON lines, Parquet or FASTA, plain or gzip; of several FASTA files each is a class.
+        out: dataset folder to write.
+        config: TOML file of settings; keywords win.
+        **settings: valid, test, label_columns, positive, fractions and others (docs/settings.md).
+
+    Returns:
+        The dataset.
+
+    Raises:
+        InputError: a file that cannot be used, with its line. DatasetError: the folder is there already.
+        ConfigError: a setting that does not exist or is out of range, or it is not clear which value of a label is true.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"sequence": [letter * n for letter in "ACGT" for n in range(9, 19)], "label": [0, 1] * 20})
+        >>> rows.to_csv("rows.csv", index=False)
+        >>> data = dnaspt.prepare_sequences("rows.csv", out="data/rows", fractions=(0.5, 0.25, 0.25))
+        >>> data.labels
+        ('label',)
+    """
+    from dnaspt.prepare.sequences import PrepareSequencesConfig
+    from dnaspt.prepare.sequences import prepare_sequences as prepare
+
+    paths = {name: as_paths(settings.pop(name), name) for name in ("valid", "test") if name in settings}
+    given = {"sequences": as_paths(sequences, "sequences"), "out": as_path(out, "out")}
+    return prepare(_settings(PrepareSequencesConfig, settings | paths | given, config))
+
+
 def prepare_methylation(
     genome: PathLike | None = None,
     calls: Paths | None = None,

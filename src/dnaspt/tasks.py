@@ -27,6 +27,7 @@ class Task:
         states: the states of a linear chain, for classes of each base.
         on_cpgs: whether each window lies on a CpG; elsewhere the task asks nothing.
         few_labels: whether the paper's claim on a quarter of the labels (P4) is about this task.
+        any_length: whether each sequence has a length of its own, and no place in a genome.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Task:
     states: StateTable | None = None
     on_cpgs: bool = False
     few_labels: bool = False
+    any_length: bool = False
 
     @property
     def per_base(self) -> bool:
@@ -55,6 +57,7 @@ TASKS = MappingProxyType(
             Task("genes", GENE_STATES.names, 1, (GENE_MODEL, "crf", "softmax", FREE_CRF), "mcc", GENE_STATES),
             Task("regions", (), 0, ("sigmoid",), "auroc"),
             Task("methylation", (), 0, ("sigmoid",), "auroc", on_cpgs=True, few_labels=True),
+            Task("sequences", (), 0, ("sigmoid",), "auroc", any_length=True),
             Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),
             Task("variants", ("effect",), 0, (), "auroc"),
         )

@@ -83,6 +83,7 @@ def test_options_named_in_the_readme_exist() -> None:
             "prepare genes",
             "prepare regions",
             "prepare methylation",
+            "prepare sequences",
             "study",
             "variants",
             "baseline",

@@ -234,6 +234,64 @@ def methylation(
 
 
 @prepare_app.command(cls=Command)
+def sequences(
+    context: typer.Context,
+    out: Out,
+    sequences: Annotated[
+        list[Path] | None,
+        option(
+            metavar="FILE",
+            help="CSV, TSV, JSON lines, Parquet or FASTA with labels; of several FASTA files each is a class.",
+            default="as in --config",
+        ),
+    ] = None,
+    valid: Annotated[
+        list[Path] | None, option(metavar="FILE", help="Sequences to choose weights on.", default="drawn")
+    ] = None,
+    test: Annotated[list[Path] | None, option(metavar="FILE", help="Sequences to test on.", default="drawn")] = None,
+    config: Config = None,
+    sequence_column: Annotated[
+        str | None, option(metavar="NAME", help="Column of the sequences.", default="sequence, seq, dna or text")
+    ] = None,
+    label_columns: Annotated[
+        str | None,
+        option(
+            metavar="NAMES",
+            callback=names,
+            help="Columns of the labels, with commas.",
+            default="label, class, target or y",
+        ),
+    ] = None,
+    name_column: Annotated[
+        str | None, option(metavar="NAME", help="Column of the names.", default="name or id, if any")
+    ] = None,
+    split_column: Annotated[
+        str | None,
+        option(metavar="NAME", help="Column of train, valid (dev), test.", default="split, set or partition, if any"),
+    ] = None,
+    positive: Annotated[
+        str | None, option(metavar="VALUE", help="Value of the label that is true.", default="1, or by its name")
+    ] = None,
+    seed: Annotated[int | None, option(metavar="N", help="Seed of the division into splits.", default="0")] = None,
+    strict: Annotated[
+        bool,
+        option("--strict", help="Refuse leakage, and sequences with two different labels.", default="count and warn"),
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Sequences with labels, from tables or FASTA files.
+
+    Each label is true or false. Without files or a column for valid and test, the sequences are divided here (80 / 10 / 10),
+    near copies together. Of FASTA the label is in the header ('>name|1', '>name label=1'), or each file is a class.
+
+    Example: dnaspt prepare sequences --sequences train.csv --valid dev.csv --test test.csv --out data/promoters
+    """
+    from dnaspt import api
+
+    _show(api.prepare_sequences(**given(context)))
+
+
+@prepare_app.command(cls=Command)
 def bend(
     context: typer.Context,
     task: BendTaskName,

@@ -1,11 +1,12 @@
 """The commands that use models, or score without one: evaluate, predict, variants, baseline, compare-annotations."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from dnaspt.cli.options import Accelerator, Fold, Offline, Overwrite, TrustCode, given, names, option
+from dnaspt.errors import ConfigError
 
 Genome = Annotated[Path, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.")]
 BothStrands = Annotated[
@@ -51,10 +52,33 @@ def evaluate(
 def predict(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt finetune'.")],
-    genome: Genome,
     out: Annotated[
-        Path, option("--out", "-o", metavar="FILE", help="genes: .gff3 or .gtf; windows: .bed, .bw or .parquet.")
+        Path,
+        option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="genes: .gff3 or .gtf; windows: .bed, .bw or .parquet; --sequences: .csv, .tsv, .jsonl or .parquet.",
+        ),
     ],
+    genome: Annotated[
+        Path | None, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.", default="none: --sequences")
+    ] = None,
+    sequences: Annotated[
+        Path | None,
+        option(
+            metavar="FILE",
+            help="Instead of a genome: sequences, each predicted as a whole: CSV, TSV, JSON lines, Parquet or FASTA.",
+            default="none: --genome",
+        ),
+    ] = None,
+    sequence_column: Annotated[
+        str | None,
+        option(metavar="NAME", help="--sequences: column of the sequences.", default="sequence, seq, dna or text"),
+    ] = None,
+    name_column: Annotated[
+        str | None, option(metavar="NAME", help="--sequences: column of the names.", default="name or id, if any")
+    ] = None,
     regions: Annotated[
         Path | None, option(metavar="BED", help="Intervals to predict.", default="the whole genome")
     ] = None,
@@ -116,23 +140,50 @@ def predict(
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Predict genes or labels of windows on a FASTA file.
+    """Predict genes, or labels of windows or sequences.
 
-    Genes are written as GFF3 or GTF; labels of windows as BED, bigWig or Parquet.
+    Genes are written as GFF3 or GTF; labels of windows as BED, bigWig or Parquet; those of sequences as a table.
 
     Example: dnaspt predict runs/genes --genome new.fa --out genes.gff3
     """
     from dataclasses import asdict
 
     from dnaspt.cli.terminal import mapping_table
-    from dnaspt.inference.predict import PredictOptions, predict_file
 
     settings = given(context)
+    if sequences is not None or genome is None:
+        _predict_sequences(settings)
+        return
+    from dnaspt.inference.predict import PredictOptions, predict_file
+
+    if idle := [name for name in ("sequence_column", "name_column") if settings.get(name)]:
+        raise ConfigError(f"--{idle[0].replace('_', '-')} is for --sequences")
     options = PredictOptions(
         **{name: settings[name] for name in PredictOptions.__dataclass_fields__ if name in settings}
     )
     summary = predict_file(run, genome, out, options, regions=regions, proteins=proteins, cds=cds, tracks=tracks)
     mapping_table(f"{out}: written", asdict(summary))
+
+
+def _predict_sequences(settings: dict[str, Any]) -> None:
+    """Predict on sequences, and say what was written.
+
+    Raises:
+        ConfigError: no sequences, or an option that is for a genome.
+    """
+    from dataclasses import asdict
+
+    from dnaspt.cli.terminal import mapping_table
+    from dnaspt.inference.sequence_file import predict_sequences_file
+
+    taken = {"run", "out", "sequences", "sequence_column", "name_column", "average_strands", "accelerator"}
+    if settings.get("sequences") is None:
+        raise ConfigError("nothing to predict on; say --genome FASTA, or --sequences FILE")
+    if idle := sorted(settings.keys() - taken - {"trust_remote_code", "offline"}):
+        raise ConfigError(f"--{idle[0].replace('_', '-')} is for a genome; leave it out, or leave out --sequences")
+    own = {name: value for name, value in settings.items() if name in taken}
+    summary = predict_sequences_file(own.pop("run"), own.pop("sequences"), own.pop("out"), **own)
+    mapping_table(f"{summary.files[0]}: written", asdict(summary))
 
 
 def decode(

@@ -66,6 +66,8 @@ class BatchOptions:
         masks_as_published: see `mask_for_training`.
         n_labels: labels of a window, or of one of its bins; 0 where each base has a class.
         n_shares: processes that share a batch; each gets at least one window, as long as there are enough windows.
+        any_length: whether windows differ in length by orders of magnitude, so that a batch is padded to a multiple of a
+            sixteenth of its own length, or a little less.
     """
 
     batch_bp: int
@@ -77,6 +79,7 @@ class BatchOptions:
     masks_as_published: bool = False
     n_labels: int = 0
     n_shares: int = 1
+    any_length: bool = False
 
 
 class TrainingBatches:
@@ -153,6 +156,8 @@ class TrainingBatches:
     def _padded_length(self, longest: int) -> int:
         """Length of a batch: one of few, because oneDNN and cuDNN prepare their kernels anew for each shape."""
         step = max(1, self.window_bp // 8)
+        if self.options.any_length:
+            step = max(1, (1 << (int(longest) - 1).bit_length()) // 16)
         return -(-int(longest) // step) * step
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[ArrayBatch]:

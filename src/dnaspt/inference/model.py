@@ -240,6 +240,15 @@ class Model:
             matrix = np.reshape(np.array(probabilities, np.float32), (len(sequences), len(self.labels)))
         return pd.DataFrame(matrix, index=index, columns=list(self.labels))
 
+    def predict_windows(self, sequences: Sequence[NamedSequence], *, average_strands: bool | None = None) -> np.ndarray:
+        """Probabilities (B, K) of the labels of B sequences, each as a window; the arguments are as in `predict_proba`.
+
+        Raises:
+            InputError: a sequence that the model cannot read as one window.
+        """
+        probabilities = self._window_probabilities(sequences, average_strands=self.averages(asked=average_strands))
+        return np.reshape(np.array(probabilities, np.float32), (len(sequences), len(self.labels)))
+
     def _window_probabilities(self, sequences: Sequence[NamedSequence], *, average_strands: bool) -> list[np.ndarray]:
         """Probabilities of each sequence: (K,), or (bins, K); sequences of one length are predicted together."""
         from dnaspt.inference.windows import label_probabilities

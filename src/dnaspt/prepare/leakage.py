@@ -75,7 +75,7 @@ class LeakageSketch:
         seen.start.append(start)
         seen.end.append(start + window.end - window.start)
         seen.length_bp.append(len(codes))
-        seen.digest.append(_digest(codes))
+        seen.digest.append(strand_digest(codes))
         seen.pending.append(codes)
         seen.pending_bp += len(codes)
         if seen.pending_bp >= _BATCH_BP:
@@ -214,7 +214,7 @@ class _SeenWindows:
     pending_bp: int = 0
 
 
-def _digest(codes: np.ndarray) -> int:
+def strand_digest(codes: np.ndarray) -> int:
     """64 bits that are the same for a window and its reverse complement; 0 where half of the window or more is N."""
     if 2 * np.count_nonzero(codes < 4) <= len(codes):
         return 0

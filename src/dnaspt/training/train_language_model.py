@@ -21,6 +21,7 @@ from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.prepare.held_out import CutOut
+from dnaspt.tasks import TASKS
 from dnaspt.training.fabric import build_fabric, device_name, precision_of
 from dnaspt.training.loop import LESS_MEMORY, Reporter, SilentReporter, Training, fit
 from dnaspt.training.masked_windows import MaskedWindows, concatenate, masked_bases
@@ -74,6 +75,7 @@ def train_language_model(
         repeat_weight=config.repeat_weight,
         masks_as_published=config.masking == "as-published",
         n_shares=fabric.world_size,
+        any_length=TASKS[data.manifest.task].any_length,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

@@ -79,6 +79,7 @@ def train_task_model(
         reverse_complement=config.reverse_complement,
         n_labels=0 if manifest.per_base else len(manifest.labels),
         n_shares=fabric.world_size,
+        any_length=task.any_length,
     )
 
     if config.teacher is not None:

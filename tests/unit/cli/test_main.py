@@ -113,7 +113,7 @@ def completed(line: str) -> list[str]:
     ("line", "offers"),
     [
         ("dnaspt fin", ["finetune"]),
-        ("dnaspt prepare ", ["genes", "regions", "methylation", "bend"]),
+        ("dnaspt prepare ", ["genes", "regions", "methylation", "sequences", "bend"]),
         ("dnaspt finetune --head c", ["crf", "crf-unconstrained"]),
         ("dnaspt pretrain --mask", ["--mask-fraction"]),
     ],

@@ -1,0 +1,278 @@
+"""Tables of sequences and FASTA files to rows of text: CSV, TSV, JSON lines, Parquet and FASTA, plain or gzip.
+
+A row keeps its line (or row) number, so that an error can name it. Letters of sequences are not looked at here.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from dnaspt.errors import InputError
+from dnaspt.genome.text_files import open_bytes, open_text, unpacked_name
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
+FASTA_SUFFIXES = (".fa", ".fasta", ".fna", ".ffn", ".fas", ".fsa")
+SEQUENCE_NAMES = ("sequence", "seq", "dna", "dna_sequence", "sequences", "text")
+NAME_NAMES = ("name", "id", "index", "seq_id", "sequence_id", "seqname")
+"""Usual names of the columns of sequences and of their names, in lower case."""
+_DELIMITERS = (",", "\t", ";", "|")
+_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
+"""How tables write that a value is not known, in lower case."""
+_PARQUET_ROWS = 1 << 16
+_LONGEST_FIELD = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceTable:
+    """Rows of a file of sequences, as text.
+
+    Attributes:
+        path: the file.
+        columns: names of the columns, in their order; of FASTA "name", "header" and "sequence".
+        rows: fields of each row, one for each column, without blanks around them.
+        lines: 1-based line of each row in the file; of Parquet its number.
+        is_fasta: whether it is FASTA.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    lines: list[int]
+    is_fasta: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> list[str]:
+        """All values of a column."""
+        index = self.columns.index(name)
+        return [row[index] for row in self.rows]
+
+
+def is_missing(value: str) -> bool:
+    """Whether the text of a value says that it is not known: empty, NA, NaN, null and the like."""
+    return value.lower() in _MISSING
+
+
+def is_sequence_table(path: Path) -> bool:
+    """Whether the name of a file is that of a table."""
+    return Path(unpacked_name(path)).suffix.lower() in TABLE_SUFFIXES
+
+
+def read_sequence_table(path: str | Path) -> SequenceTable:
+    """Read a table of sequences, or a FASTA file, as text. Its name tells which of these it is.
+
+    Raises:
+        InputError: another kind of name, a file that cannot be used, or without a row; a row with fewer or more fields than the
+            header, or a column that is there twice.
+    """
+    path = Path(path)
+    suffix = Path(unpacked_name(path)).suffix.lower()
+    if suffix in FASTA_SUFFIXES:
+        table = _read_fasta(path)
+    elif suffix == ".parquet":
+        table = _read_parquet(path)
+    elif suffix in (".jsonl", ".ndjson", ".json"):
+        table = _read_json(path)
+    elif suffix in TABLE_SUFFIXES:
+        table = _read_delimited(path, suffix)
+    else:
+        names = ", ".join((*TABLE_SUFFIXES, *FASTA_SUFFIXES))
+        raise InputError(path, f"unknown suffix {suffix!r}", expected=f"{names}, plain or with .gz")
+    repeated = [name for name in table.columns if table.columns.count(name) > 1]
+    if repeated:
+        raise InputError(path, f"column {repeated[0]!r} is there twice", do="rename one of them")
+    if not table.rows:
+        raise InputError(path, "no row in it", expected="a sequence in each row")
+    return table
+
+
+def _read_delimited(path: Path, suffix: str) -> SequenceTable:
+    """A table with a header, fields quoted as spreadsheets do."""
+    with open_text(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        before = csv.field_size_limit(_LONGEST_FIELD)
+        try:
+            return _delimited_rows(path, text, suffix)
+        except UnicodeDecodeError as error:
+            raise InputError(path, "text that is not UTF-8", do="save it as UTF-8") from error
+        finally:
+            csv.field_size_limit(before)
+
+
+def _delimited_rows(path: Path, text: IO[str], suffix: str) -> SequenceTable:
+    """The rows of a table.
+
+    Raises:
+        InputError: see `read_sequence_table`.
+    """
+    header = ""
+    skipped = 0
+    for header in text:
+        if header.strip():
+            break
+        skipped += 1
+    delimiter = _delimiter(header, suffix)
+    columns = tuple(name.strip() for name in next(csv.reader([header], delimiter=delimiter), []))
+    rows, lines = [], []
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        for fields in reader:
+            if not any(map(str.strip, fields)):
+                continue
+            line = skipped + 1 + reader.line_num
+            if len(fields) != len(columns):
+                found = f"{len(fields)} fields in this row, {len(columns)} in the header"
+                raise InputError(path, found, do="is a comma within a field, without quotes?", line=line)
+            rows.append(tuple(map(str.strip, fields)))
+            lines.append(line)
+    except csv.Error as error:
+        raise InputError(path, f"not a table ({error})", line=skipped + 1 + reader.line_num) from error
+    return SequenceTable(path, columns, rows, lines)
+
+
+def _delimiter(header: str, suffix: str) -> str:
+    """What divides the fields of a header: the delimiter of its suffix if it is there, else the most frequent one."""
+    usual = {".csv": ",", ".tsv": "\t", ".tab": "\t"}.get(suffix, "")
+    if usual and usual in header:
+        return usual
+    return max(_DELIMITERS, key=header.count)
+
+
+def _read_json(path: Path) -> SequenceTable:
+    """An object in each line, or a list of objects."""
+    with open_text(path) as file:
+        try:
+            text = file.read().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(path, "text that is not UTF-8", do="save it as UTF-8") from error
+    objects = list(_json_objects(path, text))
+    columns = tuple(dict.fromkeys(name for _, content in objects for name in content))
+    rows = [tuple(_as_text(path, content.get(name), name, line) for name in columns) for line, content in objects]
+    return SequenceTable(path, columns, rows, [line for line, _ in objects])
+
+
+def _json_objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line (or number in a list) and content of each object.
+
+    Raises:
+        InputError: something that is no object.
+    """
+    try:
+        numbered: Iterator[tuple[int, Any]] = (
+            enumerate(json.loads(text), start=1)
+            if text.lstrip().startswith("[")
+            else ((line, json.loads(row)) for line, row in enumerate(text.split("\n"), start=1) if row.strip())
+        )
+        for line, content in numbered:
+            if not isinstance(content, dict):
+                raise InputError(path, f"a {type(content).__name__}", expected="an object in each line", line=line)
+            yield line, content
+    except json.JSONDecodeError as error:
+        raise InputError(path, f"broken JSON ({error})", expected="an object in each line") from error
+
+
+def _read_parquet(path: Path) -> SequenceTable:
+    """Columns of text, numbers or truth values; row groups are read one after the other."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    open_bytes(path).close()
+    rows: list[tuple[str, ...]] = []
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = tuple(file.schema_arrow.names)
+            for batch in file.iter_batches(_PARQUET_ROWS):
+                values = [column.to_pylist() for column in batch.columns]
+                for fields in zip(*values, strict=True):
+                    line = len(rows) + 1
+                    pairs = zip(columns, fields, strict=True)
+                    rows.append(tuple(_as_text(path, value, name, line) for name, value in pairs))
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(path, f"not a Parquet file ({str(error).splitlines()[0]})") from error
+    return SequenceTable(path, columns, rows, list(range(1, len(rows) + 1)))
+
+
+def _as_text(path: Path, value: object, column: str, line: int) -> str:
+    """A value of JSON or Parquet as a table has it: nothing for null, 1 and 0 for true and false.
+
+    Raises:
+        InputError: a list or an object.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    if isinstance(value, list | dict | tuple):
+        kind = type(value).__name__
+        do = "give each label a column of its own"
+        raise InputError(path, f"column {column!r} holds a {kind}", expected="text or a number", do=do, line=line)
+    return str(value).strip()
+
+
+def _read_fasta(path: Path) -> SequenceTable:
+    """Records of FASTA. Names need not be unique: some files have the label there."""
+    rows: list[tuple[str, ...]] = []
+    lines: list[int] = []
+    header, first, parts = "", 0, list[str]()
+
+    def end_record() -> None:
+        if first:
+            rows.append(((header.split() or [""])[0], header, "".join(parts)))
+            lines.append(first)
+
+    with open_text(path) as file:
+        for line, raw in enumerate(file, start=1):
+            try:
+                text = raw.decode("utf-8").strip()
+            except UnicodeDecodeError as error:
+                raise InputError(path, "text that is not UTF-8", line=line) from error
+            if text.startswith(">"):
+                end_record()
+                header, first, parts = text[1:].strip(), line, []
+            elif text and not first:
+                raise InputError(path, f"{text[:20]!r} before the first header", expected="FASTA ('>name')", line=line)
+            elif text:
+                parts.append(text.replace(" ", "").replace("\t", ""))
+    end_record()
+    return SequenceTable(path, ("name", "header", "sequence"), rows, lines, is_fasta=True)
+
+
+def find_column(table: SequenceTable, asked: str | None, usual: Sequence[str], what: str, option: str) -> str | None:
+    """Name of a column: the one that is asked for, else the only one with a usual name (in any case).
+
+    Args:
+        table: the table.
+        asked: name that somebody gave, or None.
+        usual: usual names, in lower case.
+        what: what the column holds.
+        option: setting that names it.
+
+    Returns:
+        The name as the table has it; None where no column has a usual name.
+
+    Raises:
+        InputError: the column that is asked for is not there, or several have usual names.
+    """
+    if asked is not None:
+        if asked not in table.columns:
+            raise InputError(table.path, f"no column {asked!r}", expected=f"one of {_listed(table.columns)}")
+        return asked
+    found = [name for name in table.columns if name.lower() in usual]
+    if len(found) > 1:
+        do = f"say which with {option}"
+        raise InputError(table.path, f"{_listed(found)} could each be {what}", expected="one column", do=do)
+    return found[0] if found else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a list; long ones, such as a sequence where a header was expected, are cut."""
+    return ", ".join(repr(name if len(name) <= 30 else f"{name[:27]}...") for name in names)

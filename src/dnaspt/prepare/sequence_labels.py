@@ -1,0 +1,284 @@
+"""Rows of sequence tables to labels and splits: which columns hold them, and what their values mean.
+
+Nothing is guessed in silence: a value that could mean two things is an error that names the setting that decides.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dnaspt.data.manifest import SPLITS
+from dnaspt.errors import ConfigError, InputError
+from dnaspt.genome.gene_states import MISSING
+from dnaspt.genome.sequence_tables import NAME_NAMES, SEQUENCE_NAMES, SequenceTable, find_column, is_missing
+from dnaspt.genome.text_files import unpacked_name
+
+LABEL_NAMES = ("label", "labels", "class", "target", "y")
+SPLIT_NAMES = ("split", "set", "partition", "subset")
+_SPLIT_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("valid", "validation", "val", "dev", "development"), "valid"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
+_NEGATIVE = re.compile(
+    r"^(non|not|no|neg|negative|negatives|control|controls|background|random|shuffled|false|0|-1)([\W_]|$)"
+)
+"""Names of classes that stand for the absence of the other one, in lower case."""
+_POSITIVE = re.compile(r"^(pos|positive|positives|true|yes|1)([\W_]|$)")
+_PLAIN = frozenset(
+    {"0", "1", "-1", "true", "false", "yes", "no", "y", "n", "t", "f", "pos", "neg", "positive", "negative"}
+)
+"""Values that say no more than true and false: the label is then called as its column."""
+_HEADER_LABEL = re.compile(r"(?:^|[\s|;])(?:label|class)=([^\s|;]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledRows:
+    """Rows of one table with the text of their labels.
+
+    Attributes:
+        table: the table.
+        names: names of the sequences.
+        sequences: letters of the sequences.
+        labels: text of the labels of each row, by name of the label; "" where there is none.
+        splits: split of each row; None where the table does not say.
+    """
+
+    table: SequenceTable
+    names: list[str]
+    sequences: list[str]
+    labels: dict[str, list[str]]
+    splits: list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnNames:
+    """Names of columns that somebody gave; None, or none, to find them by their usual names."""
+
+    sequence: str | None = None
+    labels: tuple[str, ...] = ()
+    name: str | None = None
+    split: str | None = None
+
+
+def labeled_rows(table: SequenceTable, given: ColumnNames) -> LabeledRows:
+    """Find sequences, labels, names and splits in a table, or in the headers of a FASTA file.
+
+    Raises:
+        InputError: a column is not there, or could be one of two; a header without a label; a word that is no split.
+    """
+    if table.is_fasta:
+        return _rows_of_fasta(table, given)
+    path = table.path
+    sequence = find_column(table, given.sequence, SEQUENCE_NAMES, "the sequence", "sequence_column")
+    if sequence is None:
+        do = "give the table a header, or say sequence_column"
+        raise InputError(path, f"no column of sequences among {_few(table.columns)}", expected="'sequence'", do=do)
+    name = find_column(table, given.name, NAME_NAMES, "the name", "name_column")
+    split = find_column(table, given.split, SPLIT_NAMES, "the split", "split_column")
+    if given.labels:
+        chosen = [find_column(table, label, (), "a label", "label_columns") or label for label in given.labels]
+    else:
+        one = find_column(table, None, LABEL_NAMES, "the label", "label_columns")
+        if one is None:
+            others = [column for column in table.columns if column not in (sequence, name, split)]
+            do = f"say label_columns: any of {_few(others)}" if others else "give each row a label"
+            raise InputError(path, f"no column of labels among {_few(table.columns)}", expected="'label'", do=do)
+        chosen = [one]
+    splits = None if split is None else _splits(table, split)
+    names = [f"{_stem(path)}:{line}" for line in table.lines] if name is None else table.column(name)
+    labels = {label: table.column(label) for label in chosen}
+    return LabeledRows(table, names, table.column(sequence), labels, splits)
+
+
+def _splits(table: SequenceTable, column: str) -> list[str]:
+    """Split of each row of a table.
+
+    Raises:
+        InputError: a word that is no split.
+    """
+    splits = []
+    for line, word in zip(table.lines, table.column(column), strict=True):
+        if (split := _SPLIT_WORDS.get(word.lower())) is None:
+            expected = "train, valid (or dev) or test"
+            raise InputError(table.path, f"split {word!r}", expected=expected, line=line)
+        splits.append(split)
+    return splits
+
+
+def _rows_of_fasta(table: SequenceTable, given: ColumnNames) -> LabeledRows:
+    """Labels and splits from headers: '>name|1|training', '>name label=1', '>name 1'.
+
+    Raises:
+        InputError: a header without a label, or with a word that is no split.
+    """
+    if idle := [name for name in ("sequence", "labels", "name", "split") if getattr(given, name)]:
+        raise InputError(table.path, "is FASTA, which has no columns", do=f"leave out {idle[0]}_column")
+    labels, splits = [], []
+    for line, header in zip(table.lines, table.column("header"), strict=True):
+        label, split = _label_of_header(header)
+        if label is None:
+            do = "write '>name|LABEL', '>name label=LABEL' or '>name LABEL', or give a FASTA for each class"
+            raise InputError(table.path, f"no label in the header {header[:60]!r}", do=do, line=line)
+        labels.append(label)
+        splits.append(split)
+    if any(splits) and not all(splits):
+        line = table.lines[splits.index(None)]
+        raise InputError(table.path, "no split in this header, though others have one", line=line)
+    names = [name.split("|")[0] for name in table.column("name")]
+    known = [split for split in splits if split is not None]
+    return LabeledRows(table, names, table.column("sequence"), {"label": labels}, known or None)
+
+
+def _label_of_header(header: str) -> tuple[str | None, str | None]:
+    """Label and split that the header of a FASTA record names; None for what it does not."""
+    if match := _HEADER_LABEL.search(header):
+        return match[1], None
+    fields = [field.strip() for field in header.split("|")]
+    words = header.split()
+    if len(fields) > 1:
+        split = _SPLIT_WORDS.get(fields[2].lower()) if len(fields) > 2 else None
+        return fields[1], split
+    return (words[1], None) if len(words) == 2 else (None, None)
+
+
+def rows_of_class(table: SequenceTable, name: str) -> LabeledRows:
+    """Rows of a FASTA file whose sequences are all of one class."""
+    names = [own or f"{_stem(table.path)}:{line}" for own, line in zip(table.column("name"), table.lines, strict=True)]
+    return LabeledRows(table, names, table.column("sequence"), {"label": [name] * len(table)}, None)
+
+
+def class_of_file(path: Path) -> str:
+    """The class that a FASTA file of one class is named after: its name without words for splits."""
+    words = [word for word in re.split(r"[._\s]+", _stem(path)) if word.lower() not in _SPLIT_WORDS]
+    return "_".join(words) or _stem(path)
+
+
+def _stem(path: Path) -> str:
+    return Path(unpacked_name(path)).stem
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryLabels:
+    """What the text of labels means where each is true or false.
+
+    Attributes:
+        names: names of the K labels.
+        values: for each label which text is true and which is false.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[Mapping[str, int], ...]
+
+    def matrix(self, rows: LabeledRows) -> np.ndarray:
+        """Labels of rows (n, K) int8, missing where they are not known.
+
+        Raises:
+            InputError: a value that stands in no other table.
+        """
+        labels = np.full((len(rows.sequences), len(self.names)), MISSING, dtype=np.int8)
+        for k, (column, values) in enumerate(zip(rows.labels, self.values, strict=True)):
+            for row, text in enumerate(rows.labels[column]):
+                if is_missing(text):
+                    continue
+                if (value := values.get(_canonical(text))) is None:
+                    expected = " or ".join(map(repr, values))
+                    raise InputError(
+                        rows.table.path, f"{column} {text!r}", expected=expected, line=rows.table.lines[row]
+                    )
+                labels[row, k] = value
+        return labels
+
+
+def binary_labels(tables: Sequence[LabeledRows], positive: str | None) -> BinaryLabels:
+    """Find what the values of labels mean, over all tables.
+
+    Args:
+        tables: rows of all tables, with the same labels.
+        positive: the value that is true, where it is not 1.
+
+    Raises:
+        InputError: a label with one value alone, or with more than two. ConfigError: two values, and it is not clear which is
+            true; or `positive` is no value.
+    """
+    names, values = [], []
+    for column in tables[0].labels:
+        counts: Counter[str] = Counter()
+        for rows in tables:
+            if column not in rows.labels:
+                raise InputError(rows.table.path, f"no column {column!r}, which {tables[0].table.path} has")
+            counts.update(_canonical(text) for text in rows.labels[column] if not is_missing(text))
+        meaning = _meaning(tables[0].table.path, column, counts, positive if len(tables[0].labels) == 1 else None)
+        is_plain = {text.lower() for text in meaning} <= _PLAIN
+        true = next(text for text, value in meaning.items() if value)
+        names.append(column if is_plain else true)
+        values.append(meaning)
+    return BinaryLabels(tuple(names), tuple(values))
+
+
+def _meaning(path: Path, column: str, counts: Counter[str], positive: str | None) -> dict[str, int]:
+    """Which of the values of a label is true (1) and which is false (0)."""
+    found = sorted(counts)
+    if positive is not None:
+        positive = _canonical(positive)
+        if positive not in counts:
+            raise ConfigError(f"positive {positive!r} is no value of {column!r}; expected one of {_few(found)}")
+    if len(found) > 2:
+        if positive is None:
+            raise InputError(
+                path,
+                f"column {column!r} has {len(found)} values ({_few(found)})",
+                expected="two, such as 0 and 1",
+                do="say positive to tell one of them from all others",
+            )
+        return {value: int(value == positive) for value in found}
+    if len(found) < 2:
+        if set(found) <= {"0", "1"} and found:  # a label that is never true in these tables, or always
+            return {"0": 0, "1": 1}
+        what = f"only the value {found[0]!r}" if found else "no value"
+        raise InputError(path, f"column {column!r} has {what}", expected="two values, such as 0 and 1")
+    if positive is None:
+        positive = _positive_of(found)
+    if positive is None:
+        raise ConfigError(f"{path}: column {column!r} has the values {_few(found)}; say positive: the one that is true")
+    return {value: int(value == positive) for value in found}
+
+
+def _positive_of(values: Sequence[str]) -> str | None:
+    """The value of two that is true; None where their names do not say."""
+    negative = [value for value in values if _NEGATIVE.match(value.lower())]
+    positive = [value for value in values if _POSITIVE.match(value.lower())]
+    if len(negative) == 1 and positive != negative:
+        return next(value for value in values if value != negative[0])
+    return positive[0] if len(positive) == 1 else None
+
+
+def _canonical(text: str) -> str:
+    """The text of a value; whole numbers as whole numbers: 1.0 is 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else text
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first names, long ones cut, and how many more there are."""
+    shown = [repr(name if len(name) <= 30 else f"{name[:27]}...") for name in names[:8]]
+    return ", ".join(shown) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def check_splits(found: Sequence[str]) -> None:
+    """Refuse rows of which none are in train.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if "train" not in found:
+        raise ConfigError(
+            f"no sequence is in train; splits that were found: {', '.join(sorted(set(found) & set(SPLITS)))}"
+        )

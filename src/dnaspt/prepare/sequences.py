@@ -1,0 +1,264 @@
+"""Sequences with labels, and no genome, to a dataset: tables (CSV, TSV, JSON lines, Parquet) and FASTA files."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from dnaspt.config import MOST_SEED, Names, Paths, Settings
+from dnaspt.data.dataset import Dataset, Window
+from dnaspt.data.manifest import SPLITS, Manifest, Source
+from dnaspt.errors import ConfigError, InputError
+from dnaspt.genome import alphabet
+from dnaspt.genome.sequence_tables import SequenceTable, read_sequence_table
+from dnaspt.prepare.sequence_labels import (
+    ColumnNames,
+    LabeledRows,
+    binary_labels,
+    class_of_file,
+    labeled_rows,
+    rows_of_class,
+)
+from dnaspt.prepare.sequence_splits import draw_splits, near_copy_groups
+from dnaspt.prepare.writer import DatasetWriter, check_written
+from dnaspt.tasks import TASKS
+
+log = logging.getLogger(__name__)
+
+LONGEST_BP = 100_000
+"""Bases of the longest sequence that can have labels."""
+
+
+class PrepareSequencesConfig(Settings):
+    """Settings of `prepare sequences`."""
+
+    out: Path
+    """Dataset folder to write."""
+    sequences: Paths = Field(min_length=1)
+    """Tables (CSV, TSV, JSON lines, Parquet) or FASTA files of sequences with labels, plain or gzip. Without `valid` and `test`,
+    or a column of splits, they are divided here. Of several FASTA files each is a class, named by the file."""
+    valid: Paths = ()
+    """Files of the sequences that weights are chosen on, in the same format. Give them where the data bring them (dev.csv)."""
+    test: Paths = ()
+    """Files of the sequences that are tested on, in the same format. Give them where the data bring them."""
+    sequence_column: str | None = None
+    """Column of the sequences; left out, the one called sequence, seq, dna or text."""
+    label_columns: Names = ()
+    """Columns of the labels, each true or false; left out, the one called label, class, target or y. Name several for
+    several labels of each sequence."""
+    name_column: str | None = None
+    """Column of the names of the sequences; left out, the one called name or id, if any."""
+    split_column: str | None = None
+    """Column that says train, valid (or dev) or test; left out, the one called split, set or partition, if any."""
+    positive: str | None = None
+    """Value of the label that is true, such as enhancer; left out, 1, or the one that is not called negative, control or the
+    like. With more than two values, all others are false."""
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    """Shares of train, valid and test where the sequences are divided here. Near copies, on either strand, stay in one part."""
+    max_n_fraction: float = Field(0.5, ge=0, le=1)
+    """Sequences with a larger share of N are left out and counted."""
+    seed: int = Field(0, ge=0, le=MOST_SEED)
+    """Seed of the division. Change it for another one."""
+    strict: bool = False
+    """Make it an error that splits share sequence, or that a sequence stands twice with different labels; else these are
+    counted, with a warning."""
+    overwrite: bool = False
+    """Whether to replace the dataset folder `out` if it exists. Turn it on to prepare again with other settings."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if min(self.fractions) < 0 or not np.isclose(sum(self.fractions), 1) or self.fractions[0] == 0:
+            raise ValueError(f"fractions {self.fractions}; expected three shares that sum to 1, the first above 0")
+        if self.valid and not self.test and self.split_column is not None:
+            raise ValueError("split_column divides the sequences; leave it out, or leave out valid")
+        return self
+
+    def files(self) -> tuple[Path, ...]:
+        """Every file that is read, in the order in which the manifest lists them."""
+        return (*self.sequences, *self.valid, *self.test)
+
+    @property
+    def columns(self) -> ColumnNames:
+        """Names of columns that were given."""
+        return ColumnNames(self.sequence_column, self.label_columns, self.name_column, self.split_column)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A sequence that is kept.
+
+    Attributes:
+        name: its name.
+        codes: its letters (L,).
+        labels: its labels (K,) int8.
+        split: its split; "" where it is to be drawn.
+    """
+
+    name: str
+    codes: np.ndarray
+    labels: np.ndarray
+    split: str
+
+
+def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] | None = None) -> Dataset:
+    """Write the dataset folder `config.out`. Where this fails, nothing is left behind.
+
+    Dropped and counted: rows without a sequence (`empty_sequence`), and with too many N (`unknown_bases`). Counted: letters that
+    are IUPAC codes other than N and are read as N (`ambiguous_letters`), sequences that stand more than once (`repeated`), and
+    those of them with different labels (`contradicting`).
+
+    Args:
+        config: the settings.
+        about: more settings for the manifest to record.
+
+    Raises:
+        InputError: a file cannot be used, a letter is no nucleotide, a sequence is longer than 100 kb, or a split that training
+            needs is empty. ConfigError: it is not clear which value of a label is true.
+        DatasetError: `config.out` exists, or, with `strict`, splits share sequence.
+    """
+    counts, dropped = Counter[str](), Counter[str]()
+    with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False, inputs=config.files()) as writer:
+        tables = _read(config)
+        labels = binary_labels([rows for _, rows in tables], config.positive)
+        rows = [
+            row for split, own in tables for row in _kept_rows(config, own, labels.matrix(own), split, counts, dropped)
+        ]
+        rows = _with_splits(config, rows)
+        _check_repeats(config, rows, counts)
+        counts["sequences"] = len(rows)
+        counts["sequences_with_a_label"] = int(sum((row.labels == 1).any() for row in rows))
+        for row in rows:
+            writer.add(row.split, Window(row.name, 0, len(row.codes), ".", row.codes, row.labels))
+        check_written(config.sequences[0], writer.n_windows, {"train", "valid"}, dropped)
+        task = TASKS["sequences"]
+        manifest = Manifest(
+            task=task.name,
+            labels=labels.names,
+            resolution_bp=task.resolution_bp,
+            window_bp=max(len(row.codes) for row in rows),
+            sources=tuple(map(Source.of, config.files())),
+            settings={**config.model_dump(mode="json", exclude={"out", "overwrite"}), **(about or {})},
+            counts={name: number for name, number in counts.items() if number},
+            dropped={reason: number for reason, number in dropped.items() if number},
+        )
+        manifest = writer.finish(manifest, strict=config.strict)
+    return Dataset(config.out, manifest)
+
+
+def _read(config: PrepareSequencesConfig) -> list[tuple[str, LabeledRows]]:
+    """The rows of all files, each with the split that its role says: "" where `sequences` is still to be divided.
+
+    Raises:
+        InputError: a file cannot be used. ConfigError: a column of splits beside files of splits.
+    """
+    found: list[tuple[str, LabeledRows]] = []
+    for role, files in (("train", config.sequences), ("valid", config.valid), ("test", config.test)):
+        tables = [read_sequence_table(file) for file in files]
+        for table in tables:
+            rows = rows_of_class(table, class_of_file(table.path)) if _are_classes(tables) else None
+            rows = rows or labeled_rows(table, config.columns)
+            if rows.splits is not None and (config.valid or config.test):
+                raise ConfigError(f"{table.path}: has a split for each sequence; give it alone, or without that column")
+            found.append((role if config.valid or config.test else "", rows))
+    return found
+
+
+def _are_classes(tables: Sequence[SequenceTable]) -> bool:
+    """Whether each of several FASTA files is a class."""
+    return len(tables) > 1 and all(table.is_fasta for table in tables)
+
+
+def _kept_rows(
+    config: PrepareSequencesConfig,
+    rows: LabeledRows,
+    labels: np.ndarray,
+    split: str,
+    counts: Counter[str],
+    dropped: Counter[str],
+) -> list[_Row]:
+    """The rows of a table that are kept, with their letters as codes.
+
+    Raises:
+        InputError: a letter that is no nucleotide, or a sequence that is too long.
+    """
+    path, kept = rows.table.path, []
+    for index, (name, letters) in enumerate(zip(rows.names, rows.sequences, strict=True)):
+        line = rows.table.lines[index]
+        codes = alphabet.encode(letters)
+        if (bad := np.flatnonzero(codes == alphabet.NOT_DNA)).size:
+            letter = letters[bad[0]]
+            do = "is it protein?" if letter.isalpha() else ""
+            raise InputError(path, f"{letter!r} in a sequence", expected="IUPAC nucleotide letters", do=do, line=line)
+        if len(codes) > LONGEST_BP:
+            found = f"a sequence of {len(codes):,} bases"
+            do = "for a genome with peaks say 'dnaspt prepare regions'"
+            raise InputError(path, found, expected=f"at most {LONGEST_BP:,}", do=do, line=line)
+        if not len(codes):
+            dropped["empty_sequence"] += 1
+            continue
+        n_unknown = int(alphabet.is_unknown(codes).sum())
+        counts["ambiguous_letters"] += n_unknown - letters.upper().count("N")
+        if n_unknown > config.max_n_fraction * len(codes):
+            dropped["unknown_bases"] += 1
+            continue
+        own_split = rows.splits[index] if rows.splits is not None else split
+        kept.append(_Row(name, codes, labels[index], own_split))
+    return kept
+
+
+def _with_splits(config: PrepareSequencesConfig, rows: list[_Row]) -> list[_Row]:
+    """All rows with a split, and names that are unique: what no file divides is divided here, near copies together."""
+    taken: Counter[str] = Counter()
+    names = []
+    for row in rows:
+        taken[row.name] += 1
+        names.append(row.name if taken[row.name] == 1 else f"{row.name}_{taken[row.name]}")
+    shares = dict(zip(SPLITS, config.fractions, strict=True))
+    present = {row.split for row in rows}
+    if "" in present:
+        drawn = list(range(len(rows)))
+    elif "valid" not in present:  # weights are chosen on a part of train
+        share = config.fractions[1] / (config.fractions[0] + config.fractions[1])
+        drawn, shares = [index for index, row in enumerate(rows) if row.split == "train"], {"train": 1 - share}
+        shares["valid"] = share
+    else:
+        drawn = []
+    splits = [row.split for row in rows]
+    if drawn:
+        groups = near_copy_groups([rows[index].codes for index in drawn])
+        strata = [rows[index].labels.tobytes() for index in drawn]
+        given = {name: share for name, share in shares.items() if share}
+        for index, split in zip(drawn, draw_splits(groups, strata, given, config.seed).tolist(), strict=True):
+            splits[index] = split
+    order = sorted(range(len(rows)), key=lambda index: SPLITS.index(splits[index]))
+    return [_Row(names[index], rows[index].codes, rows[index].labels, splits[index]) for index in order]
+
+
+def _check_repeats(config: PrepareSequencesConfig, rows: Sequence[_Row], counts: Counter[str]) -> None:
+    """Count sequences that stand more than once, and say which of them have different labels.
+
+    Raises:
+        InputError: with `strict`, one has different labels.
+    """
+    seen: dict[bytes, _Row] = {}
+    examples = []
+    for row in rows:
+        letters = alphabet.tokens(row.codes).tobytes()
+        first = seen.setdefault(letters, row)
+        if first is row:
+            continue
+        counts["repeated"] += 1
+        if not np.array_equal(first.labels, row.labels):
+            counts["contradicting"] += 1
+            examples.append(f"{first.name} and {row.name}")
+    if not examples:
+        return
+    found = f"{len(examples)} sequences stand twice with different labels, such as {examples[0]}"
+    if config.strict:
+        raise InputError(config.sequences[0], found, do="leave out all but one, or leave out strict")
+    log.warning("%s: %s; all are kept", config.sequences[0], found)

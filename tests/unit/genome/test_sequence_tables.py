@@ -1,0 +1,138 @@
+"""Tables of sequences as people have them, and what is wrong with them."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dnaspt.errors import InputError
+from dnaspt.genome.sequence_tables import SequenceTable, find_column, is_missing, is_sequence_table, read_sequence_table
+
+ROWS = [("ACGT", "1"), ("GGCC", "0"), ("TTAA", "")]
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    data = text.encode()
+    file.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    return file
+
+
+def delimited(delimiter: str) -> str:
+    return "".join(f"{delimiter.join(row)}\n" for row in [("sequence", "label"), *ROWS])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rows.csv", delimited(",")),
+        ("rows.csv.gz", delimited(",")),
+        ("rows.csv", "\ufeff" + delimited(",")),  # as spreadsheets save it
+        ("rows.csv", delimited(";")),
+        ("rows.csv", delimited(",").replace("\n", "\r\n")),
+        ("rows.csv", "\n" + delimited(",") + "\n\n"),
+        ("rows.csv", '"sequence","label"\n"ACGT","1"\n" GGCC ",0\n"TTAA",\n'),
+        ("rows.tsv", delimited("\t")),
+        ("rows.txt", delimited("\t")),
+        ("ROWS.CSV", delimited(",")),
+        ("rows.jsonl", "".join(json.dumps({"sequence": s, "label": int(y) if y else None}) + "\n" for s, y in ROWS)),
+        (
+            "rows.ndjson.gz",
+            '{"sequence": "ACGT", "label": true}\n{"label": 0.0, "sequence": "GGCC"}\n{"sequence": "TTAA"}',
+        ),
+        ("rows.json", json.dumps([{"sequence": s, "label": y} for s, y in ROWS])),
+    ],
+)
+def test_rows_of_text(tmp_path: Path, name: str, text: str) -> None:
+    table = read_sequence_table(written(tmp_path, name, text))
+    assert table.columns == ("sequence", "label") and table.rows == ROWS and not table.is_fasta
+    assert is_sequence_table(table.path) and len(table) == 3 and table.column("label") == ["1", "0", ""]
+
+
+def test_parquet(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    columns = {
+        "sequence": ["ACGT", "GGCC", "TTAA"],
+        "label": [1, 0, None],
+        "level": [0.5, 2.0, None],
+        "is": [True, False, None],
+    }
+    pq.write_table(pa.table(columns), file)
+    table = read_sequence_table(file)
+    assert table.rows == [("ACGT", "1", "0.5", "1"), ("GGCC", "0", "2", "0"), ("TTAA", "", "", "")]
+
+
+def test_fasta_keeps_headers_and_joins_lines(tmp_path: Path) -> None:
+    text = ">a|1|training some words\nAC\nGT\n\n>a|0\nGG CC\n>empty\n"
+    table = read_sequence_table(written(tmp_path, "rows.fa.gz", text))
+    assert table.is_fasta and table.lines == [1, 5, 7]
+    assert table.rows == [
+        ("a|1|training", "a|1|training some words", "ACGT"),
+        ("a|0", "a|0", "GGCC"),
+        ("empty", "empty", ""),
+    ]
+
+
+def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
+    table = read_sequence_table(written(tmp_path, "rows.csv", '\nsequence,note\nAC,"two\nlines"\n\nGT,x\n'))
+    assert table.lines == [4, 6] and table.rows == [("AC", "two\nlines"), ("GT", "x")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        ("rows.xyz", "sequence\nACGT\n", r"unknown suffix '\.xyz'; expected \.csv"),
+        ("rows.csv", "sequence,label\n", "no row in it"),
+        ("rows.csv", "", "no row in it"),
+        ("rows.csv", "sequence,label\nACGT\n", r"rows\.csv:2: 1 fields in this row, 2 in the header"),
+        ("rows.csv", "sequence,label\nACGT,1\nAC,GT,1\n", r"rows\.csv:3: 3 fields in this row"),
+        ("rows.csv", 'sequence,label\n"ACGT,1\n', "not a table"),
+        ("rows.csv", "sequence,sequence\nACGT,1\n", "column 'sequence' is there twice"),
+        ("rows.jsonl", '{"sequence": "ACGT"\n', "broken JSON"),
+        ("rows.jsonl", '["ACGT", 1]\n', r"rows\.jsonl:1: a str; expected an object in each line"),
+        ("rows.jsonl", '{"sequence": "ACGT", "label": [0, 1]}\n', "column 'label' holds a list"),
+        ("rows.parquet", "PAR1 and no more", "not a Parquet file"),
+        ("rows.fa", "ACGT\n", "before the first header"),
+        ("rows.xlsx.csv", "PK\x03\x04 and more", "Excel workbook"),
+    ],
+)
+def test_what_is_no_table_is_named(tmp_path: Path, name: str, text: str, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        read_sequence_table(written(tmp_path, name, text))
+
+
+def test_text_that_is_not_utf8(tmp_path: Path) -> None:
+    for name in ("rows.csv", "rows.jsonl", "rows.fa"):
+        (tmp_path / name).write_bytes(b">sequence,note\nACGT,caf\xe9\n")
+        with pytest.raises(InputError, match="not UTF-8"):
+            read_sequence_table(tmp_path / name)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., SequenceTable]:
+    def make(*columns: str) -> SequenceTable:
+        return SequenceTable(tmp_path / "rows.csv", columns, [tuple("x" for _ in columns)], [2])
+
+    return make
+
+
+def test_columns_are_found_by_usual_names(table: Callable[..., SequenceTable]) -> None:
+    usual = ("sequence", "seq")
+    assert find_column(table("id", "Seq"), None, usual, "the sequence", "sequence_column") == "Seq"
+    assert find_column(table("id", "Seq"), "id", usual, "the sequence", "sequence_column") == "id"
+    assert find_column(table("id"), None, usual, "the sequence", "sequence_column") is None
+    with pytest.raises(InputError, match="no column 'x'; expected one of 'id', 'Seq'"):
+        find_column(table("id", "Seq"), "x", usual, "the sequence", "sequence_column")
+    with pytest.raises(
+        InputError, match="'seq', 'sequence' could each be the sequence; expected one column; say which"
+    ):
+        find_column(table("seq", "sequence"), None, usual, "the sequence", "sequence_column")
+
+
+def test_missing_values() -> None:
+    assert all(map(is_missing, ("", "NA", "nan", "NULL", "None", ".")))
+    assert not any(map(is_missing, ("0", "no", "negative", "-")))

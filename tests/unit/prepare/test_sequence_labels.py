@@ -1,0 +1,94 @@
+"""Headers of FASTA, names of files and values to labels."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dnaspt.errors import ConfigError, InputError
+from dnaspt.genome.gene_states import MISSING
+from dnaspt.genome.sequence_tables import SequenceTable
+from dnaspt.prepare.sequence_labels import (
+    ColumnNames,
+    LabeledRows,
+    binary_labels,
+    class_of_file,
+    labeled_rows,
+    rows_of_class,
+)
+
+
+def fasta(*headers: str) -> SequenceTable:
+    rows = [((header.split() or [""])[0], header, "ACGT") for header in headers]
+    return SequenceTable(
+        Path("a.fa"), ("name", "header", "sequence"), rows, list(range(1, len(rows) + 1)), is_fasta=True
+    )
+
+
+def rows_of(*values: str, column: str = "label") -> LabeledRows:
+    table = SequenceTable(
+        Path("a.csv"), ("sequence", column), [("A", v) for v in values], list(range(2, len(values) + 2))
+    )
+    return LabeledRows(table, ["x"] * len(values), ["A"] * len(values), {column: list(values)}, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "label", "split"),
+    [
+        ("P1|1|training", "1", "train"),
+        ("P1|0|testing", "0", "test"),
+        ("P1|enhancer", "enhancer", None),
+        ("seq7 label=promoter length=80", "promoter", None),
+        ("seq7 Class=2;x", "2", None),
+        ("seq7|label=1|chr1", "1", None),
+        ("seq7 1", "1", None),
+    ],
+)
+def test_labels_and_splits_in_headers(header: str, label: str, split: str | None) -> None:
+    rows = labeled_rows(fasta(header), ColumnNames())
+    assert rows.labels == {"label": [label]} and rows.splits == (None if split is None else [split])
+
+
+def test_headers_that_say_too_little() -> None:
+    for header in ("seq7", "", "seq7 one two"):
+        with pytest.raises(InputError, match="no label in the header"):
+            labeled_rows(fasta(header), ColumnNames())
+    with pytest.raises(InputError, match=r"a\.fa:2: no split in this header, though others have one"):
+        labeled_rows(fasta("a|1|training", "b|1"), ColumnNames())
+    with pytest.raises(InputError, match="is FASTA, which has no columns; leave out sequence_column"):
+        labeled_rows(fasta("a|1"), ColumnNames(sequence="x"))
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("pos.fa", "pos"), ("train_pos.fa.gz", "pos"), ("enhancer.test.fasta", "enhancer"), ("test.fa", "test")],
+)
+def test_classes_are_named_after_files(file: str, name: str) -> None:
+    assert class_of_file(Path(file)) == name
+
+
+def test_all_rows_of_a_file_are_of_its_class() -> None:
+    rows = rows_of_class(fasta("a", ""), "pos")
+    assert rows.labels == {"label": ["pos", "pos"]} and rows.names == ["a", "a:2"]
+
+
+def test_values_to_labels() -> None:
+    labels = binary_labels([rows_of("1", "0", "NA", "1.0")], None)
+    assert labels.names == ("label",) and labels.matrix(rows_of("1", "", "0")).tolist() == [[1], [MISSING], [0]]
+    with pytest.raises(InputError, match=r"a\.csv:2: label '2'; expected '0' or '1'"):
+        labels.matrix(rows_of("2"))
+    assert binary_labels([rows_of("0", "0")], None).matrix(rows_of("0")).tolist() == [[0]]
+
+
+def test_all_tables_have_the_same_labels() -> None:
+    with pytest.raises(InputError, match="no column 'label', which"):
+        binary_labels([rows_of("0", "1"), rows_of("0", "1", column="other")], None)
+
+
+def test_two_values_without_a_hint() -> None:
+    with pytest.raises(ConfigError, match="has the values 'coding', 'noncoding'; say positive"):
+        binary_labels([rows_of("coding", "noncoding")], None)
+    counts = Counter(
+        binary_labels([rows_of("background", "peak")], None).matrix(rows_of("background", "peak")).ravel().tolist()
+    )
+    assert counts == {0: 1, 1: 1}
