@@ -20,7 +20,7 @@ API = {
         "prepare_methylation",
     ),
     *("compare_annotations", "decode_emissions"),
-    *("prepare_regions", "pretrain", "report", "score_variants", "simulate", "study", "to_frame"),
+    *("prepare_regions", "prepare_sequences", "pretrain", "report", "score_variants", "simulate", "study", "to_frame"),
     *(
         "AnnotationComparison",
         "Dataset",
