@@ -30,7 +30,7 @@ from dnaspt.models.composition import Composition
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.gene_model_head import GeneModelHead
-from dnaspt.models.heads import CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
+from dnaspt.models.heads import ClassesHead, CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
 from dnaspt.models.huggingface import load_huggingface_encoder
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.site_scores import LETTER_OFFSETS, STATE_OFFSETS, Offsets
@@ -97,8 +97,8 @@ def _build_encoder(config: AnyEncoderConfig) -> Encoder:
 
 
 def _build_head(config: CheckpointConfig, start: HeadStart) -> Head:
-    if config.head == "sigmoid":
-        return _build_sigmoid_head(config, start)
+    if config.head == "sigmoid" or TASKS[config.task].one_of:
+        return _build_window_head(config, start)
     if config.head == GENE_MODEL:
         n_offsets, inside = len(max(site_offsets(config), key=len)), config.stop_in_cds is not False
         return GeneModelHead(
@@ -122,13 +122,22 @@ def site_offsets(config: CheckpointConfig) -> Offsets:
     return LETTER_OFFSETS if config.encoder == BASELINE_ENCODERS["onehot"] else STATE_OFFSETS
 
 
-def _build_sigmoid_head(config: CheckpointConfig, start: HeadStart) -> SigmoidHead:
-    n_labels = len(config.labels)
+def _build_window_head(config: CheckpointConfig, start: HeadStart) -> SigmoidHead:
+    """A head for labels of windows or bins.
+
+    Raises:
+        CheckpointError: a head that does not fit the task.
+    """
+    n_labels, task = len(config.labels), TASKS[config.task]
+    if config.head not in task.heads:
+        expected = ", ".join(task.heads)
+        raise CheckpointError(f"head {config.head!r} does not fit task {config.task!r}; expected {expected}")
+    kind = ClassesHead if task.one_of else SigmoidHead
     if isinstance(config.encoder, BassetConfig):
-        return SigmoidHead(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights)
+        return kind(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights)
     resolution_bp, normalize = TASKS[config.task].resolution_bp, config.pool == "normalized"
     trunk = HeadCNN(config.encoder.hidden_size, n_labels, resolution_bp=resolution_bp, normalize=normalize)
-    head = SigmoidHead(trunk, n_labels, start.class_weights)
+    head = kind(trunk, n_labels, start.class_weights)
     if start.frequencies is not None:
         head.begin_at(start.frequencies)
     return head

@@ -219,7 +219,7 @@ class CheckpointConfig(BaseModel):
     @property
     def calibrator(self) -> Calibrator:
         """What makes probabilities of the log-odds of windows."""
-        return Calibrator(self.temperature, self.biases)
+        return Calibrator(self.temperature, self.biases, TASKS[self.task].one_of if self.task else False)
 
     @property
     def min_intron_bp(self) -> int:

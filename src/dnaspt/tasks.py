@@ -28,6 +28,7 @@ class Task:
         on_cpgs: whether each window lies on a CpG; elsewhere the task asks nothing.
         few_labels: whether the paper's claim on a quarter of the labels (P4) is about this task.
         any_length: whether each sequence has a length of its own, and no place in a genome.
+        one_of: whether each window has one of the labels, its class; else each label is true or false by itself.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Task:
     on_cpgs: bool = False
     few_labels: bool = False
     any_length: bool = False
+    one_of: bool = False
 
     @property
     def per_base(self) -> bool:
@@ -58,6 +60,7 @@ TASKS = MappingProxyType(
             Task("regions", (), 0, ("sigmoid",), "auroc"),
             Task("methylation", (), 0, ("sigmoid",), "auroc", on_cpgs=True, few_labels=True),
             Task("sequences", (), 0, ("sigmoid",), "auroc", any_length=True),
+            Task("classes", (), 0, ("softmax",), "auroc", any_length=True, one_of=True),
             Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),
             Task("variants", ("effect",), 0, (), "auroc"),
         )

@@ -81,7 +81,7 @@ def score_window_model(data: Path, manifest: Manifest, model: str, k: int | None
     truth = splits["valid"].labels.reshape(len(splits["valid"]), -1)
     log_odds = [_log_odds(label, truth[:, number]) for number, label in enumerate(labels)]
     logits = np.stack(log_odds, axis=1).astype(np.float32)
-    scores, counts = score_windows(splits["test"], logits, manifest.labels)
+    scores, counts = score_windows(splits["test"], logits, manifest.labels, one_of=TASKS[manifest.task].one_of)
     return ScoredBaseline(result, scores, len(splits["test"]), counts)
 
 

@@ -281,8 +281,9 @@ def sequences(
 ) -> None:
     """Sequences with labels, from tables or FASTA files.
 
-    Each label is true or false. Without files or a column for valid and test, the sequences are divided here (80 / 10 / 10),
-    near copies together. Of FASTA the label is in the header ('>name|1', '>name label=1'), or each file is a class.
+    A label is true or false, or has more than two values: classes, of which each sequence has one. Without files or a column for
+    valid and test, the sequences are divided here (80 / 10 / 10), near copies together. Of FASTA the label is in the header
+    ('>name|1', '>name label=1'), or each file is a class.
 
     Example: dnaspt prepare sequences --sequences train.csv --valid dev.csv --test test.csv --out data/promoters
     """

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, log_softmax
 
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.calibrator import Calibrator
@@ -67,7 +67,9 @@ class Calibration:
         return cls(float(raw["expected_calibration_error"]), tuple(bins))
 
 
-def fit_calibrator(truth: np.ndarray, log_odds: np.ndarray, biases: np.ndarray | None = None) -> Calibrator:
+def fit_calibrator(
+    truth: np.ndarray, log_odds: np.ndarray, biases: np.ndarray | None = None, *, one_of: bool = False
+) -> Calibrator:
     """What makes labels (n, K) most probable by log-odds (n, K): a temperature for all of them, and a bias for each.
 
     Few windows say little, so the biases are held near those that are expected, and the temperature near 1, by normal priors with
@@ -77,6 +79,7 @@ def fit_calibrator(truth: np.ndarray, log_odds: np.ndarray, biases: np.ndarray |
         truth: labels, which may be missing.
         log_odds: those of a model.
         biases: expected biases (K,): of a loss that weighs true labels, minus the logarithm of the weights; None for 0.
+        one_of: whether each window has one of the labels; `log_odds` are then scores of classes.
     """
     known = truth != MISSING
     labels, scores = np.where(known, truth, 0).astype(float), log_odds.astype(np.float64)
@@ -85,12 +88,16 @@ def fit_calibrator(truth: np.ndarray, log_odds: np.ndarray, biases: np.ndarray |
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
         scaled, apart = scores * np.exp(-values[0]), values - np.array([0, *expected])
         calibrated = scaled + values[1:]
-        nats = (np.logaddexp(0, calibrated) - labels * calibrated)[known].sum()
-        slopes = np.where(known, expit(calibrated) - labels, 0)
+        if one_of:
+            shares = log_softmax(calibrated, axis=1)
+            nats, slopes = -(labels * shares).sum(), np.where(known, np.exp(shares) - labels, 0)
+        else:
+            nats = (np.logaddexp(0, calibrated) - labels * calibrated)[known].sum()
+            slopes = np.where(known, expit(calibrated) - labels, 0)
         gradient = np.array([-(slopes * scaled).sum(), *slopes.sum(axis=0)])
         return float(nats + apart @ apart / 2), gradient + apart
 
     bound = np.log(MOST_TEMPERATURE)
     bounds = [(-bound, bound), *[(None, None)] * len(expected)]
     found = minimize(cost, np.array([0, *expected]), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Calibrator(float(np.exp(found[0])), tuple(found[1:].tolist()))
+    return Calibrator(float(np.exp(found[0])), tuple(found[1:].tolist()), one_of)

@@ -111,7 +111,7 @@ def evaluate(
         log_odds = network.calibrator.log_odds(
             log_odds
         )  # which ranks the windows of a label alike, in every fold on one scale
-        windows, counts = score_windows(rows, log_odds, manifest.labels)
+        windows, counts = score_windows(rows, log_odds, manifest.labels, one_of=TASKS[manifest.task].one_of)
         calibration = Calibration.of(rows.labels.reshape(log_odds.shape), log_odds)
         evaluation = replace(header, windows=replace(windows, calibration=calibration))
     if write:
@@ -206,7 +206,8 @@ def score_model(
         scores = {"mcc": mcc(counts), "accuracy": float(np.trace(counts) / max(1, counts.sum()))}
         return scores | (gene_f1_scores(annotated, with_codons[0] if with_codons else alone) if annotated else {})
     truth = split.labels.reshape(-1, len(labels))
-    return mean_scores(truth, window_logits(model, split).reshape(truth.shape))
+    log_odds = model.calibrator.log_odds(window_logits(model, split))
+    return mean_scores(truth, log_odds.reshape(truth.shape))
 
 
 def mean_scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:

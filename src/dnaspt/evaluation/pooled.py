@@ -12,6 +12,7 @@ from dnaspt.evaluation.gene_metrics import GeneScores
 from dnaspt.evaluation.metrics import class_scores, mcc_score
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation
 from dnaspt.evaluation.score import window_evaluation
+from dnaspt.tasks import TASKS
 
 
 def pool_folds(
@@ -44,7 +45,8 @@ def pool_folds(
     if first.windows is not None:
         if not len(pooled.cpg_count):
             raise DatasetError("scores of windows without their CpG counts; make the runs of the folds again")
-        return replace(header, windows=window_evaluation(pooled, tuple(first.windows.labels.auroc))), pooled
+        names = tuple(first.windows.labels.auroc)
+        return replace(header, windows=window_evaluation(pooled, names, one_of=TASKS[first.task].one_of)), pooled
     heads = [evaluation.genes for evaluation in evaluations]
     codons = [evaluation.codons for evaluation in evaluations]
     return replace(

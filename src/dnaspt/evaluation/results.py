@@ -22,6 +22,7 @@ from dnaspt.atomic import atomic_file
 from dnaspt.checkpoint_config import TENSORS
 from dnaspt.errors import InputError
 from dnaspt.evaluation.calibration import Calibration
+from dnaspt.evaluation.decisions import DecisionScores
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
@@ -96,6 +97,7 @@ class WindowEvaluation:
         labels: AUROC and AUPRC of each label, and their means.
         cpg_count: the same scores for the number of CpGs in a window, the bar that a model has to pass.
         n_blocks: blocks of neighboring windows that intervals resample.
+        decisions: MCC, accuracy and F1; None in files of earlier versions.
         calibration: whether the probabilities are what they say; None for baselines, and for scores of all folds together.
     """
 
@@ -103,10 +105,13 @@ class WindowEvaluation:
     cpg_count: LabelScores
     n_blocks: int
     calibration: Calibration | None = None
+    decisions: DecisionScores | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Content of the JSON file."""
         content = self.labels.to_dict() | {"cpg_count": self.cpg_count.to_dict(), "n_blocks": self.n_blocks}
+        if self.decisions is not None:
+            content |= {"decisions": self.decisions.to_dict()}
         return content if self.calibration is None else content | {"calibration": self.calibration.to_dict()}
 
     @classmethod
@@ -116,7 +121,10 @@ class WindowEvaluation:
         if labels.auroc.keys() != cpg_count.auroc.keys():
             raise ValueError("the CpG count has other labels")
         calibration = Calibration.from_dict(raw["calibration"]) if "calibration" in raw else None
-        return cls(labels, cpg_count, raw["n_blocks"], calibration)
+        decisions = DecisionScores.from_dict(raw["decisions"]) if "decisions" in raw else None
+        if decisions is not None and decisions.by_label.keys() != labels.auroc.keys():
+            raise ValueError("decisions are of other labels")
+        return cls(labels, cpg_count, raw["n_blocks"], calibration, decisions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +230,7 @@ class Evaluation:
 
     @property
     def scores(self) -> dict[str, Score]:
-        """All scores by name: mcc, exon_f1, codons_exon_f1, mean_auroc, auroc/LABEL, cpg_count_mean_auroc and so on."""
+        """All scores by name: mcc, exon_f1, codons_exon_f1, mean_auroc, auroc/LABEL, accuracy, cpg_count_mean_auroc and so on."""
         named: dict[str, Score] = {}
         for prefix, genes in (("", self.genes), ("codons_", self.codons)):
             if genes is None:
@@ -239,6 +247,9 @@ class Evaluation:
                 named |= {f"{prefix}mean_auroc": labels.mean_auroc, f"{prefix}mean_auprc": labels.mean_auprc}
                 named |= {f"{prefix}auroc/{name}": score for name, score in labels.auroc.items()}
                 named |= {f"{prefix}auprc/{name}": score for name, score in labels.auprc.items()}
+            if (decisions := self.windows.decisions) is not None:
+                named |= {"mcc": decisions.mcc, "accuracy": decisions.accuracy, "f1": decisions.f1}
+                named |= {f"f1/{name}": score for name, score in decisions.by_label.items()}
         if self.variants is not None:
             named["auroc"] = next(iter(self.variants.auroc.values()), Score(math.nan))
             named |= {f"auroc/{name}": score for name, score in self.variants.auroc.items()}

@@ -9,6 +9,7 @@ from dnaspt.data.bootstrap_blocks import blocks_outside_genes, sum_blocks, windo
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.data.segments import Segment
+from dnaspt.evaluation.decisions import decision_scores
 from dnaspt.evaluation.gene_faults import structure_report
 from dnaspt.evaluation.gene_metrics import LEVELS, ScoredRegion, count_levels, rates, score_genes
 from dnaspt.evaluation.metrics import block_confusions, class_scores, label_scores, mcc_score
@@ -119,13 +120,16 @@ def gene_counts(annotated: Iterable[tuple[Transcript, bool]], predictions: Seque
     return np.asarray(counts.sum(axis=0))
 
 
-def score_windows(rows: Split, logits: np.ndarray, labels: tuple[str, ...]) -> tuple[WindowEvaluation, BootstrapCounts]:
-    """AUROC and AUPRC of windows or bins, beside those of the CpG count.
+def score_windows(
+    rows: Split, logits: np.ndarray, labels: tuple[str, ...], *, one_of: bool = False
+) -> tuple[WindowEvaluation, BootstrapCounts]:
+    """AUROC and AUPRC of windows or bins, beside those of the CpG count; and MCC, accuracy and F1 of decisions.
 
     Args:
         rows: n windows, or bins as windows.
-        logits: their scores (n, K), higher for a label that is true.
+        logits: their calibrated log-odds (n, K).
         labels: names of the K labels.
+        one_of: whether each window has one of the labels.
     """
     counts = BootstrapCounts(
         truth=rows.labels.reshape(len(rows), -1),
@@ -133,11 +137,11 @@ def score_windows(rows: Split, logits: np.ndarray, labels: tuple[str, ...]) -> t
         blocks=window_blocks(rows.chrom.astype(str), rows.start, rows.end),
         cpg_count=cpg_counts(rows),
     )
-    return window_evaluation(counts, labels), counts
+    return window_evaluation(counts, labels, one_of=one_of), counts
 
 
-def window_evaluation(counts: BootstrapCounts, labels: tuple[str, ...]) -> WindowEvaluation:
-    """AUROC and AUPRC of n windows, beside those of the CpG count, from what a bootstrap resamples."""
+def window_evaluation(counts: BootstrapCounts, labels: tuple[str, ...], *, one_of: bool = False) -> WindowEvaluation:
+    """Scores of n windows, beside those of the CpG count, from what a bootstrap resamples; see `score_windows`."""
     truth, blocks = counts.truth, counts.blocks
     scored = label_scores(truth, counts.logits, blocks, labels)
     cpgs = np.repeat(counts.cpg_count[:, None], truth.shape[1], axis=1)
@@ -145,7 +149,8 @@ def window_evaluation(counts: BootstrapCounts, labels: tuple[str, ...]) -> Windo
     # A label that CpGs speak against is predicted as well by their absence: the better direction is the bar.
     few = label_scores(truth, -cpgs, blocks, labels, n=_N_BOOTSTRAP_CPG)
     cpg_count = max(many, few, key=lambda scores: scores.mean_auroc.value)
-    return WindowEvaluation(scored, cpg_count, n_blocks=int(blocks.max()) + 1)
+    decisions = decision_scores(truth, counts.logits, blocks, labels, one_of=one_of)
+    return WindowEvaluation(scored, cpg_count, n_blocks=int(blocks.max()) + 1, decisions=decisions)
 
 
 def cpg_counts(rows: Split) -> np.ndarray:

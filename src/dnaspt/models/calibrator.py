@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp
 
 
 class Calibrator(NamedTuple):
@@ -14,15 +15,23 @@ class Calibrator(NamedTuple):
     Attributes:
         temperature: above 0; more than 1 makes probabilities less extreme.
         biases: in nats, of each label (K,); empty where all are 0.
+        one_of: whether each window has one of the labels: what a model gives are then scores of classes, and the log-odds are
+            those of a class against all others.
     """
 
     temperature: float = 1.0
     biases: tuple[float, ...] = ()
+    one_of: bool = False
 
     def log_odds(self, raw: np.ndarray) -> np.ndarray:
         """Calibrated log-odds (n, bins * K) float64 of those that a model gives."""
         scaled = raw.astype(np.float64) / self.temperature
-        if not self.biases:
-            return scaled
-        by_label = scaled.reshape(-1, len(self.biases)) + np.array(self.biases)
-        return np.asarray(by_label.reshape(raw.shape))
+        if self.biases:
+            scaled = (scaled.reshape(-1, len(self.biases)) + np.array(self.biases)).reshape(raw.shape)
+        return against_others(scaled) if self.one_of else scaled
+
+
+def against_others(scores: np.ndarray) -> np.ndarray:
+    """Log-odds (n, K) of each class against all others together, of which exactly one is true, from scores (n, K)."""
+    shares = scores - logsumexp(scores, axis=1, keepdims=True)
+    return np.asarray(shares - np.log(-np.expm1(np.minimum(shares, -1e-16))))

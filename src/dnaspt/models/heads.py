@@ -256,4 +256,23 @@ class SigmoidHead(nn.Module):
         return Loss((nats * known).sum(), known.sum().to(nats.dtype))
 
 
+class ClassesHead(SigmoidHead):
+    """One class for a whole window. Emissions are scores of the classes: the softmax of them are probabilities."""
+
+    @torch.no_grad()
+    def begin_at(self, frequencies: Tensor) -> None:
+        """Set the classes' biases so that they predict their frequencies (K,) among windows, weighted as in the loss."""
+        self.trunk.output.bias.copy_(torch.log(frequencies * self.positive_weights))
+
+    def loss(self, emissions: Tensor, batch: Batch) -> Loss:
+        """Cross-entropy in nats, summed over the windows whose class is known (weighted by class where weights are given)."""
+        known = (batch.labels == 1).any(dim=1)
+        truth = torch.where(known, batch.labels.argmax(dim=1), MISSING)
+        weights = self.positive_weights
+        total = functional.cross_entropy(
+            emissions.float(), truth, weight=weights, ignore_index=MISSING, reduction="sum"
+        )
+        return Loss(total, weights[truth[known]].sum())
+
+
 Head = SoftmaxHead | CRFHead | SigmoidHead | GeneModelHead

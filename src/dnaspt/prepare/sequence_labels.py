@@ -24,6 +24,8 @@ _SPLIT_WORDS: Mapping[str, str] = {
     **dict.fromkeys(("valid", "validation", "val", "dev", "development"), "valid"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
+MOST_CLASSES = 1000
+"""Classes of which a sequence can have one."""
 _NEGATIVE = re.compile(
     r"^(non|not|no|neg|negative|negatives|control|controls|background|random|shuffled|false|0|-1)([\W_]|$)"
 )
@@ -194,6 +196,90 @@ class BinaryLabels:
         return labels
 
 
+@dataclass(frozen=True, slots=True)
+class ClassLabels:
+    """Classes of which each sequence has one.
+
+    Attributes:
+        names: names of the K classes.
+    """
+
+    names: tuple[str, ...]
+
+    def matrix(self, rows: LabeledRows) -> np.ndarray:
+        """For each row which class it has (n, K) int8: one 1, or all missing where it is not known.
+
+        Raises:
+            InputError: a class that no other table has.
+        """
+        ((column, values),) = rows.labels.items()
+        numbers = {name: number for number, name in enumerate(self.names)}
+        labels = np.full((len(values), len(self.names)), MISSING, dtype=np.int8)
+        for row, text in enumerate(values):
+            if is_missing(text):
+                continue
+            if (number := numbers.get(_canonical(text))) is None:
+                raise InputError(
+                    rows.table.path, f"{column} {text!r}", expected=_few(self.names), line=rows.table.lines[row]
+                )
+            labels[row] = 0
+            labels[row, number] = 1
+        return labels
+
+
+def understood_labels(tables: Sequence[LabeledRows], positive: str | None) -> "BinaryLabels | ClassLabels":
+    """Find what the values of labels mean, over all tables: one label with more than two values has classes.
+
+    Args:
+        tables: rows of all tables, with the same labels.
+        positive: the value that is true, where it is not 1; all others are then false.
+
+    Raises:
+        InputError: a label with one value alone, or values that look like numbers to be predicted. ConfigError: two values, and
+            it is not clear which is true; or `positive` is no value.
+    """
+    columns = list(tables[0].labels)
+    if len(columns) == 1 and positive is None:
+        values = {
+            _canonical(text) for rows in tables for text in rows.labels.get(columns[0], ()) if not is_missing(text)
+        }
+        if len(values) > 2:
+            _check_same_columns(tables)
+            return ClassLabels(_class_names(tables[0].table.path, columns[0], values))
+    return binary_labels(tables, positive)
+
+
+def _class_names(path: Path, column: str, values: set[str]) -> tuple[str, ...]:
+    """Names of classes, numbers by size.
+
+    Raises:
+        InputError: too many, or numbers that are not 0, 1, 2, ... or 1, 2, 3, ...
+    """
+    if all(re.fullmatch(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?", value) for value in values):
+        names = sorted(values, key=float)
+        if names not in ([str(k) for k in range(len(names))], [str(k + 1) for k in range(len(names))]):
+            found = f"column {column!r} has {len(names)} numbers ({_few(names)}), which are no classes 0, 1, 2, ..."
+            raise InputError(path, found, do="numbers cannot be predicted yet; name the classes, or say positive")
+        return tuple(names)
+    if len(values) > MOST_CLASSES:
+        raise InputError(
+            path, f"column {column!r} has {len(values):,} values", expected=f"at most {MOST_CLASSES} classes"
+        )
+    return tuple(sorted(values))
+
+
+def _check_same_columns(tables: Sequence[LabeledRows]) -> None:
+    """Refuse tables whose labels are called differently.
+
+    Raises:
+        InputError: names both.
+    """
+    for rows in tables:
+        for column in tables[0].labels:
+            if column not in rows.labels:
+                raise InputError(rows.table.path, f"no column {column!r}, which {tables[0].table.path} has")
+
+
 def binary_labels(tables: Sequence[LabeledRows], positive: str | None) -> BinaryLabels:
     """Find what the values of labels mean, over all tables.
 
@@ -205,12 +291,11 @@ def binary_labels(tables: Sequence[LabeledRows], positive: str | None) -> Binary
         InputError: a label with one value alone, or with more than two. ConfigError: two values, and it is not clear which is
             true; or `positive` is no value.
     """
+    _check_same_columns(tables)
     names, values = [], []
     for column in tables[0].labels:
         counts: Counter[str] = Counter()
         for rows in tables:
-            if column not in rows.labels:
-                raise InputError(rows.table.path, f"no column {column!r}, which {tables[0].table.path} has")
             counts.update(_canonical(text) for text in rows.labels[column] if not is_missing(text))
         meaning = _meaning(tables[0].table.path, column, counts, positive if len(tables[0].labels) == 1 else None)
         is_plain = {text.lower() for text in meaning} <= _PLAIN
@@ -232,8 +317,7 @@ def _meaning(path: Path, column: str, counts: Counter[str], positive: str | None
             raise InputError(
                 path,
                 f"column {column!r} has {len(found)} values ({_few(found)})",
-                expected="two, such as 0 and 1",
-                do="say positive to tell one of them from all others",
+                expected="two, such as 0 and 1, where there are several labels",
             )
         return {value: int(value == positive) for value in found}
     if len(found) < 2:

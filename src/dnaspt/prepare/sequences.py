@@ -17,12 +17,13 @@ from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.sequence_tables import SequenceTable, read_sequence_table
 from dnaspt.prepare.sequence_labels import (
+    ClassLabels,
     ColumnNames,
     LabeledRows,
-    binary_labels,
     class_of_file,
     labeled_rows,
     rows_of_class,
+    understood_labels,
 )
 from dnaspt.prepare.sequence_splits import draw_splits, near_copy_groups
 from dnaspt.prepare.writer import DatasetWriter, check_written
@@ -49,15 +50,15 @@ class PrepareSequencesConfig(Settings):
     sequence_column: str | None = None
     """Column of the sequences; left out, the one called sequence, seq, dna or text."""
     label_columns: Names = ()
-    """Columns of the labels, each true or false; left out, the one called label, class, target or y. Name several for
-    several labels of each sequence."""
+    """Columns of the labels; left out, the one called label, class, target or y. Name several, each true or false, for several
+    labels of each sequence. One with more than two values has classes, of which each sequence has one."""
     name_column: str | None = None
     """Column of the names of the sequences; left out, the one called name or id, if any."""
     split_column: str | None = None
     """Column that says train, valid (or dev) or test; left out, the one called split, set or partition, if any."""
     positive: str | None = None
     """Value of the label that is true, such as enhancer; left out, 1, or the one that is not called negative, control or the
-    like. With more than two values, all others are false."""
+    like. With more than two values, all others are then false."""
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     """Shares of train, valid and test where the sequences are divided here. Near copies, on either strand, stay in one part."""
     max_n_fraction: float = Field(0.5, ge=0, le=1)
@@ -124,7 +125,7 @@ def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] |
     counts, dropped = Counter[str](), Counter[str]()
     with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False, inputs=config.files()) as writer:
         tables = _read(config)
-        labels = binary_labels([rows for _, rows in tables], config.positive)
+        labels = understood_labels([rows for _, rows in tables], config.positive)
         rows = [
             row for split, own in tables for row in _kept_rows(config, own, labels.matrix(own), split, counts, dropped)
         ]
@@ -135,7 +136,7 @@ def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] |
         for row in rows:
             writer.add(row.split, Window(row.name, 0, len(row.codes), ".", row.codes, row.labels))
         check_written(config.sequences[0], writer.n_windows, {"train", "valid"}, dropped)
-        task = TASKS["sequences"]
+        task = TASKS["classes" if isinstance(labels, ClassLabels) else "sequences"]
         manifest = Manifest(
             task=task.name,
             labels=labels.names,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from dnaspt.data.manifest import LeakageReport, Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.reports.tables import Table, cell, value_table
-from dnaspt.tasks import GENE_MODEL
+from dnaspt.tasks import GENE_MODEL, TASKS
 
 if TYPE_CHECKING:
     from dnaspt.checkpoint_config import CheckpointConfig, SplitRates
+    from dnaspt.evaluation.decisions import DecisionScores
     from dnaspt.evaluation.metrics import Score
     from dnaspt.evaluation.results import Evaluation, GeneEvaluation, VariantEvaluation, WindowEvaluation
 
@@ -283,7 +284,10 @@ def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
     if evaluation.variants is not None:
         return [_variant_table(evaluation.variants, f"{name}: {evaluation.n_variants or 0:,} variants")]
     assert evaluation.windows is not None
-    return [_window_table(evaluation.windows, title)]
+    tables = [_window_table(evaluation.windows, title)]
+    if (decisions := evaluation.windows.decisions) is not None:
+        tables.append(_decision_table(decisions, one_of=TASKS[evaluation.task].one_of))
+    return tables
 
 
 def _gene_tables(scores: "GeneEvaluation", title: str) -> list[Table]:
@@ -314,6 +318,16 @@ def _window_table(scores: "WindowEvaluation", title: str) -> Table:
     error = scores.calibration.error if scores.calibration is not None else None
     note = "" if error is None else f"expected calibration error {error:.4f}"
     return Table(title, ("label", "AUROC", "AUPRC", "CpG count AUROC", "CpG count AUPRC"), tuple(rows), note)
+
+
+def _decision_table(scores: "DecisionScores", *, one_of: bool) -> Table:
+    """MCC, accuracy and F1 of what is decided, over all labels; and F1 of each, where there are several."""
+    title = "decisions: the most probable class" if one_of else "decisions at probability one half"
+    over = "all" if one_of else "mean"
+    rows = [(over, *map(_interval, (scores.mcc, scores.accuracy, scores.f1)))]
+    if len(scores.by_label) > 1:
+        rows += [(name, "", "", _interval(score)) for name, score in scores.by_label.items()]
+    return Table(title, ("label", "MCC", "accuracy", "F1"), tuple(rows))
 
 
 def _interval(score: "Score") -> str:

@@ -168,6 +168,16 @@ def window_table(runs: Sequence[RunRecord]) -> Table:
     columns: tuple[str, ...] = ("run", "mean AUROC [95 %]", "mean AUPRC [95 %]")
     n = len(first.labels.undefined)
     notes = [f"{n} labels with one class only on test are left out of the means."] if n else []
+    decisions = [own.decisions for own in scored.values()]
+    if any(own is not None for own in decisions):
+        columns += ("MCC [95 %]", "accuracy [95 %]", "F1 [95 %]")
+        cells = [
+            ("–",) * 3 if own is None else (written(own.mcc), written(own.accuracy), written(own.f1))
+            for own in decisions
+        ]
+        rows = [(*row, *own) for row, own in zip(rows, [*cells, ("–",) * 3], strict=True)]
+        which = "the most probable class" if TASKS[runs[0].scores.task].one_of else "probability one half"
+        notes.append(f"MCC, accuracy and F1: decisions by {which}.")
     if any(error is not None for error in errors):
         columns += ("calibration error",)
         rows = [(*row, _number(error, 4)) for row, error in zip(rows, [*errors, None], strict=True)]

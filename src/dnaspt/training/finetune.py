@@ -181,6 +181,10 @@ def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str =
         raise ConfigError("positive_weight is for labels of windows and bins; see class_weights")
     if config.pool == "normalized":
         _check_pool(config, manifest)
+    if task.one_of and (
+        idle := [name for name in ("composition", "positive_weight", "teacher") if getattr(config, name)]
+    ):
+        raise ConfigError(f"{idle[0]} is for labels that are true or false; {config.data} has classes")
     if config.composition and (manifest.per_base or manifest.resolution_bp):
         raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
     if config.average_strands != "auto" and manifest.per_base:

@@ -15,6 +15,7 @@ from dnaspt.data.dataset import Split
 from dnaspt.evaluation.calibration import fit_calibrator
 from dnaspt.evaluation.evaluate import mean_scores, window_logits
 from dnaspt.genome.gene_states import MISSING
+from dnaspt.models.calibrator import Calibrator
 
 if TYPE_CHECKING:
     from dnaspt.models.task_model import TaskModel
@@ -61,8 +62,10 @@ def finish_windows(
         model.composition.share = share
         log_odds = (1 - share) * log_odds + share * of_kmers
     chosen = {"both_strands": both_strands, "composition": share}
-    scores = {f"valid_{name}": score for name, score in mean_scores(truth, log_odds).items()}
-    return FinishedWindows(chosen | fit_calibrator(truth, log_odds, biases)._asdict(), scores)
+    plain = Calibrator(one_of=model.calibrator.one_of)
+    scores = {f"valid_{name}": score for name, score in mean_scores(truth, plain.log_odds(log_odds)).items()}
+    found = fit_calibrator(truth, log_odds, biases, one_of=model.calibrator.one_of)
+    return FinishedWindows(chosen | {"temperature": found.temperature, "biases": found.biases}, scores)
 
 
 def _choose_strands(
@@ -76,7 +79,8 @@ def _choose_strands(
     }
     if len(found) == 1:
         return next(iter(found.items()))
-    one, both = (mean_scores(truth, found[kind])["auroc"] for kind in (False, True))
+    plain = Calibrator(one_of=model.calibrator.one_of)
+    one, both = (mean_scores(truth, plain.log_odds(found[kind]))["auroc"] for kind in (False, True))
     log.info("AUROC of one strand on valid %.4f, of both averaged %.4f", one, both)
     return both > one, found[both > one]
 

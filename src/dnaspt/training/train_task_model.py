@@ -202,4 +202,6 @@ def class_weights(config: FinetuneConfig, data: FinetuningData) -> Tensor | None
         return torch.from_numpy(weights / weights.mean()).float()
     labels = data.train.labels.reshape(-1, n_labels)
     positives = np.maximum((labels == 1).sum(0), 1)
+    if TASKS[data.manifest.task].one_of:
+        return torch.from_numpy(positives.sum() / (n_labels * positives)).float()
     return torch.from_numpy((labels == 0).sum(0) / positives).float()

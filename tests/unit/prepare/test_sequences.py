@@ -149,10 +149,34 @@ def test_which_value_is_true(
         assert all(is_true[row.sequence] == row.labels[0] for row in data.to_frame(split).itertuples())
 
 
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("0", "1", "2"), ("1", "2", "3"), ("neg", "x1", "x2")])
+def test_classes(names: tuple[str, ...], frame: pd.DataFrame, tmp_path: Path) -> None:
+    values = [*(names * 14)[: N - 1], ""]
+    data = dnaspt.prepare_sequences(save(frame.assign(label=values), tmp_path / "a.csv"), out=tmp_path / "data")
+    assert data.task == "classes" and data.labels == names
+    of = dict(zip(frame["sequence"], values, strict=True))
+    for split in data.splits:
+        for row in data.to_frame(split).itertuples():
+            expected = [int(name == of[row.sequence]) for name in names] if of[row.sequence] else [MISSING] * 3
+            assert row.labels.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        (["0.5", "1.5", "2"], "3 numbers .* which are no classes 0, 1, 2"),
+        (["0", "1", "7"], "3 numbers"),
+        ([str(k) for k in range(-3, 7)], "10 numbers"),
+    ],
+)
+def test_numbers_that_are_no_classes(values: list[str], match: str, frame: pd.DataFrame, tmp_path: Path) -> None:
+    file = save(frame.assign(label=[values[k % len(values)] for k in range(N)]), tmp_path / "a.csv")
+    with pytest.raises(InputError, match=match):
+        dnaspt.prepare_sequences(file, out=tmp_path / "data")
+
+
 def test_one_class_against_all_others(frame: pd.DataFrame, tmp_path: Path) -> None:
     file = save(frame.assign(label=["a", "b", "c", "a"] * 10), tmp_path / "a.csv")
-    with pytest.raises(InputError, match=r"column 'label' has 3 values \('a', 'b', 'c'\); expected two.*say positive"):
-        dnaspt.prepare_sequences(file, out=tmp_path / "data")
     assert (all_labels(dnaspt.prepare_sequences(file, out=tmp_path / "data", positive="a")) == 1).sum() == 20
 
 
