@@ -84,6 +84,7 @@ def test_options_named_in_the_readme_exist() -> None:
             "prepare regions",
             "prepare methylation",
             "prepare sequences",
+            "embed",
             "study",
             "variants",
             "baseline",

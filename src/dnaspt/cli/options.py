@@ -19,6 +19,7 @@ _IN_ORDER_OF_USE = (
         "evaluate",
         "predict",
         "decode",
+        "embed",
         "variants",
         "baseline",
         "study",

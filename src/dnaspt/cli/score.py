@@ -186,6 +186,51 @@ def _predict_sequences(settings: dict[str, Any]) -> None:
     mapping_table(f"{summary.files[0]}: written", asdict(summary))
 
 
+def embed(
+    context: typer.Context,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain' or 'dnaspt finetune'.")],
+    out: Annotated[Path, option("--out", "-o", metavar="FILE", help=".parquet, or .npz for what fits into memory.")],
+    sequences: Annotated[
+        Path | None,
+        option(metavar="FILE", help="Sequences: CSV, TSV, JSON lines, Parquet or FASTA.", default="none: --genome"),
+    ] = None,
+    genome: Annotated[
+        Path | None, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.", default="none: --sequences")
+    ] = None,
+    regions: Annotated[
+        Path | None,
+        option(metavar="BED", help="Intervals of the genome, a vector each.", default="windows, end to end"),
+    ] = None,
+    window_bp: Annotated[int, option(metavar="BP", help="Length of the windows of a genome.")] = 512,
+    per_base: Annotated[
+        bool, option("--per-base", help="A vector for each base; its size is said before.", default="the mean")
+    ] = False,
+    sequence_column: Annotated[
+        str | None, option(metavar="NAME", help="Column of the sequences.", default="sequence, seq, dna or text")
+    ] = None,
+    name_column: Annotated[
+        str | None, option(metavar="NAME", help="Column of the names.", default="name or id, if any")
+    ] = None,
+    accelerator: Accelerator = "auto",
+    trust_remote_code: TrustCode = False,
+    offline: Offline = False,
+) -> None:
+    """Write the encoder's hidden states, of sequences or windows.
+
+    Parquet has the columns name, start, end and embedding (a list of numbers); npz the arrays names, start, end and embeddings.
+
+    Example: dnaspt embed runs/pre --genome g.fa --regions peaks.bed --out peaks.parquet
+    """
+    from dataclasses import asdict
+
+    from dnaspt.cli.terminal import mapping_table
+    from dnaspt.inference.embeddings import embed_file
+
+    settings = given(context)
+    summary = embed_file(settings.pop("run"), settings.pop("out"), **settings)
+    mapping_table(f"{out}: written", asdict(summary))
+
+
 def decode(
     context: typer.Context,
     emissions: Annotated[

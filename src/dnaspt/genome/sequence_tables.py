@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from dnaspt.errors import InputError
+from dnaspt.genome import alphabet
 from dnaspt.genome.text_files import open_bytes, open_text, unpacked_name
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
@@ -271,6 +274,42 @@ def find_column(table: SequenceTable, asked: str | None, usual: Sequence[str], w
         do = f"say which with {option}"
         raise InputError(table.path, f"{_listed(found)} could each be {what}", expected="one column", do=do)
     return found[0] if found else None
+
+
+def sequences_of(
+    table: SequenceTable, sequence_column: str | None = None, name_column: str | None = None
+) -> tuple[list[str], list[np.ndarray]]:
+    """Names, and codes (L,) uint8, of the sequences of all rows; a row without a sequence has no codes.
+
+    Args:
+        table: the table.
+        sequence_column: column of the sequences; None for the one with a usual name.
+        name_column: column of the names; None for the one with a usual name; without one, rows have numbers.
+
+    Raises:
+        InputError: no such column, or a letter that is no nucleotide.
+    """
+    if table.is_fasta:
+        if sequence_column or name_column:
+            raise InputError(table.path, "is FASTA, which has no columns", do="leave out the names of columns")
+        sequence: str | None = "sequence"
+        name: str | None = "name"
+    else:
+        sequence = find_column(table, sequence_column, SEQUENCE_NAMES, "the sequence", "sequence_column")
+        name = find_column(table, name_column, NAME_NAMES, "the name", "name_column")
+        if sequence is None:
+            do = "give the table a header, or say sequence_column"
+            raise InputError(table.path, "no column of sequences", expected="one called 'sequence'", do=do)
+    assert sequence is not None
+    names = [str(n + 1) for n in range(len(table))] if name is None else table.column(name)
+    rows = []
+    for line, letters in zip(table.lines, table.column(sequence), strict=True):
+        codes = alphabet.encode(letters)
+        if (codes == alphabet.NOT_DNA).any():
+            letter = letters[int(np.flatnonzero(codes == alphabet.NOT_DNA)[0])]
+            raise InputError(table.path, f"{letter!r} in a sequence", expected="IUPAC nucleotide letters", line=line)
+        rows.append(codes)
+    return names, rows
 
 
 def _listed(names: Sequence[str]) -> str:

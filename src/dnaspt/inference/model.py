@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from dnaspt.checkpoint import Accelerator
+    from dnaspt.inference.embeddings import EmbeddingSummary
     from dnaspt.inference.genes import GeneSummary
     from dnaspt.inference.windows import WindowSummary
     from dnaspt.models.language_model import LanguageModel
@@ -343,12 +344,7 @@ class Model:
         """
         if pool not in ("mean", None):
             raise ConfigError(f"pool {pool!r}; expected 'mean' or None")
-        if self.config.members:
-            raise CheckpointError(f"{self.path}: is an ensemble; embed sequences with one of its models")
-        if self.config.encoder.architecture == "basset":
-            raise CheckpointError(f"{self.path}: Basset has no state for each base; use another encoder for embeddings")
-        if self.config.encoder == BASELINE_ENCODERS["onehot"]:
-            raise CheckpointError(f"{self.path}: reads letters, without an encoder; embeddings need one (--encoder)")
+        self.check_embeds()
         from dnaspt.inference.decode import grouped
         from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_sequences
 
@@ -360,6 +356,70 @@ class Model:
         if pool is None:
             return vectors
         return np.stack(vectors) if vectors else np.zeros((0, self.config.encoder.hidden_size), np.float32)
+
+    def embed_file(
+        self,
+        out: str | Path,
+        *,
+        sequences: str | Path | None = None,
+        genome: str | Path | None = None,
+        regions: str | Path | None = None,
+        window_bp: int = 512,
+        per_base: bool = False,
+        sequence_column: str | None = None,
+        name_column: str | None = None,
+    ) -> "EmbeddingSummary":
+        """Write hidden states of the encoder to a file, in bounded memory; pretrained models have them too.
+
+        Args:
+            out: the file to write: .parquet with the columns name, start, end (0-based half-open) and embedding (D numbers), or
+                .npz with the arrays names, start, end and embeddings (n, D).
+            sequences: table (CSV, TSV, JSON lines, Parquet) or FASTA of sequences: a vector each, the mean over its bases.
+            genome: instead of sequences, FASTA of a genome; states are computed with the sequence around each window.
+            regions: with a genome, BED of intervals, a vector each; None for windows of all contigs, end to end.
+            window_bp: length of these windows.
+            per_base: a vector for each base instead of the mean.
+            sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
+            name_column: column of the names; None for the one called name or id.
+
+        Returns:
+            counts of what was written.
+
+        Raises:
+            CheckpointError: as in `embed`. InputError: a file cannot be used. ConfigError: settings that contradict each other.
+
+        Example:
+            >>> model = dnaspt.load("runs/pre")
+            >>> summary = model.embed_file("windows.parquet", genome="genome/genome.fa", window_bp=1000)
+            >>> summary.n_vectors > 0
+            True
+        """
+        from dnaspt.inference.embeddings import embed_file
+
+        return embed_file(
+            self,
+            out,
+            sequences=sequences,
+            genome=genome,
+            regions=regions,
+            window_bp=window_bp,
+            per_base=per_base,
+            sequence_column=sequence_column,
+            name_column=name_column,
+        )
+
+    def check_embeds(self) -> None:
+        """Refuse a model that has no hidden state for each base.
+
+        Raises:
+            CheckpointError: an ensemble; no encoder (onehot), or Basset.
+        """
+        if self.config.members:
+            raise CheckpointError(f"{self.path}: is an ensemble; embed sequences with one of its models")
+        if self.config.encoder.architecture == "basset":
+            raise CheckpointError(f"{self.path}: Basset has no state for each base; use another encoder for embeddings")
+        if self.config.encoder == BASELINE_ENCODERS["onehot"]:
+            raise CheckpointError(f"{self.path}: reads letters, without an encoder; embeddings need one (--encoder)")
 
     def predict_file(
         self,

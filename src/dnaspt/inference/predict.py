@@ -193,7 +193,7 @@ def _predict_file(
     loaded = load_unless_loaded(model, accelerator=options.accelerator)
     options = replace(options, average_strands=loaded.averages(asked=options.average_strands))
     network = loaded.task_model()
-    intervals = None if regions is None else _intervals(regions, genome)
+    intervals = None if regions is None else intervals_of(regions, genome)
     request = Request(loaded.digests, genome, out, intervals)
     if loaded.head != GENE_MODEL and (tracks := [path for what, path in further.items() if what not in _SEQUENCES]):
         raise ConfigError(f"{tracks[0]}: --tracks is for gene models; this model has a {loaded.head} head")
@@ -297,8 +297,17 @@ def _check_window_options(model: Model, options: PredictOptions) -> None:
         raise ConfigError(f"stride_bp {options.stride_bp}; expected 1 to the window of {model.window_bp} bp")
 
 
-def _intervals(path: Path, genome: Path) -> dict[str, Intervals]:
-    """Intervals of a BED file by contig, ascending, those that touch merged; they must lie on the genome's contigs."""
+def intervals_of(path: Path, genome: Path, *, joined: bool = True) -> dict[str, Intervals]:
+    """Intervals of a BED file by contig, which must lie on the genome's contigs.
+
+    Args:
+        path: BED file.
+        genome: FASTA.
+        joined: whether they are sorted, and those that touch are one; else each stays as it is, in the order of the file.
+
+    Raises:
+        ConfigError: a contig that is not in the genome. InputError: an interval that lies outside its contig.
+    """
     from dnaspt.genome.bed import read_bed
 
     regions = read_bed(path)
@@ -308,8 +317,8 @@ def _intervals(path: Path, genome: Path) -> dict[str, Intervals]:
         if contig.name not in rows:
             continue
         regions.check_inside(contig.name, rows[contig.name], len(contig))
-        merged = merge(regions.intervals(rows[contig.name]))
-        by_contig[contig.name] = [(start, end) for start, end in merged.tolist()]
+        own = regions.intervals(rows[contig.name])
+        by_contig[contig.name] = [(start, end) for start, end in (merge(own) if joined else own).tolist()]
     if absent := [name for name in rows if name not in by_contig]:
         raise ConfigError(f"{path}: contig {absent[0]!r} is not in {genome}; are its names those of the FASTA?")
     return by_contig

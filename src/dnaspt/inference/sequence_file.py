@@ -13,13 +13,7 @@ from dnaspt.arguments import as_path
 from dnaspt.atomic import atomic_file
 from dnaspt.errors import ConfigError, InputError, refuse_full_disk
 from dnaspt.genome import alphabet
-from dnaspt.genome.sequence_tables import (
-    NAME_NAMES,
-    SEQUENCE_NAMES,
-    SequenceTable,
-    find_column,
-    read_sequence_table,
-)
+from dnaspt.genome.sequence_tables import read_sequence_table, sequences_of
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.sequences import NamedSequence
 from dnaspt.output import check_file_to_write, locked_output, refuse_inputs
@@ -88,7 +82,7 @@ def predict_sequences_file(
     check_file_to_write(out)
     with locked_output(out):
         table = read_sequence_table(sequences)
-        names, rows = _sequences_of(table, sequence_column, name_column)
+        names, rows = sequences_of(table, sequence_column, name_column)
         loaded = load_unless_loaded(model, accelerator=accelerator)  # type: ignore[arg-type]
         loaded.task_model()
         if TASKS[loaded.task].resolution_bp:
@@ -111,37 +105,6 @@ def predict_sequences_file(
         frame.insert(0, "name", names)
         _write(out, frame)
     return SequenceSummary(len(scored), int(is_empty.sum()), int(is_unknown.sum()), (str(out),))
-
-
-def _sequences_of(
-    table: SequenceTable, sequence_column: str | None, name_column: str | None
-) -> tuple[list[str], list[np.ndarray]]:
-    """Names and codes of all rows.
-
-    Raises:
-        InputError: no such column, or a letter that is no nucleotide.
-    """
-    if table.is_fasta:
-        if sequence_column or name_column:
-            raise InputError(table.path, "is FASTA, which has no columns", do="leave out the names of columns")
-        sequence: str | None = "sequence"
-        name: str | None = "name"
-    else:
-        sequence = find_column(table, sequence_column, SEQUENCE_NAMES, "the sequence", "sequence_column")
-        name = find_column(table, name_column, NAME_NAMES, "the name", "name_column")
-        if sequence is None:
-            do = "give the table a header, or say sequence_column"
-            raise InputError(table.path, "no column of sequences", expected="one called 'sequence'", do=do)
-    assert sequence is not None
-    names = [str(n + 1) for n in range(len(table))] if name is None else table.column(name)
-    rows = []
-    for line, letters in zip(table.lines, table.column(sequence), strict=True):
-        codes = alphabet.encode(letters)
-        if (codes == alphabet.NOT_DNA).any():
-            letter = letters[int(np.flatnonzero(codes == alphabet.NOT_DNA)[0])]
-            raise InputError(table.path, f"{letter!r} in a sequence", expected="IUPAC nucleotide letters", line=line)
-        rows.append(codes)
-    return names, rows
 
 
 def _write(out: Path, frame: pd.DataFrame) -> None:
