@@ -215,7 +215,7 @@ def embed(
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
 ) -> None:
-    """Write the encoder's hidden states, of sequences or windows.
+    """Write hidden states of sequences or windows.
 
     Parquet has the columns name, start, end and embedding (a list of numbers); npz the arrays names, start, end and embeddings.
 

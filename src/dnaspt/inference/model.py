@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dnaspt.checkpoint import Accelerator
     from dnaspt.inference.embeddings import EmbeddingSummary
     from dnaspt.inference.genes import GeneSummary
+    from dnaspt.inference.sequence_file import SequenceSummary
     from dnaspt.inference.windows import WindowSummary
     from dnaspt.models.language_model import LanguageModel
     from dnaspt.models.task_model import TaskModel
@@ -356,6 +357,49 @@ class Model:
         if pool is None:
             return vectors
         return np.stack(vectors) if vectors else np.zeros((0, self.config.encoder.hidden_size), np.float32)
+
+    def predict_sequences_file(
+        self,
+        sequences: str | Path,
+        out: str | Path,
+        *,
+        sequence_column: str | None = None,
+        name_column: str | None = None,
+        average_strands: bool | None = None,
+    ) -> "SequenceSummary":
+        """Predict the labels of each sequence of a table or FASTA file, as a whole, and write a table.
+
+        Args:
+            sequences: CSV, TSV, JSON lines, Parquet or FASTA, plain or gzip.
+            out: the file to write, .csv, .tsv, .jsonl or .parquet: name, and the probability of each label, a row for each row of
+                `sequences` in its order. Rows without a sequence, or with more than half N, have empty probabilities.
+            sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
+            name_column: column of the names; None for the one called name or id; without one, rows have numbers.
+            average_strands: average over both strands; None as was better on valid.
+
+        Returns:
+            counts of what was predicted and written.
+
+        Raises:
+            CheckpointError: a pretrained model. ConfigError: another suffix, or a model of genes or bins.
+            InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model.
+
+        Example:
+            >>> model = dnaspt.load("runs/peaks")
+            >>> _ = open("new.csv", "w").write("name,sequence" + chr(10) + "one," + "ACGT" * 64 + chr(10))
+            >>> model.predict_sequences_file("new.csv", "scores.csv").n_sequences
+            1
+        """
+        from dnaspt.inference.sequence_file import predict_sequences_file
+
+        return predict_sequences_file(
+            self,
+            sequences,
+            out,
+            sequence_column=sequence_column,
+            name_column=name_column,
+            average_strands=average_strands,
+        )
 
     def embed_file(
         self,

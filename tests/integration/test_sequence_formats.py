@@ -1,0 +1,141 @@
+"""Every format of labeled sequences goes through prepare, pretrain, finetune, evaluate and predict; scores are scikit-learn's."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+import dnaspt
+from dnaspt.genome.gene_states import MISSING
+
+N = 60
+Written = tuple[dict[str, object], Path]
+"""Settings of `prepare_sequences`, and a file to predict on."""
+
+
+def rows(n_values: int = 2) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    letters = ["".join(rng.choice(list("ACGT"), 60 + k % 9)) for k in range(N)]
+    return pd.DataFrame(
+        {"id": [f"s{k}" for k in range(N)], "sequence": letters, "label": [k % n_values for k in range(N)]}
+    )
+
+
+def one_file(name: str) -> Callable[[Path], Written]:
+    def write(folder: Path) -> Written:
+        file, frame = folder / name, rows()
+        if ".csv" in name or ".tsv" in name:
+            frame.to_csv(file, index=False, sep="\t" if ".tsv" in name else ",")
+        elif name.endswith(".parquet"):
+            frame.to_parquet(file, index=False)
+        else:
+            file.write_text("".join(json.dumps(row) + "\n" for row in frame.to_dict("records")))
+        return {"sequences": file}, file
+
+    return write
+
+
+def fasta(file: Path, frame: pd.DataFrame, header: str) -> Path:
+    file.write_text("".join(f">{header.format(**row)}\n{row['sequence']}\n" for row in frame.to_dict("records")))
+    return file
+
+
+def fasta_pair(folder: Path) -> Written:
+    frame = rows()
+    files = [fasta(folder / f"{name}.fa", frame[frame["label"] == y], "{id}") for name, y in (("pos", 1), ("neg", 0))]
+    return {"sequences": files}, files[0]
+
+
+def header_labels(folder: Path) -> Written:
+    file = fasta(folder / "a.fa", rows(), "{id}|{label}")
+    return {"sequences": file}, file
+
+
+def three_files(folder: Path) -> Written:
+    frame = rows()
+    for name, part in (("train", frame[:40]), ("dev", frame[40:50]), ("test", frame[50:])):
+        part.drop(columns="id").to_csv(folder / f"{name}.csv", index=False)
+    files = {
+        name: folder / f"{file}.csv" for name, file in (("sequences", "train"), ("valid", "dev"), ("test", "test"))
+    }
+    return dict(files), folder / "test.csv"
+
+
+def split_column(folder: Path) -> Written:
+    rows().assign(split=["train"] * 40 + ["dev"] * 10 + ["test"] * 10).to_csv(folder / "a.csv", index=False)
+    return {"sequences": folder / "a.csv"}, folder / "a.csv"
+
+
+def several_classes(folder: Path) -> Written:
+    rows(n_values=3).to_csv(folder / "a.csv", index=False)
+    return {"sequences": folder / "a.csv"}, folder / "a.csv"
+
+
+def several_labels(folder: Path) -> Written:
+    frame = rows().rename(columns={"label": "a"}).assign(b=[k // 3 % 2 for k in range(N)])
+    frame.to_csv(folder / "a.csv", index=False)
+    return {"sequences": folder / "a.csv", "label_columns": ("a", "b")}, folder / "a.csv"
+
+
+FORMATS: dict[str, Callable[[Path], Written]] = {
+    "CSV": one_file("a.csv"),
+    "TSV": one_file("a.tsv"),
+    "JSON lines": one_file("a.jsonl"),
+    "Parquet": one_file("a.parquet"),
+    "gzip": one_file("a.csv.gz"),
+    "a FASTA for each class": fasta_pair,
+    "labels in headers": header_labels,
+    "three files": three_files,
+    "a column of splits": split_column,
+    "several classes": several_classes,
+    "several labels": several_labels,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_goes_all_the_way(name: str, tmp_path: Path) -> None:
+    settings, to_predict = FORMATS[name](tmp_path)
+    data = dnaspt.prepare_sequences(**settings, out=tmp_path / "data")  # type: ignore[arg-type]
+    short = {"steps": 2, "batch_bp": 2048, "tensorboard": False, "accelerator": "cpu"}
+    encoder = dnaspt.pretrain(data, out=tmp_path / "pre", preset="tiny", **short)
+    run = dnaspt.finetune(data, out=tmp_path / "run", encoder=encoder, **short)
+    scores = dnaspt.evaluate(run, data).scores
+    model = dnaspt.load(run)
+    test = data.read("test")
+    truth = test.labels.reshape(len(test), -1)
+    probabilities = model.predict_proba([data.to_frame("test")["sequence"][k] for k in range(len(test))])
+    assert isinstance(probabilities, np.ndarray)
+    check_scores(
+        truth, probabilities, {kind: score.value for kind, score in scores.items()}, one_of=data.task == "classes"
+    )
+    summary = model.predict_sequences_file(to_predict, tmp_path / "out.csv")
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert len(found) == summary.n_sequences and tuple(found.columns[1:]) == data.labels
+    if data.task == "classes":
+        np.testing.assert_allclose(found[list(data.labels)].sum(axis=1), 1, atol=1e-4)
+    opener = gzip.open if to_predict.suffix == ".gz" else open
+    with opener(to_predict, "rb") as file:
+        assert file.read(1)
+
+
+def check_scores(truth: np.ndarray, probabilities: np.ndarray, scores: dict[str, float], *, one_of: bool) -> None:
+    """Scores are those of scikit-learn on the same arrays."""
+    known = truth != MISSING
+    areas = [
+        metrics.roc_auc_score(truth[known[:, k], k], probabilities[known[:, k], k])
+        for k in range(truth.shape[1])
+        if len(np.unique(truth[known[:, k], k])) == 2
+    ]
+    assert scores["mean_auroc"] == pytest.approx(np.mean(areas), abs=1e-6)
+    if one_of:
+        pairs = [(truth.argmax(axis=1), probabilities.argmax(axis=1))]
+    else:
+        pairs = [(truth[known[:, k], k], probabilities[known[:, k], k] >= 0.5) for k in range(truth.shape[1])]
+    for name, score in (("accuracy", metrics.accuracy_score), ("mcc", metrics.matthews_corrcoef)):
+        assert scores[name] == pytest.approx(np.mean([score(*pair) for pair in pairs]), abs=1e-6)
