@@ -216,7 +216,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
                     writer.add(UNLABELED, Window(contig, 0, len(more.codes), "+", more.codes, no_labels))
             writer.finish(
                 Manifest(
-                    task="regions",
+                    task="sequences",
                     labels=names,
                     resolution_bp=0,
                     window_bp=max(map(len, codes)),

@@ -385,8 +385,9 @@ class Model:
             InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model.
 
         Example:
+            >>> import pandas as pd
             >>> model = dnaspt.load("runs/peaks")
-            >>> _ = open("new.csv", "w").write("name,sequence" + chr(10) + "one," + "ACGT" * 64 + chr(10))
+            >>> pd.DataFrame({"name": ["one"], "sequence": ["ACGT" * 64]}).to_csv("new.csv", index=False)
             >>> model.predict_sequences_file("new.csv", "scores.csv").n_sequences
             1
         """

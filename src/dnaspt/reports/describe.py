@@ -284,9 +284,9 @@ def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
     if evaluation.variants is not None:
         return [_variant_table(evaluation.variants, f"{name}: {evaluation.n_variants or 0:,} variants")]
     assert evaluation.windows is not None
-    tables = [_window_table(evaluation.windows, title)]
+    tables = _window_tables(evaluation.windows, title)
     if (decisions := evaluation.windows.decisions) is not None:
-        tables.append(_decision_table(decisions, one_of=TASKS[evaluation.task].one_of))
+        tables.insert(1, _decision_table(decisions, one_of=TASKS[evaluation.task].one_of))
     return tables
 
 
@@ -307,17 +307,19 @@ def _variant_table(scores: "VariantEvaluation", title: str) -> Table:
     return Table(title, ("score", "AUROC", "AUPRC"), rows)
 
 
-def _window_table(scores: "WindowEvaluation", title: str) -> Table:
-    both = (scores.labels, scores.cpg_count)
-    means = (score for labels in both for score in (labels.mean_auroc, labels.mean_auprc))
-    rows = [("mean", *map(_interval, means))]
-    for name in scores.labels.auroc:
-        rows.append(
-            (name, *(_interval(score) for labels in both for score in (labels.auroc[name], labels.auprc[name])))
-        )
+def _window_tables(scores: "WindowEvaluation", title: str) -> list[Table]:
+    """AUROC and AUPRC of the model, and of the CpG count: two tables, so that no interval is cut at 80 columns."""
     error = scores.calibration.error if scores.calibration is not None else None
     note = "" if error is None else f"expected calibration error {error:.4f}"
-    return Table(title, ("label", "AUROC", "AUPRC", "CpG count AUROC", "CpG count AUPRC"), tuple(rows), note)
+    tables = []
+    for name, labels, own_note in (
+        (title, scores.labels, note),
+        ("CpG count, which a model has to beat", scores.cpg_count, ""),
+    ):
+        rows = [("mean", _interval(labels.mean_auroc), _interval(labels.mean_auprc))]
+        rows += [(label, _interval(area), _interval(labels.auprc[label])) for label, area in labels.auroc.items()]
+        tables.append(Table(name, ("label", "AUROC", "AUPRC"), tuple(rows), own_note))
+    return tables
 
 
 def _decision_table(scores: "DecisionScores", *, one_of: bool) -> Table:

@@ -55,10 +55,24 @@ _FLOAT, _INDEX, _INT = ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _insert_function: Callable[..., Any] = cgutils.get_or_insert_function
 
 
-def block_rows(n_taps: int, dilation: int) -> int:
-    """Rows that are computed at once: an even number of quads, and for the minimal filters a multiple of the dilation."""
+def block_rows(n_taps: int, dilation: int, longest: int) -> int:
+    """Rows that are computed at once: an even number of quads, and for the minimal filters a multiple of the dilation.
+
+    longest: positions of the longest sequence; more rows than it has are computed in vain.
+    """
     step = dilation if dilation % 2 == 0 else 2 * dilation
-    return _OUTPUTS * (_QUADS if n_taps % _TAPS else -(-_QUADS // step) * step)
+    quads = min(_QUADS, max(LOW, 2 * -(-longest // (2 * _OUTPUTS))))
+    return _OUTPUTS * (quads if n_taps % _TAPS else -(-quads // step) * step)
+
+
+def taps_within(n_taps: int, dilation: int, longest: int, *, half: bool) -> int:
+    """Taps around the center that can read another position of a sequence of at most `longest`; all others read zeros.
+
+    To leave them out changes no bit of a sum tap by tap. Minimal filters mix what they read, so that all of them are kept.
+    """
+    if not half and n_taps % _TAPS == 0:
+        return n_taps
+    return min(n_taps, 2 * ((longest - 1) // dilation) + 1) if n_taps % 2 else n_taps
 
 
 def work_floats(n_rows: int, depth: int) -> int:

@@ -33,6 +33,7 @@ from dnaspt.models.kernels.conv_cpu import (
     add_weight_gradient,
     block_rows,
     gradient_shape,
+    taps_within,
     unpack_gradient,
     work_floats,
 )
@@ -45,16 +46,21 @@ EPSILON = 1e-5
 """Added to the variance, as in PyTorch's LayerNorm."""
 _TILE_ROWS = 384
 """Rows of a tile at least."""
+_SHORT, _FEW = 128, 8
+"""Positions below which a sequence is short, and sequences below which they are few."""
 
 
 def fits(x: Tensor) -> bool:
-    """Whether the kernels can compute on x: float32 on the CPU, a hidden size that is a multiple of 16.
+    """Whether the kernels can compute on x (B, L, D), and are the faster ones: float32 on the CPU, D a multiple of 16.
 
-    Under autocast: to bfloat16, on a processor with AMX, a hidden size that is a multiple of 32.
+    Under autocast: to bfloat16, on a processor with AMX, D a multiple of 32. Of many sequences shorter than a block, PyTorch's
+    layers are faster in float32.
     """
     if x.device.type != "cpu" or x.dtype != torch.float32:
         return False
-    return x.shape[-1] % WIDTH == 0 if not torch.is_autocast_enabled("cpu") else _halves(x.shape[-1])
+    if torch.is_autocast_enabled("cpu"):
+        return _halves(x.shape[-1])
+    return x.shape[-1] % WIDTH == 0 and (len(x) < _FEW or x.shape[1] >= _SHORT)
 
 
 def _halves(depth: int) -> bool:
@@ -74,6 +80,12 @@ def run_layers(x: Tensor, lengths: Tensor, dilations: tuple[int, ...], parameter
     """
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters))
     settings = _Settings(tuple(lengths.tolist()), dilations, learns, _halves(x.shape[2]))
+    parameters = list(parameters)
+    for i, dilation in enumerate(dilations):  # what no position of the longest sequence can read is left out
+        weight = parameters[PARAMETERS * i]
+        n_taps = weight.shape[2]
+        kept = taps_within(n_taps, dilation, settings.longest, half=settings.half)
+        parameters[PARAMETERS * i] = weight.narrow(2, (n_taps - kept) // 2, kept)
     y: Tensor = _Layers.apply(x, settings, *parameters)  # type: ignore[no-untyped-call]
     return y
 
@@ -85,6 +97,11 @@ class _Settings(NamedTuple):
     dilations: tuple[int, ...]
     learns: bool
     half: bool
+
+    @property
+    def longest(self) -> int:
+        """Positions of the longest sequence, 1 at least."""
+        return max(1, *self.lengths)
 
 
 class Weights(NamedTuple):
@@ -145,7 +162,7 @@ class _Layers(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, settings: _Settings, *parameters: Tensor) -> Tensor:
         learns = settings.learns
         layers = [
-            _layer(parameters[PARAMETERS * i : PARAMETERS * (i + 1)], dilation, learns=learns, half=settings.half)
+            _layer(parameters[PARAMETERS * i : PARAMETERS * (i + 1)], dilation, settings)
             for i, dilation in enumerate(settings.dilations)
         ]
         packing = _pack_batch(settings.lengths, layers, torch.get_num_threads())
@@ -178,16 +195,17 @@ class _Layers(torch.autograd.Function):
         return (x, None, *(tensor for layer_sums in reversed(sums) for tensor in layer_sums.tensors()))
 
 
-def _layer(parameters: tuple[Tensor, ...], dilation: int, *, learns: bool, half: bool) -> _Layer:
+def _layer(parameters: tuple[Tensor, ...], dilation: int, settings: _Settings) -> _Layer:
     """A layer from its `PARAMETERS`."""
     depth, _, n_taps = parameters[0].shape
+    learns, half = settings.learns, settings.half
     middle = PARAMETERS // 2
     conv, linear = (_weights(own, learns=learns, half=half) for own in (parameters[:middle], parameters[middle:]))
     if half:
         return _Layer(
             conv, linear, Shape(n_taps, dilation, conv_amx.BLOCK, half, conv_amx.work_words(n_taps, dilation, depth))
         )
-    block = block_rows(n_taps, dilation)
+    block = block_rows(n_taps, dilation, settings.longest)
     return _Layer(conv, linear, Shape(n_taps, dilation, block, half, work_floats(block, depth)))
 
 

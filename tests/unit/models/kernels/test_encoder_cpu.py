@@ -6,6 +6,7 @@ from tests.unit.models.encoder_cases import SMALL, random_tokens
 
 from dnaspt.config import PAD_TOKEN, PRESETS, EncoderConfig
 from dnaspt.models.encoder import DilatedEncoder, ResidualLayer
+from dnaspt.models.kernels import conv_amx
 from dnaspt.models.kernels.encoder_cpu import run_layers
 
 
@@ -45,6 +46,40 @@ def test_hidden_states_are_the_same_bits_for_any_batch_and_number_of_threads() -
             assert torch.equal(encoder(tokens[1:, :2000])[0], together[1, :2000])
         finally:
             torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("length", [1, 3, 40, 130])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_short_sequences_have_the_same_bits_beside_long_ones(length: int, precision: torch.dtype) -> None:
+    """Alone, taps that no position can read are left out."""
+    torch.manual_seed(3)
+    encoder = DilatedEncoder(PRESETS["small"]).eval()
+    tokens = random_tokens(3, 900)
+    tokens[1:, length:] = PAD_TOKEN
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+        together, alone = encoder(tokens), encoder(tokens[1:, :length])
+    if precision == torch.float32 or conv_amx.is_here():
+        assert torch.equal(alone, together[1:, :length])
+
+
+def test_gradients_of_short_sequences_are_those_of_plain_layers() -> None:
+    torch.manual_seed(5)
+    config = EncoderConfig(hidden_size=16, n_layers=12)
+    fast, plain = DilatedEncoder(config), DilatedEncoder(config).double()
+    plain.load_state_dict(fast.state_dict())
+    tokens = random_tokens(3, 40)
+    tokens[1, 17:] = PAD_TOKEN
+    fast(tokens).square().sum().backward()
+    plain(tokens).square().sum().backward()
+    for (name, one), other in zip(fast.named_parameters(), plain.parameters(), strict=True):
+        assert one.grad is not None and other.grad is not None
+        assert one.grad.shape == other.grad.shape
+        assert (one.grad - other.grad).abs().max() <= 1e-5 * other.grad.abs().max(), name
+
+
+def test_a_batch_without_a_base() -> None:
+    encoder = DilatedEncoder(PRESETS["tiny"])
+    assert not encoder(torch.full((2, 5), PAD_TOKEN, dtype=torch.uint8)).any()
 
 
 def test_gradient_of_the_cpu_kernels_reaches_their_input() -> None:
