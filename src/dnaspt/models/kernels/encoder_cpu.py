@@ -53,14 +53,11 @@ _SHORT, _FEW = 128, 8
 def fits(x: Tensor) -> bool:
     """Whether the kernels can compute on x (B, L, D), and are the faster ones: float32 on the CPU, D a multiple of 16.
 
-    Under autocast: to bfloat16, on a processor with AMX, D a multiple of 32. Of many sequences shorter than a block, PyTorch's
-    layers are faster in float32.
+    Under autocast: to bfloat16, on a processor with AMX, D a multiple of 32. PyTorch's layers are faster on many short sequences.
     """
-    if x.device.type != "cpu" or x.dtype != torch.float32:
+    if x.device.type != "cpu" or x.dtype != torch.float32 or (len(x) >= _FEW and x.shape[1] < _SHORT):
         return False
-    if torch.is_autocast_enabled("cpu"):
-        return _halves(x.shape[-1])
-    return x.shape[-1] % WIDTH == 0 and (len(x) < _FEW or x.shape[1] >= _SHORT)
+    return x.shape[-1] % WIDTH == 0 if not torch.is_autocast_enabled("cpu") else _halves(x.shape[-1])
 
 
 def _halves(depth: int) -> bool:
