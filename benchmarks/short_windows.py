@@ -71,7 +71,9 @@ def main() -> None:
         "rows": rows,
         "ratio": now / before,
     }
-    write_result("short_windows", "python benchmarks/short_windows.py", content)
+    option = "bf16" if chosen.bf16 else ""
+    name, command = ("-".join(filter(None, ("short_windows", option))), "python benchmarks/short_windows.py")
+    write_result(name, " --".join(filter(None, (command, option))), content)
 
 
 def windows() -> Split:
