@@ -16,7 +16,7 @@ from dnaspt.reports.study_report import study_report
 from dnaspt.studies import launch, local_engine
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.dry_run import command_lines, plan_runs
-from dnaspt.studies.scheduler import n_jobs, run_study, stage_jobs
+from dnaspt.studies.scheduler import checked, n_jobs, run_study, stage_jobs
 from dnaspt.studies.settings import StudyConfig
 
 QUICK = {"preset": "tiny", "steps": 2, "batch_bp": 4096, "tensorboard": False, "accelerator": "cpu"}
@@ -50,7 +50,8 @@ def study_of(data: Path, **settings: object) -> StudyConfig:
 @pytest.mark.slow
 def test_an_ensemble_is_joined_in_each_fold_scored_and_compared(peaks: Dataset, tmp_path: Path) -> None:
     study = study_of(peaks.path)
-    context = StudyContext(study, tmp_path / "out", tmp_path / "records")
+    context = checked(StudyContext(study, tmp_path / "out", tmp_path / "records"))
+    study = context.study
     assert [n_jobs(context, stage) for stage in ("pretrain", "tune", "final", "join")] == [0, 0, 6, 2]
     assert [run.job.arm for run in plan_runs(context)].count("joined") == 2
     runs = run_study(context)

@@ -211,7 +211,7 @@ def plan_protocol(run: BendRun, say: Say) -> StudyContext:
                     run.data_of(task),
                     say,
                 )
-    check_settings(study, run.out)
+    study = check_settings(study, run.out)
     shared = SharedPretraining.of(study, run.together) if run.together else None
     return StudyContext(study, run.out, run.out / "records", run.jobs, "local", say, shared)
 

@@ -122,7 +122,7 @@ def _delimited_rows(path: Path, text: IO[str], suffix: str) -> SequenceTable:
     delimiter = _delimiter(header, suffix)
     columns = tuple(name.strip() for name in next(csv.reader([header], delimiter=delimiter), []))
     rows, lines = [], []
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    reader = csv.reader(text, delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
         for fields in reader:
             if not any(map(str.strip, fields)):
@@ -131,6 +131,8 @@ def _delimited_rows(path: Path, text: IO[str], suffix: str) -> SequenceTable:
             if len(fields) != len(columns):
                 found = f"{len(fields)} fields in this row, {len(columns)} in the header"
                 raise InputError(path, found, do="is a comma within a field, without quotes?", line=line)
+            if any("\n" in field or "\r" in field for field in fields):
+                raise InputError(path, "a field goes on over a line end", do="is a quote left open?", line=line)
             rows.append(tuple(map(str.strip, fields)))
             lines.append(line)
     except csv.Error as error:
@@ -175,7 +177,7 @@ def _json_objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]
             if not isinstance(content, dict):
                 raise InputError(path, f"a {type(content).__name__}", expected="an object in each line", line=line)
             yield line, content
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and nesting without an end
         raise InputError(path, f"broken JSON ({error})", expected="an object in each line") from error
 
 
@@ -218,7 +220,10 @@ def _as_text(path: Path, value: object, column: str, line: int) -> str:
         kind = type(value).__name__
         do = "give each label a column of its own"
         raise InputError(path, f"column {column!r} holds a {kind}", expected="text or a number", do=do, line=line)
-    return str(value).strip()
+    text = str(value).strip()
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InputError(path, f"column {column!r} holds half of a character", expected="text in UTF-8", line=line)
+    return text
 
 
 def _read_fasta(path: Path) -> SequenceTable:

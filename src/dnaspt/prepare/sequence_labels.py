@@ -35,6 +35,7 @@ _PLAIN = frozenset(
     {"0", "1", "-1", "true", "false", "yes", "no", "y", "n", "t", "f", "pos", "neg", "positive", "negative"}
 )
 """Values that say no more than true and false: the label is then called as its column."""
+_HEADER_SPLIT = re.compile(r"(?:^|[\s|;])(?:split|set)=([^\s|;]+)", re.IGNORECASE)
 _HEADER_LABEL = re.compile(r"(?:^|[\s|;])(?:label|class)=([^\s|;]+)", re.IGNORECASE)
 
 
@@ -122,7 +123,11 @@ def _rows_of_fasta(table: SequenceTable, given: ColumnNames) -> LabeledRows:
         raise InputError(table.path, "is FASTA, which has no columns", do=f"leave out {idle[0]}_column")
     labels, splits = [], []
     for line, header in zip(table.lines, table.column("header"), strict=True):
-        label, split = _label_of_header(header)
+        label, word = _label_of_header(header)
+        split = None if word is None else _SPLIT_WORDS.get(word.lower())
+        if word is not None and split is None:
+            expected = "train, valid (or dev) or test"
+            raise InputError(table.path, f"split {word!r} in the header {header[:60]!r}", expected=expected, line=line)
         if label is None:
             do = "write '>name|LABEL', '>name label=LABEL' or '>name LABEL', or give a FASTA for each class"
             raise InputError(table.path, f"no label in the header {header[:60]!r}", do=do, line=line)
@@ -137,14 +142,14 @@ def _rows_of_fasta(table: SequenceTable, given: ColumnNames) -> LabeledRows:
 
 
 def _label_of_header(header: str) -> tuple[str | None, str | None]:
-    """Label and split that the header of a FASTA record names; None for what it does not."""
+    """Label, and word for the split, that the header of a FASTA record names; None for what it does not."""
     if match := _HEADER_LABEL.search(header):
-        return match[1], None
+        named = _HEADER_SPLIT.search(header)
+        return match[1], named[1] if named else None
     fields = [field.strip() for field in header.split("|")]
     words = header.split()
     if len(fields) > 1:
-        split = _SPLIT_WORDS.get(fields[2].lower()) if len(fields) > 2 else None
-        return fields[1], split
+        return fields[1], fields[2] if len(fields) > 2 else None
     return (words[1], None) if len(words) == 2 else (None, None)
 
 
@@ -300,7 +305,7 @@ def binary_labels(tables: Sequence[LabeledRows], positive: str | None) -> Binary
         meaning = _meaning(tables[0].table.path, column, counts, positive if len(tables[0].labels) == 1 else None)
         is_plain = {text.lower() for text in meaning} <= _PLAIN
         true = next(text for text, value in meaning.items() if value)
-        names.append(column if is_plain else true)
+        names.append(column if is_plain or len(tables[0].labels) > 1 else true)
         values.append(meaning)
     return BinaryLabels(tuple(names), tuple(values))
 
@@ -334,6 +339,8 @@ def _meaning(path: Path, column: str, counts: Counter[str], positive: str | None
 
 def _positive_of(values: Sequence[str]) -> str | None:
     """The value of two that is true; None where their names do not say."""
+    if all(re.fullmatch(r"-?\d+", value) for value in values):
+        return "1" if set(values) in ({"0", "1"}, {"-1", "1"}) else None
     negative = [value for value in values if _NEGATIVE.match(value.lower())]
     positive = [value for value in values if _POSITIVE.match(value.lower())]
     if len(negative) == 1 and positive != negative:
@@ -342,12 +349,11 @@ def _positive_of(values: Sequence[str]) -> str | None:
 
 
 def _canonical(text: str) -> str:
-    """The text of a value; whole numbers as whole numbers: 1.0 is 1."""
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return str(int(number)) if number.is_integer() else text
+    """The text of a value: 1.0 is 1, and true and false, however they are spelled, are 1 and 0; all else stays as it is."""
+    if text.lower() in ("true", "false"):
+        return str(int(text.lower() == "true"))
+    match = re.fullmatch(r"(-?(?:0|[1-9]\d*))\.0*", text)
+    return match[1] if match else text
 
 
 def _few(names: Sequence[str]) -> str:

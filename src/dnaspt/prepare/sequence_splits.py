@@ -113,13 +113,18 @@ def draw_splits(groups: np.ndarray, strata: Sequence[Hashable], shares: dict[str
     generator = np.random.default_rng(seed)
     names = list(shares)
     splits = np.empty(len(groups), dtype=object)
+    all_counts = dict.fromkeys(names, 0)
     for own_groups in by_stratum.values():
         shuffled = [own_groups[index] for index in generator.permutation(len(own_groups))]
         shuffled.sort(key=lambda group: -len(members[group]))  # the large ones first, while there is room for them
         counts = dict.fromkeys(names, 0)
         for group in shuffled:
-            done = sum(counts.values()) + len(members[group])
-            split = max(names, key=lambda name: shares[name] * done - counts[name])
-            counts[split] += len(members[group])
+            size = len(members[group])
+            done, all_done = sum(counts.values()) + size, sum(all_counts.values()) + size
+            # what the stratum lacks, and what all of them together lack: strata may have a single sequence
+            lacking = {name: shares[name] * (done + all_done) - counts[name] - all_counts[name] for name in names}
+            split = max(names, key=lambda name: lacking[name])
+            counts[split] += size
+            all_counts[split] += size
             splits[members[group]] = split
     return splits

@@ -26,6 +26,7 @@ from dnaspt.prepare.sequence_labels import (
     understood_labels,
 )
 from dnaspt.prepare.sequence_splits import draw_splits, near_copy_groups
+from dnaspt.prepare.windows import LABEL_NAME, unfit_names
 from dnaspt.prepare.writer import DatasetWriter, check_written
 from dnaspt.tasks import TASKS
 
@@ -129,7 +130,9 @@ def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] |
         rows = [
             row for split, own in tables for row in _kept_rows(config, own, labels.matrix(own), split, counts, dropped)
         ]
+        _check_names(config, labels.names)
         rows = _with_splits(config, rows)
+        _check_train(config, rows, labels.names, one_of=isinstance(labels, ClassLabels))
         _check_repeats(config, rows, counts)
         counts["sequences"] = len(rows)
         counts["sequences_with_a_label"] = int(sum((row.labels == 1).any() for row in rows))
@@ -158,11 +161,17 @@ def _read(config: PrepareSequencesConfig) -> list[tuple[str, LabeledRows]]:
         InputError: a file cannot be used. ConfigError: a column of splits beside files of splits.
     """
     found: list[tuple[str, LabeledRows]] = []
-    for role, files in (("train", config.sequences), ("valid", config.valid), ("test", config.test)):
-        tables = [read_sequence_table(file) for file in files]
-        for table in tables:
-            rows = rows_of_class(table, class_of_file(table.path)) if _are_classes(tables) else None
-            rows = rows or labeled_rows(table, config.columns)
+    given = {"train": config.sequences, "valid": config.valid, "test": config.test}
+    by_role = {role: [read_sequence_table(file) for file in files] for role, files in given.items()}
+    are_classes = any(_are_classes(tables) for tables in by_role.values())
+    for role, tables in by_role.items():
+        names = [class_of_file(table.path) for table in tables]
+        for name, table in zip(names, tables, strict=True):
+            if are_classes and not table.is_fasta:
+                raise ConfigError(f"{table.path}: is a table, but other files are FASTA, each of one class")
+            if are_classes and names.count(name) > 1:
+                raise ConfigError(f"{table.path}: is of class {name!r}, as another file is; rename one of them")
+            rows = rows_of_class(table, name) if are_classes else labeled_rows(table, config.columns)
             if rows.splits is not None and (config.valid or config.test):
                 raise ConfigError(f"{table.path}: has a split for each sequence; give it alone, or without that column")
             found.append((role if config.valid or config.test else "", rows))
@@ -216,11 +225,19 @@ def _with_splits(config: PrepareSequencesConfig, rows: list[_Row]) -> list[_Row]
     """All rows with a split, and names that are unique: what no file divides is divided here, near copies together."""
     taken: Counter[str] = Counter()
     names = []
+    reserved = {row.name for row in rows}
     for row in rows:
         taken[row.name] += 1
-        names.append(row.name if taken[row.name] == 1 else f"{row.name}_{taken[row.name]}")
+        name = row.name
+        while taken[row.name] > 1 and name in reserved:
+            name = f"{row.name}_{taken[row.name]}"
+            taken[row.name] += name in reserved
+        reserved.add(name)
+        names.append(name)
     shares = dict(zip(SPLITS, config.fractions, strict=True))
     present = {row.split for row in rows}
+    if "" in present and len(present) > 1:
+        raise ConfigError(f"{config.sequences[0]}: some files have a split for each sequence, others have none")
     if "" in present:
         drawn = list(range(len(rows)))
     elif "valid" not in present:  # weights are chosen on a part of train
@@ -238,6 +255,43 @@ def _with_splits(config: PrepareSequencesConfig, rows: list[_Row]) -> list[_Row]
             splits[index] = split
     order = sorted(range(len(rows)), key=lambda index: SPLITS.index(splits[index]))
     return [_Row(names[index], rows[index].codes, rows[index].labels, splits[index]) for index in order]
+
+
+def _check_names(config: PrepareSequencesConfig, names: Sequence[str]) -> None:
+    """Refuse labels that no table of predictions, and no file, can be named after.
+
+    Raises:
+        InputError: names the first one.
+    """
+    unfit = [*unfit_names(names), *(name for name in names if name == "name" or not name.isprintable())]
+    if unfit:
+        expected = f"{LABEL_NAME}, name"
+        raise InputError(config.sequences[0], f"a label is called {unfit[0]!r}", expected=expected, do="rename it")
+
+
+def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Sequence[str], *, one_of: bool) -> None:
+    """Refuse a class of which no sequence is in train, and splits that training needs without a sequence; warn of labels that
+    train has on one side alone.
+
+    Raises:
+        InputError: says which.
+    """
+    found = {row.split for row in rows}
+    if rows and (missing := [split for split in ("train", "valid") if split not in found]):
+        do = "give more sequences, other fractions, or files for the splits"
+        raise InputError(config.sequences[0], f"no sequence in the {missing[0]} split ({len(rows)} in all)", do=do)
+    if not rows:
+        return
+    matrix = np.stack([row.labels for row in rows if row.split == "train"])
+    counts = (matrix == 1).sum(axis=0), (matrix == 0).sum(axis=0)
+    for name, n_true, n_false in zip(names, *counts, strict=True):
+        if one_of and not n_true:
+            do = "is it misspelt? else divide the sequences otherwise"
+            raise InputError(config.sequences[0], f"class {name!r} has no sequence in train", do=do)
+        if not one_of and not (n_true and n_false):
+            log.warning(
+                "%s: label %r is %s in train", config.sequences[0], name, "always true" if n_true else "never true"
+            )
 
 
 def _check_repeats(config: PrepareSequencesConfig, rows: Sequence[_Row], counts: Counter[str]) -> None:

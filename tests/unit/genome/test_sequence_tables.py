@@ -78,8 +78,8 @@ def test_fasta_keeps_headers_and_joins_lines(tmp_path: Path) -> None:
 
 
 def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
-    table = read_sequence_table(written(tmp_path, "rows.csv", '\nsequence,note\nAC,"two\nlines"\n\nGT,x\n'))
-    assert table.lines == [4, 6] and table.rows == [("AC", "two\nlines"), ("GT", "x")]
+    table = read_sequence_table(written(tmp_path, "rows.csv", '\nsequence,note\nAC, "a, b"\n\nGT,x\n'))
+    assert table.lines == [3, 5] and table.rows == [("AC", "a, b"), ("GT", "x")]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,9 @@ def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
         ("rows.csv", "sequence,label\nACGT\n", r"rows\.csv:2: 1 fields in this row, 2 in the header"),
         ("rows.csv", "sequence,label\nACGT,1\nAC,GT,1\n", r"rows\.csv:3: 3 fields in this row"),
         ("rows.csv", 'sequence,label\n"ACGT,1\n', "not a table"),
+        ("rows.tsv", 'sequence\tname\nACGT\t"a\nGGCC\tb"\n', "a field goes on over a line end; is a quote left open"),
+        ("rows.jsonl", "[" * 100_000, "broken JSON"),
+        ("rows.jsonl", '{"sequence": "ACGT", "label": "\\ud800"}\n', "half of a character"),
         ("rows.csv", "sequence,sequence\nACGT,1\n", "column 'sequence' is there twice"),
         ("rows.jsonl", '{"sequence": "ACGT"\n', "broken JSON"),
         ("rows.jsonl", '["ACGT", 1]\n', r"rows\.jsonl:1: a str; expected an object in each line"),

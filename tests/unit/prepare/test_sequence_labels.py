@@ -42,6 +42,7 @@ def rows_of(*values: str, column: str = "label") -> LabeledRows:
         ("seq7 Class=2;x", "2", None),
         ("seq7|label=1|chr1", "1", None),
         ("seq7 1", "1", None),
+        ("seq7 label=1 split=dev", "1", "valid"),
     ],
 )
 def test_labels_and_splits_in_headers(header: str, label: str, split: str | None) -> None:
@@ -55,6 +56,8 @@ def test_headers_that_say_too_little() -> None:
             labeled_rows(fasta(header), ColumnNames())
     with pytest.raises(InputError, match=r"a\.fa:2: no split in this header, though others have one"):
         labeled_rows(fasta("a|1|training", "b|1"), ColumnNames())
+    with pytest.raises(InputError, match="split 'trainig' in the header"):
+        labeled_rows(fasta("a|1|trainig"), ColumnNames())
     with pytest.raises(InputError, match="is FASTA, which has no columns; leave out sequence_column"):
         labeled_rows(fasta("a|1"), ColumnNames(sequence="x"))
 

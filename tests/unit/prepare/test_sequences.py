@@ -249,3 +249,79 @@ def test_copies_in_given_splits_are_counted_or_refused(frame: pd.DataFrame, tmp_
     assert data.manifest.leakage.pairs["train-test"].exact == N
     with pytest.raises(DatasetError, match="40 of 40 test windows share sequence with train"):
         dnaspt.prepare_sequences(files["train"], out=tmp_path / "other", strict=True, **given)
+
+
+def test_some_files_with_splits_and_others_without(frame: pd.DataFrame, tmp_path: Path) -> None:
+    one = save(frame[:20].assign(split=["train", "test"] * 10), tmp_path / "a.csv")
+    with pytest.raises(ConfigError, match="some files have a split for each sequence, others have none"):
+        dnaspt.prepare_sequences([one, save(frame[20:], tmp_path / "b.csv")], out=tmp_path / "data")
+
+
+def test_one_file_beside_files_of_classes_is_of_a_class_too(tmp_path: Path) -> None:
+    letters = random_sequences(60)
+    parts = {"train_a": letters[:20], "train_b": letters[20:40], "dev_a": letters[40:50], "dev_b": letters[50:]}
+    files = {
+        name: fasta(tmp_path / f"{name}.fa", dict(zip("abcdefghijklmnopqrst", own, strict=False)))
+        for name, own in parts.items()
+    }
+    train = [files["train_a"], files["train_b"]]
+    data = dnaspt.prepare_sequences(
+        train, out=tmp_path / "data", positive="a", valid=files["dev_a"], test=[files["dev_b"]]
+    )
+    assert data.labels == ("a",) and (labels_of(data, "valid") == 1).all() and (labels_of(data, "test") == 0).all()
+    (tmp_path / "x").mkdir()
+    twice = [files["train_a"], fasta(tmp_path / "x" / "a.fa", {"s": "ACGT"})]
+    with pytest.raises(ConfigError, match="is of class 'a', as another file is"):
+        dnaspt.prepare_sequences(twice, out=tmp_path / "other")
+
+
+@pytest.mark.parametrize("values", [["True", "true", "FALSE", "0"], ["1", "1.0", "false", "0.0"]])
+def test_spellings_of_true_and_false_are_one_label(values: list[str], frame: pd.DataFrame, tmp_path: Path) -> None:
+    file = save(frame.assign(label=values * (N // 4)), tmp_path / "a.csv")
+    data = dnaspt.prepare_sequences(file, out=tmp_path / "data")
+    assert data.task == "sequences" and (all_labels(data) == 1).mean() == 0.5
+
+
+def test_names_of_classes_stay_as_they_are(frame: pd.DataFrame, tmp_path: Path) -> None:
+    names = ("01", "1", "1_1", "4E1")
+    data = dnaspt.prepare_sequences(
+        save(frame.assign(label=names * (N // 4)), tmp_path / "a.csv"), out=tmp_path / "data"
+    )
+    assert data.labels == names
+
+
+def test_one_and_two_ask_which_is_true(frame: pd.DataFrame, tmp_path: Path) -> None:
+    file = save(frame.assign(label=["1", "2"] * (N // 2)), tmp_path / "a.csv")
+    with pytest.raises(ConfigError, match="has the values '1', '2'; say positive"):
+        dnaspt.prepare_sequences(file, out=tmp_path / "data")
+
+
+def test_a_class_that_train_does_not_have(frame: pd.DataFrame, tmp_path: Path) -> None:
+    files = {name: save(frame, tmp_path / f"{name}.csv") for name in ("train", "test")}
+    valid = save(frame.assign(label=["0", "1", "2", "1"] * (N // 4)), tmp_path / "valid.csv")
+    with pytest.raises(InputError, match=r"class '2' has no sequence in train; is it misspelt"):
+        dnaspt.prepare_sequences(files["train"], out=tmp_path / "data", valid=valid, test=files["test"])
+
+
+@pytest.mark.parametrize("name", ["a/b", "chrom", "name", "a\tb"])
+def test_labels_that_nothing_can_be_named_after(name: str, frame: pd.DataFrame, tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    frame.assign(label=[name, "x", "y", "z"] * (N // 4)).to_parquet(file)
+    with pytest.raises(InputError, match="a label is called"):
+        dnaspt.prepare_sequences(file, out=tmp_path / "data")
+
+
+def test_names_are_unique_whatever_others_are_called(frame: pd.DataFrame, tmp_path: Path) -> None:
+    names = ["a", "a_2", "a", "b", "b", "b_2"] + [f"s{k}" for k in range(N - 6)]
+    data = dnaspt.prepare_sequences(save(frame.assign(name=names), tmp_path / "a.csv"), out=tmp_path / "data")
+    found = [name for split in data.splits for name in data.to_frame(split)["chrom"]]
+    assert len(set(found)) == N and {"a", "a_2", "b", "b_2"} <= set(found)
+
+
+def test_many_small_strata_are_divided_as_the_fractions_say(frame: pd.DataFrame, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = {f"l{k}": rng.integers(0, 2, 300) for k in range(8)}
+    more = pd.DataFrame({"sequence": random_sequences(300)} | labels)
+    data = dnaspt.prepare_sequences(save(more, tmp_path / "a.csv"), out=tmp_path / "data", label_columns=tuple(labels))
+    sizes = [data.manifest.splits[name].n_windows for name in ("train", "valid", "test")]
+    assert abs(sizes[0] - 240) < 10 and min(sizes[1:]) > 20
