@@ -77,7 +77,7 @@ def test_a_dataset_is_prepared_once_and_only_taken_where_it_fits(
 ) -> None:
     prepared: list[PrepareBendConfig] = []
     monkeypatch.setattr(prepare_module, "prepare_bend", prepared.append)
-    monkeypatch.setattr(protocol_module, "check_settings", lambda *_: None)
+    monkeypatch.setattr(protocol_module, "check_settings", lambda study, _: study)
     run = BendRun(write(tmp_path / "x.toml", TOML), "cpg_methylation", tmp_path / "out", root=Path("bend"), jobs=2)
     said: list[str] = []
     study = plan_protocol(run, said.append)
@@ -99,7 +99,7 @@ def test_a_dataset_is_prepared_once_and_only_taken_where_it_fits(
 
 
 def test_a_given_dataset_is_of_the_task_and_takes_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol_module, "check_settings", lambda *_: None)
+    monkeypatch.setattr(protocol_module, "check_settings", lambda study, _: study)
     file, fitting = write(tmp_path / "x.toml", TOML), manifest(bend="cpg_methylation")
     monkeypatch.setattr(protocol_module, "read_manifest", lambda _: fitting)
     run = BendRun(file, "cpg_methylation", tmp_path / "out", data=tmp_path / "given")
@@ -126,7 +126,7 @@ def test_a_protocol_may_be_pretrained_on_a_task_for_all_tasks_of_a_command(
 ) -> None:
     prepared: list[PrepareBendConfig] = []
     monkeypatch.setattr(prepare_module, "prepare_bend", prepared.append)
-    monkeypatch.setattr(protocol_module, "check_settings", lambda *_: None)
+    monkeypatch.setattr(protocol_module, "check_settings", lambda study, _: study)
     text = 'pretrain_data = "gene_finding"\n[[arms]]\nname = "SPT"\ninit = "spt"\n'
     whole = BendRun(write(tmp_path / "x.toml", text), "cpg_methylation", tmp_path / "out")
     names = ("cpg_methylation", "histone_modification")
