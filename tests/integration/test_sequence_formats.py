@@ -11,6 +11,7 @@ import pytest
 from sklearn import metrics
 
 import dnaspt
+from dnaspt.errors import ConfigError
 from dnaspt.genome.gene_states import MISSING
 
 N = 60
@@ -139,3 +140,26 @@ def check_scores(truth: np.ndarray, probabilities: np.ndarray, scores: dict[str,
         pairs = [(truth[known[:, k], k], probabilities[known[:, k], k] >= 0.5) for k in range(truth.shape[1])]
     for name, score in (("accuracy", metrics.accuracy_score), ("mcc", metrics.matthews_corrcoef)):
         assert scores[name] == pytest.approx(np.mean([score(*pair) for pair in pairs]), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_models_of_classes_are_joined_by_their_mean_alone(tmp_path: Path) -> None:
+    settings, _ = several_classes(tmp_path)
+    data = dnaspt.prepare_sequences(**settings, out=tmp_path / "data")  # type: ignore[arg-type]
+    runs = [
+        dnaspt.finetune(
+            data, out=tmp_path / f"{seed}", preset="tiny", seed=seed, steps=2, batch_bp=2048, tensorboard=False
+        )
+        for seed in (0, 1)
+    ]
+    both = dnaspt.ensemble(data, runs, out=tmp_path / "both")
+    letters = data.to_frame("test")["sequence"].tolist()
+    probabilities = dnaspt.load(both).predict_proba(letters)
+    assert isinstance(probabilities, np.ndarray)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-4)
+    truth = data.read("test").labels.reshape(len(letters), -1)
+    scores = {kind: score.value for kind, score in dnaspt.evaluate(both, data).scores.items()}
+    check_scores(truth, probabilities, scores, one_of=True)
+    for wrong in ({"composition": True}, {"weights": "valid"}):
+        with pytest.raises(ConfigError, match="is for labels that are true or false"):
+            dnaspt.ensemble(data, runs, out=tmp_path / "other", **wrong)

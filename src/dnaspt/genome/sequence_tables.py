@@ -6,6 +6,7 @@ A row keeps its line (or row) number, so that an error can name it. Letters of s
 import csv
 import io
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ import numpy as np
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.text_files import open_bytes, open_text, unpacked_name
+
+log = logging.getLogger(__name__)
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna", ".ffn", ".fas", ".fsa")
@@ -307,13 +310,16 @@ def sequences_of(
             raise InputError(table.path, "no column of sequences", expected="one called 'sequence'", do=do)
     assert sequence is not None
     names = [str(n + 1) for n in range(len(table))] if name is None else table.column(name)
-    rows = []
+    rows, n_ambiguous = [], 0
     for line, letters in zip(table.lines, table.column(sequence), strict=True):
         codes = alphabet.encode(letters)
+        n_ambiguous += int(alphabet.is_unknown(codes).sum()) - letters.upper().count("N")
         if (codes == alphabet.NOT_DNA).any():
             letter = letters[int(np.flatnonzero(codes == alphabet.NOT_DNA)[0])]
             raise InputError(table.path, f"{letter!r} in a sequence", expected="IUPAC nucleotide letters", line=line)
         rows.append(codes)
+    if n_ambiguous:
+        log.warning("%s: %d IUPAC letters other than N were read as N", table.path, n_ambiguous)
     return names, rows
 
 

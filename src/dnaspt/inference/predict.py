@@ -285,6 +285,12 @@ def _check_window_options(model: Model, options: PredictOptions) -> None:
     if (options.min_intron_bp, options.min_score, options.min_coding_bp) != (None, 0, 0):
         log.warning("--min-intron-bp, --min-score and --min-coding-length have no effect on windows")
     own_stride = options.stride_bp != PredictOptions().stride_bp
+    if TASKS[model.task].any_length:
+        log.warning(
+            "this model learned whole sequences of up to %d bp; here each window of that length is taken for one; "
+            "--sequences predicts sequences as they are",
+            model.window_bp,
+        )
     if resolution_bp:
         if own_stride:
             log.warning("--stride-bp has no effect: this model has bins of %d bp", resolution_bp)

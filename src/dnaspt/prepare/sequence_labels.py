@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dnaspt.data.manifest import SPLITS
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.sequence_tables import NAME_NAMES, SEQUENCE_NAMES, SequenceTable, find_column, is_missing
@@ -84,7 +83,7 @@ def labeled_rows(table: SequenceTable, given: ColumnNames) -> LabeledRows:
     name = find_column(table, given.name, NAME_NAMES, "the name", "name_column")
     split = find_column(table, given.split, SPLIT_NAMES, "the split", "split_column")
     if given.labels:
-        chosen = [find_column(table, label, (), "a label", "label_columns") or label for label in given.labels]
+        chosen = [str(find_column(table, label, (), "a label", "label_columns")) for label in given.labels]
     else:
         one = find_column(table, None, LABEL_NAMES, "the label", "label_columns")
         if one is None:
@@ -120,7 +119,8 @@ def _rows_of_fasta(table: SequenceTable, given: ColumnNames) -> LabeledRows:
         InputError: a header without a label, or with a word that is no split.
     """
     if idle := [name for name in ("sequence", "labels", "name", "split") if getattr(given, name)]:
-        raise InputError(table.path, "is FASTA, which has no columns", do=f"leave out {idle[0]}_column")
+        setting = {"labels": "label_columns"}.get(idle[0], f"{idle[0]}_column")
+        raise InputError(table.path, "is FASTA, which has no columns", do=f"leave out {setting}")
     labels, splits = [], []
     for line, header in zip(table.lines, table.column("header"), strict=True):
         label, word = _label_of_header(header)
@@ -260,16 +260,16 @@ def _class_names(path: Path, column: str, values: set[str]) -> tuple[str, ...]:
     Raises:
         InputError: too many, or numbers that are not 0, 1, 2, ... or 1, 2, 3, ...
     """
+    if len(values) > MOST_CLASSES:
+        raise InputError(
+            path, f"column {column!r} has {len(values):,} values", expected=f"at most {MOST_CLASSES} classes"
+        )
     if all(re.fullmatch(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?", value) for value in values):
         names = sorted(values, key=float)
         if names not in ([str(k) for k in range(len(names))], [str(k + 1) for k in range(len(names))]):
             found = f"column {column!r} has {len(names)} numbers ({_few(names)}), which are no classes 0, 1, 2, ..."
             raise InputError(path, found, do="numbers cannot be predicted yet; name the classes, or say positive")
         return tuple(names)
-    if len(values) > MOST_CLASSES:
-        raise InputError(
-            path, f"column {column!r} has {len(values):,} values", expected=f"at most {MOST_CLASSES} classes"
-        )
     return tuple(sorted(values))
 
 
@@ -297,12 +297,16 @@ def binary_labels(tables: Sequence[LabeledRows], positive: str | None) -> Binary
             true; or `positive` is no value.
     """
     _check_same_columns(tables)
+    if positive is not None and len(tables[0].labels) > 1:
+        raise ConfigError(
+            f"positive {positive!r} is for one label; of several, each must have the values 0 and 1, or the like"
+        )
     names, values = [], []
     for column in tables[0].labels:
         counts: Counter[str] = Counter()
         for rows in tables:
             counts.update(_canonical(text) for text in rows.labels[column] if not is_missing(text))
-        meaning = _meaning(tables[0].table.path, column, counts, positive if len(tables[0].labels) == 1 else None)
+        meaning = _meaning(tables[0].table.path, column, counts, positive)
         is_plain = {text.lower() for text in meaning} <= _PLAIN
         true = next(text for text, value in meaning.items() if value)
         names.append(column if is_plain or len(tables[0].labels) > 1 else true)
@@ -360,15 +364,3 @@ def _few(names: Sequence[str]) -> str:
     """The first names, long ones cut, and how many more there are."""
     shown = [repr(name if len(name) <= 30 else f"{name[:27]}...") for name in names[:8]]
     return ", ".join(shown) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
-
-def check_splits(found: Sequence[str]) -> None:
-    """Refuse rows of which none are in train.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if "train" not in found:
-        raise ConfigError(
-            f"no sequence is in train; splits that were found: {', '.join(sorted(set(found) & set(SPLITS)))}"
-        )

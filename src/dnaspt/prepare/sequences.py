@@ -76,8 +76,10 @@ class PrepareSequencesConfig(Settings):
     def _check(self) -> Self:
         if min(self.fractions) < 0 or not np.isclose(sum(self.fractions), 1) or self.fractions[0] == 0:
             raise ValueError(f"fractions {self.fractions}; expected three shares that sum to 1, the first above 0")
-        if self.valid and not self.test and self.split_column is not None:
-            raise ValueError("split_column divides the sequences; leave it out, or leave out valid")
+        if (self.valid or self.test) and self.split_column is not None:
+            raise ValueError("split_column divides the sequences; leave it out, or leave out valid and test")
+        if len(set(self.label_columns)) < len(self.label_columns):
+            raise ValueError(f"label_columns {', '.join(self.label_columns)}: one stands there twice")
         return self
 
     def files(self) -> tuple[Path, ...]:
@@ -270,8 +272,8 @@ def _check_names(config: PrepareSequencesConfig, names: Sequence[str]) -> None:
 
 
 def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Sequence[str], *, one_of: bool) -> None:
-    """Refuse a class of which no sequence is in train, and splits that training needs without a sequence; warn of labels that
-    train has on one side alone.
+    """Refuse a class of which no sequence is in train, and an empty train or valid split; warn of a label that is always or never
+    true in train, and of an empty test split.
 
     Raises:
         InputError: says which.
@@ -289,9 +291,10 @@ def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Se
             do = "is it misspelt? else divide the sequences otherwise"
             raise InputError(config.sequences[0], f"class {name!r} has no sequence in train", do=do)
         if not one_of and not (n_true and n_false):
-            log.warning(
-                "%s: label %r is %s in train", config.sequences[0], name, "always true" if n_true else "never true"
-            )
+            what = "always true" if n_true else "never true" if n_false else "not known"
+            log.warning("%s: label %r is %s in train", config.sequences[0], name, what)
+    if "test" not in found:
+        log.warning("%s: no sequence in the test split, so that nothing can be scored on it", config.sequences[0])
 
 
 def _check_repeats(config: PrepareSequencesConfig, rows: Sequence[_Row], counts: Counter[str]) -> None:

@@ -15,8 +15,9 @@ from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.subset import label_subset
 from dnaspt.errors import ConfigError
 from dnaspt.evaluation.evaluate import score_model, window_logits
+from dnaspt.models.calibrator import Calibrator
 from dnaspt.output import refuse_inputs
-from dnaspt.tasks import GENE_MODEL
+from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.finetune import check_same_labels, scored_transcripts, source_of
 from dnaspt.training.finish_windows import finish_windows, fit_weights
 from dnaspt.training.run_folder import RunFolder
@@ -60,6 +61,10 @@ def ensemble(config: EnsembleConfig, *, overwrite: bool = False) -> Run:
         raise ConfigError(f"{config.runs[0]}: is one run; give two or more to join, or --composition")
     if config.composition and (manifest.per_base or manifest.resolution_bp):
         raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
+    one_of = TASKS[manifest.task].one_of
+    if one_of and (config.composition or config.weights == "valid"):
+        what = "composition" if config.composition else "weights = 'valid'"
+        raise ConfigError(f"{what} is for labels that are true or false; {config.data} has classes")
     if config.weights == "valid" and manifest.per_base:
         raise ConfigError("weights = 'valid' is for windows; of genes the emissions are averaged: say equal")
     with RunFolder(config.out, config, resume=False, overwrite=overwrite) as folder:
@@ -104,7 +109,9 @@ def _join(
     began = time.perf_counter()
     device = choose_device(config.accelerator)
     models = [model for model, _ in map(load_model, config.runs) if isinstance(model, TaskModel)]
-    joined = Ensemble(models, Composition(len(manifest.labels)) if config.composition else None).to(device).eval()
+    of_kmers = Composition(len(manifest.labels)) if config.composition else None
+    calibrator = Calibrator(one_of=TASKS[manifest.task].one_of)
+    joined = Ensemble(models, of_kmers, calibrator).to(device).eval()
     valid = read_split(config.data, "valid", config.fold)
     composition = _weigh(config, joined, valid, manifest, members)
     joined.share_transitions()

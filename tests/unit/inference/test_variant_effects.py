@@ -11,7 +11,14 @@ from dnaspt.checkpoint import load_model, mask_token_of
 from dnaspt.config import MASK_TOKEN
 from dnaspt.genome.alphabet import T, encode, reverse_complement
 from dnaspt.genome.gene_states import GENE_STATES
-from dnaspt.inference.variant_effects import AllelePair, cosine_distances, label_changes, log_likelihood_ratios
+from dnaspt.inference.variant_effects import (
+    AllelePair,
+    _label_scores,
+    cosine_distances,
+    label_changes,
+    log_likelihood_ratios,
+)
+from dnaspt.models.heads import ClassesHead, HeadCNN
 from dnaspt.models.language_model import LanguageModel
 
 
@@ -104,3 +111,21 @@ def test_a_mask_that_is_a_base_is_the_mask_of_such_a_model(files: Path, tmp_path
     assert isinstance(model, LanguageModel)
     pairs = [AllelePair.of(encode(GENOME.encode()), 900, 1, encode(other(GENOME[900]).encode()), 128)]
     assert log_likelihood_ratios(model, pairs, T)[0] != log_likelihood_ratios(model, pairs)[0]
+
+
+def test_effects_on_classes_are_those_of_a_class_against_all_others() -> None:
+    """Scores of classes share a constant, which must not count as an effect."""
+    head = ClassesHead(HeadCNN(16, 3, resolution_bp=0), 3)
+    scores = torch.tensor([[1.0, 2.0, 3.0], [11.0, 12.0, 13.0]])
+
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = head
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return scores
+
+    found = _label_scores(Model(), torch.zeros(2, 4, dtype=torch.uint8))  # type: ignore[arg-type]
+    assert torch.allclose(found[0], found[1], atol=1e-5)
+    assert torch.allclose(found[0].sigmoid(), scores[0].softmax(-1), atol=1e-6)

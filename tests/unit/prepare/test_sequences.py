@@ -325,3 +325,13 @@ def test_many_small_strata_are_divided_as_the_fractions_say(frame: pd.DataFrame,
     data = dnaspt.prepare_sequences(save(more, tmp_path / "a.csv"), out=tmp_path / "data", label_columns=tuple(labels))
     sizes = [data.manifest.splits[name].n_windows for name in ("train", "valid", "test")]
     assert abs(sizes[0] - 240) < 10 and min(sizes[1:]) > 20
+
+
+def test_settings_that_would_be_ignored_are_refused(frame: pd.DataFrame, tmp_path: Path) -> None:
+    file = save(frame.assign(b=frame["label"]), tmp_path / "a.csv")
+    with pytest.raises(ConfigError, match="positive '1' is for one label"):
+        dnaspt.prepare_sequences(file, out=tmp_path / "data", label_columns=("label", "b"), positive="1")
+    with pytest.raises(ConfigError, match="one stands there twice"):
+        dnaspt.prepare_sequences(file, out=tmp_path / "data", label_columns=("label", "label"))
+    with pytest.raises(ConfigError, match="leave out valid and test"):
+        dnaspt.prepare_sequences(file, out=tmp_path / "data", split_column="b", test=file)
