@@ -30,7 +30,7 @@ from dnaspt.models.composition import Composition
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.gene_model_head import GeneModelHead
-from dnaspt.models.heads import ClassesHead, CRFHead, Head, HeadCNN, SigmoidHead, SoftmaxHead
+from dnaspt.models.heads import ClassesHead, CRFHead, Head, HeadCNN, NumbersHead, SigmoidHead, SoftmaxHead
 from dnaspt.models.huggingface import load_huggingface_encoder
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.site_scores import LETTER_OFFSETS, STATE_OFFSETS, Offsets
@@ -42,15 +42,19 @@ Accelerator = Literal["auto", "cpu", "gpu"]
 
 
 class HeadStart(NamedTuple):
-    """What a fresh task head starts with: weights and frequencies of its labels.
+    """What a fresh task head starts with: weights, frequencies or sizes of its labels.
 
     Attributes:
         class_weights: (K,) weights of the classes of a softmax head, or of the true labels of a sigmoid head; None: all 1.
         frequencies: (K,) how often each label of a window is true: its bias begins there; None: at 0.
+        mean: (K,) mean of labels that are numbers.
+        sd: (K,) their standard deviation.
     """
 
     class_weights: Tensor | None = None
     frequencies: Tensor | None = None
+    mean: Tensor | None = None
+    sd: Tensor | None = None
 
 
 def build_model(config: CheckpointConfig) -> LanguageModel | TaskModel:
@@ -97,7 +101,7 @@ def _build_encoder(config: AnyEncoderConfig) -> Encoder:
 
 
 def _build_head(config: CheckpointConfig, start: HeadStart) -> Head:
-    if config.head == "sigmoid" or TASKS[config.task].one_of:
+    if not TASKS[config.task].per_base and (config.head == "sigmoid" or not TASKS[config.task].is_binary):
         return _build_window_head(config, start)
     if config.head == GENE_MODEL:
         n_offsets, inside = len(max(site_offsets(config), key=len)), config.stop_in_cds is not False
@@ -132,12 +136,18 @@ def _build_window_head(config: CheckpointConfig, start: HeadStart) -> SigmoidHea
     if config.head not in task.heads:
         expected = ", ".join(task.heads)
         raise CheckpointError(f"head {config.head!r} does not fit task {config.task!r}; expected {expected}")
-    kind = ClassesHead if task.one_of else SigmoidHead
+    trunk: HeadCNN | HeadMLP
     if isinstance(config.encoder, BassetConfig):
-        return kind(HeadMLP(config.encoder, n_labels), n_labels, start.class_weights)
-    resolution_bp, normalize = TASKS[config.task].resolution_bp, config.pool == "normalized"
-    trunk = HeadCNN(config.encoder.hidden_size, n_labels, resolution_bp=resolution_bp, normalize=normalize)
-    head = kind(trunk, n_labels, start.class_weights)
+        trunk = HeadMLP(config.encoder, n_labels)
+    else:
+        resolution_bp, normalize = task.resolution_bp, config.pool == "normalized"
+        trunk = HeadCNN(config.encoder.hidden_size, n_labels, resolution_bp=resolution_bp, normalize=normalize)
+    if task.numbers:
+        numbers = NumbersHead(trunk, n_labels, is_count=config.head == "poisson")
+        if start.mean is not None and start.sd is not None:
+            numbers.begin_with(start.mean, start.sd)
+        return numbers
+    head = (ClassesHead if task.one_of else SigmoidHead)(trunk, n_labels, start.class_weights)
     if start.frequencies is not None:
         head.begin_at(start.frequencies)
     return head

@@ -30,7 +30,7 @@ TENSORS, DESCRIPTION = "model.safetensors", "config.json"
 _BEND = "BEND ConvNet"
 _NUMBERS = (
     *("step", "n_bp", "n_genes", "best_step", "valid_mcc", "valid_accuracy", "valid_exon_f1", "valid_gene_f1"),
-    *("valid_auroc", "valid_auprc", "valid_nats"),
+    *("valid_auroc", "valid_auprc", "valid_nats", "valid_pearson", "valid_spearman", "valid_r2"),
 )
 
 
@@ -121,6 +121,11 @@ class NetworkConfig(BaseModel):
     members: tuple[MemberConfig, ...] = ()
 
 
+def calibrator_of(task: str) -> Calibrator:
+    """What makes probabilities of the log-odds of a task's labels, or numbers, before it is fitted; task: "" for none."""
+    return Calibrator(one_of=TASKS[task].one_of, of_numbers=TASKS[task].numbers) if task else Calibrator()
+
+
 class CheckpointConfig(BaseModel):
     """Content of a checkpoint's config.json.
 
@@ -145,7 +150,9 @@ class CheckpointConfig(BaseModel):
         composition: of windows, share of the log-odds that is the composition's, the rest is the head's; None where there is no
             composition, and then config.json does not name it.
         temperature: of windows, what log-odds are divided by, so that probabilities are calibrated; only named where it is not 1.
-        biases: of windows, what is then added to the log-odds of each label, in nats; only named where there are some.
+        biases: of windows, what is then added to the log-odds of each label, in nats, or to its numbers; only named where there
+            are some.
+        slopes: of numbers, what those of each label are multiplied by before; only named where there are some.
         both_strands: of windows, whether the mean of both strands is predicted by default; only named where it is.
         members: models of an ensemble, all with this head; only named where there are some. The encoder is then that of the
             first one.
@@ -173,6 +180,7 @@ class CheckpointConfig(BaseModel):
     composition: Share = None
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
     biases: tuple[FiniteFloat, ...] = ()
+    slopes: tuple[FiniteFloat, ...] = ()
     both_strands: bool = False
     members: tuple[MemberConfig, ...] = ()
     data_digest: str = ""
@@ -182,7 +190,7 @@ class CheckpointConfig(BaseModel):
     def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Content of the file: without a network, composition and members it is as earlier versions wrote it."""
         content: dict[str, Any] = serialize(self)
-        for name in ("network", "composition", "temperature", "biases", "both_strands", "members"):
+        for name in ("network", "composition", "temperature", "biases", "slopes", "both_strands", "members"):
             if getattr(self, name) == type(self).model_fields[name].default:
                 content.pop(name, None)
         return content
@@ -210,7 +218,7 @@ class CheckpointConfig(BaseModel):
     @property
     def of_members(self) -> tuple["CheckpointConfig", ...]:
         """The descriptions of an ensemble's models; none where it is none."""
-        alone: dict[str, Any] = {"members": (), "temperature": 1.0, "biases": (), "both_strands": False}
+        alone: dict[str, Any] = {"members": (), "temperature": 1.0, "biases": (), "slopes": (), "both_strands": False}
         return tuple(
             self.model_copy(update={name: getattr(own, name) for name in MemberConfig.model_fields} | alone)
             for own in self.members
@@ -219,7 +227,7 @@ class CheckpointConfig(BaseModel):
     @property
     def calibrator(self) -> Calibrator:
         """What makes probabilities of the log-odds of windows."""
-        return Calibrator(self.temperature, self.biases, TASKS[self.task].one_of if self.task else False)
+        return calibrator_of(self.task)._replace(temperature=self.temperature, biases=self.biases, slopes=self.slopes)
 
     @property
     def min_intron_bp(self) -> int:

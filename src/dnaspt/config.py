@@ -200,7 +200,7 @@ BASELINE_ENCODERS: Mapping[str, EncoderConfig | BassetConfig] = MappingProxyType
 """Supervised baselines of BEND that are not pretrained: a CNN on the one-hot code, and Basset (for windows)."""
 
 
-HeadName = Literal["auto", "crf", "softmax", "sigmoid", "crf-unconstrained", "gene-model"]
+HeadName = Literal["auto", "crf", "softmax", "sigmoid", "crf-unconstrained", "gene-model", "mse", "poisson"]
 
 
 class TrainingConfig(Settings):
@@ -340,8 +340,9 @@ class FinetuneConfig(TrainingConfig):
     """Commit of the model on the hub. Give it so that others get the same model, and where it brings code of its own."""
     head: HeadName = "auto"
     """Task head: gene-model (whole genes from sensors, lengths and site scores; estimated, not trained), crf (legal order of nine
-    classes), softmax (each base alone), crf-unconstrained (the published CRF) or sigmoid (windows and bins); auto takes
-    gene-model for genes, but crf for those of BEND and where the stop codon is no part of the CDS. Change it to compare heads."""
+    classes), softmax (each base alone), crf-unconstrained (the published CRF), sigmoid (windows and bins), or for numbers mse
+    (squared error of z-scores) or poisson (counts); auto takes gene-model for genes, but crf for those of BEND and where the stop
+    codon is no part of the CDS, and mse for numbers. Change it to compare heads."""
     network: Path | None = None
     """Fine-tuned network on top of a gene-model: a run with head crf or softmax on the same dataset and fold, whose scores of the
     nine classes are added with a weight that is chosen on valid. The checkpoint holds both. Give it where

@@ -11,6 +11,7 @@ _SHOWN = {
     "valid_exon_f1": "exon F1 {:.4f}",
     "valid_gene_f1": "gene F1 {:.4f}",
     "valid_auroc": "auroc {:.4f}",
+    "valid_pearson": "pearson {:.4f}",
     "valid_nats": "valid nats {:.4f}",
     "bp_per_s": "{:,.0f} bp/s",
 }

@@ -29,6 +29,7 @@ class Task:
         few_labels: whether the paper's claim on a quarter of the labels (P4) is about this task.
         any_length: whether each sequence has a length of its own, and no place in a genome.
         one_of: whether each window has one of the labels, its class; else each label is true or false by itself.
+        numbers: whether labels are numbers to predict (regression).
     """
 
     name: str
@@ -41,11 +42,28 @@ class Task:
     few_labels: bool = False
     any_length: bool = False
     one_of: bool = False
+    numbers: bool = False
 
     @property
     def per_base(self) -> bool:
         """Whether each base has a class."""
         return self.resolution_bp == 1
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether each label of a window is true or false by itself."""
+        return not self.per_base and not self.one_of and not self.numbers
+
+    @property
+    def has(self) -> str:
+        """What the labels are, for messages."""
+        return (
+            "classes"
+            if self.one_of or self.per_base
+            else "numbers"
+            if self.numbers
+            else "labels that are true or false"
+        )
 
     def chosen_by(self, setting: str) -> str:
         """Name of the score on valid by which checkpoints and learning rates are chosen; setting: `choose_by` of `finetune`."""
@@ -61,6 +79,8 @@ TASKS = MappingProxyType(
             Task("methylation", (), 0, ("sigmoid",), "auroc", on_cpgs=True, few_labels=True),
             Task("sequences", (), 0, ("sigmoid",), "auroc", any_length=True),
             Task("classes", (), 0, ("softmax",), "auroc", any_length=True, one_of=True),
+            Task("values", (), 0, ("mse", "poisson"), "pearson", any_length=True, numbers=True),
+            Task("signal", (), 0, ("mse", "poisson"), "pearson", numbers=True),
             Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),
             Task("variants", ("effect",), 0, (), "auroc"),
         )

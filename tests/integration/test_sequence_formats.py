@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn import metrics
 
 import dnaspt
@@ -83,6 +84,14 @@ def several_labels(folder: Path) -> Written:
     return {"sequences": folder / "a.csv", "label_columns": ("a", "b")}, folder / "a.csv"
 
 
+def numbers(folder: Path) -> Written:
+    shares = rows()["sequence"].map(lambda letters: (letters.count("G") + letters.count("C")) / len(letters))
+    frame = rows().rename(columns={"label": "count"}).assign(activity=shares * 3 - 1)
+    frame.loc[5, "activity"] = np.nan
+    frame.to_csv(folder / "a.csv", index=False)
+    return {"sequences": folder / "a.csv", "label_columns": ("activity", "count")}, folder / "a.csv"
+
+
 FORMATS: dict[str, Callable[[Path], Written]] = {
     "CSV": one_file("a.csv"),
     "TSV": one_file("a.tsv"),
@@ -95,6 +104,7 @@ FORMATS: dict[str, Callable[[Path], Written]] = {
     "a column of splits": split_column,
     "several classes": several_classes,
     "several labels": several_labels,
+    "numbers": numbers,
 }
 
 
@@ -112,9 +122,11 @@ def test_a_format_goes_all_the_way(name: str, tmp_path: Path) -> None:
     truth = test.labels.reshape(len(test), -1)
     probabilities = model.predict_proba([data.to_frame("test")["sequence"][k] for k in range(len(test))])
     assert isinstance(probabilities, np.ndarray)
-    check_scores(
-        truth, probabilities, {kind: score.value for kind, score in scores.items()}, one_of=data.task == "classes"
-    )
+    found_scores = {kind: score.value for kind, score in scores.items()}
+    if data.task == "values":
+        check_number_scores(truth, probabilities, found_scores)
+    else:
+        check_scores(truth, probabilities, found_scores, one_of=data.task == "classes")
     summary = model.predict_sequences_file(to_predict, tmp_path / "out.csv")
     found = pd.read_csv(tmp_path / "out.csv")
     assert len(found) == summary.n_sequences and tuple(found.columns[1:]) == data.labels
@@ -140,6 +152,44 @@ def check_scores(truth: np.ndarray, probabilities: np.ndarray, scores: dict[str,
         pairs = [(truth[known[:, k], k], probabilities[known[:, k], k] >= 0.5) for k in range(truth.shape[1])]
     for name, score in (("accuracy", metrics.accuracy_score), ("mcc", metrics.matthews_corrcoef)):
         assert scores[name] == pytest.approx(np.mean([score(*pair) for pair in pairs]), abs=1e-6)
+
+
+def check_number_scores(truth: np.ndarray, predicted: np.ndarray, scores: dict[str, float]) -> None:
+    """Scores are those of scipy and scikit-learn on the same arrays."""
+    known = [(truth[own, k], predicted[own, k]) for k, own in enumerate((~np.isnan(truth)).T)]
+    for name, score in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
+        assert scores[f"mean_{name}"] == pytest.approx(np.mean([score(*pair)[0] for pair in known]), abs=1e-5)
+    assert scores["mean_r2"] == pytest.approx(np.mean([metrics.r2_score(*pair) for pair in known]), abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["mse", "poisson"])
+def test_numbers_are_learned_scored_beside_ridge_regression_and_joined(head: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    shares = rng.uniform(0.2, 0.8, 400)
+    letters = ["".join(rng.choice(list("ACGT"), 60, p=[(1 - s) / 2, s / 2, s / 2, (1 - s) / 2])) for s in shares]
+    frame = pd.DataFrame({"sequence": letters, "label": rng.poisson(40 * shares)})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    data = dnaspt.prepare_sequences(sequences=tmp_path / "a.csv", out=tmp_path / "data", kind="numbers")
+    options = {
+        "preset": "tiny",
+        "head": head,
+        "epochs": 8,
+        "batch_bp": 2048,
+        "tensorboard": False,
+        "accelerator": "cpu",
+    }
+    runs = [dnaspt.finetune(data, out=tmp_path / f"{seed}", seed=seed, **options) for seed in (0, 1)]
+    both = dnaspt.ensemble(data, runs, out=tmp_path / "both")
+    scores = [dnaspt.evaluate(run, data) for run in (*runs, both)]
+    ridge = dnaspt.baseline(data, out=tmp_path / "ridge")
+    assert all(score.metric == "mean_pearson" and score.primary.value > 0.7 for score in (*scores, ridge))
+    assert scores[-1].scores["mean_r2"].value > 0.4
+    assert dnaspt.Evaluation.from_dict(scores[0].to_dict()) == scores[0]
+    with pytest.raises(ConfigError, match="for numbers say kmer"):
+        dnaspt.baseline(data, out=tmp_path / "cpg", model="cpg")
+    with pytest.raises(ConfigError, match="has numbers"):
+        dnaspt.finetune(data, out=tmp_path / "other", preset="tiny", composition=True)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from dnaspt.atomic import atomic_folder, write_text_atomically
 from dnaspt.baselines.results import RESULT_FILE, ScoredBaseline, read_result
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import ConfigError, DatasetError
+from dnaspt.evaluation.numbers import NumberScores
 from dnaspt.evaluation.results import (
     GENES_FILE,
     LOG,
@@ -136,6 +137,7 @@ def _write(out: Path, manifest: Manifest, scored: ScoredBaseline) -> Evaluation:
         fold=manifest.fold or None,
         genes=scores if isinstance(scores, GeneEvaluation) else None,
         windows=scores if isinstance(scores, WindowEvaluation) else None,
+        numbers=scores if isinstance(scores, NumberScores) else None,
     )
     log = (out / LOG).read_text(encoding="utf-8") if (out / LOG).is_file() else ""
     with atomic_folder(out) as folder:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dnaspt.errors import InputError
+from dnaspt.evaluation.numbers import NumberScores
 from dnaspt.evaluation.results import BootstrapCounts, GeneEvaluation, WindowEvaluation
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.json_files import UNFIT, check_types, read_json
@@ -23,7 +24,7 @@ class BaselineResult:
         n_bp: bases of the train split that it learned from; 0 where it did not learn.
         k: length of the k-mers or order of the chain that was asked for, for windows.
         chosen: what was chosen on valid for each label, for windows: strength of the penalty, order of the chain, or sign.
-        metric: auroc or auprc, by which it was chosen; empty for genes.
+        metric: auroc, auprc or pearson, by which it was chosen; empty for genes.
         valid: mean over the labels by that metric, on valid; None where no label is defined there.
         left_out: for genes, what was left out or is odd in the annotation, by the reasons of docs/files.md, and genes that
             overlap a longer one.
@@ -77,14 +78,14 @@ class ScoredBaseline:
 
     Attributes:
         result: what was chosen.
-        scores: of windows or genes.
+        scores: of windows, numbers or genes.
         n_windows: windows or segments that were scored.
         counts: what a bootstrap resamples.
         genes: predicted genes as they were scored, on the dataset's own contigs; None for windows.
     """
 
     result: BaselineResult
-    scores: WindowEvaluation | GeneEvaluation
+    scores: WindowEvaluation | GeneEvaluation | NumberScores
     n_windows: int
     counts: BootstrapCounts
     genes: Sequence[Transcript] | None = None

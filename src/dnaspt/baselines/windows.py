@@ -14,9 +14,11 @@ import numpy as np
 from dnaspt.baselines.results import BaselineResult, ScoredBaseline
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
+from dnaspt.errors import ConfigError
 from dnaspt.evaluation.calibration import fit_calibrator
 from dnaspt.evaluation.metrics import auprc, auroc
-from dnaspt.evaluation.score import cpg_counts, score_windows
+from dnaspt.evaluation.numbers import measure_numbers
+from dnaspt.evaluation.score import cpg_counts, score_number_windows, score_windows
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.kmers import canonical_kmers, known_kmers, number_kmers, reverse_complement_kmers
@@ -67,7 +69,10 @@ def score_window_model(data: Path, manifest: Manifest, model: str, k: int | None
     splits = {name: read_split(data, name, manifest.fold) for name in ("train", "valid", "test")}
     if manifest.resolution_bp:
         splits = {name: split.bins(manifest.resolution_bp) for name, split in splits.items()}
-    metric = TASKS[manifest.task].metric
+    task = TASKS[manifest.task]
+    metric = task.metric
+    if task.numbers:
+        return _score_ridge(splits, manifest, model, k)
     labels = list(BASELINES[model](splits, k, _auprc if metric == "auprc" else _auroc))
     valid = np.array([label.valid for label in labels])
     result = BaselineResult(
@@ -82,6 +87,47 @@ def score_window_model(data: Path, manifest: Manifest, model: str, k: int | None
     log_odds = [_log_odds(label, truth[:, number]) for number, label in enumerate(labels)]
     logits = np.stack(log_odds, axis=1).astype(np.float32)
     scores, counts = score_windows(splits["test"], logits, manifest.labels, one_of=TASKS[manifest.task].one_of)
+    return ScoredBaseline(result, scores, len(splits["test"]), counts)
+
+
+def _score_ridge(splits: Splits, manifest: Manifest, model: str, k: int | None) -> ScoredBaseline:
+    """Ridge regression of each number on the counts of k-mers of both strands; chosen on valid: strength of the penalty.
+
+    Raises:
+        ConfigError: another model.
+    """
+    from sklearn.linear_model import Ridge  # scikit-learn takes a second to import
+    from sklearn.preprocessing import StandardScaler
+
+    if model != "kmer":
+        raise ConfigError(f"model {model!r} is for labels that are true or false; for numbers say kmer")
+    features = {name: kmer_counts(split, k or KMER_BP) for name, split in splits.items()}
+    scaler = StandardScaler().fit(features["train"])
+    features = {name: scaler.transform(values) for name, values in features.items()}
+    truth = _truth(splits)
+    chosen, valid, predicted = [], [], []
+    for target in range(truth["train"].shape[1]):
+        known = ~np.isnan(truth["train"][:, target])
+        fits = []
+        for strength in STRENGTHS if known.any() else ():
+            ridge = Ridge(alpha=1 / strength).fit(features["train"][known], truth["train"][known, target])
+            on_valid = ridge.predict(features["valid"])[:, None]
+            score = float(measure_numbers(truth["valid"][:, [target]], on_valid)[0, 0])
+            fits.append(FittedLabel(strength, score, ridge.predict(features["test"]), on_valid[:, 0]))
+        best = _best(fits) if fits else FittedLabel(None, float("nan"), np.zeros(len(splits["test"])), np.zeros(0))
+        chosen.append(best.chosen)
+        valid.append(best.valid)
+        predicted.append(best.scores)
+    result = BaselineResult(
+        baseline=model,
+        n_bp=len(splits["train"].codes),
+        k=k,
+        chosen=tuple(chosen),
+        metric=TASKS[manifest.task].metric,
+        valid=float(np.nanmean(valid)) if not np.isnan(valid).all() else None,
+    )
+    values = np.stack(predicted, axis=1).astype(np.float32)
+    scores, counts = score_number_windows(splits["test"], values, manifest.labels)
     return ScoredBaseline(result, scores, len(splits["test"]), counts)
 
 

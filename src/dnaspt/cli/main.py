@@ -167,8 +167,11 @@ def finetune(
         option(metavar="RUN", help="Run of 'dnaspt pretrain' to begin from.", default="from scratch"),
     ] = None,
     head: Annotated[
-        Literal["auto", "gene-model", "crf", "softmax", "sigmoid", "crf-unconstrained"] | None,
-        option(help="Task head; auto takes gene-model for genes (crf for BEND), sigmoid for windows.", default="auto"),
+        Literal["auto", "gene-model", "crf", "softmax", "sigmoid", "crf-unconstrained", "mse", "poisson"] | None,
+        option(
+            help="Task head; auto takes gene-model for genes (crf for BEND), sigmoid for windows, mse for numbers.",
+            default="auto",
+        ),
     ] = None,
     network: Annotated[
         Path | None,

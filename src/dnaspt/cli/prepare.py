@@ -272,6 +272,12 @@ def sequences(
     positive: Annotated[
         str | None, option(metavar="VALUE", help="Value of the label that is true.", default="1, or by its name")
     ] = None,
+    kind: Annotated[
+        Literal["auto", "labels", "classes", "numbers"] | None,
+        option(
+            help="What the labels are: each true or false, classes, or numbers (regression).", default="by their values"
+        ),
+    ] = None,
     seed: Annotated[int | None, option(metavar="N", help="Seed of the division into splits.", default="0")] = None,
     strict: Annotated[
         bool,
@@ -281,9 +287,9 @@ def sequences(
 ) -> None:
     """Sequences with labels, from tables or FASTA files.
 
-    A label is true or false, or has more than two values: classes, of which each sequence has one. Without files or a column for
-    valid and test, the sequences are divided here (80 / 10 / 10), near copies together. Of FASTA the label is in the header
-    ('>name|1', '>name label=1'), or each file is a class.
+    A label is true or false, or has more than two values: classes, of which each sequence has one; or it is a number to predict
+    (regression). Without files or a column for valid and test, the sequences are divided here (80 / 10 / 10), near copies
+    together. Of FASTA the label is in the header ('>name|1', '>name label=1'), or each file is a class.
 
     Example: dnaspt prepare sequences --sequences train.csv --valid dev.csv --test test.csv --out data/promoters
     """

@@ -34,7 +34,7 @@ class Window:
         strand: "+", "-" or ".".
         codes: (L,) uint8, see `genome.alphabet`.
         labels: (L,) int8 classes of bases, or (K,) int8 of 0 and 1 for a whole window, or (bins * K,) for its bins;
-            `MISSING` where unknown; empty for sequence that is for pretraining only.
+            `MISSING` where unknown; or (K,) float32 numbers, nan where unknown; empty for sequence that is for pretraining only.
     """
 
     chrom: str
@@ -58,7 +58,7 @@ class Split:
         strand: "+", "-" or "." (n,).
         codes: codes of all windows, end to end (bases,) uint8.
         offsets: where each window begins in `codes` (n + 1,).
-        labels: labels of all windows, end to end, int8.
+        labels: labels of all windows, end to end: int8, or float32 where they are numbers.
         label_offsets: where each window begins in `labels` (n + 1,).
         per_base: whether each base has a label; else the labels are of windows, or of their bins, or there are none.
     """
@@ -202,7 +202,7 @@ class Dataset:
     def to_frame(self, split: str, fold: int = 0) -> "pd.DataFrame":
         """One split as a table: chrom, start, end, strand, sequence (a string) and labels (an array), a window per row.
 
-        Coordinates are 0-based half-open. A label of -100 is missing. With a fold, see `read`.
+        Coordinates are 0-based half-open. A label of -100, or nan where labels are numbers, is missing. With a fold, see `read`.
 
         Raises:
             DatasetError: there is no such split or fold, or its table is damaged.
@@ -217,8 +217,8 @@ def split_file(folder: str | PathLike[str], split: str) -> Path:
 
 
 @cache
-def window_schema() -> "pa.Schema":
-    """Columns of a table of windows."""
+def window_schema(*, numbers: bool = False) -> "pa.Schema":
+    """Columns of a table of windows; numbers: whether their labels are numbers."""
     import pyarrow as pa
 
     return pa.schema(
@@ -228,7 +228,7 @@ def window_schema() -> "pa.Schema":
             ("end", pa.int64()),
             ("strand", pa.string()),
             ("sequence", pa.string()),
-            ("labels", pa.list_(pa.int8())),
+            ("labels", pa.list_(pa.float32() if numbers else pa.int8())),
         ]
     )
 
@@ -274,7 +274,7 @@ def read_split(folder: str | PathLike[str], split: str, fold: int = 0) -> Split:
     """
     manifest = read_manifest(folder, fold)
     table = _read_table(folder, split, manifest)
-    n_classes = len(manifest.labels) if manifest.per_base else 2
+    n_classes = None if TASKS[manifest.task].numbers else len(manifest.labels) if manifest.per_base else 2
     path = split_file(folder, rows_of_split(manifest, split)[0])
     (codes, offsets), (labels, label_offsets) = _decode_windows(path, table, n_classes)
     return Split(
@@ -307,10 +307,11 @@ def _read_table(folder: str | PathLike[str], split: str, manifest: Manifest) -> 
     import pyarrow.parquet as pq
 
     try:
+        columns = window_schema(numbers=TASKS[manifest.task].numbers)
         if rows is None:
-            return pq.read_table(path, schema=window_schema())
-        schema = pa.schema([*window_schema(), *fold_columns()])
-        return pq.read_table(path, schema=schema, columns=window_schema().names, filters=rows)
+            return pq.read_table(path, schema=columns)
+        schema = pa.schema([*columns, *fold_columns()])
+        return pq.read_table(path, schema=schema, columns=columns.names, filters=rows)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: broken table ({str(error).splitlines()[0]}); prepare it again") from error
 
@@ -319,11 +320,11 @@ _Ragged = tuple[np.ndarray, np.ndarray]
 """Values of all n rows end to end, and the n + 1 offsets of the rows."""
 
 
-def _decode_windows(path: Path, table: "pa.Table", n_classes: int) -> tuple[_Ragged, _Ragged]:
-    """Codes and labels of the windows of a table; labels are classes below `n_classes`, or missing.
+def _decode_windows(path: Path, table: "pa.Table", n_classes: int | None) -> tuple[_Ragged, _Ragged]:
+    """Codes and labels of the windows of a table; labels are classes below `n_classes`, or missing; None: they are numbers.
 
     Raises:
-        DatasetError: an empty field, a letter that is not a base, or labels that fit neither bases nor windows.
+        DatasetError: an empty field, a letter that is not a base, labels that fit neither bases nor windows, or infinite ones.
     """
     for name in table.column_names:
         if n_null := table[name].null_count:
@@ -338,6 +339,10 @@ def _decode_windows(path: Path, table: "pa.Table", n_classes: int) -> tuple[_Rag
     n_labels = np.diff(label_offsets)
     if not (n_labels == n_bp).all() and (n_labels != n_labels[0]).any():
         raise _damaged(path, "column 'labels' has neither one label a base nor the same number in each window")
+    if n_classes is None:
+        if np.isinf(labels).any():
+            raise _damaged(path, "column 'labels' has an infinite number")
+        return (codes, offsets), (labels, label_offsets)
     is_wrong = (labels != MISSING) & ((labels < 0) | (labels >= n_classes))
     if is_wrong.any():
         expected = f"expected 0 to {n_classes - 1}, or {MISSING} where missing"

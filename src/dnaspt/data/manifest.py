@@ -7,7 +7,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from dnaspt import __version__
 from dnaspt.atomic import sha256_of_file
@@ -42,6 +50,15 @@ class Source(_Frozen):
         return cls(path=str(path), sha256=sha256_of_file(path), n_bytes=path.stat().st_size)
 
 
+class NumberSummary(_Frozen):
+    """What the known values of a label are like: mean, standard deviation, smallest and largest one."""
+
+    mean: FiniteFloat
+    sd: FiniteFloat
+    least: FiniteFloat
+    most: FiniteFloat
+
+
 class SplitSummary(_Frozen):
     """Size and class balance of one split.
 
@@ -52,6 +69,7 @@ class SplitSummary(_Frozen):
         n_missing: missing labels.
         label_counts: for each label the number of bases (or windows, or bins) for which it is true.
         known_counts: for each label the number of bases (or windows, or bins) for which it is known.
+        numbers: of labels that are numbers, what they are like; only named where there are some.
     """
 
     n_windows: int
@@ -60,6 +78,15 @@ class SplitSummary(_Frozen):
     n_missing: int
     label_counts: dict[str, int]
     known_counts: dict[str, int] = Field(default_factory=dict)
+    numbers: dict[str, NumberSummary] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _without_numbers(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Content of the file: where no label is a number it is as earlier versions wrote it."""
+        content: dict[str, Any] = serialize(self)
+        if not self.numbers:
+            content.pop("numbers", None)
+        return content
 
 
 class Fold(_Frozen):

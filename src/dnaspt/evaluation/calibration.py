@@ -15,6 +15,8 @@ from dnaspt.models.calibrator import Calibrator
 N_BINS = 10
 MOST_TEMPERATURE = 10.0
 """Temperatures are kept between its inverse and this: a valid split says little about extreme ones."""
+_LEAST_VALUES = 20
+"""Known values of a label from which a slope is fitted."""
 
 
 class ReliabilityBin(NamedTuple):
@@ -101,3 +103,27 @@ def fit_calibrator(
     bounds = [(-bound, bound), *[(None, None)] * len(expected)]
     found = minimize(cost, np.array([0, *expected]), jac=True, method="L-BFGS-B", bounds=bounds).x
     return Calibrator(float(np.exp(found[0])), tuple(found[1:].tolist()), one_of)
+
+
+def fit_numbers(truth: np.ndarray, predicted: np.ndarray, *, is_count: bool) -> Calibrator:
+    """Slope and bias of each label that bring predicted numbers closest to measured ones (least squares); no ranking changes.
+
+    A label with few values gets no slope; counts get no bias, so that none is predicted below 0.
+
+    Args:
+        truth: measured numbers (n, K), nan where missing.
+        predicted: those of a model.
+        is_count: whether they are counts.
+    """
+    slopes, biases = np.ones(truth.shape[1]), np.zeros(truth.shape[1])
+    for k in range(truth.shape[1]):
+        known = ~np.isnan(truth[:, k])
+        y, x = truth[known, k].astype(np.float64), predicted[known, k].astype(np.float64)
+        if is_count:
+            slopes[k] = y.mean() / x.mean() if len(y) and x.mean() > 0 and y.mean() > 0 else 1.0
+            continue
+        if len(y) >= _LEAST_VALUES and x.std() > 0:
+            slope = float(np.cov(x, y, bias=True)[0, 1] / x.var())
+            slopes[k] = slope if slope > 0 else 1.0
+        biases[k] = (y - slopes[k] * x).mean() if len(y) else 0.0
+    return Calibrator(of_numbers=True, slopes=tuple(slopes.tolist()), biases=tuple(biases.tolist()))

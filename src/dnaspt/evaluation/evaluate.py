@@ -21,8 +21,15 @@ from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
 from dnaspt.evaluation.calibration import Calibration
 from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc
+from dnaspt.evaluation.numbers import MEASURES, measure_numbers
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation, write_model_evaluation
-from dnaspt.evaluation.score import GenePrediction, gene_f1_scores, score_gene_predictions, score_windows
+from dnaspt.evaluation.score import (
+    GenePrediction,
+    gene_f1_scores,
+    score_gene_predictions,
+    score_number_windows,
+    score_windows,
+)
 from dnaspt.genome.gene_states import transcripts_from_labels
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
@@ -102,6 +109,11 @@ def evaluate(
         with naming_model(loaded):
             genes, codons, counts = _evaluate_genes(loaded, manifest, rows, annotated, average_strands=average_strands)
         evaluation = replace(header, genes=genes, codons=codons)
+    elif TASKS[manifest.task].numbers:
+        with naming_model(loaded):
+            predicted = window_logits(network, rows, average_strands=average_strands)
+        numbers, counts = score_number_windows(rows, network.calibrator.log_odds(predicted), manifest.labels)
+        evaluation = replace(header, numbers=numbers)
     else:
         with naming_model(loaded):
             logits = window_logits(network, rows, average_strands=average_strands)
@@ -192,10 +204,12 @@ def score_model(
 
     Returns:
         for classes of bases mcc and accuracy over all labeled bases, by the head alone, and, where transcripts are given,
-        exon_f1 and gene_f1 of the genes as `predict` writes them; else the mean auroc and auprc over the labels.
+        exon_f1 and gene_f1 of the genes as `predict` writes them; of numbers the mean pearson, spearman and r2 over the labels;
+        else their mean auroc and auprc.
 
     Raises:
-        DatasetError: no label has both positive and negative windows. NotFiniteError: the model's scores are NaN.
+        DatasetError: no label has both positive and negative windows, or different numbers.
+        NotFiniteError: the model's scores are NaN.
     """
     if split.per_base:
         grammars = [None, grammar] if annotated and grammar is not None else [None]
@@ -211,15 +225,30 @@ def score_model(
 
 
 def mean_scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    """Mean auroc and auprc over the labels of windows, from labels and logits (n, K).
+    """Mean auroc and auprc over the labels of windows, from labels and logits (n, K); of numbers the means of `MEASURES`.
 
     Raises:
-        DatasetError: no label has both positive and negative windows.
+        DatasetError: no label has both positive and negative windows, or different numbers.
     """
+    if truth.dtype.kind == "f":
+        return _mean_measures(truth, logits)
     values = {"auroc": auroc(truth, logits), "auprc": auprc(truth, logits)}
     if np.isnan(values["auroc"]).all():
         raise DatasetError("no label has both positive and negative windows in this split; AUROC is not defined")
     return {name: float(np.nanmean(value)) for name, value in values.items()}
+
+
+def _mean_measures(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """Mean of `MEASURES` over targets; a correlation with predictions that are all alike counts as 0.
+
+    Raises:
+        DatasetError: no target has two different values.
+    """
+    varies = np.array([len(np.unique(column[~np.isnan(column)])) > 1 for column in truth.T])
+    if not varies.any():
+        raise DatasetError("no label has two different numbers in this split; no correlation is defined")
+    values = np.nan_to_num(measure_numbers(truth, predicted)[:, varies])
+    return dict(zip(MEASURES, values.mean(axis=1).tolist(), strict=True))
 
 
 def _evaluate_genes(

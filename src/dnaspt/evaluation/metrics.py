@@ -57,14 +57,15 @@ class Score:
         return {name: none_if_nan(value) for name, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, raw: Mapping[str, float | None]) -> "Score":
+    def from_dict(cls, raw: Mapping[str, float | None], least: float = -1) -> "Score":
         """A score from the content of a JSON file: None becomes nan.
 
         Raises:
-            ValueError: outside -1 to 1, where every score lies.
+            ValueError: outside `least` to 1, where every score lies.
         """
         score = cls(**{name: nan_if_none(value) for name, value in raw.items()})
-        if any(abs(value) > 1.001 for value in (score.value, score.low, score.high)):
+        bounds = (score.value, score.low, score.high)
+        if any(value < least - 0.001 or value > 1.001 for value in bounds):  # of nan neither is true
             raise ValueError(f"a score of {score.value:g} from {score.low:g} to {score.high:g}")
         return score
 

@@ -10,6 +10,7 @@ from dnaspt.errors import DatasetError
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import GeneScores
 from dnaspt.evaluation.metrics import class_scores, mcc_score
+from dnaspt.evaluation.numbers import number_scores
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation
 from dnaspt.evaluation.score import window_evaluation
 from dnaspt.tasks import TASKS
@@ -47,6 +48,9 @@ def pool_folds(
             raise DatasetError("scores of windows without their CpG counts; make the runs of the folds again")
         names = tuple(first.windows.labels.auroc)
         return replace(header, windows=window_evaluation(pooled, names, one_of=TASKS[first.task].one_of)), pooled
+    if first.numbers is not None:
+        numbers = number_scores(pooled.truth, pooled.logits, pooled.blocks, first.numbers.targets)
+        return replace(header, numbers=numbers), pooled
     heads = [evaluation.genes for evaluation in evaluations]
     codons = [evaluation.codons for evaluation in evaluations]
     return replace(

@@ -26,6 +26,7 @@ from dnaspt.evaluation.decisions import DecisionScores
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores
 from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
+from dnaspt.evaluation.numbers import NumberScores
 from dnaspt.frozen_dict import freeze
 from dnaspt.inference.model import Model
 from dnaspt.json_files import UNFIT, check_types, read_json, read_json_lines, write_json
@@ -41,7 +42,13 @@ FORMAT_VERSION = 1
 LOG = "evaluations.jsonl"
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 GENES_FILE = "genes.gff3"
-METRIC_NAMES = {"mcc": "MCC", "mean_auroc": "mean AUROC", "mean_auprc": "mean AUPRC", "auroc": "AUROC"}
+METRIC_NAMES = {
+    "mcc": "MCC",
+    "mean_auroc": "mean AUROC",
+    "mean_auprc": "mean AUPRC",
+    "mean_pearson": "mean Pearson correlation",
+    "auroc": "AUROC",
+}
 """Primary metrics as tables call them."""
 
 
@@ -167,16 +174,17 @@ _HEADER = (
 class Evaluation:
     """Scores of one model on one split of one dataset, with 95 % intervals.
 
-    Exactly one of `genes`, `windows` and `variants` is there, by the task of the dataset.
+    Exactly one of `genes`, `windows`, `numbers` and `variants` is there, by the task of the dataset.
 
     Attributes:
         split: test, valid or train.
-        task: genes, regions, methylation, enhancers or variants.
+        task: genes, regions, methylation, sequences, classes, values, signal, enhancers or variants.
         data_digest: digest of the dataset.
         date: when it was measured (ISO 8601, UTC).
         genes: scores of genes as the head decodes them.
         codons: scores of genes that keep to codons, as `predict` writes them; None where the head knows no codons.
         windows: scores of the labels of windows or bins.
+        numbers: scores of predicted numbers.
         variants: scores of variants.
         n_windows: windows that were scored; of a gene finder, contiguous segments.
         n_variants: variants that were scored.
@@ -203,6 +211,7 @@ class Evaluation:
     genes: GeneEvaluation | None = None
     codons: GeneEvaluation | None = None
     windows: WindowEvaluation | None = None
+    numbers: NumberScores | None = None
     variants: VariantEvaluation | None = None
     n_windows: int | None = None
     n_variants: int | None = None
@@ -216,7 +225,9 @@ class Evaluation:
 
     @property
     def metric(self) -> str:
-        """Name of the primary metric: mcc for genes, mean_auroc for windows, mean_auprc for enhancers, auroc for variants."""
+        """Name of the primary metric: mcc for genes, mean_auroc for windows, mean_auprc for enhancers, mean_pearson for numbers,
+        auroc for variants.
+        """
         if self.genes is not None:
             return "mcc"
         if self.variants is not None:
@@ -230,7 +241,7 @@ class Evaluation:
 
     @property
     def scores(self) -> dict[str, Score]:
-        """All scores by name: mcc, exon_f1, codons_exon_f1, mean_auroc, auroc/LABEL, accuracy, cpg_count_mean_auroc and so on."""
+        """All scores by name: mcc, exon_f1, codons_exon_f1, mean_auroc, auroc/LABEL, accuracy, mean_pearson and so on."""
         named: dict[str, Score] = {}
         for prefix, genes in (("", self.genes), ("codons_", self.codons)):
             if genes is None:
@@ -250,6 +261,10 @@ class Evaluation:
             if (decisions := self.windows.decisions) is not None:
                 named |= {"mcc": decisions.mcc, "accuracy": decisions.accuracy, "f1": decisions.f1}
                 named |= {f"f1/{name}": score for name, score in decisions.by_label.items()}
+        if self.numbers is not None:
+            named |= {f"mean_{measure}": score for measure, score in self.numbers.mean.items()}
+            for measure, of_targets in self.numbers.by_target.items():
+                named |= {f"{measure}/{name}": score for name, score in of_targets.items()}
         if self.variants is not None:
             named["auroc"] = next(iter(self.variants.auroc.values()), Score(math.nan))
             named |= {f"auroc/{name}": score for name, score in self.variants.auroc.items()}
@@ -286,10 +301,8 @@ class Evaluation:
         if self.checkpoint:  # what the encoder has read is said also where it is not known
             name = "encoder_read_splits" if self.variants is None else "encoder_data_digest"
             header[name] = values[name]
-        if self.windows is not None or self.genes is not None:
-            scores = (self.genes or self.windows).to_dict()  # type: ignore[union-attr]
-        else:
-            scores = self.variants.to_dict() if self.variants is not None else {}
+        own = self.genes or self.windows or self.numbers or self.variants
+        scores = {} if own is None else own.to_dict()
         if self.codons is not None:
             scores["codons"] = self.codons.to_dict()
         return {"format_version": FORMAT_VERSION} | header | scores
@@ -312,12 +325,14 @@ class Evaluation:
             made = cls(**{"task": "genes"} | header, genes=GeneEvaluation.from_dict(raw), codons=codons)
         elif _kind_of(raw) == "variants":
             made = cls(**{"task": "variants"} | header, variants=VariantEvaluation.from_dict(raw))
+        elif _kind_of(raw) == "numbers":
+            made = cls(**header, numbers=NumberScores.from_dict(raw))
         else:
             made = cls(**{"task": "regions"} | header, windows=WindowEvaluation.from_dict(raw))
         return check_types(made, has_counts=True)
 
 
-def _kind_of(raw: Mapping[str, Any]) -> Literal["genes", "variants", "windows"]:
+def _kind_of(raw: Mapping[str, Any]) -> Literal["genes", "variants", "windows", "numbers"]:
     """Kind of the scores of a JSON file: by its task, or by the names in it where dnaspt 0.1 wrote no task.
 
     Raises:
@@ -326,6 +341,8 @@ def _kind_of(raw: Mapping[str, Any]) -> Literal["genes", "variants", "windows"]:
     if "task" not in raw:
         return "genes" if "mcc" in raw else "variants" if "n_variants" in raw else "windows"
     task = TASKS[raw["task"]]
+    if task.numbers:
+        return "numbers"
     return "genes" if task.per_base else "windows" if task.heads else "variants"
 
 
@@ -339,7 +356,7 @@ class BootstrapCounts:
         levels: (B, levels, 4) counts of found, true, right and predicted items of each level of `GeneScores`, for genes. Their
             blocks may stand in another order. Empty in files of earlier versions.
         levels_codons: the same for genes that keep to codons.
-        truth: (n, K) labels of windows, for windows and variants.
+        truth: (n, K) labels of windows, for windows and variants; or measured numbers, float.
         logits: (n, K) scores of windows.
         blocks: (n,) block of each window.
         cpg_count: (n,) CpGs of each window; empty in files of earlier versions.

@@ -13,6 +13,7 @@ from dnaspt.evaluation.decisions import decision_scores
 from dnaspt.evaluation.gene_faults import structure_report
 from dnaspt.evaluation.gene_metrics import LEVELS, ScoredRegion, count_levels, rates, score_genes
 from dnaspt.evaluation.metrics import block_confusions, class_scores, label_scores, mcc_score
+from dnaspt.evaluation.numbers import NumberScores, number_scores
 from dnaspt.evaluation.results import BootstrapCounts, GeneEvaluation, WindowEvaluation
 from dnaspt.genome.alphabet import cpg_positions
 from dnaspt.genome.genetic_code import GeneticCode, genetic_code
@@ -138,6 +139,24 @@ def score_windows(
         cpg_count=cpg_counts(rows),
     )
     return window_evaluation(counts, labels, one_of=one_of), counts
+
+
+def score_number_windows(
+    rows: Split, predicted: np.ndarray, targets: tuple[str, ...]
+) -> tuple[NumberScores, BootstrapCounts]:
+    """Correlations and R2 of numbers predicted for n windows.
+
+    Args:
+        rows: n windows.
+        predicted: predicted numbers (n, K).
+        targets: names of the K targets.
+    """
+    counts = BootstrapCounts(
+        truth=rows.labels.reshape(len(rows), -1),
+        logits=predicted,
+        blocks=window_blocks(rows.chrom.astype(str), rows.start, rows.end),
+    )
+    return number_scores(counts.truth, counts.logits, counts.blocks, targets), counts
 
 
 def window_evaluation(counts: BootstrapCounts, labels: tuple[str, ...], *, one_of: bool = False) -> WindowEvaluation:

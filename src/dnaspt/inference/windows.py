@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy.special import expit
 
 from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
@@ -95,9 +94,11 @@ class WindowSummary:
 def label_probabilities(
     model: TaskModel, windows: Iterable[np.ndarray], *, average_strands: bool = False
 ) -> np.ndarray:
-    """Probabilities of the labels of n windows (n, K) float32, or of their bins (n, bins * K); see `predict_windows`."""
-    logits = predict_windows(model, windows, average_strands=average_strands)
-    return np.asarray(expit(model.calibrator.log_odds(logits)).astype(np.float32))
+    """Probabilities of the labels of n windows (n, K) float32, or of their bins (n, bins * K), or predicted numbers.
+
+    See `predict_windows`.
+    """
+    return model.calibrator.predictions(predict_windows(model, windows, average_strands=average_strands))
 
 
 def predict_windows_file(

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import expit, logsumexp
 
 
 class Calibrator(NamedTuple):
@@ -17,14 +17,30 @@ class Calibrator(NamedTuple):
         biases: in nats, of each label (K,); empty where all are 0.
         one_of: whether each window has one of the labels: what a model gives are then scores of classes, and the log-odds are
             those of a class against all others.
+        of_numbers: whether a model predicts numbers, of which there are no log-odds; biases are then in their units.
+        slopes: of numbers, what those of each label (K,) are multiplied by; empty where all are 1.
     """
 
     temperature: float = 1.0
     biases: tuple[float, ...] = ()
     one_of: bool = False
+    of_numbers: bool = False
+    slopes: tuple[float, ...] = ()
+
+    @property
+    def plain(self) -> "Calibrator":
+        """The same for log-odds that are not calibrated."""
+        return Calibrator(one_of=self.one_of, of_numbers=self.of_numbers)
+
+    def predictions(self, raw: np.ndarray) -> np.ndarray:
+        """Probabilities (n, bins * K) float32 of the labels, or the numbers themselves that a model gives."""
+        values = self.log_odds(raw)
+        return (values if self.of_numbers else expit(values)).astype(np.float32)
 
     def log_odds(self, raw: np.ndarray) -> np.ndarray:
-        """Calibrated log-odds (n, bins * K) float64 of those that a model gives."""
+        """Calibrated log-odds (n, bins * K) float64 of those that a model gives; or calibrated numbers."""
+        if self.of_numbers:
+            return np.asarray(raw * np.array(self.slopes or (1.0,)) + np.array(self.biases or (0.0,)))
         scaled = raw.astype(np.float64) / self.temperature
         if self.biases:
             scaled = (scaled.reshape(-1, len(self.biases)) + np.array(self.biases)).reshape(raw.shape)

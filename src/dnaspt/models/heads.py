@@ -19,6 +19,8 @@ from dnaspt.models.emission_potentials import SharedMoves, shared_moves
 from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.kernels.crf_viterbi import SLICE, Emissions, best_path, best_states, path_posterior
 
+_LEAST_RATE = 1e-8
+"""Least predicted count, as a share of the mean count, of which the Poisson loss takes the logarithm."""
 HEAD_CHANNELS = 64
 HEAD_KERNEL = 3
 HEAD_FLANK_BP = 2 * (HEAD_KERNEL // 2)
@@ -273,6 +275,83 @@ class ClassesHead(SigmoidHead):
             emissions.float(), truth, weight=weights, ignore_index=MISSING, reduction="sum"
         )
         return Loss(total, weights[truth[known]].sum())
+
+
+class NumberTrunk(nn.Module):
+    """Turns the outputs of a CNN or MLP, which are about 0 and 1, into numbers of the size of the labels.
+
+    Args:
+        network: the CNN or MLP: hidden states to (B, K).
+        n_labels: K.
+        is_count: whether numbers are rates of counts, and the outputs logarithms of them; else the outputs are z-scores.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, network: HeadCNN | HeadMLP, n_labels: int, *, is_count: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.is_count = is_count
+        self.register_buffer("center", torch.zeros(n_labels))
+        self.register_buffer("scale", torch.ones(n_labels))
+
+    @property
+    def flank_bp(self) -> int:
+        """Bases on either side that the head adds to the receptive field of the encoder."""
+        return self.network.flank_bp
+
+    @property
+    def resolution_bp(self) -> int:
+        """As the network's."""
+        return self.network.resolution_bp
+
+    @property
+    def output(self) -> nn.Linear:
+        """The last layer, with K outputs."""
+        return self.network.output
+
+    def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
+        """Predicted numbers (B, K) of hidden states (B, L, D), in the units of the labels."""
+        output: Tensor = self.network(hidden, real).float()
+        return (output.exp() if self.is_count else output) * self.scale + self.center
+
+
+class NumbersHead(SigmoidHead):
+    """Numbers of a whole window (regression). Emissions are the predicted numbers themselves.
+
+    `trunk` is its CNN or MLP with the scale of the labels; checkpoints name its parameters so.
+    """
+
+    trunk: NumberTrunk  # type: ignore[assignment]
+
+    def __init__(self, network: HeadCNN | HeadMLP, n_labels: int, *, is_count: bool) -> None:
+        super().__init__(network, n_labels)
+        self.trunk = NumberTrunk(network, n_labels, is_count=is_count)
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it predicts rates of counts."""
+        return self.trunk.is_count
+
+    @torch.no_grad()
+    def begin_with(self, mean: Tensor, sd: Tensor) -> None:
+        """Set the scale of the labels (K,), so that a network whose outputs are 0 predicts their mean."""
+        scale = mean if self.trunk.is_count else sd
+        self.trunk.scale.copy_(torch.where(scale > 0, scale, 1.0))
+        if not self.trunk.is_count:
+            self.trunk.center.copy_(mean)
+
+    def loss(self, emissions: Tensor, batch: Batch) -> Loss:
+        """Summed over the labels that are known: squared error in z-scores, or the Poisson loss in shares of the mean count."""
+        known = ~batch.labels.isnan()
+        truth = torch.where(known, batch.labels, 0).float()
+        if self.trunk.is_count:
+            predicted = emissions.float() / self.trunk.scale
+            losses = predicted - truth / self.trunk.scale * predicted.clamp(min=_LEAST_RATE).log()
+        else:
+            losses = ((emissions.float() - truth) / self.trunk.scale).square()
+        return Loss((losses * known).sum(), known.sum().to(losses.dtype))
 
 
 Head = SoftmaxHead | CRFHead | SigmoidHead | GeneModelHead

@@ -3,11 +3,13 @@
 Nothing is guessed in silence: a value that could mean two things is an error that names the setting that decides.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -34,6 +36,10 @@ _PLAIN = frozenset(
     {"0", "1", "-1", "true", "false", "yes", "no", "y", "n", "t", "f", "pos", "neg", "positive", "negative"}
 )
 """Values that say no more than true and false: the label is then called as its column."""
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_MOST = float(np.finfo(np.float32).max)
+"""Largest number that a label can be."""
+LabelKind = Literal["auto", "labels", "classes", "numbers"]
 _HEADER_SPLIT = re.compile(r"(?:^|[\s|;])(?:split|set)=([^\s|;]+)", re.IGNORECASE)
 _HEADER_LABEL = re.compile(r"(?:^|[\s|;])(?:label|class)=([^\s|;]+)", re.IGNORECASE)
 
@@ -232,43 +238,94 @@ class ClassLabels:
         return labels
 
 
-def understood_labels(tables: Sequence[LabeledRows], positive: str | None) -> "BinaryLabels | ClassLabels":
-    """Find what the values of labels mean, over all tables: one label with more than two values has classes.
+@dataclass(frozen=True, slots=True)
+class NumberLabels:
+    """Numbers to predict.
+
+    Attributes:
+        names: names of the K labels.
+    """
+
+    names: tuple[str, ...]
+
+    def matrix(self, rows: LabeledRows) -> np.ndarray:
+        """Labels of rows (n, K) float32, nan where they are not known.
+
+        Raises:
+            InputError: a value that is no finite number.
+        """
+        labels = np.full((len(rows.sequences), len(self.names)), np.nan, dtype=np.float32)
+        for k, column in enumerate(rows.labels):
+            for row, text in enumerate(rows.labels[column]):
+                if is_missing(text):
+                    continue
+                value = float(text) if _NUMBER.fullmatch(text) else math.nan
+                if not abs(value) <= _MOST:
+                    line = rows.table.lines[row]
+                    raise InputError(rows.table.path, f"{column} {text[:30]!r}", expected="a number", line=line)
+                labels[row, k] = value
+        return labels
+
+
+def understood_labels(
+    tables: Sequence[LabeledRows], positive: str | None, kind: LabelKind = "auto"
+) -> "BinaryLabels | ClassLabels | NumberLabels":
+    """Find what the values of labels mean, over all tables.
 
     Args:
         tables: rows of all tables, with the same labels.
         positive: the value that is true, where it is not 1; all others are then false.
+        kind: labels (each true or false), classes (one label with the names of classes) or numbers. auto: numbers where all
+            values are numbers and one of them has decimals; classes where one label has more than two values; else labels.
 
     Raises:
-        InputError: a label with one value alone, or values that look like numbers to be predicted. ConfigError: two values, and
-            it is not clear which is true; or `positive` is no value.
+        InputError: a label with one value alone, or values that could be classes or numbers. ConfigError: two values, and
+            it is not clear which is true; `positive` is no value, or makes no sense with this kind.
     """
     columns = list(tables[0].labels)
-    if len(columns) == 1 and positive is None:
+    if positive is not None and kind in ("classes", "numbers"):
+        raise ConfigError(
+            f"positive {positive!r} is for labels that are true or false; leave it out, or leave out kind"
+        )
+    if kind == "numbers" or (kind == "auto" and positive is None and _are_decimals(tables)):
+        _check_same_columns(tables)
+        return NumberLabels(tuple(columns))
+    if kind == "classes" and len(columns) > 1:
+        raise ConfigError(f"kind 'classes' is for one label; {_few(columns)} are {len(columns)}")
+    if len(columns) == 1 and positive is None and kind != "labels":
         values = {
             _canonical(text) for rows in tables for text in rows.labels.get(columns[0], ()) if not is_missing(text)
         }
-        if len(values) > 2:
+        if len(values) > 2 or (kind == "classes" and len(values) == 2):
             _check_same_columns(tables)
-            return ClassLabels(_class_names(tables[0].table.path, columns[0], values))
+            names = _class_names(tables[0].table.path, columns[0], values, is_asked=kind == "classes")
+            return ClassLabels(names)
     return binary_labels(tables, positive)
 
 
-def _class_names(path: Path, column: str, values: set[str]) -> tuple[str, ...]:
-    """Names of classes, numbers by size.
+def _are_decimals(tables: Sequence[LabeledRows]) -> bool:
+    """Whether all values of all labels are numbers, and one of them has decimals that are not 0, or a power of ten."""
+    values = {text for rows in tables for texts in rows.labels.values() for text in texts if not is_missing(text)}
+    if not all(_NUMBER.fullmatch(text) for text in values):
+        return False
+    return any(not re.fullmatch(r"[-+]?\d+", _canonical(text)) for text in values)
+
+
+def _class_names(path: Path, column: str, values: set[str], *, is_asked: bool) -> tuple[str, ...]:
+    """Names of classes, numbers by size; is_asked: whether somebody said that they are classes.
 
     Raises:
-        InputError: too many, or numbers that are not 0, 1, 2, ... or 1, 2, 3, ...
+        InputError: too many, or numbers that are not 0, 1, 2, ... or 1, 2, 3, ..., where nobody said so.
     """
     if len(values) > MOST_CLASSES:
         raise InputError(
             path, f"column {column!r} has {len(values):,} values", expected=f"at most {MOST_CLASSES} classes"
         )
-    if all(re.fullmatch(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?", value) for value in values):
+    if all(_NUMBER.fullmatch(value) for value in values):
         names = sorted(values, key=float)
-        if names not in ([str(k) for k in range(len(names))], [str(k + 1) for k in range(len(names))]):
+        if not is_asked and names not in ([str(k) for k in range(len(names))], [str(k + 1) for k in range(len(names))]):
             found = f"column {column!r} has {len(names)} numbers ({_few(names)}), which are no classes 0, 1, 2, ..."
-            raise InputError(path, found, do="numbers cannot be predicted yet; name the classes, or say positive")
+            raise InputError(path, found, do="say kind numbers to predict them, kind classes, or positive")
         return tuple(names)
     return tuple(sorted(values))
 

@@ -20,6 +20,8 @@ from dnaspt.prepare.sequence_labels import (
     ClassLabels,
     ColumnNames,
     LabeledRows,
+    LabelKind,
+    NumberLabels,
     class_of_file,
     labeled_rows,
     rows_of_class,
@@ -28,7 +30,7 @@ from dnaspt.prepare.sequence_labels import (
 from dnaspt.prepare.sequence_splits import draw_splits, near_copy_groups
 from dnaspt.prepare.windows import LABEL_NAME, unfit_names
 from dnaspt.prepare.writer import DatasetWriter, check_written
-from dnaspt.tasks import TASKS
+from dnaspt.tasks import TASKS, Task
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,9 @@ class PrepareSequencesConfig(Settings):
     positive: str | None = None
     """Value of the label that is true, such as enhancer; left out, 1, or the one that is not called negative, control or the
     like. With more than two values, all others are then false."""
+    kind: LabelKind = "auto"
+    """What the labels are: labels (each true or false), classes (of which each sequence has one) or numbers (regression). auto:
+    numbers where all values are numbers and one has decimals, classes where one label has more than two values, else labels."""
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     """Shares of train, valid and test where the sequences are divided here. Near copies, on either strand, stay in one part."""
     max_n_fraction: float = Field(0.5, ge=0, le=1)
@@ -99,7 +104,7 @@ class _Row:
     Attributes:
         name: its name.
         codes: its letters (L,).
-        labels: its labels (K,) int8.
+        labels: its labels (K,) int8, or float32 numbers.
         split: its split; "" where it is to be drawn.
     """
 
@@ -128,20 +133,21 @@ def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] |
     counts, dropped = Counter[str](), Counter[str]()
     with DatasetWriter(config.out, overwrite=config.overwrite, same_genome=False, inputs=config.files()) as writer:
         tables = _read(config)
-        labels = understood_labels([rows for _, rows in tables], config.positive)
+        labels = understood_labels([rows for _, rows in tables], config.positive, config.kind)
+        task = TASKS[{ClassLabels: "classes", NumberLabels: "values"}.get(type(labels), "sequences")]
         rows = [
             row for split, own in tables for row in _kept_rows(config, own, labels.matrix(own), split, counts, dropped)
         ]
         _check_names(config, labels.names)
         rows = _with_splits(config, rows)
-        _check_train(config, rows, labels.names, one_of=isinstance(labels, ClassLabels))
+        _check_train(config, rows, labels.names, task)
         _check_repeats(config, rows, counts)
         counts["sequences"] = len(rows)
-        counts["sequences_with_a_label"] = int(sum((row.labels == 1).any() for row in rows))
+        if not task.numbers:
+            counts["sequences_with_a_label"] = int(sum((row.labels == 1).any() for row in rows))
         for row in rows:
             writer.add(row.split, Window(row.name, 0, len(row.codes), ".", row.codes, row.labels))
         check_written(config.sequences[0], writer.n_windows, {"train", "valid"}, dropped)
-        task = TASKS["classes" if isinstance(labels, ClassLabels) else "sequences"]
         manifest = Manifest(
             task=task.name,
             labels=labels.names,
@@ -251,12 +257,22 @@ def _with_splits(config: PrepareSequencesConfig, rows: list[_Row]) -> list[_Row]
     splits = [row.split for row in rows]
     if drawn:
         groups = near_copy_groups([rows[index].codes for index in drawn])
-        strata = [rows[index].labels.tobytes() for index in drawn]
+        strata = _strata(np.stack([rows[index].labels for index in drawn]))
         given = {name: share for name, share in shares.items() if share}
         for index, split in zip(drawn, draw_splits(groups, strata, given, config.seed).tolist(), strict=True):
             splits[index] = split
     order = sorted(range(len(rows)), key=lambda index: SPLITS.index(splits[index]))
     return [_Row(names[index], rows[index].codes, rows[index].labels, splits[index]) for index in order]
+
+
+def _strata(labels: np.ndarray) -> list[bytes]:
+    """What is to be alike in all splits, of each row: its labels (n, K), or in which tenth of all rows its first number lies."""
+    if labels.dtype.kind != "f":
+        return [row.tobytes() for row in labels]
+    first = labels[:, 0]
+    known = first[~np.isnan(first)]
+    edges = np.quantile(known, np.linspace(0.1, 0.9, 9)) if len(known) else np.zeros(0)
+    return [bytes([tenth]) for tenth in np.where(np.isnan(first), 255, np.searchsorted(edges, first)).tolist()]
 
 
 def _check_names(config: PrepareSequencesConfig, names: Sequence[str]) -> None:
@@ -271,9 +287,9 @@ def _check_names(config: PrepareSequencesConfig, names: Sequence[str]) -> None:
         raise InputError(config.sequences[0], f"a label is called {unfit[0]!r}", expected=expected, do="rename it")
 
 
-def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Sequence[str], *, one_of: bool) -> None:
+def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Sequence[str], task: Task) -> None:
     """Refuse a class of which no sequence is in train, and an empty train or valid split; warn of a label that is always or never
-    true in train, and of an empty test split.
+    true in train, or always the same number, and of an empty test split.
 
     Raises:
         InputError: says which.
@@ -287,12 +303,15 @@ def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Se
     matrix = np.stack([row.labels for row in rows if row.split == "train"])
     counts = (matrix == 1).sum(axis=0), (matrix == 0).sum(axis=0)
     for name, n_true, n_false in zip(names, *counts, strict=True):
-        if one_of and not n_true:
+        if task.one_of and not n_true:
             do = "is it misspelt? else divide the sequences otherwise"
             raise InputError(config.sequences[0], f"class {name!r} has no sequence in train", do=do)
-        if not one_of and not (n_true and n_false):
+        if task.is_binary and not (n_true and n_false):
             what = "always true" if n_true else "never true" if n_false else "not known"
             log.warning("%s: label %r is %s in train", config.sequences[0], name, what)
+    for name, column in zip(names, matrix.T, strict=True):
+        if task.numbers and len(np.unique(column[~np.isnan(column)])) < 2:
+            log.warning("%s: label %r has no two different numbers in train", config.sequences[0], name)
     if "test" not in found:
         log.warning("%s: no sequence in the test split, so that nothing can be scored on it", config.sequences[0])
 
@@ -311,7 +330,7 @@ def _check_repeats(config: PrepareSequencesConfig, rows: Sequence[_Row], counts:
         if first is row:
             continue
         counts["repeated"] += 1
-        if not np.array_equal(first.labels, row.labels):
+        if first.labels.dtype.kind != "f" and not np.array_equal(first.labels, row.labels):
             counts["contradicting"] += 1
             examples.append(f"{first.name} and {row.name}")
     if not examples:

@@ -16,7 +16,7 @@ import numpy as np
 
 from dnaspt.atomic import atomic_folder, write_text_atomically
 from dnaspt.data.dataset import Window, fold_columns, split_file, window_schema
-from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Fold, Manifest, Source, SplitSummary
+from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Fold, Manifest, NumberSummary, Source, SplitSummary
 from dnaspt.errors import DatasetError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING
@@ -140,7 +140,7 @@ class DatasetWriter:
                 "sequence": [alphabet.decode(window.codes) for window in windows],
                 "labels": _list_array([window.labels for window in windows]),
             },
-            schema=window_schema(),
+            schema=window_schema(numbers=windows[0].labels.dtype.kind == "f"),
         )
         if self.folds is not None and split == "train":
             blocks = [self._fold_of(split, window) for window in windows]
@@ -235,18 +235,23 @@ class _SplitTotals:
         by_value: how often each label value occurs (256,), as unsigned bytes.
         true_and_known: for each label of a window how often it is true and how often it is known (2, labels); None
             where windows differ in their number of labels.
+        numbers: the known values of labels that are numbers (n, labels), some windows each.
     """
 
     n_windows: int = 0
     n_bp: int = 0
     by_value: np.ndarray = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
     true_and_known: np.ndarray | None = None
+    numbers: list[np.ndarray] = field(default_factory=list)
 
     def add(self, windows: list[Window]) -> None:
         """Add up some windows."""
         self.n_windows += len(windows)
         self.n_bp += sum(len(window.codes) for window in windows)
         labels = np.concatenate([window.labels for window in windows])
+        if labels.dtype.kind == "f":
+            self.numbers.append(np.stack([window.labels for window in windows]))
+            return
         self.by_value += np.bincount(labels.view(np.uint8), minlength=256)
         if len(windows[0].labels) and len({len(window.labels) for window in windows}) == 1:
             matrix = np.stack([window.labels for window in windows])
@@ -261,6 +266,7 @@ class _SplitTotals:
         self.n_windows += other.n_windows
         self.n_bp += other.n_bp
         self.by_value += other.by_value
+        self.numbers += other.numbers
         if self.true_and_known is None or other.true_and_known is None:
             self.true_and_known = other.true_and_known if self.true_and_known is None else self.true_and_known
         elif self.true_and_known.shape == other.true_and_known.shape:
@@ -269,6 +275,8 @@ class _SplitTotals:
     def summary(self, manifest: Manifest) -> SplitSummary:
         """Size and class balance of the split."""
         n_labels = len(manifest.labels)
+        if self.numbers:
+            return self._summary_of_numbers(manifest)
         n_missing = int(self.by_value[np.array(MISSING, dtype=np.int8).view(np.uint8)])
         n_labeled = int(self.by_value.sum()) - n_missing
         if manifest.per_base:
@@ -285,6 +293,31 @@ class _SplitTotals:
             known_counts=dict(zip(manifest.labels, known.tolist(), strict=True)),
         )
 
+    def _summary_of_numbers(self, manifest: Manifest) -> SplitSummary:
+        """Size of the split, and what its numbers are like."""
+        values = np.concatenate(self.numbers)
+        known = (~np.isnan(values)).sum(axis=0)
+        summaries = {name: _number_summary(column) for name, column in zip(manifest.labels, values.T, strict=True)}
+        return SplitSummary(
+            n_windows=self.n_windows,
+            n_bp=self.n_bp,
+            n_labeled=int(known.sum()),
+            n_missing=int(values.size - known.sum()),
+            label_counts={},
+            known_counts=dict(zip(manifest.labels, known.tolist(), strict=True)),
+            numbers={name: own for name, own in summaries.items() if own is not None},
+        )
+
+
+def _number_summary(values: np.ndarray) -> NumberSummary | None:
+    """What values (n,) are like, nan left out; None where all are."""
+    known = values[~np.isnan(values)].astype(np.float64)
+    if not len(known):
+        return None
+    return NumberSummary(
+        mean=float(known.mean()), sd=float(known.std()), least=float(known.min()), most=float(known.max())
+    )
+
 
 def _list_array(arrays: list[np.ndarray]) -> "pa.ListArray":
     """Label arrays of windows as one column of lists."""
@@ -292,7 +325,12 @@ def _list_array(arrays: list[np.ndarray]) -> "pa.ListArray":
 
     offsets = np.zeros(len(arrays) + 1, dtype=np.int32)
     np.cumsum([len(array) for array in arrays], out=offsets[1:])
-    return pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(arrays).astype(np.int8, copy=False)))
+    return pa.ListArray.from_arrays(offsets, pa.array(_one_type(np.concatenate(arrays))))
+
+
+def _one_type(labels: np.ndarray) -> np.ndarray:
+    """Labels as tables hold them: int8, or float32 where they are numbers."""
+    return labels.astype(np.float32 if labels.dtype.kind == "f" else np.int8, copy=False)
 
 
 def check_written(genome: Path, n_windows: Mapping[str, int], wanted: Set[str], dropped: Mapping[str, int]) -> None:

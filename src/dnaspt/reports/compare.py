@@ -19,6 +19,7 @@ from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.bootstrap import ConfidenceInterval, block_weights, percentile_interval
 from dnaspt.evaluation.gene_metrics import LEVELS, rates
 from dnaspt.evaluation.metrics import Score, auprc, auroc, mcc, mcc_batch, mean_rows, resampled_areas
+from dnaspt.evaluation.numbers import MEASURES, resampled_measures
 from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.reports.tables import SIGNED, written
 from dnaspt.studies.records import Record
@@ -236,7 +237,7 @@ def _group(
         minutes=min(record.result.minutes for record in records) + min(before),
         rate=first.job.learning_rate,
         n_blocks=first.counts.n_blocks,
-        least=-1.0 if metric == "mcc" else 0.0,
+        least=-1.0 if metric in ("mcc", "mean_pearson") else 0.0,
         baseline=first.job.baseline,
     )
 
@@ -408,7 +409,7 @@ class ResampledScore:
 
     @classmethod
     def of(cls, value: float, counts: BootstrapCounts, metric: str) -> "ResampledScore":
-        """A score from its value and what it was computed from; metric: mcc, mean_auroc or mean_auprc."""
+        """A score from its value and what it was computed from; metric: that of `Evaluation.metric`."""
         return cls(value, resampled_scores(counts, metric), counts.n_blocks)
 
 
@@ -434,6 +435,9 @@ def resampled_scores(counts: BootstrapCounts, metric: str) -> np.ndarray:
         confusions = counts.confusions.astype(np.float64)
         weights = np.concatenate(list(block_weights(len(confusions), len(confusions), N_RESAMPLES, 0)))
         return mcc_batch(np.tensordot(weights, confusions, axes=1))
+    if counts.truth.dtype.kind == "f":
+        measures = resampled_measures(counts.truth, counts.logits, counts.blocks, n=N_RESAMPLES, seed=0)
+        return mean_rows(measures[:, MEASURES.index(metric.removeprefix("mean_"))])
     areas = resampled_areas(counts.truth, counts.logits, counts.blocks, n=N_RESAMPLES, seed=0)
     return mean_rows(areas[:, int(metric == "mean_auprc")])
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dnaspt.checkpoint_config import CheckpointConfig, SplitRates
     from dnaspt.evaluation.decisions import DecisionScores
     from dnaspt.evaluation.metrics import Score
+    from dnaspt.evaluation.numbers import NumberScores
     from dnaspt.evaluation.results import Evaluation, GeneEvaluation, VariantEvaluation, WindowEvaluation
 
 _FEW_LABELS = 30
@@ -98,8 +99,28 @@ def _folds(manifest: Manifest, unit: str) -> Table:
     return Table("folds", columns, tuple(rows))
 
 
+def _number_summaries(manifest: Manifest, name: str) -> Table:
+    """Mean and standard deviation of each label in each split, and its range over all of them."""
+    rows = []
+    for label in manifest.labels[:_FEW_LABELS]:
+        known = [own.numbers[label] for own in manifest.splits.values() if label in own.numbers]
+        cells = []
+        for summary in manifest.splits.values():
+            own = summary.numbers.get(label)
+            cells.append("-" if own is None else f"{own.mean:.4g} ({own.sd:.3g})")
+        span = (
+            (f"{min(own.least for own in known):.4g}", f"{max(own.most for own in known):.4g}") if known else ("-", "-")
+        )
+        rows.append((label, *cells, *span))
+    more = len(manifest.labels) - _FEW_LABELS
+    note = f"and {more} more labels, in {name}/manifest.json" if more > 0 else ""
+    return Table("numbers: mean (sd)", ("label", *manifest.splits, "least", "most"), tuple(rows), note)
+
+
 def _class_balance(manifest: Manifest, name: str) -> Table:
-    """How often each label is true, in each split."""
+    """How often each label is true, in each split; of numbers what they are like."""
+    if TASKS[manifest.task].numbers:
+        return _number_summaries(manifest, name)
     rows = []
     for number, label in enumerate(manifest.labels[:_FEW_LABELS]):
         row = [f"{number} {label}"]
@@ -283,6 +304,8 @@ def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
         return alone + _gene_tables(evaluation.codons, f"{title}, as predict decodes: with codons")
     if evaluation.variants is not None:
         return [_variant_table(evaluation.variants, f"{name}: {evaluation.n_variants or 0:,} variants")]
+    if evaluation.numbers is not None:
+        return _number_tables(evaluation.numbers, title)
     assert evaluation.windows is not None
     tables = _window_tables(evaluation.windows, title)
     if (decisions := evaluation.windows.decisions) is not None:
@@ -319,6 +342,20 @@ def _window_tables(scores: "WindowEvaluation", title: str) -> list[Table]:
         rows = [("mean", _interval(labels.mean_auroc), _interval(labels.mean_auprc))]
         rows += [(label, _interval(area), _interval(labels.auprc[label])) for label, area in labels.auroc.items()]
         tables.append(Table(name, ("label", "AUROC", "AUPRC"), tuple(rows), own_note))
+    return tables
+
+
+def _number_tables(scores: "NumberScores", title: str) -> list[Table]:
+    """Correlations and R2 of each target, and their means: two tables, so that no interval is cut at 80 columns."""
+    tables = []
+    for name, measures in ((title, {"Pearson": "pearson", "Spearman": "spearman"}), ("R2", {"R2": "r2"})):
+        rows = [("mean", *(_interval(scores.mean[measure]) for measure in measures.values()))]
+        if len(scores.targets) > 1:
+            rows += [
+                (target, *(_interval(scores.by_target[measure][target]) for measure in measures.values()))
+                for target in scores.targets
+            ]
+        tables.append(Table(name, ("label", *measures), tuple(rows)))
     return tables
 
 

@@ -21,6 +21,7 @@ from dnaspt.evaluation.results import BootstrapCounts, Evaluation
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.json_files import UNFIT, build_checked, check_types
 from dnaspt.studies.plan import Job, Stage
+from dnaspt.tasks import TASKS
 from dnaspt.training.runs import RunResult
 
 FORMAT_VERSION = 1
@@ -104,7 +105,7 @@ class Record:
         if self.test is not None:
             content |= {
                 "test": self.test.to_dict(),
-                "counts": {name: array.tolist() for name, array in self.counts.arrays().items()},
+                "counts": {name: _listed(array) for name, array in self.counts.arrays().items()},
                 "curve": [[step, None if math.isnan(score) else score] for step, score in self.curve],
                 "examples": [[_gene_to_dict(gene) for gene in genes] for genes in self.examples],
             }
@@ -172,14 +173,19 @@ def result_of_baseline(baseline: BaselineResult) -> RunResult:
 
 def _counts_from_dict(content: Mapping[str, Any], job: Job, *, is_ranked: bool) -> BootstrapCounts:
     named = content.get("counts" if is_ranked else "counted", {})
+    is_number = TASKS[content["test"].get("task", "regions")].numbers if "test" in content else False
     types = {"truth": np.int8, "logits": np.int64 if is_ranked and not job.fold else np.float64}
+    if is_number:
+        types = {"truth": np.float64, "logits": np.float64}
     arrays = {name: np.array(values, types.get(name, np.int64)) for name, values in named.items()}
     counts = BootstrapCounts(**arrays).check()
     return counts if is_ranked else ranked(counts)
 
 
 def kept_counts(job: Job, counts: BootstrapCounts) -> BootstrapCounts:
-    """The counts as the record of a run keeps them: with ranks instead of logits, or, of a fold, with rounded logits."""
+    """The counts as the record of a run keeps them: ranks instead of logits; of a fold rounded logits; of numbers all digits."""
+    if counts.truth.dtype.kind == "f":
+        return replace(counts, logits=counts.logits.astype(np.float32), truth=counts.truth.astype(np.float32))
     if not job.fold or not counts.logits.size:
         return ranked(counts)
     return replace(counts, logits=np.round(counts.logits.astype(np.float64), _DECIMALS))
@@ -195,6 +201,13 @@ def ranked(counts: BootstrapCounts) -> BootstrapCounts:
     rounded = np.round(counts.logits.astype(np.float64), _DECIMALS)
     ranks = [np.unique(column, return_inverse=True)[1].ravel() for column in rounded.T]
     return replace(counts, logits=np.stack(ranks, axis=1))
+
+
+def _listed(array: np.ndarray) -> list[Any]:
+    """An array as JSON holds it: nan becomes None."""
+    if array.dtype.kind != "f" or not np.isnan(array).any():
+        return array.tolist()  # type: ignore[no-any-return]
+    return [[None if math.isnan(value) else value for value in row] for row in array.tolist()]
 
 
 def _gene_to_dict(gene: Transcript) -> dict[str, Any]:

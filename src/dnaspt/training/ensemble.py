@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnaspt.checkpoint_config import CheckpointConfig, MemberConfig, find_checkpoint, read_config
+from dnaspt.checkpoint_config import CheckpointConfig, MemberConfig, calibrator_of, find_checkpoint, read_config
 from dnaspt.config import EnsembleConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.subset import label_subset
 from dnaspt.errors import ConfigError
 from dnaspt.evaluation.evaluate import score_model, window_logits
-from dnaspt.models.calibrator import Calibrator
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.finetune import check_same_labels, scored_transcripts, source_of
@@ -61,10 +60,9 @@ def ensemble(config: EnsembleConfig, *, overwrite: bool = False) -> Run:
         raise ConfigError(f"{config.runs[0]}: is one run; give two or more to join, or --composition")
     if config.composition and (manifest.per_base or manifest.resolution_bp):
         raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
-    one_of = TASKS[manifest.task].one_of
-    if one_of and (config.composition or config.weights == "valid"):
+    if not TASKS[manifest.task].is_binary and (config.composition or config.weights == "valid"):
         what = "composition" if config.composition else "weights = 'valid'"
-        raise ConfigError(f"{what} is for labels that are true or false; {config.data} has classes")
+        raise ConfigError(f"{what} is for labels that are true or false; {config.data} has {TASKS[manifest.task].has}")
     if config.weights == "valid" and manifest.per_base:
         raise ConfigError("weights = 'valid' is for windows; of genes the emissions are averaged: say equal")
     with RunFolder(config.out, config, resume=False, overwrite=overwrite) as folder:
@@ -110,7 +108,7 @@ def _join(
     device = choose_device(config.accelerator)
     models = [model for model, _ in map(load_model, config.runs) if isinstance(model, TaskModel)]
     of_kmers = Composition(len(manifest.labels)) if config.composition else None
-    calibrator = Calibrator(one_of=TASKS[manifest.task].one_of)
+    calibrator = calibrator_of(manifest.task)
     joined = Ensemble(models, of_kmers, calibrator).to(device).eval()
     valid = read_split(config.data, "valid", config.fold)
     composition = _weigh(config, joined, valid, manifest, members)

@@ -181,10 +181,12 @@ def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str =
         raise ConfigError("positive_weight is for labels of windows and bins; see class_weights")
     if config.pool == "normalized":
         _check_pool(config, manifest)
-    if task.one_of and (
-        idle := [name for name in ("composition", "positive_weight", "teacher") if getattr(config, name)]
-    ):
-        raise ConfigError(f"{idle[0]} is for labels that are true or false; {config.data} has classes")
+    idle = [name for name in ("composition", "positive_weight", "teacher") if getattr(config, name)]
+    idle += ["class_weights"] if task.numbers and config.class_weights != "none" else []
+    if (task.one_of or task.numbers) and idle:
+        raise ConfigError(f"{idle[0]} is for labels that are true or false; {config.data} has {task.has}")
+    if head == "poisson":
+        _check_counts(config, manifest)
     if config.composition and (manifest.per_base or manifest.resolution_bp):
         raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
     if config.average_strands != "auto" and manifest.per_base:
@@ -229,6 +231,20 @@ def _check_genes(config: FinetuneConfig, manifest: Manifest) -> None:
         raise ConfigError(f"{config.data}: the train split has no coding base; prepare it with genes in every split")
     if labels and not n_coding["valid"]:
         log.warning("%s: the valid split has no coding base: it tells no good checkpoint from a bad one", config.data)
+
+
+def _check_counts(config: FinetuneConfig, manifest: Manifest) -> None:
+    """Refuse to learn counts from numbers below 0.
+
+    Raises:
+        ConfigError: names the label.
+    """
+    for split, summary in manifest.splits.items():
+        for label, numbers in summary.numbers.items():
+            if numbers.least < 0:
+                raise ConfigError(
+                    f"head 'poisson' is for counts; {label!r} has {numbers.least:g} in {split}; say --head mse"
+                )
 
 
 def _check_pool(config: FinetuneConfig, manifest: Manifest) -> None:
@@ -483,11 +499,16 @@ def _check_valid(config: FinetuneConfig, manifest: Manifest, valid: Split) -> No
     """Refuse valid windows on which no checkpoint can be chosen, before anything is trained.
 
     Raises:
-        DatasetError: no label has both windows where it is true and windows where it is not.
+        DatasetError: no label has both windows where it is true and windows where it is not, or two different numbers.
     """
     if manifest.per_base:
         return
     labels = valid.labels.reshape(-1, len(manifest.labels))
+    if TASKS[manifest.task].numbers:
+        if not any(len(np.unique(column[~np.isnan(column)])) > 1 for column in labels.T):
+            problem = "no label has two different numbers in the valid split"
+            raise DatasetError(f"{config.data}: {problem}, so no checkpoint can be chosen on it; prepare more data")
+        return
     if not ((labels == 1).any(axis=0) & (labels == 0).any(axis=0)).any():
         problem = "no label has both positive and negative windows in the valid split"
         do = "split otherwise, or prepare more data"

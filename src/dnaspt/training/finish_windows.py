@@ -12,10 +12,9 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from dnaspt.data.dataset import Split
-from dnaspt.evaluation.calibration import fit_calibrator
+from dnaspt.evaluation.calibration import fit_calibrator, fit_numbers
 from dnaspt.evaluation.evaluate import mean_scores, window_logits
 from dnaspt.genome.gene_states import MISSING
-from dnaspt.models.calibrator import Calibrator
 
 if TYPE_CHECKING:
     from dnaspt.models.task_model import TaskModel
@@ -49,6 +48,8 @@ def finish_windows(
         composition: what the model's composition was set to; None where it has none.
         biases: expected biases (K,) of the log-odds, of a loss that weighs true labels; None for 0.
     """
+    from dnaspt.models.heads import NumbersHead  # torch: seconds
+
     truth = valid.labels.reshape(-1, len(labels))
     if model.composition is not None:
         model.composition.share = 0.0  # of a checkpoint that is finished once more
@@ -62,8 +63,15 @@ def finish_windows(
         model.composition.share = share
         log_odds = (1 - share) * log_odds + share * of_kmers
     chosen = {"both_strands": both_strands, "composition": share}
-    plain = Calibrator(one_of=model.calibrator.one_of)
+    plain = model.calibrator.plain
     scores = {f"valid_{name}": score for name, score in mean_scores(truth, plain.log_odds(log_odds)).items()}
+    if model.calibrator.of_numbers:
+        numbers = fit_numbers(truth, log_odds, is_count=isinstance(model.head, NumbersHead) and model.head.is_count)
+        named = mean_scores(truth, numbers.log_odds(log_odds))
+        return FinishedWindows(
+            chosen | {"slopes": numbers.slopes, "biases": numbers.biases},
+            {f"valid_{name}": score for name, score in named.items()},
+        )
     found = fit_calibrator(truth, log_odds, biases, one_of=model.calibrator.one_of)
     return FinishedWindows(chosen | {"temperature": found.temperature, "biases": found.biases}, scores)
 
@@ -79,9 +87,10 @@ def _choose_strands(
     }
     if len(found) == 1:
         return next(iter(found.items()))
-    plain = Calibrator(one_of=model.calibrator.one_of)
-    one, both = (mean_scores(truth, plain.log_odds(found[kind]))["auroc"] for kind in (False, True))
-    log.info("AUROC of one strand on valid %.4f, of both averaged %.4f", one, both)
+    plain = model.calibrator.plain
+    metric = "pearson" if plain.of_numbers else "auroc"
+    one, both = (mean_scores(truth, plain.log_odds(found[kind]))[metric] for kind in (False, True))
+    log.info("%s of one strand on valid %.4f, of both averaged %.4f", metric, one, both)
     return both > one, found[both > one]
 
 

@@ -49,7 +49,7 @@ def recipe_of(manifest: Manifest, given: Mapping[str, Any]) -> dict[str, Any]:
     recipe: dict[str, Any] = {"learning_rate": LEARNING_RATE, "average_fraction": 0.1}
     if not default["freeze_encoder"]:
         recipe["encoder_rate"] = 0.1
-    if len(manifest.labels) <= MOST_LABELS and not TASKS[manifest.task].one_of:
+    if len(manifest.labels) <= MOST_LABELS and TASKS[manifest.task].is_binary:
         recipe["composition"] = True
     is_alone = default["devices"] * default["num_nodes"] == 1
     if is_alone and default["batch_bp"] // manifest.window_bp >= LEAST_WINDOWS:

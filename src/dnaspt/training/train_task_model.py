@@ -156,8 +156,11 @@ def build_model(
     composition: FittedComposition | None = None,
 ) -> TaskModel:
     """A task model before its first step: the head is fresh, the encoder pretrained where one is given."""
-    frequencies = label_frequencies(data) if checkpoint.pool == "normalized" else None
-    start = HeadStart(class_weights(config, data), frequencies)
+    if TASKS[data.manifest.task].numbers:
+        start = HeadStart(mean=label_moments(data)[0], sd=label_moments(data)[1])
+    else:
+        frequencies = label_frequencies(data) if checkpoint.pool == "normalized" else None
+        start = HeadStart(class_weights(config, data), frequencies)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = build_task_model(checkpoint, start)
@@ -184,6 +187,16 @@ def label_frequencies(data: FinetuningData) -> Tensor:
     return torch.from_numpy(positives / (positives + negatives)).float()
 
 
+def label_moments(data: FinetuningData) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (K,) of labels that are numbers, over the train windows where they are known."""
+    labels = data.train.labels.reshape(-1, len(data.manifest.labels)).astype(np.float64)
+    known = ~np.isnan(labels)
+    n_known = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, labels, 0).sum(axis=0) / n_known
+    variance = np.where(known, labels - mean, 0) ** 2
+    return torch.from_numpy(mean).float(), torch.from_numpy(np.sqrt(variance.sum(axis=0) / n_known)).float()
+
+
 def class_weights(config: FinetuneConfig, data: FinetuningData) -> Tensor | None:
     """Weights of classes or labels in the loss (K,); None where all weigh the same.
 
@@ -191,6 +204,8 @@ def class_weights(config: FinetuneConfig, data: FinetuningData) -> Tensor | None
     by the number of negative windows over that of positive ones.
     """
     n_labels = len(data.manifest.labels)
+    if TASKS[data.manifest.task].numbers:
+        return None
     if config.positive_weight:
         return torch.full((n_labels,), config.positive_weight)
     if config.class_weights == "none":

@@ -151,7 +151,7 @@ def said_by(*words: str) -> subprocess.CompletedProcess[str]:
         (
             "finetune data --out x --head mlp",
             "Invalid value for '--head': 'mlp' is not one of 'auto', 'gene-model', 'crf', 'softmax', 'sigmoid', "
-            "'crf-unconstrained'; "
+            "'crf-unconstrained', 'mse', 'poisson'; "
             "see 'dnaspt finetune -h'",
         ),
         ("prepare genes", "Missing option '--out' / '-o'; see 'dnaspt prepare genes -h'"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from dnaspt.evaluation.calibration import Calibration, ReliabilityBin, fit_calibrator
+from dnaspt.evaluation.calibration import Calibration, ReliabilityBin, fit_calibrator, fit_numbers
 from dnaspt.genome.gene_states import MISSING
 
 
@@ -56,3 +56,24 @@ def test_without_labels_nothing_is_changed_and_no_temperature_is_extreme() -> No
     truth = np.array([[1], [0]])
     for sign in (1.0, -1.0):
         assert 0.1 <= fit_calibrator(truth, np.array([[sign], [-sign]])).temperature <= 10
+
+
+def test_numbers_are_brought_onto_the_measured_scale_by_least_squares() -> None:
+    rng = np.random.default_rng(0)
+    predicted = rng.normal(size=(300, 2))
+    truth = np.stack([3 + 2 * predicted[:, 0] + rng.normal(0, 0.1, 300), rng.normal(size=300)], axis=1)
+    truth[::3, 0] = np.nan
+    found = fit_numbers(truth, predicted, is_count=False)
+    known = ~np.isnan(truth[:, 0])
+    slope, bias = np.polyfit(predicted[known, 0], truth[known, 0], 1)
+    assert (found.slopes[0], found.biases[0]) == pytest.approx((slope, bias))
+    assert all(slope > 0 for slope in found.slopes)
+
+
+def test_counts_stay_above_zero_and_few_values_only_shift() -> None:
+    counts = fit_numbers(np.array([[4.0], [8.0]]), np.array([[1.0], [2.0]]), is_count=True)
+    assert counts.log_odds(np.array([[0.5]])) == pytest.approx(2.0)
+    few = fit_numbers(np.array([[4.0], [np.nan], [8.0]]), np.array([[1.0], [7.0], [2.0]]), is_count=False)
+    assert (few.slopes, few.biases) == ((1.0,), (4.5,))
+    nothing = fit_numbers(np.array([[np.nan]]), np.array([[1.0]]), is_count=True)
+    assert (nothing.slopes, nothing.biases) == ((1.0,), (0.0,))

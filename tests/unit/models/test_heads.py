@@ -10,7 +10,7 @@ from dnaspt.genome.gene_states import GENE_STATES, MISSING
 from dnaspt.models.basset import HeadMLP
 from dnaspt.models.batch import Batch
 from dnaspt.models.encoder import DilatedEncoder
-from dnaspt.models.heads import CRFHead, DecodingContext, HeadCNN, MeanNorm, SigmoidHead, SoftmaxHead
+from dnaspt.models.heads import CRFHead, DecodingContext, HeadCNN, MeanNorm, NumbersHead, SigmoidHead, SoftmaxHead
 from dnaspt.models.kernels.crf_viterbi import SLICE
 from dnaspt.models.task_model import TaskModel
 
@@ -140,3 +140,22 @@ def test_no_class_is_made_up_from_emissions_that_are_nan(kind: type[SoftmaxHead 
     emissions[7, 3] = np.nan
     with pytest.raises(NotFiniteError, match=r"the sequence has emissions .*NaN"):
         kind(16, GENE_STATES).decode(emissions, DecodingContext(np.zeros(20, np.uint8)), with_posterior=False)
+
+
+@pytest.mark.parametrize("is_count", [False, True])
+def test_numbers_are_learned_in_their_own_scale_and_missing_ones_not_at_all(is_count: bool) -> None:
+    torch.manual_seed(0)
+    head = NumbersHead(HeadCNN(16, 2, resolution_bp=0), 2, is_count=is_count)
+    mean, sd = torch.tensor([50.0, 0.0]), torch.tensor([10.0, 0.0])
+    head.begin_with(mean, sd)
+    torch.nn.init.zeros_(head.trunk.output.weight)
+    torch.nn.init.zeros_(head.trunk.output.bias)
+    emissions = head.trunk(torch.randn(3, 40, 16), None)
+    assert emissions[:, 0].tolist() == [50.0] * 3
+    labels = torch.tensor([[60.0, float("nan")], [float("nan")] * 2, [50.0, float("nan")]])
+    loss = head.loss(emissions, Batch(torch.zeros(3, 40), torch.full((3,), 40), labels))
+    rates = torch.tensor([1.0, 1.0])
+    expected = (rates - torch.tensor([60.0, 50.0]) / 50 * rates.log()).sum() if is_count else torch.tensor(1.0)
+    assert loss.total.item() == pytest.approx(expected.item()) and loss.n_scored.item() == 2
+    loss.total.backward()
+    assert all(torch.isfinite(own.grad).all() for own in head.parameters() if own.grad is not None)

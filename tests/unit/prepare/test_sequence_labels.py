@@ -1,5 +1,6 @@
 """Headers of FASTA, names of files and values to labels."""
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -9,12 +10,17 @@ from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.sequence_tables import SequenceTable
 from dnaspt.prepare.sequence_labels import (
+    BinaryLabels,
+    ClassLabels,
     ColumnNames,
     LabeledRows,
+    LabelKind,
+    NumberLabels,
     binary_labels,
     class_of_file,
     labeled_rows,
     rows_of_class,
+    understood_labels,
 )
 
 
@@ -95,3 +101,36 @@ def test_two_values_without_a_hint() -> None:
         binary_labels([rows_of("background", "peak")], None).matrix(rows_of("background", "peak")).ravel().tolist()
     )
     assert counts == {0: 1, 1: 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (("0.5", "2", "-1e-3"), "auto", NumberLabels),
+        (("1.0", "0.0", "1"), "auto", BinaryLabels),
+        (("0", "1", "2"), "auto", ClassLabels),
+        (("0", "1", "2"), "numbers", NumberLabels),
+        (("3", "7", "12"), "classes", ClassLabels),
+        (("0", "1", "1"), "classes", ClassLabels),
+        (("a", "b", "c"), "classes", ClassLabels),
+        (("0", "1", "NaN"), "labels", BinaryLabels),
+    ],
+)
+def test_what_the_values_of_a_label_are(values: tuple[str, ...], kind: LabelKind, expected: type) -> None:
+    assert type(understood_labels([rows_of(*values)], None, kind)) is expected
+
+
+def test_numbers_keep_what_is_missing_and_refuse_what_is_no_finite_number() -> None:
+    rows = rows_of("0.5", "", "NA", "-2e3")
+    labels = understood_labels([rows], None)
+    assert labels.matrix(rows)[:, 0].tolist() == pytest.approx([0.5, math.nan, math.nan, -2000.0], nan_ok=True)
+    for wrong in ("high", "inf", "1e99", "0x1F", "1_000"):
+        with pytest.raises(InputError, match=rf"a\.csv:3: label '{wrong}'; expected a number"):
+            NumberLabels(("label",)).matrix(rows_of("0.5", wrong))
+
+
+def test_whole_numbers_that_are_no_classes_ask_what_they_are() -> None:
+    with pytest.raises(InputError, match="say kind numbers to predict them, kind classes, or positive"):
+        understood_labels([rows_of("3", "7", "12")], None)
+    with pytest.raises(ConfigError, match="positive '3' is for labels that are true or false"):
+        understood_labels([rows_of("3", "7", "12")], "3", "numbers")

@@ -164,8 +164,7 @@ def test_classes(names: tuple[str, ...], frame: pd.DataFrame, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("values", "match"),
     [
-        (["0.5", "1.5", "2"], "3 numbers .* which are no classes 0, 1, 2"),
-        (["0", "1", "7"], "3 numbers"),
+        (["0", "1", "7"], "3 numbers .* which are no classes 0, 1, 2"),
         ([str(k) for k in range(-3, 7)], "10 numbers"),
     ],
 )
@@ -173,6 +172,19 @@ def test_numbers_that_are_no_classes(values: list[str], match: str, frame: pd.Da
     file = save(frame.assign(label=[values[k % len(values)] for k in range(N)]), tmp_path / "a.csv")
     with pytest.raises(InputError, match=match):
         dnaspt.prepare_sequences(file, out=tmp_path / "data")
+
+
+def test_numbers_are_kept_missing_ones_counted_and_all_parts_have_high_and_low_ones(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    values = [k / 7 for k in range(N - 1)] + [None]
+    data = dnaspt.prepare_sequences(save(frame.assign(label=values), tmp_path / "a.csv"), out=tmp_path / "data")
+    assert data.task == "values" and data.manifest.splits["train"].numbers["label"].sd > 0
+    assert sum(own.n_missing for own in data.manifest.splits.values()) == 1
+    kept = np.concatenate([data.read(split).labels for split in data.splits])
+    np.testing.assert_allclose(np.sort(kept[~np.isnan(kept)]), np.array(values[:-1], dtype=np.float32))
+    again = dnaspt.Dataset.open(tmp_path / "data")
+    assert again.manifest == data.manifest and again.to_frame("train")["labels"].iloc[0].dtype == np.float32
 
 
 def test_one_class_against_all_others(frame: pd.DataFrame, tmp_path: Path) -> None:
