@@ -111,14 +111,14 @@ def prepare_regions(
     config: PathLike | None = None,
     **settings: Any,
 ) -> "Dataset":
-    """Make a dataset of labeled windows from a genome and its peaks (ATAC-seq, ChIP-seq, any BED).
+    """Make a dataset of labeled windows from a genome and its peaks (ATAC-seq, ChIP-seq, any BED), or tracks of signal (bigWig).
 
     Args:
         genome: FASTA, plain, gzip or bgzip.
         regions: BED or narrowPeak; each file is a label, or one file has a column of labels.
         out: dataset folder to write.
         config: TOML file of settings; keywords win.
-        **settings: window_bp, min_overlap, background, split, folds and others (docs/settings.md).
+        **settings: signal, window_bp, min_overlap, background, split, folds and others (docs/settings.md).
 
     Returns:
         The dataset.

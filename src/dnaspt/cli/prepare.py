@@ -133,6 +133,20 @@ def regions(
             default="as in --config",
         ),
     ] = None,
+    signal: Annotated[
+        list[Path] | None,
+        option(metavar="BIGWIG", help="Tracks to predict as numbers, instead of peaks.", default="none"),
+    ] = None,
+    signal_summary: Annotated[
+        Literal["mean", "sum"] | None, option(help="Of a track over the middle of a window.", default="mean")
+    ] = None,
+    signal_log: Annotated[
+        bool | None, option("--signal-log/--no-signal-log", help="Take log(1 + it).", default="take it")
+    ] = None,
+    signal_gaps: Annotated[
+        Literal["zero", "missing"] | None,
+        option(help="What bases without a value in a track are.", default="an error"),
+    ] = None,
     labels_file: Labels = None,
     config: Config = None,
     split: Split = None,
@@ -166,11 +180,13 @@ def regions(
     strict: Strict = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Windows with labels, from FASTA and peaks.
+    """Windows with labels, from FASTA and peaks, or with numbers, from tracks of signal.
 
-    Each BED file is a label. A window has the label if enough of its middle lies in a peak.
+    Each BED file is a label. A window has the label if enough of its middle lies in a peak. Each bigWig is a number to predict.
 
     Example: dnaspt prepare regions --genome g.fa --regions peaks.bed --out data/peaks
+
+    Example: dnaspt prepare regions --genome g.fa --signal atac.bw --signal-gaps zero --out data/atac
     """
     from dnaspt import api
 

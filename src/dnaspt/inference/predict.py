@@ -207,7 +207,7 @@ def _predict_file(
         raise ConfigError(f"{next(iter(further.values()))}: only a model of genes has proteins and CDS")
     from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
 
-    _check_window_options(loaded, options)
+    _check_window_options(loaded, out, options)
     stride_bp = min(options.stride_bp, loaded.window_bp)
     layout = WindowOptions(stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, bool(options.average_strands))
     with naming_model(loaded):
@@ -272,9 +272,13 @@ def check_gene_limits(options: PredictOptions, *, has_codons: bool) -> None:
         log.warning("--min-intron-bp has no effect without a CRF head and --codons: only their grammar knows introns")
 
 
-def _check_window_options(model: Model, options: PredictOptions) -> None:
+def _check_window_options(model: Model, out: Path, options: PredictOptions) -> None:
     """Refuse options that do not fit a model of windows, and warn of those without effect."""
     resolution_bp = TASKS[model.task].resolution_bp
+    if TASKS[model.task].numbers and out.suffix.lower() == ".bed":
+        raise ConfigError(f"{out}: this model predicts numbers, which make no BED rows; write .bw or .parquet")
+    if TASKS[model.task].numbers and options.threshold != PredictOptions().threshold:
+        log.warning("--threshold has no effect: this model predicts numbers")
     check_sensitivity(options.sensitivity, model.head)
     if not options.codons:
         log.warning("--no-codons has no effect on windows")

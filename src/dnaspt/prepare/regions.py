@@ -1,13 +1,14 @@
-"""FASTA and regions to a dataset of windows, each with K labels of 0 or 1.
+"""FASTA and regions to a dataset of windows, each with K labels of 0 or 1; or FASTA and tracks of signal, with K numbers.
 
 Regions are files of peaks, one label per file: a window is positive for a label where at least `min_overlap` of its central
-`core_bp` lies in regions of that file. Or they are a table of windows that have their labels already.
+`core_bp` lies in regions of that file. Or they are a table of windows that have their labels already. Of tracks of signal the
+numbers are means or sums over the core; peaks then only say where windows lie.
 """
 
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -25,6 +26,7 @@ from dnaspt.genome.intervals import coverage
 from dnaspt.prepare.background import MatchedBackground, merge_centers
 from dnaspt.prepare.folds import FoldPlan
 from dnaspt.prepare.region_labels import peak_labels, row_labels, row_splits
+from dnaspt.prepare.signal_tracks import SignalLabels, SignalTrack
 from dnaspt.prepare.splits import SplitInterval, SplitPlan
 from dnaspt.prepare.windows import LabeledWindows, WindowFilter, WindowSettings, add_windows, from_starts, tiled_starts
 from dnaspt.prepare.writer import DatasetWriter, check_written
@@ -41,9 +43,20 @@ _MANY_EXPECTED = 20
 class PrepareRegionsConfig(WindowSettings):
     """Settings of `prepare regions`."""
 
-    regions: Paths = Field(min_length=1)
+    regions: Paths = ()
     """Files of regions, one label each, named by the file: BED (of BED12 the blocks), narrowPeak, BEDPE, bedGraph or MACS
     .xls; or one table in BEND's format with a `label` column, whose rows are the windows."""
+    signal: Paths = ()
+    """bigWig tracks, one number each to predict (regression), named by the file. Without `regions` windows tile the genome; with
+    them, and background `matched`, they are centered on the regions, and background is added."""
+    signal_summary: Literal["mean", "sum"] = "mean"
+    """What the number of a window is: mean or sum of a track over the middle `core_bp`. Take sum for counts of reads."""
+    signal_log: bool = True
+    """Whether the logarithm of 1 + that is taken, as coverage has a few large values. Turn it off for ratios, for values below 0,
+    and for counts with head poisson."""
+    signal_gaps: Literal["zero", "missing"] | None = None
+    """What bases without a value in a track are: zero, as in coverage that leaves out zeros, or missing, where they were not
+    measured. Left out, such bases are an error."""
     labels_file: Path | None = None
     """Text file with the names of the labels, one per line: names for the files in order, the files' own names in
     another order, or names for the indices of a `label` column. Give it if the names of the files are not what tables
@@ -77,11 +90,22 @@ class PrepareRegionsConfig(WindowSettings):
     def _check(self) -> Self:
         if self.core_bp > self.window_bp:
             raise ValueError(f"core_bp {self.core_bp} is more than window_bp {self.window_bp}")
+        if not self.regions and not self.signal:
+            raise ValueError("no regions; give peaks (regions), or tracks of signal (signal)")
+        if self.regions and self.signal and self.background == "all":
+            raise ValueError(
+                "regions beside signal say where windows lie: say background matched, or leave one of them out"
+            )
+        idle = [name for name in ("signal_summary", "signal_log", "signal_gaps") if name in self.model_fields_set]
+        if idle and not self.signal:
+            raise ValueError(f"{idle[0]} is for tracks of signal; give some (signal)")
         return self
 
     def label_files(self) -> tuple[Path, ...]:
         """The regions, the names of the labels, and the blacklist."""
-        return tuple(path for path in (*self.regions, self.labels_file, self.blacklist) if path is not None)
+        return tuple(
+            path for path in (*self.regions, *self.signal, self.labels_file, self.blacklist) if path is not None
+        )
 
     @property
     def needed_bp(self) -> int:
@@ -96,15 +120,20 @@ class _WindowSource(Protocol):
         rules: what decides which windows are kept.
         labels: names of the labels.
         window_bp: length of the longest window.
-        files: the region files.
+        tracks: tracks of signal.
         wanted: splits that must have windows.
     """
 
     rules: "_FilterRules"
     labels: tuple[str, ...]
     window_bp: int
-    files: tuple[Regions, ...]
+    tracks: Sequence[SignalTrack]
     wanted: frozenset[str]
+
+    @property
+    def files(self) -> tuple[Regions, ...]:
+        """The region files."""
+        ...
 
     def windows_on(self, contig: Contig, index: int) -> LabeledWindows: ...
 
@@ -140,7 +169,8 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             present.add(contig.name)
             windows = source.windows_on(contig, index)
             counts["windows"] += len(windows)
-            counts["windows_with_a_label"] += int((windows.labels == 1).any(axis=1).sum())
+            if not config.signal:
+                counts["windows_with_a_label"] += int((windows.labels == 1).any(axis=1).sum())
             add_windows(writer, contig, windows)
         source.finish()
         plan.check_contigs(config.genome, present, strict=config.strict)
@@ -150,13 +180,17 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             counts["regions"] += len(regions)
             dropped.update(regions.dropped)
             dropped["contig_not_in_genome"] += sum(len(rows[name]) for name in absent)
+        for track in source.tracks:
+            on_contigs = track.n_by_contig
+            absent = check_contigs(track.path, on_contigs, config.genome, present, strict=config.strict)
+            dropped["contig_not_in_genome"] += sum(len(on_contigs[name]) for name in absent)
         if blacklist is not None:
             check_contigs(blacklist.path, blacklist.rows_by_contig(), config.genome, present, strict=False)
         _warn_of_unused(config, source, counts["regions"], dropped)
         check_written(config.genome, writer.n_windows, source.wanted, dropped)
-        if not counts["windows_with_a_label"]:
+        if not config.signal and not counts["windows_with_a_label"]:
             raise InputError(source.files[0].path, "no window is positive", expected="regions that make some positive")
-        task = TASKS["regions"]
+        task = TASKS["signal" if config.signal else "regions"]
         manifest = Manifest(
             task=task.name,
             labels=source.labels,
@@ -211,11 +245,14 @@ def _window_source(
             config, ("core_bp", "min_overlap", "stride_bp", "background", "background_ratio", "match_gc")
         )
         return _TableRows(rules, table), folds
+    source: _WindowSource
     if config.background == "matched":
         _warn_without_effect(config, ("stride_bp",))
-        return _CenteredWindows(rules, files, counts), folds
-    _warn_without_effect(config, ("background_ratio", "match_gc"))
-    return _TiledWindows(rules, files, counts), folds
+        source = _CenteredWindows(rules, files, counts)
+    else:
+        _warn_without_effect(config, ("background_ratio", "match_gc", *(("min_overlap",) if config.signal else ())))
+        source = _TiledWindows(rules, files, counts)
+    return (_WithSignal(source, counts) if config.signal else source), folds
 
 
 def _centers(files: Sequence[Regions]) -> dict[str, np.ndarray]:
@@ -265,10 +302,13 @@ class _FilterRules:
 class _Peaks:
     """K files of regions, one label each: what the two sources that label windows by overlap have in common."""
 
+    tracks: Sequence[SignalTrack] = ()
+
     def __init__(self, rules: _FilterRules, files: tuple[Regions, ...], counts: Counter[str]) -> None:
         self.counts = counts
         self.rules, self.window_bp, self.wanted = rules, rules.config.window_bp, rules.plan.wanted
-        names, order = peak_labels(rules.config.regions, rules.config.labels_file)
+        labels_file = None if rules.config.signal else rules.config.labels_file
+        names, order = peak_labels(rules.config.regions, labels_file) if rules.config.regions else ((), ())
         self.labels = names
         self.files = tuple(files[index] for index in order)
         self._rows = [regions.rows_by_contig() for regions in self.files]
@@ -402,8 +442,39 @@ class _CenteredWindows(_Peaks):
             log.warning("%d background windows of the wanted length and GC were not found", short)
 
 
+class _WithSignal:
+    """Windows of another source, with the numbers of tracks of signal instead of their labels."""
+
+    def __init__(self, source: _WindowSource, counts: Counter[str]) -> None:
+        self.rules, self.window_bp, self.wanted = source.rules, source.window_bp, source.wanted
+        config = source.rules.config
+        self.labels, order = peak_labels(config.signal, config.labels_file)
+        self.tracks: Sequence[SignalTrack] = [SignalTrack(config.signal[index]) for index in order]
+        self._numbers = SignalLabels(self.tracks, config.signal_summary, config.signal_gaps, log=config.signal_log)
+        self._source, self._counts = source, counts
+
+    @property
+    def files(self) -> tuple[Regions, ...]:
+        """The region files."""
+        return self._source.files
+
+    def windows_on(self, contig: Contig, index: int) -> LabeledWindows:
+        """The windows of one contig, ascending."""
+        config, windows = self.rules.config, self._source.windows_on(contig, index)
+        cores = from_starts(windows.intervals[:, 0] + (config.window_bp - config.core_bp) // 2, config.core_bp)
+        return replace(windows, labels=self._numbers.of(contig.name, cores))
+
+    def finish(self) -> None:
+        """Count the numbers that are missing."""
+        self._source.finish()
+        if self._numbers.n_missing:
+            self._counts["numbers_missing"] = self._numbers.n_missing
+
+
 class _TableRows:
     """The rows of BEND's table as windows of any length; its split column, if it has one, divides them."""
+
+    tracks: Sequence[SignalTrack] = ()
 
     def __init__(self, rules: _FilterRules, labeled: LabeledRegions) -> None:
         self.rules = rules

@@ -220,7 +220,7 @@ class LabeledWindows:
     Attributes:
         intervals: starts and ends (n, 2).
         split: index of the split in `SPLITS` (n,).
-        labels: (n, K) int8 of 0, 1 and `MISSING`.
+        labels: (n, K) int8 of 0, 1 and `MISSING`, or float32 numbers.
         strands: "+", "-" or "." (n,); "." for all if left out.
     """
 

@@ -1,0 +1,127 @@
+"""Numbers of windows from bigWig tracks: by hand over single bases, and in datasets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dnaspt
+from dnaspt.errors import ConfigError, InputError
+from dnaspt.genome.bigwig import read_bigwig, write_bigwig
+from dnaspt.prepare.signal_tracks import SignalLabels, SignalTrack
+
+N_BP = 4000
+
+
+@pytest.fixture
+def track(tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """A track with gaps on one of two contigs, and its value at each base (nan where it has none)."""
+    rng = np.random.default_rng(0)
+    cuts = np.sort(rng.choice(np.arange(1, N_BP), 200, replace=False))
+    starts, ends = np.append(0, cuts), np.append(cuts, N_BP)
+    values = rng.gamma(1.0, 3.0, len(starts)).astype(np.float32)
+    kept = rng.random(len(starts)) < 0.7
+    write_bigwig(tmp_path / "a.bw", [("chr1", N_BP)], [("chr1", starts[kept], ends[kept], values[kept])])
+    by_base = np.repeat(np.where(kept, values, np.nan), ends - starts)
+    return tmp_path / "a.bw", by_base
+
+
+def genome(folder: Path) -> Path:
+    rng = np.random.default_rng(1)
+    letters = ["".join(rng.choice(list("ACGT"), N_BP)) for _ in range(2)]
+    (folder / "g.fa").write_text("".join(f">chr{k + 1}\n{own}\n" for k, own in enumerate(letters)))
+    return folder / "g.fa"
+
+
+@pytest.mark.parametrize("gaps", ["zero", "missing"])
+@pytest.mark.parametrize("summary", ["mean", "sum"])
+def test_numbers_are_those_of_the_single_bases(gaps: str, summary: str, track: tuple[Path, np.ndarray]) -> None:
+    path, by_base = track
+    starts = np.random.default_rng(2).integers(0, N_BP - 50, 300)
+    cores = np.stack([starts, starts + 1 + starts % 50], axis=1)
+    labels = SignalLabels([SignalTrack(path)], summary, gaps, log=True)  # type: ignore[arg-type]
+    found = labels.of("chr1", cores)[:, 0]
+    for (start, end), value in zip(cores.tolist(), found, strict=True):
+        own = by_base[start:end]
+        known = own[~np.isnan(own)]
+        if gaps == "missing" and 2 * len(known) < len(own):
+            assert np.isnan(value)
+            continue
+        mean = known.mean() if gaps == "missing" else np.nan_to_num(own).mean()
+        assert value == pytest.approx(np.log1p(mean * (len(own) if summary == "sum" else 1)), rel=1e-5, abs=1e-6)
+    assert labels.n_missing == np.isnan(found).sum()
+    assert (gaps == "missing") == (labels.n_missing > 0)
+
+
+def test_bases_without_a_value_are_not_guessed(track: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    settings = {"genome": genome(tmp_path), "signal": track[0], "window_bp": 100, "core_bp": 50}
+    with pytest.raises(ConfigError, match=r"a\.bw: \d+ bases of chr1:\d+-\d+ have no value; say signal_gaps"):
+        dnaspt.prepare_regions(**settings, out=tmp_path / "data")  # type: ignore[arg-type]
+    zeros = dnaspt.prepare_regions(**settings, signal_gaps="zero", out=tmp_path / "zeros")  # type: ignore[arg-type]
+    assert zeros.task == "signal" and zeros.labels == ("a",)
+    assert sum(own.n_missing for own in zeros.manifest.splits.values()) == 0
+    gaps = dnaspt.prepare_regions(**settings, signal_gaps="missing", out=tmp_path / "gaps")  # type: ignore[arg-type]
+    n_missing = sum(own.n_missing for own in gaps.manifest.splits.values())
+    assert n_missing == gaps.manifest.counts["numbers_missing"] >= 40  # all of chr2
+    window = zeros.read("train").window(0)
+    expected = np.log1p(np.nan_to_num(track[1][25:75]).mean())
+    assert (window.chrom, window.start, window.labels[0]) == ("chr1", 0, pytest.approx(expected, rel=1e-5))
+
+
+def test_peaks_say_where_windows_lie_and_tracks_what_they_are(track: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    (tmp_path / "peaks.bed").write_text("".join(f"chr1\t{s}\t{s + 60}\n" for s in range(100, 3900, 200)))
+    settings = {"genome": genome(tmp_path), "signal": track[0], "regions": tmp_path / "peaks.bed"}
+    settings |= {"window_bp": 100, "core_bp": 50, "signal_gaps": "zero"}
+    with pytest.raises(ConfigError, match="say background matched"):
+        dnaspt.prepare_regions(**settings, out=tmp_path / "data")  # type: ignore[arg-type]
+    data = dnaspt.prepare_regions(**settings, background="matched", out=tmp_path / "data")  # type: ignore[arg-type]
+    windows = data.read("train")
+    assert {int(start) for start in windows.start} >= {280, 480}
+    assert data.manifest.counts["background_windows"] > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({}, "no regions; give peaks"),
+        ({"regions": "peaks.bed", "signal_log": False}, "signal_log is for tracks of signal"),
+    ],
+)
+def test_settings_that_make_no_sense(settings: dict[str, object], match: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=match):
+        dnaspt.prepare_regions(genome(tmp_path), out=tmp_path / "data", **settings)
+
+
+def test_values_below_zero_need_no_logarithm_and_a_bed_is_no_track(tmp_path: Path) -> None:
+    path = tmp_path / "ratio.bw"
+    write_bigwig(path, [("chr1", 100)], [("chr1", np.array([0]), np.array([100]), np.array([-1.5]))])
+    cores = np.array([[10, 20]])
+    with pytest.raises(ConfigError, match=r"ratio\.bw: has values below 0 on chr1"):
+        SignalLabels([SignalTrack(path)], "mean", None, log=True).of("chr1", cores)
+    assert SignalLabels([SignalTrack(path)], "mean", None, log=False).of("chr1", cores).tolist() == [[-1.5]]
+    (tmp_path / "a.bed").write_text("chr1\t0\t10\n")
+    with pytest.raises(InputError, match=r"a\.bed: is no bigWig"):
+        SignalTrack(tmp_path / "a.bed")
+
+
+@pytest.mark.slow
+def test_a_genome_with_two_tracks_goes_all_the_way_to_bigwigs(track: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    (tmp_path / "b.bw").write_bytes(track[0].read_bytes())
+    data = dnaspt.prepare_regions(
+        genome(tmp_path),
+        signal=[track[0], tmp_path / "b.bw"],
+        window_bp=100,
+        core_bp=50,
+        stride_bp=50,
+        signal_gaps="zero",
+        out=tmp_path / "data",
+    )
+    run = dnaspt.finetune(data, out=tmp_path / "run", preset="tiny", steps=2, batch_bp=2000, tensorboard=False)
+    assert dnaspt.evaluate(run, data).metric == "mean_pearson"
+    with pytest.raises(ConfigError, match="predicts numbers, which make no BED rows"):
+        dnaspt.load(run).predict_file(tmp_path / "g.fa", tmp_path / "p.bed")
+    summary = dnaspt.load(run).predict_file(tmp_path / "g.fa", tmp_path / "p.bw", stride_bp=50)
+    assert len(summary.files) == 2
+    for file in summary.files:
+        written = dict(read_bigwig(tmp_path / Path(file).name))
+        assert set(written) == {"chr1", "chr2"} and np.isfinite(written["chr1"].values).all()
