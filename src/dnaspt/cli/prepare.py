@@ -180,7 +180,7 @@ def regions(
     strict: Strict = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Windows with labels, from FASTA and peaks, or with numbers, from tracks of signal.
+    """Windows with labels, from FASTA and peaks or signal.
 
     Each BED file is a label. A window has the label if enough of its middle lies in a peak. Each bigWig is a number to predict.
 
