@@ -6,6 +6,7 @@ Missing values (nan) are skipped. Intervals are percentile bootstraps over block
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from dnaspt.evaluation.bootstrap import N_BOOTSTRAP, block_weights, percentile_i
 from dnaspt.evaluation.metrics import Score, mean_rows
 from dnaspt.frozen_dict import freeze
 
-MEASURES = ("pearson", "spearman", "r2")
-"""Measures of a target, in the order of the columns below; higher is better for all."""
+NUMBER_NAMES = MappingProxyType({"pearson": "Pearson", "spearman": "Spearman", "r2": "R2"})
+"""Measures of a target as tables call them; higher is better for all."""
+MEASURES = tuple(NUMBER_NAMES)
+"""Measures of a target, in the order of the columns below."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -347,15 +347,17 @@ def _window_tables(scores: "WindowEvaluation", title: str) -> list[Table]:
 
 def _number_tables(scores: "NumberScores", title: str) -> list[Table]:
     """Correlations and R2 of each target, and their means: two tables, so that no interval is cut at 80 columns."""
+    from dnaspt.evaluation.numbers import NUMBER_NAMES
+
     tables = []
-    for name, measures in ((title, {"Pearson": "pearson", "Spearman": "spearman"}), ("R2", {"R2": "r2"})):
-        rows = [("mean", *(_interval(scores.mean[measure]) for measure in measures.values()))]
+    for name, measures in ((title, ("pearson", "spearman")), ("R2", ("r2",))):
+        rows = [("mean", *(_interval(scores.mean[measure]) for measure in measures))]
         if len(scores.targets) > 1:
             rows += [
-                (target, *(_interval(scores.by_target[measure][target]) for measure in measures.values()))
+                (target, *(_interval(scores.by_target[measure][target]) for measure in measures))
                 for target in scores.targets
             ]
-        tables.append(Table(name, ("label", *measures), tuple(rows)))
+        tables.append(Table(name, ("label", *(NUMBER_NAMES[measure] for measure in measures)), tuple(rows)))
     return tables
 
 

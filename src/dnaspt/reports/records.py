@@ -29,6 +29,8 @@ HEAD_NAMES = {
     "crf-unconstrained": "unconstrained CRF",
     "softmax": "softmax",
     "sigmoid": "sigmoid",
+    "mse": "squared error",
+    "poisson": "Poisson loss",
     GENE_MODEL: "gene model",
 }
 

@@ -16,6 +16,7 @@ from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.loci import Locus, choose_locus
 from dnaspt.evaluation.metrics import Score
+from dnaspt.evaluation.numbers import NUMBER_NAMES
 from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation, WindowEvaluation
 from dnaspt.output import refuse_inputs
 from dnaspt.reports import figures
@@ -28,7 +29,15 @@ from dnaspt.reports.records import (
     read_pretraining,
     read_runs,
 )
-from dnaspt.reports.run_tables import LEVELS, dataset_tables, gene_tables, pretrain_table, run_table, window_table
+from dnaspt.reports.run_tables import (
+    LEVELS,
+    dataset_tables,
+    gene_tables,
+    number_table,
+    pretrain_table,
+    run_table,
+    window_table,
+)
 from dnaspt.reports.run_text import answer, commands
 from dnaspt.tasks import TASKS
 
@@ -61,9 +70,14 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
     records = read_runs(runs, data, manifest)
     pretraining = None if pretrain is None else read_pretraining(pretrain)
     counts = next((record.counts for record in records if record.counts is not None), None)
-    cpg_count = None if manifest.per_base or counts is None else read_cpg_count(data, manifest, counts)
+    has_numbers = TASKS[manifest.task].numbers
+    has_count = not manifest.per_base and not has_numbers and counts is not None
+    cpg_count = read_cpg_count(data, manifest, counts) if has_count and counts is not None else None
     sections = [_scores(records, manifest)]
-    sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
+    if has_numbers:
+        sections.append(_number_labels(records, manifest))
+    else:
+        sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
     sections += _calibration(records)
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
@@ -101,6 +115,13 @@ def _scores(records: Sequence[RunRecord], manifest: Manifest) -> Section:
         picture = make_picture("scores", partial(figures.score_dots, groups, names), caption)
         return Section(
             "Scores on the test split", "", (picture,), (run_table(records, manifest), *shown), tuple(folded)
+        )
+    if TASKS[manifest.task].numbers:
+        numbers = [own for record in records if (own := record.scores.numbers) is not None]
+        groups = {f"mean {name}": [own.mean[measure] for own in numbers] for measure, name in NUMBER_NAMES.items()}
+        picture = make_picture("scores", partial(figures.score_dots, groups, names), caption)
+        return Section(
+            "Scores on the test split", "", (picture,), (run_table(records, manifest), number_table(records))
         )
     windows = _windows_of(records)
     scored = [*(scores.labels for scores in windows), windows[0].cpg_count]
@@ -165,6 +186,18 @@ def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     caption = "AUROC on the test split with 95 % intervals; the dotted line is chance."
     draw = partial(figures.score_dots, groups, names, chance=0.5, baseline=True)
     return Section("AUROC by label", text, (make_picture("labels", draw, caption),))
+
+
+def _number_labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
+    """Pearson correlation of each label that is a number, the first ones where there are many."""
+    numbers = [own for record in records if (own := record.scores.numbers) is not None]
+    shown = manifest.labels[:_MAX_LABELS_DRAWN]
+    more = len(manifest.labels) - len(shown)
+    text = f"The first {len(shown)} of {len(manifest.labels)} labels." if more else ""
+    groups = {label: [own.by_target["pearson"][label] for own in numbers] for label in shown}
+    caption = "Pearson correlation on the test split with 95 % intervals."
+    draw = partial(figures.score_dots, groups, [record.name for record in records])
+    return Section("Pearson correlation by label", text, (make_picture("labels", draw, caption),))
 
 
 def _calibration(records: Sequence[RunRecord]) -> list[Section]:

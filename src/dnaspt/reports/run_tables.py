@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from dnaspt.data.manifest import Manifest
+from dnaspt.data.manifest import Manifest, SplitSummary
 from dnaspt.evaluation.gene_faults import INTRON_FAULT
 from dnaspt.evaluation.metrics import LabelScores
+from dnaspt.evaluation.numbers import MEASURES, NUMBER_NAMES
 from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted, as_predicted, as_predicted_table
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord, encoder_run, site_scorer
@@ -55,7 +56,9 @@ def _run_note(runs: Sequence[RunRecord]) -> str:
         notes.append("Gene models are estimated: they have no steps, and no head alone.")
     if any(run.init == "SPT" for run in runs):
         notes.insert(0, "SPT is self-pretraining: the encoder was first pretrained on this dataset's own sequences.")
-    blocks = sorted({scores.n_blocks for run in runs if (scores := run.scores.genes or run.scores.windows)})
+    blocks = sorted(
+        {scores.n_blocks for run in runs if (scores := run.scores.genes or run.scores.windows or run.scores.numbers)}
+    )
     if blocks:
         counted = "–".join(f"{count:,}" for count in blocks)
         rough = " (few, so they are rough)" if blocks[0] < FEW_BLOCKS else ""
@@ -187,6 +190,15 @@ def window_table(runs: Sequence[RunRecord]) -> Table:
     return Table("Means over labels", columns, tuple(rows), " ".join(notes))
 
 
+def number_table(runs: Sequence[RunRecord]) -> Table:
+    """Means over the labels that are numbers, of each run."""
+    scored = {run.name: own for run in runs if (own := run.scores.numbers)}
+    rows = tuple((name, *(written(own.mean[measure]) for measure in MEASURES)) for name, own in scored.items())
+    n = len(next(iter(scored.values())).undefined)
+    note = f"{n} labels for which no correlation is defined on test are left out of the means." if n else ""
+    return Table("Means over labels", ("run", *(f"{name} [95 %]" for name in NUMBER_NAMES.values())), rows, note)
+
+
 def _window_row(name: str, scores: LabelScores) -> tuple[str, ...]:
     return (name, written(scores.mean_auroc), written(scores.mean_auprc))
 
@@ -223,10 +235,10 @@ def dataset_tables(manifest: Manifest) -> list[Table]:
     tables = [Table("Splits", ("split", "windows", "bases", what, "missing"), sizes)]
     balance = []
     for label in manifest.labels[:_MAX_LABELS]:
-        among = {name: s.known_counts.get(label, 0) for name, s in splits.items()}
-        balance.append((label, *(_share(s.label_counts.get(label, 0), among[name]) for name, s in splits.items())))
+        balance.append((label, *(_likeness(s, label) for s in splits.values())))
     more = len(manifest.labels) - _MAX_LABELS
-    tables.append(Table("Labels", ("label", *splits), tuple(balance), f"And {more} more labels." if more > 0 else ""))
+    title = "Labels, mean (standard deviation)" if TASKS[manifest.task].numbers else "Labels"
+    tables.append(Table(title, ("label", *splits), tuple(balance), f"And {more} more labels." if more > 0 else ""))
     tables.append(_leakage_table(manifest))
     for title, counts in (("Dropped", manifest.dropped), ("Counted", manifest.counts)):
         rows = tuple((name.replace("_", " "), f"{count:,}") for name, count in counts.items())
@@ -234,6 +246,14 @@ def dataset_tables(manifest: Manifest) -> list[Table]:
             Table(title, ("reason" if title == "Dropped" else "what", "number"), rows, "" if rows else "Nothing.")
         )
     return tables
+
+
+def _likeness(split: SplitSummary, label: str) -> str:
+    """How often a label is true, or what its numbers are like."""
+    if split.numbers:
+        own = split.numbers.get(label)
+        return "–" if own is None else f"{own.mean:.4g} ({own.sd:.3g})"
+    return _share(split.label_counts.get(label, 0), split.known_counts.get(label, 0))
 
 
 def _leakage_table(manifest: Manifest) -> Table:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from dnaspt.evaluation.metrics import mean_rows
+from dnaspt.evaluation.numbers import NUMBER_NAMES, NumberScores
 from dnaspt.evaluation.results import Evaluation, GeneEvaluation, WindowEvaluation
 from dnaspt.reports.compare import FEWER, LONGER, Difference, Group, level_of, with_look
 from dnaspt.reports.run_tables import LEVELS
@@ -323,6 +324,10 @@ def score_tables(runs: StudyRuns) -> tuple[list[Table], list[Table]]:
             _classes("recall", "recall", genes, labels),
             *(_confusion(arm, own, labels) for arm, own in genes.items()),
         ]
+    numbers = {arm: [test.numbers for test in tests if test.numbers is not None] for arm, tests in arms.items()}
+    if all(numbers.values()):
+        tables = [_targets(measure, name, numbers) for measure, name in NUMBER_NAMES.items()]
+        return tables[:1], tables[1:]
     windows = {arm: [test.windows for test in tests if test.windows is not None] for arm, tests in arms.items()}
     has_count = any(record.job.baseline == "cpg" for record in runs.finals)
     return [_labels("auroc", "AUROC", windows, has_count=has_count)], [
@@ -380,6 +385,16 @@ def _labels(
         count = [] if has_count else [_mean([getattr(first.cpg_count, key)[label].value])]
         rows.append((label, *values, *count))
     return Table(f"{name} by label", ("label", *arms, *([] if has_count else ["CpG count"])), tuple(rows))
+
+
+def _targets(measure: str, name: str, arms: Mapping[str, Sequence[NumberScores]]) -> Table:
+    """A score of each number that is predicted."""
+    targets = next(iter(arms.values()))[0].targets
+    rows = tuple(
+        (target, *(_mean([scores.by_target[measure][target].value for scores in own]) for own in arms.values()))
+        for target in targets
+    )
+    return Table(f"{name} by label", ("label", *arms), rows)
 
 
 def _mean(values: Sequence[float]) -> str:
