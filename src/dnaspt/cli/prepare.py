@@ -294,6 +294,9 @@ def sequences(
             help="What the labels are: each true or false, classes, or numbers (regression).", default="by their values"
         ),
     ] = None,
+    folds: Annotated[
+        int | None, option(metavar="K", help="Cross-validation instead of train, valid and test.", default="none")
+    ] = None,
     seed: Annotated[int | None, option(metavar="N", help="Seed of the division into splits.", default="0")] = None,
     strict: Annotated[
         bool,

@@ -38,7 +38,7 @@ class _Frozen(BaseModel):
 
 
 class Source(_Frozen):
-    """A file that the dataset was made from."""
+    """A file, or a folder of files, that the dataset was made from."""
 
     path: str
     sha256: str
@@ -46,8 +46,14 @@ class Source(_Frozen):
 
     @classmethod
     def of(cls, path: Path) -> "Source":
-        """Read the file once and record its digest and size."""
-        return cls(path=str(path), sha256=sha256_of_file(path), n_bytes=path.stat().st_size)
+        """Read the file once and record its digest and size; of a folder those of all files in it, by name."""
+        if not path.is_dir():
+            return cls(path=str(path), sha256=sha256_of_file(path), n_bytes=path.stat().st_size)
+        digest, n_bytes = hashlib.sha256(), 0
+        for file in sorted(own for own in path.rglob("*") if own.is_file()):
+            digest.update(f"{file.relative_to(path).as_posix()} {sha256_of_file(file)}\n".encode())
+            n_bytes += file.stat().st_size
+        return cls(path=str(path), sha256=digest.hexdigest(), n_bytes=n_bytes)
 
 
 class NumberSummary(_Frozen):

@@ -70,7 +70,7 @@ def is_sequence_table(path: Path) -> bool:
 
 
 def read_sequence_table(path: str | Path) -> SequenceTable:
-    """Read a table of sequences, or a FASTA file, as text. Its name tells which of these it is.
+    """Read a table of sequences, a FASTA file, or a folder of sequences by split and class, as text. Its name tells which it is.
 
     Raises:
         InputError: another kind of name, a file that cannot be used, or without a row; a row with fewer or more fields than the
@@ -78,7 +78,9 @@ def read_sequence_table(path: str | Path) -> SequenceTable:
     """
     path = Path(path)
     suffix = Path(unpacked_name(path)).suffix.lower()
-    if suffix in FASTA_SUFFIXES:
+    if path.is_dir():
+        table = _read_folder(path)
+    elif suffix in FASTA_SUFFIXES:
         table = _read_fasta(path)
     elif suffix == ".parquet":
         table = _read_parquet(path)
@@ -95,6 +97,26 @@ def read_sequence_table(path: str | Path) -> SequenceTable:
     if not table.rows:
         raise InputError(path, "no row in it", expected="a sequence in each row")
     return table
+
+
+def _read_folder(path: Path) -> SequenceTable:
+    """The sequences of a folder with a file for each, SPLIT/CLASS/NAME.txt, as genomic-benchmarks has them.
+
+    Raises:
+        InputError: no such files in it, or one that does not hold one sequence.
+    """
+    files = sorted(path.glob("*/*/*.txt"))
+    if not files:
+        expected = "a table, FASTA, or a folder with a file for each sequence, such as train/positive/1.txt"
+        raise InputError(path, "is a folder without such files", expected=expected)
+    rows = []
+    for file in files:
+        with open_text(file) as opened:
+            letters = io.TextIOWrapper(opened, encoding="ascii", errors="replace").read().split()
+        if len(letters) != 1:
+            raise InputError(file, f"{len(letters)} words in it", expected="one sequence and nothing else")
+        rows.append(("/".join(file.relative_to(path).with_suffix("").parts), letters[0], *file.parts[-2:-4:-1]))
+    return SequenceTable(path, ("name", "sequence", "label", "split"), rows, list(range(1, len(rows) + 1)))
 
 
 def _read_delimited(path: Path, suffix: str) -> SequenceTable:

@@ -7,7 +7,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
+from dnaspt.prepare.folds import N_BLOCKS, FoldInterval, FoldPlan
 from dnaspt.prepare.leakage import MIN_CONTAINMENT, sampled_kmers, strand_digest
 
 _MOST_KMERS = 1 << 25
@@ -128,3 +130,43 @@ def draw_splits(groups: np.ndarray, strata: Sequence[Hashable], shares: dict[str
             all_counts[split] += size
             splits[members[group]] = split
     return splits
+
+
+def draw_folds(
+    names: Sequence[str],
+    lengths: Sequence[int],
+    groups: np.ndarray,
+    strata: Sequence[Hashable],
+    n_folds: int,
+    seed: int,
+) -> FoldPlan:
+    """Draw whole groups into folds of a cross-validation, and folds into blocks, each with its share of each stratum.
+
+    Args:
+        names: name of each of n sequences, all different.
+        lengths: its bases.
+        groups: its group.
+        strata: what is to be alike in all blocks; see `draw_splits`.
+        n_folds: number of folds.
+        seed: seed of the draw.
+
+    Raises:
+        ConfigError: fewer groups than folds.
+    """
+    n_groups = len(np.unique(groups))
+    if n_groups < n_folds:
+        raise ConfigError(f"{n_folds} folds of {n_groups} sequences that are no near copies; say fewer folds")
+    folds = {str(number): 1 / n_folds for number in range(1, n_folds + 1)}
+    fold = draw_splits(groups, strata, folds, seed).astype(np.int64)
+    block, of_folds = np.zeros(len(names), dtype=np.int64), []
+    for number in range(1, n_folds + 1):
+        own = np.flatnonzero(fold == number)
+        if not len(own):
+            raise ConfigError(f"{n_folds} folds, but near copies are so many that one is empty; say fewer folds")
+        n_blocks = min(N_BLOCKS, len(np.unique(groups[own])))
+        n_before = int(block.max())
+        blocks = {str(n_before + 1 + k): 1 / n_blocks for k in range(n_blocks)}
+        block[own] = draw_splits(groups[own], [strata[row] for row in own.tolist()], blocks, seed).astype(np.int64)
+        of_folds.append(tuple(np.unique(block[own]).tolist()))
+    rows = zip(names, lengths, fold.tolist(), block.tolist(), strict=True)
+    return FoldPlan(n_folds, tuple(FoldInterval(name, 0, n_bp, *own) for name, n_bp, *own in rows), tuple(of_folds))

@@ -3,19 +3,20 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from dnaspt.config import MOST_SEED, Names, Paths, Settings
+from dnaspt.config import MOST_FOLDS, MOST_SEED, Names, Paths, Settings
 from dnaspt.data.dataset import Dataset, Window
 from dnaspt.data.manifest import SPLITS, Manifest, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.sequence_tables import SequenceTable, read_sequence_table
+from dnaspt.prepare.folds import FoldPlan
 from dnaspt.prepare.sequence_labels import (
     ClassLabels,
     ColumnNames,
@@ -27,7 +28,7 @@ from dnaspt.prepare.sequence_labels import (
     rows_of_class,
     understood_labels,
 )
-from dnaspt.prepare.sequence_splits import draw_splits, near_copy_groups
+from dnaspt.prepare.sequence_splits import draw_folds, draw_splits, near_copy_groups
 from dnaspt.prepare.windows import LABEL_NAME, unfit_names
 from dnaspt.prepare.writer import DatasetWriter, check_written
 from dnaspt.tasks import TASKS, Task
@@ -67,6 +68,9 @@ class PrepareSequencesConfig(Settings):
     numbers where all values are numbers and one has decimals, classes where one label has more than two values, else labels."""
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     """Shares of train, valid and test where the sequences are divided here. Near copies, on either strand, stay in one part."""
+    folds: int | None = Field(None, ge=2, le=MOST_FOLDS)
+    """Folds of a cross-validation, instead of train, valid and test. Near copies stay in one fold. Take 5 where you have few
+    sequences, so that all of them are tested."""
     max_n_fraction: float = Field(0.5, ge=0, le=1)
     """Sequences with a larger share of N are left out and counted."""
     seed: int = Field(0, ge=0, le=MOST_SEED)
@@ -83,6 +87,10 @@ class PrepareSequencesConfig(Settings):
             raise ValueError(f"fractions {self.fractions}; expected three shares that sum to 1, the first above 0")
         if (self.valid or self.test) and self.split_column is not None:
             raise ValueError("split_column divides the sequences; leave it out, or leave out valid and test")
+        if self.folds is not None and (self.valid or self.test or self.split_column is not None):
+            raise ValueError("folds divide all sequences; leave it out, or leave out valid, test and split_column")
+        if self.folds is not None and "fractions" in self.model_fields_set:
+            raise ValueError("fractions have no effect beside folds; leave one of them out")
         if len(set(self.label_columns)) < len(self.label_columns):
             raise ValueError(f"label_columns {', '.join(self.label_columns)}: one stands there twice")
         return self
@@ -139,7 +147,9 @@ def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] |
             row for split, own in tables for row in _kept_rows(config, own, labels.matrix(own), split, counts, dropped)
         ]
         _check_names(config, labels.names)
-        rows = _with_splits(config, rows)
+        rows = _with_splits(config, _with_names(rows))
+        if config.folds is not None:
+            writer.folds = _folds_of(rows, config.folds, config.seed)
         _check_train(config, rows, labels.names, task)
         _check_repeats(config, rows, counts)
         counts["sequences"] = len(rows)
@@ -147,7 +157,8 @@ def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] |
             counts["sequences_with_a_label"] = int(sum((row.labels == 1).any() for row in rows))
         for row in rows:
             writer.add(row.split, Window(row.name, 0, len(row.codes), ".", row.codes, row.labels))
-        check_written(config.sequences[0], writer.n_windows, {"train", "valid"}, dropped)
+        wanted = {"train"} if writer.folds else {"train", "valid"}
+        check_written(config.sequences[0], writer.n_windows, wanted, dropped)
         manifest = Manifest(
             task=task.name,
             labels=labels.names,
@@ -229,10 +240,10 @@ def _kept_rows(
     return kept
 
 
-def _with_splits(config: PrepareSequencesConfig, rows: list[_Row]) -> list[_Row]:
-    """All rows with a split, and names that are unique: what no file divides is divided here, near copies together."""
+def _with_names(rows: list[_Row]) -> list[_Row]:
+    """All rows with names that are unique: a name that stands before gets a number."""
     taken: Counter[str] = Counter()
-    names = []
+    named = []
     reserved = {row.name for row in rows}
     for row in rows:
         taken[row.name] += 1
@@ -241,9 +252,25 @@ def _with_splits(config: PrepareSequencesConfig, rows: list[_Row]) -> list[_Row]
             name = f"{row.name}_{taken[row.name]}"
             taken[row.name] += name in reserved
         reserved.add(name)
-        names.append(name)
+        named.append(replace(row, name=name))
+    return named
+
+
+def _folds_of(rows: Sequence[_Row], n_folds: int, seed: int) -> FoldPlan:
+    """Which fold, and which block of it, each row is in; near copies are together."""
+    groups = near_copy_groups([row.codes for row in rows])
+    strata = _strata(np.stack([row.labels for row in rows]))
+    return draw_folds([row.name for row in rows], [len(row.codes) for row in rows], groups, strata, n_folds, seed)
+
+
+def _with_splits(config: PrepareSequencesConfig, rows: list[_Row]) -> list[_Row]:
+    """All rows with a split: what no file divides is divided here, near copies together; with folds all are in train."""
     shares = dict(zip(SPLITS, config.fractions, strict=True))
     present = {row.split for row in rows}
+    if config.folds is not None:
+        if present - {""}:
+            raise ConfigError(f"{config.sequences[0]}: has a split for each sequence; leave it out, or leave out folds")
+        return [replace(row, split="train") for row in rows]
     if "" in present and len(present) > 1:
         raise ConfigError(f"{config.sequences[0]}: some files have a split for each sequence, others have none")
     if "" in present:
@@ -262,7 +289,7 @@ def _with_splits(config: PrepareSequencesConfig, rows: list[_Row]) -> list[_Row]
         for index, split in zip(drawn, draw_splits(groups, strata, given, config.seed).tolist(), strict=True):
             splits[index] = split
     order = sorted(range(len(rows)), key=lambda index: SPLITS.index(splits[index]))
-    return [_Row(names[index], rows[index].codes, rows[index].labels, splits[index]) for index in order]
+    return [replace(rows[index], split=splits[index]) for index in order]
 
 
 def _strata(labels: np.ndarray) -> list[bytes]:
@@ -295,7 +322,8 @@ def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Se
         InputError: says which.
     """
     found = {row.split for row in rows}
-    if rows and (missing := [split for split in ("train", "valid") if split not in found]):
+    needed = ("train",) if config.folds is not None else ("train", "valid")
+    if rows and (missing := [split for split in needed if split not in found]):
         do = "give more sequences, other fractions, or files for the splits"
         raise InputError(config.sequences[0], f"no sequence in the {missing[0]} split ({len(rows)} in all)", do=do)
     if not rows:
@@ -312,7 +340,7 @@ def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Se
     for name, column in zip(names, matrix.T, strict=True):
         if task.numbers and len(np.unique(column[~np.isnan(column)])) < 2:
             log.warning("%s: label %r has no two different numbers in train", config.sequences[0], name)
-    if "test" not in found:
+    if "test" not in found and config.folds is None:
         log.warning("%s: no sequence in the test split, so that nothing can be scored on it", config.sequences[0])
 
 

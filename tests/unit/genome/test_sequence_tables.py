@@ -139,3 +139,25 @@ def test_columns_are_found_by_usual_names(table: Callable[..., SequenceTable]) -
 def test_missing_values() -> None:
     assert all(map(is_missing, ("", "NA", "nan", "NULL", "None", ".")))
     assert not any(map(is_missing, ("0", "no", "negative", "-")))
+
+
+def test_a_folder_has_a_file_for_each_sequence_by_split_and_class(tmp_path: Path) -> None:
+    for name, letters in {
+        "train/positive/0": "ACGT\n",
+        "train/negative/0": "TTTT",
+        "test/positive/7": "GG\r\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.txt").write_bytes(letters.encode())
+    table = read_sequence_table(tmp_path)
+    assert table.columns == ("name", "sequence", "label", "split")
+    assert table.rows == [
+        ("test/positive/7", "GG", "positive", "test"),
+        ("train/negative/0", "TTTT", "negative", "train"),
+        ("train/positive/0", "ACGT", "positive", "train"),
+    ]
+    (tmp_path / "train" / "positive" / "1.txt").write_text("ACGT ACGT")
+    with pytest.raises(InputError, match=r"1\.txt: 2 words in it; expected one sequence"):
+        read_sequence_table(tmp_path)
+    with pytest.raises(InputError, match="is a folder without such files"):
+        read_sequence_table(tmp_path / "train")

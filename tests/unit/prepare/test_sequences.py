@@ -347,3 +347,33 @@ def test_settings_that_would_be_ignored_are_refused(frame: pd.DataFrame, tmp_pat
         dnaspt.prepare_sequences(file, out=tmp_path / "data", label_columns=("label", "label"))
     with pytest.raises(ConfigError, match="leave out valid and test"):
         dnaspt.prepare_sequences(file, out=tmp_path / "data", split_column="b", test=file)
+
+
+def test_folds_test_every_sequence_once_and_keep_near_copies_together(frame: pd.DataFrame, tmp_path: Path) -> None:
+    copies = frame.assign(sequence=[letters[1:] + "A" for letters in frame["sequence"]])
+    file = save(pd.concat([frame, copies], ignore_index=True), tmp_path / "a.csv")
+    data = dnaspt.prepare_sequences(file, out=tmp_path / "data", folds=4, seed=1)
+    tested = [data.read("test", fold) for fold in range(1, 5)]
+    names = [name for split in tested for name in split.chrom]
+    assert sorted(names) == sorted(data.read("train").chrom) and len(set(names)) == 2 * N
+    fold_of = {name: fold for fold, split in enumerate(tested) for name in split.chrom}
+    first, second = list(data.read("train").chrom)[:N], list(data.read("train").chrom)[N:]
+    assert all(fold_of[one] == fold_of[other] for one, other in zip(first, second, strict=True))
+    shares = [(split.labels == 1).mean() for split in tested]
+    assert min(shares) > 0.3 and max(shares) < 0.7
+    for fold in range(1, 5):
+        parts = [set(data.read(split, fold).chrom) for split in ("train", "valid", "test")]
+        assert all(parts) and sum(map(len, parts)) == 2 * N == len(set().union(*parts))
+
+
+def test_a_folder_by_split_and_class_is_a_dataset(frame: pd.DataFrame, tmp_path: Path) -> None:
+    for k, letters in enumerate(frame["sequence"]):
+        folder = tmp_path / "gb" / ("test" if k % 5 == 0 else "train") / ("positive" if k % 2 else "negative")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{k}.txt").write_text(letters)
+    data = dnaspt.prepare_sequences(tmp_path / "gb", out=tmp_path / "data")
+    assert data.labels == ("label",) and data.manifest.splits["test"].n_windows == N / 5
+    assert len(data.manifest.sources[0].sha256) == 64
+    (tmp_path / "gb" / "test" / "positive" / "5.txt").write_text("ACGT" * 10)
+    again = dnaspt.prepare_sequences(tmp_path / "gb", out=tmp_path / "other")
+    assert again.manifest.sources != data.manifest.sources
