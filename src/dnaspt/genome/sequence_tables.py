@@ -7,8 +7,8 @@ import csv
 import io
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,6 +42,7 @@ class SequenceTable:
         rows: fields of each row, one for each column, without blanks around them.
         lines: 1-based line of each row in the file; of Parquet its number.
         is_fasta: whether it is FASTA.
+        nested: columns that hold a list or an object somewhere: the first line, and what it is. They cannot be used.
     """
 
     path: Path
@@ -49,12 +50,23 @@ class SequenceTable:
     rows: list[tuple[str, ...]]
     lines: list[int]
     is_fasta: bool = False
+    nested: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def column(self, name: str) -> list[str]:
-        """All values of a column."""
+        """All values of a column.
+
+        Raises:
+            InputError: it holds a list or an object.
+        """
+        if name in self.nested:
+            line, kind = self.nested[name]
+            do = "give each label a column of its own"
+            raise InputError(
+                self.path, f"column {name!r} holds a {kind}", expected="text or a number", do=do, line=line
+            )
         index = self.columns.index(name)
         return [row[index] for row in self.rows]
 
@@ -183,7 +195,8 @@ def _read_json(path: Path) -> SequenceTable:
     objects = list(_json_objects(path, text))
     columns = tuple(dict.fromkeys(name for _, content in objects for name in content))
     rows = [tuple(_as_text(path, content.get(name), name, line) for name in columns) for line, content in objects]
-    return SequenceTable(path, columns, rows, [line for line, _ in objects])
+    nested = _nested((line, content.items()) for line, content in objects)
+    return SequenceTable(path, columns, rows, [line for line, _ in objects], nested=nested)
 
 
 def _json_objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -213,6 +226,7 @@ def _read_parquet(path: Path) -> SequenceTable:
 
     open_bytes(path).close()
     rows: list[tuple[str, ...]] = []
+    nested: dict[str, tuple[int, str]] = {}
     try:
         with pq.ParquetFile(path) as file:
             columns = tuple(file.schema_arrow.names)
@@ -220,18 +234,29 @@ def _read_parquet(path: Path) -> SequenceTable:
                 values = [column.to_pylist() for column in batch.columns]
                 for fields in zip(*values, strict=True):
                     line = len(rows) + 1
-                    pairs = zip(columns, fields, strict=True)
+                    pairs = list(zip(columns, fields, strict=True))
                     rows.append(tuple(_as_text(path, value, name, line) for name, value in pairs))
+                    nested = _nested([(line, pairs)]) | nested
     except (pa.ArrowException, OSError) as error:
         raise InputError(path, f"not a Parquet file ({str(error).splitlines()[0]})") from error
-    return SequenceTable(path, columns, rows, list(range(1, len(rows) + 1)))
+    return SequenceTable(path, columns, rows, list(range(1, len(rows) + 1)), nested=nested)
+
+
+def _nested(lines: Iterable[tuple[int, Iterable[tuple[str, object]]]]) -> dict[str, tuple[int, str]]:
+    """Columns with a list or an object in one of these lines: the first line, and what it is."""
+    found: dict[str, tuple[int, str]] = {}
+    for line, pairs in lines:
+        for name, value in pairs:
+            if isinstance(value, list | dict | tuple):
+                found.setdefault(name, (line, type(value).__name__))
+    return found
 
 
 def _as_text(path: Path, value: object, column: str, line: int) -> str:
-    """A value of JSON or Parquet as a table has it: nothing for null, 1 and 0 for true and false.
+    """A value of JSON or Parquet as a table has it: nothing for null, 1 and 0 for true and false, and nothing for a list.
 
     Raises:
-        InputError: a list or an object.
+        InputError: half of a character.
     """
     if value is None:
         return ""
@@ -242,9 +267,7 @@ def _as_text(path: Path, value: object, column: str, line: int) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
     if isinstance(value, list | dict | tuple):
-        kind = type(value).__name__
-        do = "give each label a column of its own"
-        raise InputError(path, f"column {column!r} holds a {kind}", expected="text or a number", do=do, line=line)
+        return ""
     text = str(value).strip()
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise InputError(path, f"column {column!r} holds half of a character", expected="text in UTF-8", line=line)

@@ -97,7 +97,6 @@ def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
         ("rows.csv", "sequence,sequence\nACGT,1\n", "column 'sequence' is there twice"),
         ("rows.jsonl", '{"sequence": "ACGT"\n', "broken JSON"),
         ("rows.jsonl", '["ACGT", 1]\n', r"rows\.jsonl:1: a str; expected an object in each line"),
-        ("rows.jsonl", '{"sequence": "ACGT", "label": [0, 1]}\n', "column 'label' holds a list"),
         ("rows.parquet", "PAR1 and no more", "not a Parquet file"),
         ("rows.fa", "ACGT\n", "before the first header"),
         ("rows.xlsx.csv", "PK\x03\x04 and more", "Excel workbook"),
@@ -106,6 +105,20 @@ def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
 def test_what_is_no_table_is_named(tmp_path: Path, name: str, text: str, match: str) -> None:
     with pytest.raises(InputError, match=match):
         read_sequence_table(written(tmp_path, name, text))
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_column_with_a_list_is_an_error_where_it_is_used_and_no_other_one(tmp_path: Path, suffix: str) -> None:
+    rows = [{"sequence": "ACGT", "label": 1, "more": None}, {"sequence": "AC", "label": 0, "more": [0, 1]}]
+    file = tmp_path / f"rows.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    else:
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = read_sequence_table(file)
+    assert table.column("sequence") == ["ACGT", "AC"] and table.column("label") == ["1", "0"]
+    with pytest.raises(InputError, match=rf"rows\.{suffix}:2: column 'more' holds a list; expected text or a number"):
+        table.column("more")
 
 
 def test_text_that_is_not_utf8(tmp_path: Path) -> None:
