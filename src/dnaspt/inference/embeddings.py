@@ -185,8 +185,13 @@ def _embedded(model: Model, slices: Iterator[_Slice], size: int, *, per_base: bo
         return _table(pa.array([own.name]), np.array([own.start]), np.array([own.end]), mean, size)
 
     def flushed() -> pa.Table:
-        parts = [ContigSlice(own.codes, own.start, own.end) for own in group]
-        states = [np.asarray(rows, np.float32) for rows in predict_sequences(encoder, parts)]
+        runs = _runs(group)
+        found = predict_sequences(encoder, [ContigSlice(own[0].codes, own[0].start, own[-1].end) for own in runs])
+        states = [
+            np.asarray(rows[own.start - run[0].start : own.end - run[0].start], np.float32)
+            for run, rows in zip(runs, found, strict=True)
+            for own in run
+        ]
         if per_base:
             starts = np.concatenate([np.arange(own.start, own.end) for own in group])
             names = pa.array(np.repeat([own.name for own in group], [own.end - own.start for own in group]))
@@ -208,6 +213,21 @@ def _embedded(model: Model, slices: Iterator[_Slice], size: int, *, per_base: bo
             n_numbers += (part.end - part.start) * size
     if group:
         yield flushed()
+
+
+def _runs(group: list[_Slice]) -> list[list[_Slice]]:
+    """Slices of a contig that follow each other, or overlap and end one after the other, in one list: they are computed at once.
+
+    Alone, each would be read with the receptive field on both sides.
+    """
+    runs: list[list[_Slice]] = []
+    for own in group:
+        last = runs[-1][-1] if runs else None
+        if last is not None and last.codes is own.codes and last.start <= own.start <= last.end <= own.end:
+            runs[-1].append(own)
+        else:
+            runs.append([own])
+    return runs
 
 
 def _pieces(own: _Slice, size: int) -> Iterator[_Slice]:

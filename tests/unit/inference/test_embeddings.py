@@ -97,3 +97,19 @@ def test_what_is_refused(
     with pytest.raises(CheckpointError, match="Basset has no state for each base"):
         embed_file(tmp_path / "basset", out, genome=genome)
     assert not out.exists()
+
+
+def test_windows_that_touch_are_computed_at_once_and_have_the_same_states(
+    run: Path, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genome = simulated / "genome.fa"
+    name = next(iter(read_fasta(genome))).name
+    rows = [(0, 100), (100, 250), (200, 300), (220, 260), (900, 1000)]  # touching, overlapping, within another, apart
+    (tmp_path / "a.bed").write_text("".join(f"{name}\t{start}\t{end}\n" for start, end in rows))
+    embed_file(run, tmp_path / "together.parquet", genome=genome, regions=tmp_path / "a.bed")
+    monkeypatch.setattr(embeddings, "_runs", lambda group: [[own] for own in group])
+    embed_file(run, tmp_path / "alone.parquet", genome=genome, regions=tmp_path / "a.bed")
+    assert pq.read_table(tmp_path / "together.parquet")["end"].to_pylist() == [end for _, end in rows]
+    np.testing.assert_allclose(
+        vectors_of(tmp_path / "together.parquet"), vectors_of(tmp_path / "alone.parquet"), atol=1e-5
+    )
