@@ -27,6 +27,14 @@ def evaluate(
         str,
         option(metavar="<test|valid|train>", help="What to score.", autocompletion=lambda: ["test", "valid", "train"]),
     ] = "test",
+    baseline: Annotated[
+        list[str] | None,
+        option(
+            metavar="NAME",
+            help="Also score what a model has to beat, on test: kmer, markov or cpg; for genes augustus.",
+            default="none",
+        ),
+    ] = None,
     fold: Fold = None,
     average_strands: BothStrands = None,
     any_data: Annotated[
@@ -38,15 +46,27 @@ def evaluate(
 ) -> None:
     """Score a run on a split, with 95 % intervals.
 
-    Genes: MCC, and how many exons and genes are exact. Windows: AUROC and AUPRC.
+    Genes: MCC, and how many exons and genes are exact. Windows: AUROC and AUPRC. Numbers: Pearson, Spearman and R2.
 
     Example: dnaspt evaluate runs/genes --data data/genes --split test
+
+    Example: dnaspt evaluate runs/promoters --data data/promoters --baseline kmer
     """
     from dnaspt import api
     from dnaspt.cli.terminal import show_tables
     from dnaspt.reports.describe import evaluation_tables
 
-    show_tables(evaluation_tables(api.evaluate(**given(context)), str(model)))
+    asked = given(context)
+    beside = asked.pop("baseline", ())
+    if beside and split != "test":
+        raise ConfigError(f"--baseline is scored on test; leave it out, or leave out --split {split}")
+    evaluation = api.evaluate(**asked)
+    tables = evaluation_tables(evaluation, str(model))
+    if beside:
+        from dnaspt.reports.beside_baselines import beside_baselines
+
+        tables.append(beside_baselines(model, evaluation, data, beside))
+    show_tables(tables)
 
 
 def predict(
