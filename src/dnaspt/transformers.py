@@ -100,13 +100,15 @@ class DnasptTokenizer(transformers.PreTrainedTokenizer):
         return self._ids[token]
 
     def _convert_id_to_token(self, index: int) -> str:
-        return TOKENS[index]
+        return str(TOKENS[index])
 
     def convert_tokens_to_string(self, tokens: Iterable[str]) -> str:
         """A sequence from its tokens."""
         return "".join(tokens)
 
-    def build_inputs_with_special_tokens(self, token_ids_0: list[int], token_ids_1: list[int] | None = None) -> list[int]:
+    def build_inputs_with_special_tokens(
+        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
+    ) -> list[int]:
         """The bases alone: no token stands at the ends.
 
         Raises:
@@ -211,7 +213,7 @@ class DnasptModel(_Exported):
         self.post_init()
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, return_dict: bool | None = None, **others: Any
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, *, return_dict: bool | None = None, **others: Any
     ) -> Any:
         """Hidden states (B, L, D) as `last_hidden_state`; they are zero at padding."""
         states = self.hidden(input_ids, attention_mask, others)
@@ -241,6 +243,7 @@ class DnasptForMaskedLM(_Exported):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
+        *,
         return_dict: bool | None = None,
         **others: Any,
     ) -> Any:
