@@ -875,7 +875,8 @@ def export(
     names = (datasets,) if isinstance(datasets, str) else tuple(datasets)
     for name in names:
         check_texts(datasets=name)
-    from dnaspt.sharing.export import ExportOptions, export_run
+    from dnaspt.sharing.export import export_run
+    from dnaspt.sharing.options import ExportOptions
 
     options = ExportOptions(
         to=as_path_or_none(to, "to"),

@@ -79,7 +79,9 @@ def _download(name: str, revision: str) -> Path:
         raise CheckpointError(f"{name}: no such folder; {error}") from error
     options: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(FILES)}
     if is_offline():
-        with _told(name, "no such folder, and no copy of a model of that name on the hub is here"):
+        with _told(
+            name, "no such folder, and no copy of a model of that name on the hub is here; leave --offline out once"
+        ):
             folder = Path(hub.snapshot_download(name, local_files_only=True, **options))
         _check_there(name, folder)
         return folder
@@ -168,6 +170,8 @@ def push(folder: Path, name: str, files: Sequence[str], *, public: bool = False,
         there = api.model_info(made.repo_id)
         if not public and there.private is False:
             raise ConfigError(f"{made.repo_id}: is there and is public; say --public, or choose another name")
+        if public and there.private:
+            log.warning("%s: is there and stays private; its page on the hub has the switch", made.repo_id)
         others = [file.rfilename for file in there.siblings or () if file.rfilename != ".gitattributes"]
         if others and not overwrite:
             raise ConfigError(
@@ -197,7 +201,18 @@ def _told(
     except (CheckpointError, ConfigError):
         raise
     except Exception as error:  # errors of the hub and of its HTTP library have no common ancestor
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        reason = _TOKEN.sub("hf_...", " ".join(lines)[:300]).rstrip(".")
-        do = "; log in with 'hf auth login', or set HF_TOKEN" if re.search(r"\b40[13]\b", reason) else ""
-        raise kind(f"{name}: {problem} ({reason}){do}") from None
+        raise kind(f"{name}: {problem} ({_reason(error)}){_remedy(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What the hub's library says, in one line: where nothing answered the kind of error alone, whose text is long."""
+    if "Connect" in repr(error):
+        return type(error).__name__
+    text = str(error) if error.__cause__ is None else f"{error} {error.__cause__}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    return _TOKEN.sub("hf_...", " ".join(lines)[:240]).rstrip(".")
+
+
+def _remedy(error: Exception) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return "; if it is there, log in with 'hf auth login', or set HF_TOKEN" if status in (401, 403) else ""

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from dnaspt.checkpoint_config import CheckpointConfig
@@ -10,11 +9,11 @@ from dnaspt.config import HuggingFaceConfig
 from dnaspt.evaluation.results import Evaluation
 from dnaspt.optional_imports import import_optional
 from dnaspt.reports.records import init_of
-from dnaspt.sharing.card_text import CardOptions, card_text, dataset_of, shown_scores
+from dnaspt.sharing.card_text import card_text, dataset_of, shown_scores
+from dnaspt.sharing.options import CardOptions
 from dnaspt.sharing.source import ShareableRun
 from dnaspt.tasks import TASKS
 
-CARD = "README.md"
 LIBRARY = "dnaspt"
 
 
@@ -93,8 +92,3 @@ def _metric(name: str) -> str:
     known = {"mcc": "matthews_correlation", "auroc": "roc_auc", "auprc": "average_precision"}
     last = kind.rsplit("_", 1)[-1]
     return known.get(last, last)
-
-
-def name_of(folder: Path) -> str:
-    """Name of a model that is written to a folder."""
-    return folder.resolve().name

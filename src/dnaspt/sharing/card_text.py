@@ -6,7 +6,7 @@ It says what stands in the run, and nothing else: scores come from its evaluatio
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from dnaspt.checkpoint_config import CheckpointConfig, has_hidden_states
@@ -17,11 +17,10 @@ from dnaspt.genome.genetic_code import STANDARD
 from dnaspt.reports.describe import describe_dataset, evaluation_tables
 from dnaspt.reports.records import HEAD_NAMES, init_of
 from dnaspt.reports.tables import Table, markdown_table, value_table
+from dnaspt.sharing.options import UNKNOWN, CardOptions
 from dnaspt.sharing.source import ShareableRun, last_name
 from dnaspt.tasks import GENE_MODEL, TASKS
 
-UNKNOWN = "unknown"
-"""Licence on the hub of what nobody has chosen one for."""
 FEW_LABELS = 30
 """Labels whose scores are listed one by one."""
 _ORIGINS = {
@@ -50,23 +49,6 @@ _SPLITTING = (
     "seed",
 )
 """Settings of `prepare` that say how the splits were made."""
-
-
-@dataclass(frozen=True, slots=True)
-class CardOptions:
-    """What a person says of an exported model.
-
-    Attributes:
-        name: name of the model.
-        license: its licence, as the hub calls it; "unknown" where none was chosen.
-        datasets: names on the hub of the data.
-        hub_name: OWNER/NAME on the hub; "" where it is not pushed.
-    """
-
-    name: str
-    license: str = UNKNOWN
-    datasets: tuple[str, ...] = ()
-    hub_name: str = ""
 
 
 def dataset_of(run: ShareableRun, evaluation: Evaluation) -> str:
@@ -336,7 +318,8 @@ def _limits(run: ShareableRun) -> Iterator[str]:
     if manifest is None:
         limits.append("What the data were, and whether their splits share sequence, is not on record here.")
     if config.kind == "task" and TASKS[config.task].per_base:
-        limits.append("One transcript for each gene; no UTRs. Introns are GT-AG or GC-AG.")
+        legal = " Introns are GT-AG or GC-AG." if config.head in (GENE_MODEL, "crf") else ""
+        limits.append(f"One transcript for each gene; no UTRs.{legal}")
         if config.genetic_code != STANDARD.table:
             limits.append(f"Genes are read by genetic code {config.genetic_code} of the NCBI.")
     elif config.kind == "task" and config.window_bp and not TASKS[config.task].any_length:

@@ -147,7 +147,7 @@ def _public(name: str, value: Any) -> Any:
 
 
 def last_name(path: str, *, whole: bool = False) -> str:
-    """The last name of a path of any system.
+    """The last name of a path of any system; none of a home folder, whose name is a person's.
 
     Args:
         path: the path.
@@ -156,7 +156,7 @@ def last_name(path: str, *, whole: bool = False) -> str:
     names = [name for name in re.split(r"[/\\]", path) if name not in ("", ".", "..", "~")]
     if not whole and len(names) > 2 and _STEP.fullmatch(names[-1]) and names[-2] in ("best", "last"):
         return names[-3]
-    return names[-1] if names else ""
+    return "" if not names or names[-2:-1] in (["home"], ["Users"]) else names[-1]
 
 
 @cache
