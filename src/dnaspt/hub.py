@@ -96,8 +96,8 @@ def _download(name: str, revision: str) -> Path:
     _check_there(name, folder)
     for file in FILES:
         _check_content(name, folder / file, known[file])
-    if not revision:
-        log.info("%s: commit %s of the hub; pin it with revision", name, about.sha)
+    if not revision:  # a folder that is misspelt could be somebody's name: never in silence
+        log.warning("%s: no folder here; taken from the Hugging Face hub, pin it as %s@%s", name, name, about.sha)
     return folder
 
 

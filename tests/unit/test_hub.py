@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,11 +50,10 @@ def test_only_settings_and_tensors_are_downloaded_and_nothing_else(
     hub: Hub, model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = publish(hub, model)
-    with caplog.at_level(logging.INFO):
-        folder = local_folder(Path("lab/model"))
+    folder = local_folder(Path("lab/model"))
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     assert all((folder / name).read_bytes() == (model / name).read_bytes() for name in FILES)
-    assert f"lab/model: commit {made.sha} of the hub; pin it with revision" in caplog.text
+    assert f"lab/model: no folder here; taken from the Hugging Face hub, pin it as lab/model@{made.sha}" in caplog.text
     assert not [line for line in hub.asked if "pickle" in line or "pytorch_model" in line or "README" in line]
 
 
@@ -132,6 +132,16 @@ def test_a_file_that_is_not_what_the_hub_says_is_refused(
     hub.lies = lie
     with pytest.raises(CheckpointError, match=said):
         local_folder(Path("lab/model"))
+
+
+def test_without_huggingface_hub_a_name_is_a_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(
+        CheckpointError, match=r"lab/model: no such folder; models on the .*; pip install huggingface_hub"
+    ):
+        local_folder(Path("lab/model"))
+    with pytest.raises(ConfigError, match="need huggingface_hub, which is not installed"):
+        check_push("lab/model")
 
 
 def test_a_private_model_needs_its_owner(hub: Hub, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

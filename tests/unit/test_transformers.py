@@ -204,6 +204,13 @@ def test_heads_are_left_out_in_silence(genes: Path, caplog: pytest.LogCaptureFix
     assert "head." not in caplog.text
 
 
+def test_without_transformers_the_import_is_an_error_that_names_it() -> None:
+    code = "import sys; sys.modules['transformers'] = None; import dnaspt.transformers"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    said = "dnaspt.errors.ConfigError: AutoModel and AutoTokenizer need transformers, which is not installed"
+    assert done.returncode == 1 and said in done.stderr.splitlines()[-1]
+
+
 def test_the_package_alone_imports_no_transformers() -> None:
     code = (
         "import sys, dnaspt; dnaspt.load; print([n for n in ('transformers', 'huggingface_hub') if n in sys.modules])"
