@@ -872,7 +872,7 @@ def export(
     """
     check_switches(public=public, overwrite=overwrite)
     check_texts(push=push, license=license, format=format)
-    names = (datasets,) if isinstance(datasets, str) else tuple(datasets)
+    names = (datasets,) if not isinstance(datasets, list | tuple) else tuple(datasets)
     for name in names:
         check_texts(datasets=name)
     from dnaspt.sharing.export import export_run

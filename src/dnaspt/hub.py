@@ -78,7 +78,7 @@ def _download(name: str, revision: str) -> Path:
     except ConfigError as error:
         raise CheckpointError(f"{name}: no such folder; {error}") from error
     options: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(FILES)}
-    if is_offline():
+    if is_offline() or hub.constants.HF_HUB_OFFLINE:
         with _told(
             name, "no such folder, and no copy of a model of that name on the hub is here; leave --offline out once"
         ):
@@ -128,10 +128,11 @@ def _check_content(name: str, file: Path, known: Any) -> None:
     size, sha256 = getattr(known, "size", None), getattr(getattr(known, "lfs", None), "sha256", None)
     if size is not None and file.stat().st_size != size:
         raise CheckpointError(
-            f"{name}: {file} has {file.stat().st_size:,} bytes; expected {size:,}; remove it, and try again"
+            f"{name}: {file.resolve()} has {file.stat().st_size:,} bytes; expected {size:,}; remove it, and try again"
         )
     if sha256 and sha256_of_file(file) != sha256:
-        raise CheckpointError(f"{name}: {file} does not have the sha256 that the hub says; remove it, and try again")
+        do = "remove it, and try again"
+        raise CheckpointError(f"{name}: {file.resolve()} does not have the sha256 that the hub says; {do}")
 
 
 def check_push(name: str) -> None:

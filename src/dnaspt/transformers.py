@@ -142,7 +142,9 @@ class _Exported(transformers.PreTrainedModel):
                 module.unit.fill_(1)
 
     @classmethod
-    def from_pretrained(cls, path: str | os.PathLike[str], *inputs: Any, **options: Any) -> Any:
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike[str], *inputs: Any, **options: Any
+    ) -> Any:
         """Load an exported model, as `PreTrainedModel.from_pretrained` does.
 
         Raises:
@@ -150,10 +152,13 @@ class _Exported(transformers.PreTrainedModel):
         """
         wants_report = options.pop("output_loading_info", False)
         options.setdefault("use_safetensors", True)
-        model, report = super().from_pretrained(path, *inputs, output_loading_info=True, **options)
+        model, report = super().from_pretrained(
+            pretrained_model_name_or_path, *inputs, output_loading_info=True, **options
+        )
         for kind in ("missing", "mismatched"):
             if names := sorted(map(str, report.get(f"{kind}_keys", ()))):
-                raise CheckpointError(f"{path}: {len(names)} {kind} tensors ({names[0]} ...); is it whole?")
+                where = pretrained_model_name_or_path
+                raise CheckpointError(f"{where}: {len(names)} {kind} tensors ({names[0]} ...); is it whole?")
         model._init_weights(model.encoder)
         for layer in model.encoder.layers:  # as our own loader leaves them, so that both compute alike
             assert isinstance(layer, ResidualLayer)

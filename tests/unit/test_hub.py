@@ -89,6 +89,9 @@ def test_offline_takes_the_copy_that_is_here_and_asks_nobody(
     hub.asked.clear()
     assert local_folder(Path("lab/model")) == local_folder(Path(f"lab/model@{folder.name}")) == folder
     assert not hub.asked
+    monkeypatch.delenv(OFFLINE)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert local_folder(Path("lab/model")) == folder and not hub.asked
     (folder / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"lab/model: .*model\.safetensors"):
         local_folder(Path("lab/model"))

@@ -204,6 +204,7 @@ def test_heads_are_left_out_in_silence(genes: Path, caplog: pytest.LogCaptureFix
     assert "head." not in caplog.text
 
 
+@pytest.mark.slow
 def test_without_transformers_the_import_is_an_error_that_names_it() -> None:
     code = "import sys; sys.modules['transformers'] = None; import dnaspt.transformers"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -18,7 +18,8 @@ from dnaspt.reports.describe import describe_dataset, evaluation_tables
 from dnaspt.reports.records import HEAD_NAMES, init_of
 from dnaspt.reports.tables import Table, markdown_table, value_table
 from dnaspt.sharing.options import UNKNOWN, CardOptions
-from dnaspt.sharing.source import ShareableRun, last_name
+from dnaspt.sharing.paths import last_name
+from dnaspt.sharing.source import ShareableRun
 from dnaspt.tasks import GENE_MODEL, TASKS
 
 FEW_LABELS = 30
@@ -313,6 +314,8 @@ def _limits(run: ShareableRun) -> Iterator[str]:
     ]
     if not any(evaluation.split == "test" for evaluation in run.evaluations) and config.kind == "task":
         limits.append("No score on a test split is on record.")
+    if run.is_unfinished:
+        limits.append("Its training has not come to its end.")
     if manifest is not None and manifest.leakage.shares_sequence:
         limits.append("Splits share sequence (see the table above), so scores may be too good.")
     if manifest is None:

@@ -110,7 +110,6 @@ def _write(run: Path, folder: Path, options: ExportOptions) -> None:
     from dnaspt.sharing.source import read_shareable
 
     shareable = read_shareable(run, options.data)
-
     model, _ = load_model(run)
     n_parameters = sum(tensor.numel() for tensor in model.state_dict().values())
     name = options.push.rsplit("/", 1)[-1] if options.push else name_of(folder)

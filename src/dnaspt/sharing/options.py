@@ -11,6 +11,7 @@ from dnaspt.errors import CheckpointError, ConfigError
 from dnaspt.hub import check_push
 from dnaspt.json_files import read_json
 from dnaspt.optional_imports import import_optional
+from dnaspt.sharing.paths import without_paths
 
 CARD, TOKENIZER = "README.md", "tokenizer_config.json"
 FILES = (DESCRIPTION, TENSORS, TOKENIZER, CARD)
@@ -110,10 +111,12 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
 
 
 def is_exported(folder: Path) -> bool:
-    """Whether a folder was written by `export`: a checkpoint of ours with a card."""
+    """Whether a folder was written by `export`: a checkpoint of ours with a card, whose description holds no path."""
     if not all((folder / name).is_file() for name in (DESCRIPTION, TENSORS, CARD)):
         return False
-    return "format_version" in read_json(folder / DESCRIPTION)
+    content = read_json(folder / DESCRIPTION)
+    provenance = content.get("provenance")
+    return "format_version" in content and isinstance(provenance, dict) and without_paths(provenance) == provenance
 
 
 def name_of(folder: Path) -> str:

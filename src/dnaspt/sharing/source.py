@@ -1,27 +1,19 @@
-"""A run as others may see it: its description without paths, its scores, and the dataset that it was trained on.
-
-Paths say who works where, and lead nowhere on another machine: of each only the last name stays.
-"""
+"""A run as others may see it: its description without paths, its scores, and the dataset that it was trained on."""
 
 import logging
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from dnaspt.checkpoint_config import CheckpointConfig, find_checkpoint, read_config
-from dnaspt.config import AnyEncoderConfig, EnsembleConfig, FinetuneConfig, HuggingFaceConfig, PretrainConfig
+from dnaspt.config import AnyEncoderConfig, HuggingFaceConfig
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import CheckpointError, ConfigError, DatasetError
 from dnaspt.evaluation.results import Evaluation, count_evaluations, read_evaluation
-from dnaspt.training.runs import RESULT, RunResult, read_result
+from dnaspt.sharing.paths import is_absolute, last_name, without_paths
+from dnaspt.training.runs import RESULT, SETTINGS, RunResult, read_result
 
 log = logging.getLogger(__name__)
-
-_ABSOLUTE = re.compile(r"[/\\~]|[A-Za-z]:[\\/]|file:")
-_STEP = re.compile(r"step-[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +24,7 @@ class ShareableRun:
         checkpoint: the checkpoint that is exported.
         config: its description, without paths.
         result: how training ended; None where the folder is a checkpoint, or the run is not finished.
+        is_unfinished: whether it is a run whose training has not come to its end.
         evaluations: scores of this checkpoint, by split.
         n_test: how often the test split was scored, by the run's own log.
         data: name of the dataset's folder; "" where it is not on record.
@@ -41,6 +34,7 @@ class ShareableRun:
     checkpoint: Path
     config: CheckpointConfig
     result: RunResult | None
+    is_unfinished: bool
     evaluations: tuple[Evaluation, ...]
     n_test: int
     data: str
@@ -60,7 +54,7 @@ def read_shareable(run: Path, data: Path | None = None) -> ShareableRun:
     """
     checkpoint, config = find_checkpoint(run), read_config(run)
     for encoder in _encoders(config):
-        if isinstance(encoder, HuggingFaceConfig) and (_ABSOLUTE.match(encoder.path) or Path(encoder.path).is_dir()):
+        if isinstance(encoder, HuggingFaceConfig) and (is_absolute(encoder.path) or Path(encoder.path).is_dir()):
             problem = "reads with a Hugging Face model in a folder of this machine, which nobody else has"
             raise CheckpointError(f"{run}: {problem}; fine-tune with its name on the hub (--embeddings OWNER/NAME)")
     settings = config.provenance.get("settings", {})
@@ -71,6 +65,7 @@ def read_shareable(run: Path, data: Path | None = None) -> ShareableRun:
         checkpoint=checkpoint,
         config=config.model_copy(update={"provenance": without_paths(config.provenance)}),
         result=read_result(run) if (run / RESULT).is_file() else None,
+        is_unfinished=(run / SETTINGS).is_file() and not (run / RESULT).is_file(),
         evaluations=evaluations,
         n_test=count_evaluations(run),
         data=name.resolve().name if data is not None else name.name,
@@ -128,43 +123,3 @@ def _manifest_of(run: Path, config: CheckpointConfig, data: Path | None) -> Mani
         "%s: the card says little of the data: %s holds another dataset now; give it with data (--data)", run, folder
     )
     return None
-
-
-def without_paths(provenance: dict[str, Any]) -> dict[str, Any]:
-    """A provenance in which only the last name of each path is left."""
-    return {name: _public(name, value) for name, value in provenance.items()}
-
-
-def _public(name: str, value: Any) -> Any:
-    """A value of a provenance without folders."""
-    if isinstance(value, dict):
-        return {key: _public(key, inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_public(name, inner) for inner in value]
-    if isinstance(value, str) and (name in _path_settings() or _ABSOLUTE.match(value) or ".." in value):
-        return last_name(value)
-    return value
-
-
-def last_name(path: str, *, whole: bool = False) -> str:
-    """The last name of a path of any system; none of a home folder, whose name is a person's.
-
-    Args:
-        path: the path.
-        whole: of a checkpoint of a run its own name; else the run's.
-    """
-    names = [name for name in re.split(r"[/\\]", path) if name not in ("", ".", "..", "~")]
-    if not whole and len(names) > 2 and _STEP.fullmatch(names[-1]) and names[-2] in ("best", "last"):
-        return names[-3]
-    return "" if not names or names[-2:-1] in (["home"], ["Users"]) else names[-1]
-
-
-@cache
-def _path_settings() -> frozenset[str]:
-    """Names of the settings that are paths."""
-    fields = {
-        name: field.annotation
-        for kind in (PretrainConfig, FinetuneConfig, EnsembleConfig)
-        for name, field in kind.model_fields.items()
-    }
-    return frozenset({"path", *(name for name, annotation in fields.items() if "Path" in str(annotation))})

@@ -25,7 +25,7 @@ def text_of(run: ShareableRun, options: CardOptions = OPTIONS) -> str:
 
 def bare(config: CheckpointConfig) -> ShareableRun:
     """A checkpoint of which nothing else is known."""
-    return ShareableRun(Path("x"), config, None, (), 0, "", None)
+    return ShareableRun(Path("x"), config, None, False, (), 0, "", None)
 
 
 @pytest.mark.parametrize("name", ["pre", "rich", "genes"])
@@ -75,6 +75,11 @@ def test_what_is_not_on_record_is_said(shared: Path) -> None:
     ):
         assert said in text
     assert "\n\n\n" not in text and "None" not in text.replace("pool=None", "")
+
+
+def test_a_training_without_an_end_is_a_limit(shared: Path) -> None:
+    run = read_shareable(shared / "rich")
+    assert "has not come to its end" in text_of(replace(run, is_unfinished=True)) and "its end" not in text_of(run)
 
 
 def test_shared_sequence_is_a_limit(shared: Path) -> None:

@@ -162,6 +162,17 @@ def test_a_push_that_fails_leaves_the_folder_and_says_how_to_go_on(
     assert not (tmp_path / "other").exists()
 
 
+def test_a_checkpoint_with_a_readme_beside_it_is_pushed_without_its_paths(
+    shared: Path, hub: Hub, tmp_path: Path
+) -> None:
+    own = shutil.copytree(find_checkpoint(shared / "rich"), tmp_path / "own")
+    (own / "README.md").write_text("my notes")
+    assert "alice" in (own / "config.json").read_text()
+    export_run(own, ExportOptions(push="lab/own"))
+    files = hub.models["lab/own"].commits[hub.models["lab/own"].sha]
+    assert b"alice" not in b"".join(files.values()) and b"library_name: dnaspt" in files["README.md"]
+
+
 def test_a_folder_of_others_with_a_readme_is_no_exported_one(shared: Path, tmp_path: Path) -> None:
     export_run(shared / "pre", ExportOptions(to=tmp_path / "bend", format="bend"))
     (tmp_path / "bend" / "README.md").write_text("by somebody else")

@@ -34,15 +34,21 @@ def test_a_folder_is_replaced_only_if_it_is_an_exported_one(tmp_path: Path) -> N
     check_folder(tmp_path / "empty", overwrite=False)
     out = tmp_path / "out"
     out.mkdir()
-    for name, text in (("config.json", '{"format_version": 1}'), ("model.safetensors", ""), ("README.md", "")):
+    for name, text in (
+        ("config.json", '{"format_version": 1, "provenance": {}}'),
+        ("model.safetensors", ""),
+        ("README.md", ""),
+    ):
         assert not is_exported(out)
         (out / name).write_text(text)
     assert is_exported(out)
     check_folder(out, overwrite=True)
     with pytest.raises(CheckpointError, match="already there; choose another --to, or say --overwrite"):
         check_folder(out, overwrite=False)
-    (out / "config.json").write_text('{"vocab_size": 7}')  # BEND's
-    assert not is_exported(out)
+    private = '{"format_version": 1, "provenance": {"settings": {"data": "/home/alice/data"}}}'
+    for text in ('{"vocab_size": 7}', private):  # BEND's, and a checkpoint into which somebody has put a README
+        (out / "config.json").write_text(text)
+        assert not is_exported(out)
 
 
 def test_a_model_is_called_as_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,47 +10,7 @@ import dnaspt
 from dnaspt.atomic import sha256_of_file
 from dnaspt.checkpoint_config import find_checkpoint, read_config
 from dnaspt.errors import CheckpointError, ConfigError, DatasetError
-from dnaspt.sharing.source import last_name, read_shareable, without_paths
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("/home/alice/runs/pre", "pre"),
-        ("runs/pre/", "pre"),
-        ("C:\\Users\\alice\\g.fa", "g.fa"),
-        ("/home/alice/runs/pre/best/step-00000012", "pre"),
-        ("../../alice/../x", "x"),
-        ("/home/alice", ""),
-        ("~", ""),
-        ("/", ""),
-    ],
-)
-def test_of_a_path_the_last_name_is_left(path: str, name: str) -> None:
-    assert last_name(path) == name
-    assert last_name("a/best/step-00000012", whole=True) == "step-00000012"
-
-
-def test_a_provenance_keeps_everything_but_folders() -> None:
-    inner = {"settings": {"data": "lab/alice/genes", "seed": 3, "masking": "as-published"}, "read_splits": ["train"]}
-    before = {
-        "format": "BEND ConvNet",
-        "settings": {"data": "/data/alice/genes", "runs": ["/data/a", "b/c"], "head": "crf", "embeddings": "lab/model"},
-        "encoder": {"path": "/data/alice/pre/best/step-00000004", "sha256": "ab" * 32, "provenance": inner},
-        "members": [{"path": "x/y", "weight": 0.5}],
-        "note": "file:///home/alice",
-        "valid_mcc": 0.5,
-    }
-    after = without_paths(before)
-    assert "alice" not in json.dumps(after) and "/data" not in json.dumps(after)
-    assert after["settings"] == {"data": "genes", "runs": ["a", "c"], "head": "crf", "embeddings": "lab/model"}
-    assert after["encoder"]["path"] == "pre" and after["encoder"]["sha256"] == "ab" * 32
-    assert after["encoder"]["provenance"]["settings"] == {"data": "genes", "seed": 3, "masking": "as-published"}
-    assert (after["format"], after["valid_mcc"], after["members"]) == (
-        "BEND ConvNet",
-        0.5,
-        [{"path": "y", "weight": 0.5}],
-    )
+from dnaspt.sharing.source import read_shareable
 
 
 def test_a_run_is_read_with_its_scores_its_data_and_how_often_test_was_scored(shared: Path, windows: Path) -> None:
@@ -92,8 +52,15 @@ def test_scores_of_another_checkpoint_are_left_out_and_named(rich: Path, caplog:
 def test_a_checkpoint_alone_has_no_scores(shared: Path) -> None:
     run = read_shareable(find_checkpoint(shared / "rich"))
     assert (run.evaluations, run.n_test, run.result) == ((), 0, None)
+    assert not run.is_unfinished
     with pytest.raises(CheckpointError, match="no such folder"):
         read_shareable(shared / "nothing")
+
+
+def test_a_run_that_has_not_come_to_its_end_is_known_as_such(rich: Path) -> None:
+    assert not read_shareable(rich).is_unfinished
+    (rich / "result.json").unlink()
+    assert read_shareable(rich).is_unfinished and read_shareable(rich).result is None
 
 
 def test_a_model_that_needs_a_folder_of_this_machine_is_refused(rich: Path) -> None:
