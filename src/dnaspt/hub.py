@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def _download(name: str, revision: str) -> Path:
     except ConfigError as error:
         raise CheckpointError(f"{name}: no such folder; {error}") from error
     options: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(FILES)}
-    if is_offline() or hub.constants.HF_HUB_OFFLINE:
+    if is_offline() or import_module("huggingface_hub.constants").HF_HUB_OFFLINE:
         with _told(
             name, "no such folder, and no copy of a model of that name on the hub is here; leave --offline out once"
         ):
