@@ -17,6 +17,7 @@ _HOMES = {
             "evaluate",
             "finetune",
             "ensemble",
+            "export",
             "inspect",
             "load",
             "prepare_bend",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from dnaspt.api import decode_emissions as decode_emissions
     from dnaspt.api import ensemble as ensemble
     from dnaspt.api import evaluate as evaluate
+    from dnaspt.api import export as export
     from dnaspt.api import finetune as finetune
     from dnaspt.api import inspect as inspect
     from dnaspt.api import load as load

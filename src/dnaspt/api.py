@@ -16,6 +16,7 @@ from dnaspt.arguments import (
     as_paths,
     check_numbers,
     check_switches,
+    check_texts,
     check_whole_numbers,
 )
 from dnaspt.config import Config, EnsembleConfig, FinetuneConfig, PretrainConfig, build_config
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from dnaspt.inference.model import Model
     from dnaspt.reports.describe import Description
     from dnaspt.reports.study_report import StudyResult
+    from dnaspt.sharing.export import Exported
     from dnaspt.simulation.simulate import SimulationSummary
     from dnaspt.training.loop import Reporter
     from dnaspt.training.runs import Run
@@ -420,18 +422,21 @@ def ensemble(
     return join(checked, overwrite=overwrite)
 
 
-def load(path: PathLike, *, accelerator: "Accelerator" = "auto") -> "Model":
+def load(path: PathLike, *, revision: str = "", accelerator: "Accelerator" = "auto") -> "Model":
     """Load a model for predictions, embeddings and variant scores.
 
     Args:
-        path: run of `pretrain` or `finetune`, or a checkpoint folder.
+        path: run of `pretrain` or `finetune`, a checkpoint folder, a folder of `export`, or a name on the Hugging Face hub
+            (OWNER/NAME, or OWNER/NAME@REVISION), of which config.json and model.safetensors are downloaded.
+        revision: of a name on the hub, commit, tag or branch; pin the commit to get the same model again.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
 
     Returns:
         The model, in eval mode on its device.
 
     Raises:
-        CheckpointError: nothing there, or no checkpoint. ConfigError: no GPU where one is asked for.
+        CheckpointError: nothing there, no checkpoint, or the hub cannot be reached. ConfigError: no GPU where one is asked for,
+        or a revision of a folder.
 
     Example:
         >>> model = dnaspt.load("runs/genes")
@@ -440,7 +445,8 @@ def load(path: PathLike, *, accelerator: "Accelerator" = "auto") -> "Model":
     """
     from dnaspt.inference.model import load as load_model
 
-    return load_model(as_path(path, "path"), accelerator=accelerator)
+    check_texts(revision=revision)
+    return load_model(as_path(path, "path"), revision=revision, accelerator=accelerator)
 
 
 def evaluate(
@@ -822,6 +828,67 @@ def report(
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
     return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained)
+
+
+def export(
+    run: PathLike,
+    *,
+    to: PathLike | None = None,
+    push: str = "",
+    license: str = "unknown",
+    datasets: str | Sequence[str] = (),
+    data: PathLike | None = None,
+    public: bool = False,
+    overwrite: bool = False,
+    format: Literal["hub", "bend"] = "hub",
+) -> "Exported":
+    """Write a run for others: a folder with safetensors, config.json and a model card, or a model on the Hugging Face hub.
+
+    The folder is a checkpoint like any other: what takes a run takes it. After `import dnaspt.transformers`, AutoModel and
+    AutoTokenizer of transformers load it too. The card (README.md) says what data, splits, scores and settings the run has on
+    record, without any path. It needs the package huggingface_hub.
+
+    Args:
+        run: run or checkpoint of `pretrain`, `finetune` or `ensemble`; to push, also a folder that was exported before, as it is.
+        to: folder to write.
+        push: name on the hub, OWNER/NAME, to upload it with the token of who is logged in (`hf auth login`, or HF_TOKEN).
+        license: licence of the model as the hub calls it, such as mit or cc-by-4.0; unknown says that none was chosen.
+        datasets: names on the hub of the data, if they are there.
+        data: dataset folder of the run, for the card; None looks where the run found it.
+        public: let everybody see what is pushed; else only its owner does.
+        overwrite: replace an exported folder, and all files of a model that is on the hub.
+        format: hub; bend writes a pretrained model in the format of BEND's ConvNet, without a card.
+
+    Returns:
+        What was written: files, bytes, and name, commit and address on the hub as `pushed`.
+
+    Raises:
+        CheckpointError: no checkpoint, one that others could not load, or the folder is there already. ConfigError: neither `to`
+        nor `push`, an option that does not fit, a dataset that is not the run's, or the hub cannot be reached or refuses it.
+
+    Example:
+        >>> dnaspt.export("runs/pre", to="shared/pre", license="mit").files
+        ('config.json', 'model.safetensors', 'tokenizer_config.json', 'README.md')
+    """
+    check_switches(public=public, overwrite=overwrite)
+    check_texts(push=push, license=license, format=format)
+    names = (datasets,) if not isinstance(datasets, list | tuple) else tuple(datasets)
+    for name in names:
+        check_texts(datasets=name)
+    from dnaspt.sharing.export import export_run
+    from dnaspt.sharing.options import ExportOptions
+
+    options = ExportOptions(
+        to=as_path_or_none(to, "to"),
+        push=push,
+        license=license.lower(),
+        datasets=names,
+        data=as_path_or_none(data, "data"),
+        public=public,
+        overwrite=overwrite,
+        format=format,
+    )
+    return export_run(as_path(run, "run"), options)
 
 
 def inspect(path: PathLike) -> "Description":

@@ -53,6 +53,17 @@ def check_switches(**values: Any) -> None:
             raise ConfigError(f"{name} = {value!r}; expected True or False")
 
 
+def check_texts(**values: Any) -> None:
+    """Refuse what is no text.
+
+    Raises:
+        ConfigError: names the argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise ConfigError(f"{name} = {value!r}; expected text")
+
+
 def check_numbers(**values: Any) -> None:
     """Refuse what is no number; None is left to the caller.
 

@@ -5,7 +5,7 @@ A checkpoint folder appears whole, by one rename. What needs no torch is in `che
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from dnaspt.atomic import atomic_folder, write_text_atomically
 from dnaspt.checkpoint_config import DESCRIPTION as DESCRIPTION
+from dnaspt.checkpoint_config import MODEL_TYPE as MODEL_TYPE
 from dnaspt.checkpoint_config import TENSORS as TENSORS
 from dnaspt.checkpoint_config import CheckpointConfig as CheckpointConfig
 from dnaspt.checkpoint_config import find_checkpoint as find_checkpoint
@@ -158,6 +159,7 @@ def save_checkpoint(
     model: nn.Module,
     config: CheckpointConfig,
     extra: Mapping[str, Mapping[str, Tensor] | str] | None = None,
+    architectures: Sequence[str] = (),
 ) -> None:
     """Write a checkpoint folder, whole or not at all.
 
@@ -166,18 +168,24 @@ def save_checkpoint(
         model: the model.
         config: its description.
         extra: further files by name: tensors by name (as safetensors), or text.
+        architectures: classes of `dnaspt.transformers` that load it; none: transformers is not to load it.
 
     Raises:
         CheckpointError, NoSpaceError: the disk is full.
     """
     with atomic_folder(folder) as unfinished:
-        _save_tensors(folder, unfinished / TENSORS, model.state_dict())
+        metadata = {"format": "pt"} if architectures else None  # transformers reads no tensors without this word
+        _save_tensors(folder, unfinished / TENSORS, model.state_dict(), metadata)
         for name, content in (extra or {}).items():
             if isinstance(content, str):
                 (unfinished / name).write_text(content, encoding="utf-8")
             else:
                 _save_tensors(folder, unfinished / name, content)
-        (unfinished / DESCRIPTION).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        text = config.model_dump_json(indent=1)
+        if architectures:
+            named = {"model_type": MODEL_TYPE, "architectures": list(architectures)}
+            text = json.dumps(named | json.loads(text), indent=1)
+        (unfinished / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
 
 def write_description(folder: Path, config: CheckpointConfig) -> None:
@@ -185,9 +193,11 @@ def write_description(folder: Path, config: CheckpointConfig) -> None:
     write_text_atomically(folder / DESCRIPTION, config.model_dump_json(indent=1) + "\n")
 
 
-def _save_tensors(folder: Path, file: Path, tensors: Mapping[str, Tensor]) -> None:
+def _save_tensors(
+    folder: Path, file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None
+) -> None:
     try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file, metadata)
     except SafetensorError as error:
         raise CheckpointError(f"{folder}: could not be written ({error}); is the disk full?") from error
 

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from dnaspt import __version__
-from dnaspt.config import MASK_TOKEN, AnyEncoderConfig, BassetConfig
+from dnaspt.config import MASK_TOKEN, AnyEncoderConfig, BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.genome.alphabet import T
 from dnaspt.genome.gene_states import LEAST_INTRON_BP
@@ -27,6 +27,13 @@ from dnaspt.tasks import GENE_MODEL, TASKS
 
 FORMAT_VERSION = 1
 TENSORS, DESCRIPTION = "model.safetensors", "config.json"
+MODEL_TYPE = "dnaspt"
+"""By this word in a config.json, transformers finds the classes of `dnaspt.transformers`."""
+_OF_TRANSFORMERS = (
+    *("model_type", "architectures", "pad_token_id", "dtype", "torch_dtype", "transformers_version"),
+    *("_name_or_path", "_attn_implementation_autoset"),
+)
+"""What stands in a config.json for transformers alone."""
 _BEND = "BEND ConvNet"
 _NUMBERS = (
     *("step", "n_bp", "n_genes", "best_step", "valid_mcc", "valid_accuracy", "valid_exon_f1", "valid_gene_f1"),
@@ -261,6 +268,25 @@ def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
     file = find_checkpoint(path) / DESCRIPTION
     try:
         content = read_json(file)
+    except InputError as error:
+        reason = str(error).removeprefix(f"{file}: ").splitlines()[0]
+        raise CheckpointError(f"{file}: not a description of a checkpoint ({reason})") from error
+    return config_of(content, file)
+
+
+def config_of(content: dict[str, Any], file: str | os.PathLike[str]) -> CheckpointConfig:
+    """The description of a checkpoint from the content of its config.json; BEND's ConvNet is read too.
+
+    Args:
+        content: the content; what is in it for transformers alone is left out.
+        file: where it was read, for errors.
+
+    Raises:
+        CheckpointError: another format version, or not readable as a description.
+    """
+    try:
+        if content.get("model_type") == MODEL_TYPE:
+            content = {name: value for name, value in content.items() if name not in _OF_TRANSFORMERS}
         if is_bend_config(content):
             return CheckpointConfig(kind="language", encoder=encoder_from_bend(content), provenance={"format": _BEND})
         if content.get("format_version") != FORMAT_VERSION:
@@ -286,6 +312,12 @@ def read_config(path: str | os.PathLike[str]) -> CheckpointConfig:
     if config.members and config.head == GENE_MODEL:
         raise CheckpointError(f"{file}: has members, which no {config.head!r} head can have; is it whole?")
     return config
+
+
+def has_hidden_states(config: CheckpointConfig) -> bool:
+    """Whether transformers can load it: one encoder of ours, with a hidden state for each base."""
+    encoder = config.encoder
+    return isinstance(encoder, EncoderConfig) and encoder.n_layers > 0 and not config.members
 
 
 def has_class_scores(task: str, network: NetworkConfig | CheckpointConfig) -> bool:

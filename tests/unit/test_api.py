@@ -112,6 +112,31 @@ def test_a_run_can_be_loaded_and_inspected_wherever_its_folder_can(
 
 @LIKE_A_RUN
 @LIKE_A_FOLDER
+def test_a_run_can_be_exported_wherever_its_folder_can(
+    kind: Callable[[Any], Any], given: Any, finetuned: dnaspt.Run, tmp_path: Path
+) -> None:
+    exported = dnaspt.export(
+        as_given(kind(finetuned), given), to=str(tmp_path / "out"), license="MIT", datasets="lab/data"
+    )
+    assert exported.folder == str(tmp_path / "out")
+    assert "license: mit\n" in (tmp_path / "out" / "README.md").read_text()
+    assert dnaspt.load(tmp_path / "out", accelerator="cpu").task == "genes"
+
+
+def test_words_of_an_export_and_a_revision_are_text(tmp_path: Path) -> None:
+    for call in (
+        lambda: dnaspt.export("run", to=tmp_path / "out", license=None),  # type: ignore[arg-type]
+        lambda: dnaspt.export("run", to=tmp_path / "out", datasets=[1]),  # type: ignore[list-item]
+        lambda: dnaspt.load("lab/model", revision=None),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(dnaspt.ConfigError, match="expected text"):
+            call()
+    with pytest.raises(dnaspt.ConfigError, match="is no name on the Hugging Face hub, so it has no revision 'main'"):
+        dnaspt.load(tmp_path, revision="main")
+
+
+@LIKE_A_RUN
+@LIKE_A_FOLDER
 def test_evaluate_takes_folders_runs_models_and_datasets(
     kind: Callable[[Any], Any], given: Any, data: dnaspt.Dataset, finetuned: dnaspt.Run
 ) -> None:
@@ -217,6 +242,7 @@ def test_progress_is_shown_on_request_alone(
         (lambda value: dnaspt.baseline("data", out=value), "out"),
         (lambda value: dnaspt.study(value, out="out"), "config"),
         (lambda value: dnaspt.inspect(value), "path"),
+        (lambda value: dnaspt.export(value, to="out"), "run"),
     ],
 )
 def test_what_is_no_path_is_an_error_that_names_the_argument(
@@ -245,6 +271,7 @@ def test_what_is_no_list_of_paths_is_an_error_that_names_the_argument() -> None:
         (lambda: dnaspt.score_variants("run", "a.vcf", "g.fa", strict="no"), "strict"),  # type: ignore[arg-type]
         (lambda: dnaspt.baseline("data", out="out", overwrite="no"), "overwrite"),  # type: ignore[arg-type]
         (lambda: dnaspt.study({}, out="out", progress="no"), "progress"),  # type: ignore[arg-type]
+        (lambda: dnaspt.export("run", to="out", public="no"), "public"),  # type: ignore[arg-type]
     ],
 )
 def test_text_is_no_switch(call: Callable[[], object], name: str) -> None:

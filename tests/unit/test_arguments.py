@@ -14,6 +14,7 @@ from dnaspt.arguments import (
     as_paths,
     check_numbers,
     check_switches,
+    check_texts,
     check_whole_numbers,
 )
 from dnaspt.errors import ConfigError
@@ -51,6 +52,8 @@ def test_what_no_file_can_have_as_its_name_is_no_path(value: Any) -> None:
         (check_switches, "no", "expected True or False"),
         (check_switches, None, "expected True or False"),
         (check_switches, 1, "expected True or False"),
+        (check_texts, None, "expected text"),
+        (check_texts, 1, "expected text"),
         (check_numbers, "0.5", "expected a number"),
         (check_numbers, True, "expected a number"),
         (check_whole_numbers, "8", "expected a whole number"),
@@ -65,5 +68,6 @@ def test_a_value_of_another_type_is_refused(check: Callable[..., None], value: A
 
 def test_values_of_the_type_are_taken() -> None:
     check_switches(a=True, b=False)
+    check_texts(a="", b="text")
     check_numbers(a=1, b=0.5, c=np.float32(0.5), d=None)
     check_whole_numbers(a=1, b=np.int64(8), c=None)

@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from dnaspt.checkpoint_config import CheckpointConfig, find_checkpoint, mask_token_of, read_config
-from dnaspt.config import MASK_TOKEN, EncoderConfig
+from dnaspt.checkpoint_config import (
+    CheckpointConfig,
+    MemberConfig,
+    find_checkpoint,
+    has_hidden_states,
+    mask_token_of,
+    read_config,
+)
+from dnaspt.config import MASK_TOKEN, BassetConfig, EncoderConfig
 from dnaspt.errors import CheckpointError
 from dnaspt.genome.alphabet import T
 from dnaspt.genome.gene_states import GENE_STATES
@@ -80,6 +87,28 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict
     content = json.loads(TASK.model_dump_json()) | change
     with pytest.raises(CheckpointError, match=rf"config\.json: {message}"):
         read_config(write(tmp_path / "run", json.dumps(content)))
+
+
+def test_what_stands_there_for_transformers_is_left_out_and_nothing_else(tmp_path: Path) -> None:
+    content = json.loads(TASK.model_dump_json())
+    named = {"model_type": "dnaspt", "architectures": ["DnasptModel"], "dtype": "float32", "transformers_version": "5"}
+    assert read_config(write(tmp_path / "exported", json.dumps(content | named))) == TASK
+    for name, added in (("later", named | {"bias_of_a_later_version": 1}), ("other", {"architectures": ["Bert"]})):
+        with pytest.raises(CheckpointError, match="not a description of a checkpoint"):
+            read_config(write(tmp_path / name, json.dumps(content | added)))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_there"),
+    [
+        ({}, True),
+        ({"encoder": EncoderConfig(hidden_size=7, n_layers=0)}, False),
+        ({"encoder": BassetConfig()}, False),
+        ({"members": (MemberConfig(encoder=EncoderConfig()),) * 2}, False),
+    ],
+)
+def test_only_one_encoder_of_ours_has_hidden_states_for_transformers(change: dict[str, object], is_there: bool) -> None:
+    assert has_hidden_states(TASK.model_copy(update=change)) is is_there
 
 
 @pytest.mark.parametrize("text", ["{", "[]", ""])

@@ -12,6 +12,7 @@ API = {
         "baseline",
         "ensemble",
         "evaluate",
+        "export",
         "finetune",
         "inspect",
         "load",

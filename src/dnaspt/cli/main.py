@@ -383,23 +383,60 @@ def simulate(
 
 @app.command(cls=Command)
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain'.")],
-    out: Annotated[Path, option("--out", "-o", metavar="FOLDER", help="Folder to write.")],
+    context: typer.Context,
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run or checkpoint; with --push also an exported folder, as it is.")
+    ],
+    to: Annotated[
+        Path | None, option("--to", "--out", "-o", metavar="FOLDER", help="Folder to write.", default="--push alone")
+    ] = None,
+    push: Annotated[
+        str | None,
+        option(metavar="OWNER/NAME", help="Upload to the Hugging Face hub, as who is logged in.", default="no upload"),
+    ] = None,
+    license: Annotated[
+        str | None,
+        option(metavar="WORD", help="Licence as the hub calls it: mit, apache-2.0, cc-by-4.0.", default="unknown"),
+    ] = None,
+    datasets: Annotated[
+        str | None,
+        option(
+            "--dataset",
+            metavar="NAMES",
+            callback=names,
+            help="Names of the data on the hub, with commas.",
+            default="none",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        option(metavar="DATA", help="Dataset folder, for the card.", default="where the run found it"),
+    ] = None,
+    public: Annotated[
+        bool, option("--public", help="Let everybody see what is pushed.", default="the owner alone")
+    ] = False,
+    format: Annotated[
+        Literal["hub", "bend"], option(help="bend: a pretrained model as BEND's ConvNet, without a card.")
+    ] = "hub",
+    offline: Offline = False,
+    overwrite: Annotated[
+        bool, option("--overwrite", help="Replace an exported folder, and a model on the hub.", default="keep them")
+    ] = False,
 ) -> None:
-    """Write a pretrained model in BEND's format.
+    """Write a run for others, with a model card.
 
-    It is the format of BEND's ConvNet; the option --encoder of 'dnaspt finetune' reads it, too.
+    The folder holds safetensors, config.json and README.md, and is a checkpoint like any other. After 'import
+    dnaspt.transformers', AutoModel and AutoTokenizer load it, too. What the card says comes from the run: data, splits, scores.
 
-    Example: dnaspt export runs/pre --out bend_model
+    Example: dnaspt export runs/genes --to my_genes --license cc-by-4.0
+
+    Example: dnaspt export my_genes --push me/my_genes
     """
-    from dnaspt.checkpoint_config import find_checkpoint
-    from dnaspt.cli.terminal import show
+    from dnaspt import api
+    from dnaspt.cli.terminal import mapping_table
 
-    find_checkpoint(run)  # a mistake is told before PyTorch is imported
-    from dnaspt.checkpoint import export_bend
-
-    export_bend(run, out)
-    show(f"{out}: written")
+    exported = api.export(**given(context))
+    mapping_table(f"{to or push}: written", exported.summary())
 
 
 app.add_typer(bend_app, name="bend")

@@ -19,6 +19,7 @@ from dnaspt.config import BASELINE_ENCODERS
 from dnaspt.errors import CheckpointError, ConfigError, InputError, NotFiniteError
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.transcripts import Transcript
+from dnaspt.hub import local_folder
 from dnaspt.inference.sequences import NamedSequence, Sequences, read_sequences
 from dnaspt.tasks import TASKS
 
@@ -541,17 +542,19 @@ class Model:
         return predict_file(self, genome, out, options, regions=regions, proteins=proteins, cds=cds, tracks=tracks)
 
 
-def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:
+def load(path: str | Path, *, revision: str = "", accelerator: "Accelerator" = "auto") -> Model:
     """Load a model onto a device, in eval mode.
 
     Args:
-        path: run of `pretrain` or `finetune` (its best checkpoint is taken), or a checkpoint folder.
+        path: run of `pretrain` or `finetune` (its best checkpoint is taken), a checkpoint folder, or a name on the Hugging Face
+            hub, OWNER/NAME or OWNER/NAME@REVISION, of which the copy on this machine is then the path.
+        revision: of a name on the hub, commit, tag or branch; empty for the newest commit.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
 
     Raises:
         CheckpointError: nothing there, or no checkpoint. ConfigError: no GPU where one is asked for.
     """
-    path = as_path(path, "path")
+    path = local_folder(as_path(path, "path"), revision)
     checkpoint = find_checkpoint(path)
     read_config(checkpoint)
     from dnaspt.checkpoint import choose_device, load_model
