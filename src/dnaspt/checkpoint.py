@@ -27,6 +27,7 @@ from dnaspt.errors import CheckpointError, ConfigError, telling_memory
 from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.bend_format import encoder_to_bend, is_bend_tensor, tensors_from_bend, tensors_to_bend
 from dnaspt.models.composition import Composition
+from dnaspt.models.devices import takes_apple_gpu
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.gene_model_head import GeneModelHead
@@ -221,15 +222,18 @@ def load_model(path: str | os.PathLike[str]) -> tuple[LanguageModel | TaskModel,
 def choose_device(accelerator: str = "auto") -> torch.device:
     """Choose the device for inference: auto (a GPU where there is one), cpu or gpu.
 
+    A GPU is one of NVIDIA, else Apple's where it computes what the CPU computes; where it does not, auto warns and takes the CPU.
+
     Raises:
         ConfigError: another word; or gpu where there is none.
     """
     if accelerator not in get_args(Accelerator):
         raise ConfigError(f"accelerator {accelerator!r}; expected {', '.join(get_args(Accelerator))}")
-    has_gpu = torch.cuda.is_available()
-    if accelerator == "gpu" and not has_gpu:
-        raise ConfigError("accelerator 'gpu': no CUDA device is visible here; say auto or cpu")
-    return torch.device("cuda" if accelerator != "cpu" and has_gpu else "cpu")
+    if accelerator == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if takes_apple_gpu(accelerator) else "cpu")
 
 
 def model_device(model: nn.Module) -> torch.device:
