@@ -165,10 +165,10 @@ def save_checkpoint(
         _save_tensors(folder, unfinished / TENSORS, model.state_dict())
         for name, content in (extra or {}).items():
             if isinstance(content, str):
-                (unfinished / name).write_text(content, encoding="utf-8")
+                (unfinished / name).write_text(content, encoding="utf-8", newline="\n")
             else:
                 _save_tensors(folder, unfinished / name, content)
-        (unfinished / DESCRIPTION).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (unfinished / DESCRIPTION).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def write_description(folder: Path, config: CheckpointConfig) -> None:
@@ -190,7 +190,8 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         CheckpointError: not there, truncated, or not safetensors.
     """
     try:
-        return load_file(file)
+        # Copies: Windows removes and replaces no file that is mapped into memory, as a resumed run does with its checkpoints.
+        return {name: tensor.clone() for name, tensor in load_file(file).items()}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{file}: cannot be read ({error}); is it whole?") from error
 
@@ -264,4 +265,4 @@ def export_bend(path: str | os.PathLike[str], out: Path) -> None:
     with locked_output(out), atomic_folder(out) as unfinished:
         _save_tensors(out, unfinished / TENSORS, tensors_to_bend(model.state_dict()))
         text = json.dumps(encoder_to_bend(encoder), indent=1) + "\n"
-        (unfinished / DESCRIPTION).write_text(text, encoding="utf-8")
+        (unfinished / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
