@@ -17,8 +17,13 @@ MERGE = runpy.run_path(str(SCRIPTS / "merge_parts.py"))["merge_parts"]
 def test_contigs_share_a_group_up_to_its_size_and_keep_their_order() -> None:
     lengths = [("a", 40), ("b", 60), ("c", 1), ("long", 500), ("d", 99), ("e", 1), ("f", 1)]
     groups = GROUPS["contig_groups"](lengths, 100)
-    assert [[name for name, _ in group] for group in groups] == [["a", "b"], ["c"], ["long"], ["d", "e"], ["f"]]
+    assert [[name for name, _ in group] for group in groups] == [["a", "b", "c"], ["long"], ["d", "e", "f"]]
     assert GROUPS["contig_groups"]([], 100) == []
+
+
+def test_a_small_group_joins_its_neighbor_also_at_the_beginning() -> None:
+    groups = GROUPS["contig_groups"]([("M", 9), ("1", 500), ("2", 50), ("3", 60), ("short", 1)], 100)
+    assert [[name for name, _ in group] for group in groups] == [["M", "1"], ["2"], ["3", "short"]]
 
 
 def test_groups_are_bed_files_whose_names_sort_in_their_order(tmp_path: Path) -> None:
