@@ -1,8 +1,8 @@
 """A FASTA file to groups of contigs: a BED file each, 0000.bed and so on, in the order of the FASTA file.
 
-Contigs that follow each other share a group up to its size; a longer contig is a group of its own. A group of short scaffolds alone
-would be small, and might hold no window to predict: it joins its neighbor. The predictions of all groups, one below the other, are
-those of the whole file.
+Contigs that follow each other share a group up to its size; a longer contig is a group of its own. A group of short scaffolds
+alone would be small, and might hold no window to predict: it joins its neighbor. The predictions of all groups, one below the
+other, are those of the whole file.
 """
 
 from collections.abc import Iterable
