@@ -20,4 +20,4 @@ def test_damaged_files_end_in_clean_errors_or_in_clean_results(tmp_path: Path) -
 
 @pytest.mark.fuzz
 def test_many_damaged_files_end_in_clean_errors_or_in_clean_results(tmp_path: Path) -> None:
-    read(50_000, int(os.environ.get("FUZZ_SEED", "0")), tmp_path)
+    read(40_000, int(os.environ.get("FUZZ_SEED", "0")), tmp_path)
