@@ -172,8 +172,9 @@ def test_no_command_shows_the_help(words: str) -> None:
 def test_on_macos_pytorch_is_told_to_compute_on_the_cpu_what_apples_gpu_cannot() -> None:
     for system, expected in (("darwin", "1"), ("linux", "unset")):
         code = f"""
-import os, sys
+import os, sys, sysconfig
 from dnaspt.cli.main import main
+sysconfig.get_config_vars() # of this system
 sys.platform, sys.argv = {system!r}, ["dnaspt", "--version"]
 try:
     main()
