@@ -81,8 +81,9 @@ def _probe(device: torch.device) -> dict[str, Tensor]:
         tokens = torch.randint(4, (2, 200), dtype=torch.uint8)
         factors = torch.randn(2, 200, 32).to(widest_float(device))
     tokens[1, 150:] = PAD_TOKEN
-    hidden = encoder(tokens.to(device))
-    (hidden * factors.to(device)).sum().backward()
+    with torch.enable_grad():
+        hidden = encoder(tokens.to(device))
+        (hidden * factors.to(device)).sum().backward()
     gradients = {f"gradient of {name}": value.grad for name, value in encoder.named_parameters()}
     found = {"hidden states": hidden} | {name: grad for name, grad in gradients.items() if grad is not None}
     return {name: tensor.detach().cpu().double() for name, tensor in found.items()}
