@@ -20,7 +20,7 @@ test $(TORCH) = cuda \
 $(1) -m pip install -q torch
 endef
 
-.PHONY: demo test coverage check resolves results bench wheel clean
+.PHONY: demo test workflow fuzz coverage check resolves results bench wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -34,20 +34,35 @@ demo: $(READY)
 
 # Runs that are killed and resumed, studies in SLURM and Ray: `make test SLOW=1` tests these too, as continuous integration does.
 ifneq ($(SLOW),)
-PYTEST_OPTIONS += -m ''
+PYTEST_OPTIONS += -m $(ALL_TESTS)
 endif
+ALL_TESTS := 'not workflow and not fuzz'
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_OPTIONS)
 
+## the Snakemake workflow, run on a small genome: on this machine, and on a SLURM cluster of it where SLURM is installed
+workflow: $(READY)
+	$(BIN)/python -m pip install -q -e '.[workflow]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m workflow $(PYTEST_OPTIONS)
+
+# Other damage than last time: make fuzz FUZZ_SEED=1000000
+FUZZ_SEED ?= 0
+## damaged files by the thousand: each ends in a clean error, or in results that cannot be wrong
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest -n 2 -m fuzz $(PYTEST_OPTIONS)
+
 ## branch coverage of everything but the compiled kernels, which Python does not see
 coverage: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered -m '' $(PYTEST_OPTIONS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered -m $(ALL_TESTS) $(PYTEST_OPTIONS)
 
+## style and types; types for Windows and macOS, too, where other functions are missing
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 ## can constraints.txt be met on every Python from 3.11 on, on Linux (with CUDA), macOS and Windows? Reads PyPI's metadata, installs nothing
 resolves: $(READY)

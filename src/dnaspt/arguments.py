@@ -18,13 +18,18 @@ def as_path(path: Any, name: str) -> Path:
     """The path that an argument is, or has.
 
     Raises:
-        ConfigError: it is none; names the argument.
+        ConfigError: it is none, or is no text in UTF-8, so that no dataset or run could name it; names the argument.
     """
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str) or "\0" in text:
         raise ConfigError(
             f"{name} = {path!r}; expected a path: text, a Path, or what has one, such as a dataset or a run"
         )
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes that Python could not read as letters
+        do = "rename it, or set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
+        raise ConfigError(f"{name} = {text!a}; expected a path in the letters of this system's locale; {do}") from None
     return Path(text)
 
 

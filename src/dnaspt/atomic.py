@@ -29,13 +29,13 @@ def sha256_of_file(path: Path) -> str:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """Write a text file that appears whole or not at all.
+    """Write a text file that appears whole or not at all, in UTF-8 and with the line ends of Unix on every system.
 
     Raises:
         NoSpaceError: the disk is full.
     """
     with atomic_file(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from dnaspt.errors import CheckpointError, ConfigError, telling_memory
 from dnaspt.models.basset import BassetEncoder, HeadMLP
 from dnaspt.models.bend_format import encoder_to_bend, is_bend_tensor, tensors_from_bend, tensors_to_bend
 from dnaspt.models.composition import Composition
+from dnaspt.models.devices import takes_apple_gpu
 from dnaspt.models.encoder import DilatedEncoder
 from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.gene_model_head import GeneModelHead
@@ -178,14 +179,14 @@ def save_checkpoint(
         _save_tensors(folder, unfinished / TENSORS, model.state_dict(), metadata)
         for name, content in (extra or {}).items():
             if isinstance(content, str):
-                (unfinished / name).write_text(content, encoding="utf-8")
+                (unfinished / name).write_text(content, encoding="utf-8", newline="\n")
             else:
                 _save_tensors(folder, unfinished / name, content)
         text = config.model_dump_json(indent=1)
         if architectures:
             named = {"model_type": MODEL_TYPE, "architectures": list(architectures)}
             text = json.dumps(named | json.loads(text), indent=1)
-        (unfinished / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        (unfinished / DESCRIPTION).write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def write_description(folder: Path, config: CheckpointConfig) -> None:
@@ -209,7 +210,8 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         CheckpointError: not there, truncated, or not safetensors.
     """
     try:
-        return load_file(file)
+        # Copies: Windows removes and replaces no file that is mapped into memory, as a resumed run does with its checkpoints.
+        return {name: tensor.clone() for name, tensor in load_file(file).items()}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{file}: cannot be read ({error}); is it whole?") from error
 
@@ -241,15 +243,18 @@ def load_model(path: str | os.PathLike[str]) -> tuple[LanguageModel | TaskModel,
 def choose_device(accelerator: str = "auto") -> torch.device:
     """Choose the device for inference: auto (a GPU where there is one), cpu or gpu.
 
+    A GPU is one of NVIDIA, else Apple's where it computes what the CPU computes; where it does not, auto warns and takes the CPU.
+
     Raises:
         ConfigError: another word; or gpu where there is none.
     """
     if accelerator not in get_args(Accelerator):
         raise ConfigError(f"accelerator {accelerator!r}; expected {', '.join(get_args(Accelerator))}")
-    has_gpu = torch.cuda.is_available()
-    if accelerator == "gpu" and not has_gpu:
-        raise ConfigError("accelerator 'gpu': no CUDA device is visible here; say auto or cpu")
-    return torch.device("cuda" if accelerator != "cpu" and has_gpu else "cpu")
+    if accelerator == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if takes_apple_gpu(accelerator) else "cpu")
 
 
 def model_device(model: nn.Module) -> torch.device:
@@ -280,4 +285,4 @@ def export_bend(path: str | os.PathLike[str], out: Path) -> None:
     with locked_output(out), atomic_folder(out) as unfinished:
         _save_tensors(out, unfinished / TENSORS, tensors_to_bend(model.state_dict()))
         text = json.dumps(encoder_to_bend(encoder), indent=1) + "\n"
-        (unfinished / DESCRIPTION).write_text(text, encoding="utf-8")
+        (unfinished / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")

@@ -256,8 +256,8 @@ class TrainingConfig(Settings):
     num_nodes: int = Field(1, ge=1, le=100_000)
     """Number of nodes; SLURM and torchrun are detected. Raise it to train on several machines."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """Where to train: auto takes a GPU where there is one. Say cpu to leave the GPU alone; gpu raises an error if there is no
-    GPU."""
+    """Where to train: auto takes a GPU where there is one: NVIDIA's, else Apple's, on which it is untested. Say cpu to leave the
+    GPU alone; gpu raises an error if there is no GPU."""
     tensorboard: bool = True
     """Write curves for TensorBoard into the run. Switch it off to start a second earlier and to save disk."""
     fold: int = Field(0, ge=0, le=MOST_FOLDS)

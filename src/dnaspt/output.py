@@ -171,7 +171,8 @@ def _write_owner(file: Path) -> None:
     """Say who holds a lock and since when. It is for people: what cannot be written is left out."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     with suppress(OSError):
-        file.write_text(json.dumps(asdict(Owner.this_process()) | {"since": since}) + "\n", encoding="utf-8")
+        content = json.dumps(asdict(Owner.this_process()) | {"since": since}) + "\n"
+        file.write_text(content, encoding="utf-8", newline="\n")
 
 
 def _holder(file: Path) -> str:

@@ -1,5 +1,6 @@
 """Arguments of Python functions: what is taken, and that an error names the argument."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,13 @@ class WithBytes:
 
     def __fspath__(self) -> bytes:
         return b"runs/a"
+
+
+def test_a_path_whose_bytes_are_no_letters_is_refused_in_ascii() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^genome = 'gr\\udcf6sse\.fa'; expected a path in the letters of this system's"
+    ):
+        as_path(os.fsdecode(b"gr\xf6sse.fa"), "genome")
 
 
 def test_text_paths_and_what_has_one_are_paths() -> None:

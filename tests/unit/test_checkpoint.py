@@ -90,7 +90,10 @@ def test_tensors_of_another_shape_and_broken_ones_are_refused(pretrained: Path) 
 def test_a_device_is_chosen_by_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device() == choose_device("cpu") == torch.device("cpu")
-    with pytest.raises(ConfigError, match="accelerator 'gpu': no CUDA device is visible here"):
+    with pytest.raises(
+        ConfigError,
+        match="accelerator 'gpu': no CUDA device is visible here, nor can Apple's GPU be used: there is none",
+    ):
         choose_device("gpu")
     with pytest.raises(ConfigError, match="accelerator 'tpu'; expected auto, cpu, gpu"):
         choose_device("tpu")

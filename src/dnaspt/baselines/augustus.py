@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -50,8 +51,9 @@ def predict(test: Sequence[Segment], species: str, config: Path | None = None) -
         records = (
             f">{number}\n{alphabet.decode(alphabet.tokens(segment.codes))}\n" for number, segment in enumerate(test)
         )
-        fasta.write_text("".join(records))
-        gff3.write_text(_run(["augustus", f"--species={species}", "--gff3=on", str(fasta)], config))
+        fasta.write_text("".join(records), encoding="utf-8", newline="\n")
+        predicted = _run(["augustus", f"--species={species}", "--gff3=on", str(fasta)], config)
+        gff3.write_text(predicted, encoding="utf-8", newline="\n")
         annotated = read_annotation(gff3).transcripts
     by_segment: list[list[AnnotatedTranscript]] = [[] for _ in test]
     for transcript in annotated:
@@ -84,18 +86,18 @@ def train(data: Path, folder: Path, fold: int = 0, optimize_minutes: float = 0) 
             (config / entry.name).symlink_to(entry)
     generic = installed / "species" / "generic"
     shutil.copy(generic / "generic_weightmatrix.txt", species)
-    parameters = (generic / "generic_parameters.cfg").read_text()
+    parameters = (generic / "generic_parameters.cfg").read_text(encoding="utf-8")
     if read_manifest(data).stop_in_cds is False:
         parameters = set_parameter(parameters, "stopCodonExcludedFromCDS", "true")
     file = species / f"{TRAINED}_parameters.cfg"
-    file.write_text(parameters)
+    file.write_text(parameters, encoding="utf-8", newline="\n")
     records = list(_records(data, fold))
     if not records:
         raise DatasetError(f"{data}: the train split has no gene whose bases are all labeled")
-    (folder / "train.gb").write_text("".join(records))
+    (folder / "train.gb").write_text("".join(records), encoding="utf-8", newline="\n")
     etraining = ["etraining", f"--species={TRAINED}", str(folder / "train.gb")]
     output = _run(etraining, config)
-    file.write_text(with_stop_probabilities(parameters, output))
+    file.write_text(with_stop_probabilities(parameters, output), encoding="utf-8", newline="\n")
     log.info("AUGUSTUS was trained on %d genes", len(records))
     if optimize_minutes:
         _optimize(folder, config, optimize_minutes)
@@ -114,7 +116,7 @@ def _optimize(folder: Path, config: Path, minutes: float) -> None:
     places = [f"--AUGUSTUS_CONFIG_PATH={config}", f"--metapars={ranges}"]
     command = [str(script), f"--species={TRAINED}", *places, "train.gb"]
     with (
-        (folder / "optimize.log").open("w+") as output,
+        (folder / "optimize.log").open("w+", encoding="utf-8", newline="\n") as output,
         subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True) as running,
     ):
         try:
@@ -124,7 +126,7 @@ def _optimize(folder: Path, config: Path, minutes: float) -> None:
             in_time = False
         finally:
             if running.poll() is None:
-                os.killpg(running.pid, signal.SIGKILL)
+                _kill(running)
         output.seek(0)
         text = output.read()
     if in_time and running.returncode:
@@ -139,6 +141,14 @@ def _optimize(folder: Path, config: Path, minutes: float) -> None:
         values[0] if values else "?",
         values[-1] if values else "?",
     )
+
+
+def _kill(running: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads a session, and the processes that it has started."""
+    if sys.platform == "win32":
+        running.kill()
+    else:
+        os.killpg(running.pid, signal.SIGKILL)
 
 
 def _optimize_script() -> Path:
@@ -165,7 +175,9 @@ def _run(command: list[str], config: Path | None) -> str:
             f"AUGUSTUS is not installed here (no command {command[0]!r}); give its GFF3 with --annotation"
         )
     environment = os.environ | ({"AUGUSTUS_CONFIG_PATH": str(config)} if config else {})
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False, env=environment
+    )
     if done.returncode:
         last_line = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
         raise DnasptError(f"{' '.join(command[:2])} ended with {done.returncode}: {' '.join(last_line)}")

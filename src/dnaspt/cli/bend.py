@@ -101,8 +101,8 @@ def results(
     rows = rows_of(studies or [])
     table("results", columns, rows)
     if out is not None:
-        with atomic_file(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([columns, *rows])
+        with atomic_file(out) as unfinished, unfinished.open("w", newline="\n", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([columns, *rows])
         show(f"{out}: written")
 
 

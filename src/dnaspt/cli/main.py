@@ -1,6 +1,8 @@
 """The command line: every command calls one function, mostly of the Python API (`dnaspt.api`), and says what happened."""
 
+import io
 import logging
+import os
 import signal
 import sys
 import threading
@@ -489,8 +491,12 @@ def _terminate(number: int, _: FrameType | None) -> None:
 def main() -> None:
     """Run the command line: a user's error is one line and exit code 2 (76: training diverged).
 
-    SIGTERM ends as Ctrl-C does, with nothing half-written.
+    SIGTERM ends as Ctrl-C does, with nothing half-written. Letters that the terminal does not have are shown by their numbers.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.platform == "darwin":  # read when PyTorch is imported: what Apple's GPU cannot do, the CPU does
+        os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:

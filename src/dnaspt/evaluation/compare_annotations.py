@@ -251,7 +251,7 @@ def _read(file: Path) -> Annotation:
 def write_comparison(comparison: AnnotationComparison, file: Path) -> None:
     """Write a comparison as CSV (the table of `to_frame`) or as JSON (everything), by the suffix of the file."""
     if file.suffix.lower() == ".csv":
-        write_text_atomically(file, comparison.to_frame().to_csv(index=False))
+        write_text_atomically(file, comparison.to_frame().to_csv(index=False, lineterminator="\n"))
     else:
         write_text_atomically(file, json.dumps(comparison.to_dict(), indent=2) + "\n")
 

@@ -446,7 +446,7 @@ def write_evaluation(
     write_json(folder / f"{stem}.json", content)
     names = ("date", "split", "fold", "data", "data_digest", "checkpoint", "average_strands", evaluation.metric)
     line = {name: content[name] for name in names if name in content} | ({"head": head} if head else {})
-    with (folder / LOG).open("a", encoding="utf-8") as log_file:
+    with (folder / LOG).open("a", encoding="utf-8", newline="\n") as log_file:
         log_file.write(json.dumps(line) + "\n")
 
 

@@ -284,7 +284,7 @@ def write_bed(path: str | Path, frames: "Iterable[pd.DataFrame]") -> None:
     """
     path = Path(path)
     open_text = gzip.open if path.suffix == ".gz" else open
-    with atomic_file(path) as unfinished, open_text(unfinished, "wt", encoding="utf-8", newline="") as file:
+    with atomic_file(path) as unfinished, open_text(unfinished, "wt", encoding="utf-8", newline="\n") as file:
         for frame in frames:
             if tuple(frame.columns[:3]) != ("chrom", "start", "end"):
                 raise ValueError(f"columns {tuple(frame.columns)}; expected chrom, start, end first")

@@ -120,7 +120,7 @@ def _write(out: Path, frame: pd.DataFrame) -> None:
                 with unfinished.open("wb") as file:
                     frame.to_parquet(file, index=False)
             elif suffix == ".jsonl":
-                with unfinished.open("w", encoding="utf-8") as text:
+                with unfinished.open("w", encoding="utf-8", newline="\n") as text:
                     text.writelines(_json_lines(frame))
             else:
                 separator = "\t" if suffix == ".tsv" else ","

@@ -18,6 +18,7 @@ from dnaspt.errors import CheckpointError
 from dnaspt.genome import alphabet
 from dnaspt.inference.emissions import ModelOutput, hidden_states, predict_batches
 from dnaspt.models.basset import BassetEncoder
+from dnaspt.models.devices import with_float64
 from dnaspt.models.ensemble import Ensemble
 from dnaspt.models.heads import ClassesHead, NumbersHead, SigmoidHead
 from dnaspt.models.language_model import LanguageModel
@@ -187,9 +188,9 @@ def _label_scores(model: TaskModel, tokens: Tensor) -> Tensor:
     """Log-odds (B, K) of the labels of windows, or numbers but for a constant; or probabilities (B, L, K) of classes of bases."""
     emissions: Tensor = model(tokens)
     if isinstance(model.head, ClassesHead):  # of a class against all others: scores of classes share a constant
-        shares = emissions.double().log_softmax(-1)
+        shares = with_float64(emissions).double().log_softmax(-1)
         log_odds: Tensor = shares - (-shares.clamp(max=-1e-16).expm1()).log()
-        return log_odds.to(emissions)
+        return log_odds.to(emissions.dtype).to(emissions.device)
     if isinstance(model.head, NumbersHead):
         return emissions * emissions.new_tensor(model.calibrator.slopes or (1.0,))
     if isinstance(model.head, SigmoidHead):

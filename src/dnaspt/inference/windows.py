@@ -7,6 +7,7 @@ broken off goes on where it stopped.
 import json
 import logging
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +32,10 @@ from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".bed", ".bw", ".bigwig", ".parquet")
+_BIGWIG = (".bw", ".bigwig")
+SUFFIXES = (".bed", *_BIGWIG, ".parquet")
+_NOT_ON_WINDOWS = frozenset('<>:"|?*\\')
+"""Letters that no name of a file has on Windows; a colon would write into another file."""
 _CHUNK_WINDOWS = 4096
 """Windows that are predicted, and written as one row group, at a time."""
 _MAX_UNKNOWN = 0.5
@@ -113,12 +117,14 @@ def predict_windows_file(
         options: how windows are laid.
 
     Raises:
-        ConfigError: another suffix.
+        ConfigError: another suffix, or labels that files of this system cannot be named after.
         InputError: the FASTA cannot be used, or no window of it can be scored; finished contigs are deleted.
         NoSpaceError: the disk is full; finished contigs are kept.
     """
     if request.out.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{request.out}: unknown suffix; expected {', '.join(SUFFIXES)}")
+    if request.out.suffix.lower() in _BIGWIG:
+        bigwig_files(request.out, config.labels)
     settings = {name: value for name, value in asdict(options).items() if name != "threshold"}
     lengths: list[tuple[str, int]] = []
     tables: list[WindowTable] = []
@@ -359,11 +365,30 @@ def _highest(labels: tuple[str, ...], tables: Sequence[WindowTable]) -> float:
     return max(float(column.to_numpy().max()) for rows in groups for column in rows.columns[2:])
 
 
+def bigwig_files(out: Path, labels: tuple[str, ...]) -> list[Path]:
+    """The bigWig of each label: `out` itself for a single label, else STEM.LABEL.bw.
+
+    Raises:
+        ConfigError: on Windows and macOS, where labels that differ in case alone have one file; and names that Windows forbids.
+    """
+    if len(labels) == 1:
+        return [out]
+    names = [f"{out.stem}.{label}{out.suffix}" for label in labels]
+    fault = ""
+    if sys.platform == "win32" and (unfit := [label for label in labels if _NOT_ON_WINDOWS & set(label)]):
+        fault = f"no file can be named after the label {unfit[0]!r} on Windows"
+    if sys.platform in ("win32", "darwin") and len({name.casefold() for name in names}) < len(names):
+        fault = "labels that differ in case alone would have one file on this system"
+    if fault:
+        raise ConfigError(f"{out}: {fault}; write .parquet or .bed")
+    return [out.with_name(name) for name in names]
+
+
 def _write_bigwigs(
     out: Path, labels: tuple[str, ...], lengths: Sequence[tuple[str, int]], tables: Sequence[WindowTable]
 ) -> list[Path]:
-    """One bigWig per label: `out` itself for a single label, else STEM.LABEL.bw."""
-    files = [out] if len(labels) == 1 else [out.with_name(f"{out.stem}.{label}{out.suffix}") for label in labels]
+    """One bigWig per label, see `bigwig_files`."""
+    files = bigwig_files(out, labels)
     for k, file in enumerate(files):
         write_bigwig(file, lengths, _track(tables, k))
     return files

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from dnaspt.genome.gene_states import StateTable
+from dnaspt.models.devices import to_device, widest_float
 from dnaspt.models.kernels import crf_forward_backward, crf_gpu
 from dnaspt.models.kernels.crf_chain import Chain, make_chain, mixing_time
 from dnaspt.models.kernels.triton_support import device_of
@@ -172,11 +173,11 @@ class _LogMass(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         posterior, moves, lengths = ctx.saved_tensors
-        scale = upstream.double()
-        ends = torch.arange(len(lengths), device=lengths.device), lengths - 1
+        scale = upstream.to(widest_float(upstream.device))
+        ends = posterior.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, posterior.shape[2])).squeeze(1)
         sums = (
             (scale[:, None] * posterior[:, 0]).sum(0),
-            (scale[:, None] * posterior[ends]).sum(0),
+            (scale[:, None] * ends).sum(0),
             (scale[:, None, None] * moves).sum(0),
         )
         per_position = _scaled(posterior, scale) if ctx.needs_input_grad[0] else None
@@ -187,7 +188,7 @@ class _LogMass(torch.autograd.Function):
 def _scaled(posterior: Tensor, scale: Tensor) -> Tensor:
     """Posterior (B, L, K) times the scale (B,) of each sequence."""
     factor = scale.to(posterior.dtype)[:, None, None]
-    if posterior.is_cuda:
+    if posterior.device.type != "cpu":
         return factor * posterior
     # NumPy takes one thread. PyTorch's would go on spinning for milliseconds, on the cores that the kernels use.
     return torch.from_numpy(factor.numpy() * posterior.numpy())
@@ -207,19 +208,20 @@ def _sum_paths(
         _to_numpy(emissions),
         lattice.lengths,
         make_chain(lattice.legal, (start, end, transitions), lattice.mixing),
-        None if lattice.labels is None else lattice.labels.detach().to("cpu", torch.int64).contiguous().numpy(),
+        None if lattice.labels is None else lattice.labels.detach().cpu().to(torch.int64).contiguous().numpy(),
         gradients=gradients,
         n_threads=torch.get_num_threads(),
     )
     mass, posterior, moves = (
-        torch.from_numpy(array).to(emissions.device) for array in (sums.log_mass, sums.emissions, sums.transitions)
+        to_device(torch.from_numpy(array), emissions.device)
+        for array in (sums.log_mass, sums.emissions, sums.transitions)
     )
     return mass, posterior, moves
 
 
 def _to_numpy(tensor: Tensor) -> np.ndarray:
     """Values on the CPU in C order, as float64 if they are, else as float32."""
-    return tensor.detach().to("cpu", _result_type(tensor)).contiguous().numpy()
+    return tensor.detach().cpu().to(_result_type(tensor)).contiguous().numpy()
 
 
 def _result_type(tensor: Tensor) -> torch.dtype:

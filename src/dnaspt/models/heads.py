@@ -199,7 +199,7 @@ class CRFHead(nn.Module):
         return emissions + torch.from_numpy(self._moves().classes).to(emissions)
 
     def _moves(self) -> SharedMoves:
-        return shared_moves(self.crf.transitions.detach().to("cpu", torch.float64).numpy())
+        return shared_moves(self.crf.transitions.detach().cpu().double().numpy())
 
     def _crf_of(self, *, average_strands: bool) -> LinearChainCRF:
         """The CRF for emissions of the forward strand, or for the mean of both strands'."""

@@ -85,7 +85,7 @@ class TaskModel(nn.Module):
             isinstance(head, GeneModelHead)
             and isinstance(encoder, DilatedEncoder)
             and encoder.is_onehot
-            and not tokens.is_cuda
+            and tokens.device.type == "cpu"
         ):
             scores = letter_scores(head.trunk, tokens, encoder.channels, head.genetic_code)
             return scores if self.network is None else torch.cat([scores, self.network.class_scores(tokens)], dim=-1)

@@ -87,5 +87,5 @@ def write_page(out: Path, page: Page) -> None:
     for picture in page.pictures:
         write_text_atomically(folder / f"{picture.name}.svg", picture.svg)
     with atomic_file(out) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
     log.info("%s: written, with %d figures in %s", out, len(page.pictures), folder)

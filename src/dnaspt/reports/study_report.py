@@ -215,7 +215,7 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
             name = re.sub(r"[^a-z0-9]+", "_", table.title.lower()).strip("_")[:80]
             taken[name] += 1
             stem = f"{name}_{taken[name]}" if taken[name] > 1 else name
-            with (unfinished / f"{stem}.csv").open("w", encoding="utf-8", newline="") as file:
+            with (unfinished / f"{stem}.csv").open("w", encoding="utf-8", newline="\n") as file:
                 csv.writer(file, lineterminator="\n").writerows([table.columns, *table.rows])
             columns = [pa.array([row[index] for row in table.rows], pa.string()) for index in range(len(table.columns))]
             whole = pa.Table.from_arrays(columns, names=list(table.columns))

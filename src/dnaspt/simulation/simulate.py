@@ -135,7 +135,7 @@ def _write(config: SimulateConfig, contigs: list[SimulatedContig], folder: Path)
         _TRUTH: [json.dumps(_truth(config, contigs, summary), indent=1) + "\n"],
     }
     for name, lines in lines_by_file.items():
-        (folder / name).write_text("".join(lines), encoding="utf-8")
+        (folder / name).write_text("".join(lines), encoding="utf-8", newline="\n")
     return summary
 
 

@@ -157,7 +157,7 @@ def _encoder(study: StudyConfig, job: Job, short: dict[str, Any]) -> dict[str, A
 def _forget_peak() -> None:
     """Begin to count the peak anew, where the system can (Linux)."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii", newline="\n")
 
 
 def _peak_mb() -> float:
@@ -165,11 +165,14 @@ def _peak_mb() -> float:
     with contextlib.suppress(OSError, IndexError):
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return float(status.split("VmHWM:")[1].split()[0]) / 1024
-    try:
-        import resource
-    except ImportError:
-        return math.nan
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+    peak_mb = math.nan
+    if sys.platform != "win32":
+        with contextlib.suppress(ImportError):
+            import resource
+
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            peak_mb = peak / (1024**2 if sys.platform == "darwin" else 1024)
+    return peak_mb
 
 
 def minutes_of(study: StudyConfig, job: Job, steps: int, cost: Cost) -> float:

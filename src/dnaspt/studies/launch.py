@@ -49,10 +49,9 @@ def stopping_with_this_process() -> Iterator[None]:
 def stop_workers() -> None:
     """Ask the workers in processes of their own to save and end, and let no other begin."""
     _stopping.set()
-    if sys.platform == "win32":
-        return  # Windows can only kill a process; the console sends Ctrl-C to the workers, too
-    for process in tuple(_running):
-        process.terminate()
+    if sys.platform != "win32":  # which can only kill a process; its console sends Ctrl-C to the workers, too
+        for process in tuple(_running):
+            process.terminate()
 
 
 def in_new_process(context: StudyContext, job: Job, instruction: Instruction, locks: Locks) -> None:
@@ -68,7 +67,7 @@ def in_new_process(context: StudyContext, job: Job, instruction: Instruction, lo
     file = _write(context, job, instruction)
     environment = os.environ | ({"OMP_NUM_THREADS": str(threads_of(context))} if context.jobs > 1 else {})
     command = [sys.executable, "-m", "dnaspt.studies.worker", str(file)]
-    with _log_file(context, job).open("a", encoding="utf-8") as log:
+    with _log_file(context, job).open("a", encoding="utf-8", newline="\n") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, env=environment, pass_fds=locks if fcntl else ()
         )
@@ -130,7 +129,7 @@ def _locked(context: StudyContext, job: Job, file: Path) -> Iterator[int]:
     """A block in which a file is locked; its descriptor."""
     make_folder(file.parent)
     with file.open("wb") as handle:
-        if fcntl is not None:
+        if sys.platform != "win32" and fcntl is not None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

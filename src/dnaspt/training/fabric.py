@@ -11,6 +11,7 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from dnaspt.config import TrainingConfig
 from dnaspt.errors import ConfigError
+from dnaspt.models.devices import takes_apple_gpu
 from dnaspt.training.signals import default_signals
 
 _FABRIC_PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
@@ -34,7 +35,7 @@ def device_name(fabric: Fabric) -> str:
     """Name of the GPU or processor that a run trains on."""
     if fabric.device.type == "cuda":
         return torch.cuda.get_device_name(fabric.device)
-    return processor_name()
+    return "Apple GPU" if fabric.device.type == "mps" else processor_name()
 
 
 def processor_name() -> str:
@@ -47,15 +48,32 @@ def processor_name() -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
+def choose_accelerator(config: TrainingConfig) -> str:
+    """What Lightning is to train on: a GPU of NVIDIA, Apple's, which trains in one process alone, or the CPU.
+
+    Raises:
+        ConfigError: a GPU is asked for, and there is none.
+    """
+    if config.accelerator == "cpu" or torch.cuda.is_available():
+        return "cpu" if config.accelerator == "cpu" else "gpu"
+    if config.n_processes > 1 and config.accelerator == "auto":
+        return "cpu"
+    return "mps" if takes_apple_gpu(config.accelerator) else "cpu"
+
+
 def build_fabric(config: TrainingConfig) -> Fabric:
     """Build and launch Fabric; with more than one device or node it trains with DDP, and waits for all of its processes.
 
     Raises:
         ConfigError: devices that are not there, or a precision that they do not have.
     """
-    accelerator = config.accelerator if config.accelerator != "auto" or torch.cuda.is_available() else "cpu"
+    accelerator = choose_accelerator(config)
     if accelerator == "cpu" and config.precision == "16":
         raise ConfigError("--precision 16 is for a GPU; a CPU takes 32 or bf16")
+    if accelerator == "mps" and precision_of(config) != "32":
+        raise ConfigError(
+            f"--precision {config.precision} was never tried on Apple's GPU; say 32, or --accelerator cpu"
+        )
     n_cores = os.cpu_count() or 1
     if accelerator == "cpu" and config.devices > n_cores:
         cores = "core" if n_cores == 1 else "cores"

@@ -19,6 +19,7 @@ from dnaspt.config import TrainingConfig
 from dnaspt.data.batches import ArrayBatch, TrainingBatches
 from dnaspt.errors import BusyError, ConfigError, DivergedError, DnasptError, NotFiniteError
 from dnaspt.models.batch import Batch
+from dnaspt.models.devices import widest_float
 from dnaspt.training.optim import averaged, set_rate, update_averages
 from dnaspt.training.run_checkpoints import (
     OPTIMIZER,
@@ -120,7 +121,7 @@ def to_tensors(batch: ArrayBatch, device: torch.device) -> Batch:
     """Move the arrays of a batch to a device."""
 
     def move(array: Any) -> Tensor:
-        return torch.from_numpy(array).to(device, non_blocking=True)
+        return torch.from_numpy(array).to(device, non_blocking=device.type == "cuda")
 
     weights = None if batch.weights is None else move(batch.weights)
     return Batch(move(batch.tokens), move(batch.lengths), move(batch.labels), weights)
@@ -272,7 +273,7 @@ class _Session:
         model.train()
         rank, world = fabric.global_rank, fabric.world_size
         n_bp = sum(batch.n_bp for batch in batches)
-        totals = torch.zeros(2, device=fabric.device, dtype=torch.float64)
+        totals = torch.zeros(2, device=fabric.device, dtype=widest_float(fabric.device))
         for index, batch in enumerate(batches):
             with fabric.no_backward_sync(model, enabled=index < len(batches) - 1):
                 # Dropout is a function of (seed, step, batch): a resumed run drops the same. Autocast, because Fabric
@@ -282,7 +283,7 @@ class _Session:
                     loss = model.loss(to_tensors(batch.share(rank, world), fabric.device))
                 # DDP averages gradients over processes; how many items were scored is only known at the end of the step.
                 fabric.backward(loss.total * (world / n_bp))
-            totals += torch.stack([loss.total.detach().double(), loss.n_scored.double()])
+            totals += torch.stack([loss.total.detach().to(totals.dtype), loss.n_scored.to(totals.dtype)])
         if world > 1:
             totals = cast(Tensor, fabric.all_reduce(totals, reduce_op="sum"))
         total, count = totals.tolist()

@@ -176,7 +176,7 @@ class RunFolder:
 
     def log_metrics(self, row: dict[str, Any]) -> None:
         """Append a row to metrics.jsonl."""
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+        with (self.path / METRICS).open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(row) + "\n")
 
     def finish(self, result: RunResult) -> None:

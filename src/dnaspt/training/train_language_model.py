@@ -18,6 +18,7 @@ from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import telling_memory
 from dnaspt.genome.gene_states import MISSING
+from dnaspt.models.devices import widest_float
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.prepare.held_out import CutOut
@@ -146,7 +147,7 @@ def score_language_model(model: LanguageModel, windows: MaskedWindows) -> dict[s
         truth = torch.from_numpy(labels).to(device)
         scored = truth != MISSING
         log_p = model.base_log_probabilities(torch.from_numpy(tokens).to(device))[scored]
-        total -= float(log_p.gather(1, truth[scored][:, None]).double().sum())
+        total -= float(log_p.gather(1, truth[scored][:, None]).to(widest_float(device)).sum())
         hits += float((log_p.argmax(1) == truth[scored]).sum())
         count += float(scored.sum())
     return {"nats": total / max(count, 1), "accuracy": hits / max(count, 1)}

@@ -167,3 +167,18 @@ def test_no_command_shows_the_help(words: str) -> None:
     outcome = said_by(*words.split())
     assert outcome.returncode == 2
     assert outcome.stderr.startswith(" ".join(f"Usage: dnaspt {words}".split()))
+
+
+def test_on_macos_pytorch_is_told_to_compute_on_the_cpu_what_apples_gpu_cannot() -> None:
+    for system, expected in (("darwin", "1"), ("linux", "unset")):
+        code = f"""
+import os, sys, sysconfig
+from dnaspt.cli.main import main
+sysconfig.get_config_vars() # of this system
+sys.platform, sys.argv = {system!r}, ["dnaspt", "--version"]
+try:
+    main()
+except SystemExit:
+    print(os.environ.get("PYTORCH_ENABLE_MPS_FALLBACK", "unset"))
+"""
+        assert python(code).stdout.split()[-1] == expected, system

@@ -5,7 +5,7 @@ import pytest
 from tests.unit.inference.small_models import BINS, REGIONS, model_of, random_codes, run_of, windows_run, write_fasta
 
 from dnaspt.checkpoint import CheckpointConfig, save_checkpoint
-from dnaspt.errors import InputError
+from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.alphabet import N, reverse_complement
 from dnaspt.inference import emissions as predict
 from dnaspt.inference import windows as predict_windows
@@ -140,3 +140,18 @@ def test_windows_of_both_strands_are_the_mean_of_logits(tmp_path: Path) -> None:
     logits = {name: np.log(share / (1 - share)) for name, share in found.items()}
     assert np.abs(logits["both"] - (logits["one"] + logits["reverse"][::-1]) / 2).max() < 1e-4
     assert np.abs(logits["both"] - logits["one"]).max() > 1e-3
+
+
+def test_labels_that_no_file_can_be_named_after_are_refused_on_the_systems_that_forbid_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = Path("p.bw")
+    assert predict_windows.bigwig_files(out, ("a:b", "A:B")) == [Path("p.a:b.bw"), Path("p.A:B.bw")]
+    assert predict_windows.bigwig_files(out, ("a:b",)) == [out]
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.platform", "win32")
+        with pytest.raises(ConfigError, match=r"^p\.bw: no file can be named after the label 'a:b' on Windows; write"):
+            predict_windows.bigwig_files(out, ("ab", "a:b"))
+        patch.setattr("sys.platform", "darwin")
+        with pytest.raises(ConfigError, match=r"^p\.bw: labels that differ in case alone would have one file"):
+            predict_windows.bigwig_files(out, ("ab", "aB"))

@@ -15,7 +15,7 @@ from dnaspt.training.finetune import finetune
 def test_a_gpu_that_is_not_there_is_a_users_error(gene_data: Path, tmp_path: Path, pretrained: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    with pytest.raises(ConfigError, match="--accelerator gpu"):
+    with pytest.raises(ConfigError, match=r"accelerator .gpu.: no CUDA device is visible"):
         finetune(settings(gene_data, tmp_path / "run", pretrained, accelerator="gpu"))
     with pytest.raises(ConfigError, match="--precision 16 is for a GPU"):
         finetune(settings(gene_data, tmp_path / "run", pretrained, precision="16"))
