@@ -24,6 +24,7 @@ from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, check_bgzip, n
 from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.output import locked_output, refuse_inputs
 from dnaspt.tasks import TASKS
+from dnaspt.words import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -239,7 +240,7 @@ def _score(
     if n_other := skipped["reference_mismatch"]:
         log.warning("%s: REF of %d alleles is not what %s has; is it the same assembly?", vcf, n_other, genome)
     if not cosine:
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in skipped.items() if n) or "it has none"
+        reasons = "; ".join(f"{words_of(reason)}: {n:,}" for reason, n in skipped.items() if n) or "it has none"
         log.warning("%s: no allele is scored (%s)", vcf, reasons)
     return ScoredAlleles(alleles, loaded.labels, cosine, others, {reason: n for reason, n in skipped.items() if n})
 

@@ -23,6 +23,7 @@ from dnaspt.genome.gene_states import MISSING
 from dnaspt.output import locked_output, refuse_inputs
 from dnaspt.prepare.folds import FoldPlan
 from dnaspt.prepare.leakage import LeakageSketch, fold_name, refuse_leakage
+from dnaspt.words import words_of
 
 if TYPE_CHECKING:  # takes long to import, so it is imported where it is used
     import pyarrow as pa
@@ -310,7 +311,10 @@ def check_written(genome: Path, n_windows: Mapping[str, int], wanted: Set[str], 
     empty = [split for split in ("train", "valid") if split in wanted and not n_windows.get(split)]
     if any(n_windows.values()) and not empty:
         return
-    reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items() if count) or "nothing was dropped"
+    reasons = (
+        "; ".join(f"{words_of(reason)}: {count:,}" for reason, count in dropped.items() if count)
+        or "nothing was dropped"
+    )
     if not any(n_windows.values()):
         raise InputError(genome, f"no window left ({reasons})", do="check window_bp, the split and the filters")
     do = "choose another --split or a smaller window_bp"

@@ -12,6 +12,7 @@ from dnaspt.data.manifest import LeakageReport, Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.reports.tables import Table, cell, value_table
 from dnaspt.tasks import GENE_MODEL, TASKS
+from dnaspt.words import LEVELS, words_of
 
 if TYPE_CHECKING:
     from dnaspt.checkpoint_config import CheckpointConfig, SplitRates
@@ -117,13 +118,13 @@ def _leakage(leakage: LeakageReport) -> list[Table]:
     """Windows that two splits share."""
     if not leakage.pairs:
         return []
-    columns = ("n_windows", "overlapping", "exact", "near")
+    names = ("n_windows", "overlapping", "exact", "near")
     rows = tuple(
-        (pair, *("-" if (number := getattr(counts, name)) is None else f"{number:,}" for name in columns))
+        (pair, *("-" if (number := getattr(counts, name)) is None else f"{number:,}" for name in names))
         for pair, counts in leakage.pairs.items()
     )
     title = f"leakage between splits, windows (near: {leakage.min_containment:.0%} of the {leakage.k}-mers)"
-    return [Table(title, ("splits", *columns), rows, "\n".join(leakage.examples))]
+    return [Table(title, ("splits", "windows", *names[1:]), rows, "\n".join(leakage.examples))]
 
 
 def _run_tables(run: Path) -> list[Table]:
@@ -153,7 +154,8 @@ def _run_tables(run: Path) -> list[Table]:
             tables += value_table("composition", {"share of the composition": f"{config.composition:.2f}"})
     tables += value_table("provenance", provenance | {"data digest": config.data_digest[:16]})
     if (run / "result.json").is_file():
-        tables += value_table("result", read_json(run / "result.json"))
+        content = read_json(run / "result.json")
+        tables += value_table("result", {name: value for name, value in content.items() if name != "format_version"})
     elif (run / "run.json").is_file():
         tables.append(Table("not finished: go on with --resume", (), ()))
     for file in sorted(run.glob("evaluation-*.json")):
@@ -221,7 +223,7 @@ def _estimated_scores(provenance: dict[str, Any]) -> list[Table]:
     """Scores of train, out of fold, and of valid, side by side; none where they are not on record."""
     splits = ("train", "valid")
     names = {name.split("_", 1)[1]: None for name in provenance if name.startswith(tuple(f"{s}_" for s in splits))}
-    rows = tuple((name, *(cell(provenance.get(f"{split}_{name}")) for split in splits)) for name in names)
+    rows = tuple((words_of(name), *(cell(provenance.get(f"{split}_{name}")) for split in splits)) for name in names)
     return [Table("scores; train: out of fold", ("score", "train, out of fold", "valid"), rows)] if rows else []
 
 
@@ -270,7 +272,7 @@ def _weights_table(network: dict[str, Any]) -> Table:
         (f"{row['weight']:g}", *("-" if row[name] is None else f"{row[name]:.4f}" for name in names)) for row in rows
     )
     title = f"scores on valid by the weight of the network; {network['weight']:g} was chosen"
-    return Table(title, ("weight", *names), written)
+    return Table(title, ("weight", *map(words_of, names)), written)
 
 
 def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
@@ -292,7 +294,7 @@ def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
 
 def _gene_tables(scores: "GeneEvaluation", title: str) -> list[Table]:
     levels = tuple(
-        (name, *map(_interval, (level.sensitivity, level.precision, level.f1)))
+        (LEVELS[name], *map(_interval, (level.sensitivity, level.precision, level.f1)))
         for name, level in scores.genes.levels.items()
     )
     return [

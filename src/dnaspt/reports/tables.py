@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dnaspt.words import words_of
+
 if TYPE_CHECKING:
     from dnaspt.evaluation.metrics import Score
 
@@ -29,8 +31,8 @@ class Table:
 
 
 def value_table(title: str, values: Mapping[str, Any]) -> list[Table]:
-    """A table of names and values; none where there are no values."""
-    rows = tuple((name, cell(value)) for name, value in values.items())
+    """A table of names, in plain words, and values; none where there are no values."""
+    rows = tuple((words_of(name), cell(value)) for name, value in values.items())
     return [Table(title, ("what", "value"), rows)] if rows else []
 
 

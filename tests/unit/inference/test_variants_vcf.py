@@ -18,6 +18,7 @@ from dnaspt.config import BassetConfig
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.inference.model import load
 from dnaspt.inference.variants_vcf import score_file, score_variants
+from dnaspt.words import words_of
 
 
 @pytest.fixture(scope="module")
@@ -317,4 +318,7 @@ def test_where_no_allele_is_scored_columns_are_numbers_and_a_warning_says_why(
     table = score_variants(files / "language", vcf, files / "g.fa")
     assert table[["pos", "alt"]].to_numpy().tolist() == [[5, "N"]]
     assert table["cosine"].dtype == table["llr"].dtype == np.float64 and table[["cosine", "llr"]].isna().all(axis=None)
-    assert "calls.vcf: no allele is scored (symbolic_allele 1, unknown_bases 1)" in caplog.text
+    assert (
+        f"calls.vcf: no allele is scored ({words_of('symbolic_allele')}: 1; {words_of('unknown_bases')}: 1)"
+        in caplog.text
+    )
