@@ -152,10 +152,9 @@ def show_rates(context: "StudyContext") -> None:
 
 def show_plan(config: Path, context: "StudyContext") -> None:
     """Print what a study would run here."""
-    from dnaspt.cli.terminal import show, table
-    from dnaspt.studies.dry_run import PLAN_COLUMNS, plan_runs
+    from dnaspt.cli.terminal import show_text, table
+    from dnaspt.studies.dry_run import PLAN_COLUMNS, plan_rows, plan_runs, plan_sentence
 
     runs = plan_runs(context)
-    table(f"{config}: runs on {context.study.data}", PLAN_COLUMNS, [run.row() for run in runs])
-    count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-    show(f"{count}; to do, one after another: {sum(run.minutes for run in runs):.0f} minutes")
+    table(f"{config}: runs on {context.study.data}", PLAN_COLUMNS, plan_rows(runs))
+    show_text(plan_sentence(runs))
