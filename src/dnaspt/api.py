@@ -825,16 +825,16 @@ def report(
 
 
 def inspect(path: PathLike) -> "Description":
-    """Describe a dataset folder or a run: sizes, class balance, what was dropped and why, leakage, scores.
+    """Describe a dataset folder, a run or a baseline: sizes, class balance, what was dropped and why, leakage, scores.
 
     Args:
-        path: dataset folder, run or checkpoint.
+        path: dataset folder, run, checkpoint, or folder of a baseline.
 
     Returns:
-        Tables with titles; `print` shows them all.
+        Tables with titles; `print` shows them all, and `to_dict` has the numbers as they are.
 
     Raises:
-        DnasptError: neither a dataset nor a run.
+        DnasptError: none of these.
 
     Example:
         >>> print(dnaspt.inspect("data/genes").tables[0].title)

@@ -17,6 +17,11 @@ _SHOWN = {
 """The numbers that stand beside the bar, in this order."""
 
 
+def messages_to_stderr(*, wanted: bool) -> None:
+    """Show lines and bars on standard error, so that standard output holds nothing else; or on standard output again."""
+    console.stderr = wanted
+
+
 def say(text: str) -> None:
     """Show one line of text as it is."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -20,6 +20,7 @@ from dnaspt.cli.options import (
     Config,
     Data,
     Fold,
+    Json,
     Offline,
     Overwrite,
     TrustCode,
@@ -136,6 +137,7 @@ def pretrain(
     num_nodes: Nodes = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Train a language model on the sequences of a dataset.
 
@@ -149,12 +151,9 @@ def pretrain(
     Example: dnaspt pretrain data/genes --out runs/pre --preset small
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
 
     run = _saved_run(lambda: api.pretrain(**given(context), progress=True))
-    if _has_result(run):
-        mapping_table(f"{out}: nats per masked base on fixed positions of valid", run.result.summary())
-    _say_if_stopped(run)
+    _tell(run, f"{out}: nats per masked base on fixed positions of valid", as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -259,6 +258,7 @@ def finetune(
     offline: Offline = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Train a model on the labels of a dataset.
 
@@ -274,13 +274,10 @@ def finetune(
     Example: dnaspt finetune data/genes --encoder runs/pre --out runs/genes
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
 
     run = _saved_run(lambda: api.finetune(**given(context), progress=True))
-    if _has_result(run):
-        scored = "train: out of fold; valid" if run.result.is_estimated else "best checkpoint on valid"
-        mapping_table(f"{out}: {scored}", run.result.summary())
-    _say_if_stopped(run)
+    scored = "train: out of fold; valid" if run.result.is_estimated else "best checkpoint on valid"
+    _tell(run, f"{out}: {scored}", as_json=as_json)
 
 
 for command in (evaluate, predict, decode, embed, variants, baseline, compare_annotations, study):
@@ -303,6 +300,7 @@ def ensemble(
     fold: Fold = None,
     accelerator: TrainingAccelerator = None,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Join fine-tuned models to one.
 
@@ -312,10 +310,8 @@ def ensemble(
     Example: dnaspt ensemble runs/peaks0 runs/peaks1 runs/peaks2 --data data/peaks --out runs/peaks
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
 
-    run = api.ensemble(**given(context))
-    mapping_table(f"{out}: valid", run.result.summary())
+    _tell(api.ensemble(**given(context)), f"{out}: valid", as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -342,18 +338,24 @@ def report(
 
 @app.command(cls=Command)
 def inspect(
-    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Dataset folder or run.")],
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Dataset folder, run or baseline.")],
+    as_json: Json = False,
 ) -> None:
-    """Describe a dataset or a run.
+    """Describe a dataset, a run or a baseline.
 
     A dataset: its size, class balance, what was dropped and why, leakage between splits. A run: its settings and scores.
 
     Example: dnaspt inspect data/genes
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import show_tables
+    from dnaspt.cli.terminal import print_json, show_tables
 
-    show_tables(api.inspect(path).tables)
+    about = api.inspect(**given(context))
+    if as_json:
+        print_json(about.to_dict())
+    else:
+        show_tables(about.tables)
 
 
 @app.command(cls=Command)
@@ -365,6 +367,7 @@ def simulate(
     seed: Seed = None,
     config: Config = None,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Simulate a small genome with known truth.
 
@@ -373,9 +376,9 @@ def simulate(
     Example: dnaspt simulate --out demo/genome
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
+    from dnaspt.cli.terminal import show_summary
 
-    mapping_table(f"{out}: simulated", api.simulate(**given(context)).model_dump(mode="json"))
+    show_summary(f"{out}: simulated", api.simulate(**given(context)).model_dump(mode="json"), as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -417,12 +420,17 @@ def _has_result(run: "Run") -> bool:
     return bool(run.scores) and run.rank == 0 and (run.finished or run.stopped_by == "time")
 
 
-def _say_if_stopped(run: "Run") -> None:
-    """Say how to go on after a stop; a signal ends with the shell's code for it."""
+def _tell(run: "Run", title: str, *, as_json: bool) -> None:
+    """Show the scores of a run, and how to go on after a stop; a signal ends with the shell's code for it."""
+    from dnaspt.cli.terminal import mapping_table, print_json, show
+
+    if as_json and run.rank == 0:
+        content = {"path": run.path, "finished": run.finished, "stopped_by": run.stopped_by or None}
+        print_json(content | {"result": run.result.to_dict()})
+    elif _has_result(run):
+        mapping_table(title, run.result.summary())
     if run.finished:
         return
-    from dnaspt.cli.terminal import show
-
     if run.rank == 0:
         show(f"stopped by {run.stopped_by} at step {run.step}; go on with the same command and --resume")
     codes = {"SIGINT": 130, "SIGTERM": 143}

@@ -103,6 +103,11 @@ Offline = Annotated[
     ),
 ]
 
+Json = Annotated[
+    bool,
+    option("--json", help="Print JSON (docs/json.md); messages go to standard error.", default="tables"),
+]
+
 _SWITCHES = ("trust_remote_code", "offline")
 
 
@@ -110,9 +115,13 @@ def given(context: typer.Context) -> dict[str, Any]:
     """The options that were given on the command line, by the names that the Python API has for them.
 
     Options that were not given are left out, so that a TOML file or the default of the API decides. Switches of security
-    (`--trust-remote-code`, `--offline`) are set here and left out, too.
+    (`--trust-remote-code`, `--offline`) are set here and left out, too. With `--json` messages go to standard error from here on.
     """
     options = dict(context.params)
+    if "as_json" in options:
+        from dnaspt.progress import messages_to_stderr
+
+        messages_to_stderr(wanted=bool(options.pop("as_json")))
     trust, offline = (bool(options.pop(name, False)) for name in _SWITCHES)
     allow(trust_remote_code=trust, offline=offline)
     return {name: value for name, value in options.items() if _is_given(context, name)}

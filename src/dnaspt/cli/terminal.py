@@ -36,14 +36,19 @@ from dnaspt.words import words_of
 if TYPE_CHECKING:
     from dnaspt.reports.tables import Table
 
-__all__ = ["DownloadProgress", "mapping_table", "print_json", "show", "show_tables", "show_text", "table"]
+__all__ = [
+    "DownloadProgress",
+    "mapping_table",
+    "print_json",
+    "show",
+    "show_summary",
+    "show_tables",
+    "show_text",
+    "table",
+]
 
-JSON_FORMAT = 1
-"""Version of what `--json` prints (docs/json.md)."""
 _GAP = "  "
 """What stands between two columns."""
-_INDENT = "  "
-"""What further lines of a text in the first column begin with, so that they are not taken for rows."""
 _NO_BREAK = "\u00a0"
 _TOGETHER = re.compile(r"(?<=\d) (?=\[)|(?<=\d) (?=%)|(?<=\d) (?=of \d)|(?<=\d of) (?=\d)|(?<=[,\d]) (?=[^\[]*\])")
 """Blanks at which nothing is broken: those of an interval "0.61 [0.58, 0.64]", of "95 %" and of "3 of 4"."""
@@ -74,8 +79,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     console.print(Text("\n".join(_broken(title, console.width)), style="bold"), soft_wrap=True)
     lines = [columns, *([cell(value) for value in row] for row in rows)]
     texts = [[_on_one_line(text) for text in column] for column in zip(*lines, strict=True)]
-    for block in _blocks(texts, console.width):
-        console.print(_drawn([texts[number] for number in block]), soft_wrap=True)
+    for number, block in enumerate(_blocks(texts, console.width)):
+        if number:
+            show("")
+        console.print(_drawn([texts[column] for column in block], console.width), soft_wrap=True)
 
 
 def mapping_table(title: str, rows: Mapping[str, Any]) -> None:
@@ -84,10 +91,17 @@ def mapping_table(title: str, rows: Mapping[str, Any]) -> None:
         table(title, ("what", "value"), [(words_of(name), value) for name, value in rows.items()])
 
 
+def show_summary(title: str, rows: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what a command has written as a table, its names in plain words, or as JSON with the names as they are."""
+    if as_json:
+        print_json(rows)
+    else:
+        mapping_table(title, rows)
+
+
 def print_json(content: Mapping[str, Any]) -> None:
-    """Print a JSON object on standard output, in ASCII; numbers are whole, and what is not a number is null."""
-    plain = _plain({"format_version": JSON_FORMAT} | dict(content))
-    typer.echo(json.dumps(plain, indent=2, allow_nan=False))
+    """Print a JSON object (docs/json.md) on standard output: numbers are not rounded, and what is no number is null."""
+    typer.echo(json.dumps(_plain(content), indent=2, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:
@@ -126,60 +140,66 @@ def _broken(text: str, width: int, indent: str = "") -> list[str]:
     return [line.replace(_NO_BREAK, " ") for line in lines] or [""]
 
 
-def _widths(columns: Sequence[Sequence[str]], width: int) -> list[int]:
-    """How wide each column is drawn: as it is, or, where all do not fit, less: the widest ones are broken between words.
-
-    A word is never broken, so a table is wider than the terminal where its longest words are.
-    """
-    widths = [max(map(cell_len, column)) for column in columns]
-    least = [_least_width(column, _INDENT if number == 0 else "") for number, column in enumerate(columns)]
-    while sum(widths) + len(_GAP) * (len(widths) - 1) > width:
-        wide = [number for number in range(len(widths)) if widths[number] > least[number]]
-        if not wide:
-            break
-        widths[max(wide, key=widths.__getitem__)] -= 1
-    return widths
+def _indent(row: int, column: int) -> str:
+    """What further lines of a cell begin with: in the first column, they must not be taken for another row."""
+    return "  " if row and not column else ""
 
 
-def _least_width(column: Sequence[str], indent: str) -> int:
+def _least_width(texts: Sequence[str], column: int) -> int:
     """Width of the longest part of a column's texts that is not broken."""
-    return max(cell_len(line) for text in column for line in _broken(text, 1, indent))
+    return max(cell_len(line) for row, text in enumerate(texts) for line in _broken(text, 1, _indent(row, column)))
 
 
 def _blocks(columns: Sequence[Sequence[str]], width: int) -> list[list[int]]:
     """Numbers of the columns that stand side by side: all, or as many as fit, each time behind the first column."""
-    least = [_least_width(column, _INDENT if number == 0 else "") for number, column in enumerate(columns)]
+    least = [_least_width(texts, column) for column, texts in enumerate(columns)]
     blocks = [[0]]
-    for number in range(1, len(columns)):
+    for column in range(1, len(columns)):
         taken = sum(least[k] + len(_GAP) for k in blocks[-1])
-        if len(blocks[-1]) > 1 and taken + least[number] > width:
+        if len(blocks[-1]) > 1 and taken + least[column] > width:
             blocks.append([0])
-        blocks[-1].append(number)
+        blocks[-1].append(column)
     return blocks
 
 
-def _drawn(columns: Sequence[Sequence[str]]) -> Text:
+def _cells(columns: Sequence[Sequence[str]], width: int) -> list[list[list[str]]]:
+    """The lines of each cell, by column: where all do not fit, the texts of the widest columns are broken between words.
+
+    A word is never broken, so a table is wider than the terminal where its longest words are.
+    """
+    widths = [max(map(cell_len, texts)) for texts in columns]
+    least = [_least_width(texts, column) for column, texts in enumerate(columns)]
+    while sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+        wide = [column for column in range(len(widths)) if widths[column] > least[column]]
+        if not wide:
+            break
+        widths[max(wide, key=widths.__getitem__)] -= 1
+    return [
+        [_broken(text, widths[column], _indent(row, column)) for row, text in enumerate(texts)]
+        for column, texts in enumerate(columns)
+    ]
+
+
+def _drawn(columns: Sequence[Sequence[str]], width: int) -> Text:
     """Columns, of which each is a name and the texts beneath it, as lines: the names, a rule, and the rows."""
-    widths = _widths(columns, console.width)
-    is_number = [all(map(_NUMBER.fullmatch, column[1:])) for column in columns]
-    drawn = Text(no_wrap=True)
-    for row, texts in enumerate(zip(*columns, strict=True)):
-        cells = [
-            _broken(text, width, _INDENT if number == 0 else "")
-            for number, (text, width) in enumerate(zip(texts, widths, strict=True))
-        ]
-        for parts in zip_longest(*cells, fillvalue=""):
-            line = [
-                " " * (width - cell_len(part)) + part
-                if number and is_number[number]
-                else part + " " * (width - cell_len(part))
-                for number, (part, width) in enumerate(zip(parts, widths, strict=True))
-            ]
-            drawn.append(_GAP.join(line).rstrip() + "\n", style="" if row else "bold")
+    cells = _cells(columns, width)
+    widths = [max(cell_len(line) for lines in column for line in lines) for column in cells]
+    is_number = [column > 0 and all(map(_NUMBER.fullmatch, texts[1:])) for column, texts in enumerate(columns)]
+    drawn = Text()
+    for row, lines in enumerate(zip(*cells, strict=True)):
+        for parts in zip_longest(*lines, fillvalue=""):
+            padded = map(_padded, parts, widths, is_number)
+            drawn.append(_GAP.join(padded).rstrip() + "\n", style="" if row else "bold")
         if row == 0:
             drawn.append("-" * (sum(widths) + len(_GAP) * (len(widths) - 1)) + "\n")
     drawn.right_crop(1)
     return drawn
+
+
+def _padded(text: str, width: int, to_the_right: bool) -> str:  # noqa: FBT001 - an argument of map
+    """A text with blanks up to a width in columns of the terminal."""
+    blanks = " " * (width - cell_len(text))
+    return blanks + text if to_the_right else text + blanks
 
 
 class DownloadProgress:

@@ -3,7 +3,8 @@
 What needs torch is imported late: a dataset is described without it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.words import LEVELS, words_of
 
 if TYPE_CHECKING:
+    from dnaspt.baselines.results import BaselineResult
     from dnaspt.checkpoint_config import CheckpointConfig, SplitRates
     from dnaspt.evaluation.decisions import DecisionScores
     from dnaspt.evaluation.metrics import Score
@@ -26,11 +28,12 @@ _FEW_LABELS = 30
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Tables that describe a dataset, a run or an evaluation.
+    """Tables that describe a dataset, a run or a baseline.
 
     Attributes:
         title: path of what is described.
         tables: tables with a title, columns, rows and a note.
+        content: what the tables are made of, as `--json` prints it (docs/json.md).
 
     Example:
         >>> about = dnaspt.inspect("runs/genes")
@@ -40,6 +43,11 @@ class Description:
 
     title: str
     tables: tuple[Table, ...]
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: what the tables are made of, with numbers that are not rounded (docs/json.md)."""
+        return dict(self.content)
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.tables))
@@ -56,17 +64,57 @@ class Description:
 
 
 def describe(path: Path) -> Description:
-    """Describe a dataset folder or a run.
+    """Describe a dataset folder, a run or the folder of a baseline.
 
     Raises:
-        DnasptError: neither of the two.
+        DnasptError: none of these.
     """
     if (path / "manifest.json").is_file():
-        return Description(str(path), tuple(describe_dataset(read_manifest(path), str(path))))
+        manifest = read_manifest(path)
+        return Description(str(path), tuple(describe_dataset(manifest, str(path))), dataset_content(manifest, path))
     if path.is_dir():
-        return Description(str(path), tuple(_run_tables(path)))
+        from dnaspt.baselines.results import read_result
+
+        if (result := read_result(path)) is not None:
+            content = {"path": str(path), "result": result.to_dict(), "evaluations": _evaluations_content(path)}
+            return Description(str(path), tuple(_baseline_tables(path, result)), content)
+        return Description(str(path), tuple(_run_tables(path)), run_content(path))
     problem = "is a file" if path.is_file() else "no such folder"
     raise DnasptError(f"{path}: {problem}; expected a dataset or a run")
+
+
+def dataset_content(manifest: Manifest, path: Path) -> dict[str, Any]:
+    """A dataset for JSON: its path, and all that its manifest.json says."""
+    return {"path": str(path)} | manifest.model_dump(mode="json")
+
+
+def run_content(run: Path) -> dict[str, Any]:
+    """A run for JSON: checkpoint with its description, result (None where it is not finished) and evaluations, by file.
+
+    Raises:
+        DnasptError: no run.
+    """
+    from dnaspt.checkpoint_config import find_checkpoint, read_config
+    from dnaspt.json_files import read_json
+
+    config, result = read_config(run), run / "result.json"
+    content = {
+        "path": str(run),
+        "checkpoint": str(find_checkpoint(run)),
+        "config": config.model_dump(mode="json"),
+        "result": read_json(result) if result.is_file() else None,
+        "evaluations": _evaluations_content(run),
+    }
+    if config.head == GENE_MODEL:
+        content["weights"] = {name: value for name, value, _ in _weights_of(find_checkpoint(run))}
+    return content
+
+
+def _evaluations_content(folder: Path) -> dict[str, Any]:
+    """Evaluations of a folder by the name of their file."""
+    from dnaspt.evaluation.results import read_evaluation
+
+    return {file.stem: read_evaluation(file).to_dict() for file in sorted(folder.glob("evaluation-*.json"))}
 
 
 def describe_dataset(manifest: Manifest, name: str) -> list[Table]:
@@ -163,6 +211,18 @@ def _run_tables(run: Path) -> list[Table]:
     return tables
 
 
+def _baseline_tables(folder: Path, result: "BaselineResult") -> list[Table]:
+    """Tables of a baseline: what it is and what was chosen on valid, what was left out, its evaluations."""
+    from dnaspt.evaluation.results import read_evaluation
+
+    known = {name: value for name, value in result.to_dict().items() if name not in ("left_out", "steps")}
+    tables = value_table(f"{folder}: baseline", known)
+    tables += value_table("left out or odd in the annotation", {name: n for name, n in result.left_out.items() if n})
+    for file in sorted(folder.glob("evaluation-*.json")):
+        tables += evaluation_tables(read_evaluation(file), str(file))
+    return tables
+
+
 def _members_table(run: Path, config: "CheckpointConfig") -> Table:
     """The models of an ensemble, and their weights."""
     sources = config.provenance.get("members", [])
@@ -229,6 +289,17 @@ def _estimated_scores(provenance: dict[str, Any]) -> list[Table]:
 
 def _gene_weights(checkpoint: Path) -> Table:
     """The weights of a gene model, by name."""
+    rows = tuple((name, f"{value:.3f}", f"{begun:.3f}") for name, value, begun in _weights_of(checkpoint))
+    note = "The last one is in nats, added to the log-odds of a gene's beginning; the others are factors."
+    return Table("weights", ("weight", "value", "where the search began"), rows, note)
+
+
+def _weights_of(checkpoint: Path) -> list[tuple[str, float, float]]:
+    """Name of each weight of a gene model, its value, and where the search began.
+
+    Raises:
+        CheckpointError: the checkpoint has no such weights.
+    """
     from dnaspt.checkpoint import read_tensors
     from dnaspt.checkpoint_config import TENSORS
     from dnaspt.errors import CheckpointError
@@ -239,12 +310,7 @@ def _gene_weights(checkpoint: Path) -> Table:
         raise CheckpointError(
             f"{checkpoint / TENSORS}: has no {len(WEIGHT_NAMES)} weights of a gene model; is it whole?"
         )
-    rows = tuple(
-        (name, f"{value:.3f}", f"{begun:.3f}")
-        for name, value, begun in zip(WEIGHT_NAMES, weights.tolist(), PRIOR_WEIGHTS.tolist(), strict=True)
-    )
-    note = "The last one is in nats, added to the log-odds of a gene's beginning; the others are factors."
-    return Table("weights", ("weight", "value", "where the search began"), rows, note)
+    return list(zip(WEIGHT_NAMES, weights.tolist(), PRIOR_WEIGHTS.tolist(), strict=True))
 
 
 def _offsets_table(config: "CheckpointConfig") -> Table:

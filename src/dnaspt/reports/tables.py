@@ -1,6 +1,5 @@
 """Tables of text: what reports, descriptions and the terminal show alike."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,7 +45,7 @@ def cell(value: Any) -> str:
         return f"{value:.4g}" if abs(value) < 1 else f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    return ", ".join(f"{name}: {cell(own)}" for name, own in value.items()) if isinstance(value, dict) else str(value)
 
 
 def written(score: "Score", form: str = ".3f") -> str:

@@ -130,10 +130,10 @@ def _measure_share(study: StudyConfig, job: Job, share: float) -> Cost:
         short = {"data": study.data, "fold": job.fold, "tensorboard": False, "steps": 1}
         size = _encoder(study, job, short | {"out": Path(folder) / "encoder"})
         _forget_peak()
-        began = time.monotonic()
-        own = {"data": study.data, "out": Path(folder) / "run", "label_fraction": share}
+        began, run = time.monotonic(), Path(folder) / "run"
+        own = {"data": study.data, "out": run, "label_fraction": share}
         finetune(build_config(FinetuneConfig, job.settings | size | own))
-        base_s, disk_mb = (time.monotonic() - began) / _estimated_bp(study, job, share), _size_mb(own["out"])
+        base_s, disk_mb = (time.monotonic() - began) / _estimated_bp(study, job, share), _size_mb(run)
     return Cost(0.0, 0.0, _peak_mb(), base_s, disk_mb)
 
 
