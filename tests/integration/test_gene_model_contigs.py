@@ -21,7 +21,7 @@ def legal_genes(run: Path, contigs: dict[str, np.ndarray], folder: Path, **optio
     """Genes in Python; those of a file are the same, and none is illegal."""
     genome, out = write_fasta(folder / "g.fa", contigs), folder / "genes.gff3"
     model = dnaspt.load(run)
-    summary = model.predict_file(genome, out, **options)
+    summary = model.predict_file(genome, out, **options, overwrite=True)
     genes = [gene for own in model.predict(genome, **options) for gene in own]
     assert summary.n_genes == len(genes) == out.read_text().count("\tmRNA\t")
     assert summary.n_contigs == len(contigs)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dnaspt.bend.table import BEND_TASKS
-from dnaspt.cli.options import Command, Json, Offline, TrustCode, given, option
+from dnaspt.cli.options import Command, Json, Offline, Overwrite, TrustCode, given, option
 
 bend_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The tasks of the BEND benchmark.")
 
@@ -92,6 +92,7 @@ def results(
     out: Annotated[
         Path | None, option("--out", "-o", metavar="FILE", help="CSV file to write, too.", default="none")
     ] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Print your runs beside the published values.
@@ -105,8 +106,11 @@ def results(
     from dnaspt.atomic import atomic_file
     from dnaspt.bend.results import results as rows_of
     from dnaspt.cli.terminal import print_json, show, table
+    from dnaspt.output import refuse_existing
 
     given(context)
+    if out is not None:
+        refuse_existing(out, overwrite=overwrite)
     columns = ("task", "metric", "model", "value", "source", "note")
     rows = rows_of(studies or [])
     if as_json:

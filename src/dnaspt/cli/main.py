@@ -24,6 +24,7 @@ from dnaspt.cli.options import (
     Offline,
     Overwrite,
     TrustCode,
+    UsageError,
     given,
     names,
     option,
@@ -323,6 +324,7 @@ def report(
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
     out: Annotated[Path, option("--out", "-o", metavar="FILE", help="HTML file to write.")],
     pretrain: Annotated[Path | None, option(metavar="RUN", help="The pretraining run.", default="leave it out")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare evaluated runs in one HTML file.
 
@@ -385,6 +387,7 @@ def simulate(
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain'.")],
     out: Annotated[Path, option("--out", "-o", metavar="FOLDER", help="Folder to write.")],
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a pretrained model in BEND's format.
 
@@ -398,7 +401,7 @@ def export(
     find_checkpoint(run)  # a mistake is told before PyTorch is imported
     from dnaspt.checkpoint import export_bend
 
-    export_bend(run, out)
+    export_bend(run, out, overwrite=overwrite)
     show(f"{out}: written")
 
 
@@ -437,10 +440,6 @@ def _tell(run: "Run", title: str, *, as_json: bool) -> None:
     raise typer.Exit(codes.get(run.stopped_by, 0))
 
 
-_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-"""What Typer raises where the words of a command line make no sense; it exports the subclass alone."""
-
-
 def _usage_line(error: Any) -> str:
     """What is wrong with the words of a command line, as one line; the help where there are no words."""
     if (message := error.format_message()).startswith("Usage:"):
@@ -463,7 +462,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, _terminate)
     try:
         sys.exit(app(prog_name="dnaspt", standalone_mode=False))
-    except _UsageError as error:
+    except UsageError as error:
         sys.stderr.write(_usage_line(error))
         sys.exit(2)
     except DnasptError as error:

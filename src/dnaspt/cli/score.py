@@ -153,6 +153,7 @@ def predict(
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Predict genes, or labels of windows or sequences.
@@ -176,7 +177,8 @@ def predict(
     options = PredictOptions(
         **{name: settings[name] for name in PredictOptions.__dataclass_fields__ if name in settings}
     )
-    summary = predict_file(run, genome, out, options, regions=regions, proteins=proteins, cds=cds, tracks=tracks)
+    files = {"proteins": proteins, "cds": cds, "tracks": tracks}
+    summary = predict_file(run, genome, out, options, regions=regions, **files, overwrite=overwrite)
     show_summary(f"{out}: written", {"out": str(out)} | asdict(summary), as_json=as_json)
 
 
@@ -191,7 +193,7 @@ def _predict_sequences(settings: dict[str, Any], *, as_json: bool) -> None:
     from dnaspt.cli.terminal import show_summary
     from dnaspt.inference.sequence_file import predict_sequences_file
 
-    taken = {"run", "out", "sequences", "sequence_column", "name_column", "average_strands", "accelerator"}
+    taken = {"run", "out", "sequences", "sequence_column", "name_column", "average_strands", "accelerator", "overwrite"}
     if settings.get("sequences") is None:
         raise ConfigError("nothing to predict on; say --genome FASTA, or --sequences FILE")
     if idle := sorted(settings.keys() - taken - {"trust_remote_code", "offline"}):
@@ -229,6 +231,7 @@ def embed(
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write hidden states of sequences or windows.
@@ -297,6 +300,7 @@ def decode(
     softmask: Annotated[
         float, option(metavar="NATS", help="What each soft-masked (lower-case) base costs as a coding one.")
     ] = 0.0,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Decode class probabilities to whole genes.
@@ -331,6 +335,7 @@ def variants(
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Score alleles of a VCF file, both strands averaged.
@@ -346,7 +351,9 @@ def variants(
     from dnaspt.inference.variants_vcf import score_file
 
     given(context)
-    summary = score_file(model, vcf, genome, out, window_bp=window_bp, strict=strict, accelerator=accelerator)
+    summary = score_file(
+        model, vcf, genome, out, window_bp=window_bp, strict=strict, accelerator=accelerator, overwrite=overwrite
+    )
     if as_json:
         print_json({"out": out} | asdict(summary))
         return
@@ -416,6 +423,7 @@ def compare_annotations(
         str | None,
         option(metavar="CODONS", callback=names, help="Structures: start codons, with commas.", default="ATG"),
     ] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Compare two annotations of one genome.

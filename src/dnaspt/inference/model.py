@@ -366,6 +366,7 @@ class Model:
         sequence_column: str | None = None,
         name_column: str | None = None,
         average_strands: bool | None = None,
+        overwrite: bool = False,
     ) -> "SequenceSummary":
         """Predict the labels of each sequence of a table or FASTA file, as a whole, and write a table.
 
@@ -376,12 +377,14 @@ class Model:
             sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
             name_column: column of the names; None for the one called name or id; without one, rows have numbers.
             average_strands: average over both strands; None as was better on valid.
+            overwrite: replace a file that is there. It stays until the new one is whole.
 
         Returns:
             counts of what was predicted and written.
 
         Raises:
-            CheckpointError: a pretrained model. ConfigError: another suffix, or a model of genes or bins.
+            CheckpointError: a pretrained model. ConfigError: another suffix, a file that is there already, or a model of genes or
+            bins.
             InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model.
 
         Example:
@@ -400,6 +403,7 @@ class Model:
             sequence_column=sequence_column,
             name_column=name_column,
             average_strands=average_strands,
+            overwrite=overwrite,
         )
 
     def embed_file(
@@ -413,6 +417,7 @@ class Model:
         per_base: bool = False,
         sequence_column: str | None = None,
         name_column: str | None = None,
+        overwrite: bool = False,
     ) -> "EmbeddingSummary":
         """Write hidden states of the encoder to a file, in bounded memory; pretrained models have them too.
 
@@ -426,12 +431,14 @@ class Model:
             per_base: a vector for each base instead of the mean.
             sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
             name_column: column of the names; None for the one called name or id.
+            overwrite: replace a file that is there. It stays until the new one is whole.
 
         Returns:
             counts of what was written.
 
         Raises:
-            CheckpointError: as in `embed`. InputError: a file cannot be used. ConfigError: settings that contradict each other.
+            CheckpointError: as in `embed`. InputError: a file cannot be used. ConfigError: settings that contradict each other,
+            or a file that is there already.
 
         Example:
             >>> model = dnaspt.load("runs/pre")
@@ -451,6 +458,7 @@ class Model:
             per_base=per_base,
             sequence_column=sequence_column,
             name_column=name_column,
+            overwrite=overwrite,
         )
 
     def check_embeds(self) -> None:
@@ -485,6 +493,7 @@ class Model:
         min_coding_bp: int = 0,
         softmask: float = 0.0,
         sensitivity: float | None = None,
+        overwrite: bool = False,
     ) -> "GeneSummary | WindowSummary":
         """Predict on a FASTA file and write GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
@@ -510,13 +519,14 @@ class Model:
             softmask: gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
             sensitivity: gene-model: share of the exons that is to be found with both ends exact, above 0, at most 1. Genes are
                 made more or less probable, so that the model's valid split reaches it, with the highest precision.
+            overwrite: replace files that are there. They stay until the new ones are whole.
 
         Returns:
             counts of what was predicted and written.
 
         Raises:
-            CheckpointError: a pretrained model. ConfigError: a suffix or a setting that does not fit the task.
-            InputError: the FASTA or the BED cannot be used, or no window can be scored.
+            CheckpointError: a pretrained model. ConfigError: a suffix or a setting that does not fit the task, or a file that is
+            there already. InputError: the FASTA or the BED cannot be used, or no window can be scored.
 
         Example:
             >>> model = dnaspt.load("runs/genes")
@@ -538,7 +548,8 @@ class Model:
             softmask=softmask,
             sensitivity=sensitivity,
         )
-        return predict_file(self, genome, out, options, regions=regions, proteins=proteins, cds=cds, tracks=tracks)
+        files = {"proteins": proteins, "cds": cds, "tracks": tracks}
+        return predict_file(self, genome, out, options, regions=regions, **files, overwrite=overwrite)
 
 
 def load(path: str | Path, *, accelerator: "Accelerator" = "auto") -> Model:

@@ -358,11 +358,18 @@ def _highest(labels: tuple[str, ...], tables: Sequence[WindowTable]) -> float:
     return max(float(column.to_numpy().max()) for rows in groups for column in rows.columns[2:])
 
 
+def written_files(out: Path, labels: tuple[str, ...]) -> list[Path]:
+    """The files that predictions are written to: one, but of bigWig one for each label: STEM.LABEL.bw."""
+    if out.suffix.lower() not in (".bw", ".bigwig") or len(labels) == 1:
+        return [out]
+    return [out.with_name(f"{out.stem}.{label}{out.suffix}") for label in labels]
+
+
 def _write_bigwigs(
     out: Path, labels: tuple[str, ...], lengths: Sequence[tuple[str, int]], tables: Sequence[WindowTable]
 ) -> list[Path]:
     """One bigWig per label: `out` itself for a single label, else STEM.LABEL.bw."""
-    files = [out] if len(labels) == 1 else [out.with_name(f"{out.stem}.{label}{out.suffix}") for label in labels]
+    files = written_files(out, labels)
     for k, file in enumerate(files):
         write_bigwig(file, lengths, _track(tables, k))
     return files

@@ -80,7 +80,7 @@ def test_the_help_of_finetune_tells_what_windows_get(windows: Path) -> None:
 @pytest.mark.parametrize("command", ["pretrain", "finetune", "simulate"])
 def test_an_option_has_the_name_of_its_setting(command: str) -> None:
     kind = {"pretrain": PretrainConfig, "finetune": FinetuneConfig, "simulate": SimulateConfig}[command]
-    others = {"config", "resume", "overwrite", "trust_remote_code", "offline", "help"}
+    others = {"config", "resume", "overwrite", "as_json", "trust_remote_code", "offline", "help"}
     assert {parameter.name for parameter in COMMANDS[command].params} - others <= set(kind.model_fields)
 
 
@@ -155,6 +155,14 @@ def said_by(*words: str) -> subprocess.CompletedProcess[str]:
             "see 'dnaspt finetune -h'",
         ),
         ("prepare genes", "Missing option '--out' / '-o'; see 'dnaspt prepare genes -h'"),
+        (
+            "finetune data --out x --seed 1 --seed 2",
+            "Option '--seed' was given 2 times; it takes one value; see 'dnaspt finetune -h'",
+        ),
+        (
+            "predict run -o a.gff3 --codons --no-codons --out b.gff3",
+            "Option '--out / -o' was given 2 times; it takes one value; see 'dnaspt predict -h'",
+        ),
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_line(words: str, line: str) -> None:

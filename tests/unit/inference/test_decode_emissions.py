@@ -99,7 +99,7 @@ def test_a_run_gives_shortest_intron_genetic_code_and_start_codons(tmp_path: Pat
     ):
         out = tmp_path / f"{name}.gff3"
         dnaspt.decode_emissions(
-            tmp_path / "x.npz", genome, out, **options, cds=tmp_path / "cds.fa", complete_genes=True
+            tmp_path / "x.npz", genome, out, **options, cds=tmp_path / "cds.fa", complete_genes=True, overwrite=True
         )
         genes = [one.transcript for one in read_annotation(out).transcripts]
         shortest[name] = min(end - start for gene in genes for start, end in gene.introns)
@@ -108,7 +108,9 @@ def test_a_run_gives_shortest_intron_genetic_code_and_start_codons(tmp_path: Pat
     assert starts == {"run": {"CTG"}, "prior": {"ATG"}, "asked": {"ATG"}}
     assert min(shortest["run"], shortest["asked"]) >= 60 > shortest["prior"] >= 10
     with pytest.raises(CheckpointError, match="has a crf head; expected a run of 'finetune --head gene-model'"):
-        dnaspt.decode_emissions(tmp_path / "x.npz", genome, out, lengths=run_of(tmp_path / "crf", GENES))
+        dnaspt.decode_emissions(
+            tmp_path / "x.npz", genome, tmp_path / "no.gff3", lengths=run_of(tmp_path / "crf", GENES)
+        )
 
 
 def with_nan(width: int = 9) -> np.ndarray:
@@ -219,7 +221,7 @@ def test_introns_longer_than_a_long_shortest_one_are_found(tmp_path: Path) -> No
     genome, out = write_fasta(tmp_path / "g.fa", {"c": alphabet.encode(letters)}), tmp_path / "genes.gff3"
     introns = {}
     for shortest_bp in (2_600, 2_601):
-        dnaspt.decode_emissions(tmp_path / "x.npz", genome, out, min_intron_bp=shortest_bp)
+        dnaspt.decode_emissions(tmp_path / "x.npz", genome, out, min_intron_bp=shortest_bp, overwrite=True)
         genes = [one.transcript for one in read_annotation(out).transcripts]
         introns[shortest_bp] = [gene.introns for gene in genes if gene.introns]
     assert introns == {2_600: [((803, 3_403),)], 2_601: [((788, 3_403),)]}  # the next GT is in the exon

@@ -258,13 +258,13 @@ def test_the_table_is_that_of_the_parquet_file_also_of_a_loaded_model(files: Pat
     rows = [("chr1", 700, GENOME[699], other(GENOME[699])), ("chr1", 800, "N", "A"), ("chrM", 5, "A", "C")]
     vcf = write_vcf(tmp_path / "in.vcf", rows)
     for name in ("language", "windows", "genes"):
-        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.parquet")
+        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.parquet", overwrite=True)
         expected = pq.read_table(tmp_path / "scores.parquet").to_pandas()
         model = load(files / name)
-        frame = score_variants(model, str(vcf), str(files / "g.fa"), out=tmp_path / "again.vcf")
+        frame = score_variants(model, str(vcf), str(files / "g.fa"), out=tmp_path / "again.vcf", overwrite=True)
         pd.testing.assert_frame_equal(frame, expected)
         assert frame["cosine"].isna().tolist() == [False, True, True]
-        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.vcf")
+        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.vcf", overwrite=True)
         assert (tmp_path / "again.vcf").read_text() == (tmp_path / "scores.vcf").read_text()
         pd.testing.assert_frame_equal(score_variants(files / name, vcf, files / "g.fa"), expected)
 
