@@ -92,11 +92,17 @@ def mapping_table(title: str, rows: Mapping[str, Any]) -> None:
 
 
 def show_summary(title: str, rows: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print what a command has written as a table, its names in plain words, or as JSON with the names as they are."""
+    """Print what a command has written as a table, its names in plain words, or as JSON with the names as they are.
+
+    Args:
+        title: title of the table, with the path that was written.
+        rows: the path as `out`, and what was written by name.
+        as_json: whether JSON is asked for.
+    """
     if as_json:
         print_json(rows)
     else:
-        mapping_table(title, rows)
+        mapping_table(title, {name: value for name, value in rows.items() if name != "out"})
 
 
 def print_json(content: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ Nothing here imports PyTorch before a model is loaded, so that a wrong path is a
 """
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,6 +97,12 @@ class Model:
     def window_bp(self) -> int:
         """Length of the windows that it was fine-tuned on, in bp; 0 for a pretrained model."""
         return self.config.window_bp if self.is_finetuned else 0
+
+    @property
+    def name(self) -> str:
+        """Name of its run, without the folders around it; of a checkpoint that lies in no run its own name."""
+        path = Path(os.path.normpath(self.folder))
+        return path.parents[1].name if path.parent.name in ("best", "last") else path.name
 
     @property
     def is_on_disk(self) -> bool:

@@ -205,7 +205,7 @@ def _predict_file(
     options = replace(options, average_strands=loaded.averages(asked=options.average_strands))
     network = loaded.task_model()
     intervals = None if regions is None else intervals_of(regions, genome)
-    request = Request(loaded.digests, genome, out, intervals)
+    request = Request(loaded.digests, genome, out, intervals, loaded.name)
     if loaded.head != GENE_MODEL and (tracks := [path for what, path in further.items() if what not in _SEQUENCES]):
         raise ConfigError(f"{tracks[0]}: --tracks is for gene models; this model has a {loaded.head} head")
     if TASKS[loaded.task].per_base:

@@ -20,7 +20,17 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.text_files import check_text_file
-from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, check_bgzip, normalize, read_alleles, write_info
+from dnaspt.genome.vcf import (
+    Allele,
+    Alleles,
+    InfoField,
+    Values,
+    check_bgzip,
+    names_in_header,
+    normalize,
+    read_alleles,
+    write_info,
+)
 from dnaspt.inference.model import Model, load_unless_loaded
 from dnaspt.output import locked_output, refuse_existing, refuse_inputs
 from dnaspt.tasks import TASKS
@@ -326,4 +336,4 @@ def _write(scored: ScoredAlleles, vcf: Path, out: Path) -> None:
 
     fields: dict[InfoField, tuple[int, Values]] = {COSINE: (1, cosine)}
     fields[DELTA if scored.labels else LLR] = (max(1, len(scored.labels)), others)
-    write_info(vcf, out, fields, {"spt_labels": ",".join(scored.labels)} if scored.labels else {})
+    write_info(vcf, out, fields, {"spt_labels": names_in_header(scored.labels)} if scored.labels else {})

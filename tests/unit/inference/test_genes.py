@@ -22,6 +22,7 @@ from tests.unit.inference.small_models import (
     write_fasta,
 )
 
+from dnaspt import __version__
 from dnaspt.checkpoint import save_checkpoint
 from dnaspt.errors import ConfigError
 from dnaspt.evaluation.gene_faults import structure_report
@@ -181,7 +182,8 @@ def test_a_model_that_does_badly_on_valid_says_so_in_its_gff3(tmp_path: Path, ca
         read_annotation(tmp_path / "genes.gff3")
         lines = (tmp_path / "genes.gff3").read_text().splitlines()
         assert lines[:2] == ["##gff-version 3", "##sequence-region chr1 1 2000"]
-        said[mcc] = [line for line in lines if line.startswith("# ")]
+        assert lines[2].startswith(f"# dnaspt {__version__}: run run, sha256 ") and str(tmp_path) not in lines[2]
+        said[mcc] = [line for line in lines[3:] if line.startswith("# ")]
         assert bool(said[mcc]) == ("genes.gff3: the model has MCC" in caplog.text)
     (warning,) = said[0.31]
     assert warning.startswith(

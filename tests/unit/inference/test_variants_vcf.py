@@ -1,8 +1,11 @@
 """VCF files: scored ones come back whole, other tools read them, and what does not fit is refused."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -252,6 +255,24 @@ def test_what_does_not_fit_is_refused(files: Path, tmp_path: Path) -> None:
     )
     assert ran.code == 2 and "expected a name that ends in" in " ".join(ran.errors)
     assert not out.exists()
+
+
+def test_names_of_labels_with_commas_and_signs_stay_apart_in_the_header(files: Path, tmp_path: Path) -> None:
+    names = ("H3K27ac, brain", '<100%> "open"')
+    config = json.loads((files / "windows" / "config.json").read_text()) | {"labels": names}
+    shutil.copytree(files / "windows", tmp_path / "run")
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
+    score_file(tmp_path / "run", vcf, files / "g.fa", tmp_path / "out.vcf")
+    with pysam.VariantFile(str(tmp_path / "out.vcf")) as scored:
+        (known,) = (record.value for record in scored.header.records if record.key == "spt_labels")
+        assert len(next(iter(scored)).info["SPT_DELTA"]) == len(names)
+    assert tuple(unquote(name) for name in known.split(",")) == names
+    score_file(tmp_path / "run", tmp_path / "out.vcf", files / "g.fa", tmp_path / "again.vcf")
+    assert (tmp_path / "again.vcf").read_text() == (tmp_path / "out.vcf").read_text()
+    if shutil.which("bcftools"):
+        said = subprocess.run(["bcftools", "view", tmp_path / "out.vcf"], capture_output=True, text=True, check=True)
+        assert f"##spt_labels={known}\n" in said.stdout and said.stderr == ""
 
 
 def test_the_table_is_that_of_the_parquet_file_also_of_a_loaded_model(files: Path, tmp_path: Path) -> None:
