@@ -96,7 +96,9 @@ def option(*declarations: str, help: str, default: str = "", **settings: Any) ->
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Dataset folder made by 'dnaspt prepare'.")]
 Config = Annotated[
     Path | None,
-    option("--config", metavar="FILE", help="TOML file with any setting (docs/settings.md); options win."),
+    option(
+        "--config", metavar="FILE", help="TOML file with any setting (docs/settings.md); options win.", default="none"
+    ),
 ]
 Fold = Annotated[
     int | None,
@@ -137,13 +139,15 @@ def given(context: typer.Context) -> dict[str, Any]:
     """The options that were given on the command line, by the names that the Python API has for them.
 
     Options that were not given are left out, so that a TOML file or the default of the API decides. Switches of security
-    (`--trust-remote-code`, `--offline`) are set here and left out, too. With `--json` messages go to standard error from here on.
+    (`--trust-remote-code`, `--offline`) are set here and left out, too. With `--json` messages go to standard error until the
+    command ends.
     """
     options = dict(context.params)
-    if "as_json" in options:
+    if options.pop("as_json", False):
         from dnaspt.progress import messages_to_stderr
 
-        messages_to_stderr(wanted=bool(options.pop("as_json")))
+        messages_to_stderr(wanted=True)
+        context.call_on_close(lambda: messages_to_stderr(wanted=False))
     trust, offline = (bool(options.pop(name, False)) for name in _SWITCHES)
     allow(trust_remote_code=trust, offline=offline)
     return {name: value for name, value in options.items() if _is_given(context, name)}

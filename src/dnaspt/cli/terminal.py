@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from itertools import zip_longest
+from numbers import Integral
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -118,8 +119,10 @@ def _plain(value: Any) -> Any:
         return _plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(name): _plain(own) for name, own in value.items()}
-    if isinstance(value, str | bool | int) or value is None:
+    if isinstance(value, str | bool) or value is None:
         return value
+    if isinstance(value, Integral):
+        return int(value)
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Iterable):

@@ -46,6 +46,15 @@ def test_help_names_no_python_type(words: str) -> None:
     assert not re.findall(r"<(path|str|int|float|bool|list)\b|\[(PATH|STR|INTEGER|TEXT)\]|range>", said)
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_option_says_its_default_or_that_it_must_be_given(command: str) -> None:
+    context = COMMANDS[command].make_context(command, [], resilient_parsing=True)
+    for parameter in COMMANDS[command].params:
+        if parameter.param_type_name == "option":
+            name, text = parameter.get_help_record(context)
+            assert "[required]" in text if parameter.required else "[default: " in text, (name, text)
+
+
 def test_commands_stand_in_their_order_of_use() -> None:
     said = CliRunner().invoke(app, ["-h"]).output.split("Commands:")[1]
     names = re.findall(r"^  ([\w-]+)", said, flags=re.MULTILINE)
