@@ -104,7 +104,7 @@ Fold = Annotated[
     int | None,
     option(metavar="K", help="Fold of a dataset made with --folds, from 1.", default="splits of the whole dataset"),
 ]
-Overwrite = Annotated[bool, option("--overwrite", help="Replace --out if it is there.", default="refuse")]
+Overwrite = Annotated[bool, option("--overwrite", help="Replace what is there already.", default="refuse")]
 Accelerator = Annotated[
     Literal["auto", "cpu", "gpu"], option(help="Where to compute; auto takes a GPU if there is one.")
 ]

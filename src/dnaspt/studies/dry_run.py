@@ -91,13 +91,13 @@ def plan_sentence(runs: Sequence[PlannedRun]) -> str:
     """What all runs of a plan take together."""
     to_do = [run for run in runs if run.state == "to do"]
     taken_over = sum(run.state == "its best trial" for run in runs)
-    said = f"{len(runs):,} run{'s' * (len(runs) != 1)}: {len(to_do):,} to do"
-    said += f", {taken_over:,} taken over from a trial" if taken_over else ""
+    said = f"{len(runs):,} run{'s' * (len(runs) != 1)}, {len(to_do):,} to do"
+    said += f", {taken_over:,} taken over from a trial." if taken_over else "."
     if to_do:
         minutes, longest = sum(run.minutes for run in to_do), max(run.minutes for run in to_do)
-        said += f". To do, one after another: {minutes:,.0f} minutes (the longest run {longest:,.0f})"
-        said += f", and {sum(run.disk_mb for run in to_do):,.0f} MB of disk"
-    return f"{said}. Scoring test is not counted."
+        said += f" One after another: {minutes:,.0f} minutes (the longest {longest:,.0f}), "
+        said += f"{sum(run.disk_mb for run in to_do):,.0f} MB of disk."
+    return f"{said} Scoring test is not counted."
 
 
 def plan_runs(context: StudyContext) -> list[PlannedRun]:

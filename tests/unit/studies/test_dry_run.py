@@ -52,7 +52,7 @@ def test_all_runs_together_are_a_sentence(context: StudyContext) -> None:
     runs = plan_runs(context)
     minutes, longest = sum(run.steps for run in runs), max(run.steps for run in runs)
     assert plan_sentence(runs) == (
-        f"5 runs: 5 to do. To do, one after another: {minutes} minutes (the longest run {longest}), and 10 MB of disk. "
+        f"5 runs, 5 to do. One after another: {minutes} minutes (the longest {longest}), 10 MB of disk. "
         "Scoring test is not counted."
     )
 
@@ -68,7 +68,7 @@ def test_finished_runs_cost_nothing(finished: StudyContext) -> None:
     runs = plan_runs(finished)
     assert {run.state for run in runs} == {"finished"} and not any(run.minutes for run in runs)
     assert {row[-4:] for row in plan_rows(runs)} == {("0 of 1", "-", "-", "-"), ("0 of 2", "-", "-", "-")}
-    assert plan_sentence(runs) == f"{len(runs)} runs: 0 to do. Scoring test is not counted."
+    assert plan_sentence(runs) == f"{len(runs)} runs, 0 to do. Scoring test is not counted."
 
 
 def test_what_will_be_made_is_charged_alone(finished: StudyContext, tmp_path: Path) -> None:
