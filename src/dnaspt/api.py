@@ -21,7 +21,7 @@ from dnaspt.arguments import (
 )
 from dnaspt.config import Config, EnsembleConfig, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.errors import ConfigError
-from dnaspt.output import check_file_to_write, refuse_inputs
+from dnaspt.output import check_file_to_write, refuse_existing, refuse_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -509,6 +509,7 @@ def score_variants(
     window_bp: int | None = None,
     strict: bool = False,
     accelerator: "Accelerator" = "auto",
+    overwrite: bool = False,
 ) -> "pd.DataFrame":
     """Score the alleles of a VCF file, both strands averaged.
 
@@ -522,6 +523,7 @@ def score_variants(
         window_bp: bases around an allele that the model sees; left out, the model's own windows, else 512.
         strict: a REF that differs from the genome is an error.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
+        overwrite: replace `out` if it is there. It stays until the new file is whole.
 
     Returns:
         A row for each allele with letters that are not those of REF, in the order of the file: chrom, pos (1-based), ref, alt,
@@ -536,7 +538,7 @@ def score_variants(
         >>> list(table.columns)
         ['chrom', 'pos', 'ref', 'alt', 'cosine', 'llr']
     """
-    check_switches(strict=strict)
+    check_switches(strict=strict, overwrite=overwrite)
     check_whole_numbers(window_bp=window_bp)
     from dnaspt.inference.variants_vcf import score_variants as score
 
@@ -548,6 +550,7 @@ def score_variants(
         window_bp=window_bp,
         strict=strict,
         accelerator=accelerator,
+        overwrite=overwrite,
     )
 
 
@@ -615,6 +618,7 @@ def compare_annotations(
     out: PathLike | None = None,
     genetic_code: int = 1,
     start_codons: Sequence[str] = (),
+    overwrite: bool = False,
 ) -> "AnnotationComparison":
     """Compare a predicted annotation with a reference: coding bases, splice sites, exons, intron chains, transcripts, genes.
 
@@ -629,13 +633,14 @@ def compare_annotations(
         out: file to write too: .csv (the table of `to_frame`) or .json (everything).
         genetic_code: number of the genetic code at NCBI: 1, 4, 6, 10 or 12; has an effect with a genome.
         start_codons: codons that a complete gene begins with; none given: ATG.
+        overwrite: replace `out` if it is there.
 
     Returns:
         Sensitivity, precision and F1 by level, with 95 % intervals over blocks of the genome, and counts.
 
     Raises:
         InputError: a file that cannot be used, a reference without genes, annotations without a contig in common, or a gene that
-        ends off its contig. ConfigError: `out` is one of the files that are read, or has another suffix; no such genetic code.
+        ends off its contig. ConfigError: `out` is read, is there already, or has another suffix; no such genetic code.
 
     Example:
         >>> compared = dnaspt.compare_annotations("genome/annotation.gff3", "genome/annotation.gff3", "genome/genome.fa")
@@ -646,6 +651,7 @@ def compare_annotations(
     from dnaspt.evaluation.compare_annotations import write_comparison
     from dnaspt.genome.genetic_code import genetic_code as code_of
 
+    check_switches(overwrite=overwrite)
     true, predicted = as_path(reference, "reference"), as_path(prediction, "prediction")
     fasta, file = as_path_or_none(genome, "genome"), as_path_or_none(out, "out")
     if file is not None:
@@ -653,6 +659,7 @@ def compare_annotations(
             raise ConfigError(f"{file}: expected a name that ends in .csv or .json")
         refuse_inputs(file, {"reference": true, "prediction": predicted, "genome": fasta}, is_file=True)
         check_file_to_write(file)
+        refuse_existing(file, overwrite=overwrite)
     check_whole_numbers(genetic_code=genetic_code)
     compared = compare(true, predicted, fasta, code=code_of(genetic_code, start_codons))
     if file is not None:
@@ -678,6 +685,7 @@ def decode_emissions(
     min_score: float = 0.0,
     min_coding_bp: int = 0,
     softmask: float = 0.0,
+    overwrite: bool = False,
 ) -> "GeneSummary":
     """Decode class probabilities of each base, from any network, to whole genes, and write them as GFF3 or GTF.
 
@@ -700,13 +708,14 @@ def decode_emissions(
         min_score: lowest probability of a whole gene that is written, 0 to 1.
         min_coding_bp: fewest coding bases that are written.
         softmask: nats that each soft-masked (lower-case) base costs as a coding one.
+        overwrite: replace files that are there. They stay until the new ones are whole.
 
     Returns:
         Counts of what was decoded and written.
 
     Raises:
         InputError: a file that cannot be used: arrays of another shape, contigs without one, NaN, or no probabilities.
-        ConfigError: an option out of range, or `out` is one of the files that are read. CheckpointError: `lengths` has no gene
+        ConfigError: an option out of range, or `out` is read or there already. CheckpointError: `lengths` has no gene
         model. BusyError: another process writes one of the files.
 
     Example:
@@ -723,7 +732,7 @@ def decode_emissions(
     run = None if lengths is None else _model_or_path(lengths)
     sequences = {"proteins": as_path_or_none(proteins, "proteins"), "cds": as_path_or_none(cds, "cds")}
     inputs = {"emissions": arrays, "genome": fasta, "run": run if isinstance(run, Path) else None}
-    check_switches(logits=logits)
+    check_switches(logits=logits, overwrite=overwrite)
     check_numbers(weight=weight, genes_per_mb=genes_per_mb)
     check_whole_numbers(genetic_code=genetic_code)
     genes = PredictOptions(
@@ -734,7 +743,7 @@ def decode_emissions(
         softmask=softmask,
     )
     options = DecodeOptions(logits, weight, genes_per_mb, genetic_code, start_codons, genes)
-    with checked_outputs(written, sequences, inputs) as files:
+    with checked_outputs(written, sequences, inputs, overwrite=overwrite) as files:
         return decode_file(arrays, fasta, written, options, lengths=run, sequences=files)
 
 
@@ -798,6 +807,7 @@ def report(
     data: PathLike,
     out: PathLike,
     pretrain: PathLike | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Compare evaluated runs of one dataset in one HTML file: tables, training curves, a drawn locus.
 
@@ -806,12 +816,13 @@ def report(
         data: their dataset.
         out: HTML file to write; its figures go into a folder beside it.
         pretrain: the pretraining run.
+        overwrite: replace a report that is there.
 
     Returns:
         The file.
 
     Raises:
-        DnasptError: a run that is not evaluated on the test split of this dataset.
+        DnasptError: a run that is not evaluated on the test split of this dataset. ConfigError: the file is there already.
 
     Example:
         >>> scores = dnaspt.evaluate("runs/genes", "data/genes")
@@ -821,13 +832,14 @@ def report(
     from dnaspt.checkpoint_config import find_checkpoint
     from dnaspt.data.manifest import read_manifest
 
+    check_switches(overwrite=overwrite)
     folders, pretrained = as_paths(runs, "runs") or (), as_path_or_none(pretrain, "pretrain")
     read_manifest(as_path(data, "data"))
     for folder in (*folders, *([pretrained] if pretrained else [])):
         find_checkpoint(folder)
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
-    return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained)
+    return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained, overwrite=overwrite)
 
 
 def export(
@@ -892,16 +904,16 @@ def export(
 
 
 def inspect(path: PathLike) -> "Description":
-    """Describe a dataset folder or a run: sizes, class balance, what was dropped and why, leakage, scores.
+    """Describe a dataset folder, a run or a baseline: sizes, class balance, what was dropped and why, leakage, scores.
 
     Args:
-        path: dataset folder, run or checkpoint.
+        path: dataset folder, run, checkpoint, or folder of a baseline.
 
     Returns:
-        Tables with titles; `print` shows them all.
+        Tables with titles; `print` shows them all, and `to_dict` has the numbers as they are.
 
     Raises:
-        DnasptError: neither a dataset nor a run.
+        DnasptError: none of these.
 
     Example:
         >>> print(dnaspt.inspect("data/genes").tables[0].title)

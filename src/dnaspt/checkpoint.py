@@ -37,7 +37,7 @@ from dnaspt.models.huggingface import load_huggingface_encoder
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.site_scores import LETTER_OFFSETS, STATE_OFFSETS, Offsets
 from dnaspt.models.task_model import Encoder, TaskModel
-from dnaspt.output import locked_output, refuse_inputs
+from dnaspt.output import locked_output, refuse_existing, refuse_inputs
 from dnaspt.tasks import FREE_CRF, GENE_MODEL, TASKS
 
 Accelerator = Literal["auto", "cpu", "gpu"]
@@ -262,19 +262,22 @@ def model_device(model: nn.Module) -> torch.device:
     return next(chain(model.parameters(), model.buffers())).device
 
 
-def export_bend(path: str | os.PathLike[str], out: Path) -> None:
+def export_bend(path: str | os.PathLike[str], out: Path, *, overwrite: bool = False) -> None:
     """Write a pretrained model in the format of BEND's ConvNet (config.json, model.safetensors).
 
     Args:
         path: run of `pretrain`, or a checkpoint.
         out: folder to write.
+        overwrite: replace what an earlier export wrote there.
 
     Raises:
-        CheckpointError: not a language model, channels in another order than BEND's, or `out` is there already.
+        CheckpointError: not a language model, channels in another order than BEND's, or `out` is there already, or is to be
+        replaced and holds something else.
         ConfigError: `out` lies in the run, or the run in it. BusyError: another process writes `out`.
     """
-    if out.exists():
-        raise CheckpointError(f"{out}: already there; choose another --out")
+    refuse_existing(out, overwrite=overwrite, error=CheckpointError)
+    if out.exists() and (not out.is_dir() or {file.name for file in out.iterdir()} - {TENSORS, DESCRIPTION}):
+        raise CheckpointError(f"{out}: is there and is no exported model; choose another --out")
     refuse_inputs(out, {"run": Path(path)})
     model, _ = load_model(path)
     if not isinstance(model, LanguageModel):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dnaspt.atomic import remove_leftovers
-from dnaspt.errors import BusyError, ConfigError, InputError, refuse_full_disk
+from dnaspt.errors import BusyError, ConfigError, DnasptError, InputError, refuse_full_disk
 from dnaspt.owner import Owner
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,24 @@ def check_file_to_write(file: Path) -> None:
         raise InputError(file, "is a folder", expected="a file to write")
     if not file.parent.is_dir():
         raise InputError(file.parent, "no such folder", do="make it first")
+
+
+def refuse_existing(
+    path: Path, *, overwrite: bool, option: str = "--out", error: type[DnasptError] = ConfigError
+) -> None:
+    """Refuse to write where something is already, unless it may be replaced.
+
+    Args:
+        path: file or folder that will be written.
+        overwrite: whether it may be replaced.
+        option: how the path was given.
+        error: what is raised.
+
+    Raises:
+        DnasptError: of the kind of `error`: it is there.
+    """
+    if path.exists() and not overwrite:
+        raise error(f"{path}: already there; choose another {option}, or say --overwrite")
 
 
 def _check_path(path: Path) -> None:

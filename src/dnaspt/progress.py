@@ -1,5 +1,8 @@
 """Progress of long work, shown on request: a live bar on a terminal or in a notebook, a line now and then in a log file."""
 
+import re
+import textwrap
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -16,11 +19,23 @@ _SHOWN = {
     "bp_per_s": "{:,.0f} bp/s",
 }
 """The numbers that stand beside the bar, in this order."""
+_BAR_AND_TIMES = 38
+"""Columns of the terminal that a short bar, the times and the blanks between them take."""
+_LEAST_NUMBERS = 20
+"""Columns that the numbers have at least; the longest is "gene F1 0.0000"."""
+_NO_BREAK = "\u00a0"
+_TOGETHER = re.compile(r"(?<=[a-z]) (?=[-\d])|(?<=F1) | (?=F1)| (?=bp/s)")
+"""Blanks within a number and its name."""
+
+
+def messages_to_stderr(*, wanted: bool) -> None:
+    """Show lines and bars on standard error, so that standard output holds nothing else; or on standard output again."""
+    console.stderr = wanted
 
 
 def say(text: str) -> None:
-    """Show one line of text as it is."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """Show one line of text as it is; on a terminal that is less wide, it goes on in the next line, behind a whole word."""
+    console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 class ProgressBar:
@@ -45,7 +60,8 @@ class ProgressBar:
         self._progress = Progress(
             TextColumn(f"[bold]{self.title}"),
             BarColumn(),
-            TextColumn("{task.completed}/{task.total} {task.fields[numbers]}"),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.fields[numbers]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -59,7 +75,9 @@ class ProgressBar:
         """A step is done; `row` holds the newest numbers by name."""
         numbers = " ".join(form.format(row[name]) for name, form in _SHOWN.items() if name in row)
         if self._progress is not None:
-            self._progress.update(self._task, completed=step, numbers=numbers)
+            taken = len(self.title) + len(f"{self.n_steps}/{self.n_steps}") + _BAR_AND_TIMES
+            lines = textwrap.wrap(_TOGETHER.sub(_NO_BREAK, numbers), max(_LEAST_NUMBERS, console.width - taken))
+            self._progress.update(self._task, completed=step, numbers="\n".join(lines).replace(_NO_BREAK, " "))
         elif step >= self._next_line or step == self.n_steps:
             say(f"{self.title}: step {step}/{self.n_steps} {numbers}")
             self._next_line = step + max(1, self.n_steps // 10)

@@ -101,11 +101,13 @@ def _resume(name: str, **settings: Any) -> Callable[[Path], object]:
 
 
 def _report(folder: Path) -> object:
-    return dnaspt.report(folder / "crf", data=folder / "genes", out=folder / "r.html", pretrain=folder / "pre")
+    return dnaspt.report(
+        folder / "crf", data=folder / "genes", out=folder / "r.html", pretrain=folder / "pre", overwrite=True
+    )
 
 
 def _report_windows(folder: Path) -> object:
-    return dnaspt.report(folder / "windows", data=folder / "peaks", out=folder / "r.html")
+    return dnaspt.report(folder / "windows", data=folder / "peaks", out=folder / "r.html", overwrite=True)
 
 
 def _opened(folder: Path) -> object:
@@ -117,7 +119,7 @@ def _predict(folder: Path) -> object:
     run = folder / "crf"
     return (
         dnaspt.evaluate(run, folder / "genes", split="valid"),
-        dnaspt.load(run).predict_file(folder / "genome" / "genome.fa", folder / "out.gff3"),
+        dnaspt.load(run).predict_file(folder / "genome" / "genome.fa", folder / "out.gff3", overwrite=True),
     )
 
 

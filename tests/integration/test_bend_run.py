@@ -134,7 +134,7 @@ def test_a_dataset_that_was_prepared_by_hand_is_taken(tmp_path: Path, caplog: py
     assert "has 9 labels; BEND's cpg_methylation has 7" in caplog.text
     given = ("--data", tmp_path / "data", "--out", out)
     planned = dnaspt("bend", "run", protocol, "cpg_methylation", *given, "--dry-run")
-    assert planned.code == 0 and "1 run; to do" in planned.printed and not (out / "records").exists()
+    assert planned.code == 0 and "1 run, 1 to do" in planned.printed and not (out / "records").exists()
     assert dnaspt("bend", "run", protocol, "cpg_methylation", *given).code == 0
     shown = dnaspt("bend", "results", tmp_path, out)
     assert shown.code == 0 and "Basset" in shown.printed and "has no bend.json" in caplog.text

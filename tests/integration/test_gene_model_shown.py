@@ -9,6 +9,7 @@ import dnaspt
 from dnaspt.checkpoint_config import read_config
 from dnaspt.models.gene_model import WEIGHT_NAMES
 from dnaspt.training.runs import read_result
+from dnaspt.words import words_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("shown")]  # one process makes what these tests start from
 
@@ -33,9 +34,9 @@ def printed(folder: Path) -> str:
 
 def test_scores_are_printed_as_those_of_an_estimate(printed: str) -> None:
     assert "run: train: out of fold; valid" in " ".join(printed.split())
-    assert "train_exon_f1" in printed and "valid_exon_f1" in printed and "minutes" in printed
+    assert "F1 of exons on train, out of fold" in printed and "F1 of exons on valid" in printed and "minutes" in printed
     assert "best checkpoint" not in printed
-    assert not any(f"│ {name} " in printed for name in ("best_step", "steps", "precision"))
+    assert not any(f"{words_of(name)} " in printed for name in ("best_step", "steps", "precision"))
 
 
 def test_a_run_holds_what_it_was_estimated_on(folder: Path, printed: str) -> None:

@@ -161,7 +161,7 @@ def test_comparisons_are_paired_and_ask_one_thing_each(context: StudyContext) ->
 def test_a_dry_run_trains_nothing(plan: Path, tmp_path: Path) -> None:
     ran = dnaspt("study", plan, "--out", tmp_path / "new", "--dry-run")
     assert ran.code == 0 and not (tmp_path / "new").exists()
-    assert "16 runs; to do, one after another:" in ran.printed, ran.errors
+    assert "16 runs, 16 to do. One after another:" in ran.printed, ran.errors
     assert "measuring a few steps: pretraining" in ran.printed
 
 
@@ -314,7 +314,7 @@ def test_several_datasets_have_a_report_each_and_one_over_all(
     assert re.match(said, text)
     assert page.count("<svg") == 2 and "two/study.html" in page
     planned = dnaspt("study", file, "--out", out, "--records", tmp_path / "records", "--dry-run")
-    assert planned.printed.count("to do, one after another: 0 minutes") == 2
+    assert planned.printed.count(" 0 to do. ") == 2
     submitted = dnaspt("study", file, "--out", out, "--engine", "slurm")
     assert submitted.printed.count("submit.sh: written") == 2
     assert f"--out {out} --data {tmp_path / 'two'}" in (out / "two" / "submit.sh").read_text()

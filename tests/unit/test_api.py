@@ -182,7 +182,9 @@ def test_runs_can_be_given_to_report_wherever_their_folders_can(
     dnaspt.evaluate(finetuned, data, accelerator="cpu")
     run, before = as_given(finetuned, given), as_given(pretrained, given)
     for runs in (run, [run]):
-        page = dnaspt.report(runs, data=as_given(data, given), out=str(tmp_path / "page.html"), pretrain=before)
+        page = dnaspt.report(
+            runs, data=as_given(data, given), out=str(tmp_path / "page.html"), pretrain=before, overwrite=True
+        )
         assert page == tmp_path / "page.html" and page.is_file()
 
 

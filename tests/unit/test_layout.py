@@ -9,6 +9,7 @@ SOURCE = Path(dnaspt.__file__).parent
 ORDER = (
     "errors",
     "arguments",
+    "words",
     "frozen_dict",
     "security",
     "optional_imports",

@@ -11,8 +11,8 @@ from pathlib import Path
 import filelock
 import pytest
 
-from dnaspt.errors import BusyError, ConfigError, InputError
-from dnaspt.output import locked_output, make_folder, refuse_inputs
+from dnaspt.errors import BusyError, ConfigError, DatasetError, InputError
+from dnaspt.output import locked_output, make_folder, refuse_existing, refuse_inputs
 from dnaspt.owner import Owner
 
 HOLD = """
@@ -221,3 +221,14 @@ def test_a_folder_is_made_where_a_link_leads_to(folder: Path) -> None:
     (folder / "dangling").symlink_to("runs/later")
     make_folder(folder / "dangling" / "deep")
     assert (folder / "runs" / "later" / "deep").is_dir()
+
+
+def test_what_is_there_is_replaced_on_request_alone(tmp_path: Path) -> None:
+    file = tmp_path / "genes.gff3"
+    refuse_existing(file, overwrite=False)
+    file.touch()
+    refuse_existing(file, overwrite=True)
+    with pytest.raises(ConfigError, match=r"genes\.gff3: already there; choose another --out, or say --overwrite$"):
+        refuse_existing(file, overwrite=False)
+    with pytest.raises(DatasetError, match="choose another --cds, or say"):
+        refuse_existing(tmp_path, overwrite=False, option="--cds", error=DatasetError)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dnaspt.progress import ProgressBar, say
+from dnaspt.progress import ProgressBar, console, messages_to_stderr, say
 
 TRAINING = """
 import time
@@ -37,6 +37,27 @@ def test_a_log_file_gets_about_ten_lines(capsys: pytest.CaptureFixture[str]) -> 
 def test_what_is_said_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     say("gain [bold] +0.1 [0.0, 0.2]")
     assert capsys.readouterr().out == "gain [bold] +0.1 [0.0, 0.2]\n"
+
+
+def test_numbers_beside_the_bar_are_broken_between_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_force_terminal", True)
+    monkeypatch.setattr(console, "width", 80)
+    bar = ProgressBar("finetune")
+    bar.start(40, 0)
+    scores = {"loss": 0.5, "valid_mcc": 0.1, "valid_exon_f1": 0.0, "valid_gene_f1": 0.0, "bp_per_s": 12000.0}
+    bar.update(20, scores)
+    assert bar._progress is not None
+    shown = bar._progress.tasks[0].fields["numbers"].split("\n")
+    bar.stop()
+    assert shown == ["loss 0.5000 mcc 0.1000", "exon F1 0.0000 gene F1 0.0000", "12,000 bp/s"]
+
+
+def test_messages_go_to_standard_error_where_that_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    messages_to_stderr(wanted=True)
+    say("one")
+    messages_to_stderr(wanted=False)
+    say("two")
+    assert capsys.readouterr() == ("two\n", "one\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")

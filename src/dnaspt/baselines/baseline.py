@@ -24,7 +24,7 @@ from dnaspt.evaluation.results import (
 )
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.json_files import write_json
-from dnaspt.output import locked_output, refuse_inputs
+from dnaspt.output import locked_output, refuse_existing, refuse_inputs
 
 AUGUSTUS = "augustus"
 """AUGUSTUS, trained on the train split."""
@@ -119,8 +119,7 @@ def _check_out(out: Path, *, overwrite: bool) -> None:
     Raises:
         DatasetError: it is there, or is to be replaced and holds no baseline.
     """
-    if out.exists() and not overwrite:
-        raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
+    refuse_existing(out, overwrite=overwrite, error=DatasetError)
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and read_result(out) is None):
         raise DatasetError(f"{out}: is there and holds no baseline; choose another --out")
 

@@ -7,7 +7,7 @@ A protocol is a TOML file: a study without `data`, whose [tasks.NAME] tables cha
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dnaspt.bend.table import BEND_TASKS, find_task
 from dnaspt.config import build_config, read_toml
@@ -16,6 +16,9 @@ from dnaspt.errors import ConfigError, DatasetError, InputError
 from dnaspt.json_files import build_checked, read_json, write_json
 from dnaspt.studies.context import Say, SharedPretraining, StudyContext
 from dnaspt.studies.settings import PRETRAINING, StudyConfig, check_settings
+
+if TYPE_CHECKING:
+    from dnaspt.reports.study_report import StudyResult
 
 BEND_JSON = "bend.json"
 
@@ -249,7 +252,7 @@ def _check_given_data(run: BendRun, data: Path) -> None:
         raise ConfigError(f"{data}: holds {task or 'no task of BEND'}; expected {run.task}")
 
 
-def run_protocol(run: BendRun, study: StudyContext) -> str:
+def run_protocol(run: BendRun, study: StudyContext) -> "StudyResult":
     """Make the runs that are missing, and write the report.
 
     Args:
@@ -257,7 +260,7 @@ def run_protocol(run: BendRun, study: StudyContext) -> str:
         study: what `plan_protocol` planned for it.
 
     Returns:
-        The answer in sentences.
+        What was found; as text, the answer in sentences.
 
     Raises:
         DnasptError: a run failed; what is finished stays.
@@ -265,8 +268,8 @@ def run_protocol(run: BendRun, study: StudyContext) -> str:
     from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
     from dnaspt.studies.scheduler import stage_jobs
 
-    answer = str(study_report(study))
+    result = study_report(study)
     source = read_manifest(study.study.data).settings.get("bend_source", {})
     runs = {job.name: job.arm for job in stage_jobs(study, "final")}
     BendStudy(run.task, run.protocol.stem, str(run.data or run.root), source.get("fold"), runs).write(study.out)
-    return answer
+    return result

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dnaspt.bend.table import BEND_TASKS
-from dnaspt.cli.options import Command, Offline, TrustCode, given, option
+from dnaspt.cli.options import Command, Json, Offline, Overwrite, TrustCode, given, option
 
 bend_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The tasks of the BEND benchmark.")
 
@@ -54,6 +54,7 @@ def run(
     ] = False,
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
+    as_json: Json = False,
 ) -> None:
     """Run a protocol on a task, and report.
 
@@ -64,26 +65,35 @@ def run(
     """
     given(context)
     from dnaspt.bend.protocol import BendRun, plan_protocol, run_protocol
-    from dnaspt.cli.study import show_plan
-    from dnaspt.cli.terminal import show
+    from dnaspt.cli.study import plan_of
+    from dnaspt.cli.terminal import print_json, show, show_text
 
     planned = BendRun(protocol, tasks[0], out, root=root, data=data, genome=genome, fold=fold, jobs=jobs).of_each(tasks)
+    told = []
     for each, study in [(each, plan_protocol(each, show)) for each in planned]:
         if dry_run:
-            show_plan(protocol, study)
+            told.append(plan_of(protocol, study, as_json=as_json))
             continue
-        show(run_protocol(each, study))
+        result = run_protocol(each, study)
+        told.append(result.to_dict())
+        if not as_json:
+            show_text(str(result))
         show(f"{each.out}: study.html, study.md, and the tables as CSV and Parquet written")
+    if as_json:
+        print_json({"studies": told, "answer": []})
 
 
 @bend_app.command(cls=Command)
 def results(
+    context: typer.Context,
     studies: Annotated[
         list[Path] | None, typer.Argument(metavar="STUDY", help="Folders of 'dnaspt bend run', none or several.")
     ] = None,
     out: Annotated[
         Path | None, option("--out", "-o", metavar="FILE", help="CSV file to write, too.", default="none")
     ] = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Print your runs beside the published values.
 
@@ -95,11 +105,18 @@ def results(
 
     from dnaspt.atomic import atomic_file
     from dnaspt.bend.results import results as rows_of
-    from dnaspt.cli.terminal import show, table
+    from dnaspt.cli.terminal import print_json, show, table
+    from dnaspt.output import refuse_existing
 
+    given(context)
+    if out is not None:
+        refuse_existing(out, overwrite=overwrite)
     columns = ("task", "metric", "model", "value", "source", "note")
     rows = rows_of(studies or [])
-    table("results", columns, rows)
+    if as_json:
+        print_json({"results": [row._asdict() for row in rows]})
+    else:
+        table("results", columns, rows)
     if out is not None:
         with atomic_file(out) as unfinished, unfinished.open("w", newline="\n", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([columns, *rows])

@@ -22,9 +22,11 @@ from dnaspt.cli.options import (
     Config,
     Data,
     Fold,
+    Json,
     Offline,
     Overwrite,
     TrustCode,
+    UsageError,
     given,
     names,
     option,
@@ -138,6 +140,7 @@ def pretrain(
     num_nodes: Nodes = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Train a language model on the sequences of a dataset.
 
@@ -151,12 +154,9 @@ def pretrain(
     Example: dnaspt pretrain data/genes --out runs/pre --preset small
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
 
     run = _saved_run(lambda: api.pretrain(**given(context), progress=True))
-    if _has_result(run):
-        mapping_table(f"{out}: nats per masked base on fixed positions of valid", run.result.summary())
-    _say_if_stopped(run)
+    _tell(run, f"{out}: nats per masked base on fixed positions of valid", as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -264,6 +264,7 @@ def finetune(
     offline: Offline = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Train a model on the labels of a dataset.
 
@@ -279,13 +280,10 @@ def finetune(
     Example: dnaspt finetune data/genes --encoder runs/pre --out runs/genes
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
 
     run = _saved_run(lambda: api.finetune(**given(context), progress=True))
-    if _has_result(run):
-        scored = "train: out of fold; valid" if run.result.is_estimated else "best checkpoint on valid"
-        mapping_table(f"{out}: {scored}", run.result.summary())
-    _say_if_stopped(run)
+    scored = "train: out of fold; valid" if run.result.is_estimated else "best checkpoint on valid"
+    _tell(run, f"{out}: {scored}", as_json=as_json)
 
 
 for command in (evaluate, predict, decode, embed, variants, baseline, compare_annotations, study):
@@ -308,6 +306,7 @@ def ensemble(
     fold: Fold = None,
     accelerator: TrainingAccelerator = None,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Join fine-tuned models to one.
 
@@ -317,10 +316,8 @@ def ensemble(
     Example: dnaspt ensemble runs/peaks0 runs/peaks1 runs/peaks2 --data data/peaks --out runs/peaks
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
 
-    run = api.ensemble(**given(context))
-    mapping_table(f"{out}: valid", run.result.summary())
+    _tell(api.ensemble(**given(context)), f"{out}: valid", as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -332,6 +329,7 @@ def report(
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
     out: Annotated[Path, option("--out", "-o", metavar="FILE", help="HTML file to write.")],
     pretrain: Annotated[Path | None, option(metavar="RUN", help="The pretraining run.", default="leave it out")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare evaluated runs in one HTML file.
 
@@ -347,18 +345,24 @@ def report(
 
 @app.command(cls=Command)
 def inspect(
-    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Dataset folder or run.")],
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Dataset folder, run or baseline.")],
+    as_json: Json = False,
 ) -> None:
-    """Describe a dataset or a run.
+    """Describe a dataset, a run or a baseline.
 
     A dataset: its size, class balance, what was dropped and why, leakage between splits. A run: its settings and scores.
 
     Example: dnaspt inspect data/genes
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import show_tables
+    from dnaspt.cli.terminal import print_json, show_tables
 
-    show_tables(api.inspect(path).tables)
+    about = api.inspect(**given(context))
+    if as_json:
+        print_json(about.to_dict())
+    else:
+        show_tables(about.tables)
 
 
 @app.command(cls=Command)
@@ -370,6 +374,7 @@ def simulate(
     seed: Seed = None,
     config: Config = None,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Simulate a small genome with known truth.
 
@@ -378,9 +383,9 @@ def simulate(
     Example: dnaspt simulate --out demo/genome
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
+    from dnaspt.cli.terminal import show_summary
 
-    mapping_table(f"{out}: simulated", api.simulate(**given(context)).model_dump(mode="json"))
+    show_summary(f"{out}: simulated", api.simulate(**given(context)).model_dump(mode="json"), as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -424,6 +429,7 @@ def export(
     overwrite: Annotated[
         bool, option("--overwrite", help="Replace an exported folder, and a model on the hub.", default="keep them")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a run for others, with a model card.
 
@@ -435,10 +441,10 @@ def export(
     Example: dnaspt export my_genes --push me/my_genes
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
+    from dnaspt.cli.terminal import show_summary
 
     exported = api.export(**given(context))
-    mapping_table(f"{to or push}: written", exported.summary())
+    show_summary(f"{to or push}: written", exported.summary(), as_json=as_json)
 
 
 app.add_typer(bend_app, name="bend")
@@ -459,20 +465,21 @@ def _has_result(run: "Run") -> bool:
     return bool(run.scores) and run.rank == 0 and (run.finished or run.stopped_by == "time")
 
 
-def _say_if_stopped(run: "Run") -> None:
-    """Say how to go on after a stop; a signal ends with the shell's code for it."""
+def _tell(run: "Run", title: str, *, as_json: bool) -> None:
+    """Show the scores of a run, and how to go on after a stop; a signal ends with the shell's code for it."""
+    from dnaspt.cli.terminal import mapping_table, print_json, show
+
+    if as_json and run.rank == 0:
+        content = {"path": run.path, "finished": run.finished, "stopped_by": run.stopped_by or None}
+        print_json(content | {"result": run.result.to_dict()})
+    elif _has_result(run):
+        mapping_table(title, run.result.summary())
     if run.finished:
         return
-    from dnaspt.cli.terminal import show
-
     if run.rank == 0:
         show(f"stopped by {run.stopped_by} at step {run.step}; go on with the same command and --resume")
     codes = {"SIGINT": 130, "SIGTERM": 143}
     raise typer.Exit(codes.get(run.stopped_by, 0))
-
-
-_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-"""What Typer raises where the words of a command line make no sense; it exports the subclass alone."""
 
 
 def _usage_line(error: Any) -> str:
@@ -501,7 +508,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, _terminate)
     try:
         sys.exit(app(prog_name="dnaspt", standalone_mode=False))
-    except _UsageError as error:
+    except UsageError as error:
         sys.stderr.write(_usage_line(error))
         sys.exit(2)
     except DnasptError as error:

@@ -1,5 +1,6 @@
 """Options that several commands share, and the given ones as keywords of the Python API."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,8 +40,29 @@ class Commands(TyperGroup):
         return [name for name in _IN_ORDER_OF_USE if name in self.commands]
 
 
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What Typer raises where the words of a command line make no sense; it exports the subclass alone."""
+
+
 class Command(TyperCommand):
-    """A command whose help shows the names of its arguments without their Python types."""
+    """A command whose help shows the names of its arguments without their Python types, and that loses no value.
+
+    An option that takes one value and is given twice is an error: Typer would take the last one and say nothing.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of a command line.
+
+        Raises:
+            UsageError: they make no sense; an option that takes one value was given more than once.
+        """
+        if not ctx.resilient_parsing:
+            _, _, in_order = self.make_parser(ctx).parse_args(args=list(args))
+            for parameter, times in Counter(in_order).items():
+                if times > 1 and parameter.param_type_name == "option" and not parameter.multiple:
+                    names = " / ".join((*parameter.opts, *parameter.secondary_opts))
+                    raise UsageError(f"Option '{names}' was given {times} times; it takes one value", ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and the options, each with its help."""
@@ -74,13 +96,15 @@ def option(*declarations: str, help: str, default: str = "", **settings: Any) ->
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Dataset folder made by 'dnaspt prepare'.")]
 Config = Annotated[
     Path | None,
-    option("--config", metavar="FILE", help="TOML file with any setting (docs/settings.md); options win."),
+    option(
+        "--config", metavar="FILE", help="TOML file with any setting (docs/settings.md); options win.", default="none"
+    ),
 ]
 Fold = Annotated[
     int | None,
     option(metavar="K", help="Fold of a dataset made with --folds, from 1.", default="splits of the whole dataset"),
 ]
-Overwrite = Annotated[bool, option("--overwrite", help="Replace --out if it is there.", default="keep it")]
+Overwrite = Annotated[bool, option("--overwrite", help="Replace what is there already.", default="refuse")]
 Accelerator = Annotated[
     Literal["auto", "cpu", "gpu"], option(help="Where to compute; auto takes a GPU if there is one.")
 ]
@@ -103,6 +127,11 @@ Offline = Annotated[
     ),
 ]
 
+Json = Annotated[
+    bool,
+    option("--json", help="Print JSON (docs/json.md); messages go to standard error.", default="tables"),
+]
+
 _SWITCHES = ("trust_remote_code", "offline")
 
 
@@ -110,9 +139,15 @@ def given(context: typer.Context) -> dict[str, Any]:
     """The options that were given on the command line, by the names that the Python API has for them.
 
     Options that were not given are left out, so that a TOML file or the default of the API decides. Switches of security
-    (`--trust-remote-code`, `--offline`) are set here and left out, too.
+    (`--trust-remote-code`, `--offline`) are set here and left out, too. With `--json` messages go to standard error until the
+    command ends.
     """
     options = dict(context.params)
+    if options.pop("as_json", False):
+        from dnaspt.progress import messages_to_stderr
+
+        messages_to_stderr(wanted=True)
+        context.call_on_close(lambda: messages_to_stderr(wanted=False))
     trust, offline = (bool(options.pop(name, False)) for name in _SWITCHES)
     allow(trust_remote_code=trust, offline=offline)
     return {name: value for name, value in options.items() if _is_given(context, name)}

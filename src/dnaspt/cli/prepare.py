@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnaspt.cli.bend import BendTaskName
-from dnaspt.cli.options import Command, Config, Overwrite, given, names, option
+from dnaspt.cli.options import Command, Config, Json, Overwrite, given, names, option
 
 if TYPE_CHECKING:
     from dnaspt.data.dataset import Dataset
@@ -108,6 +108,7 @@ def genes(
     ] = None,
     strict: Strict = False,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Gene structure for each base, from FASTA and GFF3 or GTF.
 
@@ -117,7 +118,7 @@ def genes(
     """
     from dnaspt import api
 
-    _show(api.prepare_genes(**given(context)))
+    _show(api.prepare_genes(**given(context)), as_json=as_json)
 
 
 @prepare_app.command(cls=Command)
@@ -179,6 +180,7 @@ def regions(
     seed: Annotated[int | None, option(metavar="N", help="Seed of the background.", default="0")] = None,
     strict: Strict = False,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Windows with labels, from FASTA and peaks or signal.
 
@@ -190,7 +192,7 @@ def regions(
     """
     from dnaspt import api
 
-    _show(api.prepare_regions(**given(context)))
+    _show(api.prepare_regions(**given(context)), as_json=as_json)
 
 
 @prepare_app.command(cls=Command)
@@ -236,6 +238,7 @@ def methylation(
     ] = None,
     strict: Strict = False,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Windows around CpGs, from FASTA and methylation calls.
 
@@ -246,7 +249,7 @@ def methylation(
     """
     from dnaspt import api
 
-    _show(api.prepare_methylation(**given(context)))
+    _show(api.prepare_methylation(**given(context)), as_json=as_json)
 
 
 @prepare_app.command(cls=Command)
@@ -303,6 +306,7 @@ def sequences(
         option("--strict", help="Refuse leakage, and sequences with two different labels.", default="count and warn"),
     ] = False,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Sequences with labels, from tables or FASTA files.
 
@@ -314,7 +318,7 @@ def sequences(
     """
     from dnaspt import api
 
-    _show(api.prepare_sequences(**given(context)))
+    _show(api.prepare_sequences(**given(context)), as_json=as_json)
 
 
 @prepare_app.command(cls=Command)
@@ -343,6 +347,7 @@ def bend(
     config: Config = None,
     strict: Strict = False,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """A task of the BEND benchmark, from its own files.
 
@@ -352,12 +357,16 @@ def bend(
     """
     from dnaspt import api
 
-    _show(api.prepare_bend(**given(context)))
+    _show(api.prepare_bend(**given(context)), as_json=as_json)
 
 
-def _show(data: "Dataset") -> None:
-    from dnaspt.cli.terminal import show, show_tables
-    from dnaspt.reports.describe import describe_dataset
+def _show(data: "Dataset", *, as_json: bool) -> None:
+    """Show what was prepared."""
+    from dnaspt.cli.terminal import print_json, show, show_tables
+    from dnaspt.reports.describe import dataset_content, describe_dataset
 
-    show_tables(describe_dataset(data.manifest, str(data.path)))
+    if as_json:
+        print_json(dataset_content(data.manifest, data.path))
+    else:
+        show_tables(describe_dataset(data.manifest, str(data.path)))
     show(f"{data.path}: ready; see it again with 'dnaspt inspect {data.path}'")

@@ -1,12 +1,19 @@
 """The commands that use models, or score without one: evaluate, predict, variants, baseline, compare-annotations."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dnaspt.cli.options import Accelerator, Fold, Offline, Overwrite, TrustCode, given, names, option
+from dnaspt.cli.options import Accelerator, Fold, Json, Offline, Overwrite, TrustCode, given, names, option
 from dnaspt.errors import ConfigError
+from dnaspt.words import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnaspt.evaluation.results import Evaluation
+    from dnaspt.reports.tables import Table
 
 Genome = Annotated[Path, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.")]
 BothStrands = Annotated[
@@ -43,6 +50,7 @@ def evaluate(
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
+    as_json: Json = False,
 ) -> None:
     """Score a run on a split, with 95 % intervals.
 
@@ -53,20 +61,30 @@ def evaluate(
     Example: dnaspt evaluate runs/promoters --data data/promoters --baseline kmer
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import show_tables
-    from dnaspt.reports.describe import evaluation_tables
 
     asked = given(context)
     beside = asked.pop("baseline", ())
     if beside and split != "test":
         raise ConfigError(f"--baseline is scored on test; leave it out, or leave out --split {split}")
     evaluation = api.evaluate(**asked)
-    tables = evaluation_tables(evaluation, str(model))
+    tables: list[Table] = []
     if beside:
         from dnaspt.reports.beside_baselines import beside_baselines
 
         tables.append(beside_baselines(model, evaluation, data, beside))
-    show_tables(tables)
+    _show_evaluation(evaluation, str(model), tables, as_json=as_json)
+
+
+def _show_evaluation(evaluation: "Evaluation", name: str, more: "Sequence[Table]" = (), *, as_json: bool) -> None:
+    """Show scores as tables or as JSON; more: tables beside them."""
+    from dnaspt.cli.terminal import print_json, show_tables
+    from dnaspt.reports.describe import evaluation_tables
+
+    if as_json:
+        beside = {"beside": [dict(zip(table.columns, row, strict=True)) for table in more for row in table.rows]}
+        print_json(evaluation.to_dict() | (beside if more else {}))
+    else:
+        show_tables([*evaluation_tables(evaluation, name), *more])
 
 
 def predict(
@@ -159,6 +177,8 @@ def predict(
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Predict genes, or labels of windows or sequences.
 
@@ -168,11 +188,11 @@ def predict(
     """
     from dataclasses import asdict
 
-    from dnaspt.cli.terminal import mapping_table
+    from dnaspt.cli.terminal import show_summary
 
     settings = given(context)
     if sequences is not None or genome is None:
-        _predict_sequences(settings)
+        _predict_sequences(settings, as_json=as_json)
         return
     from dnaspt.inference.predict import PredictOptions, predict_file
 
@@ -181,11 +201,12 @@ def predict(
     options = PredictOptions(
         **{name: settings[name] for name in PredictOptions.__dataclass_fields__ if name in settings}
     )
-    summary = predict_file(run, genome, out, options, regions=regions, proteins=proteins, cds=cds, tracks=tracks)
-    mapping_table(f"{out}: written", asdict(summary))
+    files = {"proteins": proteins, "cds": cds, "tracks": tracks}
+    summary = predict_file(run, genome, out, options, regions=regions, **files, overwrite=overwrite)
+    show_summary(f"{out}: written", {"out": str(out)} | asdict(summary), as_json=as_json)
 
 
-def _predict_sequences(settings: dict[str, Any]) -> None:
+def _predict_sequences(settings: dict[str, Any], *, as_json: bool) -> None:
     """Predict on sequences, and say what was written.
 
     Raises:
@@ -193,17 +214,17 @@ def _predict_sequences(settings: dict[str, Any]) -> None:
     """
     from dataclasses import asdict
 
-    from dnaspt.cli.terminal import mapping_table
+    from dnaspt.cli.terminal import show_summary
     from dnaspt.inference.sequence_file import predict_sequences_file
 
-    taken = {"run", "out", "sequences", "sequence_column", "name_column", "average_strands", "accelerator"}
+    taken = {"run", "out", "sequences", "sequence_column", "name_column", "average_strands", "accelerator", "overwrite"}
     if settings.get("sequences") is None:
         raise ConfigError("nothing to predict on; say --genome FASTA, or --sequences FILE")
     if idle := sorted(settings.keys() - taken - {"trust_remote_code", "offline"}):
         raise ConfigError(f"--{idle[0].replace('_', '-')} is for a genome; leave it out, or leave out --sequences")
     own = {name: value for name, value in settings.items() if name in taken}
     summary = predict_sequences_file(own.pop("run"), own.pop("sequences"), own.pop("out"), **own)
-    mapping_table(f"{summary.files[0]}: written", asdict(summary))
+    show_summary(f"{summary.files[0]}: written", {"out": summary.files[0]} | asdict(summary), as_json=as_json)
 
 
 def embed(
@@ -234,6 +255,8 @@ def embed(
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Write hidden states of sequences or windows.
 
@@ -243,12 +266,12 @@ def embed(
     """
     from dataclasses import asdict
 
-    from dnaspt.cli.terminal import mapping_table
+    from dnaspt.cli.terminal import show_summary
     from dnaspt.inference.embeddings import embed_file
 
     settings = given(context)
     summary = embed_file(settings.pop("run"), settings.pop("out"), **settings)
-    mapping_table(f"{out}: written", asdict(summary))
+    show_summary(f"{out}: written", {"out": str(out)} | asdict(summary), as_json=as_json)
 
 
 def decode(
@@ -301,6 +324,8 @@ def decode(
     softmask: Annotated[
         float, option(metavar="NATS", help="What each soft-masked (lower-case) base costs as a coding one.")
     ] = 0.0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Decode class probabilities to whole genes.
 
@@ -311,9 +336,10 @@ def decode(
     from dataclasses import asdict
 
     from dnaspt import api
-    from dnaspt.cli.terminal import mapping_table
+    from dnaspt.cli.terminal import show_summary
 
-    mapping_table(f"{out}: written", asdict(api.decode_emissions(**given(context))))
+    summary = {"out": str(out)} | asdict(api.decode_emissions(**given(context)))
+    show_summary(f"{out}: written", summary, as_json=as_json)
 
 
 def variants(
@@ -333,6 +359,8 @@ def variants(
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Score alleles of a VCF file, both strands averaged.
 
@@ -341,13 +369,20 @@ def variants(
 
     Example: dnaspt variants runs/pre --vcf calls.vcf.gz --genome g.fa --out scored.vcf.gz
     """
-    from dnaspt.cli.terminal import mapping_table
+    from dataclasses import asdict
+
+    from dnaspt.cli.terminal import mapping_table, print_json
     from dnaspt.inference.variants_vcf import score_file
 
     given(context)
-    summary = score_file(model, vcf, genome, out, window_bp=window_bp, strict=strict, accelerator=accelerator)
-    counts = {"records": summary.records, "alleles scored": summary.scored, **summary.not_scored}
-    mapping_table(f"{out}: written", counts)
+    summary = score_file(
+        model, vcf, genome, out, window_bp=window_bp, strict=strict, accelerator=accelerator, overwrite=overwrite
+    )
+    if as_json:
+        print_json({"out": out} | asdict(summary))
+        return
+    not_scored = {f"not scored: {words_of(reason)}": number for reason, number in summary.not_scored.items()}
+    mapping_table(f"{out}: written", {"records": summary.records, "scored": summary.scored, **not_scored})
 
 
 def baseline(
@@ -380,6 +415,7 @@ def baseline(
     ] = None,
     fold: Fold = None,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Score what a model has to beat, on the test split.
 
@@ -388,15 +424,8 @@ def baseline(
     Example: dnaspt baseline data/peaks --out runs/kmers
     """
     from dnaspt import api
-    from dnaspt.cli.terminal import show, show_tables
-    from dnaspt.reports.describe import evaluation_tables
 
-    evaluation = api.baseline(**given(context))
-    if evaluation.windows is None:
-        show_tables(evaluation_tables(evaluation, str(out)))
-        return
-    count = evaluation.scores[f"cpg_count_{evaluation.metric}"]
-    show(f"{evaluation} (CpG count {count.value:.3f}); {out}")
+    _show_evaluation(api.baseline(**given(context)), str(out), as_json=as_json)
 
 
 def compare_annotations(
@@ -418,7 +447,8 @@ def compare_annotations(
         str | None,
         option(metavar="CODONS", callback=names, help="Structures: start codons, with commas.", default="ATG"),
     ] = None,
-    as_json: Annotated[bool, option("--json", help="Print JSON.", default="tables")] = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two annotations of one genome.
 
@@ -427,16 +457,12 @@ def compare_annotations(
 
     Example: dnaspt compare-annotations reference.gff3 predicted.gtf --genome g.fa
     """
-    import json
-
     from dnaspt import api
-    from dnaspt.cli.terminal import show_tables
+    from dnaspt.cli.terminal import print_json, show_tables
     from dnaspt.reports.annotation_tables import comparison_tables
 
-    options = given(context)
-    options.pop("as_json", None)
-    compared = api.compare_annotations(**options)
+    compared = api.compare_annotations(**given(context))
     if as_json:
-        typer.echo(json.dumps(compared.to_dict(), indent=2))
+        print_json(compared.to_dict())
     else:
         show_tables(comparison_tables(compared))

@@ -2,11 +2,11 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dnaspt.cli.options import Offline, TrustCode, given, option
+from dnaspt.cli.options import Json, Offline, TrustCode, given, option
 from dnaspt.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def study(
     ] = None,
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
+    as_json: Json = False,
 ) -> None:
     """Does self-pretraining help? Compare ways to a model.
 
@@ -96,7 +97,7 @@ def study(
     )
     studies = {name: check_settings(settings, out / name) for name, settings in studies.items()}
 
-    from dnaspt.cli.terminal import show  # from here on with PyTorch: a mistake is told before
+    from dnaspt.cli.terminal import print_json, show, show_text  # from here on with PyTorch: a mistake is told before
     from dnaspt.reports.study_overview import write_overview
     from dnaspt.reports.study_report import StudyResult, study_report
     from dnaspt.studies.context import SharedPretraining, StudyContext
@@ -104,6 +105,7 @@ def study(
     from dnaspt.studies.slurm_engine import study_command, write_submission
 
     results: dict[str, StudyResult] = {}
+    told: list[dict[str, Any]] = []
     for name, settings in studies.items():
         folder = out / name
         kept = folder / "records" if records is None else records / name
@@ -112,7 +114,7 @@ def study(
         if len(studies) > 1:
             show(f"{settings.data}:")
         if dry_run:
-            show_plan(config, here)
+            told.append(plan_of(config, here, as_json=as_json))
         elif engine == "slurm":
             command = study_command(config, out, records=records, data=settings.data if name or data else None)
             show(f"{write_submission(here, command, sbatch)}: written; run it where sbatch is")
@@ -121,16 +123,23 @@ def study(
         elif stage is not None:
             run_stage(here, stage)
             if stage == "tune":
-                show_rates(here)
+                told.append(rates_of(here, as_json=as_json))
         else:
             results[settings.name] = study_report(here, report_only=report_only)
-            show(str(results[settings.name]))
+            told.append(results[settings.name].to_dict())
+            if not as_json:
+                show_text(str(results[settings.name]))
             show(f"{folder}: study.html, study.md, and the tables as CSV and Parquet written")
     if len(studies) > 1 and engine == "slurm" and not dry_run:
         show("When all are done, the same command without --engine writes the page over all datasets")
+    answer: list[str] = []
     if len(results) > 1:
-        show(" ".join(write_overview(out, results, study_command(config, out, records=records))))
+        answer = write_overview(out, results, study_command(config, out, records=records))
+        if not as_json:
+            show_text(" ".join(answer))
         show(f"{out}: study.html and study.md written, all datasets side by side")
+    if as_json:
+        print_json({"studies": told, "answer": answer})
 
 
 def _warn_of_no_effect(**is_idle: bool) -> None:
@@ -139,23 +148,30 @@ def _warn_of_no_effect(**is_idle: bool) -> None:
         log.warning("--%s has no effect here", name)
 
 
-def show_rates(context: "StudyContext") -> None:
-    """Print the scores on valid of each arm's learning rates."""
-    from dnaspt.cli.terminal import show, table
+def rates_of(context: "StudyContext", *, as_json: bool) -> dict[str, Any]:
+    """The scores on valid of each arm's learning rates; they are printed where no JSON is asked for."""
+    from dnaspt.cli.terminal import show_tables
     from dnaspt.reports.study_tables import rate_table
     from dnaspt.studies.scheduler import rates_on_valid
 
-    if found := rate_table(rates_on_valid(context), context.study.tuning_share):
-        table(found.title, found.columns, found.rows)
-        show(found.note)
+    tried = rates_on_valid(context)
+    if not as_json and (found := rate_table(tried, context.study.tuning_share)):
+        show_tables([found])
+    rates = [
+        {"arm": arm, "learning_rate": rate, "valid": score}
+        for arm, scores in tried.items()
+        for rate, score in scores.items()
+    ]
+    return {"data": context.study.data, "path": context.out, "rates": rates}
 
 
-def show_plan(config: Path, context: "StudyContext") -> None:
-    """Print what a study would run here."""
-    from dnaspt.cli.terminal import show, table
-    from dnaspt.studies.dry_run import PLAN_COLUMNS, plan_runs
+def plan_of(config: Path, context: "StudyContext", *, as_json: bool) -> dict[str, Any]:
+    """What a study would run here; it is printed where no JSON is asked for."""
+    from dnaspt.cli.terminal import show_text, table
+    from dnaspt.studies.dry_run import PLAN_COLUMNS, plan_rows, plan_runs, plan_sentence
 
     runs = plan_runs(context)
-    table(f"{config}: runs on {context.study.data}", PLAN_COLUMNS, [run.row() for run in runs])
-    count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-    show(f"{count}; to do, one after another: {sum(run.minutes for run in runs):.0f} minutes")
+    if not as_json:
+        table(f"{config}: runs on {context.study.data}", PLAN_COLUMNS, plan_rows(runs))
+        show_text(plan_sentence(runs))
+    return {"data": context.study.data, "path": context.out, "runs": [run.to_dict() for run in runs]}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 
@@ -26,6 +27,7 @@ _LETTERS = frozenset("ACGTNRYSWKMBDHV")
 """Bases, and the letters of IUPAC, each of which is read as N where it is compared with a sequence."""
 _POSITION = re.compile("[0-9]{1,18}")
 _BGZIP = (".gz", ".bgz")
+_NOT_IN_NAME = re.compile(r'[\x00-\x1f\x7f%,"<>]')
 _N_FIXED = 8
 """Columns up to INFO."""
 
@@ -79,6 +81,16 @@ class InfoField(NamedTuple):
     def header(self) -> str:
         """Its line in the header."""
         return f'##INFO=<ID={self.name},Number={self.number},Type=Float,Description="{self.meaning}">'
+
+
+def names_in_header(names: Iterable[str]) -> str:
+    """Names with commas between, for a line of the header; a comma in a name is %2C, as VCF 4.3 writes it.
+
+    Example:
+        >>> names_in_header(["H3K27ac, brain", "100%"])
+        'H3K27ac%2C brain,100%25'
+    """
+    return ",".join(_NOT_IN_NAME.sub(lambda found: quote(found.group()), name) for name in names)
 
 
 def read_alleles(path: Path) -> Alleles:

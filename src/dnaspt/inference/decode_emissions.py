@@ -16,6 +16,7 @@ from typing import IO
 
 import numpy as np
 
+from dnaspt.atomic import sha256_of_file
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.genome.coding_sequence import fasta_record
 from dnaspt.genome.contig_names import check_contigs
@@ -33,6 +34,7 @@ from dnaspt.inference.genes import (
     ON_DISK_BP,
     GeneSummary,
     kept_genes,
+    made_with,
     open_atomically,
     scored_genes,
     with_frame,
@@ -113,7 +115,8 @@ def decode_file(
     options.check()
     check_gene_suffix(out)
     check_text_file(genome)
-    model, min_intron_bp = _gene_model(lengths, options)
+    run = None if lengths is None else load_unless_loaded(lengths)
+    model, min_intron_bp = _gene_model(run, options)
     decoder = EmissionDecoder(model, options.weight)
     rules = RULES._replace(
         complete=options.genes.complete_genes,
@@ -129,6 +132,9 @@ def decode_file(
         fasta = {what: stack.enter_context(open_atomically(path)) for what, path in files.items()}
         folder = Path(stack.enter_context(TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)))
         annotation.writelines(written_as.header(contigs.items()))
+        annotation.write(made_with(emissions.name, sha256_of_file(emissions)))
+        if run is not None:
+            annotation.write(made_with(f"lengths of run {run.name}", run.digests[0]))
         for contig in read_fasta(genome):
             with arrays.log_probabilities(contig.name, folder, are_logits=options.logits) as rows:
                 decoded = decode_with(decoder, rows, ContigSlice.whole(contig.codes), grammar=rules)
@@ -151,17 +157,16 @@ def _records(what: str, genes: Sequence[Transcript], contig: Contig, model: Gene
             yield fasta_record(gene.transcript_id, letters)
 
 
-def _gene_model(lengths: str | Path | Model | None, options: DecodeOptions) -> tuple[GeneModel, int]:
+def _gene_model(loaded: Model | None, options: DecodeOptions) -> tuple[GeneModel, int]:
     """The gene model that decodes, and bases of its shortest intron.
 
     Raises:
         ConfigError: no such genetic code. CheckpointError: the run has no gene model.
     """
     table = options.genetic_code
-    if lengths is None:
+    if loaded is None:
         code = genetic_code(1 if table is None else table, options.start_codons or ())
         return prior_gene_model(options.genes_per_mb, code), LEAST_INTRON_BP
-    loaded = load_unless_loaded(lengths)
     head = loaded.task_model().head
     if not isinstance(head, GeneModelHead):
         raise CheckpointError(

@@ -23,7 +23,7 @@ from dnaspt.genome.sequence_tables import read_sequence_table, sequences_of
 from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_sequences
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.predict import intervals_of
-from dnaspt.output import check_file_to_write, locked_output, refuse_inputs
+from dnaspt.output import check_file_to_write, locked_output, refuse_existing, refuse_inputs
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ def embed_file(
     sequence_column: str | None = None,
     name_column: str | None = None,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+    overwrite: bool = False,
 ) -> EmbeddingSummary:
     """Write hidden states of an encoder.
 
@@ -90,13 +91,15 @@ def embed_file(
         sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
         name_column: column of the names; None for the one called name or id.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
+        overwrite: replace a file that is there. It stays until the new one is whole.
 
     Returns:
         counts of what was written.
 
     Raises:
         CheckpointError: a model without an encoder. InputError: a file cannot be used.
-        ConfigError: another suffix, both or neither of sequences and genome, or more vectors than a .npz file holds.
+        ConfigError: another suffix, both or neither of sequences and genome, more vectors than a .npz file holds, or a file that
+        is there already.
     """
     check_whole_numbers(window_bp=window_bp)
     out = as_path(out, "out")
@@ -107,6 +110,7 @@ def embed_file(
     refuse_inputs(out, {"sequences": source, "genome": names, "regions": bed, "run": run}, is_file=True)
     check_file_to_write(out)
     with locked_output(out):
+        refuse_existing(out, overwrite=overwrite)
         loaded = load_unless_loaded(model, accelerator=accelerator)
         loaded.check_embeds()
         n_empty = 0

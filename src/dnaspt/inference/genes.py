@@ -18,6 +18,7 @@ from typing import NamedTuple, TextIO
 import numpy as np
 import torch
 
+from dnaspt import __version__
 from dnaspt.atomic import atomic_file, write_text_atomically
 from dnaspt.checkpoint import CheckpointConfig
 from dnaspt.genome.coding_sequence import coding_letters, fasta_record, protein, with_codons_read
@@ -206,6 +207,7 @@ def predict_genes_file(
         annotation = stack.enter_context(open_atomically(request.out))
         fasta = {what: stack.enter_context(open_atomically(path)) for what, path in sequences.items()}
         annotation.writelines(written_as.header(lengths))
+        annotation.write(made_with(f"run {request.model_name}", request.model_digests[0]))
         if warning := weakness(config):
             log.warning("%s: %s", request.out, warning)
             annotation.write(f"# warning: {warning}\n")
@@ -232,6 +234,12 @@ def predict_genes_file(
         left_out = f"; {n_left_out:,} were left out by --min-score or --min-coding-length" if n_left_out else ""
         log.warning("%s: no gene on %d bases%s", request.out, n_bp, left_out)
     return GeneSummary(len(files), n_bp, n_genes, n_partial, n_left_out, n_resumed)
+
+
+def made_with(source: str, sha256: str) -> str:
+    """The comment of an annotation that says which version wrote it, and from what: a name without folders, and its digest."""
+    name = "".join(letter if letter.isprintable() else "_" for letter in source)
+    return f"# dnaspt {__version__}: {name}, sha256 {sha256[:16]}\n"
 
 
 @contextmanager

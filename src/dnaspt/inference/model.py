@@ -4,6 +4,7 @@ Nothing here imports PyTorch before a model is loaded, so that a wrong path is a
 """
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -97,6 +98,12 @@ class Model:
     def window_bp(self) -> int:
         """Length of the windows that it was fine-tuned on, in bp; 0 for a pretrained model."""
         return self.config.window_bp if self.is_finetuned else 0
+
+    @property
+    def name(self) -> str:
+        """Name of its run, without the folders around it; of a checkpoint that lies in no run its own name."""
+        path = Path(os.path.normpath(self.folder))
+        return path.parents[1].name if path.parent.name in ("best", "last") else path.name
 
     @property
     def is_on_disk(self) -> bool:
@@ -367,6 +374,7 @@ class Model:
         sequence_column: str | None = None,
         name_column: str | None = None,
         average_strands: bool | None = None,
+        overwrite: bool = False,
     ) -> "SequenceSummary":
         """Predict the labels of each sequence of a table or FASTA file, as a whole, and write a table.
 
@@ -377,12 +385,14 @@ class Model:
             sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
             name_column: column of the names; None for the one called name or id; without one, rows have numbers.
             average_strands: average over both strands; None as was better on valid.
+            overwrite: replace a file that is there. It stays until the new one is whole.
 
         Returns:
             counts of what was predicted and written.
 
         Raises:
-            CheckpointError: a pretrained model. ConfigError: another suffix, or a model of genes or bins.
+            CheckpointError: a pretrained model. ConfigError: another suffix, a file that is there already, or a model of genes or
+            bins.
             InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model.
 
         Example:
@@ -401,6 +411,7 @@ class Model:
             sequence_column=sequence_column,
             name_column=name_column,
             average_strands=average_strands,
+            overwrite=overwrite,
         )
 
     def embed_file(
@@ -414,6 +425,7 @@ class Model:
         per_base: bool = False,
         sequence_column: str | None = None,
         name_column: str | None = None,
+        overwrite: bool = False,
     ) -> "EmbeddingSummary":
         """Write hidden states of the encoder to a file, in bounded memory; pretrained models have them too.
 
@@ -427,12 +439,14 @@ class Model:
             per_base: a vector for each base instead of the mean.
             sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
             name_column: column of the names; None for the one called name or id.
+            overwrite: replace a file that is there. It stays until the new one is whole.
 
         Returns:
             counts of what was written.
 
         Raises:
-            CheckpointError: as in `embed`. InputError: a file cannot be used. ConfigError: settings that contradict each other.
+            CheckpointError: as in `embed`. InputError: a file cannot be used. ConfigError: settings that contradict each other,
+            or a file that is there already.
 
         Example:
             >>> model = dnaspt.load("runs/pre")
@@ -452,6 +466,7 @@ class Model:
             per_base=per_base,
             sequence_column=sequence_column,
             name_column=name_column,
+            overwrite=overwrite,
         )
 
     def check_embeds(self) -> None:
@@ -486,6 +501,7 @@ class Model:
         min_coding_bp: int = 0,
         softmask: float = 0.0,
         sensitivity: float | None = None,
+        overwrite: bool = False,
     ) -> "GeneSummary | WindowSummary":
         """Predict on a FASTA file and write GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
@@ -511,13 +527,14 @@ class Model:
             softmask: gene-model: nats that each soft-masked (lower-case) base costs as a coding one.
             sensitivity: gene-model: share of the exons that is to be found with both ends exact, above 0, at most 1. Genes are
                 made more or less probable, so that the model's valid split reaches it, with the highest precision.
+            overwrite: replace files that are there. They stay until the new ones are whole.
 
         Returns:
             counts of what was predicted and written.
 
         Raises:
-            CheckpointError: a pretrained model. ConfigError: a suffix or a setting that does not fit the task.
-            InputError: the FASTA or the BED cannot be used, or no window can be scored.
+            CheckpointError: a pretrained model. ConfigError: a suffix or a setting that does not fit the task, or a file that is
+            there already. InputError: the FASTA or the BED cannot be used, or no window can be scored.
 
         Example:
             >>> model = dnaspt.load("runs/genes")
@@ -539,7 +556,8 @@ class Model:
             softmask=softmask,
             sensitivity=sensitivity,
         )
-        return predict_file(self, genome, out, options, regions=regions, proteins=proteins, cds=cds, tracks=tracks)
+        files = {"proteins": proteins, "cds": cds, "tracks": tracks}
+        return predict_file(self, genome, out, options, regions=regions, **files, overwrite=overwrite)
 
 
 def load(path: str | Path, *, revision: str = "", accelerator: "Accelerator" = "auto") -> Model:

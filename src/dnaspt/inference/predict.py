@@ -20,7 +20,7 @@ from dnaspt.genome.text_files import check_text_file
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.inference.sensitivity import check_sensitivity
-from dnaspt.output import check_file_to_write, locked_output, refuse_inputs
+from dnaspt.output import check_file_to_write, locked_output, refuse_existing, refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def predict_file(
     proteins: str | Path | None = None,
     cds: str | Path | None = None,
     tracks: str | Path | None = None,
+    overwrite: bool = False,
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file and write what the task's users open: GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
@@ -123,13 +124,15 @@ def predict_file(
         cds: genes: FASTA of the predicted coding sequences to write too.
         tracks: genes of a gene-model: beginning of the names of bigWig files to write too, PREFIX.coding_plus.bw and others: the
             probability of each base.
+        overwrite: replace files that are there. They stay until the new ones are whole.
 
     Returns:
         counts of what was predicted and written.
 
     Raises:
         CheckpointError: not a fine-tuned model.
-        ConfigError: a suffix that does not fit the task, a bad stride or threshold, or no GPU where one is asked for.
+        ConfigError: a suffix that does not fit the task, a bad stride or threshold, a file that is there already, or no GPU
+        where one is asked for.
         InputError: the FASTA or the BED cannot be used. BusyError: another process writes one of the files.
     """
     options, genome, out = options or PredictOptions(), as_path(genome, "genome"), as_path(out, "out")
@@ -141,13 +144,14 @@ def predict_file(
         from dnaspt.inference.posterior_tracks import track_files  # pyarrow takes a fifth of a second
 
         further |= track_files(as_path(tracks, "tracks"))
-    with checked_outputs(out, further, inputs) as files:
-        return _predict_file(model, genome, out, options, regions, files)
+    check_switches(overwrite=overwrite)
+    with checked_outputs(out, further, inputs, overwrite=overwrite) as files:
+        return _predict_file(model, genome, out, options, regions, files, overwrite=overwrite)
 
 
 @contextmanager
 def checked_outputs(
-    out: Path, further: Mapping[str, str | Path | None], inputs: Mapping[str, Path | None]
+    out: Path, further: Mapping[str, str | Path | None], inputs: Mapping[str, Path | None], *, overwrite: bool
 ) -> Iterator[dict[str, Path]]:
     """A block in which no other process writes the files of a prediction.
 
@@ -155,12 +159,14 @@ def checked_outputs(
         out: the file of predictions.
         further: other files by what they hold, None for those that are not asked for.
         inputs: what is read.
+        overwrite: whether files that are there may be replaced.
 
     Yields:
         the other files that are asked for.
 
     Raises:
-        ConfigError: a file is read, or given twice. InputError: it cannot be written. BusyError: another process writes it.
+        ConfigError: a file is read, given twice, or there already. InputError: it cannot be written.
+        BusyError: another process writes it.
     """
     given = {what: as_path_or_none(path, what) for what, path in further.items()}
     asked = {what: path for what, path in given.items() if path is not None}
@@ -173,6 +179,9 @@ def checked_outputs(
     with ExitStack() as locks:
         for file in files:
             locks.enter_context(locked_output(file))
+        refuse_existing(out, overwrite=overwrite)
+        for what, file in asked.items():
+            refuse_existing(file, overwrite=overwrite, option=f"--{what}" if what in _SEQUENCES else "--tracks")
         yield asked
 
 
@@ -183,6 +192,8 @@ def _predict_file(
     options: PredictOptions,
     regions: Path | None,
     further: Mapping[str, Path],
+    *,
+    overwrite: bool,
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file; see `predict_file`."""
     for file in (genome, regions):
@@ -194,7 +205,7 @@ def _predict_file(
     options = replace(options, average_strands=loaded.averages(asked=options.average_strands))
     network = loaded.task_model()
     intervals = None if regions is None else intervals_of(regions, genome)
-    request = Request(loaded.digests, genome, out, intervals)
+    request = Request(loaded.digests, genome, out, intervals, loaded.name)
     if loaded.head != GENE_MODEL and (tracks := [path for what, path in further.items() if what not in _SEQUENCES]):
         raise ConfigError(f"{tracks[0]}: --tracks is for gene models; this model has a {loaded.head} head")
     if TASKS[loaded.task].per_base:
@@ -205,9 +216,15 @@ def _predict_file(
             return predict_genes_file(request, network, loaded.config, options, further)
     if further:
         raise ConfigError(f"{next(iter(further.values()))}: only a model of genes has proteins and CDS")
-    from dnaspt.inference.windows import WindowOptions, predict_windows_file  # pandas takes half a second
+    from dnaspt.inference.windows import (  # pandas takes half a second
+        WindowOptions,
+        predict_windows_file,
+        written_files,
+    )
 
     _check_window_options(loaded, out, options)
+    for file in written_files(out, loaded.config.labels):
+        refuse_existing(file, overwrite=overwrite)
     stride_bp = min(options.stride_bp, loaded.window_bp)
     layout = WindowOptions(stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, bool(options.average_strands))
     with naming_model(loaded):

@@ -33,12 +33,14 @@ class Request:
         genome: FASTA, plain, gzip or bgzip.
         out: the file to write; it appears whole or not at all.
         intervals: what to predict of each contig; None for everything.
+        model_name: name of the run, without its folder, for the comments of a file.
     """
 
     model_digests: tuple[str, str]
     genome: Path
     out: Path
     intervals: Mapping[str, Intervals] | None = None
+    model_name: str = ""
 
     @property
     def folder(self) -> Path:

@@ -16,7 +16,7 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.sequence_tables import read_sequence_table, sequences_of
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.sequences import NamedSequence
-from dnaspt.output import check_file_to_write, locked_output, refuse_inputs
+from dnaspt.output import check_file_to_write, locked_output, refuse_existing, refuse_inputs
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ def predict_sequences_file(
     name_column: str | None = None,
     average_strands: bool | None = None,
     accelerator: str = "auto",
+    overwrite: bool = False,
 ) -> SequenceSummary:
     """Predict the labels of each sequence of a table or FASTA file, as a whole.
 
@@ -66,12 +67,14 @@ def predict_sequences_file(
         name_column: column of the names; None for the one called name or id; without one, rows have numbers.
         average_strands: average over both strands; None as was better on valid.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
+        overwrite: replace a file that is there. It stays until the new one is whole.
 
     Returns:
         counts of what was predicted and written.
 
     Raises:
-        CheckpointError: not a fine-tuned model. ConfigError: another suffix, or a model of genes or bins.
+        CheckpointError: not a fine-tuned model. ConfigError: another suffix, a file that is there already, or a model of genes or
+        bins.
         InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model.
     """
     sequences, out = as_path(sequences, "sequences"), as_path(out, "out")
@@ -81,6 +84,7 @@ def predict_sequences_file(
     refuse_inputs(out, {"sequences": sequences, "run": run}, is_file=True)
     check_file_to_write(out)
     with locked_output(out):
+        refuse_existing(out, overwrite=overwrite)
         table = read_sequence_table(sequences)
         names, rows = sequences_of(table, sequence_column, name_column)
         loaded = load_unless_loaded(model, accelerator=accelerator)  # type: ignore[arg-type]

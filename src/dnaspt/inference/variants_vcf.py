@@ -6,7 +6,7 @@ Files and settings are checked before PyTorch is imported, so that a mistake sho
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -20,10 +20,21 @@ from dnaspt.genome import alphabet
 from dnaspt.genome.contig_names import check_contigs
 from dnaspt.genome.fasta import Contig, read_fasta
 from dnaspt.genome.text_files import check_text_file
-from dnaspt.genome.vcf import Allele, Alleles, InfoField, Values, check_bgzip, normalize, read_alleles, write_info
+from dnaspt.genome.vcf import (
+    Allele,
+    Alleles,
+    InfoField,
+    Values,
+    check_bgzip,
+    names_in_header,
+    normalize,
+    read_alleles,
+    write_info,
+)
 from dnaspt.inference.model import Model, load_unless_loaded
-from dnaspt.output import locked_output, refuse_inputs
+from dnaspt.output import locked_output, refuse_existing, refuse_inputs
 from dnaspt.tasks import TASKS
+from dnaspt.words import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,6 +136,7 @@ def score_variants(
     window_bp: int | None = None,
     strict: bool = False,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+    overwrite: bool = False,
 ) -> "pd.DataFrame":
     """Score every alternative allele of a VCF, and return a table; see `score_file` for what is scored and for errors.
 
@@ -136,6 +148,7 @@ def score_variants(
         window_bp: bases around an allele that the model sees; left out, those of a fine-tuned model's windows, else 512.
         strict: a REF that differs from the genome is an error.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
+        overwrite: replace a file that is there. It stays until the new one is whole.
 
     Returns:
         A row for each allele that `read_alleles` reads, in the order of the file, with the columns chrom, pos (1-based), ref,
@@ -143,7 +156,7 @@ def score_variants(
         was not scored.
     """
     vcf, genome, out = as_path(vcf, "vcf"), as_path(genome, "genome"), as_path_or_none(out, "out")
-    with nullcontext() if out is None else _claim_out(out, vcf, genome, model):
+    with nullcontext() if out is None else _claimed(out, vcf, genome, model, overwrite=overwrite):
         scored = _score(model, vcf, genome, window_bp=window_bp, strict=strict, accelerator=accelerator)
         if out is not None:
             _write(scored, vcf, out)
@@ -160,6 +173,7 @@ def score_file(
     window_bp: int | None = None,
     strict: bool = False,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+    overwrite: bool = False,
 ) -> VariantSummary:
     """Score every alternative allele of a VCF: cosine and llr of a language model, cosine and delta of a fine-tuned one.
 
@@ -177,19 +191,27 @@ def score_file(
         window_bp: bases around an allele that the model sees; left out, those of a fine-tuned model's windows, else 512.
         strict: a REF that differs from the genome is an error.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
+        overwrite: replace a file that is there. It stays until the new one is whole.
 
     Raises:
         InputError: a file that cannot be used; with `strict`, a REF that differs. CheckpointError: no model.
-        ConfigError: a suffix, window or accelerator that does not fit, or `out` is read. BusyError: another process writes it.
+        ConfigError: a suffix, window or accelerator that does not fit, or `out` is read or there already.
+        BusyError: another process writes it.
     """
-    with _claim_out(Path(out), Path(vcf), Path(genome), model):
+    with _claimed(Path(out), Path(vcf), Path(genome), model, overwrite=overwrite):
         scored = _score(model, Path(vcf), Path(genome), window_bp=window_bp, strict=strict, accelerator=accelerator)
         _write(scored, Path(vcf), Path(out))
     return scored.summary
 
 
-def _claim_out(out: Path, vcf: Path, genome: Path, model: str | Path | Model) -> AbstractContextManager[None]:
-    """Refuse a file that cannot be written, or is one of those that are read; a block in which no other process writes it."""
+@contextmanager
+def _claimed(out: Path, vcf: Path, genome: Path, model: str | Path | Model, *, overwrite: bool) -> Iterator[None]:
+    """A block in which no other process writes a file.
+
+    Raises:
+        ConfigError: another suffix, a file that is read, or one that is there already. InputError: it cannot be written.
+        BusyError: another process writes it.
+    """
     if not out.name.endswith(_SUFFIXES):
         raise ConfigError(f"{out}: expected a name that ends in .vcf, .vcf.gz or .parquet")
     run = None if isinstance(model, Model) else Path(model)
@@ -198,7 +220,9 @@ def _claim_out(out: Path, vcf: Path, genome: Path, model: str | Path | Model) ->
         raise InputError(out.parent, "no such folder", do="make it first")
     if out.name.endswith(_BGZIP_SUFFIXES):
         check_bgzip()
-    return locked_output(out)
+    with locked_output(out):
+        refuse_existing(out, overwrite=overwrite)
+        yield
 
 
 def _score(
@@ -239,7 +263,7 @@ def _score(
     if n_other := skipped["reference_mismatch"]:
         log.warning("%s: REF of %d alleles is not what %s has; is it the same assembly?", vcf, n_other, genome)
     if not cosine:
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in skipped.items() if n) or "it has none"
+        reasons = "; ".join(f"{words_of(reason)}: {n:,}" for reason, n in skipped.items() if n) or "it has none"
         log.warning("%s: no allele is scored (%s)", vcf, reasons)
     return ScoredAlleles(alleles, loaded.labels, cosine, others, {reason: n for reason, n in skipped.items() if n})
 
@@ -312,4 +336,4 @@ def _write(scored: ScoredAlleles, vcf: Path, out: Path) -> None:
 
     fields: dict[InfoField, tuple[int, Values]] = {COSINE: (1, cosine)}
     fields[DELTA if scored.labels else LLR] = (max(1, len(scored.labels)), others)
-    write_info(vcf, out, fields, {"spt_labels": ",".join(scored.labels)} if scored.labels else {})
+    write_info(vcf, out, fields, {"spt_labels": names_in_header(scored.labels)} if scored.labels else {})

@@ -384,6 +384,11 @@ def bigwig_files(out: Path, labels: tuple[str, ...]) -> list[Path]:
     return [out.with_name(name) for name in names]
 
 
+def written_files(out: Path, labels: tuple[str, ...]) -> list[Path]:
+    """The files that predictions are written to: one, but of bigWig one for each label; see `bigwig_files`."""
+    return bigwig_files(out, labels) if out.suffix.lower() in (".bw", ".bigwig") else [out]
+
+
 def _write_bigwigs(
     out: Path, labels: tuple[str, ...], lengths: Sequence[tuple[str, int]], tables: Sequence[WindowTable]
 ) -> list[Path]:

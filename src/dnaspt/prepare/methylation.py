@@ -35,6 +35,7 @@ from dnaspt.prepare.windows import (
 )
 from dnaspt.prepare.writer import DatasetWriter, check_written
 from dnaspt.tasks import TASKS
+from dnaspt.words import words_of
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +191,9 @@ def _read_samples(config: PrepareMethylationConfig, dropped: Counter[str]) -> li
             raise InputError(sample.path, found, expected="calls with a coverage of 1 or more")
         for doubt in sample.doubts:
             _doubt(sample, doubt, strict=config.strict)
-        if left_out := ", ".join(f"{reason} {number:,}" for reason, number in sample.dropped.items() if number):
+        if left_out := "; ".join(
+            f"{words_of(reason)}: {number:,}" for reason, number in sample.dropped.items() if number
+        ):
             log.warning("%s: rows left out: %s", sample.path, left_out)
         if not sample.has_coverage and config.min_coverage > 1:
             log.warning(

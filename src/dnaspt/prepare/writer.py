@@ -20,9 +20,10 @@ from dnaspt.data.manifest import MANIFEST_FILE, SPLITS, UNLABELED, Fold, Manifes
 from dnaspt.errors import DatasetError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING
-from dnaspt.output import locked_output, refuse_inputs
+from dnaspt.output import locked_output, refuse_existing, refuse_inputs
 from dnaspt.prepare.folds import FoldPlan
 from dnaspt.prepare.leakage import LeakageSketch, fold_name, refuse_leakage
+from dnaspt.words import words_of
 
 if TYPE_CHECKING:  # takes long to import, so it is imported where it is used
     import pyarrow as pa
@@ -78,8 +79,7 @@ class DatasetWriter:
     def _check(self) -> None:
         """Refuse a folder that may not be replaced."""
         out = self.out
-        if out.exists() and not self._overwrite:
-            raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
+        refuse_existing(out, overwrite=self._overwrite, error=DatasetError)
         if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST_FILE).is_file()):
             raise DatasetError(f"{out}: is there and is no dataset (no {MANIFEST_FILE} in it); choose another --out")
 
@@ -348,7 +348,10 @@ def check_written(genome: Path, n_windows: Mapping[str, int], wanted: Set[str], 
     empty = [split for split in ("train", "valid") if split in wanted and not n_windows.get(split)]
     if any(n_windows.values()) and not empty:
         return
-    reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items() if count) or "nothing was dropped"
+    reasons = (
+        "; ".join(f"{words_of(reason)}: {count:,}" for reason, count in dropped.items() if count)
+        or "nothing was dropped"
+    )
     if not any(n_windows.values()):
         raise InputError(genome, f"no window left ({reasons})", do="check window_bp, the split and the filters")
     do = "choose another --split or a smaller window_bp"

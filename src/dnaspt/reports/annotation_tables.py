@@ -5,17 +5,8 @@ from dnaspt.evaluation.gene_metrics import LevelScores
 from dnaspt.evaluation.metrics import Score
 from dnaspt.reports.run_tables import FEW_BLOCKS
 from dnaspt.reports.tables import Table, cell, written
+from dnaspt.words import LEVELS, words_of
 
-_LEVELS = {
-    "base": "coding base",
-    "donor": "donor",
-    "acceptor": "acceptor",
-    "splice_site": "splice site",
-    "exon": "coding exon",
-    "intron_chain": "intron chain",
-    "transcript": "transcript",
-    "gene": "gene",
-}
 _MEASURES = ("sensitivity", "precision", "F1")
 _COUNTS = ("reference", "found", "predicted", "right")
 _GENE_NOTE = "A gene is found, or right, if any of its transcripts has the coding exons of one of the other side."
@@ -30,11 +21,11 @@ def comparison_tables(comparison: AnnotationComparison) -> list[Table]:
     sides = {side: getattr(comparison, side) for side in SIDES}
     levels = comparison.levels.items()
     title = f"{sides['prediction'].file} against {sides['reference'].file}"
-    scores = tuple((_LEVELS[level], *map(written, _measures(own))) for level, own in levels)
+    scores = tuple((LEVELS[level], *map(written, _measures(own))) for level, own in levels)
     rough = " (few, so they are rough)" if comparison.n_blocks < FEW_BLOCKS else ""
     intervals = f"Intervals resample {comparison.n_blocks:,} blocks of about 10 kb{rough}. {_GENE_NOTE}"
     counts = tuple(
-        (_LEVELS[level], *_counts(own), cell(comparison.missed.get(level)), cell(comparison.wrong.get(level)))
+        (LEVELS[level], *_counts(own), cell(comparison.missed.get(level)), cell(comparison.wrong.get(level)))
         for level, own in levels
     )
     tables = [
@@ -74,7 +65,7 @@ def _side_table(comparison: AnnotationComparison, sides: dict[str, Side]) -> Tab
         ("genes on them", *(cell(side.n_genes_only_here) for side in sides.values())),
         ("not scored: on unclear CDS rows of the reference", "-", cell(comparison.n_unclear)),
         *(
-            (f"left out: {reason}", *(cell(side.left_out.get(reason, 0)) for side in sides.values()))
+            (f"left out: {words_of(reason)}", *(cell(side.left_out.get(reason, 0)) for side in sides.values()))
             for reason in reasons
         ),
     ]

@@ -3,7 +3,8 @@
 What needs torch is imported late: a dataset is described without it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from dnaspt.data.manifest import LeakageReport, Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.reports.tables import Table, cell, value_table
 from dnaspt.tasks import GENE_MODEL, TASKS
+from dnaspt.words import LEVELS, words_of
 
 if TYPE_CHECKING:
+    from dnaspt.baselines.results import BaselineResult
     from dnaspt.checkpoint_config import CheckpointConfig, SplitRates
     from dnaspt.evaluation.decisions import DecisionScores
     from dnaspt.evaluation.metrics import Score
@@ -26,11 +29,12 @@ _FEW_LABELS = 30
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Tables that describe a dataset, a run or an evaluation.
+    """Tables that describe a dataset, a run or a baseline.
 
     Attributes:
         title: path of what is described.
         tables: tables with a title, columns, rows and a note.
+        content: what the tables are made of, as `--json` prints it (docs/json.md).
 
     Example:
         >>> about = dnaspt.inspect("runs/genes")
@@ -40,6 +44,11 @@ class Description:
 
     title: str
     tables: tuple[Table, ...]
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: what the tables are made of, with numbers that are not rounded (docs/json.md)."""
+        return dict(self.content)
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.tables))
@@ -56,17 +65,57 @@ class Description:
 
 
 def describe(path: Path) -> Description:
-    """Describe a dataset folder or a run.
+    """Describe a dataset folder, a run or the folder of a baseline.
 
     Raises:
-        DnasptError: neither of the two.
+        DnasptError: none of these.
     """
     if (path / "manifest.json").is_file():
-        return Description(str(path), tuple(describe_dataset(read_manifest(path), str(path))))
+        manifest = read_manifest(path)
+        return Description(str(path), tuple(describe_dataset(manifest, str(path))), dataset_content(manifest, path))
     if path.is_dir():
-        return Description(str(path), tuple(_run_tables(path)))
+        from dnaspt.baselines.results import read_result
+
+        if (result := read_result(path)) is not None:
+            content = {"path": str(path), "result": result.to_dict(), "evaluations": _evaluations_content(path)}
+            return Description(str(path), tuple(_baseline_tables(path, result)), content)
+        return Description(str(path), tuple(_run_tables(path)), run_content(path))
     problem = "is a file" if path.is_file() else "no such folder"
     raise DnasptError(f"{path}: {problem}; expected a dataset or a run")
+
+
+def dataset_content(manifest: Manifest, path: Path) -> dict[str, Any]:
+    """A dataset for JSON: its path, and all that its manifest.json says."""
+    return {"path": str(path)} | manifest.model_dump(mode="json")
+
+
+def run_content(run: Path) -> dict[str, Any]:
+    """A run for JSON: checkpoint with its description, result (None where it is not finished) and evaluations, by file.
+
+    Raises:
+        DnasptError: no run.
+    """
+    from dnaspt.checkpoint_config import find_checkpoint, read_config
+    from dnaspt.json_files import read_json
+
+    config, result = read_config(run), run / "result.json"
+    content = {
+        "path": str(run),
+        "checkpoint": str(find_checkpoint(run)),
+        "config": config.model_dump(mode="json"),
+        "result": read_json(result) if result.is_file() else None,
+        "evaluations": _evaluations_content(run),
+    }
+    if config.head == GENE_MODEL:
+        content["weights"] = {name: value for name, value, _ in _weights_of(find_checkpoint(run))}
+    return content
+
+
+def _evaluations_content(folder: Path) -> dict[str, Any]:
+    """Evaluations of a folder by the name of their file."""
+    from dnaspt.evaluation.results import read_evaluation
+
+    return {file.stem: read_evaluation(file).to_dict() for file in sorted(folder.glob("evaluation-*.json"))}
 
 
 def describe_dataset(manifest: Manifest, name: str) -> list[Table]:
@@ -138,13 +187,13 @@ def _leakage(leakage: LeakageReport) -> list[Table]:
     """Windows that two splits share."""
     if not leakage.pairs:
         return []
-    columns = ("n_windows", "overlapping", "exact", "near")
+    names = ("n_windows", "overlapping", "exact", "near")
     rows = tuple(
-        (pair, *("-" if (number := getattr(counts, name)) is None else f"{number:,}" for name in columns))
+        (pair, *("-" if (number := getattr(counts, name)) is None else f"{number:,}" for name in names))
         for pair, counts in leakage.pairs.items()
     )
     title = f"leakage between splits, windows (near: {leakage.min_containment:.0%} of the {leakage.k}-mers)"
-    return [Table(title, ("splits", *columns), rows, "\n".join(leakage.examples))]
+    return [Table(title, ("splits", "windows", *names[1:]), rows, "\n".join(leakage.examples))]
 
 
 def _run_tables(run: Path) -> list[Table]:
@@ -174,10 +223,23 @@ def _run_tables(run: Path) -> list[Table]:
             tables += value_table("composition", {"share of the composition": f"{config.composition:.2f}"})
     tables += value_table("provenance", provenance | {"data digest": config.data_digest[:16]})
     if (run / "result.json").is_file():
-        tables += value_table("result", read_json(run / "result.json"))
+        content = read_json(run / "result.json")
+        tables += value_table("result", {name: value for name, value in content.items() if name != "format_version"})
     elif (run / "run.json").is_file():
         tables.append(Table("not finished: go on with --resume", (), ()))
     for file in sorted(run.glob("evaluation-*.json")):
+        tables += evaluation_tables(read_evaluation(file), str(file))
+    return tables
+
+
+def _baseline_tables(folder: Path, result: "BaselineResult") -> list[Table]:
+    """Tables of a baseline: what it is and what was chosen on valid, what was left out, its evaluations."""
+    from dnaspt.evaluation.results import read_evaluation
+
+    known = {name: value for name, value in result.to_dict().items() if name not in ("left_out", "steps")}
+    tables = value_table(f"{folder}: baseline", known)
+    tables += value_table("left out or odd in the annotation", {name: n for name, n in result.left_out.items() if n})
+    for file in sorted(folder.glob("evaluation-*.json")):
         tables += evaluation_tables(read_evaluation(file), str(file))
     return tables
 
@@ -242,12 +304,23 @@ def _estimated_scores(provenance: dict[str, Any]) -> list[Table]:
     """Scores of train, out of fold, and of valid, side by side; none where they are not on record."""
     splits = ("train", "valid")
     names = {name.split("_", 1)[1]: None for name in provenance if name.startswith(tuple(f"{s}_" for s in splits))}
-    rows = tuple((name, *(cell(provenance.get(f"{split}_{name}")) for split in splits)) for name in names)
+    rows = tuple((words_of(name), *(cell(provenance.get(f"{split}_{name}")) for split in splits)) for name in names)
     return [Table("scores; train: out of fold", ("score", "train, out of fold", "valid"), rows)] if rows else []
 
 
 def _gene_weights(checkpoint: Path) -> Table:
     """The weights of a gene model, by name."""
+    rows = tuple((name, f"{value:.3f}", f"{begun:.3f}") for name, value, begun in _weights_of(checkpoint))
+    note = "The last one is in nats, added to the log-odds of a gene's beginning; the others are factors."
+    return Table("weights", ("weight", "value", "where the search began"), rows, note)
+
+
+def _weights_of(checkpoint: Path) -> list[tuple[str, float, float]]:
+    """Name of each weight of a gene model, its value, and where the search began.
+
+    Raises:
+        CheckpointError: the checkpoint has no such weights.
+    """
     from dnaspt.checkpoint import read_tensors
     from dnaspt.checkpoint_config import TENSORS
     from dnaspt.errors import CheckpointError
@@ -258,12 +331,7 @@ def _gene_weights(checkpoint: Path) -> Table:
         raise CheckpointError(
             f"{checkpoint / TENSORS}: has no {len(WEIGHT_NAMES)} weights of a gene model; is it whole?"
         )
-    rows = tuple(
-        (name, f"{value:.3f}", f"{begun:.3f}")
-        for name, value, begun in zip(WEIGHT_NAMES, weights.tolist(), PRIOR_WEIGHTS.tolist(), strict=True)
-    )
-    note = "The last one is in nats, added to the log-odds of a gene's beginning; the others are factors."
-    return Table("weights", ("weight", "value", "where the search began"), rows, note)
+    return list(zip(WEIGHT_NAMES, weights.tolist(), PRIOR_WEIGHTS.tolist(), strict=True))
 
 
 def _offsets_table(config: "CheckpointConfig") -> Table:
@@ -291,7 +359,7 @@ def _weights_table(network: dict[str, Any]) -> Table:
         (f"{row['weight']:g}", *("-" if row[name] is None else f"{row[name]:.4f}" for name in names)) for row in rows
     )
     title = f"scores on valid by the weight of the network; {network['weight']:g} was chosen"
-    return Table(title, ("weight", *names), written)
+    return Table(title, ("weight", *map(words_of, names)), written)
 
 
 def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
@@ -315,7 +383,7 @@ def evaluation_tables(evaluation: "Evaluation", name: str) -> list[Table]:
 
 def _gene_tables(scores: "GeneEvaluation", title: str) -> list[Table]:
     levels = tuple(
-        (name, *map(_interval, (level.sensitivity, level.precision, level.f1)))
+        (LEVELS[name], *map(_interval, (level.sensitivity, level.precision, level.f1)))
         for name, level in scores.genes.levels.items()
     )
     return [

@@ -18,7 +18,7 @@ from dnaspt.evaluation.loci import Locus, choose_locus
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.numbers import NUMBER_NAMES
 from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation, WindowEvaluation
-from dnaspt.output import refuse_inputs
+from dnaspt.output import refuse_existing, refuse_inputs
 from dnaspt.reports import figures
 from dnaspt.reports.html import Page, Section, make_picture, write_page
 from dnaspt.reports.records import (
@@ -45,7 +45,9 @@ _MAX_LABELS_DRAWN = 30
 _COUNT = "CpG count"
 
 
-def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | None = None) -> Path:
+def write_report(
+    out: Path, data: Path, runs: Sequence[Path], pretrain: Path | None = None, *, overwrite: bool = False
+) -> Path:
     """Compare evaluated runs of one dataset in an HTML file.
 
     Args:
@@ -53,19 +55,21 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
         data: the dataset that all runs were evaluated on.
         runs: run folders of 'dnaspt finetune', in the order to show them.
         pretrain: run folder of 'dnaspt pretrain'.
+        overwrite: replace a report that is there.
 
     Returns:
         The file.
 
     Raises:
         DnasptError: a run is not evaluated on the test split of this dataset, or a folder is not what it should be.
-        ConfigError: the file would replace one that is read.
+        ConfigError: the file would replace one that is read, or is there already.
     """
     refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain}, is_file=True)
     if out.is_dir():
         raise DnasptError(f"{out}: is a folder; expected the name of an HTML file")
     if out.suffix.lower() not in (".html", ".htm"):
         raise DnasptError(f"{out}: a report is an HTML file; expected a name that ends in .html")
+    refuse_existing(out, overwrite=overwrite)
     manifest = read_manifest(data)
     records = read_runs(runs, data, manifest)
     pretraining = None if pretrain is None else read_pretraining(pretrain)

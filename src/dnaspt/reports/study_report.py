@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -82,6 +82,18 @@ class StudyResult:
         import pandas as pd
 
         return pd.DataFrame(difference_values(self.differences), columns=list(GAIN_VALUES))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the answer, the scores of the arms and what they gain over others (docs/json.md)."""
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "answer": list(self.answer),
+            "metric": self.metric,
+            "method": self.method,
+            "scores": group_values(self.groups, self.metric),
+            "gains": difference_values(self.differences),
+        }
 
     def __str__(self) -> str:
         return " ".join(self.answer)

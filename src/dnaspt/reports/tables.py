@@ -1,9 +1,10 @@
 """Tables of text: what reports, descriptions and the terminal show alike."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from dnaspt.words import words_of
 
 if TYPE_CHECKING:
     from dnaspt.evaluation.metrics import Score
@@ -29,8 +30,8 @@ class Table:
 
 
 def value_table(title: str, values: Mapping[str, Any]) -> list[Table]:
-    """A table of names and values; none where there are no values."""
-    rows = tuple((name, cell(value)) for name, value in values.items())
+    """A table of names, in plain words, and values; none where there are no values."""
+    rows = tuple((words_of(name), cell(value)) for name, value in values.items())
     return [Table(title, ("what", "value"), rows)] if rows else []
 
 
@@ -44,7 +45,7 @@ def cell(value: Any) -> str:
         return f"{value:.4g}" if abs(value) < 1 else f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    return ", ".join(f"{name}: {cell(own)}" for name, own in value.items()) if isinstance(value, dict) else str(value)
 
 
 def written(score: "Score", form: str = ".3f") -> str:

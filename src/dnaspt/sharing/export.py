@@ -143,7 +143,7 @@ def _export_bend(run: Path, options: ExportOptions) -> Exported:
     from dnaspt.checkpoint import export_bend  # torch: seconds
 
     assert options.to is not None
-    export_bend(run, options.to)
+    export_bend(run, options.to, overwrite=options.overwrite)
     return _summary(options.to)
 
 

@@ -15,7 +15,7 @@ from dnaspt.atomic import atomic_folder
 from dnaspt.config import MOST_SEED, Settings
 from dnaspt.errors import DatasetError
 from dnaspt.genome import alphabet
-from dnaspt.output import locked_output
+from dnaspt.output import locked_output, refuse_existing
 from dnaspt.simulation.contig import ContigBuilder, SimulatedContig
 from dnaspt.simulation.genes import GeneSource
 from dnaspt.simulation.species import MOTIFS, Species, make_species
@@ -111,8 +111,7 @@ def _check_out(config: SimulateConfig) -> None:
         return
     if not (out / _TRUTH).is_file():
         raise DatasetError(f"{out}: is there and is not a simulated genome (no {_TRUTH} in it); choose another --out")
-    if not config.overwrite:
-        raise DatasetError(f"{out}: already there; choose another --out, or say --overwrite")
+    refuse_existing(out, overwrite=config.overwrite, error=DatasetError)
 
 
 def _simulate_contig(config: SimulateConfig, species: Species, index: int) -> SimulatedContig:

@@ -1,4 +1,4 @@
-"""Time (minutes) and memory (MB) of a study's runs on this machine, from a few steps and a validation of each kind."""
+"""Time (minutes), memory and disk (MB) of a study's runs on this machine, from a few steps and a validation of each kind."""
 
 import contextlib
 import math
@@ -61,12 +61,14 @@ class Cost:
         peak_mb: memory of the process at its peak; nan where the system does not say. Of a gene model it is that of the part of
             the train split on which it was measured.
         base_s: seconds for each base of train and valid, of a gene model; else 0.
+        disk_mb: size of the run folder.
     """
 
     step_s: float
     validation_s: float
     peak_mb: float
     base_s: float = 0.0
+    disk_mb: float = 0.0
 
 
 _DECISIVE = ("head", "freeze_encoder", "preset", "encoder", "embeddings", "pool", "batch_bp", "accumulate", "precision")
@@ -101,11 +103,12 @@ def measure(study: StudyConfig, job: Job) -> Cost:
             size = _encoder(study, job, short | {"steps": 1, "out": Path(folder) / "encoder"})
             _forget_peak()
             run = finetune(build_config(FinetuneConfig, settings | size | short | out), reporter=clock)
+        disk_mb = _size_mb(out["out"])
     if not run.finished:
         raise KeyboardInterrupt  # training ends cleanly on a signal, and there is nothing to go on with here
     steps = [after - before for before, after in zip(clock.times, clock.times[1:], strict=False)]
     step_s = statistics.median(steps[1:-1])
-    return Cost(step_s, max(0.0, steps[-1] - step_s), _peak_mb())
+    return Cost(step_s, max(0.0, steps[-1] - step_s), _peak_mb(), disk_mb=disk_mb)
 
 
 def _measure_gene_model(study: StudyConfig, job: Job) -> Cost:
@@ -127,10 +130,16 @@ def _measure_share(study: StudyConfig, job: Job, share: float) -> Cost:
         short = {"data": study.data, "fold": job.fold, "tensorboard": False, "steps": 1}
         size = _encoder(study, job, short | {"out": Path(folder) / "encoder"})
         _forget_peak()
-        began = time.monotonic()
-        own = {"data": study.data, "out": Path(folder) / "run", "label_fraction": share}
+        began, run = time.monotonic(), Path(folder) / "run"
+        own = {"data": study.data, "out": run, "label_fraction": share}
         finetune(build_config(FinetuneConfig, job.settings | size | own))
-    return Cost(0.0, 0.0, _peak_mb(), (time.monotonic() - began) / _estimated_bp(study, job, share))
+        base_s, disk_mb = (time.monotonic() - began) / _estimated_bp(study, job, share), _size_mb(run)
+    return Cost(0.0, 0.0, _peak_mb(), base_s, disk_mb)
+
+
+def _size_mb(folder: Path) -> float:
+    """Size of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
 def _estimated_bp(study: StudyConfig, job: Job, fraction: float) -> float:

@@ -1,12 +1,13 @@
-"""What a study would run: its runs with the time and memory that they would take here, and its commands."""
+"""What a study would run: its runs with the time, memory and disk that they would take here, and its commands."""
 
 import os
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from dnaspt.data.manifest import read_manifest
 from dnaspt.studies.context import StudyContext
@@ -30,6 +31,7 @@ class PlannedRun:
         steps: optimizer steps.
         minutes: training time here; 0 for what is not to be trained.
         peak_mb: memory of the process at its peak.
+        disk_mb: size of the run folder, about.
     """
 
     job: Job
@@ -38,18 +40,64 @@ class PlannedRun:
     steps: int
     minutes: float = 0.0
     peak_mb: float = 0.0
+    disk_mb: float = 0.0
 
-    def row(self) -> tuple[str, ...]:
-        """The run as a table shows it; see `PLAN_COLUMNS`."""
-        fraction = "" if self.job.kind == "pretrain" else f"{self.job.label_fraction:.0%}"
-        rate = "the best" if self.is_rate_open else f"{self.job.learning_rate or ''}"
-        is_done = self.state == "finished"
-        cost = ("", "") if is_done else (f"{self.minutes:.1f}", f"{self.peak_mb:,.0f}")
-        seed = f"{self.job.seed}" + (f", fold {self.job.fold}" if self.job.fold else "")
-        return (self.job.kind, self.job.arm, seed, f"{self.steps:,}", rate, fraction, self.state, *cost)
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the run, its state and its cost."""
+        return {
+            "name": self.job.name,
+            "stage": self.job.kind,
+            "arm": self.job.arm,
+            "seed": self.job.seed,
+            "fold": self.job.fold or None,
+            "label_fraction": self.job.label_fraction,
+            "learning_rate": None if self.is_rate_open else self.job.learning_rate or None,
+            "state": self.state,
+            "steps": self.steps,
+            "minutes": self.minutes,
+            "peak_mb": self.peak_mb,
+            "disk_mb": self.disk_mb,
+        }
 
 
-PLAN_COLUMNS = ("run", "arm", "seed", "steps", "learning rate", "labels", "state", "minutes", "MB")
+PLAN_COLUMNS = ("arm", "stage", "labels", "rate", "to do", "minutes", "memory MB", "disk MB")
+_STAGE_NAMES: Mapping[str, str] = {"pretrain": "pretraining", "tune": "trials", "final": "final"}
+
+
+def plan_rows(runs: Sequence[PlannedRun]) -> list[tuple[str, ...]]:
+    """A row for the runs of each arm, stage and share of the labels; see `PLAN_COLUMNS`.
+
+    Minutes and disk are sums over what is to do, memory is that of the largest run.
+    """
+    groups: dict[tuple[str, str, str], list[PlannedRun]] = {}
+    for run in runs:
+        is_pretraining = run.job.kind == "pretrain"
+        labels = "none" if is_pretraining else f"{run.job.label_fraction:.0%}"
+        groups.setdefault((run.job.arm or "shared", _STAGE_NAMES[run.job.kind], labels), []).append(run)
+    rows = []
+    for key, own in groups.items():
+        rates = sorted({run.job.learning_rate for run in own if run.job.learning_rate})
+        rate = "the best" if own[0].is_rate_open else ", ".join(f"{rate:g}" for rate in rates) or "-"
+        to_do = [run for run in own if run.state == "to do"]
+        cost = ["-"] * 3
+        if any(run.steps or run.minutes for run in to_do):
+            cost = [f"{sum(run.minutes for run in to_do):,.1f}", f"{max(run.peak_mb for run in to_do):,.0f}"]
+            cost.append(f"{sum(run.disk_mb for run in to_do):,.1f}")
+        rows.append((*key, rate, f"{len(to_do):,} of {len(own):,}", *cost))
+    return rows
+
+
+def plan_sentence(runs: Sequence[PlannedRun]) -> str:
+    """What all runs of a plan take together."""
+    to_do = [run for run in runs if run.state == "to do"]
+    taken_over = sum(run.state == "its best trial" for run in runs)
+    said = f"{len(runs):,} run{'s' * (len(runs) != 1)}, {len(to_do):,} to do"
+    said += f", {taken_over:,} taken over from a trial." if taken_over else "."
+    if to_do:
+        minutes, longest = sum(run.minutes for run in to_do), max(run.minutes for run in to_do)
+        said += f" One after another: {minutes:,.0f} minutes (the longest {longest:,.0f}), "
+        said += f"{sum(run.disk_mb for run in to_do):,.0f} MB of disk."
+    return f"{said} Scoring test is not counted."
 
 
 def plan_runs(context: StudyContext) -> list[PlannedRun]:
@@ -129,7 +177,7 @@ def _plan_run(
         context.say(f"measuring a few steps: {job.arm or 'pretraining'}")
         measured[key] = measure(study, job)
     cost = measured[key]
-    return PlannedRun(job, is_open, "to do", steps, minutes_of(study, job, steps, cost), cost.peak_mb)
+    return PlannedRun(job, is_open, "to do", steps, minutes_of(study, job, steps, cost), cost.peak_mb, cost.disk_mb)
 
 
 def command_lines(context: StudyContext) -> list[str]:

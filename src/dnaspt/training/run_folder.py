@@ -1,9 +1,11 @@
 """The run folder while it is written: settings, metrics and the result. Imports no torch, so that errors show fast."""
 
 import json
+import logging
+import os
 import shutil
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +17,10 @@ from dnaspt.config import Settings
 from dnaspt.errors import CheckpointError
 from dnaspt.json_files import read_json, write_json
 from dnaspt.output import locked_output, make_folder
+from dnaspt.owner import Owner
 from dnaspt.training.runs import METRICS, RESULT, SETTINGS, RunResult, read_metrics_rows, write_result
+
+log = logging.getLogger(__name__)
 
 _FREE_SETTINGS = frozenset({"max_minutes", "tensorboard", "save_every", "accelerator"})
 """Settings in which a resumed run may differ from its beginning. The first three change no weight; another accelerator rounds
@@ -55,6 +60,7 @@ class RunFolder:
         self._config, self._resume, self._overwrite, self._hint = config, resume, overwrite, hint
         self._settings: dict[str, Any] = json.loads(config.model_dump_json())
         self._claims: ExitStack | None = None
+        self._replaced: Path | None = None
         self._check()
 
     def __enter__(self) -> Self:
@@ -63,8 +69,23 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._claims is not None:
-            self._claims.close()
+        with self._claims or nullcontext():
+            self._settle(has_failed=kind is not None)
+
+    def _settle(self, *, has_failed: bool) -> None:
+        """Remove the run that was replaced; put it back where its successor has failed without a checkpoint to go on from."""
+        if self._replaced is None:
+            return
+        target = Path(os.path.realpath(self.path))
+        if has_failed and self.last_checkpoint() is None and not (target / RESULT).is_file():
+            shutil.rmtree(target, ignore_errors=True)
+            self._replaced.rename(target)
+            log.warning(
+                "%s: the run that was to be replaced is kept, as the new one has failed at its start", self.path
+            )
+        else:
+            shutil.rmtree(self._replaced)
+        self._replaced = None
 
     def claim(self) -> None:
         """Keep other processes from writing this run until the `with` block ends, and remove what killed ones left unfinished.
@@ -143,21 +164,32 @@ class RunFolder:
     def begin(self, step: int, *, is_finished: bool = False) -> None:
         """Make the folder, write the settings, and drop metrics past the step that the run goes on from.
 
-        A run that is replaced is removed only here, when its successor can begin. A finished run that is extended is not
-        finished any more.
+        A run that is replaced is set aside only here, when its successor can begin, and is removed when the `with` block ends. A
+        finished run that is extended is not finished any more.
 
         Args:
             step: the step that the run goes on from.
             is_finished: whether nothing is left to train.
         """
         if self._replaces:
-            self._remove_content()
+            self._set_aside()
             self._replaces = False
         make_folder(self.path)
         write_json(self.path / SETTINGS, self._settings)
         if not is_finished:
             (self.path / RESULT).unlink(missing_ok=True)
         self._drop_metrics_after(step)
+
+    def _set_aside(self) -> None:
+        """Rename the run that is replaced, so that it can be put back; where that is not possible, remove what it holds."""
+        target = Path(os.path.realpath(self.path))
+        aside = target.with_name(f".{target.name}.replaced-{Owner.this_process().tag}")
+        try:
+            target.rename(aside)
+        except OSError:  # a disk of its own, for instance
+            self._remove_content()
+        else:
+            self._replaced = aside
 
     def _remove_content(self) -> None:
         """Remove all that the folder holds, run.json last: without it, the folder would be no run that can be replaced."""

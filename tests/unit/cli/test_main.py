@@ -46,6 +46,15 @@ def test_help_names_no_python_type(words: str) -> None:
     assert not re.findall(r"<(path|str|int|float|bool|list)\b|\[(PATH|STR|INTEGER|TEXT)\]|range>", said)
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_option_says_its_default_or_that_it_must_be_given(command: str) -> None:
+    context = COMMANDS[command].make_context(command, [], resilient_parsing=True)
+    for parameter in COMMANDS[command].params:
+        if parameter.param_type_name == "option":
+            name, text = parameter.get_help_record(context)
+            assert "[required]" in text if parameter.required else "[default: " in text, (name, text)
+
+
 def test_commands_stand_in_their_order_of_use() -> None:
     said = CliRunner().invoke(app, ["-h"]).output.split("Commands:")[1]
     names = re.findall(r"^  ([\w-]+)", said, flags=re.MULTILINE)
@@ -80,7 +89,7 @@ def test_the_help_of_finetune_tells_what_windows_get(windows: Path) -> None:
 @pytest.mark.parametrize("command", ["pretrain", "finetune", "simulate"])
 def test_an_option_has_the_name_of_its_setting(command: str) -> None:
     kind = {"pretrain": PretrainConfig, "finetune": FinetuneConfig, "simulate": SimulateConfig}[command]
-    others = {"config", "resume", "overwrite", "trust_remote_code", "offline", "help"}
+    others = {"config", "resume", "overwrite", "as_json", "trust_remote_code", "offline", "help"}
     assert {parameter.name for parameter in COMMANDS[command].params} - others <= set(kind.model_fields)
 
 
@@ -155,6 +164,14 @@ def said_by(*words: str) -> subprocess.CompletedProcess[str]:
             "see 'dnaspt finetune -h'",
         ),
         ("prepare genes", "Missing option '--out' / '-o'; see 'dnaspt prepare genes -h'"),
+        (
+            "finetune data --out x --seed 1 --seed 2",
+            "Option '--seed' was given 2 times; it takes one value; see 'dnaspt finetune -h'",
+        ),
+        (
+            "predict run -o a.gff3 --codons --no-codons --out b.gff3",
+            "Option '--out / -o' was given 2 times; it takes one value; see 'dnaspt predict -h'",
+        ),
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_line(words: str, line: str) -> None:

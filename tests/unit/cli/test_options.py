@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import pytest
 import typer
+from tests.unit.cli.help_texts import COMMANDS
 from typer.testing import CliRunner
 
 from dnaspt.cli.main import app
@@ -55,6 +56,28 @@ def test_what_was_given_is_handed_on_even_if_it_is_the_default() -> None:
         "files": [Path("a"), Path("b")],
         "contigs": ("x", "y"),
     }
+
+
+@pytest.mark.parametrize(
+    "words", [("--seed", "1", "--seed", "1"), ("--strict", "--no-strict"), ("--contigs", "x", "--contigs", "y")]
+)
+def test_an_option_that_takes_one_value_is_not_given_twice(words: tuple[str, ...]) -> None:
+    small = typer.Typer()
+
+    @small.command(cls=Command)
+    def command(
+        seed: Annotated[int, option(help="Seed.")] = 0,
+        strict: Annotated[bool, option("--strict/--no-strict", help="Strict.")] = False,
+        contigs: Annotated[str | None, option(help="Names.", callback=names)] = None,
+    ) -> None:
+        raise AssertionError
+
+    said = CliRunner().invoke(small, words)
+    assert said.exit_code == 2 and "was given 2 times; it takes one value" in " ".join(said.output.split())
+
+
+def test_every_command_refuses_an_option_that_is_given_twice() -> None:
+    assert {type(command) for command in COMMANDS.values()} == {Command}
 
 
 def test_switches_of_security_are_set_and_not_handed_on() -> None:

@@ -29,7 +29,7 @@ def test_defaults_in_the_help_are_those_of_the_settings(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_option_has_the_name_of_its_setting(kind: str) -> None:
-    names = {parameter.name for parameter in COMMANDS[f"prepare {kind}"].params} - {"config", "help"}
+    names = {parameter.name for parameter in COMMANDS[f"prepare {kind}"].params} - {"config", "as_json", "help"}
     assert names <= set(KINDS[kind].model_fields)
 
 

@@ -44,7 +44,7 @@ def test_options_without_effect_are_told(study: list[str], caplog: pytest.LogCap
         outcome = CliRunner().invoke(app, [*study, "--sbatch", "--mem=1G", "--dry-run"])
     assert outcome.exit_code == 0, repr(outcome.exception)
     assert "--sbatch has no effect here" in caplog.text
-    assert "1 run; to do, one after another: 0 minutes" in outcome.output
+    assert "1 run, 1 to do. One after another: 0 minutes" in outcome.output
 
 
 def test_a_study_of_baselines_answers_and_is_done_the_second_time(study: list[str]) -> None:

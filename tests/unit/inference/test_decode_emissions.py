@@ -11,6 +11,7 @@ from tests.unit.inference.gene_model_runs import GENE_MODEL, WITH_NETWORK, gene_
 from tests.unit.inference.small_models import GENES, random_codes, run_of, write_fasta
 
 import dnaspt
+from dnaspt.atomic import sha256_of_file
 from dnaspt.checkpoint import load_model, save_checkpoint
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.genome import alphabet
@@ -99,7 +100,7 @@ def test_a_run_gives_shortest_intron_genetic_code_and_start_codons(tmp_path: Pat
     ):
         out = tmp_path / f"{name}.gff3"
         dnaspt.decode_emissions(
-            tmp_path / "x.npz", genome, out, **options, cds=tmp_path / "cds.fa", complete_genes=True
+            tmp_path / "x.npz", genome, out, **options, cds=tmp_path / "cds.fa", complete_genes=True, overwrite=True
         )
         genes = [one.transcript for one in read_annotation(out).transcripts]
         shortest[name] = min(end - start for gene in genes for start, end in gene.introns)
@@ -108,7 +109,9 @@ def test_a_run_gives_shortest_intron_genetic_code_and_start_codons(tmp_path: Pat
     assert starts == {"run": {"CTG"}, "prior": {"ATG"}, "asked": {"ATG"}}
     assert min(shortest["run"], shortest["asked"]) >= 60 > shortest["prior"] >= 10
     with pytest.raises(CheckpointError, match="has a crf head; expected a run of 'finetune --head gene-model'"):
-        dnaspt.decode_emissions(tmp_path / "x.npz", genome, out, lengths=run_of(tmp_path / "crf", GENES))
+        dnaspt.decode_emissions(
+            tmp_path / "x.npz", genome, tmp_path / "no.gff3", lengths=run_of(tmp_path / "crf", GENES)
+        )
 
 
 def with_nan(width: int = 9) -> np.ndarray:
@@ -197,7 +200,13 @@ def test_odd_members_of_an_archive_are_read_or_refused_in_one_line(tmp_path: Pat
     written = {name: tmp_path / f"{name}.gff3" for name in ("plain", "bare")}
     for name, out in written.items():
         dnaspt.decode_emissions(tmp_path / f"{name}.npz", genome, out)
-    assert written["plain"].read_text() == written["bare"].read_text()
+    plain, bare = (
+        [line for line in out.read_text().splitlines() if not line.startswith("# dnaspt")] for out in written.values()
+    )
+    assert (
+        plain == bare
+        and f": bare.npz, sha256 {sha256_of_file(tmp_path / 'bare.npz')[:16]}\n" in written["bare"].read_text()
+    )
     for name, message in (
         ("twice", "array 'c' is there twice; expected one array for each contig"),
         ("encrypted", "array 'c' cannot be read"),
@@ -219,7 +228,7 @@ def test_introns_longer_than_a_long_shortest_one_are_found(tmp_path: Path) -> No
     genome, out = write_fasta(tmp_path / "g.fa", {"c": alphabet.encode(letters)}), tmp_path / "genes.gff3"
     introns = {}
     for shortest_bp in (2_600, 2_601):
-        dnaspt.decode_emissions(tmp_path / "x.npz", genome, out, min_intron_bp=shortest_bp)
+        dnaspt.decode_emissions(tmp_path / "x.npz", genome, out, min_intron_bp=shortest_bp, overwrite=True)
         genes = [one.transcript for one in read_annotation(out).transcripts]
         introns[shortest_bp] = [gene.introns for gene in genes if gene.introns]
     assert introns == {2_600: [((803, 3_403),)], 2_601: [((788, 3_403),)]}  # the next GT is in the exon

@@ -49,7 +49,7 @@ def test_each_base(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     expected = dnaspt.load(run).embed([LETTERS[0], LETTERS[2]], pool=None)
     for group in (1 << 26, 1000):
         monkeypatch.setattr(embeddings, "_GROUP_NUMBERS", group)
-        summary = embed_file(run, tmp_path / "out.parquet", sequences=tmp_path / "in.fa", per_base=True)
+        summary = embed_file(run, tmp_path / "out.parquet", sequences=tmp_path / "in.fa", per_base=True, overwrite=True)
         assert summary.n_vectors == 310
         table = pq.read_table(tmp_path / "out.parquet").to_pandas()
         assert table["start"].tolist() == [*range(160), *range(150)] and (table["end"] == table["start"] + 1).all()

@@ -22,6 +22,7 @@ from tests.unit.inference.small_models import (
     write_fasta,
 )
 
+from dnaspt import __version__
 from dnaspt.checkpoint import save_checkpoint
 from dnaspt.errors import ConfigError
 from dnaspt.evaluation.gene_faults import structure_report
@@ -90,7 +91,7 @@ def test_genes_of_a_crf_have_codons_unless_told(
     save_checkpoint(tmp_path / "run", model_of(GENES), GENES)
     exact = {}
     for options in (None, WITHOUT_CODONS):
-        predict_file(tmp_path / "run", simulated / "genome.fa", tmp_path / "genes.gff3", options)
+        predict_file(tmp_path / "run", simulated / "genome.fa", tmp_path / "genes.gff3", options, overwrite=True)
         found = [one.transcript for one in read_annotation(tmp_path / "genes.gff3").transcripts]
         faults = structure_report(found, contigs).to_dict()["faults"]
         del faults["stop codon in frame"]  # those that arise across an intron are not known
@@ -117,21 +118,23 @@ def test_no_intron_is_shorter_than_those_of_the_training_annotation_or_than_was_
         run, out = tmp_path / f"run{known_bp}", tmp_path / "genes.gff3"
         save_checkpoint(run, model_of(GENES), GENES.model_copy(update={"shortest_intron_bp": known_bp}))
         for asked_bp in (None, 25):
-            predict_file(run, genome, out, PredictOptions(min_intron_bp=asked_bp))
+            predict_file(run, genome, out, PredictOptions(min_intron_bp=asked_bp), overwrite=True)
             shortest[known_bp, asked_bp] = min(introns(out))
             (genes,) = load(run).predict(genome, min_intron_bp=asked_bp)
             assert sorted(end - start for gene in genes for start, end in gene.introns) == sorted(introns(out))
-        predict_file(run, genome, out, WITHOUT_CODONS)  # of the head alone, introns may be of any length
+        predict_file(
+            run, genome, out, WITHOUT_CODONS, overwrite=True
+        )  # of the head alone, introns may be of any length
         assert min(introns(out)) < 10
     assert 10 <= shortest[None, None] < 15
     assert 60 <= shortest[60, None] < 80
     assert 25 <= shortest[None, 25] == shortest[60, 25] < 40
     for wrong in (4, 9, 0, -1, 10_001):
         with pytest.raises(ConfigError, match=f"min_intron_bp {wrong}; expected 10 to 10,000"):
-            predict_file(run, genome, out, PredictOptions(min_intron_bp=wrong))
+            predict_file(run, genome, out, PredictOptions(min_intron_bp=wrong), overwrite=True)
         with pytest.raises(ConfigError, match=f"min_intron_bp {wrong}; expected 10 to 10,000"):
             load(run).predict("ACGT" * 10, min_intron_bp=wrong)
-    predict_file(run, genome, out, PredictOptions(min_intron_bp=30, codons=False))
+    predict_file(run, genome, out, PredictOptions(min_intron_bp=30, codons=False), overwrite=True)
     assert "--min-intron-bp has no effect without a CRF head and --codons" in caplog.text
 
 
@@ -153,19 +156,19 @@ def test_genes_of_a_low_score_or_a_short_cds_are_left_out_and_counted(
     middle = sorted(scores.values())[len(scores) // 2]
     for min_score, min_coding_bp in ((middle, 0), (0.0, 60), (middle, 60)):
         options = PredictOptions(min_score=min_score, min_coding_bp=min_coding_bp)
-        summary = predict_file(run, genome, out, options)
+        summary = predict_file(run, genome, out, options, overwrite=True)
         kept = {name for name, gene in genes.items() if scores[name] >= min_score and gene.cds_bp >= min_coding_bp}
         assert {one.transcript.gene_id for one in read_annotation(out).transcripts} == kept
         assert 0 < summary.n_genes == len(kept) < len(genes)
         assert summary.n_left_out == len(genes) - len(kept)
         in_python = load(run).predict(genome, min_score=min_score, min_coding_bp=min_coding_bp)
         assert {gene.gene_id for own in in_python for gene in own} == kept
-    none = predict_file(run, genome, out, PredictOptions(min_score=1))
+    none = predict_file(run, genome, out, PredictOptions(min_score=1), overwrite=True)
     assert (none.n_genes, none.n_partial, none.n_left_out) == (0, 0, len(genes))
     assert f"no gene on 8000 bases; {len(genes)} were left out by --min-score or --min-coding-length" in caplog.text
     for options, message in (({"min_score": 1.5}, "min_score 1.5"), ({"min_coding_bp": -1}, "min_coding_bp -1")):
         with pytest.raises(ConfigError, match=f"{message}; expected 0"):
-            predict_file(run, genome, out, PredictOptions(**options))
+            predict_file(run, genome, out, PredictOptions(**options), overwrite=True)
 
 
 def test_a_model_that_does_badly_on_valid_says_so_in_its_gff3(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -175,11 +178,12 @@ def test_a_model_that_does_badly_on_valid_says_so_in_its_gff3(tmp_path: Path, ca
         scores = {} if mcc is None else {"valid_mcc": mcc}
         save_checkpoint(tmp_path / "run", model_of(GENES), GENES.model_copy(update={"provenance": scores}))
         caplog.clear()
-        predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3")
+        predict_file(tmp_path / "run", genome, tmp_path / "genes.gff3", overwrite=True)
         read_annotation(tmp_path / "genes.gff3")
         lines = (tmp_path / "genes.gff3").read_text().splitlines()
         assert lines[:2] == ["##gff-version 3", "##sequence-region chr1 1 2000"]
-        said[mcc] = [line for line in lines if line.startswith("# ")]
+        assert lines[2].startswith(f"# dnaspt {__version__}: run run, sha256 ") and str(tmp_path) not in lines[2]
+        said[mcc] = [line for line in lines[3:] if line.startswith("# ")]
         assert bool(said[mcc]) == ("genes.gff3: the model has MCC" in caplog.text)
     (warning,) = said[0.31]
     assert warning.startswith(
@@ -197,10 +201,12 @@ def test_complete_genes_are_whole(simulated: Path, tmp_path: Path, monkeypatch: 
     codes[3000:3200] = N
     run, genome = genes_run(tmp_path, {"chr1": codes, "chr2": random_codes(2000, 1)})
     partial = predict_file(run, genome, tmp_path / "genes.gff3")
-    complete = predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True))
+    complete = predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True), overwrite=True)
     assert partial.n_partial > 0 == complete.n_partial < complete.n_genes
     with pytest.raises(ConfigError, match="--complete-genes needs a gene model, or a CRF"):
-        predict_file(run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True, codons=False))
+        predict_file(
+            run, genome, tmp_path / "genes.gff3", PredictOptions(complete_genes=True, codons=False), overwrite=True
+        )
 
 
 def test_many_intervals_of_a_contig_go_to_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

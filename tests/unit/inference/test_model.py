@@ -257,7 +257,7 @@ def test_a_loaded_model_writes_the_same_file_as_its_folder(folder: Path, tmp_pat
     for run, name, options in (("genes", "p.gff3", {"codons": False}), ("windows", "p.bed", {"threshold": 0.2})):
         predict_file(folder / run, genome, tmp_path / name, PredictOptions(**options))
         expected = (tmp_path / name).read_bytes()
-        summary = load(folder / run).predict_file(genome, str(tmp_path / name), **options)
+        summary = load(folder / run).predict_file(genome, str(tmp_path / name), **options, overwrite=True)
         assert (tmp_path / name).read_bytes() == expected
         assert summary.n_contigs == 1
 

@@ -103,9 +103,13 @@ def test_options_that_do_not_fit_are_errors_or_warnings(tmp_path: Path, caplog: 
         predict_file(windows, genome, tmp_path / "p.bed", regions=tmp_path / "r.bed")
     with caplog.at_level(logging.WARNING):
         predict_file(genes, genome, tmp_path / "p.gff3", PredictOptions(stride_bp=7))
-        predict_file(windows, genome, tmp_path / "p.bed", PredictOptions(codons=False, complete_genes=True))
-        predict_file(windows, genome, tmp_path / "p.bed", PredictOptions(min_score=0.5))
-        predict_file(run_of(tmp_path / "bins", BINS), genome, tmp_path / "p.bed", PredictOptions(stride_bp=7))
+        predict_file(
+            windows, genome, tmp_path / "p.bed", PredictOptions(codons=False, complete_genes=True), overwrite=True
+        )
+        predict_file(windows, genome, tmp_path / "p.bed", PredictOptions(min_score=0.5), overwrite=True)
+        predict_file(
+            run_of(tmp_path / "bins", BINS), genome, tmp_path / "p.bed", PredictOptions(stride_bp=7), overwrite=True
+        )
     for message in (
         "--stride-bp and --threshold have no effect on genes",
         "--no-codons has no effect on windows",
@@ -121,7 +125,7 @@ def test_intervals_that_touch_are_predicted_as_one(tmp_path: Path) -> None:
     outputs = []
     for rows in ("chr1\t1000\t2500\n", "chr1\t2000\t2500\nchr1\t1000\t1500\nchr1\t1500\t2100\n"):
         (tmp_path / "r.bed").write_text(rows)
-        predict_file(run, genome, tmp_path / "genes.gff3", WITHOUT_CODONS, regions=tmp_path / "r.bed")
+        predict_file(run, genome, tmp_path / "genes.gff3", WITHOUT_CODONS, regions=tmp_path / "r.bed", overwrite=True)
         outputs.append((tmp_path / "genes.gff3").read_text())
     assert outputs[0] == outputs[1] and "\tgene\t" in outputs[0]
 

@@ -1,8 +1,11 @@
 """VCF files: scored ones come back whole, other tools read them, and what does not fit is refused."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -18,6 +21,7 @@ from dnaspt.config import BassetConfig
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.inference.model import load
 from dnaspt.inference.variants_vcf import score_file, score_variants
+from dnaspt.words import words_of
 
 
 @pytest.fixture(scope="module")
@@ -253,17 +257,35 @@ def test_what_does_not_fit_is_refused(files: Path, tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def test_names_of_labels_with_commas_and_signs_stay_apart_in_the_header(files: Path, tmp_path: Path) -> None:
+    names = ("H3K27ac, brain", '<100%> "open"')
+    config = json.loads((files / "windows" / "config.json").read_text()) | {"labels": names}
+    shutil.copytree(files / "windows", tmp_path / "run")
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
+    score_file(tmp_path / "run", vcf, files / "g.fa", tmp_path / "out.vcf")
+    with pysam.VariantFile(str(tmp_path / "out.vcf")) as scored:
+        (known,) = (record.value for record in scored.header.records if record.key == "spt_labels")
+        assert len(next(iter(scored)).info["SPT_DELTA"]) == len(names)
+    assert tuple(unquote(name) for name in known.split(",")) == names
+    score_file(tmp_path / "run", tmp_path / "out.vcf", files / "g.fa", tmp_path / "again.vcf")
+    assert (tmp_path / "again.vcf").read_text() == (tmp_path / "out.vcf").read_text()
+    if shutil.which("bcftools"):
+        said = subprocess.run(["bcftools", "view", tmp_path / "out.vcf"], capture_output=True, text=True, check=True)
+        assert f"##spt_labels={known}\n" in said.stdout and said.stderr == ""
+
+
 def test_the_table_is_that_of_the_parquet_file_also_of_a_loaded_model(files: Path, tmp_path: Path) -> None:
     rows = [("chr1", 700, GENOME[699], other(GENOME[699])), ("chr1", 800, "N", "A"), ("chrM", 5, "A", "C")]
     vcf = write_vcf(tmp_path / "in.vcf", rows)
     for name in ("language", "windows", "genes"):
-        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.parquet")
+        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.parquet", overwrite=True)
         expected = pq.read_table(tmp_path / "scores.parquet").to_pandas()
         model = load(files / name)
-        frame = score_variants(model, str(vcf), str(files / "g.fa"), out=tmp_path / "again.vcf")
+        frame = score_variants(model, str(vcf), str(files / "g.fa"), out=tmp_path / "again.vcf", overwrite=True)
         pd.testing.assert_frame_equal(frame, expected)
         assert frame["cosine"].isna().tolist() == [False, True, True]
-        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.vcf")
+        score_file(files / name, vcf, files / "g.fa", tmp_path / "scores.vcf", overwrite=True)
         assert (tmp_path / "again.vcf").read_text() == (tmp_path / "scores.vcf").read_text()
         pd.testing.assert_frame_equal(score_variants(files / name, vcf, files / "g.fa"), expected)
 
@@ -317,4 +339,7 @@ def test_where_no_allele_is_scored_columns_are_numbers_and_a_warning_says_why(
     table = score_variants(files / "language", vcf, files / "g.fa")
     assert table[["pos", "alt"]].to_numpy().tolist() == [[5, "N"]]
     assert table["cosine"].dtype == table["llr"].dtype == np.float64 and table[["cosine", "llr"]].isna().all(axis=None)
-    assert "calls.vcf: no allele is scored (symbolic_allele 1, unknown_bases 1)" in caplog.text
+    assert (
+        f"calls.vcf: no allele is scored ({words_of('symbolic_allele')}: 1; {words_of('unknown_bases')}: 1)"
+        in caplog.text
+    )

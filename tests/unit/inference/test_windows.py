@@ -91,7 +91,7 @@ def test_windows_shorter_than_the_default_stride_are_laid_end_to_end(
     assert predict_file(run, genome, tmp_path / "p.bed").n_windows == 10
     assert "the stride is 64 bp, the length of this model's windows" in caplog.text
     cpgs = run_of(tmp_path / "cpgs", CPGS)
-    assert predict_file(cpgs, genome, tmp_path / "p.bed").n_windows > 10
+    assert predict_file(cpgs, genome, tmp_path / "p.bed", overwrite=True).n_windows > 10
 
 
 def test_windows_are_written_chunk_by_chunk_and_every_one_is_counted(
@@ -134,7 +134,7 @@ def test_windows_of_both_strands_are_the_mean_of_logits(tmp_path: Path) -> None:
     ):
         write_fasta(genome, {"chr1": sequence})
         options = PredictOptions(stride_bp=100, average_strands=both)
-        predict_file(run, genome, tmp_path / "p.parquet", options)
+        predict_file(run, genome, tmp_path / "p.parquet", options, overwrite=True)
         table = pq.read_table(tmp_path / "p.parquet").to_pandas()
         found[name] = table[["A", "B"]].to_numpy(dtype=np.float64)
     logits = {name: np.log(share / (1 - share)) for name, share in found.items()}

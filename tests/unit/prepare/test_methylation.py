@@ -18,6 +18,7 @@ from dnaspt.genome.bigwig import write_bigwig
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.tracks import Calls
 from dnaspt.prepare.methylation import PrepareMethylationConfig, merge_strands, prepare_methylation
+from dnaspt.words import words_of
 
 UNIT = "ATTAcGATTA"
 """Ten bases with one CpG, its C (soft-masked here) at index 4."""
@@ -116,7 +117,7 @@ def test_calls_of_another_genome_are_refused(genome: Path) -> None:
         _prepare(genome, _calls(genome.parent, ("chra", 4, "+", 9, 80)))
     with pytest.raises(InputError, match="off the contig"):
         _prepare(genome, _calls(genome.parent, ("b", 30, "+", 9, 80)))
-    with pytest.raises(InputError, match=r"no window left .low_coverage 1"):
+    with pytest.raises(InputError, match=r"no window left .CpGs with too few reads in every sample: 1"):
         _prepare(genome, _calls(genome.parent, ("b", 14, "+", 1, 80)))
     with pytest.raises(InputError, match="contig 'z' has no record"):
         _prepare(genome, _calls(genome.parent, ("b", 14, "+", 9, 80), ("z", 4, "+", 9, 80)), strict=True)
@@ -133,7 +134,10 @@ def test_windows_off_the_contig_or_across_a_split_are_dropped_and_counted(genome
         "valid": [60, 70],
     }
     assert manifest.dropped == {"off_contig": 2, "not_in_one_split": 2}
-    with pytest.raises(InputError, match=r"no window in the valid split \(off_contig 2, not_in_one_split 3\)"):
+    with pytest.raises(
+        InputError,
+        match=r"no window in the valid split .windows that reach .*: 2; windows that do not lie in one .*: 3",
+    ):
         _prepare(genome, calls, window_bp=30, split="position")
 
 
@@ -290,7 +294,7 @@ def test_rows_that_are_no_levels_of_5mc_are_counted_in_the_manifest_and_named_on
     }
     assert manifest.counts["calls"] == 10 and set(splits["train"].labels.tolist()) == {1}
     assert [message for message in caplog.messages if "left out" in message] == [
-        f"{path}: rows left out: other_modification 10, hemi_pattern 10, combined_modifications 10, other_motif 10"
+        f"{path}: rows left out: {'; '.join(f'{words_of(reason)}: 10' for reason in manifest.dropped)}"
     ]
 
 
@@ -298,7 +302,10 @@ def test_two_motifs_do_not_count_the_reads_of_a_site_twice(genome: Path) -> None
     path = genome.parent / "s.bedmethyl"
     row = "a\t{0}\t{1}\tm,{2}\t3\t+\t0\t0\t0\t3\t100.00\t3\t0\t0\t0\t0\t0\t0\n"
     path.write_text("".join(row.format(at, at + 1, motif) for at in (14, 24) for motif in ("CG,0", "ACG,1")))
-    with pytest.raises(InputError, match=r"no window left \(other_motif 2, low_coverage 2\)"):
+    with pytest.raises(
+        InputError,
+        match=r"no window left .*: 2; CpGs with too few reads in every sample: 2",
+    ):
         _prepare(genome, path)
     manifest, splits = _prepare(genome, path, min_coverage=3)
     assert splits["train"].labels.tolist() == [1, 1] and manifest.counts["calls"] == 2

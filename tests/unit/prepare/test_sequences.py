@@ -206,7 +206,7 @@ def test_one_class_against_all_others(frame: pd.DataFrame, tmp_path: Path) -> No
             InputError,
             r":2: a sequence of 100,004 bases.*regions",
         ),
-        ({"sequence": [""] * N}, {}, InputError, "no window left .*empty_sequence 40"),
+        ({"sequence": [""] * N}, {}, InputError, "no window left .*rows without a sequence: 40"),
         ({}, {"sequence_column": "dna"}, InputError, "no column 'dna'; expected one of 'sequence', 'label'"),
         ({}, {"fractions": (0.5, 0.5, 0.5)}, ConfigError, "three shares that sum to 1"),
         ({"target": [1] * N}, {}, InputError, "'label', 'target' could each be the label"),

@@ -7,7 +7,7 @@ import pytest
 from dnaspt.studies import dry_run
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.cost import Cost
-from dnaspt.studies.dry_run import PLAN_COLUMNS, command_lines, plan_runs
+from dnaspt.studies.dry_run import PLAN_COLUMNS, command_lines, plan_rows, plan_runs, plan_sentence
 from dnaspt.studies.plan import Job
 from dnaspt.studies.records import read_records, record_file
 from dnaspt.studies.settings import Arm
@@ -15,7 +15,7 @@ from dnaspt.studies.settings import Arm
 
 @pytest.fixture(autouse=True)
 def _one_second_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dry_run, "measure", lambda *_: Cost(60.0, 0.0, 100.0))
+    monkeypatch.setattr(dry_run, "measure", lambda *_: Cost(60.0, 0.0, 100.0, disk_mb=2.0))
 
 
 def test_a_study_that_is_not_begun_is_planned(context: StudyContext) -> None:
@@ -34,18 +34,41 @@ def test_a_study_that_is_not_begun_is_planned(context: StudyContext) -> None:
     assert not context.out.exists()
 
 
-def test_a_planned_run_is_a_row(context: StudyContext) -> None:
-    rows = [dict(zip(PLAN_COLUMNS, run.row(), strict=True)) for run in plan_runs(context)]
-    assert rows[0]["learning rate"] == "" and rows[0]["labels"] == ""
-    assert (rows[3]["learning rate"], rows[4]["learning rate"]) == ("the best", "0.003")
-    assert rows[3]["labels"] == "100%" and rows[3]["MB"] == "100" and rows[3]["seed"] == "0"
-    assert rows[3]["minutes"] == f"{float(rows[3]['steps']):.1f}"
+def test_the_runs_of_an_arm_and_stage_are_a_row(context: StudyContext) -> None:
+    runs = plan_runs(context)
+    rows = [dict(zip(PLAN_COLUMNS, row, strict=True)) for row in plan_rows(runs)]
+    assert [(row["arm"], row["stage"], row["labels"], row["to do"]) for row in rows] == [
+        ("shared", "pretraining", "none", "1 of 1"),
+        ("scratch", "trials", "100%", "2 of 2"),
+        ("scratch", "final", "100%", "1 of 1"),
+        ("SPT", "final", "100%", "1 of 1"),
+    ]
+    assert [row["rate"] for row in rows] == ["-", "0.001, 0.003", "the best", "0.003"]
+    assert (rows[1]["minutes"], rows[1]["disk MB"]) == (f"{runs[1].steps + runs[2].steps:.1f}", "4.0")
+    assert {row["memory MB"] for row in rows} == {"100"}
+
+
+def test_all_runs_together_are_a_sentence(context: StudyContext) -> None:
+    runs = plan_runs(context)
+    minutes, longest = sum(run.steps for run in runs), max(run.steps for run in runs)
+    assert plan_sentence(runs) == (
+        f"5 runs, 5 to do. One after another: {minutes} minutes (the longest {longest}), 10 MB of disk. "
+        "Scoring test is not counted."
+    )
+
+
+def test_a_planned_run_is_told_in_full_for_json(context: StudyContext) -> None:
+    pretraining, *_, scratch, spt = [run.to_dict() for run in plan_runs(context)]
+    assert (pretraining["stage"], pretraining["arm"], pretraining["fold"]) == ("pretrain", "", None)
+    assert (scratch["learning_rate"], spt["learning_rate"]) == (None, 0.003)
+    assert (scratch["state"], scratch["peak_mb"], scratch["disk_mb"]) == ("to do", 100.0, 2.0)
 
 
 def test_finished_runs_cost_nothing(finished: StudyContext) -> None:
     runs = plan_runs(finished)
     assert {run.state for run in runs} == {"finished"} and not any(run.minutes for run in runs)
-    assert {run.row()[-2:] for run in runs} == {("", "")}
+    assert {row[-4:] for row in plan_rows(runs)} == {("0 of 1", "-", "-", "-"), ("0 of 2", "-", "-", "-")}
+    assert plan_sentence(runs) == f"{len(runs)} runs, 0 to do. Scoring test is not counted."
 
 
 def test_what_will_be_made_is_charged_alone(finished: StudyContext, tmp_path: Path) -> None:

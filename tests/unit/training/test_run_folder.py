@@ -188,10 +188,34 @@ def test_a_run_that_is_being_replaced_stays_one_to_the_end(tmp_path: Path, monke
     begun(tmp_path / "run")
     (tmp_path / "run" / "best").mkdir()
     monkeypatch.setattr("shutil.rmtree", lambda path: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError("a disk of its own")))
     with pytest.raises(KeyboardInterrupt):
         RunFolder(tmp_path / "run", CONFIG, resume=False, overwrite=True).begin(0)
     monkeypatch.undo()
     RunFolder(tmp_path / "run", CONFIG, resume=False, overwrite=True).begin(0)
+
+
+def test_a_run_is_put_back_where_its_successor_fails_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    begun(tmp_path / "run")
+    (tmp_path / "run" / "result.json").write_text("{}")
+    with pytest.raises(RuntimeError), RunFolder(tmp_path / "run", CONFIG, resume=False, overwrite=True) as folder:
+        folder.claim()
+        folder.begin(0)
+        assert not (tmp_path / "run" / "result.json").exists()
+        raise RuntimeError
+    assert (tmp_path / "run" / "result.json").read_text() == "{}" and "is kept" in caplog.text
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_is_gone_once_its_successor_has_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
+    begun(tmp_path / "run")
+    (tmp_path / "run" / "result.json").write_text("{}")
+    with pytest.raises(RuntimeError), RunFolder(tmp_path / "run", CONFIG, resume=False, overwrite=True) as folder:
+        folder.begin(0)
+        (tmp_path / "run" / "last" / "step-00000001").mkdir(parents=True)
+        raise RuntimeError
+    assert (tmp_path / "run" / "last").is_dir() and not (tmp_path / "run" / "result.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize("longer", [{"epochs": 20.0}, {"steps": 200}, {"patience": 9, "epochs": 20.0}])
