@@ -42,7 +42,8 @@ def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) 
     """Simulate a small genome whose genes, peaks and methylation are known.
 
     Args:
-        out: folder to write: genome.fa, annotation.gff3, peaks_A.bed, peaks_B.bed, methylation.bedmethyl, truth.json.
+        out: folder to write: genome.fa, annotation.gff3, peaks_A.bed, peaks_B.bed, motifs.bed (the motifs in the peaks),
+            methylation.bedmethyl, truth.json.
         config: TOML file of settings; keywords win.
         **settings: n_contigs, contig_bp, seed, overwrite and others (docs/settings.md).
 

@@ -368,7 +368,7 @@ def simulate(
 ) -> None:
     """Simulate a small genome with known truth.
 
-    Writes its sequence, genes, peaks and methylation (FASTA, GFF3, BED, bedMethyl) for a first trial.
+    Writes its sequence, genes, peaks with their motifs, and methylation (FASTA, GFF3, BED, bedMethyl) for a first trial.
 
     Example: dnaspt simulate --out demo/genome
     """
