@@ -28,7 +28,7 @@ from dnaspt.cli.options import (
     option,
 )
 from dnaspt.cli.prepare import prepare_app
-from dnaspt.cli.score import baseline, compare_annotations, decode, embed, evaluate, predict, variants
+from dnaspt.cli.score import baseline, compare_annotations, decode, embed, evaluate, explain, predict, variants
 from dnaspt.cli.study import study
 from dnaspt.errors import DnasptError
 
@@ -283,7 +283,7 @@ def finetune(
     _say_if_stopped(run)
 
 
-for command in (evaluate, predict, decode, embed, variants, baseline, compare_annotations, study):
+for command in (evaluate, predict, decode, embed, explain, variants, baseline, compare_annotations, study):
     app.command(cls=Command)(command)
 
 
