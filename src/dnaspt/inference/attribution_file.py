@@ -39,6 +39,8 @@ class Attributions:
         label: the label that is explained.
         method: ism, gradient or deeplift.
         average_strands: whether the mean of both strands was explained.
+        weights: sha256 of the weights of the model.
+        data_digest: digest of the dataset whose windows they are; empty for other sources.
     """
 
     names: np.ndarray
@@ -52,6 +54,8 @@ class Attributions:
     label: str
     method: str
     average_strands: bool
+    weights: str
+    data_digest: str = ""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -82,6 +86,8 @@ def write_attributions(out: Path, found: Attributions) -> tuple[Path, Path]:
         "label": found.label,
         "method": found.method,
         "average_strands": found.average_strands,
+        "weights": found.weights,
+        "data_digest": found.data_digest,
     }
     arrays = {
         "arr_0": found.scores,
@@ -133,6 +139,8 @@ def read_attributions(path: Path) -> Attributions:
             label=str(about["label"]),
             method=str(about["method"]),
             average_strands=bool(about["average_strands"]),
+            weights=str(about["weights"]),
+            data_digest=str(about["data_digest"]),
         )
     except InputError:
         raise

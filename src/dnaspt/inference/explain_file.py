@@ -57,6 +57,7 @@ class Windows:
         n_off_contig: windows that reach beyond their contig.
         n_longer: intervals longer than a window, of which the middle is explained.
         n_not_drawn: windows of a split that have the label, and were not drawn.
+        data_digest: digest of the dataset they are from; empty for other sources.
     """
 
     windows: tuple[ExplainedWindow, ...]
@@ -67,6 +68,7 @@ class Windows:
     n_off_contig: int = 0
     n_longer: int = 0
     n_not_drawn: int = 0
+    data_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ def split_windows(model: Model, data: Path, split: str, label: str, n_windows: i
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, n_windows, replace=False))
     windows = tuple(_window_of(rows, int(row)) for row in chosen)
     model.check_lengths([NamedSequence(window.name, window.codes) for window in windows])
-    return _known(Windows(windows, data, n_not_drawn=n_positive - len(chosen)))
+    return _known(Windows(windows, data, n_not_drawn=n_positive - len(chosen), data_digest=manifest.digest))
 
 
 def _window_of(rows: Split, row: int) -> ExplainedWindow:
@@ -300,6 +302,8 @@ def explain_windows(
         label=model.labels[label],
         method=options.method,
         average_strands=bool(options.average_strands),
+        weights=model.digests[0],
+        data_digest=found.data_digest,
     )
     counts = {name: getattr(found, name) for name in Windows.__dataclass_fields__ if name.startswith("n_")}
     summary = ExplanationSummary(
