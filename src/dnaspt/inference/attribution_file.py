@@ -118,7 +118,7 @@ def read_attributions(path: Path) -> Attributions:
         InputError: not such a file, or one of a later version.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in _ARRAYS}
         about = json.loads(str(arrays["about"]))
         if about["version"] > VERSION:
