@@ -6,14 +6,15 @@ the letters that stand there are the contributions that a logo shows.
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dnaspt.checkpoint import model_device
 from dnaspt.config import HuggingFaceConfig
@@ -25,13 +26,12 @@ from dnaspt.models.one_hot_view import AgainstOthers, LetterComposition, OneHotV
 from dnaspt.models.task_model import TaskModel
 from dnaspt.optional_imports import import_optional
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 _FORWARD_BP = {"cpu": 65_536, "cuda": 262_144}
 """Bases of a batch without gradients, by kind of device."""
 _GRADIENT_NUMBERS = {"cpu": 1 << 19, "cuda": 1 << 23}
-"""Bases times channels of a batch with gradients, whose activations are all kept."""
+"""Bases times channels of a batch with gradients, whose activations are all kept: some 600 MB for 30 layers on a CPU."""
+_KEPT_BY_DEEPLIFT = 4
+"""Times as many numbers that DeepLIFT keeps of a window: those of a reference, and those that its hooks copy."""
 _EDITED_BYTES = 1 << 26
 """Bytes of edited sequences that are held at a time."""
 _COMPOSITION_NODES, _CLASS_NODES = 8, 16
@@ -75,7 +75,7 @@ def attributions(
     windows: Sequence[np.ndarray],
     label: int,
     options: ExplainOptions,
-    done: "Callable[[int], None] | None" = None,
+    done: Callable[[int], None] | None = None,
 ) -> Iterator[Attribution]:
     """Attributions of each window, in order.
 
@@ -95,13 +95,18 @@ def attributions(
     explain = {"ism": _by_mutagenesis, "gradient": _by_gradient, "deeplift": _by_deeplift}[options.method]
     n_done = 0
     for length_bp, group in groupby(windows, len):
-        alike = list(group)
-        n_at_once = _windows_at_once(model, length_bp, options)
+        alike, batch = list(group), _batch_size(model, length_bp, options.method)
+        n_at_once = max(1, 2_048 // max(1, length_bp)) if options.method == "ism" else batch
         for first in range(0, len(alike), n_at_once):
             x = torch.from_numpy(np.stack([onehot(codes) for codes in alike[first : first + n_at_once]])).to(torch.int8)
-            with warnings.catch_warnings(), subnormals_as_zero(), telling_memory("explain shorter windows"):
+            with (
+                warnings.catch_warnings(),
+                subnormals_as_zero(),
+                _float32_products(view),
+                telling_memory("explain shorter windows"),
+            ):
                 warnings.simplefilter("ignore")  # of tangermeme: N, and gaps, which are returned
-                found = explain(tangermeme, view, x, label, options)
+                found = explain(tangermeme, view, x, label, options, batch)
             for own in found:
                 if not np.isfinite(own.scores).all():
                     raise NotFiniteError("attributions of some windows are not finite")
@@ -127,42 +132,39 @@ def _parts(model: TaskModel) -> list[TaskModel]:
     return [part for part in model.modules() if isinstance(part, TaskModel) and hasattr(part, "encoder")]
 
 
-def _batch_size(view: nn.Module, length_bp: int, budget: Mapping[str, int]) -> int:
-    """Windows of a batch."""
-    return max(1, budget[_device(view).type if _device(view).type in budget else "cpu"] // max(1, length_bp))
+def _budget(model: torch.nn.Module, budget: Mapping[str, int]) -> int:
+    """What of a budget by kind of device holds for a model."""
+    return budget.get(model_device(model).type, budget["cpu"])
 
 
-def _device(view: nn.Module) -> torch.device:
-    return model_device(view)
-
-
-def _windows_at_once(model: TaskModel, length_bp: int, options: ExplainOptions) -> int:
-    """Windows that are given to tangermeme at a time: progress is told, and memory is bounded, in these steps."""
-    if options.method == "ism":
-        return max(1, 2_048 // max(1, length_bp))
-    return _gradient_batch(model, length_bp) * (8 if options.method == "gradient" else 1)
-
-
-def _gradient_batch(model: TaskModel, length_bp: int) -> int:
-    """Windows of a batch whose activations are kept."""
+def _batch_size(model: TaskModel, length_bp: int, method: Method) -> int:
+    """Windows of a batch; of DeepLIFT pairs of a window and a reference."""
+    if method == "ism":
+        return max(1, _budget(model, _FORWARD_BP) // max(1, length_bp))
     widest = max(part.encoder.config.hidden_size for part in _parts(model))
-    n_numbers = _GRADIENT_NUMBERS.get(model_device(model).type, _GRADIENT_NUMBERS["cpu"])
-    return int(max(1, n_numbers // (max(1, length_bp) * widest)))
+    kept = max(1, length_bp) * widest * (_KEPT_BY_DEEPLIFT if method == "deeplift" else 1)
+    return int(max(1, _budget(model, _GRADIENT_NUMBERS) // kept))
+
+
+def _float32_products(view: OneHotView) -> AbstractContextManager[None]:
+    """A block in which a GPU multiplies in float32, not in TF32: attributions are small differences of large numbers."""
+    if model_device(view).type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
 def _log_odds(tangermeme: Any, view: OneHotView, x: Tensor, label: int) -> np.ndarray:
     """Log-odds (n,) float64 of one-hot windows (n, 4, L)."""
-    size = _batch_size(view, x.shape[2], _FORWARD_BP)
-    found = tangermeme.predict.predict(view, x, batch_size=size, device=_device(view), verbose=False)
+    size = max(1, _budget(view, _FORWARD_BP) // max(1, x.shape[2]))
+    found = tangermeme.predict.predict(view, x, batch_size=size, device=model_device(view))
     return np.asarray(found[:, label].double().numpy())
 
 
 def _by_mutagenesis(
-    tangermeme: Any, view: OneHotView, x: Tensor, label: int, options: ExplainOptions
+    tangermeme: Any, view: OneHotView, x: Tensor, label: int, options: ExplainOptions, batch: int
 ) -> list[Attribution]:
     """In-silico saturation mutagenesis: how much each other letter at each base changes the log-odds."""
     length_bp = x.shape[2]
-    size = _batch_size(view, length_bp, _FORWARD_BP)
     span_bp = max(1, _EDITED_BYTES // (4 * 4 * length_bp))
     # fast=False: an edit reaches a whole window within a few of our layers, so that nothing is saved by following its reach: of
     # `tiny` on 512 bp, PyTorch's layers took 0.49 s a batch, and 0.71 s with fast=True (by hand, once); our kernels are faster.
@@ -172,10 +174,10 @@ def _by_mutagenesis(
             x,
             start=start,
             end=min(start + span_bp, length_bp),
-            batch_size=size,
+            batch_size=batch,
             target=label,
             hypothetical=True,
-            device=_device(view),
+            device=model_device(view),
             fast=False,
         )
         for start in range(0, length_bp, span_bp)
@@ -184,31 +186,31 @@ def _by_mutagenesis(
 
 
 def _by_gradient(
-    tangermeme: Any, view: OneHotView, x: Tensor, label: int, options: ExplainOptions
+    tangermeme: Any, view: OneHotView, x: Tensor, label: int, options: ExplainOptions, batch: int
 ) -> list[Attribution]:
     """Gradient of the log-odds, less its mean over the four letters of a base."""
     scores = tangermeme.saliency.saliency(
-        view, x, target=label, batch_size=max(1, len(x) // 8), hypothetical=True, device=_device(view)
+        view, x, target=label, batch_size=batch, hypothetical=True, device=model_device(view)
     )
     return _rows(scores, _log_odds(tangermeme, view, x, label))
 
 
 def _by_deeplift(
-    tangermeme: Any, view: OneHotView, x: Tensor, label: int, options: ExplainOptions
+    tangermeme: Any, view: OneHotView, x: Tensor, label: int, options: ExplainOptions, batch: int
 ) -> list[Attribution]:
     """DeepLIFT/SHAP: what of the difference to shuffled sequences each base is given."""
     references = _references(tangermeme, x, options)
-    n_references, size = references.shape[1], max(1, len(x))
+    n_references = references.shape[1]
     integrals = tangermeme.deep_lift_shap.integrated_gradients_op
     scores = tangermeme.deep_lift_shap.deep_lift_shap(
         view,
         x,
         target=label,
         references=references,
-        batch_size=size,
+        batch_size=batch,
         hypothetical=True,
         only_warn=True,
-        device=_device(view),
+        device=model_device(view),
         additional_nonlinear_ops={
             LetterComposition: integrals(_COMPOSITION_NODES),
             AgainstOthers: integrals(_CLASS_NODES),

@@ -89,6 +89,11 @@ class ExplanationSummary:
         gap: of deeplift: how far contributions are from adding up to the differences from shuffled sequences, as a share of
             these; nan for other methods.
         files: the files written.
+
+    Example:
+        >>> summary = dnaspt.explain("runs/peaks", "two.npz", data="data/peaks", n_windows=2, method="gradient")
+        >>> summary.label, summary.n_windows
+        ('peaks_A', 2)
     """
 
     label: str
@@ -217,7 +222,7 @@ def split_windows(model: Model, data: Path, split: str, label: str, n_windows: i
     if manifest.per_base or manifest.resolution_bp or label not in manifest.labels:
         raise ConfigError(f"{data}: has no label {label!r} of windows; is it the dataset of {model.path}?")
     rows = read_split(data, split, fold)
-    labels = rows.labels.reshape(len(rows), -1)
+    labels = rows.labels.reshape(len(rows), len(manifest.labels))
     chosen = np.flatnonzero(labels[:, manifest.labels.index(label)] == 1)
     n_positive = len(chosen)
     if n_positive > n_windows:

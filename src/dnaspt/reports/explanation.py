@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dnaspt.checkpoint_config import TENSORS
+from dnaspt.checkpoint_config import TENSORS, find_checkpoint
 from dnaspt.errors import ConfigError
 from dnaspt.inference.attribution_file import onehot_file, write_attributions, write_contributions
 from dnaspt.inference.explain_options import ExplainOptions, ExplainSource
@@ -59,12 +59,11 @@ def explain_files(
     inputs = source.inputs() | {"run": None if isinstance(model, Model) else run}
     names = {str(number): file for number, file in enumerate(files[1:])}
     with checked_outputs(files[0], names, inputs):
-        from dnaspt.inference.explain import import_tangermeme
         from dnaspt.inference.explain_file import explain_windows, label_number, source_windows
-        from dnaspt.reports.logos import find_loci, top_loci, write_logos
 
-        import_tangermeme()
         loaded = load_unless_loaded(model, accelerator=accelerator)
+        from dnaspt.reports.logos import find_loci, top_loci, write_logos  # with PyTorch
+
         number = label_number(loaded, label)
         resolved = replace(options, average_strands=loaded.averages(asked=options.average_strands))
         windows = source_windows(loaded, source, loaded.labels[number], seed=options.seed)
@@ -95,9 +94,10 @@ def _checked(
     """The files of attributions to write.
 
     Raises:
-        ConfigError: none, one with another suffix, or a bigWig of what is no genome.
+        ConfigError: none, one with another suffix, or a bigWig of what is no genome. CheckpointError: no run to write into.
     """
     if not out and source.data is not None:
+        find_checkpoint(run)  # a run that is not there is told as such
         out = (kept_in_run(run, source.split),)
         if (run / TENSORS).is_file():
             raise ConfigError(f"{run}: is a checkpoint, which stays as it is; name the file to write: --out FILE.npz")

@@ -117,12 +117,13 @@ def test_unusual_windows_are_explained(letters: str, method: Method, motif_run: 
     assert found.scores.shape == (4, len(codes)) and np.isfinite(found.scores).all() and np.isfinite(found.log_odds)
 
 
-def test_progress_is_told_after_each_group(motif_run: Path) -> None:
+def test_progress_is_told_after_each_group(motif_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
     options = ExplainOptions("gradient", average_strands=False)
+    monkeypatch.setattr(explain, "_GRADIENT_NUMBERS", {"cpu": 2 * 64 * 16})
     windows = [*planted(3, seed=8).codes, planted(1, seed=9).codes[0][:30]]
     list(attributions(load(motif_run).task_model(), windows, 0, options, told.append))
-    assert told == [3, 4]
+    assert told == [2, 3, 4]
 
 
 def test_a_model_with_damaged_weights_is_refused(motif_run: Path) -> None:
@@ -158,5 +159,5 @@ def test_batches_are_smaller_for_wider_models() -> None:
         config = CheckpointConfig(
             kind="task", encoder=encoder, task="regions", head="sigmoid", labels=("a",), window_bp=64
         )
-        sizes.append(explain._gradient_batch(build_task_model(config), 64))
-    assert sizes == [256, 16]
+        sizes += [explain._batch_size(build_task_model(config), 64, method) for method in METHODS]
+    assert sizes == [1024, 256, 64, 1024, 16, 4]
