@@ -100,7 +100,7 @@ CLAIM_COLUMNS = ("claim of the paper", "supported", "not supported", "undecided"
 PAGES = (
     "README.md",
     "CHANGELOG.md",
-    *(f"docs/{name}.md" for name in ("results", "performance", "gene_models", "windows", "files", "bend")),
+    *(f"docs/{name}.md" for name in ("results", "performance", "gene_models", "windows", "files", "bend", "explain")),
 )
 """Pages with numbers that were measured."""
 REGION = re.compile(r"<!-- (?P<name>[^/>][^\n]*?) -->(?P<content>.*?)<!-- /(?P<end>.*?) -->", re.DOTALL)
@@ -839,6 +839,30 @@ def joined_site_table() -> str:
     return markdown(("site scores of", *(f"{kind}s" for kind in kinds), *GENE_MEASURES.values()), rows)
 
 
+def attributions_table() -> str:
+    """AUROC of attributions at bases of planted motifs, by run and method."""
+    rows = [
+        (
+            f"{own['run']} (AUROC of windows {own['test_auroc']:.2f})",
+            own["method"],
+            "{:.3f} [{:.3f}, {:.3f}]".format(*own["auroc"]),
+            f"{own['mean_auroc_within_windows']:.3f}",
+            "–" if own["gap"] is None else f"{own['gap']:.0e}",
+            f"{own['cpu_seconds']:.0f} s",
+        )
+        for own in record("explain")["rows"]
+    ]
+    columns = (
+        "network",
+        "method",
+        "AUROC at motif bases [95 %]",
+        "mean within windows",
+        "gap",
+        "200 windows, one core",
+    )
+    return markdown(columns, rows)
+
+
 def record(name: str) -> dict[str, Any]:
     """A file of benchmarks/results."""
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
@@ -880,6 +904,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "site scores": site_table,
     "network by folds": network_by_folds,
     "site scores together": joined_site_table,
+    "attributions on planted motifs": attributions_table,
 }
 """Tables by the names of their regions."""
 

@@ -19,7 +19,10 @@ GROUPS = {
         "Dataset",
     ),
     "Train": ("pretrain", "finetune", "ensemble", "Run", "RunResult"),
-    "Use a model": ("load", "Model", "Transcript", "to_frame", "decode_emissions", "score_variants"),
+    "Use a model": (
+        *("load", "Model", "Transcript", "to_frame", "decode_emissions", "score_variants"),
+        *("explain", "ExplanationSummary", "export"),
+    ),
     "Score": (
         *("evaluate", "baseline", "Evaluation", "GeneScores", "Score"),
         *("compare_annotations", "AnnotationComparison"),

@@ -15,6 +15,7 @@ _HOMES = {
             "compare_annotations",
             "decode_emissions",
             "evaluate",
+            "explain",
             "finetune",
             "ensemble",
             "export",
@@ -37,6 +38,7 @@ _HOMES = {
     "dnaspt.evaluation.metrics": ("Score",),
     "dnaspt.evaluation.results": ("Evaluation",),
     "dnaspt.genome.transcripts": ("Transcript",),
+    "dnaspt.inference.explain_file": ("ExplanationSummary",),
     "dnaspt.inference.model": ("Model", "to_frame"),
     "dnaspt.reports.describe": ("Description",),
     "dnaspt.reports.study_report": ("StudyResult",),
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from dnaspt.api import decode_emissions as decode_emissions
     from dnaspt.api import ensemble as ensemble
     from dnaspt.api import evaluate as evaluate
+    from dnaspt.api import explain as explain
     from dnaspt.api import export as export
     from dnaspt.api import finetune as finetune
     from dnaspt.api import inspect as inspect
@@ -85,6 +88,7 @@ if TYPE_CHECKING:
     from dnaspt.evaluation.metrics import Score as Score
     from dnaspt.evaluation.results import Evaluation as Evaluation
     from dnaspt.genome.transcripts import Transcript as Transcript
+    from dnaspt.inference.explain_file import ExplanationSummary as ExplanationSummary
     from dnaspt.inference.model import Model as Model
     from dnaspt.inference.model import to_frame as to_frame
     from dnaspt.reports.describe import Description as Description

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from dnaspt.data.dataset import Dataset
     from dnaspt.evaluation.compare_annotations import AnnotationComparison
     from dnaspt.evaluation.results import Evaluation
+    from dnaspt.inference.explain_file import ExplanationSummary
+    from dnaspt.inference.explain_options import Method
     from dnaspt.inference.genes import GeneSummary
     from dnaspt.inference.model import Model
     from dnaspt.reports.describe import Description
@@ -44,7 +46,8 @@ def simulate(out: PathLike, *, config: PathLike | None = None, **settings: Any) 
     """Simulate a small genome whose genes, peaks and methylation are known.
 
     Args:
-        out: folder to write: genome.fa, annotation.gff3, peaks_A.bed, peaks_B.bed, methylation.bedmethyl, truth.json.
+        out: folder to write: genome.fa, annotation.gff3, peaks_A.bed, peaks_B.bed, motifs.bed (the motifs in the peaks),
+            methylation.bedmethyl, truth.json.
         config: TOML file of settings; keywords win.
         **settings: n_contigs, contig_bp, seed, overwrite and others (docs/settings.md).
 
@@ -497,6 +500,107 @@ def evaluate(
         any_data=any_data,
         average_strands=average_strands,
         accelerator=accelerator,
+    )
+
+
+def explain(
+    model: "PathLike | Model",
+    out: Paths | None = None,
+    *,
+    sequences: PathLike | None = None,
+    genome: PathLike | None = None,
+    regions: PathLike | None = None,
+    data: PathLike | None = None,
+    split: str = "test",
+    fold: int = 0,
+    n_windows: int | None = None,
+    label: str | None = None,
+    method: "Method" = "ism",
+    average_strands: bool | None = None,
+    n_references: int = 20,
+    seed: int = 0,
+    logo: PathLike | None = None,
+    loci: Sequence[str] = (),
+    sequence_column: str | None = None,
+    name_column: str | None = None,
+    accelerator: "Accelerator" = "auto",
+    overwrite: bool = False,
+    progress: bool = False,
+) -> "ExplanationSummary":
+    """Say how much each base speaks for a label: attributions of sequences or windows, to files (docs/explain.md).
+
+    It needs tangermeme: pip install 'dnaspt[explain]'.
+
+    Args:
+        model: fine-tuned run, checkpoint, or loaded model of windows or sequences.
+        out: the files to write. NAME.npz, beside which NAME.onehot.npz appears: attributions of all four letters and the letters,
+            as modisco-lite reads them. NAME.bw: contributions of the letters of a genome. None, with data: attributions-SPLIT.npz
+            in the run, where `report` finds it.
+        sequences: table (CSV, TSV, JSON lines, Parquet) or FASTA of sequences, each a window.
+        genome: FASTA of a genome, with regions.
+        regions: BED of intervals: around the middle of each a window as long as those of the model.
+        data: dataset: windows of a split that have the label, or a number for it.
+        split: of data: test, valid or train.
+        fold: of data: fold whose split it is, from 1.
+        n_windows: of data: windows at most, drawn at random; 200 if left out.
+        label: the label that is explained; None where the model has one label only.
+        method: ism (each base is changed to each other letter), gradient (gradient x input) or deeplift (DeepLIFT/SHAP).
+        average_strands: explain the mean of both strands; None: as the model predicts by default.
+        n_references: deeplift: shuffled sequences with which each is compared.
+        seed: of the windows that are drawn, and of the shuffles.
+        logo: figure of logos to write, too: .svg, .png or .pdf.
+        loci: what is drawn: names of windows, or intervals such as chr1:5001-5100 (1-based, the last base included); left out,
+            five windows with the highest log-odds. Of a window the 100 bases with the largest contributions are drawn.
+        sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
+        name_column: column of the names; None for the one called name or id.
+        accelerator: auto takes a GPU where there is one; cpu or gpu.
+        overwrite: replace files that are there.
+        progress: show a progress bar with the time left.
+
+    Returns:
+        Counts of what was explained and left out, and the files.
+
+    Raises:
+        ConfigError: settings that contradict each other, a model of genes or bins, no such label, or tangermeme is not installed.
+        InputError: a file that cannot be used, or nothing to explain. CheckpointError: not a fine-tuned model.
+        BusyError: another process writes one of the files.
+
+    Example:
+        >>> summary = dnaspt.explain("runs/peaks", "peaks.npz", data="data/peaks", n_windows=3, method="gradient")
+        >>> summary.files
+        ('peaks.npz', 'peaks.onehot.npz')
+    """
+    from dnaspt.inference.explain_options import ExplainOptions, ExplainSource
+    from dnaspt.reports.explanation import explain_files
+
+    check_switches(
+        progress=progress,
+        overwrite=overwrite,
+        **({} if average_strands is None else {"average_strands": average_strands}),
+    )
+    check_whole_numbers(fold=fold, n_windows=n_windows, n_references=n_references, seed=seed)
+    source = ExplainSource(
+        sequences=as_path_or_none(sequences, "sequences"),
+        genome=as_path_or_none(genome, "genome"),
+        regions=as_path_or_none(regions, "regions"),
+        data=as_path_or_none(data, "data"),
+        split=split,
+        fold=fold,
+        n_windows=n_windows,
+        sequence_column=sequence_column,
+        name_column=name_column,
+    )
+    return explain_files(
+        _model_or_path(model),
+        source,
+        ExplainOptions(method, average_strands, n_references, seed),
+        label=label,
+        out=as_paths(out, "out") or (),
+        logo=as_path_or_none(logo, "logo"),
+        loci=(loci,) if isinstance(loci, str) else tuple(loci),
+        accelerator=accelerator,
+        overwrite=overwrite,
+        reporter=_reporter("explain", progress=progress),
     )
 
 

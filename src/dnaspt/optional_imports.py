@@ -10,7 +10,7 @@ def import_optional(package: str, purpose: str) -> ModuleType:
     """Import a package that is installed on request only.
 
     Args:
-        package: its name, for Python and for pip.
+        package: its name, for Python and for pip; or a module of it, such as tangermeme.plot.
         purpose: what it is needed for, as the beginning of a sentence: "BEND's labels are HDF5 files, which".
 
     Raises:
@@ -19,4 +19,5 @@ def import_optional(package: str, purpose: str) -> ModuleType:
     try:
         return import_module(package)
     except ImportError as error:
-        raise ConfigError(f"{purpose} need {package}, which is not installed; pip install {package}") from error
+        name = package.partition(".")[0]
+        raise ConfigError(f"{purpose} need {name}, which is not installed; pip install {name}") from error

@@ -33,8 +33,10 @@ _MADE_AGAIN = (
     ".bgz",
     ".html",
     ".htm",
+    *(".svg", ".png", ".pdf"),
+    *(f"attributions-{split}{suffix}" for split in ("train", "valid", "test") for suffix in (".npz", ".onehot.npz")),
 )
-"""Suffixes of files that predictions and reports write: one in a run may be replaced, while the run's own files may not."""
+"""Ends of names that predictions, attributions and reports write: such a file in a run may be replaced, the run's own may not."""
 
 Inputs = Mapping[str, "Path | Iterable[Path] | None"]
 """Paths that are read, by what they are: genome, encoder and so on."""

@@ -32,7 +32,7 @@ from dnaspt.cli.options import (
     option,
 )
 from dnaspt.cli.prepare import prepare_app
-from dnaspt.cli.score import baseline, compare_annotations, decode, embed, evaluate, predict, variants
+from dnaspt.cli.score import baseline, compare_annotations, decode, embed, evaluate, explain, predict, variants
 from dnaspt.cli.study import study
 from dnaspt.errors import DnasptError
 
@@ -286,7 +286,7 @@ def finetune(
     _tell(run, f"{out}: {scored}", as_json=as_json)
 
 
-for command in (evaluate, predict, decode, embed, variants, baseline, compare_annotations, study):
+for command in (evaluate, predict, decode, embed, explain, variants, baseline, compare_annotations, study):
     app.command(cls=Command)(command)
 
 
@@ -378,7 +378,7 @@ def simulate(
 ) -> None:
     """Simulate a small genome with known truth.
 
-    Writes its sequence, genes, peaks and methylation (FASTA, GFF3, BED, bedMethyl) for a first trial.
+    Writes its sequence, genes, peaks with their motifs, and methylation (FASTA, GFF3, BED, bedMethyl) for a first trial.
 
     Example: dnaspt simulate --out demo/genome
     """

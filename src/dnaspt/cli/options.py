@@ -21,6 +21,7 @@ _IN_ORDER_OF_USE = (
         "predict",
         "decode",
         "embed",
+        "explain",
         "variants",
         "baseline",
         "study",

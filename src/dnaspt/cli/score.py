@@ -274,6 +274,92 @@ def embed(
     show_summary(f"{out}: written", {"out": str(out)} | asdict(summary), as_json=as_json)
 
 
+def explain(
+    context: typer.Context,
+    model: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt finetune' on windows or sequences.")],
+    out: Annotated[
+        list[Path] | None,
+        option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help=".npz (attributions as modisco-lite reads them) or, of a genome, .bw; may be repeated.",
+            default="with --data: attributions-SPLIT.npz in the run",
+        ),
+    ] = None,
+    method: Annotated[
+        Literal["ism", "gradient", "deeplift"],
+        option(help="ism: change each base to each other letter. gradient: gradient x input. deeplift: DeepLIFT/SHAP."),
+    ] = "ism",
+    label: Annotated[str | None, option(metavar="NAME", help="The label to explain.", default="the only one")] = None,
+    sequences: Annotated[
+        Path | None, option(metavar="FILE", help="Sequences: CSV, TSV, JSON lines, Parquet or FASTA.", default="none")
+    ] = None,
+    genome: Annotated[
+        Path | None, option(metavar="FASTA", help="Genome, with --regions: plain, gzip or bgzip.", default="none")
+    ] = None,
+    regions: Annotated[
+        Path | None,
+        option(
+            metavar="BED", help="Intervals of the genome; a window of the model around each middle.", default="none"
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, option(metavar="DATA", help="Dataset: windows of a split that have the label.", default="none")
+    ] = None,
+    split: Annotated[
+        str,
+        option(metavar="<test|valid|train>", help="Of --data.", autocompletion=lambda: ["test", "valid", "train"]),
+    ] = "test",
+    fold: Fold = None,
+    n_windows: Annotated[
+        int | None, option(metavar="N", help="Of --data: windows at most, drawn at random.", default="200")
+    ] = None,
+    logo: Annotated[
+        Path | None, option(metavar="FILE", help="Logos to draw: .svg, .png or .pdf.", default="none")
+    ] = None,
+    loci: Annotated[
+        str | None,
+        option(
+            metavar="NAMES",
+            callback=names,
+            help="What to draw, with commas: names of windows, or chr1:5001-5100.",
+            default="5 windows with the highest log-odds",
+        ),
+    ] = None,
+    average_strands: BothStrands = None,
+    n_references: Annotated[
+        int, option(metavar="N", help="deeplift: shuffled sequences to compare each one with.")
+    ] = 20,
+    seed: Annotated[int, option(metavar="N", help="Of windows that are drawn, and of shuffles.")] = 0,
+    sequence_column: Annotated[
+        str | None, option(metavar="NAME", help="Column of the sequences.", default="sequence, seq, dna or text")
+    ] = None,
+    name_column: Annotated[
+        str | None, option(metavar="NAME", help="Column of the names.", default="name or id, if any")
+    ] = None,
+    overwrite: Overwrite = False,
+    accelerator: Accelerator = "auto",
+    trust_remote_code: TrustCode = False,
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Say how much each base speaks for a label.
+
+    Attributions of log-odds, by in-silico mutagenesis, gradient x input or DeepLIFT, with the package tangermeme
+    (pip install 'dnaspt[explain]'). 'dnaspt report' draws those of the test split that lie in a run.
+
+    Example: dnaspt explain runs/peaks --genome g.fa --regions peaks.bed --label CTCF --out ctcf.npz --out ctcf.bw
+    """
+    from dataclasses import asdict
+
+    from dnaspt import api
+    from dnaspt.cli.terminal import show_summary
+
+    summary = api.explain(**given(context), progress=True)
+    show_summary(f"{summary.files[0]}: written", asdict(summary), as_json=as_json)
+
+
 def decode(
     context: typer.Context,
     emissions: Annotated[

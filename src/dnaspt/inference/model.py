@@ -263,7 +263,7 @@ class Model:
         """Probabilities of each sequence: (K,), or (bins, K); sequences of one length are predicted together."""
         from dnaspt.inference.windows import label_probabilities
 
-        self._check_lengths(sequences)
+        self.check_lengths(sequences)
         bin_bp = TASKS[self.task].resolution_bp
         by_length: dict[int, list[int]] = {}
         for number, (_, codes) in enumerate(sequences):
@@ -277,7 +277,7 @@ class Model:
             by_number |= {number: row.reshape(shape) for number, row in zip(numbers, rows, strict=True)}
         return [by_number[number] for number in range(len(sequences))]
 
-    def _check_lengths(self, sequences: Sequence[NamedSequence]) -> None:
+    def check_lengths(self, sequences: Sequence[NamedSequence]) -> None:
         """Refuse sequences that the model cannot read as one window.
 
         Raises:
@@ -331,6 +331,58 @@ class Model:
             for emissions in predict_emissions(network, slices, average_strands=average_strands):
                 rows.append(class_probabilities(network, emissions, average_strands=average_strands))
         return _stacked(rows, (0, 0, n_labels))
+
+    def explain(
+        self,
+        seqs: Sequences,
+        *,
+        label: str | None = None,
+        method: Literal["ism", "gradient", "deeplift"] = "ism",
+        average_strands: bool | None = None,
+        hypothetical: bool = False,
+        n_references: int = 20,
+        seed: int = 0,
+    ) -> np.ndarray | list[np.ndarray]:
+        """How much each base speaks for a label: attributions of its log-odds, in nats (docs/explain.md).
+
+        For models of windows or sequences; `dnaspt.explain` writes files. It needs tangermeme: pip install 'dnaspt[explain]'.
+
+        Args:
+            seqs: as in `predict`; each is read as one window.
+            label: the label that is explained; None where the model has one label only.
+            method: ism (each base is changed to each other letter), gradient (gradient x input) or deeplift (DeepLIFT/SHAP).
+            average_strands: explain the mean of both strands; None: as the model predicts by default.
+            hypothetical: numbers for all four letters of each base; else those of letters that do not stand there are 0.
+            n_references: deeplift: shuffled sequences with which each is compared.
+            seed: deeplift: of the shuffles.
+
+        Returns:
+            float32 (B, 4, L), for A, C, G and T, where all B sequences have one length, else a list of (4, L).
+
+        Raises:
+            CheckpointError: a pretrained model. InputError: as in `predict`, of windows.
+            ConfigError: a model of genes or bins; no such label; tangermeme is not installed.
+
+        Example:
+            >>> model = dnaspt.load("runs/peaks")
+            >>> model.explain(["ACGT" * 32, "GATT" * 32], label="peaks_A", method="gradient").shape
+            (2, 4, 128)
+        """
+        from dnaspt.inference.explain_file import label_number
+        from dnaspt.inference.explain_options import ExplainOptions
+
+        check_switches(hypothetical=hypothetical)
+        number, sequences = label_number(self, label), read_sequences(seqs)
+        self.check_lengths(sequences)
+        from dnaspt.inference.explain import attributions, onehot
+
+        options = ExplainOptions(method, self.averages(asked=average_strands), n_references, seed)
+        codes = [sequence.codes for sequence in sequences]
+        with naming_model(self):
+            found = [own.scores for own in attributions(self.task_model(), codes, number, options)]
+        if not hypothetical:
+            found = [scores * onehot(own) for scores, own in zip(found, codes, strict=True)]
+        return _stacked(found, (0, 4, 0))
 
     def embed(self, seqs: Sequences, *, pool: Literal["mean"] | None = "mean") -> np.ndarray | list[np.ndarray]:
         """Hidden states of the encoder; pretrained models have them too.

@@ -31,10 +31,13 @@ class BassetEncoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Pooled states of token ids (B, L); padding beyond window_bp is cut off."""
-        missing = self.config.window_bp - tokens.shape[1]
         dtype = next(self.parameters()).dtype
-        x = functional.one_hot(tokens.long(), N_TOKENS)[..., :_LETTERS].to(dtype)
-        x = functional.pad(x, (0, 0, 0, missing)) if missing else x
+        return self.from_letters(functional.one_hot(tokens.long(), N_TOKENS)[..., :_LETTERS].to(dtype))
+
+    def from_letters(self, letters: Tensor, *, kernels: bool = True) -> Tensor:
+        """Pooled states of shares of A, C, G, T and N at each base (B, L, 5); `kernels` has no effect."""
+        missing = self.config.window_bp - letters.shape[1]
+        x = functional.pad(letters, (0, 0, 0, missing)) if missing else letters
         pooled: Tensor = self.layers(x.transpose(1, 2))
         return pooled.transpose(1, 2)
 

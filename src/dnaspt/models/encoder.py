@@ -30,12 +30,13 @@ class ResidualLayer(nn.Module):
         self.conv_norm = nn.LayerNorm(hidden_size)
         self.linear = nn.Linear(hidden_size, hidden_size)
         self.linear_norm = nn.LayerNorm(hidden_size)
+        self.activation = nn.GELU()  # a module, so that methods of attribution find it
 
     def forward(self, x: Tensor, real: Tensor | None) -> Tensor:
         """Apply the layer with PyTorch's own; `real` (B, L, 1) is 0 at padding, None where nothing is padded."""
         convolved = self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
-        x = x + self.conv_norm(functional.gelu(convolved))
-        x = x + self.linear_norm(functional.gelu(self.linear(x)))
+        x = x + self.conv_norm(self.activation(convolved))
+        x = x + self.linear_norm(self.activation(self.linear(x)))
         return x if real is None else x * real
 
     def for_kernels(self) -> list[Tensor]:
@@ -91,6 +92,25 @@ class DilatedEncoder(nn.Module):
             return encoder_gpu.run_layers(x, real.squeeze(2), self.config.dilations, self._for_kernels(), half)
         for layer in self.layers:
             x = layer(x, real)
+        return x
+
+    def from_letters(self, letters: Tensor, *, kernels: bool = True) -> Tensor:
+        """Hidden states (B, L, D) of shares of A, C, G, T and N at each base (B, L, 5), with gradients of the shares.
+
+        Where one share of each base is 1 and all others are 0, they are those of its tokens.
+
+        Args:
+            letters: of the dtype of the parameters; without padding.
+            kernels: whether kernels of our own may compute; else PyTorch's layers do, on which hooks work.
+        """
+        x = letters @ functional.one_hot(self.channels[: letters.shape[2]], self.config.hidden_size).to(letters)
+        if self.is_onehot:
+            return x
+        if kernels and len(x) and encoder_cpu.fits(x):
+            lengths = torch.full((len(x),), x.shape[1])
+            return encoder_cpu.run_layers(x, lengths, self.config.dilations, self._for_kernels())
+        for layer in self.layers:
+            x = layer(x, None)
         return x
 
     def _for_kernels(self) -> list[Tensor]:

@@ -45,6 +45,7 @@ class HeadCNN(nn.Module):
         shape, padding = (1, HEAD_KERNEL), (0, HEAD_KERNEL // 2)
         self.first = nn.Conv2d(hidden_size, HEAD_CHANNELS, shape, padding=padding)
         self.second = nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, shape, padding=padding)
+        self.activation = nn.GELU()  # a module, so that methods of attribution find it
         self.linear = nn.Linear(HEAD_CHANNELS, n_labels)
         self.norm = MeanNorm(HEAD_CHANNELS) if normalize else nn.Identity()
         for conv in (self.first, self.second):
@@ -57,10 +58,10 @@ class HeadCNN(nn.Module):
 
     def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
         """Emissions of hidden states (B, L, D); `real` (B, L, 1) is 0 at padding, None where nothing is padded."""
-        x = functional.gelu(self.first(hidden.transpose(1, 2).unsqueeze(2)))
+        x = self.activation(self.first(hidden.transpose(1, 2).unsqueeze(2)))
         if real is not None:
             x = x * real.transpose(1, 2).unsqueeze(2)
-        x = functional.gelu(self.second(x)).squeeze(2).transpose(1, 2)
+        x = self.activation(self.second(x)).squeeze(2).transpose(1, 2)
         if self.resolution_bp == 0:
             x = x.float()
             x = x.mean(1) if real is None else (x * real).sum(1) / real.sum(1)

@@ -85,6 +85,11 @@ class HuggingFaceEncoder(nn.Module):
                 states[start:end] = vectors[row[start:end]].per_base().to(self.unit.dtype)
         return hidden
 
+    def from_letters(self, letters: Tensor, *, kernels: bool = True) -> Tensor:
+        """Hidden states (B, L, D) of whole letters (B, L, 5): tokens of other models have no gradient of single letters."""
+        hidden: Tensor = self(letters.argmax(-1))
+        return hidden
+
     def _chunks(self, length: int) -> Iterator[tuple[int, int]]:
         """Starts and ends of the chunks of a sequence.
 

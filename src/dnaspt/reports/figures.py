@@ -33,7 +33,7 @@ _STYLES = (
 )
 """Color, line and marker of run 1, 2, ...; repeated where there are more."""
 _INK, _FAINT = "#24292f", "#d5d9de"
-_SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dnaspt",
     "font.family": "sans-serif",
@@ -232,7 +232,7 @@ def _style(index: int) -> tuple[str, Any, str]:
 def to_svg(draw: Callable[[], Figure], name: str) -> str:
     """SVG of the figure that `draw` makes; `name` stands in front of all its ids, so that several fit into one page."""
     text = StringIO()
-    with matplotlib.rc_context(cast(Any, _SETTINGS)):
+    with matplotlib.rc_context(cast(Any, SETTINGS)):
         draw().savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = text.getvalue()
     svg = re.sub(r"<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)

@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,20 @@ import numpy as np
 import torch
 
 from dnaspt import __version__
+from dnaspt.atomic import sha256_of_file
+from dnaspt.checkpoint_config import TENSORS, find_checkpoint
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.loci import Locus, choose_locus
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.numbers import NUMBER_NAMES
 from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation, WindowEvaluation
+from dnaspt.inference.attribution_file import read_attributions
 from dnaspt.output import refuse_existing, refuse_inputs
 from dnaspt.reports import figures
+from dnaspt.reports.explanation import kept_in_run
 from dnaspt.reports.html import Page, Section, make_picture, write_page
+from dnaspt.reports.logos import SHOWN_BP, draw_logos, top_loci
 from dnaspt.reports.records import (
     MetricsRow,
     PretrainRecord,
@@ -43,6 +49,9 @@ from dnaspt.tasks import TASKS
 
 _MAX_LABELS_DRAWN = 30
 _COUNT = "CpG count"
+_ATTRIBUTIONS = "What the model reads"
+_N_LOGOS = 3
+"""Windows of each run whose logos are drawn."""
 
 
 def write_report(
@@ -83,6 +92,7 @@ def write_report(
     else:
         sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
     sections += _calibration(records)
+    sections += _attributions(records, manifest)
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
     if any(record.is_trained for record in records):
@@ -222,6 +232,41 @@ def _calibration(records: Sequence[RunRecord]) -> list[Section]:
     )
     draw = partial(figures.curves, lines, "share that is true", x_label="probability")
     return [Section("Calibration", "", (make_picture("calibration", draw, caption),))]
+
+
+def _attributions(records: Sequence[RunRecord], manifest: Manifest) -> list[Section]:
+    """Logos of some windows of the test split, of runs that keep attributions; none where no run does.
+
+    Attributions of other weights than the run has now, or of another dataset, are not drawn, and named.
+
+    Raises:
+        InputError: a file of attributions that is damaged.
+    """
+    kept = [(record, kept_in_run(record.folder, "test")) for record in records]
+    kept = [(record, file) for record, file in kept if file.is_file()]
+    if not kept:
+        return []
+    if find_spec("tangermeme") is None:
+        return [Section(_ATTRIBUTIONS, "Logos need tangermeme, which is not installed; pip install tangermeme.")]
+    pictures, others = [], []
+    for number, (record, file) in enumerate(kept, start=1):
+        found = read_attributions(file)
+        weights = sha256_of_file(find_checkpoint(record.folder) / TENSORS)
+        if (found.weights, found.data_digest) != (weights, manifest.digest):
+            others.append(record.name)
+            continue
+        strands = "both strands averaged" if found.average_strands else "the forward strand"
+        caption = (
+            f"{record.name}: what each base contributes to the log-odds of {found.label}, in nats, by {found.method}, {strands}. "
+            f"Of {len(found)} windows that have the label, those with the highest log-odds; of each the {SHOWN_BP} bases that "
+            "contribute most. Letters that stand on their heads speak against the label."
+        )
+        draw = partial(draw_logos, found, top_loci(found, _N_LOGOS))
+        pictures.append(make_picture(f"logos{number}", draw, caption, wide=True))
+    text = "Attributions say what the model reads, not what the cell does (docs/explain.md)."
+    if others:
+        text += f" Those of {', '.join(others)} are of other weights or data than here: run 'dnaspt explain' again."
+    return [Section(_ATTRIBUTIONS, text, tuple(pictures))]
 
 
 def _pretraining(pretraining: PretrainRecord, manifest: Manifest) -> Section:

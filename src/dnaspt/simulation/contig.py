@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from dnaspt.genome import alphabet
-from dnaspt.genome.intervals import StartEnd, StartEnds
+from dnaspt.genome.intervals import Interval, StartEnd, StartEnds
 from dnaspt.simulation.genes import Gene, GeneSource
 from dnaspt.simulation.species import MOTIFS, Pool, Species, sample_weights
 
@@ -35,6 +35,19 @@ class GeneOnContig:
     cds: tuple[StartEnds, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PlantedMotif:
+    """A motif that was written into a contig.
+
+    Attributes:
+        kind: "A" or "B".
+        place: its bases; on strand "-" they are the reverse complement of the motif.
+    """
+
+    kind: str
+    place: Interval
+
+
 @dataclass(slots=True)
 class SimulatedContig:
     """A contig and its truth.
@@ -45,6 +58,7 @@ class SimulatedContig:
         genes: its genes, ascending.
         islands: its CpG islands, ascending.
         peaks: its peaks of each kind, ascending.
+        motifs: the motifs of its peaks, and single ones, ascending.
         n_repeats: copies of repeats in it.
     """
 
@@ -53,6 +67,7 @@ class SimulatedContig:
     genes: list[GeneOnContig] = field(default_factory=list)
     islands: list[StartEnd] = field(default_factory=list)
     peaks: dict[str, list[StartEnd]] = field(default_factory=lambda: {name: [] for name in MOTIFS})
+    motifs: list[PlantedMotif] = field(default_factory=list)
     n_repeats: int = 0
 
 
@@ -136,9 +151,11 @@ class ContigBuilder:
         for index, position in enumerate(range(start, start + length - _MOTIF_STEP_BP + 1, _MOTIF_STEP_BP)):
             name = names[rng.integers(len(names))] if index >= len(names) else names[index]
             motif = sample_weights(rng, MOTIFS[name])
-            motif = alphabet.reverse_complement(motif) if rng.random() < 0.5 else motif
+            strand = "-" if rng.random() < 0.5 else "+"
+            motif = alphabet.reverse_complement(motif) if strand == "-" else motif
             position += int(rng.integers(0, _MOTIF_STEP_BP - len(motif)))
             contig.codes[position : position + len(motif)] = motif
+            contig.motifs.append(PlantedMotif(name, Interval(contig.name, position, position + len(motif), strand)))
         if kind != "chance":
             for name in names:
                 contig.peaks[name].append((start, start + length))

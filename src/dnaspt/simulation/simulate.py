@@ -19,7 +19,7 @@ from dnaspt.output import locked_output, refuse_existing
 from dnaspt.simulation.contig import ContigBuilder, SimulatedContig
 from dnaspt.simulation.genes import GeneSource
 from dnaspt.simulation.species import MOTIFS, Species, make_species
-from dnaspt.simulation.tracks import bed_rows, bedmethyl_rows, fasta_record, gff3_rows
+from dnaspt.simulation.tracks import bed_rows, bedmethyl_rows, fasta_record, gff3_rows, motif_rows
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class SimulationSummary(Settings):
 
 
 def simulate(config: SimulateConfig) -> SimulationSummary:
-    """Write genome.fa, annotation.gff3, peaks_A.bed, peaks_B.bed, methylation.bedmethyl and truth.json.
+    """Write genome.fa, annotation.gff3, peaks_A.bed, peaks_B.bed, motifs.bed, methylation.bedmethyl and truth.json.
 
     Raises:
         DatasetError: the folder is there and may not be replaced. BusyError: another process writes it.
@@ -130,6 +130,7 @@ def _write(config: SimulateConfig, contigs: list[SimulatedContig], folder: Path)
         "genome.fa": [fasta_record(contig) for contig in contigs],
         "annotation.gff3": ["##gff-version 3\n", *sequence_regions, *genes],
         **{f"peaks_{name}.bed": [row for contig in contigs for row in bed_rows(contig, name)] for name in MOTIFS},
+        "motifs.bed": [row for contig in contigs for row in motif_rows(contig)],
         "methylation.bedmethyl": methylation,
         _TRUTH: [json.dumps(_truth(config, contigs, summary), indent=1) + "\n"],
     }

@@ -49,6 +49,13 @@ def bed_rows(contig: SimulatedContig, peaks: str) -> Iterator[str]:
         yield f"{contig.name}\t{start}\t{end}\t{contig.name}_{peaks}{number}\n"
 
 
+def motif_rows(contig: SimulatedContig) -> Iterator[str]:
+    """Yield a row of six columns for each planted motif: its kind as the name, and its strand."""
+    for motif in contig.motifs:
+        place = motif.place
+        yield f"{contig.name}\t{place.start}\t{place.end}\t{motif.kind}\t0\t{place.strand}\n"
+
+
 def bedmethyl_rows(contig: SimulatedContig, rng: np.random.Generator) -> Iterator[str]:
     """Yield a row for each cytosine of a CpG on both strands: its coverage and its methylation in percent.
 

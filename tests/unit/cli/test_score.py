@@ -21,6 +21,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "baseline": dnaspt.baseline,
     "compare-annotations": dnaspt.compare_annotations,
     "decode": dnaspt.decode_emissions,
+    "explain": dnaspt.explain,
     "report": dnaspt.report,
 }
 

@@ -8,6 +8,7 @@ from tests.integration.in_process import dnaspt
 from tests.unit.reports.cases import gene_scores, run_record
 from tests.unit.reports.conftest import QUICK
 
+import dnaspt as public
 from dnaspt.checkpoint_config import read_config
 from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
@@ -16,8 +17,10 @@ from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.evaluation.loci import choose_locus
+from dnaspt.inference.attribution_file import read_attributions, write_attributions
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
-from dnaspt.reports import figures
+from dnaspt.reports import figures, run_page
+from dnaspt.reports.explanation import kept_in_run
 from dnaspt.reports.run_page import _training, write_report
 from dnaspt.simulation.simulate import SimulateConfig, simulate
 from dnaspt.training.finetune import finetune
@@ -101,6 +104,29 @@ def test_a_report_of_windows_sets_labels_beside_the_cpg_count(tmp_path: Path) ->
     text = (tmp_path / "peaks.html").read_text(encoding="utf-8")
     assert re.search(r"Counting the CpGs of a window alone reaches mean AUROC [^:]*: [^:]*, [+-]0\.\d+ \[", text)
     assert all(label in text for label in read_config(tmp_path / "run").labels)
+
+
+def test_a_report_draws_attributions_of_the_weights_and_data_at_hand(
+    windows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, out = tmp_path / "run", tmp_path / "page.html"
+    finetune(FinetuneConfig(data=windows, out=run, preset="tiny", head="sigmoid", **QUICK))
+    evaluate(run, windows)
+    label = read_manifest(windows).labels[0]
+    assert "What the model reads" not in write_report(out, windows, [run]).read_text(encoding="utf-8")
+    public.explain(run, data=windows, label=label, method="gradient", n_windows=4)
+    text = write_report(out, windows, [run]).read_text(encoding="utf-8")
+    assert "What the model reads" in text and f"contributes to the log-odds of {label}, in nats, by gradient" in text
+    assert (tmp_path / "page_figures" / "logos1.svg").is_file()
+    parsed = Page(text)
+    assert len(parsed.ids) == len(set(parsed.ids))
+    found = read_attributions(kept_in_run(run, "test"))
+    write_attributions(kept_in_run(run, "test"), replace(found, weights="of another run"))
+    text = write_report(out, windows, [run]).read_text(encoding="utf-8")
+    assert "are of other weights or data than here: run 'dnaspt explain' again" in text.replace("&#39;", "'")
+    monkeypatch.setattr(run_page, "find_spec", lambda name: None)
+    text = write_report(out, windows, [run]).read_text(encoding="utf-8")
+    assert "Logos need tangermeme, which is not installed; pip install tangermeme." in text
 
 
 def test_a_comparison_is_told_with_the_interval_of_the_difference(page: Path) -> None:

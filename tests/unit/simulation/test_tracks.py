@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tests.unit.simulation.simulated import Simulated
 
 from dnaspt.genome.fasta import read_fasta
+from dnaspt.simulation.species import MOTIFS
 
 
 def test_phases_follow_the_transcript_and_all_three_occur(demo: Simulated) -> None:
@@ -22,6 +24,31 @@ def test_phases_follow_the_transcript_and_all_three_occur(demo: Simulated) -> No
             before += end - start
             seen[phase] += 1
     assert min(seen[phase] for phase in range(3)) > 100
+
+
+def test_every_planted_motif_is_where_its_row_says_on_its_strand(demo: Simulated) -> None:
+    rows = demo.rows("motifs.bed")
+    assert Counter(strand for *_, strand in rows).keys() == {"+", "-"}
+    for kind, matrix in MOTIFS.items():
+        found = [
+            demo.letters(chrom, int(start), int(end), strand)
+            for chrom, start, end, name, _, strand in rows
+            if name == kind
+        ]
+        shares = np.mean([[[letter == base for base in "ACGT"] for letter in word] for word in found], axis=0)
+        assert len(found) > 300
+        np.testing.assert_allclose(shares, matrix, atol=0.06)
+
+
+def test_motifs_do_not_overlap_and_every_peak_has_one_of_its_kind(demo: Simulated) -> None:
+    motifs = [(chrom, int(start), int(end), kind) for chrom, start, end, kind, *_ in demo.rows("motifs.bed")]
+    assert all(before[2] <= after[1] for before, after in pairwise(motifs) if before[0] == after[0])
+    for kind in MOTIFS:
+        for chrom, start, end, _ in demo.rows(f"peaks_{kind}.bed"):
+            inside = [
+                name for own, left, right, name in motifs if own == chrom and int(start) <= left < right <= int(end)
+            ]
+            assert kind in inside
 
 
 def test_cpg_islands_are_less_methylated_and_every_row_lies_on_a_cpg(demo: Simulated) -> None:
