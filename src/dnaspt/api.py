@@ -25,6 +25,7 @@ from dnaspt.output import check_file_to_write, refuse_inputs
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dnaspt.browser.browse import GenomeBrowser
     from dnaspt.checkpoint import Accelerator
     from dnaspt.data.dataset import Dataset
     from dnaspt.evaluation.compare_annotations import AnnotationComparison
@@ -822,6 +823,45 @@ def report(
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
     return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained)
+
+
+def browse(
+    inputs: Paths = (),
+    *,
+    genome: PathLike,
+    locus: str | None = None,
+    port: int = 0,
+) -> "GenomeBrowser":
+    """Show a genome with annotation, predictions and runs in a web browser, at any locus, served on this machine alone.
+
+    Runs are asked for genes and posteriors, or for labels of windows, where the page looks. igv.js is part of dnaspt: nothing is
+    loaded from the network.
+
+    Args:
+        inputs: GFF3, GTF, BED, bigWig, bedGraph and VCF files, fine-tuned runs, and folders of baselines.
+        genome: FASTA, plain, gzip or bgzip; indexed in a temporary folder where it has no .fai beside it.
+        locus: what is shown first: CONTIG, CONTIG:POSITION or CONTIG:FIRST-LAST, 1-based; left out, the first row of a file.
+        port: port of the server; 0 for a free one.
+
+    Returns:
+        The browser, with its address as `url`. It serves until `close()`, or to the end of a `with`.
+
+    Raises:
+        InputError: a file that cannot be shown. CheckpointError: a folder that is no run of `finetune`.
+        ConfigError: a locus that is not on the genome, or a port that is taken.
+
+    Example:
+        >>> browser = dnaspt.browse(["genome/annotation.gff3", "runs/genes"], genome="genome/genome.fa", locus="chr1:1-5,000")
+        >>> browser.tracks
+        ('annotation.gff3', 'genes', 'genes: P(coding), reverse strand below')
+        >>> browser.close()
+    """
+    check_whole_numbers(port=port)
+    if not 0 <= port <= 65_535:
+        raise ConfigError(f"port = {port}; expected 0 to 65,535")
+    from dnaspt.browser.browse import serve
+
+    return serve(as_paths(inputs, "inputs") or (), as_path(genome, "genome"), locus=locus or "", port=port)
 
 
 def inspect(path: PathLike) -> "Description":

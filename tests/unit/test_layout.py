@@ -29,6 +29,7 @@ ORDER = (
     "inference",
     "evaluation",
     "baselines",
+    "browser",
     "training",
     "studies",
     "reports",

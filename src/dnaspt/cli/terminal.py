@@ -1,5 +1,7 @@
 """What a person sees on the terminal: lines, tables, and the progress of downloads."""
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from dnaspt.reports.tables import cell
 if TYPE_CHECKING:
     from dnaspt.reports.tables import Table
 
-__all__ = ["DownloadProgress", "mapping_table", "show", "show_tables", "table"]
+__all__ = ["DownloadProgress", "mapping_table", "open_in_browser", "show", "show_tables", "table"]
 
 
 def show_tables(tables: Sequence["Table"]) -> None:
@@ -49,6 +51,15 @@ def mapping_table(title: str, rows: Mapping[str, Any]) -> None:
     """Print a mapping as a table of two columns, if it holds anything."""
     if rows:
         table(title, ("what", "value"), list(rows.items()))
+
+
+def open_in_browser(url: str) -> None:
+    """Open a page in a web browser of the desktop; where there is no desktop, as on a server, nothing is opened."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return  # a browser of the terminal would take the terminal
+    import webbrowser
+
+    webbrowser.open(url)
 
 
 class DownloadProgress:
