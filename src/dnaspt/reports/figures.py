@@ -33,6 +33,21 @@ _STYLES = (
 )
 """Color, line and marker of run 1, 2, ...; repeated where there are more."""
 _INK, _FAINT = "#24292f", "#d5d9de"
+_NAMES = {
+    "#ffffff": "paper",
+    "#24292f": "ink",
+    "#57606a": "soft",
+    "#d5d9de": "line",
+    "#eef0f2": "ground",
+} | {color: f"run{number}" for number, (color, _, _) in enumerate(_STYLES)}
+"""Names that a page has for the colors of figures, so that they follow its dark mode."""
+DARK = {
+    f"run{number}": color
+    for number, color in enumerate(
+        ("#9aa2ac", "#5aa5dc", "#a9c8f2", "#e08a45", "#85b873", "#b98bd4", "#e07f8e", "#5fb8b2", "#cbb44f", "#b4bcc5")
+    )
+}
+"""Colors of run 1, 2, ... on a dark page, by the names of their variables."""
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dnaspt",
@@ -241,3 +256,13 @@ def to_svg(draw: Callable[[], Figure], name: str) -> str:
     svg = re.sub(r"font: ([^;\"']*)'[^;\"]*sans-serif", rf"font: \1{_FONTS}", svg)
     svg = re.sub(r"font-family: '[^;\"]*sans-serif", f"font-family: {_FONTS}", svg)
     return svg.replace("<svg ", '<svg style="stroke-linejoin: round; stroke-linecap: butt" ', 1)
+
+
+def themed(svg: str) -> str:
+    """The SVG of `to_svg` as it stands in a page: each color is a variable of the page, and itself where there is none."""
+
+    def named(found: re.Match[str]) -> str:
+        color = found[0].lower()
+        return f"var(--{_NAMES[color]}, {color})" if color in _NAMES else found[0]
+
+    return re.sub(r'style="[^"]*"', lambda style: re.sub(r"#[0-9a-fA-F]{6}\b", named, style[0]), svg)

@@ -16,7 +16,8 @@ from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.loci import Locus, choose_locus
 from dnaspt.evaluation.metrics import Score
-from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation, WindowEvaluation
+from dnaspt.evaluation.results import METRIC_NAMES, BootstrapCounts, GeneEvaluation, WindowEvaluation
+from dnaspt.evaluation.score_curves import ScoreCurves
 from dnaspt.output import refuse_inputs
 from dnaspt.reports import figures
 from dnaspt.reports.html import Page, Section, make_picture, write_page
@@ -64,7 +65,7 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
     cpg_count = None if manifest.per_base or counts is None else read_cpg_count(data, manifest, counts)
     sections = [_scores(records, manifest)]
     sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
-    sections += _calibration(records)
+    sections += [*_curves(records, cpg_count), *_calibration(records)]
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
     if any(record.is_trained for record in records):
@@ -165,6 +166,38 @@ def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     caption = "AUROC on the test split with 95 % intervals; the dotted line is chance."
     draw = partial(figures.score_dots, groups, names, chance=0.5, baseline=True)
     return Section("AUROC by label", text, (make_picture("labels", draw, caption),))
+
+
+def _curves(records: Sequence[RunRecord], cpg_count: BootstrapCounts | None) -> list[Section]:
+    """ROC and precision-recall curves of the runs and of the CpG count; none for genes, and where they are not on record."""
+    named = [(record.name, record.counts) for record in records] + [(_COUNT, cpg_count)]
+    roc, precise = [], []
+    prevalence, n_labels = 0.0, 0
+    for index, (name, counts) in enumerate(named):
+        own = None if counts is None or not counts.logits.size else ScoreCurves.of(counts.truth, counts.logits)
+        if own is not None:
+            roc.append(figures.Curve(name, own.false_positive_rate, own.true_positive_rate, index))
+            precise.append(figures.Curve(name, own.recall, own.precision, index))
+            prevalence, n_labels = own.prevalence, own.n_labels
+    if not roc:
+        return []
+    ends = np.array([0.0, 1.0])
+    roc.append(figures.Curve("chance", ends, ends, len(named)))
+    mean = f", mean of {n_labels} labels" if n_labels > 1 else ""
+    axes = {"x_label": "false positive rate"}, {"x_label": "recall (true positive rate)"}
+    pictures = (
+        make_picture(
+            "roc",
+            partial(figures.curves, roc, "true positive rate", **axes[0]),
+            f"ROC curves on the test split{mean}: the area below one is its AUROC.",
+        ),
+        make_picture(
+            "precision_recall",
+            partial(figures.curves, precise, "precision", {"chance": prevalence}, **axes[1]),
+            f"Precision-recall curves on the test split{mean}: the area below one is its AUPRC.",
+        ),
+    )
+    return [Section("ROC and precision-recall curves", "", pictures)]
 
 
 def _calibration(records: Sequence[RunRecord]) -> list[Section]:
