@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dnaspt.baselines.results import RESULT_FILE
 from dnaspt.browser.files import NamedFile, named_files, unique_names
-from dnaspt.browser.igv import COLORS, IGV, VIEW, Track, View, content_policy, one_based, script
+from dnaspt.browser.igv import IGV, INK, VIEW, Track, View, content_policy, one_based, run_color, script
 from dnaspt.browser.indexed_genome import IndexedGenome, indexed_genome
 from dnaspt.browser.server import Answer, Content, Site, SiteServer
 from dnaspt.errors import ConfigError, InputError
@@ -194,7 +194,7 @@ def _file_track(file: NamedFile, number: int) -> tuple[Track, dict[str, Path]]:
     if file.index is not None:
         index_url = f"{address}{file.index.suffix}"
         served[index_url] = file.index
-    color = COLORS[0] if file.group == "annotation" else COLORS[1 + number % (len(COLORS) - 1)]
+    color = INK if file.group == "annotation" else run_color(number)
     return Track(
         file.name,
         file.kind.track,

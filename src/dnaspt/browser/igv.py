@@ -14,8 +14,10 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
+import numpy as np
 from markupsafe import Markup
 
+from dnaspt.genome.intervals import runs
 from dnaspt.genome.transcripts import Transcript
 
 IGV_VERSION = "3.8.10"
@@ -24,8 +26,12 @@ IGV_SHA256 = "87b991ae2a720978172e269dd5127c495e56df5af31144dff19c83124e2f5744"
 """sha256 of igv.min.js as the package has it."""
 IGV, VIEW = "igv.min.js", "view.js"
 """The scripts of a view, in their order."""
-COLORS = ("#24292f", "#2f7fb8", "#c8702a", "#5f8f4e", "#8c5aa8", "#b04a5a", "#3d8f8a", "#a08a2c", "#12355b", "#8a8f98")
-"""Color of the annotation, then of run 1, 2, ...; repeated where there are more."""
+INK = "#24292f"
+"""Color of the annotation."""
+RUN_COLORS = (
+    *("#8a8f98", "#2f7fb8", "#12355b", "#c8702a", "#5f8f4e", "#8c5aa8", "#b04a5a", "#3d8f8a", "#a08a2c", "#555a60"),
+)
+"""Color of run 1, 2, ..., in figures too; repeated where there are more."""
 Feature = dict[str, Any]
 """A feature as igv.js takes it: chr, start, end (0-based half-open), and for genes strand, name and exons."""
 
@@ -37,7 +43,7 @@ class Track:
     Attributes:
         name: how it is called.
         kind: annotation (genes, intervals), wig (values along the genome) or variant.
-        color: of what is drawn.
+        color: of what is drawn; "" where each feature has its own.
         features: what it holds, where that is small; None where it comes from `url`.
         url: address of a file, below the page's own.
         format: of that file, as igv.js calls it.
@@ -50,7 +56,7 @@ class Track:
 
     name: str
     kind: Literal["annotation", "wig", "variant"]
-    color: str = COLORS[0]
+    color: str = INK
     features: Sequence[Feature] | None = None
     url: str = ""
     format: str = ""
@@ -62,7 +68,9 @@ class Track:
 
     def config(self) -> dict[str, Any]:
         """Configuration of the track for igv.js; `service` is for our own script, which makes a source of it."""
-        content: dict[str, Any] = {"name": self.name, "type": self.kind, "color": self.color}
+        content: dict[str, Any] = {"name": self.name, "type": self.kind}
+        if self.color:
+            content["color"] = self.color
         if self.kind == "annotation":
             content |= {"displayMode": "EXPANDED", "nameField": "name"}
         if self.extent is not None:
@@ -136,6 +144,30 @@ def gene_feature(gene: Transcript, color: str = "") -> Feature:
     if gene.is_partial:
         feature["partial"] = "true"
     return feature | ({"color": color} if color else {})
+
+
+def coding_features(coding: np.ndarray, chrom: str, start: int, n_steps: int) -> list[Feature]:
+    """Probability of coding bases, runs of one value above 0: the forward strand upward, the reverse strand downward.
+
+    Args:
+        coding: probability (2, L) of a coding base of the forward and of the reverse strand.
+        chrom: contig.
+        start: position of the first base.
+        n_steps: probabilities are rounded to one part in so many.
+    """
+    features: list[Feature] = []
+    for sign, probabilities in zip((1, -1), coding, strict=True):
+        values, intervals = runs(np.rint(probabilities * n_steps).astype(np.int16))
+        for value, (left, right) in zip(values.tolist(), intervals.tolist(), strict=True):
+            if value:
+                place = {"chr": chrom, "start": start + left, "end": start + right}
+                features.append(place | {"value": sign * value / n_steps})
+    return sorted(features, key=lambda feature: (feature["start"], feature["end"]))
+
+
+def run_color(number: int) -> str:
+    """Color of a run, from 0."""
+    return RUN_COLORS[number % len(RUN_COLORS)]
 
 
 @cache

@@ -11,18 +11,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
-from dnaspt.browser.igv import COLORS, Feature, Track, gene_feature
+from dnaspt.browser.igv import Feature, Track, coding_features, gene_feature, run_color
 from dnaspt.browser.indexed_genome import IndexedGenome
 from dnaspt.checkpoint_config import read_config
 from dnaspt.errors import CheckpointError, InputError
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, MINUS
-from dnaspt.genome.intervals import runs
 from dnaspt.genome.transcripts import moved
 from dnaspt.inference.model import Model, load
-from dnaspt.tasks import GENE_MODEL, TASKS
+from dnaspt.tasks import TASKS
 
 VISIBLE_BP = 60_000
 """Longest stretch that is predicted when it is looked at."""
@@ -75,7 +72,7 @@ class Predictor:
 
     def tracks(self, address: str, number: int) -> list[Track]:
         """A track for each source, below an address; number: which of the runs it is, from 0."""
-        color = COLORS[1 + number % (len(COLORS) - 1)]
+        color = run_color(number)
         made = []
         for source, name in self.sources.items():
             own: dict[str, Any] = {"service": f"{address}/{source}", "visible_bp": VISIBLE_BP}
@@ -112,33 +109,16 @@ class Predictor:
         return self._windows(self._model, chrom, start, end)
 
     def _genes(self, model: Model, chrom: str, start: int, end: int) -> dict[str, list[Feature]]:
-        from dnaspt.inference.decode import class_probabilities, predict_emissions
         from dnaspt.inference.emissions import ContigSlice
-        from dnaspt.inference.genes import contig_genes, grammar_of
+        from dnaspt.inference.genes import genes_and_probabilities
 
-        network, both = model.task_model(), model.averages(asked=None)
         first, last = max(0, start - _CONTEXT_BP), min(self._genome.lengths[chrom], end + _CONTEXT_BP)
-        codes = self._genome.codes(chrom, first, last)
-        whole = ContigSlice.whole(codes)
-        emissions = predict_emissions(network, [whole], average_strands=both)
-        classes = np.zeros((len(codes), len(self.config.labels)))
-
-        def keep(position: int, probabilities: np.ndarray) -> None:
-            classes[position : position + len(probabilities)] = probabilities
-
-        genes = contig_genes(
-            network,
-            self.config,
-            Contig(chrom, codes),
-            [(whole, emissions[0])],
-            average_strands=both,
-            grammar=grammar_of(network, self.config),
-            marginals=keep,
-        )
-        if self.config.head != GENE_MODEL:  # other heads give them apart from decoding
-            classes = class_probabilities(network, emissions[0], average_strands=both)
+        contig = Contig(chrom, self._genome.codes(chrom, first, last))
+        whole = ContigSlice.whole(contig.codes)
+        both = model.averages(asked=None)
+        genes, classes = genes_and_probabilities(model.task_model(), self.config, contig, whole, average_strands=both)
         placed = [moved(gene, first) for gene in genes]
-        coding = coding_features(classes[start - first : end - first], chrom, start)
+        coding = coding_features(classes[start - first : end - first, [CDS, CDS + MINUS]].T, chrom, start, _STEPS)
         return {
             "genes": [gene_feature(gene) for gene in placed if gene.start < end and start < gene.end],
             "coding": coding,
@@ -171,22 +151,3 @@ class Predictor:
                 for left, right, value in zip(starts, ends, values, strict=True)
             ]
         return made
-
-
-def coding_features(classes: np.ndarray, chrom: str, start: int) -> list[Feature]:
-    """Probability of coding bases, runs of one value above 0: the forward strand upward, the reverse strand downward.
-
-    Args:
-        classes: probability (L, 9) of each class at each base.
-        chrom: contig.
-        start: position of the first base.
-    """
-    features = []
-    for sign, column in ((1, CDS), (-1, CDS + MINUS)):
-        values, intervals = runs(np.rint(classes[:, column] * _STEPS).astype(np.int16))
-        for value, (left, right) in zip(values.tolist(), intervals.tolist(), strict=True):
-            if value:
-                features.append(
-                    {"chr": chrom, "start": start + left, "end": start + right, "value": sign * value / _STEPS}
-                )
-    return sorted(features, key=lambda feature: (feature["start"], feature["end"]))

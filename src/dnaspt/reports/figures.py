@@ -15,27 +15,29 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dnaspt.browser.igv import INK, RUN_COLORS
 from dnaspt.evaluation.loci import Locus
 from dnaspt.evaluation.metrics import Score
 from dnaspt.genome.transcripts import Transcript
 
-_STYLES = (
-    ("#8a8f98", (0, (4, 2)), "o"),
-    ("#2f7fb8", "-", "s"),
-    ("#12355b", (0, (1, 1.2)), "D"),
-    ("#c8702a", (0, (6, 2, 1, 2)), "^"),
-    ("#5f8f4e", (0, (3, 1, 1, 1, 1, 1)), "v"),
-    ("#8c5aa8", (0, (8, 3)), "P"),
-    ("#b04a5a", (0, (2, 2, 8, 2)), "X"),
-    ("#3d8f8a", (0, (12, 2)), "<"),
-    ("#a08a2c", (0, (1, 4)), ">"),
-    ("#555a60", (0, (5, 1)), "*"),
+_DASHES: tuple[Any, ...] = (
+    (0, (4, 2)),
+    "-",
+    (0, (1, 1.2)),
+    (0, (6, 2, 1, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (8, 3)),
+    (0, (2, 2, 8, 2)),
+    (0, (12, 2)),
+    (0, (1, 4)),
+    (0, (5, 1)),
 )
+_STYLES = tuple(zip(RUN_COLORS, _DASHES, "osD^vPX<>*", strict=True))
 """Color, line and marker of run 1, 2, ...; repeated where there are more."""
-_INK, _FAINT = "#24292f", "#d5d9de"
+_INK, _FAINT = INK, "#d5d9de"
 _NAMES = {
     "#ffffff": "paper",
-    "#24292f": "ink",
+    INK: "ink",
     "#57606a": "soft",
     "#d5d9de": "line",
     "#eef0f2": "ground",

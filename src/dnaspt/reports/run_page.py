@@ -10,16 +10,20 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
+from scipy.special import expit
 
 from dnaspt import __version__
+from dnaspt.browser.igv import one_based
+from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
-from dnaspt.evaluation.loci import Locus, choose_locus
+from dnaspt.evaluation.loci import choose_loci
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.results import METRIC_NAMES, BootstrapCounts, GeneEvaluation, WindowEvaluation
 from dnaspt.evaluation.score_curves import ScoreCurves
 from dnaspt.output import refuse_inputs
 from dnaspt.reports import figures
+from dnaspt.reports.genome_view import MOST_LABELS, STRETCH_BP, gene_view, window_view
 from dnaspt.reports.html import Page, Section, make_picture, write_page
 from dnaspt.reports.records import (
     MetricsRow,
@@ -35,6 +39,8 @@ from dnaspt.tasks import TASKS
 
 _MAX_LABELS_DRAWN = 30
 _COUNT = "CpG count"
+N_LOCI = 3
+"""Loci of genes that a page holds."""
 
 
 def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | None = None) -> Path:
@@ -64,8 +70,8 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
     counts = next((record.counts for record in records if record.counts is not None), None)
     cpg_count = None if manifest.per_base or counts is None else read_cpg_count(data, manifest, counts)
     sections = [_scores(records, manifest)]
-    sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
-    sections += [*_curves(records, cpg_count), *_calibration(records)]
+    sections.append(_loci(records, data) if manifest.per_base else _labels(records, manifest))
+    sections += [*_curves(records, cpg_count), *_calibration(records), *_windows(records, data, manifest)]
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
     if any(record.is_trained for record in records):
@@ -126,25 +132,26 @@ def _genes_shown(records: Sequence[RunRecord]) -> dict[str, GeneEvaluation]:
     return shown
 
 
-def _locus(records: Sequence[RunRecord], data: Path) -> Section:
-    title = "An example locus"
-    locus = choose_locus(data, [(record.folder, bool(record.scores.average_strands)) for record in records])
-    if locus is None:
+def _loci(records: Sequence[RunRecord], data: Path) -> Section:
+    title = "Example loci"
+    loci = choose_loci(data, [(record.folder, bool(record.scores.average_strands)) for record in records], N_LOCI)
+    if not loci:
         return Section(title, "The test split has no annotated gene: none is drawn.")
+    first, names = loci[0], [record.name for record in records]
     caption = (
         "Boxes are coding exons, lines introns; chevrons point along the strand. A predicted exon is filled where both "
         "its ends are annotated, hollow otherwise. Genes are drawn as predict writes them: with codons where the head knows them."
     )
-    if locus.missing:
+    if first.missing:
         caption += " Labels are not known where the ground is gray."
-    draw = partial(figures.locus_tracks, locus, [record.name for record in records])
-    text = f"{_one_based(locus)} of the test split: {locus.choice}."
-    return Section(title, text, (make_picture("locus", draw, caption, wide=True),))
-
-
-def _one_based(locus: Locus) -> str:
-    """A locus as a genome browser writes it: 1-based, both ends included."""
-    return f"{locus.chrom}:{locus.start + 1:,}–{locus.end:,}"
+    draw = partial(figures.locus_tracks, first, names)
+    where = one_based(first.chrom, first.start, first.end)
+    text = f"{where} of the test split: {first.choice}."
+    if len(loci) > 1:
+        text += (
+            f" The view has the next {len(loci) - 1}, too. It shows the probability of coding bases beside the genes."
+        )
+    return Section(title, text, (make_picture("locus", draw, caption, wide=True),), view=gene_view(loci, names))
 
 
 def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
@@ -168,6 +175,34 @@ def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     return Section("AUROC by label", text, (make_picture("labels", draw, caption),))
 
 
+def _windows(records: Sequence[RunRecord], data: Path, manifest: Manifest) -> list[Section]:
+    """Stretches of test with labels and predictions of windows; none for genes, and for sequences without a place."""
+    task = TASKS[manifest.task]
+    known = {
+        record.name: record.counts for record in records if record.counts is not None and record.counts.logits.size
+    }
+    if manifest.per_base or task.any_length or not known:
+        return []
+    rows = read_split(data, "test")
+    if manifest.resolution_bp:
+        rows = rows.bins(manifest.resolution_bp)
+    truth = next(iter(known.values())).truth
+    known = {name: counts for name, counts in known.items() if counts.logits.shape == (len(rows), len(manifest.labels))}
+    view = window_view(rows, manifest.labels, truth, {name: expit(counts.logits) for name, counts in known.items()})
+    if view is None:
+        return []
+    cut = (
+        ""
+        if len(manifest.labels) <= MOST_LABELS
+        else f" The first {MOST_LABELS} of {len(manifest.labels)} labels are shown."
+    )
+    text = (
+        f"The {len(view.loci)} stretches of {STRETCH_BP // 1000} kb of the test split with the most true labels: labels, and "
+        f"probabilities.{cut}"
+    )
+    return [Section("Example loci", text, view=view)]
+
+
 def _curves(records: Sequence[RunRecord], cpg_count: BootstrapCounts | None) -> list[Section]:
     """ROC and precision-recall curves of the runs and of the CpG count; none for genes, and where they are not on record."""
     named = [(record.name, record.counts) for record in records] + [(_COUNT, cpg_count)]
@@ -184,16 +219,17 @@ def _curves(records: Sequence[RunRecord], cpg_count: BootstrapCounts | None) -> 
     ends = np.array([0.0, 1.0])
     roc.append(figures.Curve("chance", ends, ends, len(named)))
     mean = f", mean of {n_labels} labels" if n_labels > 1 else ""
-    axes = {"x_label": "false positive rate"}, {"x_label": "recall (true positive rate)"}
     pictures = (
         make_picture(
             "roc",
-            partial(figures.curves, roc, "true positive rate", **axes[0]),
+            partial(figures.curves, roc, "true positive rate", x_label="false positive rate"),
             f"ROC curves on the test split{mean}: the area below one is its AUROC.",
         ),
         make_picture(
             "precision_recall",
-            partial(figures.curves, precise, "precision", {"chance": prevalence}, **axes[1]),
+            partial(
+                figures.curves, precise, "precision", {"chance": prevalence}, x_label="recall (true positive rate)"
+            ),
             f"Precision-recall curves on the test split{mean}: the area below one is its AUPRC.",
         ),
     )
