@@ -793,14 +793,16 @@ def report(
     data: PathLike,
     out: PathLike,
     pretrain: PathLike | None = None,
+    baselines: Paths = (),
 ) -> Path:
-    """Compare evaluated runs of one dataset in one HTML file: tables, training curves, a drawn locus.
+    """Compare evaluated runs of one dataset in one HTML file: tables, curves, and example loci in an interactive view.
 
     Args:
         runs: fine-tuned runs that are evaluated on test, in the order to show them.
         data: their dataset.
         out: HTML file to write; its figures go into a folder beside it.
         pretrain: the pretraining run.
+        baselines: folders of `baseline` on the same dataset, to show after the runs.
 
     Returns:
         The file.
@@ -813,16 +815,21 @@ def report(
         >>> dnaspt.report("runs/genes", data="data/genes", out="report.html").name
         'report.html'
     """
+    from dnaspt.baselines.results import read_result
     from dnaspt.checkpoint_config import find_checkpoint
     from dnaspt.data.manifest import read_manifest
 
     folders, pretrained = as_paths(runs, "runs") or (), as_path_or_none(pretrain, "pretrain")
     read_manifest(as_path(data, "data"))
+    for folder in folders:
+        if read_result(folder) is not None:
+            raise ConfigError(f"{folder}: holds a baseline, not a run; give it with --baseline (baselines=)")
     for folder in (*folders, *([pretrained] if pretrained else [])):
         find_checkpoint(folder)
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
-    return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained)
+    beside = as_paths(baselines, "baselines") or ()
+    return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained, beside)
 
 
 def browse(

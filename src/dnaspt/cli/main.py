@@ -327,17 +327,22 @@ def report(
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
     out: Annotated[Path, option("--out", "-o", metavar="FILE", help="HTML file to write.")],
     pretrain: Annotated[Path | None, option(metavar="RUN", help="The pretraining run.", default="leave it out")] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        option(metavar="FOLDER", help="Folder of 'dnaspt baseline' to show, too; may be repeated.", default="none"),
+    ] = None,
 ) -> None:
     """Compare evaluated runs in one HTML file.
 
-    It has tables of scores, training curves, and a locus with the true and the predicted labels.
+    It has tables of scores, curves, and example loci in an interactive view: annotation, predictions, posteriors, labels.
 
     Example: dnaspt report runs/scratch runs/spt --pretrain runs/pre --data data/genes --out report.html
     """
     from dnaspt import api
     from dnaspt.cli.terminal import show
 
-    show(f"{api.report(**given(context))}: written")
+    settings = given(context)
+    show(f"{api.report(baselines=settings.pop('baseline', ()), **settings)}: written")
 
 
 @app.command(cls=Command)

@@ -10,20 +10,17 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
-from scipy.special import expit
 
 from dnaspt import __version__
 from dnaspt.browser.igv import one_based
-from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.loci import choose_loci
 from dnaspt.evaluation.metrics import Score
-from dnaspt.evaluation.results import METRIC_NAMES, BootstrapCounts, GeneEvaluation, WindowEvaluation
-from dnaspt.evaluation.score_curves import ScoreCurves
+from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation, WindowEvaluation
 from dnaspt.output import refuse_inputs
 from dnaspt.reports import figures
-from dnaspt.reports.genome_view import MOST_LABELS, STRETCH_BP, gene_view, window_view
+from dnaspt.reports.genome_view import gene_view
 from dnaspt.reports.html import Page, Section, make_picture, write_page
 from dnaspt.reports.records import (
     MetricsRow,
@@ -35,6 +32,7 @@ from dnaspt.reports.records import (
 )
 from dnaspt.reports.run_tables import LEVELS, dataset_tables, gene_tables, pretrain_table, run_table, window_table
 from dnaspt.reports.run_text import answer, commands
+from dnaspt.reports.window_sections import calibration_sections, curve_sections, stretch_sections
 from dnaspt.tasks import TASKS
 
 _MAX_LABELS_DRAWN = 30
@@ -43,7 +41,9 @@ N_LOCI = 3
 """Loci of genes that a page holds."""
 
 
-def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | None = None) -> Path:
+def write_report(
+    out: Path, data: Path, runs: Sequence[Path], pretrain: Path | None = None, baselines: Sequence[Path] = ()
+) -> Path:
     """Compare evaluated runs of one dataset in an HTML file.
 
     Args:
@@ -51,6 +51,7 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
         data: the dataset that all runs were evaluated on.
         runs: run folders of 'dnaspt finetune', in the order to show them.
         pretrain: run folder of 'dnaspt pretrain'.
+        baselines: folders of 'dnaspt baseline', to show after the runs.
 
     Returns:
         The file.
@@ -59,26 +60,33 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
         DnasptError: a run is not evaluated on the test split of this dataset, or a folder is not what it should be.
         ConfigError: the file would replace one that is read.
     """
-    refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain}, is_file=True)
+    refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain, "baseline": baselines}, is_file=True)
     if out.is_dir():
         raise DnasptError(f"{out}: is a folder; expected the name of an HTML file")
     if out.suffix.lower() not in (".html", ".htm"):
         raise DnasptError(f"{out}: a report is an HTML file; expected a name that ends in .html")
     manifest = read_manifest(data)
-    records = read_runs(runs, data, manifest)
+    records = read_runs(runs, data, manifest, baselines)
     pretraining = None if pretrain is None else read_pretraining(pretrain)
     counts = next((record.counts for record in records if record.counts is not None), None)
     cpg_count = None if manifest.per_base or counts is None else read_cpg_count(data, manifest, counts)
     sections = [_scores(records, manifest)]
     sections.append(_loci(records, data) if manifest.per_base else _labels(records, manifest))
-    sections += [*_curves(records, cpg_count), *_calibration(records), *_windows(records, data, manifest)]
+    if not manifest.per_base:
+        counts_of = {record.name: record.counts for record in records}
+        sections += [
+            *curve_sections(counts_of | {_COUNT: cpg_count}),
+            *calibration_sections({record.name: record.scores for record in records}),
+            *stretch_sections(counts_of, data, manifest),
+        ]
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
     if any(record.is_trained for record in records):
         sections.append(_training(records, manifest))
     sections.append(_dataset(manifest))
+    compared = _counted(len(runs), "run") + (f" and {_counted(len(baselines), 'baseline')}" if baselines else "")
     page = Page(
-        title=f"{data.resolve().name}: comparison of {len(records)} run{'s' if len(records) > 1 else ''}",
+        title=f"{data.resolve().name}: comparison of {compared}",
         answer=answer(records, pretraining, cpg_count),
         sections=sections,
         commands=commands(records, pretraining, data),
@@ -87,6 +95,11 @@ def write_report(out: Path, data: Path, runs: Sequence[Path], pretrain: Path | N
     )
     write_page(out, page)
     return out
+
+
+def _counted(number: int, what: str) -> str:
+    """Such as "2 runs"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _windows_of(records: Sequence[RunRecord]) -> list[WindowEvaluation]:
@@ -175,87 +188,6 @@ def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     return Section("AUROC by label", text, (make_picture("labels", draw, caption),))
 
 
-def _windows(records: Sequence[RunRecord], data: Path, manifest: Manifest) -> list[Section]:
-    """Stretches of test with labels and predictions of windows; none for genes, and for sequences without a place."""
-    task = TASKS[manifest.task]
-    known = {
-        record.name: record.counts for record in records if record.counts is not None and record.counts.logits.size
-    }
-    if manifest.per_base or task.any_length or not known:
-        return []
-    rows = read_split(data, "test")
-    if manifest.resolution_bp:
-        rows = rows.bins(manifest.resolution_bp)
-    truth = next(iter(known.values())).truth
-    known = {name: counts for name, counts in known.items() if counts.logits.shape == (len(rows), len(manifest.labels))}
-    view = window_view(rows, manifest.labels, truth, {name: expit(counts.logits) for name, counts in known.items()})
-    if view is None:
-        return []
-    cut = (
-        ""
-        if len(manifest.labels) <= MOST_LABELS
-        else f" The first {MOST_LABELS} of {len(manifest.labels)} labels are shown."
-    )
-    text = (
-        f"The {len(view.loci)} stretches of {STRETCH_BP // 1000} kb of the test split with the most true labels: labels, and "
-        f"probabilities.{cut}"
-    )
-    return [Section("Example loci", text, view=view)]
-
-
-def _curves(records: Sequence[RunRecord], cpg_count: BootstrapCounts | None) -> list[Section]:
-    """ROC and precision-recall curves of the runs and of the CpG count; none for genes, and where they are not on record."""
-    named = [(record.name, record.counts) for record in records] + [(_COUNT, cpg_count)]
-    roc, precise = [], []
-    prevalence, n_labels = 0.0, 0
-    for index, (name, counts) in enumerate(named):
-        own = None if counts is None or not counts.logits.size else ScoreCurves.of(counts.truth, counts.logits)
-        if own is not None:
-            roc.append(figures.Curve(name, own.false_positive_rate, own.true_positive_rate, index))
-            precise.append(figures.Curve(name, own.recall, own.precision, index))
-            prevalence, n_labels = own.prevalence, own.n_labels
-    if not roc:
-        return []
-    ends = np.array([0.0, 1.0])
-    roc.append(figures.Curve("chance", ends, ends, len(named)))
-    mean = f", mean of {n_labels} labels" if n_labels > 1 else ""
-    pictures = (
-        make_picture(
-            "roc",
-            partial(figures.curves, roc, "true positive rate", x_label="false positive rate"),
-            f"ROC curves on the test split{mean}: the area below one is its AUROC.",
-        ),
-        make_picture(
-            "precision_recall",
-            partial(
-                figures.curves, precise, "precision", {"chance": prevalence}, x_label="recall (true positive rate)"
-            ),
-            f"Precision-recall curves on the test split{mean}: the area below one is its AUPRC.",
-        ),
-    )
-    return [Section("ROC and precision-recall curves", "", pictures)]
-
-
-def _calibration(records: Sequence[RunRecord]) -> list[Section]:
-    """How often predictions of a probability are true; none for genes, and where it is not on record."""
-    lines = []
-    for index, record in enumerate(records):
-        windows = record.scores.windows
-        if windows is not None and windows.calibration is not None:
-            _, probabilities, shares = np.array(windows.calibration.bins).reshape(-1, 3).T
-            lines.append(figures.Curve(record.name, probabilities, shares, index))
-    if not lines:
-        return []
-    ends = np.array([0.0, 1.0])
-    lines.append(figures.Curve("calibrated", ends, ends, len(records)))
-    caption = (
-        "How often predictions of one probability are true on the test split, all labels together, in ten bins of probability. "
-        "A calibrated model lies on the line from corner to corner."
-    )
-    draw = partial(figures.curves, lines, "share that is true", x_label="probability")
-    return [Section("Calibration", "", (make_picture("calibration", draw, caption),))]
-
-
 def _pretraining(pretraining: PretrainRecord, manifest: Manifest) -> Section:
     ngram = pretraining.ngram
     line = _curve("pretrained model", pretraining.metrics, "valid_nats", 1)
@@ -326,7 +258,7 @@ def _settings(
 
 
 def _versions(records: Sequence[RunRecord]) -> str:
-    trained = sorted({record.config.dnaspt_version for record in records})
+    trained = sorted({record.config.dnaspt_version for record in records if record.config is not None})
     return (
         f"dnaspt {__version__} (checkpoints: {', '.join(trained)}), torch {torch.__version__}, "
         f"matplotlib {matplotlib.__version__}, Python {platform.python_version()} on {platform.system()}"
