@@ -20,6 +20,7 @@ VIEW = "document.querySelector('.genome-view').shadowRoot"
 LABELS = f"return [...{VIEW}.querySelectorAll('.igv-track-label')].map(one => one.textContent)"
 DRAWN = f"""
 return [...{VIEW}.querySelectorAll('.igv-viewport canvas')].map(canvas => {{
+  if (!canvas.width || !canvas.height) return 0;
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   let n = 0;
   for (let k = 3; k < pixels.length; k += 4) n += pixels[k] > 0;
@@ -100,14 +101,15 @@ def test_names_in_files_run_no_script(browser: Any, tmp_path: Path) -> None:
         open_page(browser, served.url)
         wait_for(lambda: max(browser.execute_script(DRAWN)[1:], default=0) > 200)
         shown = f"return [...{VIEW}.querySelectorAll('.igv-ui-popover')].map(one => one.textContent).join(' ')"
-        ports = browser.execute_script(f"return [...{VIEW}.querySelectorAll('.igv-viewport')]")
+        ports = browser.execute_script(f"return [...{VIEW}.querySelectorAll('.igv-viewport')].filter(p => p.clientWidth)")
         for port, told in zip(ports[-2:], ("note:", "c:101"), strict=True):
-            ActionChains(browser).move_to_element_with_offset(port, 0, 12 - port.size["height"] // 2).click().perform()
+            ActionChains(browser).move_to_element_with_offset(port, -200, 20 - port.size["height"] // 2).click().perform()
             wait_for(lambda told=told: told in browser.execute_script(shown), 10)
         assert (
             browser.execute_script(f"return {VIEW}.querySelectorAll('.igv-ui-popover img').length") > 0
         )  # as HTML it is
         assert browser.title == "g.fa"
+        assert browser.execute_script(LABELS)[1] == f"{ATTACK}.bed"
         assert all(url.startswith(served.url) for url in asked_for(browser))
 
 
@@ -129,6 +131,7 @@ def test_ctrl_c_ends_it(simulated: Path) -> None:
         assert process.stdout is not None and process.stderr is not None
         lines = [process.stdout.readline() for _ in range(3)]
         assert "http://127.0.0.1:" in lines[1] and lines[2] == "Ctrl-C ends it.\n"
+        time.sleep(0.5)  # while a line is being written, it would be written twice
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
         assert process.stdout.read() == "ended\n" and process.stderr.read() == ""

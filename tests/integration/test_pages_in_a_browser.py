@@ -1,4 +1,4 @@
-"""Reports in a real Chromium without a network: quiet, readable on a phone and in the dark, sortable, with a genome to look at."""
+"""Reports in a real Chromium without a network: quiet, readable on a phone and in the dark, a genome to look at."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +64,7 @@ def browser(downloads: Path) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def pages(gene_data: Path, simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def pages(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A study's page, a report of two of its runs, and one of windows beside baselines."""
     out = tmp_path_factory.mktemp("pages")
     (out / "study.toml").write_text(PLAN.format(data=gene_data))
@@ -74,9 +74,13 @@ def pages(gene_data: Path, simulated: Path, tmp_path_factory: pytest.TempPathFac
     runs = sorted((out / "study" / "runs").glob("final-*"))[:2]
     assert dnaspt("report", *runs, "--data", gene_data, "--out", out / "report.html").code == 0
     peaks, quick = out / "peaks", ("--preset", "tiny", "--steps", "20", "--batch-bp", "4096")
-    regions = ("--regions", simulated / "peaks_A.bed", "--regions", simulated / "peaks_B.bed")
+    genome = out / "genome"
+    regions = ("--regions", genome / "peaks_A.bed", "--regions", genome / "peaks_B.bed")
+    (out / "small.toml").write_text("window_bp = 256\ncore_bp = 128\n")
+    size = ("--config", out / "small.toml")
     for words in (
-        ("prepare", "regions", "--genome", simulated / "genome.fa", *regions, "--out", peaks),
+        ("simulate", "--out", genome, "--n-contigs", "2", "--contig-bp", "60000"),
+        ("prepare", "regions", "--genome", genome / "genome.fa", *regions, *size, "--out", peaks),
         ("finetune", peaks, "--out", out / "run", *quick),
         ("evaluate", out / "run", "--data", peaks),
         ("baseline", peaks, "--out", out / "kmer"),

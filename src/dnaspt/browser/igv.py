@@ -68,7 +68,8 @@ class Track:
 
     def config(self) -> dict[str, Any]:
         """Configuration of the track for igv.js; `service` is for our own script, which makes a source of it."""
-        content: dict[str, Any] = {"name": self.name, "type": self.kind}
+        shown = self.name.replace("<", "&lt;")  # igv.js takes the name for HTML
+        content: dict[str, Any] = {"name": shown, "type": self.kind}
         if self.color:
             content["color"] = self.color
         if self.kind == "annotation":

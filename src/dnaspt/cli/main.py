@@ -385,13 +385,13 @@ def browse(
     settings = given(context)
     settings.pop("no_open", None)
     with api.browse(settings.pop("inputs", ()), **settings) as browser:
-        for name in browser.tracks:
-            show(f"track: {name}")
-        show(f"{genome} at {browser.locus}: {browser.url}")
-        show("Ctrl-C ends it.")
-        if not no_open:
-            open_in_browser(browser.url)
         try:
+            for name in browser.tracks:
+                show(f"track: {name}")
+            show(f"{genome} at {browser.locus}: {browser.url}")
+            show("Ctrl-C ends it.")
+            if not no_open:
+                open_in_browser(browser.url)
             browser.wait()
         except KeyboardInterrupt:
             show("ended")

@@ -80,6 +80,10 @@ def test_a_view_names_its_tracks_and_loci() -> None:
     assert view["loci"] == [{"chr": "c", "start": 0, "end": 10}]
 
 
+def test_the_name_of_a_track_is_no_html() -> None:
+    assert Track("<img src=x>.bed", "annotation").config()["name"] == "&lt;img src=x>.bed"
+
+
 def test_a_policy_allows_named_scripts_alone() -> None:
     policy = content_policy(scripts=["let a = 1;"])
     assert "default-src 'none'" in policy and "connect-src 'none'" in policy

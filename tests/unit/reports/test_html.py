@@ -36,7 +36,7 @@ def test_a_page_holds_igv_only_where_there_is_a_genome_to_show(tmp_path: Path) -
     assert len(plain_text) < 20_000 and "igv" not in plain_text.split("</style>")[1].replace("igv.js", "")
     assert text.count(script(IGV)) == 1
     assert "c:1-5" in text and "&lt;d&gt;:8-9" in text
-    assert text.count("\\u003c/script\\u003e") == 2
+    assert text.count("\\u0026lt;/script\\u003e") == 2
     assert text.count("</script>") == 2 + 3  # two views; the scripts of tables, of igv.js, and of views
 
 
