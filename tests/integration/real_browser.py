@@ -25,6 +25,8 @@ _OPTIONS = (
     "--disable-dev-shm-usage",
     "--host-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+_WAIT_S = 600
+"""A machine that is busy with other tests may take minutes for a page."""
 _STATES = "return [...document.querySelectorAll('.genome-view')].map(one => one.dataset.ready || '')"
 
 
@@ -40,6 +42,8 @@ def chromium(downloads: str = "") -> Iterator[Any]:
     if downloads:
         options.add_experimental_option("prefs", {"download.default_directory": downloads})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    driver.command_executor.client_config.timeout = _WAIT_S
+    driver.set_page_load_timeout(_WAIT_S)
     try:
         yield driver
     finally:
@@ -52,12 +56,13 @@ def open_page(driver: Any, url: str, *, width: int = 1280, dark: bool = False) -
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    complaints(driver), asked_for(driver)  # those of the page before
     driver.get(url)
     wait_for(lambda: all(driver.execute_script(_STATES)))
     assert set(driver.execute_script(_STATES)) <= {"true"}
 
 
-def wait_for(condition: Any, seconds: float = 90) -> None:
+def wait_for(condition: Any, seconds: float = _WAIT_S) -> None:
     """Return once a condition is true.
 
     Raises:

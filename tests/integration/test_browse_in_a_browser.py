@@ -74,7 +74,7 @@ def test_any_locus_can_be_asked_for(browser: Any, files: list[Path], simulated: 
         seen: set[str] = set()
         for place in ("chr3:2,001-9,000", "chr2:5,001-6,000"):
             field = go_to(browser, place)
-            wait_for(lambda field=field, place=place: field.get_attribute("value") == place, 20)
+            wait_for(lambda field=field, place=place: field.get_attribute("value") == place)
             contig = f"runs/0/genes?chr={place.partition(':')[0]}"
 
             def is_asked(contig: str = contig) -> bool:
@@ -101,10 +101,14 @@ def test_names_in_files_run_no_script(browser: Any, tmp_path: Path) -> None:
         open_page(browser, served.url)
         wait_for(lambda: max(browser.execute_script(DRAWN)[1:], default=0) > 200)
         shown = f"return [...{VIEW}.querySelectorAll('.igv-ui-popover')].map(one => one.textContent).join(' ')"
-        ports = browser.execute_script(f"return [...{VIEW}.querySelectorAll('.igv-viewport')].filter(p => p.clientWidth)")
+        ports = browser.execute_script(
+            f"return [...{VIEW}.querySelectorAll('.igv-viewport')].filter(p => p.clientWidth)"
+        )
         for port, told in zip(ports[-2:], ("note:", "c:101"), strict=True):
-            ActionChains(browser).move_to_element_with_offset(port, -200, 20 - port.size["height"] // 2).click().perform()
-            wait_for(lambda told=told: told in browser.execute_script(shown), 10)
+            ActionChains(browser).move_to_element_with_offset(
+                port, -200, 20 - port.size["height"] // 2
+            ).click().perform()
+            wait_for(lambda told=told: told in browser.execute_script(shown))
         assert (
             browser.execute_script(f"return {VIEW}.querySelectorAll('.igv-ui-popover img').length") > 0
         )  # as HTML it is
