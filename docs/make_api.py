@@ -27,7 +27,7 @@ GROUPS = {
         *("evaluate", "baseline", "Evaluation", "GeneScores", "Score"),
         *("compare_annotations", "AnnotationComparison"),
     ),
-    "Compare": ("study", "StudyResult", "Record", "report", "inspect", "Description"),
+    "Compare": ("study", "StudyResult", "Record", "report", "browse", "GenomeBrowser", "inspect", "Description"),
     "scikit-learn": ("SPTClassifier",),
     "Errors": (
         *(

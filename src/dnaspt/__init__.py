@@ -12,6 +12,7 @@ _HOMES = {
     "dnaspt.api": (
         *(
             "baseline",
+            "browse",
             "compare_annotations",
             "decode_emissions",
             "evaluate",
@@ -27,6 +28,7 @@ _HOMES = {
         ),
         *("prepare_regions", "prepare_sequences", "pretrain", "report", "score_variants", "simulate", "study"),
     ),
+    "dnaspt.browser.browse": ("GenomeBrowser",),
     "dnaspt.classifier": ("SPTClassifier",),
     "dnaspt.data.dataset": ("Dataset",),
     "dnaspt.errors": (
@@ -52,6 +54,7 @@ __all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 (names of function
 
 if TYPE_CHECKING:
     from dnaspt.api import baseline as baseline
+    from dnaspt.api import browse as browse
     from dnaspt.api import compare_annotations as compare_annotations
     from dnaspt.api import decode_emissions as decode_emissions
     from dnaspt.api import ensemble as ensemble
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
     from dnaspt.api import score_variants as score_variants
     from dnaspt.api import simulate as simulate
     from dnaspt.api import study as study
+    from dnaspt.browser.browse import GenomeBrowser as GenomeBrowser
     from dnaspt.classifier import SPTClassifier as SPTClassifier
     from dnaspt.data.dataset import Dataset as Dataset
     from dnaspt.errors import BusyError as BusyError

@@ -26,6 +26,7 @@ from dnaspt.output import check_file_to_write, refuse_existing, refuse_inputs
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dnaspt.browser.browse import GenomeBrowser
     from dnaspt.checkpoint import Accelerator
     from dnaspt.data.dataset import Dataset
     from dnaspt.evaluation.compare_annotations import AnnotationComparison
@@ -911,15 +912,17 @@ def report(
     data: PathLike,
     out: PathLike,
     pretrain: PathLike | None = None,
+    baselines: Paths = (),
     overwrite: bool = False,
 ) -> Path:
-    """Compare evaluated runs of one dataset in one HTML file: tables, training curves, a drawn locus.
+    """Compare evaluated runs of one dataset in one HTML file: tables, curves, and example loci in an interactive view.
 
     Args:
         runs: fine-tuned runs that are evaluated on test, in the order to show them.
         data: their dataset.
         out: HTML file to write; its figures go into a folder beside it.
         pretrain: the pretraining run.
+        baselines: folders of `baseline` on the same dataset, to show after the runs.
         overwrite: replace a report that is there.
 
     Returns:
@@ -933,17 +936,22 @@ def report(
         >>> dnaspt.report("runs/genes", data="data/genes", out="report.html").name
         'report.html'
     """
+    from dnaspt.baselines.results import read_result
     from dnaspt.checkpoint_config import find_checkpoint
     from dnaspt.data.manifest import read_manifest
 
     check_switches(overwrite=overwrite)
     folders, pretrained = as_paths(runs, "runs") or (), as_path_or_none(pretrain, "pretrain")
     read_manifest(as_path(data, "data"))
+    for folder in folders:
+        if read_result(folder) is not None:
+            raise ConfigError(f"{folder}: holds a baseline, not a run; give it with --baseline (baselines=)")
     for folder in (*folders, *([pretrained] if pretrained else [])):
         find_checkpoint(folder)
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
-    return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained, overwrite=overwrite)
+    beside = as_paths(baselines, "baselines") or ()
+    return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained, beside, overwrite=overwrite)
 
 
 def export(
@@ -1005,6 +1013,45 @@ def export(
         format=format,
     )
     return export_run(as_path(run, "run"), options)
+
+
+def browse(
+    inputs: Paths = (),
+    *,
+    genome: PathLike,
+    locus: str | None = None,
+    port: int = 0,
+) -> "GenomeBrowser":
+    """Show a genome with annotation, predictions and runs in a web browser, at any locus, served on this machine alone.
+
+    Runs are asked for genes and posteriors, or for labels of windows, where the page looks. igv.js is part of dnaspt: nothing is
+    loaded from the network.
+
+    Args:
+        inputs: GFF3, GTF, BED, bigWig, bedGraph and VCF files, fine-tuned runs, and folders of baselines.
+        genome: FASTA, plain, gzip or bgzip; indexed in a temporary folder where it has no .fai beside it.
+        locus: what is shown first: CONTIG, CONTIG:POSITION or CONTIG:FIRST-LAST, 1-based; left out, the first row of a file.
+        port: port of the server; 0 for a free one.
+
+    Returns:
+        The browser, with its address as `url`. It serves until `close()`, or to the end of a `with`.
+
+    Raises:
+        InputError: a file that cannot be shown. CheckpointError: a folder that is no run of `finetune`.
+        ConfigError: a locus that is not on the genome, or a port that is taken.
+
+    Example:
+        >>> browser = dnaspt.browse(["genome/annotation.gff3", "runs/genes"], genome="genome/genome.fa", locus="chr1:1-5,000")
+        >>> browser.tracks
+        ('annotation.gff3', 'genes', 'genes: P(coding), reverse strand below')
+        >>> browser.close()
+    """
+    check_whole_numbers(port=port)
+    if not 0 <= port <= 65_535:
+        raise ConfigError(f"port = {port}; expected 0 to 65,535")
+    from dnaspt.browser.browse import serve
+
+    return serve(as_paths(inputs, "inputs") or (), as_path(genome, "genome"), locus=locus or "", port=port)
 
 
 def inspect(path: PathLike) -> "Description":

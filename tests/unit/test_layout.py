@@ -32,6 +32,7 @@ ORDER = (
     "inference",
     "evaluation",
     "baselines",
+    "browser",
     "training",
     "studies",
     "reports",

@@ -329,18 +329,75 @@ def report(
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
     out: Annotated[Path, option("--out", "-o", metavar="FILE", help="HTML file to write.")],
     pretrain: Annotated[Path | None, option(metavar="RUN", help="The pretraining run.", default="leave it out")] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        option(metavar="FOLDER", help="Folder of 'dnaspt baseline' to show, too; may be repeated.", default="none"),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Compare evaluated runs in one HTML file.
 
-    It has tables of scores, training curves, and a locus with the true and the predicted labels.
+    It has tables of scores, curves, and example loci in an interactive view: annotation, predictions, posteriors, labels.
 
     Example: dnaspt report runs/scratch runs/spt --pretrain runs/pre --data data/genes --out report.html
     """
     from dnaspt import api
     from dnaspt.cli.terminal import show
 
-    show(f"{api.report(**given(context))}: written")
+    settings = given(context)
+    show(f"{api.report(baselines=settings.pop('baseline', ()), **settings)}: written")
+
+
+@app.command(cls=Command)
+def browse(
+    context: typer.Context,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE|RUN]...",
+            help="GFF3, GTF, BED, bigWig, bedGraph and VCF files, runs of 'dnaspt finetune', folders of baselines.",
+        ),
+    ] = None,
+    *,
+    genome: Annotated[Path, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.")],
+    locus: Annotated[
+        str | None,
+        option(
+            metavar="LOCUS",
+            help="What to show first: CONTIG, CONTIG:POSITION or CONTIG:FIRST-LAST, from 1.",
+            default="the first row of a file",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None, option(metavar="N", help="Port of this machine to serve on.", default="a free one")
+    ] = None,
+    no_open: Annotated[
+        bool, option("--no-open", help="Do not open the page in a web browser.", default="open it")
+    ] = False,
+) -> None:
+    """Look at a genome, annotation and predictions.
+
+    Shows any locus in a web browser (igv.js). Runs predict where you look. The page is served on 127.0.0.1, until Ctrl-C, to this
+    machine alone; nothing is loaded from the network.
+
+    Example: dnaspt browse genes.gff3 runs/genes --genome g.fa --locus chr1:1-20,000
+    """
+    from dnaspt import api
+    from dnaspt.cli.terminal import open_in_browser, show
+
+    settings = given(context)
+    settings.pop("no_open", None)
+    with api.browse(settings.pop("inputs", ()), **settings) as browser:
+        try:
+            for name in browser.tracks:
+                show(f"track: {name}")
+            show(f"{genome} at {browser.locus}: {browser.url}")
+            show("Ctrl-C ends it.")
+            if not no_open:
+                open_in_browser(browser.url)
+            browser.wait()
+        except KeyboardInterrupt:
+            show("ended")
 
 
 @app.command(cls=Command)

@@ -27,6 +27,7 @@ _IN_ORDER_OF_USE = (
         "study",
         "ensemble",
         "report",
+        "browse",
         "inspect",
     ),
     *("compare-annotations", "simulate", "export", "bend"),

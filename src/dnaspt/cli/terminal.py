@@ -6,7 +6,9 @@ that is too wide, texts are broken between words, and if that is not enough, the
 
 import json
 import math
+import os
 import re
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DownloadProgress",
     "mapping_table",
+    "open_in_browser",
     "print_json",
     "show",
     "show_summary",
@@ -209,6 +212,15 @@ def _padded(text: str, width: int, to_the_right: bool) -> str:  # noqa: FBT001 -
     """A text with blanks up to a width in columns of the terminal."""
     blanks = " " * (width - cell_len(text))
     return blanks + text if to_the_right else text + blanks
+
+
+def open_in_browser(url: str) -> None:
+    """Open a page in a web browser of the desktop; where there is no desktop, as on a server, nothing is opened."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return  # a browser of the terminal would take the terminal
+    import webbrowser
+
+    webbrowser.open(url)
 
 
 class DownloadProgress:

@@ -5,7 +5,7 @@ Regions are chosen by a fixed rule, which a locus carries in words. Contig coord
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,14 @@ from dnaspt.data.dataset import read_split
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.evaluation.results import GENES_FILE
-from dnaspt.genome.gene_states import MISSING, transcripts_from_labels
+from dnaspt.genome.fasta import Contig
+from dnaspt.genome.gene_states import CDS, MINUS, MISSING, transcripts_from_labels
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.intervals import true_runs
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference.decode import predict_paths
 from dnaspt.inference.emissions import ContigSlice
-from dnaspt.inference.genes import grammar_of
+from dnaspt.inference.genes import genes_and_probabilities, grammar_of
 from dnaspt.inference.model import load
 
 MIN_BP, MAX_BP = 8_000, 15_000
@@ -46,6 +47,9 @@ class Locus:
         predicted: transcripts that each run predicts, in the order of the runs.
         missing: intervals (start, end) whose labels are not known.
         choice: how it was chosen, in words.
+        codes: its letters (L,) uint8, see `genome.alphabet`.
+        labels: class of each base (L,) int8, `MISSING` where it is not known.
+        coding: of each run the probability (2, L) of a coding base of either strand; (2, 0) where it is not known.
     """
 
     chrom: str
@@ -55,6 +59,9 @@ class Locus:
     predicted: tuple[tuple[Transcript, ...], ...]
     missing: tuple[tuple[int, int], ...]
     choice: str
+    codes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
+    labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int8))
+    coding: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,35 +83,75 @@ class _Region:
         return self.segment.labels[self.start - self.segment.start : self.end - self.segment.start]
 
     @property
+    def codes(self) -> np.ndarray:
+        """Letters of its bases."""
+        return self.segment.codes[self.start - self.segment.start : self.end - self.segment.start]
+
+    @property
     def context(self) -> tuple[int, int]:
         """Start and end of the region with its surroundings, as far as the segment goes."""
         return max(self.start - _CONTEXT_BP, self.segment.start), min(self.end + _CONTEXT_BP, self.segment.end)
 
 
-def choose_locus(data: Path, runs: Sequence[tuple[Path, bool]]) -> Locus | None:
-    """The candidate region on which the runs' labels differ most; None where the test split has no genes.
+def choose_loci(data: Path, runs: Sequence[tuple[Path, bool]], n: int = 1) -> list[Locus]:
+    """At most n candidate regions on which the runs' labels differ most, the most first; none where test has no genes.
 
     Candidates begin at a gene and hold at least two genes with introns, or as many as there are. A few of them, evenly spread
-    over the test split, are predicted with 4 kb of context on both sides.
+    over the test split, are predicted with 4 kb of context on both sides. Baselines are shown, but have no say.
 
     Args:
         data: dataset folder of a per-base task.
-        runs: run folders, and whether each was evaluated with both strands averaged.
+        runs: run folders, and whether each was evaluated with both strands averaged; or folders of baselines.
+        n: how many.
     """
     genes = _annotated(data)
     regions, n_genes = _regions_with_genes(list(segments(read_split(data, "test"))), genes)
     if not regions:
-        return None
+        return []
     candidates = _spread(regions, _N_CANDIDATES)
-    paths = [_paths(run, candidates, both_strands=both) for run, both in runs]
-    disagreement = [_disagreement([of_run[n] for of_run in paths], region) for n, region in enumerate(candidates)]
-    chosen = int(np.argmax(disagreement))
+    paths = {run: _paths(run, candidates, both_strands=both) for run, both in runs if not _is_baseline(run)}
+    disagreement = [_disagreement([own[n] for own in paths.values()], region) for n, region in enumerate(candidates)]
+    order = _apart(candidates, np.argsort(-np.array(disagreement), kind="stable").tolist())[:n]
     choice = (
         f"of {len(candidates)} stretches with {_wanted(n_genes)}, evenly spread over the {len(regions)} such places "
-        f"of the test split, {_reason(len(runs))}"
+        f"of the test split, {_reason(len(paths))}"
     )
-    predicted = [_genes_of(of_run[chosen], candidates[chosen]) for of_run in paths]
-    return _locus(candidates[chosen], genes, predicted, choice)
+    chosen = [candidates[number] for number in order]
+    predicted: list[list[list[Transcript]]] = []
+    coding: list[list[np.ndarray]] = []
+    for run, both in runs:
+        if _is_baseline(run):
+            of_file = _genes_of_file(run)
+            predicted.append([of_file for _ in chosen])
+            coding.append([np.zeros((2, 0), np.float32) for _ in chosen])
+        else:
+            predicted.append([_genes_of(paths[run][number], candidates[number]) for number in order])
+            coding.append(_coding(run, chosen, both_strands=both))
+    return [
+        _locus(region, genes, [own[n] for own in predicted], choice, tuple(own[n] for own in coding))
+        for n, region in enumerate(chosen)
+    ]
+
+
+def _apart(regions: Sequence[_Region], order: Sequence[int]) -> list[int]:
+    """Numbers of regions in an order, without those that share a base with one before them."""
+    chosen: list[int] = []
+    for number in order:
+        own = regions[number]
+        others = (regions[other] for other in chosen)
+        if not any(own.chrom == o.chrom and own.start < o.end and o.start < own.end for o in others):
+            chosen.append(number)
+    return chosen
+
+
+def _is_baseline(folder: Path) -> bool:
+    """Whether a folder holds the genes of a baseline."""
+    return (folder / GENES_FILE).is_file()
+
+
+def _genes_of_file(folder: Path) -> list[Transcript]:
+    """Genes of a baseline."""
+    return [annotated.transcript for annotated in read_annotation(folder / GENES_FILE).transcripts]
 
 
 def example_genes(data: Path, run: Path, n: int, fold: int = 0) -> list[list[Transcript]]:
@@ -113,8 +160,8 @@ def example_genes(data: Path, run: Path, n: int, fold: int = 0) -> list[list[Tra
     With a fold (from 1), they are regions of what it tests.
     """
     regions = _example_regions(data, n, fold)
-    if (run / GENES_FILE).is_file():
-        genes = [annotated.transcript for annotated in read_annotation(run / GENES_FILE).transcripts]
+    if _is_baseline(run):
+        genes = _genes_of_file(run)
         return [list(_reaching(genes, region)) for region in regions]
     paths = _paths(run, regions, both_strands=False)
     return [list(_reaching(_genes_of(path, region), region)) for path, region in zip(paths, regions, strict=True)]
@@ -210,6 +257,21 @@ def _paths(run: Path, regions: Sequence[_Region], *, both_strands: bool) -> list
     return list(predict_paths(model, slices, average_strands=both_strands, grammar=grammar))
 
 
+def _coding(run: Path, regions: Sequence[_Region], *, both_strands: bool) -> list[np.ndarray]:
+    """Probability (2, L) of coding bases of both strands on regions, each predicted with its context."""
+    loaded = load(run)
+    model = loaded.task_model()
+    coding = []
+    for region in regions:
+        start, end = (position - region.segment.start for position in region.context)
+        contig, part = Contig(region.chrom, region.segment.codes), ContigSlice(region.segment.codes, start, end)
+        _, classes = genes_and_probabilities(model, loaded.config, contig, part, average_strands=both_strands)
+        first = region.start - region.context[0]
+        own = classes[first : first + region.end - region.start, [CDS, CDS + MINUS]]
+        coding.append(own.T.astype(np.float32))
+    return coding
+
+
 def _disagreement(paths: Sequence[np.ndarray], region: _Region) -> float:
     """Share of bases on which not all runs agree; for a single run, on which it differs from the truth."""
     first = region.start - region.context[0]
@@ -226,7 +288,11 @@ def _genes_of(path: np.ndarray, region: _Region) -> list[Transcript]:
 
 
 def _locus(
-    region: _Region, genes: Sequence[Transcript], predicted: Sequence[Sequence[Transcript]], choice: str
+    region: _Region,
+    genes: Sequence[Transcript],
+    predicted: Sequence[Sequence[Transcript]],
+    choice: str,
+    coding: tuple[np.ndarray, ...] = (),
 ) -> Locus:
     """A region with the transcripts that reach into it."""
     missing = true_runs(region.labels == MISSING) + region.start
@@ -238,6 +304,9 @@ def _locus(
         predicted=tuple(_reaching(of_run, region) for of_run in predicted),
         missing=tuple((start, end) for start, end in missing.tolist()),
         choice=choice,
+        codes=region.codes,
+        labels=region.labels,
+        coding=coding,
     )
 
 

@@ -84,6 +84,22 @@ def read_bigwig(path: Path) -> Iterator[tuple[str, Signal]]:
         yield contig, Signal(np.stack([records["start"], records["end"]], axis=1), records["value"].astype(np.float64))
 
 
+def bigwig_contigs(path: Path) -> list[str]:
+    """Names of the contigs that a bigWig file lists.
+
+    Raises:
+        InputError: no bigWig, or one that is truncated or broken.
+    """
+    with path.open("rb") as file:
+        begin = file.read(struct.calcsize(f"<{_HEADER}"))
+        try:
+            if begin[:4] not in (MAGIC, MAGIC[::-1]):
+                raise _BrokenFileError
+            return list(_contigs(file, _layout(begin, path.stat().st_size)).values())
+        except (_BrokenFileError, struct.error, ValueError) as error:
+            raise InputError(path, "no bigWig, or a truncated one", expected="a whole, plain bigWig") from error
+
+
 def write_bigwig(
     path: str | Path,
     contigs: Iterable[tuple[str, int]],

@@ -29,7 +29,7 @@ from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.genome.gtf_writer import gtf_header, gtf_lines
 from dnaspt.genome.stop_in_cds import with_stop_codon
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.inference.decode import GROUP_BP, decode_path, grouped, n_emissions, predict_emissions
+from dnaspt.inference.decode import GROUP_BP, class_probabilities, decode_path, grouped, n_emissions, predict_emissions
 from dnaspt.inference.disk_array import DiskArray, disk_array
 from dnaspt.inference.emissions import ContigSlice, EmissionArray
 from dnaspt.inference.posterior_tracks import TRACKS, ContigRuns, kept_runs, write_tracks
@@ -460,6 +460,39 @@ def scored_genes(decoded: Decoded, chrom: str, *, start: int = 0, first_number: 
         if (posterior := posteriors.get(gene.start)) is not None:
             gene = replace(gene, probability=posterior.gene, exon_scores=posterior.exons)
         yield gene
+
+
+def genes_and_probabilities(
+    model: TaskModel, config: CheckpointConfig, contig: Contig, contig_slice: ContigSlice, *, average_strands: bool
+) -> tuple[list[Transcript], np.ndarray]:
+    """Genes on a slice of a contig, as `predict` decodes them, and the probability (L, 9) of each class at its bases.
+
+    Args:
+        model: a model of genes, of any head.
+        config: its description.
+        contig: the contig.
+        contig_slice: the slice of it.
+        average_strands: take the mean of both strands.
+    """
+    emissions = predict_emissions(model, [contig_slice], average_strands=average_strands)[0]
+    classes = np.zeros((len(contig_slice), len(config.labels)))
+
+    def keep(position: int, probabilities: np.ndarray) -> None:
+        first = position - contig_slice.start
+        classes[first : first + len(probabilities)] = probabilities
+
+    genes = contig_genes(
+        model,
+        config,
+        contig,
+        [(contig_slice, emissions)],
+        average_strands=average_strands,
+        grammar=grammar_of(model, config),
+        marginals=keep,
+    )
+    if not isinstance(model.head, GeneModelHead):  # other heads give them apart from decoding
+        classes = class_probabilities(model, emissions, average_strands=average_strands)
+    return genes, classes
 
 
 def with_frame(gene: Transcript, states: np.ndarray, offset: int, grammar: Grammar | GeneRules) -> Transcript:

@@ -15,24 +15,41 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dnaspt.browser.igv import INK, RUN_COLORS
 from dnaspt.evaluation.loci import Locus
 from dnaspt.evaluation.metrics import Score
 from dnaspt.genome.transcripts import Transcript
 
-_STYLES = (
-    ("#8a8f98", (0, (4, 2)), "o"),
-    ("#2f7fb8", "-", "s"),
-    ("#12355b", (0, (1, 1.2)), "D"),
-    ("#c8702a", (0, (6, 2, 1, 2)), "^"),
-    ("#5f8f4e", (0, (3, 1, 1, 1, 1, 1)), "v"),
-    ("#8c5aa8", (0, (8, 3)), "P"),
-    ("#b04a5a", (0, (2, 2, 8, 2)), "X"),
-    ("#3d8f8a", (0, (12, 2)), "<"),
-    ("#a08a2c", (0, (1, 4)), ">"),
-    ("#555a60", (0, (5, 1)), "*"),
+_DASHES: tuple[Any, ...] = (
+    (0, (4, 2)),
+    "-",
+    (0, (1, 1.2)),
+    (0, (6, 2, 1, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (8, 3)),
+    (0, (2, 2, 8, 2)),
+    (0, (12, 2)),
+    (0, (1, 4)),
+    (0, (5, 1)),
 )
+_STYLES = tuple(zip(RUN_COLORS, _DASHES, "osD^vPX<>*", strict=True))
 """Color, line and marker of run 1, 2, ...; repeated where there are more."""
-_INK, _FAINT = "#24292f", "#d5d9de"
+_INK, _FAINT = INK, "#d5d9de"
+_NAMES = {
+    "#ffffff": "paper",
+    INK: "ink",
+    "#57606a": "soft",
+    "#d5d9de": "line",
+    "#eef0f2": "ground",
+} | {color: f"run{number}" for number, (color, _, _) in enumerate(_STYLES)}
+"""Names that a page has for the colors of figures, so that they follow its dark mode."""
+DARK = {
+    f"run{number}": color
+    for number, color in enumerate(
+        ("#9aa2ac", "#5aa5dc", "#a9c8f2", "#e08a45", "#85b873", "#b98bd4", "#e07f8e", "#5fb8b2", "#cbb44f", "#b4bcc5")
+    )
+}
+"""Colors of run 1, 2, ... on a dark page, by the names of their variables."""
 SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dnaspt",
@@ -241,3 +258,13 @@ def to_svg(draw: Callable[[], Figure], name: str) -> str:
     svg = re.sub(r"font: ([^;\"']*)'[^;\"]*sans-serif", rf"font: \1{_FONTS}", svg)
     svg = re.sub(r"font-family: '[^;\"]*sans-serif", f"font-family: {_FONTS}", svg)
     return svg.replace("<svg ", '<svg style="stroke-linejoin: round; stroke-linecap: butt" ', 1)
+
+
+def themed(svg: str) -> str:
+    """The SVG of `to_svg` as it stands in a page: each color is a variable of the page, and itself where there is none."""
+
+    def named(found: re.Match[str]) -> str:
+        color = found[0].lower()
+        return f"var(--{_NAMES[color]}, {color})" if color in _NAMES else found[0]
+
+    return re.sub(r'style="[^"]*"', lambda style: re.sub(r"#[0-9a-fA-F]{6}\b", named, style[0]), svg)

@@ -29,7 +29,7 @@ class GenesAsPredicted:
         mcc: Matthews correlation over the nine classes.
         head_mcc: the same of the head's own decoding, without codons.
         has_codons: whether the head knows codons, and can decode without them; else both are the same.
-        is_gene_model: whether it is of gene models, which always keep to codons.
+        is_gene_model: whether it is of gene models, which always keep to codons, or of a baseline: there is no head alone.
     """
 
     name: str
@@ -43,7 +43,7 @@ class GenesAsPredicted:
     @classmethod
     def of_run(cls, run: RunRecord) -> "GenesAsPredicted | None":
         """The scores of one run under its name; None for scores of windows."""
-        return cls.of(run.name, [run.scores], is_gene_model=run.is_gene_model)
+        return cls.of(run.name, [run.scores], is_gene_model=not run.is_network)
 
     @classmethod
     def of(

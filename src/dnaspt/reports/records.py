@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from dnaspt.baselines.ngram import NgramBaseline
+from dnaspt.baselines.results import BaselineResult
+from dnaspt.baselines.results import read_result as read_baseline
+from dnaspt.baselines.windows import KMER_BP
 from dnaspt.checkpoint_config import CheckpointConfig, read_config
 from dnaspt.config import BASELINE_ENCODERS, EncoderConfig
 from dnaspt.data.dataset import read_split
@@ -37,31 +40,34 @@ HEAD_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A fine-tuning run that is evaluated.
+    """A fine-tuning run, or a baseline, that is evaluated.
 
     Attributes:
         folder: the run folder.
         name: how the report calls it, unique among the runs compared.
-        init: "scratch", "SPT" (pretrained on the same dataset), "pretrained" (on another one) or "ensemble" (of several models).
-        head: crf, softmax or sigmoid.
-        config: description of the best checkpoint.
-        settings: content of run.json.
+        init: "scratch", "SPT" (pretrained on the same dataset), "pretrained" (on another one), "ensemble" (of several models) or
+            "baseline".
+        head: crf, softmax or sigmoid; "" for a baseline.
+        config: description of the best checkpoint; None for a baseline.
+        settings: content of run.json; of a baseline, of result.json.
         result: how training ended; None where the run was stopped before its end.
         metrics: rows of metrics.jsonl by step.
         scores: scores on the test split.
         counts: what a bootstrap of the test split resamples; None where it is not there.
+        baseline: what a baseline is; None for a run.
     """
 
     folder: Path
     name: str
     init: str
     head: str
-    config: CheckpointConfig
+    config: CheckpointConfig | None
     settings: Mapping[str, Any]
     result: RunResult | None
     metrics: tuple[MetricsRow, ...]
     scores: Evaluation
     counts: BootstrapCounts | None = None
+    baseline: BaselineResult | None = None
 
     @property
     def steps(self) -> int:
@@ -75,6 +81,8 @@ class RunRecord:
         """Training time; nan where it is not known."""
         if self.result is not None:
             return self.result.minutes
+        if self.baseline is not None:
+            return self.baseline.minutes
         seconds = [row["seconds"] for row in self.metrics if "seconds" in row]
         return float(seconds[-1] / 60) if seconds else math.nan
 
@@ -86,12 +94,22 @@ class RunRecord:
     @property
     def is_ensemble(self) -> bool:
         """Whether it joins several models, and was not trained itself."""
-        return bool(self.config.members)
+        return self.config is not None and bool(self.config.members)
 
     @property
     def is_trained(self) -> bool:
         """Whether it has steps and losses of its own."""
-        return not self.is_gene_model and not self.is_ensemble
+        return self.is_network and not self.is_ensemble
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is no model of ours."""
+        return self.baseline is not None
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it decodes with the head of a network, which can be scored alone: neither a gene model nor a baseline."""
+        return not self.is_gene_model and not self.is_baseline
 
     @property
     def is_gene_model(self) -> bool:
@@ -146,13 +164,16 @@ class PretrainRecord:
         return tuple(self.config.provenance.get("read_splits", ()))
 
 
-def read_runs(folders: Sequence[Path], data: Path, manifest: Manifest) -> list[RunRecord]:
-    """Read evaluated runs and give each a name of its own.
+def read_runs(
+    folders: Sequence[Path], data: Path, manifest: Manifest, baselines: Sequence[Path] = ()
+) -> list[RunRecord]:
+    """Read evaluated runs, and baselines after them, and give each a name of its own.
 
     Args:
         folders: run folders of 'dnaspt finetune'.
         data: dataset folder.
         manifest: its manifest.
+        baselines: folders of 'dnaspt baseline'.
 
     Raises:
         DnasptError: no run given, a run that is not evaluated on the test split, or not on this dataset.
@@ -161,7 +182,8 @@ def read_runs(folders: Sequence[Path], data: Path, manifest: Manifest) -> list[R
     """
     if not folders:
         raise DnasptError("no run given; expected one or more run folders of 'dnaspt finetune'")
-    return _named([_read_run(folder, data, manifest) for folder in folders])
+    runs = [_read_run(folder, data, manifest) for folder in folders]
+    return _named(runs + [_read_baseline(folder, data, manifest) for folder in baselines])
 
 
 def _read_run(folder: Path, data: Path, manifest: Manifest) -> RunRecord:
@@ -169,18 +191,7 @@ def _read_run(folder: Path, data: Path, manifest: Manifest) -> RunRecord:
     if config.kind != "task" or config.task != manifest.task:
         model = f"a model for {config.task!r}" if config.kind == "task" else "a language model"
         raise CheckpointError(f"{folder}: holds {model}; expected a run of 'dnaspt finetune' for {manifest.task!r}")
-    file = folder / "evaluation-test.json"
-    command = f"dnaspt evaluate {folder} --data {data} --split test"
-    if not file.is_file():
-        raise DnasptError(f"{folder}: not evaluated on the test split; run '{command}'")
-    scores = read_evaluation(file)
-    if scores.fold:
-        raise DnasptError(
-            f"{file}: scores of fold {scores.fold}; runs of folds are compared by 'dnaspt study' with folds"
-        )
-    if scores.data_digest != manifest.digest:
-        raise DnasptError(f"{file}: scores of another dataset than {data} (digests differ); run '{command}'")
-    counts = file.with_suffix(".npz")
+    scores, counts = _read_scores(folder, data, manifest, f"dnaspt evaluate {folder} --data {data} --split test")
     record = RunRecord(
         folder=folder,
         name="",
@@ -191,9 +202,66 @@ def _read_run(folder: Path, data: Path, manifest: Manifest) -> RunRecord:
         result=read_result(folder) if (folder / RESULT).is_file() else None,
         metrics=tuple(read_metrics(folder)),
         scores=scores,
-        counts=read_counts(counts) if counts.is_file() else None,
+        counts=counts,
     )
-    return replace(record, name=_plain_name(record))
+    return replace(record, name=_plain_name(record, config))
+
+
+def _read_baseline(folder: Path, data: Path, manifest: Manifest) -> RunRecord:
+    """A baseline that was scored on the test split of a dataset.
+
+    Raises:
+        DnasptError: no baseline, one of another dataset, or of a fold. InputError: a file of it that does not parse.
+    """
+    result = read_baseline(folder)
+    if result is None:
+        raise DnasptError(f"{folder}: holds no baseline; expected a folder of 'dnaspt baseline'")
+    scores, counts = _read_scores(folder, data, manifest, f"dnaspt baseline {data} --out {folder} --overwrite")
+    return RunRecord(
+        folder=folder,
+        name=_baseline_name(result),
+        init="baseline",
+        head="",
+        config=None,
+        settings=result.to_dict(),
+        result=None,
+        metrics=(),
+        scores=scores,
+        counts=counts,
+        baseline=result,
+    )
+
+
+def _read_scores(
+    folder: Path, data: Path, manifest: Manifest, command: str
+) -> tuple[Evaluation, BootstrapCounts | None]:
+    """Scores on the test split of a dataset, and what a bootstrap resamples, where it is there; command: what makes them.
+
+    Raises:
+        DnasptError: there are none, or they are of another dataset, or of a fold.
+    """
+    file = folder / "evaluation-test.json"
+    if not file.is_file():
+        raise DnasptError(f"{folder}: not evaluated on the test split; run '{command}'")
+    scores = read_evaluation(file)
+    if scores.fold:
+        raise DnasptError(
+            f"{file}: scores of fold {scores.fold}; runs of folds are compared by 'dnaspt study' with folds"
+        )
+    if scores.data_digest != manifest.digest:
+        raise DnasptError(f"{file}: scores of another dataset than {data} (digests differ); run '{command}'")
+    counts = file.with_suffix(".npz")
+    return scores, read_counts(counts) if counts.is_file() else None
+
+
+def _baseline_name(result: BaselineResult) -> str:
+    """How a report calls a baseline: by its model, or by the file of genes that it was given."""
+    model, _, species = result.baseline.partition(":")
+    if model == "augustus":
+        return f"AUGUSTUS ({species})" if species else "AUGUSTUS"
+    if result.baseline == "kmer":
+        return f"{result.k or KMER_BP}-mers"
+    return {"markov": "Markov chains", "cpg": "CpG count alone"}.get(result.baseline, Path(result.baseline).name)
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:
@@ -229,14 +297,14 @@ def init_of(config: CheckpointConfig, digest: str) -> str:
     return "SPT" if is_same else "pretrained"
 
 
-def _plain_name(record: RunRecord) -> str:
+def _plain_name(record: RunRecord, config: CheckpointConfig) -> str:
     """Name by what was varied: "SPT + CRF", "scratch + softmax, 10 % of labels", "gene model, letters"."""
-    has_heads = len(TASKS[record.config.task].heads) > 1
+    has_heads = len(TASKS[config.task].heads) > 1
     name = f"{record.init} + {HEAD_NAMES[record.head]}" if has_heads else record.init
     if record.head == GENE_MODEL:
-        name = f"{HEAD_NAMES[GENE_MODEL]}, {site_scorer(record.config, record.init)}"
-        if record.config.network is not None:
-            name += f", with {HEAD_NAMES[record.config.network.head]}"
+        name = f"{HEAD_NAMES[GENE_MODEL]}, {site_scorer(config, record.init)}"
+        if config.network is not None:
+            name += f", with {HEAD_NAMES[config.network.head]}"
     if record.is_frozen:
         name += ", frozen"
     return name if record.label_fraction == 1 else f"{name}, {100 * record.label_fraction:g} % of labels"
@@ -262,13 +330,15 @@ def encoder_run(config: CheckpointConfig) -> str:
 
 def _named(records: list[RunRecord]) -> list[RunRecord]:
     """Records with the folder's name (or its whole path) behind names that are not unique."""
+    plain = {id(record): record.name for record in records}
+    names = list(plain.values())
     for suffix in (lambda record: record.folder.name, lambda record: str(record.folder)):
-        uses = Counter(record.name for record in records)
-        records = [
-            replace(record, name=f"{_plain_name(record)} ({suffix(record)})") if uses[record.name] > 1 else record
-            for record in records
+        uses = Counter(names)
+        names = [
+            f"{plain[id(record)]} ({suffix(record)})" if uses[name] > 1 else name
+            for record, name in zip(records, names, strict=True)
         ]
-    return records
+    return [replace(record, name=name) for record, name in zip(records, names, strict=True)]
 
 
 def read_cpg_count(data: Path, manifest: Manifest, counts: BootstrapCounts) -> BootstrapCounts:

@@ -14,10 +14,11 @@ import torch
 
 from dnaspt import __version__
 from dnaspt.atomic import sha256_of_file
+from dnaspt.browser.igv import one_based
 from dnaspt.checkpoint_config import TENSORS, find_checkpoint
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DnasptError
-from dnaspt.evaluation.loci import Locus, choose_locus
+from dnaspt.evaluation.loci import choose_loci
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.numbers import NUMBER_NAMES
 from dnaspt.evaluation.results import METRIC_NAMES, GeneEvaluation, WindowEvaluation
@@ -25,6 +26,7 @@ from dnaspt.inference.attribution_file import read_attributions
 from dnaspt.output import refuse_existing, refuse_inputs
 from dnaspt.reports import figures
 from dnaspt.reports.explanation import kept_in_run
+from dnaspt.reports.genome_view import gene_view
 from dnaspt.reports.html import Page, Section, make_picture, write_page
 from dnaspt.reports.logos import SHOWN_BP, draw_logos, top_loci
 from dnaspt.reports.records import (
@@ -45,6 +47,7 @@ from dnaspt.reports.run_tables import (
     window_table,
 )
 from dnaspt.reports.run_text import answer, commands
+from dnaspt.reports.window_sections import calibration_sections, curve_sections, stretch_sections
 from dnaspt.tasks import TASKS
 
 _MAX_LABELS_DRAWN = 30
@@ -52,10 +55,18 @@ _COUNT = "CpG count"
 _ATTRIBUTIONS = "What the model reads"
 _N_LOGOS = 3
 """Windows of each run whose logos are drawn."""
+N_LOCI = 3
+"""Loci of genes that a page holds."""
 
 
 def write_report(
-    out: Path, data: Path, runs: Sequence[Path], pretrain: Path | None = None, *, overwrite: bool = False
+    out: Path,
+    data: Path,
+    runs: Sequence[Path],
+    pretrain: Path | None = None,
+    baselines: Sequence[Path] = (),
+    *,
+    overwrite: bool = False,
 ) -> Path:
     """Compare evaluated runs of one dataset in an HTML file.
 
@@ -64,6 +75,7 @@ def write_report(
         data: the dataset that all runs were evaluated on.
         runs: run folders of 'dnaspt finetune', in the order to show them.
         pretrain: run folder of 'dnaspt pretrain'.
+        baselines: folders of 'dnaspt baseline', to show after the runs.
         overwrite: replace a report that is there.
 
     Returns:
@@ -73,14 +85,14 @@ def write_report(
         DnasptError: a run is not evaluated on the test split of this dataset, or a folder is not what it should be.
         ConfigError: the file would replace one that is read, or is there already.
     """
-    refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain}, is_file=True)
+    refuse_inputs(out, {"run": runs, "data": data, "pretraining": pretrain, "baseline": baselines}, is_file=True)
     if out.is_dir():
         raise DnasptError(f"{out}: is a folder; expected the name of an HTML file")
     if out.suffix.lower() not in (".html", ".htm"):
         raise DnasptError(f"{out}: a report is an HTML file; expected a name that ends in .html")
     refuse_existing(out, overwrite=overwrite)
     manifest = read_manifest(data)
-    records = read_runs(runs, data, manifest)
+    records = read_runs(runs, data, manifest, baselines)
     pretraining = None if pretrain is None else read_pretraining(pretrain)
     counts = next((record.counts for record in records if record.counts is not None), None)
     has_numbers = TASKS[manifest.task].numbers
@@ -90,16 +102,23 @@ def write_report(
     if has_numbers:
         sections.append(_number_labels(records, manifest))
     else:
-        sections.append(_locus(records, data) if manifest.per_base else _labels(records, manifest))
-    sections += _calibration(records)
+        sections.append(_loci(records, data) if manifest.per_base else _labels(records, manifest))
+    if not manifest.per_base and not has_numbers:
+        counts_of = {record.name: record.counts for record in records}
+        sections += [
+            *curve_sections(counts_of | {_COUNT: cpg_count}),
+            *calibration_sections({record.name: record.scores for record in records}),
+            *stretch_sections(counts_of, data, manifest),
+        ]
     sections += _attributions(records, manifest)
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
     if any(record.is_trained for record in records):
         sections.append(_training(records, manifest))
     sections.append(_dataset(manifest))
+    compared = _counted(len(runs), "run") + (f" and {_counted(len(baselines), 'baseline')}" if baselines else "")
     page = Page(
-        title=f"{data.resolve().name}: comparison of {len(records)} run{'s' if len(records) > 1 else ''}",
+        title=f"{data.resolve().name}: comparison of {compared}",
         answer=answer(records, pretraining, cpg_count),
         sections=sections,
         commands=commands(records, pretraining, data),
@@ -108,6 +127,11 @@ def write_report(
     )
     write_page(out, page)
     return out
+
+
+def _counted(number: int, what: str) -> str:
+    """Such as "2 runs"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _windows_of(records: Sequence[RunRecord]) -> list[WindowEvaluation]:
@@ -160,25 +184,26 @@ def _genes_shown(records: Sequence[RunRecord]) -> dict[str, GeneEvaluation]:
     return shown
 
 
-def _locus(records: Sequence[RunRecord], data: Path) -> Section:
-    title = "An example locus"
-    locus = choose_locus(data, [(record.folder, bool(record.scores.average_strands)) for record in records])
-    if locus is None:
+def _loci(records: Sequence[RunRecord], data: Path) -> Section:
+    title = "Example loci"
+    loci = choose_loci(data, [(record.folder, bool(record.scores.average_strands)) for record in records], N_LOCI)
+    if not loci:
         return Section(title, "The test split has no annotated gene: none is drawn.")
+    first, names = loci[0], [record.name for record in records]
     caption = (
         "Boxes are coding exons, lines introns; chevrons point along the strand. A predicted exon is filled where both "
         "its ends are annotated, hollow otherwise. Genes are drawn as predict writes them: with codons where the head knows them."
     )
-    if locus.missing:
+    if first.missing:
         caption += " Labels are not known where the ground is gray."
-    draw = partial(figures.locus_tracks, locus, [record.name for record in records])
-    text = f"{_one_based(locus)} of the test split: {locus.choice}."
-    return Section(title, text, (make_picture("locus", draw, caption, wide=True),))
-
-
-def _one_based(locus: Locus) -> str:
-    """A locus as a genome browser writes it: 1-based, both ends included."""
-    return f"{locus.chrom}:{locus.start + 1:,}–{locus.end:,}"
+    draw = partial(figures.locus_tracks, first, names)
+    where = one_based(first.chrom, first.start, first.end)
+    text = f"{where} of the test split: {first.choice}."
+    if len(loci) > 1:
+        text += (
+            f" The view has the next {len(loci) - 1}, too. It shows the probability of coding bases beside the genes."
+        )
+    return Section(title, text, (make_picture("locus", draw, caption, wide=True),), view=gene_view(loci, names))
 
 
 def _labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
@@ -339,7 +364,7 @@ def _settings(
 
 
 def _versions(records: Sequence[RunRecord]) -> str:
-    trained = sorted({record.config.dnaspt_version for record in records})
+    trained = sorted({record.config.dnaspt_version for record in records if record.config is not None})
     return (
         f"dnaspt {__version__} (checkpoints: {', '.join(trained)}), torch {torch.__version__}, "
         f"matplotlib {matplotlib.__version__}, Python {platform.python_version()} on {platform.system()}"

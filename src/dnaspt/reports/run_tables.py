@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from dnaspt.checkpoint_config import CheckpointConfig
 from dnaspt.data.manifest import Manifest, SplitSummary
 from dnaspt.evaluation.gene_faults import INTRON_FAULT
 from dnaspt.evaluation.metrics import LabelScores
@@ -27,20 +28,24 @@ def run_table(runs: Sequence[RunRecord], manifest: Manifest) -> Table:
     there are no such columns.
     """
     metric, shown = TASKS[manifest.task].metric, METRIC_NAMES[runs[0].scores.metric]
-    has_networks = not all(run.is_gene_model for run in runs)
+    has_networks = any(run.is_network for run in runs)
     rows = []
     for run in runs:
-        provenance = run.config.provenance
+        provenance = {} if run.config is None else run.config.provenance
         valid = run.result.scores.get(f"valid_{metric}") if run.result else provenance.get(f"valid_{metric}")
         best = run.result.best_step if run.result else provenance.get("step")
+        if run.baseline is not None:
+            valid = run.baseline.valid
         steps = f"{run.steps:,}" + ("" if run.result else ", stopped")
         trained: tuple[str, ...] = (steps, "–" if best is None else f"{best:,}")
         scores: tuple[str, ...] = (_number(valid, 3), written(run.scores.primary))
         if run.is_ensemble:
             trained = ("–", "–")
-        if run.is_gene_model:
-            trained, scores = (("–", "–"), ("–", "–")) if has_networks else ((), scores)
-        rows.append((run.name, _init(run), HEAD_NAMES[run.head], *trained, _number(run.minutes, 1), *scores))
+        if not run.is_network:
+            trained = ("–", "–") if has_networks else ()
+            if manifest.per_base and has_networks:
+                scores = ("–", "–")
+        rows.append((run.name, _init(run), HEAD_NAMES.get(run.head, "–"), *trained, _number(run.minutes, 1), *scores))
     shown = f"{shown} of the head alone" if manifest.per_base and has_networks else shown
     steps_columns = ("steps", "best at step") if has_networks else ()
     columns = ("run", "encoder", "head", *steps_columns, "minutes", f"valid {shown}", f"test {shown} [95 %]")
@@ -50,12 +55,14 @@ def run_table(runs: Sequence[RunRecord], manifest: Manifest) -> Table:
 def _run_note(runs: Sequence[RunRecord]) -> str:
     """Notes on the scores: what SPT means, what intervals resample, what is unusual."""
     notes = ["The checkpoint that is best on valid was scored on test."]
-    if all(run.is_gene_model for run in runs):
+    if not any(run.is_network for run in runs):
         notes = []
     elif any(run.is_gene_model for run in runs):
         notes.append("Gene models are estimated: they have no steps, and no head alone.")
     if any(run.init == "SPT" for run in runs):
         notes.insert(0, "SPT is self-pretraining: the encoder was first pretrained on this dataset's own sequences.")
+    if baselines := [run.name for run in runs if run.is_baseline]:
+        notes.append(f"Baselines, scored on the same test split: {', '.join(baselines)}.")
     blocks = sorted(
         {scores.n_blocks for run in runs if (scores := run.scores.genes or run.scores.windows or run.scores.numbers)}
     )
@@ -71,22 +78,24 @@ def _run_note(runs: Sequence[RunRecord]) -> str:
 
 
 def _init(run: RunRecord) -> str:
+    if run.config is None:
+        return "none (baseline)"
     if run.is_gene_model:
-        return _site_encoder(run)
+        return _site_encoder(run.config, run.init)
     if run.is_ensemble:
         return f"{len(run.config.members)} models"
     told = {"scratch": "random", "SPT": "self-pretrained", "pretrained": "pretrained on another dataset"}[run.init]
     return told + (", frozen" if run.is_frozen else "")
 
 
-def _site_encoder(run: RunRecord) -> str:
+def _site_encoder(config: CheckpointConfig, init: str) -> str:
     """The encoder that scores the sites of a gene model: none, where letters do; a pretrained one by its run."""
-    scorer = site_scorer(run.config, run.init)
+    scorer = site_scorer(config, init)
     known = {"letters": "none (letters)", "random encoder": "random weights"}
-    if run.init != "scratch":
+    if init != "scratch":
         known = {
-            "SPT": f"self-pretrained: {encoder_run(run.config)}",
-            "pretrained": f"pretrained on another dataset: {encoder_run(run.config)}",
+            "SPT": f"self-pretrained: {encoder_run(config)}",
+            "pretrained": f"pretrained on another dataset: {encoder_run(config)}",
         }
     return known.get(scorer, scorer)
 
@@ -102,7 +111,7 @@ def gene_tables(runs: Sequence[RunRecord]) -> tuple[list[Table], list[Table]]:
     predicted = {run.name: genes for run in runs if (genes := as_predicted(run.scores))}
     rows = []
     for run in runs:
-        alone = run.name if run.is_gene_model else f"{run.name}, head alone"
+        alone = f"{run.name}, head alone" if run.is_network else run.name
         codons = f"{run.name}, with codons"
         for name, scores in ((alone, run.scores.genes), (codons, run.scores.codons)):
             if scores is not None:
@@ -122,11 +131,11 @@ def gene_tables(runs: Sequence[RunRecord]) -> tuple[list[Table], list[Table]]:
         )
     scored = [own for run in runs if (own := GenesAsPredicted.of_run(run))]
     has_codons = any(own.has_codons for own in scored)
-    is_written = has_codons or any(run.is_gene_model for run in runs)
+    is_written = has_codons or any(not run.is_network for run in runs)
     written_by = "as predict writes genes" if is_written else "heads alone"
     shown = [as_predicted_table(scored), _fault_table(predicted, written_by)]
     shown.append(Table("Gene structures", columns, tuple(rows), note))
-    heads = {run.name: heads[run.name] for run in runs if run.name in heads and not run.is_gene_model}
+    heads = {run.name: heads[run.name] for run in runs if run.name in heads and run.is_network}
     if has_codons:
         shown.append(_fault_table(heads, "heads alone"))
     folded = [_level_table(predicted, level, f"{name}, {written_by}") for level, name in LEVELS]

@@ -98,7 +98,8 @@ def _rank(run: RunRecord) -> float:
 
 def _pairs(runs: Sequence[RunRecord], metric: str) -> list[str]:
     """What pretraining changes under one head, and what the CRF changes under one initialization."""
-    pairs = [(*told, before, after) for before in runs for after in runs if (told := _difference(before, after))]
+    own = [run for run in runs if not run.is_baseline]
+    pairs = [(*told, before, after) for before in own for after in own if (told := _difference(before, after))]
     compared = {run.name: run for _, _, *pair in pairs for run in pair}
     resampled = {name: _resampled(run) for name, run in compared.items()}
     sentences = []
@@ -180,7 +181,8 @@ def _differing(before: RunRecord, after: RunRecord) -> list[str]:
     differing = sorted(
         name.replace("_", " ") for name in names if before.settings.get(name) != after.settings.get(name)
     )
-    if before.config.encoder != after.config.encoder:
+    encoders = [run.config.encoder for run in (before, after) if run.config is not None]
+    if len(encoders) == 2 and encoders[0] != encoders[1]:
         differing.append("encoder size")
     if (before.result is None) != (after.result is None):
         differing.append("whether they came to their end")
@@ -223,6 +225,7 @@ def _language(pretraining: PretrainRecord) -> str:
 
 def _seeds(runs: Sequence[RunRecord]) -> str:
     """What the intervals do not cover."""
+    runs = [run for run in runs if not run.is_baseline]
     seeds = {run.settings.get("seed") for run in runs}
     if len(runs) == 1:
         told = f"This is one training run with one seed ({seeds.pop()})"
@@ -250,6 +253,9 @@ def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data
     if pretraining is not None:
         lines += _command("pretrain", pretraining.folder, pretraining.settings, PretrainConfig)
     for run in runs:
+        if run.config is None:
+            lines.append(_baseline_command(run, data))
+            continue
         lines += (
             _ensemble_command(run)
             if run.is_ensemble
@@ -259,6 +265,20 @@ def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data
         both = [] if usual else ["--one-strand" if run.config.both_strands else "--average-strands"]
         lines.append(shlex.join(["dnaspt", "evaluate", str(run.folder), "--data", str(data), "--split", "test", *both]))
     return lines
+
+
+def _baseline_command(run: RunRecord, data: Path) -> str:
+    """The command that makes a baseline again."""
+    words = ["dnaspt", "baseline", str(data), "--out", str(run.folder)]
+    if run.baseline is not None:
+        model, _, species = run.baseline.baseline.partition(":")
+        if model == "augustus":
+            words += ["--species", species] if species else ["--model", model]
+        elif run.scores.genes is not None:
+            words += ["--annotation", run.baseline.baseline]
+        else:
+            words += ["--model", model, *(["-k", str(run.baseline.k)] if run.baseline.k is not None else [])]
+    return shlex.join(words)
 
 
 def _ensemble_command(run: RunRecord) -> list[str]:

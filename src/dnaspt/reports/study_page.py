@@ -16,6 +16,7 @@ from dnaspt.evaluation.loci import example_loci
 from dnaspt.evaluation.metrics import Score
 from dnaspt.reports import figures
 from dnaspt.reports.compare import LONGER, Difference, Group, differences_of, groups_by_gene_measure
+from dnaspt.reports.genome_view import gene_view
 from dnaspt.reports.html import Page, Picture, Section, make_picture, write_page
 from dnaspt.reports.run_tables import dataset_tables
 from dnaspt.reports.study_tables import (
@@ -29,6 +30,7 @@ from dnaspt.reports.study_tables import (
 )
 from dnaspt.reports.study_text import method
 from dnaspt.reports.tables import Table
+from dnaspt.reports.window_sections import calibration_sections, curve_sections
 from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import StudyRuns
 from dnaspt.studies.settings import StudyConfig
@@ -59,6 +61,8 @@ def study_sections(
         _gains(differences, metric, tables_of_gains),
     ]
     sections += [_details(study, runs), *_fewer_labels(groups, metric), _cost(groups, differences, runs, metric)]
+    if not runs.dataset.per_base:
+        sections += _windows(study, runs.finals)
     return [*sections, _learning(groups, runs.finals, metric), *_examples(study, runs.finals), _dataset(runs.dataset)]
 
 
@@ -155,6 +159,7 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
     if not firsts:
         return []
     fold = int(study.folds is not None)
+    loci = example_loci(study.data, list(firsts.values()), fold)
     pictures = [
         make_picture(
             f"locus{number}",
@@ -162,7 +167,7 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
             f"{locus.chrom}:{locus.start + 1:,}–{locus.end:,}, {locus.choice}.",
             wide=True,
         )
-        for number, locus in enumerate(example_loci(study.data, list(firsts.values()), fold), start=1)
+        for number, locus in enumerate(loci, start=1)
     ]
     drawn = [own[0] for arm, own in records_by_arm(records).items() if arm in firsts and not own[0].job.baseline]
     alone = [record.job.arm for record in drawn if not record.examples_as_predicted]
@@ -174,7 +179,17 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
         "Boxes are coding exons, lines introns; a predicted exon is filled "
         "where both its ends are annotated, hollow otherwise."
     )
-    return [Section("Example loci", text, tuple(pictures))]
+    return [Section("Example loci", text, tuple(pictures), view=gene_view(loci, list(firsts)))]
+
+
+def _windows(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
+    """Curves of the first seed of each arm, with all labels."""
+    firsts = {arm: own[0] for arm, own in records_by_arm(records).items()}
+    which = f"Seed {study.seeds[0]} of each arm, all labels."
+    return [
+        *curve_sections({arm: record.counts for arm, record in firsts.items()}, which),
+        *calibration_sections({arm: record.scored for arm, record in firsts.items()}, which),
+    ]
 
 
 def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:

@@ -1,7 +1,5 @@
 """A study to its report: study.html, the same tables in study.md, and each as CSV and Parquet."""
 
-import csv
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -224,11 +222,11 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
     taken: Counter[str] = Counter()
     with atomic_folder(folder) as unfinished:
         for table in tables:
-            name = re.sub(r"[^a-z0-9]+", "_", table.title.lower()).strip("_")[:80]
+            name = table.file_name
             taken[name] += 1
             stem = f"{name}_{taken[name]}" if taken[name] > 1 else name
             with (unfinished / f"{stem}.csv").open("w", encoding="utf-8", newline="\n") as file:
-                csv.writer(file, lineterminator="\n").writerows([table.columns, *table.rows])
+                file.write(table.csv)
             columns = [pa.array([row[index] for row in table.rows], pa.string()) for index in range(len(table.columns))]
             whole = pa.Table.from_arrays(columns, names=list(table.columns))
             with (unfinished / f"{stem}.parquet").open(

@@ -1,8 +1,12 @@
 """Tables of text: what reports, descriptions and the terminal show alike."""
 
+import csv
+import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from dnaspt.words import words_of
 
@@ -21,6 +25,23 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """Name of a file for it, without suffix: its title in small letters."""
+        return re.sub(r"[^a-z0-9]+", "_", self.title.lower()).strip("_")[:80] or "table"
+
+    @property
+    def csv(self) -> str:
+        """Columns and rows as CSV."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.rows])
+        return text.getvalue()
+
+    @property
+    def csv_uri(self) -> str:
+        """The CSV as an address that holds it whole."""
+        return f"data:text/csv;charset=utf-8,{quote(self.csv)}"
 
     def __str__(self) -> str:
         lines: list[Sequence[str]] = [self.columns, *self.rows] if self.rows else []

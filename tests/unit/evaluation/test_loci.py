@@ -11,7 +11,7 @@ from tests.unit.genome.gff3_files import write_gff3
 from dnaspt.data.dataset import read_split
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
-from dnaspt.evaluation.loci import MAX_BP, choose_locus, example_genes, example_loci
+from dnaspt.evaluation.loci import MAX_BP, choose_loci, example_genes, example_loci
 from dnaspt.evaluation.loci import _regions as regions
 from dnaspt.evaluation.loci import _regions_with_genes as regions_with_genes
 from dnaspt.genome.gene_states import MISSING, transcripts_from_labels
@@ -64,26 +64,42 @@ def test_regions_with_two_genes_with_introns_are_preferred_and_labeled_ones() ->
 def test_a_locus_is_drawn_with_the_genes_that_reach_into_it(gene_data: Path, tmp_path: Path) -> None:
     run, _ = make_run(tmp_path / "run", gene_data, "crf")
     for both in (False, True):
-        locus = choose_locus(gene_data, [(run, both)])
-        assert locus is not None and locus.truth and len(locus.predicted) == 1
+        (locus,) = choose_loci(gene_data, [(run, both)])
+        assert locus.truth and len(locus.predicted) == 1
         assert 0 < locus.end - locus.start <= MAX_BP
         assert all(g.start < locus.end and locus.start < g.end for g in (*locus.truth, *locus.predicted[0]))
         assert "prediction and annotation differ at most bases" in locus.choice
     other, _ = make_run(tmp_path / "other", gene_data, "softmax")
-    locus = choose_locus(gene_data, [(run, False), (other, False)])
-    assert locus is not None and len(locus.predicted) == 2 and "runs differ from each other" in locus.choice
+    (locus,) = choose_loci(gene_data, [(run, False), (other, False)])
+    assert len(locus.predicted) == 2 and "runs differ from each other" in locus.choice
 
 
 def test_drawn_genes_keep_to_codons_as_predicted_ones_do(gene_data: Path, tmp_path: Path) -> None:
     run, model = make_run(tmp_path / "run", gene_data, "crf", shortest_intron_bp=40)
-    locus = choose_locus(gene_data, [(run, False)])
-    assert locus is not None
+    (locus,) = choose_loci(gene_data, [(run, False)])
     drawn = [*locus.predicted[0], *(gene for genes in example_genes(gene_data, run, 3) for gene in genes)]
     introns = [end - start for gene in drawn for start, end in gene.introns]
     assert drawn and min(introns, default=40) >= 40
     whole = [ContigSlice.whole(segment.codes) for segment in segments(read_split(gene_data, "test"))]
     alone = [transcripts_from_labels(path, "c") for path in predict_paths(model, whole)]
     assert min(end - start for genes in alone for gene in genes for start, end in gene.introns) < 10
+
+
+def test_loci_lie_apart_and_have_letters_labels_and_posteriors(gene_data: Path, tmp_path: Path) -> None:
+    run, _ = make_run(tmp_path / "run", gene_data, "crf")
+    (tmp_path / "baseline").mkdir()
+    truth = [transcript for transcript, longest in read_transcripts(gene_data, "test") if longest]
+    write_gff3(tmp_path / "baseline" / "genes.gff3", truth, {gene.chrom: 10_000_000 for gene in truth}.items())
+    loci = choose_loci(gene_data, [(run, False), (tmp_path / "baseline", False)], 3)
+    assert loci
+    for n, locus in enumerate(loci):
+        assert not any(o.chrom == locus.chrom and o.start < locus.end and locus.start < o.end for o in loci[:n])
+        length_bp = locus.end - locus.start
+        assert len(locus.codes) == len(locus.labels) == length_bp
+        assert [own.shape for own in locus.coding] == [(2, length_bp), (2, 0)]
+        assert (locus.coding[0] >= 0).all() and (locus.coding[0].sum(axis=0) <= 1.001).all()
+        assert {gene.cds for gene in locus.predicted[1]} == {gene.cds for gene in locus.truth}
+    assert "prediction and annotation differ" in loci[0].choice  # the baseline has no say
 
 
 def test_examples_depend_on_the_annotation_alone(gene_data: Path, tmp_path: Path) -> None:

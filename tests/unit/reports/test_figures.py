@@ -44,3 +44,12 @@ def test_a_thinned_curve_keeps_its_mean_and_ends_within_range() -> None:
 def test_a_curve_without_a_point_is_drawn_as_nothing() -> None:
     line = figures.Curve("run", np.zeros(0), np.zeros(0), 0)
     assert "bar: 2.000" in figures.to_svg(lambda: figures.curves([line], "loss", {"bar": 2.0}), "x")
+
+
+def test_colors_of_a_figure_in_a_page_follow_the_page() -> None:
+    line = figures.Curve("#24292f in a name", np.arange(5.0), np.arange(5.0), 1)
+    svg = figures.to_svg(lambda: figures.curves([line], "loss"), "x")
+    shown = figures.themed(svg)
+    assert "var(--ink, #24292f)" in shown and "var(--paper, #ffffff)" in shown and "var(--run1, #2f7fb8)" in shown
+    assert "var(" not in svg
+    assert set(figures.DARK) == {f"run{number}" for number in range(len(figures._STYLES))}

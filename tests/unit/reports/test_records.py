@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from tests.unit.reports.cases import gene_scores, run_record
 
+from dnaspt.baselines.baseline import run_baseline
+from dnaspt.baselines.results import BaselineResult
 from dnaspt.checkpoint_config import NetworkConfig
 from dnaspt.config import BASELINE_ENCODERS, PRESETS, EncoderConfig
 from dnaspt.data.dataset import read_split
@@ -14,7 +16,7 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import CheckpointError, DnasptError, InputError
 from dnaspt.evaluation.metrics import auroc
 from dnaspt.evaluation.results import BootstrapCounts
-from dnaspt.reports.records import _plain_name, read_cpg_count, read_pretraining, read_runs
+from dnaspt.reports.records import _baseline_name, _plain_name, read_cpg_count, read_pretraining, read_runs
 from dnaspt.reports.run_page import write_report
 
 
@@ -137,11 +139,41 @@ def test_settings_that_no_run_has_are_named(
 )
 def test_a_gene_model_is_named_by_what_scores_its_sites(name: str, encoder: EncoderConfig, expected: str) -> None:
     record = run_record(name, "gene-model", gene_scores([9, 8]))
-    assert _plain_name(replace(record, config=record.config.model_copy(update={"encoder": encoder}))) == expected
+    assert record.config is not None
+    config = record.config.model_copy(update={"encoder": encoder})
+    assert _plain_name(replace(record, config=config), config) == expected
 
 
 def test_a_gene_model_with_a_network_names_it() -> None:
     record = run_record("SPT", "gene-model", gene_scores([9, 8]))
     network = NetworkConfig(encoder=PRESETS["small"], head="crf")
     config = record.config.model_copy(update={"encoder": PRESETS["small"], "network": network})
-    assert _plain_name(replace(record, config=config)) == "gene model, SPT, with CRF"
+    assert _plain_name(replace(record, config=config), config) == "gene model, SPT, with CRF"
+
+
+def test_baselines_stand_behind_the_runs_under_names_of_their_own(
+    runs: Path, gene_data: Path, simulated: Path, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        run_baseline(gene_data, tmp_path / name, annotation=simulated / "annotation.gff3")
+    records = read_runs([runs / "a"], gene_data, read_manifest(gene_data), [tmp_path / "one", tmp_path / "two"])
+    assert [record.name for record in records[1:]] == ["annotation.gff3 (one)", "annotation.gff3 (two)"]
+    assert [record.is_baseline for record in records] == [False, True, True]
+    assert [record.is_network for record in records] == [True, False, False]
+    assert not records[1].is_trained and not records[1].is_ensemble and records[1].minutes > 0
+
+
+@pytest.mark.parametrize(
+    ("result", "name"),
+    [
+        (BaselineResult("augustus"), "AUGUSTUS"),
+        (BaselineResult("augustus:arabidopsis"), "AUGUSTUS (arabidopsis)"),
+        (BaselineResult("kmer"), "4-mers"),
+        (BaselineResult("kmer", k=6), "6-mers"),
+        (BaselineResult("markov"), "Markov chains"),
+        (BaselineResult("cpg"), "CpG count alone"),
+        (BaselineResult("/a/b/helixer.gff3"), "helixer.gff3"),
+    ],
+)
+def test_a_baseline_is_named_by_what_it_is(result: BaselineResult, name: str) -> None:
+    assert _baseline_name(result) == name

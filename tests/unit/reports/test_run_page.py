@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ from tests.unit.reports.cases import gene_scores, run_record
 from tests.unit.reports.conftest import QUICK
 
 import dnaspt as public
+from dnaspt.baselines.baseline import run_baseline
 from dnaspt.checkpoint_config import read_config
 from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
@@ -16,7 +18,7 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import DnasptError
 from dnaspt.evaluation.evaluate import evaluate
-from dnaspt.evaluation.loci import choose_locus
+from dnaspt.evaluation.loci import choose_loci
 from dnaspt.inference.attribution_file import read_attributions, write_attributions
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
 from dnaspt.reports import figures, run_page
@@ -54,16 +56,18 @@ class Page(HTMLParser):
 def test_a_report_is_one_file_that_loads_nothing(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     parsed = Page(text)
-    assert not {"script", "link", "img", "iframe", "object"} & set(parsed.tags)
-    assert all(address.startswith("#") for address in parsed.addresses)
-    assert not re.search(r"@import|url\((?!#)", text)
+    assert not {"img", "iframe", "object"} & set(parsed.tags)
+    files = [address for address in parsed.addresses if not address.startswith(("#", "data:"))]
+    assert all((page.parent / address).is_file() for address in files)
+    assert "default-src &#39;none&#39;" in text and "<script src" not in text
+    assert not re.search(r"@import|url\((?!#)", text[: text.index("<body>")])
     assert parsed.tags.count("svg") == 6
 
 
 def test_ids_are_unique_and_every_reference_within_a_report_has_one(page: Path) -> None:
     parsed = Page(page.read_text(encoding="utf-8"))
     assert len(parsed.ids) == len(set(parsed.ids))
-    assert {address[1:] for address in parsed.addresses} <= set(parsed.ids)
+    assert {address[1:] for address in parsed.addresses if address.startswith("#")} <= set(parsed.ids)
 
 
 def test_every_figure_is_also_a_file_of_its_own(page: Path) -> None:
@@ -81,8 +85,7 @@ def test_the_command_writes_a_report_of_one_run_without_pretraining(
 
 
 def test_a_locus_lies_in_the_test_split_and_shows_its_annotation(runs: Path, gene_data: Path) -> None:
-    locus = choose_locus(gene_data, [(runs / "a", False), (runs / "c", True)])
-    assert locus is not None
+    (locus,) = choose_loci(gene_data, [(runs / "a", False), (runs / "c", True)])
     rows = read_split(gene_data, "test")
     covering = (rows.chrom == locus.chrom) & (rows.end > locus.start) & (rows.start < locus.end)
     assert rows.start[covering].min() <= locus.start < locus.end <= rows.end[covering].max()
@@ -103,7 +106,60 @@ def test_a_report_of_windows_sets_labels_beside_the_cpg_count(tmp_path: Path) ->
     write_report(tmp_path / "peaks.html", data, [tmp_path / "run"], None)
     text = (tmp_path / "peaks.html").read_text(encoding="utf-8")
     assert re.search(r"Counting the CpGs of a window alone reaches mean AUROC [^:]*: [^:]*, [+-]0\.\d+ \[", text)
-    assert all(label in text for label in read_config(tmp_path / "run").labels)
+    labels = read_config(tmp_path / "run").labels
+    assert all(label in text for label in labels)
+    for part in ("ROC curves on the test split", "Precision-recall curves on", "Calibration", "genome-view"):
+        assert part in text
+    for model in ("kmer", "markov"):
+        run_baseline(data, tmp_path / model, model=model)
+    write_report(tmp_path / "beside.html", data, [tmp_path / "run"], baselines=[tmp_path / "kmer", tmp_path / "markov"])
+    text = (tmp_path / "beside.html").read_text(encoding="utf-8")
+    for part in (
+        "comparison of 1 run and 2 baselines",
+        "4-mers",
+        "Markov chains",
+        "none (baseline)",
+        "This is one training run",
+    ):
+        assert part in text
+    assert f"dnaspt baseline {data} --out {tmp_path / 'markov'} --model markov" in text
+    assert f"4-mers: P({labels[0]})" in text and f"Markov chains: P({labels[0]})" in text
+
+
+def test_a_report_shows_another_gene_finder_beside_the_runs(
+    runs: Path, gene_data: Path, simulated: Path, tmp_path: Path
+) -> None:
+    run_baseline(gene_data, tmp_path / "other", annotation=simulated / "annotation.gff3")
+    out = tmp_path / "beside.html"
+    ran = dnaspt("report", runs / "c", "--baseline", tmp_path / "other", "--data", gene_data, "--out", out)
+    assert ran.code == 0, ran.errors
+    text = out.read_text(encoding="utf-8")
+    assert "comparison of 1 run and 1 baseline" in text and "annotation.gff3, head alone" not in text
+    assert "On the test split annotation.gff3" in text
+    view = re.search(r'<script type="application/json" id="view-\d+">(.*?)</script>', text)
+    assert view is not None
+    names = [track["name"] for track in json.loads(view[1])["tracks"]]
+    crf = next(name for name in names if name.endswith("P(coding), reverse strand below")).split(":")[0]
+    assert names == [
+        "annotation",
+        crf,
+        f"{crf}: P(coding), reverse strand below",
+        "annotation.gff3",
+        "labels of the dataset",
+    ]
+
+
+@pytest.mark.parametrize("option", ["run", "baseline"])
+def test_runs_and_baselines_are_not_taken_for_each_other(
+    option: str, runs: Path, gene_data: Path, simulated: Path, tmp_path: Path
+) -> None:
+    run_baseline(gene_data, tmp_path / "other", annotation=simulated / "annotation.gff3")
+    first, second, told = {
+        "run": (tmp_path / "other", tmp_path / "other", "holds a baseline, not a run; give it with --baseline"),
+        "baseline": (runs / "a", runs / "c", "holds no baseline; expected a folder of 'dnaspt baseline'"),
+    }[option]
+    ran = dnaspt("report", first, "--baseline", second, "--data", gene_data, "--out", tmp_path / "x.html")
+    assert ran.code == 2 and told in ran.errors[-1]
 
 
 def test_a_report_draws_attributions_of_the_weights_and_data_at_hand(

@@ -1,13 +1,14 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from tests.unit.reports.cases import RESULT, gene_scores, study_record
+from tests.unit.reports.cases import RESULT, gene_scores, study_record, window_scores
 
 from dnaspt.data.manifest import read_manifest
 from dnaspt.evaluation.metrics import Score
 from dnaspt.reports.compare import Difference, differences_of, groups_of
 from dnaspt.reports.html import Section
-from dnaspt.reports.study_page import gains_picture, study_sections
+from dnaspt.reports.study_page import _windows, gains_picture, study_sections
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.scheduler import StudyRuns, run_study
 from dnaspt.studies.settings import StudyConfig
@@ -33,6 +34,8 @@ def test_a_study_is_told_in_its_sections(study: StudyConfig, runs: StudyRuns) ->
     assert [table.title for table in sections["In detail"].tables] == [
         *("Gene structures", "F1 by class", "Learning rates, on valid"),
     ]
+    view = sections["Example loci"].view
+    assert view is not None and [track.name for track in view.tracks][::3] == ["annotation", "labels of the dataset"]
     names = [picture.name for section in sections.values() for picture in section.pictures]
     assert names[:4] == ["scores", "gains", "cost", "learning"] and names[4:] == [
         f"locus{number}" for number in range(1, len(names) - 3)
@@ -64,3 +67,15 @@ def test_gains_are_drawn_with_both_sides() -> None:
     gain = Difference("pretraining", "scratch", "SPT", 1.0, Score(0.1, 0.05, 0.15), 3)
     picture = gains_picture("gains", [gain], "MCC")
     assert picture is not None and "scratch to SPT" in picture.svg
+
+
+def test_studies_of_windows_draw_the_first_seed_of_each_arm() -> None:
+    rng = np.random.default_rng(0)
+    truth = (rng.random((40, 2)) < 0.5).astype(np.int8)
+    scored = window_scores(truth + rng.normal(size=truth.shape), truth)
+    records = [study_record(arm, scored, seed) for arm in ("scratch", "SPT") for seed in (0, 1)]
+    study = StudyConfig.model_construct(seeds=(0, 1))
+    (section,) = _windows(study, records)
+    assert section.text == "Seed 0 of each arm, all labels."
+    assert [picture.name for picture in section.pictures] == ["roc", "precision_recall"]
+    assert "scratch" in section.pictures[0].svg and "mean of 2 labels" in section.pictures[0].caption

@@ -52,3 +52,14 @@ def test_a_value_is_shown_shortly(value: object, text: str) -> None:
 def test_no_values_make_no_table() -> None:
     assert value_table("counted", {}) == []
     assert value_table("counted", {"genes": 1000})[0].rows == (("genes", "1,000"),)
+
+
+def test_a_table_is_saved_as_csv_under_its_title() -> None:
+    table = Table("F1 of <exons>, heads", ("run", "F1"), (("a, b", "0.5"), ('"c"', "–")))
+    assert table.file_name == "f1_of_exons_heads"
+    assert table.csv == 'run,F1\n"a, b",0.5\n"""c""",–\n'
+    assert (
+        table.csv_uri
+        == "data:text/csv;charset=utf-8,run%2CF1%0A%22a%2C%20b%22%2C0.5%0A%22%22%22c%22%22%22%2C%E2%80%93%0A"
+    )
+    assert Table("–", ("a",), ()).file_name == "table"

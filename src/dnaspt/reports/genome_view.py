@@ -1,0 +1,180 @@
+"""Stretches of the test split to an interactive view in a page: annotation, what runs predict, posteriors and labels.
+
+Only these stretches are in the page. Their letters are too, so that the view needs no other file.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dnaspt.browser.igv import INK, Feature, Track, View, coding_features, gene_feature, run_color
+from dnaspt.data.dataset import Split
+from dnaspt.evaluation.loci import Locus
+from dnaspt.genome import alphabet
+from dnaspt.genome.gene_states import GENE_STATES, MISSING, NONCODING
+from dnaspt.genome.intervals import runs
+from dnaspt.genome.transcripts import Transcript
+
+_STEPS = 20
+"""Posteriors are rounded to one part in so many: a page stays small."""
+STRETCH_BP = 20_000
+"""Length of the stretches of windows."""
+N_STRETCHES = 3
+"""Stretches of windows that a page holds."""
+MOST_LABELS = 4
+"""Labels of windows that have tracks."""
+_LABEL_COLORS = {"CDS": "#24292f", "donor": "#c8702a", "acceptor": "#8c5aa8", "intron": "#a9b0b8"}
+_MISSING_COLOR = "#e4e7eb"
+
+
+def gene_view(loci: Sequence[Locus], names: Sequence[str]) -> View | None:
+    """Loci of genes; None where there are none.
+
+    Args:
+        loci: what is shown, with what each run predicts.
+        names: names of the runs, in the order of the loci's predictions.
+    """
+    if not loci:
+        return None
+    tracks = [Track("annotation", "annotation", INK, _genes(loci, [locus.truth for locus in loci]))]
+    for number, name in enumerate(names):
+        color = run_color(number)
+        genes = _genes(loci, [locus.predicted[number] for locus in loci])
+        tracks.append(Track(name, "annotation", color, genes))
+        known = [locus for locus in loci if len(locus.coding) > number and locus.coding[number].size]
+        if known:
+            coding = [
+                feature
+                for locus in known
+                for feature in coding_features(locus.coding[number], shown(locus.chrom), locus.start, _STEPS)
+            ]
+            label = f"{name}: P(coding), reverse strand below"
+            tracks.append(Track(label, "wig", color, coding, extent=(-1.0, 1.0), height_px=60))
+    labels = [feature for locus in loci for feature in _label_features(locus)]
+    tracks.append(Track("labels of the dataset", "annotation", "", labels))
+    stretches = [(locus.chrom, locus.start, locus.codes) for locus in loci]
+    places = tuple((shown(locus.chrom), locus.start, locus.end) for locus in loci)
+    return View(_reference(stretches), tuple(tracks), places)
+
+
+def window_view(
+    rows: Split, labels: Sequence[str], truth: np.ndarray, probabilities: Mapping[str, np.ndarray]
+) -> View | None:
+    """The stretches of the test split with the most windows whose label is true; None where no window has a true label.
+
+    Args:
+        rows: windows or bins of the test split (n).
+        labels: names of the K labels.
+        truth: their labels (n, K), which may be missing.
+        probabilities: what each run predicts (n, K), by its name.
+    """
+    places = _stretches(rows, truth)
+    if not places:
+        return None
+    tracks = []
+    inside = [
+        np.flatnonzero((rows.chrom == chrom) & (rows.end > start) & (rows.start < end)) for chrom, start, end in places
+    ]
+    numbers = np.concatenate(inside)
+    core = _cores(rows, numbers)
+    for k, label in list(enumerate(labels))[:MOST_LABELS]:
+        marked = [
+            _interval(rows, number, core) | {"name": label if truth[number, k] == 1 else "not known"}
+            for number in numbers
+            if truth[number, k] in (1, MISSING)
+        ]
+        for feature in marked:
+            feature["color"] = INK if feature["name"] == label else _MISSING_COLOR
+        tracks.append(Track(label, "annotation", "", marked))
+        for index, (name, own) in enumerate(probabilities.items()):
+            signal = [
+                _interval(rows, number, core) | {"value": round(float(own[number, k]), 3)}
+                for number in numbers
+                if np.isfinite(own[number, k])
+            ]
+            color = run_color(index)
+            tracks.append(Track(f"{name}: P({label})", "wig", color, signal, extent=(0.0, 1.0), height_px=50))
+    stretches = [
+        (chrom, start, _letters(rows, own, start, end)) for (chrom, start, end), own in zip(places, inside, strict=True)
+    ]
+    shown_places = tuple((shown(chrom), start, end) for chrom, start, end in places)
+    return View(_reference(stretches), tuple(tracks), shown_places)
+
+
+def shown(chrom: str) -> str:
+    """Name of a contig in a view: igv.js reads a colon as the end of a name."""
+    return chrom.replace(":", "_")
+
+
+def _genes(loci: Sequence[Locus], genes: Sequence[Sequence[Transcript]]) -> list[Feature]:
+    """Genes of all loci; one that reaches into two of them once."""
+    once = {gene: _on(locus) for locus, own in zip(loci, genes, strict=True) for gene in own}
+    return [gene_feature(gene) | place for gene, place in once.items()]
+
+
+def _on(locus: Locus) -> Feature:
+    """The contig of a locus, as the view calls it."""
+    return {"chr": shown(locus.chrom)}
+
+
+def _label_features(locus: Locus) -> list[Feature]:
+    """Runs of one class, but for non-coding ones; what is not known is gray."""
+    features = []
+    for value, (left, right) in zip(*(part.tolist() for part in runs(locus.labels)), strict=True):
+        if value == NONCODING:
+            continue
+        name = "not known" if value == MISSING else GENE_STATES.names[value]
+        place: Feature = _on(locus) | {"start": locus.start + left, "end": locus.start + right, "name": name}
+        if value != MISSING:
+            place["strand"] = name[-1]
+        features.append(place | {"color": _LABEL_COLORS.get(name[:-1], _MISSING_COLOR)})
+    return features
+
+
+def _stretches(rows: Split, truth: np.ndarray) -> list[tuple[str, int, int]]:
+    """The stretches with the most windows that have a true label, the most first; of as many, the first ones."""
+    counts: dict[tuple[str, int], int] = {}
+    for number in np.flatnonzero((truth == 1).any(axis=1)):
+        key = str(rows.chrom[number]), int((rows.start[number] + rows.end[number]) // 2 // STRETCH_BP)
+        counts[key] = counts.get(key, 0) + 1
+    best = sorted(counts, key=lambda key: -counts[key])[:N_STRETCHES]
+    return [(chrom, part * STRETCH_BP, (part + 1) * STRETCH_BP) for chrom, part in best]
+
+
+def _cores(rows: Split, numbers: np.ndarray) -> int:
+    """Bases in the middle of a window that its values stand for: windows that overlap share the rest."""
+    middles = np.unique((rows.start[numbers] + rows.end[numbers]) // 2)
+    apart = np.diff(middles)
+    length = int((rows.end[numbers] - rows.start[numbers]).min(initial=1 << 30))
+    return max(1, min(length, int(apart[apart > 0].min(initial=length))))
+
+
+def _interval(rows: Split, number: int, core: int) -> Feature:
+    """The middle of a window."""
+    start = int(rows.start[number] + rows.end[number] - core) // 2
+    return {"chr": shown(str(rows.chrom[number])), "start": start, "end": start + core}
+
+
+def _letters(rows: Split, numbers: np.ndarray, start: int, end: int) -> np.ndarray:
+    """Letters of a stretch as far as windows cover it; N elsewhere."""
+    codes = np.full(end - start, alphabet.N, np.uint8)
+    for number in numbers.tolist():
+        window = rows.window(number)
+        own = alphabet.reverse_complement(window.codes) if window.strand == "-" else window.codes
+        left, right = max(window.start, start), min(window.start + len(own), end)
+        codes[left - start : right - start] = own[left - window.start : right - window.start]
+    return codes
+
+
+def _reference(stretches: Sequence[tuple[str, int, np.ndarray]]) -> dict[str, str]:
+    """Stretches (contig, start, letters) as a genome that igv.js reads from the page; contigs end with the last stretch."""
+    ends: dict[str, int] = {}
+    for chrom, start, codes in stretches:
+        ends[chrom] = max(ends.get(chrom, 0), start + len(codes))
+    fasta = "".join(
+        f">{shown(chrom)}:{start + 1}-{start + len(codes)} @len={ends[chrom]}\n{alphabet.decode(codes)}\n"
+        for chrom, start, codes in stretches
+    )
+    data = base64.b64encode(fasta.encode()).decode()
+    return {"id": "test", "name": "test split", "fastaURL": f"data:text/plain;base64,{data}"}
