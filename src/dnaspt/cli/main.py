@@ -329,9 +329,14 @@ def report(
     data: Annotated[Path, option(metavar="DATA", help="Dataset folder.")],
     out: Annotated[Path, option("--out", "-o", metavar="FILE", help="HTML file to write.")],
     pretrain: Annotated[Path | None, option(metavar="RUN", help="The pretraining run.", default="leave it out")] = None,
-    baseline: Annotated[
+    baselines: Annotated[
         list[Path] | None,
-        option(metavar="FOLDER", help="Folder of 'dnaspt baseline' to show, too; may be repeated.", default="none"),
+        option(
+            "--baseline",
+            metavar="FOLDER",
+            help="Folder of 'dnaspt baseline' to show, too; may be repeated.",
+            default="none",
+        ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -344,8 +349,7 @@ def report(
     from dnaspt import api
     from dnaspt.cli.terminal import show
 
-    settings = given(context)
-    show(f"{api.report(baselines=settings.pop('baseline', ()), **settings)}: written")
+    show(f"{api.report(**given(context))}: written")
 
 
 @app.command(cls=Command)

@@ -46,6 +46,7 @@ def test_an_option_has_the_name_of_its_parameter(command: str) -> None:
         "offline",
         "help",
         "as_json",
+        "baseline" if command == "evaluate" else "",  # a call of its own
     }
     assert names <= set(inspect.signature(FUNCTIONS[command]).parameters)
 

@@ -77,12 +77,17 @@ def test_attributions_of_a_dataset_are_kept_in_the_run_and_may_be_replaced(windo
         windows, out=tmp_path / "run", preset="tiny", steps=2, batch_bp=2048, tensorboard=False, composition=True
     )
     for n_windows in (3, 2):
-        summary = dnaspt.explain(run, data=windows, label=run_labels(run)[0], method="gradient", n_windows=n_windows)
+        options = {"label": run_labels(run)[0], "method": "gradient", "n_windows": n_windows}
+        summary = dnaspt.explain(run, data=windows, overwrite=n_windows == 2, **options)
         assert summary.files[0] == str(kept_in_run(tmp_path / "run", "test")) and summary.n_windows == n_windows
     assert len(read_attributions(kept_in_run(tmp_path / "run", "test"))) == 2
     with pytest.raises(ConfigError, match=r"evaluation-test.npz: lies in the run"):
         (tmp_path / "run" / "evaluation-test.npz").write_text("scores")
-        dnaspt.explain(run, tmp_path / "run" / "evaluation-test.npz", data=windows, label=run_labels(run)[0])
+        dnaspt.explain(
+            run, tmp_path / "run" / "evaluation-test.npz", data=windows, label=run_labels(run)[0], overwrite=True
+        )
+    with pytest.raises(ConfigError, match=r"attributions-test.npz: already there; .*--overwrite"):
+        dnaspt.explain(run, data=windows, label=run_labels(run)[0])
     with pytest.raises(ConfigError, match=r"best.*: is a checkpoint, which stays as it is; name the file to write"):
         dnaspt.explain(next((tmp_path / "run" / "best").glob("*")), data=windows, label=run_labels(run)[0])
 

@@ -171,17 +171,17 @@ def test_a_report_draws_attributions_of_the_weights_and_data_at_hand(
     label = read_manifest(windows).labels[0]
     assert "What the model reads" not in write_report(out, windows, [run]).read_text(encoding="utf-8")
     public.explain(run, data=windows, label=label, method="gradient", n_windows=4)
-    text = write_report(out, windows, [run]).read_text(encoding="utf-8")
+    text = write_report(out, windows, [run], overwrite=True).read_text(encoding="utf-8")
     assert "What the model reads" in text and f"contributes to the log-odds of {label}, in nats, by gradient" in text
     assert (tmp_path / "page_figures" / "logos1.svg").is_file()
     parsed = Page(text)
     assert len(parsed.ids) == len(set(parsed.ids))
     found = read_attributions(kept_in_run(run, "test"))
     write_attributions(kept_in_run(run, "test"), replace(found, weights="of another run"))
-    text = write_report(out, windows, [run]).read_text(encoding="utf-8")
+    text = write_report(out, windows, [run], overwrite=True).read_text(encoding="utf-8")
     assert "are of other weights or data than here: run 'dnaspt explain' again" in text.replace("&#39;", "'")
     monkeypatch.setattr(run_page, "find_spec", lambda name: None)
-    text = write_report(out, windows, [run]).read_text(encoding="utf-8")
+    text = write_report(out, windows, [run], overwrite=True).read_text(encoding="utf-8")
     assert "Logos need tangermeme, which is not installed; pip install tangermeme." in text
 
 
