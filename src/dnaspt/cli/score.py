@@ -281,7 +281,7 @@ def explain(
             metavar="NAMES",
             callback=names,
             help="What to draw, with commas: names of windows, or chr1:5001-5100.",
-            default="5 windows with the highest log-odds",
+            default="windows with the highest log-odds",
         ),
     ] = None,
     average_strands: BothStrands = None,
