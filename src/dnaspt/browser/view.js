@@ -57,6 +57,7 @@
       button.addEventListener("click", () => browser.search(locus(view.loci[Number(button.dataset.locus)])));
       button.disabled = false;
     }
+    await browser.search(locus(view.loci[0])); // the page's scrollbar may have come, and cut the end off
     element.dataset.ready = "true";
   };
 
