@@ -63,7 +63,7 @@ def test_a_gene_model_is_described_by_what_was_estimated(folder: Path, printed: 
     }
     assert {name: values[name] for name in expected} == expected and int(values["shortest intron, bp"]) >= 10
     assert scores.title == "scores; train: out of fold" and scores.columns[1] == "train, out of fold"
-    assert [row[0] for row in scores.rows] == ["mcc", "base_f1", "exon_f1", "gene_f1"]
+    assert [row[0] for row in scores.rows] == ["MCC", "F1 of coding bases", "F1 of exons", "F1 of genes"]
     assert float(scores.rows[0][1]) == pytest.approx(provenance["train_mcc"], abs=1e-3)
     assert float(scores.rows[0][2]) == pytest.approx(provenance["valid_mcc"], abs=1e-3)
     assert [row[0] for row in weights.rows] == list(WEIGHT_NAMES)

@@ -297,7 +297,7 @@ def test_two_contigs_cannot_be_divided_by_contig(inputs):
 def test_a_split_that_would_be_empty_is_refused(tmp_path, inputs):
     bed = tmp_path / "unknown.bed"
     bed.write_text("a\t700\t820\nb\t200\t250\n")
-    refused(inputs, r"no window in the valid split \(.*windows_all_missing 2", unknown=bed)
+    refused(inputs, r"no window in the valid split \(.*windows without a known label: 2", unknown=bed)
 
 
 def test_a_split_table_of_another_genome_is_refused_with_its_line(tmp_path, inputs):
