@@ -22,7 +22,7 @@ from dnaspt.reports.tables import cell
 
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
 WIDTH = 80
-NO_TABLE = {"report", "export", "bend download"}
+NO_TABLE = {"report", "browse", "bend download"}
 QUICK = "--preset tiny --steps 2 --batch-bp 2048 --accelerator cpu"
 GENOME = "--genome genome/genome.fa"
 STUDY = """data = "data/peaks"
@@ -45,6 +45,9 @@ LINES = (
     "ensemble runs/peaks runs/other --data data/peaks --out runs/both",
     "evaluate runs/genes --data data/genes",
     "evaluate runs/peaks --data data/peaks",
+    "evaluate runs/peaks --data data/peaks --baseline kmer --baseline cpg",
+    "explain runs/peaks --data data/peaks --label peaks_A --method gradient --n-windows 2 --out explained.npz",
+    "export runs/pre --to shared_pre",
     "baseline data/peaks --out runs/kmers",
     f"predict runs/genes {GENOME} --out genes.gff3",
     f"predict runs/peaks {GENOME} --out peaks.bed",
@@ -63,7 +66,6 @@ LINES = (
 )
 AFTER = (
     "report runs/genes --pretrain runs/pre --data data/genes --out report.html",
-    "export runs/pre --out bend_model",
     "compare-annotations genome/annotation.gff3 genes.gff3 --out compared.csv",
 )
 """Commands that print no table, or write a file where that is asked for."""

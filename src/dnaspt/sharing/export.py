@@ -51,8 +51,8 @@ class Exported:
 
     def summary(self) -> dict[str, str | int | bool]:
         """Names and values for a table."""
-        values: dict[str, str | int | bool] = {"files": ", ".join(self.files), "bytes": self.n_bytes}
-        values["for transformers"] = self.for_transformers
+        values: dict[str, str | int | bool] = {"files": ", ".join(self.files), "n_file_bytes": self.n_bytes}
+        values["for_transformers"] = self.for_transformers
         if self.pushed is not None:
             values |= {"hub": self.pushed.name, "commit": self.pushed.commit, "address": self.pushed.url}
         return values

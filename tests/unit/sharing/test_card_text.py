@@ -14,6 +14,7 @@ from dnaspt.genome.gene_states import GENE_STATES
 from dnaspt.sharing.card_text import card_text, shown_scores
 from dnaspt.sharing.options import CardOptions
 from dnaspt.sharing.source import ShareableRun, read_shareable
+from dnaspt.words import words_of
 
 PUBLISHED = HuggingFaceConfig(path="lab/lm", revision="a1", sha256="0" * 64, hidden_size=8, n_tokens=64, chunk_bp=62)
 OPTIONS = CardOptions(name="rich", license="mit", hub_name="lab/rich")
@@ -57,7 +58,7 @@ def test_sources_are_named_by_file_and_digest(shared: Path, simulated: Path) -> 
     for source in run.manifest.sources:
         assert f"| {Path(source.path).name} | {source.n_bytes:,} | {source.sha256} |" in text
     for reason, number in run.manifest.dropped.items():
-        assert f"| {reason} | {number:,} |" in text
+        assert f"| {words_of(reason)} | {number:,} |" in text
 
 
 def test_what_is_not_on_record_is_said(shared: Path) -> None:
@@ -126,7 +127,7 @@ def test_settings_without_effect_are_not_listed(shared: Path) -> None:
     text = text_of(read_shareable(shared / "rich"))
     training = text[text.index("## Training") : text.index("## Limits")]
     assert "preset" not in training and "epochs" not in training and "| seed | 0 |" in training
-    assert "| command | dnaspt finetune |" in training and "learning_rate" in training
+    assert "| command | dnaspt finetune |" in training and "learning rate" in training
 
 
 def test_of_many_labels_means_alone_are_shown(shared: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_folder_that_was_not_simulated_is_never_replaced(tmp_path: Path) -> No
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, text: str, encoding: str) -> None:
+    def full(path: Path, text: str, encoding: str, newline: str) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
