@@ -793,7 +793,7 @@ def report(
     data: PathLike,
     out: PathLike,
     pretrain: PathLike | None = None,
-    baselines: Paths = (),
+    baseline: Paths = (),
 ) -> Path:
     """Compare evaluated runs of one dataset in one HTML file: tables, curves, and example loci in an interactive view.
 
@@ -802,7 +802,7 @@ def report(
         data: their dataset.
         out: HTML file to write; its figures go into a folder beside it.
         pretrain: the pretraining run.
-        baselines: folders of `baseline` on the same dataset, to show after the runs.
+        baseline: folders of `baseline` on the same dataset, to show after the runs.
 
     Returns:
         The file.
@@ -823,12 +823,12 @@ def report(
     read_manifest(as_path(data, "data"))
     for folder in folders:
         if read_result(folder) is not None:
-            raise ConfigError(f"{folder}: holds a baseline, not a run; give it with --baseline (baselines=)")
+            raise ConfigError(f"{folder}: holds a baseline, not a run; give it with --baseline")
     for folder in (*folders, *([pretrained] if pretrained else [])):
         find_checkpoint(folder)
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
-    beside = as_paths(baselines, "baselines") or ()
+    beside = as_paths(baseline, "baseline") or ()
     return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained, beside)
 
 

@@ -10,6 +10,7 @@ import dnaspt
 API = {
     *(
         "baseline",
+        "browse",
         "ensemble",
         "evaluate",
         "finetune",
@@ -27,6 +28,7 @@ API = {
         "Description",
         "Evaluation",
         "GeneScores",
+        "GenomeBrowser",
         "Model",
         "Record",
         "Run",

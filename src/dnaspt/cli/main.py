@@ -341,8 +341,7 @@ def report(
     from dnaspt import api
     from dnaspt.cli.terminal import show
 
-    settings = given(context)
-    show(f"{api.report(baselines=settings.pop('baseline', ()), **settings)}: written")
+    show(f"{api.report(**given(context))}: written")
 
 
 @app.command(cls=Command)

@@ -22,6 +22,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "compare-annotations": dnaspt.compare_annotations,
     "decode": dnaspt.decode_emissions,
     "report": dnaspt.report,
+    "browse": dnaspt.browse,
 }
 
 
@@ -45,6 +46,7 @@ def test_an_option_has_the_name_of_its_parameter(command: str) -> None:
         "offline",
         "help",
         "as_json",
+        "no_open",
     }
     assert names <= set(inspect.signature(FUNCTIONS[command]).parameters)
 
