@@ -945,7 +945,7 @@ def report(
     read_manifest(as_path(data, "data"))
     for folder in folders:
         if read_result(folder) is not None:
-            raise ConfigError(f"{folder}: holds a baseline, not a run; give it with --baseline (baselines=)")
+            raise ConfigError(f"{folder}: holds a baseline, not a run; give it with --baseline")
     for folder in (*folders, *([pretrained] if pretrained else [])):
         find_checkpoint(folder)
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before

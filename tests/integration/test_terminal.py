@@ -47,7 +47,7 @@ LINES = (
     "evaluate runs/peaks --data data/peaks",
     "evaluate runs/peaks --data data/peaks --baseline kmer --baseline cpg",
     "explain runs/peaks --data data/peaks --label peaks_A --method gradient --n-windows 2 --out explained.npz",
-    "export runs/pre --to shared_pre",
+    "export runs/pre --out shared_pre",
     "baseline data/peaks --out runs/kmers",
     f"predict runs/genes {GENOME} --out genes.gff3",
     f"predict runs/peaks {GENOME} --out peaks.bed",
@@ -153,9 +153,9 @@ def check_refusal(line: str) -> None:
     before = content_of(out)
     ran = dnaspt(*line.split())
     assert ran.code == 2 and content_of(out) == before, line
-    assert re.fullmatch(rf"error: {out}: already there; .*choose another --out, or say --overwrite", ran.errors[-1]), (
-        line
-    )
+    assert re.fullmatch(
+        rf"error: {out}: already there; .*choose another --(out|to), or say --overwrite", ran.errors[-1]
+    ), line
 
 
 def check_failures() -> None:

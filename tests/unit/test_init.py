@@ -10,6 +10,7 @@ import dnaspt
 API = {
     *(
         "baseline",
+        "browse",
         "ensemble",
         "evaluate",
         "export",

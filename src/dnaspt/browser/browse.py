@@ -129,7 +129,7 @@ def _place(locus: str, genome: IndexedGenome) -> tuple[str, int, int]:
         return locus, 0, min(length_bp, _FIRST_BP)
     found = _LOCUS.fullmatch(locus.strip())
     if found is None or found["chrom"] not in genome.lengths:
-        known = ", ".join(list(genome.lengths)[:3])
+        known = next(iter(genome.lengths))
         raise ConfigError(
             f"locus {locus!r}: not on {genome.path}; expected CONTIG:FIRST-LAST, such as {known}:1-20,000"
         )

@@ -120,13 +120,24 @@ def _named_file(path: Path, name: str, genome: Path, lengths: Mapping[str, int])
         group = "genes"
     if kind.track == "wig" and unpacked_name(path).rpartition(".")[0].endswith(_POSTERIORS):
         group = "posteriors"
-    index = next((file for end in (".tbi", ".csi") if (file := path.with_name(path.name + end)).is_file()), None)
+    index = _index(path)
     if index is None and kind.format != "bigwig" and path.stat().st_size > BIG_TEXT_BYTES:
         told = (
             "%s: %d MB of text are read whole by the page; pack it with bgzip and index it with tabix to make it fast"
         )
         log.warning(told, path, path.stat().st_size // 1_000_000)
     return NamedFile(path, name, kind, group, index, first)
+
+
+def _index(path: Path) -> Path | None:
+    """The index that lies beside a file; none that is older than the file."""
+    for end in (".tbi", ".csi"):
+        index = path.with_name(path.name + end)
+        if index.is_file():
+            if index.stat().st_mtime >= path.stat().st_mtime:
+                return index
+            log.warning("%s: is older than %s, and is not used", index, path)
+    return None
 
 
 def _rows(path: Path, kind: FileKind, lengths: Mapping[str, int]) -> tuple[set[str], tuple[str, int, int] | None, bool]:

@@ -1,5 +1,6 @@
 import gzip
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +77,15 @@ def test_a_truncated_bigwig_is_refused(tmp_path: Path) -> None:
         named_files({"x": path}, tmp_path / "g.fa", LENGTHS)
 
 
-def test_an_index_beside_a_file_is_found(tmp_path: Path) -> None:
+def test_an_index_beside_a_file_is_used_unless_it_is_older(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "true.gff3.gz"
     path.write_bytes(gzip.compress(GENES.encode()))
     (tmp_path / "true.gff3.gz.tbi").write_bytes(b"")
     (file,) = named_files({"x": path}, tmp_path / "g.fa", LENGTHS)
     assert file.index == tmp_path / "true.gff3.gz.tbi"
+    os.utime(file.index, (1, 1))
+    (file,) = named_files({"x": path}, tmp_path / "g.fa", LENGTHS)
+    assert file.index is None and "is older than" in caplog.text
 
 
 def test_names_are_as_long_as_they_must_be() -> None:

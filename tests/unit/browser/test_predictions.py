@@ -102,10 +102,10 @@ def test_the_tracks_of_a_run_say_what_they_are(shown_runs: dict[str, Path], geno
 
 
 def test_coding_bases_of_the_reverse_strand_point_down() -> None:
-    classes = np.zeros((6, 9))
-    classes[1:3, 0], classes[4:, 4] = 0.5, 1.0
-    assert coding_features(classes, "c", 100) == [
+    coding = np.zeros((2, 6))
+    coding[0, 1:3], coding[1, 4:] = 0.5, 1.0
+    assert coding_features(coding, "c", 100, 1000) == [
         {"chr": "c", "start": 101, "end": 103, "value": 0.5},
         {"chr": "c", "start": 104, "end": 106, "value": -1.0},
     ]
-    assert coding_features(np.zeros((0, 9)), "c", 0) == []
+    assert coding_features(np.zeros((2, 0)), "c", 0, 1000) == []

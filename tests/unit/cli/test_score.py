@@ -23,6 +23,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "decode": dnaspt.decode_emissions,
     "explain": dnaspt.explain,
     "report": dnaspt.report,
+    "browse": dnaspt.browse,
 }
 
 
@@ -47,6 +48,7 @@ def test_an_option_has_the_name_of_its_parameter(command: str) -> None:
         "help",
         "as_json",
         "baseline" if command == "evaluate" else "",  # a call of its own
+        "no_open",
     }
     assert names <= set(inspect.signature(FUNCTIONS[command]).parameters)
 

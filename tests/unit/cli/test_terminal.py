@@ -15,6 +15,7 @@ from dnaspt.cli.terminal import (
     _blocks,
     _drawn,
     mapping_table,
+    open_in_browser,
     print_json,
     show_summary,
     show_tables,
@@ -136,3 +137,16 @@ def test_downloads_are_silent_where_there_is_no_terminal(capsys: pytest.CaptureF
         progress.tell("genome.fa", 100, 100)
         progress.tell("labels.bed", 5, -1)
     assert "genome.fa" not in capsys.readouterr().out
+
+
+def test_a_page_is_opened_on_a_desktop_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    open_in_browser("http://127.0.0.1:1/")
+    assert opened == []
+    monkeypatch.setenv("DISPLAY", ":0")
+    open_in_browser("http://127.0.0.1:1/")
+    assert opened == ["http://127.0.0.1:1/"]

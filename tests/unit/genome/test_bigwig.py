@@ -13,7 +13,7 @@ import pytest
 
 from dnaspt.errors import InputError, NoSpaceError
 from dnaspt.genome import bigwig
-from dnaspt.genome.bigwig import is_bigwig, read_bigwig, write_bigwig
+from dnaspt.genome.bigwig import bigwig_contigs, is_bigwig, read_bigwig, write_bigwig
 
 CHRS = ("chr1", "chr2")
 CONTIGS = [("chr2", 20_000), ("chr10", 20_000), ("empty", 7)]
@@ -350,3 +350,11 @@ def test_without_standard_error_the_library_is_called_all_the_same(
 
     monkeypatch.setattr(os, "dup", closed)
     assert len(list(read_bigwig(written))) == 2
+
+
+def test_contigs_of_a_file_are_listed_without_its_values(written: Path, tmp_path: Path) -> None:
+    assert {chrom for chrom, _ in read_bigwig(written)} <= set(bigwig_contigs(written))
+    for content in (b"", b"hello", written.read_bytes()[:80]):
+        (tmp_path / "bad.bw").write_bytes(content)
+        with pytest.raises(InputError, match=r"bad\.bw: no bigWig, or a truncated one"):
+            bigwig_contigs(tmp_path / "bad.bw")
