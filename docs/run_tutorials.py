@@ -29,7 +29,7 @@ OUT = ROOT / "build" / "tutorials"
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 LANGUAGES = ("sh", "python")
 """Tags of the blocks that are run."""
-LAST_LINES = 30
+LAST_LINES = 80
 """Lines of a block's output that are kept: the last ones."""
 
 
@@ -80,7 +80,7 @@ def run_page(page: Path, out: Path) -> list[Ran]:
 def run_shell(code: str) -> tuple[str, str]:
     """What commands print, and why they failed; the first that fails ends them."""
     programs = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
-    known = os.environ | {"PATH": programs, "COLUMNS": "100", "NO_COLOR": "1"}
+    known = os.environ | {"PATH": programs, "COLUMNS": "84", "NO_COLOR": "1"}
     command = ["bash", "-euo", "pipefail", "-c", code]
     ran = subprocess.run(command, env=known, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output = ran.stdout.decode("utf-8", errors="replace")

@@ -107,7 +107,7 @@ def with_outputs(markdown: str, name: str) -> str:
         own = next(ran, None)
         if own is None or own["error"] or (own["language"], own["code"]) != (block["language"], block["code"]):
             raise PluginError(f"docs/tutorials/{name}.md: not run as it stands; run python docs/run_tutorials.py {name}")
-        return f"{block[0]}\n\n```text\n{own['output']}\n```\n" if own["output"] else block[0]
+        return f"{block[0]}\n\n``` {{ .text .output }}\n{own['output']}\n```\n" if own["output"] else block[0]
 
     return BLOCK.sub(with_output, markdown)
 
