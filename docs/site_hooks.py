@@ -1,4 +1,4 @@
-"""What the site changes in its pages: links that leave docs/, marks of measured numbers, outputs of tutorials, addresses of others.
+"""What the site changes in its pages: links that leave docs/, marks of measured numbers, outputs of tutorials, addresses.
 
 MkDocs calls the functions `on_...`. Pages stay as they are on disk, where they are read without the site too.
 """
@@ -106,7 +106,9 @@ def with_outputs(markdown: str, name: str) -> str:
             return block[0]
         own = next(ran, None)
         if own is None or own["error"] or (own["language"], own["code"]) != (block["language"], block["code"]):
-            raise PluginError(f"docs/tutorials/{name}.md: not run as it stands; run python docs/run_tutorials.py {name}")
+            raise PluginError(
+                f"docs/tutorials/{name}.md: not run as it stands; run python docs/run_tutorials.py {name}"
+            )
         return f"{block[0]}\n\n``` {{ .text .output }}\n{own['output']}\n```\n" if own["output"] else block[0]
 
     return BLOCK.sub(with_output, markdown)

@@ -18,7 +18,7 @@ def text_of(page: Path) -> str:
 
 
 def anchors_of(page: Path) -> set[str]:
-    """Names of the headings of a page, as GitHub and the site make them."""
+    """Names of the headings of a page, as GitHub makes them; MkDocs checks those of the site."""
     headings = re.findall(r"^#+ (.*)$", text_of(page), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 

@@ -51,7 +51,11 @@ def test_blocks_run_in_one_folder_and_share_names(page: Path, tmp_path: Path) ->
     done = run_page(page, tmp_path / "out")
     assert [(block.output, block.error) for block in done] == [("written", ""), ("", ""), ("4", "")]
     assert (tmp_path / "out" / "page" / "n.txt").read_text() == "3\n"
-    assert [block["output"] for block in json.loads((tmp_path / "out" / "page.json").read_text())] == ["written", "", "4"]
+    assert [block["output"] for block in json.loads((tmp_path / "out" / "page.json").read_text())] == [
+        "written",
+        "",
+        "4",
+    ]
 
 
 @pytest.mark.parametrize(
