@@ -24,6 +24,8 @@ OUTPUTS = Path(os.environ.get("DNASPT_TUTORIALS", OUT))
 FENCE = re.compile(r"(^(?P<fence>```+|~~~+).*?^(?P=fence)[ ]*$)", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
+LIST_BEHIND_TEXT = re.compile(r"^(?![-*|>#\s]|\d+\. )(?P<text>[^\n]+)\n(?=(?:[-*]|1\.) )", re.MULTILINE)
+"""The last line of a paragraph with a list right behind it: for MkDocs such a list needs a blank line before it."""
 ADDRESS = re.compile(r"https?://(?!www\.w3\.org/)[^\s\"'`)<>\\]*")
 """Addresses of other hosts. Those of w3.org are names of XML, which no browser asks for."""
 
@@ -54,7 +56,7 @@ def on_page_markdown(markdown: str, page: Any, files: Files, **_: Any) -> str:
         markdown = with_outputs(markdown, posixpath.basename(source).removesuffix(".md"))
     known = {file.src_uri for file in files}
     return "".join(
-        part if is_code else without_comments(with_site_links(part, source, known))
+        part if is_code else with_blank_lines(without_comments(with_site_links(part, source, known)))
         for is_code, part in code_and_text(markdown)
     )
 
@@ -72,6 +74,11 @@ def code_and_text(markdown: str) -> Iterator[tuple[bool, str]]:
 def without_comments(text: str) -> str:
     """A text without HTML comments: they mark measured numbers (benchmarks/make_results.py)."""
     return COMMENT.sub("", text)
+
+
+def with_blank_lines(text: str) -> str:
+    """A text with a blank line before each list."""
+    return LIST_BEHIND_TEXT.sub(r"\g<text>\n\n", text)
 
 
 def with_site_links(text: str, source: str, known: set[str]) -> str:

@@ -1,5 +1,6 @@
 """Every command in the README runs, in the order it stands there."""
 
+import gzip
 import re
 import runpy
 import shutil
@@ -16,9 +17,9 @@ README = Path(__file__).parents[2] / "README.md"
 SHORT = ["--steps", "3", "--batch-bp", "2048", "--precision", "32"]
 
 
-def blocks(language: str = "") -> list[str]:
-    """The fenced blocks of the README in one language; "" for commands."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+def blocks(language: str = "", page: Path = README) -> list[str]:
+    """The fenced blocks of a page in one language; "" for commands."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     return [block for name, block in fenced if name == language]
 
 
@@ -64,15 +65,25 @@ def test_the_table_of_sequences_gives_scores_beside_k_mers(tmp_path: Path, monke
     assert Path("runs/promoters/evaluation-test.json").is_file()
 
 
-def test_the_python_tour_runs(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tour,) = blocks("python")
+def test_the_python_tour_of_the_first_page_runs(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tour,) = blocks("python", README.parent / "docs" / "index.md")
     monkeypatch.chdir(tmp_path)
     for name in ("g.fa", "new.fa"):
         shutil.copy(simulated / "genome.fa", name)
     shutil.copy(simulated / "annotation.gff3", "g.gff3")
+    base = (simulated / "genome.fa").read_text().splitlines()[1][9].upper()
+    header = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    with gzip.open("calls.vcf.gz", "wt") as file:
+        file.write(f"{header}chr1\t10\t.\t{base}\t{'A' if base != 'A' else 'C'}\t.\t.\t.\n")
     short = "steps=3, batch_bp=2048"
+    tour = tour.replace("epochs=24", f'preset="tiny", {short}')
     known: dict[str, Any] = {}
-    exec(tour.replace("epochs=24", f'preset="tiny", {short}'), known)
+    exec(tour.replace("...", "ACGTTGCA" * 8), known)
+    assert len(known["genes"]) == 2
+    assert known["vectors"].shape[0] == 2
+    assert len(known["scored"]) == 1
     assert Path("genes.gff3").is_file()
 
 
@@ -82,8 +93,9 @@ def test_the_page_of_the_python_api_is_that_of_the_code() -> None:
     assert (docs / "python.md").read_text() == page, "run python docs/make_api.py"
 
 
-def test_options_named_in_the_readme_exist() -> None:
-    named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)[^`]*`", README.read_text()))
+def test_options_named_in_the_readme_and_on_the_page_of_commands_exist() -> None:
+    text = "".join(page.read_text() for page in (README, README.parent / "docs" / "commands.md"))
+    named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)[^`]*`", text))
     helps = " ".join(
         CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
         for command in (

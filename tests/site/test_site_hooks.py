@@ -42,6 +42,11 @@ def test_marks_of_measured_numbers_are_not_shown(hooks: ModuleType) -> None:
     assert hooks.without_comments("F1 <!-- mean a: b -->0.8<!-- / -->.") == "F1 0.8."
 
 
+def test_a_list_behind_a_paragraph_gets_a_blank_line(hooks: ModuleType) -> None:
+    assert hooks.with_blank_lines("Text:\n- a\n  b\n- c\n") == "Text:\n\n- a\n  b\n- c\n"
+    assert hooks.with_blank_lines("| a |\n| - |\n- b") == "| a |\n| - |\n- b"
+
+
 def test_code_is_left_as_it_is(hooks: ModuleType) -> None:
     page = "a\n\n```text\n<!-- b -->\n```\n\nc"
     assert [part for is_code, part in hooks.code_and_text(page) if is_code] == ["```text\n<!-- b -->\n```"]
@@ -49,7 +54,7 @@ def test_code_is_left_as_it_is(hooks: ModuleType) -> None:
 
 
 def write(folder: Path, **own: object) -> None:
-    block = {"language": "sh", "code": "echo a\n", "output": "a", "seconds": 0.1, "error": ""} | own
+    block = {"language": "sh", "code": "echo a\n", "output": "a", "seconds": 0.1, "cpu_seconds": 0.1, "error": ""} | own
     (folder / "genes.json").write_text(json.dumps([block]))
 
 
