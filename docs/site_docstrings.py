@@ -1,4 +1,4 @@
-"""Docstrings of this project in the words that griffe knows: examples and errors become lists of their own."""
+"""Docstrings of this project in the words that griffe knows: examples and errors become lists, addresses become text."""
 
 import re
 from typing import Any
@@ -19,8 +19,8 @@ class Docstrings(Extension):
 
 
 def readable(text: str) -> str:
-    """A docstring whose example is code, and whose errors stand in lines of their own."""
-    text = re.sub(r"^Example:$", "Examples:", text, flags=re.MULTILINE)
+    """A docstring whose example is code, whose errors stand in lines of their own, and whose addresses are text."""
+    text = re.sub(r"^Example:$", "Examples:", re.sub(r"https?://(?=\w)", "", text), flags=re.MULTILINE)
     before, heading, errors = text.partition("\nRaises:\n")
     if not heading:
         return text

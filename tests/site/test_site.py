@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 SITE = Path(os.environ.get("DNASPT_SITE", ""))
 pytestmark = pytest.mark.skipif(not os.environ.get("DNASPT_SITE"), reason="`make site` builds the site and runs these")
 
-ADDRESS = re.compile(r"(?:https?:)?//(?=[\w-]+\.)[^\s\"'<>)]+")
+ADDRESS = re.compile(r"(?:https?:|(?<=[\"'(=]))//(?=[\w-]+\.)[^\s\"'<>)]+")
 NAMES_OF_XML = ("http://www.w3.org/", "http://www.sitemaps.org/schemas/")
 """What looks like an address and is a name: no browser asks for it."""
 COMMENT = re.compile(r"/\*.*?\*/|^\s*//.*$", re.DOTALL | re.MULTILINE)

@@ -37,3 +37,7 @@ Examples:
 
 def test_a_docstring_without_either_stays() -> None:
     assert readable("Do it.\n\nReturns:\n    A number.") == "Do it.\n\nReturns:\n    A number."
+
+
+def test_an_address_of_another_host_is_text() -> None:
+    assert readable("Codes (https://a.example.org/b).") == "Codes (a.example.org/b)."
