@@ -20,7 +20,7 @@ test $(TORCH) = cuda \
 $(1) -m pip install -q torch
 endef
 
-.PHONY: demo test workflow fuzz coverage check resolves results bench wheel clean
+.PHONY: demo test workflow fuzz coverage check resolves results site bench wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -72,6 +72,13 @@ resolves: $(READY)
 results: $(READY)
 	$(BIN)/python benchmarks/make_results.py
 
+## run the tutorials, build the site into site/, and look for addresses of other hosts in it: site/index.html
+site: $(READY)
+	$(BIN)/python -m pip install -q -e '.[site]'
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python docs/run_tutorials.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
+	DNASPT_SITE=$(CURDIR)/site $(BIN)/python -m pytest -q tests/site
+
 bench: $(READY)
 	$(BIN)/python -m pip install -q -e '.[bench]'
 	$(BIN)/python benchmarks/startup.py
@@ -89,4 +96,4 @@ wheel: $(READY)
 	build/wheel/venv/bin/dnaspt simulate --out build/wheel/genome
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo site build dist

@@ -72,7 +72,7 @@ VERDICTS = (
     *("athaliana_folds", "celegans_folds", "athaliana_heads", "fly_loci"),
     *("human_brain", "arabidopsis_chr3", "human_wgbs"),
 )
-"""Studies that the README shows: of a set that was cut into folds these, else its given split."""
+"""Studies that the short tables show: of a set that was cut into folds these, else its given split."""
 README_STUDIES = ("athaliana_contigs", "celegans_contigs", "fly_loci_genes", "human_genes")
 GENE_MEASURES = {"mcc": "MCC", "base": "F1 of coding bases", "exon": "F1 of exons", "gene": "F1 of genes"}
 STUDIES = ROOT / "examples" / "studies"
@@ -100,7 +100,10 @@ CLAIM_COLUMNS = ("claim of the paper", "supported", "not supported", "undecided"
 PAGES = (
     "README.md",
     "CHANGELOG.md",
-    *(f"docs/{name}.md" for name in ("results", "performance", "gene_models", "windows", "files", "bend", "explain")),
+    *(
+        f"docs/{name}.md"
+        for name in ("results", "performance", "gene_models", "windows", "files", "bend", "explain", "cost")
+    ),
 )
 """Pages with numbers that were measured."""
 REGION = re.compile(r"<!-- (?P<name>[^/>][^\n]*?) -->(?P<content>.*?)<!-- /(?P<end>.*?) -->", re.DOTALL)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -16,9 +17,9 @@ README = Path(__file__).parents[2] / "README.md"
 SHORT = ["--steps", "3", "--batch-bp", "2048", "--precision", "32"]
 
 
-def blocks(language: str = "") -> list[str]:
-    """The fenced blocks of the README in one language; "" for commands."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+def blocks(language: str = "", page: Path = README) -> list[str]:
+    """The fenced blocks of a page in one language; "" for commands."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     return [block for name, block in fenced if name == language]
 
 
@@ -44,8 +45,30 @@ def test_the_tour_on_the_users_own_data_runs(simulated: Path, tmp_path: Path, mo
     assert Path("genes.gff3").read_text().startswith("##gff-version 3")
 
 
-def test_the_python_tour_runs(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tour,) = blocks("python")
+def test_the_table_of_sequences_gives_scores_beside_k_mers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tour = [line for line in blocks()[2].splitlines() if line.startswith("dnaspt ")]
+    assert len(tour) == 3
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    for name, n in (("train.csv", 60), ("test.csv", 30)):
+        rows = ["sequence,label"]
+        for number in range(n):
+            shares = (0.2, 0.3, 0.3, 0.2) if number % 2 else (0.3, 0.2, 0.2, 0.3)
+            rows.append(f"{''.join(generator.choice(list('ACGT'), 80, p=shares))},{number % 2}")
+        Path(name).write_text("\n".join(rows) + "\n")
+    for line in tour:
+        arguments = line.split()[1:]
+        if arguments[0] == "finetune":
+            arguments += ["--preset", "tiny", *SHORT]
+        said = CliRunner().invoke(app, arguments)
+        assert said.exit_code == 0, f"{line}: {said.output} {said.exception!r}"
+    assert Path("runs/promoters/evaluation-test.json").is_file()
+
+
+def test_the_python_tour_of_the_first_page_runs(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tour,) = blocks("python", README.parent / "docs" / "index.md")
     monkeypatch.chdir(tmp_path)
     for name in ("g.fa", "new.fa"):
         shutil.copy(simulated / "genome.fa", name)
@@ -70,8 +93,9 @@ def test_the_page_of_the_python_api_is_that_of_the_code() -> None:
     assert (docs / "python.md").read_text() == page, "run python docs/make_api.py"
 
 
-def test_options_named_in_the_readme_exist() -> None:
-    named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)[^`]*`", README.read_text()))
+def test_options_named_in_the_readme_and_on_the_page_of_commands_exist() -> None:
+    text = "".join(page.read_text() for page in (README, README.parent / "docs" / "commands.md"))
+    named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)[^`]*`", text))
     helps = " ".join(
         CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
         for command in (
