@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dnaspt.baselines.results import RESULT_FILE
+from dnaspt.baselines.results import read_result
 from dnaspt.browser.files import NamedFile, named_files, unique_names
 from dnaspt.browser.igv import IGV, INK, VIEW, Track, View, content_policy, one_based, run_color, script
 from dnaspt.browser.indexed_genome import IndexedGenome, indexed_genome
@@ -103,7 +103,7 @@ def _split(inputs: Sequence[Path], genome: Path, indexed: IndexedGenome) -> "tup
             raise InputError(path, "no such file or folder")
         if not path.is_dir():
             paths[name] = path
-        elif (path / RESULT_FILE).is_file() and (path / GENES_FILE).is_file():
+        elif (path / GENES_FILE).is_file() and read_result(path) is not None:
             paths[name] = path / GENES_FILE
         else:
             folders[name] = path

@@ -358,7 +358,7 @@ def browse(
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE|RUN]...",
+            metavar="FILE|RUN",
             help="GFF3, GTF, BED, bigWig, bedGraph and VCF files, runs of 'dnaspt finetune', folders of baselines.",
         ),
     ] = None,

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dnaspt.checkpoint_config import find_checkpoint
 from dnaspt.data.dataset import read_split
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
+from dnaspt.errors import CheckpointError
 from dnaspt.evaluation.results import GENES_FILE
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.gene_states import CDS, MINUS, MISSING, transcripts_from_labels
@@ -145,8 +147,14 @@ def _apart(regions: Sequence[_Region], order: Sequence[int]) -> list[int]:
 
 
 def _is_baseline(folder: Path) -> bool:
-    """Whether a folder holds the genes of a baseline."""
-    return (folder / GENES_FILE).is_file()
+    """Whether a folder holds the genes of a baseline; a run may hold genes that it predicted."""
+    if not (folder / GENES_FILE).is_file():
+        return False
+    try:
+        find_checkpoint(folder)
+    except CheckpointError:
+        return True
+    return False
 
 
 def _genes_of_file(folder: Path) -> list[Transcript]:

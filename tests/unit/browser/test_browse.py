@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import socket
 import urllib.request
 from pathlib import Path
@@ -73,6 +74,13 @@ def test_the_folder_of_a_baseline_stands_for_its_genes(simulated: Path, gene_dat
     run_baseline(gene_data, tmp_path / "augustus", annotation=simulated / "annotation.gff3")
     with serve([tmp_path / "augustus"], simulated / "genome.fa") as browser:
         assert browser.tracks == ("augustus",)
+
+
+def test_a_run_with_genes_in_its_folder_is_a_run(simulated: Path, shown_runs: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(shown_runs["crf"], tmp_path / "run")
+    shutil.copy(simulated / "annotation.gff3", tmp_path / "run" / "genes.gff3")
+    with serve([tmp_path / "run"], simulated / "genome.fa") as browser:
+        assert browser.tracks == ("run", "run: P(coding), reverse strand below")
 
 
 def test_what_cannot_be_shown_is_told(simulated: Path, tmp_path: Path) -> None:

@@ -100,6 +100,10 @@ def test_loci_lie_apart_and_have_letters_labels_and_posteriors(gene_data: Path, 
         assert (locus.coding[0] >= 0).all() and (locus.coding[0].sum(axis=0) <= 1.001).all()
         assert {gene.cds for gene in locus.predicted[1]} == {gene.cds for gene in locus.truth}
     assert "prediction and annotation differ" in loci[0].choice  # the baseline has no say
+    shutil.copy(
+        tmp_path / "baseline" / "genes.gff3", run / "genes.gff3"
+    )  # where its user has let it predict into its folder
+    assert choose_loci(gene_data, [(run, False)])[0].predicted[0] == loci[0].predicted[0]
 
 
 def test_examples_depend_on_the_annotation_alone(gene_data: Path, tmp_path: Path) -> None:
