@@ -81,7 +81,15 @@ def explained(run: Path, data: Path, method: Any, motifs: dict[str, list[tuple[i
     file = run / f"{method}.npz"
     began = time.process_time()
     summary = dnaspt.explain(
-        run, file, data=data, label=LABEL, method=method, n_windows=N_WINDOWS, average_strands=True, progress=True
+        run,
+        file,
+        data=data,
+        label=LABEL,
+        method=method,
+        n_windows=N_WINDOWS,
+        average_strands=True,
+        overwrite=True,
+        progress=True,
     )
     seconds = time.process_time() - began
     found = read_attributions(file)

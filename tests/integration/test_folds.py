@@ -237,7 +237,7 @@ def test_a_study_with_folds_is_reported_and_goes_on_where_it_was(study: StudyCon
 def test_a_study_with_folds_is_planned(study: StudyContext) -> None:
     planned = plan_runs(study)
     assert {run.state for run in planned} == {"finished"}
-    assert [run.row()[2] for run in planned if run.job.kind == "final"] == ["0, fold 1", "0, fold 2"] * 2
+    assert [(run.job.seed, run.job.fold) for run in planned if run.job.kind == "final"] == [(0, 1), (0, 2)] * 2
     assert n_jobs(study, "final") == 4 and n_jobs(study, "pretrain") == 2 and n_jobs(study, "tune") == 4
 
 

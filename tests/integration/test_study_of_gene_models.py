@@ -93,7 +93,7 @@ def test_a_gene_model_is_planned_by_the_bases_that_it_reads(
     monkeypatch.setattr(cost, "_ESTIMATED_BP", 4096)
     planned = plan_runs(context_of(data, tmp_path, [LETTERS], label_fractions=[1.0, 0.5]))
     assert [(run.steps, run.state, run.is_rate_open) for run in planned] == [(0, "to do", False)] * 4
-    assert planned[0].row()[3:5] == ("0", "")
+    assert (planned[0].steps, planned[0].to_dict()["learning_rate"]) == (0, None)
     splits = read_manifest(data, 1).splits
     n_train, n_valid = splits["train"].n_bp, splits["valid"].n_bp
     assert shares == [pytest.approx(4096 / n_train), 1.0]  # measured once, on all genes as a part has too few

@@ -47,7 +47,7 @@ run = dnaspt.finetune(data, out="runs/genes", encoder=pre, head="crf", **short)
 dnaspt.finetune(data, out="runs/genes", encoder=pre, head="crf", resume=True, **(short | {"steps": 3}))
 dnaspt.evaluate(run, data)
 dnaspt.report(run, data=data, out="report.html", pretrain=pre)
-dnaspt.report(run, data=data, out="report.html", pretrain=pre)
+dnaspt.report(run, data=data, out="report.html", pretrain=pre, overwrite=True)
 model = dnaspt.load(dnaspt.finetune(data, out="runs/model", head="gene-model"))
 for _ in range(2): # the second one replaces files
     model.predict_file("g/genome.fa", "genes.gff3", proteins="proteins.fa", cds="cds.fa")

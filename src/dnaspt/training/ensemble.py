@@ -60,11 +60,11 @@ def ensemble(config: EnsembleConfig, *, overwrite: bool = False) -> Run:
         raise ConfigError(f"{config.runs[0]}: is one run; give two or more to join, or --composition")
     if config.composition and (manifest.per_base or manifest.resolution_bp):
         raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
+    if config.weights == "valid" and manifest.per_base:
+        raise ConfigError("weights = 'valid' is for windows; of genes the emissions are averaged: say equal")
     if not TASKS[manifest.task].is_binary and (config.composition or config.weights == "valid"):
         what = "composition" if config.composition else "weights = 'valid'"
         raise ConfigError(f"{what} is for labels that are true or false; {config.data} has {TASKS[manifest.task].has}")
-    if config.weights == "valid" and manifest.per_base:
-        raise ConfigError("weights = 'valid' is for windows; of genes the emissions are averaged: say equal")
     with RunFolder(config.out, config, resume=False, overwrite=overwrite) as folder:
         folder.claim()
         return _join(config, manifest, members, folder)
