@@ -262,7 +262,7 @@ def test_the_page_is_whole_and_its_figures_stand_beside_it(context: StudyContext
     assert figures >= {"scores", "gains", "labels", "cost", "learning", "locus1"}
     drawn_in_page = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert drawn_in_page.count("<svg") == len(figures)
-    assert "http" not in drawn_in_page.replace("http://www.w3.org", "")
+    assert "://" not in drawn_in_page.replace("http://www.w3.org", "")
     for arm in context.study.arms:
         assert arm.name in page
     gains = list(csv.DictReader((context.out / "study_gains.csv").read_text().splitlines()))

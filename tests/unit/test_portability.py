@@ -49,8 +49,8 @@ dnaspt.evaluate(run, data)
 dnaspt.report(run, data=data, out="report.html", pretrain=pre)
 dnaspt.report(run, data=data, out="report.html", pretrain=pre, overwrite=True)
 model = dnaspt.load(dnaspt.finetune(data, out="runs/model", head="gene-model"))
-for _ in range(2): # the second one replaces files
-    model.predict_file("g/genome.fa", "genes.gff3", proteins="proteins.fa", cds="cds.fa")
+for again in (False, True):
+    model.predict_file("g/genome.fa", "genes.gff3", proteins="proteins.fa", cds="cds.fa", overwrite=again)
 model.predict_file("g/genome.fa", "genes.gtf")
 dnaspt.compare_annotations("g/annotation.gff3", "genes.gff3", "g/genome.fa", out="compared.csv")
 dnaspt.compare_annotations("g/annotation.gff3", "genes.gff3", "g/genome.fa", out="compared.json")
