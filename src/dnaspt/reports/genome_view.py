@@ -32,9 +32,10 @@ def gene_view(loci: Sequence[Locus], names: Sequence[str]) -> View | None:
     """Loci of genes; None where there are none.
 
     Args:
-        loci: what is shown, with what each run predicts.
+        loci: what is shown, with what each run predicts; one that overlaps one before it is left out.
         names: names of the runs, in the order of the loci's predictions.
     """
+    loci = [locus for n, locus in enumerate(loci) if not any(_overlap(locus, other) for other in loci[:n])]
     if not loci:
         return None
     tracks = [Track("annotation", "annotation", INK, _genes(loci, [locus.truth for locus in loci]))]
@@ -105,6 +106,11 @@ def window_view(
 def shown(chrom: str) -> str:
     """Name of a contig in a view: igv.js reads a colon as the end of a name."""
     return chrom.replace(":", "_")
+
+
+def _overlap(one: Locus, other: Locus) -> bool:
+    """Whether two loci share a base."""
+    return one.chrom == other.chrom and one.start < other.end and other.start < one.end
 
 
 def _genes(loci: Sequence[Locus], genes: Sequence[Sequence[Transcript]]) -> list[Feature]:

@@ -2,6 +2,7 @@ import hashlib
 import json
 from importlib import resources
 
+import numpy as np
 import pytest
 
 from dnaspt.browser.igv import (
@@ -11,6 +12,7 @@ from dnaspt.browser.igv import (
     VIEW,
     Track,
     View,
+    coding_features,
     content_policy,
     gene_feature,
     one_based,
@@ -64,6 +66,16 @@ def test_a_gene_becomes_boxes_and_a_line() -> None:
         "partial": "true",
         "color": "#000000",
     }
+
+
+def test_coding_bases_of_the_reverse_strand_point_down() -> None:
+    coding = np.zeros((2, 6))
+    coding[0, 1:3], coding[1, 4:] = 0.52, 1.0
+    assert coding_features(coding, "c", 100, 10) == [
+        {"chr": "c", "start": 101, "end": 103, "value": 0.5},
+        {"chr": "c", "start": 104, "end": 106, "value": -1.0},
+    ]
+    assert coding_features(np.zeros((2, 0)), "c", 0, 10) == []
 
 
 def test_a_view_names_its_tracks_and_loci() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dnaspt.browser.indexed_genome import IndexedGenome, indexed_genome
-from dnaspt.browser.predictions import VISIBLE_BP, Predictor, coding_features
+from dnaspt.browser.predictions import VISIBLE_BP, Predictor
 from dnaspt.errors import CheckpointError, InputError
 from dnaspt.genome.bigwig import read_bigwig
 from dnaspt.genome.gff3 import read_annotation
@@ -99,13 +99,3 @@ def test_the_tracks_of_a_run_say_what_they_are(shown_runs: dict[str, Path], geno
     ]
     (track,) = Predictor(shown_runs["windows"], "w", genome).tracks("runs/0", 0)
     assert (track.name, track.extent) == ("w: peaks_A", (0.0, 1.0))
-
-
-def test_coding_bases_of_the_reverse_strand_point_down() -> None:
-    coding = np.zeros((2, 6))
-    coding[0, 1:3], coding[1, 4:] = 0.5, 1.0
-    assert coding_features(coding, "c", 100, 1000) == [
-        {"chr": "c", "start": 101, "end": 103, "value": 0.5},
-        {"chr": "c", "start": 104, "end": 106, "value": -1.0},
-    ]
-    assert coding_features(np.zeros((2, 0)), "c", 0, 1000) == []

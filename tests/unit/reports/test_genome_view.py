@@ -60,6 +60,12 @@ def test_a_gene_that_reaches_into_two_loci_is_drawn_once() -> None:
     assert gene_view([], []) is None
 
 
+def test_loci_that_overlap_are_shown_once() -> None:
+    one = locus()
+    view = gene_view([one, replace(one, start=149), locus("chr2")], ["run", "other"])
+    assert view is not None and view.loci == (("chr1", 100, 150), ("chr2", 100, 150))
+
+
 def windows(n: int, step: int = 100, length: int = 200) -> Split:
     start = np.arange(n) * step
     return Split(
