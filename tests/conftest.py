@@ -52,6 +52,16 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> "Iterator[Hub]":
         yield hub
 
 
+@pytest.fixture(autouse=True)
+def _switches() -> Iterator[None]:
+    """What a command allows (`--offline`) holds for its process: no test leaves it to the next one."""
+    for moment in ("before", "after"):
+        for name in ("DNASPT_OFFLINE", "DNASPT_TRUST_REMOTE_CODE"):
+            os.environ.pop(name, None)
+        if moment == "before":
+            yield
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     folder = os.environ.get("DNASPT_REAL_DATA")
