@@ -1,4 +1,4 @@
-"""A table or FASTA file of sequences to a table of probabilities, a row for each sequence, in its order."""
+"""A table or FASTA file of sequences to a table of probabilities or predicted numbers, a row for each sequence, in its order."""
 
 import json
 import logging
@@ -61,7 +61,8 @@ def predict_sequences_file(
     Args:
         model: run of `finetune`, checkpoint, or loaded model of windows or sequences.
         sequences: CSV, TSV, JSON lines, Parquet or FASTA, plain or gzip.
-        out: the file to write, .csv, .tsv, .jsonl or .parquet: name, and the probability of each label. It has the rows of
+        out: the file to write, .csv, .tsv, .jsonl or .parquet: name, and of each label the probability, or the
+            predicted number. It has the rows of
             `sequences` in their order, and appears whole or not at all.
         sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
         name_column: column of the names; None for the one called name or id; without one, rows have numbers.
@@ -139,7 +140,7 @@ def _json_lines(frame: pd.DataFrame) -> Iterator[str]:
     labels: Sequence[str] = [str(name) for name in frame.columns[1:]]
     for name, *values in frame.itertuples(index=False):
         known = {
-            label: None if np.isnan(value) else round(float(value), 6)
+            label: None if np.isnan(value) else float(f"{value:.6g}")
             for label, value in zip(labels, values, strict=True)
         }
         yield json.dumps({"name": name} | known) + "\n"

@@ -255,7 +255,7 @@ class NumberLabels:
             InputError: a value that is no finite number.
         """
         labels = np.full((len(rows.sequences), len(self.names)), np.nan, dtype=np.float32)
-        for k, column in enumerate(rows.labels):
+        for k, column in enumerate(self.names):
             for row, text in enumerate(rows.labels[column]):
                 if is_missing(text):
                     continue
