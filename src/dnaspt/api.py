@@ -551,7 +551,7 @@ def explain(
         seed: of the windows that are drawn, and of the shuffles.
         logo: figure of logos to write, too: .svg, .png or .pdf.
         loci: what is drawn: names of windows, or intervals such as chr1:5001-5100 (1-based, the last base included); left out,
-            five windows with the highest log-odds. Of a window the 100 bases with the largest contributions are drawn.
+            five windows of the highest prediction. Of a window the 100 bases with the largest contributions are drawn.
         sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
         name_column: column of the names; None for the one called name or id.
         accelerator: auto takes a GPU where there is one; cpu or gpu.

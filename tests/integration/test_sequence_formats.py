@@ -186,6 +186,9 @@ def test_numbers_are_learned_scored_beside_ridge_regression_and_joined(head: str
     assert all(score.metric == "mean_pearson" and score.primary.value > 0.7 for score in (*scores, ridge))
     assert scores[-1].scores["mean_r2"].value > 0.4
     assert dnaspt.Evaluation.from_dict(scores[0].to_dict()) == scores[0]
+    model = dnaspt.load(both)
+    with pytest.raises(ConfigError, match="predicts numbers, which have no probability; call predict"):
+        model.predict_proba(letters[:2])
     with pytest.raises(ConfigError, match="for numbers say kmer"):
         dnaspt.baseline(data, out=tmp_path / "cpg", model="cpg")
     with pytest.raises(ConfigError, match="has numbers"):

@@ -324,7 +324,7 @@ def explain(
             metavar="NAMES",
             callback=names,
             help="What to draw, with commas: names of windows, or chr1:5001-5100.",
-            default="windows with the highest log-odds",
+            default="windows of the highest prediction",
         ),
     ] = None,
     average_strands: BothStrands = None,
@@ -346,8 +346,8 @@ def explain(
 ) -> None:
     """Say how much each base speaks for a label.
 
-    Attributions of log-odds, by in-silico mutagenesis, gradient x input or DeepLIFT, with the package tangermeme
-    (pip install 'dnaspt[explain]'). 'dnaspt report' draws those of the test split that lie in a run.
+    Attributions of a label's log-odds, or of a predicted number, by in-silico mutagenesis, gradient x input or DeepLIFT,
+    with the package tangermeme (pip install 'dnaspt[explain]'). 'dnaspt report' draws those of the test split that lie in a run.
 
     Example: dnaspt explain runs/peaks --genome g.fa --regions peaks.bed --label CTCF --out ctcf.npz --out ctcf.bw
     """

@@ -18,9 +18,9 @@ from dnaspt.atomic import atomic_file
 from dnaspt.errors import InputError, refuse_full_disk
 from dnaspt.genome.bigwig import write_bigwig
 
-VERSION = 1
+VERSION = 2
 """Of the format of the npz file."""
-_ARRAYS = ("arr_0", "onehot", "names", "chrom", "start", "end", "strand", "log_odds", "about")
+_ARRAYS = ("arr_0", "onehot", "names", "chrom", "start", "end", "strand", "predicted", "about")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,13 +34,14 @@ class Attributions:
         end: half-open ends (n,) int64.
         strand: the strand whose letters these are: "+", "-", or "." where it is not known (n,).
         letters: one-hot A, C, G, T (n, 4, L) uint8; 0 for N and behind the end of a shorter window.
-        scores: hypothetical attributions in nats (n, 4, L) float32; 0 behind the end of a shorter window.
-        log_odds: of the label, as the model predicts it (n,) float32.
+        scores: hypothetical attributions (n, 4, L) float32, in the unit of `predicted`; 0 behind the end of a shorter window.
+        predicted: what the model predicts of each window (n,) float32: log-odds of the label, in nats; or its number.
         label: the label that is explained.
         method: ism, gradient or deeplift.
         average_strands: whether the mean of both strands was explained.
         weights: sha256 of the weights of the model.
         data_digest: digest of the dataset whose windows they are; empty for other sources.
+        is_number: whether the label is a number (regression); all values are then in its unit, else in nats.
     """
 
     names: np.ndarray
@@ -50,15 +51,26 @@ class Attributions:
     strand: np.ndarray
     letters: np.ndarray
     scores: np.ndarray
-    log_odds: np.ndarray
+    predicted: np.ndarray
     label: str
     method: str
     average_strands: bool
     weights: str
     data_digest: str = ""
+    is_number: bool = False
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def quantity(self) -> str:
+        """What is explained, in words: log-odds, or the predicted number."""
+        return "predicted number" if self.is_number else "log-odds"
+
+    @property
+    def unit(self) -> str:
+        """Of all values: nats, or that of the label."""
+        return "in the unit of the label" if self.is_number else "in nats"
 
     @property
     def contributions(self) -> np.ndarray:
@@ -84,6 +96,7 @@ def write_attributions(out: Path, found: Attributions) -> tuple[Path, Path]:
         "version": VERSION,
         "dnaspt": __version__,
         "label": found.label,
+        "is_number": found.is_number,
         "method": found.method,
         "average_strands": found.average_strands,
         "weights": found.weights,
@@ -97,7 +110,7 @@ def write_attributions(out: Path, found: Attributions) -> tuple[Path, Path]:
         "start": found.start,
         "end": found.end,
         "strand": found.strand.astype(np.str_),
-        "log_odds": found.log_odds,
+        "predicted": found.predicted,
         "about": np.array(json.dumps(about)),
     }
     letters = onehot_file(out)
@@ -119,10 +132,11 @@ def read_attributions(path: Path) -> Attributions:
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            if about["version"] != VERSION:
+                do = "update dnaspt" if about["version"] > VERSION else "run 'dnaspt explain' again"
+                raise InputError(path, f"is of version {about['version']}", expected=f"{VERSION}", do=do)
             arrays = {name: file[name] for name in _ARRAYS}
-        about = json.loads(str(arrays["about"]))
-        if about["version"] > VERSION:
-            raise InputError(path, f"is of version {about['version']}", expected=f"{VERSION}", do="update dnaspt")
         scores, letters = arrays["arr_0"], arrays["onehot"]
         n = len(arrays["names"])
         if scores.shape != letters.shape or scores.ndim != 3 or scores.shape[:2] != (n, 4):
@@ -135,8 +149,9 @@ def read_attributions(path: Path) -> Attributions:
             strand=arrays["strand"],
             letters=letters,
             scores=scores,
-            log_odds=arrays["log_odds"],
+            predicted=arrays["predicted"],
             label=str(about["label"]),
+            is_number=bool(about["is_number"]),
             method=str(about["method"]),
             average_strands=bool(about["average_strands"]),
             weights=str(about["weights"]),

@@ -1,7 +1,7 @@
 """Windows to attributions: how much each base speaks for a label, by methods of tangermeme on a one-hot view of the model.
 
-Attributions are of log-odds, in nats. They are hypothetical ones: a number for each of the four letters at each base; those of
-the letters that stand there are the contributions that a logo shows.
+Attributions are of the log-odds of a label, in nats; or of a predicted number, in its unit. They are hypothetical ones: a number
+for each of the four letters at each base; those of the letters that stand there are the contributions that a logo shows.
 """
 
 import math
@@ -42,15 +42,15 @@ class Attribution(NamedTuple):
     """Attributions of one window.
 
     Attributes:
-        scores: in nats, of A, C, G and T at each base (4, L) float32.
-        log_odds: of the label, as the model predicts it.
-        gap: of DeepLIFT: sum of the contributions, less what it should be: log-odds less the mean of those of the references;
-            nan for other methods, and where N is in the window.
-        difference: of DeepLIFT: log-odds less the mean of those of the references; nan for other methods.
+        scores: of A, C, G and T at each base (4, L) float32, in the unit of `predicted`.
+        predicted: what the model predicts: log-odds of the label, in nats; or its number.
+        gap: of DeepLIFT: sum of the contributions, less what it should be, `difference`; nan for other methods, and where N is in
+            the window.
+        difference: of DeepLIFT: what is predicted, less the mean of what is predicted for the references; nan for other methods.
     """
 
     scores: np.ndarray
-    log_odds: float
+    predicted: float
     gap: float = math.nan
     difference: float = math.nan
 
@@ -153,8 +153,8 @@ def _float32_products(view: OneHotView) -> AbstractContextManager[None]:
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
-def _log_odds(tangermeme: Any, view: OneHotView, x: Tensor, label: int) -> np.ndarray:
-    """Log-odds (n,) float64 of one-hot windows (n, 4, L)."""
+def _predicted(tangermeme: Any, view: OneHotView, x: Tensor, label: int) -> np.ndarray:
+    """What is predicted (n,) float64 of one-hot windows (n, 4, L): log-odds, or numbers."""
     size = max(1, _budget(view, _FORWARD_BP) // max(1, x.shape[2]))
     found = tangermeme.predict.predict(view, x, batch_size=size, device=model_device(view))
     return np.asarray(found[:, label].double().numpy())
@@ -163,7 +163,7 @@ def _log_odds(tangermeme: Any, view: OneHotView, x: Tensor, label: int) -> np.nd
 def _by_mutagenesis(
     tangermeme: Any, view: OneHotView, x: Tensor, label: int, options: ExplainOptions, batch: int
 ) -> list[Attribution]:
-    """In-silico saturation mutagenesis: how much each other letter at each base changes the log-odds."""
+    """In-silico saturation mutagenesis: how much each other letter at each base changes what is predicted."""
     length_bp = x.shape[2]
     span_bp = max(1, _EDITED_BYTES // (4 * 4 * length_bp))
     # fast=False: an edit reaches a whole window within a few of our layers, so that nothing is saved by following its reach: of
@@ -182,17 +182,17 @@ def _by_mutagenesis(
         )
         for start in range(0, length_bp, span_bp)
     ]
-    return _rows(torch.cat(parts, dim=2), _log_odds(tangermeme, view, x, label))
+    return _rows(torch.cat(parts, dim=2), _predicted(tangermeme, view, x, label))
 
 
 def _by_gradient(
     tangermeme: Any, view: OneHotView, x: Tensor, label: int, options: ExplainOptions, batch: int
 ) -> list[Attribution]:
-    """Gradient of the log-odds, less its mean over the four letters of a base."""
+    """Gradient of what is predicted, less its mean over the four letters of a base."""
     scores = tangermeme.saliency.saliency(
         view, x, target=label, batch_size=batch, hypothetical=True, device=model_device(view)
     )
-    return _rows(scores, _log_odds(tangermeme, view, x, label))
+    return _rows(scores, _predicted(tangermeme, view, x, label))
 
 
 def _by_deeplift(
@@ -216,8 +216,8 @@ def _by_deeplift(
             AgainstOthers: integrals(_CLASS_NODES),
         },
     )
-    own = _log_odds(tangermeme, view, x, label)
-    flat = _log_odds(tangermeme, view, references.flatten(0, 1), label)
+    own = _predicted(tangermeme, view, x, label)
+    flat = _predicted(tangermeme, view, references.flatten(0, 1), label)
     differences = own - flat.reshape(-1, n_references).mean(axis=1)
     sums = (scores.double() * x).sum((1, 2)).numpy()
     has_n = (x.sum(1) == 0).any(1).numpy()
@@ -247,8 +247,8 @@ def _references(tangermeme: Any, x: Tensor, options: ExplainOptions) -> Tensor:
     return torch.stack(shuffles(x, half) + backward, dim=1)
 
 
-def _rows(scores: Tensor, log_odds: np.ndarray) -> list[Attribution]:
+def _rows(scores: Tensor, predicted: np.ndarray) -> list[Attribution]:
     return [
-        Attribution(own.astype(np.float32), float(odds))
-        for own, odds in zip(scores.detach().cpu().numpy(), log_odds, strict=True)
+        Attribution(own.astype(np.float32), float(value))
+        for own, value in zip(scores.detach().cpu().numpy(), predicted, strict=True)
     ]

@@ -281,13 +281,13 @@ def explain_windows(
         )
     letters = np.zeros((len(windows), 4, longest_bp), np.uint8)
     scores = np.zeros((len(windows), 4, longest_bp), np.float32)
-    log_odds, gaps, differences = (np.full(len(windows), math.nan, np.float32) for _ in range(3))
+    predicted, gaps, differences = (np.full(len(windows), math.nan, np.float32) for _ in range(3))
     with naming_model(model):
         rows = attributions(model.task_model(), [window.codes for window in windows], label, options, done)
         for row, (window, own) in enumerate(zip(windows, rows, strict=True)):
             letters[row, :, : len(window.codes)] = onehot(window.codes)
             scores[row, :, : len(window.codes)] = own.scores
-            log_odds[row], gaps[row], differences[row] = own.log_odds, own.gap, own.difference
+            predicted[row], gaps[row], differences[row] = own.predicted, own.gap, own.difference
     gap = _gap(gaps, differences)
     if gap > _LARGE_GAP:
         log.warning(
@@ -303,8 +303,9 @@ def explain_windows(
         strand=np.array([window.strand for window in windows], np.str_),
         letters=letters,
         scores=scores,
-        log_odds=log_odds,
+        predicted=predicted,
         label=model.labels[label],
+        is_number=TASKS[model.task].numbers,
         method=options.method,
         average_strands=bool(options.average_strands),
         weights=model.digests[0],

@@ -309,15 +309,18 @@ class Model:
             For bins: (B, bins, K), or a list of (bins, K). K is the number of labels, in the order of `labels`.
 
         Raises:
-            CheckpointError, InputError: as in `predict`.
+            CheckpointError, InputError: as in `predict`. ConfigError: a model of numbers (regression), which have no probability;
+            `predict` gives the numbers.
 
         Example:
             >>> model = dnaspt.load("runs/genes")
             >>> model.predict_proba(["ACGT" * 100, "GATT" * 100]).shape
             (2, 400, 9)
         """
-        average_strands = self.averages(asked=average_strands)
-        network, sequences = self.task_model(), read_sequences(seqs)
+        network = self.task_model()
+        if TASKS[self.task].numbers:
+            raise ConfigError(f"{self.path}: predicts numbers, which have no probability; call predict")
+        average_strands, sequences = self.averages(asked=average_strands), read_sequences(seqs)
         n_labels = len(self.labels)
         if not TASKS[self.task].per_base:
             windows = self._window_probabilities(sequences, average_strands=average_strands)
@@ -343,9 +346,10 @@ class Model:
         n_references: int = 20,
         seed: int = 0,
     ) -> np.ndarray | list[np.ndarray]:
-        """How much each base speaks for a label: attributions of its log-odds, in nats (docs/explain.md).
+        """How much each base speaks for a label: attributions of its log-odds, in nats, or of its number.
 
-        For models of windows or sequences; `dnaspt.explain` writes files. It needs tangermeme: pip install 'dnaspt[explain]'.
+        For models of windows or sequences (docs/explain.md); `dnaspt.explain` writes files. It needs tangermeme:
+        pip install 'dnaspt[explain]'.
 
         Args:
             seqs: as in `predict`; each is read as one window.

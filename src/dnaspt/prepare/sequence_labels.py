@@ -6,7 +6,7 @@ Nothing is guessed in silence: a value that could mean two things is an error th
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -61,6 +61,15 @@ class LabeledRows:
     sequences: list[str]
     labels: dict[str, list[str]]
     splits: list[str] | None
+
+    def known(self, column: str) -> Iterator[tuple[int, str]]:
+        """Number of each row whose label is not missing, and the text of the label."""
+        return ((row, text) for row, text in enumerate(self.labels[column]) if not is_missing(text))
+
+    def wrong(self, column: str, row: int, expected: str) -> InputError:
+        """The error that a label of a row is not what is expected."""
+        found = f"{column} {self.labels[column][row][:30]!r}"
+        return InputError(self.table.path, found, expected=expected, line=self.table.lines[row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +204,9 @@ class BinaryLabels:
         """
         labels = np.full((len(rows.sequences), len(self.names)), MISSING, dtype=np.int8)
         for k, (column, values) in enumerate(zip(rows.labels, self.values, strict=True)):
-            for row, text in enumerate(rows.labels[column]):
-                if is_missing(text):
-                    continue
+            for row, text in rows.known(column):
                 if (value := values.get(_canonical(text))) is None:
-                    expected = " or ".join(map(repr, values))
-                    raise InputError(
-                        rows.table.path, f"{column} {text!r}", expected=expected, line=rows.table.lines[row]
-                    )
+                    raise rows.wrong(column, row, " or ".join(map(repr, values)))
                 labels[row, k] = value
         return labels
 
@@ -223,16 +227,12 @@ class ClassLabels:
         Raises:
             InputError: a class that no other table has.
         """
-        ((column, values),) = rows.labels.items()
+        (column,) = rows.labels
         numbers = {name: number for number, name in enumerate(self.names)}
-        labels = np.full((len(values), len(self.names)), MISSING, dtype=np.int8)
-        for row, text in enumerate(values):
-            if is_missing(text):
-                continue
+        labels = np.full((len(rows.sequences), len(self.names)), MISSING, dtype=np.int8)
+        for row, text in rows.known(column):
             if (number := numbers.get(_canonical(text))) is None:
-                raise InputError(
-                    rows.table.path, f"{column} {text!r}", expected=_few(self.names), line=rows.table.lines[row]
-                )
+                raise rows.wrong(column, row, _few(self.names))
             labels[row] = 0
             labels[row, number] = 1
         return labels
@@ -256,13 +256,10 @@ class NumberLabels:
         """
         labels = np.full((len(rows.sequences), len(self.names)), np.nan, dtype=np.float32)
         for k, column in enumerate(self.names):
-            for row, text in enumerate(rows.labels[column]):
-                if is_missing(text):
-                    continue
+            for row, text in rows.known(column):
                 value = float(text) if _NUMBER.fullmatch(text) else math.nan
                 if not abs(value) <= _MOST:
-                    line = rows.table.lines[row]
-                    raise InputError(rows.table.path, f"{column} {text[:30]!r}", expected="a number", line=line)
+                    raise rows.wrong(column, row, "a number")
                 labels[row, k] = value
         return labels
 
@@ -282,33 +279,38 @@ def understood_labels(
         InputError: a label with one value alone, or values that could be classes or numbers. ConfigError: two values, and
             it is not clear which is true; `positive` is no value, or makes no sense with this kind.
     """
+    _check_same_columns(tables)
     columns = list(tables[0].labels)
     if positive is not None and kind in ("classes", "numbers"):
         raise ConfigError(
             f"positive {positive!r} is for labels that are true or false; leave it out, or leave out kind"
         )
     if kind == "numbers" or (kind == "auto" and positive is None and _are_decimals(tables)):
-        _check_same_columns(tables)
         return NumberLabels(tuple(columns))
     if kind == "classes" and len(columns) > 1:
         raise ConfigError(f"kind 'classes' is for one label; {_few(columns)} are {len(columns)}")
     if len(columns) == 1 and positive is None and kind != "labels":
-        values = {
-            _canonical(text) for rows in tables for text in rows.labels.get(columns[0], ()) if not is_missing(text)
-        }
+        values = {_canonical(text) for rows in tables for _, text in rows.known(columns[0])}
         if len(values) > 2 or (kind == "classes" and len(values) == 2):
-            _check_same_columns(tables)
             names = _class_names(tables[0].table.path, columns[0], values, is_asked=kind == "classes")
             return ClassLabels(names)
     return binary_labels(tables, positive)
 
 
 def _are_decimals(tables: Sequence[LabeledRows]) -> bool:
-    """Whether all values of all labels are numbers, and one of them has decimals that are not 0, or a power of ten."""
-    values = {text for rows in tables for texts in rows.labels.values() for text in texts if not is_missing(text)}
+    """Whether all values of all labels are numbers, and one of them has decimals that are not 0, or a power of ten.
+
+    Raises:
+        InputError: they could be names as well: 1e2 and 2e5.
+    """
+    values = {text for rows in tables for column in rows.labels for _, text in rows.known(column)}
     if not all(_NUMBER.fullmatch(text) for text in values):
         return False
-    return any(not re.fullmatch(r"[-+]?\d+", _canonical(text)) for text in values)
+    decimals = {text for text in values if not re.fullmatch(r"[-+]?\d+", _canonical(text))}
+    if decimals and all(re.fullmatch(r"\d+[eE]\d+", text) for text in decimals):
+        found = f"labels such as {_few(sorted(decimals))} could be numbers or names"
+        raise InputError(tables[0].table.path, found, do="say kind numbers, or kind classes")
+    return bool(decimals)
 
 
 def _class_names(path: Path, column: str, values: set[str], *, is_asked: bool) -> tuple[str, ...]:
@@ -362,7 +364,7 @@ def binary_labels(tables: Sequence[LabeledRows], positive: str | None) -> Binary
     for column in tables[0].labels:
         counts: Counter[str] = Counter()
         for rows in tables:
-            counts.update(_canonical(text) for text in rows.labels[column] if not is_missing(text))
+            counts.update(_canonical(text) for _, text in rows.known(column))
         meaning = _meaning(tables[0].table.path, column, counts, positive)
         is_plain = {text.lower() for text in meaning} <= _PLAIN
         true = next(text for text, value in meaning.items() if value)

@@ -47,7 +47,7 @@ def explain_files(
         label: the label that is explained; None where the model has one label only.
         out: the files, .npz or .bw; none, with a dataset: one in the run.
         logo: figure of logos to write, too.
-        loci: what is drawn in it, see `find_loci`; none: some windows with the highest log-odds.
+        loci: what is drawn in it, see `find_loci`; none: some windows of the highest prediction.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
         overwrite: replace files that are there.
         reporter: is told how many windows are done.

@@ -21,7 +21,7 @@ from dnaspt.reports import figures
 SHOWN_BP = 100
 """Bases of a logo where no interval is asked for."""
 N_LOCI = 5
-"""Logos that are drawn where none are asked for: of the windows with the highest log-odds."""
+"""Logos that are drawn where none are asked for: of the windows for which the model predicts most."""
 _MOST_BP, _MOST_LOCI = 1_000, 50
 _INTERVAL = re.compile(r"(?P<chrom>.+):(?P<first>[\d,]+)-(?P<last>[\d,]+)")
 _TICK_BP = (10, 20, 50, 100, 200)
@@ -37,8 +37,8 @@ class LogoLocus(NamedTuple):
 
 
 def top_loci(found: Attributions, n: int = N_LOCI) -> list[LogoLocus]:
-    """The windows with the highest log-odds."""
-    return [LogoLocus(int(row)) for row in np.argsort(-found.log_odds, kind="stable")[:n]]
+    """The windows with the highest log-odds, or numbers."""
+    return [LogoLocus(int(row)) for row in np.argsort(-found.predicted, kind="stable")[:n]]
 
 
 def find_loci(windows: Sequence[ExplainedWindow], asked: Sequence[str]) -> list[LogoLocus]:
@@ -92,7 +92,7 @@ def _bounds(found: Attributions, locus: LogoLocus) -> tuple[int, int]:
 
 
 def draw_logos(found: Attributions, loci: Sequence[LogoLocus]) -> Figure:
-    """A logo for each locus, all on their own scale, in nats of log-odds.
+    """A logo for each locus, each on its own scale, in the unit of what is explained.
 
     Raises:
         ConfigError: tangermeme is not installed.
@@ -109,9 +109,11 @@ def draw_logos(found: Attributions, loci: Sequence[LogoLocus]) -> Figure:
             warnings.simplefilter("ignore")  # a window where all is 0 has no range
             plot.plot_logo(heights, ax=axes, ylim=(low - room, high + room))
         axes.axhline(0, color="#8a8f98", linewidth=0.6)
-        axes.set_title(f"{found.names[locus.row]}, log-odds {found.log_odds[locus.row]:.2f}", loc="left", fontsize=9.5)
+        axes.set_title(
+            f"{found.names[locus.row]}, {found.quantity} {found.predicted[locus.row]:.4g}", loc="left", fontsize=9.5
+        )
         _label_positions(axes, found, locus.row, start, end)
-    figure.supylabel(f"nats for {found.label}", fontsize=9)
+    figure.supylabel(found.label if found.is_number else f"nats for {found.label}", fontsize=9)
     return figure
 
 

@@ -282,9 +282,9 @@ def _attributions(records: Sequence[RunRecord], manifest: Manifest) -> list[Sect
             continue
         strands = "both strands averaged" if found.average_strands else "the forward strand"
         caption = (
-            f"{record.name}: what each base contributes to the log-odds of {found.label}, in nats, by {found.method}, {strands}. "
-            f"Of {len(found)} windows that have the label, those with the highest log-odds; of each the {SHOWN_BP} bases that "
-            "contribute most. Letters that stand on their heads speak against the label."
+            f"{record.name}: what each base contributes to the {found.quantity} of {found.label}, {found.unit}, by "
+            f"{found.method}, {strands}. Of {len(found)} windows that have the label, those with the highest {found.quantity}; "
+            f"of each the {SHOWN_BP} bases that contribute most. Letters that stand on their heads make it smaller."
         )
         draw = partial(draw_logos, found, top_loci(found, _N_LOGOS))
         pictures.append(make_picture(f"logos{number}", draw, caption, wide=True))

@@ -36,7 +36,7 @@ def example() -> Attributions:
         strand=np.array(["+", "+", "+"]),
         letters=np.stack([onehot(own) for own in codes]),
         scores=np.random.default_rng(1).normal(size=(3, 4, 10)).astype(np.float32),
-        log_odds=np.array([1.5, -2.0, 0.0], np.float32),
+        predicted=np.array([1.5, -2.0, 0.0], np.float32),
         label="peaks A",
         method="ism",
         average_strands=True,
@@ -45,7 +45,7 @@ def example() -> Attributions:
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    found = example()
+    found = replace(example(), is_number=True)
     assert write_attributions(tmp_path / "a b.npz", found) == (tmp_path / "a b.npz", tmp_path / "a b.onehot.npz")
     again = read_attributions(tmp_path / "a b.npz")
     for name in Attributions.__dataclass_fields__:
@@ -103,10 +103,11 @@ def test_what_is_no_file_of_attributions_is_refused(tmp_path: Path) -> None:
     for name in ("text.npz", "cut.npz", "other.npz", "shape.npz", "pickle.npz", "missing.npz"):
         with pytest.raises(InputError, match=f"{name}: no attributions; expected a file that 'dnaspt explain' wrote"):
             read_attributions(tmp_path / name)
-    later = json.dumps(json.loads(str(arrays["about"])) | {"version": 2})
-    np.savez(tmp_path / "later.npz", **arrays | {"about": np.array(later)})
-    with pytest.raises(InputError, match=r"later.npz: is of version 2; expected 1; update dnaspt"):
-        read_attributions(tmp_path / "later.npz")
+    for version, do in ((1, "run 'dnaspt explain' again"), (3, "update dnaspt")):
+        about = json.dumps(json.loads(str(arrays["about"])) | {"version": version})
+        np.savez(tmp_path / "other.npz", **arrays | {"about": np.array(about)})
+        with pytest.raises(InputError, match=f"other.npz: is of version {version}; expected 2; {do}"):
+            read_attributions(tmp_path / "other.npz")
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def test_with_both_strands_attributions_mirror(method: Method, motif_run: Path) 
     backward = explained(model, [alphabet.reverse_complement(codes) for codes in windows], method)
     for own, other in zip(forward, backward, strict=True):
         np.testing.assert_allclose(own.scores, other.scores[::-1, ::-1], atol=1e-4)
-        assert own.log_odds == pytest.approx(other.log_odds, abs=1e-4)
+        assert own.predicted == pytest.approx(other.predicted, abs=1e-4)
     assert max(np.abs(own.scores).max() for own in forward) > 0.5
     alone = explained(model, windows[:1], method, both=False)
     assert np.abs(alone[0].scores - forward[0].scores).max() > 1e-3
@@ -76,7 +76,7 @@ def test_mutagenesis_is_the_change_of_the_log_odds_by_each_letter(both: bool, mo
     expected = (log_odds[1:] - log_odds[0]).reshape(LENGTH, 4).T
     (found,) = explained(model, [codes], "ism", both=both, label=1)
     np.testing.assert_allclose(found.scores, expected - expected.mean(axis=0), atol=2e-5)
-    assert found.log_odds == pytest.approx(log_odds[0], abs=1e-5) and np.isnan(found.gap)
+    assert found.predicted == pytest.approx(log_odds[0], abs=1e-5) and np.isnan(found.gap)
 
 
 def test_contributions_of_deeplift_sum_to_the_difference_from_shuffled_sequences(motif_run: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_window_is_explained_alike_whatever_stands_beside_it(
 def test_unusual_windows_are_explained(letters: str, method: Method, motif_run: Path) -> None:
     codes = alphabet.encode(letters)
     (found,) = explained(load(motif_run).task_model(), [codes], method)
-    assert found.scores.shape == (4, len(codes)) and np.isfinite(found.scores).all() and np.isfinite(found.log_odds)
+    assert found.scores.shape == (4, len(codes)) and np.isfinite(found.scores).all() and np.isfinite(found.predicted)
 
 
 def test_progress_is_told_after_each_group(motif_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ def test_attributions_of_windows_of_several_lengths_are_filled_up(motif_run: Pat
     np.testing.assert_array_equal(found.letters.sum(axis=(1, 2)), [7, 14, 3])
     assert (found.end - found.start).tolist() == [8, 14, 3] and found.label == "motif"
     expected = model.predict_proba(tmp_path / "s.fa")[:, 0]  # type: ignore[index]
-    np.testing.assert_allclose(1 / (1 + np.exp(-found.log_odds)), expected, atol=1e-5)
+    np.testing.assert_allclose(1 / (1 + np.exp(-found.predicted)), expected, atol=1e-5)
     assert (summary.n_windows, summary.method, summary.average_strands, summary.files) == (3, "gradient", True, ())
     assert math.isnan(summary.gap) and found.weights == model.digests[0]
 

@@ -129,6 +129,14 @@ def test_numbers_keep_what_is_missing_and_refuse_what_is_no_finite_number() -> N
             NumberLabels(("label",)).matrix(rows_of("0.5", wrong))
 
 
+@pytest.mark.parametrize("values", [("1e2", "2e5", "3E1"), ("1e2", "4", "7")])
+def test_names_that_look_like_numbers_ask_what_they_are(values: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match="could be numbers or names; say kind numbers, or kind classes"):
+        understood_labels([rows_of(*values)], None)
+    assert isinstance(understood_labels([rows_of(*values)], None, "numbers"), NumberLabels)
+    assert isinstance(understood_labels([rows_of(*values)], None, "classes"), ClassLabels)
+
+
 def test_whole_numbers_that_are_no_classes_ask_what_they_are() -> None:
     with pytest.raises(InputError, match="say kind numbers to predict them, kind classes, or positive"):
         understood_labels([rows_of("3", "7", "12")], None)

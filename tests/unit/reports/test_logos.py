@@ -1,6 +1,7 @@
 """Logos: the chosen loci lie where they are asked for, and letters are as high as their contributions."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def example() -> tuple[Attributions, list[ExplainedWindow]]:
         strand=strand,
         letters=letters,
         scores=scores,
-        log_odds=np.array([0.5, 2.0, -1.0, 1.0], np.float32),
+        predicted=np.array([0.5, 2.0, -1.0, 1.0], np.float32),
         label="A",
         method="ism",
         average_strands=False,
@@ -51,6 +52,18 @@ def test_the_windows_with_the_highest_log_odds_are_drawn() -> None:
     found, _ = example()
     assert top_loci(found, 2) == [LogoLocus(1), LogoLocus(3)]
     assert len(top_loci(found, 9)) == N
+
+
+def test_logos_say_what_is_explained_and_in_which_unit() -> None:
+    found, _ = example()
+    texts = {}
+    for is_number in (False, True):
+        figure = draw_logos(replace(found, is_number=is_number), [LogoLocus(1)])
+        texts[is_number] = (figure.get_supylabel(), figure.axes[0].get_title(loc="left"))
+    assert texts == {
+        False: ("nats for A", "chr1:2001-2300, log-odds 2"),
+        True: ("A", "chr1:2001-2300, predicted number 2"),
+    }
 
 
 def test_loci_are_names_or_intervals_within_a_window() -> None:
@@ -88,7 +101,7 @@ def test_letters_are_as_high_as_their_contributions_and_lie_at_their_positions()
     panels = figure.axes
     assert sorted(np.round(heights_of(panels[0]), 4))[-10:] == [1.0] * 10
     assert max(np.round(heights_of(panels[1]), 4)) == 1.0
-    assert panels[0].get_title("left") == "chr1:1001-1300, log-odds 0.50"
+    assert panels[0].get_title("left") == "chr1:1001-1300, log-odds 0.5"
     ticks = [
         (float(tick), label.get_text()) for tick, label in zip(panels[0].get_xticks(), panels[0].get_xticklabels())
     ]
