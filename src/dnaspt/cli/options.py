@@ -106,6 +106,13 @@ Fold = Annotated[
     int | None,
     option(metavar="K", help="Fold of a dataset made with --folds, from 1.", default="splits of the whole dataset"),
 ]
+SequenceColumn = Annotated[
+    str | None,
+    option(metavar="NAME", help="Of a table: column of the sequences.", default="sequence, seq, dna or text"),
+]
+NameColumn = Annotated[
+    str | None, option(metavar="NAME", help="Of a table: column of the names.", default="name or id, if any")
+]
 Overwrite = Annotated[bool, option("--overwrite", help="Replace what is there already.", default="refuse")]
 Accelerator = Annotated[
     Literal["auto", "cpu", "gpu"], option(help="Where to compute; auto takes a GPU if there is one.")

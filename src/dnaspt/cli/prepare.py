@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnaspt.cli.bend import BendTaskName
-from dnaspt.cli.options import Command, Config, Json, Overwrite, given, names, option
+from dnaspt.cli.options import (
+    Command,
+    Config,
+    Json,
+    NameColumn,
+    Overwrite,
+    SequenceColumn,
+    given,
+    names,
+    option,
+)
 
 if TYPE_CHECKING:
     from dnaspt.data.dataset import Dataset
@@ -269,9 +279,7 @@ def sequences(
     ] = None,
     test: Annotated[list[Path] | None, option(metavar="FILE", help="Sequences to test on.", default="drawn")] = None,
     config: Config = None,
-    sequence_column: Annotated[
-        str | None, option(metavar="NAME", help="Column of the sequences.", default="sequence, seq, dna or text")
-    ] = None,
+    sequence_column: SequenceColumn = None,
     label_columns: Annotated[
         str | None,
         option(
@@ -281,9 +289,7 @@ def sequences(
             default="label, class, target or y",
         ),
     ] = None,
-    name_column: Annotated[
-        str | None, option(metavar="NAME", help="Column of the names.", default="name or id, if any")
-    ] = None,
+    name_column: NameColumn = None,
     split_column: Annotated[
         str | None,
         option(metavar="NAME", help="Column of train, valid (dev), test.", default="split, set or partition, if any"),

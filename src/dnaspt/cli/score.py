@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dnaspt.cli.options import Accelerator, Fold, Json, Offline, Overwrite, TrustCode, given, names, option
+from dnaspt.cli.options import (
+    Accelerator,
+    Fold,
+    Json,
+    NameColumn,
+    Offline,
+    Overwrite,
+    SequenceColumn,
+    TrustCode,
+    given,
+    names,
+    option,
+)
 from dnaspt.errors import ConfigError
 from dnaspt.words import words_of
 
@@ -23,6 +35,9 @@ BothStrands = Annotated[
         help="Average over both strands, or take the forward strand alone.",
         default="windows: as was better on valid; genes: one strand",
     ),
+]
+CompleteGenes = Annotated[
+    bool, option("--complete-genes", help="No gene goes on beyond its contig.", default="genes may be partial")
 ]
 
 
@@ -110,13 +125,8 @@ def predict(
             default="none: --genome",
         ),
     ] = None,
-    sequence_column: Annotated[
-        str | None,
-        option(metavar="NAME", help="--sequences: column of the sequences.", default="sequence, seq, dna or text"),
-    ] = None,
-    name_column: Annotated[
-        str | None, option(metavar="NAME", help="--sequences: column of the names.", default="name or id, if any")
-    ] = None,
+    sequence_column: SequenceColumn = None,
+    name_column: NameColumn = None,
     regions: Annotated[
         Path | None, option(metavar="BED", help="Intervals to predict.", default="the whole genome")
     ] = None,
@@ -144,10 +154,7 @@ def predict(
         bool,
         option("--codons/--no-codons", help="Genes of a CRF: start and stop codons, frame, GT-AG or GC-AG introns."),
     ] = True,
-    complete_genes: Annotated[
-        bool,
-        option("--complete-genes", help="No gene goes on beyond its contig.", default="genes may be partial"),
-    ] = False,
+    complete_genes: CompleteGenes = False,
     min_intron_bp: Annotated[
         int | None,
         option(
@@ -246,12 +253,8 @@ def embed(
     per_base: Annotated[
         bool, option("--per-base", help="A vector for each base; its size is said before.", default="the mean")
     ] = False,
-    sequence_column: Annotated[
-        str | None, option(metavar="NAME", help="Column of the sequences.", default="sequence, seq, dna or text")
-    ] = None,
-    name_column: Annotated[
-        str | None, option(metavar="NAME", help="Column of the names.", default="name or id, if any")
-    ] = None,
+    sequence_column: SequenceColumn = None,
+    name_column: NameColumn = None,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
     offline: Offline = False,
@@ -332,12 +335,8 @@ def explain(
         int, option(metavar="N", help="deeplift: shuffled sequences to compare each one with.")
     ] = 20,
     seed: Annotated[int, option(metavar="N", help="Of windows that are drawn, and of shuffles.")] = 0,
-    sequence_column: Annotated[
-        str | None, option(metavar="NAME", help="Column of the sequences.", default="sequence, seq, dna or text")
-    ] = None,
-    name_column: Annotated[
-        str | None, option(metavar="NAME", help="Column of the names.", default="name or id, if any")
-    ] = None,
+    sequence_column: SequenceColumn = None,
+    name_column: NameColumn = None,
     overwrite: Overwrite = False,
     accelerator: Accelerator = "auto",
     trust_remote_code: TrustCode = False,
@@ -394,10 +393,7 @@ def decode(
     ] = None,
     proteins: Annotated[Path | None, option(metavar="FASTA", help="Proteins to write too.", default="none")] = None,
     cds: Annotated[Path | None, option(metavar="FASTA", help="Coding sequences to write too.", default="none")] = None,
-    complete_genes: Annotated[
-        bool,
-        option("--complete-genes", help="No gene goes on beyond its contig.", default="genes may be partial"),
-    ] = False,
+    complete_genes: CompleteGenes = False,
     min_intron_bp: Annotated[
         int | None, option(metavar="BP", help="Shortest intron, 10 or more.", default="that of --lengths, else 10")
     ] = None,
