@@ -5,6 +5,7 @@ The folder holds result.json (what was chosen), the files of an evaluation (see 
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from dnaspt.evaluation.results import (
 from dnaspt.genome.gff3_writer import gff3_header, gff3_lines
 from dnaspt.json_files import write_json
 from dnaspt.output import locked_output, refuse_existing, refuse_inputs
+from dnaspt.tasks import TASKS
 
 AUGUSTUS = "augustus"
 """AUGUSTUS, trained on the train split."""
@@ -73,9 +75,9 @@ def run_baseline(
     if manifest.per_base:
         _check_gene_options(data, model, annotation, species, optimize_minutes)
     else:
-        if annotation is not None or species or optimize_minutes or model == AUGUSTUS:
+        if annotation is not None or species or optimize_minutes:
             raise DatasetError(f"{data}: has labels per window; this baseline is for genes")
-        _check_window_options(model, k)
+        _check_window_options(data, manifest, model, k)
     refuse_inputs(out, {"data": data, "annotation": annotation})
     with locked_output(out):
         _check_out(out, overwrite=overwrite)
@@ -93,6 +95,19 @@ def run_baseline(
         return _write(out, manifest, replace(scored, result=result))
 
 
+def check_models(data: Path, manifest: Manifest, models: Sequence[str]) -> None:
+    """Refuse names of baselines that there are not, or that do not fit a dataset.
+
+    Raises:
+        DatasetError: a baseline for genes and labels of windows, or the other way round. ConfigError: no such baseline.
+    """
+    for model in models:
+        if manifest.per_base:
+            _check_gene_options(data, model, None, "", 0)
+        else:
+            _check_window_options(data, manifest, model)
+
+
 def _check_gene_options(data: Path, model: str, annotation: Path | None, species: str, optimize_minutes: float) -> None:
     """Refuse options that do not name one way to genes."""
     n_ways = (annotation is not None) + bool(species) + (model == AUGUSTUS)
@@ -105,10 +120,14 @@ def _check_gene_options(data: Path, model: str, annotation: Path | None, species
         raise ConfigError(f"--optimize-minutes {optimize_minutes:g}: minutes, 0 or more, with --model augustus")
 
 
-def _check_window_options(model: str, k: int | None) -> None:
-    """Refuse a model or a k that there is not."""
+def _check_window_options(data: Path, manifest: Manifest, model: str, k: int | None = None) -> None:
+    """Refuse a model or a k that there is not, or that does not fit the labels."""
+    if model == AUGUSTUS:
+        raise DatasetError(f"{data}: has labels per window; this baseline is for genes")
     if model and model not in WINDOW_MODELS:
         raise ConfigError(f"no baseline is called {model!r}; known: {', '.join(WINDOW_MODELS)}")
+    if model not in ("", WINDOW_MODELS[0]) and TASKS[manifest.task].numbers:
+        raise ConfigError(f"model {model!r} is for labels that are true or false; for numbers say {WINDOW_MODELS[0]}")
     if k is not None and not 1 <= k <= MAX_K:
         raise ConfigError(f"k = {k}; expected 1 to {MAX_K}")
 

@@ -14,7 +14,6 @@ import numpy as np
 from dnaspt.baselines.results import BaselineResult, ScoredBaseline
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import Manifest
-from dnaspt.errors import ConfigError
 from dnaspt.evaluation.calibration import fit_calibrator
 from dnaspt.evaluation.metrics import auprc, auroc
 from dnaspt.evaluation.numbers import measure_numbers
@@ -99,8 +98,6 @@ def _score_ridge(splits: Splits, manifest: Manifest, model: str, k: int | None) 
     from sklearn.linear_model import Ridge  # scikit-learn takes a second to import
     from sklearn.preprocessing import StandardScaler
 
-    if model != "kmer":
-        raise ConfigError(f"model {model!r} is for labels that are true or false; for numbers say kmer")
     features = {name: kmer_counts(split, k or KMER_BP) for name, split in splits.items()}
     scaler = StandardScaler().fit(features["train"])
     features = {name: scaler.transform(values) for name, values in features.items()}

@@ -59,6 +59,7 @@ class Predictor:
         if task.any_length:
             raise CheckpointError(f"{run}: predicts whole sequences, which have no place in a genome")
         self.per_base, self.run, self.name, self._genome = task.per_base, run, name, genome
+        self._is_number = task.numbers
         self._lock = Lock()
         self._model: Model | None = None
         self._kept = lru_cache(_KEPT)(self._predicted)
@@ -79,7 +80,7 @@ class Predictor:
             if source == "genes":
                 made.append(Track(name, "annotation", color, **own))
             else:
-                extent = (-1.0, 1.0) if source == "coding" else (0.0, 1.0)
+                extent = (-1.0, 1.0) if source == "coding" else None if self._is_number else (0.0, 1.0)
                 made.append(Track(name, "wig", color, extent=extent, height_px=60 if source == "coding" else 40, **own))
         return made
 
@@ -134,7 +135,8 @@ class Predictor:
         first = max(0, start - (0 if bin_bp else margin_bp))
         last = min(self._genome.lengths[chrom], end + margin_bp)
         codes = self._genome.codes(chrom, first, last)
-        options = WindowOptions(_STRIDE_BP, TASKS[self.config.task].on_cpgs, average_strands=model.averages(asked=None))
+        stride_bp = min(_STRIDE_BP, self.config.window_bp)
+        options = WindowOptions(stride_bp, TASKS[self.config.task].on_cpgs, average_strands=model.averages(asked=None))
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "windows.parquet"
             interval = [(start - first, min(end, last) - first)]
@@ -144,10 +146,11 @@ class Predictor:
         if table is None:
             return made
         starts, ends = (table.column(name).to_numpy() + first for name in ("start", "end"))
+        digits = "6g" if self._is_number else "3f"
         for source, features in made.items():
             values = table.column(source).to_numpy()
             features += [
-                {"chr": chrom, "start": int(left), "end": int(right), "value": round(float(value), 3)}
+                {"chr": chrom, "start": int(left), "end": int(right), "value": float(f"{value:.{digits}}")}
                 for left, right, value in zip(starts, ends, values, strict=True)
             ]
         return made

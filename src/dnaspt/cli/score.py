@@ -22,10 +22,7 @@ from dnaspt.errors import ConfigError
 from dnaspt.words import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dnaspt.evaluation.results import Evaluation
-    from dnaspt.reports.tables import Table
 
 Genome = Annotated[Path, option(metavar="FASTA", help="Genome: plain, gzip or bgzip.")]
 BothStrands = Annotated[
@@ -53,7 +50,7 @@ def evaluate(
         list[str] | None,
         option(
             metavar="NAME",
-            help="Also score what a model has to beat, on test: kmer, markov or cpg; for genes augustus.",
+            help="Also score what a model has to beat, on test: kmer, markov or cpg; for numbers kmer; for genes augustus.",
             default="none",
         ),
     ] = None,
@@ -78,28 +75,31 @@ def evaluate(
     from dnaspt import api
 
     asked = given(context)
-    beside = asked.pop("baseline", ())
-    if beside and split != "test":
-        raise ConfigError(f"--baseline is scored on test; leave it out, or leave out --split {split}")
+    if not (names := asked.pop("baseline", ())):
+        _show_evaluation(api.evaluate(**asked), str(model), as_json=as_json)
+        return
+    from dnaspt.cli.terminal import print_json, show_tables
+    from dnaspt.reports.beside_baselines import beside_baselines, beside_table, check_beside
+
+    check_beside(model, data, names, split=split, fold=fold or 0)
     evaluation = api.evaluate(**asked)
-    tables: list[Table] = []
-    if beside:
-        from dnaspt.reports.beside_baselines import beside_baselines
+    beside = beside_baselines(model, evaluation, data, names)
+    if as_json:
+        print_json(evaluation.to_dict() | {"beside": [own.to_dict() for own in beside]})
+        return
+    _show_evaluation(evaluation, str(model), as_json=False)
+    show_tables([beside_table(model, beside)])
 
-        tables.append(beside_baselines(model, evaluation, data, beside))
-    _show_evaluation(evaluation, str(model), tables, as_json=as_json)
 
-
-def _show_evaluation(evaluation: "Evaluation", name: str, more: "Sequence[Table]" = (), *, as_json: bool) -> None:
-    """Show scores as tables or as JSON; more: tables beside them."""
+def _show_evaluation(evaluation: "Evaluation", name: str, *, as_json: bool) -> None:
+    """Show scores as tables or as JSON."""
     from dnaspt.cli.terminal import print_json, show_tables
     from dnaspt.reports.describe import evaluation_tables
 
     if as_json:
-        beside = {"beside": [dict(zip(table.columns, row, strict=True)) for table in more for row in table.rows]}
-        print_json(evaluation.to_dict() | (beside if more else {}))
+        print_json(evaluation.to_dict())
     else:
-        show_tables([*evaluation_tables(evaluation, name), *more])
+        show_tables(evaluation_tables(evaluation, name))
 
 
 def predict(

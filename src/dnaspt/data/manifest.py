@@ -226,6 +226,14 @@ class Manifest(_Frozen):
         return content
 
     @property
+    def numbers_are(self) -> str:
+        """What the numbers of tracks of signal are, in words; "" of other labels."""
+        if "core_bp" not in self.settings or not TASKS[self.task].numbers:
+            return ""
+        words = f"{self.settings.get('signal_summary')} of the signal over the middle {self.settings['core_bp']} bp of a window"
+        return f"log(1 + x) of the {words}" if self.settings.get("signal_log") else words
+
+    @property
     def has_own_valid(self) -> bool:
         """Whether weights are chosen on the valid split of the dataset, in all folds."""
         return bool(self.folds) and not self.folds[0].valid_blocks

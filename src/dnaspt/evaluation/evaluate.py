@@ -20,7 +20,7 @@ from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.errors import CheckpointError, DatasetError
 from dnaspt.evaluation.calibration import Calibration
-from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc
+from dnaspt.evaluation.metrics import auprc, auroc, confusion, mcc, mean_rows
 from dnaspt.evaluation.numbers import MEASURES, measure_numbers
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation, write_model_evaluation
 from dnaspt.evaluation.score import (
@@ -239,16 +239,15 @@ def mean_scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
 
 
 def _mean_measures(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Mean of `MEASURES` over targets; a correlation with predictions that are all alike counts as 0.
+    """Mean of `MEASURES` over targets.
 
     Raises:
         DatasetError: no target has two different values.
     """
-    varies = np.array([len(np.unique(column[~np.isnan(column)])) > 1 for column in truth.T])
-    if not varies.any():
+    values = mean_rows(measure_numbers(truth, predicted))
+    if np.isnan(values).any():
         raise DatasetError("no label has two different numbers in this split; no correlation is defined")
-    values = np.nan_to_num(measure_numbers(truth, predicted)[:, varies])
-    return dict(zip(MEASURES, values.mean(axis=1).tolist(), strict=True))
+    return dict(zip(MEASURES, values.tolist(), strict=True))
 
 
 def _evaluate_genes(

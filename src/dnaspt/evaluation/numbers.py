@@ -1,6 +1,7 @@
 """Predicted numbers against measured ones: Pearson and Spearman correlation and R2 of each target, with 95 % intervals.
 
-Missing values (nan) are skipped. Intervals are percentile bootstraps over blocks, as those of the other scores.
+Missing values (nan) are skipped. A correlation with predictions that are all alike counts as 0: they say nothing. Intervals are
+percentile bootstraps over blocks, as those of the other scores.
 """
 
 import math
@@ -28,7 +29,7 @@ class NumberScores:
     Attributes:
         by_target: for each of `MEASURES` the score of each target.
         mean: for each of `MEASURES` the mean over the targets for which it is defined.
-        undefined: targets without two different values, or with predictions that are all alike: no correlation is defined.
+        undefined: targets without two different values: no correlation is defined.
         n_blocks: blocks that intervals resample.
     """
 
@@ -155,13 +156,13 @@ class _Target:
 
 
 def _correlation(weight: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Weighted Pearson correlations (R,) of x and y, (R, m) or (1, m); nan where one of them has a single value."""
+    """Weighted Pearson correlations (R,) of x and y, (R, m) or (1, m); nan where x has a single value, 0 where y alone has."""
     total = weight.sum(axis=1)
     x, y = (values - _divided((weight * values).sum(axis=1), total)[:, None] for values in (x, y))
     of_x, of_y = ((weight * values * values).sum(axis=1) for values in (x, y))
-    defined = (of_x > _least(total, x)) & (of_y > _least(total, y))
     product = _divided((weight * x * y).sum(axis=1), np.sqrt(of_x * of_y))
-    return np.where(defined, np.clip(product, -1, 1), np.nan)
+    known = np.where(of_y > _least(total, y), np.clip(product, -1, 1), 0.0)
+    return np.where(of_x > _least(total, x), known, np.nan)
 
 
 def _least(total: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -37,12 +37,14 @@ class ScoreCurves:
 
     @classmethod
     def of(cls, truth: np.ndarray, scores: np.ndarray) -> "ScoreCurves | None":
-        """Mean curves of the labels that have both classes; None where none has.
+        """Mean curves of the labels that have both classes; None where none has, and of numbers.
 
         Args:
             truth: labels (n, K), 0 or 1, which may be missing.
             scores: scores (n, K), higher for true.
         """
+        if truth.dtype.kind == "f":
+            return None
         rates = np.linspace(0, 1, N_POINTS + 1)
         found, precise, shares = [], [], []
         for own, score in zip(truth.T, scores.T, strict=True):

@@ -21,6 +21,7 @@ from dnaspt.config import HuggingFaceConfig
 from dnaspt.errors import ConfigError, NotFiniteError, telling_memory
 from dnaspt.genome import alphabet
 from dnaspt.inference.explain_options import ExplainOptions, Method
+from dnaspt.models.heads import Exponential
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.one_hot_view import AgainstOthers, LetterComposition, OneHotView
 from dnaspt.models.task_model import TaskModel
@@ -35,7 +36,7 @@ _KEPT_BY_DEEPLIFT = 4
 _EDITED_BYTES = 1 << 26
 """Bytes of edited sequences that are held at a time."""
 _COMPOSITION_NODES, _CLASS_NODES = 8, 16
-"""Nodes of the integrals by which DeepLIFT goes through the composition, and through the log-odds of classes."""
+"""Nodes of the integrals by which DeepLIFT goes through the composition, and through log-odds of classes and rates of counts."""
 
 
 class Attribution(NamedTuple):
@@ -214,6 +215,7 @@ def _by_deeplift(
         additional_nonlinear_ops={
             LetterComposition: integrals(_COMPOSITION_NODES),
             AgainstOthers: integrals(_CLASS_NODES),
+            Exponential: integrals(_CLASS_NODES),
         },
     )
     own = _predicted(tangermeme, view, x, label)

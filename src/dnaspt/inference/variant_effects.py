@@ -18,9 +18,8 @@ from dnaspt.errors import CheckpointError
 from dnaspt.genome import alphabet
 from dnaspt.inference.emissions import ModelOutput, hidden_states, predict_batches
 from dnaspt.models.basset import BassetEncoder
-from dnaspt.models.devices import with_float64
 from dnaspt.models.ensemble import Ensemble
-from dnaspt.models.heads import ClassesHead, NumbersHead, SigmoidHead
+from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
 
@@ -160,8 +159,8 @@ def _masked(codes: np.ndarray, positions: list[int], mask_token: int) -> np.ndar
 def label_changes(model: TaskModel, alleles: Sequence[AllelePair], complement: tuple[int, ...] | None) -> np.ndarray:
     """Mean over both strands of the change of each label, alternative minus reference: (n, K).
 
-    Of windows it is the change of the log-odds, or of the predicted number. Of bases it is the largest change, with its sign, of
-    the label's probability outside the allele.
+    Of windows it is the change of the calibrated log-odds, or of the predicted number. Of bases it is the largest change, with
+    its sign, of the label's probability outside the allele.
 
     Args:
         model: a fine-tuned model.
@@ -174,7 +173,8 @@ def label_changes(model: TaskModel, alleles: Sequence[AllelePair], complement: t
     for index, pair in enumerate(_both_strands(alleles)):
         ref, alt = next(outputs), next(outputs)
         if ref.ndim == 1:
-            changes.append(alt - ref)
+            of_ref, of_alt = (model.calibrator.log_odds(scores[None])[0] for scores in (ref, alt))
+            changes.append(of_alt - of_ref)
             continue
         before = alt[: pair.first] - ref[: pair.first]
         behind = alt[pair.first + pair.n_alt :][: pair.n_after] - ref[pair.first + pair.n_ref :][: pair.n_after]
@@ -185,14 +185,8 @@ def label_changes(model: TaskModel, alleles: Sequence[AllelePair], complement: t
 
 
 def _label_scores(model: TaskModel, tokens: Tensor) -> Tensor:
-    """Log-odds (B, K) of the labels of windows, or numbers but for a constant; or probabilities (B, L, K) of classes of bases."""
+    """What a model of windows gives (B, K) before it is calibrated; or probabilities (B, L, K) of classes of bases."""
     emissions: Tensor = model(tokens)
-    if isinstance(model.head, ClassesHead):  # of a class against all others: scores of classes share a constant
-        shares = with_float64(emissions).double().log_softmax(-1)
-        log_odds: Tensor = shares - (-shares.clamp(max=-1e-16).expm1()).log()
-        return log_odds.to(emissions.dtype).to(emissions.device)
-    if isinstance(model.head, NumbersHead):
-        return emissions * emissions.new_tensor(model.calibrator.slopes or (1.0,))
     if isinstance(model.head, SigmoidHead):
         return emissions
     return model.head.probabilities(emissions, (tokens != PAD_TOKEN).sum(1))

@@ -278,6 +278,14 @@ class ClassesHead(SigmoidHead):
         return Loss(total, weights[truth[known]].sum())
 
 
+class Exponential(nn.Module):
+    """e to the power of each output: a module, so that methods of attribution see it."""
+
+    def forward(self, output: Tensor) -> Tensor:
+        """Of each number."""
+        return output.exp()
+
+
 class NumberTrunk(nn.Module):
     """Turns the outputs of a CNN or MLP, which are about 0 and 1, into numbers of the size of the labels.
 
@@ -294,6 +302,7 @@ class NumberTrunk(nn.Module):
         super().__init__()
         self.network = network
         self.is_count = is_count
+        self.to_rates = Exponential() if is_count else nn.Identity()
         self.register_buffer("center", torch.zeros(n_labels))
         self.register_buffer("scale", torch.ones(n_labels))
 
@@ -315,7 +324,8 @@ class NumberTrunk(nn.Module):
     def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
         """Predicted numbers (B, K) of hidden states (B, L, D), in the units of the labels."""
         output: Tensor = self.network(hidden, real).float()
-        return (output.exp() if self.is_count else output) * self.scale + self.center
+        numbers: Tensor = self.to_rates(output) * self.scale + self.center
+        return numbers
 
 
 class NumbersHead(SigmoidHead):

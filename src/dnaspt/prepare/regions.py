@@ -235,6 +235,8 @@ def _window_source(
             f"{labeled[0]} brings its own labels and cannot be combined with other regions; give it alone"
         )
     table = read_labeled_bed(labeled[0]) if labeled else None
+    if table is not None and config.signal:
+        raise ConfigError(f"{labeled[0]} brings its own labels; leave it out, or leave out signal")
     if table is not None and table.split is not None and config.folds is not None:
         raise ConfigError(f"{labeled[0]} has a column split, which divides its rows; leave it out, or leave out folds")
     files = tuple(read_bed(path) for path in config.regions) if table is None else ()
@@ -452,6 +454,7 @@ class _WithSignal:
         self.tracks: Sequence[SignalTrack] = [SignalTrack(config.signal[index]) for index in order]
         self._numbers = SignalLabels(self.tracks, config.signal_summary, config.signal_gaps, log=config.signal_log)
         self._source, self._counts = source, counts
+        self._lengths: dict[str, int] = {}
 
     @property
     def files(self) -> tuple[Regions, ...]:
@@ -461,14 +464,26 @@ class _WithSignal:
     def windows_on(self, contig: Contig, index: int) -> LabeledWindows:
         """The windows of one contig, ascending."""
         config, windows = self.rules.config, self._source.windows_on(contig, index)
+        self._lengths[contig.name] = len(contig)
         cores = from_starts(windows.intervals[:, 0] + (config.window_bp - config.core_bp) // 2, config.core_bp)
         return replace(windows, labels=self._numbers.of(contig.name, cores))
 
     def finish(self) -> None:
-        """Count the numbers that are missing."""
+        """Count the numbers that are missing, and name contigs of which a track has no value: zero there is a guess."""
         self._source.finish()
         if self._numbers.n_missing:
             self._counts["numbers_missing"] = self._numbers.n_missing
+        if self.rules.config.signal_gaps != "zero":
+            return
+        for track in self.tracks:
+            without = [name for name in self._lengths if not track.n_by_contig.get(name)]
+            if without:
+                names = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
+                log.warning(
+                    "%s: no value on %d contigs of %d bp (%s), so that all windows there are 0; if they were not measured, give "
+                    "the genome without them, or say signal_gaps: missing",
+                    *(track.path, len(without), sum(self._lengths[name] for name in without), names),
+                )
 
 
 class _TableRows:

@@ -1,12 +1,15 @@
 """Scores of a run beside those of baselines on the same test split, and what it has over each of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dnaspt.baselines.baseline import run_baseline
-from dnaspt.checkpoint_config import read_config
+from dnaspt.baselines.baseline import check_models, run_baseline
+from dnaspt.checkpoint_config import TENSORS, find_checkpoint, read_config
 from dnaspt.data.manifest import read_manifest
-from dnaspt.errors import ConfigError
+from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.results import (
     METRIC_NAMES,
     BootstrapCounts,
@@ -15,44 +18,97 @@ from dnaspt.evaluation.results import (
     read_counts,
     read_evaluation,
 )
-from dnaspt.reports.compare import ResampledScore, paired_gain, sign_of
+from dnaspt.reports.compare import ResampledScore, paired_gain, resampled_genes, sign_of
+from dnaspt.reports.genes_as_predicted import as_predicted
 from dnaspt.reports.tables import SIGNED, Table, written
 
 FOLDER = "baselines"
 """Folder in a run that keeps what was scored beside it."""
 _STEM = "evaluation-test"
+_VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
 
 
-def beside_baselines(run: Path, evaluation: Evaluation, data: Path, names: Sequence[str]) -> Table:
+@dataclass(frozen=True, slots=True)
+class BesideBaseline:
+    """A run and one baseline on the same test split.
+
+    Attributes:
+        baseline: name of the baseline.
+        measure: what is compared: the primary metric; of genes as `predict` writes them the F1 of exons.
+        own: that of the run.
+        score: that of the baseline.
+        gain: the run's, less the baseline's, by a paired bootstrap over blocks of test.
+    """
+
+    baseline: str
+    measure: str
+    own: Score
+    score: Score
+    gain: Score
+
+    @property
+    def verdict(self) -> str:
+        """Whether the run is better, worse, or that is undecided."""
+        return _VERDICTS[sign_of(self.gain)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of JSON."""
+        scores = {"run": self.own, "score": self.score, "gain": self.gain}
+        return (
+            {"baseline": self.baseline, "measure": self.measure}
+            | {name: score.to_dict() for name, score in scores.items()}
+            | {"verdict": self.verdict}
+        )
+
+
+def check_beside(run: Path, data: Path, names: Sequence[str], *, split: str, fold: int) -> None:
+    """Refuse what `beside_baselines` cannot compare, before test is scored.
+
+    Raises:
+        ConfigError: another split than test, or no such baseline. CheckpointError: no run, or a checkpoint instead of one.
+        DatasetError: a baseline for genes and labels of windows, or the other way round.
+    """
+    if split != "test":
+        raise ConfigError(f"baselines are scored on test; leave them out, or leave out split {split}")
+    check_models(data, read_manifest(data, fold), names)
+    find_checkpoint(run)
+    if (run / TENSORS).is_file():
+        raise CheckpointError(f"{run}: keeps no scores to compare; give the folder of a run of 'dnaspt finetune'")
+
+
+def beside_baselines(run: Path, evaluation: Evaluation, data: Path, names: Sequence[str]) -> list[BesideBaseline]:
     """Score baselines, where that is not done yet, and compare a run with each of them.
 
     Args:
         run: run folder of `finetune` or `ensemble`; baselines are kept in it, each in a folder of its own.
         evaluation: its scores on test.
         data: the dataset.
-        names: the baselines: kmer, markov or cpg for windows, augustus for genes.
-
-    Returns:
-        The primary score of each with its interval, and what the run has over it, by a paired bootstrap over blocks of test.
+        names: the baselines: kmer, markov or cpg for windows, augustus for genes; see `check_beside`.
 
     Raises:
-        ConfigError: scores of another split, a checkpoint instead of a run, or no such baseline.
-        InputError: the run does not keep what a bootstrap resamples.
+        ConfigError: the run does not keep what a bootstrap resamples.
     """
-    if evaluation.split != "test":
-        raise ConfigError(f"baselines are scored on test; these are scores on {evaluation.split}")
     stem = evaluation_stem(evaluation, both_strands=read_config(run).both_strands)
     if not (run / f"{stem}.npz").is_file():
         raise ConfigError(f"{run}: keeps no scores to compare; give the folder of a run that can be written")
-    metric = evaluation.metric
-    own = _resampled(evaluation, read_counts(run / f"{stem}.npz"))
-    rows = [(run.name, written(evaluation.primary), "", "")]
+    counts = read_counts(run / f"{stem}.npz")
+    found = []
     for name in names:
-        scored, counts = _scored(run / FOLDER / name, evaluation, data, name)
-        gain = paired_gain(_resampled(scored, counts), own)
-        verdict = {1: "better", -1: "worse", 0: "undecided"}[sign_of(gain)]
-        rows.append((name, written(scored.primary), written(gain, SIGNED), verdict))
-    columns = ("model", f"{METRIC_NAMES[metric]} [95 %]", f"{run.name} minus it [95 %]", "it is")
+        scored, of_baseline = _scored(run / FOLDER / name, evaluation, data, name)
+        measure = "exon" if evaluation.genes and counts.levels.size and of_baseline.levels.size else evaluation.metric
+        own, other = (_resampled(*pair, measure) for pair in ((evaluation, counts), (scored, of_baseline)))
+        shown = "F1 of exons" if measure == "exon" else METRIC_NAMES[measure]
+        scores = (_score(evaluation, measure), _score(scored, measure))
+        found.append(BesideBaseline(name, shown, *scores, paired_gain(other, own)))
+    return found
+
+
+def beside_table(run: Path, found: Sequence[BesideBaseline]) -> Table:
+    """A row for the run, and one for each baseline."""
+    name, measure = run.resolve().name, found[0].measure
+    rows = [(name, written(found[0].own), "", "")]
+    rows += [(own.baseline, written(own.score), written(own.gain, SIGNED), own.verdict) for own in found]
+    columns = ("model", f"{measure} [95 %]", f"{name} minus it [95 %]", f"{name} is")
     return Table("beside baselines, on test", columns, tuple(rows))
 
 
@@ -66,5 +122,12 @@ def _scored(folder: Path, beside: Evaluation, data: Path, name: str) -> tuple[Ev
     return kept, read_counts(folder / f"{_STEM}.npz")
 
 
-def _resampled(evaluation: Evaluation, counts: BootstrapCounts) -> ResampledScore:
-    return ResampledScore.of(evaluation.primary.value, counts, evaluation.metric)
+def _score(evaluation: Evaluation, measure: str) -> Score:
+    genes = as_predicted(evaluation)
+    return evaluation.primary if genes is None else genes.genes.levels["exon"].f1 if measure == "exon" else genes.mcc
+
+
+def _resampled(evaluation: Evaluation, counts: BootstrapCounts, measure: str) -> ResampledScore:
+    if evaluation.genes is not None:
+        return resampled_genes(counts, measure)
+    return ResampledScore.of(evaluation.primary.value, counts, measure)

@@ -34,6 +34,7 @@ from dnaspt.reports.window_sections import calibration_sections, curve_sections
 from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import StudyRuns
 from dnaspt.studies.settings import StudyConfig
+from dnaspt.tasks import TASKS
 
 
 def study_sections(
@@ -61,7 +62,7 @@ def study_sections(
         _gains(differences, metric, tables_of_gains),
     ]
     sections += [_details(study, runs), *_fewer_labels(groups, metric), _cost(groups, differences, runs, metric)]
-    if not runs.dataset.per_base:
+    if not runs.dataset.per_base and not TASKS[runs.dataset.task].numbers:
         sections += _windows(study, runs.finals)
     return [*sections, _learning(groups, runs.finals, metric), *_examples(study, runs.finals), _dataset(runs.dataset)]
 

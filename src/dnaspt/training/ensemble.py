@@ -174,6 +174,8 @@ def _describe(
         "settings": json.loads(config.model_dump_json()),
         "members": [source | {"weight": weight} for source, weight in zip(sources, weights, strict=True)],
     }
+    if numbers := members[0].provenance.get("numbers"):
+        provenance["numbers"] = numbers
     parts = [MemberConfig(**{name: getattr(own, name) for name in MemberConfig.model_fields}) for own in members]
     names = ("pool", "composition", "both_strands")
     alone = {name: CheckpointConfig.model_fields[name].default for name in names}

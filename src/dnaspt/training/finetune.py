@@ -447,6 +447,8 @@ def _describe(
         provenance["network"] = source_of(config.network, network)
     if config.teacher is not None:
         provenance["teacher"] = source_of(config.teacher, read_config(config.teacher))
+    if numbers := manifest.numbers_are:
+        provenance["numbers"] = numbers
     code = code_of(config, manifest)
     return CheckpointConfig(
         kind="task",

@@ -49,20 +49,27 @@ def test_a_resample_has_the_scores_of_its_windows_written_out() -> None:
             assert row[:, k] == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("constant", ["truth", "predicted", "missing"])
-def test_no_correlation_is_defined_where_one_side_does_not_vary(constant: str) -> None:
+def test_correlations_with_predictions_that_do_not_vary_are_zero() -> None:
     truth, predicted, blocks = example()
-    if constant == "truth":
-        truth[:, 0] = 3.7
-    elif constant == "predicted":
-        predicted[:, 0] = 1e6 / 3
-    else:
-        truth[:, 0] = np.nan
+    predicted[:, 0] = 1e6 / 3
+    scores = number_scores(truth, predicted, blocks, ["a", "b"])
+    assert scores.undefined == ()
+    for measure in ("pearson", "spearman"):
+        own = scores.by_target[measure]
+        assert (own["a"].value, own["a"].low, own["a"].high) == (0, 0, 0)
+        assert scores.mean[measure].value == pytest.approx(own["b"].value / 2)
+    assert scores.by_target["r2"]["a"].value < 0
+
+
+@pytest.mark.parametrize("constant", ["truth", "missing"])
+def test_nothing_is_defined_where_the_truth_does_not_vary(constant: str) -> None:
+    truth, predicted, blocks = example()
+    truth[:, 0] = 3.7 if constant == "truth" else np.nan
     scores = number_scores(truth, predicted, blocks, ["a", "b"])
     assert scores.undefined == ("a",)
     assert np.isnan(scores.by_target["pearson"]["a"].value)
     assert scores.mean["pearson"].value == scores.by_target["pearson"]["b"].value
-    assert np.isnan(scores.by_target["r2"]["a"].value) == (constant != "predicted")
+    assert np.isnan(scores.by_target["r2"]["a"].value)
 
 
 def test_scores_come_back_from_json_an_r2_far_below_minus_one_too() -> None:

@@ -20,6 +20,7 @@ from dnaspt.inference.emissions import predict_windows
 from dnaspt.inference.explain import Attribution, attributions, onehot
 from dnaspt.inference.explain_options import METHODS, ExplainOptions, Method
 from dnaspt.inference.model import load
+from dnaspt.models.calibrator import Calibrator
 from dnaspt.models.huggingface import read_huggingface_config
 from dnaspt.models.task_model import TaskModel
 
@@ -86,6 +87,23 @@ def test_contributions_of_deeplift_sum_to_the_difference_from_shuffled_sequences
     for own, codes in zip(found, windows, strict=True):
         assert abs(own.gap) < 1e-3 * max(1.0, abs(own.difference))
         assert (own.scores * onehot(codes)).sum() == pytest.approx(own.difference + own.gap, abs=1e-4)
+
+
+@pytest.mark.parametrize("head", ["mse", "poisson"])
+def test_contributions_of_deeplift_to_a_number_sum_to_its_difference(head: str) -> None:
+    encoder = EncoderConfig(hidden_size=16, n_layers=4)
+    config = CheckpointConfig(
+        kind="task", encoder=encoder, task="values", head=head, labels=("a", "b"), window_bp=LENGTH
+    )
+    model = build_task_model(config).eval()
+    assert isinstance(model, TaskModel)
+    model.head.trunk.output.weight.data *= 20
+    model.calibrator = Calibrator(of_numbers=True, slopes=(2.0, 3.0), biases=(0.5, 0.0))
+    windows = list(planted(3, seed=6).codes)
+    predicted = model.calibrator.predictions(predict_windows(model, windows, average_strands=True))[:, 1]
+    for own, value in zip(explained(model, windows, "deeplift", label=1), predicted, strict=True):
+        assert own.predicted == pytest.approx(value, rel=1e-4)
+        assert abs(own.gap) < 1e-3 * abs(own.difference)
 
 
 def test_gradients_of_the_four_letters_of_a_base_sum_to_zero(motif_run: Path) -> None:

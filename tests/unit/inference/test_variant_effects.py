@@ -7,19 +7,20 @@ import pytest
 import torch
 from tests.unit.inference.variant_models import GENOME, other, write_models
 
-from dnaspt.checkpoint import load_model, mask_token_of
-from dnaspt.config import MASK_TOKEN
+from dnaspt.checkpoint import CheckpointConfig, build_task_model, load_model, mask_token_of
+from dnaspt.config import MASK_TOKEN, EncoderConfig
 from dnaspt.genome.alphabet import T, encode, reverse_complement
 from dnaspt.genome.gene_states import GENE_STATES
+from dnaspt.inference.emissions import predict_windows
 from dnaspt.inference.variant_effects import (
     AllelePair,
-    _label_scores,
     cosine_distances,
     label_changes,
     log_likelihood_ratios,
 )
-from dnaspt.models.heads import ClassesHead, HeadCNN
+from dnaspt.models.calibrator import Calibrator
 from dnaspt.models.language_model import LanguageModel
+from dnaspt.models.task_model import TaskModel
 
 
 @pytest.fixture(scope="module")
@@ -113,19 +114,26 @@ def test_a_mask_that_is_a_base_is_the_mask_of_such_a_model(files: Path, tmp_path
     assert log_likelihood_ratios(model, pairs, T)[0] != log_likelihood_ratios(model, pairs)[0]
 
 
-def test_effects_on_classes_are_those_of_a_class_against_all_others() -> None:
+@pytest.mark.parametrize("one_of", [True, False])
+def test_effects_on_labels_of_windows_are_changes_of_calibrated_log_odds(one_of: bool) -> None:
     """Scores of classes share a constant, which must not count as an effect."""
-    head = ClassesHead(HeadCNN(16, 3, resolution_bp=0), 3)
-    scores = torch.tensor([[1.0, 2.0, 3.0], [11.0, 12.0, 13.0]])
-
-    class Model(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.head = head
-
-        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-            return scores
-
-    found = _label_scores(Model(), torch.zeros(2, 4, dtype=torch.uint8))  # type: ignore[arg-type]
-    assert torch.allclose(found[0], found[1], atol=1e-5)
-    assert torch.allclose(found[0].sigmoid(), scores[0].softmax(-1), atol=1e-6)
+    config = CheckpointConfig(
+        kind="task",
+        encoder=EncoderConfig(hidden_size=8, n_layers=2),
+        task="classes" if one_of else "regions",
+        head="softmax" if one_of else "sigmoid",
+        labels=("a", "b", "c"),
+        window_bp=128,
+    )
+    model = build_task_model(config).eval()
+    assert isinstance(model, TaskModel)
+    model.calibrator = Calibrator(2.0, (0.5, 0.0, -0.5), one_of=one_of)
+    pair = AllelePair.of(encode(GENOME.encode()), 900, 1, encode(other(GENOME[900]).encode()), 128)
+    model.head.trunk.output.weight.data *= 20
+    (found,) = label_changes(model, [pair], None)
+    codes = [pair.ref, pair.alt, *(reverse_complement(own) for own in (pair.ref, pair.alt))]
+    values = model.calibrator.log_odds(predict_windows(model, codes))
+    np.testing.assert_allclose(found, (values[1] - values[0] + values[3] - values[2]) / 2, atol=1e-6)
+    model.head.trunk.output.bias.data += 10
+    (shifted,) = label_changes(model, [pair], None)
+    np.testing.assert_allclose(found, shifted, atol=1e-5)

@@ -2,12 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import dnaspt
-from dnaspt.errors import ConfigError
+from dnaspt.errors import CheckpointError, ConfigError, DatasetError
+from dnaspt.evaluation.metrics import Score
+from dnaspt.evaluation.results import read_counts, read_evaluation
 from dnaspt.reports import beside_baselines as module
-from dnaspt.reports.beside_baselines import beside_baselines
+from dnaspt.reports.beside_baselines import (
+    BesideBaseline,
+    _resampled,
+    _score,
+    beside_baselines,
+    beside_table,
+    check_beside,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,24 +32,54 @@ def test_baselines_stand_beside_a_run_with_what_it_has_over_them(
     run: Path, windows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluation = dnaspt.evaluate(run, windows)
-    table = beside_baselines(run, evaluation, windows, ["kmer", "cpg"])
-    assert [row[0] for row in table.rows] == [run.name, "kmer", "cpg"]
+    found = beside_baselines(run, evaluation, windows, ["kmer", "cpg"])
     alone = dnaspt.baseline(windows, out=tmp_path / "kmer")
-    assert table.rows[1][1] == alone.primary.with_interval(undefined="–")
-    gain = float(table.rows[1][2].split()[0])
-    assert gain == pytest.approx(evaluation.primary.value - alone.primary.value, abs=6e-4)
-    assert {row[3] for row in table.rows[1:]} <= {"better", "worse", "undecided"}
+    kmer = found[0]
+    assert (kmer.baseline, kmer.score, kmer.own) == ("kmer", alone.primary, evaluation.primary)
+    assert kmer.gain.value == pytest.approx(evaluation.primary.value - alone.primary.value)
+    assert kmer.to_dict()["gain"] == kmer.gain.to_dict()
+    table = beside_table(run, found)
+    assert [row[0] for row in table.rows] == [run.name, "kmer", "cpg"]
+    assert table.columns == ("model", "mean AUROC [95 %]", f"{run.name} minus it [95 %]", f"{run.name} is")
     monkeypatch.setattr(module, "run_baseline", None)  # what is kept is read
-    assert beside_baselines(run, evaluation, windows, ["kmer", "cpg"]) == table
+    assert beside_baselines(run, evaluation, windows, ["kmer", "cpg"]) == found
 
 
-def test_what_cannot_be_compared_is_refused(run: Path, windows: Path) -> None:
-    on_valid = dnaspt.evaluate(run, windows, split="valid")
-    with pytest.raises(ConfigError, match="baselines are scored on test; these are scores on valid"):
-        beside_baselines(run, on_valid, windows, ["kmer"])
-    evaluation = dnaspt.evaluate(run, windows)
-    with pytest.raises(ConfigError, match="no baseline is called 'gru'"):
-        beside_baselines(run, evaluation, windows, ["gru"])
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(0.1, 0.3, "better"), (-0.3, -0.1, "worse"), (-0.1, 0.1, "undecided")]
+)
+def test_the_verdict_is_of_the_run(low: float, high: float, verdict: str) -> None:
+    score = Score(0.7, 0.6, 0.8)
+    assert BesideBaseline("kmer", "mean AUROC", score, score, Score((low + high) / 2, low, high)).verdict == verdict
+
+
+def test_genes_are_compared_as_predict_writes_them(runs: Path) -> None:
+    evaluation = read_evaluation(runs / "c" / "evaluation-test.json")
+    counts = read_counts(runs / "c" / "evaluation-test.npz")
+    found = _score(evaluation, "exon")
+    assert evaluation.codons is not None and found == evaluation.codons.genes.levels["exon"].f1
+    assert _resampled(evaluation, counts, "exon").value == pytest.approx(found.value)
+
+
+def test_what_cannot_be_compared_is_refused_before_test_is_scored(
+    run: Path, windows: Path, gene_data: Path, tmp_path: Path
+) -> None:
+    letters = ["".join(own) for own in np.random.default_rng(0).choice(list("ACGT"), (40, 30))]
+    table = pd.DataFrame({"sequence": letters, "label": np.arange(40) / 8})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    numbers = dnaspt.prepare_sequences(sequences=tmp_path / "a.csv", out=tmp_path / "data").path
+    with pytest.raises(ConfigError, match="baselines are scored on test; leave them out, or leave out split valid"):
+        check_beside(run, windows, ["kmer"], split="valid", fold=0)
+    for data, names, match in (
+        (windows, ["kmer", "gru"], "no baseline is called 'gru'"),
+        (windows, ["augustus"], "has labels per window"),
+        (numbers, ["markov"], "for numbers say kmer"),
+        (gene_data, ["kmer"], "has labels per base"),
+    ):
+        with pytest.raises((ConfigError, DatasetError), match=match):
+            check_beside(run, data, names, split="test", fold=0)
     (checkpoint,) = (run / "best").iterdir()
-    with pytest.raises(ConfigError, match="keeps no scores to compare"):
-        beside_baselines(checkpoint, evaluation, windows, ["kmer"])
+    with pytest.raises(CheckpointError, match="keeps no scores to compare"):
+        check_beside(checkpoint, windows, ["kmer"], split="test", fold=0)
+    with pytest.raises(CheckpointError):
+        check_beside(run / "missing", windows, ["kmer"], split="test", fold=0)
