@@ -326,7 +326,8 @@ def finetune(
         data: dataset folder.
         out: run folder to write.
         encoder: run or checkpoint of `pretrain`; left out, training starts from scratch.
-        head: gene-model, crf, softmax or sigmoid; left out, gene-model for genes (crf for those of BEND), sigmoid for windows.
+        head: gene-model, crf, softmax, sigmoid, mse or poisson; left out, gene-model for genes (crf for those of BEND), sigmoid
+            for labels of windows or sequences, softmax for classes, mse for numbers (poisson is for counts).
             A gene model is estimated in minutes, without gradients, and leaves the encoder as it is.
         network: of a gene model: run of `finetune` with head crf or softmax on the same dataset and fold; its class scores are
             added with a weight that is chosen on valid.
@@ -388,8 +389,7 @@ def ensemble(
 
     Args:
         data: dataset folder on which they were fine-tuned.
-        runs: two or more runs of `finetune` with one kind of head: sigmoid, or crf or softmax for genes; with a composition one
-            run will do.
+        runs: two or more runs of `finetune` with one head, any but gene-model; with a composition one run will do.
         out: run folder to write.
         weights: equal: the mean. valid: fitted on the valid split, for windows.
         composition: windows: add what their k-mers say, with the share that makes the labels of valid most probable.
@@ -477,7 +477,8 @@ def evaluate(
         accelerator: auto takes a GPU where there is one; cpu or gpu.
 
     Returns:
-        The scores: `.primary` (MCC or mean AUROC), `.scores`, `.intervals`, `.to_frame()`.
+        The scores: `.primary` (MCC of genes, mean AUROC of windows, mean Pearson correlation of numbers), `.scores`,
+        `.intervals`, `.to_frame()`.
 
     Raises:
         CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset.

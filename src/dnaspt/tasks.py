@@ -65,6 +65,11 @@ class Task:
             else "labels that are true or false"
         )
 
+    @property
+    def drawn(self) -> str:
+        """What intervals resample, in words."""
+        return "sequences" if self.any_length else "blocks of about 10 kb"
+
     def chosen_by(self, setting: str) -> str:
         """Name of the score on valid by which checkpoints and learning rates are chosen; setting: `choose_by` of `finetune`."""
         return f"valid_{self.metric if setting == 'auto' else setting}"

@@ -199,7 +199,7 @@ def predict(
 
     settings = given(context)
     if sequences is not None or genome is None:
-        _predict_sequences(settings, as_json=as_json)
+        _predict_sequences(context, settings, as_json=as_json)
         return
     from dnaspt.inference.predict import PredictOptions, predict_file
 
@@ -213,7 +213,7 @@ def predict(
     show_summary(f"{out}: written", {"out": str(out)} | asdict(summary), as_json=as_json)
 
 
-def _predict_sequences(settings: dict[str, Any], *, as_json: bool) -> None:
+def _predict_sequences(context: typer.Context, settings: dict[str, Any], *, as_json: bool) -> None:
     """Predict on sequences, and say what was written.
 
     Raises:
@@ -227,8 +227,10 @@ def _predict_sequences(settings: dict[str, Any], *, as_json: bool) -> None:
     taken = {"run", "out", "sequences", "sequence_column", "name_column", "average_strands", "accelerator", "overwrite"}
     if settings.get("sequences") is None:
         raise ConfigError("nothing to predict on; say --genome FASTA, or --sequences FILE")
-    if idle := sorted(settings.keys() - taken - {"trust_remote_code", "offline"}):
-        raise ConfigError(f"--{idle[0].replace('_', '-')} is for a genome; leave it out, or leave out --sequences")
+    if idle := sorted(settings.keys() - taken):
+        (named,) = (own for own in context.command.params if own.name == idle[0])
+        option_name = named.secondary_opts[-1] if settings[idle[0]] is False and named.secondary_opts else named.opts[0]
+        raise ConfigError(f"{option_name} is for a genome; leave it out, or leave out --sequences")
     own = {name: value for name, value in settings.items() if name in taken}
     summary = predict_sequences_file(own.pop("run"), own.pop("sequences"), own.pop("out"), **own)
     show_summary(f"{summary.files[0]}: written", {"out": summary.files[0]} | asdict(summary), as_json=as_json)

@@ -41,7 +41,7 @@ class EmbeddingSummary:
     Attributes:
         n_vectors: vectors: of sequences, windows or bases.
         hidden_size: numbers of each vector.
-        n_empty: rows without a sequence, which have no vector.
+        n_empty: rows without a sequence, whose vector is NaN; with a vector for each base they have none.
         n_bytes: size of the vectors before they are packed.
         files: the file written.
     """
@@ -77,6 +77,9 @@ def embed_file(
     overwrite: bool = False,
 ) -> EmbeddingSummary:
     """Write hidden states of an encoder.
+
+    Rows of a table or FASTA of sequences keep their order. Windows and intervals of a genome come contig by contig, as in the
+    genome, and intervals by their starts: join them to other tables by name, start and end. Stretches of N have vectors, too.
 
     Args:
         model: run of `pretrain` or `finetune`, checkpoint, or loaded model.
@@ -116,9 +119,9 @@ def embed_file(
         n_empty = 0
         if source is not None:
             own, rows = sequences_of(read_sequence_table(source), sequence_column, name_column)
-            slices = [_Slice(name, 0, len(codes), codes) for name, codes in zip(own, rows, strict=True) if len(codes)]
-            n_empty = len(rows) - len(slices)
-            n_bp, n_vectors, wanted = sum(map(len, rows)), len(slices), iter(slices)
+            slices = [_Slice(name, 0, len(codes), codes) for name, codes in zip(own, rows, strict=True)]
+            n_empty = sum(not len(codes) for codes in rows)
+            n_bp, n_vectors, wanted = sum(map(len, rows)), len(slices) - n_empty, iter(slices)
         else:
             assert names is not None
             n_bp, n_vectors = _sizes(names, bed, window_bp)
@@ -189,7 +192,7 @@ def _embedded(model: Model, slices: Iterator[_Slice], size: int, *, per_base: bo
         return _table(pa.array([own.name]), np.array([own.start]), np.array([own.end]), mean, size)
 
     def flushed() -> pa.Table:
-        runs = _runs(group)
+        runs = _runs([own for own in group if own.end > own.start])
         found = predict_sequences(encoder, [ContigSlice(own[0].codes, own[0].start, own[-1].end) for own in runs])
         states = [
             np.asarray(rows[own.start - run[0].start : own.end - run[0].start], np.float32)
@@ -199,8 +202,11 @@ def _embedded(model: Model, slices: Iterator[_Slice], size: int, *, per_base: bo
         if per_base:
             starts = np.concatenate([np.arange(own.start, own.end) for own in group])
             names = pa.array(np.repeat([own.name for own in group], [own.end - own.start for own in group]))
-            return _table(names, starts, starts + 1, np.concatenate(states), size)
-        means = np.stack([rows.mean(axis=0, dtype=np.float64) for rows in states]).astype(np.float32)
+            return _table(names, starts, starts + 1, np.concatenate([np.zeros((0, size), np.float32), *states]), size)
+        means = np.full((len(group), size), np.nan, np.float32)
+        filled = [number for number, own in enumerate(group) if own.end > own.start]
+        for number, rows in zip(filled, states, strict=True):
+            means[number] = rows.mean(axis=0, dtype=np.float64)
         starts, ends = np.array([(own.start, own.end) for own in group]).T
         return _table(pa.array([own.name for own in group]), starts, ends, means, size)
 

@@ -81,12 +81,12 @@ class Model:
 
     @property
     def task(self) -> str:
-        """Task that it was fine-tuned for: genes, regions, methylation or enhancers; empty for a pretrained model."""
+        """Task that it was fine-tuned for, as `Evaluation.task` names it: genes, regions, ...; empty for a pretrained model."""
         return self.config.task if self.is_finetuned else ""
 
     @property
     def head(self) -> str:
-        """Head: crf, softmax, sigmoid or crf-unconstrained; empty for a pretrained model."""
+        """Head: gene-model, crf, crf-unconstrained, softmax, sigmoid, mse or poisson; empty for a pretrained model."""
         return self.config.head
 
     @property
@@ -184,7 +184,8 @@ class Model:
             For genes: for each sequence a list of `Transcript`, by start; `dnaspt.to_frame` makes a table of them. A transcript's
             chrom is the name of its FASTA record, else seq1, seq2, ...; coordinates are 0-based half-open.
 
-            For windows: a DataFrame with a row for each sequence and a column of probabilities for each label. For bins: a row
+            For windows: a DataFrame with a row for each sequence and a column for each label, with its probability, or its number
+            (regression). For bins: a row
             for each whole bin, with the index (sequence, start).
 
         Raises:
@@ -436,8 +437,8 @@ class Model:
 
         Args:
             sequences: CSV, TSV, JSON lines, Parquet or FASTA, plain or gzip.
-            out: the file to write, .csv, .tsv, .jsonl or .parquet: name, and the probability of each label, a row for each row of
-                `sequences` in its order. Rows without a sequence, or with more than half N, have empty probabilities.
+            out: the file to write, .csv, .tsv, .jsonl or .parquet: name, and the probability of each label, or its number; a row
+                for each row of `sequences` in its order. Rows without a sequence, or with more than half N, have empty values.
             sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
             name_column: column of the names; None for the one called name or id; without one, rows have numbers.
             average_strands: average over both strands; None as was better on valid.

@@ -19,6 +19,7 @@ from dnaspt.genome import alphabet
 from dnaspt.inference.emissions import ModelOutput, hidden_states, predict_batches
 from dnaspt.models.basset import BassetEncoder
 from dnaspt.models.ensemble import Ensemble
+from dnaspt.models.gene_model_head import GeneModelHead
 from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
@@ -79,8 +80,13 @@ def check_scores(run: Path, model: LanguageModel | TaskModel) -> None:
     """Refuse models that have no state or no label at the allele.
 
     Raises:
-        CheckpointError: labels of bins, or an encoder without a state for each base.
+        CheckpointError: a gene model, labels of bins, or an encoder without a state for each base.
     """
+    if isinstance(model, TaskModel) and isinstance(model.head, GeneModelHead):
+        raise CheckpointError(
+            f"{run}: a gene model gives probabilities of genes, not of single bases; score variants by a pretrained model, or by "
+            "one of --head crf"
+        )
     resolution_bp = model.head.trunk.resolution_bp if isinstance(model, TaskModel) else 1
     if resolution_bp > 1:
         raise CheckpointError(

@@ -386,7 +386,7 @@ def bigwig_files(out: Path, labels: tuple[str, ...]) -> list[Path]:
 
 def written_files(out: Path, labels: tuple[str, ...]) -> list[Path]:
     """The files that predictions are written to: one, but of bigWig one for each label; see `bigwig_files`."""
-    return bigwig_files(out, labels) if out.suffix.lower() in (".bw", ".bigwig") else [out]
+    return bigwig_files(out, labels) if out.suffix.lower() in _BIGWIG else [out]
 
 
 def _write_bigwigs(

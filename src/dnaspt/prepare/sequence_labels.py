@@ -3,6 +3,7 @@
 Nothing is guessed in silence: a value that could mean two things is an error that names the setting that decides.
 """
 
+import logging
 import math
 import re
 from collections import Counter
@@ -17,6 +18,8 @@ from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.sequence_tables import NAME_NAMES, SEQUENCE_NAMES, SequenceTable, find_column, is_missing
 from dnaspt.genome.text_files import unpacked_name
+
+log = logging.getLogger(__name__)
 
 LABEL_NAMES = ("label", "labels", "class", "target", "y")
 SPLIT_NAMES = ("split", "set", "partition", "subset")
@@ -37,6 +40,8 @@ _PLAIN = frozenset(
 )
 """Values that say no more than true and false: the label is then called as its column."""
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_MANY_DECIMALS = 10
+"""Different decimals from which a column is one of numbers."""
 _MOST = float(np.finfo(np.float32).max)
 """Largest number that a label can be."""
 LabelKind = Literal["auto", "labels", "classes", "numbers"]
@@ -66,10 +71,10 @@ class LabeledRows:
         """Number of each row whose label is not missing, and the text of the label."""
         return ((row, text) for row, text in enumerate(self.labels[column]) if not is_missing(text))
 
-    def wrong(self, column: str, row: int, expected: str) -> InputError:
+    def wrong(self, column: str, row: int, expected: str, do: str = "") -> InputError:
         """The error that a label of a row is not what is expected."""
         found = f"{column} {self.labels[column][row][:30]!r}"
-        return InputError(self.table.path, found, expected=expected, line=self.table.lines[row])
+        return InputError(self.table.path, found, expected=expected, do=do, line=self.table.lines[row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +174,13 @@ def _label_of_header(header: str) -> tuple[str | None, str | None]:
 
 
 def rows_of_class(table: SequenceTable, name: str) -> LabeledRows:
-    """Rows of a FASTA file whose sequences are all of one class."""
+    """Rows of a FASTA file whose sequences are all of one class.
+
+    Raises:
+        InputError: the name of the class says that the label is missing.
+    """
+    if is_missing(name):
+        raise InputError(table.path, f"class {name!r} would be read as missing", do="call the file something else")
     names = [own or f"{_stem(table.path)}:{line}" for own, line in zip(table.column("name"), table.lines, strict=True)]
     return LabeledRows(table, names, table.column("sequence"), {"label": [name] * len(table)}, None)
 
@@ -280,6 +291,7 @@ def understood_labels(
             it is not clear which is true; `positive` is no value, or makes no sense with this kind.
     """
     _check_same_columns(tables)
+    _warn_of_missing(tables)
     columns = list(tables[0].labels)
     if positive is not None and kind in ("classes", "numbers"):
         raise ConfigError(
@@ -301,16 +313,44 @@ def _are_decimals(tables: Sequence[LabeledRows]) -> bool:
     """Whether all values of all labels are numbers, and one of them has decimals that are not 0, or a power of ten.
 
     Raises:
-        InputError: they could be names as well: 1e2 and 2e5.
+        InputError: they could be names as well: 1e2 and 2e5; or one of many decimals is no number.
     """
     values = {text for rows in tables for column in rows.labels for _, text in rows.known(column)}
-    if not all(_NUMBER.fullmatch(text) for text in values):
+    numbers = {text for text in values if _NUMBER.fullmatch(text)}
+    decimals = {text for text in numbers if not re.fullmatch(r"[-+]?\d+", _canonical(text))}
+    if others := values - numbers:
+        if len(decimals) >= _MANY_DECIMALS and len(others) < len(decimals):
+            raise _no_number(tables, others)
         return False
-    decimals = {text for text in values if not re.fullmatch(r"[-+]?\d+", _canonical(text))}
     if decimals and all(re.fullmatch(r"\d+[eE]\d+", text) for text in decimals):
         found = f"labels such as {_few(sorted(decimals))} could be numbers or names"
         raise InputError(tables[0].table.path, found, do="say kind numbers, or kind classes")
     return bool(decimals)
+
+
+def _warn_of_missing(tables: Sequence[LabeledRows]) -> None:
+    """Say of labels that are words how often a word such as none stands there, which could be a class."""
+    for column in tables[0].labels:
+        texts = [text for rows in tables for text in rows.labels[column]]
+        if any(text and not is_missing(text) and not _NUMBER.fullmatch(text) for text in texts):
+            for word, n in Counter(text for text in texts if text and is_missing(text)).items():
+                log.warning(
+                    "%s: %s %r is read as missing, in %d rows; if it is a class, call it something else",
+                    *(tables[0].table.path, column, word, n),
+                )
+
+
+def _no_number(tables: Sequence[LabeledRows], others: set[str]) -> InputError:
+    """The error that a value is no number, though most are: <0.1, inf, 0,53."""
+    rows, column, row = next(
+        (rows, column, row)
+        for rows in tables
+        for column in rows.labels
+        for row, text in rows.known(column)
+        if text in others
+    )
+    do = "leave it empty where it is not known, or say kind classes"
+    return rows.wrong(column, row, "a number, as most of these labels are", do)
 
 
 def _class_names(path: Path, column: str, values: set[str], *, is_asked: bool) -> tuple[str, ...]:
@@ -386,6 +426,7 @@ def _meaning(path: Path, column: str, counts: Counter[str], positive: str | None
                 path,
                 f"column {column!r} has {len(found)} values ({_few(found)})",
                 expected="two, such as 0 and 1, where there are several labels",
+                do="for numbers say kind numbers",
             )
         return {value: int(value == positive) for value in found}
     if len(found) < 2:

@@ -308,10 +308,9 @@ def _check_names(config: PrepareSequencesConfig, names: Sequence[str]) -> None:
     Raises:
         InputError: names the first one.
     """
-    unfit = [*unfit_names(names), *(name for name in names if name == "name" or not name.isprintable())]
+    unfit = [*unfit_names(names), *(name for name in names if not name.isprintable())]
     if unfit:
-        expected = f"{LABEL_NAME}, name"
-        raise InputError(config.sequences[0], f"a label is called {unfit[0]!r}", expected=expected, do="rename it")
+        raise InputError(config.sequences[0], f"a label is called {unfit[0]!r}", expected=LABEL_NAME, do="rename it")
 
 
 def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Sequence[str], task: Task) -> None:

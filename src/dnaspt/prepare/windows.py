@@ -28,7 +28,7 @@ _OUTSIDE = -1
 """Split of a window that lies in none."""
 _MOST_BINS = 10_000
 """Bins between which folds may be cut, about, in all."""
-_RESERVED = ("chrom", "start", "end")
+_RESERVED = ("chrom", "start", "end", "name")
 """Columns of a table of predictions beside those of the labels."""
 LABEL_NAME = f"a name that can stand in the name of a file, and is not {', '.join(_RESERVED)}"
 """What the name of a label must be."""

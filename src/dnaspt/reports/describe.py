@@ -213,7 +213,10 @@ def _run_tables(run: Path) -> list[Table]:
     if config.kind == "task":
         model |= {"head": config.head, "labels": ", ".join(config.labels[:9])}
         model |= {"share of the composition": f"{config.composition:.2f}"} if config.composition is not None else {}
-        model |= {"temperature": f"{config.temperature:.3f}"} if config.biases else {}
+        if config.slopes:
+            model |= {"slopes of its numbers": ", ".join(f"{slope:.3g}" for slope in config.slopes[:_FEW_LABELS])}
+        elif config.biases and not TASKS[config.task].numbers:
+            model |= {"temperature": f"{config.temperature:.3f}"}
         model |= {"averages both strands": "yes, better on valid"} if config.both_strands else {}
     provenance = {name: value for name, value in config.provenance.items() if not isinstance(value, dict | list)}
     tables = value_table(f"{run}: {kind}", model)

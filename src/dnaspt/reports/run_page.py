@@ -239,26 +239,6 @@ def _number_labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     return Section("Pearson correlation by label", text, (make_picture("labels", draw, caption),))
 
 
-def _calibration(records: Sequence[RunRecord]) -> list[Section]:
-    """How often predictions of a probability are true; none for genes, and where it is not on record."""
-    lines = []
-    for index, record in enumerate(records):
-        windows = record.scores.windows
-        if windows is not None and windows.calibration is not None:
-            _, probabilities, shares = np.array(windows.calibration.bins).reshape(-1, 3).T
-            lines.append(figures.Curve(record.name, probabilities, shares, index))
-    if not lines:
-        return []
-    ends = np.array([0.0, 1.0])
-    lines.append(figures.Curve("calibrated", ends, ends, len(records)))
-    caption = (
-        "How often predictions of one probability are true on the test split, all labels together, in ten bins of probability. "
-        "A calibrated model lies on the line from corner to corner."
-    )
-    draw = partial(figures.curves, lines, "share that is true", x_label="probability")
-    return [Section("Calibration", "", (make_picture("calibration", draw, caption),))]
-
-
 def _attributions(records: Sequence[RunRecord], manifest: Manifest) -> list[Section]:
     """Logos of some windows of the test split, of runs that keep attributions; none where no run does.
 
@@ -319,8 +299,9 @@ def _training(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     valid = [_curve(record.name, record.metrics, f"valid_{metric}", index) for index, record in networks]
     scale = " Losses of different heads are on different scales." if len({r.head for _, r in networks}) > 1 else ""
     unit = "labeled base" if manifest.per_base else "label of a window"
+    of_loss = "training loss" if TASKS[manifest.task].numbers else "training loss (nats)"
     pictures = [
-        make_picture("loss", lambda: figures.curves(loss, "training loss (nats)"), f"Training loss per {unit}.{scale}"),
+        make_picture("loss", lambda: figures.curves(loss, of_loss), f"Training loss per {unit}.{scale}"),
         make_picture("valid", lambda: figures.curves(valid, f"valid {shown}"), "Score on the valid split."),
     ]
     exons = [_curve(record.name, record.metrics, "valid_exon_f1", index) for index, record in networks]

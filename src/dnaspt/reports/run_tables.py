@@ -13,6 +13,7 @@ from dnaspt.reports.genes_as_predicted import GenesAsPredicted, as_predicted, as
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord, encoder_run, site_scorer
 from dnaspt.reports.tables import Table, written
 from dnaspt.tasks import TASKS
+from dnaspt.words import words_of
 
 _MAX_LABELS = 30
 FEW_BLOCKS = 30
@@ -69,7 +70,8 @@ def _run_note(runs: Sequence[RunRecord]) -> str:
     if blocks:
         counted = "–".join(f"{count:,}" for count in blocks)
         rough = " (few, so they are rough)" if blocks[0] < FEW_BLOCKS else ""
-        notes.append(f"Intervals resample {counted} blocks of about 10 kb of the test split{rough}.")
+        drawn = TASKS[runs[0].scores.task].drawn
+        notes.append(f"Intervals resample {counted} {drawn} of the test split{rough}.")
     if averaged := [run.name for run in runs if run.scores.average_strands]:
         notes.append(f"Both strands averaged: {', '.join(averaged)}.")
     if foreign := [run.name for run in runs if run.scores.same_data is False]:
@@ -250,7 +252,7 @@ def dataset_tables(manifest: Manifest) -> list[Table]:
     tables.append(Table(title, ("label", *splits), tuple(balance), f"And {more} more labels." if more > 0 else ""))
     tables.append(_leakage_table(manifest))
     for title, counts in (("Dropped", manifest.dropped), ("Counted", manifest.counts)):
-        rows = tuple((name.replace("_", " "), f"{count:,}") for name, count in counts.items())
+        rows = tuple((words_of(name), f"{count:,}") for name, count in counts.items())
         tables.append(
             Table(title, ("reason" if title == "Dropped" else "what", "number"), rows, "" if rows else "Nothing.")
         )

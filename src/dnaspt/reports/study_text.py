@@ -26,6 +26,7 @@ from dnaspt.reports.study_tables import level_text
 from dnaspt.reports.tables import Table, markdown_table, written
 from dnaspt.studies.records import Record
 from dnaspt.studies.settings import OWN_WINDOWS, PRETRAINED, StudyConfig
+from dnaspt.tasks import TASKS
 from dnaspt.training.runs import RunResult
 
 _SUBJECTS = {
@@ -255,7 +256,12 @@ def method(
         pretrainings: results of the pretrainings, by what the jobs of the records name as their encoder.
     """
     stops_early = any("patience" in given for given in (*study.settings_of("pretrain"), *study.settings_of("finetune")))
-    words = [*_folds(study), _intervals(study, groups), *_power(study, groups), *_rates(study, groups)]
+    words = [
+        *_folds(study),
+        _intervals(study, groups, records[0].scored.task),
+        *_power(study, groups),
+        *_rates(study, groups),
+    ]
     words += _pretrained_on(study, pretrainings)
     if any(group.fraction < 1 for group in groups):
         words.append(
@@ -303,7 +309,7 @@ def _pretrained_on(study: StudyConfig, pretrainings: Mapping[str, RunResult]) ->
     return words
 
 
-def _intervals(study: StudyConfig, groups: Sequence[Group]) -> str:
+def _intervals(study: StudyConfig, groups: Sequence[Group], task: str) -> str:
     """What the intervals cover."""
     n_blocks = min(group.n_blocks for group in groups)
     if n_blocks < 2:
@@ -313,7 +319,7 @@ def _intervals(study: StudyConfig, groups: Sequence[Group]) -> str:
     end = "." if has_seeds else "; with one seed they do not cover its choice."
     few = "; few, so they are rough" if n_blocks < FEW_BLOCKS else ""
     folds = ", of all folds together" if study.folds is not None else ""
-    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} blocks of about 10 kb{folds}{few})"
+    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} {TASKS[task].drawn}{folds}{few})"
     joined = ", ".join(arm.name for arm in study.arms if arm.is_ensemble) if has_seeds else ""
     alone = f" Of {joined} there is one model of all seeds: its intervals do not cover their choice." if joined else ""
     return f"{drawn} {blocks}, paired in comparisons{end}{alone}"

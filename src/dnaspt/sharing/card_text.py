@@ -45,11 +45,15 @@ _SPLITTING = (
     "fractions",
     "folds",
     "window_bp",
+    "core_bp",
+    "signal_summary",
+    "signal_log",
+    "signal_gaps",
     "min_overlap",
     "threshold",
     "seed",
 )
-"""Settings of `prepare` that say how the splits were made."""
+"""Settings of `prepare` that say how splits and labels were made."""
 
 
 def dataset_of(run: ShareableRun, evaluation: Evaluation) -> str:
@@ -60,7 +64,7 @@ def dataset_of(run: ShareableRun, evaluation: Evaluation) -> str:
 def shown_scores(evaluation: Evaluation) -> dict[str, Score]:
     """Scores by name; those of single labels only where there are few."""
     scores = evaluation.scores
-    few = sum(name.startswith("auroc/") for name in scores) <= FEW_LABELS
+    few = len({name.split("/", 1)[1] for name in scores if "/" in name}) <= FEW_LABELS
     return {name: score for name, score in scores.items() if few or "/" not in name}
 
 
@@ -97,7 +101,11 @@ def _opening(run: ShareableRun) -> str:
             "A masked language model of DNA: it guesses masked bases from the bases around them. It gives hidden states, scores "
             f"variants, and is an encoder for fine-tuning. Made with dnaspt {config.dnaspt_version}."
         )
-    what = "genes" if TASKS[config.task].per_base else f"labels of {config.task}"
+    task = TASKS[config.task]
+    of = "sequences" if task.any_length else f"bins of {task.resolution_bp} bp" if task.resolution_bp else "windows"
+    what = "genes" if task.per_base else f"{task.has} of {of}"
+    if numbers := config.provenance.get("numbers"):
+        what += f": {numbers}"
     origin = _ORIGINS[init_of(config, config.data_digest)]
     if config.head == GENE_MODEL:
         origin = (
@@ -215,7 +223,9 @@ def _scores(run: ShareableRun) -> Iterator[str]:
         n = f"{evaluation.n_windows:,} windows" if evaluation.n_windows else ""
         n = f"{evaluation.n_variants:,} variants" if evaluation.n_variants else n
         yield (
-            ", ".join(filter(None, (n, strands, "95 % intervals over blocks of the genome", evaluation.date[:10])))
+            ", ".join(
+                filter(None, (n, strands, f"95 % intervals over {TASKS[evaluation.task].drawn}", evaluation.date[:10]))
+            )
             + "."
         )
         shown = shown_scores(evaluation)
@@ -266,7 +276,9 @@ def _data(run: ShareableRun) -> Iterator[str]:
     sources = tuple((last_name(own.path), f"{own.n_bytes:,}", own.sha256) for own in manifest.sources)
     yield from _tables([Table("Files that it was made from", ("file", "bytes", "sha256"), sources)])
     how = {key: manifest.settings[key] for key in _SPLITTING if manifest.settings.get(key) not in (None, "", [], 0)}
-    yield from _tables(value_table("How the splits were made", {key: _some(value) for key, value in how.items()}))
+    yield from _tables(
+        value_table("How splits and labels were made", {key: _some(value) for key, value in how.items()})
+    )
     yield from _tables(describe_dataset(manifest, name))
     if not manifest.dropped:
         yield "Nothing was dropped."

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from dnaspt.checkpoint_config import DESCRIPTION, MODEL_TYPE, find_checkpoint, has_hidden_states
 from dnaspt.errors import ConfigError
@@ -49,9 +50,10 @@ class Exported:
     for_transformers: bool
     pushed: Pushed | None = None
 
-    def summary(self) -> dict[str, str | int | bool]:
-        """Names and values for a table."""
-        values: dict[str, str | int | bool] = {"files": ", ".join(self.files), "n_file_bytes": self.n_bytes}
+    def summary(self) -> dict[str, Any]:
+        """Names and values for a table, or JSON."""
+        values: dict[str, Any] = {"out": self.folder} if self.folder else {}
+        values |= {"files": self.files, "n_file_bytes": self.n_bytes}
         values["for_transformers"] = self.for_transformers
         if self.pushed is not None:
             values |= {"hub": self.pushed.name, "commit": self.pushed.commit, "address": self.pushed.url}

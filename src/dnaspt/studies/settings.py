@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from dnaspt.baselines.baseline import check_models
 from dnaspt.checkpoint_config import DESCRIPTION, find_checkpoint
 from dnaspt.config import (
     MOST_RATE,
@@ -485,6 +486,7 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
         study = study.with_heads(dataset)
     study = study.with_recipe(dataset)
     _check_splits(study, dataset)
+    _check_label_groups(study, dataset)
     for arm in study.arms:
         _check_fits_task(study, arm, dataset)
     _warn_of_sizes(study)
@@ -534,12 +536,26 @@ def _check_splits(study: StudyConfig, dataset: Manifest) -> None:
             raise ConfigError(f"{where}: has no unlabeled sequence for init {SPT_MORE!r}; {do}")
 
 
+def _check_label_groups(study: StudyConfig, dataset: Manifest) -> None:
+    """Refuse groups of labels that are none: a misspelt beginning, or labels that have no AUROC."""
+    for name, beginnings in study.label_groups.items():
+        if dataset.per_base or TASKS[dataset.task].numbers:
+            raise ConfigError(f"label_groups are for labels of windows that are true or false; {study.data} has others")
+        if not any(label.startswith(tuple(beginnings)) for label in dataset.labels):
+            listed = ", ".join(dataset.labels[:20])
+            raise ConfigError(
+                f"label_groups: no label of {name!r} begins with {' or '.join(beginnings)}; there are {listed}"
+            )
+
+
 def _check_fits_task(study: StudyConfig, arm: Arm, dataset: Manifest) -> None:
     """Refuse a baseline or a head that is for another task, and settings of a network on a baseline."""
     heads = ("auto", *TASKS[dataset.task].heads)
     if arm.is_baseline and dataset.per_base != arm.is_augustus:
         labeled = "genes" if arm.is_augustus else "windows"
         raise ConfigError(f"{study.data}: has other labels than {labeled}; init {arm.init!r} is for {labeled}")
+    if arm.is_baseline and not dataset.per_base:
+        check_models(study.data, dataset, [arm.init])
     if arm.is_baseline and (idle := sorted(arm.model_fields_set - {"name", "init"})):
         raise ConfigError(f"arm {arm.name!r}: {idle[0]} has no effect on a baseline")
     if arm.is_gene_model:

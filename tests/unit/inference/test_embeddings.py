@@ -35,12 +35,13 @@ def test_sequences_of_a_table(run: Path, group: int, tmp_path: Path, monkeypatch
     summary = embed_file(run, tmp_path / "out.parquet", sequences=tmp_path / "in.csv")
     assert (summary.n_vectors, summary.n_empty) == (2, 1) and summary.n_bytes == 2 * 4 * summary.hidden_size
     table = pq.read_table(tmp_path / "out.parquet").to_pandas()
-    assert table["name"].tolist() == ["a", "c"] and table["end"].tolist() == [160, 150]
-    expected = dnaspt.load(run).embed([LETTERS[0], LETTERS[2]])
+    assert table["name"].tolist() == ["a", "b", "c"] and table["end"].tolist() == [160, 0, 150]
+    first, last = dnaspt.load(run).embed([LETTERS[0], LETTERS[2]])
+    expected = np.stack([first, np.full_like(first, np.nan), last])
     np.testing.assert_allclose(vectors_of(tmp_path / "out.parquet"), expected, atol=1e-5)
     dnaspt.load(run).embed_file(tmp_path / "out.npz", sequences=tmp_path / "in.csv")
     with np.load(tmp_path / "out.npz") as arrays:
-        assert arrays["names"].tolist() == ["a", "c"] and arrays["start"].tolist() == [0, 0]
+        assert arrays["names"].tolist() == ["a", "b", "c"] and arrays["start"].tolist() == [0, 0, 0]
         np.testing.assert_allclose(arrays["embeddings"], expected, atol=1e-5)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,26 @@ def test_whole_numbers_that_are_no_classes_ask_what_they_are() -> None:
         understood_labels([rows_of("3", "7", "12")], None)
     with pytest.raises(ConfigError, match="positive '3' is for labels that are true or false"):
         understood_labels([rows_of("3", "7", "12")], "3", "numbers")
+
+
+def test_words_that_are_read_as_missing_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    understood_labels([rows_of("none", "weak", "strong", "mid", "none")], None)
+    assert "label 'none' is read as missing, in 2 rows; if it is a class, call it something else" in caplog.text
+    caplog.clear()
+    understood_labels([rows_of("0.5", "NA", "1.5", "2.25")], None)
+    understood_labels([rows_of("a", "", "b", "c")], None)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("odd", ["<0.1", "inf", "0,53"])
+def test_one_odd_value_among_numbers_is_named(odd: str) -> None:
+    values = [f"{number / 8}" for number in range(1, 24, 2)]
+    with pytest.raises(InputError, match=rf"label '{odd}'; expected a number, as most of these labels are"):
+        understood_labels([rows_of(*values, odd)], None)
+    assert isinstance(understood_labels([rows_of("1.5", "2.25", "a")], None), ClassLabels)
+
+
+def test_several_whole_numbers_say_how_to_predict_them() -> None:
+    rows = replace(rows_of("3", "7", "12"), labels={"a": ["3", "7", "12"], "b": ["1", "2", "3"]})
+    with pytest.raises(InputError, match="for numbers say kind numbers"):
+        understood_labels([rows], None)

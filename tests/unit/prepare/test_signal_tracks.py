@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import dnaspt
+from dnaspt.browser.indexed_genome import indexed_genome
+from dnaspt.browser.predictions import Predictor
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.bigwig import read_bigwig, write_bigwig
 from dnaspt.prepare.signal_tracks import SignalLabels, SignalTrack
@@ -53,11 +55,15 @@ def test_numbers_are_those_of_the_single_bases(gaps: str, summary: str, track: t
     assert (gaps == "missing") == (labels.n_missing > 0)
 
 
-def test_bases_without_a_value_are_not_guessed(track: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+def test_bases_without_a_value_are_not_guessed(
+    track: tuple[Path, np.ndarray], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     settings = {"genome": genome(tmp_path), "signal": track[0], "window_bp": 100, "core_bp": 50}
     with pytest.raises(ConfigError, match=r"a\.bw: \d+ bases of chr1:\d+-\d+ have no value; say signal_gaps"):
         dnaspt.prepare_regions(**settings, out=tmp_path / "data")  # type: ignore[arg-type]
     zeros = dnaspt.prepare_regions(**settings, signal_gaps="zero", out=tmp_path / "zeros")  # type: ignore[arg-type]
+    assert "a.bw: no value on 1 contigs of 4000 bp (chr2), so that all windows there are 0" in caplog.text
+    assert zeros.manifest.numbers_are == "log(1 + x) of the mean of the signal over the middle 50 bp of a window"
     assert zeros.task == "signal" and zeros.labels == ("a",)
     assert sum(own.n_missing for own in zeros.manifest.splits.values()) == 0
     gaps = dnaspt.prepare_regions(**settings, signal_gaps="missing", out=tmp_path / "gaps")  # type: ignore[arg-type]
@@ -78,6 +84,14 @@ def test_peaks_say_where_windows_lie_and_tracks_what_they_are(track: tuple[Path,
     windows = data.read("train")
     assert {int(start) for start in windows.start} >= {280, 480}
     assert data.manifest.counts["background_windows"] > 0
+
+
+def test_a_table_with_labels_of_its_own_has_no_signal(track: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    (tmp_path / "t.bed").write_text("chromosome\tstart\tend\tlabel\nchr1\t100\t200\t0\n")
+    with pytest.raises(ConfigError, match=r"t\.bed brings its own labels; leave it out, or leave out signal"):
+        dnaspt.prepare_regions(
+            genome(tmp_path), tmp_path / "t.bed", signal=track[0], background="matched", out=tmp_path / "data"
+        )
 
 
 @pytest.mark.parametrize(
@@ -118,10 +132,15 @@ def test_a_genome_with_two_tracks_goes_all_the_way_to_bigwigs(track: tuple[Path,
     )
     run = dnaspt.finetune(data, out=tmp_path / "run", preset="tiny", steps=2, batch_bp=2000, tensorboard=False)
     assert dnaspt.evaluate(run, data).metric == "mean_pearson"
+    assert dnaspt.load(run).config.provenance["numbers"] == data.manifest.numbers_are
+    shown = Predictor(run.path, "run", indexed_genome(tmp_path / "g.fa", tmp_path / "index"))
+    assert [track.extent for track in shown.tracks("runs/0", 0)] == [None, None]
     with pytest.raises(ConfigError, match="predicts numbers, which make no BED rows"):
         dnaspt.load(run).predict_file(tmp_path / "g.fa", tmp_path / "p.bed")
     summary = dnaspt.load(run).predict_file(tmp_path / "g.fa", tmp_path / "p.bw", stride_bp=50)
     assert len(summary.files) == 2
+    features = shown.features("0", "chr1", 0, 4000)
+    assert features[0]["value"] == pytest.approx(dict(read_bigwig(tmp_path / "p.a.bw"))["chr1"].values[0], rel=1e-5)
     for file in summary.files:
         written = dict(read_bigwig(tmp_path / Path(file).name))
         assert set(written) == {"chr1", "chr2"} and np.isfinite(written["chr1"].values).all()

@@ -150,3 +150,16 @@ def test_the_description_in_json_and_the_card_agree(shared: Path) -> None:
     run = read_shareable(shared / "rich")
     labels = ", ".join(json.loads(run.config.model_dump_json())["labels"])
     assert f"| labels | {labels} |" in text_of(run)
+
+
+def test_a_model_of_a_signal_says_what_its_numbers_are() -> None:
+    config = CheckpointConfig(
+        kind="task",
+        encoder=EncoderConfig(hidden_size=8, n_layers=1),
+        task="signal",
+        head="mse",
+        labels=("a",),
+        provenance={"numbers": "mean of the signal over the middle 256 bp of a window"},
+    )
+    text = text_of(bare(config))
+    assert "predicts numbers of windows: mean of the signal over the middle 256 bp of a window." in text

@@ -185,6 +185,6 @@ def test_a_name_with_spaces_and_a_folder_that_is_empty_are_fine(shared: Path, tm
     out = tmp_path / "my best model"
     out.mkdir()
     exported = export_run(shared / "pre", ExportOptions(to=out))
-    assert "# my best model" in (out / "README.md").read_text() and exported.summary()["files"] == ", ".join(FILES)
+    assert "# my best model" in (out / "README.md").read_text() and exported.summary()["files"] == FILES
     shutil.copytree(out, tmp_path / "elsewhere")
     assert dnaspt.load(tmp_path / "elsewhere").embed("ACGT").shape == (1, 8)

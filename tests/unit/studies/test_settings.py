@@ -1,9 +1,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
-from tests.integration.in_process import dnaspt
+from tests.integration.in_process import dnaspt as run_command
 
+import dnaspt
 from dnaspt.config import build_config
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError
@@ -72,7 +75,7 @@ def plan(gene_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_no_run_has_is_refused(plan: Path, tmp_path: Path, change: tuple[str, str], said: str) -> None:
     file = tmp_path / "study.toml"
     file.write_text(plan.read_text().replace(*change))
-    ran = dnaspt("study", file, "--out", tmp_path / "out", "--dry-run")
+    ran = run_command("study", file, "--out", tmp_path / "out", "--dry-run")
     assert ran.code == 2
     assert said in " ".join(ran.errors), ran.errors
 
@@ -120,6 +123,29 @@ def test_a_dataset_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_augustus_is_for_genes(windows: Path) -> None:
     with pytest.raises(ConfigError, match="init 'augustus:human' is for genes"):
         check_settings(study_of(windows, {"name": "a", "init": "augustus:human"}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"arms": [{"name": "a", "init": "markov"}]}, "for numbers say kmer"),
+        ({"label_groups": {"marks": ["H3K"]}}, "label_groups are for labels of windows that are true or false"),
+    ],
+)
+def test_what_does_not_fit_numbers_is_refused_before_a_run(
+    settings: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    letters = ["".join(own) for own in np.random.default_rng(0).choice(list("ACGT"), (40, 30))]
+    pd.DataFrame({"sequence": letters, "label": np.arange(40) / 8}).to_csv(tmp_path / "a.csv", index=False)
+    dnaspt.prepare_sequences(sequences=tmp_path / "a.csv", out=tmp_path / "data")
+    study = build_config(StudyConfig, {"data": tmp_path / "data", "arms": [{"name": "a"}]} | settings)
+    with pytest.raises(ConfigError, match=said):
+        check_settings(study)
+
+
+def test_groups_of_labels_that_there_are_not_are_refused_before_a_run(windows: Path) -> None:
+    with pytest.raises(ConfigError, match="no label of 'marks' begins with H3K; there are rich"):
+        check_settings(study_of(windows, {"name": "a"}, label_groups={"marks": ["H3K"]}))
 
 
 @pytest.mark.parametrize(
