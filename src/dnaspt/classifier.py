@@ -44,7 +44,9 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
     """A classifier of DNA sequences that pretrains on the sequences it is given (self-pretraining).
 
     `fit` sets a tenth of the sequences aside to choose checkpoints. It pretrains an encoder on the others without their labels,
-    then fine-tunes it with the labels. More than two classes are learned one against the rest.
+    then fine-tunes it with the labels. More than two classes are learned by one softmax, as classes of `prepare_sequences`. It is
+    the network alone: what `finetune` adds to models of windows by default (k-mers beside the network, a smaller rate for the
+    encoder, averaged weights) is left out.
 
     Args:
         preset: size of the encoder: paper, base, small or tiny.
@@ -216,7 +218,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
                     writer.add(UNLABELED, Window(contig, 0, len(more.codes), "+", more.codes, no_labels))
             writer.finish(
                 Manifest(
-                    task="sequences",
+                    task="classes" if len(classes) > 2 else "sequences",
                     labels=names,
                     resolution_bp=0,
                     window_bp=max(map(len, codes)),
@@ -296,9 +298,7 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Sequences) -> np.ndarray:
         """Probability of each class: (n, n_classes), in the order of `classes_`; rows sum to 1."""
         probabilities = np.asarray(self.model_.predict_proba(X, average_strands=self.average_strands))
-        if len(self.classes_) == 2:
-            return np.concatenate([1 - probabilities, probabilities], axis=1)
-        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+        return np.concatenate([1 - probabilities, probabilities], axis=1) if len(self.classes_) == 2 else probabilities
 
     def predict(self, X: Sequences) -> np.ndarray:
         """The most probable class of each sequence: (n,)."""
