@@ -22,7 +22,8 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "the others.",
         "leakage": "Sequence that two splits share, as overlaps or copies. A model can remember it, so scores on test come out "
         "too high.",
-        "block": "Neighboring bases or windows (about 10 kb of genome), which intervals resample as one: neighbors are alike.",
+        "block": "Neighboring bases or windows (about 10 kb of genome), which intervals resample as one: neighbors are alike. "
+        "A sequence without a genome is a block of its own.",
         "background": "Windows without a peak, against which windows with peaks are told apart.",
         "soft-masked": "In lower case: repeats, in most genomes.",
     },
@@ -57,7 +58,7 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "AUROC": "Area under the ROC curve: how often a window with the label scores higher than one without it. 0.5 is chance.",
         "AUPRC": "Area under the precision-recall curve (average precision). Chance is the share of true labels, so compare it "
         "only within one dataset.",
-        "95 % interval": "Where the score would lie in 95 of 100 test sets like this one: [low, high], from resampled blocks.",
+        "95 % interval": "The middle 95 % of scores of many test sets that are drawn from the blocks of this one: [low, high].",
         "calibration": "Whether probabilities are right: of windows with probability 0.8, 80 % should have the label.",
         "nats": "Unit of the loss of a language model: -ln of the probability of the true base. Guessing among four bases costs "
         "1.386 nats; less is better.",

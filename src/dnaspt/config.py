@@ -216,8 +216,8 @@ class TrainingConfig(Settings):
     """Passes over the training data. Raise it while the score on valid still grows at the end of a run; lower it for a quick
     look."""
     batch_bp: int = Field(16_384, ge=64, le=10_000_000_000)
-    """Bases in a batch, padding included, over all devices. Lower it where memory is short, and raise `accumulate`; raise it
-    where a GPU is not busy."""
+    """Bases in a batch, padding included, over all devices. Lower it where memory is short, and raise `accumulate` (models of
+    windows that pool normalized learn otherwise from smaller batches: docs/windows.md); raise it where a GPU is not busy."""
     accumulate: int = Field(1, ge=1, le=100_000)
     """Batches of an optimizer step. Raise it to train on large batches in little memory."""
     learning_rate: float = Field(1e-3, gt=0, le=MOST_RATE)
@@ -370,7 +370,7 @@ class FinetuneConfig(TrainingConfig):
     """Weight of true labels in a sigmoid head; 0 leaves it to `class_weights`. Raise it where few windows have the label."""
     pool: Literal["mean", "normalized"] = "mean"
     """How the vectors of a window are pooled: mean (as BEND does), or normalized: the mean is batch-normalized, and each label
-    begins at its frequency. 'dnaspt finetune' takes normalized for windows."""
+    begins at its frequency. 'dnaspt finetune' takes normalized for windows, if a batch has 16 of them and one process trains."""
     composition: bool = False
     """Add what the k-mers of a window say of its labels (logistic regression on 4-mers and Markov chains, estimated in seconds),
     with the share of the log-odds that makes the labels of valid most probable. For labels of windows; 'dnaspt finetune' does so

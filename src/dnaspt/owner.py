@@ -35,7 +35,7 @@ class Owner:
 
     @classmethod
     def from_tag(cls, tag: str) -> "Owner | None":
-        """The owner that a tag names; None where it is no tag, such as the PID alone that dnaspt 0.1 wrote."""
+        """The owner that a tag names; None where it is no tag, such as the PID alone that the first versions wrote."""
         if not (match := re.fullmatch(r"(.+)-(\d{1,10})-(\d{1,20})", tag)):
             return None
         return cls(match[1], int(match[2]), int(match[3]))

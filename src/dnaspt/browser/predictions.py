@@ -28,7 +28,8 @@ MOST_LABELS = 8
 _STRIDE_BP = 128
 """Step of windows, as that of `predict`."""
 _STEP_BP = 100 * _STRIDE_BP
-"""Stretches are widened to multiples of this: tracks of one view ask for the same one, and windows lie as in `predict`."""
+"""Stretches are widened to multiples of this: tracks of one view ask for the same one, and windows lie as in `predict` (bins may
+not: they begin with the stretch)."""
 _CONTEXT_BP = 10_000
 """Bases on either side that are decoded with a stretch of genes."""
 _KEPT = 32

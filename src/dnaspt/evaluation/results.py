@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-"""Version of evaluation files. Files of dnaspt 0.1 have no version and the same content."""
+"""Version of evaluation files. Files of the first versions have none, and the same content."""
 LOG = "evaluations.jsonl"
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 GENES_FILE = "genes.gff3"
@@ -293,7 +293,7 @@ class Evaluation:
         return f"{', '.join(shown)} on {self.split}{of_fold}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Content of the JSON file: the header, then the scores at the top level, as dnaspt 0.1 wrote them."""
+        """Content of the JSON file: the header, then the scores at the top level, as the first versions wrote them."""
         values = {name: getattr(self, name) for name in _HEADER}
         if self.encoder_read_splits is not None:
             values["encoder_read_splits"] = list(self.encoder_read_splits)
@@ -309,7 +309,7 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "Evaluation":
-        """An evaluation from the content of a JSON file, also one of dnaspt 0.1.
+        """An evaluation from the content of a JSON file, also of the first versions.
 
         Raises:
             KeyError, TypeError, ValueError, AttributeError, ArithmeticError: not an evaluation, or of a later format.
@@ -333,7 +333,7 @@ class Evaluation:
 
 
 def _kind_of(raw: Mapping[str, Any]) -> Literal["genes", "variants", "windows", "numbers"]:
-    """Kind of the scores of a JSON file: by its task, or by the names in it where dnaspt 0.1 wrote no task.
+    """Kind of the scores of a JSON file: by its task, or by the names in it where the first versions wrote no task.
 
     Raises:
         KeyError: a task that there is not.

@@ -58,7 +58,7 @@ def evaluate_variants(model: Model, data: Path, *, split: str = "test", write: b
 
 
 def _scores(model: Model, alleles: list[AllelePair]) -> dict[str, np.ndarray]:
-    """Scores (n,) by name, higher where the alternative allele changes more."""
+    """Scores (n,) by name, higher where the alternative allele changes more: the ratio is therefore that of REF to ALT."""
     chunks: dict[str, list[np.ndarray]] = {}
     for first in range(0, len(alleles), _CHUNK_ALLELES):
         chunk = alleles[first : first + _CHUNK_ALLELES]

@@ -79,7 +79,8 @@ def embed_file(
     """Write hidden states of an encoder.
 
     Rows of a table or FASTA of sequences keep their order. Windows and intervals of a genome come contig by contig, as in the
-    genome, and intervals by their starts: join them to other tables by name, start and end. Stretches of N have vectors, too.
+    genome, intervals of a contig in the order of the BED file: join them to other tables by name, start and end. Stretches of N
+    have vectors, too.
 
     Args:
         model: run of `pretrain` or `finetune`, checkpoint, or loaded model.

@@ -52,9 +52,7 @@ _BGZIP_SUFFIXES = (".vcf.gz", ".vcf.bgz")
 _SUFFIXES = (".vcf", *_BGZIP_SUFFIXES, ".parquet")
 
 COSINE = InfoField("SPT_COSINE", "A", "1 - cos of the hidden states at the allele, mean of both strands")
-LLR = InfoField(
-    "SPT_LLR", "A", "log-likelihood ratio of the allele under the masked language model, nats, mean of both strands"
-)
+LLR = InfoField("SPT_LLR", "A", "log P(ALT) - log P(REF) under the masked language model, nats, mean of both strands")
 DELTA = InfoField("SPT_DELTA", ".", "change of each label of spt_labels, for each allele in turn, mean of both strands")
 
 

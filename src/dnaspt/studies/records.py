@@ -1,7 +1,7 @@
 """What a study keeps of a finished run: its type, and the only reader and the only writer of record files.
 
-A folder of records holds NAME.json.bz2 for each run, or NAME.json where dnaspt 0.1 wrote it. Records are small, so that they can
-be committed and shared; with them alone a study's report is made again, and its runs are skipped.
+A folder of records holds NAME.json.bz2 for each run, or NAME.json where a first version wrote it. Records are small, so that they
+can be committed and shared; with them alone a study's report is made again, and its runs are skipped.
 """
 
 import bz2
@@ -25,10 +25,10 @@ from dnaspt.tasks import TASKS
 from dnaspt.training.runs import RunResult
 
 FORMAT_VERSION = 1
-"""Version of record files. Those of dnaspt 0.1 have no version, are not compressed, and hold logits instead of their ranks."""
+"""Version of record files. Those of the first versions have none, are not compressed, and hold logits instead of their ranks."""
 _SUFFIX, _OLD_SUFFIX = ".json.bz2", ".json"
 _DECIMALS = 5
-"""Digits to which logits are rounded before they are ranked, as dnaspt 0.1 stored them."""
+"""Digits to which logits are rounded before they are ranked, as the first versions stored them."""
 NO_RESULT = RunResult(scores={}, best_step=0, steps=0, n_bp=0, minutes=0.0)
 """Result of a trial that diverged."""
 
@@ -124,7 +124,7 @@ class Record:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Record":
-        """A record from the content of a JSON file, also one of dnaspt 0.1.
+        """A record from the content of a JSON file, also of the first versions.
 
         Raises:
             KeyError, TypeError, ValueError, AttributeError, ArithmeticError: not a record, or of a later format.
@@ -237,7 +237,7 @@ def write_record(folder: Path, record: Record) -> Path:
 
 
 def read_record(file: Path) -> Record:
-    """Read the record of a run, also one of dnaspt 0.1.
+    """Read the record of a run, also of the first versions.
 
     Raises:
         DatasetError: the file is damaged, or not a record.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT_VERSION = 1
-"""Version of result.json. Files of dnaspt 0.1 have no version and the same content."""
+"""Version of result.json. Files of the first versions have none, and the same content."""
 SETTINGS, METRICS, RESULT, STATE = "run.json", "metrics.jsonl", "result.json", "state.json"
 _SCORES = ("valid_", "train_")
 _LARGEST = 1e100
@@ -159,7 +159,7 @@ class RunResult:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "RunResult":
-        """A result from the content of a JSON file, also one of dnaspt 0.1.
+        """A result from the content of a JSON file, also of the first versions.
 
         Raises:
             KeyError, TypeError, ValueError, OverflowError: not the result of a training run, or of a later format.
