@@ -13,6 +13,7 @@ GROUPS = {
         "prepare_regions",
         "prepare_methylation",
         "prepare_sequences",
+        "prepare_unlabeled",
         "prepare_bend",
         "simulate",
         "SimulationSummary",
@@ -54,7 +55,8 @@ _HEAD = """# Python
 
 What `import dnaspt` offers, in the order of use:
 
-- A *dataset* is a folder that `prepare_genes`, `prepare_regions`, `prepare_methylation` or `prepare_sequences` makes from your
+- A *dataset* is a folder that `prepare_genes`, `prepare_regions`, `prepare_methylation`, `prepare_sequences` or
+  `prepare_unlabeled` makes from your
   files. Its windows are divided into three splits: `train` to learn from, `valid` to choose with, `test` to score at the end.
 - A *run* is a folder that `pretrain`, `finetune` or `ensemble` writes: checkpoints of the model, scores, settings, and a log.
 - A *model* is what `load` reads from a run: it predicts, embeds sequences, and scores variants.

@@ -21,6 +21,7 @@ from dnaspt.prepare.genes import PrepareGenesConfig
 from dnaspt.prepare.methylation import PrepareMethylationConfig
 from dnaspt.prepare.regions import PrepareRegionsConfig
 from dnaspt.prepare.sequences import PrepareSequencesConfig
+from dnaspt.prepare.unlabeled import PrepareUnlabeledConfig
 from dnaspt.simulation.simulate import SimulateConfig
 from dnaspt.studies.settings import Arm, StudyConfig
 
@@ -29,6 +30,7 @@ PAGE: dict[str, type[Settings]] = {
     "dnaspt prepare regions": PrepareRegionsConfig,
     "dnaspt prepare methylation": PrepareMethylationConfig,
     "dnaspt prepare sequences": PrepareSequencesConfig,
+    "dnaspt prepare unlabeled": PrepareUnlabeledConfig,
     "dnaspt prepare bend": PrepareBendConfig,
     "dnaspt pretrain": PretrainConfig,
     "[encoder] of dnaspt pretrain": EncoderConfig,

@@ -26,7 +26,8 @@ _HOMES = {
             "prepare_genes",
             "prepare_methylation",
         ),
-        *("prepare_regions", "prepare_sequences", "pretrain", "report", "score_variants", "simulate", "study"),
+        *("prepare_regions", "prepare_sequences", "prepare_unlabeled", "pretrain", "report", "score_variants"),
+        *("simulate", "study"),
     ),
     "dnaspt.browser.browse": ("GenomeBrowser",),
     "dnaspt.classifier": ("SPTClassifier",),
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from dnaspt.api import prepare_methylation as prepare_methylation
     from dnaspt.api import prepare_regions as prepare_regions
     from dnaspt.api import prepare_sequences as prepare_sequences
+    from dnaspt.api import prepare_unlabeled as prepare_unlabeled
     from dnaspt.api import pretrain as pretrain
     from dnaspt.api import report as report
     from dnaspt.api import score_variants as score_variants

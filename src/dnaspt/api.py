@@ -223,6 +223,36 @@ def prepare_methylation(
     return prepare(_settings(PrepareMethylationConfig, settings | given, config))
 
 
+def prepare_unlabeled(
+    genome: PathLike | None = None, *, out: PathLike, config: PathLike | None = None, **settings: Any
+) -> "Dataset":
+    """Make a dataset of sequence without labels, for `pretrain` alone: to score variants, for embeddings, or as an encoder.
+
+    Args:
+        genome: FASTA, plain, gzip or bgzip.
+        out: dataset folder to write.
+        config: TOML file of settings; keywords win.
+        **settings: window_bp, split, max_n_fraction and others (docs/settings.md).
+
+    Returns:
+        The dataset.
+
+    Raises:
+        InputError: a file that cannot be used, with its line. DatasetError: the folder is there already.
+        ConfigError: a setting that does not exist or is out of range.
+
+    Example:
+        >>> data = dnaspt.prepare_unlabeled("genome/genome.fa", out="data/genome")
+        >>> data.splits
+        ('train', 'valid')
+    """
+    from dnaspt.prepare.unlabeled import PrepareUnlabeledConfig
+    from dnaspt.prepare.unlabeled import prepare_unlabeled as prepare
+
+    given = {"genome": as_path_or_none(genome, "genome"), "out": as_path(out, "out")}
+    return prepare(_settings(PrepareUnlabeledConfig, settings | given, config))
+
+
 def prepare_bend(task: str, *, out: PathLike, config: PathLike | None = None, **settings: Any) -> "Dataset":
     """Make a dataset of a task of the BEND benchmark from BEND's own files.
 

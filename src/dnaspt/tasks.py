@@ -88,6 +88,7 @@ TASKS = MappingProxyType(
             Task("signal", (), 0, ("mse", "poisson"), "pearson", numbers=True),
             Task("enhancers", ("enhancer",), 128, ("sigmoid",), "auprc"),
             Task("variants", ("effect",), 0, (), "auroc"),
+            Task("unlabeled", (), 0, (), ""),
         )
     }
 )

@@ -38,6 +38,7 @@ LINES = (
     f"prepare regions {GENOME} --regions genome/peaks_A.bed --regions genome/peaks_B.bed --out data/peaks --window-bp 256",
     f"prepare methylation {GENOME} --calls genome/methylation.bedmethyl --out data/cpg --window-bp 256",
     "prepare sequences --sequences rows.csv --out data/rows",
+    "prepare unlabeled --genome genome/genome.fa --out data/genome",
     f"pretrain data/genes --out runs/pre {QUICK}",
     f"finetune data/genes --encoder runs/pre --head crf --out runs/genes {QUICK}",
     f"finetune data/peaks --out runs/peaks {QUICK}",

@@ -23,6 +23,7 @@ API = {
     ),
     *("browse", "compare_annotations", "decode_emissions", "explain"),
     *("prepare_regions", "prepare_sequences", "pretrain", "report", "score_variants", "simulate", "study", "to_frame"),
+    "prepare_unlabeled",
     *(
         "AnnotationComparison",
         "Dataset",

@@ -70,6 +70,7 @@ def run_baseline(
     """
     data, out = Path(data), Path(out)
     manifest = read_manifest(data, fold)
+    manifest.check_has_labels(data)
     began = time.monotonic()
     annotation = None if annotation is None else Path(annotation)
     if manifest.per_base:

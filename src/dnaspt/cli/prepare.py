@@ -328,6 +328,38 @@ def sequences(
 
 
 @prepare_app.command(cls=Command)
+def unlabeled(
+    context: typer.Context,
+    out: Out,
+    genome: Genome = None,
+    config: Config = None,
+    split: Annotated[
+        str | None,
+        option(
+            metavar="HOW",
+            help="train (the last tenth of every contig for valid), position, contig, or a table as in the other commands.",
+            default="train",
+        ),
+    ] = None,
+    valid_contigs: ValidContigs = None,
+    test_contigs: TestContigs = None,
+    window_bp: Annotated[int | None, option(metavar="BP", help="Length of a window.", default="4096")] = None,
+    strict: Strict = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Sequence without labels, from FASTA: for 'dnaspt pretrain' alone.
+
+    A model that is pretrained on it scores variants, gives embeddings, and is an encoder for 'dnaspt finetune' on other data.
+
+    Example: dnaspt prepare unlabeled --genome g.fa --out data/genome
+    """
+    from dnaspt import api
+
+    _show(api.prepare_unlabeled(**given(context)), as_json=as_json)
+
+
+@prepare_app.command(cls=Command)
 def bend(
     context: typer.Context,
     task: BendTaskName,

@@ -139,7 +139,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Dataset:
-    """A dataset folder: what `prepare_genes`, `prepare_regions`, `prepare_methylation` and `prepare_sequences` return.
+    """A dataset folder: what `prepare_genes`, `prepare_regions`, `prepare_methylation`, `prepare_sequences` and others return.
 
     A `Dataset` can be given wherever the path of a dataset folder can.
 

@@ -225,6 +225,15 @@ class Manifest(_Frozen):
             content.pop("folds", None)
         return content
 
+    def check_has_labels(self, folder: Path) -> None:
+        """Refuse a dataset of sequence without labels.
+
+        Raises:
+            DatasetError: it has none.
+        """
+        if not self.labels:
+            raise DatasetError(f"{folder}: has no labels; it is for 'dnaspt pretrain' alone")
+
     @property
     def numbers_are(self) -> str:
         """What the numbers of tracks of signal are, in words; "" of other labels."""

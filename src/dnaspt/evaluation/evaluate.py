@@ -79,6 +79,7 @@ def evaluate(
     manifest = read_manifest(data, fold)
     if split not in SPLITS:
         raise DatasetError(f"{data}: no labeled split is called {split!r}; expected {', '.join(SPLITS)}")
+    manifest.check_has_labels(data)
     loaded = load_unless_loaded(model, accelerator=accelerator)
     if not TASKS[manifest.task].heads:
         if average_strands is not None or any_data:

@@ -126,7 +126,9 @@ def describe_dataset(manifest: Manifest, name: str) -> list[Table]:
     ]
     unit = "bases" if manifest.per_base else "labels"
     columns = ("split", "windows", "bp", f"{unit} known", "missing")
-    tables = [Table(f"{name}: {manifest.task}", columns, tuple(sizes)), _class_balance(manifest, name)]
+    tables = [Table(f"{name}: {manifest.task}", columns, tuple(sizes))]
+    if manifest.labels:
+        tables.append(_class_balance(manifest, name))
     if manifest.folds:
         tables.append(_folds(manifest, unit))
     counts = {name: f"{number:,}" for name, number in manifest.counts.items()}

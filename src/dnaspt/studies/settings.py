@@ -475,6 +475,7 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
         DatasetError: no dataset. CheckpointError: an arm's init is no checkpoint.
     """
     dataset = read_manifest(study.data)
+    dataset.check_has_labels(study.data)
     if out is not None:
         given = [Path(arm.init) for arm in study.arms if not arm.is_baseline and arm.init not in (SCRATCH, *PRETRAINED)]
         paths = [path for arm in study.arms for path in study.pretrain_data_of(arm)]

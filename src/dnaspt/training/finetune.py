@@ -159,8 +159,10 @@ def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str =
 
     Raises:
         ConfigError: head and task do not fit, a split is missing, or settings contradict each other.
+        DatasetError: it has no labels.
     """
     task = TASKS[manifest.task]
+    manifest.check_has_labels(config.data)
     if not task.heads:
         raise ConfigError(f"{config.data}: {task.name} are scored without training; see 'dnaspt evaluate'")
     head = (begun_with or manifest.default_head) if config.head == "auto" else config.head
