@@ -348,7 +348,7 @@ def unlabeled(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Sequence without labels, from FASTA: for 'dnaspt pretrain' alone.
+    """Sequence without labels, from FASTA, to pretrain on.
 
     A model that is pretrained on it scores variants, gives embeddings, and is an encoder for 'dnaspt finetune' on other data.
 

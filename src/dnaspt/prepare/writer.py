@@ -282,8 +282,9 @@ class _SplitTotals:
         if manifest.per_base:
             true, known = self.by_value[:n_labels], np.full(n_labels, n_labeled)
         else:
-            has_labels = n_labels and self.true_and_known is not None
-            totals = self.true_and_known if has_labels else np.zeros((2, n_labels), np.int64)
+            totals = self.true_and_known
+            if totals is None or not n_labels:
+                totals = np.zeros((2, n_labels), np.int64)
             true, known = totals.reshape(2, -1, max(1, n_labels)).sum(axis=1)[:, :n_labels]  # over the bins of windows
         return SplitSummary(
             n_windows=self.n_windows,

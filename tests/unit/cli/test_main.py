@@ -122,7 +122,7 @@ def completed(line: str) -> list[str]:
     ("line", "offers"),
     [
         ("dnaspt fin", ["finetune"]),
-        ("dnaspt prepare ", ["genes", "regions", "methylation", "sequences", "bend"]),
+        ("dnaspt prepare ", ["genes", "regions", "methylation", "sequences", "unlabeled", "bend"]),
         ("dnaspt finetune --head c", ["crf", "crf-unconstrained"]),
         ("dnaspt pretrain --mask", ["--mask-fraction"]),
     ],
