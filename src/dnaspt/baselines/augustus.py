@@ -164,16 +164,30 @@ def _optimize_script() -> Path:
     raise ConfigError("optimize_augustus.pl is not found; it comes with AUGUSTUS; put it on the PATH")
 
 
+def check_installed() -> None:
+    """Refuse to begin where AUGUSTUS cannot be trained.
+
+    Raises:
+        ConfigError: it, or its folder of species models, is not here.
+    """
+    _check_program("augustus")
+    _installed_config()
+
+
+def _check_program(name: str) -> None:
+    if shutil.which(name) is None:
+        raise ConfigError(
+            f"AUGUSTUS is not installed here (no command {name!r}); give its GFF3 to 'dnaspt baseline --annotation'"
+        )
+
+
 def _run(command: list[str], config: Path | None) -> str:
     """What a program of AUGUSTUS prints.
 
     Raises:
         ConfigError: it is not installed. DnasptError: it failed.
     """
-    if shutil.which(command[0]) is None:
-        raise ConfigError(
-            f"AUGUSTUS is not installed here (no command {command[0]!r}); give its GFF3 with --annotation"
-        )
+    _check_program(command[0])
     environment = os.environ | ({"AUGUSTUS_CONFIG_PATH": str(config)} if config else {})
     done = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="replace", check=False, env=environment
@@ -199,7 +213,7 @@ def _installed_config() -> Path:
     for folder in folders:
         if (folder / "species" / "generic" / "generic_parameters.cfg").is_file():
             return folder
-    raise ConfigError("AUGUSTUS's species models are not found; set AUGUSTUS_CONFIG_PATH, or give --annotation")
+    raise ConfigError("AUGUSTUS's species models are not found; set AUGUSTUS_CONFIG_PATH")
 
 
 def with_stop_probabilities(parameters: str, output: str) -> str:

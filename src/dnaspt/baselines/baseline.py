@@ -100,13 +100,14 @@ def check_models(data: Path, manifest: Manifest, models: Sequence[str]) -> None:
     """Refuse names of baselines that there are not, or that do not fit a dataset.
 
     Raises:
-        DatasetError: a baseline for genes and labels of windows, or the other way round. ConfigError: no such baseline.
+        DatasetError: no labels, or a baseline for genes and labels of windows. ConfigError: no such baseline.
     """
+    manifest.check_has_labels(data)
     for model in models:
-        if manifest.per_base:
-            _check_gene_options(data, model, None, "", 0)
-        else:
-            _check_window_options(data, manifest, model)
+        if not manifest.per_base:
+            _check_window_options(data, manifest, model or "''")
+        elif model != AUGUSTUS:
+            raise ConfigError(f"no baseline for genes is called {model!r}; expected {AUGUSTUS}")
 
 
 def _check_gene_options(data: Path, model: str, annotation: Path | None, species: str, optimize_minutes: float) -> None:

@@ -251,7 +251,9 @@ def embed(
         Path | None,
         option(metavar="BED", help="Intervals of the genome, a vector each.", default="windows, end to end"),
     ] = None,
-    window_bp: Annotated[int, option(metavar="BP", help="Length of the windows of a genome.")] = 512,
+    window_bp: Annotated[
+        int | None, option(metavar="BP", help="Length of the windows of a genome.", default="512")
+    ] = None,
     per_base: Annotated[
         bool, option("--per-base", help="A vector for each base; its size is said before.", default="the mean")
     ] = False,

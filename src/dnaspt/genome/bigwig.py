@@ -84,8 +84,8 @@ def read_bigwig(path: Path) -> Iterator[tuple[str, Signal]]:
         yield contig, Signal(np.stack([records["start"], records["end"]], axis=1), records["value"].astype(np.float64))
 
 
-def bigwig_contigs(path: Path) -> list[str]:
-    """Names of the contigs that a bigWig file lists.
+def bigwig_contigs(path: Path) -> dict[str, int]:
+    """Names of the contigs that a bigWig file lists, and their lengths in bp.
 
     Raises:
         InputError: no bigWig, or one that is truncated or broken.
@@ -95,7 +95,7 @@ def bigwig_contigs(path: Path) -> list[str]:
         try:
             if begin[:4] not in (MAGIC, MAGIC[::-1]):
                 raise _BrokenFileError
-            return list(_contigs(file, _layout(begin, path.stat().st_size)).values())
+            return dict(_contigs(file, _layout(begin, path.stat().st_size)).values())
         except (_BrokenFileError, struct.error, ValueError) as error:
             raise InputError(path, "no bigWig, or a truncated one", expected="a whole, plain bigWig") from error
 
@@ -199,7 +199,7 @@ def _read_records(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             raise InputError(path, "a bigWig that is packed with gzip", expected="a plain one", do="unpack it")
         try:
             layout = _layout(begin, path.stat().st_size)
-            names = _contigs(file, layout)
+            names = {number: name for number, (name, _) in _contigs(file, layout).items()}
             blocks = _blocks(file, layout)
             n_expected = _covered_bases(file, layout)
         except (_BrokenFileError, struct.error, ValueError, OSError) as error:
@@ -235,8 +235,8 @@ def _read(file: IO[bytes], layout: _Layout, offset: int, n_bytes: int) -> bytes:
     return file.read(n_bytes)
 
 
-def _contigs(file: IO[bytes], layout: _Layout) -> dict[int, str]:
-    """Name of each contig by its number. They are the leaves of a tree."""
+def _contigs(file: IO[bytes], layout: _Layout) -> dict[int, tuple[str, int]]:
+    """Name and length of each contig by its number. They are the leaves of a tree."""
     begin = struct.unpack(f"{layout.order}4I2Q", _read(file, layout, layout.contigs, 32))
     magic, _, n_key, n_value, n_contigs, _ = begin
     if magic != _CONTIG_TREE or not 0 < n_key <= layout.size or n_value != 8:
@@ -247,10 +247,12 @@ def _contigs(file: IO[bytes], layout: _Layout) -> dict[int, str]:
         np.dtype([("name", f"S{n_key}"), ("number", number), ("length", number)]),
     )
     leaves = _leaves(file, layout, layout.contigs + 32, kinds)
-    names = {int(leaf["number"]): bytes(leaf["name"]).decode() for leaf in leaves}  # NumPy takes the zeros off the end
-    if not len(names) == len(set(names.values())) == len(leaves) == n_contigs:
+    found = {  # NumPy takes the zeros off the end of a name
+        int(leaf["number"]): (bytes(leaf["name"]).decode(), int(leaf["length"])) for leaf in leaves
+    }
+    if not len(found) == len({name for name, _ in found.values()}) == len(leaves) == n_contigs:
         raise _BrokenFileError
-    return names
+    return found
 
 
 def _blocks(file: IO[bytes], layout: _Layout) -> list[tuple[int, int, int, int]]:

@@ -28,6 +28,8 @@ from dnaspt.output import check_file_to_write, locked_output, refuse_existing, r
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".parquet", ".npz")
+_WINDOW_BP = 512
+"""Length of windows where none is given."""
 _GROUP_NUMBERS = 1 << 26
 """Numbers of hidden states that are held in memory at a time (256 MB of float32), about."""
 _MOST_NPZ = 1 << 28
@@ -41,7 +43,7 @@ class EmbeddingSummary:
     Attributes:
         n_vectors: vectors: of sequences, windows or bases.
         hidden_size: numbers of each vector.
-        n_empty: rows without a sequence, whose vector is NaN; with a vector for each base they have none.
+        n_empty: rows without a sequence, whose vector is NaN; of vectors for each base they have none.
         n_bytes: size of the vectors before they are packed.
         files: the file written.
     """
@@ -69,7 +71,7 @@ def embed_file(
     sequences: str | Path | None = None,
     genome: str | Path | None = None,
     regions: str | Path | None = None,
-    window_bp: int = 512,
+    window_bp: int | None = None,
     per_base: bool = False,
     sequence_column: str | None = None,
     name_column: str | None = None,
@@ -90,7 +92,7 @@ def embed_file(
         sequences: table or FASTA of sequences: one vector each, the mean over its bases.
         genome: instead of sequences, FASTA of a genome.
         regions: with a genome, BED of intervals: one vector each. None for windows of all contigs, end to end.
-        window_bp: length of these windows; the last one of a contig is shorter.
+        window_bp: length of these windows, 512 if left out; the last one of a contig is shorter.
         per_base: a vector for each base instead of the mean; its size is said before.
         sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
         name_column: column of the names; None for the one called name or id.
@@ -105,7 +107,7 @@ def embed_file(
         ConfigError: another suffix, both or neither of sequences and genome, more vectors than a .npz file holds, or a file that
         is there already.
     """
-    check_whole_numbers(window_bp=window_bp)
+    check_whole_numbers(**({} if window_bp is None else {"window_bp": window_bp}))
     out = as_path(out, "out")
     source, names = as_path_or_none(sequences, "sequences"), as_path_or_none(genome, "genome")
     bed = as_path_or_none(regions, "regions")
@@ -122,12 +124,12 @@ def embed_file(
             own, rows = sequences_of(read_sequence_table(source), sequence_column, name_column)
             slices = [_Slice(name, 0, len(codes), codes) for name, codes in zip(own, rows, strict=True)]
             n_empty = sum(not len(codes) for codes in rows)
-            n_bp, n_vectors, wanted = sum(map(len, rows)), len(slices) - n_empty, iter(slices)
+            n_bp, n_vectors, wanted = sum(map(len, rows)), len(slices), iter(slices)
         else:
             assert names is not None
-            n_bp, n_vectors = _sizes(names, bed, window_bp)
-            wanted = _genome_slices(names, bed, window_bp)
-        if not n_vectors:
+            n_bp, n_vectors = _sizes(names, bed, window_bp or _WINDOW_BP)
+            wanted = _genome_slices(names, bed, window_bp or _WINDOW_BP)
+        if not n_bp:
             raise InputError(source or names or out, "nothing to embed in it")
         size = loaded.config.encoder.hidden_size
         n_vectors = n_bp if per_base else n_vectors
@@ -140,7 +142,7 @@ def embed_file(
     return EmbeddingSummary(n_vectors, size, n_empty, n_bytes, (str(out),))
 
 
-def _check(out: Path, sequences: Path | None, genome: Path | None, regions: Path | None, window_bp: int) -> None:
+def _check(out: Path, sequences: Path | None, genome: Path | None, regions: Path | None, window_bp: int | None) -> None:
     """Refuse what contradicts itself.
 
     Raises:
@@ -152,6 +154,10 @@ def _check(out: Path, sequences: Path | None, genome: Path | None, regions: Path
         raise ConfigError("give either sequences (a table or FASTA of sequences) or genome (FASTA of contigs)")
     if regions is not None and genome is None:
         raise ConfigError("regions are intervals of a genome; give it, too")
+    if window_bp is None:
+        return
+    if genome is None or regions is not None:
+        raise ConfigError("window_bp is for windows of a genome; leave it out, or leave out regions and sequences")
     if window_bp < 1:
         raise ConfigError(f"window_bp {window_bp}; expected 1 or more")
 

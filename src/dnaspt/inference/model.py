@@ -478,7 +478,7 @@ class Model:
         sequences: str | Path | None = None,
         genome: str | Path | None = None,
         regions: str | Path | None = None,
-        window_bp: int = 512,
+        window_bp: int | None = None,
         per_base: bool = False,
         sequence_column: str | None = None,
         name_column: str | None = None,
@@ -492,7 +492,7 @@ class Model:
             sequences: table (CSV, TSV, JSON lines, Parquet) or FASTA of sequences: a vector each, the mean over its bases.
             genome: instead of sequences, FASTA of a genome; states are computed with the sequence around each window.
             regions: with a genome, BED of intervals, a vector each; None for windows of all contigs, end to end.
-            window_bp: length of these windows.
+            window_bp: length of these windows, 512 if left out.
             per_base: a vector for each base instead of the mean.
             sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
             name_column: column of the names; None for the one called name or id.

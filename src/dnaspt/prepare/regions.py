@@ -172,7 +172,6 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             if not config.signal:
                 counts["windows_with_a_label"] += int((windows.labels == 1).any(axis=1).sum())
             add_windows(writer, contig, windows)
-        source.finish()
         plan.check_contigs(config.genome, present, strict=config.strict)
         for regions in source.files:
             rows = regions.rows_by_contig()
@@ -184,6 +183,7 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             on_contigs = track.n_by_contig
             absent = check_contigs(track.path, on_contigs, config.genome, present, strict=config.strict)
             dropped["contig_not_in_genome"] += sum(len(on_contigs[name]) for name in absent)
+        source.finish()
         if blacklist is not None:
             check_contigs(blacklist.path, blacklist.rows_by_contig(), config.genome, present, strict=False)
         _warn_of_unused(config, source, counts["regions"], dropped)
@@ -202,7 +202,16 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             dropped={reason: number for reason, number in dropped.items() if number},
         )
         manifest = writer.finish(manifest, strict=config.strict)
+    _warn_of_constant(manifest)
     return Dataset(config.out, manifest)
+
+
+def _warn_of_constant(manifest: Manifest) -> None:
+    """Say which numbers have no two different values in train: nothing can be learned from them."""
+    train = manifest.splits.get("train")
+    for label, numbers in train.numbers.items() if train is not None else ():
+        if numbers.least == numbers.most:
+            log.warning("label %r has no two different numbers in train: nothing can be learned from it", label)
 
 
 def _warn_of_unused(
@@ -465,6 +474,8 @@ class _WithSignal:
         """The windows of one contig, ascending."""
         config, windows = self.rules.config, self._source.windows_on(contig, index)
         self._lengths[contig.name] = len(contig)
+        for track in self.tracks:
+            track.check_length(contig.name, len(contig))
         cores = from_starts(windows.intervals[:, 0] + (config.window_bp - config.core_bp) // 2, config.core_bp)
         return replace(windows, labels=self._numbers.of(contig.name, cores))
 

@@ -40,10 +40,14 @@ _PLAIN = frozenset(
 )
 """Values that say no more than true and false: the label is then called as its column."""
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NEARLY_NUMBER = re.compile(r"[-+]?(inf|infinity)|[<>]=?\s*[-+]?\d.*|[-+]?\d+,\d+|[-+]?[\d.]+\s*%", re.IGNORECASE)
+"""What stands for a number and is not read as one: inf, <0.1, 0,53, 5%."""
 _MANY_DECIMALS = 10
-"""Different decimals from which a column is one of numbers."""
-_MOST = float(np.finfo(np.float32).max)
-"""Largest number that a label can be."""
+"""Rows with decimals from which a column is one of numbers."""
+_MOST = 1e30
+"""Largest number that a label can be: sums of its squares fit double precision, and products with it single precision."""
+_MANY_LOST = 0.01
+"""Share of different numbers that become equal in single precision from which there is a warning."""
 LabelKind = Literal["auto", "labels", "classes", "numbers"]
 _HEADER_SPLIT = re.compile(r"(?:^|[\s|;])(?:split|set)=([^\s|;]+)", re.IGNORECASE)
 _HEADER_LABEL = re.compile(r"(?:^|[\s|;])(?:label|class)=([^\s|;]+)", re.IGNORECASE)
@@ -265,14 +269,20 @@ class NumberLabels:
         Raises:
             InputError: a value that is no finite number.
         """
-        labels = np.full((len(rows.sequences), len(self.names)), np.nan, dtype=np.float32)
+        labels = np.full((len(rows.sequences), len(self.names)), np.nan)
         for k, column in enumerate(self.names):
             for row, text in rows.known(column):
                 value = float(text) if _NUMBER.fullmatch(text) else math.nan
                 if not abs(value) <= _MOST:
-                    raise rows.wrong(column, row, "a number")
+                    raise rows.wrong(column, row, f"a number, {_MOST:g} at most")
                 labels[row, k] = value
-        return labels
+            n_exact, n_kept = (len(np.unique(own[~np.isnan(own)])) for own in (labels[:, k], labels[:, k].astype("f4")))
+            if n_exact - n_kept > _MANY_LOST * n_exact:
+                log.warning(
+                    "%s: %s has %d different numbers, of which single precision keeps %d; take off what they have in common",
+                    *(rows.table.path, column, n_exact, n_kept),
+                )
+        return labels.astype(np.float32)
 
 
 def understood_labels(
@@ -313,13 +323,16 @@ def _are_decimals(tables: Sequence[LabeledRows]) -> bool:
     """Whether all values of all labels are numbers, and one of them has decimals that are not 0, or a power of ten.
 
     Raises:
-        InputError: they could be names as well: 1e2 and 2e5; or one of many decimals is no number.
+        InputError: they could be names as well, such as 1e2 and 2e5; or a value is nearly a number, or no number among many.
     """
-    values = {text for rows in tables for column in rows.labels for _, text in rows.known(column)}
-    numbers = {text for text in values if _NUMBER.fullmatch(text)}
+    counts = Counter(text for rows in tables for column in rows.labels for _, text in rows.known(column))
+    numbers = {text for text in counts if _NUMBER.fullmatch(text)}
     decimals = {text for text in numbers if not re.fullmatch(r"[-+]?\d+", _canonical(text))}
-    if others := values - numbers:
-        if len(decimals) >= _MANY_DECIMALS and len(others) < len(decimals):
+    if others := counts.keys() - numbers:
+        if odd := {text for text in others if _NEARLY_NUMBER.fullmatch(text)}:
+            raise _no_number(tables, odd)
+        n_decimals, n_others = (sum(counts[text] for text in texts) for texts in (decimals, others))
+        if n_decimals >= _MANY_DECIMALS and n_others < n_decimals:
             raise _no_number(tables, others)
         return False
     if decimals and all(re.fullmatch(r"\d+[eE]\d+", text) for text in decimals):
@@ -341,7 +354,7 @@ def _warn_of_missing(tables: Sequence[LabeledRows]) -> None:
 
 
 def _no_number(tables: Sequence[LabeledRows], others: set[str]) -> InputError:
-    """The error that a value is no number, though most are: <0.1, inf, 0,53."""
+    """The error that a value is no number, though it looks like one or most others are."""
     rows, column, row = next(
         (rows, column, row)
         for rows in tables
@@ -350,7 +363,7 @@ def _no_number(tables: Sequence[LabeledRows], others: set[str]) -> InputError:
         if text in others
     )
     do = "leave it empty where it is not known, or say kind classes"
-    return rows.wrong(column, row, "a number, as most of these labels are", do)
+    return rows.wrong(column, row, "a number, with a decimal point", do)
 
 
 def _class_names(path: Path, column: str, values: set[str], *, is_asked: bool) -> tuple[str, ...]:

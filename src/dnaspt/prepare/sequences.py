@@ -147,6 +147,8 @@ def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] |
             row for split, own in tables for row in _kept_rows(config, own, labels.matrix(own), split, counts, dropped)
         ]
         _check_names(config, labels.names)
+        given = {row.split for row in rows}
+        is_divided = "" in given or "valid" not in given
         rows = _with_splits(config, _with_names(rows))
         if config.folds is not None:
             writer.folds = _folds_of(rows, config.folds, config.seed)
@@ -157,6 +159,7 @@ def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] |
             counts["sequences_with_a_label"] = int(sum((row.labels == 1).any() for row in rows))
         for row in rows:
             writer.add(row.split, Window(row.name, 0, len(row.codes), ".", row.codes, row.labels))
+        not_recorded = {"out", "overwrite", *(() if is_divided else ("fractions",))}
         wanted = {"train"} if writer.folds else {"train", "valid"}
         check_written(config.sequences[0], writer.n_windows, wanted, dropped)
         manifest = Manifest(
@@ -165,7 +168,7 @@ def prepare_sequences(config: PrepareSequencesConfig, about: Mapping[str, Any] |
             resolution_bp=task.resolution_bp,
             window_bp=max(len(row.codes) for row in rows),
             sources=tuple(map(Source.of, config.files())),
-            settings={**config.model_dump(mode="json", exclude={"out", "overwrite"}), **(about or {})},
+            settings={**config.model_dump(mode="json", exclude=not_recorded), **(about or {})},
             counts={name: number for name, number in counts.items() if number},
             dropped={reason: number for reason, number in dropped.items() if number},
         )
@@ -314,8 +317,9 @@ def _check_names(config: PrepareSequencesConfig, names: Sequence[str]) -> None:
 
 
 def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Sequence[str], task: Task) -> None:
-    """Refuse a class of which no sequence is in train, and an empty train or valid split; warn of a label that is always or never
-    true in train, or always the same number, and of an empty test split.
+    """Refuse a class, or a label of numbers, that no sequence of train has, and an empty train or valid split.
+
+    It warns of a label that is always or never true in train, or always the same number, and of an empty test split.
 
     Raises:
         InputError: says which.
@@ -337,6 +341,8 @@ def _check_train(config: PrepareSequencesConfig, rows: Sequence[_Row], names: Se
             what = "always true" if n_true else "never true" if n_false else "not known"
             log.warning("%s: label %r is %s in train", config.sequences[0], name, what)
     for name, column in zip(names, matrix.T, strict=True):
+        if task.numbers and np.isnan(column).all():
+            raise InputError(config.sequences[0], f"label {name!r} has no number in train", do="leave it out")
         if task.numbers and len(np.unique(column[~np.isnan(column)])) < 2:
             log.warning("%s: label %r has no two different numbers in train", config.sequences[0], name)
     if "test" not in found and config.folds is None:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from dnaspt.errors import ConfigError, InputError
-from dnaspt.genome.bigwig import is_bigwig, read_bigwig
+from dnaspt.genome.bigwig import bigwig_contigs, is_bigwig, read_bigwig
 
 Gaps = Literal["zero", "missing"]
 _LEAST_SHARE = 0.5
@@ -46,6 +46,24 @@ class SignalTrack:
                 raise InputError(path, f"an infinite value on {contig}", expected="finite numbers")
             starts, ends = intervals[known].T.astype(np.int32)
             self._runs[contig] = _Runs(starts, ends, values[known].astype(np.float32))
+        try:
+            self._lengths = bigwig_contigs(path)
+        except InputError:  # packed with gzip; what it holds was read above
+            self._lengths = {}
+
+    def check_length(self, contig: str, length_bp: int) -> None:
+        """Refuse a track in which a contig has another length than in the genome.
+
+        Raises:
+            InputError: names the contig.
+        """
+        runs = self._runs.get(contig)
+        last_bp = int(runs.ends[-1]) if runs is not None and len(runs.ends) else 0
+        listed_bp = self._lengths.get(contig, length_bp)
+        if listed_bp != length_bp or last_bp > length_bp:
+            found = f"{contig} has {max(listed_bp, last_bp):,} bp"
+            do = "was it made for another genome?"
+            raise InputError(self.path, found, expected=f"{length_bp:,}, as in the genome", do=do)
 
     @property
     def n_by_contig(self) -> Mapping[str, range]:

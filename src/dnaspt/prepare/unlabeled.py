@@ -30,6 +30,8 @@ class PrepareUnlabeledConfig(WindowSettings):
     def _check(self) -> Self:
         if self.folds is not None:
             raise ValueError("folds are for datasets with labels; leave them out")
+        if "fractions" in self.model_fields_set and self.split != "position":
+            raise ValueError(f"fractions are for split 'position'; split is {self.split!r}")
         return self
 
 

@@ -1,14 +1,16 @@
 """Scores of a run beside those of baselines on the same test split, and what it has over each of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dnaspt.baselines.baseline import check_models, run_baseline
+from dnaspt.baselines.augustus import check_installed
+from dnaspt.baselines.baseline import AUGUSTUS, check_models, run_baseline
 from dnaspt.checkpoint_config import TENSORS, find_checkpoint, read_config
 from dnaspt.data.manifest import read_manifest
-from dnaspt.errors import CheckpointError, ConfigError
+from dnaspt.errors import CheckpointError, ConfigError, DnasptError
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.results import (
     METRIC_NAMES,
@@ -48,8 +50,8 @@ class BesideBaseline:
 
     @property
     def verdict(self) -> str:
-        """Whether the run is better, worse, or that is undecided."""
-        return _VERDICTS[sign_of(self.gain)]
+        """Whether the run is better, worse, or that is undecided; where a score is not defined, that is said."""
+        return "not defined" if math.isnan(self.gain.value) else _VERDICTS[sign_of(self.gain)]
 
     def to_dict(self) -> dict[str, Any]:
         """Content of JSON."""
@@ -65,12 +67,15 @@ def check_beside(run: Path, data: Path, names: Sequence[str], *, split: str, fol
     """Refuse what `beside_baselines` cannot compare, before test is scored.
 
     Raises:
-        ConfigError: another split than test, or no such baseline. CheckpointError: no run, or a checkpoint instead of one.
+        ConfigError: another split than test, no such baseline, or no AUGUSTUS here.
+        CheckpointError: no run, or a checkpoint instead of one.
         DatasetError: a baseline for genes and labels of windows, or the other way round.
     """
     if split != "test":
         raise ConfigError(f"baselines are scored on test; leave them out, or leave out split {split}")
     check_models(data, read_manifest(data, fold), names)
+    if AUGUSTUS in names and not (run / FOLDER / AUGUSTUS).is_dir():
+        check_installed()
     find_checkpoint(run)
     if (run / TENSORS).is_file():
         raise CheckpointError(f"{run}: keeps no scores to compare; give the folder of a run of 'dnaspt finetune'")
@@ -93,7 +98,7 @@ def beside_baselines(run: Path, evaluation: Evaluation, data: Path, names: Seque
         raise ConfigError(f"{run}: keeps no scores to compare; give the folder of a run that can be written")
     counts = read_counts(run / f"{stem}.npz")
     found = []
-    for name in names:
+    for name in dict.fromkeys(names):
         scored, of_baseline = _scored(run / FOLDER / name, evaluation, data, name)
         measure = "exon" if evaluation.genes and counts.levels.size and of_baseline.levels.size else evaluation.metric
         own, other = (_resampled(*pair, measure) for pair in ((evaluation, counts), (scored, of_baseline)))
@@ -116,10 +121,14 @@ def _scored(folder: Path, beside: Evaluation, data: Path, name: str) -> tuple[Ev
     """A baseline's scores: those that the folder keeps of the same data and fold, else new ones."""
     file = folder / f"{_STEM}.json"
     fold = beside.fold or 0
-    kept = read_evaluation(file) if file.is_file() else None
-    if kept is None or kept.data_digest != read_manifest(data, fold).digest:
-        kept = run_baseline(data, folder, model=name, fold=fold, overwrite=True)
-    return kept, read_counts(folder / f"{_STEM}.npz")
+    try:
+        kept, counts = read_evaluation(file), read_counts(file.with_suffix(".npz"))
+        if kept.data_digest == read_manifest(data, fold).digest:
+            return kept, counts
+    except (DnasptError, OSError):
+        pass  # none is kept, or it is damaged
+    kept = run_baseline(data, folder, model=name, fold=fold, overwrite=True)
+    return kept, read_counts(file.with_suffix(".npz"))
 
 
 def _score(evaluation: Evaluation, measure: str) -> Score:

@@ -180,6 +180,7 @@ def read_runs(
         CheckpointError: a folder that is no run of 'dnaspt finetune', or one of another task.
         InputError: a file of a run that does not parse.
     """
+    manifest.check_has_labels(data)
     if not folders:
         raise DnasptError("no run given; expected one or more run folders of 'dnaspt finetune'")
     runs = [_read_run(folder, data, manifest) for folder in folders]

@@ -276,6 +276,8 @@ def _data(run: ShareableRun) -> Iterator[str]:
     sources = tuple((last_name(own.path), f"{own.n_bytes:,}", own.sha256) for own in manifest.sources)
     yield from _tables([Table("Files that it was made from", ("file", "bytes", "sha256"), sources)])
     how = {key: manifest.settings[key] for key in _SPLITTING if manifest.settings.get(key) not in (None, "", [], 0)}
+    if how.get("split", "position") != "position":
+        how.pop("fractions", None)  # they divided nothing
     yield from _tables(
         value_table("How splits and labels were made", {key: _some(value) for key, value in how.items()})
     )

@@ -195,7 +195,7 @@ def _read(config: PretrainConfig, sources: _Sources) -> tuple[list[Split], CutOu
         read_split(folder, name, manifest.fold)
         for folder, manifest in sources.read.items()
         for name in _names_of(config, sources)
-        if name in manifest.splits or name != UNLABELED
+        if name in manifest.splits or name != UNLABELED or UNLABELED in config.splits
     ]
     if not sources.held_out:
         return [without_overlaps(part, sources.window_bp) for part in parts], None

@@ -133,7 +133,9 @@ def test_where_it_is_not_installed_a_way_out_is_told(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("AUGUSTUS_CONFIG_PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match=r"AUGUSTUS is not installed here .*give its GFF3 with --annotation"):
+    with pytest.raises(
+        ConfigError, match=r"AUGUSTUS is not installed here .*give its GFF3 to 'dnaspt baseline --annotation'"
+    ):
         predict([segment_of("ACGT")], "fly")
     if not Path("/usr/share/augustus/config").is_dir():
         with pytest.raises(ConfigError, match="set AUGUSTUS_CONFIG_PATH, or give --annotation"):

@@ -33,7 +33,7 @@ def test_sequences_of_a_table(run: Path, group: int, tmp_path: Path, monkeypatch
     monkeypatch.setattr(embeddings, "_GROUP_NUMBERS", group)
     pd.DataFrame({"name": list("abc"), "sequence": LETTERS}).to_csv(tmp_path / "in.csv", index=False)
     summary = embed_file(run, tmp_path / "out.parquet", sequences=tmp_path / "in.csv")
-    assert (summary.n_vectors, summary.n_empty) == (2, 1) and summary.n_bytes == 2 * 4 * summary.hidden_size
+    assert (summary.n_vectors, summary.n_empty) == (3, 1) and summary.n_bytes == 3 * 4 * summary.hidden_size
     table = pq.read_table(tmp_path / "out.parquet").to_pandas()
     assert table["name"].tolist() == ["a", "b", "c"] and table["end"].tolist() == [160, 0, 150]
     first, last = dnaspt.load(run).embed([LETTERS[0], LETTERS[2]])
@@ -88,6 +88,9 @@ def test_what_is_refused(
         embed_file(run, out, sequences=genome, regions=genome)
     with pytest.raises(ConfigError, match="window_bp 0"):
         embed_file(run, out, genome=genome, window_bp=0)
+    for given in ({"sequences": genome}, {"genome": genome, "regions": genome}):
+        with pytest.raises(ConfigError, match="window_bp is for windows of a genome"):
+            embed_file(run, out, window_bp=100, **given)
     (tmp_path / "empty.csv").write_text("sequence,x\n,1\n")
     with pytest.raises(InputError, match="nothing to embed in it"):
         embed_file(run, out, sequences=tmp_path / "empty.csv")

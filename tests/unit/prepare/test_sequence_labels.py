@@ -126,7 +126,7 @@ def test_numbers_keep_what_is_missing_and_refuse_what_is_no_finite_number() -> N
     labels = understood_labels([rows], None)
     assert labels.matrix(rows)[:, 0].tolist() == pytest.approx([0.5, math.nan, math.nan, -2000.0], nan_ok=True)
     for wrong in ("high", "inf", "1e99", "0x1F", "1_000"):
-        with pytest.raises(InputError, match=rf"a\.csv:3: label '{wrong}'; expected a number"):
+        with pytest.raises(InputError, match=rf"a\.csv:3: label '{wrong}'; expected a number, 1e\+30 at most"):
             NumberLabels(("label",)).matrix(rows_of("0.5", wrong))
 
 
@@ -154,12 +154,27 @@ def test_words_that_are_read_as_missing_are_told(caplog: pytest.LogCaptureFixtur
     assert not caplog.text
 
 
-@pytest.mark.parametrize("odd", ["<0.1", "inf", "0,53"])
-def test_one_odd_value_among_numbers_is_named(odd: str) -> None:
-    values = [f"{number / 8}" for number in range(1, 24, 2)]
-    with pytest.raises(InputError, match=rf"label '{odd}'; expected a number, as most of these labels are"):
-        understood_labels([rows_of(*values, odd)], None)
+@pytest.mark.parametrize("odd", ["<0.1", ">=100", "inf", "0,53", "5%"])
+@pytest.mark.parametrize("others", [("0.5", "0.5", "1.5"), ("1", "2", "3"), ("a", "b"), ()])
+def test_what_stands_for_a_number_and_is_none_is_named(odd: str, others: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=rf"label '{odd}'; expected a number, with a decimal point"):
+        understood_labels([rows_of(*others, odd)], None)
+    assert isinstance(understood_labels([rows_of("a", odd, "b")], None, "classes"), ClassLabels)
+
+
+def test_one_word_among_many_numbers_is_named() -> None:
+    with pytest.raises(InputError, match="label 'high'; expected a number"):
+        understood_labels([rows_of(*["0.5", "1.5"] * 5, "high")], None)
     assert isinstance(understood_labels([rows_of("1.5", "2.25", "a")], None), ClassLabels)
+
+
+def test_numbers_that_single_precision_cannot_tell_apart_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    labels = NumberLabels(("label",))
+    labels.matrix(rows_of("1000000.48", "1000000.51", "1000000.53"))
+    assert "label has 3 different numbers, of which single precision keeps 1" in caplog.text
+    caplog.clear()
+    labels.matrix(rows_of("0.1", "0.2", "1e-12"))
+    assert not caplog.text
 
 
 def test_several_whole_numbers_say_how_to_predict_them() -> None:

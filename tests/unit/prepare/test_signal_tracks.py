@@ -86,6 +86,19 @@ def test_peaks_say_where_windows_lie_and_tracks_what_they_are(track: tuple[Path,
     assert data.manifest.counts["background_windows"] > 0
 
 
+def test_a_track_of_another_genome_and_one_that_says_nothing_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"genome": genome(tmp_path), "window_bp": 100, "core_bp": 50, "signal_gaps": "zero"}
+    zero = np.array([0]), np.array([N_BP]), np.array([0.0])
+    write_bigwig(tmp_path / "long.bw", [("chr1", 2 * N_BP)], [("chr1", *zero)])
+    with pytest.raises(InputError, match=r"long\.bw: chr1 has 8,000 bp; expected 4,000, as in the genome"):
+        dnaspt.prepare_regions(**settings, signal=tmp_path / "long.bw", out=tmp_path / "data")  # type: ignore[arg-type]
+    write_bigwig(tmp_path / "flat.bw", [("chr1", N_BP), ("chr2", N_BP)], [(name, *zero) for name in ("chr1", "chr2")])
+    dnaspt.prepare_regions(**settings, signal=tmp_path / "flat.bw", out=tmp_path / "data")  # type: ignore[arg-type]
+    assert "label 'flat' has no two different numbers in train: nothing can be learned from it" in caplog.text
+
+
 def test_a_table_with_labels_of_its_own_has_no_signal(track: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     (tmp_path / "t.bed").write_text("chromosome\tstart\tend\tlabel\nchr1\t100\t200\t0\n")
     with pytest.raises(ConfigError, match=r"t\.bed brings its own labels; leave it out, or leave out signal"):

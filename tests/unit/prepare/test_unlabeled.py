@@ -51,7 +51,14 @@ def test_a_model_is_pretrained_on_it_and_nothing_else_is_done(genome: Path, tmp_
     ):
         with pytest.raises(DatasetError, match="has no labels; it is for 'dnaspt pretrain' alone"):
             step()
+    with pytest.raises(DatasetError, match="has no labels"):
+        dnaspt.report(run, data=data, out=tmp_path / "report.html")
     assert "class balance" not in str(dnaspt.inspect(data))
+    with pytest.raises(DatasetError, match="has no unlabeled split"):
+        dnaspt.pretrain(data, out=tmp_path / "other", splits=["unlabeled"], **QUICK)
+    only_test = dnaspt.prepare_unlabeled(genome, out=tmp_path / "test", split="test")
+    with pytest.raises(DatasetError, match="has no train split"):
+        dnaspt.pretrain(data, out=tmp_path / "other", more_data=[only_test.path], **QUICK)
 
 
 def test_contigs_of_test_are_not_read_by_pretraining(genome: Path, tmp_path: Path) -> None:
@@ -66,6 +73,8 @@ def test_contigs_of_test_are_not_read_by_pretraining(genome: Path, tmp_path: Pat
 def test_what_makes_no_sense_is_refused(genome: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="folds are for datasets with labels"):
         dnaspt.prepare_unlabeled(genome, out=tmp_path / "data", folds=3)
+    with pytest.raises(ConfigError, match="fractions are for split 'position'; split is 'train'"):
+        dnaspt.prepare_unlabeled(genome, out=tmp_path / "data", fractions=(0.5, 0.25, 0.25))
     (tmp_path / "n.fa").write_text(">chr1\n" + "N" * 900 + "\n")
     with pytest.raises(InputError, match="no window left"):
         dnaspt.prepare_unlabeled(tmp_path / "n.fa", out=tmp_path / "data")

@@ -1,5 +1,6 @@
 """A run beside baselines: their scores are those of `baseline`, gains are paired, and what is kept is not made again."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +43,16 @@ def test_baselines_stand_beside_a_run_with_what_it_has_over_them(
     assert [row[0] for row in table.rows] == [run.name, "kmer", "cpg"]
     assert table.columns == ("model", "mean AUROC [95 %]", f"{run.name} minus it [95 %]", f"{run.name} is")
     monkeypatch.setattr(module, "run_baseline", None)  # what is kept is read
-    assert beside_baselines(run, evaluation, windows, ["kmer", "cpg"]) == found
+    assert beside_baselines(run, evaluation, windows, ["kmer", "cpg", "kmer"]) == found
+    monkeypatch.undo()
+    kept = run / module.FOLDER / "kmer" / "evaluation-test.json"
+    kept.write_text(kept.read_text()[:99])
+    assert beside_baselines(run, evaluation, windows, ["kmer"]) == found[:1]
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"), [(0.1, 0.3, "better"), (-0.3, -0.1, "worse"), (-0.1, 0.1, "undecided")]
+    ("low", "high", "verdict"),
+    [(math.nan, math.nan, "not defined"), (0.1, 0.3, "better"), (-0.3, -0.1, "worse"), (-0.1, 0.1, "undecided")],
 )
 def test_the_verdict_is_of_the_run(low: float, high: float, verdict: str) -> None:
     score = Score(0.7, 0.6, 0.8)
@@ -74,7 +80,8 @@ def test_what_cannot_be_compared_is_refused_before_test_is_scored(
         (windows, ["kmer", "gru"], "no baseline is called 'gru'"),
         (windows, ["augustus"], "has labels per window"),
         (numbers, ["markov"], "for numbers say kmer"),
-        (gene_data, ["kmer"], "has labels per base"),
+        (gene_data, ["kmer"], "no baseline for genes is called 'kmer'; expected augustus"),
+        (windows, [""], "no baseline is called"),
     ):
         with pytest.raises((ConfigError, DatasetError), match=match):
             check_beside(run, data, names, split="test", fold=0)
