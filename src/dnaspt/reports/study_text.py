@@ -312,7 +312,7 @@ def _pretrained_on(study: StudyConfig, pretrainings: Mapping[str, RunResult]) ->
 def _intervals(study: StudyConfig, groups: Sequence[Group], records: Sequence[Record]) -> str:
     """What the intervals cover."""
     n_blocks = min(group.n_blocks for group in groups)
-    drawn = TASKS[records[0].scored.task if records else "genes"].drawn
+    what = TASKS[records[0].scored.task if records else "genes"].drawn
     if n_blocks < 2:
         return "Means over the seeds, where there are several. The test split is one block of 10 kb: there are no intervals."
     has_seeds = len(study.seeds) > 1
@@ -320,7 +320,7 @@ def _intervals(study: StudyConfig, groups: Sequence[Group], records: Sequence[Re
     end = "." if has_seeds else "; with one seed they do not cover its choice."
     few = "; few, so they are rough" if n_blocks < FEW_BLOCKS else ""
     folds = ", of all folds together" if study.folds is not None else ""
-    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} {drawn}{folds}{few})"
+    blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} {what}{folds}{few})"
     joined = ", ".join(arm.name for arm in study.arms if arm.is_ensemble) if has_seeds else ""
     alone = f" Of {joined} there is one model of all seeds: its intervals do not cover their choice." if joined else ""
     return f"{drawn} {blocks}, paired in comparisons{end}{alone}"
