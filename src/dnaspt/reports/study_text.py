@@ -17,6 +17,7 @@ from dnaspt.reports.compare import (
     OTHER_SEQUENCE,
     POWER,
     RANDOM,
+    WITH_KMERS,
     Difference,
     Group,
 )
@@ -46,6 +47,7 @@ _SUBJECTS = {
     "training longer": "Training longer",
     "the encoder trained too": "Training the encoder too",
     "other settings": "Another choice of settings",
+    WITH_KMERS: "What k-mers say, beside the network",
     JOINED: "Several models together instead of one of them",
     BASELINE: "A network instead of the best baseline",
 }
@@ -90,13 +92,15 @@ def sentences(
         return [*leading, "The study compares no two arms that differ in one thing alone."]
     best = _best_baseline(groups, differences)
     told = [gain for gain in differences if gain.question not in BASELINES or gain.before == best]
-    told.sort(key=lambda gain: (_ORDER.index(gain.question), -gain.sign))
+    told.sort(key=lambda gain: (_ORDER.index(_asked(gain.question)[0]), gain.question, -gain.sign))
     headline = _headline(differences, {own.name: own for own in genes}, protocols)
     answer = [*leading, headline] if headline else leading
     for (question, sign), same in groupby(told, key=lambda gain: (gain.question, gain.sign)):
         gains = "; ".join(_gain(difference) for difference in same)
         effect = _EFFECTS[sign].format(metric=metric)
-        answer.append(f"{_SUBJECTS[question]}{' ' if sign else ': '}{effect}{': ' if sign else ', '}{gains}.")
+        asked, labels = _asked(question)
+        subject = f"{_SUBJECTS[asked]} ({labels})" if labels else _SUBJECTS[asked]
+        answer.append(f"{subject}{' ' if sign else ': '}{effect}{': ' if sign else ', '}{gains}.")
     if genes:
         answer.append("Gains are in the MCC of the heads alone.")
     if all(difference.n_seeds == 1 for difference in differences):
@@ -105,6 +109,12 @@ def sentences(
     if looks > 1:
         answer.append(f"Look {looks} at these questions: the intervals of gains, of {level_text(looks)}, allow for it.")
     return answer
+
+
+def _asked(question: str) -> tuple[str, str]:
+    """A question, and the group of labels that it is asked of; "" for all labels."""
+    asked, _, labels = question.partition(": ")
+    return asked, labels
 
 
 def _one_seed(groups: Sequence[Group]) -> list[str]:

@@ -220,3 +220,13 @@ def test_the_method_explains_detectable_gains_and_looks() -> None:
     how = method(study, GROUPS, [])
     assert "80% power at the two-sided 0.025 level" in how and "its 50 blocks of about 10 kb" in how
     assert "put to this test split 2 times, so intervals of gains are of 97.5 %" in how
+
+
+def test_gains_on_groups_of_labels_are_told_by_name() -> None:
+    gains = [
+        gain(question, "scratch", "SPT", value)
+        for question, value in (("pretraining", 0.1), ("pretraining: ATAC", 0.0))
+    ]
+    told = sentences(GROUPS, gains, "mean AUROC")
+    assert told[1].startswith("Self-pretraining raises test mean AUROC: ")
+    assert told[2].startswith("Self-pretraining (ATAC): no evidence of a difference in test mean AUROC, ")
