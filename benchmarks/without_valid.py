@@ -2,8 +2,9 @@
 
 `python benchmarks/without_valid.py human_brain` reads the records of human_brain_folds and leaves out of every fold's test part
 what overlaps a window of the valid part of human_brain, the fixed split that `benchmarks/recipes.py` chose on. It writes the mean
-AUROC of every arm, and what every network has over every baseline, with paired intervals over blocks, with and without these
-windows, into benchmarks/results/without-valid-NAME.json. It prepares data/NAME and data/NAME_folds where they are not there.
+AUROC of every arm (mean over the folds), and what every network has over every baseline, with paired intervals over blocks, with
+and without these windows, into benchmarks/results/without-valid-NAME.json; and both for the windows of all folds in one order,
+although different models scored them. It prepares data/NAME and data/NAME_folds where they are not there.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import numpy as np
 import studies
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import read_manifest
-from dnaspt.evaluation.metrics import auroc
+from dnaspt.evaluation.metrics import areas
 from dnaspt.evaluation.pooled import pool_counts
 from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.reports.compare import ResampledScore, paired_gain
@@ -44,10 +45,12 @@ def main() -> None:
         print(f"{arm}: left out, finished in {len(by_arm[arm])} of {n_folds} folds")
     tested = [read_split(Path("data") / f"{name}_folds", "test", fold + 1) for fold in range(n_folds)]
     kept = [~overlaps(own, chosen_on) for own in tested]
+    everything = [np.ones(len(own), dtype=bool) for own in kept]
     content = {
         "windows": {"all": sum(map(len, kept)), "without valid": int(sum(own.sum() for own in kept))},
-        "all windows": scores(finished, [np.ones(len(own), dtype=bool) for own in kept]),
+        "all windows": scores(finished, everything),
         "without valid": scores(finished, kept),
+        "all windows in one order": scores(finished, everything, in_one_order=True),
     }
     write_result(f"without-valid-{name}", f"python benchmarks/without_valid.py {name}", content)
 
@@ -63,12 +66,18 @@ def overlaps(windows: Split, others: Split) -> np.ndarray:
     return found
 
 
-def scores(records: dict[str, list[Record]], kept: Sequence[np.ndarray]) -> dict[str, Any]:
-    """Mean AUROC of each arm over the kept windows of all folds, and gains over baselines with their intervals."""
+def scores(
+    records: dict[str, list[Record]], kept: Sequence[np.ndarray], *, in_one_order: bool = False
+) -> dict[str, Any]:
+    """Mean AUROC of each arm over the kept windows of each fold, and gains over baselines with their intervals.
+
+    in_one_order: rank the windows of all folds together, though different models scored them.
+    """
     by_arm = {}
     for arm, own in records.items():
         pooled = pool_counts([some(record.counts, rows) for record, rows in zip(own, kept, strict=True)])
-        value = float(np.nanmean(auroc(pooled.truth, pooled.logits)))
+        pooled = replace(pooled, folds=pooled.folds[:0]) if in_one_order else pooled
+        value = float(np.nanmean(areas(pooled.truth, pooled.logits, pooled.folds)[0]))
         by_arm[arm] = ResampledScore.of(value, pooled, "mean_auroc")
     baselines = [arm for arm, own in records.items() if own[0].job.baseline]
     gains: dict[str, Any] = {}

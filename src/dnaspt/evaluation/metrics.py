@@ -258,21 +258,26 @@ def label_scores(
     blocks: np.ndarray,
     names: Sequence[str],
     *,
+    folds: np.ndarray | None = None,
     n: int = N_BOOTSTRAP,
     seed: int = 0,
 ) -> LabelScores:
     """AUROC and AUPRC of K labels of n windows, and their means, with intervals over blocks of windows.
+
+    Of several folds they are means over the folds: each has a model of its own, and scores of different models are not on one
+    scale (Forman and Scholz 2010).
 
     Args:
         labels: (n, K) of 0, 1, missing.
         scores: (n, K), higher for 1.
         blocks: block of each window (n,), 0..B-1; see `window_blocks`.
         names: names of the K labels.
+        folds: fold of each window (n,), where there are several; each block is in one.
         n: number of resamples.
         seed: seed of the draw.
     """
-    values = np.stack([auroc(labels, scores), auprc(labels, scores)])
-    drawn = resampled_areas(labels, scores, blocks, n=n, seed=seed)
+    values = areas(labels, scores, folds)
+    drawn = resampled_areas(labels, scores, blocks, folds=folds, n=n, seed=seed)
     drawn[:, np.isnan(values)] = np.nan
     named = [
         {name: Score.of(values[m, k], percentile_interval(drawn[:, m, k])) for k, name in enumerate(names)}
@@ -283,10 +288,39 @@ def label_scores(
     return LabelScores(named[0], named[1], means[0], means[1], undefined)
 
 
+def areas(labels: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = None) -> np.ndarray:
+    """AUROC and AUPRC (2, K) of K labels; of several folds means over those in which a label is defined."""
+    if folds is None or not len(folds):
+        return np.stack([auroc(labels, scores), auprc(labels, scores)])
+    of_folds = np.stack([areas(labels[folds == fold], scores[folds == fold]) for fold in np.unique(folds)])
+    return _mean_of_folds(of_folds)
+
+
+def _mean_of_folds(of_folds: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of what is defined; nan where nothing is."""
+    return ratio(np.nansum(of_folds, axis=0), (~np.isnan(of_folds)).sum(axis=0))
+
+
 def resampled_areas(
-    labels: np.ndarray, scores: np.ndarray, blocks: np.ndarray, *, n: int = N_BOOTSTRAP, seed: int = 0
+    labels: np.ndarray,
+    scores: np.ndarray,
+    blocks: np.ndarray,
+    *,
+    folds: np.ndarray | None = None,
+    n: int = N_BOOTSTRAP,
+    seed: int = 0,
 ) -> np.ndarray:
-    """AUROC and AUPRC (n, 2, K) of n resamples of the blocks; nan where a label is not defined. See `label_scores`."""
+    """AUROC and AUPRC (n, 2, K) of n resamples of the blocks; nan where a label is not defined. See `label_scores`.
+
+    Of several folds, the blocks of each are drawn among themselves.
+    """
+    if folds is not None and len(folds):
+        drawn = []
+        for number, fold in enumerate(np.unique(folds)):
+            own = folds == fold
+            numbers = np.unique(blocks[own], return_inverse=True)[1].ravel()
+            drawn.append(resampled_areas(labels[own], scores[own], numbers, n=n, seed=seed + number))
+        return _mean_of_folds(np.stack(drawn))
     rankings = [_Ranking.of(labels[:, column], scores[:, column]) for column in range(labels.shape[1])]
     chunks = block_weights(int(blocks.max(initial=-1)) + 1, len(labels), n, seed)
     return np.concatenate([np.stack([r.areas(weights, blocks) for r in rankings], axis=-1) for weights in chunks])

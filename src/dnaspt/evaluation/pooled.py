@@ -1,4 +1,7 @@
-"""Scores of all folds of a cross-validation as one: bases, genes and windows of all folds together, not means over the folds."""
+"""Scores of all folds of a cross-validation as one: bases, genes and numbers of all folds together.
+
+AUROC and AUPRC of windows are means over the folds, since scores of different models are not on one scale.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +24,7 @@ def pool_folds(
 ) -> tuple[Evaluation, BootstrapCounts]:
     """Scores over all folds together, as if one model had predicted them all; intervals resample the blocks of all folds.
 
-    Scores of windows from the models of all folds are put in one order, so they are taken as probabilities of one scale.
+    Windows are ranked within their fold (`metrics.label_scores`); all else counts them together.
 
     Args:
         evaluations: scores on test of each fold, of one kind of model; in the order of the folds.
@@ -73,6 +76,7 @@ def pool_counts(counts: Sequence[BootstrapCounts]) -> BootstrapCounts:
     pooled = {name: np.concatenate([own[name] for own in arrays]) for name in arrays[0] if name != "blocks"}
     if "blocks" in arrays[0]:
         pooled["blocks"] = np.concatenate([own["blocks"] + n for own, n in zip(arrays, n_before, strict=False)])
+        pooled["folds"] = np.repeat(np.arange(1, len(arrays) + 1), [len(own["blocks"]) for own in arrays])
     return BootstrapCounts(**pooled).check()
 
 

@@ -360,6 +360,7 @@ class BootstrapCounts:
         logits: (n, K) scores of windows.
         blocks: (n,) block of each window.
         cpg_count: (n,) CpGs of each window; empty in files of earlier versions.
+        folds: (n,) fold of each window, from 1, where windows of several folds stand together; else empty.
     """
 
     confusions: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
@@ -370,6 +371,7 @@ class BootstrapCounts:
     logits: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     blocks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     cpg_count: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    folds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def n_blocks(self) -> int:
@@ -383,7 +385,7 @@ class BootstrapCounts:
             ValueError: arrays of other shapes or types, or that do not belong together.
         """
         shapes = {"confusions": 3, "confusions_codons": 3, "levels": 3, "levels_codons": 3}
-        shapes |= {"truth": 2, "logits": 2, "blocks": 1, "cpg_count": 1}
+        shapes |= {"truth": 2, "logits": 2, "blocks": 1, "cpg_count": 1, "folds": 1}
         for name, n_axes in shapes.items():
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.ndim != n_axes or array.dtype.kind not in "iuf":
@@ -394,6 +396,8 @@ class BootstrapCounts:
             raise ValueError(f"counts of levels are not of {len(LEVELS)} levels")
         if self.cpg_count.size and len(self.cpg_count) != len(self.truth):
             raise ValueError(f"CpG counts of {len(self.cpg_count)} windows for labels of {len(self.truth)}")
+        if self.folds.size and len(self.folds) != len(self.truth):
+            raise ValueError(f"folds of {len(self.folds)} windows for labels of {len(self.truth)}")
         if self.logits.size and self.logits.shape != self.truth.shape:
             raise ValueError(f"logits {self.logits.shape} are of other windows than labels {self.truth.shape}")
         if self.blocks.size and (len(self.blocks) != len(self.truth) or self.blocks.min() < 0):

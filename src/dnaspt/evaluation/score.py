@@ -161,12 +161,12 @@ def score_number_windows(
 
 def window_evaluation(counts: BootstrapCounts, labels: tuple[str, ...], *, one_of: bool = False) -> WindowEvaluation:
     """Scores of n windows, beside those of the CpG count, from what a bootstrap resamples; see `score_windows`."""
-    truth, blocks = counts.truth, counts.blocks
-    scored = label_scores(truth, counts.logits, blocks, labels)
+    truth, blocks, folds = counts.truth, counts.blocks, counts.folds
+    scored = label_scores(truth, counts.logits, blocks, labels, folds=folds)
     cpgs = np.repeat(counts.cpg_count[:, None], truth.shape[1], axis=1)
-    many = label_scores(truth, cpgs, blocks, labels, n=_N_BOOTSTRAP_CPG)
+    many = label_scores(truth, cpgs, blocks, labels, folds=folds, n=_N_BOOTSTRAP_CPG)
     # A label that CpGs speak against is predicted as well by their absence: the better direction is the bar.
-    few = label_scores(truth, -cpgs, blocks, labels, n=_N_BOOTSTRAP_CPG)
+    few = label_scores(truth, -cpgs, blocks, labels, folds=folds, n=_N_BOOTSTRAP_CPG)
     cpg_count = max(many, few, key=lambda scores: scores.mean_auroc.value)
     decisions = decision_scores(truth, counts.logits, blocks, labels, one_of=one_of)
     return WindowEvaluation(scored, cpg_count, n_blocks=int(blocks.max()) + 1, decisions=decisions)

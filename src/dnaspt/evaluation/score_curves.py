@@ -5,6 +5,7 @@ far as the points of the curves allow.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
@@ -36,36 +37,40 @@ class ScoreCurves:
     n_labels: int
 
     @classmethod
-    def of(cls, truth: np.ndarray, scores: np.ndarray) -> "ScoreCurves | None":
-        """Mean curves of the labels that have both classes; None where none has, and of numbers.
+    def of(cls, truth: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = None) -> "ScoreCurves | None":
+        """Mean curves of the labels that have both classes, in each fold; None where none has, and of numbers.
 
         Args:
             truth: labels (n, K), 0 or 1, which may be missing.
             scores: scores (n, K), higher for true.
+            folds: fold of each window (n,), where there are several.
         """
         if truth.dtype.kind == "f":
             return None
         rates = np.linspace(0, 1, N_POINTS + 1)
         found, precise, shares = [], [], []
-        for own, score in zip(truth.T, scores.T, strict=True):
+        parts = [slice(None)] if folds is None or not len(folds) else [folds == fold for fold in np.unique(folds)]
+        labels = set()
+        for part, label in product(parts, range(truth.shape[1])):
+            own, score = truth[part, label], scores[part, label]
             known = own != MISSING
             true = own[known] == 1
             if not 0 < true.sum() < len(true):
                 continue
+            labels.add(label)
             found.append(_true_positives(true, score[known], rates))
             precise.append(_precisions(true, score[known], rates[1:]))
             shares.append(true.mean())
         if not found:
             return None
         mean_found, mean_precise = np.mean(found, axis=0), np.mean(precise, axis=0)
-        return cls(rates, mean_found, rates[1:], mean_precise, float(np.mean(shares)), len(found))
+        return cls(rates, mean_found, rates[1:], mean_precise, float(np.mean(shares)), len(labels))
 
 
 def _true_positives(true: np.ndarray, score: np.ndarray, rates: np.ndarray) -> np.ndarray:
     """True positive rate at rates of false positives, on straight lines between thresholds; it begins with 0."""
     x, y, _ = roc_curve(true, score)
-    last = np.append(x[1:] != x[:-1], True)  # of several thresholds with one rate of false positives the highest point
-    interpolated = np.interp(rates, x[last], y[last])
+    interpolated = np.interp(rates, x, y)  # where x repeats, a line begins at its last point and ends at its first one
     interpolated[0] = 0
     return np.asarray(interpolated)
 

@@ -18,7 +18,7 @@ from scipy.special import ndtri, stdtrit
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.bootstrap import ConfidenceInterval, block_weights, percentile_interval
 from dnaspt.evaluation.gene_metrics import LEVELS, rates
-from dnaspt.evaluation.metrics import Score, auprc, auroc, mcc, mcc_batch, mean_rows, resampled_areas
+from dnaspt.evaluation.metrics import Score, areas, mcc, mcc_batch, mean_rows, resampled_areas
 from dnaspt.evaluation.numbers import MEASURES, resampled_measures
 from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.reports.tables import SIGNED, written
@@ -221,11 +221,14 @@ def _group(
         genes = [resampled_genes(record.counts, measure) for record in records]
         scores = [(own.value, own.resampled) for own in genes]
     elif columns is not None:
-        area = auprc if metric == "mean_auprc" else auroc
+        kind = int(metric == "mean_auprc")
         some = [
             replace(r.counts, truth=r.counts.truth[:, columns], logits=r.counts.logits[:, columns]) for r in records
         ]
-        scores = [(float(np.nanmean(area(own.truth, own.logits))), resampled_scores(own, metric)) for own in some]
+        scores = [
+            (float(np.nanmean(areas(own.truth, own.logits, own.folds)[kind])), resampled_scores(own, metric))
+            for own in some
+        ]
     else:
         scores = [(r.scored.primary.value, resampled_scores(r.counts, metric)) for r in records]
     before = [pretrainings[r.job.encoder].minutes if r.job.encoder in pretrainings else 0.0 for r in records]
@@ -438,8 +441,8 @@ def resampled_scores(counts: BootstrapCounts, metric: str) -> np.ndarray:
     if counts.truth.dtype.kind == "f":
         measures = resampled_measures(counts.truth, counts.logits, counts.blocks, n=N_RESAMPLES, seed=0)
         return mean_rows(measures[:, MEASURES.index(metric.removeprefix("mean_"))])
-    areas = resampled_areas(counts.truth, counts.logits, counts.blocks, n=N_RESAMPLES, seed=0)
-    return mean_rows(areas[:, int(metric == "mean_auprc")])
+    drawn = resampled_areas(counts.truth, counts.logits, counts.blocks, folds=counts.folds, n=N_RESAMPLES, seed=0)
+    return mean_rows(drawn[:, int(metric == "mean_auprc")])
 
 
 def score_of_seeds(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> Score:

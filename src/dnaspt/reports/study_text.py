@@ -267,7 +267,7 @@ def method(
     """
     stops_early = any("patience" in given for given in (*study.settings_of("pretrain"), *study.settings_of("finetune")))
     words = [
-        *_folds(study),
+        *_folds(study, records),
         _intervals(study, groups, records),
         *_power(study, groups),
         *_rates(study, groups),
@@ -288,15 +288,17 @@ def method(
     return " ".join(words)
 
 
-def _folds(study: StudyConfig) -> list[str]:
+def _folds(study: StudyConfig, records: Sequence[Record]) -> list[str]:
     """How every base is tested once; nothing where the splits are fixed."""
     if study.folds is None:
         return []
+    together = "Scores count the bases, genes or windows of all folds together"
+    if records and records[0].scored.windows is not None:
+        together = "AUROC and AUPRC are means over the folds, each of which ranks its own windows"
     which = "with one contig left out" if study.folds == "contigs" else f"in {study.folds} folds"
     return [
         f"Cross-validation {which}: every base is tested once, by models that have not seen it; pretraining, learning rates and "
-        "weights are those of the fold. Scores count the bases, genes or windows of all folds together; steps, bases and minutes "
-        "are sums over the folds."
+        f"weights are those of the fold. {together}; steps, bases and minutes are sums over the folds."
     ]
 
 

@@ -27,7 +27,7 @@ def curve_sections(counts: Mapping[str, BootstrapCounts | None], which: str = ""
     roc, precise = [], []
     prevalence, n_labels = 0.0, 0
     for index, (name, own) in enumerate(counts.items()):
-        curves = None if own is None or not own.logits.size else ScoreCurves.of(own.truth, own.logits)
+        curves = None if own is None or not own.logits.size else ScoreCurves.of(own.truth, own.logits, own.folds)
         if curves is not None:
             roc.append(figures.Curve(name, curves.false_positive_rate, curves.true_positive_rate, index))
             precise.append(figures.Curve(name, curves.recall, curves.precision, index))

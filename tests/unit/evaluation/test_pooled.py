@@ -16,6 +16,7 @@ from dnaspt.evaluation.gene_metrics import LEVELS
 from dnaspt.evaluation.pooled import pool_counts, pool_folds
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation
 from dnaspt.evaluation.score import GenePrediction, score_gene_predictions, score_windows
+from dnaspt.evaluation.score_curves import ScoreCurves
 from dnaspt.genome.gene_states import MISSING, transcripts_from_labels
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes
 from dnaspt.prepare.regions import PrepareRegionsConfig, prepare_regions
@@ -109,7 +110,8 @@ def replace_chrom(prediction: GenePrediction, fold: int) -> GenePrediction:
     return GenePrediction(segment, prediction.path, moved)
 
 
-def test_pooled_scores_of_windows_are_those_of_all_predictions_together(peaks: Dataset) -> None:
+def test_pooled_scores_of_windows_are_means_over_the_folds(peaks: Dataset) -> None:
+    """Models of other folds have other scales."""
     rng = np.random.default_rng(0)
     labels = read_manifest(peaks.path).labels
     folds, rows = [], []
@@ -121,8 +123,14 @@ def test_pooled_scores_of_windows_are_those_of_all_predictions_together(peaks: D
         folds.append((Evaluation("test", "regions", "d", "2026", windows=windows, n_windows=len(split)), counts))
         rows.append((truth, logits))
     pooled, counts = pool_folds([scores for scores, _ in folds], [own for _, own in folds], "whole")
-    truth, logits = (np.concatenate(arrays) for arrays in zip(*rows, strict=True))
-    expected = [roc_auc_score(truth[:, k], logits[:, k]) for k in range(truth.shape[1])]
+    n_labels = rows[0][0].shape[1]
+    expected = [np.mean([roc_auc_score(truth[:, k], logits[:, k]) for truth, logits in rows]) for k in range(n_labels)]
+    curves = ScoreCurves.of(counts.truth, counts.logits, counts.folds)
+    assert curves is not None and curves.n_labels == n_labels
+    area = np.trapezoid(curves.true_positive_rate, curves.false_positive_rate)
+    assert area == pytest.approx(np.mean(expected), abs=0.01)
+    truth = np.concatenate([own for own, _ in rows])
+    assert counts.folds.tolist() == [fold for fold, (own, _) in zip(FOLDS, rows, strict=True) for _ in own]
     assert pooled.windows is not None
     assert [pooled.scores[f"auroc/{name}"].value for name in labels] == pytest.approx(expected, abs=1e-12)
     assert pooled.primary.value == pytest.approx(np.mean(expected), abs=1e-12)
