@@ -56,6 +56,7 @@ ORDER = (
     "celegans_folds",
     "fly_loci",
     "human_brain",
+    "human_brain_folds",
     "arabidopsis_chr3",
     "human_wgbs",
 )
@@ -70,13 +71,18 @@ GENE_STUDIES = {
 """Studies of gene models beside AUGUSTUS, and what each of them is tested on."""
 VERDICTS = (
     *("athaliana_folds", "celegans_folds", "athaliana_heads", "fly_loci"),
-    *("human_brain", "arabidopsis_chr3", "human_wgbs"),
+    *("human_brain_folds", "arabidopsis_chr3", "human_wgbs"),
 )
 """Studies that the short tables show: of a set that was cut into folds these, else its given split."""
 README_STUDIES = ("athaliana_contigs", "celegans_contigs", "fly_loci_genes", "human_genes")
 GENE_MEASURES = {"mcc": "MCC", "base": "F1 of coding bases", "exon": "F1 of exons", "gene": "F1 of genes"}
 STUDIES = ROOT / "examples" / "studies"
-TASK_OF_STUDY = {"human_brain": "regions", "arabidopsis_chr3": "methylation", "human_wgbs": "methylation"}
+TASK_OF_STUDY = {
+    "human_brain": "regions",
+    "human_brain_folds": "regions",
+    "arabidopsis_chr3": "methylation",
+    "human_wgbs": "methylation",
+}
 """Tasks of the studies of windows; all others are of genes."""
 CLAIMS = "## Claims of the paper, on these data"
 GENE_COLUMNS = ("set", "model", "test MCC [95 %]", "CDS base F1", "exon F1", "gene F1", "minutes", "seed")
