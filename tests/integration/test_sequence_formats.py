@@ -120,8 +120,13 @@ def test_a_format_goes_all_the_way(name: str, tmp_path: Path) -> None:
     model = dnaspt.load(run)
     test = data.read("test")
     truth = test.labels.reshape(len(test), -1)
-    probabilities = model.predict_proba([data.to_frame("test")["sequence"][k] for k in range(len(test))])
-    assert isinstance(probabilities, np.ndarray)
+    letters = data.to_frame("test")["sequence"].tolist()
+    if data.task == "values":
+        table = model.predict(letters)
+        assert isinstance(table, pd.DataFrame)
+        probabilities = table.to_numpy()
+    else:
+        probabilities = np.asarray(model.predict_proba(letters))
     found_scores = {kind: score.value for kind, score in scores.items()}
     if data.task == "values":
         check_number_scores(truth, probabilities, found_scores)

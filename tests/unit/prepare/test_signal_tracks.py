@@ -146,14 +146,16 @@ def test_a_genome_with_two_tracks_goes_all_the_way_to_bigwigs(track: tuple[Path,
     run = dnaspt.finetune(data, out=tmp_path / "run", preset="tiny", steps=2, batch_bp=2000, tensorboard=False)
     assert dnaspt.evaluate(run, data).metric == "mean_pearson"
     assert dnaspt.load(run).config.provenance["numbers"] == data.manifest.numbers_are
+    (tmp_path / "index").mkdir()
     shown = Predictor(run.path, "run", indexed_genome(tmp_path / "g.fa", tmp_path / "index"))
     assert [track.extent for track in shown.tracks("runs/0", 0)] == [None, None]
     with pytest.raises(ConfigError, match="predicts numbers, which make no BED rows"):
         dnaspt.load(run).predict_file(tmp_path / "g.fa", tmp_path / "p.bed")
     summary = dnaspt.load(run).predict_file(tmp_path / "g.fa", tmp_path / "p.bw", stride_bp=50)
     assert len(summary.files) == 2
-    features = shown.features("0", "chr1", 0, 4000)
-    assert features[0]["value"] == pytest.approx(dict(read_bigwig(tmp_path / "p.a.bw"))["chr1"].values[0], rel=1e-5)
+    dnaspt.load(run).predict_file(tmp_path / "g.fa", tmp_path / "q.bw")  # windows of 100 bp, end to end
+    drawn = [feature["value"] for feature in shown.features("0", "chr1", 0, N_BP)]
+    np.testing.assert_allclose(drawn, dict(read_bigwig(tmp_path / "q.a.bw"))["chr1"].values, rtol=2e-5)
     for file in summary.files:
         written = dict(read_bigwig(tmp_path / Path(file).name))
         assert set(written) == {"chr1", "chr2"} and np.isfinite(written["chr1"].values).all()
