@@ -85,7 +85,15 @@ def scores(
         if arm not in baselines:
             gain = paired_gain(by_arm[baseline], by_arm[arm])
             gains.setdefault(arm, {})[baseline] = [round(number, 4) for number in (gain.value, gain.low, gain.high)]
+    by_fold = {
+        arm: [
+            round(float(np.nanmean(areas(one.counts.truth[rows], one.counts.logits[rows])[0])), 4)
+            for one, rows in zip(own, kept)
+        ]
+        for arm, own in records.items()
+    }
     return {
+        "mean AUROC of each fold": by_fold,
         "blocks": next(iter(by_arm.values())).n_blocks,
         "mean AUROC": {arm: round(own.value, 4) for arm, own in by_arm.items()},
         "gain over baselines [95 %]": gains,

@@ -298,7 +298,9 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Sequences) -> np.ndarray:
         """Probability of each class: (n, n_classes), in the order of `classes_`; rows sum to 1."""
         probabilities = np.asarray(self.model_.predict_proba(X, average_strands=self.average_strands))
-        return np.concatenate([1 - probabilities, probabilities], axis=1) if len(self.classes_) == 2 else probabilities
+        if len(self.classes_) == 2:
+            return np.concatenate([1 - probabilities, probabilities], axis=1)
+        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))  # 1 already, but in earlier models
 
     def predict(self, X: Sequences) -> np.ndarray:
         """The most probable class of each sequence: (n,)."""

@@ -104,10 +104,12 @@ def check_models(data: Path, manifest: Manifest, models: Sequence[str]) -> None:
     """
     manifest.check_has_labels(data)
     for model in models:
-        if not manifest.per_base:
-            _check_window_options(data, manifest, model or "''")
-        elif model != AUGUSTUS:
+        if manifest.per_base and model != AUGUSTUS:
             raise ConfigError(f"no baseline for genes is called {model!r}; expected {AUGUSTUS}")
+        if not model:
+            raise ConfigError(f"no baseline is called ''; known: {', '.join(WINDOW_MODELS)}")
+        if not manifest.per_base:
+            _check_window_options(data, manifest, model)
 
 
 def _check_gene_options(data: Path, model: str, annotation: Path | None, species: str, optimize_minutes: float) -> None:

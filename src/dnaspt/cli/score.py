@@ -75,15 +75,15 @@ def evaluate(
     from dnaspt import api
 
     asked = given(context)
-    if not (names := asked.pop("baseline", ())):
+    if not (beaten := asked.pop("baseline", ())):
         _show_evaluation(api.evaluate(**asked), str(model), as_json=as_json)
         return
     from dnaspt.cli.terminal import print_json, show_tables
     from dnaspt.reports.beside_baselines import beside_baselines, beside_table, check_beside
 
-    check_beside(model, data, names, split=split, fold=fold or 0)
+    check_beside(model, data, beaten, split=split, fold=fold or 0)
     evaluation = api.evaluate(**asked)
-    beside = beside_baselines(model, evaluation, data, names)
+    beside = beside_baselines(model, evaluation, data, beaten)
     if as_json:
         print_json(evaluation.to_dict() | {"beside": [own.to_dict() for own in beside]})
         return

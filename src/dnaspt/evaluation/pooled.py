@@ -1,4 +1,4 @@
-"""Scores of all folds of a cross-validation as one: bases, genes and numbers of all folds together.
+"""Scores of all folds of a cross-validation as one: bases, genes and numbers, which are in their labels' unit, together.
 
 AUROC and AUPRC of windows are means over the folds, since scores of different models are not on one scale.
 """
@@ -22,9 +22,10 @@ from dnaspt.tasks import TASKS
 def pool_folds(
     evaluations: Sequence[Evaluation], counts: Sequence[BootstrapCounts], data_digest: str
 ) -> tuple[Evaluation, BootstrapCounts]:
-    """Scores over all folds together, as if one model had predicted them all; intervals resample the blocks of all folds.
+    """Scores over all folds, with intervals from resampled blocks.
 
-    Windows are ranked within their fold (`metrics.label_scores`); all else counts them together.
+    AUROC and AUPRC rank windows within their fold (`metrics.label_scores`); all else counts the folds together, as if one model
+    had predicted them all.
 
     Args:
         evaluations: scores on test of each fold, of one kind of model; in the order of the folds.

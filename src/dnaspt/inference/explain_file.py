@@ -223,7 +223,8 @@ def split_windows(model: Model, data: Path, split: str, label: str, n_windows: i
         raise ConfigError(f"{data}: has no label {label!r} of windows; is it the dataset of {model.path}?")
     if model.config.data_digest != manifest.digest:
         log.warning(
-            "%s: was not trained on %s (of this fold): it may have learned from these windows", model.path, data
+            "%s: was trained on other data than %s, or on another fold: it may have learned from these windows",
+            *(model.path, data),
         )
     rows = read_split(data, split, fold)
     column = rows.labels.reshape(len(rows), len(manifest.labels))[:, manifest.labels.index(label)]

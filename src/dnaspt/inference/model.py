@@ -185,8 +185,7 @@ class Model:
             chrom is the name of its FASTA record, else seq1, seq2, ...; coordinates are 0-based half-open.
 
             For windows: a DataFrame with a row for each sequence and a column for each label, with its probability, or its number
-            (regression). For bins: a row
-            for each whole bin, with the index (sequence, start).
+            (regression). For bins: a row for each whole bin, with the index (sequence, start).
 
         Raises:
             CheckpointError: a pretrained model, which predicts nothing.
@@ -310,8 +309,8 @@ class Model:
             For bins: (B, bins, K), or a list of (bins, K). K is the number of labels, in the order of `labels`.
 
         Raises:
-            CheckpointError, InputError: as in `predict`. ConfigError: a model of numbers (regression), which have no probability;
-            `predict` gives the numbers.
+            CheckpointError, InputError: as in `predict`. ConfigError: a model of numbers (regression), which have no probability
+            (`predict` gives the numbers); or a gene model, which has none of single bases (`predict_file` writes tracks).
 
         Example:
             >>> model = dnaspt.load("runs/genes")

@@ -202,14 +202,23 @@ def prepare_regions(config: PrepareRegionsConfig, about: Mapping[str, Any] | Non
             dropped={reason: number for reason, number in dropped.items() if number},
         )
         manifest = writer.finish(manifest, strict=config.strict)
-    _warn_of_constant(manifest)
+        _check_numbers(config, manifest)
     return Dataset(config.out, manifest)
 
 
-def _warn_of_constant(manifest: Manifest) -> None:
-    """Say which numbers have no two different values in train: nothing can be learned from them."""
+def _check_numbers(config: PrepareRegionsConfig, manifest: Manifest) -> None:
+    """Refuse a track without a number in train, and name those without two different ones: nothing can be learned from them.
+
+    Raises:
+        InputError: names the track.
+    """
     train = manifest.splits.get("train")
-    for label, numbers in train.numbers.items() if train is not None else ():
+    if not config.signal or train is None:
+        return
+    for label in manifest.labels:
+        numbers = train.numbers.get(label)
+        if numbers is None:
+            raise InputError(config.signal[0], f"label {label!r} has no number in train", do="leave its track out")
         if numbers.least == numbers.most:
             log.warning("label %r has no two different numbers in train: nothing can be learned from it", label)
 

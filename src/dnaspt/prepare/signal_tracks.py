@@ -46,10 +46,7 @@ class SignalTrack:
                 raise InputError(path, f"an infinite value on {contig}", expected="finite numbers")
             starts, ends = intervals[known].T.astype(np.int32)
             self._runs[contig] = _Runs(starts, ends, values[known].astype(np.float32))
-        try:
-            self._lengths = bigwig_contigs(path)
-        except InputError:  # packed with gzip; what it holds was read above
-            self._lengths = {}
+        self._lengths = bigwig_contigs(path)
 
     def check_length(self, contig: str, length_bp: int) -> None:
         """Refuse a track in which a contig has another length than in the genome.

@@ -331,7 +331,8 @@ def _intervals(study: StudyConfig, groups: Sequence[Group], records: Sequence[Re
     drawn = "Means over the seeds; intervals cover the seeds (Student's t) and" if has_seeds else "Intervals cover"
     end = "." if has_seeds else "; with one seed they do not cover its choice."
     few = "; few, so they are rough" if n_blocks < FEW_BLOCKS else ""
-    folds = ", of all folds together" if study.folds is not None else ""
+    is_of_windows = bool(records) and records[0].scored.windows is not None
+    folds = "" if study.folds is None else ", drawn within each fold" if is_of_windows else ", of all folds together"
     blocks = f"the choice of test sequence (1,000 resamples of its {n_blocks:,} {what}{folds}{few})"
     joined = ", ".join(arm.name for arm in study.arms if arm.is_ensemble) if has_seeds else ""
     alone = f" Of {joined} there is one model of all seeds: its intervals do not cover their choice." if joined else ""

@@ -1,4 +1,4 @@
-"""Records of the runs of all folds to one record for each arm, seed and share of the labels, as if one model had made them."""
+"""Records of the runs of all folds to one record for each arm, seed and share of the labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -198,7 +198,7 @@ class StudyConfig(Settings):
     folds: Annotated[Folds | None, BeforeValidator(checked_folds)] = None
     """Cross-validation over the folds of the dataset, as 'dnaspt prepare --folds' made them: their number, or contigs. Every
     base is tested once, by a model of every arm and seed that has not seen it: pretraining, learning rates and weights are those
-    of the fold. Scores and intervals are over all folds together. Left out, the fixed splits are used."""
+    of the fold. Scores and intervals are over all folds (docs/files.md). Left out, the fixed splits are used."""
     label_fractions: tuple[Share, ...] = Field((1.0,), min_length=1)
     """Shares of the train split to learn from (0 to 1): of its windows; of genes, stretches with whole genes. Add 0.25 or 0.1 to
     ask whether pretraining saves labels."""

@@ -80,3 +80,9 @@ def test_a_comparison_is_not_written_over_what_it_reads_nor_to_other_formats(sim
         said = CliRunner().invoke(app, ["compare-annotations", str(annotation), str(annotation), "--out", str(out)])
         assert message in str(said.exception)
     assert annotation.read_bytes() == (simulated / "annotation.gff3").read_bytes()
+
+
+@pytest.mark.parametrize("option", ["--no-codons", "--min-coding-length 9", "--threshold 0.2"])
+def test_an_option_for_a_genome_is_refused_by_its_own_name(option: str) -> None:
+    outcome = CliRunner().invoke(app, f"predict run --sequences a.csv --out b.csv {option}".split())
+    assert f"{option.split()[0]} is for a genome; leave it out, or leave out --sequences" in str(outcome.exception)

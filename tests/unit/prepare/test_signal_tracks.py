@@ -94,6 +94,12 @@ def test_a_track_of_another_genome_and_one_that_says_nothing_are_told(
     write_bigwig(tmp_path / "long.bw", [("chr1", 2 * N_BP)], [("chr1", *zero)])
     with pytest.raises(InputError, match=r"long\.bw: chr1 has 8,000 bp; expected 4,000, as in the genome"):
         dnaspt.prepare_regions(**settings, signal=tmp_path / "long.bw", out=tmp_path / "data")  # type: ignore[arg-type]
+    half = np.array([3 * N_BP // 4]), np.array([N_BP]), np.array([1.0])  # test alone
+    write_bigwig(tmp_path / "test.bw", [(f"chr{k}", N_BP) for k in (1, 2)], [(f"chr{k}", *half) for k in (1, 2)])
+    missing = settings | {"signal_gaps": "missing"}
+    with pytest.raises(InputError, match=r"label 'test' has no number in train; leave its track out"):
+        dnaspt.prepare_regions(**missing, signal=tmp_path / "test.bw", out=tmp_path / "none")  # type: ignore[arg-type]
+    assert not (tmp_path / "none").exists()
     write_bigwig(tmp_path / "flat.bw", [("chr1", N_BP), ("chr2", N_BP)], [(name, *zero) for name in ("chr1", "chr2")])
     dnaspt.prepare_regions(**settings, signal=tmp_path / "flat.bw", out=tmp_path / "data")  # type: ignore[arg-type]
     assert "label 'flat' has no two different numbers in train: nothing can be learned from it" in caplog.text
