@@ -44,7 +44,7 @@ class Record:
         baseline: what a baseline chose; None for a network.
         test: scores on the test split; None for pretraining and trials.
         counts: what a bootstrap of the test split resamples. Instead of the logits of windows it has their ranks, which is
-            what AUROC and average precision depend on; of a fold it has the logits, which are ranked with those of other folds.
+            what AUROC and average precision depend on; of a fold it has the logits.
         curve: steps and primary scores of the validations.
         examples: genes predicted on a few stretches of the test split, to draw; empty for windows.
         examples_as_predicted: whether these are as `predict` writes them: with codons where the head knows them. Records of

@@ -18,7 +18,7 @@ from dnaspt.evaluation.evaluate import score_model, window_logits
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
 from dnaspt.training.finetune import check_same_labels, scored_transcripts, source_of
-from dnaspt.training.finish_windows import finish_windows, fit_weights
+from dnaspt.training.finish_windows import blocks_of, finish_windows, fit_weights
 from dnaspt.training.run_folder import RunFolder
 from dnaspt.training.runs import Run, RunResult
 
@@ -140,7 +140,7 @@ def _weigh(
     if config.weights == "valid":
         truth = valid.labels.reshape(-1, len(manifest.labels))
         log_odds = [window_logits(member, valid).reshape(truth.shape) for member in joined.single]
-        joined.weigh(fit_weights(np.stack(log_odds), truth))
+        joined.weigh(fit_weights(np.stack(log_odds), truth, blocks_of(valid)))
     if joined.composition is None:
         return None
     import torch

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from dnaspt.data.bootstrap_blocks import window_blocks
 from dnaspt.data.dataset import Split
 from dnaspt.evaluation.calibration import fit_calibrator, fit_numbers
 from dnaspt.evaluation.evaluate import mean_scores, window_logits
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from dnaspt.training.fit_composition import FittedComposition
 
 log = logging.getLogger(__name__)
+
+USUAL_SHARE = 0.75
+"""Share of the composition where valid is too small to say (`benchmarks/composition_share.py`)."""
 
 
 class FinishedWindows(NamedTuple):
@@ -58,7 +62,8 @@ def finish_windows(
     if composition is not None:
         assert model.composition is not None
         of_kmers = composition.log_odds(valid)
-        share = round(float(fit_weights(np.stack([log_odds, of_kmers]), truth)[1]), 4)
+        usual = np.array([1 - USUAL_SHARE, USUAL_SHARE])
+        share = round(float(fit_weights(np.stack([log_odds, of_kmers]), truth, blocks_of(valid), usual)[1]), 4)
         log.info("share of the composition: %.2f", share)
         model.composition.share = share
         log_odds = (1 - share) * log_odds + share * of_kmers
@@ -94,35 +99,46 @@ def _choose_strands(
     return both > one, found[both > one]
 
 
-def fit_weights(log_odds: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def blocks_of(split: Split) -> np.ndarray:
+    """Block of 10 kb of each window (n,)."""
+    return window_blocks(split.chrom.astype(str), split.start, split.end)
+
+
+def fit_weights(
+    log_odds: np.ndarray, truth: np.ndarray, blocks: np.ndarray, usual: np.ndarray | None = None, hold: float = 1.0
+) -> np.ndarray:
     """Weights (M,) of the log-odds of M models by which the labels are most probable: none is below 0, their sum is 1.
 
-    Each label has a constant of its own, which is not kept. Weights are held near those that are all alike, the more so the fewer
-    windows have the rarer value of a label.
+    Each label has a constant of its own, which is not kept. Weights are held near usual ones, the more so the fewer blocks have
+    the rarer value of a label: windows next to each other say hardly more than one of them.
 
     Args:
         log_odds: of the models (M, n, K).
         truth: labels (n, K), which may be missing.
+        blocks: block of each window (n,).
+        usual: weights (M,) that need no evidence; None for those that are all alike.
+        hold: how strongly they are held: nats that weights apart from them by 1 / sqrt(M) cost, in a single block.
     """
     known = truth != MISSING
-    n_rare = max(1, min(int((truth == 1).sum()), int((truth == 0).sum())))
+    n_rare = max(1, min(len(np.unique(blocks[(truth == value).any(axis=1)])) for value in (0, 1)))
     n_models, target = len(log_odds), np.where(known, truth, 0)
+    center = np.full(n_models, 1 / n_models) if usual is None else usual
 
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
         weights, constants = values[:n_models], values[n_models:]
         total = max(weights.sum(), 1e-9)
-        apart = weights / total - 1 / n_models
+        apart = weights / total - center
         scores = np.tensordot(weights, log_odds, axes=1) + constants
         nats = (np.logaddexp(0, scores) - target * scores)[known].mean()
         slopes = np.where(known, expit(scores) - target, 0) / known.sum()
         of_weights = np.tensordot(log_odds, slopes, axes=((1, 2), (0, 1)))
-        of_weights += 2 * n_models / n_rare * (apart - apart @ weights / total) / total
-        return float(nats + n_models * apart @ apart / n_rare), np.concatenate([of_weights, slopes.sum(axis=0)])
+        of_weights += 2 * hold * n_models / n_rare * (apart - apart @ weights / total) / total
+        return float(nats + hold * n_models * apart @ apart / n_rare), np.concatenate([of_weights, slopes.sum(axis=0)])
 
-    start = np.concatenate([np.full(n_models, 1 / n_models), np.zeros(truth.shape[1])])
+    start = np.concatenate([center, np.zeros(truth.shape[1])])
     bounds = [(0, None)] * n_models + [(None, None)] * truth.shape[1]
     found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:n_models]
     if found.sum() < 1e-6:
-        log.warning("no weights of the models make the labels of valid more probable: all are taken alike")
-        found = np.ones(n_models)
+        log.warning("no weights of the models make the labels of valid more probable: the usual ones are taken")
+        found = center
     return np.asarray(found / found.sum())

@@ -56,7 +56,7 @@ def test_weights_are_near_equal_where_models_are_alike_and_not_where_one_knows_n
     truth = (generator.random(n) < expit(signal - 2)).astype(np.int8)
     good, other = (signal + generator.normal(size=n) for _ in range(2))
     for members, least, most in (((good, other + 3), 0.4, 0.6), ((good, generator.normal(size=n)), 0.75, 1)):
-        weights = fit_weights(np.stack(members)[:, :, None], truth[:, None])
+        weights = fit_weights(np.stack(members)[:, :, None], truth[:, None], np.arange(n))
         assert weights.sum() == pytest.approx(1) and (weights >= 0).all()
         assert least < weights[0] <= most
 
@@ -64,8 +64,27 @@ def test_weights_are_near_equal_where_models_are_alike_and_not_where_one_knows_n
 def test_few_windows_keep_weights_alike() -> None:
     generator = np.random.default_rng(0)
     truth = (np.arange(30) < 2).astype(np.int8)[:, None]
-    weights = fit_weights(generator.normal(size=(2, 30, 1)), truth)
+    weights = fit_weights(generator.normal(size=(2, 30, 1)), truth, np.arange(30))
     np.testing.assert_allclose(weights, [0.5, 0.5], atol=0.25)
+
+
+def test_many_windows_of_few_blocks_keep_weights_near_the_usual_ones() -> None:
+    generator = np.random.default_rng(0)
+    n, signal = 4000, generator.normal(size=4000)
+    truth = (generator.random(n) < expit(signal)).astype(np.int8)[:, None]
+    log_odds = np.stack([signal, generator.normal(size=n)])[:, :, None]
+    usual = np.array([0.25, 0.75])
+    by_n_blocks = [fit_weights(log_odds, truth, np.arange(n) * n_blocks // n, usual)[0] for n_blocks in (1, 100, 4000)]
+    assert 0.25 < by_n_blocks[0] < 0.3 < by_n_blocks[1] < by_n_blocks[2]
+    tighter = fit_weights(log_odds, truth, np.arange(n) // 40, usual, hold=10)
+    assert 0.25 < tighter[0] < by_n_blocks[1]
+
+
+def test_models_that_know_nothing_get_the_usual_weights() -> None:
+    truth = (np.arange(40) % 2).astype(np.int8)[:, None]
+    wrong = np.where(truth == 1, -3.0, 3.0)
+    weights = fit_weights(np.stack([wrong, wrong]), truth, np.arange(40), np.array([0.25, 0.75]))
+    np.testing.assert_allclose(weights, [0.25, 0.75])
 
 
 def test_scores_and_predictions_follow_the_choice_and_say_so(windows: Path, averaged: Path) -> None:
