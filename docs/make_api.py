@@ -25,7 +25,7 @@ GROUPS = {
         *("explain", "ExplanationSummary", "export"),
     ),
     "Score": (
-        *("evaluate", "baseline", "Evaluation", "GeneScores", "Score"),
+        *("evaluate", "baseline", "Evaluation", "BesideBaseline", "GeneScores", "Score"),
         *("compare_annotations", "AnnotationComparison"),
     ),
     "Compare": ("study", "StudyResult", "Record", "report", "browse", "GenomeBrowser", "inspect", "Description"),

@@ -39,7 +39,7 @@ _HOMES = {
     "dnaspt.evaluation.compare_annotations": ("AnnotationComparison",),
     "dnaspt.evaluation.gene_metrics": ("GeneScores",),
     "dnaspt.evaluation.metrics": ("Score",),
-    "dnaspt.evaluation.results": ("Evaluation",),
+    "dnaspt.evaluation.results": ("BesideBaseline", "Evaluation"),
     "dnaspt.genome.transcripts": ("Transcript",),
     "dnaspt.inference.explain_file": ("ExplanationSummary",),
     "dnaspt.inference.model": ("Model", "to_frame"),
@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from dnaspt.evaluation.compare_annotations import AnnotationComparison as AnnotationComparison
     from dnaspt.evaluation.gene_metrics import GeneScores as GeneScores
     from dnaspt.evaluation.metrics import Score as Score
+    from dnaspt.evaluation.results import BesideBaseline as BesideBaseline
     from dnaspt.evaluation.results import Evaluation as Evaluation
     from dnaspt.genome.transcripts import Transcript as Transcript
     from dnaspt.inference.explain_file import ExplanationSummary as ExplanationSummary

@@ -5,6 +5,7 @@ names of the TOML settings (docs/settings.md); a misspelt one is an error that o
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -488,6 +489,7 @@ def evaluate(
     data: PathLike,
     *,
     split: str = "test",
+    baseline: str | Sequence[str] = (),
     fold: int = 0,
     average_strands: bool | None = None,
     any_data: bool = False,
@@ -501,6 +503,8 @@ def evaluate(
         model: fine-tuned run, checkpoint, or loaded model; for variants a pretrained one too.
         data: dataset folder.
         split: test, valid or train.
+        baseline: also score what the model has to beat, on test: one or several of kmer, markov and cpg; for numbers kmer; for
+            genes augustus. They are kept in the run.
         fold: fold whose split is scored, from 1; 0 for the split of the whole dataset.
         average_strands: average the scores of both strands; None: models of windows as was better on valid, of genes not.
         any_data: accept a model that was trained on another dataset.
@@ -508,11 +512,12 @@ def evaluate(
 
     Returns:
         The scores: `.primary` (MCC of genes, mean AUROC of windows, mean Pearson correlation of numbers), `.scores`,
-        `.intervals`, `.to_frame()`.
+        `.intervals`, `.to_frame()`; with a baseline also `.beside`, what the model has over each of them.
 
     Raises:
-        CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset.
-        DatasetError: no dataset, or without that split.
+        CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset; with a
+        baseline, no folder of a run. DatasetError: no dataset, or without that split. ConfigError: a baseline that does not
+        fit the task, or on another split than test.
 
     Example:
         >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid")
@@ -522,17 +527,28 @@ def evaluate(
         ['metric', 'value', 'low', 'high']
     """
     check_switches(any_data=any_data, **({} if average_strands is None else {"average_strands": average_strands}))
+    beaten = (baseline,) if isinstance(baseline, str) else tuple(baseline)
+    own, folder = _model_or_path(model), as_path(data, "data")
+    if beaten:
+        from dnaspt.reports.beside_baselines import beside_baselines, check_beside
+
+        if not isinstance(own, Path):
+            raise ConfigError("baselines are kept in the run; give its folder instead of a loaded model")
+        check_beside(own, folder, beaten, split=split, fold=fold)
     from dnaspt.evaluation.evaluate import evaluate as score
 
-    return score(
-        _model_or_path(model),
-        as_path(data, "data"),
+    evaluation = score(
+        own,
+        folder,
         split=split,
         fold=fold,
         any_data=any_data,
         average_strands=average_strands,
         accelerator=accelerator,
     )
+    if beaten and isinstance(own, Path):
+        evaluation = replace(evaluation, beside=tuple(beside_baselines(own, evaluation, folder, beaten)))
+    return evaluation
 
 
 def explain(

@@ -74,32 +74,21 @@ def evaluate(
     """
     from dnaspt import api
 
-    asked = given(context)
-    if not (beaten := asked.pop("baseline", ())):
-        _show_evaluation(api.evaluate(**asked), str(model), as_json=as_json)
-        return
+    _show_evaluation(api.evaluate(**given(context)), model, as_json=as_json)
+
+
+def _show_evaluation(evaluation: "Evaluation", scored: Path, *, as_json: bool) -> None:
+    """Show scores as tables or as JSON, those of baselines beside them."""
     from dnaspt.cli.terminal import print_json, show_tables
-    from dnaspt.reports.beside_baselines import beside_baselines, beside_table, check_beside
-
-    check_beside(model, data, beaten, split=split, fold=fold or 0)
-    evaluation = api.evaluate(**asked)
-    beside = beside_baselines(model, evaluation, data, beaten)
-    if as_json:
-        print_json(evaluation.to_dict() | {"beside": [own.to_dict() for own in beside]})
-        return
-    _show_evaluation(evaluation, str(model), as_json=False)
-    show_tables([beside_table(model, beside)])
-
-
-def _show_evaluation(evaluation: "Evaluation", name: str, *, as_json: bool) -> None:
-    """Show scores as tables or as JSON."""
-    from dnaspt.cli.terminal import print_json, show_tables
+    from dnaspt.reports.beside_baselines import beside_table
     from dnaspt.reports.describe import evaluation_tables
 
     if as_json:
-        print_json(evaluation.to_dict())
-    else:
-        show_tables(evaluation_tables(evaluation, name))
+        beside = [own.to_dict() for own in evaluation.beside]
+        print_json(evaluation.to_dict() | ({"beside": beside} if beside else {}))
+        return
+    tables = evaluation_tables(evaluation, str(scored))
+    show_tables([*tables, beside_table(scored, evaluation.beside)] if evaluation.beside else tables)
 
 
 def predict(
@@ -511,7 +500,7 @@ def baseline(
     """
     from dnaspt import api
 
-    _show_evaluation(api.baseline(**given(context)), str(out), as_json=as_json)
+    _show_evaluation(api.baseline(**given(context)), out, as_json=as_json)
 
 
 def compare_annotations(

@@ -70,6 +70,11 @@ class Score:
         return score
 
 
+def sign_of(gain: Score) -> int:
+    """1 for a gain, -1 for a loss, 0 where the interval holds 0 or is not defined."""
+    return int(gain.low > 0) - int(gain.high < 0)
+
+
 @dataclass(frozen=True, slots=True)
 class ClassScores:
     """Precision, recall and F1 of each of K classes (nan where 0 / 0), and how many positions truly have the class."""

@@ -25,7 +25,7 @@ from dnaspt.evaluation.calibration import Calibration
 from dnaspt.evaluation.decisions import DecisionScores
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores
-from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score
+from dnaspt.evaluation.metrics import ClassScores, LabelScores, Score, sign_of
 from dnaspt.evaluation.numbers import NumberScores
 from dnaspt.frozen_dict import freeze
 from dnaspt.inference.model import Model
@@ -50,6 +50,7 @@ METRIC_NAMES = {
     "auroc": "AUROC",
 }
 """Primary metrics as tables call them."""
+_VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,45 @@ _HEADER = (
 
 
 @dataclass(frozen=True, slots=True)
+class BesideBaseline:
+    """A run and one baseline on the same test split.
+
+    Attributes:
+        baseline: name of the baseline.
+        measure: what is compared: the primary metric; of genes as `predict` writes them the F1 of exons.
+        own: that of the run.
+        score: that of the baseline.
+        gain: the run's, less the baseline's, by a paired bootstrap over blocks of test.
+
+    Example:
+        >>> scores = dnaspt.evaluate("runs/peaks", "data/peaks", baseline="cpg")
+        >>> beside = scores.beside[0]
+        >>> beside.baseline, beside.verdict in ("better", "worse", "undecided")
+        ('cpg', True)
+    """
+
+    baseline: str
+    measure: str
+    own: Score
+    score: Score
+    gain: Score
+
+    @property
+    def verdict(self) -> str:
+        """Whether the run is better, worse, or that is undecided; where a score is not defined, that is said."""
+        return "not defined" if math.isnan(self.gain.value) else _VERDICTS[sign_of(self.gain)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of JSON."""
+        scores = {"run": self.own, "score": self.score, "gain": self.gain}
+        return (
+            {"baseline": self.baseline, "measure": self.measure}
+            | {name: score.to_dict() for name, score in scores.items()}
+            | {"verdict": self.verdict}
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Scores of one model on one split of one dataset, with 95 % intervals.
 
@@ -195,6 +235,7 @@ class Evaluation:
         encoder_read_splits: splits whose sequences the encoder was pretrained on; None where that is not known.
         encoder_data_digest: digest of the data of the encoder, for variants.
         fold: fold whose split was scored, from 1; None for a split of the whole dataset.
+        beside: the same split by baselines that were asked for; no part of the JSON file.
 
     Example:
         >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid")
@@ -222,6 +263,7 @@ class Evaluation:
     encoder_read_splits: tuple[str, ...] | None = None
     encoder_data_digest: str = ""
     fold: int | None = None
+    beside: tuple[BesideBaseline, ...] = ()
 
     @property
     def metric(self) -> str:

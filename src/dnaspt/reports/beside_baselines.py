@@ -1,10 +1,7 @@
 """Scores of a run beside those of baselines on the same test split, and what it has over each of them."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dnaspt.baselines.augustus import check_installed
 from dnaspt.baselines.baseline import AUGUSTUS, check_models, run_baseline
@@ -14,53 +11,20 @@ from dnaspt.errors import CheckpointError, ConfigError, DnasptError
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.results import (
     METRIC_NAMES,
+    BesideBaseline,
     BootstrapCounts,
     Evaluation,
     evaluation_stem,
     read_counts,
     read_evaluation,
 )
-from dnaspt.reports.compare import ResampledScore, paired_gain, resampled_genes, sign_of
+from dnaspt.reports.compare import ResampledScore, paired_gain, resampled_genes
 from dnaspt.reports.genes_as_predicted import as_predicted
 from dnaspt.reports.tables import SIGNED, Table, written
 
 FOLDER = "baselines"
 """Folder in a run that keeps what was scored beside it."""
 _STEM = "evaluation-test"
-_VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
-
-
-@dataclass(frozen=True, slots=True)
-class BesideBaseline:
-    """A run and one baseline on the same test split.
-
-    Attributes:
-        baseline: name of the baseline.
-        measure: what is compared: the primary metric; of genes as `predict` writes them the F1 of exons.
-        own: that of the run.
-        score: that of the baseline.
-        gain: the run's, less the baseline's, by a paired bootstrap over blocks of test.
-    """
-
-    baseline: str
-    measure: str
-    own: Score
-    score: Score
-    gain: Score
-
-    @property
-    def verdict(self) -> str:
-        """Whether the run is better, worse, or that is undecided; where a score is not defined, that is said."""
-        return "not defined" if math.isnan(self.gain.value) else _VERDICTS[sign_of(self.gain)]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Content of JSON."""
-        scores = {"run": self.own, "score": self.score, "gain": self.gain}
-        return (
-            {"baseline": self.baseline, "measure": self.measure}
-            | {name: score.to_dict() for name, score in scores.items()}
-            | {"verdict": self.verdict}
-        )
 
 
 def check_beside(run: Path, data: Path, names: Sequence[str], *, split: str, fold: int) -> None:

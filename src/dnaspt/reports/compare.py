@@ -18,7 +18,7 @@ from scipy.special import ndtri, stdtrit
 from dnaspt.errors import ConfigError, DatasetError
 from dnaspt.evaluation.bootstrap import ConfidenceInterval, block_weights, percentile_interval
 from dnaspt.evaluation.gene_metrics import LEVELS, rates
-from dnaspt.evaluation.metrics import Score, areas, mcc, mcc_batch, mean_rows, resampled_areas
+from dnaspt.evaluation.metrics import Score, areas, mcc, mcc_batch, mean_rows, resampled_areas, sign_of
 from dnaspt.evaluation.numbers import MEASURES, resampled_measures
 from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.reports.tables import SIGNED, written
@@ -149,11 +149,6 @@ def with_look(verdict: str, looks: int) -> str:
 def level_of(looks: int) -> float:
     """Level of an interval, so that those of all looks together miss the truth one time in twenty at most (Bonferroni)."""
     return 1 - ERROR_RATE / looks
-
-
-def sign_of(gain: Score) -> int:
-    """1 for a gain, -1 for a loss, 0 where the interval holds 0 or is not defined."""
-    return int(gain.low > 0) - int(gain.high < 0)
 
 
 def groups_of(

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig
-from dnaspt.evaluation.metrics import Score
+from dnaspt.evaluation.metrics import Score, sign_of
 from dnaspt.evaluation.results import METRIC_NAMES, BootstrapCounts
-from dnaspt.reports.compare import ResampledScore, paired_gain, resampled_genes, sign_of
+from dnaspt.reports.compare import ResampledScore, paired_gain, resampled_genes
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain, as_predicted, genes_differ, standing
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord
 from dnaspt.reports.tables import SIGNED, written

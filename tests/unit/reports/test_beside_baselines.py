@@ -10,10 +10,9 @@ import pytest
 import dnaspt
 from dnaspt.errors import CheckpointError, ConfigError, DatasetError
 from dnaspt.evaluation.metrics import Score
-from dnaspt.evaluation.results import read_counts, read_evaluation
+from dnaspt.evaluation.results import BesideBaseline, read_counts, read_evaluation
 from dnaspt.reports import beside_baselines as module
 from dnaspt.reports.beside_baselines import (
-    BesideBaseline,
     _resampled,
     _score,
     beside_baselines,
@@ -48,6 +47,9 @@ def test_baselines_stand_beside_a_run_with_what_it_has_over_them(
     kept = run / module.FOLDER / "kmer" / "evaluation-test.json"
     kept.write_text(kept.read_text()[:99])
     assert beside_baselines(run, evaluation, windows, ["kmer"]) == found[:1]
+    for asked in ("kmer", ["kmer"]):
+        assert dnaspt.evaluate(run, windows, baseline=asked).beside == tuple(found[:1])
+    assert evaluation.beside == ()
 
 
 @pytest.mark.parametrize(
