@@ -33,6 +33,8 @@ _MARGIN_BP = 300
 _CONTEXT_BP = 4_000
 """Bases on either side of a region that are predicted with it."""
 _N_CANDIDATES = 6
+CODING_STEPS = 20
+"""Probabilities of coding bases are kept and shown in so many steps: pages and records stay small."""
 _MAX_MISSING = 0.1
 """Largest share of bases without a label."""
 
@@ -175,17 +177,41 @@ def example_genes(data: Path, run: Path, n: int, fold: int = 0) -> list[list[Tra
     return [list(_reaching(_genes_of(path, region), region)) for path, region in zip(paths, regions, strict=True)]
 
 
-def example_loci(data: Path, predicted: Sequence[Sequence[Sequence[Transcript]]], fold: int = 0) -> list[Locus]:
+def example_coding(data: Path, run: Path, n: int, fold: int = 0) -> list[np.ndarray]:
+    """Probability (2, L) of coding bases of either strand on the regions of `example_genes`, in steps; of a baseline none."""
+    if _is_baseline(run):
+        return []
+    found = _coding(run, _example_regions(data, n, fold), both_strands=False)
+    return [np.rint(coding * CODING_STEPS) / np.float32(CODING_STEPS) for coding in found]
+
+
+def example_loci(
+    data: Path,
+    predicted: Sequence[Sequence[Sequence[Transcript]]],
+    fold: int = 0,
+    coding: Sequence[Sequence[np.ndarray]] = (),
+) -> list[Locus]:
     """The regions of `example_genes` with their annotation.
 
     Args:
         data: dataset folder of a per-base task.
         predicted: what `example_genes` gave for each run, all for the same number of regions.
         fold: the fold that it gave them for.
+        coding: what `example_coding` gave for each run; none for those of which it is not known.
     """
     genes, regions = _annotated(data, fold), _example_regions(data, len(predicted[0]), fold)
     choice = f"one of {len(regions)} places with genes, evenly spread over those of the test split"
-    return [_locus(region, genes, [of_run[n] for of_run in predicted], choice) for n, region in enumerate(regions)]
+    unknown = np.zeros((2, 0), np.float32)
+    return [
+        _locus(
+            region,
+            genes,
+            [of_run[n] for of_run in predicted],
+            choice,
+            tuple(of_run[n] if len(of_run) else unknown for of_run in coding),
+        )
+        for n, region in enumerate(regions)
+    ]
 
 
 def _annotated(data: Path, fold: int = 0) -> list[Transcript]:

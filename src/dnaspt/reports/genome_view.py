@@ -10,14 +10,12 @@ import numpy as np
 
 from dnaspt.browser.igv import INK, Feature, Track, View, coding_features, gene_feature, run_color
 from dnaspt.data.dataset import Split
-from dnaspt.evaluation.loci import Locus
+from dnaspt.evaluation.loci import CODING_STEPS, Locus
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import GENE_STATES, MISSING, NONCODING
 from dnaspt.genome.intervals import runs
 from dnaspt.genome.transcripts import Transcript
 
-_STEPS = 20
-"""Posteriors are rounded to one part in so many: a page stays small."""
 STRETCH_BP = 20_000
 """Length of the stretches of windows."""
 N_STRETCHES = 3
@@ -48,7 +46,7 @@ def gene_view(loci: Sequence[Locus], names: Sequence[str]) -> View | None:
             coding = [
                 feature
                 for locus in known
-                for feature in coding_features(locus.coding[number], shown(locus.chrom), locus.start, _STEPS)
+                for feature in coding_features(locus.coding[number], shown(locus.chrom), locus.start, CODING_STEPS)
             ]
             label = f"{name}: P(coding), reverse strand below"
             tracks.append(Track(label, "wig", color, coding, extent=(-1.0, 1.0), height_px=60))

@@ -156,11 +156,12 @@ def _bases_seen(runs: StudyRuns, record: Record) -> float:
 
 def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
     """Stretches of the test split: annotation, and what the first seed of each arm predicts."""
-    firsts = {arm: own[0].examples for arm, own in records_by_arm(records).items() if own[0].examples}
+    firsts = {arm: own[0] for arm, own in records_by_arm(records).items() if own[0].examples}
     if not firsts:
         return []
     fold = int(study.folds is not None)
-    loci = example_loci(study.data, list(firsts.values()), fold)
+    examples, coding = [own.examples for own in firsts.values()], [own.examples_coding for own in firsts.values()]
+    loci = example_loci(study.data, examples, fold, coding)
     pictures = [
         make_picture(
             f"locus{number}",
@@ -170,8 +171,7 @@ def _examples(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
         )
         for number, locus in enumerate(loci, start=1)
     ]
-    drawn = [own[0] for arm, own in records_by_arm(records).items() if arm in firsts and not own[0].job.baseline]
-    alone = [record.job.arm for record in drawn if not record.examples_as_predicted]
+    alone = [arm for arm, own in firsts.items() if not own.job.baseline and not own.examples_as_predicted]
     decoded = "networks as predict writes genes"
     if alone:
         decoded = f"by their heads alone: {', '.join(alone)}"

@@ -14,9 +14,8 @@ from dnaspt.baselines.results import read_result as read_baseline
 from dnaspt.config import EnsembleConfig, FinetuneConfig, PretrainConfig, build_config
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.errors import DivergedError
-from dnaspt.evaluation.loci import example_genes
+from dnaspt.evaluation.loci import example_coding, example_genes
 from dnaspt.evaluation.results import GENES_FILE, LOG, count_evaluations, read_counts, read_evaluation
-from dnaspt.genome.transcripts import Transcript
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.launch import Launch, Locks, exclusive
 from dnaspt.studies.plan import Job, pretraining_paths
@@ -149,12 +148,15 @@ def _record_of(context: StudyContext, job: Job, diverged: str) -> Record:
     if job.kind != "final":
         return record
     dataset = read_manifest(context.study.data)
+    has_examples = dataset.per_base and ((folder / "best").is_dir() or (folder / GENES_FILE).is_file())
+    stretches = (context.study.data, folder, _N_EXAMPLES, job.fold)
     return replace(
         record,
         test=replace(read_evaluation(folder / "evaluation-test.json"), data="", checkpoint=""),
         counts=kept_counts(job, read_counts(folder / "evaluation-test.npz")),
         curve=() if job.is_gene_model or job.members else _curve(folder, dataset),
-        examples=_examples(context, folder, dataset, job.fold),
+        examples=tuple(map(tuple, example_genes(*stretches))) if has_examples else (),
+        examples_coding=tuple(example_coding(*stretches)) if has_examples else (),
         examples_as_predicted=dataset.per_base,
         n_test_evaluations=_n_test_evaluations(folder),
     )
@@ -164,14 +166,6 @@ def _curve(folder: Path, dataset: Manifest) -> tuple[tuple[int, float], ...]:
     """Steps and primary scores of the validations."""
     metric = f"valid_{TASKS[dataset.task].metric}"
     return tuple((row["step"], row[metric]) for row in read_metrics(folder) if metric in row)
-
-
-def _examples(context: StudyContext, folder: Path, dataset: Manifest, fold: int) -> tuple[tuple[Transcript, ...], ...]:
-    """Genes predicted on a few stretches of the test split, to draw; none for windows."""
-    has_genes = (folder / "best").is_dir() or (folder / GENES_FILE).is_file()
-    if not dataset.per_base or not has_genes:
-        return ()
-    return tuple(map(tuple, example_genes(context.study.data, folder, _N_EXAMPLES, fold)))
 
 
 def _n_test_evaluations(folder: Path) -> int:

@@ -7,7 +7,7 @@ can be committed and shared; with them alone a study's report is made again, and
 import bz2
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from dnaspt.atomic import atomic_file
 from dnaspt.baselines.results import BaselineResult
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation
+from dnaspt.genome.intervals import runs
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.json_files import UNFIT, build_checked, check_types
 from dnaspt.studies.plan import Job, Stage
@@ -29,6 +30,8 @@ FORMAT_VERSION = 1
 _SUFFIX, _OLD_SUFFIX = ".json.bz2", ".json"
 _DECIMALS = 5
 """Digits to which logits are rounded before they are ranked, as the first versions stored them."""
+_LONGEST_BP = 100_000
+"""Bases of a stretch at most: a damaged record may say anything."""
 NO_RESULT = RunResult(scores={}, best_step=0, steps=0, n_bp=0, minutes=0.0)
 """Result of a trial that diverged."""
 
@@ -49,6 +52,8 @@ class Record:
         examples: genes predicted on a few stretches of the test split, to draw; empty for windows.
         examples_as_predicted: whether these are as `predict` writes them: with codons where the head knows them. Records of
             earlier versions have those of the head alone.
+        examples_coding: probability (2, L) of a coding base of either strand on these stretches, in percent; empty for
+            baselines, windows and records of earlier versions.
         n_test_evaluations: how often test was scored, by the run's own log; None where that is not on record.
         dnaspt_version: version that made the run.
         versions: versions of torch and Python; empty where they are not on record.
@@ -70,6 +75,7 @@ class Record:
     curve: tuple[tuple[int, float], ...] = ()
     examples: tuple[tuple[Transcript, ...], ...] = ()
     examples_as_predicted: bool = False
+    examples_coding: tuple[np.ndarray, ...] = ()
     n_test_evaluations: int | None = None
     dnaspt_version: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -111,6 +117,8 @@ class Record:
             }
         if self.examples_as_predicted:
             content["examples_as_predicted"] = True
+        if self.examples_coding:
+            content["examples_coding"] = [[_runs_of(strand) for strand in own] for own in self.examples_coding]
         if self.n_test_evaluations is not None:
             content["n_test_evaluations"] = self.n_test_evaluations
         return content
@@ -152,6 +160,9 @@ class Record:
             ),
             examples=tuple(tuple(map(_gene_from_dict, genes)) for genes in content.get("examples", ())),
             examples_as_predicted=bool(content.get("examples_as_predicted", False)),
+            examples_coding=tuple(
+                np.stack([_coding_of(strand) for strand in own]) for own in content.get("examples_coding", ())
+            ),
             n_test_evaluations=content.get("n_test_evaluations"),
             dnaspt_version=content.get("dnaspt_version", ""),
             versions=content.get("versions", {}),
@@ -217,6 +228,25 @@ def _gene_to_dict(gene: Transcript) -> dict[str, Any]:
 def _gene_from_dict(content: Mapping[str, Any]) -> Transcript:
     cds = tuple((int(start), int(end)) for start, end in content["cds"])
     return Transcript(str(content["chrom"]), str(content["strand"]), "", "", cds)
+
+
+def _runs_of(probabilities: np.ndarray) -> list[int]:
+    """Probabilities (L,) as a percentage and how often it stands there, in turn."""
+    percentages, intervals = runs(np.rint(probabilities * 100).astype(np.int64))
+    return np.stack([percentages, intervals[:, 1] - intervals[:, 0]], axis=1).ravel().tolist()
+
+
+def _coding_of(content: Sequence[int]) -> np.ndarray:
+    """Probabilities (L,) of what `_runs_of` wrote.
+
+    Raises:
+        ValueError: not that, or longer than a stretch can be.
+    """
+    pairs = np.array(content, dtype=np.int64).reshape(-1, 2)
+    percentages, lengths = pairs.T
+    if ((lengths < 1) | (lengths > _LONGEST_BP)).any() or ((percentages < 0) | (percentages > 100)).any():
+        raise ValueError("examples_coding is no probability of each base")
+    return np.repeat(percentages, lengths) / np.float32(100)
 
 
 def record_file(folder: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from tests.unit.genome.gff3_files import write_gff3
 from dnaspt.data.dataset import read_split
 from dnaspt.data.segments import Segment, segments
 from dnaspt.data.transcript_table import read_transcripts
-from dnaspt.evaluation.loci import MAX_BP, choose_loci, example_genes, example_loci
+from dnaspt.evaluation.loci import CODING_STEPS, MAX_BP, choose_loci, example_coding, example_genes, example_loci
 from dnaspt.evaluation.loci import _regions as regions
 from dnaspt.evaluation.loci import _regions_with_genes as regions_with_genes
 from dnaspt.genome.gene_states import MISSING, transcripts_from_labels
@@ -121,6 +121,12 @@ def test_examples_depend_on_the_annotation_alone(gene_data: Path, tmp_path: Path
     for locus, genes in zip(loci, of_file, strict=True):
         assert {g.cds for g in locus.truth} == {g.cds for g in genes} == {g.cds for g in locus.predicted[1]}
     assert loci[0].choice.startswith(f"one of {len(loci)} places with genes")
+    coding = [example_coding(gene_data, folder, 2) for folder in (run, tmp_path / "baseline")]
+    assert coding[1] == []
+    for locus, own in zip(example_loci(gene_data, [predicted, of_file], coding=coding), coding[0], strict=True):
+        assert own.shape == (2, locus.end - locus.start) and own.any()
+        np.testing.assert_allclose(own * CODING_STEPS, np.rint(own * CODING_STEPS), atol=1e-5)
+        assert locus.coding[0] is own and locus.coding[1].shape == (2, 0)
 
 
 @pytest.mark.parametrize("edges", [[], [(0, 400)], [(7000, 7100), (7900, 8000)]])

@@ -35,7 +35,10 @@ def test_a_study_is_told_in_its_sections(study: StudyConfig, runs: StudyRuns) ->
         *("Gene structures", "F1 by class", "Learning rates, on valid"),
     ]
     view = sections["Example loci"].view
-    assert view is not None and [track.name for track in view.tracks][::3] == ["annotation", "labels of the dataset"]
+    assert view is not None and [track.name for track in view.tracks] == [
+        *("annotation", "scratch", "scratch: P(coding), reverse strand below"),
+        *("SPT", "SPT: P(coding), reverse strand below", "labels of the dataset"),
+    ]
     names = [picture.name for section in sections.values() for picture in section.pictures]
     assert names[:4] == ["scores", "gains", "cost", "learning"] and names[4:] == [
         f"locus{number}" for number in range(1, len(names) - 3)

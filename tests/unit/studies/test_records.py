@@ -37,6 +37,9 @@ def test_a_record_that_is_written_and_read_is_the_same(finished: StudyContext, t
         assert again.to_dict() == record.to_dict()
         assert again.job == record.job and again.result == record.result and again.test == record.test
         assert again.examples == record.examples and again.curve == record.curve
+        assert len(again.examples_coding) == (0 if record.job.baseline else len(record.examples))
+        for own, written in zip(record.examples_coding, again.examples_coding, strict=True):
+            np.testing.assert_array_equal(own, written)
 
 
 def test_the_same_record_is_written_as_the_same_bytes(finished: StudyContext, tmp_path: Path) -> None:
@@ -82,6 +85,15 @@ def test_a_record_of_dnaspt_0_1_is_read(tmp_path: Path) -> None:
     assert record.counts.logits.tolist() == [[0], [1], [0], [2]] and record.counts.n_blocks == 2
     assert record.curve == ((2, 0.6), (4, 0.7)) and record.examples[0][0].cds == ((3, 9), (12, 15))
     assert record.n_test_evaluations is None and record.versions == {}
+
+
+@pytest.mark.parametrize("runs", [[5], [5, 0], [101, 3], [-1, 3], [5, 10**9], ["a", 2]])
+def test_posteriors_that_are_none_are_refused(runs: list[object], finished: StudyContext, tmp_path: Path) -> None:
+    record = next(own for own in read_records(finished.records, "final") if own.examples_coding)
+    content = record.to_dict() | {"examples_coding": [[runs, runs]]}
+    (tmp_path / "final-x.json").write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="is no record of a run"):
+        read_record(tmp_path / "final-x.json")
 
 
 @pytest.mark.parametrize("file", sorted(OLD.glob("*.json")), ids=lambda file: file.stem)
