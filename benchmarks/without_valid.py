@@ -2,12 +2,14 @@
 
 `python benchmarks/without_valid.py human_brain` reads the records of human_brain_folds and leaves out of every fold's test part
 what overlaps a window of the valid part of human_brain, the fixed split that `benchmarks/recipes.py` chose on. It writes the mean
-AUROC of every arm (mean over the folds), and what every network has over every baseline, with paired intervals over blocks, with
-and without these windows, into benchmarks/results/without-valid-NAME.json; and both for the windows of all folds in one order,
-although different models scored them. It prepares data/NAME and data/NAME_folds where they are not there.
+AUROC of every arm (mean over the folds), and what every network has over every baseline, with and without these windows, into
+benchmarks/results/without-valid-NAME.json; and both for the windows of all folds in one order, although different models scored
+them. Intervals are paired over blocks, of 95 %, or of more where the study's file says that this was not the first look. It
+prepares data/NAME and data/NAME_folds where they are not there.
 """
 
 import argparse
+import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
@@ -45,12 +47,14 @@ def main() -> None:
         print(f"{arm}: left out, finished in {len(by_arm[arm])} of {n_folds} folds")
     tested = [read_split(Path("data") / f"{name}_folds", "test", fold + 1) for fold in range(n_folds)]
     kept = [~overlaps(own, chosen_on) for own in tested]
+    looks = tomllib.loads((studies.STUDIES / f"{name}_folds.toml").read_text()).get("looks", 1)
     everything = [np.ones(len(own), dtype=bool) for own in kept]
     content = {
         "windows": {"all": sum(map(len, kept)), "without valid": int(sum(own.sum() for own in kept))},
-        "all windows": scores(finished, everything),
-        "without valid": scores(finished, kept),
-        "all windows in one order": scores(finished, everything, in_one_order=True),
+        "looks": looks,
+        "all windows": scores(finished, everything, looks),
+        "without valid": scores(finished, kept, looks),
+        "all windows in one order": scores(finished, everything, looks, in_one_order=True),
     }
     write_result(f"without-valid-{name}", f"python benchmarks/without_valid.py {name}", content)
 
@@ -67,7 +71,7 @@ def overlaps(windows: Split, others: Split) -> np.ndarray:
 
 
 def scores(
-    records: dict[str, list[Record]], kept: Sequence[np.ndarray], *, in_one_order: bool = False
+    records: dict[str, list[Record]], kept: Sequence[np.ndarray], looks: int, *, in_one_order: bool = False
 ) -> dict[str, Any]:
     """Mean AUROC of each arm over the kept windows of each fold, and gains over baselines with their intervals.
 
@@ -83,7 +87,7 @@ def scores(
     gains: dict[str, Any] = {}
     for arm, baseline in product(records, baselines):
         if arm not in baselines:
-            gain = paired_gain(by_arm[baseline], by_arm[arm])
+            gain = paired_gain(by_arm[baseline], by_arm[arm], looks)
             gains.setdefault(arm, {})[baseline] = [round(number, 4) for number in (gain.value, gain.low, gain.high)]
     by_fold = {
         arm: [
@@ -96,7 +100,7 @@ def scores(
         "mean AUROC of each fold": by_fold,
         "blocks": next(iter(by_arm.values())).n_blocks,
         "mean AUROC": {arm: round(own.value, 4) for arm, own in by_arm.items()},
-        "gain over baselines [95 %]": gains,
+        "gain over baselines": gains,
     }
 
 

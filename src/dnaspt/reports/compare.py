@@ -411,8 +411,13 @@ class ResampledScore:
         return cls(value, resampled_scores(counts, metric), counts.n_blocks)
 
 
-def paired_gain(before: ResampledScore, after: ResampledScore) -> Score:
+def paired_gain(before: ResampledScore, after: ResampledScore, looks: int = 1) -> Score:
     """What one run gains over another on the same test split, with the interval of a paired bootstrap over its blocks.
+
+    Args:
+        before: the one.
+        after: the other.
+        looks: how often the comparison was put to test; see `level_of`.
 
     Returns:
         The second minus the first; without an interval where the split is one block.
@@ -424,7 +429,7 @@ def paired_gain(before: ResampledScore, after: ResampledScore) -> Score:
         n = f"{before.n_blocks} and {after.n_blocks}"
         raise DatasetError(f"the runs were scored on {n} test blocks; evaluate both again")
     drawn = (after.resampled - before.resampled)[None]
-    return score_of_seeds(np.array([after.value - before.value]), drawn, before.n_blocks)
+    return score_of_seeds(np.array([after.value - before.value]), drawn, before.n_blocks, level_of(looks))
 
 
 def resampled_scores(counts: BootstrapCounts, metric: str) -> np.ndarray:
