@@ -72,7 +72,7 @@ GENE_STUDIES = {
 """Studies of gene models beside AUGUSTUS, and what each of them is tested on."""
 VERDICTS = (
     *("athaliana_folds", "celegans_folds", "athaliana_heads", "fly_loci"),
-    *("human_brain_folds", "arabidopsis_chr3_folds", "arabidopsis_chr3", "human_wgbs"),
+    *("human_brain_folds", "arabidopsis_chr3_folds", "human_wgbs"),
 )
 """Studies that the short tables show: of a set in folds these, else its given split, which also has shares of the labels."""
 README_STUDIES = ("athaliana_contigs", "celegans_contigs", "fly_loci_genes", "human_genes")
