@@ -29,7 +29,7 @@ GROUPS = {
         *("compare_annotations", "AnnotationComparison"),
     ),
     "Compare": ("study", "StudyResult", "Record", "report", "browse", "GenomeBrowser", "inspect", "Description"),
-    "scikit-learn": ("SPTClassifier",),
+    "scikit-learn": ("SPTClassifier", "SPTRegressor"),
     "Errors": (
         *(
             "DnasptError",
@@ -46,7 +46,7 @@ GROUPS = {
         ),
     ),
 }
-BUILT_BY_USERS = ("SPTClassifier", "Transcript")
+BUILT_BY_USERS = ("SPTClassifier", "SPTRegressor", "Transcript")
 """Classes whose constructor is shown; all others are what a function returns."""
 _OF_FILES = ("to_dict", "from_dict", "of")
 """Methods of the readers and writers of files, which are not shown."""

@@ -30,12 +30,13 @@ _HOMES = {
         *("simulate", "study"),
     ),
     "dnaspt.browser.browse": ("GenomeBrowser",),
-    "dnaspt.classifier": ("SPTClassifier",),
     "dnaspt.data.dataset": ("Dataset",),
     "dnaspt.errors": (
         *("BusyError", "CheckpointError", "ConfigError", "DatasetError", "DivergedError", "DnasptError", "InputError"),
         *("NoMemoryError", "NoSpaceError", "NotFiniteError"),
     ),
+    "dnaspt.estimators.classifier": ("SPTClassifier",),
+    "dnaspt.estimators.regressor": ("SPTRegressor",),
     "dnaspt.evaluation.compare_annotations": ("AnnotationComparison",),
     "dnaspt.evaluation.gene_metrics": ("GeneScores",),
     "dnaspt.evaluation.metrics": ("Score",),
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
     from dnaspt.api import simulate as simulate
     from dnaspt.api import study as study
     from dnaspt.browser.browse import GenomeBrowser as GenomeBrowser
-    from dnaspt.classifier import SPTClassifier as SPTClassifier
     from dnaspt.data.dataset import Dataset as Dataset
     from dnaspt.errors import BusyError as BusyError
     from dnaspt.errors import CheckpointError as CheckpointError
@@ -89,6 +89,8 @@ if TYPE_CHECKING:
     from dnaspt.errors import NoMemoryError as NoMemoryError
     from dnaspt.errors import NoSpaceError as NoSpaceError
     from dnaspt.errors import NotFiniteError as NotFiniteError
+    from dnaspt.estimators.classifier import SPTClassifier as SPTClassifier
+    from dnaspt.estimators.regressor import SPTRegressor as SPTRegressor
     from dnaspt.evaluation.compare_annotations import AnnotationComparison as AnnotationComparison
     from dnaspt.evaluation.gene_metrics import GeneScores as GeneScores
     from dnaspt.evaluation.metrics import Score as Score

@@ -27,6 +27,7 @@ API = {
     *(
         "AnnotationComparison",
         "Dataset",
+        "BesideBaseline",
         "Description",
         "Evaluation",
         "ExplanationSummary",
@@ -38,6 +39,7 @@ API = {
         "RunResult",
         "RunStopped",
         "SPTClassifier",
+        "SPTRegressor",
         "Score",
     ),
     *("SimulationSummary", "StudyResult", "Transcript"),

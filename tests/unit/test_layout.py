@@ -38,7 +38,7 @@ ORDER = (
     "reports",
     "sharing",
     "bend",
-    "classifier",
+    "estimators",
     "api",
     "cli",
 )

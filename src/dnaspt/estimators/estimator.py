@@ -1,4 +1,4 @@
-"""Labeled sequences to a classifier with scikit-learn's interface: pretrain on the sequences, fine-tune on the labels.
+"""What SPTClassifier and SPTRegressor share: pretrain on the sequences, fine-tune on their labels, keep the model.
 
 The sequences become a dataset of windows in a temporary folder, and the same functions train on it that the command line calls.
 """
@@ -7,13 +7,13 @@ import logging
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -36,46 +36,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TOO_FEW = 2
-"""A class needs as many sequences: one to learn from, one to choose a checkpoint on."""
 
-
-class SPTClassifier(ClassifierMixin, BaseEstimator):
-    """A classifier of DNA sequences that pretrains on the sequences it is given (self-pretraining).
-
-    `fit` sets a tenth of the sequences aside to choose checkpoints. It pretrains an encoder on the others without their labels,
-    then fine-tunes it with the labels. More than two classes are learned by one softmax, as classes of `prepare_sequences`. It is
-    the network alone: what `finetune` adds to models of windows by default (k-mers beside the network, a smaller rate for the
-    encoder, averaged weights) is left out.
-
-    Args:
-        preset: size of the encoder: paper, base, small or tiny.
-        pretrain_epochs: passes over the sequences before fine-tuning; 0 trains from scratch.
-        epochs: passes over the labeled sequences in fine-tuning.
-        learning_rate: peak learning rate of fine-tuning.
-        pretrain_learning_rate: peak learning rate of pretraining.
-        encoder: run or checkpoint of `dnaspt.pretrain` to begin from, instead of pretraining here.
-        unlabeled: further sequences, without labels, to pretrain on.
-        valid_fraction: share of each class that chooses the checkpoint.
-        batch_bp: bases in a batch.
-        pool: how the states of a sequence become one vector: normalized (learns faster) or mean.
-        average_strands: predict the mean of both strands.
-        accelerator: auto takes a GPU where there is one; cpu or gpu.
-        random_state: seed of everything random, a whole number; the same seed gives the same model on the same machine. None
-            (or a NumPy RandomState) draws another seed at each fit, as in scikit-learn.
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Labels of n sequences, as a dataset holds them.
 
     Attributes:
-        classes_: the labels, sorted: (n_classes,).
-        n_features_in_: 1, as scikit-learn counts a column of sequences.
+        task: of the dataset: sequences, classes or values.
+        names: of the K labels.
+        labels: (n, K) int8, or float32 numbers.
+        groups: number of the group of each sequence (n,): of each group a share chooses the checkpoint.
+    """
 
-    Example:
-        >>> X = ["ACGCGCGTCGCG" * 4, "ATTATAAATTTA" * 4] * 16
-        >>> y = ["island", "desert"] * 16
-        >>> clf = dnaspt.SPTClassifier(preset="tiny", pretrain_epochs=1, epochs=2).fit(X, y)
-        >>> clf.classes_.tolist()
-        ['desert', 'island']
-        >>> clf.predict_proba(X[:3]).shape
-        (3, 2)
+    task: str
+    names: tuple[str, ...]
+    labels: np.ndarray
+    groups: np.ndarray
+
+
+class SPTEstimator(BaseEstimator):
+    """Pretrains on the sequences it is given, fine-tunes on their labels, and keeps the model; see the classes made of it.
+
+    Attributes:
+        n_features_in_: 1, as scikit-learn counts a column of sequences.
     """
 
     def __init__(
@@ -109,31 +92,16 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         self.accelerator = accelerator
         self.random_state = random_state
 
-    def fit(self, X: Sequences, y: Sequence[Any]) -> Self:
-        """Pretrain on the sequences and fine-tune on their labels.
+    def _train(self, codes: Sequence[np.ndarray], targets: Targets) -> dict[str, bytes]:
+        """Pretrain on n sequences, and fine-tune on their labels.
 
-        Args:
-            X: n sequences: strings, an array of strings, or an array of letters (n, L); lengths may differ.
-            y: n labels, numbers or text.
+        Returns:
+            The files of the checkpoint that is best on valid, by name.
 
         Raises:
-            ConfigError: lengths of X and y differ, a label is missing (None or NaN), y mixes text and numbers, a class has fewer
-                than two sequences, there is one class only, or a setting is out of range.
-            KeyboardInterrupt: a signal stopped the training. A model that was fitted before stays as it was.
+            ConfigError: a sequence is too long, or a setting is out of range.
+            KeyboardInterrupt: a signal stopped the training.
         """
-        codes = [sequence.codes for sequence in read_sequences(X)]
-        labels = _read_labels(y)
-        if len(codes) != len(labels):
-            raise ConfigError(f"X has {len(codes)} sequences, y {len(labels)} labels; expected as many")
-        classes, numbers = np.unique(labels, return_inverse=True)
-        counts = np.bincount(numbers)
-        if len(classes) < 2:
-            raise ConfigError(
-                f"y has one class, {classes.tolist()[0]!r}; expected two or more" if len(labels) else "X is empty"
-            )
-        if counts.min() < _TOO_FEW:
-            few = classes.tolist()[counts.argmin()]
-            raise ConfigError(f"class {few!r} has {counts.min()} sequence; expected {_TOO_FEW} or more of each class")
         if (longest_bp := max(map(len, codes))) > MAX_WINDOW_BP:
             raise ConfigError(
                 f"a sequence has {longest_bp:,} bp; expected {MAX_WINDOW_BP:,} at most; cut it into windows"
@@ -146,15 +114,16 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             # Both settings are checked before the pretraining, which may take hours.
             pretraining = self._pretraining(data, Path(folder) / "pretrained", seed)
             finetuning = self._finetuning(data, Path(folder) / "run", seed, pretraining, longest_bp)
-            self._write(data, codes, classes, numbers, self._choose_valid(numbers, seed))
+            self._write(data, codes, targets, self._choose_valid(targets.groups, seed))
             if pretraining is not None:
                 _finished(pretrain(pretraining))
             checkpoint = find_checkpoint(_finished(finetune(finetuning)).path)
-            content = {file.name: file.read_bytes() for file in checkpoint.iterdir() if file.is_file()}
-        # Set together, and last: where `fit` is called again and fails, the classes still belong to the model.
-        self.classes_, self.checkpoint_, self.n_features_in_ = classes, content, 1
+            return {file.name: file.read_bytes() for file in checkpoint.iterdir() if file.is_file()}
+
+    def _keep(self, checkpoint: dict[str, bytes]) -> None:
+        """Take over a checkpoint; last, so that a model that was fitted before stays where `fit` fails."""
+        self.checkpoint_, self.n_features_in_ = checkpoint, 1
         self.__dict__.pop("_model", None)
-        return self
 
     def _check_settings(self) -> None:
         """Refuse what `build_config` does not see as it was given.
@@ -195,31 +164,21 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
             return int(self.random_state)  # type: ignore[arg-type]
         return int(check_random_state(self.random_state).randint(1 << 31))
 
-    def _write(
-        self,
-        out: Path,
-        codes: Sequence[np.ndarray],
-        classes: np.ndarray,
-        numbers: np.ndarray,
-        is_valid: np.ndarray,
-    ) -> None:
-        """The sequences as a dataset of windows: each a contig of its own, with a label for each class."""
-        names = tuple(map(str, classes)) if len(classes) > 2 else (str(classes[1]),)
-        targets = np.eye(len(classes), dtype=np.int8)[numbers]
-        targets = targets if len(classes) > 2 else targets[:, 1:]
+    def _write(self, out: Path, codes: Sequence[np.ndarray], targets: Targets, is_valid: np.ndarray) -> None:
+        """The sequences as a dataset of windows: each a contig of its own, with its labels."""
         with DatasetWriter(out) as writer:
-            for number, (sequence, target) in enumerate(zip(codes, targets, strict=True)):
-                window = Window(f"sequence{number + 1}", 0, len(sequence), "+", sequence, target)
+            for number, (sequence, labels) in enumerate(zip(codes, targets.labels, strict=True)):
+                window = Window(f"sequence{number + 1}", 0, len(sequence), "+", sequence, labels)
                 writer.add("valid" if is_valid[number] else "train", window)
             if self.unlabeled is not None:
-                no_labels = np.zeros(0, np.int8)
+                no_labels = np.zeros(0, targets.labels.dtype)
                 for number, more in enumerate(read_sequences(self.unlabeled)):
                     contig = f"unlabeled{number + 1}"
                     writer.add(UNLABELED, Window(contig, 0, len(more.codes), "+", more.codes, no_labels))
             writer.finish(
                 Manifest(
-                    task="classes" if len(classes) > 2 else "sequences",
-                    labels=names,
+                    task=targets.task,
+                    labels=targets.names,
                     resolution_bp=0,
                     window_bp=max(map(len, codes)),
                     sources=(),
@@ -227,12 +186,12 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
                 )
             )
 
-    def _choose_valid(self, numbers: np.ndarray, seed: int) -> np.ndarray:
-        """Which sequences choose the checkpoint: a share of each class, one of each at least: (n,) bool."""
+    def _choose_valid(self, groups: np.ndarray, seed: int) -> np.ndarray:
+        """Which sequences choose the checkpoint: a share of each group, one of each at least: (n,) bool."""
         generator = np.random.default_rng(seed)
-        chosen = np.zeros(len(numbers), dtype=bool)
-        for number in range(numbers.max() + 1):
-            members = np.flatnonzero(numbers == number)
+        chosen = np.zeros(len(groups), dtype=bool)
+        for number in range(groups.max() + 1):
+            members = np.flatnonzero(groups == number)
             n_valid = min(len(members) - 1, max(1, round(self.valid_fraction * len(members))))
             chosen[generator.permutation(members)[:n_valid]] = True
         return chosen
@@ -295,18 +254,6 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_model"}
 
-    def predict_proba(self, X: Sequences) -> np.ndarray:
-        """Probability of each class: (n, n_classes), in the order of `classes_`; rows sum to 1."""
-        probabilities = np.asarray(self.model_.predict_proba(X, average_strands=self.average_strands))
-        if len(self.classes_) == 2:
-            return np.concatenate([1 - probabilities, probabilities], axis=1)
-        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))  # 1 already, but in earlier models
-
-    def predict(self, X: Sequences) -> np.ndarray:
-        """The most probable class of each sequence: (n,)."""
-        chosen = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[chosen])
-
     def __sklearn_tags__(self) -> Any:
         """Sequences are text, not numbers."""
         tags = super().__sklearn_tags__()
@@ -315,30 +262,23 @@ class SPTClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
+def codes_of(X: Sequences, y: np.ndarray) -> list[np.ndarray]:
+    """Codes of n sequences.
+
+    Raises:
+        ConfigError: `y` has another number of labels, or there is none.
+    """
+    codes = [sequence.codes for sequence in read_sequences(X)]
+    if len(codes) != len(y):
+        raise ConfigError(f"X has {len(codes)} sequences, y {len(y)} labels; expected as many")
+    if not codes:
+        raise ConfigError("X is empty")
+    return codes
+
+
 def _is_number(value: Any, kind: type) -> bool:
     """Whether a value is a number of a kind; scikit-learn lets anything be set."""
     return isinstance(value, kind)
-
-
-def _read_labels(y: Any) -> np.ndarray:
-    """Labels (n,) of one type.
-
-    Raises:
-        ConfigError: a missing label, or text among numbers.
-    """
-    # Of a list with text and NaN, or with text and numbers, NumPy would make text.
-    values = np.asarray(y, dtype=object).ravel()
-    is_masked = y.mask if isinstance(y, np.ma.MaskedArray) else False
-    missing = np.flatnonzero(pd.isna(values) | np.ravel(is_masked))
-    if len(missing):
-        raise ConfigError(
-            f"{len(missing)} of {len(values)} labels are missing, first label {missing[0] + 1}; leave these sequences out, "
-            "or give them as unlabeled"
-        )
-    is_text = {isinstance(value, str | bytes) for value in values}
-    if len(is_text) > 1:
-        raise ConfigError("y mixes text and numbers; expected labels of one type")
-    return np.asarray(y).ravel()
 
 
 def _build(kind: type[Config], settings: dict[str, Any], step: str) -> Config:

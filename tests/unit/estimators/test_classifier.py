@@ -183,7 +183,7 @@ def test_a_label_that_is_missing_or_of_another_type_is_no_class(y: Any, says: st
 def test_a_bad_setting_is_told_before_anything_is_trained(
     setting: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dnaspt.classifier.pretrain", lambda _: pytest.fail("pretrained"))
+    monkeypatch.setattr("dnaspt.estimators.estimator.pretrain", lambda _: pytest.fail("pretrained"))
     with pytest.raises(ConfigError, match=says):
         SPTClassifier(**QUICK | setting).fit(["ACGT" * 10, "TTTA" * 10] * 4, ["a", "b"] * 4)
 
@@ -196,7 +196,7 @@ def test_a_classifier_keeps_its_model_and_classes_where_a_second_fit_fails_or_is
     X, y = sequences(12, ("a", "b", "c"))
     with pytest.raises(ConfigError, match="class 'd' has 1 sequence"):
         again.fit([*X, X[0]], [*y, "d"])
-    monkeypatch.setattr("dnaspt.classifier.pretrain", _stopped)
+    monkeypatch.setattr("dnaspt.estimators.estimator.pretrain", _stopped)
     with pytest.raises(KeyboardInterrupt, match="fit was stopped by SIGINT at step 0; nothing of it is kept"):
         again.fit(X, y)
     assert again.classes_.tolist() == ["poor", "rich"]
@@ -217,7 +217,7 @@ def test_without_a_random_state_each_fit_has_a_seed_of_its_own(
         seeds.append(config.seed)
         raise ConfigError("enough")
 
-    monkeypatch.setattr("dnaspt.classifier.finetune", stop)
+    monkeypatch.setattr("dnaspt.estimators.estimator.finetune", stop)
     for state in (None, None, 7, np.int64(7), np.random.RandomState(3), np.random.RandomState(3)):
         classifier = SPTClassifier(preset="tiny", pretrain_epochs=0, random_state=state)
         with pytest.raises(ConfigError, match="enough"):
