@@ -384,7 +384,8 @@ def _labels(
         values = [_mean([getattr(scores.labels, key)[label].value for scores in own]) for own in arms.values()]
         count = [] if has_count else [_mean([getattr(first.cpg_count, key)[label].value])]
         rows.append((label, *values, *count))
-    return Table(f"{name} by label", ("label", *arms, *([] if has_count else ["CpG count"])), tuple(rows))
+    note = _undefined_note([own.labels.undefined for own in next(iter(arms.values()))])
+    return Table(f"{name} by label", ("label", *arms, *([] if has_count else ["CpG count"])), tuple(rows), note)
 
 
 def _targets(measure: str, name: str, arms: Mapping[str, Sequence[NumberScores]]) -> Table:
@@ -394,7 +395,17 @@ def _targets(measure: str, name: str, arms: Mapping[str, Sequence[NumberScores]]
         (target, *(_mean([scores.by_target[measure][target].value for scores in own]) for own in arms.values()))
         for target in targets
     )
-    return Table(f"{name} by label", ("label", *arms), rows)
+    note = _undefined_note([own.undefined for own in next(iter(arms.values()))])
+    return Table(f"{name} by label", ("label", *arms), rows, note)
+
+
+def _undefined_note(undefined: Sequence[Sequence[str]]) -> str:
+    """What means leave out, in words: labels that have no score on test, or on some of its folds."""
+    counts = Counter(label for labels in undefined for label in labels)
+    named = [
+        label if n == len(undefined) else f"{label} ({n} of {len(undefined)} folds)" for label, n in counts.items()
+    ]
+    return f"Left out where test has one value only, so that no score is defined: {', '.join(named)}." if named else ""
 
 
 def _mean(values: Sequence[float]) -> str:

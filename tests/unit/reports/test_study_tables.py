@@ -159,9 +159,19 @@ def test_details_of_windows_stand_beside_the_cpg_count() -> None:
     arm = study_record("a", window_scores(truth * 1.0, truth))
     (auroc,), (auprc,) = score_tables(runs_of(arm))
     assert (auroc.columns, auroc.rows) == (("label", "a", "CpG count"), (("label0", "1.000", "0.500"),))
-    assert auprc.title == "AUPRC by label"
+    assert auprc.title == "AUPRC by label" and not auroc.note
     count = study_record("count", window_scores(truth * 1.0, truth), baseline="cpg")
     assert score_tables(runs_of(arm, count))[0][0].columns == ("label", "a", "count")
+
+
+def test_labels_without_a_score_are_named() -> None:
+    truth = np.array([[0], [1]] * 20)
+    one_value = study_record("a", window_scores(truth * 1.0, np.ones_like(truth)))
+    (auroc,), _ = score_tables(runs_of(one_value))
+    assert auroc.rows[0][:2] == ("label0", "–")
+    assert auroc.note == "Left out where test has one value only, so that no score is defined: label0."
+    both = study_record("a", window_scores(truth * 1.0, truth), seed=1)
+    assert "label0 (1 of 2 folds)" in score_tables(runs_of(one_value, both))[0][0].note
 
 
 def test_trials_are_a_table_with_the_chosen_rate() -> None:
