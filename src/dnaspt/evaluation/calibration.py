@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_softmax, logit
 
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.calibrator import Calibrator
@@ -15,6 +15,8 @@ from dnaspt.models.calibrator import Calibrator
 N_BINS = 10
 MOST_TEMPERATURE = 10.0
 """Temperatures are kept between its inverse and this: a valid split says little about extreme ones."""
+_HALVINGS = 50
+"""Steps that find a shift: each halves the range of log-odds in which it lies."""
 _LEAST_VALUES = 20
 """Known values of a label from which a slope is fitted."""
 
@@ -69,27 +71,38 @@ class Calibration:
         return cls(float(raw["expected_calibration_error"]), tuple(bins))
 
 
+def label_frequencies(labels: np.ndarray) -> np.ndarray:
+    """Share of windows in which each label is true (K,), of labels (n, K) that may be missing, plus one window of each kind."""
+    positives, negatives = (labels == 1).sum(axis=0) + 1, (labels == 0).sum(axis=0) + 1
+    return np.asarray(positives / (positives + negatives))
+
+
 def fit_calibrator(
-    truth: np.ndarray, log_odds: np.ndarray, biases: np.ndarray | None = None, *, one_of: bool = False
+    truth: np.ndarray, log_odds: np.ndarray, frequencies: np.ndarray | None = None, *, one_of: bool = False
 ) -> Calibrator:
     """What makes labels (n, K) most probable by log-odds (n, K): a temperature for all of them, and a bias for each.
 
-    Few windows say little, so the biases are held near those that are expected, and the temperature near 1, by normal priors with
-    a standard deviation of 1 nat.
+    A model may rank windows well and yet give all of them far too large log-odds. So these are first shifted until their mean
+    probability is the frequency of the label. Few windows say little, so what is added to that is held near 0, and the
+    temperature near 1, by normal priors with a standard deviation of 1 nat.
 
     Args:
         truth: labels, which may be missing.
         log_odds: those of a model.
-        biases: expected biases (K,): of a loss that weighs true labels, minus the logarithm of the weights; None for 0.
+        frequencies: share of the train windows in which each label is true (K,), above 0 and below 1; None for that of `truth`.
         one_of: whether each window has one of the labels; `log_odds` are then scores of classes.
     """
     known = truth != MISSING
     labels, scores = np.where(known, truth, 0).astype(float), log_odds.astype(np.float64)
-    expected = np.zeros(truth.shape[1]) if biases is None else biases
+    expected = label_frequencies(truth) if frequencies is None else frequencies
+    expected = expected / expected.sum() if one_of else expected
+    shift = _shift_to(scores, expected, one_of=one_of)
+    usual = np.log(expected) if one_of else logit(expected)
+    scores = scores + shift - usual  # 0 where a window is as probable as any
 
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
-        scaled, apart = scores * np.exp(-values[0]), values - np.array([0, *expected])
-        calibrated = scaled + values[1:]
+        scaled = scores * np.exp(-values[0])
+        calibrated = scaled + usual + values[1:]
         if one_of:
             shares = log_softmax(calibrated, axis=1)
             nats, slopes = -(labels * shares).sum(), np.where(known, np.exp(shares) - labels, 0)
@@ -97,12 +110,34 @@ def fit_calibrator(
             nats = (np.logaddexp(0, calibrated) - labels * calibrated)[known].sum()
             slopes = np.where(known, expit(calibrated) - labels, 0)
         gradient = np.array([-(slopes * scaled).sum(), *slopes.sum(axis=0)])
-        return float(nats + apart @ apart / 2), gradient + apart
+        return float(nats + values @ values / 2), gradient + values
 
     bound = np.log(MOST_TEMPERATURE)
-    bounds = [(-bound, bound), *[(None, None)] * len(expected)]
-    found = minimize(cost, np.array([0, *expected]), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Calibrator(float(np.exp(found[0])), tuple(found[1:].tolist()), one_of)
+    bounds = [(-bound, bound), *[(None, None)] * len(usual)]
+    found = minimize(cost, np.zeros(1 + len(usual)), jac=True, method="L-BFGS-B", bounds=bounds).x
+    temperature = float(np.exp(found[0]))
+    return Calibrator(temperature, tuple(((shift - usual) / temperature + usual + found[1:]).tolist()), one_of)
+
+
+def _shift_to(scores: np.ndarray, frequencies: np.ndarray, *, one_of: bool) -> np.ndarray:
+    """What is to be added to log-odds, or scores of classes (n, K), so that their mean probabilities are the frequencies (K,)."""
+    if not len(scores):
+        return np.zeros(len(frequencies))
+    if one_of:
+
+        def cost(shift: np.ndarray) -> tuple[float, np.ndarray]:
+            shares = log_softmax(scores + shift, axis=1)
+            nats = (scores + shift - shares)[:, 0].mean() - frequencies @ shift
+            return float(nats), np.exp(shares).mean(axis=0) - frequencies
+
+        found = minimize(cost, np.log(frequencies) - scores.mean(axis=0), jac=True, method="L-BFGS-B").x
+        return np.asarray(found - found.mean())
+    low, high = logit(frequencies) - scores.max(axis=0), logit(frequencies) - scores.min(axis=0)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        is_less = expit(scores + middle).mean(axis=0) < frequencies
+        low, high = np.where(is_less, middle, low), np.where(is_less, high, middle)
+    return np.asarray((low + high) / 2)
 
 
 def fit_numbers(truth: np.ndarray, predicted: np.ndarray, *, is_count: bool) -> Calibrator:

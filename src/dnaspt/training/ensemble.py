@@ -14,6 +14,7 @@ from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import Manifest, read_manifest
 from dnaspt.data.subset import label_subset
 from dnaspt.errors import ConfigError
+from dnaspt.evaluation.calibration import label_frequencies
 from dnaspt.evaluation.evaluate import score_model, window_logits
 from dnaspt.output import refuse_inputs
 from dnaspt.tasks import GENE_MODEL, TASKS
@@ -111,17 +112,18 @@ def _join(
     calibrator = calibrator_of(manifest.task)
     joined = Ensemble(models, of_kmers, calibrator).to(device).eval()
     valid = read_split(config.data, "valid", config.fold)
-    composition = _weigh(config, joined, valid, manifest, members)
+    train = None if manifest.per_base else _learned_windows(config, members)
+    composition = _weigh(config, joined, valid, train, len(manifest.labels))
     joined.share_transitions()
     description = _describe(config, manifest, members, joined.weights.tolist())
-    if manifest.per_base:
+    if train is None:
         annotated = scored_transcripts(config, manifest, valid)
         grammar = grammar_of(joined, description)
         scores = score_model(joined, valid, manifest.labels, annotated=annotated, grammar=grammar)
         named = {f"valid_{name}": score for name, score in scores.items()}
     else:
-        expected = _expected_biases(members, joined.weights.tolist(), len(manifest.labels))
-        finished = finish_windows(joined, valid, manifest.labels, "auto", composition, expected)
+        frequencies = label_frequencies(train.labels.reshape(-1, len(manifest.labels)))
+        finished = finish_windows(joined, valid, manifest.labels, "auto", composition, frequencies)
         description, named = description.model_copy(update=finished.description), finished.scores
     description = description.model_copy(update={"provenance": description.provenance | named})
     folder.begin(0)
@@ -133,35 +135,28 @@ def _join(
     return Run(folder.path, result, True, "", 0)
 
 
+def _learned_windows(config: EnsembleConfig, members: list[CheckpointConfig]) -> "Split":
+    """The train windows, with as many labels as the first model had."""
+    learned = members[0].provenance.get("settings", {})
+    train = read_split(config.data, "train", config.fold)
+    return label_subset(train, learned.get("label_fraction", 1.0), learned.get("seed", 0))
+
+
 def _weigh(
-    config: EnsembleConfig, joined: "Ensemble", valid: "Split", manifest: Manifest, members: list[CheckpointConfig]
+    config: EnsembleConfig, joined: "Ensemble", valid: "Split", train: "Split | None", n_labels: int
 ) -> "FittedComposition | None":
     """Choose the weights of the models, and fit the composition where there is one."""
     if config.weights == "valid":
-        truth = valid.labels.reshape(-1, len(manifest.labels))
+        truth = valid.labels.reshape(-1, n_labels)
         log_odds = [window_logits(member, valid).reshape(truth.shape) for member in joined.single]
         joined.weigh(fit_weights(np.stack(log_odds), truth, blocks_of(valid)))
-    if joined.composition is None:
+    if joined.composition is None or train is None:
         return None
-    import torch
-
     from dnaspt.training.fit_composition import fit_composition  # scikit-learn: seconds
 
-    train = read_split(config.data, "train", config.fold)
-    learned = members[0].provenance.get("settings", {})  # as many labels as the first model had
-    train = label_subset(train, learned.get("label_fraction", 1.0), learned.get("seed", 0))
-    biases = _expected_biases(members, joined.weights.tolist(), len(manifest.labels))
-    fitted = fit_composition(
-        train, len(manifest.labels), torch.from_numpy(np.exp(-biases))
-    )  # on one scale with the models
+    fitted = fit_composition(train, n_labels)
     joined.composition.set(fitted.scores, fitted.constant)
     return fitted
-
-
-def _expected_biases(members: list[CheckpointConfig], weights: list[float], n_labels: int) -> np.ndarray:
-    """Biases (K,) of the ensemble by those of its models: what a loss that weighs true labels added is to be taken back."""
-    biases = [own.biases or (0.0,) * n_labels for own in members]
-    return np.average(biases, axis=0, weights=weights)
 
 
 def _describe(

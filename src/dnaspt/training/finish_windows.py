@@ -40,7 +40,7 @@ def finish_windows(
     labels: tuple[str, ...],
     average_strands: Literal["auto", "always", "never"],
     composition: "FittedComposition | None" = None,
-    biases: np.ndarray | None = None,
+    frequencies: np.ndarray | None = None,
 ) -> FinishedWindows:
     """Choose all of it on valid, and let the model predict so.
 
@@ -50,7 +50,7 @@ def finish_windows(
         labels: names of the K labels.
         average_strands: auto: both strands where their mean has the higher mean AUROC.
         composition: what the model's composition was set to; None where it has none.
-        biases: expected biases (K,) of the log-odds, of a loss that weighs true labels; None for 0.
+        frequencies: share of the train windows in which each label is true (K,); None for that of valid.
     """
     from dnaspt.models.heads import NumbersHead  # torch: seconds
 
@@ -77,7 +77,7 @@ def finish_windows(
             chosen | {"slopes": numbers.slopes, "biases": numbers.biases},
             {f"valid_{name}": score for name, score in named.items()},
         )
-    found = fit_calibrator(truth, log_odds, biases, one_of=model.calibrator.one_of)
+    found = fit_calibrator(truth, log_odds, frequencies, one_of=model.calibrator.one_of)
     return FinishedWindows(chosen | {"temperature": found.temperature, "biases": found.biases}, scores)
 
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
-from torch import Tensor
 
 from dnaspt.baselines.windows import KMER_BP, MARKOV_ORDERS, log_ratios, window_kmers
 from dnaspt.data.bootstrap_blocks import window_blocks
@@ -71,22 +70,20 @@ class _Models(NamedTuple):
         return np.asarray(by_model[np.arange(len(groups)), groups])
 
 
-def fit_composition(train: Split, n_labels: int, positive_weights: Tensor | None = None) -> FittedComposition:
+def fit_composition(train: Split, n_labels: int) -> FittedComposition:
     """Estimate what the composition of windows says of their labels.
 
     Args:
         train: windows of the train split.
         n_labels: number of labels.
-        positive_weights: weight of true labels in the loss (labels,), which shifts the best log-odds; None where all are 1.
     """
     rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), MOST_WINDOWS)).round().astype(int))
     groups = neighbor_groups(train)
     learned = _Learned(train.take(rows), groups[rows], n_labels)
     models = [learned.models_of(label) for label in range(n_labels)]
-    shift = np.zeros(n_labels) if positive_weights is None else np.log(positive_weights.numpy())
     return FittedComposition(
         np.stack([own.scores[-1] for own in models]),
-        np.array([own.constants[-1] for own in models]) + shift,
+        np.array([own.constants[-1] for own in models]),
         learned.auroc(models),
     )
 

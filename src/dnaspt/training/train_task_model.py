@@ -17,6 +17,7 @@ from dnaspt.data.batches import BatchOptions, TrainingBatches
 from dnaspt.data.dataset import Split
 from dnaspt.data.manifest import Manifest
 from dnaspt.errors import telling_memory
+from dnaspt.evaluation.calibration import label_frequencies
 from dnaspt.evaluation.evaluate import score_model
 from dnaspt.genome.gene_states import MISSING
 from dnaspt.genome.transcripts import Transcript
@@ -69,7 +70,7 @@ def train_task_model(
     fabric = build_fabric(config)
     composition = None
     if checkpoint.composition is not None:
-        composition = fit_composition(data.train, len(manifest.labels), class_weights(config, data))
+        composition = fit_composition(data.train, len(manifest.labels))
         _tell_composition(composition, manifest.labels)
     model = build_model(config, checkpoint, data, composition)
     options = BatchOptions(
@@ -141,9 +142,8 @@ def _finish(
     """Complete a checkpoint of windows, of which config.json alone is replaced: the scores that it then has on valid."""
     model, described = load_model(checkpoint)
     assert isinstance(model, TaskModel)
-    weights, labels = class_weights(config, data), data.manifest.labels
-    biases = None if weights is None else -np.log(weights.numpy())
-    finished = finish_windows(model.to(device), data.valid, labels, config.average_strands, composition, biases)
+    labels, frequencies = data.manifest.labels, _frequencies(data)
+    finished = finish_windows(model.to(device), data.valid, labels, config.average_strands, composition, frequencies)
     provenance = described.provenance | finished.scores
     write_description(checkpoint, described.model_copy(update=finished.description | {"provenance": provenance}))
     return finished.scores
@@ -159,7 +159,7 @@ def build_model(
     if TASKS[data.manifest.task].numbers:
         start = HeadStart(mean=label_moments(data)[0], sd=label_moments(data)[1])
     else:
-        frequencies = label_frequencies(data) if checkpoint.pool == "normalized" else None
+        frequencies = torch.from_numpy(_frequencies(data)).float() if checkpoint.pool == "normalized" else None
         start = HeadStart(class_weights(config, data), frequencies)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -180,11 +180,9 @@ def _load_encoder(encoder: nn.Module, path: str | os.PathLike[str]) -> None:
     encoder.load_state_dict(pretrained.encoder.state_dict())
 
 
-def label_frequencies(data: FinetuningData) -> Tensor:
-    """Share of train windows in which each label is true (K,): of known labels, plus one window of each kind."""
-    labels = data.train.labels.reshape(-1, len(data.manifest.labels))
-    positives, negatives = (labels == 1).sum(0) + 1, (labels == 0).sum(0) + 1
-    return torch.from_numpy(positives / (positives + negatives)).float()
+def _frequencies(data: FinetuningData) -> np.ndarray:
+    """Share of the train windows in which each label is true (K,)."""
+    return label_frequencies(data.train.labels.reshape(-1, len(data.manifest.labels)))
 
 
 def label_moments(data: FinetuningData) -> tuple[Tensor, Tensor]:

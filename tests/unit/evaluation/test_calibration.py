@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from dnaspt.evaluation.calibration import Calibration, ReliabilityBin, fit_calibrator, fit_numbers
+from dnaspt.evaluation.calibration import Calibration, ReliabilityBin, fit_calibrator, fit_numbers, label_frequencies
 from dnaspt.genome.gene_states import MISSING
 
 
@@ -39,14 +39,37 @@ def test_the_temperature_and_the_biases_of_log_odds_are_found(temperature: float
     assert after < 0.02 < before
 
 
-def test_weights_of_true_labels_are_taken_back_though_few_windows_say_so() -> None:
-    """With 20 windows, the prior decides: a loss that weighs true labels by 19 adds log 19."""
+@pytest.mark.parametrize("apart", [0.0, np.log(19), 161.0, -119.0])
+def test_log_odds_that_are_far_too_large_for_all_windows_are_shifted_though_few_windows_say_so(apart: float) -> None:
+    """A normalized pool may leave a model's log-odds nats apart; a loss that weighs true labels by 19 adds log 19."""
     generator = np.random.default_rng(0)
-    log_odds = generator.normal(-3, 1, size=(20, 1))
+    log_odds = generator.normal(-3, 1.5, size=(60, 1))
     truth = (generator.random(log_odds.shape) < expit(log_odds)).astype(np.int8)
-    found = fit_calibrator(truth, log_odds + np.log(19), -np.log(np.array([19.0])))
-    assert found.biases[0] == pytest.approx(-np.log(19), abs=1.2)
-    assert Calibration.of(truth, found.log_odds(log_odds + np.log(19))).error < 0.1
+    assert 2 <= truth.sum() <= 8
+    found = fit_calibrator(truth, log_odds + apart, np.array([0.09]))
+    assert 0.5 < found.temperature < 3
+    probabilities = expit(found.log_odds(log_odds + apart))
+    assert probabilities.mean() == pytest.approx(0.09, abs=0.04)
+    alike = fit_calibrator(truth, log_odds, np.array([0.09])).log_odds(log_odds)
+    np.testing.assert_allclose(found.log_odds(log_odds + apart), alike, atol=0.02)
+
+
+def test_scores_of_classes_are_shifted_too() -> None:
+    generator = np.random.default_rng(0)
+    scores = generator.normal(size=(200, 3)) * 2
+    shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    chosen = np.array([generator.choice(3, p=own) for own in shares])
+    truth, apart = np.eye(3, dtype=np.int8)[chosen], np.array([40.0, -30.0, 5.0])
+    found = fit_calibrator(truth, scores + apart, label_frequencies(truth), one_of=True)
+    plain = fit_calibrator(truth, scores, label_frequencies(truth), one_of=True)
+    np.testing.assert_allclose(found.log_odds(scores + apart), plain.log_odds(scores), atol=0.02)
+    assert found.temperature == pytest.approx(1, rel=0.3)
+    assert (found.log_odds(scores + apart).argmax(axis=1) == chosen).mean() > 0.6
+
+
+def test_frequencies_count_known_labels_and_one_window_of_each_kind() -> None:
+    labels = np.array([[1, 0], [MISSING, 0], [0, 0], [1, 0]], dtype=np.int8)
+    np.testing.assert_allclose(label_frequencies(labels), [3 / 5, 1 / 6])
 
 
 def test_without_labels_nothing_is_changed_and_no_temperature_is_extreme() -> None:

@@ -101,9 +101,3 @@ def test_missing_labels_have_no_say_and_rare_ones_have_their_frequency() -> None
     )
     with_missing = fit_composition(more, 2)
     assert with_missing.auroc[0] == pytest.approx(known.auroc[0], abs=0.02)
-
-
-def test_weights_of_true_labels_shift_the_log_odds() -> None:
-    train = labeled()
-    plain, weighted = fit_composition(train, 2), fit_composition(train, 2, torch.tensor([1.0, 4.0]))
-    np.testing.assert_allclose(weighted.constant - plain.constant, [0, np.log(4)], atol=1e-6)

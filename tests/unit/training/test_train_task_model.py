@@ -17,7 +17,7 @@ from dnaspt.training import train_task_model
 from dnaspt.training.finetune import _describe, check_settings, finetune
 from dnaspt.training.loop import SilentReporter
 from dnaspt.training.runs import read_metrics
-from dnaspt.training.train_task_model import FinetuningData, build_model, class_weights, label_frequencies
+from dnaspt.training.train_task_model import FinetuningData, build_model, class_weights
 
 
 def data_of(folder: Path) -> FinetuningData:
@@ -43,15 +43,6 @@ def test_labels_of_windows_weigh_by_negatives_over_positives(windows: Path) -> N
     assert weights.tolist() == pytest.approx(((labels == 0).sum(0) / positives).tolist())
     given = class_weights(FinetuneConfig(data=windows, out="x", positive_weight=2.5), data)
     assert given.tolist() == [2.5] * 3
-
-
-def test_frequencies_count_one_more_window_of_either_kind(windows: Path) -> None:
-    data = data_of(windows)
-    labels = data.train.labels.reshape(-1, 3)
-    known = (labels[:, 1] != MISSING).sum()
-    found = label_frequencies(data)
-    assert found[1].item() == pytest.approx(((labels[:, 1] == 1).sum() + 1) / (known + 2))
-    assert found[2].item() == pytest.approx(1 / (len(labels) + 2))  # a label that is never true
 
 
 def test_a_model_takes_the_pretrained_encoder_and_a_head_of_its_seed(gene_data: Path, pretrained: Path) -> None:
