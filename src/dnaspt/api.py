@@ -15,6 +15,7 @@ from dnaspt.arguments import (
     as_path,
     as_path_or_none,
     as_paths,
+    as_texts,
     check_numbers,
     check_switches,
     check_texts,
@@ -516,8 +517,9 @@ def evaluate(
 
     Raises:
         CheckpointError: not a fine-tuned model, of another task, or (unless any_data) trained on another dataset; with a
-        baseline, no folder of a run. DatasetError: no dataset, or without that split. ConfigError: a baseline that does not
-        fit the task, or on another split than test.
+        baseline, no folder of a run. DatasetError: no dataset, or without that split, or a baseline for other labels.
+        ConfigError: with a baseline: no such one, another split than test, a loaded model, a run that cannot be written, or
+        no AUGUSTUS here.
 
     Example:
         >>> scores = dnaspt.evaluate("runs/genes", "data/genes", split="valid")
@@ -527,28 +529,19 @@ def evaluate(
         ['metric', 'value', 'low', 'high']
     """
     check_switches(any_data=any_data, **({} if average_strands is None else {"average_strands": average_strands}))
-    beaten = (baseline,) if isinstance(baseline, str) else tuple(baseline)
-    own, folder = _model_or_path(model), as_path(data, "data")
-    if beaten:
-        from dnaspt.reports.beside_baselines import beside_baselines, check_beside
-
-        if not isinstance(own, Path):
-            raise ConfigError("baselines are kept in the run; give its folder instead of a loaded model")
-        check_beside(own, folder, beaten, split=split, fold=fold)
+    beaten, own, folder = as_texts(baseline, "baseline"), _model_or_path(model), as_path(data, "data")
     from dnaspt.evaluation.evaluate import evaluate as score
 
-    evaluation = score(
-        own,
-        folder,
-        split=split,
-        fold=fold,
-        any_data=any_data,
-        average_strands=average_strands,
-        accelerator=accelerator,
-    )
-    if beaten and isinstance(own, Path):
-        evaluation = replace(evaluation, beside=tuple(beside_baselines(own, evaluation, folder, beaten)))
-    return evaluation
+    asked: dict[str, Any] = {"any_data": any_data, "average_strands": average_strands, "accelerator": accelerator}
+    if not beaten:
+        return score(own, folder, split=split, fold=fold, **asked)
+    from dnaspt.reports.beside_baselines import beside_baselines, check_beside
+
+    if not isinstance(own, Path):
+        raise ConfigError("baselines are kept in the run; give its folder instead of a loaded model")
+    check_beside(own, folder, beaten, split=split, fold=fold)
+    evaluation = score(own, folder, split=split, fold=fold, **asked)
+    return replace(evaluation, beside=tuple(beside_baselines(own, evaluation, folder, beaten)))
 
 
 def explain(

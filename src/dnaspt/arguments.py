@@ -69,6 +69,19 @@ def check_texts(**values: Any) -> None:
             raise ConfigError(f"{name} = {value!r}; expected text")
 
 
+def as_texts(value: Any, name: str) -> tuple[str, ...]:
+    """One text, or several, as a tuple.
+
+    Raises:
+        ConfigError: names the argument.
+    """
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list | tuple) or not all(isinstance(own, str) for own in value):
+        raise ConfigError(f"{name} = {value!r}; expected a text, or several")
+    return tuple(value)
+
+
 def check_numbers(**values: Any) -> None:
     """Refuse what is no number; None is left to the caller.
 

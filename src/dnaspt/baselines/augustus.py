@@ -77,10 +77,11 @@ def train(data: Path, folder: Path, fold: int = 0, optimize_minutes: float = 0) 
         ConfigError: AUGUSTUS, its folder of species models, or optimize_augustus.pl is not installed. DatasetError: no gene
             to learn from. DnasptError: etraining or optimize_augustus.pl failed.
     """
+    check_installed()
+    installed = _installed_config()
     config = folder / "config"
     species = config / "species" / TRAINED
     species.mkdir(parents=True)
-    installed = _installed_config()
     for entry in installed.iterdir():
         if entry.name != "species":
             (config / entry.name).symlink_to(entry)

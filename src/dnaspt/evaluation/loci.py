@@ -178,7 +178,10 @@ def example_genes(data: Path, run: Path, n: int, fold: int = 0) -> list[list[Tra
 
 
 def example_coding(data: Path, run: Path, n: int, fold: int = 0) -> list[np.ndarray]:
-    """Probability (2, L) of coding bases of either strand on the regions of `example_genes`, in steps; of a baseline none."""
+    """Probability (2, L) of coding bases of either strand on the regions of `example_genes`, rounded to 1/20.
+
+    An empty list for a baseline, which has none.
+    """
     if _is_baseline(run):
         return []
     found = _coding(run, _example_regions(data, n, fold), both_strands=False)
@@ -201,17 +204,22 @@ def example_loci(
     """
     genes, regions = _annotated(data, fold), _example_regions(data, len(predicted[0]), fold)
     choice = f"one of {len(regions)} places with genes, evenly spread over those of the test split"
-    unknown = np.zeros((2, 0), np.float32)
     return [
         _locus(
             region,
             genes,
             [of_run[n] for of_run in predicted],
             choice,
-            tuple(of_run[n] if len(of_run) else unknown for of_run in coding),
+            tuple(_of_region(of_run[n : n + 1], region) for of_run in coding),
         )
         for n, region in enumerate(regions)
     ]
+
+
+def _of_region(coding: Sequence[np.ndarray], region: _Region) -> np.ndarray:
+    """The probabilities (2, L) of a region; (2, 0) where there are none, or they are of another one."""
+    is_known = len(coding) and coding[0].shape == (2, region.end - region.start)
+    return coding[0] if is_known else np.zeros((2, 0), np.float32)
 
 
 def _annotated(data: Path, fold: int = 0) -> list[Transcript]:

@@ -351,7 +351,7 @@ def sequences_of(
         sequence = find_column(table, sequence_column, SEQUENCE_NAMES, "the sequence", "sequence_column")
         name = find_column(table, name_column, NAME_NAMES, "the name", "name_column")
         if sequence is None:
-            do = "give the table a header, or say sequence_column"
+            do = "give the table a header, or name the column (--sequence-column; in Python sequence_column)"
             raise InputError(table.path, "no column of sequences", expected="one called 'sequence'", do=do)
     assert sequence is not None
     names = [str(n + 1) for n in range(len(table))] if name is None else table.column(name)

@@ -231,12 +231,12 @@ def _warn_of_unused(
     if unused <= _MANY_UNUSED * n_regions:
         return
     narrow = sum(int((regions.end - regions.start < config.needed_bp).sum()) for regions in source.files)
-    do = ["lower min_overlap"]
+    do = ["lower --min-overlap"]
     if narrow:
         too_few = f"{narrow} have less than {config.needed_bp} bp"
         do.append(f"make narrow regions wider, such as summits (bedtools slop): {too_few}")
     if narrow < unused and config.background == "all":
-        do.append("change stride_bp, or take background = matched")
+        do.append("take --background matched, or change stride_bp in a --config file")
     log.warning(
         "%d of %d regions make no window positive: they cover less than min_overlap %g of any core of %d bp; %s",
         *(unused, n_regions, config.min_overlap, config.core_bp, "; or ".join(do)),

@@ -391,9 +391,14 @@ def _gene_tables(scores: "GeneEvaluation", title: str) -> list[Table]:
         (LEVELS[name], *map(_interval, (level.sensitivity, level.precision, level.f1)))
         for name, level in scores.genes.levels.items()
     )
+    of_genes = scores.genes.levels["gene"]
+    counted = (
+        f"{of_genes.n_true:,} annotated genes, {of_genes.n_found:,} of them exact; {of_genes.n_predicted:,} predicted"
+    )
+    note = f"intervals are over {scores.n_blocks:,} blocks of about 10 kb"
     return [
-        Table(title, ("metric", "value [95 % interval]"), (("MCC, all bases", _interval(scores.mcc)),)),
-        Table("gene structures", ("level", "sensitivity", "precision", "F1"), levels),
+        Table(title, ("metric", "value [95 % interval]"), (("MCC, all bases", _interval(scores.mcc)),), note),
+        Table("gene structures", ("level", "sensitivity", "precision", "F1"), levels, counted),
         *value_table("faults of predicted transcripts", scores.structures.faults),
     ]
 

@@ -308,7 +308,8 @@ def _training(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     if exons := [curve for curve in exons if len(curve.x)]:
         caption = "F1 of exons on the valid split, as predict writes genes."
         pictures.append(make_picture("valid_exons", lambda: figures.curves(exons, "valid exon F1"), caption))
-    text = "" if len(networks) == len(records) else "Gene models are estimated: they have no curves."
+    without = sorted({record.name for record in records if not record.is_trained})
+    text = f"Without curves, since no steps were trained: {', '.join(without)}." if without else ""
     return Section("Training", text, tuple(pictures))
 
 

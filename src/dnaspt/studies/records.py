@@ -31,7 +31,7 @@ _SUFFIX, _OLD_SUFFIX = ".json.bz2", ".json"
 _DECIMALS = 5
 """Digits to which logits are rounded before they are ranked, as the first versions stored them."""
 _LONGEST_BP = 100_000
-"""Bases of a stretch at most: a damaged record may say anything."""
+"""Bases of a stretch at most (15,000 are drawn today): a damaged record may say anything."""
 NO_RESULT = RunResult(scores={}, best_step=0, steps=0, n_bp=0, minutes=0.0)
 """Result of a trial that diverged."""
 
@@ -52,7 +52,7 @@ class Record:
         examples: genes predicted on a few stretches of the test split, to draw; empty for windows.
         examples_as_predicted: whether these are as `predict` writes them: with codons where the head knows them. Records of
             earlier versions have those of the head alone.
-        examples_coding: probability (2, L) of a coding base of either strand on these stretches, in percent; empty for
+        examples_coding: probability (2, L) of a coding base of either strand on these stretches, float32; empty for
             baselines, windows and records of earlier versions.
         n_test_evaluations: how often test was scored, by the run's own log; None where that is not on record.
         dnaspt_version: version that made the run.
@@ -160,9 +160,7 @@ class Record:
             ),
             examples=tuple(tuple(map(_gene_from_dict, genes)) for genes in content.get("examples", ())),
             examples_as_predicted=bool(content.get("examples_as_predicted", False)),
-            examples_coding=tuple(
-                np.stack([_coding_of(strand) for strand in own]) for own in content.get("examples_coding", ())
-            ),
+            examples_coding=_codings_of(content),
             n_test_evaluations=content.get("n_test_evaluations"),
             dnaspt_version=content.get("dnaspt_version", ""),
             versions=content.get("versions", {}),
@@ -236,17 +234,31 @@ def _runs_of(probabilities: np.ndarray) -> list[int]:
     return np.stack([percentages, intervals[:, 1] - intervals[:, 0]], axis=1).ravel().tolist()
 
 
+def _codings_of(content: Mapping[str, Any]) -> tuple[np.ndarray, ...]:
+    """Posteriors (2, L) of the stretches of a record; empty where it has none.
+
+    Raises:
+        ValueError: not one for each stretch, or not of two strands of one length.
+    """
+    codings = tuple(np.stack([_coding_of(strand) for strand in own]) for own in content.get("examples_coding", ()))
+    if codings and (len(codings) != len(content["examples"]) or any(len(own) != 2 for own in codings)):
+        raise ValueError("examples_coding is not of both strands of each stretch")
+    return codings
+
+
 def _coding_of(content: Sequence[int]) -> np.ndarray:
-    """Probabilities (L,) of what `_runs_of` wrote.
+    """Probabilities (L,) float32 of what `_runs_of` wrote.
 
     Raises:
         ValueError: not that, or longer than a stretch can be.
     """
-    pairs = np.array(content, dtype=np.int64).reshape(-1, 2)
-    percentages, lengths = pairs.T
-    if ((lengths < 1) | (lengths > _LONGEST_BP)).any() or ((percentages < 0) | (percentages > 100)).any():
+    if not all(type(value) is int for value in content):
+        raise ValueError("examples_coding is not of whole numbers")
+    percentages, lengths = np.array(content, dtype=np.int64).reshape(-1, 2).T
+    is_right = (lengths > 0) & (lengths <= _LONGEST_BP) & (percentages >= 0) & (percentages <= 100)
+    if not is_right.all() or lengths.sum() > _LONGEST_BP:
         raise ValueError("examples_coding is no probability of each base")
-    return np.repeat(percentages, lengths) / np.float32(100)
+    return (np.repeat(percentages, lengths) / 100).astype(np.float32)
 
 
 def record_file(folder: Path, name: str) -> Path:

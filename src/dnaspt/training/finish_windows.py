@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 
 USUAL_SHARE = 0.75
 """Share of the composition where valid is too small to say (`benchmarks/composition_share.py`)."""
+_LEAST_TOTAL = 1e-3
+"""Share of the usual sum of weights below which they say nothing of the labels."""
+_PRECISE = {"ftol": 1e-12}
+"""How precisely weights are searched."""
 
 
 class FinishedWindows(NamedTuple):
@@ -109,36 +113,48 @@ def fit_weights(
 ) -> np.ndarray:
     """Weights (M,) of the log-odds of M models by which the labels are most probable: none is below 0, their sum is 1.
 
-    Each label has a constant of its own, which is not kept. Weights are held near usual ones, the more so the fewer blocks have
-    the rarer value of a label: windows next to each other say hardly more than one of them.
+    Each label has a constant of its own, and all log-odds a common factor; neither is kept. Weights are held near usual ones, the
+    more so the fewer blocks have the rarer value of any label: windows next to each other say hardly more than one of them.
 
     Args:
         log_odds: of the models (M, n, K).
         truth: labels (n, K), which may be missing.
         blocks: block of each window (n,).
         usual: weights (M,) that need no evidence; None for those that are all alike.
-        hold: how strongly they are held: nats that weights apart from them by 1 / sqrt(M) cost, in a single block.
+        hold: how strongly they are held: of two models and one block, moving a weight by 0.5 costs so many nats.
     """
     known = truth != MISSING
-    n_rare = max(1, min(len(np.unique(blocks[(truth == value).any(axis=1)])) for value in (0, 1)))
     n_models, target = len(log_odds), np.where(known, truth, 0)
     center = np.full(n_models, 1 / n_models) if usual is None else usual
+    n_rare = min(len(np.unique(blocks[(truth == value).any(axis=1)])) for value in (0, 1))
+    if not n_rare:
+        return center
+
+    near = center / max(float(np.tensordot(center, log_odds, axes=1)[known].std()), 1e-6)  # log-odds of usual size
 
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
         weights, constants = values[:n_models], values[n_models:]
-        total = max(weights.sum(), 1e-9)
-        apart = weights / total - center
+        total = max(weights.sum(), _LEAST_TOTAL * near.sum())
+        apart, strength = weights / total - center, hold * n_models / n_rare
         scores = np.tensordot(weights, log_odds, axes=1) + constants
         nats = (np.logaddexp(0, scores) - target * scores)[known].mean()
         slopes = np.where(known, expit(scores) - target, 0) / known.sum()
         of_weights = np.tensordot(log_odds, slopes, axes=((1, 2), (0, 1)))
-        of_weights += 2 * hold * n_models / n_rare * (apart - apart @ weights / total) / total
-        return float(nats + hold * n_models * apart @ apart / n_rare), np.concatenate([of_weights, slopes.sum(axis=0)])
+        of_weights += 2 * strength * (apart - apart @ weights / total) / total
+        return float(nats + strength * apart @ apart), np.concatenate([of_weights, slopes.sum(axis=0)])
 
-    start = np.concatenate([center, np.zeros(truth.shape[1])])
+    constants = -np.tensordot(near, log_odds, axes=1).mean(axis=0)
     bounds = [(0, None)] * n_models + [(None, None)] * truth.shape[1]
-    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:n_models]
-    if found.sum() < 1e-6:
+    starts = [
+        near,
+        *(near.sum() * (0.1 * center + 0.9 * own) for own in np.eye(n_models)),
+    ]  # the cost has several valleys
+    ended = [
+        minimize(cost, np.concatenate([start, constants]), jac=True, method="L-BFGS-B", bounds=bounds, options=_PRECISE)
+        for start in starts
+    ]
+    found = min(ended, key=lambda one: one.fun).x[:n_models]
+    if found.sum() <= _LEAST_TOTAL * near.sum():
         log.warning("no weights of the models make the labels of valid more probable: the usual ones are taken")
         found = center
     return np.asarray(found / found.sum())

@@ -137,6 +137,9 @@ def test_where_it_is_not_installed_a_way_out_is_told(
         ConfigError, match=r"AUGUSTUS is not installed here .*give its GFF3 to 'dnaspt baseline --annotation'"
     ):
         predict([segment_of("ACGT")], "fly")
+    with pytest.raises(ConfigError, match="AUGUSTUS is not installed here"):
+        train(gene_data, tmp_path / "work")
     if not Path("/usr/share/augustus/config").is_dir():
+        (tmp_path / "augustus").touch(mode=0o755)
         with pytest.raises(ConfigError, match="set AUGUSTUS_CONFIG_PATH"):
             train(gene_data, tmp_path / "work")

@@ -358,7 +358,7 @@ def test_regions_too_narrow_for_any_window_are_named_and_refused_where_none_is_l
     # a core of 20 bp at min_overlap 0.5 takes 10 bp
     peaks = [_bed(genome.parent, "x.bed", "a 200 210", "a 300 309", "a 600 601")]
     unused = "2 of 3 regions make no window positive: they cover less than min_overlap 0.5 of any core of 20 bp"
-    do = "lower min_overlap; or make narrow regions wider, such as summits (bedtools slop): 2 have less than 10 bp"
+    do = "lower --min-overlap; or make narrow regions wider, such as summits (bedtools slop): 2 have less than 10 bp"
     _prepare(genome, peaks, background="matched", background_ratio=0)
     assert f"{unused}; {do}" in caplog.text and "take background" not in caplog.text
     summits = [_bed(genome.parent, "y.bed", "a 200 201", "a 300 301")]
@@ -373,5 +373,5 @@ def test_regions_between_windows_are_named_with_the_settings_that_help(
     # cores are 15-35, 65-85, ...; the second region has 20 bp and lies between two of them
     _prepare(genome, [_bed(genome.parent, "x.bed", "a 15 35", "a 40 60")])
     assert "1 of 2 regions make no window positive" in caplog.text
-    assert "lower min_overlap; or change stride_bp, or take background = matched" in caplog.text
+    assert "lower --min-overlap; or take --background matched, or change stride_bp in a --config file" in caplog.text
     assert "bedtools slop" not in caplog.text

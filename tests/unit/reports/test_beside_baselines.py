@@ -50,6 +50,18 @@ def test_baselines_stand_beside_a_run_with_what_it_has_over_them(
     for asked in ("kmer", ["kmer"]):
         assert dnaspt.evaluate(run, windows, baseline=asked).beside == tuple(found[:1])
     assert evaluation.beside == ()
+    for asked, says in (
+        (None, "expected a text"),
+        (5, "expected a text"),
+        ((None,), "expected a text"),
+        ("gru", "'gru'"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            dnaspt.evaluate(run, windows, baseline=asked)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="instead of a loaded model"):
+        dnaspt.evaluate(dnaspt.load(run), windows, baseline="kmer")
+    with pytest.raises(ConfigError, match="scored on test"):
+        dnaspt.evaluate(run, windows, split="valid", baseline="kmer")
 
 
 @pytest.mark.parametrize(

@@ -220,5 +220,5 @@ def test_beside_networks_a_gene_model_has_no_curve(gene_data: Path, monkeypatch:
     network = replace(run_record("scratch + CRF", "crf", gene_scores([8, 9])), metrics=rows)
     section = _training([run_record("SPT", "gene-model", gene_scores([8, 9])), network], read_manifest(gene_data))
     assert set(drawn) == {("scratch + CRF", 1)}  # in the color of the second run, as in the other figures
-    assert section.text == "Gene models are estimated: they have no curves."
+    assert section.text == "Without curves, since no steps were trained: SPT."
     assert "different heads" not in section.pictures[0].caption

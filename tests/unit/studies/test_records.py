@@ -87,13 +87,24 @@ def test_a_record_of_dnaspt_0_1_is_read(tmp_path: Path) -> None:
     assert record.n_test_evaluations is None and record.versions == {}
 
 
-@pytest.mark.parametrize("runs", [[5], [5, 0], [101, 3], [-1, 3], [5, 10**9], ["a", 2]])
+@pytest.mark.parametrize("runs", [[5], [5, 0], [101, 3], [-1, 3], [5, 10**9], ["a", 2], [5.5, 2], [5, 9] * 20_000])
 def test_posteriors_that_are_none_are_refused(runs: list[object], finished: StudyContext, tmp_path: Path) -> None:
     record = next(own for own in read_records(finished.records, "final") if own.examples_coding)
-    content = record.to_dict() | {"examples_coding": [[runs, runs]]}
+    content = record.to_dict() | {"examples_coding": [[runs, runs]] * len(record.examples)}
     (tmp_path / "final-x.json").write_text(json.dumps(content))
     with pytest.raises(DatasetError, match="is no record of a run"):
         read_record(tmp_path / "final-x.json")
+    for codings in ([[[5, 2]]] * len(record.examples), [[[5, 2]] * 2] * (len(record.examples) + 1)):
+        (tmp_path / "final-x.json").write_text(json.dumps(content | {"examples_coding": codings}))
+        with pytest.raises(DatasetError, match="not of both strands of each stretch"):
+            read_record(tmp_path / "final-x.json")
+
+
+def test_posteriors_are_read_as_they_were_kept(finished: StudyContext, tmp_path: Path) -> None:
+    record = next(own for own in read_records(finished.records, "final") if own.examples_coding)
+    kept = np.rint(np.random.default_rng(0).random((2, 500)).astype(np.float32) * 20) / np.float32(20)
+    again = read_record(write_record(tmp_path, replace(record, examples_coding=(kept,) * len(record.examples))))
+    np.testing.assert_array_equal(again.examples_coding[0], kept)
 
 
 @pytest.mark.parametrize("file", sorted(OLD.glob("*.json")), ids=lambda file: file.stem)

@@ -15,6 +15,7 @@ from dnaspt.data.dataset import Split, read_split
 from dnaspt.errors import ConfigError
 from dnaspt.evaluation.evaluate import window_logits
 from dnaspt.evaluation.results import read_evaluation
+from dnaspt.genome.gene_states import MISSING
 from dnaspt.models.task_model import TaskModel
 from dnaspt.training.finetune import finetune
 from dnaspt.training.finish_windows import finish_windows, fit_weights
@@ -78,6 +79,24 @@ def test_many_windows_of_few_blocks_keep_weights_near_the_usual_ones() -> None:
     assert 0.25 < by_n_blocks[0] < 0.3 < by_n_blocks[1] < by_n_blocks[2]
     tighter = fit_weights(log_odds, truth, np.arange(n) // 40, usual, hold=10)
     assert 0.25 < tighter[0] < by_n_blocks[1]
+
+
+@pytest.mark.parametrize("factor", [0.1, 1, 10])
+def test_a_model_that_is_too_sure_of_itself_moves_no_weight_by_that(factor: float) -> None:
+    generator = np.random.default_rng(0)
+    n, signal = 300, generator.normal(size=300)
+    truth = (generator.random(n) < expit(signal)).astype(np.int8)[:, None]
+    members = [signal + generator.normal(size=n) for _ in range(2)]
+    log_odds = np.stack([members[0] * factor, members[1]])[:, :, None]
+    apart = [abs(fit_weights(log_odds, truth, np.arange(n) // 150, hold=hold)[0] - 0.5) for hold in (0.1, 1, 10, 100)]
+    assert apart[0] >= apart[1] >= apart[2] >= apart[3] and apart[1] < 0.1 and apart[3] < 0.001
+
+
+def test_without_a_value_of_the_labels_the_usual_weights_are_taken() -> None:
+    usual = np.array([0.25, 0.75])
+    for truth in (np.zeros((20, 1)), np.full((20, 1), MISSING)):
+        log_odds = np.random.default_rng(0).normal(size=(2, 20, 1))
+        np.testing.assert_array_equal(fit_weights(log_odds, truth.astype(np.int8), np.arange(20), usual), usual)
 
 
 def test_models_that_know_nothing_get_the_usual_weights() -> None:
