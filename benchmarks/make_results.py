@@ -99,7 +99,7 @@ WINDOW_COLUMNS = (
     "seed",
 )
 PRETRAINING_COLUMNS = (
-    *("data", "test blocks", "labels", "seeds", "score", "from scratch", "self-pretrained", "gain [95 %]"),
+    *("data", "test blocks", "labels", "seeds", "score", "from scratch", "self-pretrained", "gain [interval]"),
     *("detectable gain", "verdict", "best baseline", "baseline score"),
 )
 CLAIM_COLUMNS = ("claim of the paper", "supported", "not supported", "undecided")

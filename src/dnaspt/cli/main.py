@@ -236,7 +236,7 @@ def finetune(
         bool | None,
         option(
             "--composition/--no-composition",
-            help="Windows: add what k-mers and Markov chains say, as far as valid gains.",
+            help="Windows: add what k-mers and Markov chains say.",
             default="on up to 32 labels",
         ),
     ] = None,
@@ -301,7 +301,7 @@ def ensemble(
         option(help="equal, or, for windows, those by which the labels of valid are most probable."),
     ] = "equal",
     composition: Annotated[
-        bool, option("--composition", help="Windows: add what k-mers say, as far as valid gains.", default="off")
+        bool, option("--composition", help="Windows: add what k-mers say.", default="off")
     ] = False,
     fold: Fold = None,
     accelerator: TrainingAccelerator = None,

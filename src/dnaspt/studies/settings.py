@@ -131,7 +131,7 @@ class Arm(Settings):
     labels those of all seeds. Set it to ask what several models are worth together; such an arm has no other settings but
     composition and label_fractions."""
     composition: bool = False
-    """Of an arm with members: add what the k-mers of a window say, as far as valid gains. Then one run may be joined."""
+    """Of an arm with members: add what the k-mers of a window say. Then one run may be joined."""
 
     @property
     def is_ensemble(self) -> bool:
