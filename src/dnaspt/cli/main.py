@@ -300,9 +300,7 @@ def ensemble(
         Literal["equal", "valid"],
         option(help="equal, or, for windows, those by which the labels of valid are most probable."),
     ] = "equal",
-    composition: Annotated[
-        bool, option("--composition", help="Windows: add what k-mers say.", default="off")
-    ] = False,
+    composition: Annotated[bool, option("--composition", help="Windows: add what k-mers say.", default="off")] = False,
     fold: Fold = None,
     accelerator: TrainingAccelerator = None,
     overwrite: Overwrite = False,
