@@ -14,7 +14,7 @@ from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError
-from dnaspt.evaluation.calibration import Calibration, fit_calibrator
+from dnaspt.evaluation.calibration import Calibration, fit_calibrator, label_frequencies
 from dnaspt.evaluation.evaluate import evaluate, mean_scores, score_model, window_logits
 from dnaspt.evaluation.results import read_evaluation
 from dnaspt.inference.windows import label_probabilities
@@ -94,7 +94,8 @@ def test_probabilities_are_calibrated_on_valid_and_log_odds_stay(windows: Path, 
     valid = read_split(windows, "valid")
     log_odds = window_logits(model, valid).reshape(-1, len(config.labels))
     truth = valid.labels.reshape(log_odds.shape)
-    assert fit_calibrator(truth, log_odds).temperature == pytest.approx(config.temperature, rel=1e-3)
+    frequencies = label_frequencies(read_split(windows, "train").labels.reshape(-1, len(config.labels)))
+    assert fit_calibrator(truth, log_odds, frequencies).temperature == pytest.approx(config.temperature, rel=1e-3)
     assert score_model(model, valid, config.labels)["auroc"] == pytest.approx(run.scores["valid_auroc"], abs=1e-3)
     scored = evaluate(tmp_path / "run", windows, split="valid").windows
     assert scored is not None and scored.calibration is not None
