@@ -347,7 +347,8 @@ def report(
     from dnaspt import api
     from dnaspt.cli.terminal import show
 
-    show(f"{api.report(**given(context))}: written")
+    written = api.report(**given(context))
+    show(f"{written}: written; its figures also lie in {written.stem}_figures")
 
 
 @app.command(cls=Command)
