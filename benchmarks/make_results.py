@@ -60,6 +60,7 @@ ORDER = (
     "arabidopsis_chr3",
     "arabidopsis_chr3_folds",
     "human_wgbs",
+    "human_wgbs_folds",
 )
 GENE_STUDIES = {
     "athaliana_contigs": "*A. thaliana*, each contig by models of the others",
@@ -72,7 +73,7 @@ GENE_STUDIES = {
 """Studies of gene models beside AUGUSTUS, and what each of them is tested on."""
 VERDICTS = (
     *("athaliana_folds", "celegans_folds", "athaliana_heads", "fly_loci"),
-    *("human_brain_folds", "arabidopsis_chr3_folds", "human_wgbs"),
+    *("human_brain_folds", "arabidopsis_chr3_folds", "human_wgbs_folds", "human_wgbs"),
 )
 """Studies that the short tables show: of a set in folds these, else its given split, which also has shares of the labels."""
 README_STUDIES = ("athaliana_contigs", "celegans_contigs", "fly_loci_genes", "human_genes")
@@ -84,6 +85,7 @@ TASK_OF_STUDY = {
     "arabidopsis_chr3": "methylation",
     "arabidopsis_chr3_folds": "methylation",
     "human_wgbs": "methylation",
+    "human_wgbs_folds": "methylation",
 }
 """Tasks of the studies of windows; all others are of genes."""
 CLAIMS = "## Claims of the paper, on these data"
