@@ -13,6 +13,7 @@ from dnaspt.arguments import (
     as_path,
     as_path_or_none,
     as_paths,
+    as_texts,
     check_numbers,
     check_switches,
     check_texts,
@@ -79,3 +80,11 @@ def test_values_of_the_type_are_taken() -> None:
     check_texts(a="", b="text")
     check_numbers(a=1, b=0.5, c=np.float32(0.5), d=None)
     check_whole_numbers(a=1, b=np.int64(8), c=None)
+
+
+def test_one_text_or_several_are_a_tuple() -> None:
+    assert as_texts("kmer", "baseline") == ("kmer",) and as_texts(["kmer", "cpg"], "baseline") == ("kmer", "cpg")
+    assert as_texts((), "baseline") == ()
+    for value in (None, 5, b"kmer", [5], {"kmer": 1}):
+        with pytest.raises(ConfigError, match="baseline = "):
+            as_texts(value, "baseline")
