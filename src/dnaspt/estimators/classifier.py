@@ -88,7 +88,7 @@ class SPTClassifier(ClassifierMixin, SPTEstimator):
         probabilities = np.asarray(self.model_.predict_proba(X, average_strands=self.average_strands))
         if len(self.classes_) == 2:
             return np.concatenate([1 - probabilities, probabilities], axis=1)
-        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))  # 1 already, but in earlier models
+        return probabilities
 
     def predict(self, X: Sequences) -> np.ndarray:
         """The most probable class of each sequence: (n,)."""

@@ -63,6 +63,7 @@ class SPTRegressor(RegressorMixin, SPTEstimator):
         Raises:
             ConfigError: lengths of X and y differ, a sequence has no number, a number is infinite or above 1e30, there are fewer
                 than ten sequences, no number takes two values, or a setting is out of range.
+            DatasetError: the sequences that were set aside all have one number, so no checkpoint can be chosen.
             KeyboardInterrupt: a signal stopped the training. A model that was fitted before stays as it was.
         """
         numbers = _read_numbers(y)
@@ -71,6 +72,8 @@ class SPTRegressor(RegressorMixin, SPTEstimator):
             raise ConfigError(f"X has {len(codes)} sequences; expected {_TOO_FEW} or more")
         matrix = numbers.reshape(len(codes), -1)
         names = tuple(map(str, getattr(y, "columns", [f"y{k + 1}" for k in range(matrix.shape[1])])))
+        if len(set(names)) < len(names):
+            raise ConfigError(f"y has two columns of one name: {', '.join(names)}; rename one of them")
         groups = np.argsort(np.argsort(matrix[:, 0], kind="stable"), kind="stable") * _N_GROUPS // len(codes)
         self._keep(self._train(codes, Targets("values", names, matrix.astype(np.float32), groups)))
         self._is_flat = numbers.ndim == 1
@@ -88,11 +91,12 @@ def _read_numbers(y: Any) -> np.ndarray:
     Raises:
         ConfigError: text, a sequence without any number, a number that is too large, or no two different ones.
     """
-    filled = y.filled(np.nan) if isinstance(y, np.ma.MaskedArray) and y.dtype.kind == "f" else y
+    values = y.to_numpy(dtype=object) if isinstance(y, pd.Series | pd.DataFrame) else np.ma.asarray(y)
+    if values.dtype.kind not in "biufO" or any(isinstance(own, str | bytes) for own in values.flat):
+        raise ConfigError("y holds what is no number; expected numbers")
     try:
-        if isinstance(filled, pd.Series | pd.DataFrame):
-            filled = filled.to_numpy(dtype=np.float64, na_value=np.nan)
-        numbers = np.asarray(filled, dtype=np.float64)
+        known = np.where(np.ma.getmaskarray(values) | pd.isna(np.asarray(values)), np.nan, np.asarray(values))
+        numbers = known.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"y holds what is no number ({error})") from error
     if numbers.ndim not in (1, 2) or (numbers.ndim == 2 and not numbers.shape[1]):

@@ -130,6 +130,7 @@ def fit_weights(
     if not n_rare:
         return center
 
+    log_odds = log_odds - log_odds.mean(axis=1, keepdims=True)  # a network's may be nats off for all windows of a label
     near = center / max(float(np.tensordot(center, log_odds, axes=1)[known].std()), 1e-6)  # log-odds of usual size
 
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
@@ -143,12 +144,10 @@ def fit_weights(
         of_weights += 2 * strength * (apart - apart @ weights / total) / total
         return float(nats + strength * apart @ apart), np.concatenate([of_weights, slopes.sum(axis=0)])
 
-    constants = -np.tensordot(near, log_odds, axes=1).mean(axis=0)
+    constants = np.zeros(truth.shape[1])
     bounds = [(0, None)] * n_models + [(None, None)] * truth.shape[1]
-    starts = [
-        near,
-        *(near.sum() * (0.1 * center + 0.9 * own) for own in np.eye(n_models)),
-    ]  # the cost has several valleys
+    # The cost may have several valleys, so it is searched from near the usual weights, and from near each model alone.
+    starts = [near, *(near.sum() * (0.1 * center + 0.9 * own) for own in np.eye(n_models))]
     ended = [
         minimize(cost, np.concatenate([start, constants]), jac=True, method="L-BFGS-B", bounds=bounds, options=_PRECISE)
         for start in starts

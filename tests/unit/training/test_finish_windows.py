@@ -92,6 +92,16 @@ def test_a_model_that_is_too_sure_of_itself_moves_no_weight_by_that(factor: floa
     assert apart[0] >= apart[1] >= apart[2] >= apart[3] and apart[1] < 0.1 and apart[3] < 0.001
 
 
+def test_log_odds_that_are_off_for_all_windows_move_no_weight() -> None:
+    generator = np.random.default_rng(0)
+    signal = generator.normal(size=(300, 2))
+    truth = (generator.random(signal.shape) < expit(signal - 2)).astype(np.int8)
+    log_odds = np.stack([signal + generator.normal(size=signal.shape) for _ in range(2)])
+    off = log_odds + np.array([[[161.0, -119.0]], [[0.0, 0.0]]])
+    found = [fit_weights(own, truth, np.arange(300) // 10) for own in (log_odds, off)]
+    np.testing.assert_allclose(found[1], found[0], atol=1e-3)
+
+
 def test_without_a_value_of_the_labels_the_usual_weights_are_taken() -> None:
     usual = np.array([0.25, 0.75])
     for truth in (np.zeros((20, 1)), np.full((20, 1), MISSING)):
