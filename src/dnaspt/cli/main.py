@@ -82,7 +82,8 @@ def _options(
     version: Annotated[bool, option("--version", help="Print the version and stop.", show_default=False)] = False,
 ) -> None:
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s" if verbose else "%(levelname)s: %(message)s",
     )
     if not verbose:  # Lightning announces precision and launch at every start, under its own logger's level
         logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)

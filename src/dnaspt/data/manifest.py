@@ -138,7 +138,7 @@ class LeakageReport(_Frozen):
 
     Attributes:
         pairs: counts for each pair of splits, under names such as "train-test".
-        examples: a few lines such as "chr1:100-612 (test) ~ chr7:5000-5512 (train), containment 0.83".
+        examples: a few lines such as "chr1:100-612 (test) ~ chr7:5000-5512 (train), containment about 0.83".
         n_not_compared: windows that are mostly N or of low complexity: their k-mers say nothing.
         k: length of a k-mer.
         scale: one in `scale` k-mers was compared. The number grows with the data, so that memory does not.

@@ -151,7 +151,11 @@ class LeakageSketch:
         near, containment = near_copies(first, second, self.min_containment)
         near = np.where((overlap < 0) & (exact < 0), near, -1)
         examples = []
-        for partners, sign, what in ((exact, "=", "exact copy"), (near, "~", "containment"), (overlap, "&", "overlap")):
+        for partners, sign, what in (
+            (exact, "=", "exact copy"),
+            (near, "~", "containment about"),
+            (overlap, "&", "overlap"),
+        ):
             for index in np.flatnonzero(partners >= 0)[:_N_EXAMPLES_PER_KIND]:
                 text = f"{second.name(index)} {sign} {first.name(partners[index])}, {what}"
                 examples.append(f"{text} {containment[index]:.2f}" if partners is near else text)
