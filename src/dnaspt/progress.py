@@ -2,9 +2,20 @@
 
 import re
 import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 console = Console()
 
@@ -21,6 +32,8 @@ _SHOWN = {
 """The numbers that stand beside the bar, in this order."""
 _BAR_AND_TIMES = 38
 """Columns of the terminal that a short bar, the times and the blanks between them take."""
+_LINE_EVERY_S = 60
+"""Seconds between two lines about a prediction in a log file."""
 _LEAST_NUMBERS = 20
 """Columns that the numbers have at least; the longest is "gene F1 0.0000"."""
 _NO_BREAK = "\u00a0"
@@ -36,6 +49,49 @@ def messages_to_stderr(*, wanted: bool) -> None:
 def say(text: str) -> None:
     """Show one line of text as it is; on a terminal that is less wide, it goes on in the next line, behind a whole word."""
     console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+
+
+def unwatched(n_bp: int) -> None:
+    """Bases are done, and nobody looks."""
+
+
+@contextmanager
+def along_sequence(title: str, n_bp: Callable[[], int], *, wanted: bool) -> Iterator[Callable[[int], None]]:
+    """Show how far work along sequences has come: a bar with the time left, or a line each minute in a log file.
+
+    Args:
+        title: what is done, shown before the bar.
+        n_bp: counts the bases there are; it is asked only where something is shown.
+        wanted: whether to show anything.
+
+    Yields:
+        a function to call with the number of bases that are done since the last call.
+    """
+    if not wanted:
+        yield unwatched
+        return
+    total_bp = n_bp()
+    if console.is_terminal or console.is_jupyter:
+        columns = (TextColumn(f"[bold]{title}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        left = (TextColumn("left"), TimeRemainingColumn())
+        with Progress(*columns, *left, console=console, transient=True) as progress:
+            task = progress.add_task(title, total=max(1, total_bp))
+            yield lambda n: progress.advance(task, n)
+        return
+    done_bp = said_bp = 0
+    said_at = time.monotonic()
+
+    def tell(n: int) -> None:
+        nonlocal done_bp, said_bp, said_at
+        done_bp = min(done_bp + n, total_bp)
+        seconds = time.monotonic() - said_at
+        if seconds >= _LINE_EVERY_S and said_bp < done_bp:
+            bp_per_s = (done_bp - said_bp) / seconds
+            minutes = (total_bp - done_bp) / bp_per_s / 60
+            say(f"{title}: {done_bp / total_bp:.0%}, {bp_per_s:,.0f} bp/s, about {minutes:,.0f} minutes left")
+            said_bp, said_at = done_bp, time.monotonic()
+
+    yield tell
 
 
 class ProgressBar:

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from dnaspt.progress import ProgressBar, console, messages_to_stderr, say
+from dnaspt import progress
+from dnaspt.progress import ProgressBar, along_sequence, console, messages_to_stderr, say
 
 TRAINING = """
 import time
@@ -58,6 +59,40 @@ def test_messages_go_to_standard_error_where_that_is_wanted(capsys: pytest.Captu
     messages_to_stderr(wanted=False)
     say("two")
     assert capsys.readouterr() == ("two\n", "one\n")
+
+
+def test_a_long_prediction_says_in_a_log_file_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with along_sequence("predict", lambda: 60_000, wanted=True) as told:
+        for _ in range(6):
+            now[0] += 40
+            told(10_000)
+            told(0)
+    assert capsys.readouterr().out.splitlines() == [
+        "predict: 33%, 250 bp/s, about 3 minutes left",
+        "predict: 67%, 250 bp/s, about 1 minutes left",
+        "predict: 100%, 250 bp/s, about 0 minutes left",
+    ]
+
+    def not_asked() -> int:
+        raise AssertionError
+
+    with along_sequence("predict", not_asked, wanted=False) as told:
+        told(10)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_prediction_has_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_force_terminal", True)
+    shown: list[float] = []
+    monkeypatch.setattr(progress.Progress, "advance", lambda self, task, n: shown.append(n))
+    with along_sequence("embed", lambda: 100, wanted=True) as told:
+        told(60)
+        told(40)
+    assert shown == [60, 40]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")

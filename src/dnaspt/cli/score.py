@@ -198,7 +198,7 @@ def predict(
         **{name: settings[name] for name in PredictOptions.__dataclass_fields__ if name in settings}
     )
     files = {"proteins": proteins, "cds": cds, "tracks": tracks}
-    summary = predict_file(run, genome, out, options, regions=regions, **files, overwrite=overwrite)
+    summary = predict_file(run, genome, out, options, regions=regions, **files, overwrite=overwrite, progress=True)
     show_summary(f"{out}: written", {"out": str(out)} | asdict(summary), as_json=as_json)
 
 
@@ -221,7 +221,7 @@ def _predict_sequences(context: typer.Context, settings: dict[str, Any], *, as_j
         option_name = named.secondary_opts[-1] if settings[idle[0]] is False and named.secondary_opts else named.opts[0]
         raise ConfigError(f"{option_name} is for a genome; leave it out, or leave out --sequences")
     own = {name: value for name, value in settings.items() if name in taken}
-    summary = predict_sequences_file(own.pop("run"), own.pop("sequences"), own.pop("out"), **own)
+    summary = predict_sequences_file(own.pop("run"), own.pop("sequences"), own.pop("out"), **own, progress=True)
     show_summary(f"{summary.files[0]}: written", {"out": summary.files[0]} | asdict(summary), as_json=as_json)
 
 
@@ -266,7 +266,7 @@ def embed(
     from dnaspt.inference.embeddings import embed_file
 
     settings = given(context)
-    summary = embed_file(settings.pop("run"), settings.pop("out"), **settings)
+    summary = embed_file(settings.pop("run"), settings.pop("out"), **settings, progress=True)
     show_summary(f"{out}: written", {"out": str(out)} | asdict(summary), as_json=as_json)
 
 

@@ -22,6 +22,7 @@ from dnaspt.models.heads import CRFHead, SigmoidHead, SoftmaxHead
 from dnaspt.models.kernels.crf_viterbi import Emissions
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.task_model import TaskModel
+from dnaspt.progress import unwatched
 
 Item = TypeVar("Item")
 
@@ -39,6 +40,7 @@ def predict_emissions(
     *,
     average_strands: bool = False,
     into: Sequence[EmissionArray | None] | None = None,
+    told: Callable[[int], None] = unwatched,
 ) -> list[EmissionArray]:
     """Emissions (end - start, K) of each slice, of one strand or the mean of both.
 
@@ -47,10 +49,11 @@ def predict_emissions(
         slices: what to predict.
         average_strands: take the mean of both strands.
         into: where to write the emissions of each slice; None makes an array.
+        told: is told the bases that are done; twice each where both strands are read.
     """
     if average_strands:
-        return predict_both_strands(model, slices, _base_head(model).emission_complement, into=into)
-    return predict_sequences(model, slices, into=into)
+        return predict_both_strands(model, slices, _base_head(model).emission_complement, into=into, told=told)
+    return predict_sequences(model, slices, into=into, told=told)
 
 
 def predict_paths(

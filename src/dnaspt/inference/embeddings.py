@@ -4,8 +4,7 @@ Memory is bounded: sequences and windows pass in groups, and each group is writt
 window of a genome are computed with the sequence around it; those of a sequence alone have nothing around it.
 """
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,7 @@ from dnaspt.inference.emissions import ContigSlice, hidden_states, predict_seque
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.predict import intervals_of
 from dnaspt.output import check_file_to_write, locked_output, refuse_existing, refuse_inputs
-
-log = logging.getLogger(__name__)
+from dnaspt.progress import along_sequence, say
 
 SUFFIXES = (".parquet", ".npz")
 _WINDOW_BP = 512
@@ -77,6 +75,7 @@ def embed_file(
     name_column: str | None = None,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
     overwrite: bool = False,
+    progress: bool = False,
 ) -> EmbeddingSummary:
     """Write hidden states of an encoder.
 
@@ -93,11 +92,12 @@ def embed_file(
         genome: instead of sequences, FASTA of a genome.
         regions: with a genome, BED of intervals: one vector each. None for windows of all contigs, end to end.
         window_bp: length of these windows, 512 if left out; the last one of a contig is shorter.
-        per_base: a vector for each base instead of the mean; its size is said before.
+        per_base: a vector for each base instead of the mean.
         sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
         name_column: column of the names; None for the one called name or id.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
         overwrite: replace a file that is there. It stays until the new one is whole.
+        progress: say the size of the vectors before, and show a progress bar with the time left.
 
     Returns:
         counts of what was written.
@@ -136,9 +136,10 @@ def embed_file(
         n_bytes = n_vectors * size * 4
         if out.suffix.lower() == ".npz" and n_vectors * size > _MOST_NPZ:
             raise ConfigError(f"{out}: would hold {n_bytes / 1e9:,.1f} GB, all in memory; write .parquet instead")
-        log.info("%s: %s vectors of %d numbers, %.1f MB before packing", out, f"{n_vectors:,}", size, n_bytes / 1e6)
-        with naming_model(loaded):
-            _write(out, _embedded(loaded, wanted, size, per_base=per_base), size)
+        if progress:
+            say(f"{out}: {n_vectors:,} vectors of {size} numbers, {n_bytes / 1e6:,.1f} MB before packing")
+        with naming_model(loaded), along_sequence("embed", lambda: n_bp, wanted=progress) as told:
+            _write(out, _embedded(loaded, _telling(wanted, told), size, per_base=per_base), size)
     return EmbeddingSummary(n_vectors, size, n_empty, n_bytes, (str(out),))
 
 
@@ -182,6 +183,13 @@ def _genome_slices(genome: Path, regions: Path | None, window_bp: int) -> Iterat
         tiles = [(start, min(start + window_bp, len(contig))) for start in range(0, len(contig), window_bp)]
         for start, end in tiles if wanted is None else wanted.get(contig.name, []):
             yield _Slice(contig.name, start, end, contig.codes)
+
+
+def _telling(slices: Iterator[_Slice], told: Callable[[int], None]) -> Iterator[_Slice]:
+    """The slices; each is told when the next one is asked for."""
+    for own in slices:
+        yield own
+        told(own.end - own.start)
 
 
 def _embedded(model: Model, slices: Iterator[_Slice], size: int, *, per_base: bool) -> Iterator[pa.Table]:

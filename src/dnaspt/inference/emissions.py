@@ -20,6 +20,7 @@ from dnaspt.models.heads import SigmoidHead
 from dnaspt.models.kernels.threads import subnormals_as_zero
 from dnaspt.models.language_model import LanguageModel
 from dnaspt.models.task_model import TaskModel
+from dnaspt.progress import unwatched
 
 TILE_BP = 65_536
 """Bases of a tile, without its flanks."""
@@ -153,6 +154,7 @@ def predict_sequences(
     *,
     tile_bp: int | None = None,
     into: Sequence[EmissionArray | None] | None = None,
+    told: Callable[[int], None] = unwatched,
 ) -> list[EmissionArray]:
     """Emissions (end - start, K) of slices of any length; tiles of all slices share batches, long tiles first.
 
@@ -161,6 +163,7 @@ def predict_sequences(
         slices: what to predict.
         tile_bp: bases of a tile; None takes `TILE_BP`.
         into: where to write the emissions of each slice; None makes an array.
+        told: is told the bases of each tile that is done.
     """
     tile_bp, flank_bp = tile_bp or TILE_BP, model.flank_bp
     arrays: list[EmissionArray | None] = list(into or [None] * len(slices))
@@ -179,6 +182,7 @@ def predict_sequences(
             array = arrays[index] = np.empty((len(slices[index]), emissions.shape[1]), dtype=emissions.dtype)
         offset = slices[index].start
         array[start - offset : end - offset] = emissions[start - left : end - left]
+        told(end - start)
     return [np.zeros((0, 0), np.float32) if array is None else array for array in arrays]
 
 
@@ -193,6 +197,7 @@ def predict_both_strands(
     complement: tuple[int, ...] | None,
     *,
     into: Sequence[EmissionArray | None] | None = None,
+    told: Callable[[int], None] = unwatched,
 ) -> list[EmissionArray]:
     """Mean of the emissions of each slice and of its reverse complement, in forward order: (end - start, K).
 
@@ -201,12 +206,15 @@ def predict_both_strands(
         slices: what to predict.
         complement: for each state the state of the same base on the other strand; None where labels have no strand.
         into: as in `predict_sequences`.
+        told: as there; each base is read twice.
     """
-    means = predict_sequences(model, slices, into=into)
+    means = predict_sequences(model, slices, into=into, told=told)
     states = slice(None) if complement is None else list(complement)
     for group in _groups_to_reverse(slices):
         reversed_slices = [_reverse_complement(slices[index], start, end, model) for index, start, end in group]
-        for (index, start, end), backward in zip(group, predict_sequences(model, reversed_slices), strict=True):
+        for (index, start, end), backward in zip(
+            group, predict_sequences(model, reversed_slices, told=told), strict=True
+        ):
             rows = slice(start - slices[index].start, end - slices[index].start)
             means[index][rows] = (np.asarray(means[index][rows]) + np.asarray(backward)[::-1, states]) / 2
     return means

@@ -190,16 +190,18 @@ def predict_genes_file(
         for number, contig, intervals in request.contigs(lengths):
             files.append(folder / f"{number}.{written_as.name}")
             contig_runs.append(ContigRuns(contig.name, intervals, _beside(files[-1], "tracks")))
-            n_bp += sum(end - start for start, end in intervals)
+            own_bp = sum(end - start for start, end in intervals)
+            n_bp += own_bp
             if files[-1].is_file():
                 n_resumed += 1
+                request.told(own_bp * (2 if options.average_strands else 1))
             else:
                 slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
                 yield _ContigJob(contig, slices, files[-1])
 
     written = _Written(options, written_as, tuple(sequences), config.code, has_tracks=bool(tracks))
     decode = partial(contig_genes, model, config, average_strands=bool(options.average_strands), grammar=grammar)
-    with finished_contigs(request, settings) as folder, _Decoder(model, decode, written) as decoder:
+    with finished_contigs(request, settings) as folder, _Decoder(model, decode, written, request.told) as decoder:
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
             decoder.take(group)
     counts = []
@@ -324,10 +326,17 @@ class _Decoder:
         model: a model of genes, of any head.
         genes: `contig_genes` with all but the contig and its emissions.
         written: what is written of the genes, and how they are predicted.
+        told: is told the bases whose emissions are there.
     """
 
-    def __init__(self, model: TaskModel, genes: Callable[..., list[Transcript]], written: _Written) -> None:
-        self._genes = genes
+    def __init__(
+        self,
+        model: TaskModel,
+        genes: Callable[..., list[Transcript]],
+        written: _Written,
+        told: Callable[[int], None],
+    ) -> None:
+        self._genes, self._told = genes, told
         self._model = model
         self._written = written
         self._pool = ThreadPoolExecutor(1)
@@ -355,7 +364,7 @@ class _Decoder:
                 into = [files.enter_context(_file_for(contig_slice, folder, n_columns)) for contig_slice in slices]
                 self._wait()  # one long contig at a time: memory
             both = bool(self._written.options.average_strands)
-            emissions = predict_emissions(self._model, slices, average_strands=both, into=into)
+            emissions = predict_emissions(self._model, slices, average_strands=both, into=into, told=self._told)
             self._wait()
             self._pending = self._pool.submit(self._write, group, iter(emissions))
             if uses_files:

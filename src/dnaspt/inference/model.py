@@ -431,6 +431,7 @@ class Model:
         name_column: str | None = None,
         average_strands: bool | None = None,
         overwrite: bool = False,
+        progress: bool = False,
     ) -> "SequenceSummary":
         """Predict the labels of each sequence of a table or FASTA file, as a whole, and write a table.
 
@@ -442,6 +443,7 @@ class Model:
             name_column: column of the names; None for the one called name or id; without one, rows have numbers.
             average_strands: average over both strands; None as was better on valid.
             overwrite: replace a file that is there. It stays until the new one is whole.
+            progress: show a progress bar with the time left.
 
         Returns:
             counts of what was predicted and written.
@@ -468,6 +470,7 @@ class Model:
             name_column=name_column,
             average_strands=average_strands,
             overwrite=overwrite,
+            progress=progress,
         )
 
     def embed_file(
@@ -482,6 +485,7 @@ class Model:
         sequence_column: str | None = None,
         name_column: str | None = None,
         overwrite: bool = False,
+        progress: bool = False,
     ) -> "EmbeddingSummary":
         """Write hidden states of the encoder to a file, in bounded memory; pretrained models have them too.
 
@@ -492,10 +496,11 @@ class Model:
             genome: instead of sequences, FASTA of a genome; states are computed with the sequence around each window.
             regions: with a genome, BED of intervals, a vector each; None for windows of all contigs, end to end.
             window_bp: length of these windows, 512 if left out.
-            per_base: a vector for each base instead of the mean.
+            per_base: a vector for each base instead of the mean; with `progress`, the size of the file is said before.
             sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
             name_column: column of the names; None for the one called name or id.
             overwrite: replace a file that is there. It stays until the new one is whole.
+            progress: show a progress bar with the time left.
 
         Returns:
             counts of what was written.
@@ -523,6 +528,7 @@ class Model:
             sequence_column=sequence_column,
             name_column=name_column,
             overwrite=overwrite,
+            progress=progress,
         )
 
     def check_embeds(self) -> None:
@@ -558,6 +564,7 @@ class Model:
         softmask: float = 0.0,
         sensitivity: float | None = None,
         overwrite: bool = False,
+        progress: bool = False,
     ) -> "GeneSummary | WindowSummary":
         """Predict on a FASTA file and write GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
@@ -584,6 +591,7 @@ class Model:
             sensitivity: gene-model: share of the exons that is to be found with both ends exact, above 0, at most 1. Genes are
                 made more or less probable, so that the model's valid split reaches it, with the highest precision.
             overwrite: replace files that are there. They stay until the new ones are whole.
+            progress: show a progress bar with the time left.
 
         Returns:
             counts of what was predicted and written.
@@ -613,7 +621,9 @@ class Model:
             sensitivity=sensitivity,
         )
         files = {"proteins": proteins, "cds": cds, "tracks": tracks}
-        return predict_file(self, genome, out, options, regions=regions, **files, overwrite=overwrite)
+        return predict_file(
+            self, genome, out, options, regions=regions, **files, overwrite=overwrite, progress=progress
+        )
 
 
 def load(path: str | Path, *, revision: str = "", accelerator: "Accelerator" = "auto") -> Model:

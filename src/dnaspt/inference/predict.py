@@ -21,6 +21,7 @@ from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.inference.sensitivity import check_sensitivity
 from dnaspt.output import check_file_to_write, locked_output, refuse_existing, refuse_inputs
+from dnaspt.progress import along_sequence
 from dnaspt.tasks import GENE_MODEL, TASKS
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def predict_file(
     cds: str | Path | None = None,
     tracks: str | Path | None = None,
     overwrite: bool = False,
+    progress: bool = False,
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file and write what the task's users open: GFF3 or GTF for genes; BED, bigWig or Parquet for windows.
 
@@ -125,6 +127,7 @@ def predict_file(
         tracks: genes of a gene-model: beginning of the names of bigWig files to write too, PREFIX.coding_plus.bw and others: the
             probability of each base.
         overwrite: replace files that are there. They stay until the new ones are whole.
+        progress: show a progress bar with the time left.
 
     Returns:
         counts of what was predicted and written.
@@ -144,9 +147,9 @@ def predict_file(
         from dnaspt.inference.posterior_tracks import track_files  # pyarrow takes a fifth of a second
 
         further |= track_files(as_path(tracks, "tracks"))
-    check_switches(overwrite=overwrite)
+    check_switches(overwrite=overwrite, progress=progress)
     with checked_outputs(out, further, inputs, overwrite=overwrite) as files:
-        return _predict_file(model, genome, out, options, regions, files, overwrite=overwrite)
+        return _predict_file(model, genome, out, options, regions, files, overwrite=overwrite, progress=progress)
 
 
 @contextmanager
@@ -194,6 +197,7 @@ def _predict_file(
     further: Mapping[str, Path],
     *,
     overwrite: bool,
+    progress: bool,
 ) -> "GeneSummary | WindowSummary":
     """Predict on a FASTA file; see `predict_file`."""
     for file in (genome, regions):
@@ -212,8 +216,12 @@ def _predict_file(
         from dnaspt.inference.genes import predict_genes_file
 
         _check_gene_options(loaded, out, options)
-        with naming_model(loaded):
-            return predict_genes_file(request, network, loaded.config, options, further)
+        n_strands = 2 if options.average_strands else 1
+        with (
+            naming_model(loaded),
+            along_sequence("predict", lambda: n_strands * request.n_bp(), wanted=progress) as told,
+        ):
+            return predict_genes_file(replace(request, told=told), network, loaded.config, options, further)
     if further:
         raise ConfigError(f"{next(iter(further.values()))}: only a model of genes has proteins and CDS")
     from dnaspt.inference.windows import (  # pandas takes half a second
@@ -227,8 +235,8 @@ def _predict_file(
         refuse_existing(file, overwrite=overwrite)
     stride_bp = min(options.stride_bp, loaded.window_bp)
     layout = WindowOptions(stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, bool(options.average_strands))
-    with naming_model(loaded):
-        return predict_windows_file(request, network, loaded.config, layout)
+    with naming_model(loaded), along_sequence("predict", request.n_bp, wanted=progress) as told:
+        return predict_windows_file(replace(request, told=told), network, loaded.config, layout)
 
 
 def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> None:

@@ -7,7 +7,7 @@ begins anew.
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from dnaspt import __version__
 from dnaspt.atomic import sha256_of_file, write_text_atomically
 from dnaspt.errors import DnasptError, NoSpaceError, refuse_full_disk
 from dnaspt.genome.fasta import Contig, read_fasta
+from dnaspt.progress import unwatched
 
 Intervals = list[tuple[int, int]]
 """Intervals (start, end) of a contig, 0-based half-open, ascending."""
@@ -34,6 +35,7 @@ class Request:
         out: the file to write; it appears whole or not at all.
         intervals: what to predict of each contig; None for everything.
         model_name: name of the run, without its folder, for the comments of a file.
+        told: is told the number of bases that are done, now and then; twice each where both strands are read for genes.
     """
 
     model_digests: tuple[str, str]
@@ -41,6 +43,7 @@ class Request:
     out: Path
     intervals: Mapping[str, Intervals] | None = None
     model_name: str = ""
+    told: Callable[[int], None] = unwatched
 
     @property
     def folder(self) -> Path:
@@ -61,6 +64,12 @@ class Request:
             wanted = [(0, len(contig))] if self.intervals is None else self.intervals.get(contig.name, [])
             if wanted:
                 yield number, contig, wanted
+
+    def n_bp(self) -> int:
+        """Bases that are to be predicted; the genome is read for it where no intervals are given."""
+        if self.intervals is None:
+            return sum(len(contig) for contig in read_fasta(self.genome))
+        return sum(end - start for own in self.intervals.values() for start, end in own)
 
     def digest(self, settings: Mapping[str, Any]) -> str:
         """Digest of all that decides what the finished contigs hold."""

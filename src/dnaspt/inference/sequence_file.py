@@ -17,6 +17,7 @@ from dnaspt.genome.sequence_tables import read_sequence_table, sequences_of
 from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.sequences import NamedSequence
 from dnaspt.output import check_file_to_write, locked_output, refuse_existing, refuse_inputs
+from dnaspt.progress import along_sequence
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def predict_sequences_file(
     average_strands: bool | None = None,
     accelerator: str = "auto",
     overwrite: bool = False,
+    progress: bool = False,
 ) -> SequenceSummary:
     """Predict the labels of each sequence of a table or FASTA file, as a whole.
 
@@ -69,6 +71,7 @@ def predict_sequences_file(
         average_strands: average over both strands; None as was better on valid.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
         overwrite: replace a file that is there. It stays until the new one is whole.
+        progress: show a progress bar with the time left.
 
     Returns:
         counts of what was predicted and written.
@@ -101,11 +104,13 @@ def predict_sequences_file(
         if not len(scored):
             raise InputError(sequences, "no sequence can be predicted: all are empty or more than half N")
         probabilities = np.full((len(rows), len(loaded.labels)), np.nan, dtype=np.float32)
-        for first in range(0, len(scored), _CHUNK):
-            chunk = scored[first : first + _CHUNK]
-            named = [NamedSequence(f"{sequences}:{table.lines[row]}", rows[row]) for row in chunk]
-            with naming_model(loaded):
+        n_bp = sum(len(rows[row]) for row in scored)
+        with naming_model(loaded), along_sequence("predict", lambda: n_bp, wanted=progress) as told:
+            for first in range(0, len(scored), _CHUNK):
+                chunk = scored[first : first + _CHUNK]
+                named = [NamedSequence(f"{sequences}:{table.lines[row]}", rows[row]) for row in chunk]
                 probabilities[chunk] = loaded.predict_windows(named, average_strands=average_strands)
+                told(sum(len(rows[row]) for row in chunk))
         frame = pd.DataFrame(probabilities, columns=list(loaded.labels))
         frame.insert(0, "name", names)
         _write(out, frame)

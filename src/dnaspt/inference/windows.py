@@ -8,7 +8,7 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from dnaspt.genome.intervals import count_true
 from dnaspt.inference.emissions import predict_windows
 from dnaspt.inference.resume import Intervals, Request, finished_contigs
 from dnaspt.models.task_model import TaskModel
+from dnaspt.progress import unwatched
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -135,8 +136,9 @@ def predict_windows_file(
             table, counts_file = folder / f"{number}.parquet", folder / f"{number}.json"
             if counts_file.is_file():
                 n_resumed += 1
+                request.told(sum(end - start for start, end in intervals))
             else:
-                n = contig_windows(table, model, config, contig, intervals, options)
+                n = contig_windows(table, model, config, contig, intervals, options, request.told)
                 write_text_atomically(counts_file, json.dumps(asdict(n)))
             counts.append(WindowCounts(**json.loads(counts_file.read_text(encoding="utf-8"))))
             if counts[-1].n_windows:
@@ -186,13 +188,15 @@ def contig_windows(
     contig: Contig,
     intervals: Intervals,
     options: WindowOptions,
+    told: Callable[[int], None] = unwatched,
 ) -> WindowCounts:
     """Predict the windows on intervals of a contig into a Parquet file: start, end, and the labels by number.
 
-    No file is written where there is no window.
+    No file is written where there is no window. `told` is told the bases of the intervals that are done.
     """
     if bin_bp := TASKS[config.task].resolution_bp:
-        return _contig_bins(file, model, config, contig, intervals, bin_bp, average_strands=options.average_strands)
+        both = options.average_strands
+        return _contig_bins(file, model, config, contig, intervals, bin_bp, average_strands=both, told=told)
     layout = np.concatenate(
         [_lay_windows(contig, start, end, config.window_bp, options) for start, end in intervals], axis=1
     )
@@ -203,8 +207,13 @@ def contig_windows(
     n_bases = count_true(alphabet.is_unknown(contig.codes), windows)
     unknown = n_bases > _MAX_UNKNOWN * config.window_bp
     layout = layout[:, ~unknown]
+    n_bp = sum(end - start for start, end in intervals)
     if layout.shape[1]:
-        _write_table(file, _predicted(model, config, contig, layout, average_strands=options.average_strands))
+        both = options.average_strands
+        tables = _predicted(model, config, contig, layout, average_strands=both)
+        _write_table(file, _telling(tables, n_bp / layout.shape[1], told))
+    else:
+        told(n_bp)
     return WindowCounts(layout.shape[1], int(unknown.sum()), n_off_contig)
 
 
@@ -229,6 +238,13 @@ def _predicted(
         yield _table(starts, ends, probability)
 
 
+def _telling(tables: Iterator[pa.Table], bp_per_window: float, told: Callable[[int], None]) -> Iterator[pa.Table]:
+    """The tables; before each one it is told how many bases it stands for."""
+    for table in tables:
+        told(round(len(table) * bp_per_window))
+        yield table
+
+
 def _contig_bins(
     file: Path,
     model: TaskModel,
@@ -238,6 +254,7 @@ def _contig_bins(
     bin_bp: int,
     *,
     average_strands: bool,
+    told: Callable[[int], None],
 ) -> WindowCounts:
     """As `contig_windows`, for bins: windows are laid end to end, and the last one of an interval is cut to whole bins."""
     n_unknown, n_short, tables = 0, 0, []
@@ -245,6 +262,7 @@ def _contig_bins(
         for start in range(interval_start, interval_end, config.window_bp):
             n_bp = min(start + config.window_bp, interval_end) - start
             n_bins = n_bp // bin_bp
+            told(n_bp)
             n_short += n_bp % bin_bp > 0
             if not n_bins:
                 continue

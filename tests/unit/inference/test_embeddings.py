@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import dnaspt
+from dnaspt import progress
 from dnaspt.errors import CheckpointError, ConfigError, InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import read_fasta
@@ -43,6 +44,22 @@ def test_sequences_of_a_table(run: Path, group: int, tmp_path: Path, monkeypatch
     with np.load(tmp_path / "out.npz") as arrays:
         assert arrays["names"].tolist() == ["a", "b", "c"] and arrays["start"].tolist() == [0, 0, 0]
         np.testing.assert_allclose(arrays["embeddings"], expected, atol=1e-5)
+
+
+def test_the_size_is_said_before_and_how_far_it_is(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_EVERY_S", 0)
+    monkeypatch.setattr(embeddings, "_GROUP_NUMBERS", 1000)
+    (tmp_path / "in.fa").write_text(f">one\n{LETTERS[0]}\n>two\n{LETTERS[2]}\n")
+    given = {"sequences": tmp_path / "in.fa", "per_base": True}
+    summary = embed_file(run, tmp_path / "out.parquet", **given, progress=True)
+    first, *lines = capsys.readouterr().out.splitlines()
+    size = f"310 vectors of {summary.hidden_size} numbers, {summary.n_bytes / 1e6:,.1f} MB before packing"
+    assert first == f"{tmp_path / 'out.parquet'}: {size}"
+    assert lines[0].startswith("embed: ") and lines[-1].startswith("embed: 100%, ")
+    embed_file(run, tmp_path / "out.parquet", **given, overwrite=True)
+    assert capsys.readouterr().out == ""
 
 
 def test_each_base(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

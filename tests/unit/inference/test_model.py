@@ -24,6 +24,7 @@ from tests.unit.inference.small_models import (
     write_fasta,
 )
 
+from dnaspt import progress
 from dnaspt.checkpoint import load_model
 from dnaspt.config import BASELINE_ENCODERS, BassetConfig
 from dnaspt.errors import CheckpointError, ConfigError, InputError
@@ -260,6 +261,37 @@ def test_a_loaded_model_writes_the_same_file_as_its_folder(folder: Path, tmp_pat
         summary = load(folder / run).predict_file(genome, str(tmp_path / name), **options, overwrite=True)
         assert (tmp_path / name).read_bytes() == expected
         assert summary.n_contigs == 1
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "options"),
+    [
+        ("genes", "p.gff3", {}),
+        ("genes", "p.gff3", {"average_strands": True}),
+        ("windows", "p.bed", {"stride_bp": 50}),
+        ("windows", "p.bed", {"average_strands": True}),
+    ],
+)
+def test_a_prediction_says_how_far_it_is(
+    run: str,
+    name: str,
+    options: dict[str, Any],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_EVERY_S", 0)
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": random_codes(3000), "chr2": random_codes(2000, 1)})
+    model = load(folder / run)
+    model.predict_file(genome, tmp_path / name, **options, progress=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("predict: ") and lines[-1].startswith("predict: 100%, ")
+    (tmp_path / "r.bed").write_text("chr1\t500\t1500\n")
+    model.predict_file(genome, tmp_path / name, regions=tmp_path / "r.bed", **options, overwrite=True, progress=True)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("predict: 100%, ")
+    model.predict_file(genome, tmp_path / name, **options, overwrite=True)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_model_outlives_its_folder(folder: Path, tmp_path: Path) -> None:
