@@ -48,8 +48,13 @@ GROUPS = {
 }
 BUILT_BY_USERS = ("SPTClassifier", "SPTRegressor", "Transcript")
 """Classes whose constructor is shown; all others are what a function returns."""
-_OF_FILES = ("to_dict", "from_dict", "of")
-"""Methods of the readers and writers of files, which are not shown."""
+_NOT_SHOWN = frozenset(
+    {
+        *("to_dict", "from_dict", "of"),
+        *("averages", "task_model", "check_lengths", "check_embeds", "predict_windows"),
+    }
+)
+"""Methods that are there for the readers and writers of files, and for the functions that take a model."""
 _HEADINGS = ("Args", "Returns", "Raises", "Attributes", "Example")
 _HEAD = """# Python
 
@@ -93,7 +98,7 @@ def _entry(name: str, public: Any) -> str:
     parts.append(_markdown(inspect.getdoc(public) or "", is_error=is_error))
     if inspect.isclass(public) and not is_error:
         for own, member in vars(public).items():
-            if own.startswith("_") or own in _OF_FILES or not getattr(member, "__doc__", None):
+            if own.startswith("_") or own in _NOT_SHOWN or not getattr(member, "__doc__", None):
                 continue
             if inspect.isfunction(member) or isinstance(member, classmethod):
                 called = getattr(public, own)

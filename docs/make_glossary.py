@@ -24,6 +24,8 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "too high.",
         "block": "Neighboring bases or windows (about 10 kb of genome), which intervals resample as one: neighbors are alike. "
         "A sequence without a genome is a block of its own.",
+        "signal track": "A bigWig file with a number for each base, such as coverage. `prepare regions --signal` makes "
+        "a number of each window from it.",
         "background": "Windows without a peak, against which windows with peaks are told apart.",
         "soft-masked": "In lower case: repeats, in most genomes.",
     },
@@ -40,6 +42,7 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "may follow each other (no intron without a donor).",
         "gene model": "A head that decodes whole genes: start and stop codons, frame, splice sites, and how long exons and "
         "introns are (docs/gene_models.md).",
+        "regression": "To predict a number instead of a label that is true or false: a signal, an expression, a binding.",
         "decoding": "To find the most probable legal genes from the scores of single bases.",
         "fine-tuning": "To train encoder and head on labels.",
         "from scratch": "To train on labels an encoder that was not pretrained.",
@@ -47,6 +50,11 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "ensemble": "Several models as one: the mean of what they say.",
         "receptive field": "How far from a base the model looks, on either side.",
         "checkpoint": "The weights of a model, with their description. A run keeps the best one on valid, and the last one.",
+        "attribution": "How much a base speaks for a label: a number for each base, made by `explain` (docs/explain.md).",
+        "in-silico mutagenesis (ISM)": "An attribution: each base is changed to each other letter, and the model is asked again.",
+        "gradient x input": "An attribution from one pass through the model: fast, and rougher than mutagenesis.",
+        "DeepLIFT/SHAP": "An attribution against shuffled copies of the sequence.",
+        "model card": "The page that `export` writes beside a model: data, splits, scores, license, how to use it.",
         "epoch, step, batch": "A pass over the training data; one update of the weights; the windows of one update.",
         "learning rate": "How far each step moves the weights. It is the setting that matters most.",
     },
@@ -58,6 +66,10 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "AUROC": "Area under the ROC curve: how often a window with the label scores higher than one without it. 0.5 is chance.",
         "AUPRC": "Area under the precision-recall curve (average precision). Chance is the share of true labels, so compare it "
         "only within one dataset.",
+        "accuracy": "Share of the labels that are predicted right. Where one class is common, it is high for nothing.",
+        "Pearson's r": "How well predicted numbers follow the true ones along a straight line: 1 is perfect, 0 is chance.",
+        "Spearman's rho": "As Pearson's r, of ranks: whether the order is right.",
+        "R2": "Share of the variance of the true numbers that the predicted ones explain. Below 0: worse than their mean.",
         "95 % interval": "The middle 95 % of scores of many test sets that are drawn from the blocks of this one: [low, high].",
         "calibration": "Whether probabilities are right: of windows with probability 0.8, 80 % should have the label.",
         "nats": "Unit of the loss of a language model: -ln of the probability of the true base. Guessing among four bases costs "

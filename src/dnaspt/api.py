@@ -570,7 +570,7 @@ def explain(
 ) -> "ExplanationSummary":
     """Say how much each base speaks for a label: attributions of sequences or windows, to files (docs/explain.md).
 
-    It needs tangermeme: pip install 'dnaspt[explain]'.
+    It needs tangermeme: pip install tangermeme.
 
     Args:
         model: fine-tuned run, checkpoint, or loaded model of windows or sequences.

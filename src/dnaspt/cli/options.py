@@ -108,10 +108,19 @@ Fold = Annotated[
 ]
 SequenceColumn = Annotated[
     str | None,
-    option(metavar="NAME", help="Of a table: column of the sequences.", default="sequence, seq, dna or text"),
+    option(
+        metavar="NAME",
+        help="Of a table: column of the sequences.",
+        default="sequence, seq, dna, dna_sequence, sequences or text",
+    ),
 ]
 NameColumn = Annotated[
-    str | None, option(metavar="NAME", help="Of a table: column of the names.", default="name or id, if any")
+    str | None,
+    option(
+        metavar="NAME",
+        help="Of a table: column of the names.",
+        default="name, id, index, seq_id, sequence_id or seqname, if any",
+    ),
 ]
 Overwrite = Annotated[bool, option("--overwrite", help="Replace what is there already.", default="refuse")]
 Accelerator = Annotated[

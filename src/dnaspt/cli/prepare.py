@@ -270,7 +270,8 @@ def sequences(
         list[Path] | None,
         option(
             metavar="FILE",
-            help="CSV, TSV, JSON lines, Parquet or FASTA with labels; of several FASTA files each is a class.",
+            help="CSV, TSV, JSON lines, Parquet or FASTA with labels (of several FASTA files each is a class), or a folder of "
+            "files SPLIT/CLASS/NAME.txt.",
             default="as in --config",
         ),
     ] = None,
@@ -286,13 +287,17 @@ def sequences(
             metavar="NAMES",
             callback=names,
             help="Columns of the labels, with commas.",
-            default="label, class, target or y",
+            default="label, labels, class, target or y",
         ),
     ] = None,
     name_column: NameColumn = None,
     split_column: Annotated[
         str | None,
-        option(metavar="NAME", help="Column of train, valid (dev), test.", default="split, set or partition, if any"),
+        option(
+            metavar="NAME",
+            help="Column of train, valid (dev), test.",
+            default="split, set, partition or subset, if any",
+        ),
     ] = None,
     positive: Annotated[
         str | None, option(metavar="VALUE", help="Value of the label that is true.", default="1, or by its name")
@@ -300,7 +305,8 @@ def sequences(
     kind: Annotated[
         Literal["auto", "labels", "classes", "numbers"] | None,
         option(
-            help="What the labels are: each true or false, classes, or numbers (regression).", default="by their values"
+            help="What the labels are: each true or false, classes, or numbers (regression).",
+            default="auto; by their values",
         ),
     ] = None,
     folds: Annotated[

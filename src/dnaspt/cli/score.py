@@ -227,7 +227,7 @@ def _predict_sequences(context: typer.Context, settings: dict[str, Any], *, as_j
 
 def embed(
     context: typer.Context,
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain' or 'dnaspt finetune'.")],
+    model: Annotated[Path, typer.Argument(metavar="RUN", help="Run of 'dnaspt pretrain' or 'dnaspt finetune'.")],
     out: Annotated[Path, option("--out", "-o", metavar="FILE", help=".parquet, or .npz for what fits into memory.")],
     sequences: Annotated[
         Path | None,
@@ -266,7 +266,7 @@ def embed(
     from dnaspt.inference.embeddings import embed_file
 
     settings = given(context)
-    summary = embed_file(settings.pop("run"), settings.pop("out"), **settings, progress=True)
+    summary = embed_file(settings.pop("model"), settings.pop("out"), **settings, progress=True)
     show_summary(f"{out}: written", {"out": str(out)} | asdict(summary), as_json=as_json)
 
 
@@ -323,7 +323,14 @@ def explain(
             default="windows of the highest prediction",
         ),
     ] = None,
-    average_strands: BothStrands = None,
+    average_strands: Annotated[
+        bool | None,
+        option(
+            "--average-strands/--one-strand",
+            help="Explain the mean of both strands, or the forward strand alone.",
+            default="as the model predicts: as was better on valid",
+        ),
+    ] = None,
     n_references: Annotated[
         int, option(metavar="N", help="deeplift: shuffled sequences to compare each one with.")
     ] = 20,
@@ -339,7 +346,7 @@ def explain(
     """Say how much each base speaks for a label.
 
     Attributions of a label's log-odds, or of a predicted number, by in-silico mutagenesis, gradient x input or DeepLIFT,
-    with the package tangermeme (pip install 'dnaspt[explain]'). 'dnaspt report' draws those of the test split that lie in a run.
+    with the package tangermeme (pip install tangermeme). 'dnaspt report' draws those of the test split that lie in a run.
 
     Example: dnaspt explain runs/peaks --genome g.fa --regions peaks.bed --label CTCF --out ctcf.npz --out ctcf.bw
     """

@@ -251,7 +251,11 @@ class Model:
         return pd.DataFrame(matrix, index=index, columns=list(self.labels))
 
     def predict_windows(self, sequences: Sequence[NamedSequence], *, average_strands: bool | None = None) -> np.ndarray:
-        """Probabilities (B, K) of the labels of B sequences, each as a window; the arguments are as in `predict_proba`.
+        """Probabilities of the K labels of B sequences, each one window, or the predicted numbers: (B, K) float32.
+
+        Args:
+            sequences: names and codes; `predict_proba` takes letters.
+            average_strands: average over both strands; None as was better on valid.
 
         Raises:
             InputError: a sequence that the model cannot read as one window.
@@ -349,7 +353,7 @@ class Model:
         """How much each base speaks for a label: attributions of its log-odds, in nats, or of its number.
 
         For models of windows or sequences (docs/explain.md); `dnaspt.explain` writes files. It needs tangermeme:
-        pip install 'dnaspt[explain]'.
+        pip install tangermeme.
 
         Args:
             seqs: as in `predict`; each is read as one window.

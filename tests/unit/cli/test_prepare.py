@@ -10,14 +10,20 @@ from dnaspt.bend.prepare import PrepareBendConfig
 from dnaspt.cli.main import app
 from dnaspt.config import Settings
 from dnaspt.data.dataset import Dataset
+from dnaspt.genome.sequence_tables import NAME_NAMES, SEQUENCE_NAMES
 from dnaspt.prepare.genes import PrepareGenesConfig
 from dnaspt.prepare.methylation import PrepareMethylationConfig
 from dnaspt.prepare.regions import PrepareRegionsConfig
+from dnaspt.prepare.sequence_labels import LABEL_NAMES, SPLIT_NAMES
+from dnaspt.prepare.sequences import PrepareSequencesConfig
+from dnaspt.prepare.unlabeled import PrepareUnlabeledConfig
 
 KINDS: dict[str, type[Settings]] = {
     "genes": PrepareGenesConfig,
     "regions": PrepareRegionsConfig,
     "methylation": PrepareMethylationConfig,
+    "sequences": PrepareSequencesConfig,
+    "unlabeled": PrepareUnlabeledConfig,
     "bend": PrepareBendConfig,
 }
 
@@ -31,6 +37,18 @@ def test_defaults_in_the_help_are_those_of_the_settings(kind: str) -> None:
 def test_an_option_has_the_name_of_its_setting(kind: str) -> None:
     names = {parameter.name for parameter in COMMANDS[f"prepare {kind}"].params} - {"config", "as_json", "help"}
     assert names <= set(KINDS[kind].model_fields)
+
+
+def test_the_help_has_all_usual_names_of_columns() -> None:
+    columns = {
+        "sequence_column": SEQUENCE_NAMES,
+        "name_column": NAME_NAMES,
+        "label_columns": LABEL_NAMES,
+        "split_column": SPLIT_NAMES,
+    }
+    said = {parameter.name: str(parameter.help) for parameter in COMMANDS["prepare sequences"].params}
+    for name, usual in columns.items():
+        assert f"{', '.join(usual[:-1])} or {usual[-1]}" in said[name]
 
 
 def prepared(out: Path, *arguments: str | Path) -> Dataset:

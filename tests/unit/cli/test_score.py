@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import dnaspt
 from dnaspt.cli.main import app
+from dnaspt.inference.embeddings import embed_file
 from dnaspt.inference.predict import PredictOptions
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -22,6 +23,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "compare-annotations": dnaspt.compare_annotations,
     "decode": dnaspt.decode_emissions,
     "explain": dnaspt.explain,
+    "embed": embed_file,
+    "export": dnaspt.export,
+    "ensemble": dnaspt.ensemble,
     "report": dnaspt.report,
     "browse": dnaspt.browse,
 }
