@@ -31,6 +31,8 @@ LANGUAGES = ("sh", "python")
 """Tags of the blocks that are run."""
 LAST_LINES = 80
 """Lines of a block's output that are kept: the last ones."""
+MOST_CPU_SECONDS = 600
+"""Time of cores that all tutorials together may take."""
 
 
 @dataclass(frozen=True)
@@ -119,16 +121,19 @@ def main() -> None:
     if unknown:
         sys.exit(f"{', '.join(unknown)}: no such tutorial; expected some of {', '.join(pages)}")
     chosen = [pages[name] for name in options.names or pages]
-    failed = []
+    failed, all_cpu = [], 0.0
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as workers:
         for page, done in zip(chosen, workers.map(partial(run_page, out=options.out.resolve()), chosen), strict=True):
             seconds, cpu = (sum(getattr(block, name) for block in done) for name in ("seconds", "cpu_seconds"))
+            all_cpu += cpu
             print(f"{page.stem}: {len(done)} blocks, {seconds:.0f} s, {cpu:.0f} s of a core", flush=True)
             if done and done[-1].error:
                 failed.append(page.stem)
                 print(f"{page.stem}: failed\n{done[-1].code}{done[-1].output}\n{done[-1].error}", flush=True)
     if failed:
         sys.exit(f"{', '.join(failed)}: failed")
+    if all_cpu > MOST_CPU_SECONDS:
+        sys.exit(f"the tutorials took {all_cpu:.0f} s of a core; {MOST_CPU_SECONDS} at most, to be kept short")
 
 
 if __name__ == "__main__":

@@ -169,6 +169,12 @@ def test_tables_and_figures_are_saved(browser: Any, pages: list[Path], downloads
         "valid",
         "test",
     ]
+    figure = next(link for link in links if str(link.get_attribute("download")).endswith(".svg"))
+    name = figure.get_attribute("download")
+    figure.click()
+    wait_for((downloads / name).is_file)
+    beside = pages[2].with_name(f"{pages[2].stem}_figures") / name
+    assert (downloads / name).read_text(encoding="utf-8") == beside.read_text(encoding="utf-8")
 
 
 def test_the_view_moves_from_locus_to_locus(browser: Any, pages: list[Path]) -> None:

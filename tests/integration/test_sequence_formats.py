@@ -13,7 +13,9 @@ from sklearn import metrics
 
 import dnaspt
 from dnaspt.errors import ConfigError
+from dnaspt.genome.alphabet import decode
 from dnaspt.genome.gene_states import MISSING
+from dnaspt.genome.sequence_tables import read_sequence_table, sequences_of
 
 N = 60
 Written = tuple[dict[str, object], Path]
@@ -135,6 +137,10 @@ def test_a_format_goes_all_the_way(name: str, tmp_path: Path) -> None:
     summary = model.predict_sequences_file(to_predict, tmp_path / "out.csv")
     found = pd.read_csv(tmp_path / "out.csv")
     assert len(found) == summary.n_sequences and tuple(found.columns[1:]) == data.labels
+    codes = sequences_of(read_sequence_table(to_predict), None, None)[1]
+    predicted = [decode(own) for own in codes]
+    alone = model.predict(predicted) if data.task == "values" else model.predict_proba(predicted)
+    np.testing.assert_allclose(found[list(data.labels)], np.asarray(alone), rtol=1e-4, atol=1e-6)
     if data.task == "classes":
         np.testing.assert_allclose(found[list(data.labels)].sum(axis=1), 1, atol=1e-4)
     opener = gzip.open if to_predict.suffix == ".gz" else open
@@ -151,12 +157,38 @@ def check_scores(truth: np.ndarray, probabilities: np.ndarray, scores: dict[str,
         if len(np.unique(truth[known[:, k], k])) == 2
     ]
     assert scores["mean_auroc"] == pytest.approx(np.mean(areas), abs=1e-6)
+    precisions = [
+        metrics.average_precision_score(truth[known[:, k], k], probabilities[known[:, k], k])
+        for k in range(truth.shape[1])
+        if truth[known[:, k], k].any()
+    ]
+    assert scores["mean_auprc"] == pytest.approx(np.mean(precisions), abs=1e-6)
     if one_of:
         pairs = [(truth.argmax(axis=1), probabilities.argmax(axis=1))]
     else:
         pairs = [(truth[known[:, k], k], probabilities[known[:, k], k] >= 0.5) for k in range(truth.shape[1])]
     for name, score in (("accuracy", metrics.accuracy_score), ("mcc", metrics.matthews_corrcoef)):
         assert scores[name] == pytest.approx(np.mean([score(*pair) for pair in pairs]), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_lengths_from_one_base_to_the_longest(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lengths = [1, 41, 5_000] * 12 + [100_000] * 3
+    letters = ["".join(rng.choice(list("ACGT"), length)) for length in lengths]
+    splits = [("train", "valid", "test")[n // 3 % 3] for n in range(36)] + ["train", "valid", "test"]
+    frame = pd.DataFrame({"sequence": letters, "label": [n % 2 for n in range(39)], "split": splits})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    data = dnaspt.prepare_sequences(tmp_path / "a.csv", out=tmp_path / "data")
+    assert data.manifest.window_bp == 100_000
+    short = {"steps": 2, "batch_bp": 2048, "tensorboard": False, "accelerator": "cpu"}
+    encoder = dnaspt.pretrain(data, out=tmp_path / "pre", preset="tiny", **short)
+    run = dnaspt.finetune(data, out=tmp_path / "run", encoder=encoder, **short)
+    assert dnaspt.evaluate(run, data).scores["mean_auroc"].value >= 0
+    model = dnaspt.load(run)
+    assert model.predict_sequences_file(tmp_path / "a.csv", tmp_path / "out.csv").n_sequences == 39
+    found = pd.read_csv(tmp_path / "out.csv")["label"]
+    np.testing.assert_allclose(found, np.concatenate([model.predict_proba(own) for own in letters])[:, 0], rtol=1e-4)
 
 
 def check_number_scores(truth: np.ndarray, predicted: np.ndarray, scores: dict[str, float]) -> None:

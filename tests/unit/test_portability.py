@@ -73,6 +73,15 @@ plain = dnaspt.finetune(table, out="runs/rows", **short)
 from dnaspt.inference.sequence_file import predict_sequences_file
 for suffix in (".csv", ".tsv", ".jsonl"):
     predict_sequences_file(plain, "rows.csv", f"rows_scored{suffix}")
+model.embed_file("windows.parquet", genome="g/genome.fa", window_bp=5000)
+dnaspt.prepare_unlabeled("g/genome.fa", out="data/unlabeled")
+dnaspt.export(plain, to="exported")
+other = dnaspt.finetune(table, out="runs/other", seed=1, **short)
+dnaspt.ensemble(table, [plain, other], out="runs/both")
+rows["label"] = [n / 7 for n in range(40)]
+pd.DataFrame(rows).to_csv("numbers.csv", index=False, encoding="utf-8", lineterminator="\\r\\n")
+numbers = dnaspt.prepare_sequences("numbers.csv", out="data/numbers", fractions=(0.5, 0.25, 0.25))
+dnaspt.evaluate(dnaspt.finetune(numbers, out="runs/numbers", **short), numbers)
 settings = {"data": "data/peaks", "seeds": [0], "learning_rates": [1e-3], "arms": [{"name": "CpG: count", "init": "cpg"}]}
 dnaspt.study(settings, out="study")
 print(dnaspt.inspect("data/genes"))

@@ -4,11 +4,11 @@ REPORT_figures/NAME.svg beside REPORT.html.
 """
 
 import logging
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -33,6 +33,11 @@ class Picture:
     svg: str
     caption: str
     wide: bool = False
+
+    @property
+    def svg_uri(self) -> str:
+        """The figure as an address that holds it whole."""
+        return f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ def write_page(out: Path, page: Page) -> None:
     scripts = [_text(_SCRIPT)]
     if any(section.view is not None for section in page.sections):
         scripts += [script(IGV), script(VIEW)]
-    content |= {"scripts": scripts, "policy": content_policy(scripts=scripts), "figures": quote(folder.name)}
+    content |= {"scripts": scripts, "policy": content_policy(scripts=scripts)}
     text = environment.from_string(template).render(content, dark=figures.DARK)
     make_folder(folder)
     for picture in page.pictures:

@@ -38,6 +38,18 @@ def test_batches_stay_within_the_budget_and_padding_is_marked(make_split: MakeSp
         assert (batch.labels[~inside] == MISSING).all()
 
 
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=40))
+def test_short_sequences_are_padded_to_their_own_length(make_split: MakeSplit, lengths: list[int]) -> None:
+    options = BatchOptions(batch_bp=8192, any_length=True)
+    batches = TrainingBatches([make_split(lengths, contiguous=False)], 100_000, options)
+    for batch in batches.batches(0):
+        assert batch.tokens.shape[1] <= 1.125 * batch.lengths.max()
+    of_41 = TrainingBatches([make_split([41] * 50, contiguous=False)], 41, options)
+    assert {batch.tokens.shape[1] for batch in of_41.batches(0)} == {44}
+    of_one = TrainingBatches([make_split([1] * 50, contiguous=False)], 1, options)
+    assert {batch.tokens.shape[1] for batch in of_one.batches(0)} == {1}
+
+
 def test_an_epoch_is_a_function_of_seed_and_number_and_can_be_entered_anywhere(make_split: MakeSplit) -> None:
     batches = TrainingBatches([make_split([100] * 30)], 100, BatchOptions(batch_bp=500, seed=5, mask_fraction=0.15))
     whole = list(batches.batches(2))
