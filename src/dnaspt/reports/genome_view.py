@@ -22,6 +22,8 @@ N_STRETCHES = 3
 """Stretches of windows that a page holds."""
 MOST_LABELS = 4
 """Labels of windows that have tracks."""
+_HIGH = 0.9
+"""Measured numbers above this quantile decide which stretches are shown."""
 _LABEL_COLORS = {"CDS": "#24292f", "donor": "#c8702a", "acceptor": "#8c5aa8", "intron": "#a9b0b8"}
 _MISSING_COLOR = "#e4e7eb"
 
@@ -58,7 +60,11 @@ def gene_view(loci: Sequence[Locus], names: Sequence[str]) -> View | None:
 
 
 def window_view(
-    rows: Split, labels: Sequence[str], truth: np.ndarray, probabilities: Mapping[str, np.ndarray]
+    rows: Split,
+    labels: Sequence[str],
+    truth: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    named: str = "{run}: P({label})",
 ) -> View | None:
     """The stretches of the test split with the most windows whose label is true; None where no window has a true label.
 
@@ -66,15 +72,14 @@ def window_view(
         rows: windows or bins of the test split (n).
         labels: names of the K labels.
         truth: their labels (n, K), which may be missing.
-        probabilities: what each run predicts (n, K), by its name.
+        scores: what each run predicts (n, K), 0 to 1, by its name.
+        named: how its tracks are called.
     """
-    places = _stretches(rows, truth)
+    places = _stretches(rows, (truth == 1).any(axis=1))
     if not places:
         return None
     tracks = []
-    inside = [
-        np.flatnonzero((rows.chrom == chrom) & (rows.end > start) & (rows.start < end)) for chrom, start, end in places
-    ]
+    inside = _windows_in(rows, places)
     numbers = np.concatenate(inside)
     core = _cores(rows, numbers)
     for k, label in list(enumerate(labels))[:MOST_LABELS]:
@@ -86,14 +91,72 @@ def window_view(
         for feature in marked:
             feature["color"] = INK if feature["name"] == label else _MISSING_COLOR
         tracks.append(Track(label, "annotation", "", marked))
-        for index, (name, own) in enumerate(probabilities.items()):
-            signal = [
-                _interval(rows, number, core) | {"value": round(float(own[number, k]), 3)}
-                for number in numbers
-                if np.isfinite(own[number, k])
-            ]
-            color = run_color(index)
-            tracks.append(Track(f"{name}: P({label})", "wig", color, signal, extent=(0.0, 1.0), height_px=50))
+        for index, (name, own) in enumerate(scores.items()):
+            signal = _signal(rows, numbers, core, own[:, k])
+            title = named.format(run=name, label=label)
+            tracks.append(Track(title, "wig", run_color(index), signal, extent=(0.0, 1.0), height_px=50))
+    return _view_of(rows, places, inside, tracks)
+
+
+def number_view(
+    rows: Split, labels: Sequence[str], truth: np.ndarray, predicted: Mapping[str, np.ndarray]
+) -> View | None:
+    """The stretches of the test split with the most windows of a high number; None where all numbers are alike.
+
+    Args:
+        rows: windows of the test split (n).
+        labels: names of the K numbers.
+        truth: measured numbers (n, K), NaN where one is missing.
+        predicted: what each run predicts (n, K), by its name.
+    """
+    places = _stretches(rows, np.stack([_is_high(column) for column in truth.T], axis=1).any(axis=1))
+    if not places:
+        return None
+    inside = _windows_in(rows, places)
+    numbers = np.concatenate(inside)
+    core = _cores(rows, numbers)
+    tracks = []
+    for k, label in list(enumerate(labels))[:MOST_LABELS]:
+        shown_numbers = {f"{label}, measured": truth[:, k]} | {
+            f"{run}: {label}": own[:, k] for run, own in predicted.items()
+        }
+        finite = np.concatenate([own[numbers][np.isfinite(own[numbers])] for own in shown_numbers.values()])
+        extent = (min(0.0, float(finite.min(initial=0.0))), max(1e-6, float(finite.max(initial=0.0))))
+        for index, (title, own) in enumerate(shown_numbers.items()):
+            color = run_color(index - 1) if index else INK
+            signal = _signal(rows, numbers, core, own)
+            tracks.append(Track(title, "wig", color, signal, extent=extent, height_px=50))
+    return _view_of(rows, places, inside, tracks)
+
+
+def _is_high(numbers: np.ndarray) -> np.ndarray:
+    """Which numbers (n,) are among the highest tenth, and not the lowest of all; NaN is not."""
+    known = numbers[np.isfinite(numbers)]
+    if not len(known):
+        return np.zeros(len(numbers), bool)
+    return (numbers >= np.quantile(known, _HIGH)) & (numbers > known.min())
+
+
+def _windows_in(rows: Split, places: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
+    """Numbers of the windows that reach into each place."""
+    return [
+        np.flatnonzero((rows.chrom == chrom) & (rows.end > start) & (rows.start < end)) for chrom, start, end in places
+    ]
+
+
+def _signal(rows: Split, numbers: np.ndarray, core: int, values: np.ndarray) -> list[Feature]:
+    """The values (n,) of some windows that have one."""
+    return [
+        _interval(rows, number, core) | {"value": round(float(values[number]), 3)}
+        for number in numbers
+        if np.isfinite(values[number])
+    ]
+
+
+def _view_of(
+    rows: Split, places: Sequence[tuple[str, int, int]], inside: Sequence[np.ndarray], tracks: Sequence[Track]
+) -> View:
+    """Tracks on stretches, with the letters of their windows."""
     stretches = [
         (chrom, start, _letters(rows, own, start, end)) for (chrom, start, end), own in zip(places, inside, strict=True)
     ]
@@ -136,10 +199,10 @@ def _label_features(locus: Locus) -> list[Feature]:
     return features
 
 
-def _stretches(rows: Split, truth: np.ndarray) -> list[tuple[str, int, int]]:
-    """The stretches with the most windows that have a true label, the most first; of as many, the first ones."""
+def _stretches(rows: Split, wanted: np.ndarray) -> list[tuple[str, int, int]]:
+    """The stretches with the most windows that are wanted (n,), the most first; of as many, the first ones."""
     counts: dict[tuple[str, int], int] = {}
-    for number in np.flatnonzero((truth == 1).any(axis=1)):
+    for number in np.flatnonzero(wanted):
         key = str(rows.chrom[number]), int((rows.start[number] + rows.end[number]) // 2 // STRETCH_BP)
         counts[key] = counts.get(key, 0) + 1
     best = sorted(counts, key=lambda key: -counts[key])[:N_STRETCHES]

@@ -103,13 +103,14 @@ def write_report(
         sections.append(_number_labels(records, manifest))
     else:
         sections.append(_loci(records, data) if manifest.per_base else _labels(records, manifest))
+    counts_of = {record.name: record.counts for record in records}
     if not manifest.per_base and not has_numbers:
-        counts_of = {record.name: record.counts for record in records}
         sections += [
             *curve_sections(counts_of | {_COUNT: cpg_count}),
             *calibration_sections({record.name: record.scores for record in records}),
-            *stretch_sections(counts_of, data, manifest),
         ]
+    if not manifest.per_base:
+        sections += stretch_sections(counts_of, data, manifest)
     sections += _attributions(records, manifest)
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))

@@ -30,7 +30,7 @@ from dnaspt.reports.study_tables import (
 )
 from dnaspt.reports.study_text import method
 from dnaspt.reports.tables import Table
-from dnaspt.reports.window_sections import calibration_sections, curve_sections
+from dnaspt.reports.window_sections import calibration_sections, curve_sections, stretch_sections
 from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import StudyRuns
 from dnaspt.studies.settings import StudyConfig
@@ -64,6 +64,8 @@ def study_sections(
     sections += [_details(study, runs), *_fewer_labels(groups, metric), _cost(groups, differences, runs, metric)]
     if not runs.dataset.per_base and not TASKS[runs.dataset.task].numbers:
         sections += _windows(study, runs.finals)
+    if not runs.dataset.per_base:
+        sections += _stretches(study, runs)
     return [*sections, _learning(groups, runs.finals, metric), *_examples(study, runs.finals), _dataset(runs.dataset)]
 
 
@@ -191,6 +193,14 @@ def _windows(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
         *curve_sections({arm: record.counts for arm, record in firsts.items()}, which),
         *calibration_sections({arm: record.scored for arm, record in firsts.items()}, which),
     ]
+
+
+def _stretches(study: StudyConfig, runs: StudyRuns) -> list[Section]:
+    """Stretches of test with what the first seed of each arm says of their windows, all labels; of folds, of the first one."""
+    firsts = {arm: own[0] for arm, own in records_by_arm(runs.finals).items()}
+    fold = int(study.folds is not None)
+    own = {arm: record.counts for arm, record in firsts.items() if record.job.fold == fold}
+    return stretch_sections(own, study.data, runs.dataset, fold, ranks=True)
 
 
 def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:

@@ -12,7 +12,7 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation
 from dnaspt.evaluation.score_curves import ScoreCurves
 from dnaspt.reports import figures
-from dnaspt.reports.genome_view import MOST_LABELS, STRETCH_BP, window_view
+from dnaspt.reports.genome_view import MOST_LABELS, STRETCH_BP, number_view, window_view
 from dnaspt.reports.html import Section, make_picture
 from dnaspt.tasks import TASKS
 
@@ -74,17 +74,23 @@ def calibration_sections(scores: Mapping[str, Evaluation], which: str = "") -> l
     return [Section("Calibration", which, (make_picture("calibration", draw, caption),))]
 
 
-def stretch_sections(counts: Mapping[str, BootstrapCounts | None], data: Path, manifest: Manifest) -> list[Section]:
-    """Stretches of test with the labels and the probabilities of windows; none for sequences without a place in a genome.
+def stretch_sections(
+    counts: Mapping[str, BootstrapCounts | None], data: Path, manifest: Manifest, fold: int = 0, *, ranks: bool = False
+) -> list[Section]:
+    """Stretches of test with the labels of windows and their probabilities, or with measured and predicted numbers.
+
+    There are none for sequences without a place in a genome.
 
     Args:
-        counts: labels of the windows of test, and log-odds, by the name of what gave them.
+        counts: labels of the windows of test, and log-odds or predicted numbers, by the name of what gave them.
         data: dataset folder of windows or bins.
         manifest: its manifest.
+        fold: the fold that is tested; 0 for the test split.
+        ranks: show ranks instead of probabilities: records of studies hold the order of scores alone.
     """
     if TASKS[manifest.task].any_length:
         return []
-    rows = read_split(data, "test")
+    rows = read_split(data, "test", fold)
     if manifest.resolution_bp:
         rows = rows.bins(manifest.resolution_bp)
     n_labels = len(manifest.labels)
@@ -92,13 +98,30 @@ def stretch_sections(counts: Mapping[str, BootstrapCounts | None], data: Path, m
     if not known:
         return []
     truth = next(iter(known.values())).truth
-    view = window_view(rows, manifest.labels, truth, {name: expit(own.logits) for name, own in known.items()})
+    scores = {name: own.logits for name, own in known.items()}
+    if TASKS[manifest.task].numbers:
+        view, most, what = (
+            number_view(rows, manifest.labels, truth, scores),
+            "of a high number",
+            "measured and predicted numbers",
+        )
+    elif ranks:
+        shares = {name: _shares_below(own) for name, own in scores.items()}
+        view = window_view(rows, manifest.labels, truth, shares, "{run}: rank of {label}")
+        most, what = "that have a true label", "labels, and ranks: the share of the windows of test with a lower score"
+    else:
+        view = window_view(rows, manifest.labels, truth, {name: expit(own) for name, own in scores.items()})
+        most, what = "that have a true label", "labels, and probabilities"
     if view is None:
         return []
-    text = (
-        f"The {len(view.loci)} stretches of {STRETCH_BP // 1000} kb of the test split with the most windows that have a true "
-        "label: labels, and probabilities."
-    )
+    text = f"The {len(view.loci)} stretches of {STRETCH_BP // 1000} kb of the test split with the most windows {most}: {what}."
     if n_labels > MOST_LABELS:
         text += f" The first {MOST_LABELS} of {n_labels} labels are shown."
     return [Section("Example loci", text, view=view)]
+
+
+def _shares_below(scores: np.ndarray) -> np.ndarray:
+    """For each score (n, K) the share of the scores of its label that are lower."""
+    ordered = np.sort(scores, axis=0)
+    below = [np.searchsorted(ordered[:, k], scores[:, k]) for k in range(scores.shape[1])]
+    return np.stack(below, axis=1) / max(1, len(scores) - 1)

@@ -9,7 +9,7 @@ from dnaspt.evaluation.loci import Locus
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import MISSING, NONCODING
 from dnaspt.genome.transcripts import Transcript
-from dnaspt.reports.genome_view import MOST_LABELS, gene_view, window_view
+from dnaspt.reports.genome_view import MOST_LABELS, gene_view, number_view, window_view
 
 
 def locus(chrom: str = "chr1", start: int = 100) -> Locus:
@@ -102,6 +102,23 @@ def test_a_view_of_windows_shows_labels_and_probabilities_where_labels_are_true(
 def test_there_is_no_view_where_no_label_is_true() -> None:
     assert window_view(windows(5), ["a"], np.zeros((5, 1), np.int8), {}) is None
     assert window_view(windows(0), ["a"], np.zeros((0, 1), np.int8), {}) is None
+
+
+def test_a_view_of_numbers_shows_what_was_measured_beside_what_is_predicted() -> None:
+    rows, truth = windows(600), np.zeros((600, 2))
+    truth[[250, 251, 410], 0], truth[252, 0] = 5.0, np.nan  # all others are 0, as in sparse tracks
+    truth[:, 1] = np.nan
+    predicted = np.full((600, 2), -1.0)
+    predicted[250] = 4.0
+    view = number_view(rows, ["a", "b"], truth, {"run": predicted})
+    assert view is not None and view.loci == (("chr1", 20_000, 40_000), ("chr1", 40_000, 60_000))
+    assert [track.name for track in view.tracks] == ["a, measured", "run: a", "b, measured", "run: b"]
+    measured, run = ({f["start"]: f["value"] for f in track.features or ()} for track in view.tracks[:2])
+    assert measured[25_050] == 5.0 and run[25_050] == 4.0 and 25_250 not in measured
+    assert view.tracks[0].extent == view.tracks[1].extent == (-1.0, 5.0)
+    assert view.tracks[2].features == []
+    assert number_view(rows, ["a"], np.full((600, 1), np.nan), {}) is None
+    assert number_view(windows(0), ["a"], np.zeros((0, 1)), {}) is None
 
 
 def test_few_of_many_labels_have_tracks() -> None:

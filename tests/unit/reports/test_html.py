@@ -20,7 +20,7 @@ def test_a_page_has_its_parts_and_escapes_what_it_is_given(tmp_path: Path) -> No
         assert part in text
     assert "More: hidden" in text and "dnaspt a\ndnaspt b" in text and "Settings of runs" in text
     assert '<li><a href="#part-1">Part</a></li>' in text and '<section id="part-1">' in text
-    assert 'href="x_figures/dots.svg"' in text and 'genome-view"' not in text
+    assert f'download="dots.svg" href="{picture.svg_uri}"' in text and 'genome-view"' not in text
     assert 'download="scores_more.csv" href="data:text/csv;charset=utf-8,arm%2CMCC%0A%3Cb%3E%2C0.5%0A"' in text
     assert text.count("<svg") == 1 and 'figure class="wide"' in text and "What &lt;it&gt; shows." in text
     assert (tmp_path / "x_figures" / "dots.svg").read_text() == picture.svg

@@ -38,4 +38,12 @@ def test_stretches_of_windows_have_a_view(windows: Path) -> None:
     assert [track.name for track in section.view.tracks][:2] == ["rich", "run: P(rich)"]
     assert not any("of other windows" in track.name for track in section.view.tracks)
     assert stretch_sections({"run": None}, windows, manifest) == []
+    (section,) = stretch_sections({"run": own}, windows, manifest, ranks=True)
+    assert section.view is not None and "share of the windows of test with a lower score" in section.text
+    track = section.view.tracks[1]
+    assert track.name == "run: rank of rich"
+    values = {feature["value"] for feature in track.features or ()}
+    column = own.logits[:, 0]
+    shares = {round(float((column < score).sum()) / (len(rows) - 1), 3) for score in column}
+    assert len(values) > 2 and values <= shares
     assert stretch_sections({"run": own}, windows, manifest.model_copy(update={"task": "sequences"})) == []
