@@ -7,6 +7,7 @@ Records are benchmarks/results/*.json, and the tables and records of examples/st
     <!-- /NAME -->
 
     <!-- gain STUDY MEASURE: BEFORE > AFTER -->+0.131 [+0.106, +0.157]<!-- / -->   of a study's gains; with "@25%" of that share
+    <!-- fewer STUDY MEASURE: BEFORE > AFTER @25% -->+0.041<!-- / -->              from all labels to that share of them
     <!-- score STUDY MEASURE: ARM -->0.882 [0.842, 0.920]<!-- / -->                of a study's scores
     <!-- mean STUDY MEASURE: ARM -->0.882<!-- / -->                                the same without its interval
     <!-- seeds STUDY MEASURE: ARM -->0.735, 0.519, 0.732<!-- / -->                  by seed
@@ -73,9 +74,9 @@ GENE_STUDIES = {
 """Studies of gene models beside AUGUSTUS, and what each of them is tested on."""
 VERDICTS = (
     *("athaliana_folds", "celegans_folds", "athaliana_heads", "fly_loci"),
-    *("human_brain_folds", "arabidopsis_chr3_folds", "human_wgbs_folds", "human_wgbs"),
+    *("human_brain_folds", "arabidopsis_chr3_folds", "human_wgbs_folds"),
 )
-"""Studies that the short tables show: of a set in folds these, else its given split, which also has shares of the labels."""
+"""Studies that the short tables show: of a set in folds these, else its given split."""
 README_STUDIES = ("athaliana_contigs", "celegans_contigs", "fly_loci_genes", "human_genes")
 GENE_MEASURES = {"mcc": "MCC", "base": "F1 of coding bases", "exon": "F1 of exons", "gene": "F1 of genes"}
 STUDIES = ROOT / "examples" / "studies"
@@ -264,13 +265,13 @@ def number(name: str) -> str:
         value = math.prod(value_at(source, path) for path in factors)
         value /= math.prod(value_at(source, path) for divisor in divisors for path in divisor)
         return digits(100 * value, int(match[1])) + " %" if match[2] else digits(value, int(match[1]))
-    match = re.fullmatch(r"(gain|score|mean|seeds|cell|tried) (\w+)(?: ([^:]+))?: (.+?)(?: @(\d+)%)?", name)
+    match = re.fullmatch(r"(gain|fewer|score|mean|seeds|cell|tried) (\w+)(?: ([^:]+))?: (.+?)(?: @(\d+)%)?", name)
     if match is None:
-        raise ValueError("expected a table, or gain, score, mean, seeds, cell, tried or digits")
+        raise ValueError("expected a table, or gain, fewer, score, mean, seeds, cell, tried or digits")
     kind, study, measure, what, share = match.groups()
     fraction = int(share or 100) / 100
-    if kind == "gain":
-        return gain_of(study, measure, *what.split(" > "), fraction)
+    if kind in ("gain", "fewer"):
+        return gain_of(study, measure, *what.split(" > "), fraction, fewer=kind == "fewer")
     if kind == "cell":
         return cell_of(study, measure, *what.split(" > "))
     if kind == "tried":
@@ -323,10 +324,13 @@ def cell_of(study: str, title: str, name: str, column: str) -> str:
     return row[columns.index(column)]
 
 
-def gain_of(study: str, measure: str, before: str, after: str, fraction: float) -> str:
-    """What one arm gains over another by a study's table of gains, which may have them the other way round."""
+def gain_of(study: str, measure: str, before: str, after: str, fraction: float, *, fewer: bool = False) -> str:
+    """What one arm gains over another by a study's table of gains, which may have them the other way round.
+
+    With `fewer`, the first has all labels, and the second that share of them.
+    """
     for row in rows_of(study, "gains", measure):
-        if float(row["label_fraction"]) == fraction and row["question"] != FEWER:
+        if float(row["label_fraction"]) == fraction and (row["question"] == FEWER) == fewer:
             if (row["before"], row["after"]) == (before, after):
                 return signed(row)
             if (row["before"], row["after"]) == (after, before):
