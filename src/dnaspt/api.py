@@ -953,6 +953,7 @@ def report(
     out: PathLike,
     pretrain: PathLike | None = None,
     baselines: Paths = (),
+    loci: str | Sequence[str] = (),
     overwrite: bool = False,
 ) -> Path:
     """Compare evaluated runs of one dataset in one HTML file: tables, curves, and example loci in an interactive view.
@@ -963,6 +964,8 @@ def report(
         out: HTML file to write; its figures go into a folder beside it.
         pretrain: the pretraining run.
         baselines: folders of `baseline` on the same dataset, to show after the runs.
+        loci: of attributions that `explain` keeps in a run: what to draw, names of windows or intervals such as chr1:5001-5100
+            (1-based, the last base included); none for the windows of the highest predictions.
         overwrite: replace a report that is there.
 
     Returns:
@@ -991,7 +994,9 @@ def report(
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
     beside = as_paths(baselines, "baselines") or ()
-    return write_report(as_path(out, "out"), as_path(data, "data"), folders, pretrained, beside, overwrite=overwrite)
+    drawn = (loci,) if isinstance(loci, str) else tuple(loci)
+    given = (as_path(out, "out"), as_path(data, "data"), folders, pretrained, beside)
+    return write_report(*given, loci=drawn, overwrite=overwrite)
 
 
 def export(

@@ -4,6 +4,7 @@ No command writes over what is there, unless --overwrite is given.
 """
 
 import json
+import random
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,19 +39,29 @@ LINES = (
     f"prepare regions {GENOME} --regions genome/peaks_A.bed --regions genome/peaks_B.bed --out data/peaks --window-bp 256",
     f"prepare methylation {GENOME} --calls genome/methylation.bedmethyl --out data/cpg --window-bp 256",
     "prepare sequences --sequences rows.csv --out data/rows",
+    "prepare sequences --sequences numbers.csv --kind numbers --out data/numbers",
+    "prepare sequences --sequences classes.csv --out data/classes",
     "prepare unlabeled --genome genome/genome.fa --out data/genome",
     f"pretrain data/genes --out runs/pre {QUICK}",
     f"finetune data/genes --encoder runs/pre --head crf --out runs/genes {QUICK}",
     f"finetune data/peaks --out runs/peaks {QUICK}",
     f"finetune data/peaks --out runs/other --seed 1 {QUICK}",
+    f"finetune data/numbers --out runs/numbers {QUICK}",
+    f"finetune data/classes --out runs/classes {QUICK}",
+    "finetune data/genes --head gene-model --out runs/model",
     "ensemble runs/peaks runs/other --data data/peaks --out runs/both",
     "evaluate runs/genes --data data/genes",
     "evaluate runs/peaks --data data/peaks",
     "evaluate runs/peaks --data data/peaks --baseline kmer --baseline cpg",
+    "evaluate runs/numbers --data data/numbers --baseline kmer",
+    "evaluate runs/classes --data data/classes",
+    "evaluate runs/model --data data/genes",
     "explain runs/peaks --data data/peaks --label peaks_A --method gradient --n-windows 2 --out explained.npz",
     "export runs/pre --out shared_pre",
     "baseline data/peaks --out runs/kmers",
     f"predict runs/genes {GENOME} --out genes.gff3",
+    f"predict runs/model {GENOME} --out model.gff3 --tracks model",
+    "predict runs/numbers --sequences numbers.csv --out numbers.tsv",
     f"predict runs/peaks {GENOME} --out peaks.bed",
     "predict runs/peaks --sequences rows.csv --out rows.tsv",
     f"embed runs/pre {GENOME} --out pre.parquet",
@@ -62,7 +73,8 @@ LINES = (
     "study study.toml --out study --stage tune",
     "study study.toml --out study",
     *(f"inspect {name}" for name in ("data/genes", "data/folds", "data/cpg", "runs/pre", "runs/genes", "runs/peaks")),
-    *(f"inspect runs/{name}" for name in ("both", "kmers", "annotation")),
+    *(f"inspect runs/{name}" for name in ("both", "kmers", "annotation", "numbers", "classes", "model")),
+    *(f"inspect data/{name}" for name in ("numbers", "classes")),
     "bend results",
 )
 AFTER = (
@@ -81,6 +93,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (place / "study.toml").write_text(STUDY)
     rows = "".join(f"{letter * 30}{pair},{k % 2}\n" for k, letter in enumerate("ACGT" * 10) for pair in ("AC", "GT"))
     (place / "rows.csv").write_text(f"sequence,label\n{rows}")
+    draw = random.Random(0)
+    for name, labels in (("numbers", [k / 7 for k in range(60)]), ("classes", ["low", "middle", "high"] * 20)):
+        lines = [f"{''.join(draw.choices('ACGT', k=60))},{label}\n" for label in labels]
+        (place / f"{name}.csv").write_text("".join(["sequence,label\n", *lines]))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setattr(console, "width", WIDTH, raising=False)

@@ -337,6 +337,15 @@ def report(
             default="none",
         ),
     ] = None,
+    loci: Annotated[
+        str | None,
+        option(
+            metavar="NAMES",
+            callback=names,
+            help="Logos of 'dnaspt explain' to draw, with commas: names of windows, or chr1:5001-5100.",
+            default="windows of the highest prediction",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Compare evaluated runs in one HTML file.

@@ -30,7 +30,7 @@ class ArrayBatch:
     Attributes:
         tokens: (B, L) uint8; padding is `PAD_TOKEN`.
         lengths: bases of each window (B,).
-        labels: (B, L) or (B, K) int8, `MISSING` where unknown.
+        labels: (B, L) or (B, K) int8, `MISSING` where unknown; or (B, K) float32 numbers, nan where unknown.
         weights: weight of each base in the loss (B, L), or None where all are 1.
     """
 

@@ -19,7 +19,7 @@ def blocks_outside_genes(labels: np.ndarray, block_bp: int = BLOCK_BP) -> np.nda
     Every cut falls on a non-coding base (class 8), so no labeled gene is divided; a long gene makes a long block.
 
     Returns:
-        B + 1 ascending positions from 0 to L: block b has the bases cuts[b] to cuts[b + 1].
+        B + 1 ascending positions (B + 1,) int64 from 0 to L: block b has the bases cuts[b] to cuts[b + 1].
     """
     return blocks_between(true_runs(labels != NONCODING), len(labels), block_bp)
 
@@ -31,6 +31,9 @@ def blocks_between(genes: np.ndarray, length_bp: int, block_bp: int = BLOCK_BP) 
         genes: intervals (n, 2) that no cut divides, in any order.
         length_bp: bases of the contig.
         block_bp: fewest bases of a block but the last one.
+
+    Returns:
+        B + 1 ascending positions (B + 1,) int64 from 0 to `length_bp`.
     """
     starts, ends = merge(genes).T
     cuts = [0]
@@ -87,6 +90,12 @@ def sum_blocks(counts: Sequence[np.ndarray], intervals: Sequence[tuple[str, int,
 
 
 def on_genome(chrom: str, start: int, end: int) -> tuple[str, int, int]:
-    """An interval of a contig named CHROM:START-END as an interval of CHROM; any other interval as it is."""
+    """An interval of a contig named CHROM:START-END as an interval of CHROM; any other interval as it is.
+
+    Args:
+        chrom: contig name.
+        start: 0-based start on it.
+        end: half-open end on it.
+    """
     match = _EXTRACT.fullmatch(chrom)
     return (match[1], int(match[2]) + start, int(match[2]) + end) if match else (chrom, start, end)

@@ -58,7 +58,7 @@ class Split:
         strand: "+", "-" or "." (n,).
         codes: codes of all windows, end to end (bases,) uint8.
         offsets: where each window begins in `codes` (n + 1,).
-        labels: labels of all windows, end to end: int8, or float32 where they are numbers.
+        labels: labels of all windows, end to end (labels,): int8, or float32 where they are numbers.
         label_offsets: where each window begins in `labels` (n + 1,).
         per_base: whether each base has a label; else the labels are of windows, or of their bins, or there are none.
     """
@@ -103,7 +103,11 @@ class Split:
         )
 
     def take(self, rows: np.ndarray) -> "Split":
-        """The windows with the given row numbers, copied, in this order."""
+        """The windows with the given row numbers, copied, in this order.
+
+        Args:
+            rows: row numbers (m,).
+        """
         windows = [self.window(int(row)) for row in rows]
         return Split(
             chrom=self.chrom[rows],

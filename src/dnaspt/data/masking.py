@@ -42,6 +42,12 @@ def mask_for_validation(
 
     The positions depend on the seed and the length alone, so that any model can be scored on the same ones.
 
+    Args:
+        tokens: token ids (L,) uint8.
+        fraction: share of bases to mask.
+        seed: seed of the positions.
+        as_published: the mask token is the base T, see `mask_for_training`.
+
     Returns:
         As `mask_for_training`, for one sequence: (L,) and (L,).
     """

@@ -98,9 +98,14 @@ def split_of(windows: Sequence[tuple[str, int, np.ndarray, np.ndarray]]) -> Spli
 
 
 def union_bp(folder: str | PathLike[str], split: str, fold: int = 0) -> int:
-    """Bases that the windows of a split cover, each counted once; fold: the fold whose split it is, see `read_split`.
+    """Bases that the windows of a split cover, each counted once.
 
     As many as `without_overlaps` has, but only the coordinates are read.
+
+    Args:
+        folder: the dataset folder.
+        split: name of the split.
+        fold: the fold whose split it is, from 1; 0 for the split of the whole dataset.
     """
     import pyarrow.parquet as pq
 

@@ -24,6 +24,11 @@ def label_subset(split: Split, fraction: float, seed: int) -> Split:
     window would show a part of a gene. Else windows are drawn. Where these overlap, all that start in the same 10 kb of a
     contig (or in the same four window lengths, where windows are long) are drawn together. Overlapping windows drawn one by
     one would still show nearly all bases and labels.
+
+    Args:
+        split: the split.
+        fraction: share of its windows, or of its bases where blocks are drawn; 1 or more takes all.
+        seed: seed of the draw.
     """
     if fraction >= 1:
         return split

@@ -40,14 +40,26 @@ def bootstrap(
 def bootstrap_values(
     blocks: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, n: int = N_BOOTSTRAP, seed: int = 0
 ) -> np.ndarray:
-    """The statistic (n, ...) of n resamples; see `bootstrap`."""
+    """The statistic (n, ...) of n resamples; see `bootstrap`.
+
+    Args:
+        blocks: counts of B blocks (B, ...), which add up.
+        statistic: summed counts of R resamples (R, ...) -> (R, ...).
+        n: number of resamples.
+        seed: seed of the draw.
+    """
     flat = blocks.reshape(len(blocks), -1).astype(np.float64)
     sums = (weights @ flat for weights in block_weights(len(blocks), len(blocks), n, seed))
     return np.concatenate([statistic(part.reshape(-1, *blocks.shape[1:])) for part in sums])
 
 
 def percentile_interval(values: np.ndarray, level: float = 0.95) -> ConfidenceInterval:
-    """The middle 95 % (or other share `level`) of resampled values; undefined (nan) resamples are left out."""
+    """The middle 95 % (or other share `level`) of resampled values; undefined (nan) resamples are left out.
+
+    Args:
+        values: a score of each of n resamples (n,).
+        level: share of the values that lies between the bounds.
+    """
     defined = values[~np.isnan(values)]
     if not defined.size:
         return ConfidenceInterval(math.nan, math.nan)
@@ -56,7 +68,14 @@ def percentile_interval(values: np.ndarray, level: float = 0.95) -> ConfidenceIn
 
 
 def block_weights(n_blocks: int, width: int, n: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each block is drawn: chunks (R, n_blocks) float64 of n resamples, R such that R * width stays small."""
+    """How often each block is drawn: chunks (R, n_blocks) float64 of n resamples, R such that R * width stays small.
+
+    Args:
+        n_blocks: blocks to draw from.
+        width: numbers that the caller makes of each resample; bounds R where it is more than `n_blocks`.
+        n: number of resamples.
+        seed: seed of the draw.
+    """
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK // max(n_blocks, width, 1))
     for first in range(0, n, rows):

@@ -87,8 +87,8 @@ def fit_calibrator(
     temperature near 1, by normal priors with a standard deviation of 1 nat.
 
     Args:
-        truth: labels, which may be missing.
-        log_odds: those of a model.
+        truth: labels (n, K) of 0 or 1, which may be missing.
+        log_odds: those of a model (n, K).
         frequencies: share of the train windows in which each label is true (K,), above 0 and below 1; None for that of `truth`.
         one_of: whether each window has one of the labels; `log_odds` are then scores of classes.
     """
@@ -147,7 +147,7 @@ def fit_numbers(truth: np.ndarray, predicted: np.ndarray, *, is_count: bool) -> 
 
     Args:
         truth: measured numbers (n, K), nan where missing.
-        predicted: those of a model.
+        predicted: those of a model (n, K).
         is_count: whether they are counts.
     """
     slopes, biases = np.ones(truth.shape[1]), np.zeros(truth.shape[1])

@@ -288,7 +288,17 @@ def _evaluate_genes(
 def predict_genes(
     model: "TaskModel", split: Split, grammars: "Sequence[Grammar | GeneRules | None]", *, average_strands: bool = False
 ) -> list[list[GenePrediction]]:
-    """Predictions for all segments of a split, for each of the grammars (None: the head alone)."""
+    """Predictions for all segments of a split, for each of the grammars (None: the head alone).
+
+    Args:
+        model: a model of genes, of any head.
+        split: the split.
+        grammars: what genes keep to.
+        average_strands: take the mean of both strands' emissions.
+
+    Returns:
+        For each grammar the predictions of all segments, in their order.
+    """
     from dnaspt.inference.decode import decode_path, grouped, predict_emissions
     from dnaspt.inference.emissions import ContigSlice
     from dnaspt.inference.genes import with_frame, with_stop_codons
@@ -325,7 +335,13 @@ def predict_genes(
 
 
 def window_logits(model: "TaskModel", split: Split, *, average_strands: bool = False) -> np.ndarray:
-    """Logits of the labels of all windows (n, K), or of their bins (n, bins * K)."""
+    """Logits of the labels of all windows (n, K), or of their bins (n, bins * K).
+
+    Args:
+        model: a model of windows or bins.
+        split: the n windows.
+        average_strands: take the mean of both strands' logits.
+    """
     from dnaspt.inference.emissions import predict_windows
 
     return predict_windows(model, (window.codes for window in split), average_strands=average_strands)

@@ -52,12 +52,24 @@ class ScoredRegion:
 
     @classmethod
     def of(cls, chrom: str, start: int, labels: np.ndarray) -> "ScoredRegion":
-        """A region cut into blocks of about 10 kb outside genes."""
+        """A region cut into blocks of about 10 kb outside genes.
+
+        Args:
+            chrom: contig name.
+            start: contig position of its first base.
+            labels: true class of each base (L,), -100 where missing.
+        """
         return cls(chrom, start, labels, blocks_outside_genes(labels))
 
     @classmethod
     def whole(cls, chrom: str, start: int, labels: np.ndarray) -> "ScoredRegion":
-        """A region that is one block, for scores without intervals."""
+        """A region that is one block, for scores without intervals.
+
+        Args:
+            chrom: contig name.
+            start: contig position of its first base.
+            labels: true class of each base (L,), -100 where missing.
+        """
         return cls(chrom, start, labels, np.array([0, len(labels)]))
 
     @property
@@ -134,7 +146,7 @@ class GeneScores:
         """Scores with 95 % intervals from the counts of blocks (B, levels, 4).
 
         Args:
-            counts: counts in the columns FOUND, TRUE, RIGHT, PREDICTED.
+            counts: counts (B, levels, 4) in the columns FOUND, TRUE, RIGHT, PREDICTED.
             ignored: how many genes were not scored, by reason.
             n: number of resamples.
             seed: seed of the draw.
@@ -199,7 +211,16 @@ def score_genes(
 def count_levels(
     truth: Iterable[tuple[Transcript, bool]], predicted: Iterable[Transcript], regions: Sequence[ScoredRegion]
 ) -> tuple[np.ndarray, Counter[str]]:
-    """Counts of each block and level (B, levels, 4), and how many genes were not scored, by reason; see `score_genes`."""
+    """Counts of each block and level (B, levels, 4), and how many genes were not scored, by reason; see `score_genes`.
+
+    Args:
+        truth: annotated transcripts, and whether each is the longest isoform of its gene.
+        predicted: predicted transcripts.
+        regions: where genes are scored; they do not overlap.
+
+    Raises:
+        ValueError: two regions overlap.
+    """
     index = _RegionIndex(regions)
     ignored: Counter[str] = Counter()
     true_genes = list(_scored(_annotated(truth, ignored), "annotated", index, ignored))
@@ -326,7 +347,13 @@ def structure(transcript: Transcript) -> Iterator[Feature]:
 
 
 def count_features(true: Mapping[Feature, int], predicted: Mapping[Feature, int], counts: np.ndarray) -> None:
-    """Add features and the blocks they lie in to the counts of blocks (B, 4)."""
+    """Add features and the blocks they lie in to the counts of blocks (B, 4).
+
+    Args:
+        true: annotated features, and the block of each.
+        predicted: predicted features, and the block of each.
+        counts: the counts (B, 4) int64, in the columns FOUND, TRUE, RIGHT, PREDICTED.
+    """
     for features, others, hit, every in ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED)):
         blocks = np.fromiter(features.values(), np.int64, len(features))
         shared = np.fromiter((feature in others for feature in features), bool, len(features))
@@ -360,7 +387,13 @@ def _coding_bases(region: ScoredRegion, transcripts: list[Transcript]) -> np.nda
 
 
 def count_genes(true: Iterable[LocatedGene], predicted: Iterable[LocatedGene], counts: np.ndarray) -> None:
-    """Add genes, right when any isoform is exact, to the counts of blocks (B, 4)."""
+    """Add genes, right when any isoform is exact, to the counts of blocks (B, 4).
+
+    Args:
+        true: annotated genes, and the block of each.
+        predicted: predicted genes, and the block of each.
+        counts: the counts (B, 4) int64, in the columns FOUND, TRUE, RIGHT, PREDICTED.
+    """
     true, predicted = list(true), list(predicted)
     for genes, others, hit, every in ((true, predicted, FOUND, TRUE), (predicted, true, RIGHT, PREDICTED)):
         blocks = np.array([block for _, block in genes], np.int64)
@@ -390,7 +423,14 @@ def rates(counts: np.ndarray) -> np.ndarray:
 
 
 def level_scores(counts: np.ndarray, levels: Sequence[str], *, n: int, seed: int) -> dict[str, LevelScores]:
-    """Scores of each level, with intervals, from the counts of blocks (B, levels, 4)."""
+    """Scores of each level, with intervals, from the counts of blocks (B, levels, 4).
+
+    Args:
+        counts: counts (B, levels, 4) in the columns FOUND, TRUE, RIGHT, PREDICTED.
+        levels: names of the levels.
+        n: number of resamples.
+        seed: seed of the draw.
+    """
     total = counts.sum(axis=0)
     values, drawn = rates(total), bootstrap_values(counts, rates, n=n, seed=seed)
     scores = {}

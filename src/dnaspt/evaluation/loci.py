@@ -167,7 +167,14 @@ def _genes_of_file(folder: Path) -> list[Transcript]:
 def example_genes(data: Path, run: Path, n: int, fold: int = 0) -> list[list[Transcript]]:
     """Genes that a run predicts, or that a baseline's file holds, on n regions of test, which depend on the annotation alone.
 
-    With a fold (from 1), they are regions of what it tests.
+    Args:
+        data: dataset folder of a per-base task.
+        run: folder of the run or baseline.
+        n: most regions to take.
+        fold: the fold on whose test split the regions lie, from 1; 0 for the test split of the whole dataset.
+
+    Returns:
+        The genes of each region.
     """
     regions = _example_regions(data, n, fold)
     if _is_baseline(run):
@@ -181,6 +188,12 @@ def example_coding(data: Path, run: Path, n: int, fold: int = 0) -> list[np.ndar
     """Probability (2, L) of coding bases of either strand on the regions of `example_genes`, rounded to 1/20.
 
     An empty list for a baseline, which has none.
+
+    Args:
+        data: dataset folder of a per-base task.
+        run: folder of the run or baseline.
+        n: most regions to take.
+        fold: as in `example_genes`.
     """
     if _is_baseline(run):
         return []
@@ -200,7 +213,7 @@ def example_loci(
         data: dataset folder of a per-base task.
         predicted: what `example_genes` gave for each run, all for the same number of regions.
         fold: the fold that it gave them for.
-        coding: what `example_coding` gave for each run; none for those of which it is not known.
+        coding: what `example_coding` gave for each run, (2, L) a region; none for those of which it is not known.
     """
     genes, regions = _annotated(data, fold), _example_regions(data, len(predicted[0]), fold)
     choice = f"one of {len(regions)} places with genes, evenly spread over those of the test split"

@@ -128,7 +128,11 @@ class LabelScores:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "LabelScores":
-        """Scores from the content of a JSON file."""
+        """Scores from the content of a JSON file.
+
+        Raises:
+            ValueError: AUROC and AUPRC are not of the same labels.
+        """
         auroc, auprc = (
             {name: Score.from_dict(score) for name, score in raw[kind].items()} for kind in ("auroc", "auprc")
         )
@@ -153,6 +157,11 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, n_classes: int) -> np
 
     Positions whose label is missing are skipped.
 
+    Args:
+        labels: true classes (...), 0..K-1, or missing.
+        predictions: predicted classes (...), 0..K-1.
+        n_classes: K.
+
     Raises:
         ValueError: shapes differ, or a class is outside 0..K-1.
     """
@@ -162,6 +171,12 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, n_classes: int) -> np
 
 def block_confusions(labels: np.ndarray, predictions: np.ndarray, cuts: np.ndarray, n_classes: int) -> np.ndarray:
     """Confusion matrices (B, K, K) int64 of the blocks between B + 1 ascending cuts that run from 0 to the length.
+
+    Args:
+        labels: true classes (...), 0..K-1, or missing.
+        predictions: predicted classes (...), 0..K-1.
+        cuts: where blocks begin and end in the flattened labels (B + 1,).
+        n_classes: K.
 
     Raises:
         ValueError: shapes differ, or a class is outside 0..K-1.
@@ -220,12 +235,26 @@ def class_scores(confusion: np.ndarray) -> ClassScores:
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Elementwise quotient, nan where the denominator is 0."""
+    """Elementwise quotient, nan where the denominator is 0.
+
+    Args:
+        numerator: counts (...).
+        denominator: counts (...), which are whole numbers.
+
+    Returns:
+        Shares (...) float64.
+    """
     return np.asarray(np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan))
 
 
 def mcc_score(confusions: np.ndarray, *, n: int = N_BOOTSTRAP, seed: int = 0) -> Score:
-    """MCC over all blocks' positions, with its interval over blocks: (B, K, K) -> score."""
+    """MCC over all blocks' positions, with its interval over blocks: (B, K, K) -> score.
+
+    Args:
+        confusions: confusion matrices of B blocks (B, K, K).
+        n: number of resamples.
+        seed: seed of the draw.
+    """
     return Score.of(mcc(confusions.sum(axis=0)), bootstrap(confusions, mcc_batch, n=n, seed=seed))
 
 
@@ -240,7 +269,15 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def auprc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Average precision of each label, as `auroc` but with scikit-learn's `average_precision_score`."""
+    """Average precision of each label, as `auroc` but with scikit-learn's `average_precision_score`.
+
+    Args:
+        labels: (n, K) of 0, 1, missing.
+        scores: (n, K), higher for 1.
+
+    Returns:
+        Average precision (K,).
+    """
     from sklearn.metrics import average_precision_score
 
     return _per_label(average_precision_score, labels, scores)
@@ -294,7 +331,13 @@ def label_scores(
 
 
 def areas(labels: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = None) -> np.ndarray:
-    """AUROC and AUPRC (2, K) of K labels; of several folds means over those in which a label is defined."""
+    """AUROC and AUPRC (2, K) of K labels; of several folds means over those in which a label is defined.
+
+    Args:
+        labels: (n, K) of 0, 1, missing.
+        scores: (n, K), higher for 1.
+        folds: fold of each window (n,), where there are several.
+    """
     if folds is None or not len(folds):
         return np.stack([auroc(labels, scores), auprc(labels, scores)])
     of_folds = np.stack([areas(labels[folds == fold], scores[folds == fold]) for fold in np.unique(folds)])
@@ -318,6 +361,14 @@ def resampled_areas(
     """AUROC and AUPRC (n, 2, K) of n resamples of the blocks; nan where a label is not defined. See `label_scores`.
 
     Of several folds, the blocks of each are drawn among themselves.
+
+    Args:
+        labels: labels (W, K) of W windows: 0, 1, missing.
+        scores: their scores (W, K), higher for 1.
+        blocks: block of each window (W,), 0..B-1.
+        folds: fold of each window (W,), where there are several; each block is in one.
+        n: number of resamples.
+        seed: seed of the draw.
     """
     if folds is not None and len(folds):
         drawn = []

@@ -55,7 +55,11 @@ class NumberScores:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "NumberScores":
-        """Scores from the content of a JSON file."""
+        """Scores from the content of a JSON file.
+
+        Raises:
+            ValueError: measures are not of the same targets.
+        """
         by_target = {name: {target: _read(name, score) for target, score in raw[name].items()} for name in MEASURES}
         if len({tuple(scores) for scores in by_target.values()}) > 1:
             raise ValueError("measures are of other targets")
@@ -113,7 +117,15 @@ def measure_numbers(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 def resampled_measures(
     truth: np.ndarray, predicted: np.ndarray, blocks: np.ndarray, *, n: int = N_BOOTSTRAP, seed: int = 0
 ) -> np.ndarray:
-    """Pearson, Spearman and R2 (n, 3, K) of n resamples of the blocks; see `number_scores`."""
+    """Pearson, Spearman and R2 (n, 3, K) of n resamples of the blocks; see `number_scores`.
+
+    Args:
+        truth: measured values (W, K) of W windows, nan where missing.
+        predicted: predicted ones (W, K).
+        blocks: block of each window (W,), 0..B-1.
+        n: number of resamples.
+        seed: seed of the draw.
+    """
     columns = [_Target.of(truth[:, k], predicted[:, k]) for k in range(truth.shape[1])]
     chunks = block_weights(int(blocks.max(initial=-1)) + 1, len(truth), n, seed)
     parts = [np.stack([column.measures(weights, blocks) for column in columns], axis=-1) for weights in chunks]

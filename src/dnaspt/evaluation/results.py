@@ -124,7 +124,11 @@ class WindowEvaluation:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "WindowEvaluation":
-        """Scores from the content of a JSON file."""
+        """Scores from the content of a JSON file.
+
+        Raises:
+            ValueError: the CpG count, or the decisions, are not of the same labels.
+        """
         labels, cpg_count = LabelScores.from_dict(raw), LabelScores.from_dict(raw["cpg_count"])
         if labels.auroc.keys() != cpg_count.auroc.keys():
             raise ValueError("the CpG count has other labels")
@@ -137,7 +141,13 @@ class WindowEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class VariantEvaluation:
-    """AUROC and AUPRC of the scores of variants with known effects, by the name of the score ("cosine" is BEND's)."""
+    """AUROC and AUPRC of the scores of variants with known effects, by the name of the score ("cosine" is BEND's).
+
+    Attributes:
+        auroc: area under the ROC curve, by name of the score.
+        auprc: average precision, by name of the score.
+        undefined: scores whose AUROC and AUPRC are nan, because all variants have the same label.
+    """
 
     auroc: Mapping[str, Score]
     auprc: Mapping[str, Score]
@@ -156,7 +166,11 @@ class VariantEvaluation:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "VariantEvaluation":
-        """Scores from the content of a JSON file."""
+        """Scores from the content of a JSON file.
+
+        Raises:
+            ValueError: AUROC and AUPRC are not of the same scores.
+        """
         auroc, auprc = (
             {name: Score.from_dict(score) for name, score in raw[kind].items()} for kind in ("auroc", "auprc")
         )
@@ -449,7 +463,11 @@ class BootstrapCounts:
         return self
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays that are there, by name."""
+        """The arrays that are there, by name.
+
+        Returns:
+            Arrays of the shapes of the attributes.
+        """
         named = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {name: array for name, array in named.items() if array.size}
 
@@ -501,6 +519,11 @@ def write_model_evaluation(model: Model, evaluation: Evaluation, counts: Bootstr
 
     A run that was removed or trained anew since does not get the scores of the old weights; and where nothing may be written, the
     measurement is not on record. A warning says so.
+
+    Args:
+        model: the model.
+        evaluation: the scores.
+        counts: what they were computed from.
     """
     if not model.is_on_disk:
         log.warning(

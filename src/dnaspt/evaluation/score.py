@@ -160,7 +160,13 @@ def score_number_windows(
 
 
 def window_evaluation(counts: BootstrapCounts, labels: tuple[str, ...], *, one_of: bool = False) -> WindowEvaluation:
-    """Scores of n windows, beside those of the CpG count, from what a bootstrap resamples; see `score_windows`."""
+    """Scores of n windows, beside those of the CpG count, from what a bootstrap resamples; see `score_windows`.
+
+    Args:
+        counts: truth, logits, blocks, CpG counts and folds of the windows.
+        labels: names of the K labels.
+        one_of: whether each window has one of the labels.
+    """
     truth, blocks, folds = counts.truth, counts.blocks, counts.folds
     scored = label_scores(truth, counts.logits, blocks, labels, folds=folds)
     cpgs = np.repeat(counts.cpg_count[:, None], truth.shape[1], axis=1)

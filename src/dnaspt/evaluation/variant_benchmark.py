@@ -30,6 +30,12 @@ _CHUNK_ALLELES = 1024
 def evaluate_variants(model: Model, data: Path, *, split: str = "test", write: bool = True) -> Evaluation:
     """Score a pretrained or fine-tuned model on a dataset of variants; written into the run as evaluation-test-DIGEST.json.
 
+    Args:
+        model: a pretrained or fine-tuned model.
+        data: folder of a dataset of variants.
+        split: name of the split.
+        write: write the scores into the run.
+
     Raises:
         CheckpointError: a model without a state for each base. DatasetError: no dataset of variants, or another split than test.
     """

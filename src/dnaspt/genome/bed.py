@@ -54,7 +54,11 @@ class Regions:
         return len(self.start)
 
     def take(self, rows: np.ndarray) -> "Regions":
-        """Select rows by index or mask."""
+        """Select rows by index or mask.
+
+        Args:
+            rows: row numbers (m,), or a mask (n,) bool.
+        """
         return replace(
             self,
             chrom=self.chrom[rows],
@@ -66,11 +70,19 @@ class Regions:
         )
 
     def intervals(self, rows: np.ndarray) -> np.ndarray:
-        """Starts and ends of the rows that an index or a mask selects: (m, 2) int64."""
+        """Starts and ends of the rows that an index or a mask selects: (m, 2) int64.
+
+        Args:
+            rows: row numbers (m,), or a mask (n,) bool.
+        """
         return np.stack([self.start[rows], self.end[rows]], axis=1)
 
     def rows_by_contig(self) -> dict[str, np.ndarray]:
-        """Row numbers of each contig, ascending. Contigs come in the order of the file."""
+        """Row numbers of each contig, ascending. Contigs come in the order of the file.
+
+        Returns:
+            Contig to row numbers (m,) int64.
+        """
         return rows_by_value(self.chrom)
 
     def cut_at_end(self, chrom: str, rows: np.ndarray, length_bp: int) -> tuple["Regions", np.ndarray]:
@@ -80,11 +92,11 @@ class Regions:
 
         Args:
             chrom: the contig.
-            rows: numbers of its rows.
+            rows: numbers of its rows (m,).
             length_bp: its length.
 
         Returns:
-            The regions, and the numbers of the rows that were cut.
+            The regions, and the numbers of the rows that were cut (k,).
 
         Raises:
             InputError: a row lies beyond the end as a whole, or passes it by more than 1,000 bp. The error names its line.
@@ -105,7 +117,7 @@ class Regions:
 
         Args:
             chrom: the contig.
-            rows: numbers of its rows.
+            rows: numbers of its rows (m,).
             length_bp: its length.
 
         Raises:
@@ -125,7 +137,7 @@ class LabeledRegions:
 
     Attributes:
         regions: the windows (n).
-        indices: numbers of the labels that are true, for all windows one behind the other.
+        indices: numbers of the labels that are true, for all windows one behind the other (labels,) int64.
         offsets: window i has the labels indices[offsets[i]:offsets[i + 1]] (n + 1,).
         split: split of each window (n,); None if the file has no such column.
     """
@@ -149,7 +161,12 @@ class LabeledRegions:
         return LabeledRegions(self.regions, np.zeros(offsets[-1], dtype=np.int64), offsets, self.split)
 
     def matrix(self, rows: np.ndarray, n_labels: int) -> np.ndarray:
-        """Labels of m rows as a matrix (m, K) int8 of 0 and 1."""
+        """Labels of m rows as a matrix (m, K) int8 of 0 and 1.
+
+        Args:
+            rows: row numbers (m,).
+            n_labels: K.
+        """
         labels = np.zeros((len(rows), n_labels), dtype=np.int8)
         of_row = np.stack([self.offsets[rows], self.offsets[rows + 1]], axis=1)
         labels[np.repeat(np.arange(len(rows)), np.diff(of_row)[:, 0]), self.indices[positions(of_row)]] = 1
@@ -157,7 +174,14 @@ class LabeledRegions:
 
 
 def rows_by_value(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Row numbers of each distinct value, ascending. Values come in the order in which they first appear."""
+    """Row numbers of each distinct value, ascending. Values come in the order in which they first appear.
+
+    Args:
+        values: strings (n,).
+
+    Returns:
+        Value to row numbers (m,) int64.
+    """
     import pandas as pd
 
     codes, names = pd.factorize(values)

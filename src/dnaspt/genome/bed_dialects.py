@@ -60,7 +60,11 @@ class RegionRows:
 
 
 def read_regions(path: Path) -> RegionRows:
-    """Read BED or one of its dialects: see `dnaspt.genome.bed.read_bed`."""
+    """Read BED or one of its dialects: see `dnaspt.genome.bed.read_bed`.
+
+    Raises:
+        InputError: as `read_bed`.
+    """
     header = find_header(path)
     first, width = first_row(path, header), n_columns(path, header)
     if header is None and _begins_with_names(first):
@@ -98,6 +102,11 @@ def _is_integer(text: str) -> bool:
 
 def read_intervals(path: Path, columns: Sequence[Column], header: TableHeader | None = None) -> "pd.DataFrame":
     """Read columns of all rows, among them `INTERVAL`.
+
+    Args:
+        path: the file.
+        columns: columns to read.
+        header: its header, see `find_header`.
 
     Raises:
         InputError: a malformed row, or one whose start and end are none of an interval.

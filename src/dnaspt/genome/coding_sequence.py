@@ -44,7 +44,13 @@ def _amino_acids(code: GeneticCode) -> np.ndarray:
 
 
 def protein(transcript: Transcript, codes: np.ndarray, code: GeneticCode = STANDARD) -> str:
-    """The protein of a transcript: its whole codons, but for a stop codon at its end; codes: letters of its contig (L,)."""
+    """The protein of a transcript: its whole codons, but for a stop codon at its end.
+
+    Args:
+        transcript: the transcript.
+        codes: letters of its contig (L,).
+        code: what each codon means.
+    """
     return translate(coding_codes(transcript, codes), code).removesuffix(STOP)
 
 
@@ -54,9 +60,14 @@ def coding_letters(transcript: Transcript, codes: np.ndarray) -> str:
 
 
 def with_codons_read(transcript: Transcript, codes: np.ndarray, code: GeneticCode = STANDARD) -> Transcript:
-    """The transcript with `has_start` and `has_stop` by its letters: codes of its contig (L,).
+    """The transcript with `has_start` and `has_stop` by its letters.
 
     It counts in codons from its first coding base on. A stop codon must end the last whole codon, and be none by itself.
+
+    Args:
+        transcript: the transcript.
+        codes: letters of its contig (L,).
+        code: which codons start and stop a gene.
     """
     letters = decode(tokens(coding_codes(transcript, codes)))
     has_start = transcript.phase == 0 and letters[:3] in code.starts
@@ -71,7 +82,13 @@ def fasta_record(name: str, letters: str) -> str:
 
 
 def first_coding_bases(cds: StartEnds, strand: str, n: int) -> StartEnds:
-    """The first n coding bases in the direction of transcription, as intervals in ascending order."""
+    """The first n coding bases in the direction of transcription, as intervals in ascending order.
+
+    Args:
+        cds: (start, end) of each CDS interval, ascending.
+        strand: "+" or "-".
+        n: number of bases.
+    """
     kept, left = [], n
     for start, end in cds if strand == "+" else reversed(cds):
         if left > 0:
@@ -81,12 +98,24 @@ def first_coding_bases(cds: StartEnds, strand: str, n: int) -> StartEnds:
 
 
 def last_coding_bases(cds: StartEnds, strand: str, n: int) -> StartEnds:
-    """The last n coding bases in the direction of transcription, as intervals in ascending order."""
+    """The last n coding bases in the direction of transcription, as intervals in ascending order.
+
+    Args:
+        cds: (start, end) of each CDS interval, ascending.
+        strand: "+" or "-".
+        n: number of bases.
+    """
     return first_coding_bases(cds, "-" if strand == "+" else "+", n)
 
 
 def without_last_coding_bases(cds: StartEnds, strand: str, n: int) -> StartEnds:
-    """The CDS without its last n bases in the direction of transcription."""
+    """The CDS without its last n bases in the direction of transcription.
+
+    Args:
+        cds: (start, end) of each CDS interval, ascending.
+        strand: "+" or "-".
+        n: number of bases.
+    """
     return first_coding_bases(cds, strand, sum(end - start for start, end in cds) - n)
 
 

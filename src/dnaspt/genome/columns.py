@@ -135,7 +135,16 @@ def _is_row(line: bytes) -> bool:
 def row_error(
     path: Path, frame: "pd.DataFrame", row: int, found: str, *, expected: str = "", do: str = ""
 ) -> InputError:
-    """The error of a row (by its number in the table) of a table of `read_columns`: it names the line."""
+    """The error of a row: it names the line.
+
+    Args:
+        path: the file.
+        frame: a table of `read_columns`.
+        row: number of the row in the table.
+        found: what is wrong with it.
+        expected: what was expected instead.
+        do: what the user can do.
+    """
     return InputError(path, found, expected=expected, do=do, line=int(frame["line"].iloc[row]))
 
 

@@ -240,7 +240,7 @@ def transcripts_from_labels(
     ends a gene. If the path begins or ends inside an intron, the gene has the CDS that can be seen.
 
     Args:
-        labels: classes along the forward strand.
+        labels: classes along the forward strand (L,) int8.
         chrom: name of the contig. Gene n is called CHROM.gN, and its transcript CHROM.gN.t1.
         start: 0-based position of the first label on the contig.
         first_number: n of the first gene.

@@ -32,7 +32,13 @@ class GeneticCode:
 
     @classmethod
     def from_ncbi(cls, table: int, amino_acids: str, starts: tuple[str, ...]) -> Self:
-        """From the line "AAs" of NCBI's table: 64 letters for TTT TTC TTA TTG TCT ... GGG."""
+        """From the line "AAs" of NCBI's table: 64 letters for TTT TTC TTA TTG TCT ... GGG.
+
+        Args:
+            table: its number at NCBI.
+            amino_acids: the line.
+            starts: codons that a complete gene begins with.
+        """
         codons = ("".join(bases) for bases in product("TCAG", repeat=3))
         meaning = dict(zip(codons, amino_acids, strict=True))
         stops = tuple(codon for codon in CODONS if meaning[codon] == STOP)

@@ -91,6 +91,11 @@ def read_features(path: Path, metadata: Metadata) -> Iterator[Feature]:
 def attributes_of(path: Path, feature: Feature, dialect: Dialect) -> dict[str, str]:
     """Parse column 9. Values of GFF3 stay percent-encoded, because a comma separates several values.
 
+    Args:
+        path: the file, for errors.
+        feature: the row.
+        dialect: "gff3" or "gtf".
+
     Raises:
         InputError: column 9 of GFF3 has no key=value pair.
     """

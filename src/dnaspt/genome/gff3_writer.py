@@ -93,7 +93,14 @@ def _gene_lines(isoforms: Sequence[Transcript], source: str) -> Iterator[str]:
 
 
 class RowFormat:
-    """Formats the rows of one transcript or gene, which share contig, source, score and strand."""
+    """Formats the rows of one transcript or gene, which share contig, source, score and strand.
+
+    Args:
+        seqid: contig, as column 1 holds it.
+        source: what made the rows, column 2.
+        score: column 6; None for none.
+        strand: "+" or "-".
+    """
 
     def __init__(self, seqid: str, source: str, score: float | None, strand: str) -> None:
         self._seqid, self._source, self._strand = seqid, source, strand
@@ -102,7 +109,13 @@ class RowFormat:
 
     @classmethod
     def of_gene(cls, isoforms: Sequence[Transcript], seqid: str, source: str) -> Self:
-        """The format of the row of a gene, whose score is the highest of its isoforms."""
+        """The format of the row of a gene, whose score is the highest of its isoforms.
+
+        Args:
+            isoforms: transcripts of the gene.
+            seqid: contig, as column 1 holds it.
+            source: what made the rows, column 2.
+        """
         scores = [isoform.score for isoform in isoforms if isoform.score is not None]
         return cls(seqid, source, max(scores, default=None), isoforms[0].strand)
 

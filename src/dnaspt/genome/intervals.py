@@ -34,7 +34,14 @@ class Interval:
 
     @classmethod
     def from_gff3(cls, contig: str, first: int, last: int, strand: str = ".") -> Self:
-        """From the coordinates of GFF3 and GTF: 1-based, the last base included."""
+        """From the coordinates of GFF3 and GTF: 1-based, the last base included.
+
+        Args:
+            contig: name of the contig.
+            first: first base, 1-based.
+            last: last base, 1-based.
+            strand: "+", "-" or ".".
+        """
         return cls(contig, first - 1, last, strand)
 
     def __len__(self) -> int:
@@ -77,7 +84,13 @@ def cluster(intervals: np.ndarray, *, join_touching: bool = False) -> np.ndarray
 
 
 def complement(intervals: np.ndarray, start: int, end: int) -> np.ndarray:
-    """What intervals leave free between two positions: (n, 2) -> (m, 2) ascending, none of them empty."""
+    """What intervals leave free between two positions: (n, 2) -> (m, 2) ascending, none of them empty.
+
+    Args:
+        intervals: (n, 2), in any order.
+        start: first position.
+        end: position behind the last one.
+    """
     edges = np.concatenate([[start], np.clip(merge(intervals), start, end).ravel(), [end]]).reshape(-1, 2)
     return edges[edges[:, 0] < edges[:, 1]].astype(np.int64)
 
@@ -108,7 +121,7 @@ def containing(queries: np.ndarray, intervals: np.ndarray) -> np.ndarray:
     """Index of the interval that holds each query as a whole, else -1: (n, 2) -> (n,) int64.
 
     Args:
-        queries: in any order.
+        queries: (n, 2), in any order.
         intervals: (m, 2), ascending and disjoint.
     """
     if not len(intervals):
@@ -148,7 +161,12 @@ def positions(intervals: np.ndarray) -> np.ndarray:
 
 
 def to_mask(intervals: Iterable[StartEnd] | np.ndarray, length_bp: int) -> np.ndarray:
-    """Whether an interval covers each position of a contig: (length_bp,) bool."""
+    """Whether an interval covers each position of a contig: (length_bp,) bool.
+
+    Args:
+        intervals: (n, 2), or starts and ends.
+        length_bp: length of the contig.
+    """
     mask = np.zeros(length_bp, dtype=bool)
     for start, end in intervals:
         mask[start:end] = True

@@ -63,7 +63,13 @@ class LevelScale:
             self._first_above_one = row_error(self.path, frame, row, f"level {percent[row]:g}", expected=expected)
 
     def compare(self, frame: "pd.DataFrame", methylated: np.ndarray, coverage: np.ndarray) -> None:
-        """Take in rows of levels (column `percent`) whose counts are known: methylated and all reads (n,), 1 or more."""
+        """Take in rows of levels whose counts are known.
+
+        Args:
+            frame: n rows of `read_columns`, with a column `percent`.
+            methylated: methylated reads (n,).
+            coverage: all reads (n,), 1 or more.
+        """
         percent, share = frame["percent"].to_numpy(), methylated / coverage
         for scale, tolerance in _TOLERANCE.items():
             off = np.abs(percent - scale * share) > tolerance

@@ -66,8 +66,8 @@ def labels_with_stop_codons(labels: np.ndarray, codes: np.ndarray, genetic_code:
     that a missing label, an intron or the end of the sequence cuts stays as it is.
 
     Args:
-        labels: class of each base, see `GENE_STATES`.
-        codes: letters of the same bases.
+        labels: class of each base (L,) int8, see `GENE_STATES`.
+        codes: letters of the same bases (L,).
         genetic_code: which codons stop a gene.
     """
     result = labels.copy()
@@ -86,7 +86,13 @@ def labels_with_stop_codons(labels: np.ndarray, codes: np.ndarray, genetic_code:
 
 
 def without_stop_codon(transcript: Transcript, codes: np.ndarray, genetic_code: GeneticCode = STANDARD) -> Transcript:
-    """The transcript without its last three coding bases, if they are a stop codon; codes: letters of its contig (L,)."""
+    """The transcript without its last three coding bases, if they are a stop codon.
+
+    Args:
+        transcript: the transcript.
+        codes: letters of its contig (L,).
+        genetic_code: which codons stop a gene.
+    """
     last = list(islice(_from_the_end(transcript.cds, transcript.strand), 3))
     if transcript.cds_bp <= 3 or _letters(last[::-1], codes, transcript.strand) not in genetic_code.stops:
         return transcript

@@ -48,7 +48,7 @@ def predict_emissions(
         model: a model of genes, of any head.
         slices: what to predict.
         average_strands: take the mean of both strands.
-        into: where to write the emissions of each slice; None makes an array.
+        into: where to write the emissions of each slice, (end - start, K); None makes an array.
         told: is told the bases that are done; twice each where both strands are read.
     """
     if average_strands:
@@ -63,7 +63,14 @@ def predict_paths(
     average_strands: bool = False,
     grammar: Grammar | GeneRules | None = None,
 ) -> Iterator[np.ndarray]:
-    """Decoded classes (end - start,) int8 of each slice, in order; short slices are predicted together."""
+    """Decoded classes (end - start,) int8 of each slice, in order; short slices are predicted together.
+
+    Args:
+        model: a model of genes, of any head.
+        slices: what to predict.
+        average_strands: take the mean of both strands.
+        grammar: see `decode_path`.
+    """
     for group in grouped(slices, len):
         arrays = predict_emissions(model, group, average_strands=average_strands)
         for contig_slice, emissions in zip(group, arrays, strict=True):
@@ -82,7 +89,13 @@ class Decoder(Protocol):
     """What decodes emissions: a head, or any other."""
 
     def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
-        """The best path of one sequence (L, K)."""
+        """The best path of one sequence (L, K).
+
+        Args:
+            emissions: of the sequence (L, K), in memory or in a file.
+            context: what is known beside them, such as the letters of the contig.
+            with_posterior: compute the posterior, else it is empty.
+        """
 
 
 def decode_path(
@@ -103,7 +116,7 @@ def decode_path(
         emissions: of the slice (L, K).
         contig_slice: the slice.
         average_strands: whether the emissions are the mean of both strands'.
-        grammar: codons that the path must keep to; only a CRF can.
+        grammar: codons that the path of a CRF must keep to, or what a gene model is asked for; None for none.
         with_posterior: compute the posterior, else it is empty.
         marginals: gets the class probabilities of a gene model, by positions of the contig; none of long runs of N.
         alone: whether no other slice is decoded at the same time, so that a second thread may help.
@@ -136,7 +149,18 @@ def decode_with(
     marginals: ClassProbabilities | None = None,
     alone: bool = True,
 ) -> Decoded:
-    """Best path of a slice by any decoder; see `decode_path`."""
+    """Best path of a slice by any decoder; see `decode_path`.
+
+    Args:
+        decoder: what decodes.
+        emissions: of the slice (L, K).
+        contig_slice: the slice.
+        average_strands: whether the emissions are the mean of both strands'.
+        grammar: see `decode_path`.
+        with_posterior: compute the posterior, else it is empty.
+        marginals: see `decode_path`.
+        alone: whether no other slice is decoded at the same time, so that a second thread may help.
+    """
     codes, start, end = contig_slice
     path = np.full(end - start, NONCODING, dtype=np.int8)
     posterior = np.ones(end - start if with_posterior else 0, dtype=np.float32)
@@ -195,7 +219,13 @@ def n_emissions(model: TaskModel) -> int:
 
 
 def grouped(items: Iterable[Item], length: Callable[[Item], int], group_bp: int | None = None) -> Iterator[list[Item]]:
-    """Items in order, in groups of group_bp bases (`GROUP_BP`) at most; a longer item is a group of its own."""
+    """Items in order, in groups of group_bp bases (`GROUP_BP`) at most; a longer item is a group of its own.
+
+    Args:
+        items: what to group.
+        length: bases of an item.
+        group_bp: most bases of a group; None takes `GROUP_BP`.
+    """
     limit_bp = group_bp or GROUP_BP
     group: list[Item] = []
     n_bp = 0
@@ -213,6 +243,11 @@ def unknown_runs(codes: np.ndarray, start: int, end: int) -> list[tuple[int, int
     """Inner parts of the long runs of N on positions start to end of a contig (L,): intervals counted from `start`, ascending.
 
     A run counts in full where the slice cuts it.
+
+    Args:
+        codes: codes of the whole contig (L,) uint8.
+        start: first position, 0-based.
+        end: end, half-open.
     """
     first = max(0, start - LONG_RUN_BP - 1)
     lefts, rights = true_runs(alphabet.is_unknown(codes[first : end + LONG_RUN_BP + 1])).T

@@ -239,6 +239,11 @@ class EmissionFile:
     def log_probabilities(self, name: str, folder: Path, *, are_logits: bool) -> Iterator[np.ndarray | DiskArray]:
         """Log-probabilities (L, K) float32 of a contig's classes; of a long contig they lie in a file of the folder.
 
+        Args:
+            name: the contig.
+            folder: where the numbers of a long contig are kept while the `with` block runs.
+            are_logits: whether the file has logits instead of probabilities.
+
         Raises:
             InputError: a number that is no probability, or no number at all; names the base.
         """

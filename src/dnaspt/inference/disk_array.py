@@ -63,6 +63,14 @@ class DiskArray:
 def disk_array(file: Path, n_rows: int, n_columns: int) -> Iterator[DiskArray]:
     """A table of zeros in a new file, which is deleted when the `with` block ends. Its space on disk is claimed first.
 
+    Args:
+        file: the file.
+        n_rows: rows of the table.
+        n_columns: its columns.
+
+    Yields:
+        The table (n_rows, n_columns) float32.
+
     Raises:
         OSError: the disk has no room for it.
     """

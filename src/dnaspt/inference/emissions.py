@@ -48,7 +48,11 @@ class ContigSlice(NamedTuple):
 
     @classmethod
     def whole(cls, codes: np.ndarray) -> "ContigSlice":
-        """All of a contig."""
+        """All of a contig.
+
+        Args:
+            codes: codes of the contig (L,) uint8.
+        """
         return cls(codes, 0, len(codes))
 
     def __len__(self) -> int:
@@ -73,7 +77,11 @@ class ModelOutput(nn.Module):
         self.flank_bp, self.grid_bp = flank_bp, grid_bp
 
     def predict(self, tokens: Tensor) -> Tensor:
-        """The output for token ids (B, L)."""
+        """The output for token ids (B, L).
+
+        Returns:
+            (B, L, ...), or (B, ...).
+        """
         return self._function(tokens)
 
 
@@ -162,7 +170,7 @@ def predict_sequences(
         model: a model of bases.
         slices: what to predict.
         tile_bp: bases of a tile; None takes `TILE_BP`.
-        into: where to write the emissions of each slice; None makes an array.
+        into: where to write the emissions of each slice, (end - start, K); None makes an array.
         told: is told the bases of each tile that is done.
     """
     tile_bp, flank_bp = tile_bp or TILE_BP, model.flank_bp
@@ -205,7 +213,7 @@ def predict_both_strands(
         model: a model of bases.
         slices: what to predict.
         complement: for each state the state of the same base on the other strand; None where labels have no strand.
-        into: as in `predict_sequences`.
+        into: where to write the means of each slice, (end - start, K); None makes an array.
         told: as there; each base is read twice.
     """
     means = predict_sequences(model, slices, into=into, told=told)

@@ -34,7 +34,16 @@ _LARGE_GAP = 0.01
 
 
 class ExplainedWindow(NamedTuple):
-    """A window that is explained: where it comes from, and its codes (L,)."""
+    """A window that is explained: where it comes from, and its codes (L,).
+
+    Attributes:
+        name: name of the sequence, or CONTIG:START-END of the window, with 1-based START.
+        chrom: contig; of a table or FASTA of sequences, the name of the sequence.
+        start: first position, 0-based.
+        end: end, half-open.
+        strand: "+" or "-", or "." where it is not known.
+        codes: codes of the window (L,) uint8.
+    """
 
     name: str
     chrom: str
@@ -158,6 +167,12 @@ def sequence_windows(
 ) -> Windows:
     """Each sequence of a table or FASTA file as a window.
 
+    Args:
+        model: a model of windows.
+        path: the table or FASTA file.
+        sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
+        name_column: column of the names; None for the one called name or id.
+
     Raises:
         InputError: the file cannot be used, or a sequence is too long for the model.
     """
@@ -176,6 +191,11 @@ def genome_windows(model: Model, genome: Path, regions: Path) -> Windows:
     """A window of the model's length around the middle of each interval (its summit, in a narrowPeak), on the forward strand.
 
     For models of sequences of any length each interval is a window as it is. Windows come contig by contig, as in the genome.
+
+    Args:
+        model: a model of windows.
+        genome: FASTA of the genome.
+        regions: BED or narrowPeak of the intervals.
 
     Raises:
         ConfigError: an interval on a contig that is not in the genome. InputError: one that lies off its contig, or a file that
@@ -214,6 +234,15 @@ def genome_windows(model: Model, genome: Path, regions: Path) -> Windows:
 
 def split_windows(model: Model, data: Path, split: str, label: str, n_windows: int, *, fold: int, seed: int) -> Windows:
     """Windows of a split that have the label, or a number for it; of more than `n_windows` so many are drawn, in their order.
+
+    Args:
+        model: a model of windows.
+        data: folder of the dataset.
+        split: name of the split.
+        label: the label that is explained.
+        n_windows: most windows to take.
+        fold: the fold whose split it is, from 1; 0 for the split of the whole dataset.
+        seed: of windows that are drawn.
 
     Raises:
         DatasetError: no dataset, or without that split. ConfigError: a dataset without the label.

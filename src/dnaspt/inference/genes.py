@@ -141,7 +141,14 @@ def min_intron_bp(config: CheckpointConfig, options: PredictOptions) -> int:
 def predict_contigs(
     model: TaskModel, config: CheckpointConfig, contigs: Sequence[Contig], options: PredictOptions
 ) -> list[list[Transcript]]:
-    """Genes of whole contigs that fit into memory, in the order of the contigs; see `contig_genes`."""
+    """Genes of whole contigs that fit into memory, in the order of the contigs; see `contig_genes`.
+
+    Args:
+        model: a model of genes, of any head.
+        config: its description.
+        contigs: the contigs.
+        options: how to predict.
+    """
     genes, grammar, both = [], grammar_of(model, config, options), bool(options.average_strands)
     for group in grouped(contigs, len):
         slices = [ContigSlice.whole(contig.codes) for contig in group]
@@ -416,7 +423,7 @@ def contig_genes(
         contig: the contig.
         emissions_of: slices of the contig, and the emissions (L, K) of each.
         average_strands: whether they are the mean of both strands'.
-        grammar: codons that the genes must keep to.
+        grammar: codons that the genes of a CRF must keep to, or what a gene model is asked for; None for none.
         marginals: gets the class probabilities of a gene model, tile by tile.
         alone: whether no other contig is decoded at the same time, so that a second thread may help.
 

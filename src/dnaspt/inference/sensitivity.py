@@ -55,7 +55,13 @@ def _sensitivity(point: OperatingPoint) -> float:
 
 
 def describe(point: OperatingPoint, sensitivity: float, *, has_network: bool = False) -> str:
-    """What was asked for, what was taken, and what to expect of it, in one line."""
+    """What was asked for, what was taken, and what to expect of it, in one line.
+
+    Args:
+        point: the operating point that was taken.
+        sensitivity: share of exons that was asked for.
+        has_network: whether the gene model has a network; the rates on train were measured without it.
+    """
     how = "out of fold, without the network" if has_network else "out of fold"
     taken = f"{sensitivity:g} of exons asked for, {point.gene_offset:+g} nats on the log-odds of a gene's beginning"
     return f"{taken}; valid: {_rates(point.valid)}; train, {how}: {_rates(point.train)}"

@@ -32,8 +32,8 @@ class AllelePair(NamedTuple):
     """Two windows of a contig, with the reference and the alternative allele.
 
     Attributes:
-        ref: codes of the window with the reference allele.
-        alt: codes of the window with the alternative allele.
+        ref: codes of the window with the reference allele (L,) uint8, without soft-masking.
+        alt: codes of the window with the alternative allele (M,) uint8, without soft-masking.
         first: position of the allele in both windows.
         n_ref: length of the reference allele.
         n_alt: length of the alternative allele.
@@ -53,7 +53,7 @@ class AllelePair(NamedTuple):
             codes: codes of the contig (L,).
             start: position of the reference allele on the contig.
             n_ref: length of the reference allele.
-            alt: codes of the alternative allele.
+            alt: codes of the alternative allele (n_alt,).
             window_bp: length of the windows.
         """
         left = max(0, start - window_bp // 2)

@@ -102,6 +102,11 @@ def label_probabilities(
     """Probabilities of the labels of n windows (n, K) float32, or of their bins (n, bins * K), or predicted numbers.
 
     See `predict_windows`.
+
+    Args:
+        model: a model of windows or bins.
+        windows: codes (L,) of each window.
+        average_strands: take the mean of both strands' logits.
     """
     return model.calibrator.predictions(predict_windows(model, windows, average_strands=average_strands))
 
@@ -193,6 +198,18 @@ def contig_windows(
     """Predict the windows on intervals of a contig into a Parquet file: start, end, and the labels by number.
 
     No file is written where there is no window. `told` is told the bases of the intervals that are done.
+
+    Args:
+        file: the Parquet file to write.
+        model: a model of windows or bins.
+        config: its description.
+        contig: the contig.
+        intervals: where to predict, as start and end on the contig, 0-based half-open.
+        options: how windows are laid.
+        told: is told the bases that are done.
+
+    Returns:
+        How many windows were predicted, and how many were left out.
     """
     if bin_bp := TASKS[config.task].resolution_bp:
         both = options.average_strands

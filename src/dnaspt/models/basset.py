@@ -30,12 +30,20 @@ class BassetEncoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Pooled states of token ids (B, L); padding beyond window_bp is cut off."""
+        """Pooled states of token ids (B, L); padding beyond window_bp is cut off.
+
+        Returns:
+            (B, window_bp // 48, 200).
+        """
         dtype = next(self.parameters()).dtype
         return self.from_letters(functional.one_hot(tokens.long(), N_TOKENS)[..., :_LETTERS].to(dtype))
 
     def from_letters(self, letters: Tensor, *, kernels: bool = True) -> Tensor:
-        """Pooled states of shares of A, C, G, T and N at each base (B, L, 5); `kernels` has no effect."""
+        """Pooled states of shares of A, C, G, T and N at each base (B, L, 5); `kernels` has no effect.
+
+        Returns:
+            (B, window_bp // 48, 200).
+        """
         missing = self.config.window_bp - letters.shape[1]
         x = functional.pad(letters, (0, 0, 0, missing)) if missing else letters
         pooled: Tensor = self.layers(x.transpose(1, 2))
@@ -69,6 +77,14 @@ class HeadMLP(nn.Module):
         return cast(nn.Linear, self.layers[-1])
 
     def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
-        """Logits of pooled states; `real` is not needed, since states of a padded end are those of zeros."""
+        """Logits of pooled states; `real` is not needed, since states of a padded end are those of zeros.
+
+        Args:
+            hidden: pooled states (B, n, D).
+            real: (B, L, 1), of no effect.
+
+        Returns:
+            Logits (B, K).
+        """
         logits: Tensor = self.layers(torch.flatten(hidden, 1))
         return logits

@@ -11,7 +11,8 @@ class Batch(NamedTuple):
     Attributes:
         tokens: (B, L) token ids, padded at the end with the pad token.
         lengths: (B,) real bases of each sequence.
-        labels: (B, L) class or token of each base, or (B, K) 0 / 1 of each window; -100 where missing, masked out or padded.
+        labels: (B, L) class or token of each base, or (B, K) 0 / 1 of each window; -100 where missing, masked out or padded. Or
+            (B, K) numbers of each window, nan where missing.
         weights: (B, L) loss weight of each base, or None for 1 everywhere.
     """
 
@@ -25,8 +26,8 @@ class Loss(NamedTuple):
     """The loss of a batch.
 
     Attributes:
-        total: summed negative log-likelihood in nats.
-        n_scored: number of bases, or of labels of windows, that it is a sum over; of weighted ones, the sum of their weights.
+        total: (), summed negative log-likelihood in nats; of numbers, the sum that `NumbersHead.loss` describes.
+        n_scored: (), number of bases, or of labels of windows, that it is a sum over; of weighted ones, the sum of their weights.
     """
 
     total: Tensor

@@ -54,6 +54,10 @@ def tensors_from_bend(folder: Path, tensors: Mapping[str, "Tensor"]) -> dict[str
         folder: the checkpoint, for errors.
         tensors: tensors by BEND's names.
 
+    Returns:
+        Tensors by our names: kernels of convolutions (D, D, 1, K) instead of (D, D, K), logits (V, ...) in the order of tokens,
+        all others as they are.
+
     Raises:
         CheckpointError: a name that BEND's ConvNet does not have.
     """

@@ -33,12 +33,20 @@ class Calibrator(NamedTuple):
         return Calibrator(one_of=self.one_of, of_numbers=self.of_numbers)
 
     def predictions(self, raw: np.ndarray) -> np.ndarray:
-        """Probabilities (n, bins * K) float32 of the labels, or the numbers themselves that a model gives."""
+        """Probabilities (n, bins * K) float32 of the labels, or the numbers themselves that a model gives.
+
+        Args:
+            raw: log-odds or numbers that a model gives (n, bins * K).
+        """
         values = self.log_odds(raw)
         return (values if self.of_numbers else expit(values)).astype(np.float32)
 
     def log_odds(self, raw: np.ndarray) -> np.ndarray:
-        """Calibrated log-odds (n, bins * K) float64 of those that a model gives; or calibrated numbers."""
+        """Calibrated log-odds (n, bins * K) float64 of those that a model gives; or calibrated numbers.
+
+        Args:
+            raw: log-odds or numbers that a model gives (n, bins * K).
+        """
         if self.of_numbers:
             return np.asarray(raw * np.array(self.slopes or (1.0,)) + np.array(self.biases or (0.0,)))
         scaled = raw.astype(np.float64) / self.temperature

@@ -39,7 +39,12 @@ class Composition(nn.Module):
         self.constant.copy_(torch.from_numpy(constant))
 
     def join(self, log_odds: Tensor, tokens: Tensor) -> Tensor:
-        """Log-odds (B, labels) of the whole model from those of its network."""
+        """Log-odds (B, labels) of the whole model from those of its network.
+
+        Args:
+            log_odds: of the network (B, labels).
+            tokens: token ids (B, L) of the windows.
+        """
         if not self.share:
             return log_odds
         own: Tensor = self(tokens)

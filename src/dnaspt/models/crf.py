@@ -95,6 +95,9 @@ class LinearChainCRF(nn.Module):
 
         Args:
             complement: for each state, the state of the same base on the other strand. The legal moves must be their own mirror.
+
+        Raises:
+            ValueError: the legal moves are not their own mirror.
         """
         turned = list(complement)
         if not np.array_equal(self.legal, self.legal[np.ix_(turned, turned)].T):

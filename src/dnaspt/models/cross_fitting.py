@@ -37,7 +37,7 @@ def cross_fitting_groups(
     Args:
         contigs: contig of each sequence.
         labels: `phase_labels` (L,) of each sequence.
-        cuts: ascending positions from 0 to L of each sequence, at which blocks begin and end; no gene should be cut.
+        cuts: ascending positions (B + 1,) from 0 to L of each sequence, at which blocks begin and end; no gene should be cut.
         n_groups: number of groups; with few blocks there are fewer.
     """
     if not len(labels):

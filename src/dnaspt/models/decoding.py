@@ -15,8 +15,8 @@ class GeneRules(NamedTuple):
     """What a gene model is asked for, and what its states mean.
 
     Attributes:
-        codon_bases, starts, stops: of each state, as in `codons.Grammar`.
-        classes: of each state, CDS or intron by strand, or non-coding. Stop codons are CDS.
+        codon_bases, starts, stops: (K,) of each state, as in `codons.Grammar`.
+        classes: (K,) int8, of each state, CDS or intron by strand, or non-coding. Stop codons are CDS.
         stop_in_cds: whether the path has class CDS at stop codons; if not, they are non-coding, as in some datasets.
         complete: whether no gene goes on beyond the sequence.
         min_intron_bp: bases of the shortest intron.
@@ -75,7 +75,7 @@ class DecodingContext(NamedTuple):
     """What is known about a sequence beside its emissions.
 
     Attributes:
-        codes: letters of the whole contig, coded as in `genome.alphabet`.
+        codes: letters of the whole contig (C,), coded as in `genome.alphabet`.
         first: position of the contig at which the sequence begins.
         before, after: state of the base to the left or right of the sequence; None where it is not known.
         grammar: the grammar of codons that a path must keep to, or what a gene model is asked for; None for none.

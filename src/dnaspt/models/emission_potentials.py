@@ -79,6 +79,9 @@ def limited_scores(scores: np.ndarray) -> np.ndarray:
 
     The others are lower, but never lower than `LEAST_PROBABILITY` allows.
 
+    Args:
+        scores: (n, K), nats.
+
     Raises:
         NotFiniteError: scores that are NaN.
     """

@@ -18,6 +18,11 @@ class ResidualLayer(nn.Module):
     """Dilated convolution and linear layer, each with a residual path: (B, L, D) -> (B, L, D).
 
     x + LN(GELU(conv(x))), then x + LN(GELU(linear(x))).
+
+    Args:
+        hidden_size: D.
+        kernel_size: taps of the convolution, an odd number.
+        dilation: bases from one tap to the next.
     """
 
     def __init__(self, hidden_size: int, kernel_size: int, dilation: int) -> None:
@@ -33,14 +38,27 @@ class ResidualLayer(nn.Module):
         self.activation = nn.GELU()  # a module, so that methods of attribution find it
 
     def forward(self, x: Tensor, real: Tensor | None) -> Tensor:
-        """Apply the layer with PyTorch's own; `real` (B, L, 1) is 0 at padding, None where nothing is padded."""
+        """Apply the layer with PyTorch's own.
+
+        Args:
+            x: (B, L, D).
+            real: (B, L, 1), 0 at padding; None where nothing is padded.
+
+        Returns:
+            (B, L, D), 0 at padding.
+        """
         convolved = self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
         x = x + self.conv_norm(self.activation(convolved))
         x = x + self.linear_norm(self.activation(self.linear(x)))
         return x if real is None else x * real
 
     def for_kernels(self) -> list[Tensor]:
-        """Parameters as `run_layers` of the kernels takes them; the linear part is a convolution of one tap."""
+        """Parameters as `run_layers` of the kernels takes them; the linear part is a convolution of one tap.
+
+        Returns:
+            Weight (D, D, kernel_size) and bias (D,) of the convolution, weight and bias (D,) of its norm; then weight (D, D, 1)
+            and bias (D,) of the linear part, weight and bias (D,) of its norm.
+        """
         assert self.conv.bias is not None
         conv, linear = self.conv.weight.squeeze(2), self.linear.weight.unsqueeze(2)
         return [
@@ -100,7 +118,7 @@ class DilatedEncoder(nn.Module):
         Where one share of each base is 1 and all others are 0, they are those of its tokens.
 
         Args:
-            letters: of the dtype of the parameters; without padding.
+            letters: (B, L, 5), of the dtype of the parameters; without padding.
             kernels: whether kernels of our own may compute; else PyTorch's layers do, on which hooks work.
         """
         x = letters @ functional.one_hot(self.channels[: letters.shape[2]], self.config.hidden_size).to(letters)

@@ -155,7 +155,13 @@ class GeneModel:
 
 
 def penalize_soft_masked(potentials: np.ndarray, codes: np.ndarray, nats: float) -> None:
-    """Lower the coding columns of potentials (L, 29) at soft-masked letters (L,), in place."""
+    """Lower the coding columns of potentials (L, 29) at soft-masked letters (L,), in place.
+
+    Args:
+        potentials: (L, 29) float32.
+        codes: letters (L,).
+        nats: what each soft-masked base costs as a coding one.
+    """
     if nats:
         masked = np.flatnonzero(alphabet.soft_masked(codes))
         potentials[masked[:, None], _CODING_COLUMNS] -= np.float32(nats)
@@ -164,14 +170,32 @@ def penalize_soft_masked(potentials: np.ndarray, codes: np.ndarray, nats: float)
 def candidate_scores(
     codes: np.ndarray, sites: np.ndarray, start: int, stop: int, genetic_code: GeneticCode = STANDARD
 ) -> np.ndarray:
-    """Site scores (stop - start, 8) of an interval, 0 where there is no candidate."""
+    """Site scores (stop - start, 8) of an interval, 0 where there is no candidate.
+
+    Args:
+        codes: letters of the whole contig (C,).
+        sites: site scores of the interval (stop - start, 8), nats.
+        start: its first position on the contig.
+        stop: position behind its last one.
+        genetic_code: which codons start and stop a gene.
+    """
     left, right = max(0, start - 3), min(len(codes), stop + 3)
     is_site = sensors.candidate_sites(codes[left:right], genetic_code)[start - left : stop - left]
     return np.where(is_site, sites, np.float32(0))
 
 
 class LengthTables(NamedTuple):
-    """Log densities in the layout of `Lengths`, without weights, and what each row adds whatever its weight."""
+    """Log densities in the layout of `Lengths`, without weights, and what each row adds whatever its weight.
+
+    Attributes:
+        exons: (2, 9, M + 1) nats, as `Lengths.exons`.
+        exon_shares: (2, 9) nats, log-probabilities of exons with these ends.
+        exon_slope: what each base beyond M adds.
+        short: (2, 2, 3) nats, as `Lengths.short`.
+        short_shares: (2, 2) nats, log-probabilities of such exons.
+        introns: (4, D + 1) nats, as `Lengths.introns`.
+        intron_slope: what each base beyond D adds.
+    """
 
     exons: np.ndarray
     exon_shares: np.ndarray
@@ -227,7 +251,11 @@ def reaching(lengths: Lengths, intron_bp: int) -> Lengths:
 
 
 def residual(density: LengthDensity) -> np.ndarray:
-    """Log-probability that so many bases of a part are left where a sequence begins in it: survival over the mean length."""
+    """Log-probability that so many bases of a part are left where a sequence begins in it: survival over the mean length.
+
+    Returns:
+        Nats (n_explicit + 1,), for 0 .. n_explicit bases.
+    """
     survival = density.log_survival()
     beyond = np.exp(density.log_tail) / -np.expm1(density.tail_slope)
     return np.asarray(survival - np.log(np.exp(survival[1:]).sum() + beyond))
@@ -240,7 +268,15 @@ def segment_model(
     weights: np.ndarray,
     genetic_code: GeneticCode = STANDARD,
 ) -> SegmentModel:
-    """Lengths and moves with weights (13,)."""
+    """Lengths and moves with weights (13,).
+
+    Args:
+        tables: log densities of the lengths.
+        lengths: how often genes have which parts.
+        shares: of intergenic bases, exons and introns.
+        weights: (13,), see `WEIGHT_NAMES`.
+        genetic_code: which codons start and stop a gene.
+    """
     exon, intron = float(weights[EXON_LENGTHS]), float(weights[INTRON_LENGTHS])
     scaled = Lengths(
         exon * tables.exons + tables.exon_shares[:, :, None],

@@ -152,11 +152,19 @@ class GeneModelHead(nn.Module):
         self._model = None
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
-        """A gene model is estimated, not trained."""
+        """A gene model is estimated, not trained.
+
+        Raises:
+            ConfigError: always.
+        """
         raise ConfigError("a gene model is estimated, not trained by gradients")
 
     def probabilities(self, emissions: Tensor, lengths: Tensor, *, average_strands: bool = False) -> Tensor:
-        """Needs the letters, which emissions do not have."""
+        """Needs the letters, which emissions do not have.
+
+        Raises:
+            ConfigError: always.
+        """
         raise ConfigError("a gene model gives probabilities of genes and exons, not of single bases alone")
 
     def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:

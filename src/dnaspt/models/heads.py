@@ -57,7 +57,11 @@ class HeadCNN(nn.Module):
         return self.linear
 
     def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
-        """Emissions of hidden states (B, L, D); `real` (B, L, 1) is 0 at padding, None where nothing is padded."""
+        """Emissions of hidden states (B, L, D); `real` (B, L, 1) is 0 at padding, None where nothing is padded.
+
+        Returns:
+            (B, L, K), (B, K) or (B, L // resolution_bp * K).
+        """
         x = self.activation(self.first(hidden.transpose(1, 2).unsqueeze(2)))
         if real is not None:
             x = x * real.transpose(1, 2).unsqueeze(2)
@@ -108,6 +112,11 @@ class SoftmaxHead(nn.Module):
     """One class per base, independently of its neighbors.
 
     `trunk` is its CNN; checkpoints name its parameters so.
+
+    Args:
+        hidden_size: D, channels of the encoder.
+        states: the table of the K classes.
+        class_weights: weight (K,) of the bases of each class in the loss; None for 1.
     """
 
     class_weights: Tensor
@@ -123,7 +132,12 @@ class SoftmaxHead(nn.Module):
         self.register_buffer("class_weights", weights.float())
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
-        """Cross-entropy in nats, summed over labeled bases (weighted by class where weights are given)."""
+        """Cross-entropy in nats, summed over labeled bases (weighted by class where weights are given).
+
+        Args:
+            emissions: (B, L, K).
+            batch: its labels are the classes (B, L) of bases.
+        """
         labels = batch.labels.long()
         total = functional.cross_entropy(
             emissions.float().transpose(1, 2), labels, weight=self.class_weights, ignore_index=MISSING, reduction="sum"
@@ -134,12 +148,19 @@ class SoftmaxHead(nn.Module):
     def probabilities(self, emissions: Tensor, lengths: Tensor, *, average_strands: bool = False) -> Tensor:
         """Probability of each class at each base: (B, L, K) -> (B, L, K); nothing is said about padding.
 
-        average_strands: whether the emissions are the mean of both strands', which changes nothing here.
+        Args:
+            emissions: (B, L, K).
+            lengths: (B,), of no effect.
+            average_strands: whether the emissions are the mean of both strands', which changes nothing here.
         """
         return emissions.softmax(-1)
 
     def class_scores(self, emissions: Tensor) -> Tensor:
-        """Scores (B, L, K) of the classes of each base, for a gene model: log-probabilities, but for a constant of the base."""
+        """Scores (B, L, K) of the classes of each base, for a gene model: log-probabilities, but for a constant of the base.
+
+        Args:
+            emissions: (B, L, K).
+        """
         return emissions
 
     def decode(self, emissions: Emissions, context: DecodingContext, *, with_posterior: bool = True) -> Decoded:
@@ -165,6 +186,11 @@ class CRFHead(nn.Module):
 
     Only legal paths have probability; without constraints (`constrained=False`) every path is legal. `trunk` is its CNN;
     checkpoints name its parameters so.
+
+    Args:
+        hidden_size: D, channels of the encoder.
+        states: the table of the K states.
+        constrained: whether only its legal moves are possible.
     """
 
     def __init__(self, hidden_size: int, states: StateTable, *, constrained: bool = True) -> None:
@@ -176,7 +202,12 @@ class CRFHead(nn.Module):
         self.crf = LinearChainCRF(states if constrained else np.ones((n_states, n_states), dtype=bool))
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
-        """Negative log-likelihood in nats of all legal paths that agree with the labels, over the labeled bases."""
+        """Negative log-likelihood in nats of all legal paths that agree with the labels, over the labeled bases.
+
+        Args:
+            emissions: (B, L, K).
+            batch: its labels are the states (B, L) of bases.
+        """
         log_likelihood = self.crf.log_likelihood(emissions, batch.labels, batch.lengths)
         return Loss(-log_likelihood.sum(), (batch.labels != MISSING).sum().to(log_likelihood.dtype))
 
@@ -196,7 +227,11 @@ class CRFHead(nn.Module):
         return self._moves().gene
 
     def class_scores(self, emissions: Tensor) -> Tensor:
-        """Scores (B, L, 9) of the classes of each base, for a gene model: a CRF of genes, its moves shared out among bases."""
+        """Scores (B, L, 9) of the classes of each base, for a gene model: a CRF of genes, its moves shared out among bases.
+
+        Args:
+            emissions: (B, L, 9).
+        """
         return emissions + torch.from_numpy(self._moves().classes).to(emissions)
 
     def _moves(self) -> SharedMoves:
@@ -232,6 +267,11 @@ class SigmoidHead(nn.Module):
     """Independent yes / no labels for a whole window, or for each of its bins.
 
     `trunk` is its CNN or MLP; checkpoints name its parameters so.
+
+    Args:
+        trunk: hidden states to emissions (B, K), or (B, bins * K).
+        n_labels: K.
+        class_weights: weight (K,) of each label in the loss where it is true; None for 1.
     """
 
     positive_weights: Tensor
@@ -249,7 +289,12 @@ class SigmoidHead(nn.Module):
         self.trunk.output.bias.copy_(torch.log(odds * self.positive_weights))
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
-        """Binary cross-entropy in nats, summed over the labels that are not missing."""
+        """Binary cross-entropy in nats, summed over the labels that are not missing.
+
+        Args:
+            emissions: log-odds (B, K), or (B, bins * K).
+            batch: its labels have the same shape.
+        """
         known = batch.labels != MISSING
         truth = batch.labels.clamp(min=0).float()
         weights = self.positive_weights
@@ -268,7 +313,12 @@ class ClassesHead(SigmoidHead):
         self.trunk.output.bias.copy_(torch.log(frequencies * self.positive_weights))
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
-        """Cross-entropy in nats, summed over the windows whose class is known (weighted by class where weights are given)."""
+        """Cross-entropy in nats, summed over the windows whose class is known (weighted by class where weights are given).
+
+        Args:
+            emissions: scores of the classes (B, K).
+            batch: its labels have the same shape; of a window with a known class one of them is 1.
+        """
         known = (batch.labels == 1).any(dim=1)
         truth = torch.where(known, batch.labels.argmax(dim=1), MISSING)
         weights = self.positive_weights
@@ -282,7 +332,7 @@ class Exponential(nn.Module):
     """e to the power of each output: a module, so that methods of attribution see it."""
 
     def forward(self, output: Tensor) -> Tensor:
-        """Of each number."""
+        """Of each number: (...) -> (...)."""
         return output.exp()
 
 
@@ -322,7 +372,12 @@ class NumberTrunk(nn.Module):
         return self.network.output
 
     def forward(self, hidden: Tensor, real: Tensor | None) -> Tensor:
-        """Predicted numbers (B, K) of hidden states (B, L, D), in the units of the labels."""
+        """Predicted numbers (B, K) of hidden states (B, L, D), in the units of the labels.
+
+        Args:
+            hidden: (B, L, D).
+            real: (B, L, 1), 0 at padding; None where nothing is padded.
+        """
         output: Tensor = self.network(hidden, real).float()
         numbers: Tensor = self.to_rates(output) * self.scale + self.center
         return numbers
@@ -332,6 +387,11 @@ class NumbersHead(SigmoidHead):
     """Numbers of a whole window (regression). Emissions are the predicted numbers themselves.
 
     `trunk` is its CNN or MLP with the scale of the labels; checkpoints name its parameters so.
+
+    Args:
+        network: the CNN or MLP: hidden states to (B, K).
+        n_labels: K.
+        is_count: whether numbers are rates of counts.
     """
 
     trunk: NumberTrunk  # type: ignore[assignment]
@@ -347,14 +407,24 @@ class NumbersHead(SigmoidHead):
 
     @torch.no_grad()
     def begin_with(self, mean: Tensor, sd: Tensor) -> None:
-        """Set the scale of the labels (K,), so that a network whose outputs are 0 predicts their mean."""
+        """Set the scale of the labels (K,), so that a network whose outputs are 0 predicts their mean.
+
+        Args:
+            mean: mean of each label (K,).
+            sd: its standard deviation (K,).
+        """
         scale = mean if self.trunk.is_count else sd
         self.trunk.scale.copy_(torch.where(scale > 0, scale, 1.0))
         if not self.trunk.is_count:
             self.trunk.center.copy_(mean)
 
     def loss(self, emissions: Tensor, batch: Batch) -> Loss:
-        """Summed over the labels that are known: squared error in z-scores, or the Poisson loss in shares of the mean count."""
+        """Summed over the labels that are known: squared error in z-scores, or the Poisson loss in shares of the mean count.
+
+        Args:
+            emissions: predicted numbers (B, K).
+            batch: its labels are measured numbers (B, K), nan where missing.
+        """
         known = ~batch.labels.isnan()
         truth = torch.where(known, batch.labels, 0).float()
         if self.trunk.is_count:

@@ -47,6 +47,11 @@ class HuggingFaceEncoder(nn.Module):
 
     Sequences longer than `config.chunk_bp` are read in chunks that begin at its multiples. Vectors do not depend on what else is
     in a batch. A sequence shorter than a k-mer has no vectors: its states are zero.
+
+    Args:
+        config: description of the model.
+        model: the model, as transformers loads it.
+        tokenizer: its tokenizer.
     """
 
     unit: Tensor

@@ -72,7 +72,11 @@ class LengthDensity:
         return len(self.log_explicit) - 1
 
     def log_density(self, lengths: np.ndarray) -> np.ndarray:
-        """Log p(n) of lengths (n,), explicit or not."""
+        """Log p(n) of lengths (n,), explicit or not.
+
+        Returns:
+            Nats (n,).
+        """
         lengths = np.asarray(lengths)
         tail = self.tail_start + self.tail_slope * (lengths - self.n_explicit)
         return np.where(lengths > self.n_explicit, tail, self.log_explicit[np.clip(lengths, 0, self.n_explicit)])
@@ -114,10 +118,10 @@ def fit_length_density(
     alone. The tail continues the density at n_explicit, and has the probability that the smooth density has beyond it.
 
     Args:
-        lengths: observed lengths in bp; those shorter than `least_bp` are left out. There may be none.
+        lengths: observed lengths in bp (n,); those shorter than `least_bp` are left out. There may be none.
         n_explicit: longest explicit length.
         prior: what is assumed where few lengths are known.
-        weights: weight of each length; None for 1.
+        weights: weight of each length (n,); None for 1.
         least_bp: shortest length that is possible.
         bandwidth: of the kernel density, in nats; None chooses one of `BANDWIDTHS`
             by the likelihood of each length given the others.

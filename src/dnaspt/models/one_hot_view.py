@@ -60,7 +60,14 @@ class AgainstOthers(nn.Module):
     """Scores of classes (B, K) -> log-odds (B, K) of each class against all others together."""
 
     def forward(self, scores: Tensor) -> Tensor:
-        """s_k - log sum over j != k of exp(s_j)."""
+        """s_k - log sum over j != k of exp(s_j).
+
+        Args:
+            scores: (B, K).
+
+        Returns:
+            Log-odds (B, K).
+        """
         n = scores.shape[1]
         others = scores.unsqueeze(1).expand(-1, n, -1)
         own = torch.eye(n, dtype=torch.bool, device=scores.device)
@@ -78,7 +85,11 @@ class LetterComposition(nn.Module):
         self.composition = composition
 
     def forward(self, letters: Tensor) -> Tensor:
-        """Log-odds (B, K)."""
+        """Log-odds (B, K).
+
+        Args:
+            letters: (B, L, 5).
+        """
         constant = self.composition.constant
         if letters.shape[1] < KMER:
             return constant.expand(len(letters), -1) + 0 * letters.sum((1, 2))[:, None]

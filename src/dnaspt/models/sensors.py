@@ -165,6 +165,11 @@ def chain_table(counts: np.ndarray, strength: float, *, witten_bell: bool = Fals
 
     The probability of a letter is that of the counts, mixed with the one that a context of one letter less gives. The latter
     counts as `strength` observations; by the rule of Witten and Bell (1991) as `strength` times the different letters seen.
+
+    Args:
+        counts: counts (1024, 4).
+        strength: observations that the shorter context counts as.
+        witten_bell: whether to follow the rule of Witten and Bell.
     """
     rows = []
     lower = np.full((1, 4), 0.25)
@@ -244,7 +249,11 @@ class Sensors:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        """Sensors from what `arrays` gave."""
+        """Sensors from what `arrays` gave.
+
+        Args:
+            arrays: `content`, `signals` and `words`, of the shapes of the attributes.
+        """
         return cls(**{key.name: np.ascontiguousarray(arrays[key.name]) for key in fields(cls)})
 
     def in_code(self, genetic_code: GeneticCode) -> Self:
@@ -266,6 +275,11 @@ class Sensors:
         stop (0 where there is no candidate); and at candidates the coding content of the start codon and of the stop codon, which
         `add_sensors` takes back, because the letters of these codons are given. Letters outside the interval are context. What
         follows N is scored by the letters known; N itself has 0.
+
+        Args:
+            codes: letters of the whole sequence (L,) uint8.
+            start: first position.
+            stop: position behind the last one; None for the end.
         """
         stop = len(codes) if stop is None else stop
         out = np.empty((stop - start, 2 * N_FEATURES), np.float32)
@@ -276,7 +290,7 @@ class Sensors:
         """Weighted scores as the potentials of a gene model: codes (L,) uint8 -> (stop - start, 29) float32, nats.
 
         Args:
-            codes: letters of the whole sequence.
+            codes: letters of the whole sequence (L,) uint8.
             weights: (6,), see `WEIGHTS`.
             start: first position.
             stop: position behind the last one; None for the end.
@@ -290,7 +304,13 @@ class Sensors:
 
 
 def add_sensors(potentials: np.ndarray, features: np.ndarray, weights: np.ndarray) -> None:
-    """Add weighted scores to potentials (L, 29), in place: features (L, 20) times weights (6,); see `WEIGHTS`."""
+    """Add weighted scores to potentials, in place.
+
+    Args:
+        potentials: (L, 29) float32, nats.
+        features: (L, 20) float32, see `Sensors.features`.
+        weights: (6,), see `WEIGHTS`.
+    """
     add_features(features, tuple(np.asarray(weights, np.float32)), potentials)
 
 
@@ -315,7 +335,13 @@ class SensorFit(NamedTuple):
     counts: SensorCounts
 
     def features(self, sequence: LabeledSequence, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Out-of-fold scores of an interval of a training sequence (stop - start, 20); see `Sensors.features`."""
+        """Out-of-fold scores of an interval of a training sequence (stop - start, 20); see `Sensors.features`.
+
+        Args:
+            sequence: the training sequence.
+            start: first position.
+            stop: position behind the last one; None for the end.
+        """
         stop = len(sequence.codes) if stop is None else stop
         out = np.empty((stop - start, 2 * N_FEATURES), np.float32)
         groups, between = runs(sequence.groups[start:stop])

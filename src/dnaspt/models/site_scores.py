@@ -111,7 +111,7 @@ def letter_scores(probe: SiteProbe, tokens: Tensor, channels: Tensor, genetic_co
     Args:
         probe: fitted on one-hot letters.
         tokens: token ids (B, L); padding stands at the end.
-        channels: channel of each token id in the one-hot code.
+        channels: channel of each of the K token ids in the one-hot code (K,).
         genetic_code: which codons start and stop a gene.
 
     Returns:
@@ -200,9 +200,14 @@ def fit_site_probe(
 
 
 def add_site_scores(potentials: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> None:
-    """Add weighted site scores to potentials (L, 29), in place: scores (L, 8) times weights (4,) of the four signals.
+    """Add weighted site scores to potentials, in place.
 
     Where there is no candidate site, the potentials of signals mean nothing afterwards, as before.
+
+    Args:
+        potentials: (L, 29) float32, nats.
+        scores: site scores (L, 8), nats.
+        weights: (4,), of the four signals.
     """
     kernels.add_sites(np.asarray(scores), tuple(np.asarray(weights, np.float32)), potentials)
 

@@ -67,7 +67,11 @@ class TaskModel(nn.Module):
         return next(chain(self.head.parameters(), self.head.buffers())).dtype
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Emissions of token ids (B, L); under autocast the head's part is still computed in the parameters' own precision."""
+        """Emissions of token ids (B, L); under autocast the head's part is still computed in the parameters' own precision.
+
+        Returns:
+            (B, L, K) of bases, (B, K) of windows, or (B, bins * K) of their bins.
+        """
         hidden = self.encoder(tokens)
         with torch.autocast(tokens.device.type, enabled=False):
             emissions: Tensor = self.head.trunk(hidden.to(self.dtype), real_positions(tokens))
@@ -79,6 +83,12 @@ class TaskModel(nn.Module):
         """As `forward`, with the encoder's products in bfloat16 on a GPU that multiplies in it; on the CPU as autocast says.
 
         On the CPU a gene model of letters scores candidate sites alone.
+
+        Args:
+            tokens: token ids (B, L).
+
+        Returns:
+            Emissions, of the shapes of `forward`.
         """
         head, encoder = self.head, self.encoder
         if (
@@ -98,7 +108,11 @@ class TaskModel(nn.Module):
         return emissions
 
     def class_scores(self, tokens: Tensor) -> Tensor:
-        """Scores of the classes of each base (B, L, K), as a gene model adds them to its own."""
+        """Scores of the classes of each base (B, L, K), as a gene model adds them to its own.
+
+        Args:
+            tokens: token ids (B, L).
+        """
         assert isinstance(self.head, SoftmaxHead | CRFHead)
         return self.head.class_scores(self.predict(tokens))
 

@@ -56,6 +56,13 @@ def find_loci(windows: Sequence[ExplainedWindow], asked: Sequence[str]) -> list[
     return [_find_locus(windows, name.strip()) for name in asked]
 
 
+def kept_loci(found: Attributions, asked: Sequence[str]) -> list[LogoLocus]:
+    """Where loci lie in windows whose attributions are kept; see `find_loci`."""
+    places = zip(found.names, found.chrom, found.start, found.end, found.strand, strict=True)
+    none = np.zeros(0, np.uint8)
+    return find_loci([ExplainedWindow(str(n), str(c), int(s), int(e), str(d), none) for n, c, s, e, d in places], asked)
+
+
 def _find_locus(windows: Sequence[ExplainedWindow], name: str) -> LogoLocus:
     """The locus of a name or an interval.
 

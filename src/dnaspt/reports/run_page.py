@@ -17,7 +17,7 @@ from dnaspt.atomic import sha256_of_file
 from dnaspt.browser.igv import one_based
 from dnaspt.checkpoint_config import TENSORS, find_checkpoint
 from dnaspt.data.manifest import Manifest, read_manifest
-from dnaspt.errors import DnasptError
+from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.evaluation.loci import choose_loci
 from dnaspt.evaluation.metrics import Score
 from dnaspt.evaluation.numbers import NUMBER_NAMES
@@ -28,7 +28,7 @@ from dnaspt.reports import figures
 from dnaspt.reports.explanation import kept_in_run
 from dnaspt.reports.genome_view import gene_view
 from dnaspt.reports.html import Page, Section, make_picture, write_page
-from dnaspt.reports.logos import SHOWN_BP, draw_logos, top_loci
+from dnaspt.reports.logos import SHOWN_BP, draw_logos, kept_loci, top_loci
 from dnaspt.reports.records import (
     MetricsRow,
     PretrainRecord,
@@ -66,6 +66,7 @@ def write_report(
     pretrain: Path | None = None,
     baselines: Sequence[Path] = (),
     *,
+    loci: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Path:
     """Compare evaluated runs of one dataset in an HTML file.
@@ -76,6 +77,7 @@ def write_report(
         runs: run folders of 'dnaspt finetune', in the order to show them.
         pretrain: run folder of 'dnaspt pretrain'.
         baselines: folders of 'dnaspt baseline', to show after the runs.
+        loci: of attributions that runs keep: what to draw, names of windows or chr1:5001-5100; none for the highest predictions.
         overwrite: replace a report that is there.
 
     Returns:
@@ -111,7 +113,7 @@ def write_report(
         ]
     if not manifest.per_base:
         sections += stretch_sections(counts_of, data, manifest)
-    sections += _attributions(records, manifest)
+    sections += _attributions(records, manifest, loci)
     if pretraining is not None:
         sections.append(_pretraining(pretraining, manifest))
     if any(record.is_trained for record in records):
@@ -240,16 +242,18 @@ def _number_labels(records: Sequence[RunRecord], manifest: Manifest) -> Section:
     return Section("Pearson correlation by label", text, (make_picture("labels", draw, caption),))
 
 
-def _attributions(records: Sequence[RunRecord], manifest: Manifest) -> list[Section]:
+def _attributions(records: Sequence[RunRecord], manifest: Manifest, loci: Sequence[str]) -> list[Section]:
     """Logos of some windows of the test split, of runs that keep attributions; none where no run does.
 
     Attributions of other weights than the run has now, or of another dataset, are not drawn, and named.
 
     Raises:
-        InputError: a file of attributions that is damaged.
+        InputError: a file of attributions that is damaged. ConfigError: loci that there are no attributions of.
     """
     kept = [(record, kept_in_run(record.folder, "test")) for record in records]
     kept = [(record, file) for record, file in kept if file.is_file()]
+    if not kept and loci:
+        raise ConfigError(f"{loci[0]}: no run keeps attributions to draw; run 'dnaspt explain RUN --data DATA' first")
     if not kept:
         return []
     if find_spec("tangermeme") is None:
@@ -262,12 +266,14 @@ def _attributions(records: Sequence[RunRecord], manifest: Manifest) -> list[Sect
             others.append(record.name)
             continue
         strands = "both strands averaged" if found.average_strands else "the forward strand"
+        highest = f"Of {len(found)} windows that have the label, those with the highest {found.quantity}"
+        which = f"Asked for: {', '.join(loci)}" if loci else highest
         caption = (
             f"{record.name}: what each base contributes to the {found.quantity} of {found.label}, {found.unit}, by "
-            f"{found.method}, {strands}. Of {len(found)} windows that have the label, those with the highest {found.quantity}; "
-            f"of each the {SHOWN_BP} bases that contribute most. Letters that stand on their heads make it smaller."
+            f"{found.method}, {strands}. {which}; of whole windows the {SHOWN_BP} bases that contribute most. "
+            "Letters that stand on their heads make it smaller."
         )
-        draw = partial(draw_logos, found, top_loci(found, _N_LOGOS))
+        draw = partial(draw_logos, found, kept_loci(found, loci) if loci else top_loci(found, _N_LOGOS))
         pictures.append(make_picture(f"logos{number}", draw, caption, wide=True))
     text = "Attributions say what the model reads, not what the cell does (docs/explain.md)."
     if others:

@@ -16,7 +16,7 @@ from dnaspt.config import FinetuneConfig
 from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.data.transcript_table import read_transcripts
-from dnaspt.errors import DnasptError
+from dnaspt.errors import ConfigError, DnasptError
 from dnaspt.evaluation.evaluate import evaluate
 from dnaspt.evaluation.loci import choose_loci
 from dnaspt.inference.attribution_file import read_attributions, write_attributions
@@ -177,6 +177,12 @@ def test_a_report_draws_attributions_of_the_weights_and_data_at_hand(
     parsed = Page(text)
     assert len(parsed.ids) == len(set(parsed.ids))
     found = read_attributions(kept_in_run(run, "test"))
+    chrom, first = found.chrom[1], int(found.start[1])
+    loci = [str(found.names[0]), f"{chrom}:{first + 11}-{first + 40}"]
+    text = write_report(out, windows, [run], loci=loci, overwrite=True).read_text(encoding="utf-8")
+    assert f"Asked for: {loci[0]}, {loci[1]}; of whole windows" in text
+    with pytest.raises(ConfigError, match="chr9:1-2: no window of this name"):
+        write_report(out, windows, [run], loci=["chr9:1-2"], overwrite=True)
     write_attributions(kept_in_run(run, "test"), replace(found, weights="of another run"))
     text = write_report(out, windows, [run], overwrite=True).read_text(encoding="utf-8")
     assert "are of other weights or data than here: run 'dnaspt explain' again" in text.replace("&#39;", "'")

@@ -65,7 +65,13 @@ def pack(weight: Tensor) -> np.ndarray:
 
 
 def work_words(n_taps: int, dilation: int, depth: int) -> int:
-    """Words of scratch that the functions below need for a block."""
+    """Words of scratch that the functions below need for a block.
+
+    Args:
+        n_taps: taps of the convolution.
+        dilation: rows from one tap to the next.
+        depth: D.
+    """
     n_rows = BLOCK + 2 * (n_taps // 2 * dilation) + 2
     return (n_rows + BLOCK) * depth
 
@@ -78,7 +84,17 @@ def whole_rows(n: int) -> int:
 
 @njit(inline="always")
 def add_convolution(out: int, x: int, packed: np.ndarray, dilation: int, n_rows: int, depth: int, work: int) -> None:
-    """Add the convolution of n_rows rows at address x, centered, to those at address out; n_rows is a multiple of `SIDE`."""
+    """Add the convolution of n_rows rows at address x, centered, to those at address out; n_rows is a multiple of `SIDE`.
+
+    Args:
+        out: address of rows (n_rows, D) float32.
+        x: address of the same rows of the input, float32.
+        packed: weights, see `pack`.
+        dilation: rows from one tap to the next.
+        n_rows: number of rows.
+        depth: D.
+        work: address of scratch, see `work_words`.
+    """
     n_taps = len(packed)
     reach = n_taps // 2 * dilation
     _halve_rows(work, x - 4 * reach * depth, (n_rows + 2 * reach) * depth)
@@ -102,6 +118,16 @@ def add_weight_gradient(
     """Add the gradient of the weights to sums (K, out, in): outputs' gradient at address given, inputs at address x.
 
     n_rows is a multiple of `SIDE`; rows of `given` beyond the sequence are zero.
+
+    Args:
+        sums: address of sums (K, out, in) float32.
+        given: address of rows (n_rows, D) float32.
+        x: address of the same rows of the input, float32.
+        n_taps: K.
+        dilation: rows from one tap to the next.
+        n_rows: number of rows.
+        depth: D.
+        work: address of scratch, see `work_words`.
     """
     reach, n_pairs = n_taps // 2 * dilation, n_rows // 2
     n_inputs = n_pairs + reach + 1

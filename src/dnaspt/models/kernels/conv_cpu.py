@@ -58,7 +58,10 @@ _insert_function: Callable[..., Any] = cgutils.get_or_insert_function
 def block_rows(n_taps: int, dilation: int, longest: int) -> int:
     """Rows that are computed at once: an even number of quads, and for the minimal filters a multiple of the dilation.
 
-    longest: positions of the longest sequence; more rows than it has are computed in vain.
+    Args:
+        n_taps: taps of the convolution.
+        dilation: rows from one tap to the next.
+        longest: positions of the longest sequence; more rows than it has are computed in vain.
     """
     step = dilation if dilation % 2 == 0 else 2 * dilation
     quads = min(_QUADS, max(LOW, 2 * -(-longest // (2 * _OUTPUTS))))
@@ -69,6 +72,12 @@ def taps_within(n_taps: int, dilation: int, longest: int, *, half: bool) -> int:
     """Taps around the center that can read another position of a sequence of at most `longest`; all others read zeros.
 
     To leave them out changes no bit of a sum tap by tap. Minimal filters mix what they read, so that all of them are kept.
+
+    Args:
+        n_taps: taps of the convolution.
+        dilation: positions from one tap to the next.
+        longest: positions of the longest sequence.
+        half: whether products are of bfloat16, which `conv_amx` sums tap by tap.
     """
     if not half and n_taps % _TAPS == 0:
         return n_taps
@@ -81,7 +90,11 @@ def work_floats(n_rows: int, depth: int) -> int:
 
 
 def pack(weight: Tensor) -> np.ndarray:
-    """Weights (out, in, K) as the kernels take them: filters, points (1 or 6), out / 16, in, 16."""
+    """Weights (out, in, K) as the kernels take them: filters, points (1 or 6), out / 16, in, 16.
+
+    Returns:
+        (filters, points, out / 16, in, 16) float32.
+    """
     n_out, n_in, n_taps = weight.shape
     taps = weight.permute(2, 0, 1).reshape(n_taps, -1, WIDTH, n_in).transpose(2, 3)
     if n_taps % _TAPS:
@@ -111,7 +124,15 @@ def gradient_shape(n_taps: int, depth: int) -> tuple[int, int, int, int]:
 
 @njit(inline="always")
 def add_product(out: int, left: int, right: int, n_rows: int, depth: int) -> None:
-    """Add left (n_rows, D) times right (D / 16, D, 16) to out (n_rows, D); n_rows is even and at least LOW."""
+    """Add left (n_rows, D) times right (D / 16, D, 16) to out (n_rows, D); n_rows is even and at least LOW.
+
+    Args:
+        out: address of the sums, float32.
+        left: address of the left factor, float32.
+        right: address of the right factor, float32.
+        n_rows: number of rows.
+        depth: D.
+    """
     for block in range(depth // WIDTH):
         panel, column, row = right + BYTES * block * depth * WIDTH, out + BYTES * block * WIDTH, 0
         while row < n_rows:
@@ -126,7 +147,15 @@ def add_product(out: int, left: int, right: int, n_rows: int, depth: int) -> Non
 
 @njit(inline="always")
 def add_outer_product(out: int, left: int, right: int, n_rows: int, depth: int) -> None:
-    """Add the transpose of left (n_rows, D) times right (n_rows, D) to out (D, D)."""
+    """Add the transpose of left (n_rows, D) times right (n_rows, D) to out (D, D).
+
+    Args:
+        out: address of the sums, float32.
+        left: address of the left factor, float32.
+        right: address of the right factor, float32.
+        n_rows: number of rows.
+        depth: D.
+    """
     for column in range(0, depth, WIDTH):
         for row in range(0, depth, LOW):
             at = out + BYTES * (row * depth + column)
@@ -155,7 +184,14 @@ def add_convolution(
 ) -> None:
     """Add the convolution of a block of n_rows rows at address x, centered, to those at address out.
 
-    work: scratch, see `work_floats`.
+    Args:
+        out: address of rows (n_rows, D) float32.
+        x: address of the same rows of the input, float32.
+        packed: weights, see `pack`.
+        dilation: rows from one tap to the next.
+        n_rows: number of rows, see `block_rows`.
+        depth: D.
+        work: scratch, (`work_floats`,) float32.
     """
     n_filters, n_points = packed.shape[:2]
     n_quads = n_rows // _OUTPUTS
@@ -186,7 +222,13 @@ def add_convolution(
 def add_weight_gradient(sums: np.ndarray, given: int, x: int, dilation: int, n_rows: int, work: np.ndarray) -> None:
     """Add the gradient of the weights from a block of n_rows rows: outputs' gradient at address given, inputs at address x.
 
-    sums: see `gradient_shape`; work: scratch, see `work_floats`.
+    Args:
+        sums: gets the gradient, float32 of the shape of `gradient_shape`.
+        given: address of rows (n_rows, D) float32.
+        x: address of the same rows of the input, float32.
+        dilation: rows from one tap to the next.
+        n_rows: number of rows, see `block_rows`.
+        work: scratch, (`work_floats`,) float32.
     """
     n_filters, n_points, depth, _ = sums.shape
     n_quads = n_rows // _OUTPUTS

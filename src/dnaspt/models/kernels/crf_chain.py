@@ -63,7 +63,12 @@ def make_chain(legal: np.ndarray, scores: tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def mixing_time(legal: np.ndarray, limit: int = 256) -> int:
-    """Smallest n such that exactly n legal moves lead from every state to every state; 0 if there is none up to `limit`."""
+    """Smallest n such that exactly n legal moves lead from every state to every state; 0 if there is none up to `limit`.
+
+    Args:
+        legal: (K, K) bool, row = from, column = to.
+        limit: largest n that is tried.
+    """
     reach = legal.astype(np.float32)
     moves = reach
     for n in range(1, limit + 1):

@@ -143,8 +143,14 @@ class Totals(NamedTuple):
 def sum_labeled(emissions: np.ndarray, labels: np.ndarray, chain: Chain, totals: Totals, scratch: np.ndarray) -> float:
     """Log mass of the legal paths that agree with labels (n,), of which a negative one leaves its state open.
 
-    Labeled positions have one path. Each stretch of open positions between them is a segment: see `sum_segment` for the other
-    arguments and the result.
+    Labeled positions have one path. Each stretch of open positions between them is a segment: see `sum_segment` for the result.
+
+    Args:
+        emissions: (n, K), n >= 1.
+        labels: (n,) int64.
+        chain: scores and legal moves.
+        totals: where posteriors and expected moves are added.
+        scratch: (2, min(n, CHUNK) or more, K) float64 to work in.
     """
     n = len(labels)
     leave, beyond = np.empty(len(chain.end)), np.empty((2, len(chain.end)))
@@ -228,6 +234,12 @@ def probability_is_safe(emissions: np.ndarray, entry: np.ndarray, leave: np.ndar
 
     Exactly `mixing` moves lead from the best state to every other, so no state lies deeper than the spreads of
     emissions and transitions on those moves add up to. Near the ends the spread of entry or leaving counts too.
+
+    Args:
+        emissions: (n, K).
+        entry: (K,) score of the first state.
+        leave: (K,) score of the last state.
+        chain: scores and legal moves.
     """
     if chain.mixing == 0:
         return False

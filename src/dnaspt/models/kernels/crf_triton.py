@@ -63,7 +63,21 @@ def chunk_rows(
 ):  # fmt: skip
     """Row `program_id(2)` of each chunk's matrix, rescaled; of the last chunk, the mass to its end instead, in column 0.
 
-    rows (B, n_chunks, SIZE, SIZE) and their scales (B, n_chunks, SIZE) float64; faults (B, n_chunks): 1 for NaN and +inf.
+    Args:
+        emissions: (B, L, K).
+        labels: (B, L) int32, negative where the state is open; None without labels.
+        lengths: (B,) int32.
+        transitions: (SIZE, SIZE) float32, -inf where a move is forbidden.
+        end: (SIZE,) float32, score of the last state.
+        rows: gets the rows, (B, n_chunks, SIZE, SIZE).
+        scales: gets their scales, (B, n_chunks, SIZE) float64.
+        faults: (B, n_chunks), gets 1 for NaN and +inf.
+        length: L.
+        k: K.
+        n_chunks: chunks of a sequence of length L.
+        CHUNK: positions of a chunk.
+        LABELED: whether there are labels.
+        SIZE: K, padded to a power of two.
     """
     chunk, b, origin = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     n = tl.load(lengths + b)
@@ -99,7 +113,20 @@ def join_chunks(
     n_chunks,
     CHUNK: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    """What enters each chunk (program_id(1) = 0) and what follows its entry (1), both (B, n_chunks, SIZE); mass (B,) float64."""
+    """What enters each chunk (program_id(1) = 0) and what follows its entry (1), and the log mass of each sequence.
+
+    Args:
+        rows: what `chunk_rows` gave.
+        scales: what `chunk_rows` gave.
+        lengths: (B,) int32.
+        start: (SIZE,) float32, score of the first state.
+        entering: gets what enters each chunk, (B, n_chunks, SIZE).
+        following: gets what follows its entry, (B, n_chunks, SIZE).
+        mass: gets the log mass of each sequence, (B,) float64.
+        n_chunks: chunks of a sequence of length L.
+        CHUNK: positions of a chunk.
+        SIZE: K, padded to a power of two.
+    """
     b, backward = tl.program_id(0), tl.program_id(1)
     state = tl.arange(0, SIZE)
     n_here = (tl.load(lengths + b) + CHUNK - 1) // CHUNK
@@ -136,9 +163,26 @@ def chunk_posteriors(
     length, k, n_chunks, sign,
     CHUNK: tl.constexpr, LABELED: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    """Adds sign * posterior of each state (B, L, K) and of each move (B, n_chunks, SIZE, SIZE).
+    """Adds sign * posterior of each state and of each move.
 
-    alphas: scratch (B, L, SIZE).
+    Args:
+        emissions: (B, L, K).
+        labels: (B, L) int32, negative where the state is open; None without labels.
+        lengths: (B,) int32.
+        transitions: (SIZE, SIZE) float32, -inf where a move is forbidden.
+        end: (SIZE,) float32, score of the last state.
+        entering: what `join_chunks` gave.
+        following: what `join_chunks` gave.
+        alphas: scratch (B, L, SIZE).
+        posterior: gets the posteriors of states, (B, L, K).
+        moves_out: gets the posteriors of moves, (B, n_chunks, SIZE, SIZE).
+        length: L.
+        k: K.
+        n_chunks: chunks of a sequence of length L.
+        sign: 1 or -1.
+        CHUNK: positions of a chunk.
+        LABELED: whether there are labels.
+        SIZE: K, padded to a power of two.
     """
     chunk, b = tl.program_id(0), tl.program_id(1)
     n = tl.load(lengths + b)

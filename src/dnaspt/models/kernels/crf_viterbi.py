@@ -51,9 +51,12 @@ class Rules:
 
 
 class SliceRules(NamedTuple):
-    """`Rules` of one slice, as the kernel reads them; flags (n,), or empty where every state is allowed.
+    """`Rules` of one slice of n positions, as the kernel reads them.
 
-    slow: (S,) int64, the states with a least stay of more than one position.
+    Attributes:
+        classes, needed, forbidden, least: as in `Rules`.
+        slow: (S,) int64, the states with a least stay of more than one position.
+        flags: (n,) uint16, or empty where every state is allowed.
     """
 
     classes: np.ndarray
@@ -117,7 +120,13 @@ class Frontier(NamedTuple):
 
 
 def best_path(emissions: Emissions, chain: Chain, rules: Rules | None = None) -> tuple[np.ndarray, float]:
-    """The classes of `best_states` (L,) int8, and their score in nats."""
+    """The classes of `best_states` (L,) int8, and their score in nats.
+
+    Args:
+        emissions: (L, C), as in `best_states`.
+        chain: scores and legal moves of K states.
+        rules: the class of each state and the letters that it needs; None where each state is a class and allowed everywhere.
+    """
     rules = rules or _no_rules(chain)
     states, score = best_states(emissions, chain, rules)
     return rules.classes.astype(np.int8)[states], score
@@ -165,12 +174,20 @@ def best_states(emissions: Emissions, chain: Chain, rules: Rules) -> tuple[np.nd
 
 
 def path_posterior(emissions: Emissions, chain: Chain, path: np.ndarray) -> np.ndarray:
-    """Posterior probability of the states of a path: emissions (L, K), path (L,) -> (L,) float32.
+    """Posterior probability of the states of a path.
 
     What enters each slice is found on the way forward; what follows it, and its posteriors, on the way back.
 
+    Args:
+        emissions: (L, K) float32 or float64, nats.
+        chain: scores and legal moves of K states.
+        path: (L,) int8, states.
+
+    Returns:
+        (L,) float32.
+
     Raises:
-        ValueError: as `best_path`.
+        ValueError: as `best_states`.
     """
     posterior = np.empty(len(emissions), np.float32)
     k, slices = len(chain.start), list(_slices(len(emissions)))

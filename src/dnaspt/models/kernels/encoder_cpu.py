@@ -116,7 +116,14 @@ class Weights(NamedTuple):
 
 
 class Activations(NamedTuple):
-    """What a layer computes from its input: rows (n, D) each, y the output. All but y are kept for the backward pass."""
+    """What a layer computes from its input: rows (R, D) float32 each. All but y are kept for the backward pass.
+
+    Attributes:
+        convolved: the convolution.
+        middle: the input, plus LN(GELU(convolved)).
+        linear: the linear part of middle.
+        y: the output: middle, plus LN(GELU(linear)).
+    """
 
     convolved: np.ndarray
     middle: np.ndarray
@@ -132,6 +139,8 @@ class Shape(NamedTuple):
     """How a layer is computed.
 
     Attributes:
+        n_taps: taps of the convolution.
+        dilation: rows from one tap to the next.
         block: rows that are computed at once.
         half: whether products are of bfloat16.
         n_words: scratch.
@@ -324,7 +333,16 @@ _MATH = {"contract", "reassoc", "nsz", "arcp"}
 def forward_layer(
     tiles: np.ndarray, x: np.ndarray, conv: Weights, linear: Weights, shape: Shape, out: Activations
 ) -> None:
-    """Compute a layer for the rows of tiles (n, 2), a block at a time."""
+    """Compute a layer for the rows of tiles (n, 2), a block at a time.
+
+    Args:
+        tiles: first row and end of each (n, 2) int64.
+        x: rows (R, D) float32.
+        conv: weights of the convolution.
+        linear: weights of the linear part.
+        shape: how the layer is computed.
+        out: gets the activations.
+    """
     depth = x.shape[1]
     work = np.empty(shape.n_words, np.float32)
     for tile in range(len(tiles)):
@@ -363,9 +381,16 @@ def backward_norms(
 ) -> None:
     """Back through a layer to its convolution: the gradient of y becomes that of `middle`.
 
-    The gradient of `convolved` is written to `inner`.
-
-    sums (2, 3, D): gradients of both `vectors`, added to. linear_weights (D, D): added to.
+    Args:
+        tiles: first row and end of each (n, 2) int64.
+        conv: weights of the convolution.
+        linear: weights of the linear part.
+        shape: how the layer is computed.
+        out: the activations; y is not read.
+        gradient: gradient of y (R, D) float32; becomes that of `middle`.
+        inner: gets the gradient of `convolved` (R, D) float32.
+        sums: gradients of both `vectors` (2, 3, D) float32, added to.
+        linear_weights: gradient of the linear weights (D, D) float32, added to.
     """
     depth = gradient.shape[1]
     work = np.empty(shape.n_words, np.float32)
@@ -400,9 +425,16 @@ def backward_convolution(
     gradient: np.ndarray,
     weights: np.ndarray,
 ) -> None:
-    """The gradient of x from those of `middle` (in place) and of `convolved` (inner), and that of the weights, added to.
+    """The gradient of x from those of `middle` and of `convolved`, and that of the weights.
 
-    inner is zero outside the sequences.
+    Args:
+        tiles: first row and end of each (n, 2) int64.
+        x: rows (R, D) float32.
+        inner: gradient of `convolved` (R, D) float32, zero outside the sequences.
+        conv: weights of the convolution.
+        shape: how the layer is computed.
+        gradient: gradient of `middle` (R, D) float32; becomes that of x.
+        weights: gradient of the weights, float32, added to: (K, 1, D, D) for bfloat16, else of the shape of `gradient_shape`.
     """
     depth, dilation = x.shape[1], shape.dilation
     work = np.empty(shape.n_words, np.float32)

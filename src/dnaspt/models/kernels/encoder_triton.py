@@ -17,7 +17,19 @@ def convolve(
 ):  # fmt: skip
     """Write out = bias + convolution of x or, without a bias, add the convolution to out.
 
-    x (R, D) and weight (TAPS, in, out) half precision; out (R, D) of any.
+    Args:
+        x: (R, D), half precision.
+        weight: (TAPS, in, out), half precision.
+        bias: (D,); None where ADD.
+        out: (R, D), of any precision.
+        dilation: rows from one tap to the next.
+        first: the first row that is computed.
+        DEPTH: D.
+        TAPS: taps of the convolution.
+        ADD: whether to add to out.
+        ROWS: rows of a program.
+        COLUMNS: columns of a program.
+        INNER: columns of x that are multiplied at once.
     """
     # Programs that share rows run one after another, so that their rows stay in the second-level cache.
     n_columns: tl.constexpr = DEPTH // COLUMNS
@@ -45,9 +57,21 @@ def weight_gradient(
     inner, x, sums, dilation, first, n_blocks,
     DEPTH: tl.constexpr, TAPS: tl.constexpr, ROWS: tl.constexpr, SIDE: tl.constexpr,
 ):  # fmt: skip
-    """Write sums (parts, TAPS, in, out): products of x and of the gradient `inner` of its convolution, summed over rows.
+    """Write products of x and of the gradient of its convolution, summed over rows.
 
     Each of the parts, `program_id(1)`, takes its share of the blocks of rows.
+
+    Args:
+        inner: gradient of the convolution (R, D), half precision.
+        x: (R, D), half precision.
+        sums: gets the sums, (parts, TAPS, in, out) float32.
+        dilation: rows from one tap to the next.
+        first: the first row that is read.
+        n_blocks: blocks of rows.
+        DEPTH: D.
+        TAPS: taps of the convolution.
+        ROWS: rows of a block.
+        SIDE: rows and columns of the sums that a program makes.
     """
     n_sides: tl.constexpr = DEPTH // SIDE
     program = tl.program_id(0)
@@ -86,7 +110,21 @@ def residual_norm(
     x, before, weight, shift, inside, y, y_half, first,
     DEPTH: tl.constexpr, ROWS: tl.constexpr, EPSILON: tl.constexpr,
 ):  # fmt: skip
-    """Write y = x + LN(GELU(before)), zero outside: float32, and in half precision for the next product."""
+    """Write y = x + LN(GELU(before)), zero outside: float32, and in half precision for the next product.
+
+    Args:
+        x: (R, D) float32.
+        before: (R, D), of any precision.
+        weight: (D,), weight of the norm.
+        shift: (D,), its bias.
+        inside: (R,), not 0 in rows of a sequence.
+        y: gets the rows, (R, D) float32.
+        y_half: gets the rows, (R, D), half precision.
+        first: the first row that is computed.
+        DEPTH: D.
+        ROWS: rows of a program.
+        EPSILON: what is added to the variance.
+    """
     rows = first + tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, DEPTH)
     at = rows.to(tl.int64)[:, None] * DEPTH + columns[None, :]
@@ -103,9 +141,20 @@ def residual_norm_backward(
     before, given, weight, inside, inner, sums, first, n_blocks,
     DEPTH: tl.constexpr, ROWS: tl.constexpr, EPSILON: tl.constexpr,
 ):  # fmt: skip
-    """From the gradient of y = x + LN(GELU(before)), that of before into `inner` (R, D), zero outside.
+    """From the gradient of y = x + LN(GELU(before)), that of before into `inner`, zero outside.
 
-    sums (programs, 3, D): gradients of the bias that led to before, and of the norm's weight and shift, by program.
+    Args:
+        before: (R, D), of any precision.
+        given: gradient of y (R, D) float32.
+        weight: (D,), weight of the norm.
+        inside: (R,), not 0 in rows of a sequence.
+        inner: gets the gradient of before, (R, D), half precision.
+        sums: (programs, 3, D) float32, gets the gradients of the bias that led to before, and of the norm's weight and shift.
+        first: the first row that is computed.
+        n_blocks: blocks of rows.
+        DEPTH: D.
+        ROWS: rows of a block.
+        EPSILON: what is added to the variance.
     """
     columns = tl.arange(0, DEPTH)
     factor = tl.load(weight + columns)[None, :]

@@ -179,21 +179,21 @@ class Frontier(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """The nodes of a tile: the aggregates of its frontier (G), the two recent ones, the frontier's nodes, its own.
+    """The N nodes of a tile: the aggregates of its frontier (G), the two recent ones, the frontier's nodes, its own.
 
     Attributes:
         size: (1,) number of nodes.
-        position: boundary of the node.
-        kind, strand, phase: what it is; the phase counts the bases of the codon to its left.
-        label: of a node that opens an exon, the left end; of one that opens an intron, the class of the codon; of a _SUM,
+        position: (N,) boundary of the node.
+        kind, strand, phase: (N,) what it is; the phase counts the bases of the codon to its left.
+        label: (N,) of a node that opens an exon, the left end; of one that opens an intron, the class of the codon; of a _SUM,
             whether the sum before it still counts.
-        value: score of the best or of all paths up to the node, less the potentials of the segment that follows from the
+        value: (N,) score of the best or of all paths up to the node, less the potentials of the segment that follows from the
             tile's beginning on.
-        total: of a node with many predecessors, the score before its own potentials, less those of the segment that it
+        total: (N,) of a node with many predecessors, the score before its own potentials, less those of the segment that it
             ends; of a _SUM in a sum over all paths, the share of the sum before.
-        low: of such a node, the last forbidden codon that matters to it; of a _SUM, its aggregate.
-        first: the predecessor; in a sum over all paths, -1 where there are many. Of a _SUM in such a sum, the _SUM before.
-        second: of a _SUM, the node that it adds.
+        low: (N,) of such a node, the last forbidden codon that matters to it; of a _SUM, its aggregate.
+        first: (N,) the predecessor; in a sum over all paths, -1 where there are many. Of a _SUM in such a sum, the _SUM before.
+        second: (N,) of a _SUM, the node that it adds.
     """
 
     size: np.ndarray
@@ -290,7 +290,11 @@ class Tile(NamedTuple):
         return sum(n * array.itemsize for array in self.walk.nodes[1:]) + sum(array.nbytes for array in self.walk.lists)
 
     def ends(self) -> np.ndarray:
-        """Numbers of the nodes that end the sequence; empty unless it ends here."""
+        """Numbers of the nodes that end the sequence; empty unless it ends here.
+
+        Returns:
+            (E,).
+        """
         return np.asarray(self.walk.last[self.walk.last >= 0])
 
 
@@ -301,8 +305,8 @@ class Trail(NamedTuple):
         number: (K,) their numbers, in rising order.
         position, kind, strand, phase, first: (K,) as in `Nodes`.
         sums, kept: as in `Tile`.
-        ends: as `Tile.ends` gives them.
-        values: their scores.
+        ends: (E,) as `Tile.ends` gives them.
+        values: (E,) their scores.
     """
 
     number: np.ndarray
@@ -901,7 +905,7 @@ class Masses(NamedTuple):
 
     Attributes:
         nodes: (N,) of each node.
-        open: of the entries of the lists: the part that nodes of this tile gave.
+        open: (n,) of the entries of the lists: the part that nodes of this tile gave.
         columns: (3 + n, 29) of each column at each base, from three bases before the tile on.
         steps: (n + 1, 13) by how much more or less probable each exon or intron becomes at a boundary.
         cover: (13,) that the base right of the tile lies in an exon of each strand and frame, or in an intron of each
@@ -1159,7 +1163,13 @@ Potentials = Callable[[int, int], np.ndarray]
 
 
 class SegmentModel(NamedTuple):
-    """What paths are like."""
+    """What paths are like.
+
+    Attributes:
+        structure: what genes may look like.
+        lengths: densities of the lengths of exons and introns.
+        moves: scores of what is neither a base, nor a site, nor a length.
+    """
 
     structure: GeneStructure
     lengths: Lengths
@@ -1202,6 +1212,12 @@ class BestPath(NamedTuple):
 
 def best_path(codes: np.ndarray, potentials: Potentials, model: SegmentModel, *, tile_bp: int = TILE) -> BestPath:
     """The path of the highest score through a sequence: tokens (L,), L >= 1.
+
+    Args:
+        codes: tokens (L,).
+        potentials: of the bases.
+        model: what paths are like.
+        tile_bp: bases of a tile; the result does not depend on it.
 
     Raises:
         ValueError: no path is possible, or a score is NaN or +inf.
@@ -1246,8 +1262,8 @@ class Sums(NamedTuple):
     Attributes:
         log_sum: log of the summed exponentials of all paths' scores.
         expected: expected counts.
-        given: for each hop of a path, in rising order, the probability of the predecessor given its node.
-        mass: for each hop, the probability of its node.
+        given: for each tile, of each hop in the order of `BestPath.hops`, the probability of the predecessor given its node (H,).
+        mass: for each tile, of each hop in that order, the probability of its node (H,).
     """
 
     log_sum: float
@@ -1268,13 +1284,13 @@ def sum_paths(
     """Sum over all paths through a sequence: tokens (L,), L >= 1.
 
     Args:
-        codes: tokens.
+        codes: tokens (L,).
         potentials: of the bases.
         model: what paths are like.
         path: a path of `best_path` with the same tiles, whose parts are to get probabilities; or what gives it on the way
             back, when another thread has found it.
-        marginals: gets, from the last tile to the first, the start of some bases and the probability of each column at
-            each of them.
+        marginals: gets, from the last tile to the first, the start of n bases and the probability of each column at
+            each of them (n, 29).
         tile_bp: bases of a tile; the result does not depend on it.
 
     Raises:

@@ -117,7 +117,13 @@ def _context_row(context: int, n_known: int) -> int:
 
 @kernel()
 def mark_candidates(codes: np.ndarray, shape: SignalShape, out: np.ndarray) -> None:
-    """Mark candidate sites: codes (L,) -> out (L, 8) bool, four signals of the plus strand, four of the minus strand."""
+    """Mark candidate sites: codes (L,) -> out (L, 8) bool, four signals of the plus strand, four of the minus strand.
+
+    Args:
+        codes: letters (L,) uint8.
+        shape: windows and words of the signals.
+        out: gets the marks.
+    """
     n = len(codes)
     for strand in range(2):
         allowed = _read_words(_read_strand(codes, 0, n, strand), shape)
@@ -139,12 +145,12 @@ def score_letters(
     """Score candidate sites by the letters around them: tokens (L,) -> out (L, 8) float32, which is left alone elsewhere.
 
     Args:
-        tokens: token ids.
+        tokens: token ids (L,).
         candidates: (L, 8) bool.
         tables: (8, O, K) float32, what each of the K tokens adds at each of O offsets.
         bias: (8,) float32.
         offsets: (8, O) int64, positions that are read, counted from the site's base. What lies outside the sequence adds nothing.
-        out: gets the scores.
+        out: gets the scores (L, 8).
     """
     n = len(tokens)
     for t in range(n):
@@ -260,7 +266,15 @@ def _score_codon(letters: np.ndarray, t: int, tables: Tables) -> np.float32:
 def score_sensors(
     codes: np.ndarray, tables: Tables, shape: SignalShape, between: tuple[int, int], out: np.ndarray
 ) -> None:
-    """Score the positions start to stop on both strands: codes (L,) -> out (stop - start, 2 * N_FEATURES) float32."""
+    """Score the positions start to stop on both strands: codes (L,) -> out (stop - start, 2 * N_FEATURES) float32.
+
+    Args:
+        codes: letters of the whole sequence (L,) uint8.
+        tables: what is scored.
+        shape: windows and words of the signals.
+        between: start and stop of the positions.
+        out: gets the scores.
+    """
     start, stop = between
     for strand in range(2):
         letters = _read_strand(codes, start, stop, strand)
@@ -292,7 +306,13 @@ def score_sensors(
 
 @kernel()
 def add_features(features: np.ndarray, weights: tuple[float, ...], potentials: np.ndarray) -> None:
-    """Add weighted scores to potentials in place: features (L, 2 * N_FEATURES), weights (6,) -> potentials (L, 29)."""
+    """Add weighted scores to potentials, in place.
+
+    Args:
+        features: (L, 2 * N_FEATURES) float32.
+        weights: (6,), of coding, intron, donor, acceptor, start and stop.
+        potentials: (L, 29) float32.
+    """
     coding, intron, donor, acceptor, start, stop = weights
     for i in range(len(features)):
         for strand in range(2):
@@ -320,7 +340,13 @@ def add_features(features: np.ndarray, weights: tuple[float, ...], potentials: n
 
 @kernel()
 def add_sites(scores: np.ndarray, weights: tuple[float, ...], potentials: np.ndarray) -> None:
-    """Add weighted site scores to potentials in place: scores (L, 8), weights (4,) -> potentials (L, 29)."""
+    """Add weighted site scores to potentials, in place.
+
+    Args:
+        scores: (L, 8).
+        weights: (4,), of donor, acceptor, start and stop.
+        potentials: (L, 29) float32.
+    """
     donor, acceptor, start, stop = weights
     for i in range(len(scores)):
         for strand in range(2):
@@ -339,7 +365,13 @@ def add_sites(scores: np.ndarray, weights: tuple[float, ...], potentials: np.nda
 
 @kernel()
 def add_weight_gradient(features: np.ndarray, gradients: np.ndarray, out: np.ndarray) -> None:
-    """Add the gradient of the weights of `add_features` in place: (L, 2 * N_FEATURES) and (L, 29) -> out (6,) float64."""
+    """Add the gradient of the weights of `add_features`, in place.
+
+    Args:
+        features: (L, 2 * N_FEATURES) float32.
+        gradients: of the potentials (L, 29).
+        out: (6,) float64.
+    """
     for strand in range(2):
         f, p = strand * N_FEATURES, PLUS + strand * _STRAND
         for i in range(len(features)):
