@@ -592,8 +592,8 @@ def explain(
         logo: figure of logos to write, too: .svg, .png or .pdf.
         loci: what is drawn: names of windows, or intervals such as chr1:5001-5100 (1-based, the last base included); left out,
             five windows of the highest prediction. Of a window the 100 bases with the largest contributions are drawn.
-        sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
-        name_column: column of the names; None for the one called name or id.
+        sequence_column: column of the sequences; None for the one with a usual name (docs/files.md), such as sequence.
+        name_column: column of the names; None for the one with a usual name, such as name or id.
         accelerator: auto takes a GPU where there is one; cpu or gpu.
         overwrite: replace files that are there.
         progress: show a progress bar with the time left.

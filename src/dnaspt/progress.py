@@ -78,18 +78,17 @@ def along_sequence(title: str, n_bp: Callable[[], int], *, wanted: bool) -> Iter
             task = progress.add_task(title, total=max(1, total_bp))
             yield lambda n: progress.advance(task, n)
         return
-    done_bp = said_bp = 0
-    said_at = time.monotonic()
+    done_bp = 0
+    begun_at = said_at = time.monotonic()
 
     def tell(n: int) -> None:
-        nonlocal done_bp, said_bp, said_at
+        nonlocal done_bp, said_at
         done_bp = min(done_bp + n, total_bp)
-        seconds = time.monotonic() - said_at
-        if seconds >= _LINE_EVERY_S and said_bp < done_bp:
-            bp_per_s = (done_bp - said_bp) / seconds
-            minutes = (total_bp - done_bp) / bp_per_s / 60
-            say(f"{title}: {done_bp / total_bp:.0%}, {bp_per_s:,.0f} bp/s, about {minutes:,.0f} minutes left")
-            said_bp, said_at = done_bp, time.monotonic()
+        now = time.monotonic()
+        if now - said_at >= _LINE_EVERY_S and done_bp:
+            minutes = round((now - begun_at) * (total_bp - done_bp) / done_bp / 60)
+            say(f"{title}: {done_bp / total_bp:.0%}, about {minutes:,} {'minute' if minutes == 1 else 'minutes'} left")
+            said_at = now
 
     yield tell
 

@@ -72,9 +72,9 @@ def test_a_long_prediction_says_in_a_log_file_how_far_it_is(
             told(10_000)
             told(0)
     assert capsys.readouterr().out.splitlines() == [
-        "predict: 33%, 250 bp/s, about 3 minutes left",
-        "predict: 67%, 250 bp/s, about 1 minutes left",
-        "predict: 100%, 250 bp/s, about 0 minutes left",
+        "predict: 33%, about 3 minutes left",
+        "predict: 67%, about 1 minute left",
+        "predict: 100%, about 0 minutes left",
     ]
 
     def not_asked() -> int:

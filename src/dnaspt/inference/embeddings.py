@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dnaspt.arguments import as_path, as_path_or_none, check_whole_numbers
+from dnaspt.arguments import as_path, as_path_or_none, check_switches, check_whole_numbers
 from dnaspt.atomic import atomic_file
 from dnaspt.errors import ConfigError, InputError, refuse_full_disk
 from dnaspt.genome.fasta import read_fasta
@@ -93,8 +93,8 @@ def embed_file(
         regions: with a genome, BED of intervals: one vector each. None for windows of all contigs, end to end.
         window_bp: length of these windows, 512 if left out; the last one of a contig is shorter.
         per_base: a vector for each base instead of the mean.
-        sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
-        name_column: column of the names; None for the one called name or id.
+        sequence_column: column of the sequences; None for the one with a usual name (docs/files.md), such as sequence.
+        name_column: column of the names; None for the one with a usual name, such as name or id.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
         overwrite: replace a file that is there. It stays until the new one is whole.
         progress: say the size of the vectors before, and show a progress bar with the time left.
@@ -108,6 +108,7 @@ def embed_file(
         is there already.
     """
     check_whole_numbers(**({} if window_bp is None else {"window_bp": window_bp}))
+    check_switches(per_base=per_base, overwrite=overwrite, progress=progress)
     out = as_path(out, "out")
     source, names = as_path_or_none(sequences, "sequences"), as_path_or_none(genome, "genome")
     bed = as_path_or_none(regions, "regions")
@@ -139,7 +140,7 @@ def embed_file(
         if progress:
             say(f"{out}: {n_vectors:,} vectors of {size} numbers, {n_bytes / 1e6:,.1f} MB before packing")
         with naming_model(loaded), along_sequence("embed", lambda: n_bp, wanted=progress) as told:
-            _write(out, _embedded(loaded, _telling(wanted, told), size, per_base=per_base), size)
+            _write(out, _embedded(loaded, wanted, size, per_base=per_base, told=told), size)
     return EmbeddingSummary(n_vectors, size, n_empty, n_bytes, (str(out),))
 
 
@@ -185,15 +186,10 @@ def _genome_slices(genome: Path, regions: Path | None, window_bp: int) -> Iterat
             yield _Slice(contig.name, start, end, contig.codes)
 
 
-def _telling(slices: Iterator[_Slice], told: Callable[[int], None]) -> Iterator[_Slice]:
-    """The slices; each is told when the next one is asked for."""
-    for own in slices:
-        yield own
-        told(own.end - own.start)
-
-
-def _embedded(model: Model, slices: Iterator[_Slice], size: int, *, per_base: bool) -> Iterator[pa.Table]:
-    """Tables of name, start, end and embedding, a group of slices at a time."""
+def _embedded(
+    model: Model, slices: Iterator[_Slice], size: int, *, per_base: bool, told: Callable[[int], None]
+) -> Iterator[pa.Table]:
+    """Tables of name, start, end and embedding, a group of slices at a time; the bases of each are told."""
     encoder = hidden_states(model.network)
     group: list[_Slice] = []
     n_numbers = 0
@@ -230,14 +226,17 @@ def _embedded(model: Model, slices: Iterator[_Slice], size: int, *, per_base: bo
             own_numbers = (part.end - part.start) * size
             if group and n_numbers + own_numbers > _GROUP_NUMBERS:
                 yield flushed()
+                told(n_numbers // size)
                 group, n_numbers = [], 0
             if own_numbers > _GROUP_NUMBERS:
                 yield mean_of_long(part)
+                told(part.end - part.start)
                 continue
             group.append(part)
             n_numbers += (part.end - part.start) * size
     if group:
         yield flushed()
+        told(n_numbers // size)
 
 
 def _runs(group: list[_Slice]) -> list[list[_Slice]]:

@@ -170,8 +170,8 @@ def sequence_windows(
     Args:
         model: a model of windows.
         path: the table or FASTA file.
-        sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
-        name_column: column of the names; None for the one called name or id.
+        sequence_column: column of the sequences; None for the one with a usual name (docs/files.md), such as sequence.
+        name_column: column of the names; None for the one with a usual name, such as name or id.
 
     Raises:
         InputError: the file cannot be used, or a sequence is too long for the model.

@@ -41,6 +41,7 @@ from dnaspt.models.decoding import ClassProbabilities, Decoded, GeneRules
 from dnaspt.models.gene_model_head import RULES, GeneModelHead
 from dnaspt.models.heads import CRFHead
 from dnaspt.models.task_model import TaskModel
+from dnaspt.progress import along_sequence
 
 log = logging.getLogger(__name__)
 
@@ -197,18 +198,25 @@ def predict_genes_file(
         for number, contig, intervals in request.contigs(lengths):
             files.append(folder / f"{number}.{written_as.name}")
             contig_runs.append(ContigRuns(contig.name, intervals, _beside(files[-1], "tracks")))
-            own_bp = sum(end - start for start, end in intervals)
-            n_bp += own_bp
+            n_bp += sum(end - start for start, end in intervals)
             if files[-1].is_file():
                 n_resumed += 1
-                request.told(own_bp * (2 if options.average_strands else 1))
             else:
                 slices = [ContigSlice(contig.codes, start, end) for start, end in intervals]
                 yield _ContigJob(contig, slices, files[-1])
 
     written = _Written(options, written_as, tuple(sequences), config.code, has_tracks=bool(tracks))
     decode = partial(contig_genes, model, config, average_strands=bool(options.average_strands), grammar=grammar)
-    with finished_contigs(request, settings) as folder, _Decoder(model, decode, written, request.told) as decoder:
+    n_passes = 3 if options.average_strands else 2  # each strand is read, and then the path is found
+
+    def work_bp() -> int:
+        return n_passes * request.left_bp(lambda number: (folder / f"{number}.{written_as.name}").is_file())
+
+    with (
+        finished_contigs(request, settings) as folder,
+        along_sequence("predict", work_bp, wanted=request.progress) as told,
+        _Decoder(model, decode, written, told) as decoder,
+    ):
         for group in grouped(unfinished_contigs(), _ContigJob.weight_bp):
             decoder.take(group)
     counts = []
@@ -333,7 +341,7 @@ class _Decoder:
         model: a model of genes, of any head.
         genes: `contig_genes` with all but the contig and its emissions.
         written: what is written of the genes, and how they are predicted.
-        told: is told the bases whose emissions are there.
+        told: is told the bases whose emissions are there, and again those whose genes are written.
     """
 
     def __init__(
@@ -384,6 +392,7 @@ class _Decoder:
         with ThreadPoolExecutor(n_threads) as pool:
             for job, genes in zip(group, pool.map(decode, group, inputs), strict=True):
                 self._written.write(genes, job.contig, job.file)
+                self._told(sum(map(len, job.slices)))
 
     def _decode(
         self, job: _ContigJob, inputs: Sequence[tuple[ContigSlice, EmissionArray]], *, alone: bool

@@ -443,8 +443,8 @@ class Model:
             sequences: CSV, TSV, JSON lines, Parquet or FASTA, plain or gzip.
             out: the file to write, .csv, .tsv, .jsonl or .parquet: name, and the probability of each label, or its number; a row
                 for each row of `sequences` in its order. Rows without a sequence, or with more than half N, have empty values.
-            sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
-            name_column: column of the names; None for the one called name or id; without one, rows have numbers.
+            sequence_column: column of the sequences; None for the one with a usual name (docs/files.md), such as sequence.
+            name_column: column of the names; None for the one with a usual name; without one, rows have numbers.
             average_strands: average over both strands; None as was better on valid.
             overwrite: replace a file that is there. It stays until the new one is whole.
             progress: show a progress bar with the time left.
@@ -501,8 +501,8 @@ class Model:
             regions: with a genome, BED of intervals, a vector each; None for windows of all contigs, end to end.
             window_bp: length of these windows, 512 if left out.
             per_base: a vector for each base instead of the mean; with `progress`, the size of the file is said before.
-            sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
-            name_column: column of the names; None for the one called name or id.
+            sequence_column: column of the sequences; None for the one with a usual name (docs/files.md), such as sequence.
+            name_column: column of the names; None for the one with a usual name, such as name or id.
             overwrite: replace a file that is there. It stays until the new one is whole.
             progress: show a progress bar with the time left.
 

@@ -21,7 +21,6 @@ from dnaspt.inference.model import Model, load_unless_loaded, naming_model
 from dnaspt.inference.resume import Intervals, Request
 from dnaspt.inference.sensitivity import check_sensitivity
 from dnaspt.output import check_file_to_write, locked_output, refuse_existing, refuse_inputs
-from dnaspt.progress import along_sequence
 from dnaspt.tasks import GENE_MODEL, TASKS
 
 if TYPE_CHECKING:
@@ -209,19 +208,15 @@ def _predict_file(
     options = replace(options, average_strands=loaded.averages(asked=options.average_strands))
     network = loaded.task_model()
     intervals = None if regions is None else intervals_of(regions, genome)
-    request = Request(loaded.digests, genome, out, intervals, loaded.name)
+    request = Request(loaded.digests, genome, out, intervals, loaded.name, progress)
     if loaded.head != GENE_MODEL and (tracks := [path for what, path in further.items() if what not in _SEQUENCES]):
         raise ConfigError(f"{tracks[0]}: --tracks is for gene models; this model has a {loaded.head} head")
     if TASKS[loaded.task].per_base:
         from dnaspt.inference.genes import predict_genes_file
 
         _check_gene_options(loaded, out, options)
-        n_strands = 2 if options.average_strands else 1
-        with (
-            naming_model(loaded),
-            along_sequence("predict", lambda: n_strands * request.n_bp(), wanted=progress) as told,
-        ):
-            return predict_genes_file(replace(request, told=told), network, loaded.config, options, further)
+        with naming_model(loaded):
+            return predict_genes_file(request, network, loaded.config, options, further)
     if further:
         raise ConfigError(f"{next(iter(further.values()))}: only a model of genes has proteins and CDS")
     from dnaspt.inference.windows import (  # pandas takes half a second
@@ -235,8 +230,8 @@ def _predict_file(
         refuse_existing(file, overwrite=overwrite)
     stride_bp = min(options.stride_bp, loaded.window_bp)
     layout = WindowOptions(stride_bp, TASKS[loaded.task].on_cpgs, options.threshold, bool(options.average_strands))
-    with naming_model(loaded), along_sequence("predict", request.n_bp, wanted=progress) as told:
-        return predict_windows_file(replace(request, told=told), network, loaded.config, layout)
+    with naming_model(loaded):
+        return predict_windows_file(request, network, loaded.config, layout)
 
 
 def _check_gene_options(model: Model, out: Path, options: PredictOptions) -> None:

@@ -17,7 +17,6 @@ from dnaspt import __version__
 from dnaspt.atomic import sha256_of_file, write_text_atomically
 from dnaspt.errors import DnasptError, NoSpaceError, refuse_full_disk
 from dnaspt.genome.fasta import Contig, read_fasta
-from dnaspt.progress import unwatched
 
 Intervals = list[tuple[int, int]]
 """Intervals (start, end) of a contig, 0-based half-open, ascending."""
@@ -35,7 +34,7 @@ class Request:
         out: the file to write; it appears whole or not at all.
         intervals: what to predict of each contig; None for everything.
         model_name: name of the run, without its folder, for the comments of a file.
-        told: is told the number of bases that are done, now and then; twice each where both strands are read for genes.
+        progress: whether to show how far it is.
     """
 
     model_digests: tuple[str, str]
@@ -43,7 +42,7 @@ class Request:
     out: Path
     intervals: Mapping[str, Intervals] | None = None
     model_name: str = ""
-    told: Callable[[int], None] = unwatched
+    progress: bool = False
 
     @property
     def folder(self) -> Path:
@@ -65,11 +64,10 @@ class Request:
             if wanted:
                 yield number, contig, wanted
 
-    def n_bp(self) -> int:
-        """Bases that are to be predicted; the genome is read for it where no intervals are given."""
-        if self.intervals is None:
-            return sum(len(contig) for contig in read_fasta(self.genome))
-        return sum(end - start for own in self.intervals.values() for start, end in own)
+    def left_bp(self, is_done: Callable[[int], bool]) -> int:
+        """Bases of the contigs that are not done yet, by their number; the genome is read for it."""
+        left = (wanted for number, _, wanted in self.contigs([]) if not is_done(number))
+        return sum(end - start for wanted in left for start, end in wanted)
 
     def digest(self, settings: Mapping[str, Any]) -> str:
         """Digest of all that decides what the finished contigs hold."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dnaspt.arguments import as_path
+from dnaspt.arguments import as_path, check_switches
 from dnaspt.atomic import atomic_file
 from dnaspt.errors import ConfigError, InputError, refuse_full_disk
 from dnaspt.genome import alphabet
@@ -66,8 +66,8 @@ def predict_sequences_file(
         out: the file to write, .csv, .tsv, .jsonl or .parquet: name, and of each label the probability, or the
             predicted number. It has the rows of
             `sequences` in their order, and appears whole or not at all.
-        sequence_column: column of the sequences; None for the one called sequence, seq, dna or text.
-        name_column: column of the names; None for the one called name or id; without one, rows have numbers.
+        sequence_column: column of the sequences; None for the one with a usual name (docs/files.md), such as sequence.
+        name_column: column of the names; None for the one with a usual name; without one, rows have numbers.
         average_strands: average over both strands; None as was better on valid.
         accelerator: auto takes a GPU where there is one; of no effect on a model that is loaded already.
         overwrite: replace a file that is there. It stays until the new one is whole.
@@ -81,6 +81,7 @@ def predict_sequences_file(
         bins.
         InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model.
     """
+    check_switches(overwrite=overwrite, progress=progress)
     sequences, out = as_path(sequences, "sequences"), as_path(out, "out")
     if out.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{out}: unknown suffix; expected {', '.join(SUFFIXES)}")

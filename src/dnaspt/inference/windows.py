@@ -28,7 +28,7 @@ from dnaspt.genome.intervals import count_true
 from dnaspt.inference.emissions import predict_windows
 from dnaspt.inference.resume import Intervals, Request, finished_contigs
 from dnaspt.models.task_model import TaskModel
-from dnaspt.progress import unwatched
+from dnaspt.progress import along_sequence, unwatched
 from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
@@ -136,14 +136,20 @@ def predict_windows_file(
     tables: list[WindowTable] = []
     counts: list[WindowCounts] = []
     n_resumed = 0
-    with finished_contigs(request, {"task": config.task} | settings) as folder:
+
+    def work_bp() -> int:
+        return request.left_bp(lambda number: (folder / f"{number}.json").is_file())
+
+    with (
+        finished_contigs(request, {"task": config.task} | settings) as folder,
+        along_sequence("predict", work_bp, wanted=request.progress) as told,
+    ):
         for number, contig, intervals in request.contigs(lengths):
             table, counts_file = folder / f"{number}.parquet", folder / f"{number}.json"
             if counts_file.is_file():
                 n_resumed += 1
-                request.told(sum(end - start for start, end in intervals))
             else:
-                n = contig_windows(table, model, config, contig, intervals, options, request.told)
+                n = contig_windows(table, model, config, contig, intervals, options, told)
                 write_text_atomically(counts_file, json.dumps(asdict(n)))
             counts.append(WindowCounts(**json.loads(counts_file.read_text(encoding="utf-8"))))
             if counts[-1].n_windows:
@@ -279,9 +285,9 @@ def _contig_bins(
         for start in range(interval_start, interval_end, config.window_bp):
             n_bp = min(start + config.window_bp, interval_end) - start
             n_bins = n_bp // bin_bp
-            told(n_bp)
             n_short += n_bp % bin_bp > 0
             if not n_bins:
+                told(n_bp)
                 continue
             codes = contig.codes[start : start + n_bins * bin_bp]
             probability = label_probabilities(model, [codes], average_strands=average_strands).reshape(n_bins, -1)
@@ -290,6 +296,7 @@ def _contig_bins(
             n_unknown += int((~known).sum())
             starts = start + np.flatnonzero(known) * bin_bp
             tables.append(_table(starts, starts + bin_bp, probability[known]))
+            told(n_bp)
     n_windows = sum(len(table) for table in tables)
     if n_windows:
         _write_table(file, iter(tables))

@@ -46,20 +46,21 @@ class PrepareSequencesConfig(Settings):
     """Dataset folder to write."""
     sequences: Paths = Field(min_length=1)
     """Tables (CSV, TSV, JSON lines, Parquet) or FASTA files of sequences with labels, plain or gzip. Without `valid` and `test`,
-    or a column of splits, they are divided here. Of several FASTA files each is a class, named by the file."""
+    or a column of splits, they are divided here. Of several FASTA files each is a class, named by the file. Or a folder with a
+    file for each sequence, SPLIT/CLASS/NAME.txt."""
     valid: Paths = ()
     """Files of the sequences that weights are chosen on, in the same format. Give them where the data bring them (dev.csv)."""
     test: Paths = ()
     """Files of the sequences that are tested on, in the same format. Give them where the data bring them."""
     sequence_column: str | None = None
-    """Column of the sequences; left out, the one called sequence, seq, dna or text."""
+    """Column of the sequences; left out, the one with a usual name (docs/files.md), such as sequence."""
     label_columns: Names = ()
-    """Columns of the labels; left out, the one called label, class, target or y. Name several, each true or false, for several
-    labels of each sequence. One with more than two values has classes, of which each sequence has one."""
+    """Columns of the labels; left out, the one called label, labels, class, target or y. Name several, each true or false, for
+    several labels of each sequence. One with more than two values has classes, of which each sequence has one."""
     name_column: str | None = None
-    """Column of the names of the sequences; left out, the one called name or id, if any."""
+    """Column of the names of the sequences; left out, the one with a usual name, such as name or id, if any."""
     split_column: str | None = None
-    """Column that says train, valid (or dev) or test; left out, the one called split, set or partition, if any."""
+    """Column that says train, valid (or dev) or test; left out, the one called split, set, partition or subset, if any."""
     positive: str | None = None
     """Value of the label that is true, such as enhancer; left out, 1, or the one that is not called negative, control or the
     like. With more than two values, all others are then false."""

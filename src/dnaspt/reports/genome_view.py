@@ -75,7 +75,8 @@ def window_view(
         scores: what each run predicts (n, K), 0 to 1, by its name.
         named: how its tracks are called.
     """
-    places = _stretches(rows, (truth == 1).any(axis=1))
+    is_true = truth == 1
+    places = _stretches(rows, is_true[:, :MOST_LABELS]) or _stretches(rows, is_true)
     if not places:
         return None
     tracks = []
@@ -101,7 +102,7 @@ def window_view(
 def number_view(
     rows: Split, labels: Sequence[str], truth: np.ndarray, predicted: Mapping[str, np.ndarray]
 ) -> View | None:
-    """The stretches of the test split with the most windows of a high number; None where all numbers are alike.
+    """The stretches of the test split with the most windows of a high number; None where all of the first four are alike.
 
     Args:
         rows: windows of the test split (n).
@@ -109,7 +110,7 @@ def number_view(
         truth: measured numbers (n, K), NaN where one is missing.
         predicted: what each run predicts (n, K), by its name.
     """
-    places = _stretches(rows, np.stack([_is_high(column) for column in truth.T], axis=1).any(axis=1))
+    places = _stretches(rows, np.stack([_is_high(column) for column in truth.T[:MOST_LABELS]], axis=1))
     if not places:
         return None
     inside = _windows_in(rows, places)
@@ -134,7 +135,7 @@ def _is_high(numbers: np.ndarray) -> np.ndarray:
     known = numbers[np.isfinite(numbers)]
     if not len(known):
         return np.zeros(len(numbers), bool)
-    return (numbers >= np.quantile(known, _HIGH)) & (numbers > known.min())
+    return np.asarray((numbers >= np.quantile(known, _HIGH)) & (numbers > known.min()))
 
 
 def _windows_in(rows: Split, places: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
@@ -200,9 +201,9 @@ def _label_features(locus: Locus) -> list[Feature]:
 
 
 def _stretches(rows: Split, wanted: np.ndarray) -> list[tuple[str, int, int]]:
-    """The stretches with the most windows that are wanted (n,), the most first; of as many, the first ones."""
+    """The stretches with the most windows that are wanted for any label (n, K), the most first; of as many, the first ones."""
     counts: dict[tuple[str, int], int] = {}
-    for number in np.flatnonzero(wanted):
+    for number in np.flatnonzero(wanted.any(axis=1)):
         key = str(rows.chrom[number]), int((rows.start[number] + rows.end[number]) // 2 // STRETCH_BP)
         counts[key] = counts.get(key, 0) + 1
     best = sorted(counts, key=lambda key: -counts[key])[:N_STRETCHES]

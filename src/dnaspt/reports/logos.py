@@ -56,11 +56,17 @@ def find_loci(windows: Sequence[ExplainedWindow], asked: Sequence[str]) -> list[
     return [_find_locus(windows, name.strip()) for name in asked]
 
 
-def kept_loci(found: Attributions, asked: Sequence[str]) -> list[LogoLocus]:
-    """Where loci lie in windows whose attributions are kept; see `find_loci`."""
+def held_loci(found: Attributions, asked: Sequence[str]) -> dict[str, LogoLocus]:
+    """Those of the loci that lie in windows whose attributions are kept, by their names; see `find_loci`.
+
+    Raises:
+        ConfigError: too much to draw.
+    """
     places = zip(found.names, found.chrom, found.start, found.end, found.strand, strict=True)
     none = np.zeros(0, np.uint8)
-    return find_loci([ExplainedWindow(str(n), str(c), int(s), int(e), str(d), none) for n, c, s, e, d in places], asked)
+    windows = [ExplainedWindow(str(n), str(c), int(s), int(e), str(d), none) for n, c, s, e, d in places]
+    held = {name: _locus_in(windows, name) for name in asked}
+    return {name: locus for name, locus in held.items() if locus is not None}
 
 
 def _find_locus(windows: Sequence[ExplainedWindow], name: str) -> LogoLocus:
@@ -68,6 +74,19 @@ def _find_locus(windows: Sequence[ExplainedWindow], name: str) -> LogoLocus:
 
     Raises:
         ConfigError: see `find_loci`.
+    """
+    locus = _locus_in(windows, name)
+    if locus is None:
+        known = f", such as {windows[0].name}" if windows else ""
+        raise ConfigError(f"{name}: no window of this name, and none that holds it; expected a window{known}")
+    return locus
+
+
+def _locus_in(windows: Sequence[ExplainedWindow], name: str) -> LogoLocus | None:
+    """The locus of a name or an interval, None where no window has or holds it.
+
+    Raises:
+        ConfigError: an interval that is too long to draw.
     """
     for row, window in enumerate(windows):
         if window.name == name:
@@ -81,8 +100,7 @@ def _find_locus(windows: Sequence[ExplainedWindow], name: str) -> LogoLocus:
                 if window.strand == "-":
                     return LogoLocus(row, window.end - end, window.end - start)
                 return LogoLocus(row, start - window.start, end - window.start)
-    known = f", such as {windows[0].name}" if windows else ""
-    raise ConfigError(f"{name}: no window of this name, and none that holds it; expected a window{known}")
+    return None
 
 
 def _bounds(found: Attributions, locus: LogoLocus) -> tuple[int, int]:

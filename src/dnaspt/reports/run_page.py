@@ -28,7 +28,7 @@ from dnaspt.reports import figures
 from dnaspt.reports.explanation import kept_in_run
 from dnaspt.reports.genome_view import gene_view
 from dnaspt.reports.html import Page, Section, make_picture, write_page
-from dnaspt.reports.logos import SHOWN_BP, draw_logos, kept_loci, top_loci
+from dnaspt.reports.logos import SHOWN_BP, draw_logos, held_loci, top_loci
 from dnaspt.reports.records import (
     MetricsRow,
     PretrainRecord,
@@ -252,13 +252,17 @@ def _attributions(records: Sequence[RunRecord], manifest: Manifest, loci: Sequen
     """
     kept = [(record, kept_in_run(record.folder, "test")) for record in records]
     kept = [(record, file) for record, file in kept if file.is_file()]
-    if not kept and loci:
-        raise ConfigError(f"{loci[0]}: no run keeps attributions to draw; run 'dnaspt explain RUN --data DATA' first")
-    if not kept:
+    if not kept and not loci:
         return []
+    if not kept:
+        explained = "gene models and bins are not explained" if manifest.per_base or manifest.resolution_bp else ""
+        do = explained or "run 'dnaspt explain RUN --data DATA' first"
+        raise ConfigError(f"{loci[0]}: no run keeps attributions to draw; {do}")
     if find_spec("tangermeme") is None:
+        if loci:
+            raise ConfigError(f"{loci[0]}: logos need tangermeme, which is not installed; pip install tangermeme")
         return [Section(_ATTRIBUTIONS, "Logos need tangermeme, which is not installed; pip install tangermeme.")]
-    pictures, others = [], []
+    pictures, others, drawn = [], [], set[str]()
     for number, (record, file) in enumerate(kept, start=1):
         found = read_attributions(file)
         weights = sha256_of_file(find_checkpoint(record.folder) / TENSORS)
@@ -267,14 +271,25 @@ def _attributions(records: Sequence[RunRecord], manifest: Manifest, loci: Sequen
             continue
         strands = "both strands averaged" if found.average_strands else "the forward strand"
         highest = f"Of {len(found)} windows that have the label, those with the highest {found.quantity}"
-        which = f"Asked for: {', '.join(loci)}" if loci else highest
+        own_loci = held_loci(found, loci)
+        drawn |= own_loci.keys()
+        if loci and not own_loci:
+            continue
+        which = f"Asked for: {', '.join(own_loci)}" if loci else highest
         caption = (
             f"{record.name}: what each base contributes to the {found.quantity} of {found.label}, {found.unit}, by "
             f"{found.method}, {strands}. {which}; of whole windows the {SHOWN_BP} bases that contribute most. "
             "Letters that stand on their heads make it smaller."
         )
-        draw = partial(draw_logos, found, kept_loci(found, loci) if loci else top_loci(found, _N_LOGOS))
+        draw = partial(draw_logos, found, list(own_loci.values()) if loci else top_loci(found, _N_LOGOS))
         pictures.append(make_picture(f"logos{number}", draw, caption, wide=True))
+    if missing := [name for name in loci if name not in drawn]:
+        stale = (
+            f" (those of {', '.join(others)} are of other weights or data: run 'dnaspt explain' again)"
+            if others
+            else ""
+        )
+        raise ConfigError(f"{missing[0]}: no run has attributions of it{stale}")
     text = "Attributions say what the model reads, not what the cell does (docs/explain.md)."
     if others:
         text += f" Those of {', '.join(others)} are of other weights or data than here: run 'dnaspt explain' again."

@@ -1,9 +1,11 @@
 """A study to one HTML file: the answer, scores and gains with intervals, fewer labels, learning curves, and how it was made."""
 
 import json
+import logging
 import math
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import torch
 
 from dnaspt import __version__
 from dnaspt.data.manifest import Manifest
+from dnaspt.errors import DatasetError
 from dnaspt.evaluation.loci import example_loci
 from dnaspt.evaluation.metrics import Score
+from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.reports import figures
 from dnaspt.reports.compare import LONGER, Difference, Group, differences_of, groups_by_gene_measure
 from dnaspt.reports.genome_view import gene_view
@@ -35,6 +39,8 @@ from dnaspt.studies.records import Record
 from dnaspt.studies.scheduler import StudyRuns
 from dnaspt.studies.settings import StudyConfig
 from dnaspt.tasks import TASKS
+
+log = logging.getLogger(__name__)
 
 
 def study_sections(
@@ -196,11 +202,26 @@ def _windows(study: StudyConfig, records: Sequence[Record]) -> list[Section]:
 
 
 def _stretches(study: StudyConfig, runs: StudyRuns) -> list[Section]:
-    """Stretches of test with what the first seed of each arm says of their windows, all labels; of folds, of the first one."""
-    firsts = {arm: own[0] for arm, own in records_by_arm(runs.finals).items()}
+    """Stretches of test with what the first seed of each arm says of their windows, all labels; of folds, of the first one.
+
+    None, and a line in the log, where the test split is not there: the rest of the page needs the records alone.
+    """
+    counts = {arm: own[0].counts for arm, own in records_by_arm(runs.finals).items()}
     fold = int(study.folds is not None)
-    own = {arm: record.counts for arm, record in firsts.items() if record.job.fold == fold}
-    return stretch_sections(own, study.data, runs.dataset, fold, ranks=True)
+    if fold:
+        counts = {arm: _of_fold(own, fold) for arm, own in counts.items() if own is not None}
+    which = f"Seed {study.seeds[0]} of each arm, all labels."
+    try:
+        return stretch_sections(counts, study.data, runs.dataset, fold, ranks=True, which=which)
+    except DatasetError as error:
+        log.warning("%s; stretches of test are not shown", error)
+        return []
+
+
+def _of_fold(counts: BootstrapCounts, fold: int) -> BootstrapCounts:
+    """The windows that a fold tests, of those of all folds together."""
+    own = counts.folds == fold
+    return replace(counts, truth=counts.truth[own], logits=counts.logits[own]) if own.any() else BootstrapCounts()
 
 
 def _fewer_labels(groups: Sequence[Group], metric: str) -> list[Section]:

@@ -75,7 +75,13 @@ def calibration_sections(scores: Mapping[str, Evaluation], which: str = "") -> l
 
 
 def stretch_sections(
-    counts: Mapping[str, BootstrapCounts | None], data: Path, manifest: Manifest, fold: int = 0, *, ranks: bool = False
+    counts: Mapping[str, BootstrapCounts | None],
+    data: Path,
+    manifest: Manifest,
+    fold: int = 0,
+    *,
+    ranks: bool = False,
+    which: str = "",
 ) -> list[Section]:
     """Stretches of test with the labels of windows and their probabilities, or with measured and predicted numbers.
 
@@ -87,8 +93,12 @@ def stretch_sections(
         manifest: its manifest.
         fold: the fold that is tested; 0 for the test split.
         ranks: show ranks instead of probabilities: records of studies hold the order of scores alone.
+        which: a sentence on whose predictions are shown.
+
+    Raises:
+        DatasetError: the dataset has no test split, or it cannot be read.
     """
-    if TASKS[manifest.task].any_length:
+    if TASKS[manifest.task].any_length or not any(own is not None and own.logits.size for own in counts.values()):
         return []
     rows = read_split(data, "test", fold)
     if manifest.resolution_bp:
@@ -100,21 +110,24 @@ def stretch_sections(
     truth = next(iter(known.values())).truth
     scores = {name: own.logits for name, own in known.items()}
     if TASKS[manifest.task].numbers:
-        view, most, what = (
-            number_view(rows, manifest.labels, truth, scores),
-            "of a high number",
-            "measured and predicted numbers",
-        )
+        view = number_view(rows, manifest.labels, truth, scores)
+        most, what = "whose measured number is among the highest tenth", "measured and predicted numbers"
     elif ranks:
         shares = {name: _shares_below(own) for name, own in scores.items()}
-        view = window_view(rows, manifest.labels, truth, shares, "{run}: rank of {label}")
-        most, what = "that have a true label", "labels, and ranks: the share of the windows of test with a lower score"
+        view = window_view(rows, manifest.labels, truth, shares, "{run}: share below, {label}")
+        most, what = (
+            "that have a true label",
+            "labels, and of each window the share of tested windows with a lower score",
+        )
     else:
         view = window_view(rows, manifest.labels, truth, {name: expit(own) for name, own in scores.items()})
         most, what = "that have a true label", "labels, and probabilities"
     if view is None:
         return []
-    text = f"The {len(view.loci)} stretches of {STRETCH_BP // 1000} kb of the test split with the most windows {most}: {what}."
+    part = f"what fold {fold} tests" if fold else "the test split"
+    text = f"The {len(view.loci)} stretches of {STRETCH_BP // 1000} kb of {part} with the most windows {most}: {what}."
+    if which:
+        text += f" {which}"
     if n_labels > MOST_LABELS:
         text += f" The first {MOST_LABELS} of {n_labels} labels are shown."
     return [Section("Example loci", text, view=view)]

@@ -56,7 +56,7 @@ def _pool(records: Sequence[Record], data_digest: str) -> Record:
         result=_pool_results([record.result for record in records]),
         baseline=_pool_baselines([record.baseline for record in records if record.baseline is not None]),
         test=scored,
-        counts=ranked(counts),
+        counts=counts if counts.truth.dtype.kind == "f" else ranked(counts),
         curve=_mean_curve([record.curve for record in records]),
         n_test_evaluations=max(n_evaluations) if len(n_evaluations) == len(records) else None,
     )

@@ -34,6 +34,8 @@ from dnaspt.genome.gene_states import GENE_STATES, NONCODING
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.inference import model as model_file
+from dnaspt.inference import sequence_file
+from dnaspt.inference import windows as windows_file
 from dnaspt.inference.model import Model, load, to_frame
 from dnaspt.inference.predict import PredictOptions, predict_file
 
@@ -48,6 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     softmax = GENES.model_copy(update={"head": "softmax"})
     without_stop = GENES.model_copy(update={"stop_in_cds": False})
     configs = {"genes": GENES, "softmax": softmax, "without_stop": without_stop, "windows": REGIONS, "bins": BINS}
+    configs["cpgs"] = REGIONS.model_copy(update={"task": "methylation", "window_bp": 64})
     for name, config in (configs | {"basset": BASSET, "onehot": ONEHOT, "language": LANGUAGE}).items():
         run_of(folder / name, config)
     return folder
@@ -270,6 +273,8 @@ def test_a_loaded_model_writes_the_same_file_as_its_folder(folder: Path, tmp_pat
         ("genes", "p.gff3", {"average_strands": True}),
         ("windows", "p.bed", {"stride_bp": 50}),
         ("windows", "p.bed", {"average_strands": True}),
+        ("cpgs", "p.bed", {}),
+        ("bins", "p.bed", {}),
     ],
 )
 def test_a_prediction_says_how_far_it_is(
@@ -292,6 +297,40 @@ def test_a_prediction_says_how_far_it_is(
     assert capsys.readouterr().out.splitlines()[-1].startswith("predict: 100%, ")
     model.predict_file(genome, tmp_path / name, **options, overwrite=True)
     assert capsys.readouterr().out == ""
+
+
+def test_a_prediction_that_goes_on_speaks_of_what_is_left(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_EVERY_S", 0)
+    genome = write_fasta(tmp_path / "g.fa", {f"chr{n}": random_codes(2000, n) for n in range(3)})
+    predict_contig = windows_file.contig_windows
+
+    def broken_off(file: Path, *rest: Any) -> Any:
+        if file.name == "2.parquet":
+            raise KeyboardInterrupt
+        return predict_contig(file, *rest)
+
+    model = load(folder / "windows")
+    with monkeypatch.context() as patch:
+        patch.setattr(windows_file, "contig_windows", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            model.predict_file(genome, tmp_path / "p.bed", progress=True)
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == ["predict: 33%", "predict: 67%"]
+    assert model.predict_file(genome, tmp_path / "p.bed", progress=True).n_resumed == 2
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == ["predict: 100%"]
+
+
+def test_sequences_say_how_far_they_are(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_EVERY_S", 0)
+    monkeypatch.setattr(sequence_file, "_CHUNK", 2)
+    pd.DataFrame({"sequence": ["ACGT" * 64] * 4}).to_csv(tmp_path / "in.csv", index=False)
+    load(folder / "windows").predict_sequences_file(tmp_path / "in.csv", tmp_path / "out.csv", progress=True)
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == ["predict: 50%", "predict: 100%"]
+    with pytest.raises(ConfigError, match="progress"):
+        load(folder / "windows").predict_sequences_file(tmp_path / "in.csv", tmp_path / "x.csv", progress="no")  # type: ignore[arg-type]
 
 
 def test_a_model_outlives_its_folder(folder: Path, tmp_path: Path) -> None:

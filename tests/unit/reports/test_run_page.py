@@ -170,6 +170,8 @@ def test_a_report_draws_attributions_of_the_weights_and_data_at_hand(
     evaluate(run, windows)
     label = read_manifest(windows).labels[0]
     assert "What the model reads" not in write_report(out, windows, [run]).read_text(encoding="utf-8")
+    with pytest.raises(ConfigError, match="no run keeps attributions to draw; run 'dnaspt explain"):
+        write_report(out, windows, [run], loci=["chr1:1-2"], overwrite=True)
     public.explain(run, data=windows, label=label, method="gradient", n_windows=4)
     text = write_report(out, windows, [run], overwrite=True).read_text(encoding="utf-8")
     assert "What the model reads" in text and f"contributes to the log-odds of {label}, in nats, by gradient" in text
@@ -181,14 +183,18 @@ def test_a_report_draws_attributions_of_the_weights_and_data_at_hand(
     loci = [str(found.names[0]), f"{chrom}:{first + 11}-{first + 40}"]
     text = write_report(out, windows, [run], loci=loci, overwrite=True).read_text(encoding="utf-8")
     assert f"Asked for: {loci[0]}, {loci[1]}; of whole windows" in text
-    with pytest.raises(ConfigError, match="chr9:1-2: no window of this name"):
+    with pytest.raises(ConfigError, match=r"chr9:1-2: no run has attributions of it$"):
         write_report(out, windows, [run], loci=["chr9:1-2"], overwrite=True)
     write_attributions(kept_in_run(run, "test"), replace(found, weights="of another run"))
+    with pytest.raises(ConfigError, match=r"no run has attributions of it \(those of scratch are of other weights or data"):
+        write_report(out, windows, [run], loci=loci, overwrite=True)
     text = write_report(out, windows, [run], overwrite=True).read_text(encoding="utf-8")
     assert "are of other weights or data than here: run 'dnaspt explain' again" in text.replace("&#39;", "'")
     monkeypatch.setattr(run_page, "find_spec", lambda name: None)
     text = write_report(out, windows, [run], overwrite=True).read_text(encoding="utf-8")
     assert "Logos need tangermeme, which is not installed; pip install tangermeme." in text
+    with pytest.raises(ConfigError, match="logos need tangermeme"):
+        write_report(out, windows, [run], loci=loci, overwrite=True)
 
 
 def test_a_comparison_is_told_with_the_interval_of_the_difference(page: Path) -> None:

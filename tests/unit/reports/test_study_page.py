@@ -1,14 +1,17 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.unit.reports.cases import RESULT, gene_scores, study_record, window_scores
 
+from dnaspt.data.dataset import read_split
 from dnaspt.data.manifest import read_manifest
 from dnaspt.evaluation.metrics import Score
+from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.reports.compare import Difference, differences_of, groups_of
 from dnaspt.reports.html import Section
-from dnaspt.reports.study_page import _windows, gains_picture, study_sections
+from dnaspt.reports.study_page import _of_fold, _stretches, _windows, gains_picture, study_sections
 from dnaspt.studies.context import StudyContext
 from dnaspt.studies.scheduler import StudyRuns, run_study
 from dnaspt.studies.settings import StudyConfig
@@ -82,3 +85,32 @@ def test_studies_of_windows_draw_the_first_seed_of_each_arm() -> None:
     assert section.text == "Seed 0 of each arm, all labels."
     assert [picture.name for picture in section.pictures] == ["roc", "precision_recall"]
     assert "scratch" in section.pictures[0].svg and "mean of 2 labels" in section.pictures[0].caption
+
+
+def test_studies_of_windows_show_stretches_of_what_is_tested(windows: Path, tmp_path: Path) -> None:
+    manifest, rng = read_manifest(windows), np.random.default_rng(0)
+    truth = read_split(windows, "test").labels.reshape(-1, len(manifest.labels))
+    scored = window_scores(rng.normal(size=truth.shape), truth)
+    records = [study_record(arm, scored, seed) for arm in ("scratch", "SPT") for seed in (0, 1)]
+    study = StudyConfig.model_construct(seeds=(0, 1), folds=None, data=windows)
+    runs = StudyRuns(manifest, tuple(records), {}, {})
+    (section,) = _stretches(study, runs)
+    assert section.text.endswith("a lower score. Seed 0 of each arm, all labels.") and section.view is not None
+    assert [track.name for track in section.view.tracks][:3] == [
+        "rich",
+        "scratch: share below, rich",
+        "SPT: share below, rich",
+    ]
+    gone = StudyConfig.model_construct(seeds=(0, 1), folds=None, data=tmp_path)
+    assert _stretches(gone, runs) == []
+    part = replace(records[0], job=replace(records[0].job, settings=records[0].job.settings | {"label_fraction": 0.25}))
+    assert _stretches(study, replace(runs, finals=(part,))) == []
+
+
+def test_of_folds_the_first_one_is_shown() -> None:
+    counts = BootstrapCounts(
+        truth=np.arange(6)[:, None] % 2, logits=np.arange(6.0)[:, None], blocks=np.arange(6), folds=np.repeat([1, 2], 3)
+    )
+    first = _of_fold(counts, 1)
+    assert first.logits.ravel().tolist() == [0, 1, 2] and first.truth.ravel().tolist() == [0, 1, 0]
+    assert not _of_fold(replace(counts, folds=np.zeros(0, np.int64)), 1).logits.size

@@ -30,6 +30,17 @@ def test_without_scores_there_are_no_curves() -> None:
     assert calibration_sections({"run": window_scores(np.zeros((20, 1)), np.zeros((20, 1), np.int8))[0]}) == []
 
 
+def test_stretches_of_numbers_have_a_view(windows: Path) -> None:
+    manifest, rows = read_manifest(windows), read_split(windows, "test")
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(len(rows), len(manifest.labels)))
+    own = BootstrapCounts(truth=truth, logits=truth + 1, blocks=np.arange(len(rows)))
+    (section,) = stretch_sections({"run": own}, windows, manifest.model_copy(update={"task": "signal"}))
+    assert "measured number is among the highest tenth: measured and predicted numbers." in section.text
+    assert section.view is not None
+    assert [track.name for track in section.view.tracks][:2] == ["rich, measured", "run: rich"]
+
+
 def test_stretches_of_windows_have_a_view(windows: Path) -> None:
     manifest, rows = read_manifest(windows), read_split(windows, "test")
     own = counts(len(rows), len(manifest.labels))
@@ -39,9 +50,9 @@ def test_stretches_of_windows_have_a_view(windows: Path) -> None:
     assert not any("of other windows" in track.name for track in section.view.tracks)
     assert stretch_sections({"run": None}, windows, manifest) == []
     (section,) = stretch_sections({"run": own}, windows, manifest, ranks=True)
-    assert section.view is not None and "share of the windows of test with a lower score" in section.text
+    assert section.view is not None and "of each window the share of tested windows with a lower score" in section.text
     track = section.view.tracks[1]
-    assert track.name == "run: rank of rich"
+    assert track.name == "run: share below, rich"
     values = {feature["value"] for feature in track.features or ()}
     column = own.logits[:, 0]
     shares = {round(float((column < score).sum()) / (len(rows) - 1), 3) for score in column}

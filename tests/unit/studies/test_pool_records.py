@@ -7,6 +7,7 @@ from tests.unit.reports.cases import RESULT
 from dnaspt.evaluation.gene_faults import StructureReport
 from dnaspt.evaluation.gene_metrics import LEVELS, GeneScores
 from dnaspt.evaluation.metrics import class_scores, mcc_score
+from dnaspt.evaluation.numbers import number_scores
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation, GeneEvaluation
 from dnaspt.studies.plan import Job
 from dnaspt.studies.pool_records import pool_records
@@ -54,6 +55,26 @@ def test_the_runs_of_all_folds_become_one_record_for_each_arm_and_seed() -> None
 def test_a_rate_that_differs_between_folds_is_none_of_the_arm() -> None:
     pooled, _ = pool_records([record("a", 0, 1), record("a", 0, 2, rate=3e-3)], {}, "whole")
     assert pooled[0].job.learning_rate == 0
+
+
+def test_predicted_numbers_of_folds_stay_numbers() -> None:
+    def of_fold(fold: int) -> Record:
+        rng = np.random.default_rng(fold)
+        truth = rng.normal(5, 2, (60, 1)).astype(np.float32)
+        predicted = (truth + rng.normal(0, 1, truth.shape)).astype(np.float32)
+        blocks = np.arange(60) // 10
+        numbers = number_scores(truth, predicted, blocks, ["a"], n=20)
+        whole = record("a", 0, fold)
+        test = replace(whole.scored, task="values", genes=None, numbers=numbers)
+        counts = BootstrapCounts(truth=truth, logits=predicted, blocks=blocks)
+        return replace(whole, test=test, counts=counts)
+
+    records = [of_fold(1), of_fold(2)]
+    ((pooled,), _) = pool_records(records, {}, "whole")
+    np.testing.assert_array_equal(pooled.counts.logits, np.concatenate([own.counts.logits for own in records]))
+    assert pooled.scored.numbers is not None
+    pearson = np.corrcoef(pooled.counts.truth[:, 0], pooled.counts.logits[:, 0])[0, 1]
+    assert pooled.scored.numbers.mean["pearson"].value == pytest.approx(pearson, abs=1e-6)
 
 
 def test_folds_are_not_weighed_alike_but_by_what_they_hold() -> None:
