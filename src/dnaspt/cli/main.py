@@ -28,6 +28,7 @@ from dnaspt.cli.options import (
     TrustCode,
     UsageError,
     given,
+    loci_of,
     names,
     option,
 )
@@ -341,7 +342,7 @@ def report(
         str | None,
         option(
             metavar="NAMES",
-            callback=names,
+            callback=loci_of,
             help="Logos of 'dnaspt explain' to draw, with commas: names of windows, or chr1:5001-5100.",
             default="windows of the highest prediction",
         ),

@@ -1,5 +1,6 @@
 """Options that several commands share, and the given ones as keywords of the Python API."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,6 +33,10 @@ _IN_ORDER_OF_USE = (
     ),
     *("compare-annotations", "simulate", "export", "bend"),
 )
+
+_ENDS_WITHIN = re.compile(r"[:-]\d{1,3}(,\d{3})*$")
+_GOES_ON = re.compile(r"\d{3}(-\d{1,3})?")
+"""Ends and beginnings of parts of an interval with commas in its positions."""
 
 
 class Commands(TyperGroup):
@@ -175,6 +180,18 @@ def _is_given(context: typer.Context, name: str) -> bool:
     """Whether a person has given an option; else it has its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
+
+
+def loci_of(text: str | None) -> tuple[str, ...] | None:
+    """As `names`, of windows and intervals: the commas of chr1:5,001-5,100 divide nothing. For `callback` of an option."""
+    parts = names(text)
+    joined: list[str] = []
+    for part in parts or ():
+        if joined and _ENDS_WITHIN.search(joined[-1]) and _GOES_ON.fullmatch(part):
+            joined[-1] += f",{part}"
+        else:
+            joined.append(part)
+    return None if parts is None else tuple(joined)
 
 
 def names(text: str | None) -> tuple[str, ...] | None:

@@ -15,6 +15,7 @@ from dnaspt.cli.options import (
     SequenceColumn,
     TrustCode,
     given,
+    loci_of,
     names,
     option,
 )
@@ -238,7 +239,11 @@ def embed(
     ] = None,
     regions: Annotated[
         Path | None,
-        option(metavar="BED", help="Intervals of the genome, a vector each.", default="windows, end to end"),
+        option(
+            metavar="BED",
+            help="Intervals of the genome, a vector each; of BED12 each block is one.",
+            default="windows, end to end",
+        ),
     ] = None,
     window_bp: Annotated[
         int | None, option(metavar="BP", help="Length of the windows of a genome.", default="512")
@@ -318,7 +323,7 @@ def explain(
         str | None,
         option(
             metavar="NAMES",
-            callback=names,
+            callback=loci_of,
             help="What to draw, with commas: names of windows, or chr1:5001-5100.",
             default="windows of the highest prediction",
         ),

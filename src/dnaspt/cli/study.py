@@ -95,6 +95,8 @@ def study(
         jobs=jobs > 1 and (engine == "slurm" or task is not None),
         engine=engine != "local" and task is not None,
     )
+    if report_only and (gone := [own.data for own in studies.values() if not own.data.is_dir()]):
+        raise ConfigError(f"{gone[0]}: no such folder; say where the dataset is now: --data FOLDER")
     studies = {name: check_settings(settings, out / name) for name, settings in studies.items()}
 
     from dnaspt.cli.terminal import print_json, show, show_text  # from here on with PyTorch: a mistake is told before

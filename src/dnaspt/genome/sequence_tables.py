@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +64,7 @@ class SequenceTable:
         """
         if name in self.nested:
             line, kind = self.nested[name]
-            do = "give each label a column of its own"
+            do = "give what is read, the sequence or each label, a column of its own"
             raise InputError(
                 self.path, f"column {name!r} holds a {kind}", expected="text or a number", do=do, line=line
             )
@@ -117,7 +118,11 @@ def _read_folder(path: Path) -> SequenceTable:
     Raises:
         InputError: no such files in it, or one that does not hold one sequence.
     """
-    files = sorted(path.glob("*/*/*.txt"))
+    seen = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_hidden(file.relative_to(path))]
+    files = [file for file in seen if len(file.relative_to(path).parts) == 3 and file.suffix.lower() == ".txt"]
+    if files and (others := sorted(set(seen) - set(files))):
+        told = "%s: %d files are not read, such as %s: they are no SPLIT/CLASS/NAME.txt"
+        log.warning(told, path, len(others), others[0].relative_to(path))
     if not files:
         expected = "a table, FASTA, or a folder with a file for each sequence, such as train/positive/1.txt"
         raise InputError(path, "is a folder without such files", expected=expected)
@@ -129,6 +134,11 @@ def _read_folder(path: Path) -> SequenceTable:
             raise InputError(file, f"{len(letters)} words in it", expected="one sequence and nothing else")
         rows.append(("/".join(file.relative_to(path).with_suffix("").parts), letters[0], *file.parts[-2:-4:-1]))
     return SequenceTable(path, ("name", "sequence", "label", "split"), rows, list(range(1, len(rows) + 1)))
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a file is hidden, or lies in a hidden folder, as notebooks and macOS make them."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _read_delimited(path: Path, suffix: str) -> SequenceTable:
@@ -167,19 +177,23 @@ def _delimited_rows(path: Path, text: IO[str], suffix: str) -> SequenceTable:
             line = skipped + 1 + reader.line_num
             if len(fields) != len(columns):
                 found = f"{len(fields)} fields in this row, {len(columns)} in the header"
-                raise InputError(path, found, do="is a comma within a field, without quotes?", line=line)
+                by_r = "; was it written by R? row.names = FALSE leaves out the names of rows"
+                do = f"is a comma within a field, without quotes?{by_r if len(fields) == len(columns) + 1 else ''}"
+                raise InputError(path, found, do=do, line=line)
             if any("\n" in field or "\r" in field for field in fields):
                 raise InputError(path, "a field goes on over a line end", do="is a quote left open?", line=line)
             rows.append(tuple(map(str.strip, fields)))
             lines.append(line)
     except csv.Error as error:
         raise InputError(path, f"not a table ({error})", line=skipped + 1 + reader.line_num) from error
-    return SequenceTable(path, columns, rows, lines)
+    named = [k for k, name in enumerate(columns) if name or any(row[k] for row in rows)]  # as spreadsheets leave them
+    return SequenceTable(path, tuple(columns[k] for k in named), [tuple(row[k] for k in named) for row in rows], lines)
 
 
 def _delimiter(header: str, suffix: str) -> str:
     """What divides the fields of a header: the delimiter of its suffix if it is there, else the most frequent one."""
     usual = {".csv": ",", ".tsv": "\t", ".tab": "\t"}.get(suffix, "")
+    header = re.sub(r'"[^"]*"', "", header)
     if usual and usual in header:
         return usual
     return max(_DELIMITERS, key=header.count)
@@ -214,6 +228,9 @@ def _json_objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]
         for line, content in numbered:
             if not isinstance(content, dict):
                 raise InputError(path, f"a {type(content).__name__}", expected="an object in each line", line=line)
+            if content and all(isinstance(column, dict) for column in content.values()):
+                do = "pandas writes them with to_json(path, orient='records', lines=True)"
+                raise InputError(path, "columns instead of rows", expected="an object in each line", do=do, line=line)
             yield line, content
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and nesting without an end
         raise InputError(path, f"broken JSON ({error})", expected="an object in each line") from error

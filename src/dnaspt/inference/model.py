@@ -292,7 +292,7 @@ class Model:
         shortest_bp = TASKS[self.task].resolution_bp or 1
         for name, codes in sequences:
             if not shortest_bp <= len(codes) <= longest_bp:
-                do = f"cut it into windows of {self.window_bp:,} bp, or use predict_file for whole contigs"
+                do = f"cut it into windows of {self.window_bp:,} bp, or predict whole contigs as a genome"
                 expected = f"{shortest_bp:,} to {longest_bp:,} bp"
                 raise InputError(
                     name, f"{len(codes):,} bp", expected=expected, do=do if len(codes) > longest_bp else ""

@@ -188,7 +188,9 @@ def _no_window(
     return InputError(
         request.genome,
         f"no {what} of {size_bp:,} bp could be scored: {'; '.join(reasons) or 'nothing was asked for'}",
-        do="give whole contigs; load(RUN).predict in Python scores short sequences as they are" if n_off else "",
+        do="give whole contigs, or short sequences with --sequences (predict_sequences_file), which scores them as they are"
+        if n_off
+        else "",
     )
 
 

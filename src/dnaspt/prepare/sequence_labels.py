@@ -7,7 +7,7 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -50,7 +50,10 @@ _MANY_LOST = 0.01
 """Share of different numbers that become equal in single precision from which there is a warning."""
 LabelKind = Literal["auto", "labels", "classes", "numbers"]
 _HEADER_SPLIT = re.compile(r"(?:^|[\s|;])(?:split|set)=([^\s|;]+)", re.IGNORECASE)
-_HEADER_LABEL = re.compile(r"(?:^|[\s|;])(?:label|class)=([^\s|;]+)", re.IGNORECASE)
+_HEADER_LABEL = re.compile(
+    r"""(?:^|[\s|;])(?:label|class)=(?:"([^"]*)"|'([^']*)'|([^|;]*?))\s*(?=\s[\w.-]+=|[|;]|$)""", re.IGNORECASE
+)
+"""A label in the header of a FASTA record, in quotes or up to the next KEY=."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,23 +118,28 @@ def labeled_rows(table: SequenceTable, given: ColumnNames) -> LabeledRows:
             do = f"say label_columns: any of {_few(others)}" if others else "give each row a label"
             raise InputError(path, f"no column of labels among {_few(table.columns)}", expected="'label'", do=do)
         chosen = [one]
-    splits = None if split is None else _splits(table, split)
+    splits = None if split is None else _splits(table, split, is_asked=given.split is not None)
     names = [f"{_stem(path)}:{line}" for line in table.lines] if name is None else table.column(name)
     labels = {label: table.column(label) for label in chosen}
     return LabeledRows(table, names, table.column(sequence), labels, splits)
 
 
-def _splits(table: SequenceTable, column: str) -> list[str]:
-    """Split of each row of a table.
+def _splits(table: SequenceTable, column: str, *, is_asked: bool) -> list[str] | None:
+    """Split of each row of a table; None, with a warning, of a column with no word for a split that nobody asked for.
 
     Raises:
         InputError: a word that is no split.
     """
+    if not is_asked and not any(word.lower() in _SPLIT_WORDS for word in table.column(column)):
+        told = "%s: column %r names no split (train, valid or test), and is not read"
+        log.warning(told, table.path, column)
+        return None
     splits = []
     for line, word in zip(table.lines, table.column(column), strict=True):
         if (split := _SPLIT_WORDS.get(word.lower())) is None:
             expected = "train, valid (or dev) or test"
-            raise InputError(table.path, f"split {word!r}", expected=expected, line=line)
+            do = "give each row a split, or rename the column if it says something else"
+            raise InputError(table.path, f"{column} {word!r}", expected=expected, do=do, line=line)
         splits.append(split)
     return splits
 
@@ -148,6 +156,9 @@ def _rows_of_fasta(table: SequenceTable, given: ColumnNames) -> LabeledRows:
     labels, splits = [], []
     for line, header in zip(table.lines, table.column("header"), strict=True):
         label, word = _label_of_header(header)
+        if label is not None and " " in label and _HEADER_LABEL.search(header) and f"={label}" in header:
+            found = f"label {label[:40]!r} in the header {header[:60]!r}"
+            raise InputError(table.path, found, do=f'if all of it is the label, write label="{label[:40]}"', line=line)
         split = None if word is None else _SPLIT_WORDS.get(word.lower())
         if word is not None and split is None:
             expected = "train, valid (or dev) or test"
@@ -169,12 +180,12 @@ def _label_of_header(header: str) -> tuple[str | None, str | None]:
     """Label, and word for the split, that the header of a FASTA record names; None for what it does not."""
     if match := _HEADER_LABEL.search(header):
         named = _HEADER_SPLIT.search(header)
-        return match[1], named[1] if named else None
+        return next(value for value in match.groups() if value is not None), named[1] if named else None
     fields = [field.strip() for field in header.split("|")]
     words = header.split()
     if len(fields) > 1:
         return fields[1], fields[2] if len(fields) > 2 else None
-    return (words[1], None) if len(words) == 2 else (None, None)
+    return (words[1], None) if len(words) == 2 and "=" not in words[1] else (None, None)
 
 
 def rows_of_class(table: SequenceTable, name: str) -> LabeledRows:
@@ -372,6 +383,7 @@ def _class_names(path: Path, column: str, values: set[str], *, is_asked: bool) -
     Raises:
         InputError: too many, or numbers that are not 0, 1, 2, ... or 1, 2, 3, ..., where nobody said so.
     """
+    _check_case(path, column, values, is_asked=is_asked)
     if len(values) > MOST_CLASSES:
         raise InputError(
             path, f"column {column!r} has {len(values):,} values", expected=f"at most {MOST_CLASSES} classes"
@@ -383,6 +395,20 @@ def _class_names(path: Path, column: str, values: set[str], *, is_asked: bool) -
             raise InputError(path, found, do="say kind numbers to predict them, kind classes, or positive")
         return tuple(names)
     return tuple(sorted(values))
+
+
+def _check_case(path: Path, column: str, values: Iterable[str], *, is_asked: bool) -> None:
+    """Refuse values that differ in their case alone, where nobody said that they are classes.
+
+    Raises:
+        InputError: names two of them.
+    """
+    first: dict[str, str] = {}
+    for value in sorted(values):
+        other = first.setdefault(value.lower(), value)
+        if other != value and not is_asked:
+            do = "write them alike, or say kind classes if they are two classes"
+            raise InputError(path, f"column {column!r} has the values {other!r} and {value!r}", do=do)
 
 
 def _check_same_columns(tables: Sequence[LabeledRows]) -> None:
@@ -429,6 +455,7 @@ def binary_labels(tables: Sequence[LabeledRows], positive: str | None) -> Binary
 def _meaning(path: Path, column: str, counts: Counter[str], positive: str | None) -> dict[str, int]:
     """Which of the values of a label is true (1) and which is false (0)."""
     found = sorted(counts)
+    _check_case(path, column, found, is_asked=False)
     if positive is not None:
         positive = _canonical(positive)
         if positive not in counts:

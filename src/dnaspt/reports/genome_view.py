@@ -207,7 +207,8 @@ def _stretches(rows: Split, wanted: np.ndarray) -> list[tuple[str, int, int]]:
         key = str(rows.chrom[number]), int((rows.start[number] + rows.end[number]) // 2 // STRETCH_BP)
         counts[key] = counts.get(key, 0) + 1
     best = sorted(counts, key=lambda key: -counts[key])[:N_STRETCHES]
-    return [(chrom, part * STRETCH_BP, (part + 1) * STRETCH_BP) for chrom, part in best]
+    ends = {chrom: int(rows.end[rows.chrom == chrom].max()) for chrom, _ in best}
+    return [(chrom, part * STRETCH_BP, min((part + 1) * STRETCH_BP, ends[chrom])) for chrom, part in best]
 
 
 def _cores(rows: Split, numbers: np.ndarray) -> int:

@@ -23,7 +23,7 @@ SHOWN_BP = 100
 N_LOCI = 5
 """Logos that are drawn where none are asked for: of the windows for which the model predicts most."""
 _MOST_BP, _MOST_LOCI = 1_000, 50
-_INTERVAL = re.compile(r"(?P<chrom>.+):(?P<first>[\d,]+)-(?P<last>[\d,]+)")
+_INTERVAL = re.compile(r"(?P<chrom>.+):(?P<first>\d[\d,]*)-(?P<last>\d[\d,]*)")
 _TICK_BP = (10, 20, 50, 100, 200)
 _MOST_TICKS = 11
 
@@ -93,6 +93,8 @@ def _locus_in(windows: Sequence[ExplainedWindow], name: str) -> LogoLocus | None
             return LogoLocus(row)
     if match := _INTERVAL.fullmatch(name):
         start, end = int(match["first"].replace(",", "")) - 1, int(match["last"].replace(",", ""))
+        if end <= start:
+            raise ConfigError(f"{name}: ends before it begins")
         for row, window in enumerate(windows):
             if match["chrom"] == window.chrom and window.start <= start < end <= window.end:
                 if end - start > _MOST_BP:

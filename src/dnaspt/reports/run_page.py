@@ -262,7 +262,7 @@ def _attributions(records: Sequence[RunRecord], manifest: Manifest, loci: Sequen
         if loci:
             raise ConfigError(f"{loci[0]}: logos need tangermeme, which is not installed; pip install tangermeme")
         return [Section(_ATTRIBUTIONS, "Logos need tangermeme, which is not installed; pip install tangermeme.")]
-    pictures, others, drawn = [], [], set[str]()
+    pictures, others, shown, drawn = [], [], list[str](), set[str]()
     for number, (record, file) in enumerate(kept, start=1):
         found = read_attributions(file)
         weights = sha256_of_file(find_checkpoint(record.folder) / TENSORS)
@@ -272,6 +272,7 @@ def _attributions(records: Sequence[RunRecord], manifest: Manifest, loci: Sequen
         strands = "both strands averaged" if found.average_strands else "the forward strand"
         highest = f"Of {len(found)} windows that have the label, those with the highest {found.quantity}"
         own_loci = held_loci(found, loci)
+        shown += map(str, found.names[:1])
         drawn |= own_loci.keys()
         if loci and not own_loci:
             continue
@@ -289,7 +290,8 @@ def _attributions(records: Sequence[RunRecord], manifest: Manifest, loci: Sequen
             if others
             else ""
         )
-        raise ConfigError(f"{missing[0]}: no run has attributions of it{stale}")
+        such = f"; there are windows such as {shown[0]}" if shown else ""
+        raise ConfigError(f"{missing[0]}: no run has attributions of it{stale}{such}")
     text = "Attributions say what the model reads, not what the cell does (docs/explain.md)."
     if others:
         text += f" Those of {', '.join(others)} are of other weights or data than here: run 'dnaspt explain' again."

@@ -448,7 +448,7 @@ def read_studies(config: Path, data: Path | None = None) -> dict[str, StudyConfi
         raise ConfigError(f"{config}: data lists no dataset")
     name, n = Counter(study.name for study in studies).most_common(1)[0]
     if n > 1:
-        raise ConfigError(f"{config}: {n} datasets are called {name!r}; reports are named after them")
+        raise ConfigError(f"{config}: {n} datasets are called {name!r}; reports are named after them; rename a folder")
     if any(study.shares_pretraining and study.name == PRETRAINING for study in studies):
         raise ConfigError(f"{config}: a dataset is called {PRETRAINING!r}, as the folder of the pretraining; rename it")
     return {study.name: study for study in studies}

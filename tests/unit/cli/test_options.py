@@ -10,7 +10,7 @@ from tests.unit.cli.help_texts import COMMANDS
 from typer.testing import CliRunner
 
 from dnaspt.cli.main import app
-from dnaspt.cli.options import Command, Offline, TrustCode, given, names, option
+from dnaspt.cli.options import Command, Offline, TrustCode, given, loci_of, names, option
 from dnaspt.security import OFFLINE, TRUST, is_offline, may_run_code
 
 
@@ -99,3 +99,17 @@ def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) ->
         assert said.exit_code == 0, repr(said.exception)
         lines = (out / "genome.fa").read_text().splitlines()
         assert sum(len(line) for line in lines if line[0] != ">") == n_bp
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("chr3:19,201-19,300", ("chr3:19,201-19,300",)),
+        ("a, chr1:5001-5100,chr2:1,000,301-1,000,400", ("a", "chr1:5001-5100", "chr2:1,000,301-1,000,400")),
+        ("101,102", ("101", "102")),
+        ("chr1:1-100,200", ("chr1:1-100,200",)),
+    ],
+)
+def test_commas_in_positions_divide_no_loci(text: str, expected: tuple[str, ...]) -> None:
+    assert loci_of(text) == expected
+    assert loci_of(None) is None

@@ -36,6 +36,7 @@ def delimited(delimiter: str) -> str:
         ("rows.csv", delimited(",").replace("\n", "\r\n")),
         ("rows.csv", "\n" + delimited(",") + "\n\n"),
         ("rows.csv", '"sequence","label"\n"ACGT","1"\n" GGCC ",0\n"TTAA",\n'),
+        ("rows.csv", "sequence,label,,\nACGT,1,,\nGGCC,0,,\nTTAA,,,\n"),  # columns that a spreadsheet leaves empty
         ("rows.tsv", delimited("\t")),
         ("rows.txt", delimited("\t")),
         ("ROWS.CSV", delimited(",")),
@@ -174,3 +175,33 @@ def test_a_folder_has_a_file_for_each_sequence_by_split_and_class(tmp_path: Path
         read_sequence_table(tmp_path)
     with pytest.raises(InputError, match="is a folder without such files"):
         read_sequence_table(tmp_path / "train")
+
+
+def test_what_does_not_belong_to_a_folder_is_told_or_hidden(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("train/pos/1.txt", "train/neg/2.TXT", "train/pos/more/3.txt", "train/neg/4.fa"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("ACGT\n")
+    for name in ("train/.ipynb_checkpoints/1-checkpoint.txt", "train/pos/._1.txt", ".git/a/b.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("no sequence at all\n")
+    table = read_sequence_table(tmp_path)
+    assert sorted(table.column("label")) == ["neg", "pos"]
+    assert "2 files are not read, such as train/neg/4.fa: they are no SPLIT/CLASS/NAME.txt" in caplog.text
+
+
+def test_a_header_may_hold_the_other_delimiter_in_quotes(tmp_path: Path) -> None:
+    table = read_sequence_table(written(tmp_path, "a.csv", "\"DNA, 5'-3'\";label\nACGT;1\n"))
+    assert table.columns == ("DNA, 5'-3'", "label")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        ("a.csv", "sequence,label\n1,ACGT,1\n", "row.names = FALSE"),
+        ("a.json", '{"sequence": {"0": "ACGT"}, "label": {"0": 1}}', "columns instead of rows.*orient='records'"),
+        ("a.jsonl", '{"sequence": {"dna": "ACGT"}, "label": 1}\n', "the sequence or each label, a column of its own"),
+    ],
+)
+def test_how_to_write_it_is_told(tmp_path: Path, name: str, text: str, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        read_sequence_table(written(tmp_path, name, text)).column("sequence")

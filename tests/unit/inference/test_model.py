@@ -215,7 +215,7 @@ def test_bins_have_a_row_each_and_what_is_no_whole_bin_is_left_out(average_stran
     ("run", "length_bp", "message"),
     [
         ("windows", 100_001, "seq2: 100,001 bp; expected 1 to 100,000 bp; cut it into windows of 256 bp"),
-        ("basset", 257, "seq2: 257 bp; expected 1 to 256 bp; cut it into windows of 256 bp, or use predict_file"),
+        ("basset", 257, "seq2: 257 bp; expected 1 to 256 bp; cut it into windows of 256 bp, or predict whole contigs"),
         ("bins", 127, "seq2: 127 bp; expected 128 to 100,000 bp"),
     ],
 )

@@ -53,7 +53,7 @@ CPGS = REGIONS.model_copy(update={"task": "methylation", "window_bp": 64})
             REGIONS,
             {"a": random_codes(200), "b": random_codes(100)},
             r"no window of 256 bp could be scored: 3 windows reach beyond their sequence \(the longest sequence has 200 bp\); "
-            "give whole contigs; load",
+            "give whole contigs, or short sequences with --sequences",
         ),
         (
             REGIONS,

@@ -47,6 +47,8 @@ def rows_of(*values: str, column: str = "label") -> LabeledRows:
         ("P1|enhancer", "enhancer", None),
         ("seq7 label=promoter length=80", "promoter", None),
         ("seq7 Class=2;x", "2", None),
+        ('seq7 label="weak enhancer" split=test', "weak enhancer", "test"),
+        ("seq7 label='weak enhancer'", "weak enhancer", None),
         ("seq7|label=1|chr1", "1", None),
         ("seq7 1", "1", None),
         ("seq7 label=1 split=dev", "1", "valid"),
@@ -181,3 +183,38 @@ def test_several_whole_numbers_say_how_to_predict_them() -> None:
     rows = replace(rows_of("3", "7", "12"), labels={"a": ["3", "7", "12"], "b": ["1", "2", "3"]})
     with pytest.raises(InputError, match="for numbers say kind numbers"):
         understood_labels([rows], None)
+
+
+def test_a_label_of_several_words_needs_quotes() -> None:
+    with pytest.raises(
+        InputError, match=r"label 'weak enhancer' .*; if all of it is the label, write label=\"weak enhancer\""
+    ):
+        labeled_rows(fasta("s1 label=weak enhancer"), ColumnNames())
+
+
+def test_a_word_of_another_kind_is_no_label() -> None:
+    with pytest.raises(InputError, match="no label in the header 's1 len=100'"):
+        labeled_rows(fasta("s1 len=100"), ColumnNames())
+
+
+def test_values_that_differ_in_case_alone_ask_what_they_are() -> None:
+    for values in (("Yes", "no", "yes", "No"), ("Enhancer", "control", "enhancer")):
+        with pytest.raises(InputError, match="; write them alike, or say kind classes"):
+            understood_labels([rows_of(*values)], None, "auto")
+    found = understood_labels([rows_of("Enhancer", "control", "enhancer")], None, "classes")
+    assert found.names == ("Enhancer", "control", "enhancer")
+    with pytest.raises(InputError, match="'Enhancer' and 'enhancer'"):
+        binary_labels([rows_of("Enhancer", "control", "enhancer")], "Enhancer")
+
+
+def test_a_column_without_any_split_is_no_column_of_splits(caplog: pytest.LogCaptureFixture) -> None:
+    def table(*sets: str) -> SequenceTable:
+        rows = [("A", "1", word) for word in sets]
+        return SequenceTable(Path("a.csv"), ("sequence", "label", "set"), rows, list(range(2, len(rows) + 2)))
+
+    assert labeled_rows(table("A", "B"), ColumnNames()).splits is None
+    assert "a.csv: column 'set' names no split (train, valid or test), and is not read" in caplog.text
+    with pytest.raises(InputError, match=r"set .B.; expected train, .*rename the column"):
+        labeled_rows(table("train", "B"), ColumnNames())
+    with pytest.raises(InputError, match="set 'A'; expected train"):
+        labeled_rows(table("A", "B"), ColumnNames(split="set"))

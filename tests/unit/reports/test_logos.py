@@ -73,13 +73,19 @@ def test_loci_are_names_or_intervals_within_a_window() -> None:
     assert find_loci(windows, []) == []
 
 
-@pytest.mark.parametrize("asked", ["chr2:1011-1050", "chr1:990-1050", "chr1:1250-1350", "chr1:1050-1011", "peak7"])
+@pytest.mark.parametrize("asked", ["chr2:1011-1050", "chr1:990-1050", "chr1:1250-1350", "chr1:,-5", "peak7"])
 def test_a_locus_that_no_window_holds_is_refused(asked: str) -> None:
     _, windows = example()
     with pytest.raises(
         ConfigError, match=f"{asked}: no window of this name, and none that holds it; .* chr1:1001-1300"
     ):
         find_loci(windows, [asked])
+
+
+def test_a_locus_that_ends_before_it_begins_is_refused() -> None:
+    _, windows = example()
+    with pytest.raises(ConfigError, match="chr1:1050-1011: ends before it begins"):
+        find_loci(windows, ["chr1:1050-1011"])
 
 
 def test_too_much_to_draw_is_refused() -> None:
