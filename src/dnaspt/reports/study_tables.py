@@ -247,7 +247,7 @@ def group_values(groups: Sequence[Group], metric: str) -> list[Row]:
         {
             "arm": group.arm,
             "label_fraction": group.fraction,
-            "learning_rate": group.rate or None,
+            "learning_rate": group.rate,
             "n_seeds": len(group.values),
             "baseline": group.baseline,
             "metric": metric,
