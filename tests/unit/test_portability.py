@@ -73,7 +73,7 @@ plain = dnaspt.finetune(table, out="runs/rows", **short)
 from dnaspt.inference.sequence_file import predict_sequences_file
 for suffix in (".csv", ".tsv", ".jsonl"):
     predict_sequences_file(plain, "rows.csv", f"rows_scored{suffix}")
-model.embed_file("windows.parquet", genome="g/genome.fa", window_bp=5000)
+dnaspt.load(pre).embed_file("windows.parquet", genome="g/genome.fa", window_bp=5000)
 dnaspt.prepare_unlabeled("g/genome.fa", out="data/unlabeled")
 dnaspt.export(plain, to="exported")
 other = dnaspt.finetune(table, out="runs/other", seed=1, **short)
@@ -125,7 +125,7 @@ def test_the_commands_work_on_a_pretended_windows_and_write_the_same_text_there(
             ".svg",
             ".md",
         }:
-            assert b"\r" not in path.read_bytes() or path.name == "rows.csv", path
+            assert b"\r" not in path.read_bytes() or path.name in ("rows.csv", "numbers.csv"), path
             path.read_bytes().decode("utf-8")
             texts += 1
     assert texts > 30
