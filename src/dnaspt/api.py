@@ -938,9 +938,7 @@ def study(
         settings = build_config(StudyConfig, {**config, **({"data": as_path(data, "data")} if data else {})})
     else:
         settings = read_study(as_path(config, "config"), as_path_or_none(data, "data"))
-    if report_only and not settings.data.is_dir():
-        raise ConfigError(f"{settings.data}: no such folder; say where the dataset is now (data)")
-    settings = check_settings(settings, as_path(out, "out"))
+    settings = check_settings(settings, as_path(out, "out"), report_only=report_only)
     from dnaspt.reports.study_report import study_report  # with PyTorch and matplotlib: a mistake is told before
 
     kept = as_path(records, "records") if records else as_path(out, "out") / "records"

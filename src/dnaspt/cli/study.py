@@ -95,9 +95,7 @@ def study(
         jobs=jobs > 1 and (engine == "slurm" or task is not None),
         engine=engine != "local" and task is not None,
     )
-    if report_only and (gone := [own.data for own in studies.values() if not own.data.is_dir()]):
-        raise ConfigError(f"{gone[0]}: no such folder; say where the dataset is now: --data FOLDER")
-    studies = {name: check_settings(settings, out / name) for name, settings in studies.items()}
+    studies = {name: check_settings(own, out / name, report_only=report_only) for name, own in studies.items()}
 
     from dnaspt.cli.terminal import print_json, show, show_text  # from here on with PyTorch: a mistake is told before
     from dnaspt.reports.study_overview import write_overview

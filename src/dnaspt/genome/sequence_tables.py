@@ -118,9 +118,12 @@ def _read_folder(path: Path) -> SequenceTable:
     Raises:
         InputError: no such files in it, or one that does not hold one sequence.
     """
-    seen = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_hidden(file.relative_to(path))]
-    files = [file for file in seen if len(file.relative_to(path).parts) == 3 and file.suffix.lower() == ".txt"]
-    if files and (others := sorted(set(seen) - set(files))):
+    wanted = (
+        file for file in path.glob("*/*/*") if file.suffix.lower() == ".txt"
+    )  # through links, too; rglob does not
+    files = sorted(file for file in wanted if not _is_hidden(file.relative_to(path)))
+    seen = {file for file in path.rglob("*") if file.is_file() and not _is_hidden(file.relative_to(path))}
+    if files and (others := sorted(seen - set(files))):
         told = "%s: %d files are not read, such as %s: they are no SPLIT/CLASS/NAME.txt"
         log.warning(told, path, len(others), others[0].relative_to(path))
     if not files:

@@ -51,9 +51,9 @@ _MANY_LOST = 0.01
 LabelKind = Literal["auto", "labels", "classes", "numbers"]
 _HEADER_SPLIT = re.compile(r"(?:^|[\s|;])(?:split|set)=([^\s|;]+)", re.IGNORECASE)
 _HEADER_LABEL = re.compile(
-    r"""(?:^|[\s|;])(?:label|class)=(?:"([^"]*)"|'([^']*)'|([^|;]*?))\s*(?=\s[\w.-]+=|[|;]|$)""", re.IGNORECASE
+    r"""(?:^|[\s|;])(?:label|class)=(?:"([^"]*)"|'([^']*)'|([^|;]*?)\s*(?=\s[\w.-]+=|[|;]|$))""", re.IGNORECASE
 )
-"""A label in the header of a FASTA record, in quotes or up to the next KEY=."""
+"""A label in the header of a FASTA record: in quotes, or, as the third group, up to the next KEY=."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +155,11 @@ def _rows_of_fasta(table: SequenceTable, given: ColumnNames) -> LabeledRows:
         raise InputError(table.path, "is FASTA, which has no columns", do=f"leave out {setting}")
     labels, splits = [], []
     for line, header in zip(table.lines, table.column("header"), strict=True):
+        named = _HEADER_LABEL.search(header)
+        if named and len((named[3] or "").split()) > 1:
+            found = f"label of several words in the header {header[:60]!r}"
+            raise InputError(table.path, found, do='put the label in quotes: label="..."', line=line)
         label, word = _label_of_header(header)
-        if label is not None and " " in label and _HEADER_LABEL.search(header) and f"={label}" in header:
-            found = f"label {label[:40]!r} in the header {header[:60]!r}"
-            raise InputError(table.path, found, do=f'if all of it is the label, write label="{label[:40]}"', line=line)
         split = None if word is None else _SPLIT_WORDS.get(word.lower())
         if word is not None and split is None:
             expected = "train, valid (or dev) or test"
@@ -383,7 +384,8 @@ def _class_names(path: Path, column: str, values: set[str], *, is_asked: bool) -
     Raises:
         InputError: too many, or numbers that are not 0, 1, 2, ... or 1, 2, 3, ..., where nobody said so.
     """
-    _check_case(path, column, values, is_asked=is_asked)
+    if not is_asked:
+        _check_case(path, column, values, ", or say kind classes if they are different ones")
     if len(values) > MOST_CLASSES:
         raise InputError(
             path, f"column {column!r} has {len(values):,} values", expected=f"at most {MOST_CLASSES} classes"
@@ -397,8 +399,8 @@ def _class_names(path: Path, column: str, values: set[str], *, is_asked: bool) -
     return tuple(sorted(values))
 
 
-def _check_case(path: Path, column: str, values: Iterable[str], *, is_asked: bool) -> None:
-    """Refuse values that differ in their case alone, where nobody said that they are classes.
+def _check_case(path: Path, column: str, values: Iterable[str], way_out: str = "") -> None:
+    """Refuse values that differ in their case alone; `way_out` says what else to do.
 
     Raises:
         InputError: names two of them.
@@ -406,9 +408,9 @@ def _check_case(path: Path, column: str, values: Iterable[str], *, is_asked: boo
     first: dict[str, str] = {}
     for value in sorted(values):
         other = first.setdefault(value.lower(), value)
-        if other != value and not is_asked:
-            do = "write them alike, or say kind classes if they are two classes"
-            raise InputError(path, f"column {column!r} has the values {other!r} and {value!r}", do=do)
+        if other != value:
+            found = f"column {column!r} has the values {other!r} and {value!r}"
+            raise InputError(path, found, do=f"write them alike{way_out}")
 
 
 def _check_same_columns(tables: Sequence[LabeledRows]) -> None:
@@ -455,7 +457,7 @@ def binary_labels(tables: Sequence[LabeledRows], positive: str | None) -> Binary
 def _meaning(path: Path, column: str, counts: Counter[str], positive: str | None) -> dict[str, int]:
     """Which of the values of a label is true (1) and which is false (0)."""
     found = sorted(counts)
-    _check_case(path, column, found, is_asked=False)
+    _check_case(path, column, found)
     if positive is not None:
         positive = _canonical(positive)
         if positive not in counts:

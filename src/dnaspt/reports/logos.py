@@ -51,9 +51,18 @@ def find_loci(windows: Sequence[ExplainedWindow], asked: Sequence[str]) -> list[
     Raises:
         ConfigError: no such window, an interval that no window holds, or too much to draw.
     """
+    _check_number(asked)
+    return [_find_locus(windows, name.strip()) for name in asked]
+
+
+def _check_number(asked: Sequence[str]) -> None:
+    """Refuse more loci than a figure can hold.
+
+    Raises:
+        ConfigError: says how many.
+    """
     if len(asked) > _MOST_LOCI:
         raise ConfigError(f"{len(asked)} loci to draw; expected {_MOST_LOCI} at most")
-    return [_find_locus(windows, name.strip()) for name in asked]
 
 
 def held_loci(found: Attributions, asked: Sequence[str]) -> dict[str, LogoLocus]:
@@ -65,7 +74,8 @@ def held_loci(found: Attributions, asked: Sequence[str]) -> dict[str, LogoLocus]
     places = zip(found.names, found.chrom, found.start, found.end, found.strand, strict=True)
     none = np.zeros(0, np.uint8)
     windows = [ExplainedWindow(str(n), str(c), int(s), int(e), str(d), none) for n, c, s, e, d in places]
-    held = {name: _locus_in(windows, name) for name in asked}
+    _check_number(asked)
+    held = {name: _locus_in(windows, name.strip()) for name in asked}
     return {name: locus for name, locus in held.items() if locus is not None}
 
 

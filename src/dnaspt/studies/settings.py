@@ -459,12 +459,13 @@ def _joined(paths: Sequence[Path], others: Sequence[str]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys([*paths, *map(Path, others)]))
 
 
-def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
+def check_settings(study: StudyConfig, out: Path | None = None, *, report_only: bool = False) -> StudyConfig:
     """Check a study against its dataset before anything runs; warn of arms that will not be compared.
 
     Args:
         study: its settings.
         out: folder of the study, where it is known. Its dataset may lie there, but not the other way round.
+        report_only: whether its runs are on record, so that its dataset may have been moved since.
 
     Returns:
         The study as it runs: arms without a head are gene models where that is the dataset's default. Other default heads stay
@@ -474,6 +475,8 @@ def check_settings(study: StudyConfig, out: Path | None = None) -> StudyConfig:
         ConfigError: an unknown setting, one that the dataset does not allow, or a folder to write that is read.
         DatasetError: no dataset. CheckpointError: an arm's init is no checkpoint.
     """
+    if report_only and not study.data.is_dir():
+        raise ConfigError(f"{study.data}: no such folder; say where the dataset is now: data (--data)")
     dataset = read_manifest(study.data)
     dataset.check_has_labels(study.data)
     if out is not None:

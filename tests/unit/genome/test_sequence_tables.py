@@ -184,9 +184,12 @@ def test_what_does_not_belong_to_a_folder_is_told_or_hidden(tmp_path: Path, capl
     for name in ("train/.ipynb_checkpoints/1-checkpoint.txt", "train/pos/._1.txt", ".git/a/b.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("no sequence at all\n")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "5.txt").write_text("GGGG\n")
+    (tmp_path / "train" / "linked").symlink_to(tmp_path / "elsewhere")
     table = read_sequence_table(tmp_path)
-    assert sorted(table.column("label")) == ["neg", "pos"]
-    assert "2 files are not read, such as train/neg/4.fa: they are no SPLIT/CLASS/NAME.txt" in caplog.text
+    assert sorted(table.column("label")) == ["linked", "neg", "pos"]
+    assert "3 files are not read, such as elsewhere/5.txt: they are no SPLIT/CLASS/NAME.txt" in caplog.text
 
 
 def test_a_header_may_hold_the_other_delimiter_in_quotes(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def rows_of(*values: str, column: str = "label") -> LabeledRows:
         ("seq7 Class=2;x", "2", None),
         ('seq7 label="weak enhancer" split=test', "weak enhancer", "test"),
         ("seq7 label='weak enhancer'", "weak enhancer", None),
+        ('seq7 label="1" chr1:100-200(+) note=weak enhancer', "1", None),
         ("seq7|label=1|chr1", "1", None),
         ("seq7 1", "1", None),
         ("seq7 label=1 split=dev", "1", "valid"),
@@ -185,11 +186,10 @@ def test_several_whole_numbers_say_how_to_predict_them() -> None:
         understood_labels([rows], None)
 
 
-def test_a_label_of_several_words_needs_quotes() -> None:
-    with pytest.raises(
-        InputError, match=r"label 'weak enhancer' .*; if all of it is the label, write label=\"weak enhancer\""
-    ):
-        labeled_rows(fasta("s1 label=weak enhancer"), ColumnNames())
+@pytest.mark.parametrize("header", ["s1 label=weak enhancer", "s1\tlabel=weak\tenhancer", "s1 label=1 chr1:5-9"])
+def test_a_label_of_several_words_needs_quotes(header: str) -> None:
+    with pytest.raises(InputError, match=r"label of several words .*; put the label in quotes: label=\"\.\.\.\""):
+        labeled_rows(fasta(header), ColumnNames())
 
 
 def test_a_word_of_another_kind_is_no_label() -> None:

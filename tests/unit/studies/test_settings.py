@@ -297,3 +297,10 @@ def test_data_for_pretraining_must_be_there_and_is_not_written_into(
     study = build_config(StudyConfig, settings | {"pretrain_data": gene_data})
     with pytest.raises(ConfigError, match="the pretrain_data"):
         check_settings(study, gene_data / "study")
+
+
+def test_a_report_of_moved_data_asks_where_they_are(tmp_path: Path) -> None:
+    arms = [{"name": "CpG count", "init": "cpg"}]
+    study = build_config(StudyConfig, {"data": tmp_path / "gone", "seeds": [0], "learning_rates": [1e-3], "arms": arms})
+    with pytest.raises(ConfigError, match="gone: no such folder; say where the dataset is now: data"):
+        check_settings(study, report_only=True)
