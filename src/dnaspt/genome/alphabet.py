@@ -10,6 +10,8 @@ SOFT_MASKED = 8
 """Bit that marks a soft-masked (lower-case) base; see `tokens` and `soft_masked`."""
 NOT_DNA = 255
 LETTERS = "ACGTN"
+MOST_UNKNOWN = 0.5
+"""Largest share of N in a sequence that a model is asked about; beyond it, the answer would be made up."""
 
 _ENCODE = np.full(256, NOT_DNA, dtype=np.uint8)
 for _letter in "URYSWKMBDHV":
@@ -54,6 +56,11 @@ def soft_masked(codes: np.ndarray) -> np.ndarray:
 def is_unknown(codes: np.ndarray) -> np.ndarray:
     """Whether each base is N: codes (...) -> (...) bool."""
     return np.asarray(tokens(codes) == N)
+
+
+def is_mostly_unknown(codes: np.ndarray) -> bool:
+    """Whether more than half of a sequence's codes (L,) are N; an empty one is not."""
+    return bool(is_unknown(codes).sum() > MOST_UNKNOWN * len(codes))
 
 
 def cpg_positions(codes: np.ndarray) -> np.ndarray:

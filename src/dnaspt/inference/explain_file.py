@@ -25,8 +25,6 @@ from dnaspt.tasks import TASKS
 
 log = logging.getLogger(__name__)
 
-_MOST_UNKNOWN = 0.5
-"""Largest share of N in a window that is explained."""
 _MOST_NUMBERS = 1 << 28
 """Attributions that are held in memory (1 GB)."""
 _LARGE_GAP = 0.01
@@ -274,11 +272,7 @@ def _window_of(rows: Split, row: int) -> ExplainedWindow:
 
 def _known(found: Windows) -> Windows:
     """Without windows that are mostly N."""
-    known = tuple(
-        window
-        for window in found.windows
-        if alphabet.is_unknown(window.codes).sum() <= _MOST_UNKNOWN * len(window.codes)
-    )
+    known = tuple(window for window in found.windows if not alphabet.is_mostly_unknown(window.codes))
     values = {name: getattr(found, name) for name in Windows.__dataclass_fields__}
     return Windows(**values | {"windows": known, "n_unknown": len(found.windows) - len(known)})
 

@@ -25,8 +25,6 @@ log = logging.getLogger(__name__)
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _CHUNK = 4096
 """Sequences that are predicted at a time."""
-_MOST_UNKNOWN = 0.5
-"""Largest share of N in a sequence that is predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,8 @@ def predict_sequences_file(
             raise ConfigError(
                 f"{loaded.path}: predicts {loaded.task}; give a FASTA with --genome instead of --sequences"
             )
-        n_unknown = [int(alphabet.is_unknown(codes).sum()) for codes in rows]
         is_empty = np.array([not len(codes) for codes in rows])
-        is_unknown = np.array([n > _MOST_UNKNOWN * len(codes) for n, codes in zip(n_unknown, rows, strict=True)])
+        is_unknown = np.array([alphabet.is_mostly_unknown(codes) for codes in rows])
         scored = np.flatnonzero(~is_empty & ~is_unknown)
         if not len(scored):
             raise InputError(sequences, "no sequence can be predicted: all are empty or more than half N")

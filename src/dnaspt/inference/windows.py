@@ -39,8 +39,6 @@ _NOT_ON_WINDOWS = frozenset('<>:"|?*\\')
 """Letters that no name of a file has on Windows; a colon would write into another file."""
 _CHUNK_WINDOWS = 4096
 """Windows that are predicted, and written as one row group, at a time."""
-_MAX_UNKNOWN = 0.5
-"""Largest share of N in a window that is predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +228,7 @@ def contig_windows(
     layout = layout[:, inside]
     windows = np.stack([layout[0], layout[0] + config.window_bp], axis=1)
     n_bases = count_true(alphabet.is_unknown(contig.codes), windows)
-    unknown = n_bases > _MAX_UNKNOWN * config.window_bp
+    unknown = n_bases > alphabet.MOST_UNKNOWN * config.window_bp
     layout = layout[:, ~unknown]
     n_bp = sum(end - start for start, end in intervals)
     if layout.shape[1]:
@@ -294,7 +292,7 @@ def _contig_bins(
             codes = contig.codes[start : start + n_bins * bin_bp]
             probability = label_probabilities(model, [codes], average_strands=average_strands).reshape(n_bins, -1)
             n_bases = alphabet.is_unknown(codes).reshape(n_bins, bin_bp).sum(axis=1)
-            known = n_bases <= _MAX_UNKNOWN * bin_bp
+            known = n_bases <= alphabet.MOST_UNKNOWN * bin_bp
             n_unknown += int((~known).sum())
             starts = start + np.flatnonzero(known) * bin_bp
             tables.append(_table(starts, starts + bin_bp, probability[known]))

@@ -1,6 +1,7 @@
 """Letters, codes, and the two views of a base's code."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,3 +46,10 @@ def test_the_reverse_complement_undoes_itself_and_keeps_case_and_n(letters: str)
 def test_uracil_is_t_other_iupac_letters_are_n_and_the_rest_is_no_dna() -> None:
     assert alphabet.decode(alphabet.encode("UuRYSWKMBDHVry")) == "TtNNNNNNNNNNnn"
     assert (alphabet.encode("EJ*-é1 ") == alphabet.NOT_DNA).all() and len(alphabet.encode("é")) == 1
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"), [("", False), ("N", True), ("NA", False), ("NnA", True), ("ACGTN", False)]
+)
+def test_a_sequence_is_mostly_unknown_from_more_than_half_n(letters: str, expected: bool) -> None:
+    assert alphabet.is_mostly_unknown(alphabet.encode(letters)) is expected
