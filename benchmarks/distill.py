@@ -18,7 +18,8 @@ import studies
 from dnaspt.evaluation.metrics import areas
 from dnaspt.evaluation.pooled import pool_counts
 from dnaspt.evaluation.results import BootstrapCounts, read_counts
-from dnaspt.reports.compare import ResampledScore, paired_gain
+from dnaspt.reports.compare import paired_gain
+from dnaspt.reports.resamples import Resamples
 from dnaspt.studies.records import Record, read_records
 from record import write_result
 
@@ -49,7 +50,7 @@ def main() -> None:
         counts[DISTILLED].append(read_counts(run / "evaluation-test.npz"))
     pooled = {arm: pool_counts(own) for arm, own in counts.items()}
     scores = {
-        arm: ResampledScore.of(float(np.nanmean(areas(own.truth, own.logits, own.folds)[0])), own, "mean_auroc")
+        arm: Resamples.of(float(np.nanmean(areas(own.truth, own.logits, own.folds)[0])), own, "mean_auroc")
         for arm, own in pooled.items()
     }
     gains = {other: paired_gain(scores[other], scores[DISTILLED]) for other in (ALONE, TEACHER)}

@@ -18,7 +18,8 @@ from dnaspt.checkpoint import read_config
 from dnaspt.data.manifest import read_manifest
 from dnaspt.evaluation.pooled import pool_counts
 from dnaspt.evaluation.results import BootstrapCounts, evaluation_stem, read_counts
-from dnaspt.reports.compare import GENE_MEASURES, paired_gain, resampled_genes
+from dnaspt.reports.compare import GENE_MEASURES, paired_gain
+from dnaspt.reports.resamples import Resamples
 from dnaspt.studies.records import read_record
 from dnaspt.training.runs import Run
 from record import write_result
@@ -90,7 +91,7 @@ def scores_of_folds(data: Path, out: Path, folds: list[int]) -> dict[str, Any]:
     pooled = {variant: counts_of(data, out, folds, variant) for variant in VARIANTS}
     gains = {}
     for measure in GENE_MEASURES:
-        scores = {variant: resampled_genes(counts, measure) for variant, counts in pooled.items()}
+        scores = {variant: Resamples.of_genes(counts, measure) for variant, counts in pooled.items()}
         for variant, score in scores.items():
             found.setdefault(variant, {})[measure] = round(score.value, 4)
         gain = paired_gain(scores["alone"], scores["both"])

@@ -24,7 +24,7 @@ from dnaspt.data.manifest import read_manifest
 from dnaspt.evaluation.metrics import areas
 from dnaspt.evaluation.pooled import pool_counts
 from dnaspt.evaluation.results import BootstrapCounts
-from dnaspt.reports.compare import ResampledScore, paired_gain
+from dnaspt.reports.resamples import Resamples, level_of
 from dnaspt.studies.records import Record, read_records
 from record import write_result
 
@@ -82,12 +82,12 @@ def scores(
         pooled = pool_counts([some(record.counts, rows) for record, rows in zip(own, kept, strict=True)])
         pooled = replace(pooled, folds=pooled.folds[:0]) if in_one_order else pooled
         value = float(np.nanmean(areas(pooled.truth, pooled.logits, pooled.folds)[0]))
-        by_arm[arm] = ResampledScore.of(value, pooled, "mean_auroc")
+        by_arm[arm] = Resamples.of(value, pooled, "mean_auroc")
     baselines = [arm for arm, own in records.items() if own[0].job.baseline]
     gains: dict[str, Any] = {}
     for arm, baseline in product(records, baselines):
         if arm not in baselines:
-            gain = paired_gain(by_arm[baseline], by_arm[arm], looks)
+            gain = by_arm[arm].less(by_arm[baseline]).score(level_of(looks))
             gains.setdefault(arm, {})[baseline] = [round(number, 4) for number in (gain.value, gain.low, gain.high)]
     by_fold = {
         arm: [

@@ -77,7 +77,8 @@ def pool_counts(counts: Sequence[BootstrapCounts]) -> BootstrapCounts:
     pooled = {name: np.concatenate([own[name] for own in arrays]) for name in arrays[0] if name != "blocks"}
     if "blocks" in arrays[0]:
         pooled["blocks"] = np.concatenate([own["blocks"] + n for own, n in zip(arrays, n_before, strict=False)])
-        pooled["folds"] = np.repeat(np.arange(1, len(arrays) + 1), [len(own["blocks"]) for own in arrays])
+    n_each = [len(own["blocks"] if "blocks" in own else own["confusions"]) for own in arrays]
+    pooled["folds"] = np.repeat(np.arange(1, len(arrays) + 1), n_each)
     return BootstrapCounts(**pooled).check()
 
 

@@ -416,7 +416,7 @@ class BootstrapCounts:
         logits: (n, K) scores of windows.
         blocks: (n,) block of each window.
         cpg_count: (n,) CpGs of each window; empty in files of earlier versions.
-        folds: (n,) fold of each window, from 1, where windows of several folds stand together; else empty.
+        folds: fold, from 1, of each window (n,), or of each block of genes (B,), where several folds stand together; else empty.
     """
 
     confusions: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
@@ -452,8 +452,8 @@ class BootstrapCounts:
             raise ValueError(f"counts of levels are not of {len(LEVELS)} levels")
         if self.cpg_count.size and len(self.cpg_count) != len(self.truth):
             raise ValueError(f"CpG counts of {len(self.cpg_count)} windows for labels of {len(self.truth)}")
-        if self.folds.size and len(self.folds) != len(self.truth):
-            raise ValueError(f"folds of {len(self.folds)} windows for labels of {len(self.truth)}")
+        if self.folds.size and len(self.folds) != (n := len(self.confusions) or len(self.truth)):
+            raise ValueError(f"folds of {len(self.folds)} windows or blocks for {n}")
         if self.logits.size and self.logits.shape != self.truth.shape:
             raise ValueError(f"logits {self.logits.shape} are of other windows than labels {self.truth.shape}")
         if self.blocks.size and (len(self.blocks) != len(self.truth) or self.blocks.min() < 0):

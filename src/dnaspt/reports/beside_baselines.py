@@ -18,8 +18,9 @@ from dnaspt.evaluation.results import (
     read_counts,
     read_evaluation,
 )
-from dnaspt.reports.compare import ResampledScore, paired_gain, resampled_genes
+from dnaspt.reports.compare import paired_gain
 from dnaspt.reports.genes_as_predicted import as_predicted
+from dnaspt.reports.resamples import Resamples
 from dnaspt.reports.tables import SIGNED, Table, written
 
 FOLDER = "baselines"
@@ -100,7 +101,7 @@ def _score(evaluation: Evaluation, measure: str) -> Score:
     return evaluation.primary if genes is None else genes.genes.levels["exon"].f1 if measure == "exon" else genes.mcc
 
 
-def _resampled(evaluation: Evaluation, counts: BootstrapCounts, measure: str) -> ResampledScore:
+def _resampled(evaluation: Evaluation, counts: BootstrapCounts, measure: str) -> Resamples:
     if evaluation.genes is not None:
-        return resampled_genes(counts, measure)
-    return ResampledScore.of(evaluation.primary.value, counts, measure)
+        return Resamples.of_genes(counts, measure)
+    return Resamples.of(evaluation.primary.value, counts, measure)

@@ -1,9 +1,6 @@
-"""The one rule by which runs are compared: a paired bootstrap over blocks of the test split, and over seeds where there are some.
+"""What is compared with what: arms of a study over their seeds (`differences_of`), or two runs (`paired_gain`).
 
-A resample draws blocks of the test split, the same for both sides of a comparison (paired bootstrap: Efron and Tibshirani 1993);
-the spread of the seeds is added, paired too, so that an interval covers the choice of the seed and that of the test sequences.
-Where a difference is undecided, `detectable_gain` says how large it would have had to be.
-Studies compare arms over their seeds (`differences_of`), `dnaspt report` compares two runs (`paired_gain`).
+The rule by which they are compared, a paired bootstrap over blocks of the test split, is in `resamples`.
 """
 
 import math
@@ -13,24 +10,15 @@ from itertools import product
 from types import MappingProxyType
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
 from dnaspt.errors import ConfigError, DatasetError
-from dnaspt.evaluation.bootstrap import ConfidenceInterval, block_weights, percentile_interval
-from dnaspt.evaluation.gene_metrics import LEVELS, rates
-from dnaspt.evaluation.metrics import Score, areas, mcc, mcc_batch, mean_rows, resampled_areas, sign_of
-from dnaspt.evaluation.numbers import MEASURES, resampled_measures
-from dnaspt.evaluation.results import BootstrapCounts
+from dnaspt.evaluation.metrics import Score, areas, sign_of
+from dnaspt.reports.resamples import Resamples, level_of
 from dnaspt.reports.tables import SIGNED, written
 from dnaspt.studies.records import Record
 from dnaspt.studies.settings import SCRATCH, SPT, SPT_MORE, Arm, StudyConfig, without_preset
 from dnaspt.training.runs import RunResult
 
-N_RESAMPLES = 1000
-ERROR_RATE = 0.05
-"""How often an interval of a gain may miss the truth, both sides together."""
-POWER = 0.8
-"""How often a gain of the size of `detectable_gain` is seen."""
 GENE_MEASURES = ("mcc", "base", "exon", "gene")
 """Measures of genes as `predict` writes them: MCC over all bases, and F1 of coding bases, exons and genes."""
 FEWER = "pretraining, fewer labels"
@@ -50,7 +38,8 @@ GENE_MODEL_QUESTIONS = (LETTERS, RANDOM, "the gene model", MODEL_BASELINE)
 OTHER_SEQUENCE = "other sequence for pretraining"
 """The same pretraining on other data, instead of the task's own windows."""
 _VERDICTS = {1: "better", -1: "worse", 0: "undecided"}
-_LOOKS = ("", "first", "second", "third")
+UNDEFINED = Score(math.nan)
+_LOOKS = ("", "first", "second", "third", "fourth", "fifth")
 _BEGINNINGS = {SPT: "pretraining", SPT_MORE: "pretraining with more sequence"}
 
 
@@ -61,11 +50,9 @@ class Group:
     Attributes:
         arm: name of the arm.
         fraction: share of the labels.
-        values: the metric on test (seeds,).
-        resampled: the metric on resampled test blocks (seeds, N_RESAMPLES), the same draws for all runs of a study.
+        resamples: the metric on test, and on resamples of it.
         minutes: of fine-tuning and of pretraining, minutes of the fastest seed; slower ones shared the CPU.
         rate: learning rate that was chosen.
-        n_blocks: blocks of the test split.
         least: lowest value that the metric can have; no metric here exceeds 1.
         baseline: name of the baseline, empty for our own models; augustus:SPECIES learned from other labels.
         of_labels: the same of groups of the labels of windows, by name; see `StudyConfig.label_groups`.
@@ -73,19 +60,27 @@ class Group:
 
     arm: str
     fraction: float
-    values: np.ndarray
-    resampled: np.ndarray
+    resamples: Resamples
     minutes: float
     rate: float
-    n_blocks: int
     least: float = 0.0
     baseline: str = ""
     of_labels: Mapping[str, "Group"] = field(default_factory=dict)
 
     @property
+    def values(self) -> np.ndarray:
+        """The metric on test by seed (seeds,)."""
+        return self.resamples.values
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks of the test split."""
+        return self.resamples.n_blocks
+
+    @property
     def score(self) -> Score:
         """Mean over the seeds, with its interval over seeds and blocks, within what the metric can be."""
-        score = score_of_seeds(self.values, self.resampled, self.n_blocks)
+        score = self.resamples.score()
         return replace(score, low=max(score.low, self.least), high=min(score.high, 1.0))
 
 
@@ -101,8 +96,11 @@ class Difference:
         gain: mean of the second minus the first over the seeds, with its interval (95 %, or more where there were several looks).
         n_seeds: seeds.
         n_blocks: blocks of the test split.
-        detectable: the smallest gain that would have been seen; see `detectable_gain`. nan where that is not known.
+        detectable: the smallest gain that would have been seen; see `Resamples.detectable`. nan where that is not known.
         looks: how often the comparison was put to test, this time included; see `StudyConfig.looks`.
+        by_fold: the gain in each fold of a cross-validation, means over the seeds; empty where the splits are fixed.
+        over_folds: mean over the folds, with an interval that takes them as repeats; see `Resamples.over_folds`. nan where it
+            is not asked for: splits that are fixed, several seeds (which are repeats themselves), or too few folds.
     """
 
     question: str
@@ -114,6 +112,8 @@ class Difference:
     n_blocks: int = 0
     detectable: float = math.nan
     looks: int = 1
+    by_fold: tuple[float, ...] = ()
+    over_folds: Score = UNDEFINED
 
     def sides(self, between: str) -> str:
         """Both arms, and their labels where they have not all of them."""
@@ -128,9 +128,22 @@ class Difference:
         return sign_of(self.gain)
 
     @property
+    def is_over_folds(self) -> bool:
+        """Whether the folds can be taken as repeats."""
+        return not math.isnan(self.over_folds.low)
+
+    @property
+    def is_of_these_runs(self) -> bool:
+        """Whether it is decided for the runs that were made, but the folds, taken as repeats, leave another training open.
+
+        True where the interval over blocks leaves out 0, and the one over folds does not, or lies on the other side.
+        """
+        return bool(self.sign) and self.is_over_folds and sign_of(self.over_folds) != self.sign
+
+    @property
     def verdict(self) -> str:
-        """Better, worse or undecided; it says so where this was not the first look."""
-        return with_look(_VERDICTS[self.sign], self.looks)
+        """Better, worse or undecided; it says so where it holds for these runs alone, and where this was not the first look."""
+        return with_look(_VERDICTS[self.sign], self.looks, in_these_runs=self.is_of_these_runs)
 
     @property
     def gain_and_detectable(self) -> str:
@@ -139,16 +152,13 @@ class Difference:
         return written(self.gain, SIGNED) + (f", detectable {self.detectable:.3f}" if is_known else "")
 
 
-def with_look(verdict: str, looks: int) -> str:
-    """A verdict, and the look that it needed where that was not the first: "undecided (second look)"."""
+def with_look(verdict: str, looks: int, *, in_these_runs: bool = False) -> str:
+    """A verdict with what it needs beside it: "better in these runs", "undecided (second look)"."""
+    if in_these_runs:
+        verdict = f"{verdict} in these runs"
     if looks == 1:
         return verdict
     return f"{verdict} ({_LOOKS[looks] if looks < len(_LOOKS) else f'{looks}th'} look)"
-
-
-def level_of(looks: int) -> float:
-    """Level of an interval, so that those of all looks together miss the truth one time in twenty at most (Bonferroni)."""
-    return 1 - ERROR_RATE / looks
 
 
 def groups_of(
@@ -213,43 +223,27 @@ def _group(
     first = records[0]
     metric = measure or first.scored.metric
     if measure:
-        genes = [resampled_genes(record.counts, measure) for record in records]
-        scores = [(own.value, own.resampled) for own in genes]
+        scores = [Resamples.of_genes(record.counts, measure) for record in records]
     elif columns is not None:
         kind = int(metric == "mean_auprc")
         some = [
             replace(r.counts, truth=r.counts.truth[:, columns], logits=r.counts.logits[:, columns]) for r in records
         ]
         scores = [
-            (float(np.nanmean(areas(own.truth, own.logits, own.folds)[kind])), resampled_scores(own, metric))
-            for own in some
+            Resamples.of(float(np.nanmean(areas(own.truth, own.logits, own.folds)[kind])), own, metric) for own in some
         ]
     else:
-        scores = [(r.scored.primary.value, resampled_scores(r.counts, metric)) for r in records]
+        scores = [Resamples.of(r.scored.primary.value, r.counts, metric) for r in records]
     before = [pretrainings[r.job.encoder].minutes if r.job.encoder in pretrainings else 0.0 for r in records]
     return Group(
         arm=first.job.arm,
         fraction=first.job.label_fraction,
-        values=np.array([value for value, _ in scores]),
-        resampled=np.stack([resampled for _, resampled in scores]),
+        resamples=Resamples.of_seeds(scores),
         minutes=min(record.result.minutes for record in records) + min(before),
         rate=first.job.learning_rate,
-        n_blocks=first.counts.n_blocks,
         least=-1.0 if metric in ("mcc", "mean_pearson") else 0.0,
         baseline=first.job.baseline,
     )
-
-
-def resampled_genes(counts: BootstrapCounts, measure: str) -> "ResampledScore":
-    """One of `GENE_MEASURES`, and the same on resampled blocks: with codons, where the head knows them."""
-    if measure == "mcc":
-        has_codons = counts.confusions_codons.size > 0
-        confusions = counts.confusions_codons if has_codons else counts.confusions
-        resampled = resampled_scores(BootstrapCounts(confusions=confusions), measure)
-        return ResampledScore(mcc(confusions.sum(axis=0)), resampled, counts.n_blocks)
-    levels = (counts.levels_codons if counts.levels_codons.size else counts.levels)[:, LEVELS.index(measure)]
-    weights = np.concatenate(list(block_weights(len(levels), len(levels), N_RESAMPLES, 0)))
-    return ResampledScore(float(rates(levels.sum(axis=0))[2]), rates(weights @ levels)[:, 2], counts.n_blocks)
 
 
 def differences_of(study: StudyConfig, groups: Sequence[Group]) -> list[Difference]:
@@ -384,40 +378,29 @@ def _compare(question: str, before: Group, after: Group, looks: int) -> Differen
         raise DatasetError(
             f"records of {before.arm!r} and {after.arm!r} have {n} test blocks; make the older ones again"
         )
-    values, resampled = after.values - before.values, after.resampled - before.resampled
-    n_seeds, n_blocks = len(values), before.n_blocks  # a baseline has one seed, paired with all of the other arm
-    gain = score_of_seeds(values, resampled, n_blocks, level_of(looks))
-    detectable = detectable_gain(values, resampled, n_blocks, level_of(looks))
-    return Difference(question, before.arm, after.arm, after.fraction, gain, n_seeds, n_blocks, detectable, looks)
+    gained = after.resamples.less(before.resamples)  # a baseline has one seed, paired with all of the other arm
+    level = level_of(looks)
+    return Difference(
+        question=question,
+        before=before.arm,
+        after=after.arm,
+        fraction=after.fraction,
+        gain=gained.score(level),
+        n_seeds=gained.n_seeds,
+        n_blocks=gained.n_blocks,
+        detectable=gained.detectable(level),
+        looks=looks,
+        by_fold=tuple(gained.of_folds.mean(axis=0).tolist()),
+        over_folds=gained.over_folds(level) if gained.n_seeds == 1 else UNDEFINED,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class ResampledScore:
-    """The score of one run on test, and what it is on resamples of the test blocks.
-
-    Attributes:
-        value: the metric on test.
-        resampled: the metric on resampled test blocks (N_RESAMPLES,), the same draws for all runs on one split.
-        n_blocks: blocks of the test split.
-    """
-
-    value: float
-    resampled: np.ndarray
-    n_blocks: int
-
-    @classmethod
-    def of(cls, value: float, counts: BootstrapCounts, metric: str) -> "ResampledScore":
-        """A score from its value and what it was computed from; metric: that of `Evaluation.metric`."""
-        return cls(value, resampled_scores(counts, metric), counts.n_blocks)
-
-
-def paired_gain(before: ResampledScore, after: ResampledScore, looks: int = 1) -> Score:
+def paired_gain(before: Resamples, after: Resamples) -> Score:
     """What one run gains over another on the same test split, with the interval of a paired bootstrap over its blocks.
 
     Args:
         before: the one.
         after: the other.
-        looks: how often the comparison was put to test; see `level_of`.
 
     Returns:
         The second minus the first; without an interval where the split is one block.
@@ -425,79 +408,4 @@ def paired_gain(before: ResampledScore, after: ResampledScore, looks: int = 1) -
     Raises:
         DatasetError: the runs were scored on different blocks.
     """
-    if before.n_blocks != after.n_blocks:
-        n = f"{before.n_blocks} and {after.n_blocks}"
-        raise DatasetError(f"the runs were scored on {n} test blocks; evaluate both again")
-    drawn = (after.resampled - before.resampled)[None]
-    return score_of_seeds(np.array([after.value - before.value]), drawn, before.n_blocks, level_of(looks))
-
-
-def resampled_scores(counts: BootstrapCounts, metric: str) -> np.ndarray:
-    """The metric on N_RESAMPLES draws of test blocks (N_RESAMPLES,), the same draws for all runs on one split."""
-    if counts.confusions.size:
-        confusions = counts.confusions.astype(np.float64)
-        weights = np.concatenate(list(block_weights(len(confusions), len(confusions), N_RESAMPLES, 0)))
-        return mcc_batch(np.tensordot(weights, confusions, axes=1))
-    if counts.truth.dtype.kind == "f":
-        measures = resampled_measures(counts.truth, counts.logits, counts.blocks, n=N_RESAMPLES, seed=0)
-        return mean_rows(measures[:, MEASURES.index(metric.removeprefix("mean_"))])
-    drawn = resampled_areas(counts.truth, counts.logits, counts.blocks, folds=counts.folds, n=N_RESAMPLES, seed=0)
-    return mean_rows(drawn[:, int(metric == "mean_auprc")])
-
-
-def score_of_seeds(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> Score:
-    """Mean over the seeds with its interval over seeds and blocks; without an interval where there is one block.
-
-    Args:
-        values: a metric, or the gain in it paired by seed (seeds,).
-        resampled: the same on resampled test blocks (seeds, R), the same draws for all seeds.
-        n_blocks: blocks of the test split.
-        level: how often such an interval holds the truth.
-    """
-    value = float(values.mean())
-    if n_blocks < 2:
-        return Score.of(value, ConfidenceInterval(float("nan"), float("nan")))
-    return Score.of(value, percentile_interval(drawn_means(values, resampled, n_blocks, level), level))
-
-
-def detectable_gain(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> float:
-    """The smallest gain that so many blocks and seeds would have shown with 80 % power, by an interval that leaves out 0.
-
-    With normal noise and a level of 95 % it is (z[97.5 %] + z[80 %]) standard errors of the paired difference. With few blocks
-    or seeds both quantiles are those of the wider distribution of `drawn_means`. Only its spread counts: the gain that was
-    observed has no part in it, so this is no power "after the fact".
-
-    Args:
-        values: a gain paired by seed (seeds,).
-        resampled: the same on resampled test blocks (seeds, R).
-        n_blocks: blocks of the test split.
-        level: level of the interval.
-
-    Returns:
-        The gain, above 0, in units of the metric; nan where there is one block, or no spread at all.
-    """
-    if n_blocks < 2:
-        return math.nan
-    drawn = drawn_means(values, resampled, n_blocks, level)
-    middle = [percentile_interval(drawn, share) for share in (level, 2 * POWER - 1)]
-    size = sum(interval.high - interval.low for interval in middle) / 2
-    return size if size > 0 else math.nan
-
-
-def drawn_means(values: np.ndarray, resampled: np.ndarray, n_blocks: int, level: float = 0.95) -> np.ndarray:
-    """R resampled means over seeds and blocks; their central `level` share is the interval.
-
-    See `score_of_seeds`; n_blocks is 2 or more.
-    """
-    value = float(values.mean())
-    drawn = value + _widening(n_blocks, level) * (resampled.mean(axis=0) - value)
-    if (n := len(values)) > 1:
-        quantiles = stdtrit(n - 1, (np.arange(len(drawn)) + 0.5) / len(drawn))
-        drawn += np.random.default_rng(1).permutation(quantiles) * values.std(ddof=1) / np.sqrt(n)
-    return np.asarray(drawn)
-
-
-def _widening(n_blocks: int, level: float) -> float:
-    """Factor by which a bootstrap of so many blocks is too narrow: Student's t instead of the normal distribution."""
-    end = (1 + level) / 2
-    return float(np.sqrt(n_blocks / (n_blocks - 1)) * stdtrit(n_blocks - 1, end) / ndtri(end))
+    return after.less(before).score()

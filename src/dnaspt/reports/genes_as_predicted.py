@@ -126,7 +126,7 @@ def standing(
     if with_codons:
         alone = "; ".join(f"{own.name} {written(own.head_mcc)}" for own in with_codons)
         without = [own.name for own in (first, *others) if not own.has_codons and not own.is_gene_model]
-        known = f" ({', '.join(without)}: the head alone, which knows no codons)" if without else ""
+        known = f" (of {', '.join(without)} the head alone, which knows no codons)" if without else ""
         sentences.append(f"That is what predict writes, with codons{known}. MCC of the head alone: {alone}.")
     return sentences
 

@@ -15,9 +15,10 @@ from typing import Any
 from dnaspt.config import FinetuneConfig, PretrainConfig, TrainingConfig
 from dnaspt.evaluation.metrics import Score, sign_of
 from dnaspt.evaluation.results import METRIC_NAMES, BootstrapCounts
-from dnaspt.reports.compare import ResampledScore, paired_gain, resampled_genes
+from dnaspt.reports.compare import paired_gain
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain, as_predicted, genes_differ, standing
 from dnaspt.reports.records import HEAD_NAMES, PretrainRecord, RunRecord
+from dnaspt.reports.resamples import Resamples
 from dnaspt.reports.tables import SIGNED, written
 from dnaspt.training.recipe import recipe_settings
 
@@ -56,12 +57,12 @@ def _compared(run: RunRecord) -> Score:
     return run.scores.primary if genes is None else genes.mcc
 
 
-def _resampled(run: RunRecord) -> ResampledScore | None:
+def _resampled(run: RunRecord) -> Resamples | None:
     """That score on resamples of test; None where the run lacks what a bootstrap resamples."""
     counts = run.counts
     if counts is not None and run.scores.codons is not None:
         counts = replace(counts, confusions=counts.confusions_codons) if counts.confusions_codons.size else None
-    return None if counts is None else ResampledScore.of(_compared(run).value, counts, run.scores.metric)
+    return None if counts is None else Resamples.of(_compared(run).value, counts, run.scores.metric)
 
 
 def _gain_of(runs: Sequence[RunRecord]) -> Callable[[str, str], PairedGain | None]:
@@ -73,7 +74,7 @@ def _gain_of(runs: Sequence[RunRecord]) -> Callable[[str, str], PairedGain | Non
         if first is None or second is None or first.n_blocks != second.n_blocks:
             return None
         measure = "exon" if first.levels.size and second.levels.size else "mcc"
-        paired = paired_gain(resampled_genes(first, measure), resampled_genes(second, measure))
+        paired = paired_gain(Resamples.of_genes(first, measure), Resamples.of_genes(second, measure))
         return "F1 of exons" if measure == "exon" else "MCC", paired
 
     return gain
@@ -198,7 +199,7 @@ def _against_count(runs: Sequence[RunRecord], metric: str, cpg_count: BootstrapC
     resampled = _resampled(best)
     if resampled is None or cpg_count is None or math.isnan(resampled.value) or math.isnan(count.value):
         return f"{told}."
-    gain = paired_gain(ResampledScore.of(count.value, cpg_count, best.scores.metric), resampled)
+    gain = paired_gain(Resamples.of(count.value, cpg_count, best.scores.metric), resampled)
     if math.isnan(gain.low):
         return f"{told}; {best.name} differs by {written(gain, SIGNED)}, without an interval."
     if not sign_of(gain):

@@ -145,7 +145,7 @@ def _cost(groups: Sequence[Group], differences: Sequence[Difference], runs: Stud
         if along and arm not in longer.values():
             points = {seen_mb[name]: scores[name] for name in along}
             lines.append(_with_intervals(" – ".join(along), index, points))
-    tables = (cost_table(runs), version_table(runs.finals))
+    tables = (cost_table(runs), version_table(runs.of_folds or runs.finals))
     if not lines:
         return Section("Cost", "", (), tables)
     caption = (

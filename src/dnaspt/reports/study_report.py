@@ -205,7 +205,9 @@ def _genes(records: Sequence[Record]) -> list[GenesAsPredicted]:
     """Scores of the genes of each arm with all labels; none for windows."""
     arms = []
     for arm, own in records_by_arm(records).items():
-        is_gene_model = all(record.job.settings.get("head") == GENE_MODEL for record in own)
+        is_gene_model = all(
+            bool(record.job.baseline) or record.job.settings.get("head") == GENE_MODEL for record in own
+        )
         arms.append(GenesAsPredicted.of(arm, [record.scored for record in own], is_gene_model=is_gene_model))
     return [genes for genes in arms if genes is not None]
 

@@ -12,10 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from dnaspt.evaluation.metrics import mean_rows
+from dnaspt.evaluation.metrics import Score, mean_rows
 from dnaspt.evaluation.numbers import NUMBER_NAMES, NumberScores
 from dnaspt.evaluation.results import Evaluation, GeneEvaluation, WindowEvaluation
-from dnaspt.reports.compare import FEWER, LONGER, Difference, Group, level_of, with_look
+from dnaspt.reports.compare import FEWER, LONGER, Difference, Group, with_look
+from dnaspt.reports.resamples import level_of
 from dnaspt.reports.run_tables import LEVELS
 from dnaspt.reports.tables import SIGNED, Table, written
 from dnaspt.studies.records import Record
@@ -30,9 +31,10 @@ Row = dict[str, str | float | int | list[float]]
 GROUP_COLUMNS = ("arm", "labels", "seeds", "test {metric} [95 %]", "by seed", "learning rate", "minutes")
 _DETECTABLE = "detectable gain"
 DIFFERENCE_COLUMNS = ("what", "from", "to", "labels", "gain in {metric} [{level}]", _DETECTABLE, "verdict")
+_OVER_FOLDS = "folds as repeats [{level}]"
 GAIN_VALUES = (
     *("question", "before", "after", "label_fraction", "gain", "low", "high", "n_seeds", "n_blocks", "looks"),
-    *("detectable_gain", "verdict"),
+    *("detectable_gain", "verdict", "by_fold", "over_folds", "over_folds_low", "over_folds_high"),
 )
 """Columns of `difference_values`, which a table without a row has too."""
 CLAIM_VALUES = (*GAIN_VALUES, "claim", "compared")
@@ -58,6 +60,10 @@ _CLAIMS = (
 all others about all labels."""
 _GENE_MEASURES = {"mcc": "MCC", **{level: f"{name} F1" for level, name in LEVELS}}
 """Measures of genes as tables call them."""
+IN_THESE_RUNS = (
+    "In these runs: the interval over blocks excludes 0, but with the folds as repeats (each trained once, on other sequence) "
+    "it does not, so that other trainings may say otherwise."
+)
 _QUARTER = 0.25
 _UNDECIDED = "undecided"
 _CLAIM_VERDICTS = {1: "supported", -1: "not supported", 0: _UNDECIDED}
@@ -76,6 +82,8 @@ def study_tables(
         task: task of the dataset.
     """
     note = "Supported or not where the interval excludes 0. P1 to P6: arXiv 2506.17766, numbered as in docs/results.md of dnaspt."
+    if any(difference.is_over_folds for difference in differences):
+        note += f" {IN_THESE_RUNS}"
     return (
         Table("Arms", _with_metric(GROUP_COLUMNS, metric), tuple(group_rows(groups))),
         gain_table(differences, metric),
@@ -89,9 +97,21 @@ def study_tables(
 
 
 def gain_table(differences: Sequence[Difference], metric: str, note: str = "") -> Table:
-    """What arms gain over others, a row for each comparison."""
-    columns = _with_metric(DIFFERENCE_COLUMNS, metric, _looks_of(differences))
-    return Table("Gains", columns, tuple(difference_rows(differences)), note)
+    """What arms gain over others, a row for each comparison; with what the folds say as repeats, where one training made each."""
+    columns: tuple[str, ...] = DIFFERENCE_COLUMNS
+    rows = difference_rows(differences)
+    if any(difference.is_over_folds for difference in differences):
+        columns = (*columns, _OVER_FOLDS)
+        rows = [(*row, _over_folds(difference)) for row, difference in zip(rows, differences, strict=True)]
+    return Table("Gains", _with_metric(columns, metric, _looks_of(differences)), tuple(rows), note)
+
+
+def _over_folds(difference: Difference) -> str:
+    """The gain with the folds as repeats, and in how many of them the second arm is ahead."""
+    if not difference.is_over_folds:
+        return "–"
+    ahead = sum(gain > 0 for gain in difference.by_fold)
+    return f"{written(difference.over_folds, SIGNED)}, ahead in {ahead} of {len(difference.by_fold)}"
 
 
 def gene_tables(
@@ -146,7 +166,7 @@ def group_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
             written(group.score),
             " ".join(f"{value:.3f}" for value in group.values),
             f"{group.rate:g}" if group.rate else "–",
-            f"{group.minutes:.0f}",
+            "–" if math.isnan(group.minutes) else f"{group.minutes:.0f}",
         )
         for group in groups
     ]
@@ -185,7 +205,9 @@ def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) 
         sign = -1 if question == LONGER else 1
         for difference in _asked(differences, question, fraction):
             if inits[difference.before] in begins:
-                verdict = with_look(_CLAIM_VERDICTS[sign * difference.sign], study.looks)
+                verdict = with_look(
+                    _CLAIM_VERDICTS[sign * difference.sign], study.looks, in_these_runs=difference.is_of_these_runs
+                )
                 claims.append((_by_protocol(study, claim, difference), difference, verdict))
     if marginal := study.marginal_gain:
         claim = f"P5: the gain is marginal (within {marginal:g} of 0)"
@@ -193,11 +215,7 @@ def claims_of(study: StudyConfig, differences: Sequence[Difference], task: str) 
         for question in asked:
             of_labels = claim.replace("P5:", f"P5, {name}:") if (name := question[len("pretraining: ") :]) else claim
             claims += [
-                (
-                    _by_protocol(study, of_labels, plain),
-                    plain,
-                    with_look(_marginal_verdict(plain, marginal), study.looks),
-                )
+                (_by_protocol(study, of_labels, plain), plain, _marginal_verdict(plain, marginal))
                 for plain in _asked(differences, question, 1)
             ]
     return claims
@@ -223,11 +241,17 @@ def _asked(differences: Sequence[Difference], question: str, fraction: float) ->
 
 
 def _marginal_verdict(difference: Difference, marginal: float) -> str:
-    """Verdict on the claim that a gain is marginal."""
-    gain = difference.gain
+    """Verdict on the claim that a gain is marginal; in these runs, where the folds as repeats do not say the same."""
+    sign = _marginal_sign(difference.gain, marginal)
+    is_repeated = not difference.is_over_folds or _marginal_sign(difference.over_folds, marginal) == sign
+    return with_look(_CLAIM_VERDICTS[sign], difference.looks, in_these_runs=bool(sign) and not is_repeated)
+
+
+def _marginal_sign(gain: Score, marginal: float) -> int:
+    """1 for an interval within `marginal` of 0, -1 for one beyond it, 0 for one that is neither."""
     if -marginal < gain.low and gain.high < marginal:
-        return _CLAIM_VERDICTS[1]
-    return _CLAIM_VERDICTS[-1 if gain.low >= marginal or gain.high <= -marginal else 0]
+        return 1
+    return -1 if gain.low >= marginal or gain.high <= -marginal else 0
 
 
 def claim_rows(study: StudyConfig, differences: Sequence[Difference], task: str) -> list[tuple[str, ...]]:
@@ -277,6 +301,10 @@ def difference_values(differences: Sequence[Difference]) -> list[Row]:
             "looks": difference.looks,
             "detectable_gain": difference.detectable,
             "verdict": difference.verdict,
+            "by_fold": list(difference.by_fold),
+            "over_folds": difference.over_folds.value,
+            "over_folds_low": difference.over_folds.low,
+            "over_folds_high": difference.over_folds.high,
         }
         for difference in differences
     ]
@@ -471,7 +499,7 @@ def cost_table(runs: StudyRuns) -> Table:
     )
     note = (
         "Mb: bases read, each as often as it was. Minutes: of the quickest seed, as others may have shared the machine. "
-        "Choosing rates is not counted."
+        "Choosing rates is not counted. Of folds the sum, if all were on one device."
     )
     return Table("Cost", columns, tuple(rows), note)
 
@@ -488,4 +516,4 @@ def _costs(results: Sequence[RunResult | None]) -> tuple[str, str, str]:
 
 
 def _short(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0")
+    return "–" if math.isnan(value) else f"{value:,.1f}".removesuffix(".0")

@@ -9,21 +9,20 @@ import numpy as np
 from dnaspt.reports.compare import (
     BASELINE,
     BASELINES,
-    ERROR_RATE,
     GENE_MODEL_QUESTIONS,
     JOINED,
     LETTERS,
     MODEL_BASELINE,
     OTHER_SEQUENCE,
-    POWER,
     RANDOM,
     WITH_KMERS,
     Difference,
     Group,
 )
 from dnaspt.reports.genes_as_predicted import GenesAsPredicted, PairedGain, genes_differ, standing
+from dnaspt.reports.resamples import ERROR_RATE, POWER
 from dnaspt.reports.run_tables import FEW_BLOCKS
-from dnaspt.reports.study_tables import level_text
+from dnaspt.reports.study_tables import IN_THESE_RUNS, level_text
 from dnaspt.reports.tables import Table, markdown_table, written
 from dnaspt.studies.records import Record
 from dnaspt.studies.settings import OWN_WINDOWS, PRETRAINED, StudyConfig
@@ -47,14 +46,14 @@ _SUBJECTS = {
     "training longer": "Training longer",
     "the encoder trained too": "Training the encoder too",
     "other settings": "Another choice of settings",
-    WITH_KMERS: "What k-mers say, beside the network",
-    JOINED: "Several models together instead of one of them",
+    WITH_KMERS: "Adding what k-mers say to the network",
+    JOINED: "Joining several models, instead of using one of them,",
     BASELINE: "A network instead of the best baseline",
 }
 """Questions in the order of their sentences."""
 _ORDER = list(_SUBJECTS)
-_DISAGREE = 2
-"""Sign of a gain in MCC that the genes speak against."""
+_DISAGREE, _YES_HERE, _NO_HERE = 2, 3, 4
+"""Signs of a gain in MCC that the genes speak against, and of a gain and a loss in these runs alone."""
 _MEASURES = {"base": "F1 of coding bases", "exon": "F1 of exons", "gene": "F1 of genes", "mcc": "MCC"}
 """Measures of genes in the order in which sentences about gene models have them."""
 _EFFECTS = {1: "raises test {metric}", -1: "lowers test {metric}", 0: "no evidence of a difference in test {metric}"}
@@ -92,18 +91,24 @@ def sentences(
         return [*leading, "The study compares no two arms that differ in one thing alone."]
     best = _best_baseline(groups, differences)
     told = [gain for gain in differences if gain.question not in BASELINES or gain.before == best]
-    told.sort(key=lambda gain: (_ORDER.index(_asked(gain.question)[0]), gain.question, -gain.sign))
+    told.sort(
+        key=lambda gain: (_ORDER.index(_asked(gain.question)[0]), gain.question, -gain.sign, gain.is_of_these_runs)
+    )
     headline = _headline(differences, {own.name: own for own in genes}, protocols)
     answer = [*leading, headline] if headline else leading
-    for (question, sign), same in groupby(told, key=lambda gain: (gain.question, gain.sign)):
+    for (question, sign, here), same in groupby(
+        told, key=lambda gain: (gain.question, gain.sign, gain.is_of_these_runs)
+    ):
         gains = "; ".join(_gain(difference) for difference in same)
-        effect = _EFFECTS[sign].format(metric=metric)
+        effect = _EFFECTS[sign].format(metric=metric) + (" in these runs" if here else "")
         asked, labels = _asked(question)
         subject = f"{_SUBJECTS[asked]} ({labels})" if labels else _SUBJECTS[asked]
         answer.append(f"{subject}{' ' if sign else ': '}{effect}{': ' if sign else ', '}{gains}.")
     if genes:
         answer.append("Gains are in the MCC of the heads alone.")
-    if all(difference.n_seeds == 1 for difference in differences):
+    if any(difference.is_of_these_runs for difference in told):
+        answer.append(IN_THESE_RUNS)
+    elif all(difference.n_seeds == 1 for difference in differences):
         answer.append("One seed: the intervals do not cover its choice.")
     looks = max(difference.looks for difference in differences)
     if looks > 1:
@@ -157,13 +162,13 @@ def gene_model_sentences(
 
 def _over_measures(same: Sequence[Difference]) -> str:
     """By which measures a gain is better, worse or undecided."""
-    by_sign: dict[int, list[str]] = {}
+    by_verdict: dict[str, list[str]] = {}
     for name, gain in zip(_MEASURES.values(), same, strict=True):
-        by_sign.setdefault(gain.sign, []).append(name)
-    words = {1: "better by {}", -1: "worse by {}", 0: "undecided by {}"}
-    if len(by_sign) == 1:
-        return words[next(iter(by_sign))].format("all four")
-    return ", ".join(words[sign].format(_listed(by_sign[sign])) for sign in words if sign in by_sign)
+        by_verdict.setdefault(gain.verdict.split(" (")[0], []).append(name)
+    if len(by_verdict) == 1:
+        return f"{next(iter(by_verdict))} by all four"
+    ranked = sorted(by_verdict, key=lambda verdict: ("better", "worse", "undecided").index(verdict.split(" ")[0]))
+    return ", ".join(f"{verdict} by {_listed(by_verdict[verdict])}" for verdict in ranked)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -187,7 +192,8 @@ def sentences_over(datasets: Mapping[str, Sequence[Difference]]) -> list[str]:
         for difference in differences:
             if difference.question not in BASELINES:
                 by_sign = verdicts.setdefault((difference.question, difference.sides(" to ")), {})
-                by_sign.setdefault(difference.sign, []).append(name)
+                here = " (in these runs)" if difference.is_of_these_runs else ""
+                by_sign.setdefault(difference.sign, []).append(f"{name}{here}")
     words = {1: "better on", -1: "worse on", 0: "undecided on"}
     return [
         f"{_SUBJECTS[question]} ({sides}): "
@@ -227,10 +233,19 @@ def _verdict(differences: Sequence[Difference], question: str, genes: Mapping[st
     signs = [_sign(gain, genes) for gain in differences if gain.question == question and gain.fraction == 1]
     if not signs:
         return ""
-    alike = {1: "yes", -1: "no, it hurts", 0: "no evidence that it does", _DISAGREE: "MCC and genes disagree"}
+    alike = {
+        1: "yes",
+        _YES_HERE: "in these runs, yes, but the folds as repeats leave it open",
+        -1: "no, it hurts",
+        _NO_HERE: "in these runs it hurts, but the folds as repeats leave it open",
+        0: "no evidence that it does",
+        _DISAGREE: "MCC and genes disagree",
+    }
     mixed = {
         1: "in {n} of {all} comparisons it does",
+        _YES_HERE: "in {n} of {all} it does in these runs, but the folds as repeats leave it open",
         -1: "in {n} it hurts",
+        _NO_HERE: "in {n} it hurts in these runs, but the folds as repeats leave it open",
         0: "in {n} there is no evidence",
         _DISAGREE: "in {n} MCC and genes disagree",
     }
@@ -240,11 +255,14 @@ def _verdict(differences: Sequence[Difference], question: str, genes: Mapping[st
 
 
 def _sign(difference: Difference, genes: Mapping[str, GenesAsPredicted]) -> int:
-    """The sign of a gain; `_DISAGREE` where F1 of coding bases or of exons, as `predict` writes genes, goes the other way."""
+    """The sign of a gain; `_YES_HERE` or `_NO_HERE` where the folds as repeats leave it open.
+
+    `_DISAGREE` where F1 of coding bases or of exons, as `predict` writes genes, goes the other way.
+    """
     before, after = genes.get(difference.before), genes.get(difference.after)
     if before is not None and after is not None and genes_differ(before, after, difference.sign):
         return _DISAGREE
-    return difference.sign
+    return {1: _YES_HERE, -1: _NO_HERE}[difference.sign] if difference.is_of_these_runs else difference.sign
 
 
 def _gain(difference: Difference) -> str:
@@ -296,8 +314,9 @@ def _folds(study: StudyConfig, records: Sequence[Record]) -> list[str]:
     if records and records[0].scored.windows is not None:
         together = "AUROC and AUPRC are means over the folds, each of which ranks its own windows"
     which = "with one contig left out" if study.folds == "contigs" else f"in {study.folds} folds"
+    rates = ", learning rates" if len(study.learning_rates) > 1 else ""
     return [
-        f"Cross-validation {which}: every base is tested once, by models that have not seen it; pretraining, learning rates and "
+        f"Cross-validation {which}: every base is tested once, by models that have not seen it; pretraining{rates} and "
         f"weights are those of the fold. {together}; steps, bases and minutes are sums over the folds."
     ]
 
@@ -346,7 +365,8 @@ def _power(study: StudyConfig, groups: Sequence[Group]) -> list[str]:
     words = [
         "Detectable gain, where a verdict is undecided: the smallest gain that these blocks and seeds would have shown with "
         f"{POWER:.0%} power at the two-sided {ERROR_RATE / study.looks:.3g} level, from the standard error of the paired "
-        "difference (of seeds and blocks) alone, whatever gain was observed."
+        "difference alone, whatever gain was observed"
+        + (" (of seeds and blocks)." if len(study.seeds) > 1 else "; of blocks alone: with other seeds it is larger.")
     ]
     if study.looks > 1:
         words.append(
@@ -376,7 +396,8 @@ def _rates(study: StudyConfig, groups: Sequence[Group]) -> list[str]:
     if len(study.learning_rates) == 1 and chosen:
         given.append(f"all {'others' if given else 'arms'}: {rates}")
     if given:
-        words.append(f"Learning rates that were given: {'; '.join(given)}.")
+        chosen_on = " What they were chosen on may be among what is tested." if study.folds is not None else ""
+        words.append(f"Learning rates that were given: {'; '.join(given)}.{chosen_on}")
     return words
 
 
@@ -400,7 +421,7 @@ def markdown(title: str, answer: Sequence[str], how: str, tables: Sequence[Table
         tables: tables with their titles and notes.
         commands: lines that make it anew.
     """
-    parts = [f"# {title}", " ".join(answer), how]
+    parts = [f"# {title}", "\n".join(f"- {sentence}" for sentence in answer), how]
     for table in tables:
         parts += [part for part in (f"## {table.title}", markdown_table(table), table.note) if part]
     return "\n\n".join([*parts, "## Commands", "```\n" + "\n".join(commands) + "\n```"]) + "\n"

@@ -1,5 +1,6 @@
 """Records of the runs of all folds to one record for each arm, seed and share of the labels."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -72,15 +73,16 @@ def _pool_jobs(jobs: Sequence[Job], data_digest: str) -> Job:
 
 
 def _pool_results(results: Sequence[RunResult]) -> RunResult:
-    """Sums of steps, bases and minutes, and mean scores on valid."""
+    """Sums of steps, bases and minutes, and mean scores on valid; no minutes (nan) and no device where that differs."""
     first = results[0]
+    is_one_device = len({result.device for result in results}) == 1
     return RunResult(
         scores={name: float(np.mean([result.scores.get(name, np.nan) for result in results])) for name in first.scores},
         best_step=sum(result.best_step for result in results),
         steps=sum(result.steps for result in results),
         n_bp=sum(result.n_bp for result in results),
-        minutes=sum(result.minutes for result in results),
-        device=first.device,
+        minutes=sum(result.minutes for result in results) if is_one_device else math.nan,
+        device=first.device if is_one_device else "",
         precision=first.precision,
         cut_out=sum_of([result.cut_out for result in results if result.cut_out is not None]),
     )

@@ -38,12 +38,14 @@ class StudyRuns:
             a record holds the runs of all folds (`pool_records`).
         pretrainings: results of the pretrainings, by digest, or by those of all folds.
         trials: scores on valid by which each arm's learning rate was chosen; see `rates_on_valid`.
+        of_folds: records of the single folds of which a study with folds has made `finals`.
     """
 
     dataset: Manifest
     finals: tuple[Record, ...]
     pretrainings: Mapping[str, RunResult]
     trials: Mapping[str, Mapping[float, float]]
+    of_folds: tuple[Record, ...] = ()
 
     def pretraining_of(self, record: Record) -> RunResult | None:
         """Result of the pretraining that a run began from: `NO_RESULT` from scratch, None for a given checkpoint."""
@@ -124,9 +126,10 @@ def run_study(context: StudyContext) -> StudyRuns:
     finals = [context.finished_record(job).with_arm(job.arm) for job in wanted]
     pretrained = {job.digest: context.finished_record(job).result for job in stage_jobs(context, "pretrain")}
     finals = [_with_cost_of_members(record, finals, pretrained) for record in finals]
-    if context.study.folds is not None:
+    of_folds = tuple(finals) if context.study.folds is not None else ()
+    if of_folds:
         finals, pretrained = pool_records(finals, pretrained, dataset.digest)
-    return StudyRuns(dataset, tuple(finals), pretrained, rates_on_valid(context))
+    return StudyRuns(dataset, tuple(finals), pretrained, rates_on_valid(context), of_folds)
 
 
 def _with_cost_of_members(record: Record, finals: Sequence[Record], pretrained: Mapping[str, RunResult]) -> Record:

@@ -220,9 +220,10 @@ class StudyConfig(Settings):
     """Groups of the labels of windows, each by how its labels begin, such as { marks = ["H3K"], accessibility = ["ATAC"] }. Gains
     of pretraining, and claim P5, are then given for each group, too."""
     looks: int = Field(1, ge=1)
-    """How often these arms have been compared on this test split, this time included. Say 2 where seeds or blocks were added
-    because the first answer was undecided: intervals of gains are then of 97.5 % instead of 95 % (of 1 - 0.05 / looks), so that
-    all looks together err one time in twenty at most, and every verdict says that it needed a second look."""
+    """How often these arms have been compared on this test split, or on a part of it, this time included. Say 2 where seeds or
+    blocks were added because the first answer was undecided: intervals of gains are then of 97.5 % instead of 95 % (of
+    1 - 0.05 / looks), so that all looks together err one time in twenty at most, and every verdict says that it needed a second
+    look."""
     tuning_share: float = Field(0.25, gt=0, le=1)
     """Share of the fine-tuning epochs that each trial of a learning rate takes. With 1 the best trial is the run of the first
     seed; a smaller share is quicker, but may favor rates that do best early."""

@@ -2,90 +2,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import ndtri
 from tests.unit.reports.cases import RESULT, gene_scores, study_record, window_scores
 
 from dnaspt.data.manifest import read_manifest
 from dnaspt.errors import ConfigError, DatasetError
-from dnaspt.evaluation.metrics import Score, auroc, mcc_score
+from dnaspt.evaluation.metrics import Score, auroc, sign_of
 from dnaspt.reports.compare import (
-    N_RESAMPLES,
     WITH_KMERS,
     Difference,
     Group,
-    ResampledScore,
-    detectable_gain,
     differences_of,
     groups_of,
-    level_of,
     paired_gain,
-    resampled_scores,
-    score_of_seeds,
-    sign_of,
 )
+from dnaspt.reports.resamples import N_RESAMPLES, Resamples, level_of
 from dnaspt.reports.study_tables import claims_of
 from dnaspt.studies.settings import StudyConfig
 
 
-@pytest.mark.parametrize(
-    ("n_seeds", "n_blocks", "block_sd"), [(3, 25, 0.0), (3, 25, 1.0), (3, 6, 1.0), (1, 6, 1.0), (5, 100, 0.3)]
-)
-def test_95_percent_intervals_cover_the_truth_95_times_in_100(n_seeds: int, n_blocks: int, block_sd: float) -> None:
-    """Normal noise of seeds and of blocks around 0; a little more is allowed, less is not."""
-    rng, n = np.random.default_rng(0), 1000
-    covered = 0
-    for _ in range(n):
-        seeds = rng.normal(0, 1, n_seeds) if n_seeds > 1 else np.zeros(1)
-        blocks = rng.normal(0, block_sd * np.sqrt(n_blocks), n_blocks)
-        drawn = blocks[rng.integers(n_blocks, size=(500, n_blocks))].mean(axis=1)
-        score = score_of_seeds(seeds + blocks.mean(), seeds[:, None] + drawn, n_blocks)
-        covered += score.low <= 0 <= score.high
-    assert 0.92 <= covered / n <= 0.99
-
-
-def test_one_block_has_no_interval() -> None:
-    score = score_of_seeds(np.array([0.5, 0.6]), np.full((2, 10), 0.55), 1)
-    assert score.value == pytest.approx(0.55) and np.isnan(score.low) and np.isnan(score.high)
-
-
-@pytest.mark.parametrize(
-    ("n_seeds", "n_blocks", "level"), [(1, 25, 0.95), (3, 25, 0.95), (5, 100, 0.95), (3, 25, 0.975)]
-)
-def test_a_detectable_gain_is_seen_four_times_in_five(n_seeds: int, n_blocks: int, level: float) -> None:
-    """Normal noise of seeds and of blocks around a gain of that size, which is computed from the noise."""
-    rng, n = np.random.default_rng(0), 1000
-    spread = 1.0 if n_seeds > 1 else 0.0
-
-    def draw(gain: float) -> tuple[np.ndarray, np.ndarray]:
-        seeds, blocks = gain + rng.normal(0, spread, n_seeds), rng.normal(0, np.sqrt(n_blocks), n_blocks)
-        drawn = blocks[rng.integers(n_blocks, size=(500, n_blocks))].mean(axis=1)
-        return seeds + blocks.mean(), seeds[:, None] + drawn
-
-    size = float(np.mean([detectable_gain(*draw(0), n_blocks, level) for _ in range(n)]))
-    seen = sum(score_of_seeds(*draw(size), n_blocks, level).low > 0 for _ in range(n))
-    assert 0.74 <= seen / n <= 0.88
-
-
-def test_a_detectable_gain_does_not_depend_on_the_gain_that_was_observed() -> None:
-    rng = np.random.default_rng(1)
-    values, resampled = rng.normal(0, 0.1, 3), rng.normal(0, 0.1, (3, 200))
-    assert detectable_gain(values + 0.5, resampled + 0.5, 20) == pytest.approx(detectable_gain(values, resampled, 20))
-
-
-def test_with_one_seed_and_many_blocks_a_detectable_gain_is_two_quantiles_times_the_standard_error() -> None:
-    drawn = 0.3 + 0.1 * ndtri((np.arange(2000) + 0.5) / 2000)[None]
-    expected = (ndtri(0.975) + ndtri(0.8)) * 0.1
-    assert detectable_gain(np.array([0.5]), drawn, 10_000) == pytest.approx(expected, rel=0.01)
-
-
-def test_without_spread_no_detectable_gain_is_known() -> None:
-    assert np.isnan(detectable_gain(np.zeros(1), np.zeros((1, 9)), 5))
-    assert np.isnan(detectable_gain(np.array([0.5, 0.6]), np.full((2, 10), 0.55), 1))
-
-
 def test_a_second_look_widens_the_intervals_of_gains() -> None:
     rng, arms = np.random.default_rng(0), [SCRATCH, SPT]
-    groups = [Group(name, 1.0, np.zeros(1), rng.normal(0, 0.1, (1, 1000)), 1.0, 1e-3, 50) for name in "ab"]
+    groups = [
+        Group(name, 1.0, Resamples(np.zeros(1), rng.normal(0, 0.1, (1, 1000)), (50,)), 1.0, 1e-3) for name in "ab"
+    ]
     studies = [StudyConfig.model_validate({"data": Path("x"), "arms": arms, "looks": looks}) for looks in (1, 2)]
     (once,), (twice,) = (differences_of(study, groups) for study in studies)
     assert twice.gain.low < once.gain.low and twice.gain.high > once.gain.high and twice.detectable > once.detectable
@@ -95,7 +34,7 @@ def test_a_second_look_widens_the_intervals_of_gains() -> None:
 def questions(arms: list[dict[str, object]], **settings: object) -> set[str]:
     """What a study of two arms asks."""
     study = StudyConfig.model_validate(settings | {"data": Path("x"), "arms": arms})
-    groups = [Group(arm.name, 1.0, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, 9) for arm in study.arms]
+    groups = [Group(arm.name, 1.0, Resamples(np.zeros(3), np.zeros((3, 5)), (9,)), 1.0, 1e-3) for arm in study.arms]
     return {one.question for one in differences_of(study, groups)}
 
 
@@ -114,7 +53,7 @@ def test_models_with_what_kmers_say_are_compared_as_their_networks_are() -> None
     joined = [{"name": f"{name} and k-mers", "members": [name], "composition": True} for name in "ab"]
     arms = [SCRATCH, SPT, *joined, {"name": "k-mers", "init": "kmer"}]
     study = StudyConfig.model_validate({"data": Path("x"), "arms": arms, "seeds": [0]})
-    groups = [Group(arm.name, 1.0, np.zeros(1), np.zeros((1, 5)), 1.0, 1e-3, 9) for arm in study.arms]
+    groups = [Group(arm.name, 1.0, Resamples(np.zeros(1), np.zeros((1, 5)), (9,)), 1.0, 1e-3) for arm in study.arms]
     asked = {(one.before, one.after): one.question for one in differences_of(study, groups)}
     assert asked["a", "b"] == asked["a and k-mers", "b and k-mers"] == "pretraining"
     assert asked["a", "a and k-mers"] == WITH_KMERS and ("a", "b and k-mers") not in asked
@@ -157,7 +96,7 @@ def test_frozen_arms_are_compared_with_those_alike_and_with_baselines() -> None:
 def test_the_default_head_is_compared_as_what_it_is(gene_data: Path) -> None:
     softmax = SPT | {"head": "softmax"}
     study = StudyConfig.model_validate({"data": gene_data, "arms": [softmax, SPT | {"name": "c"}, SCRATCH]})
-    groups = [Group(arm.name, 1.0, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, 9) for arm in study.arms]
+    groups = [Group(arm.name, 1.0, Resamples(np.zeros(3), np.zeros((3, 5)), (9,)), 1.0, 1e-3) for arm in study.arms]
     of_bend = read_manifest(gene_data).model_copy(update={"stop_in_cds": False})
     found = differences_of(study.with_heads(of_bend), groups)
     assert {(one.question, one.before, one.after) for one in found} == {
@@ -181,7 +120,9 @@ def test_longer_training_and_more_sequence_are_asked_about_with_the_same_pretrai
 
 def test_runs_on_other_blocks_are_not_paired() -> None:
     study = StudyConfig.model_validate({"data": Path("x"), "arms": [SCRATCH, SPT]})
-    groups = [Group(name, 1.0, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, n) for name, n in (("a", 9), ("b", 4))]
+    groups = [
+        Group(name, 1.0, Resamples(np.zeros(3), np.zeros((3, 5)), (n,)), 1.0, 1e-3) for name, n in (("a", 9), ("b", 4))
+    ]
     with pytest.raises(DatasetError, match="9 and 4 test blocks"):
         differences_of(study, groups)
 
@@ -208,43 +149,26 @@ def test_runs_are_grouped_by_arm_and_share_of_the_labels_in_the_order_of_their_s
         ("b", 1, 1),
     ]
     scores = [records[1].scored.primary.value, records[0].scored.primary.value]
-    assert groups[0].values.tolist() == scores and groups[0].resampled.shape == (2, N_RESAMPLES)
+    assert groups[0].values.tolist() == scores and groups[0].resamples.drawn.shape == (2, N_RESAMPLES)
     assert [group.minutes for group in groups] == [1.5, 1.5, 3.0]  # with pretraining
     assert {(group.n_blocks, group.least, group.rate) for group in groups} == {(3, -1.0, 1e-3)}
 
 
 def test_the_interval_of_a_group_stays_within_what_the_metric_can_be() -> None:
-    group = Group("a", 1.0, np.array([0.9, 0.2]), np.full((2, 10), 0.55), 1.0, 1e-3, 2, least=0.0)
+    group = Group("a", 1.0, Resamples(np.array([0.9, 0.2]), np.full((2, 10), 0.55), (2,)), 1.0, 1e-3, least=0.0)
     assert (group.score.low, group.score.high) == (0.0, 1.0)
 
 
-def test_resamples_of_genes_vary_around_their_score() -> None:
-    scores, counts = gene_scores([9, 5, 8, 7, 6, 9, 8, 7])
-    drawn = resampled_scores(counts, "mcc")
-    assert drawn.shape == (N_RESAMPLES,) and drawn.mean() == pytest.approx(scores.primary.value, abs=0.01)
-    assert mcc_score(counts.confusions).low == np.percentile(drawn, 2.5)
-
-
-@pytest.mark.parametrize(("metric", "index"), [("mean_auroc", 0), ("mean_auprc", 1)])
-def test_resamples_of_windows_are_those_of_their_metric(metric: str, index: int) -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.integers(2, size=(200, 2))
-    scores, counts = window_scores(truth + rng.normal(size=truth.shape), truth)
-    assert scores.windows is not None
-    mean = (scores.windows.labels.mean_auroc, scores.windows.labels.mean_auprc)[index]
-    assert resampled_scores(counts, metric).mean() == pytest.approx(mean.value, abs=0.01)
-
-
-def resampled(n_right: list[int]) -> ResampledScore:
+def resampled(n_right: list[int]) -> Resamples:
     scores, counts = gene_scores(n_right)
-    return ResampledScore.of(scores.primary.value, counts, "mcc")
+    return Resamples.of(scores.primary.value, counts, "mcc")
 
 
 def test_two_runs_are_compared_block_by_block() -> None:
     """Both vary much from block to block, and alike: only the pairing shows that the second is better everywhere."""
     first, second = [4, 9, 5, 8] * 5, [5, 10, 6, 9] * 5
     before, after = (
-        ResampledScore.of(scores.primary.value, counts, "mcc") for scores, counts in map(gene_scores, (first, second))
+        Resamples.of(scores.primary.value, counts, "mcc") for scores, counts in map(gene_scores, (first, second))
     )
     gain = paired_gain(before, after)
     assert gain.value == pytest.approx(0.2) and gain.low == pytest.approx(0.2) and sign_of(gain) == 1
@@ -265,7 +189,7 @@ def test_the_rule_for_two_runs_is_that_of_a_study_with_one_seed() -> None:
 
 
 def test_runs_on_other_test_blocks_are_refused() -> None:
-    before, after = (ResampledScore(0.5, np.full(N_RESAMPLES, 0.5), n) for n in (9, 4))
+    before, after = (Resamples(np.full(1, 0.5), np.full((1, N_RESAMPLES), 0.5), (n,)) for n in (9, 4))
     with pytest.raises(DatasetError, match="on 9 and 4 test blocks; evaluate both again"):
         paired_gain(before, after)
 
@@ -273,7 +197,7 @@ def test_runs_on_other_test_blocks_are_refused() -> None:
 def test_fewer_labels_after_pretraining_are_compared_with_all_from_scratch() -> None:
     study = StudyConfig.model_validate({"data": Path("x"), "arms": [SCRATCH, SPT]})
     groups = [
-        Group(name, fraction, np.zeros(3), np.zeros((3, 5)), 1.0, 1e-3, 9)
+        Group(name, fraction, Resamples(np.zeros(3), np.zeros((3, 5)), (9,)), 1.0, 1e-3)
         for name, fraction in (("a", 1.0), ("a", 0.25), ("b", 1.0), ("b", 0.25))
     ]
     found = [(one.question, one.fraction) for one in differences_of(study, groups)]

@@ -82,7 +82,7 @@ def test_a_model_is_best_only_by_all_three_scores() -> None:
 def test_a_head_that_knows_no_codons_is_named() -> None:
     _, second = standing([genes("crf", 0.9, 0.7, 0.8), genes("softmax", 0.5, 0.1, 0.6, has_codons=False)])
     assert second == (
-        "That is what predict writes, with codons (softmax: the head alone, which knows no codons). "
+        "That is what predict writes, with codons (of softmax the head alone, which knows no codons). "
         "MCC of the head alone: crf 0.700."
     )
     assert len(standing([genes("softmax", 0.5, 0.1, 0.6, has_codons=False)])) == 1

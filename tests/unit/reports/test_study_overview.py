@@ -18,7 +18,7 @@ def test_datasets_stand_side_by_side(tmp_path: Path) -> None:
     answer = write_overview(tmp_path, results, "dnaspt study x.toml --out .")
     assert answer == ["Self-pretraining (scratch to SPT): better on one."]
     page, text = ((tmp_path / f"study.{kind}").read_text() for kind in ("html", "md"))
-    assert text.startswith(f"# Study of one, two\n\n{answer[0]}\n\nBetter or worse where the interval excludes 0.")
+    assert text.startswith(f"# Study of one, two\n\n- {answer[0]}\n\nBetter or worse where the interval excludes 0.")
     assert "## one\n\n| what | from | to | labels | gain in MCC [95 %] | detectable gain | verdict |" in text
     assert "Answer of two. More: two/study.html. Method of two." in text and "dnaspt study x.toml" in text
     assert page.count("<svg") == 1 and (tmp_path / "study_figures" / "gains1.svg").is_file()

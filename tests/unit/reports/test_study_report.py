@@ -49,7 +49,8 @@ def test_the_report_is_written_in_each_form(result: StudyResult) -> None:
     assert [float(row["gain"]) for row in rows] == result.differences_to_frame()["gain"].tolist()
     assert pq.read_table(result.path / "study_scores.parquet")["arm"].to_pylist() == ["scratch", "SPT"]
     text = (result.path / "study.md").read_text()
-    assert text.startswith(f"# Study of genes\n\n{result}\n\n{result.method}\n\n## Arms\n")
+    answer = "\n".join(f"- {sentence}" for sentence in result.answer)
+    assert text.startswith(f"# Study of genes\n\n{answer}\n\n{result.method}\n\n## Arms\n")
     assert "## Figures" in text and "](study_figures/gains.svg)" in text
 
 
@@ -67,7 +68,7 @@ def test_a_study_without_comparisons_has_tables_with_columns(windows: Path, tmp_
     settings = {"data": windows, "seeds": [0], "learning_rates": [1e-3], "arms": [{"name": "CpG count", "init": "cpg"}]}
     alone = dnaspt.study(settings, out=tmp_path / "study")
     columns = ["question", "before", "after", "label_fraction", "gain", "low", "high", "n_seeds", "n_blocks", "looks"]
-    columns += ["detectable_gain", "verdict"]
+    columns += ["detectable_gain", "verdict", "by_fold", "over_folds", "over_folds_low", "over_folds_high"]
     assert len(alone.differences_to_frame()) == 0 and list(alone.differences_to_frame().columns) == columns
     assert (tmp_path / "study" / "study_gains.csv").read_text() == ",".join(columns) + "\n"
     assert pq.read_table(tmp_path / "study" / "study_gains.parquet").column_names == columns

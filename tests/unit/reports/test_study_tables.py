@@ -10,12 +10,14 @@ from dnaspt.config import build_config
 from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.metrics import Score
 from dnaspt.reports.compare import FEWER, Difference, Group
+from dnaspt.reports.resamples import Resamples
 from dnaspt.reports.study_tables import (
     claim_rows,
     claim_values,
     cost_table,
     difference_rows,
     difference_values,
+    gain_table,
     gene_tables,
     group_rows,
     group_values,
@@ -32,7 +34,7 @@ from dnaspt.studies.scheduler import StudyRuns
 from dnaspt.studies.settings import StudyConfig
 
 GAIN = Difference("pretraining", "scratch", "SPT", 1.0, Score(0.1, 0.05, 0.15), 3)
-GROUP = Group("scratch", 0.25, np.array([0.5, 0.75]), np.full((2, 4), 0.625), 61.4, 3e-4, 50)
+GROUP = Group("scratch", 0.25, Resamples(np.array([0.5, 0.75]), np.full((2, 4), 0.625), (50,)), 61.4, 3e-4)
 
 
 def runs_of(*records: Record, labels: tuple[str, ...] = ("in", "out")) -> StudyRuns:
@@ -229,3 +231,28 @@ def test_claims_name_the_protocol_by_which_an_arm_is_pretrained(gene_data: Path)
         ),
     ]
     assert [row["claim"] for row in claim_values(study, both, "methylation")] == [claim for claim, _, _ in told]
+
+
+def test_a_gain_of_folds_has_them_as_repeats_beside_it() -> None:
+    of_folds = replace(GAIN, n_seeds=1, by_fold=(0.2, -0.1, 0.2), over_folds=Score(0.1, -0.3, 0.5))
+    table = gain_table([GAIN, of_folds], "MCC")
+    assert table.columns[-1] == "folds as repeats [95 %]"
+    assert [row[-2:] for row in table.rows] == [
+        ("better", "–"),
+        ("better in these runs", "+0.100 [-0.300, +0.500], ahead in 2 of 3"),
+    ]
+    assert "folds" not in str(gain_table([GAIN], "MCC").columns)
+    (row,) = difference_values([of_folds])
+    assert (row["by_fold"], row["over_folds_low"], row["verdict"]) == ([0.2, -0.1, 0.2], -0.3, "better in these runs")
+
+
+@pytest.mark.parametrize(
+    ("over_folds", "verdict"),
+    [(Score(0.0, -0.01, 0.01), "supported"), (Score(0.0, -0.03, 0.03), "supported in these runs")],
+)
+def test_a_marginal_gain_is_marginal_over_the_folds_too(over_folds: Score, verdict: str) -> None:
+    study = StudyConfig.model_validate(
+        {"data": Path("x"), "arms": [{"name": "scratch"}, {"name": "SPT", "init": "spt"}], "marginal_gain": 0.02}
+    )
+    small = Difference("pretraining", "scratch", "SPT", 1.0, Score(0, -0.01, 0.01), 1, over_folds=over_folds)
+    assert [row[-1] for row in claim_rows(study, [small], "regions")] == ["undecided", verdict]

@@ -9,6 +9,7 @@ from dnaspt.config import build_config
 from dnaspt.evaluation.metrics import Score
 from dnaspt.prepare.held_out import CutOut
 from dnaspt.reports.compare import Difference, Group
+from dnaspt.reports.resamples import Resamples
 from dnaspt.reports.study_text import gene_model_sentences, markdown, method, sentences, sentences_over
 from dnaspt.reports.tables import Table
 from dnaspt.studies.settings import StudyConfig
@@ -21,7 +22,7 @@ def gain(question: str, before: str, after: str, value: float, *, fraction: floa
 
 def group(arm: str, value: float) -> Group:
     """Runs that all reached one value."""
-    return Group(arm, 1.0, np.array([value]), np.full((1, 4), value), 1.0, 0.001, 50)
+    return Group(arm, 1.0, Resamples(np.array([value]), np.full((1, 4), value), (50,)), 1.0, 0.001)
 
 
 GROUPS = [group("scratch", 0.6), group("SPT", 0.7), group("k-mers", 0.5), group("Markov", 0.8)]
@@ -106,7 +107,7 @@ SCRATCH, SPT = {"name": "scratch"}, {"name": "SPT", "init": "spt"}
     ],
 )
 def test_how_it_was_made_is_said(settings: dict[str, object], n_blocks: int, said: str) -> None:
-    groups = [replace(one, n_blocks=n_blocks) for one in GROUPS[:1]]
+    groups = [replace(one, resamples=replace(one.resamples, blocks=(n_blocks,))) for one in GROUPS[:1]]
     assert said in method(study_with(SCRATCH, SPT, **settings), groups, [study_record("scratch", gene_scores([7, 8]))])
 
 
@@ -144,7 +145,7 @@ def test_a_report_as_markdown_has_every_table_with_its_note() -> None:
     tables = [Table("One", ("a", "b"), (("1", "2"),), "Note."), Table("Empty", ("a",), ())]
     text = markdown("Title", ["Yes.", "More."], "How.", tables, ["dnaspt study"])
     assert text == (
-        "# Title\n\nYes. More.\n\nHow.\n\n## One\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\nNote.\n\n## Empty\n\n"
+        "# Title\n\n- Yes.\n- More.\n\nHow.\n\n## One\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\nNote.\n\n## Empty\n\n"
         "## Commands\n\n```\ndnaspt study\n```\n"
     )
 
@@ -155,7 +156,12 @@ def test_a_study_with_gene_models_leads_with_whole_genes_by_four_measures() -> N
 
     def of(arm: str, value: float) -> Group:
         return Group(
-            arm, 1.0, np.array([value]), np.full((1, 4), value), 1.0, 0.0, 9, baseline=arm * (arm == "AUGUSTUS")
+            arm,
+            1.0,
+            Resamples(np.array([value]), np.full((1, 4), value), (9,)),
+            1.0,
+            0.0,
+            baseline=arm * (arm == "AUGUSTUS"),
         )
 
     groups = {name: [of(arm, value) for arm, value in zip(arms, own, strict=True)] for name, own in values.items()}
@@ -230,3 +236,28 @@ def test_gains_on_groups_of_labels_are_told_by_name() -> None:
     told = sentences(GROUPS, gains, "mean AUROC")
     assert told[1].startswith("Self-pretraining raises test mean AUROC: ")
     assert told[2].startswith("Self-pretraining (ATAC): no evidence of a difference in test mean AUROC, ")
+
+
+def test_what_holds_for_these_runs_alone_is_told_apart() -> None:
+    here = replace(gain("pretraining", "scratch", "SPT", 0.1), n_seeds=1, over_folds=Score(0.1, -0.05, 0.25))
+    sure = replace(here, after="SPT + CRF", over_folds=Score(0.1, 0.02, 0.18))
+    told = sentences(GROUPS, [here, sure], "MCC")
+    assert told[0].startswith(
+        "Does self-pretraining help here, for as many bases of fine-tuning? In 1 of 2 comparisons it does"
+    )
+    assert "in 1 of 2 it does in these runs, but the folds as repeats leave it open" in told[0]
+    assert told[1].startswith("Self-pretraining raises test MCC: ") and "scratch to SPT + CRF" in told[1]
+    assert told[2].startswith("Self-pretraining raises test MCC in these runs: ") and told[3].startswith(
+        "In these runs: "
+    )
+    (alone,) = {sentence for sentence in sentences(GROUPS, [here], "MCC") if sentence.startswith("Does")}
+    assert "In these runs, yes, but the folds as repeats leave it open." in alone
+    assert sentences_over({"one": [here], "two": [sure]})[0].endswith(": better on one (in these runs).")
+
+
+def test_rates_that_were_given_may_have_been_chosen_on_what_folds_test() -> None:
+    told = method(study_with(SCRATCH, SPT, learning_rates=[0.01], folds=3, seeds=[0]), GROUPS[:1], [])
+    assert "pretraining and weights are those of the fold" in told and "may be among what is tested" in told
+    assert "of blocks alone: with other seeds it is larger" in told
+    told = method(study_with(SCRATCH, SPT, folds=3), GROUPS[:1], [])
+    assert "pretraining, learning rates and weights are those of the fold" in told

@@ -80,3 +80,10 @@ def test_predicted_numbers_of_folds_stay_numbers() -> None:
 def test_folds_are_not_weighed_alike_but_by_what_they_hold() -> None:
     pooled, _ = pool_records([record("a", 0, 1, n_right=5), record("a", 0, 9, n_right=10)], {}, "whole")
     assert pooled[0].scored.scores["gene_f1"].value == pytest.approx(0.95)
+
+
+def test_minutes_on_several_devices_are_not_summed() -> None:
+    records = [record("a", 0, 1), record("a", 0, 2)]
+    other = replace(records[1], result=replace(records[1].result, device="cuda"))
+    ((pooled,), _) = pool_records([records[0], other], {}, "whole")
+    assert np.isnan(pooled.result.minutes) and pooled.result.device == "" and pooled.result.n_bp == 2 * RESULT.n_bp
