@@ -10,7 +10,7 @@ import numpy as np
 
 from dnaspt.atomic import atomic_file
 from dnaspt.errors import InputError
-from dnaspt.genome.bed_dialects import INTERVAL, read_intervals, read_regions
+from dnaspt.genome.bed_dialects import INTERVAL, read_regions, read_table_intervals
 from dnaspt.genome.columns import Column, find_header
 from dnaspt.genome.intervals import positions
 
@@ -198,8 +198,8 @@ def read_bed(path: str | Path) -> Regions:
     - BED12: its blocks are the regions.
     - BEDPE: both ends are regions. An end without a position is left out (`end_unknown`).
     - bedGraph: rows of value 0, or without a value, are no regions (`zero_signal`).
-    - A table with a header (chrom, start, end) whose `length` is that of 1-based closed intervals, as MACS .xls: they are
-      converted.
+    - A table with a header (chrom, start, end) whose `length` or `width` is that of 1-based closed intervals, as MACS .xls
+      and R's GRanges: they are converted.
 
     A dialect that changes which bases are regions is named in a warning. The strand is that of column 6, or of the column
     `strand` of a header, if it is + or -, else ".".
@@ -221,10 +221,11 @@ def has_labels(path: str | Path) -> bool:
 def read_labeled_bed(path: str | Path) -> LabeledRegions:
     """Read BEND's table: a header with chromosome, start, end, and optionally strand, label and split.
 
-    Column `label` holds the numbers of the labels that are true, with commas between them. It is empty if none is.
+    Column `label` holds the numbers of the labels that are true, with commas between them. It is empty if none is. A `length` or
+    `width` of 1-based closed intervals, as in R's GRanges, tells that they are to be converted.
 
     Raises:
-        InputError: no header, a malformed row, a label that is not a list of numbers, or a strand other than + - .
+        InputError: no header, a malformed row, a label that is not a list of numbers, or a strand other than + - . and *
     """
     import pandas as pd
 
@@ -236,8 +237,12 @@ def read_labeled_bed(path: str | Path) -> LabeledRegions:
     if repeated := [name for name in names if header.names.count(name) > 1]:
         raise InputError(path, f"two columns {repeated[0]!r}", expected="one", line=header.line)
     optional = [Column(name, header.names.index(name), str, optional=True) for name in names]
-    frame = read_intervals(path, [*INTERVAL, *optional], header)
-    strand = frame["strand"].astype(str).replace("", ".") if "strand" in frame else pd.Series(".", index=frame.index)
+    frame, _ = read_table_intervals(path, [*INTERVAL, *optional], header)
+    strand = (
+        frame["strand"].astype(str).replace({"": ".", "*": "."})
+        if "strand" in frame
+        else pd.Series(".", index=frame.index)
+    )
     if not strand.isin(["+", "-", "."]).all():
         row = int(np.flatnonzero(~strand.isin(["+", "-", "."]))[0])
         raise InputError(path, f"strand {strand.iloc[row]!r}", expected="+ - or .", line=int(frame["line"].iloc[row]))

@@ -15,6 +15,7 @@ import numpy as np
 
 from dnaspt.errors import InputError
 from dnaspt.genome.columns import (
+    GRANGES_NAMES,
     Column,
     TableHeader,
     find_header,
@@ -77,7 +78,8 @@ def read_regions(path: Path) -> RegionRows:
         return _read_pairs(path, header)
     if header is None and width > len(INTERVAL) and _has_lengths(path):
         return _read_table(path, TableHeader(("chrom", "start", "end", _LENGTH_NAMES[0]), line=0))
-    if width == len(INTERVAL) + 1 and (values := _bedgraph_values(path, header)) is not None:
+    has_length = header is not None and any(name in _LENGTH_NAMES for name in header.names)
+    if width == len(INTERVAL) + 1 and not has_length and (values := _bedgraph_values(path, header)) is not None:
         return _read_bedgraph(path, header, values)
     if header is not None:
         return _read_table(path, header)
@@ -112,6 +114,29 @@ def read_intervals(path: Path, columns: Sequence[Column], header: TableHeader | 
         InputError: a malformed row, or one whose start and end are none of an interval.
     """
     return _checked(path, _read_rows(path, columns, header))
+
+
+def read_table_intervals(path: Path, columns: Sequence[Column], header: TableHeader) -> tuple["pd.DataFrame", int]:
+    """Read columns of all rows of a table with a header, among them `INTERVAL`; 1-based intervals are converted.
+
+    Args:
+        path: the file.
+        columns: columns to read.
+        header: its header. A length tells whether the table is 1-based, as those of MACS (.xls) and R's GRanges are.
+
+    Returns:
+        The table, with `length` if the file has one, and the number of the first base in the file: 0 or 1.
+
+    Raises:
+        InputError: a malformed row, lengths that contradict their intervals, or a start and end that are none of an interval.
+    """
+    length = next((name for name in _LENGTH_NAMES if name in header.names), None)
+    if length:
+        columns = [*columns, Column("length", header.names.index(length), str, optional=True)]
+    frame = _read_rows(path, columns, header)
+    first_base = _first_base(path, frame, header)
+    frame["start"] -= first_base
+    return _checked(path, frame), first_base
 
 
 def _read_rows(path: Path, columns: Sequence[Column], header: TableHeader | None) -> "pd.DataFrame":
@@ -213,16 +238,11 @@ def _read_table(path: Path, header: TableHeader) -> RegionRows:
     if "strand" in header.names or len(header.names) > _STRAND.index:
         index = header.names.index("strand") if "strand" in header.names else _STRAND.index
         columns.append(Column("strand", index, str, optional=True))
-    length = next((name for name in _LENGTH_NAMES if name in header.names), None)
-    if length:
-        columns.append(Column("length", header.names.index(length), str, optional=True))
     summit = _summit_column(header)
     if summit is not None:
         columns.append(Column("summit", summit, str, optional=True))
-    frame = _read_rows(path, columns, header)
-    first_base = _first_base(path, frame, header)
-    frame["start"] -= first_base
-    frame = _with_center(_checked(path, frame))
+    frame, first_base = read_table_intervals(path, columns, header)
+    frame = _with_center(frame)
     if summit is not None:
         frame["center"] = _table_centers(path, frame, header.names[summit], first_base)
     return RegionRows(frame)
@@ -272,7 +292,16 @@ def _first_base(path: Path, frame: "pd.DataFrame", header: TableHeader) -> int:
         log.warning("%s: its intervals are 1-based and closed, and were converted", path)
     elif "abs_summit" in header.names and "length" not in frame:
         log.warning("%s: its intervals were read as 0-based; those of MACS (.xls) are 1-based", path)
+    elif "length" not in frame:
+        _warn_of_granges(path, header)
     return first_base
+
+
+def _warn_of_granges(path: Path, header: TableHeader | None) -> None:
+    """Say of a table that may be R's GRanges that nothing tells that its intervals are 1-based."""
+    if header is not None and header.contig_name in GRANGES_NAMES:
+        told = "%s: its intervals were read as 0-based; those of R's GRanges are 1-based, which a column 'width' would tell"
+        log.warning(told, path)
 
 
 def _table_centers(path: Path, frame: "pd.DataFrame", name: str, first_base: int) -> np.ndarray:
@@ -408,6 +437,7 @@ def _read_bedgraph(path: Path, header: TableHeader | None, values: np.ndarray) -
         InputError: a malformed row, or none with a value other than 0.
     """
     frame = read_intervals(path, INTERVAL, header)
+    _warn_of_granges(path, header)
     has_signal = ~np.isnan(values) & (values != 0)
     if not has_signal.any():
         raise InputError(path, "a bedGraph whose values are all 0", expected="regions, or values other than 0")

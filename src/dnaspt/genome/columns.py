@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,9 @@ _BLOCK_BYTES = 1 << 25
 _NO_ROW = (b"#", b"track ", b"track\t", b"browser ", b"browser\t")
 _NOT_A_NUMBER = ["nan", "NaN", "NA", "."]
 
-_CONTIG_NAMES = ("chrom", "chromosome", "chr", "chrom1", "chr1")
+GRANGES_NAMES = ("seqnames", "seqname")
+"""What tables of R's GRanges call the contig."""
+_CONTIG_NAMES = ("chrom", "chromosome", "chr", *GRANGES_NAMES, "chrom1", "chr1")
 """First words of a header; the last two are those of BEDPE."""
 _OTHER_NAMES = {"labels": "label"}
 """Names of columns that mean another one."""
@@ -46,10 +48,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class TableHeader:
-    """The row that names the columns of a table, and its 1-based line."""
+    """The row that names the columns of a table.
+
+    Attributes:
+        names: names of the columns, in lower case; the first is chrom, whatever the file calls it.
+        line: its 1-based line.
+        contig_name: what the file calls the first column, in lower case.
+    """
 
     names: tuple[str, ...]
     line: int
+    contig_name: str = field(default="chrom", compare=False)
 
 
 def find_header(path: Path) -> TableHeader | None:
@@ -58,7 +67,7 @@ def find_header(path: Path) -> TableHeader | None:
         fields = line.lstrip("#").rstrip("\r\n").split("\t")
         if fields[0].lower() in _CONTIG_NAMES and len(fields) > 2 and "start" in fields[1].lower():
             names = (name.strip().lower() for name in fields[1:])
-            return TableHeader(("chrom", *(_OTHER_NAMES.get(name, name) for name in names)), number)
+            return TableHeader(("chrom", *(_OTHER_NAMES.get(name, name) for name in names)), number, fields[0].lower())
         if _is_row(line.encode()):
             return None
     return None

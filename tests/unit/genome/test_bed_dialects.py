@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dnaspt.errors import InputError
-from dnaspt.genome.bed import Regions, read_bed
+from dnaspt.genome.bed import Regions, read_bed, read_labeled_bed
 
 NARROW = "chr1\t100\t200\tp\t0\t.\t5.5\t-1\t-1\t"
 
@@ -106,6 +106,31 @@ def test_a_length_or_macs_itself_tells_that_a_table_is_1_based(tmp_path: Path) -
     assert rows(read_bed(write(tmp_path, wide.replace("236", "235")))) == [("chr1", 501, 736, 618)]
     assert rows(read_bed(write(tmp_path, wide.replace("236", "9")))) == [("chr1", 501, 736, 618)]  # of something else
     assert rows(read_bed(write(tmp_path, without_length(MACS), "p.xls")))[0] == ("chr1", 500, 736, 549)
+
+
+def test_tables_of_granges_are_1_based_as_their_widths_tell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = "seqnames\tstart\tend\twidth\tstrand\tlabel\nchr1\t501\t736\t236\t-\t0\nchr1\t801\t801\t1\t*\t1\n"
+    path = write(tmp_path, text)
+    for regions in (read_bed(path), read_labeled_bed(path).regions):
+        assert rows(regions) == [("chr1", 500, 736, 618), ("chr1", 800, 801, 800)]
+        assert regions.strand.tolist() == ["-", "."]
+    assert caplog.messages == [f"{path}: its intervals are 1-based and closed, and were converted"] * 2
+
+
+@pytest.mark.parametrize("contig", ["seqnames", "chrom"])
+def test_a_width_as_fourth_and_last_column_is_no_signal(tmp_path: Path, contig: str) -> None:
+    text = f"{contig}\tstart\tend\twidth\nchr1\t501\t510\t10\nchr1\t801\t810\t10\n"
+    assert rows(read_bed(write(tmp_path, text))) == [("chr1", 500, 510, 505), ("chr1", 800, 810, 805)]
+
+
+@pytest.mark.parametrize("name", ["score", "strand"])
+def test_granges_without_widths_are_read_as_0_based_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    value = "5" if name == "score" else "+"
+    path = write(tmp_path, f"seqname\tstart\tend\t{name}\nchr1\t501\t510\t{value}\n")
+    assert rows(read_bed(path)) == [("chr1", 501, 510, 505)]
+    assert "were read as 0-based; those of R's GRanges are 1-based, which a column 'width' would tell" in caplog.text
 
 
 def test_lengths_of_both_kinds_are_refused(tmp_path: Path) -> None:
