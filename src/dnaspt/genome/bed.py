@@ -155,6 +155,13 @@ class LabeledRegions:
         """Whether every window has exactly one label, 0 or 1, and both occur: then they mean no and yes."""
         return bool((np.diff(self.offsets) == 1).all()) and set(np.unique(self.indices).tolist()) == {0, 1}
 
+    def first_without_label(self) -> int | None:
+        """Number of the first window without a label, where all others have one, 0 or 1, and both occur; else None."""
+        counts = np.diff(self.offsets)
+        if (counts > 1).any() or counts.all() or set(np.unique(self.indices).tolist()) != {0, 1}:
+            return None
+        return int(np.argmin(counts))
+
     def with_one_label(self) -> "LabeledRegions":
         """The same windows, where 1 has become the only label, number 0, and 0 has become no label."""
         offsets = np.concatenate([[0], np.cumsum(self.indices == 1)])

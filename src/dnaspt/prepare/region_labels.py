@@ -55,7 +55,8 @@ def row_labels(
 ) -> tuple[LabeledRegions, tuple[str, ...]]:
     """Names of the labels of a table whose rows have label indices.
 
-    If every row says 0 or 1 and no second name is given, these are no and yes for a single label, not two indices.
+    If every row says 0 or 1 and no second name is given, these are no and yes for a single label, not two indices. Rows without a
+    label among them are refused: they may be unknown, or have none of two labels.
 
     Args:
         labeled: the table.
@@ -66,7 +67,7 @@ def row_labels(
         The table, with a yes as index 0 where it says no and yes, and the names.
 
     Raises:
-        InputError: no row has a label, or one has an index for which there is no name.
+        InputError: no row has a label, one has none where the others say no or yes, or one has an index without a name.
     """
     if not labeled.n_labels():
         found = "no row has a label"
@@ -78,6 +79,10 @@ def row_labels(
     if n_known == 1 and labeled.is_binary():
         log.warning("%s: column 'label' holds 0 and 1 alone: read as no and yes", labeled.regions.path)
         return labeled.with_one_label(), names or ("label",)
+    if n_known == 1 and (row := labeled.first_without_label()) is not None:
+        found = "no label in this row, though others have 0 or 1"
+        do = "leave out rows whose label is not known; if 0 and 1 are the numbers of two labels, say n_labels: 2"
+        raise InputError(labeled.regions.path, found, do=do, line=int(labeled.regions.line[row]))
     if names is None:
         return labeled, tuple(f"label_{index}" for index in range(max(n_known, labeled.n_labels())))
     if labeled.n_labels() > len(names):

@@ -89,6 +89,32 @@ def test_0_and_1_are_no_and_yes_unless_there_are_two_names(
     assert row_labels(labeled, names)[1] == ("peak",)
 
 
+@pytest.mark.parametrize("rows", [["1", "0", "", "0"], ["", "1", "0"]])
+def test_a_row_without_a_label_beside_0_and_1_is_refused_unless_there_are_two_labels(
+    tmp_path: Path, names: Path, rows: list[str]
+) -> None:
+    labeled = table(
+        tmp_path, "chrom start end label", *(f"a {10 * k} {10 * k + 9} {row}" for k, row in enumerate(rows))
+    )
+    message = rf"table\.bed:{rows.index('') + 2}: no label in this row, though others have 0 or 1; leave out rows .* n_labels: 2"
+    for n_labels in (None, 1):
+        with pytest.raises(InputError, match=message):
+            row_labels(labeled, None, n_labels)
+    assert row_labels(labeled, None, 2) == (labeled, ("label_0", "label_1"))
+    assert row_labels(labeled, names) == (labeled, ("liver", "heart"))
+    names.write_text("peak\n")
+    with pytest.raises(InputError, match=message):
+        row_labels(labeled, names)
+
+
+@pytest.mark.parametrize("rows", [["0", "", "0"], ["0,1", "", "1"], ["0", "", "1", "2"]])
+def test_rows_without_a_label_beside_other_indices_have_none(tmp_path: Path, rows: list[str]) -> None:
+    labeled = table(
+        tmp_path, "chrom start end label", *(f"a {10 * k} {10 * k + 9} {row}" for k, row in enumerate(rows))
+    )
+    assert row_labels(labeled, None)[0] == labeled
+
+
 def test_splits_of_rows_are_indices_and_a_wrong_one_has_its_line(tmp_path: Path) -> None:
     labeled = table(tmp_path, "chrom start end label split", "a 0 9 1 test", "a 9 18 0 train", "a 20 30 1 valid")
     splits = row_splits(labeled)
