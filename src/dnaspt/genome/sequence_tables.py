@@ -26,7 +26,7 @@ FASTA_SUFFIXES = (".fa", ".fasta", ".fna", ".ffn", ".fas", ".fsa")
 SEQUENCE_NAMES = ("sequence", "seq", "dna", "dna_sequence", "sequences", "text")
 NAME_NAMES = ("name", "id", "index", "seq_id", "sequence_id", "seqname")
 """Usual names of the columns of sequences and of their names, in lower case."""
-_DELIMITERS = (",", "\t", ";", "|")
+_DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
 """How tables write that a value is not known, in lower case."""
 _PARQUET_ROWS = 1 << 16
@@ -87,7 +87,7 @@ def read_sequence_table(path: str | Path) -> SequenceTable:
 
     Raises:
         InputError: another kind of name, a file that cannot be used, or without a row; a row with fewer or more fields than the
-            header, or a column that is there twice.
+            header, a column that is there twice, or two without a name.
     """
     path = Path(path)
     suffix = Path(unpacked_name(path)).suffix.lower()
@@ -105,6 +105,8 @@ def read_sequence_table(path: str | Path) -> SequenceTable:
         names = ", ".join((*TABLE_SUFFIXES, *FASTA_SUFFIXES))
         raise InputError(path, f"unknown suffix {suffix!r}", expected=f"{names}, plain or with .gz")
     repeated = [name for name in table.columns if table.columns.count(name) > 1]
+    if "" in repeated:
+        raise InputError(path, "two columns have no name", do="name them in the header")
     if repeated:
         raise InputError(path, f"column {repeated[0]!r} is there twice", do="rename one of them")
     if not table.rows:
@@ -181,7 +183,8 @@ def _delimited_rows(path: Path, text: IO[str], suffix: str) -> SequenceTable:
             if len(fields) != len(columns):
                 found = f"{len(fields)} fields in this row, {len(columns)} in the header"
                 by_r = "; was it written by R? row.names = FALSE leaves out the names of rows"
-                do = f"is a comma within a field, without quotes?{by_r if len(fields) == len(columns) + 1 else ''}"
+                do = f"is a {_DELIMITERS[delimiter]} within a field, without quotes?"
+                do += by_r if len(fields) == len(columns) + 1 else ""
                 raise InputError(path, found, do=do, line=line)
             if any("\n" in field or "\r" in field for field in fields):
                 raise InputError(path, "a field goes on over a line end", do="is a quote left open?", line=line)
