@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ class SequenceTable:
         lines: 1-based line of each row in the file; of Parquet its number.
         is_fasta: whether it is FASTA.
         nested: columns that hold a list or an object somewhere: the first line, and what it is. They cannot be used.
+        absent: columns that some objects of JSON do not have, and how many: their value is empty.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class SequenceTable:
     lines: list[int]
     is_fasta: bool = False
     nested: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    absent: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -70,6 +73,19 @@ class SequenceTable:
             )
         index = self.columns.index(name)
         return [row[index] for row in self.rows]
+
+
+def warn_of_absent(table: SequenceTable, used: Iterable[str | None]) -> None:
+    """Say of columns that are used how many objects of JSON do not have them.
+
+    Args:
+        table: the table.
+        used: names of its columns; None for what has no column.
+    """
+    for name in dict.fromkeys(used):
+        if name is not None and (n_absent := table.absent.get(name)):
+            told = "%s: %d of %d objects have no %r, which is read as missing"
+            log.warning(told, table.path, n_absent, len(table), name)
 
 
 def is_missing(value: str) -> bool:
@@ -216,30 +232,61 @@ def _read_json(path: Path) -> SequenceTable:
     columns = tuple(dict.fromkeys(name for _, content in objects for name in content))
     rows = [tuple(_as_text(path, content.get(name), name, line) for name in columns) for line, content in objects]
     nested = _nested((line, content.items()) for line, content in objects)
-    return SequenceTable(path, columns, rows, [line for line, _ in objects], nested=nested)
+    n_with = Counter(name for _, content in objects for name in content)
+    absent = {name: len(objects) - n_with[name] for name in columns if n_with[name] < len(objects)}
+    return SequenceTable(path, columns, rows, [line for line, _ in objects], nested=nested, absent=absent)
 
 
 def _json_objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line (or number in a list) and content of each object.
 
     Raises:
-        InputError: something that is no object.
+        InputError: something that is no object, or an object with a name twice.
     """
+
+    def load(json_text: str) -> Any:
+        return json.loads(json_text, object_pairs_hook=_object)
+
     try:
         numbered: Iterator[tuple[int, Any]] = (
-            enumerate(json.loads(text), start=1)
+            enumerate(load(text), start=1)
             if text.lstrip().startswith("[")
-            else ((line, json.loads(row)) for line, row in enumerate(text.split("\n"), start=1) if row.strip())
+            else ((line, load(row)) for line, row in enumerate(text.split("\n"), start=1) if row.strip())
         )
         for line, content in numbered:
             if not isinstance(content, dict):
                 raise InputError(path, f"a {type(content).__name__}", expected="an object in each line", line=line)
+            if isinstance(content, _RepeatedNames):
+                raise InputError(
+                    path, f"{content.repeated!r} is there twice in an object", do="leave out one", line=line
+                )
             if content and all(isinstance(column, dict) for column in content.values()):
                 do = "pandas writes them with to_json(path, orient='records', lines=True)"
                 raise InputError(path, "columns instead of rows", expected="an object in each line", do=do, line=line)
             yield line, content
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and nesting without an end
         raise InputError(path, f"broken JSON ({error})", expected="an object in each line") from error
+
+
+class _RepeatedNames(dict[str, Any]):
+    """An object of JSON in which a name stands twice.
+
+    Attributes:
+        repeated: the first such name.
+    """
+
+    repeated = ""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON from its names and values."""
+    content = dict(pairs)
+    if len(content) == len(pairs):
+        return content
+    counts = Counter(name for name, _ in pairs)
+    repeated = _RepeatedNames(content)
+    repeated.repeated = next(name for name, n in counts.items() if n > 1)
+    return repeated
 
 
 def _read_parquet(path: Path) -> SequenceTable:
@@ -377,6 +424,7 @@ def sequences_of(
             do = "give the table a header, or name the column (--sequence-column; in Python sequence_column)"
             raise InputError(table.path, "no column of sequences", expected="one called 'sequence'", do=do)
     assert sequence is not None
+    warn_of_absent(table, (sequence, name))
     names = [str(n + 1) for n in range(len(table))] if name is None else table.column(name)
     rows, n_ambiguous = [], 0
     for line, letters in zip(table.lines, table.column(sequence), strict=True):

@@ -16,7 +16,14 @@ import numpy as np
 
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome.gene_states import MISSING
-from dnaspt.genome.sequence_tables import NAME_NAMES, SEQUENCE_NAMES, SequenceTable, find_column, is_missing
+from dnaspt.genome.sequence_tables import (
+    NAME_NAMES,
+    SEQUENCE_NAMES,
+    SequenceTable,
+    find_column,
+    is_missing,
+    warn_of_absent,
+)
 from dnaspt.genome.text_files import unpacked_name
 
 log = logging.getLogger(__name__)
@@ -119,6 +126,7 @@ def labeled_rows(table: SequenceTable, given: ColumnNames) -> LabeledRows:
             raise InputError(path, f"no column of labels among {_few(table.columns)}", expected="'label'", do=do)
         chosen = [one]
     splits = None if split is None else _splits(table, split, is_asked=given.split is not None)
+    warn_of_absent(table, (sequence, *chosen, name, None if splits is None else split))
     names = [f"{_stem(path)}:{line}" for line in table.lines] if name is None else table.column(name)
     labels = {label: table.column(label) for label in chosen}
     return LabeledRows(table, names, table.column(sequence), labels, splits)

@@ -10,7 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from dnaspt.errors import InputError
-from dnaspt.genome.sequence_tables import SequenceTable, find_column, is_missing, is_sequence_table, read_sequence_table
+from dnaspt.genome.sequence_tables import (
+    SequenceTable,
+    find_column,
+    is_missing,
+    is_sequence_table,
+    read_sequence_table,
+    sequences_of,
+)
 
 ROWS = [("ACGT", "1"), ("GGCC", "0"), ("TTAA", "")]
 
@@ -125,6 +132,32 @@ def test_a_column_with_a_list_is_an_error_where_it_is_used_and_no_other_one(tmp_
     assert table.column("sequence") == ["ACGT", "AC"] and table.column("label") == ["1", "0"]
     with pytest.raises(InputError, match=rf"rows\.{suffix}:2: column 'more' holds a list; expected text or a number"):
         table.column("more")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("a.jsonl", '{"sequence": "A", "label": 1}\n\n{"sequence": "A", "label": 1, "label": 0}\n', 3),
+        ("a.json", '[{"sequence": "A"}, {"sequence": "A", "label": 1, "label": 1}]', 2),
+    ],
+)
+def test_a_name_that_stands_twice_in_an_object_is_refused(tmp_path: Path, name: str, text: str, line: int) -> None:
+    with pytest.raises(InputError, match=rf"{name}:{line}: 'label' is there twice in an object; leave out one"):
+        read_sequence_table(written(tmp_path, name, text))
+
+
+def test_names_within_an_object_that_is_a_value_are_not_looked_at(tmp_path: Path) -> None:
+    text = '{"sequence": "A", "more": {"x": 1, "x": 2}}\n'
+    assert read_sequence_table(written(tmp_path, "a.jsonl", text)).column("sequence") == ["A"]
+
+
+def test_what_some_objects_do_not_have_is_told_where_it_is_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = '{"sequence": "A", "id": "x", "more": 1}\n{"sequence": null, "id": "y"}\n{"id": "z", "more": 2}\n'
+    table = read_sequence_table(written(tmp_path, "a.jsonl", text))
+    assert sequences_of(table)[0] == ["x", "y", "z"]
+    assert caplog.messages == [f"{table.path}: 1 of 3 objects have no 'sequence', which is read as missing"]
 
 
 def test_text_that_is_not_utf8(tmp_path: Path) -> None:

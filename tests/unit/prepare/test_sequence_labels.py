@@ -207,6 +207,13 @@ def test_values_that_differ_in_case_alone_ask_what_they_are() -> None:
         binary_labels([rows_of("Enhancer", "control", "enhancer")], "Enhancer")
 
 
+def test_labels_and_splits_that_some_objects_do_not_have_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    absent = {"label": 1, "more": 2}
+    table = SequenceTable(Path("a.jsonl"), ("sequence", "label"), [("A", "1"), ("A", "")], [1, 2], absent=absent)
+    assert labeled_rows(table, ColumnNames()).labels == {"label": ["1", ""]}
+    assert caplog.messages == ["a.jsonl: 1 of 2 objects have no 'label', which is read as missing"]
+
+
 def test_a_column_without_any_split_is_no_column_of_splits(caplog: pytest.LogCaptureFixture) -> None:
     def table(*sets: str) -> SequenceTable:
         rows = [("A", "1", word) for word in sets]
