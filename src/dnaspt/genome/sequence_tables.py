@@ -426,17 +426,37 @@ def sequences_of(
     assert sequence is not None
     warn_of_absent(table, (sequence, name))
     names = [str(n + 1) for n in range(len(table))] if name is None else table.column(name)
-    rows, n_ambiguous = [], 0
-    for line, letters in zip(table.lines, table.column(sequence), strict=True):
-        codes = alphabet.encode(letters)
-        n_ambiguous += int(alphabet.is_unknown(codes).sum()) - letters.upper().count("N")
-        if (codes == alphabet.NOT_DNA).any():
-            letter = letters[int(np.flatnonzero(codes == alphabet.NOT_DNA)[0])]
-            raise InputError(table.path, f"{letter!r} in a sequence", expected="IUPAC nucleotide letters", line=line)
-        rows.append(codes)
-    if n_ambiguous:
+    encoded = [encoded_sequence(table, row, text) for row, text in enumerate(table.column(sequence))]
+    if n_ambiguous := sum(n for _, n in encoded):
         log.warning("%s: %d IUPAC letters other than N were read as N", table.path, n_ambiguous)
-    return names, rows
+    return names, [codes for codes, _ in encoded]
+
+
+def encoded_sequence(table: SequenceTable, row: int, text: str) -> tuple[np.ndarray, int]:
+    """Codes of the sequence of a row, and how many of its letters are IUPAC codes other than N, which are read as N.
+
+    Text of a table that says that a value is missing, such as NA, is no sequence; in FASTA it is bases.
+
+    Args:
+        table: the table.
+        row: number of the row.
+        text: its sequence.
+
+    Returns:
+        Codes (L,) uint8, and the number of letters.
+
+    Raises:
+        InputError: a letter that is no nucleotide. The error names the line.
+    """
+    if not table.is_fasta and is_missing(text):
+        return np.zeros(0, dtype=np.uint8), 0
+    codes = alphabet.encode(text)
+    if (bad := np.flatnonzero(codes == alphabet.NOT_DNA)).size:
+        letter = text[bad[0]]
+        do = "is it protein?" if letter.isalpha() else ""
+        expected = "IUPAC nucleotide letters"
+        raise InputError(table.path, f"{letter!r} in a sequence", expected=expected, do=do, line=table.lines[row])
+    return codes, int(alphabet.is_unknown(codes).sum()) - text.upper().count("N")
 
 
 def _listed(names: Sequence[str]) -> str:

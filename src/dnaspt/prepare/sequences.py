@@ -15,7 +15,7 @@ from dnaspt.data.dataset import Dataset, Window
 from dnaspt.data.manifest import SPLITS, Manifest, Source
 from dnaspt.errors import ConfigError, InputError
 from dnaspt.genome import alphabet
-from dnaspt.genome.sequence_tables import SequenceTable, read_sequence_table
+from dnaspt.genome.sequence_tables import SequenceTable, encoded_sequence, read_sequence_table
 from dnaspt.prepare.folds import FoldPlan
 from dnaspt.prepare.sequence_labels import (
     ClassLabels,
@@ -222,11 +222,7 @@ def _kept_rows(
     path, kept = rows.table.path, []
     for index, (name, letters) in enumerate(zip(rows.names, rows.sequences, strict=True)):
         line = rows.table.lines[index]
-        codes = alphabet.encode(letters)
-        if (bad := np.flatnonzero(codes == alphabet.NOT_DNA)).size:
-            letter = letters[bad[0]]
-            do = "is it protein?" if letter.isalpha() else ""
-            raise InputError(path, f"{letter!r} in a sequence", expected="IUPAC nucleotide letters", do=do, line=line)
+        codes, n_ambiguous = encoded_sequence(rows.table, index, letters)
         if len(codes) > LONGEST_BP:
             found = f"a sequence of {len(codes):,} bases"
             do = "for a genome with peaks say 'dnaspt prepare regions'"
@@ -234,9 +230,8 @@ def _kept_rows(
         if not len(codes):
             dropped["empty_sequence"] += 1
             continue
-        n_unknown = int(alphabet.is_unknown(codes).sum())
-        counts["ambiguous_letters"] += n_unknown - letters.upper().count("N")
-        if n_unknown > config.max_n_fraction * len(codes):
+        counts["ambiguous_letters"] += n_ambiguous
+        if int(alphabet.is_unknown(codes).sum()) > config.max_n_fraction * len(codes):
             dropped["unknown_bases"] += 1
             continue
         own_split = rows.splits[index] if rows.splits is not None else split

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dnaspt.errors import InputError
+from dnaspt.genome.alphabet import decode
 from dnaspt.genome.sequence_tables import (
     SequenceTable,
     find_column,
@@ -191,6 +192,19 @@ def test_columns_are_found_by_usual_names(table: Callable[..., SequenceTable]) -
 def test_missing_values() -> None:
     assert all(map(is_missing, ("", "NA", "nan", "NULL", "None", ".")))
     assert not any(map(is_missing, ("0", "no", "negative", "-")))
+
+
+def test_a_missing_sequence_has_no_bases_but_in_fasta(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = "id,seq\n" + "".join(f"s,{letters}\n" for letters in ("NA", "NaN", "null", "None", "", ".", "NANA", "ryACn"))
+    codes = sequences_of(read_sequence_table(written(tmp_path, "a.csv", text)))[1]
+    assert [decode(own) for own in codes] == ["", "", "", "", "", "", "NANA", "nnACn"]
+    assert "2 IUPAC letters other than N were read as N" in caplog.text
+    fasta = read_sequence_table(written(tmp_path, "a.fa", ">a\nNA\n>b\nNAN\n"))
+    assert [decode(own) for own in sequences_of(fasta)[1]] == ["NA", "NAN"]
+    with pytest.raises(
+        InputError, match=r"b\.csv:3: 'L' in a sequence; expected IUPAC nucleotide letters; is it protein"
+    ):
+        sequences_of(read_sequence_table(written(tmp_path, "b.csv", "seq\nNA\nMKL\n")))
 
 
 def test_a_folder_has_a_file_for_each_sequence_by_split_and_class(tmp_path: Path) -> None:

@@ -254,6 +254,14 @@ def test_what_is_left_out_and_counted(frame: pd.DataFrame, tmp_path: Path) -> No
         dnaspt.prepare_sequences(file, out=tmp_path / "other", strict=True)
 
 
+def test_missing_sequences_are_left_out_and_counted_however_they_are_written(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    letters = ["NA", "NaN", "null", *frame["sequence"][3:]]
+    data = dnaspt.prepare_sequences(save(frame.assign(sequence=letters), tmp_path / "a.csv"), out=tmp_path / "data")
+    assert data.manifest.dropped == {"empty_sequence": 3} and data.manifest.counts["sequences"] == N - 3
+
+
 def test_copies_in_given_splits_are_counted_or_refused(frame: pd.DataFrame, tmp_path: Path) -> None:
     files = {name: save(frame, tmp_path / f"{name}.csv") for name in ("train", "valid", "test")}
     given = {"valid": files["valid"], "test": files["test"]}
