@@ -56,11 +56,11 @@ _MOST = 1e30
 _MANY_LOST = 0.01
 """Share of different numbers that become equal in single precision from which there is a warning."""
 LabelKind = Literal["auto", "labels", "classes", "numbers"]
-_HEADER_SPLIT = re.compile(r"(?:^|[\s|;])(?:split|set)=([^\s|;]+)", re.IGNORECASE)
+_HEADER_SPLIT = re.compile(r"(?:^|[\s|;,])(?:split|set)=([^\s|;,]+)", re.IGNORECASE)
 _HEADER_LABEL = re.compile(
-    r"""(?:^|[\s|;])(?:label|class)=(?:"([^"]*)"|'([^']*)'|([^|;]*?)\s*(?=\s[\w.-]+=|[|;]|$))""", re.IGNORECASE
+    r"""(?:^|[\s|;,])(?:label|class)=(?:"([^"]*)"|'([^']*)'|([^|;]*?)\s*(?=[\s,]\s*[\w.-]+=|[|;]|$))""", re.IGNORECASE
 )
-"""A label in the header of a FASTA record: in quotes, or, as the third group, up to the next KEY=."""
+"""A label in the header of a FASTA record: in quotes, or, as the third group, up to the next KEY= or ,KEY=."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,10 @@ def _rows_of_fasta(table: SequenceTable, given: ColumnNames) -> LabeledRows:
             found = f"label of several words in the header {header[:60]!r}"
             raise InputError(table.path, found, do='put the label in quotes: label="..."', line=line)
         label, word = _label_of_header(header)
+        if label and "=" in label and not (named and named[3] is None):
+            found = f"label {label[:30]!r} in the header {header[:60]!r}"
+            do = 'put a space before each KEY=VALUE, or the label in quotes: label="..."'
+            raise InputError(table.path, found, expected="no '=' in it", do=do, line=line)
         split = None if word is None else _SPLIT_WORDS.get(word.lower())
         if word is not None and split is None:
             expected = "train, valid (or dev) or test"

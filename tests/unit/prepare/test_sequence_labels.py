@@ -53,6 +53,10 @@ def rows_of(*values: str, column: str = "label") -> LabeledRows:
         ("seq7|label=1|chr1", "1", None),
         ("seq7 1", "1", None),
         ("seq7 label=1 split=dev", "1", "valid"),
+        ("seq7 label=1,split=train", "1", "train"),
+        ("seq7 label=1, split=train", "1", "train"),
+        ("seq7 split=train,label=a,b", "a,b", "train"),
+        ("seq7 label='a=b',split=test", "a=b", "test"),
     ],
 )
 def test_labels_and_splits_in_headers(header: str, label: str, split: str | None) -> None:
@@ -189,6 +193,12 @@ def test_several_whole_numbers_say_how_to_predict_them() -> None:
 @pytest.mark.parametrize("header", ["s1 label=weak enhancer", "s1\tlabel=weak\tenhancer", "s1 label=1 chr1:5-9"])
 def test_a_label_of_several_words_needs_quotes(header: str) -> None:
     with pytest.raises(InputError, match=r"label of several words .*; put the label in quotes: label=\"\.\.\.\""):
+        labeled_rows(fasta(header), ColumnNames())
+
+
+@pytest.mark.parametrize("header", ["s1 label=1:split=train", "s1 label=a=b", "s1|len=100|train"])
+def test_a_label_with_an_equals_sign_needs_quotes(header: str) -> None:
+    with pytest.raises(InputError, match=r"a\.fa:1: label '.*' in the header .*; expected no '=' in it; put a space"):
         labeled_rows(fasta(header), ColumnNames())
 
 
