@@ -37,14 +37,14 @@ _SPLIT_WORDS: Mapping[str, str] = {
 }
 MOST_CLASSES = 1000
 """Classes of which a sequence can have one."""
-_NEGATIVE = re.compile(
-    r"^(non|not|no|neg|negative|negatives|control|controls|background|random|shuffled|false|0|-1)([\W_]|$)"
-)
-"""Names of classes that stand for the absence of the other one, in lower case."""
-_POSITIVE = re.compile(r"^(pos|positive|positives|true|yes|1)([\W_]|$)")
-_PLAIN = frozenset(
-    {"0", "1", "-1", "true", "false", "yes", "no", "y", "n", "t", "f", "pos", "neg", "positive", "negative"}
-)
+_NEGATIVE = re.compile(r"^(non|not|neg|negative|negatives|control|controls|background|random|shuffled|false)([\W_]|$)")
+"""How names of classes begin that stand for the absence of the other one, in lower case."""
+_POSITIVE = re.compile(r"^(pos|positive|positives|true|yes)([\W_]|$)")
+_NO_OTHER = re.compile(r"no[\W_]+(\w.*)")
+"""A name that says no to the other one, in lower case, if what follows names it: no_enhancer."""
+_BARE = {"0": 0, "-1": 0, "no": 0, "1": 1, "+1": 1, "yes": 1}
+"""Whole values that are true (1) or false (0) beside another one that says so, too."""
+_PLAIN = frozenset({*_BARE, "true", "false", "y", "n", "t", "f", "pos", "neg", "positive", "negative"})
 """Values that say no more than true and false: the label is then called as its column."""
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _NEARLY_NUMBER = re.compile(r"[-+]?(inf|infinity)|[<>]=?\s*[-+]?\d.*|[-+]?\d+,\d+|[-+]?[\d.]+\s*%", re.IGNORECASE)
@@ -499,11 +499,21 @@ def _positive_of(values: Sequence[str]) -> str | None:
     """The value of two that is true; None where their names do not say."""
     if all(re.fullmatch(r"-?\d+", value) for value in values):
         return "1" if set(values) in ({"0", "1"}, {"-1", "1"}) else None
-    negative = [value for value in values if _NEGATIVE.match(value.lower())]
-    positive = [value for value in values if _POSITIVE.match(value.lower())]
-    if len(negative) == 1 and positive != negative:
-        return next(value for value in values if value != negative[0])
-    return positive[0] if len(positive) == 1 else None
+    first, second = (value.lower() for value in values)
+    of_first, of_second = _says(first, second), _says(second, first)
+    is_bare = first in _BARE or second in _BARE
+    if of_first == of_second or (is_bare and None in (of_first, of_second)):
+        return None
+    return values[0] if of_first == 1 or of_second == 0 else values[1]
+
+
+def _says(value: str, other: str) -> int | None:
+    """Whether the name of a value, in lower case, says beside another one that it is true (1) or false (0); else None."""
+    if value in _BARE:
+        return _BARE[value]
+    if (match := _NO_OTHER.fullmatch(value)) and match[1].rstrip("s") == other.rstrip("s"):
+        return 0
+    return 0 if _NEGATIVE.match(value) else 1 if _POSITIVE.match(value) else None
 
 
 def _canonical(text: str) -> str:

@@ -112,6 +112,44 @@ def test_two_values_without_a_hint() -> None:
 
 
 @pytest.mark.parametrize(
+    ("false", "true", "name"),
+    [
+        ("no_enhancer", "enhancer", "enhancer"),
+        ("No TFs", "TF", "TF"),
+        ("no", "yes", "label"),
+        ("-1", "+1", "label"),
+        ("0", "positive", "label"),
+        ("neg", "1", "label"),
+        ("not_bound", "bound", "bound"),
+        ("random_1", "CTCF", "CTCF"),
+    ],
+)
+def test_names_of_two_values_say_which_is_true(false: str, true: str, name: str) -> None:
+    labels = binary_labels([rows_of(false, true)], None)
+    assert labels.values == ({false: 0, true: 1},) and labels.names == (name,)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("0-10", "10-20"),
+        ("1_a", "2_b"),
+        ("-1 kb", "5 kb"),
+        ("no", "maybe"),
+        ("1", "unknown"),
+        ("no_TF", "CTCF"),
+        ("no_a", "no_b"),
+        ("yes", "true_peak"),
+    ],
+)
+def test_beginnings_of_names_that_are_no_words_ask_which_is_true(values: tuple[str, str]) -> None:
+    with pytest.raises(ConfigError, match="; say positive: the one that is true"):
+        understood_labels([rows_of(*values)], None)
+    assert isinstance(understood_labels([rows_of(*values)], None, "classes"), ClassLabels)
+    assert binary_labels([rows_of(*values)], values[1]).names == (values[1],)
+
+
+@pytest.mark.parametrize(
     ("values", "kind", "expected"),
     [
         (("0.5", "2", "-1e-3"), "auto", NumberLabels),
