@@ -321,7 +321,8 @@ def understood_labels(
             values are numbers and one of them has decimals; classes where one label has more than two values; else labels.
 
     Raises:
-        InputError: a label with one value alone, or values that could be classes or numbers. ConfigError: two values, and
+        InputError: a label with one value alone, values that could be classes or numbers, or one that is neither true nor
+            false beside some that are. ConfigError: two values, and
             it is not clear which is true; `positive` is no value, or makes no sense with this kind.
     """
     _check_same_columns(tables)
@@ -337,6 +338,8 @@ def understood_labels(
         raise ConfigError(f"kind 'classes' is for one label; {_few(columns)} are {len(columns)}")
     if len(columns) == 1 and positive is None and kind != "labels":
         values = {_canonical(text) for rows in tables for _, text in rows.known(columns[0])}
+        if kind == "auto":
+            _check_unclear(tables, columns[0], values)
         if len(values) > 2 or (kind == "classes" and len(values) == 2):
             names = _class_names(tables[0].table.path, columns[0], values, is_asked=kind == "classes")
             return ClassLabels(names)
@@ -388,6 +391,21 @@ def _no_number(tables: Sequence[LabeledRows], others: set[str]) -> InputError:
     )
     do = "leave it empty where it is not known, or say kind classes"
     return rows.wrong(column, row, "a number, with a decimal point", do)
+
+
+def _check_unclear(tables: Sequence[LabeledRows], column: str, values: set[str]) -> None:
+    """Refuse a value such as ? or unknown beside 0 and 1, or beside other values that say true and false alone.
+
+    Raises:
+        InputError: names the first row with such a value.
+    """
+    plain = {value for value in values if value.lower() in _PLAIN}
+    others = {value for value in values - plain if not _NUMBER.fullmatch(value)}
+    if len(plain) < 2 or not others:
+        return
+    rows, row = next((rows, row) for rows in tables for row, text in rows.known(column) if _canonical(text) in others)
+    do = "leave it empty where it is not known, or say kind classes"
+    raise rows.wrong(column, row, f"one of {_few(sorted(values - others))}", do)
 
 
 def _class_names(path: Path, column: str, values: set[str], *, is_asked: bool) -> tuple[str, ...]:

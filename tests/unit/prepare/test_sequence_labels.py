@@ -1,6 +1,7 @@
 """Headers of FASTA, names of files and values to labels."""
 
 import math
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +101,19 @@ def test_values_to_labels() -> None:
 def test_all_tables_have_the_same_labels() -> None:
     with pytest.raises(InputError, match="no column 'label', which"):
         binary_labels([rows_of("0", "1"), rows_of("0", "1", column="other")], None)
+
+
+@pytest.mark.parametrize(
+    "others", [("0", "1"), ("True", "False"), ("positive", "negative"), ("0", "1", "2"), ("-1", "1")]
+)
+@pytest.mark.parametrize("odd", ["?", "-", "unknown", "ambiguous"])
+def test_a_value_that_is_not_known_beside_true_and_false_is_no_class(others: tuple[str, ...], odd: str) -> None:
+    rows = rows_of(*others, odd)
+    match = rf"a\.csv:{len(others) + 2}: label '{re.escape(odd)}'; expected one of .*; leave it empty .* or say kind classes"
+    with pytest.raises(InputError, match=match):
+        understood_labels([rows_of(*others), rows], None)
+    assert odd in understood_labels([rows], None, "classes").names
+    assert isinstance(understood_labels([rows], odd), BinaryLabels)
 
 
 def test_two_values_without_a_hint() -> None:
