@@ -213,6 +213,37 @@ def rows_of_class(table: SequenceTable, name: str) -> LabeledRows:
     return LabeledRows(table, names, table.column("sequence"), {"label": [name] * len(table)}, None)
 
 
+def check_class_files(tables: Sequence[SequenceTable]) -> None:
+    """Refuse FASTA files that are each read as a class, if all their headers have labels that say something else.
+
+    A text in a header is surely a label if it stands behind `label=` or before a split, or says true or false. Others may be
+    anything, such as an organism: of these there is a warning, where they repeat.
+
+    Args:
+        tables: FASTA files of one class each.
+
+    Raises:
+        InputError: a file has several labels, or splits, in its headers.
+    """
+    found = {table.path: [(header, *_label_of_header(header)) for header in table.column("header")] for table in tables}
+    records = [record for own in found.values() for record in own]
+    if not all(label for _, label, _ in records):
+        return
+    have_splits = all(word is not None and word.lower() in _SPLIT_WORDS for _, _, word in records)
+    are_named = all(_HEADER_LABEL.search(header) for header, _, _ in records)
+    are_plain = all(str(label).lower() in _PLAIN for _, label, _ in records)
+    for path, own in found.items():
+        labels = sorted({str(label) for _, label, _ in own})
+        if have_splits or (len(labels) > 1 and (are_named or are_plain)):
+            do = "join them to one file, or take the labels off if each file is a class"
+            raise InputError(path, "has labels in its headers, but several FASTA files are read as classes", do=do)
+        if 1 < len(labels) <= len(own) / 2:
+            told = (
+                "%s: words of its headers that may be labels (%s) are not read: each of several FASTA files is a class"
+            )
+            log.warning(told, path, _few(labels))
+
+
 def class_of_file(path: Path) -> str:
     """The class that a FASTA file of one class is named after: its name without words for splits."""
     words = [word for word in re.split(r"[._\s]+", _stem(path)) if word.lower() not in _SPLIT_WORDS]

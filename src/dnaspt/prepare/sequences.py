@@ -23,6 +23,7 @@ from dnaspt.prepare.sequence_labels import (
     LabeledRows,
     LabelKind,
     NumberLabels,
+    check_class_files,
     class_of_file,
     labeled_rows,
     rows_of_class,
@@ -187,6 +188,8 @@ def _read(config: PrepareSequencesConfig) -> list[tuple[str, LabeledRows]]:
     given = {"train": config.sequences, "valid": config.valid, "test": config.test}
     by_role = {role: [read_sequence_table(file) for file in files] for role, files in given.items()}
     are_classes = any(_are_classes(tables) for tables in by_role.values())
+    if are_classes:
+        check_class_files([table for tables in by_role.values() for table in tables if table.is_fasta])
     for role, tables in by_role.items():
         names = [class_of_file(table.path) for table in tables]
         for name, table in zip(names, tables, strict=True):

@@ -19,6 +19,7 @@ from dnaspt.prepare.sequence_labels import (
     LabelKind,
     NumberLabels,
     binary_labels,
+    check_class_files,
     class_of_file,
     labeled_rows,
     rows_of_class,
@@ -88,6 +89,53 @@ def test_classes_are_named_after_files(file: str, name: str) -> None:
 def test_all_rows_of_a_file_are_of_its_class() -> None:
     rows = rows_of_class(fasta("a", ""), "pos")
     assert rows.labels == {"label": ["pos", "pos"]} and rows.names == ["a", "a:2"]
+
+
+def files_of_classes(first: tuple[str, ...], second: tuple[str, ...]) -> list[SequenceTable]:
+    return [replace(fasta(*first), path=Path("a.fa")), replace(fasta(*second), path=Path("b.fa"))]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("s|0|training", "t|1|testing"), ("u|1|training",)),
+        (("s|1|training", "t|1|testing"), ("u|0|training",)),  # the splits
+        (("s label=x", "t label=y"), ("u label=x",)),
+        (("s 1", "t 0"), ("u 0",)),
+    ],
+)
+def test_files_of_classes_with_labels_in_their_headers_are_refused(
+    first: tuple[str, ...], second: tuple[str, ...]
+) -> None:
+    with pytest.raises(
+        InputError, match=r"a\.fa: has labels in its headers, but several FASTA .*; join them to one file"
+    ):
+        check_class_files(files_of_classes(first, second))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("s", "t"), ("u",)),
+        (("s|0|training", "t"), ("u|1|training",)),  # not in every header
+        (("s label=1", "t label=1"), ("u label=0",)),  # as the files say
+        (("s|NM_1", "t|NM_2"), ("u|NM_3",)),
+        (("chr1:5-9 one two", "t one two"), ("u len=5",)),
+    ],
+)
+def test_files_of_classes_may_have_other_words_in_their_headers(
+    first: tuple[str, ...], second: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    check_class_files(files_of_classes(first, second))
+    assert not caplog.messages
+
+
+def test_words_that_may_be_labels_in_files_of_classes_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    check_class_files(files_of_classes(("s +", "t -", "u +", "v -"), ("w +",)))
+    told = (
+        "a.fa: words of its headers that may be labels ('+', '-') are not read: each of several FASTA files is a class"
+    )
+    assert caplog.messages == [told]
 
 
 def test_values_to_labels() -> None:

@@ -277,6 +277,19 @@ def test_some_files_with_splits_and_others_without(frame: pd.DataFrame, tmp_path
         dnaspt.prepare_sequences([one, save(frame[20:], tmp_path / "b.csv")], out=tmp_path / "data")
 
 
+def test_files_of_classes_with_labels_in_their_headers_are_refused(tmp_path: Path) -> None:
+    letters = random_sequences(N)
+    parts = (("a", letters[: N // 2]), ("b", letters[N // 2 :]))
+    files = [
+        fasta(tmp_path / f"{name}.fa", {f"{name}{k}|{k % 2}|training": text for k, text in enumerate(own)})
+        for name, own in parts
+    ]
+    with pytest.raises(
+        InputError, match=r"a\.fa: has labels in its headers, but several FASTA files are read as classes"
+    ):
+        dnaspt.prepare_sequences(files, out=tmp_path / "data")
+
+
 def test_one_file_beside_files_of_classes_is_of_a_class_too(tmp_path: Path) -> None:
     letters = random_sequences(60)
     parts = {"train_a": letters[:20], "train_b": letters[20:40], "dev_a": letters[40:50], "dev_b": letters[50:]}
