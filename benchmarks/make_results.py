@@ -492,19 +492,26 @@ def study_section(file: Path) -> str:
 
 
 def pretraining_rows(file: Path) -> list[tuple[str, ...]]:
-    """A study's arms from scratch beside those that were pretrained, a row a pair, with the best baseline of these labels."""
-    scores = {(row["arm"], row["label_fraction"]): row for row in table(file.with_name("study_scores.csv"))}
-    baselines = [row for row in scores.values() if row["baseline"] and ":" not in row["baseline"]]
-    best = max(baselines, key=lambda row: float(row["mean"]), default={"arm": "–", "mean": "nan"})
-    rows = []
-    for gain in table(file.with_name("study_gains.csv")):
-        if gain["question"] == "pretraining":
-            pair = [scores[gain[side], gain["label_fraction"]] for side in ("before", "after")]
-            arms = [f"{float(row['mean']):.3f} ({row['arm']})" for row in pair]
-            labels = f"{float(gain['label_fraction']):.0%}"
-            what = (file.parent.name, pair[0]["n_blocks"], labels, pair[0]["n_seeds"], pair[0]["metric"])
-            found = (signed(gain), detectable(gain) or "–", gain["verdict"])
-            rows.append((*what, *arms, *found, best["arm"], f"{float(best['mean']):.3f}"))
+    """A study's arms from scratch beside those that were pretrained, a row a pair, with the best baseline of these labels.
+
+    Of genes there is a row by F1 of exons as `predict` writes them, and one by the paper's measure, of the head alone.
+    """
+    study, rows = file.parent.name, []
+    is_of_genes = file.with_name("study_gene_gains.csv").is_file()
+    names = {"exon": "F1 of exons", "MCC": "MCC of the head"}
+    for measure in ("exon", "primary") if is_of_genes else ("primary",):
+        scores = {(row["arm"], row["label_fraction"]): row for row in rows_of(study, "scores", measure)}
+        baselines = [row for row in scores.values() if row["baseline"] and ":" not in row["baseline"]]
+        best = max(baselines, key=lambda row: float(row["mean"]), default={"arm": "–", "mean": "nan"})
+        for gain in rows_of(study, "gains", measure):
+            if gain["question"] == "pretraining":
+                pair = [scores[gain[side], gain["label_fraction"]] for side in ("before", "after")]
+                arms = [f"{float(row['mean']):.3f} ({row['arm']})" for row in pair]
+                labels = f"{float(gain['label_fraction']):.0%}"
+                what = (study, pair[0]["n_blocks"], labels, pair[0]["n_seeds"])
+                what = (*what, names.get(pair[0]["metric"], pair[0]["metric"]))
+                found = (signed(gain), detectable(gain) or "–", gain["verdict"])
+                rows.append((*what, *arms, *found, best["arm"], f"{float(best['mean']):.3f}"))
     return rows
 
 
@@ -513,8 +520,10 @@ def claim_rows(files: list[Path]) -> list[tuple[str, ...]]:
     verdicts: dict[str, dict[str, list[str]]] = {}
     for file in files:
         for row in table(file.with_name("study_claims.csv")):
-            verdict, _, look = row["verdict"].removesuffix(")").partition(" (")
-            known = (signed(row), f"detectable {detectable(row)}" if detectable(row) else "", look)
+            said, _, look = row["verdict"].removesuffix(")").partition(" (")
+            verdict = said.removesuffix(" in these runs")
+            runs = "in these runs" if said != verdict else ""
+            known = (signed(row), f"detectable {detectable(row)}" if detectable(row) else "", runs, look)
             said = f"{file.parent.name}: {row['compared']}, {', '.join(filter(None, known))}"
             verdicts.setdefault(row["claim"], {}).setdefault(verdict, []).append(said)
     claims = sorted(verdicts, key=lambda claim: claim.split(":")[0].removeprefix("control of "))

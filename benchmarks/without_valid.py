@@ -1,11 +1,11 @@
-"""A study of windows by folds, scored once more without the windows on which the recipe was chosen.
+"""A study of windows by folds, scored once more without the windows on which the recipe was chosen, or that were tested before.
 
 `python benchmarks/without_valid.py human_brain` reads the records of human_brain_folds and leaves out of every fold's test part
-what overlaps a window of the valid part of human_brain, the fixed split that `benchmarks/recipes.py` chose on. It writes the mean
-AUROC of every arm (mean over the folds), and what every network has over every baseline, with and without these windows, into
-benchmarks/results/without-valid-NAME.json; and both for the windows of all folds in one order, although different models scored
-them. Intervals are paired over blocks, of 95 %, or of more where the study's file says that this was not the first look. It
-prepares data/NAME and data/NAME_folds where they are not there.
+what overlaps a window of the valid part of human_brain, the fixed split that `benchmarks/recipes.py` chose on; and then what
+overlaps its test part, too. It writes the mean AUROC of every arm (mean over the folds), and what every network has over every
+baseline, with and without these windows, into benchmarks/results/without-valid-NAME.json; and both for the windows of all folds
+in one order, although different models scored them. Intervals are paired over blocks, of 95 %, or of more where the study's file
+says that this was not the first look. It prepares data/NAME and data/NAME_folds where they are not there.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
     name = parser.parse_args().name
     for dataset in (name, f"{name}_folds"):
         studies.prepare(dataset)
-    chosen_on = read_split(Path("data") / name, "valid")
+    chosen_on, tested_before = (read_split(Path("data") / name, part) for part in ("valid", "test"))
     by_arm: dict[str, dict[int, Record]] = {}
     for record in read_records(studies.STUDIES / f"{name}_folds" / "records", "final"):
         if record.job.label_fraction == 1 and record.job.seed == 0:
@@ -47,13 +47,19 @@ def main() -> None:
         print(f"{arm}: left out, finished in {len(by_arm[arm])} of {n_folds} folds")
     tested = [read_split(Path("data") / f"{name}_folds", "test", fold + 1) for fold in range(n_folds)]
     kept = [~overlaps(own, chosen_on) for own in tested]
+    new = [rows & ~overlaps(own, tested_before) for own, rows in zip(tested, kept, strict=True)]
     looks = tomllib.loads((studies.STUDIES / f"{name}_folds.toml").read_text()).get("looks", 1)
     everything = [np.ones(len(own), dtype=bool) for own in kept]
     content = {
-        "windows": {"all": sum(map(len, kept)), "without valid": int(sum(own.sum() for own in kept))},
+        "windows": {
+            "all": sum(map(len, kept)),
+            "without valid": int(sum(own.sum() for own in kept)),
+            "without valid and test": int(sum(own.sum() for own in new)),
+        },
         "looks": looks,
         "all windows": scores(finished, everything, looks),
         "without valid": scores(finished, kept, looks),
+        "without valid and test": scores(finished, new, looks),
         "all windows in one order": scores(finished, everything, looks, in_one_order=True),
     }
     write_result(f"without-valid-{name}", f"python benchmarks/without_valid.py {name}", content)
