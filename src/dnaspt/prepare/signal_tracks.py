@@ -84,7 +84,9 @@ class SignalTrack:
             return sum_before[index] - beyond * last_value, n_before[index] - beyond
 
         (sum_left, n_left), (sum_right, n_right) = before(stretches[:, 0]), before(stretches[:, 1])
-        return sum_right - sum_left, n_right - n_left
+        n_known = n_right - n_left
+        # The difference of two long sums has rounding errors: it must not leave the range of n values of this contig.
+        return np.clip(sum_right - sum_left, n_known * values.min(), n_known * values.max()), n_known
 
 
 class SignalLabels:

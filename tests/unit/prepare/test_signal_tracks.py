@@ -137,6 +137,19 @@ def test_values_below_zero_need_no_logarithm_and_a_bed_is_no_track(tmp_path: Pat
         SignalTrack(tmp_path / "a.bed")
 
 
+def test_rounding_makes_no_value_below_zero(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    starts = np.arange(0, 30_000, 10)
+    values = rng.lognormal(0, 5, len(starts)).astype(np.float32)  # sums of these are not exact
+    write_bigwig(tmp_path / "a.bw", [("chr1", 40_000)], [("chr1", starts, starts + 5, values)])
+    bare = np.stack([starts + 5, starts + 10], axis=1)
+    track = SignalTrack(tmp_path / "a.bw")
+    sums, n_known = track.totals("chr1", bare)
+    assert not n_known.any() and not sums.any()
+    for log in (True, False):
+        assert not SignalLabels([track], "mean", "zero", log=log).of("chr1", bare).any()
+
+
 @pytest.mark.slow
 def test_a_genome_with_two_tracks_goes_all_the_way_to_bigwigs(track: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     (tmp_path / "b.bw").write_bytes(track[0].read_bytes())
