@@ -299,6 +299,8 @@ def _check_window_options(model: Model, out: Path, options: PredictOptions) -> N
         raise ConfigError(f"{out}: this model predicts numbers, which make no BED rows; write .bw or .parquet")
     if TASKS[model.task].numbers and options.threshold != PredictOptions().threshold:
         log.warning("--threshold has no effect: this model predicts numbers")
+    elif out.suffix.lower() != ".bed" and options.threshold != PredictOptions().threshold:
+        log.warning("--threshold has no effect on %s files, which have the probabilities of all windows", out.suffix)
     check_sensitivity(options.sensitivity, model.head)
     if not options.codons:
         log.warning("--no-codons has no effect on windows")

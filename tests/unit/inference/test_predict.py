@@ -110,7 +110,9 @@ def test_options_that_do_not_fit_are_errors_or_warnings(tmp_path: Path, caplog: 
         predict_file(
             run_of(tmp_path / "bins", BINS), genome, tmp_path / "p.bed", PredictOptions(stride_bp=7), overwrite=True
         )
+        predict_file(windows, genome, tmp_path / "p.parquet", PredictOptions(threshold=0.9))
     for message in (
+        "--threshold has no effect on .parquet files, which have the probabilities of all windows",
         "--stride-bp and --threshold have no effect on genes",
         "--no-codons has no effect on windows",
         "--complete-genes has no effect on windows",
