@@ -561,7 +561,7 @@ def explain(
     n_references: int = 20,
     seed: int = 0,
     logo: PathLike | None = None,
-    loci: Sequence[str] = (),
+    loci: str | Sequence[str] = (),
     sequence_column: str | None = None,
     name_column: str | None = None,
     accelerator: "Accelerator" = "auto",
@@ -638,7 +638,7 @@ def explain(
         label=label,
         out=as_paths(out, "out") or (),
         logo=as_path_or_none(logo, "logo"),
-        loci=(loci,) if isinstance(loci, str) else tuple(loci),
+        loci=as_texts(loci, "loci"),
         accelerator=accelerator,
         overwrite=overwrite,
         reporter=_reporter("explain", progress=progress),
@@ -984,6 +984,7 @@ def report(
     from dnaspt.data.manifest import read_manifest
 
     check_switches(overwrite=overwrite)
+    drawn = as_texts(loci, "loci")
     folders, pretrained = as_paths(runs, "runs") or (), as_path_or_none(pretrain, "pretrain")
     read_manifest(as_path(data, "data"))
     for folder in folders:
@@ -994,7 +995,6 @@ def report(
     from dnaspt.reports.run_page import write_report  # with PyTorch and matplotlib: a mistake is told before
 
     beside = as_paths(baselines, "baselines") or ()
-    drawn = (loci,) if isinstance(loci, str) else tuple(loci)
     given = (as_path(out, "out"), as_path(data, "data"), folders, pretrained, beside)
     return write_report(*given, loci=drawn, overwrite=overwrite)
 
@@ -1041,9 +1041,7 @@ def export(
     """
     check_switches(public=public, overwrite=overwrite)
     check_texts(push=push, license=license, format=format)
-    names = (datasets,) if not isinstance(datasets, list | tuple) else tuple(datasets)
-    for name in names:
-        check_texts(datasets=name)
+    names = as_texts(datasets, "datasets")
     from dnaspt.sharing.export import export_run
     from dnaspt.sharing.options import ExportOptions
 

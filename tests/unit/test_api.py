@@ -129,10 +129,21 @@ def test_words_of_an_export_and_a_revision_are_text(tmp_path: Path) -> None:
         lambda: dnaspt.export("run", to=tmp_path / "out", datasets=[1]),  # type: ignore[list-item]
         lambda: dnaspt.load("lab/model", revision=None),  # type: ignore[arg-type]
     ):
-        with pytest.raises(dnaspt.ConfigError, match="expected text"):
+        with pytest.raises(dnaspt.ConfigError, match=r"expected (a )?text"):
             call()
     with pytest.raises(dnaspt.ConfigError, match="is no name on the Hugging Face hub, so it has no revision 'main'"):
         dnaspt.load(tmp_path, revision="main")
+
+
+@pytest.mark.parametrize("value", [5, [5]], ids=str)
+def test_loci_and_names_of_datasets_are_texts(value: Any) -> None:
+    for call, name in (
+        (lambda: dnaspt.explain("run", data="data", loci=value), "loci"),
+        (lambda: dnaspt.report("run", data="data", out="out.html", loci=value), "loci"),
+        (lambda: dnaspt.export("run", to="out", datasets=value), "datasets"),
+    ):
+        with pytest.raises(dnaspt.ConfigError, match=re.escape(f"{name} = {value!r}; expected a text, or several")):
+            call()
 
 
 @LIKE_A_RUN
