@@ -115,7 +115,7 @@ def _join(
     train = None if manifest.per_base else _learned_windows(config, members)
     composition = _weigh(config, joined, valid, train, len(manifest.labels))
     joined.share_transitions()
-    description = _describe(config, manifest, members, joined.weights.tolist())
+    description = _describe(config, members, joined.weights.tolist())
     if train is None:
         annotated = scored_transcripts(config, manifest, valid)
         grammar = grammar_of(joined, description)
@@ -159,9 +159,7 @@ def _weigh(
     return fitted
 
 
-def _describe(
-    config: EnsembleConfig, manifest: Manifest, members: list[CheckpointConfig], weights: list[float]
-) -> CheckpointConfig:
+def _describe(config: EnsembleConfig, members: list[CheckpointConfig], weights: list[float]) -> CheckpointConfig:
     """Description of the ensemble: what its models have in common, and where each comes from."""
     sources = [source_of(run, member) for run, member in zip(config.runs, members, strict=True)]
     provenance: dict[str, Any] = {

@@ -188,7 +188,7 @@ def check_settings(config: FinetuneConfig, manifest: Manifest, begun_with: str =
     if (task.one_of or task.numbers) and idle:
         raise ConfigError(f"{idle[0]} is for labels that are true or false; {config.data} has {task.has}")
     if head == "poisson":
-        _check_counts(config, manifest)
+        _check_counts(manifest)
     if config.composition and (manifest.per_base or manifest.resolution_bp):
         raise ConfigError(f"composition is for labels of windows; {config.data} has labels of bases or bins")
     if config.average_strands != "auto" and manifest.per_base:
@@ -235,7 +235,7 @@ def _check_genes(config: FinetuneConfig, manifest: Manifest) -> None:
         log.warning("%s: the valid split has no coding base: it tells no good checkpoint from a bad one", config.data)
 
 
-def _check_counts(config: FinetuneConfig, manifest: Manifest) -> None:
+def _check_counts(manifest: Manifest) -> None:
     """Refuse to learn counts from numbers below 0.
 
     Raises:
