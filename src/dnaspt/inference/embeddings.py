@@ -110,28 +110,29 @@ def embed_file(
     check_whole_numbers(**({} if window_bp is None else {"window_bp": window_bp}))
     check_switches(per_base=per_base, overwrite=overwrite, progress=progress)
     out = as_path(out, "out")
-    source, names = as_path_or_none(sequences, "sequences"), as_path_or_none(genome, "genome")
-    bed = as_path_or_none(regions, "regions")
-    _check(out, source, names, bed, window_bp)
+    sequences_path, genome_path = as_path_or_none(sequences, "sequences"), as_path_or_none(genome, "genome")
+    regions_path = as_path_or_none(regions, "regions")
+    _check(out, sequences_path, genome_path, regions_path, window_bp)
     run = None if isinstance(model, Model) else as_path(model, "model")
-    refuse_inputs(out, {"sequences": source, "genome": names, "regions": bed, "run": run}, is_file=True)
+    inputs = {"sequences": sequences_path, "genome": genome_path, "regions": regions_path, "run": run}
+    refuse_inputs(out, inputs, is_file=True)
     check_file_to_write(out)
     with locked_output(out):
         refuse_existing(out, overwrite=overwrite)
         loaded = load_unless_loaded(model, accelerator=accelerator)
         loaded.check_embeds()
         n_empty = 0
-        if source is not None:
-            own, rows = sequences_of(read_sequence_table(source), sequence_column, name_column)
-            slices = [_Slice(name, 0, len(codes), codes) for name, codes in zip(own, rows, strict=True)]
+        if sequences_path is not None:
+            names, rows = sequences_of(read_sequence_table(sequences_path), sequence_column, name_column)
+            slices = [_Slice(name, 0, len(codes), codes) for name, codes in zip(names, rows, strict=True)]
             n_empty = sum(not len(codes) for codes in rows)
             n_bp, n_vectors, wanted = sum(map(len, rows)), len(slices), iter(slices)
         else:
-            assert names is not None
-            n_bp, n_vectors = _sizes(names, bed, window_bp or _WINDOW_BP)
-            wanted = _genome_slices(names, bed, window_bp or _WINDOW_BP)
+            assert genome_path is not None
+            n_bp, n_vectors = _sizes(genome_path, regions_path, window_bp or _WINDOW_BP)
+            wanted = _genome_slices(genome_path, regions_path, window_bp or _WINDOW_BP)
         if not n_bp:
-            raise InputError(source or names or out, "nothing to embed in it")
+            raise InputError(sequences_path or genome_path or out, "nothing to embed in it")
         size = loaded.config.encoder.hidden_size
         n_vectors = n_bp if per_base else n_vectors
         n_bytes = n_vectors * size * 4
