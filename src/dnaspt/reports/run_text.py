@@ -240,12 +240,26 @@ def _seeds(runs: Sequence[RunRecord]) -> str:
     )
 
 
-_OPTIONS = (
-    *("head", "preset", "seed", "steps", "epochs", "batch_bp", "learning_rate", "mask_fraction", "repeat_weight"),
-    *("encoder_rate", "class_weights", "pool", "label_fraction", "patience", "accumulate", "max_minutes", "precision"),
-    *("accelerator", "devices", "num_nodes"),
+OPTIONS = frozenset(
+    {
+        *("more_data", "held_out", "fold", "preset", "seed", "steps", "epochs", "batch_bp", "learning_rate"),
+        *("mask_fraction", "repeat_weight", "patience", "accumulate", "max_minutes", "precision", "accelerator"),
+        *(
+            "devices",
+            "num_nodes",
+            "encoder",
+            "head",
+            "network",
+            "genetic_code",
+            "start_codons",
+            "embeddings",
+            "revision",
+        ),
+        *("encoder_rate", "freeze_encoder", "class_weights", "pool", "composition", "teacher", "label_fraction"),
+        "choose_by",
+    }
 )
-"""Settings that have a command-line option; all others come from a TOML file."""
+"""Settings of `pretrain` and `finetune` that have a command-line option; all others come from a TOML file."""
 
 
 def commands(runs: Sequence[RunRecord], pretraining: PretrainRecord | None, data: Path) -> list[str]:
@@ -302,14 +316,22 @@ def _command(
         is_default = value == _plain(defaults.get(key)) and key not in spelled
         if key in ("data", "out") or is_default or (key == "epochs" and settings.get("steps")):
             continue
-        if key in ("freeze_encoder", "composition"):
-            words.append(("--" if value else "--no-") + key.replace("_", "-"))
-        elif key in _OPTIONS or (key in ("encoder", "network", "teacher") and isinstance(value, str)):
-            words += ["--" + key.replace("_", "-"), str(value)]
+        if key in OPTIONS and not isinstance(value, Mapping):  # an encoder in full has no option
+            words += _words_of(key, value)
         else:
             toml[key] = value
     lines = [shlex.join([*words, "--config", f"{folder.name}.toml"] if toml else words)]
     return [f"# {folder.name}.toml, as JSON: {json.dumps(toml)}", *lines] if toml else lines
+
+
+def _words_of(key: str, value: Any) -> list[str]:
+    """Words of the command line that give a setting."""
+    name = key.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    if key == "start_codons":
+        return [f"--{name}", ",".join(value)]
+    return [word for own in (value if isinstance(value, list) else [value]) for word in (f"--{name}", str(own))]
 
 
 def _plain(value: Any) -> Any:

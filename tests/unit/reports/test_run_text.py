@@ -1,5 +1,7 @@
+import inspect
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +11,12 @@ from tests.unit.reports.cases import gene_scores, run_record, window_scores
 
 from dnaspt.baselines.ngram import NgramBaseline
 from dnaspt.checkpoint_config import MemberConfig
-from dnaspt.config import EncoderConfig
+from dnaspt.cli.main import finetune, pretrain
+from dnaspt.config import EncoderConfig, FinetuneConfig, PretrainConfig
 from dnaspt.data.manifest import read_manifest
 from dnaspt.evaluation.metrics import Score
 from dnaspt.reports.records import PretrainRecord, RunRecord, read_pretraining, read_runs
-from dnaspt.reports.run_text import answer, commands
+from dnaspt.reports.run_text import OPTIONS, answer, commands
 
 WORSE, BETTER = [7] * 20, [8] * 20
 """Bases that are right in each block: MCC 0.4 and 0.6."""
@@ -178,3 +181,30 @@ def test_a_pretraining_has_a_command_too(runs: Path, gene_data: Path) -> None:
     toml, line, *_ = commands([record], pretraining, gene_data)
     assert json.loads(toml.split("JSON: ")[1])["encoder"]["hidden_size"] == 8
     assert line.startswith(f"dnaspt pretrain {gene_data} --out {runs / 'pre'} --steps 2")
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "toml_alone"), [(pretrain, PretrainConfig, {"encoder"}), (finetune, FinetuneConfig, set())]
+)
+def test_settings_with_an_option_are_those_of_the_command_line(
+    command: Callable[..., None], kind: type[PretrainConfig | FinetuneConfig], toml_alone: set[str]
+) -> None:
+    settings = set(kind.model_fields) - {"data", "out"}
+    assert OPTIONS & settings - toml_alone == set(inspect.signature(command).parameters) & settings
+    assert set(PretrainConfig.model_fields) | set(FinetuneConfig.model_fields) >= OPTIONS
+
+
+def test_settings_that_have_an_option_need_no_toml_file() -> None:
+    record = run_record("a", "softmax", gene_scores(WORSE))
+    given = {"fold": 2, "choose_by": "exon_f1", "genetic_code": 4, "start_codons": ["ATG", "CTG"]}
+    given |= {"embeddings": "lab/model", "revision": "1234", "freeze_encoder": True}
+    line, _ = commands([replace(record, settings=record.settings | given)], None, Path("data/genes"))
+    assert line.endswith(
+        "--fold 2 --choose-by exon_f1 --genetic-code 4 --start-codons ATG,CTG --embeddings lab/model --revision 1234 "
+        "--freeze-encoder"
+    )
+    pretraining = PretrainRecord(
+        Path("pre"), record.config, {"held_out": ["x", "y"]}, record.result, ngram_of(1.2, 1.3), ()
+    )
+    line, *_ = commands([record], pretraining, Path("data/genes"))
+    assert line == "dnaspt pretrain DATA --out pre --held-out x --held-out y"
