@@ -4,13 +4,14 @@ import subprocess
 import numpy as np
 import pytest
 from tests.unit.genome.gff3_files import write_gff3
+from tests.unit.genome.legal_labels import illegal_positions
 
 from dnaspt.data.dataset import read_split
 from dnaspt.data.segments import segments
 from dnaspt.data.transcript_table import read_transcripts
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig, read_fasta
-from dnaspt.genome.gene_states import GENE_STATES, illegal_positions, reverse_complement_labels, transcripts_from_labels
+from dnaspt.genome.gene_states import GENE_STATES, reverse_complement_labels, transcripts_from_labels
 from dnaspt.genome.gff3 import read_annotation
 from dnaspt.prepare.gene_labels import label_genes
 from dnaspt.prepare.genes import PrepareGenesConfig, prepare_genes

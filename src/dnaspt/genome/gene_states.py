@@ -185,7 +185,11 @@ def _legal_over_gaps(states: StateTable) -> np.ndarray:
 
 
 def _illegal_pairs(labels: np.ndarray, states: StateTable) -> tuple[np.ndarray, np.ndarray]:
-    """Neighboring labels, with missing ones between them skipped, that no legal path joins: positions of both (n,)."""
+    """Neighboring labels, with missing ones between them skipped, that no legal path joins: positions of both (n,).
+
+    Raises:
+        ValueError: a label that is neither a state nor missing.
+    """
     n_states = len(states.names)
     legal = _legal_over_gaps(states)
     missing = labels == MISSING
@@ -201,18 +205,6 @@ def _illegal_pairs(labels: np.ndarray, states: StateTable) -> tuple[np.ndarray, 
     gaps = np.minimum(after - before - 1, len(legal) - 1)
     bad = ~legal[gaps, labels[before], labels[after]]
     return np.concatenate([lefts, before[bad]]), np.concatenate([lefts + 1, after[bad]])
-
-
-def illegal_positions(labels: np.ndarray, states: StateTable) -> np.ndarray:
-    """Positions whose label cannot follow the label before it: (L,) int8 -> (n,) int64.
-
-    Where m labels between two others are missing, some path of m states must be legal. A sequence may begin and end in any
-    state.
-
-    Raises:
-        ValueError: a label that is neither a state nor missing.
-    """
-    return np.sort(_illegal_pairs(labels, states)[1])
 
 
 def widen_missing(labels: np.ndarray, states: StateTable) -> dict[str, int]:

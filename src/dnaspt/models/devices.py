@@ -31,11 +31,6 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
-def with_float64(tensor: Tensor) -> Tensor:
-    """A tensor where it can be made float64: on its device, or on the CPU where that has none."""
-    return tensor if widest_float(tensor.device) == torch.float64 else tensor.cpu()
-
-
 def takes_apple_gpu(accelerator: str) -> bool:
     """Whether to compute on Apple's GPU, where there is none of NVIDIA.
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.genome.gff3_files import write_gff3
+from tests.unit.genome.legal_labels import illegal_positions
 
 from dnaspt.genome import alphabet
 from dnaspt.genome.gene_states import (
     GENE_STATES,
     MISSING,
-    illegal_positions,
     label_contig,
     longest_per_gene,
     reverse_complement_labels,

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.genome.legal_labels import illegal_positions
 from tests.unit.inference.small_models import GENES, decoded, model_of, predict_sequence, random_codes
 
 from dnaspt.genome.alphabet import N, reverse_complement
@@ -11,7 +12,6 @@ from dnaspt.genome.gene_states import (
     GENE_STATES,
     MINUS,
     NONCODING,
-    illegal_positions,
     reverse_complement_labels,
 )
 from dnaspt.inference import decode

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.genome.legal_labels import illegal_positions
 from tests.unit.inference.gene_model_runs import WITH_NETWORK, gene_model_run
 from tests.unit.inference.small_models import (
     GENES,
@@ -37,7 +38,6 @@ from dnaspt.genome.gene_states import (
     INTRON,
     MINUS,
     NONCODING,
-    illegal_positions,
     label_contig,
     reverse_complement_labels,
 )

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.genome.legal_labels import illegal_positions
 
 from dnaspt.errors import InputError
 from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
-from dnaspt.genome.gene_states import GENE_STATES, MISSING, illegal_positions, reverse_complement_labels
+from dnaspt.genome.gene_states import GENE_STATES, MISSING, reverse_complement_labels
 from dnaspt.genome.gff3 import AnnotatedTranscript
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.prepare.gene_labels import label_genes
