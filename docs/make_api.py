@@ -51,7 +51,7 @@ BUILT_BY_USERS = ("SPTClassifier", "SPTRegressor", "Transcript")
 _NOT_SHOWN = frozenset(
     {
         *("to_dict", "from_dict", "of"),
-        *("averages", "task_model", "check_lengths", "check_embeds", "predict_windows"),
+        *("averages", "task_model", "check_windows", "check_embeds", "predict_windows"),
     }
 )
 """Methods that are there for the readers and writers of files, and for the functions that take a model."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
-from dnaspt.errors import ConfigError
+from dnaspt.errors import ConfigError, InputError
 from dnaspt.estimators.estimator import SPTEstimator, Targets, codes_of
 from dnaspt.inference.sequences import Sequences
 
@@ -84,16 +84,28 @@ class SPTClassifier(ClassifierMixin, SPTEstimator):
         return self
 
     def predict_proba(self, X: Sequences) -> np.ndarray:
-        """Probability of each class: (n, n_classes), in the order of `classes_`; rows sum to 1."""
+        """Probability of each class: (n, n_classes), in the order of `classes_`; rows sum to 1.
+
+        Sequences of which more than half is N have NaN, and a warning counts them.
+        """
         probabilities = np.asarray(self.model_.predict_proba(X, average_strands=self.average_strands))
         if len(self.classes_) == 2:
             return np.concatenate([1 - probabilities, probabilities], axis=1)
         return probabilities
 
     def predict(self, X: Sequences) -> np.ndarray:
-        """The most probable class of each sequence: (n,)."""
-        chosen = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[chosen])
+        """The most probable class of each sequence: (n,).
+
+        Raises:
+            InputError: more than half of a sequence is N, so that it has no class; `predict_proba` gives NaN for it.
+        """
+        probabilities = self.predict_proba(X)
+        missing = np.flatnonzero(np.isnan(probabilities).any(axis=1))
+        if len(missing):
+            found = f"{len(missing)} of {len(probabilities)} sequences are more than half N, first sequence {missing[0] + 1}"
+            do = "leave them out, or call predict_proba, which gives NaN for them"
+            raise InputError("X", found, expected="sequences that have a class", do=do)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
 
 def _read_labels(y: Any) -> np.ndarray:

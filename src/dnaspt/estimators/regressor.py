@@ -80,7 +80,10 @@ class SPTRegressor(RegressorMixin, SPTEstimator):
         return self
 
     def predict(self, X: Sequences) -> np.ndarray:
-        """The number of each sequence (n,), or its numbers (n, K), as `y` of `fit` had them: float32."""
+        """The number of each sequence (n,), or its numbers (n, K), as `y` of `fit` had them: float32.
+
+        Sequences of which more than half is N have NaN, and a warning counts them.
+        """
         found = np.asarray(self.model_.predict(X, average_strands=self.average_strands), dtype=np.float32)
         return found[:, 0] if self._is_flat else found
 

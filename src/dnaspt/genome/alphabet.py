@@ -63,6 +63,11 @@ def is_mostly_unknown(codes: np.ndarray) -> bool:
     return bool(is_unknown(codes).sum() > MOST_UNKNOWN * len(codes))
 
 
+def mostly_unknown_bins(codes: np.ndarray, bin_bp: int) -> np.ndarray:
+    """Whether more than half of each bin's codes are N: codes (n * bin_bp,) -> (n,) bool."""
+    return np.asarray(is_unknown(codes).reshape(-1, bin_bp).sum(axis=1) > MOST_UNKNOWN * bin_bp)
+
+
 def cpg_positions(codes: np.ndarray) -> np.ndarray:
     """Positions of the C of each CpG: codes (L,) -> (n,) int64, ascending."""
     bases = tokens(codes)

@@ -172,7 +172,7 @@ def sequence_windows(
         name_column: column of the names; None for the one with a usual name, such as name or id.
 
     Raises:
-        InputError: the file cannot be used, or a sequence is too long for the model.
+        InputError: the file cannot be used, or a sequence is none that the model can read: see `Model.check_windows`.
     """
     table = read_sequence_table(path)
     names, rows = sequences_of(table, sequence_column, name_column)
@@ -181,7 +181,7 @@ def sequence_windows(
         for name, codes in zip(names, rows, strict=True)
         if len(codes)
     ]
-    model.check_lengths([NamedSequence(window.name, window.codes) for window in windows])
+    model.check_windows([NamedSequence(window.name, window.codes) for window in windows])
     return _known(Windows(tuple(windows), path, n_empty=len(rows) - len(windows)))
 
 
@@ -196,8 +196,8 @@ def genome_windows(model: Model, genome: Path, regions: Path) -> Windows:
         regions: BED or narrowPeak of the intervals.
 
     Raises:
-        ConfigError: an interval on a contig that is not in the genome. InputError: one that lies off its contig, or a file that
-        cannot be used.
+        ConfigError: an interval on a contig that is not in the genome. InputError: one that lies off its contig, one that gives a
+        model of methylation a window without a CpG in its middle, or a file that cannot be used.
     """
     as_it_is = TASKS[model.task].any_length
     rows = read_bed(regions)
@@ -220,8 +220,7 @@ def genome_windows(model: Model, genome: Path, regions: Path) -> Windows:
             windows.append(ExplainedWindow(name, contig.name, start, end, "+", contig.codes[start:end].copy()))
     if absent := [name for name in by_contig if name not in dict(lengths)]:
         raise ConfigError(f"{regions}: contig {absent[0]!r} is not in {genome}; are its names those of the FASTA?")
-    if as_it_is:
-        model.check_lengths([NamedSequence(window.name, window.codes) for window in windows])
+    model.check_windows([NamedSequence(window.name, window.codes) for window in windows])
     if n_longer:
         log.warning(
             "%s: %d intervals are longer than the model's windows of %d bp; of these the middle is explained",
@@ -260,7 +259,7 @@ def split_windows(model: Model, data: Path, split: str, label: str, n_windows: i
     if n_positive > n_windows:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, n_windows, replace=False))
     windows = tuple(_window_of(rows, int(row)) for row in chosen)
-    model.check_lengths([NamedSequence(window.name, window.codes) for window in windows])
+    model.check_windows([NamedSequence(window.name, window.codes) for window in windows])
     return _known(Windows(windows, data, n_not_drawn=n_positive - len(chosen), data_digest=manifest.digest))
 
 

@@ -18,6 +18,7 @@ from dnaspt.atomic import sha256_of_file
 from dnaspt.checkpoint_config import DESCRIPTION, TENSORS, CheckpointConfig, find_checkpoint, read_config
 from dnaspt.config import BASELINE_ENCODERS
 from dnaspt.errors import CheckpointError, ConfigError, InputError, NotFiniteError
+from dnaspt.genome import alphabet
 from dnaspt.genome.fasta import Contig
 from dnaspt.genome.transcripts import Transcript
 from dnaspt.hub import local_folder
@@ -185,11 +186,13 @@ class Model:
             chrom is the name of its FASTA record, else seq1, seq2, ...; coordinates are 0-based half-open.
 
             For windows: a DataFrame with a row for each sequence and a column for each label, with its probability, or its number
-            (regression). For bins: a row for each whole bin, with the index (sequence, start).
+            (regression). For bins: a row for each whole bin, with the index (sequence, start). Sequences, or bins, of which more
+            than half is N have NaN, and a warning counts them.
 
         Raises:
             CheckpointError: a pretrained model, which predicts nothing.
-            InputError: a letter that is not a nucleotide code, an empty sequence, or one of a length that the model cannot read.
+            InputError: a letter that is not a nucleotide code, an empty sequence, or one of a length that the model cannot read;
+                for a model of methylation, one without CG in its middle.
             ConfigError: complete_genes without a CRF or without codons; a limit out of range; a sensitivity that was not
                 reached on valid, or of another head than a gene model.
 
@@ -264,10 +267,13 @@ class Model:
         return np.reshape(np.array(probabilities, np.float32), (len(sequences), len(self.labels)))
 
     def _window_probabilities(self, sequences: Sequence[NamedSequence], *, average_strands: bool) -> list[np.ndarray]:
-        """Probabilities of each sequence: (K,), or (bins, K); sequences of one length are predicted together."""
+        """Probabilities of each sequence: (K,), or (bins, K); NaN for a sequence, or a bin, of which more than half is N.
+
+        Sequences of one length are predicted together.
+        """
         from dnaspt.inference.windows import label_probabilities
 
-        self.check_lengths(sequences)
+        self.check_windows(sequences)
         bin_bp = TASKS[self.task].resolution_bp
         by_length: dict[int, list[int]] = {}
         for number, (_, codes) in enumerate(sequences):
@@ -279,13 +285,26 @@ class Model:
             rows = label_probabilities(self.task_model(), windows, average_strands=average_strands)
             shape = (-1, len(self.labels)) if bin_bp else (len(self.labels),)
             by_number |= {number: row.reshape(shape) for number, row in zip(numbers, rows, strict=True)}
-        return [by_number[number] for number in range(len(sequences))]
+        probabilities, n_unknown = [], 0
+        for number, (_, codes) in enumerate(sequences):
+            own = by_number[number]
+            if bin_bp:
+                is_unknown = alphabet.mostly_unknown_bins(codes[: len(own) * bin_bp], bin_bp)[:, None]
+            else:
+                is_unknown = np.array([alphabet.is_mostly_unknown(codes)])
+            probabilities.append(np.where(is_unknown, np.float32(np.nan), own))
+            n_unknown += int(is_unknown.sum())
+        _warn_of_unknown(n_unknown, "bins" if bin_bp else "sequences")
+        return probabilities
 
-    def check_lengths(self, sequences: Sequence[NamedSequence]) -> None:
+    def check_windows(self, sequences: Sequence[NamedSequence]) -> None:
         """Refuse sequences that the model cannot read as one window.
 
+        A model of methylation knows windows around a CpG alone, with the C just left of the middle. Sequences that are more than
+        half N need none: they are not predicted.
+
         Raises:
-            InputError: too long, or shorter than a bin.
+            InputError: too long, shorter than a bin, or, for a model of methylation, without CG in the middle.
         """
         reads_one_length = self.config.encoder.architecture == "basset"
         longest_bp = self.window_bp if reads_one_length else MAX_WINDOW_BP
@@ -297,6 +316,14 @@ class Model:
                 raise InputError(
                     name, f"{len(codes):,} bp", expected=expected, do=do if len(codes) > longest_bp else ""
                 )
+            first = max(0, len(codes) // 2 - 1)
+            middle = codes[first : first + 2]
+            if TASKS[self.task].on_cpgs and not (
+                len(alphabet.cpg_positions(middle)) or alphabet.is_mostly_unknown(codes)
+            ):
+                expected = f"CG, since this model learned windows of {self.window_bp:,} bp around CpGs"
+                do = f"let the C be base {first + 1:,} of {len(codes):,}, or predict whole contigs as a genome"
+                raise InputError(name, f"has {alphabet.decode(alphabet.tokens(middle))} in its middle", expected=expected, do=do)
 
     def predict_proba(self, seqs: Sequences, *, average_strands: bool | None = None) -> np.ndarray | list[np.ndarray]:
         """Probability of each class at each base, or of each label of each window.
@@ -310,7 +337,8 @@ class Model:
 
         Returns:
             For genes: float32 (B, L, K) where all B sequences have one length, else a list of (L, K). For windows: (B, K).
-            For bins: (B, bins, K), or a list of (bins, K). K is the number of labels, in the order of `labels`.
+            For bins: (B, bins, K), or a list of (bins, K). K is the number of labels, in the order of `labels`. Windows, or bins,
+            of which more than half is N have NaN, as in `predict`.
 
         Raises:
             CheckpointError, InputError: as in `predict`. ConfigError: a model of numbers (regression), which have no probability
@@ -365,7 +393,8 @@ class Model:
             seed: deeplift: of the shuffles.
 
         Returns:
-            float32 (B, 4, L), for A, C, G and T, where all B sequences have one length, else a list of (4, L).
+            float32 (B, 4, L), for A, C, G and T, where all B sequences have one length, else a list of (4, L). Sequences of which
+            more than half is N have NaN, and a warning counts them.
 
         Raises:
             CheckpointError: a pretrained model. InputError: as in `predict`, of windows.
@@ -381,15 +410,17 @@ class Model:
 
         check_switches(hypothetical=hypothetical)
         number, sequences = label_number(self, label), read_sequences(seqs)
-        self.check_lengths(sequences)
+        self.check_windows(sequences)
         from dnaspt.inference.explain import attributions, onehot
 
         options = ExplainOptions(method, self.averages(asked=average_strands), n_references, seed)
-        codes = [sequence.codes for sequence in sequences]
+        found = [np.full((4, len(sequence.codes)), np.nan, np.float32) for sequence in sequences]
+        known = [row for row, own in enumerate(sequences) if not alphabet.is_mostly_unknown(own.codes)]
+        _warn_of_unknown(len(sequences) - len(known), "sequences")
+        codes = [sequences[row].codes for row in known]
         with naming_model(self):
-            found = [own.scores for own in attributions(self.task_model(), codes, number, options)]
-        if not hypothetical:
-            found = [scores * onehot(own) for scores, own in zip(found, codes, strict=True)]
+            for row, own in zip(known, attributions(self.task_model(), codes, number, options), strict=True):
+                found[row] = own.scores if hypothetical else own.scores * onehot(sequences[row].codes)
         return _stacked(found, (0, 4, 0))
 
     def embed(self, seqs: Sequences, *, pool: Literal["mean"] | None = "mean") -> np.ndarray | list[np.ndarray]:
@@ -455,7 +486,8 @@ class Model:
         Raises:
             CheckpointError: a pretrained model. ConfigError: another suffix, a file that is there already, or a model of genes or
             bins.
-            InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model.
+            InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model, or,
+            for a model of methylation, has no CG in its middle.
 
         Example:
             >>> import pandas as pd
@@ -679,6 +711,12 @@ def load_unless_loaded(model: str | Path | Model, *, accelerator: "Accelerator" 
     if accelerator != "auto":
         log.warning("accelerator=%r has no effect: the model is loaded already, on %s", accelerator, model.device)
     return model
+
+
+def _warn_of_unknown(n: int, what: str) -> None:
+    """Say how many sequences or bins have no prediction."""
+    if n:
+        log.warning("%d %s are more than half N: NaN is predicted for them", n, what)
 
 
 def _digests(checkpoint: Path) -> tuple[str, str]:

@@ -77,7 +77,8 @@ def predict_sequences_file(
     Raises:
         CheckpointError: not a fine-tuned model. ConfigError: another suffix, a file that is there already, or a model of genes or
         bins.
-        InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model.
+        InputError: the file cannot be used, a letter is no nucleotide, or a sequence is too long for the model, or,
+        for a model of methylation, has no CG in its middle.
     """
     check_switches(overwrite=overwrite, progress=progress)
     sequences, out = as_path(sequences, "sequences"), as_path(out, "out")

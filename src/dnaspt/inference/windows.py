@@ -291,8 +291,7 @@ def _contig_bins(
                 continue
             codes = contig.codes[start : start + n_bins * bin_bp]
             probability = label_probabilities(model, [codes], average_strands=average_strands).reshape(n_bins, -1)
-            n_bases = alphabet.is_unknown(codes).reshape(n_bins, bin_bp).sum(axis=1)
-            known = n_bases <= alphabet.MOST_UNKNOWN * bin_bp
+            known = ~alphabet.mostly_unknown_bins(codes, bin_bp)
             n_unknown += int((~known).sum())
             starts = start + np.flatnonzero(known) * bin_bp
             tables.append(_table(starts, starts + bin_bp, probability[known]))

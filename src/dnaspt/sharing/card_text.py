@@ -168,8 +168,9 @@ def _usage(config: CheckpointConfig, options: CardOptions) -> str:
         python += ['table = model.predict(["ACGTN..."])  # a row for each sequence']
         command = f"dnaspt predict {where} --sequences sequences.csv --out scores.csv"
     else:
+        window = "window, with CG in its middle" if TASKS[config.task].on_cpgs else "window"
         python += [
-            'table = model.predict(["ACGTN..."])  # a row for each window',
+            f'table = model.predict(["ACGTN..."])  # a row for each {window}',
             'model.predict_file("genome.fa", "windows.parquet")',
         ]
         command = f"dnaspt predict {where} --genome genome.fa --out windows.parquet"

@@ -67,6 +67,14 @@ def test_arrays_of_strings_and_of_letters_mean_the_same_as_lists(fitted: SPTClas
 
 
 @pytest.mark.slow
+def test_a_sequence_of_n_has_no_class(fitted: SPTClassifier, caplog: pytest.LogCaptureFixture) -> None:
+    X = ["ACGTTGCA" * 8, "N" * 64]
+    assert np.isnan(fitted.predict_proba(X)).all(axis=1).tolist() == [False, True]
+    assert "1 sequences are more than half N" in caplog.text
+    with pytest.raises(InputError, match="X: 1 of 2 sequences are more than half N, first sequence 2; expected"):
+        fitted.predict(X)
+
+
 def test_the_same_seed_gives_the_same_probabilities_and_another_seed_others(
     binary: tuple[list[str], list[str]],
 ) -> None:

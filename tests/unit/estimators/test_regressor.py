@@ -41,6 +41,10 @@ def test_numbers_are_predicted_in_their_unit(fitted: SPTRegressor) -> None:
     assert fitted.n_features_in_ == 1 and fitted.model_.labels == ("y1",)
 
 
+def test_a_sequence_of_n_has_no_number(fitted: SPTRegressor) -> None:
+    assert np.isnan(fitted.predict(["ACGTTGCA" * 8, "N" * 64])).tolist() == [False, True]
+
+
 def test_copies_predict_the_same_and_clones_forget(fitted: SPTRegressor) -> None:
     X, _ = sequences(4)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(X), fitted.predict(X))

@@ -14,6 +14,7 @@ from tests.unit.inference.small_models import BINS, GENES, LANGUAGE, REGIONS, ra
 from dnaspt.data.dataset import read_split
 from dnaspt.errors import CheckpointError, ConfigError, DatasetError, InputError
 from dnaspt.genome import alphabet
+from dnaspt.genome.alphabet import cpg_positions
 from dnaspt.inference import explain, explain_file
 from dnaspt.inference.explain import Attribution
 from dnaspt.inference.explain_file import (
@@ -201,3 +202,17 @@ def test_known_windows_keep_all_else(motif_run: Path) -> None:
     unknown = explain_file.ExplainedWindow("n", "n", 0, 4, ".", alphabet.encode("NNNA"))
     before = Windows((unknown,), motif_run, n_empty=2, data_digest="d")
     assert explain_file._known(before) == replace(before, windows=(), n_unknown=1)
+
+
+def test_windows_of_a_model_of_methylation_have_a_cpg_in_the_middle(tmp_path: Path) -> None:
+    model = load(run_of(tmp_path / "run", REGIONS.model_copy(update={"task": "methylation", "window_bp": 64})))
+    first = int(cpg_positions(CODES["chr1"][100:900])[0]) + 100
+    fasta, bed = genome(tmp_path, f"chr1\t{first}\t{first + 2}\n")
+    (window,) = genome_windows(model, fasta, bed).windows
+    assert window.start == first - 31
+    bed.write_text(f"chr1\t{first + 1}\t{first + 3}\n")
+    with pytest.raises(InputError, match=r"chr1:\d+-\d+: has G[ACGT] in its middle; expected CG"):
+        genome_windows(model, fasta, bed)
+    (tmp_path / "s.csv").write_text(f"id,seq\na,{'ACGT' * 16}\n")
+    with pytest.raises(InputError, match="a: has TA in its middle; expected CG"):
+        sequence_windows(model, tmp_path / "s.csv")

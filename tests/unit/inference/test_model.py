@@ -476,3 +476,30 @@ def test_a_model_of_a_relative_path_is_found_from_another_working_folder(
     evaluate(model, gene_data, any_data=True)
     assert len(list((tmp_path / "run").glob("evaluation-test-*.json"))) == 1
     assert "no longer holds" not in caplog.text and not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_windows_and_bins_of_more_than_half_n_are_missing(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model, known, half = load(folder / "windows"), random_letters(256), random_letters(64) + "n" * 64
+    seqs = [known, "N" * 256, half, half + "N"]
+    probabilities = model.predict_proba(seqs)
+    assert np.isnan(probabilities).all(axis=1).tolist() == [False, True, False, True]
+    assert caplog.text.count("more than half N") == 1 and "2 sequences are more than half N" in caplog.text
+    np.testing.assert_allclose(probabilities[[0, 2]], model.predict_proba([known, half]), atol=1e-6)
+    assert np.isnan(model.predict(seqs).to_numpy()).all(axis=1).tolist() == [False, True, False, True]
+    explained = model.explain(seqs[:2], label="A", method="gradient")
+    assert np.isnan(explained).all(axis=(1, 2)).tolist() == [False, True]
+    caplog.clear()
+    bins = load(folder / "bins").predict_proba(random_letters(128) + "N" * 300)
+    assert np.isnan(bins[0, :, 0]).tolist() == [False, True, True] and "2 bins are more than half N" in caplog.text
+
+
+def test_a_model_of_methylation_reads_windows_with_a_cpg_in_the_middle(folder: Path) -> None:
+    model = load(folder / "cpgs")
+    right, odd = "A" * 31 + "cG" + "T" * 31, "A" * 31 + "CG" + "T" * 32
+    assert not np.isnan(model.predict_proba([right, odd])).any()
+    assert np.isnan(model.predict_proba("N" * 64)).all()  # there may be a CpG in it
+    for wrong in ("A" + right, "A", "ACGT" * 16):
+        with pytest.raises(
+            InputError, match=r"^seq2: has [ACGT]+ in its middle; expected CG, since this model learned"
+        ):
+            model.predict([right, wrong])
