@@ -673,7 +673,8 @@ def score_variants(
     Returns:
         A row for each allele with letters that are not those of REF, in the order of the file: chrom, pos (1-based), ref, alt,
         cosine (change of the hidden states at the allele), and llr (nats; pretrained models) or a column "delta LABEL" for each
-        label (fine-tuned models). Scores are missing (NaN) where an allele could not be scored.
+        label (fine-tuned models, but not those of methylation, which label CpGs). Scores are missing (NaN) where an allele could
+        not be scored.
 
     Raises:
         InputError: a file that cannot be used; with `strict`, a REF that differs. CheckpointError: no model.

@@ -122,6 +122,7 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "same_as_reference": "alleles that are equal to REF",
         "reference_mismatch": "alleles whose REF is not what the genome has",
         "longer_than_half_the_window": "alleles longer than half the window",
+        "unknown_window": "alleles in a window of which more than half is N",
     }
 )
 """What was left out, by reason: names of `dropped` in manifest.json, and of `not_scored` of `dnaspt variants`."""

@@ -168,7 +168,7 @@ def test_variants_are_scored_by_folders_runs_and_models(
     kind: Callable[[Any], Any], pretrained: dnaspt.Run, simulated: Path, calls: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "scored.parquet"
-    table = dnaspt.score_variants(kind(pretrained), str(calls), simulated / "genome.fa", out=str(out), window_bp=64)
+    table = dnaspt.score_variants(kind(pretrained), str(calls), simulated / "genome.fa", out=str(out), window_bp=128)
     assert len(table) == 1 and out.is_file()
     assert table["cosine"].item() > 0
 

@@ -323,7 +323,9 @@ class Model:
             ):
                 expected = f"CG, since this model learned windows of {self.window_bp:,} bp around CpGs"
                 do = f"let the C be base {first + 1:,} of {len(codes):,}, or predict whole contigs as a genome"
-                raise InputError(name, f"has {alphabet.decode(alphabet.tokens(middle))} in its middle", expected=expected, do=do)
+                raise InputError(
+                    name, f"has {alphabet.decode(alphabet.tokens(middle))} in its middle", expected=expected, do=do
+                )
 
     def predict_proba(self, seqs: Sequences, *, average_strands: bool | None = None) -> np.ndarray | list[np.ndarray]:
         """Probability of each class at each base, or of each label of each window.

@@ -56,12 +56,18 @@ class AllelePair(NamedTuple):
             alt: codes of the alternative allele (n_alt,).
             window_bp: length of the windows.
         """
-        left = max(0, start - window_bp // 2)
-        end = left + window_bp
+        own = cls.window(start, window_bp)
+        left, end = own.start, own.stop
         changed = np.concatenate([codes[left:start], alt, codes[start + n_ref : end + max(0, n_ref - len(alt))]])
         return cls(
             alphabet.tokens(codes[left:end]), alphabet.tokens(changed[:window_bp]), start - left, n_ref, len(alt)
         )
+
+    @staticmethod
+    def window(start: int, window_bp: int) -> slice:
+        """Bases of the contig in the window of an allele that starts at `start`; the contig may end before the window does."""
+        left = max(0, start - window_bp // 2)
+        return slice(left, left + window_bp)
 
     @property
     def n_after(self) -> int:

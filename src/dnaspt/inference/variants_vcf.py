@@ -84,7 +84,8 @@ class ScoredAlleles:
 
     Attributes:
         alleles: the alleles, by contig.
-        labels: names of the labels of a fine-tuned model; none for a language model.
+        labels: names of the labels whose changes are scored; none for a language model, and for one of methylation.
+        has_llr: whether a language model gave log-likelihood ratios.
         cosine: cosine distance of each scored allele.
         others: its other scores: (1,) log-likelihood ratio, or (K,) changes of the labels.
         not_scored: alleles that were not scored, by reason.
@@ -92,6 +93,7 @@ class ScoredAlleles:
 
     alleles: Alleles
     labels: tuple[str, ...]
+    has_llr: bool
     cosine: Mapping[AlleleKey, float]
     others: Mapping[AlleleKey, np.ndarray]
     not_scored: Mapping[str, int]
@@ -119,7 +121,7 @@ class ScoredAlleles:
                 [self.cosine.get(key) for key in keys], pa.float64()
             ),  # numbers also where none is scored
         }
-        for index, name in enumerate([f"delta {label}" for label in self.labels] or ["llr"]):
+        for index, name in enumerate(["llr"] if self.has_llr else [f"delta {label}" for label in self.labels]):
             values = [float(self.others[key][index]) if key in self.others else None for key in keys]
             columns[name] = pa.array(values, pa.float64())
         return pa.table(columns)
@@ -150,8 +152,8 @@ def score_variants(
 
     Returns:
         A row for each allele that `read_alleles` reads, in the order of the file, with the columns chrom, pos (1-based), ref,
-        alt, cosine, and llr (language model) or "delta LABEL" for each label (fine-tuned model). Scores are NaN where an allele
-        was not scored.
+        alt, cosine, and llr (language model) or "delta LABEL" for each label (fine-tuned model, but not of methylation). Scores
+        are NaN where an allele was not scored.
     """
     vcf, genome, out = as_path(vcf, "vcf"), as_path(genome, "genome"), as_path_or_none(out, "out")
     with nullcontext() if out is None else _claimed(out, vcf, genome, model, overwrite=overwrite):
@@ -175,11 +177,14 @@ def score_file(
 ) -> VariantSummary:
     """Score every alternative allele of a VCF: cosine and llr of a language model, cosine and delta of a fine-tuned one.
 
+    A model of methylation gives cosine alone, and a warning says so: its labels are those of a CpG in the middle of the window,
+    where the allele stands here.
+
     A score does not depend on how an allele is written: for scoring, letters that REF and ALT share are cut off, and insertions
     and deletions are moved to the left in repeats, as `bcftools norm` does. POS, REF and ALT are written as they came.
 
     Not scored, and counted: alleles without letters, equal to REF, on contigs that the genome lacks, with an N, longer than half
-    the window, or with a REF that differs from the genome.
+    the window, in a window of which more than half is N, or with a REF that differs from the genome.
 
     Args:
         model: run or checkpoint of `pretrain` or `finetune`, or a loaded model.
@@ -242,6 +247,12 @@ def _score(
     window_bp = window_bp or _default_window_bp(loaded)
     if window_bp < _LEAST_WINDOW_BP:
         raise ConfigError(f"window_bp {window_bp}; expected {_LEAST_WINDOW_BP} or more")
+    labels = _scored_labels(loaded)
+    if loaded.labels and not labels:
+        log.warning(
+            "%s: its labels are those of CpGs, and an allele is none; alleles are scored by hidden states alone (cosine)",
+            loaded.path,
+        )
     alleles = read_alleles(vcf)
     skipped = Counter(alleles.skipped)
     cosine: dict[AlleleKey, float] = {}
@@ -263,7 +274,13 @@ def _score(
     if not cosine:
         reasons = "; ".join(f"{words_of(reason)}: {n:,}" for reason, n in skipped.items() if n) or "it has none"
         log.warning("%s: no allele is scored (%s)", vcf, reasons)
-    return ScoredAlleles(alleles, loaded.labels, cosine, others, {reason: n for reason, n in skipped.items() if n})
+    not_scored = {reason: n for reason, n in skipped.items() if n}
+    return ScoredAlleles(alleles, labels, not loaded.is_finetuned, cosine, others, not_scored)
+
+
+def _scored_labels(model: Model) -> tuple[str, ...]:
+    """Labels whose changes are scored: all of a model, but none of one that knows CpGs alone."""
+    return () if model.is_finetuned and TASKS[model.task].on_cpgs else model.labels
 
 
 def _default_window_bp(model: Model) -> int:
@@ -280,6 +297,8 @@ def _fitting(
     Raises:
         InputError: with `strict`, a REF that differs from the genome.
     """
+    from dnaspt.inference.variant_effects import AllelePair
+
     for written in alleles:
         here = alphabet.decode(alphabet.tokens(contig.codes[written.start : written.start + len(written.ref)]))
         fits = here == written.ref
@@ -294,12 +313,14 @@ def _fitting(
             skipped["reference_mismatch"] += 1
         elif max(len(allele.ref), len(allele.alt)) > window_bp // 2:
             skipped["longer_than_half_the_window"] += 1
+        elif alphabet.is_mostly_unknown(contig.codes[AllelePair.window(allele.start, window_bp)]):
+            skipped["unknown_window"] += 1
         else:
             yield allele
 
 
 def _scores(model: Model, contig: Contig, alleles: Sequence[Allele], window_bp: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine distances (n,), and log-likelihood ratios (n,) or changes of the labels (n, K), both strands averaged."""
+    """Cosine distances (n,), and log-likelihood ratios (n,) or changes of the K scored labels (n, K), both strands averaged."""
     from dnaspt.checkpoint import mask_token_of
     from dnaspt.inference.variant_effects import AllelePair, cosine_distances, label_changes, log_likelihood_ratios
     from dnaspt.models.language_model import LanguageModel
@@ -311,6 +332,8 @@ def _scores(model: Model, contig: Contig, alleles: Sequence[Allele], window_bp: 
     cosine = cosine_distances(model.network, pairs).mean(axis=1)
     if isinstance(model.network, LanguageModel):
         return cosine, log_likelihood_ratios(model.network, pairs, mask_token_of(model.config))
+    if not _scored_labels(model):
+        return cosine, np.zeros((len(pairs), 0))
     states = TASKS[model.task].states
     return cosine, label_changes(model.network, pairs, states.complement if states else None)
 
@@ -333,5 +356,8 @@ def _write(scored: ScoredAlleles, vcf: Path, out: Path) -> None:
         return scored.others[key].tolist() if key in scored.others else None
 
     fields: dict[InfoField, tuple[int, Values]] = {COSINE: (1, cosine)}
-    fields[DELTA if scored.labels else LLR] = (max(1, len(scored.labels)), others)
+    if scored.has_llr:
+        fields[LLR] = (1, others)
+    elif scored.labels:
+        fields[DELTA] = (len(scored.labels), others)
     write_info(vcf, out, fields, {"spt_labels": names_in_header(scored.labels)} if scored.labels else {})

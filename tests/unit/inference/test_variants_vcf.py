@@ -343,3 +343,31 @@ def test_where_no_allele_is_scored_columns_are_numbers_and_a_warning_says_why(
         f"calls.vcf: no allele is scored ({words_of('symbolic_allele')}: 1; {words_of('unknown_bases')}: 1)"
         in caplog.text
     )
+
+
+def test_a_window_that_is_mostly_n_is_counted_and_not_scored(files: Path, tmp_path: Path) -> None:
+    codes = "N" * 300 + GENOME[300:310] + "N" * 200 + GENOME[510:1000]
+    (tmp_path / "g.fa").write_text(f">chr1\n{codes}\n")
+    rows = [("chr1", pos, codes[pos - 1], other(codes[pos - 1])) for pos in (301, 801)]
+    vcf = write_vcf(tmp_path / "in.vcf", rows)
+    summary = score_file(files / "language", vcf, tmp_path / "g.fa", tmp_path / "out.vcf")
+    assert (summary.scored, summary.not_scored) == (1, {"unknown_window": 1})
+    table = score_variants(files / "windows", vcf, tmp_path / "g.fa", window_bp=1000)
+    assert not table.isna().any(axis=None)
+
+
+def test_a_model_of_methylation_scores_alleles_by_its_hidden_states_alone(
+    files: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(files / "windows", tmp_path / "run")
+    described = json.loads((tmp_path / "run" / "config.json").read_text()) | {"task": "methylation"}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(described))
+    vcf = write_vcf(tmp_path / "in.vcf", [("chr1", 700, GENOME[699], other(GENOME[699]))])
+    table = score_variants(tmp_path / "run", vcf, files / "g.fa", out=tmp_path / "out.vcf")
+    assert list(table.columns) == ["chrom", "pos", "ref", "alt", "cosine"] and table["cosine"].notna().all()
+    assert (
+        "run: its labels are those of CpGs, and an allele is none; alleles are scored by hidden states" in caplog.text
+    )
+    text = (tmp_path / "out.vcf").read_text()
+    assert "SPT_COSINE=" in text and "SPT_DELTA" not in text and "SPT_LLR" not in text and "spt_labels" not in text
+    pd.testing.assert_series_equal(table["cosine"], score_variants(files / "windows", vcf, files / "g.fa")["cosine"])
