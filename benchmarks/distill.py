@@ -15,7 +15,7 @@ import numpy as np
 
 import dnaspt
 import studies
-from dnaspt.evaluation.metrics import areas
+from dnaspt.evaluation.metrics import auroc_and_auprc
 from dnaspt.evaluation.pooled import pool_counts
 from dnaspt.evaluation.results import BootstrapCounts, read_counts
 from dnaspt.reports.compare import paired_gain
@@ -50,7 +50,7 @@ def main() -> None:
         counts[DISTILLED].append(read_counts(run / "evaluation-test.npz"))
     pooled = {arm: pool_counts(own) for arm, own in counts.items()}
     scores = {
-        arm: Resamples.of(float(np.nanmean(areas(own.truth, own.logits, own.folds)[0])), own, "mean_auroc")
+        arm: Resamples.of(float(np.nanmean(auroc_and_auprc(own.truth, own.logits, own.folds)[0])), own, "mean_auroc")
         for arm, own in pooled.items()
     }
     gains = {other: paired_gain(scores[other], scores[DISTILLED]) for other in (ALONE, TEACHER)}

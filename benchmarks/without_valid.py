@@ -21,7 +21,7 @@ import numpy as np
 import studies
 from dnaspt.data.dataset import Split, read_split
 from dnaspt.data.manifest import read_manifest
-from dnaspt.evaluation.metrics import areas
+from dnaspt.evaluation.metrics import auroc_and_auprc
 from dnaspt.evaluation.pooled import pool_counts
 from dnaspt.evaluation.results import BootstrapCounts
 from dnaspt.reports.resamples import Resamples, level_of
@@ -87,7 +87,7 @@ def scores(
     for arm, own in records.items():
         pooled = pool_counts([some(record.counts, rows) for record, rows in zip(own, kept, strict=True)])
         pooled = replace(pooled, folds=pooled.folds[:0]) if in_one_order else pooled
-        value = float(np.nanmean(areas(pooled.truth, pooled.logits, pooled.folds)[0]))
+        value = float(np.nanmean(auroc_and_auprc(pooled.truth, pooled.logits, pooled.folds)[0]))
         by_arm[arm] = Resamples.of(value, pooled, "mean_auroc")
     baselines = [arm for arm, own in records.items() if own[0].job.baseline]
     gains: dict[str, Any] = {}
@@ -97,7 +97,7 @@ def scores(
             gains.setdefault(arm, {})[baseline] = [round(number, 4) for number in (gain.value, gain.low, gain.high)]
     by_fold = {
         arm: [
-            round(float(np.nanmean(areas(one.counts.truth[rows], one.counts.logits[rows])[0])), 4)
+            round(float(np.nanmean(auroc_and_auprc(one.counts.truth[rows], one.counts.logits[rows])[0])), 4)
             for one, rows in zip(own, kept)
         ]
         for arm, own in records.items()

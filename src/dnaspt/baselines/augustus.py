@@ -114,8 +114,8 @@ def _optimize(folder: Path, config: Path, minutes: float) -> None:
     """
     script = _optimize_script()
     ranges = _installed_config() / "species" / "generic" / "generic_metapars.cfg"
-    places = [f"--AUGUSTUS_CONFIG_PATH={config}", f"--metapars={ranges}"]
-    command = [str(script), f"--species={TRAINED}", *places, "train.gb"]
+    options = [f"--AUGUSTUS_CONFIG_PATH={config}", f"--metapars={ranges}"]
+    command = [str(script), f"--species={TRAINED}", *options, "train.gb"]
     with (
         (folder / "optimize.log").open("w+", encoding="utf-8", newline="\n") as output,
         subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True) as running,

@@ -318,7 +318,7 @@ def label_scores(
         n: number of resamples.
         seed: seed of the draw.
     """
-    values = areas(labels, scores, folds)
+    values = auroc_and_auprc(labels, scores, folds)
     drawn = resampled_areas(labels, scores, blocks, folds=folds, n=n, seed=seed)
     drawn[:, np.isnan(values)] = np.nan
     named = [
@@ -330,7 +330,7 @@ def label_scores(
     return LabelScores(named[0], named[1], means[0], means[1], undefined)
 
 
-def areas(labels: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = None) -> np.ndarray:
+def auroc_and_auprc(labels: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = None) -> np.ndarray:
     """AUROC and AUPRC (2, K) of K labels; of several folds means over those in which a label is defined.
 
     Args:
@@ -340,7 +340,7 @@ def areas(labels: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = Non
     """
     if folds is None or not len(folds):
         return np.stack([auroc(labels, scores), auprc(labels, scores)])
-    of_folds = np.stack([areas(labels[folds == fold], scores[folds == fold]) for fold in np.unique(folds)])
+    of_folds = np.stack([auroc_and_auprc(labels[folds == fold], scores[folds == fold]) for fold in np.unique(folds)])
     return _mean_of_folds(of_folds)
 
 
@@ -379,7 +379,9 @@ def resampled_areas(
         return _mean_of_folds(np.stack(drawn))
     rankings = [_Ranking.of(labels[:, column], scores[:, column]) for column in range(labels.shape[1])]
     chunks = block_weights(int(blocks.max(initial=-1)) + 1, len(labels), n, seed)
-    return np.concatenate([np.stack([r.areas(weights, blocks) for r in rankings], axis=-1) for weights in chunks])
+    return np.concatenate(
+        [np.stack([r.auroc_and_auprc(weights, blocks) for r in rankings], axis=-1) for weights in chunks]
+    )
 
 
 def _mean(values: np.ndarray) -> float:
@@ -423,7 +425,7 @@ class _Ranking:
         holds = np.diff(n_positive, prepend=0) > 0
         return cls(rows, positive, first[holds], last[holds], n_positive[holds])
 
-    def areas(self, weights: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    def auroc_and_auprc(self, weights: np.ndarray, blocks: np.ndarray) -> np.ndarray:
         """AUROC and AUPRC (R, 2) of R resamples from the weights of their blocks (R, B)."""
         if not len(self.positive):
             return np.full((len(weights), 2), np.nan)
@@ -437,6 +439,6 @@ class _Ranking:
         n_hits, n_misses = hits[:, -1], total[:, -1] - hits[:, -1]
         pairs = (gained * (n_misses[:, None] - (before + misses) / 2)).sum(axis=1)
         precision = (gained * hits / np.maximum(ranked, 1)).sum(axis=1)
-        areas = np.stack([ratio(pairs, n_hits * n_misses), ratio(precision, n_hits)], axis=1)
-        areas[n_misses == 0] = np.nan
-        return areas
+        found = np.stack([ratio(pairs, n_hits * n_misses), ratio(precision, n_hits)], axis=1)
+        found[n_misses == 0] = np.nan
+        return found

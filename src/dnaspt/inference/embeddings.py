@@ -197,7 +197,7 @@ def _embedded(
 
     def mean_of_long(own: _Slice) -> pa.Table:
         total = np.zeros(size)
-        for part in _pieces(own, size):
+        for part in _parts(own, size):
             (states,) = predict_sequences(encoder, [ContigSlice(part.codes, part.start, part.end)])
             total += np.asarray(states).sum(axis=0, dtype=np.float64)
         mean = (total / (own.end - own.start)).astype(np.float32)
@@ -223,7 +223,7 @@ def _embedded(
         return _table(pa.array([own.name for own in group]), starts, ends, means, size)
 
     for own in slices:
-        for part in _pieces(own, size) if per_base else [own]:
+        for part in _parts(own, size) if per_base else [own]:
             own_numbers = (part.end - part.start) * size
             if group and n_numbers + own_numbers > _GROUP_NUMBERS:
                 yield flushed()
@@ -255,7 +255,7 @@ def _runs(group: list[_Slice]) -> list[list[_Slice]]:
     return runs
 
 
-def _pieces(own: _Slice, size: int) -> Iterator[_Slice]:
+def _parts(own: _Slice, size: int) -> Iterator[_Slice]:
     """A slice in parts that fit into memory."""
     step = max(1, _GROUP_NUMBERS // size)
     for start in range(own.start, own.end, step):

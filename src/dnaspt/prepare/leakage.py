@@ -27,13 +27,15 @@ N_HASHES = 1 << 32
 
 _START_SCALE = 4
 """One in four k-mers is kept, until they are too many."""
-_MAX_KMERS = 1 << 25
-_BATCH_BP = 1 << 20
+MAX_KMERS = 1 << 25
+"""K-mers that are kept at most, 8 bytes each; of longer data every second, fourth, ... one."""
+BATCH_BP = 1 << 20
 """K-mers are computed for about this many bases at once."""
-_MIN_KMERS = 6
+MIN_KMERS = 6
 _LOW_COMPLEXITY = 8
 """A window with fewer than 6 sampled k-mers, or an eighth of the distinct ones its length allows, is not compared."""
-_MAX_COPIES = 256
+MAX_COPIES = 256
+"""Of a k-mer that more windows have, each is compared with the first so many: all copies of one sequence share the same ones."""
 _JOIN_ROWS = 1 << 22
 """Pairs of windows that are counted at once, to bound memory."""
 _N_EXAMPLES = 10
@@ -50,7 +52,7 @@ class LeakageSketch:
     """
 
     def __init__(
-        self, *, same_genome: bool = True, min_containment: float = MIN_CONTAINMENT, max_kmers: int = _MAX_KMERS
+        self, *, same_genome: bool = True, min_containment: float = MIN_CONTAINMENT, max_kmers: int = MAX_KMERS
     ) -> None:
         self.same_genome = same_genome
         self.min_containment = min_containment
@@ -78,7 +80,7 @@ class LeakageSketch:
         seen.digest.append(strand_digest(codes))
         seen.pending.append(codes)
         seen.pending_bp += len(codes)
-        if seen.pending_bp >= _BATCH_BP:
+        if seen.pending_bp >= BATCH_BP:
             self._take_kmers(seen)
 
     def report(self) -> LeakageReport:
@@ -128,7 +130,7 @@ class LeakageSketch:
         hashes = np.concatenate([*seen.hashes, np.zeros(0, np.uint32)])
         owners = np.concatenate([*seen.owners, np.zeros(0, np.uint32)])
         n_kmers = np.bincount(owners, minlength=len(seen.start))
-        too_few = (n_kmers < _MIN_KMERS) | (n_kmers * self.scale * _LOW_COMPLEXITY < np.array(seen.length_bp) - K)
+        too_few = (n_kmers < MIN_KMERS) | (n_kmers * self.scale * _LOW_COMPLEXITY < np.array(seen.length_bp) - K)
         n_kmers[too_few] = 0
         is_compared = ~too_few[owners]
         rows = np.sort((hashes[is_compared].astype(np.uint64) << np.uint64(32)) | owners[is_compared])
@@ -286,7 +288,7 @@ def near_copies(first: SplitSketch, second: SplitSketch, min_containment: float)
     """
     partner, best = np.full(len(second), -1), np.zeros(len(second))
     left = np.searchsorted(first.hashes, second.hashes, side="left")
-    copies = np.minimum(np.searchsorted(first.hashes, second.hashes, side="right") - left, _MAX_COPIES)
+    copies = np.minimum(np.searchsorted(first.hashes, second.hashes, side="right") - left, MAX_COPIES)
     shared = np.flatnonzero(copies)
     shared = shared[np.argsort(second.owners[shared], kind="stable")]
     for rows in _chunks_of_windows(second.owners[shared], copies[shared]):

@@ -10,15 +10,16 @@ from scipy.sparse.csgraph import connected_components
 from dnaspt.errors import ConfigError
 from dnaspt.genome import alphabet
 from dnaspt.prepare.folds import N_BLOCKS, FoldInterval, FoldPlan
-from dnaspt.prepare.leakage import MIN_CONTAINMENT, sampled_kmers, strand_digest
+from dnaspt.prepare.leakage import (
+    BATCH_BP,
+    MAX_COPIES,
+    MAX_KMERS,
+    MIN_CONTAINMENT,
+    MIN_KMERS,
+    sampled_kmers,
+    strand_digest,
+)
 
-_MOST_KMERS = 1 << 25
-"""K-mers that are kept at most, 8 bytes each; of longer data every second, fourth, ... one."""
-_BATCH_BP = 1 << 20
-_LEAST_KMERS = 6
-"""Sequences with fewer k-mers are compared as a whole alone."""
-_MOST_COPIES = 256
-"""Of a k-mer that more sequences have, each is compared with the first so many: all copies of a sequence share the same ones."""
 _ROWS = 1 << 12
 """Sequences that are compared with all others at once, to bound memory."""
 
@@ -26,7 +27,9 @@ _ROWS = 1 << 12
 def near_copy_groups(sequences: Sequence[np.ndarray], min_containment: float = MIN_CONTAINMENT) -> np.ndarray:
     """Groups of sequences that are copies or near copies of each other, on either strand, also through others between them.
 
-    Two sequences are near copies where they share so much of the distinct k-mers (16 bases) of the one with fewer.
+    Two sequences are near copies where they share so much of the distinct k-mers (16 bases) of the one with fewer. Those with
+    fewer than six k-mers are compared as a whole alone. Sequences of low complexity, which the report of leakage leaves out, are
+    kept together here.
 
     Args:
         sequences: codes (L,) uint8 of each of n sequences.
@@ -51,7 +54,7 @@ def _near_links(sequences: Sequence[np.ndarray], min_containment: float) -> list
     """Pairs (m, 2) of near copies, some rows at a time."""
     hashes, owners = _kmers_of(sequences)
     n_kmers = np.bincount(owners, minlength=len(sequences))
-    kept = n_kmers[owners] >= _LEAST_KMERS
+    kept = n_kmers[owners] >= MIN_KMERS
     hashes, owners = hashes[kept], owners[kept]
     order = np.lexsort((owners, hashes))
     hashes, owners = hashes[order], owners[order]
@@ -66,7 +69,7 @@ def _near_links(sequences: Sequence[np.ndarray], min_containment: float) -> list
     def matrix(kept: np.ndarray) -> sparse.csr_matrix:
         return sparse.csr_matrix((np.ones(int(kept.sum()), np.int32), (owners[kept], column[kept])), shape=shape)
 
-    of_all, of_first = matrix(is_shared), matrix(is_shared & (rank < _MOST_COPIES)).T.tocsr()
+    of_all, of_first = matrix(is_shared), matrix(is_shared & (rank < MAX_COPIES)).T.tocsr()
     links = []
     for start in range(0, len(sequences), _ROWS):
         shared = (of_all[start : start + _ROWS] @ of_first).tocoo()
@@ -80,12 +83,12 @@ def _near_links(sequences: Sequence[np.ndarray], min_containment: float) -> list
 def _kmers_of(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Sampled k-mers of all sequences, and the sequence of each."""
     total_bp = sum(map(len, sequences))
-    scale = 1 << max(0, (total_bp // _MOST_KMERS).bit_length())
+    scale = 1 << max(0, (total_bp // MAX_KMERS).bit_length())
     hashes, owners = [np.zeros(0, np.uint32)], [np.zeros(0, np.int64)]
     first, pending_bp = 0, 0
     for index, codes in enumerate(sequences):
         pending_bp += len(codes)
-        if pending_bp >= _BATCH_BP or index == len(sequences) - 1:
+        if pending_bp >= BATCH_BP or index == len(sequences) - 1:
             own, of = sampled_kmers(sequences[first : index + 1], scale)
             hashes.append(own)
             owners.append(of.astype(np.int64) + first)

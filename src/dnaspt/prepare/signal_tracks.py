@@ -14,7 +14,7 @@ from dnaspt.genome.bigwig import bigwig_contigs, is_bigwig, read_bigwig
 
 Gaps = Literal["zero", "missing"]
 _LEAST_SHARE = 0.5
-"""Share of the bases of a stretch that must have a value, where those without one are missing."""
+"""Share of the bases of an interval that must have a value, where those without one are missing."""
 
 
 class _Runs(NamedTuple):
@@ -67,11 +67,11 @@ class SignalTrack:
         """Intervals with a value on each contig."""
         return {contig: range(len(runs.starts)) for contig, runs in self._runs.items()}
 
-    def totals(self, contig: str, stretches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Sum of the values over the bases of each stretch, and how many of its bases have one: (n, 2) -> (n,) and (n,)."""
+    def totals(self, contig: str, intervals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sum of the values over the bases of each interval, and how many of its bases have one: (n, 2) -> (n,) and (n,)."""
         runs = self._runs.get(contig)
         if runs is None or not len(runs.starts):
-            return np.zeros(len(stretches)), np.zeros(len(stretches), dtype=np.int64)
+            return np.zeros(len(intervals)), np.zeros(len(intervals), dtype=np.int64)
         lengths = runs.ends.astype(np.int64) - runs.starts
         values = runs.values.astype(np.float64)
         n_before, sum_before = (np.append(0, np.cumsum(own)) for own in (lengths, lengths * values))
@@ -83,7 +83,7 @@ class SignalTrack:
             beyond = np.maximum(last_end - positions, 0)
             return sum_before[index] - beyond * last_value, n_before[index] - beyond
 
-        (sum_left, n_left), (sum_right, n_right) = before(stretches[:, 0]), before(stretches[:, 1])
+        (sum_left, n_left), (sum_right, n_right) = before(intervals[:, 0]), before(intervals[:, 1])
         n_known = n_right - n_left
         # The difference of two long sums has rounding errors: it must not leave the range of n values of this contig.
         return np.clip(sum_right - sum_left, n_known * values.min(), n_known * values.max()), n_known
@@ -99,7 +99,7 @@ class SignalLabels:
         gaps: what bases without a value are: zero, or missing; None where nobody said.
 
     Attributes:
-        n_missing: numbers that are missing: of stretches of which less than half have a value.
+        n_missing: numbers that are missing: of intervals of which less than half have a value.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from dnaspt.errors import ConfigError, DatasetError
-from dnaspt.evaluation.metrics import Score, areas, sign_of
+from dnaspt.evaluation.metrics import Score, auroc_and_auprc, sign_of
 from dnaspt.reports.resamples import Resamples, level_of
 from dnaspt.reports.tables import SIGNED, written
 from dnaspt.studies.records import Record
@@ -230,7 +230,8 @@ def _group(
             replace(r.counts, truth=r.counts.truth[:, columns], logits=r.counts.logits[:, columns]) for r in records
         ]
         scores = [
-            Resamples.of(float(np.nanmean(areas(own.truth, own.logits, own.folds)[kind])), own, metric) for own in some
+            Resamples.of(float(np.nanmean(auroc_and_auprc(own.truth, own.logits, own.folds)[kind])), own, metric)
+            for own in some
         ]
     else:
         scores = [Resamples.of(r.scored.primary.value, r.counts, metric) for r in records]

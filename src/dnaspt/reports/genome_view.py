@@ -16,9 +16,9 @@ from dnaspt.genome.gene_states import GENE_STATES, MISSING, NONCODING
 from dnaspt.genome.intervals import runs
 from dnaspt.genome.transcripts import Transcript
 
-STRETCH_BP = 20_000
+EXAMPLE_BP = 20_000
 """Length of the stretches of windows."""
-N_STRETCHES = 3
+N_EXAMPLES = 3
 """Stretches of windows that a page holds."""
 MOST_LABELS = 4
 """Labels of windows that have tracks."""
@@ -54,9 +54,9 @@ def gene_view(loci: Sequence[Locus], names: Sequence[str]) -> View | None:
             tracks.append(Track(label, "wig", color, coding, extent=(-1.0, 1.0), height_px=60))
     labels = [feature for locus in loci for feature in _label_features(locus)]
     tracks.append(Track("labels of the dataset", "annotation", "", labels))
-    stretches = [(locus.chrom, locus.start, locus.codes) for locus in loci]
-    places = tuple((shown(locus.chrom), locus.start, locus.end) for locus in loci)
-    return View(_reference(stretches), tuple(tracks), places)
+    sequences = [(locus.chrom, locus.start, locus.codes) for locus in loci]
+    intervals = tuple((shown(locus.chrom), locus.start, locus.end) for locus in loci)
+    return View(_reference(sequences), tuple(tracks), intervals)
 
 
 def window_view(
@@ -76,11 +76,11 @@ def window_view(
         named: how its tracks are called.
     """
     is_true = truth == 1
-    places = _stretches(rows, is_true[:, :MOST_LABELS]) or _stretches(rows, is_true)
-    if not places:
+    loci = _example_loci(rows, is_true[:, :MOST_LABELS]) or _example_loci(rows, is_true)
+    if not loci:
         return None
     tracks = []
-    inside = _windows_in(rows, places)
+    inside = _windows_in(rows, loci)
     numbers = np.concatenate(inside)
     core = _cores(rows, numbers)
     for k, label in list(enumerate(labels))[:MOST_LABELS]:
@@ -96,7 +96,7 @@ def window_view(
             signal = _signal(rows, numbers, core, own[:, k])
             title = named.format(run=name, label=label)
             tracks.append(Track(title, "wig", run_color(index), signal, extent=(0.0, 1.0), height_px=50))
-    return _view_of(rows, places, inside, tracks)
+    return _view_of(rows, loci, inside, tracks)
 
 
 def number_view(
@@ -110,10 +110,10 @@ def number_view(
         truth: measured numbers (n, K), NaN where one is missing.
         predicted: what each run predicts (n, K), by its name.
     """
-    places = _stretches(rows, np.stack([_is_high(column) for column in truth.T[:MOST_LABELS]], axis=1))
-    if not places:
+    loci = _example_loci(rows, np.stack([_is_high(column) for column in truth.T[:MOST_LABELS]], axis=1))
+    if not loci:
         return None
-    inside = _windows_in(rows, places)
+    inside = _windows_in(rows, loci)
     numbers = np.concatenate(inside)
     core = _cores(rows, numbers)
     tracks = []
@@ -127,7 +127,7 @@ def number_view(
             color = run_color(index - 1) if index else INK
             signal = _signal(rows, numbers, core, own)
             tracks.append(Track(title, "wig", color, signal, extent=extent, height_px=50))
-    return _view_of(rows, places, inside, tracks)
+    return _view_of(rows, loci, inside, tracks)
 
 
 def _is_high(numbers: np.ndarray) -> np.ndarray:
@@ -138,10 +138,10 @@ def _is_high(numbers: np.ndarray) -> np.ndarray:
     return np.asarray((numbers >= np.quantile(known, _HIGH)) & (numbers > known.min()))
 
 
-def _windows_in(rows: Split, places: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
+def _windows_in(rows: Split, loci: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
     """Numbers of the windows that reach into each place."""
     return [
-        np.flatnonzero((rows.chrom == chrom) & (rows.end > start) & (rows.start < end)) for chrom, start, end in places
+        np.flatnonzero((rows.chrom == chrom) & (rows.end > start) & (rows.start < end)) for chrom, start, end in loci
     ]
 
 
@@ -155,14 +155,14 @@ def _signal(rows: Split, numbers: np.ndarray, core: int, values: np.ndarray) -> 
 
 
 def _view_of(
-    rows: Split, places: Sequence[tuple[str, int, int]], inside: Sequence[np.ndarray], tracks: Sequence[Track]
+    rows: Split, loci: Sequence[tuple[str, int, int]], inside: Sequence[np.ndarray], tracks: Sequence[Track]
 ) -> View:
     """Tracks on stretches, with the letters of their windows."""
-    stretches = [
-        (chrom, start, _letters(rows, own, start, end)) for (chrom, start, end), own in zip(places, inside, strict=True)
+    sequences = [
+        (chrom, start, _letters(rows, own, start, end)) for (chrom, start, end), own in zip(loci, inside, strict=True)
     ]
-    shown_places = tuple((shown(chrom), start, end) for chrom, start, end in places)
-    return View(_reference(stretches), tuple(tracks), shown_places)
+    shown_loci = tuple((shown(chrom), start, end) for chrom, start, end in loci)
+    return View(_reference(sequences), tuple(tracks), shown_loci)
 
 
 def shown(chrom: str) -> str:
@@ -193,22 +193,22 @@ def _label_features(locus: Locus) -> list[Feature]:
         if value == NONCODING:
             continue
         name = "not known" if value == MISSING else GENE_STATES.names[value]
-        place: Feature = _on(locus) | {"start": locus.start + left, "end": locus.start + right, "name": name}
+        feature: Feature = _on(locus) | {"start": locus.start + left, "end": locus.start + right, "name": name}
         if value != MISSING:
-            place["strand"] = name[-1]
-        features.append(place | {"color": _LABEL_COLORS.get(name[:-1], _MISSING_COLOR)})
+            feature["strand"] = name[-1]
+        features.append(feature | {"color": _LABEL_COLORS.get(name[:-1], _MISSING_COLOR)})
     return features
 
 
-def _stretches(rows: Split, wanted: np.ndarray) -> list[tuple[str, int, int]]:
+def _example_loci(rows: Split, wanted: np.ndarray) -> list[tuple[str, int, int]]:
     """The stretches with the most windows that are wanted for any label (n, K), the most first; of as many, the first ones."""
     counts: dict[tuple[str, int], int] = {}
     for number in np.flatnonzero(wanted.any(axis=1)):
-        key = str(rows.chrom[number]), int((rows.start[number] + rows.end[number]) // 2 // STRETCH_BP)
+        key = str(rows.chrom[number]), int((rows.start[number] + rows.end[number]) // 2 // EXAMPLE_BP)
         counts[key] = counts.get(key, 0) + 1
-    best = sorted(counts, key=lambda key: -counts[key])[:N_STRETCHES]
+    best = sorted(counts, key=lambda key: -counts[key])[:N_EXAMPLES]
     ends = {chrom: int(rows.end[rows.chrom == chrom].max()) for chrom, _ in best}
-    return [(chrom, part * STRETCH_BP, min((part + 1) * STRETCH_BP, ends[chrom])) for chrom, part in best]
+    return [(chrom, part * EXAMPLE_BP, min((part + 1) * EXAMPLE_BP, ends[chrom])) for chrom, part in best]
 
 
 def _cores(rows: Split, numbers: np.ndarray) -> int:
@@ -236,14 +236,14 @@ def _letters(rows: Split, numbers: np.ndarray, start: int, end: int) -> np.ndarr
     return codes
 
 
-def _reference(stretches: Sequence[tuple[str, int, np.ndarray]]) -> dict[str, str]:
+def _reference(sequences: Sequence[tuple[str, int, np.ndarray]]) -> dict[str, str]:
     """Stretches (contig, start, letters) as a genome that igv.js reads from the page; contigs end with the last stretch."""
     ends: dict[str, int] = {}
-    for chrom, start, codes in stretches:
+    for chrom, start, codes in sequences:
         ends[chrom] = max(ends.get(chrom, 0), start + len(codes))
     fasta = "".join(
         f">{shown(chrom)}:{start + 1}-{start + len(codes)} @len={ends[chrom]}\n{alphabet.decode(codes)}\n"
-        for chrom, start, codes in stretches
+        for chrom, start, codes in sequences
     )
     data = base64.b64encode(fasta.encode()).decode()
     return {"id": "test", "name": "test split", "fastaURL": f"data:text/plain;base64,{data}"}

@@ -16,7 +16,7 @@ from scipy.special import ndtri, stdtrit
 from dnaspt.errors import DatasetError
 from dnaspt.evaluation.bootstrap import ConfidenceInterval, block_weights, percentile_interval
 from dnaspt.evaluation.gene_metrics import LEVELS, rates
-from dnaspt.evaluation.metrics import Score, areas, mcc, mcc_batch, mean_rows, resampled_areas
+from dnaspt.evaluation.metrics import Score, auroc_and_auprc, mcc, mcc_batch, mean_rows, resampled_areas
 from dnaspt.evaluation.numbers import MEASURES, measure_numbers, resampled_measures
 from dnaspt.evaluation.results import BootstrapCounts
 
@@ -218,7 +218,9 @@ def _of_folds(counts: BootstrapCounts, metric: str) -> np.ndarray:
             values.append(float(mean_rows(measures[[MEASURES.index(metric.removeprefix("mean_"))]])[0]))
         else:
             values.append(
-                float(mean_rows(areas(counts.truth[own], counts.logits[own])[[int(metric == "mean_auprc")]])[0])
+                float(
+                    mean_rows(auroc_and_auprc(counts.truth[own], counts.logits[own])[[int(metric == "mean_auprc")]])[0]
+                )
             )
     return np.array([values], dtype=float)
 

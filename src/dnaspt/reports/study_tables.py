@@ -352,14 +352,15 @@ def score_tables(runs: StudyRuns) -> tuple[list[Table], list[Table]]:
             _classes("recall", "recall", genes, labels),
             *(_confusion(arm, own, labels) for arm, own in genes.items()),
         ]
+    note = _undefined_note(runs)
     numbers = {arm: [test.numbers for test in tests if test.numbers is not None] for arm, tests in arms.items()}
     if all(numbers.values()):
-        tables = [_targets(measure, name, numbers) for measure, name in NUMBER_NAMES.items()]
+        tables = [_targets(measure, name, numbers, note) for measure, name in NUMBER_NAMES.items()]
         return tables[:1], tables[1:]
     windows = {arm: [test.windows for test in tests if test.windows is not None] for arm, tests in arms.items()}
     has_count = any(record.job.baseline == "cpg" for record in runs.finals)
-    return [_labels("auroc", "AUROC", windows, has_count=has_count)], [
-        _labels("auprc", "AUPRC", windows, has_count=has_count)
+    return [_labels("auroc", "AUROC", windows, has_count=has_count, note=note)], [
+        _labels("auprc", "AUPRC", windows, has_count=has_count, note=note)
     ]
 
 
@@ -403,7 +404,12 @@ def _confusion(arm: str, own: Sequence[GeneEvaluation], labels: Sequence[str]) -
 
 
 def _labels(
-    key: Literal["auroc", "auprc"], name: str, arms: Mapping[str, Sequence[WindowEvaluation]], *, has_count: bool
+    key: Literal["auroc", "auprc"],
+    name: str,
+    arms: Mapping[str, Sequence[WindowEvaluation]],
+    *,
+    has_count: bool,
+    note: str,
 ) -> Table:
     """A score of each label, and of the CpG count where it is not one of the arms."""
     first = next(iter(arms.values()))[0]
@@ -412,27 +418,31 @@ def _labels(
         values = [_mean([getattr(scores.labels, key)[label].value for scores in own]) for own in arms.values()]
         count = [] if has_count else [_mean([getattr(first.cpg_count, key)[label].value])]
         rows.append((label, *values, *count))
-    note = _undefined_note([own.labels.undefined for own in next(iter(arms.values()))])
     return Table(f"{name} by label", ("label", *arms, *([] if has_count else ["CpG count"])), tuple(rows), note)
 
 
-def _targets(measure: str, name: str, arms: Mapping[str, Sequence[NumberScores]]) -> Table:
+def _targets(measure: str, name: str, arms: Mapping[str, Sequence[NumberScores]], note: str) -> Table:
     """A score of each number that is predicted."""
     targets = next(iter(arms.values()))[0].targets
     rows = tuple(
         (target, *(_mean([scores.by_target[measure][target].value for scores in own]) for own in arms.values()))
         for target in targets
     )
-    note = _undefined_note([own.undefined for own in next(iter(arms.values()))])
     return Table(f"{name} by label", ("label", *arms), rows, note)
 
 
-def _undefined_note(undefined: Sequence[Sequence[str]]) -> str:
-    """What means leave out, in words: labels that have no score on test, or on some of its folds."""
-    counts = Counter(label for labels in undefined for label in labels)
-    named = [
-        label if n == len(undefined) else f"{label} ({n} of {len(undefined)} folds)" for label, n in counts.items()
+def _undefined_note(runs: StudyRuns) -> str:
+    """What means leave out, in words: labels that have no score on test, or on the test part of some folds."""
+    records = runs.of_folds or runs.finals
+    first = records[0].job
+    same = [
+        own.scored
+        for own in records
+        if (own.job.arm, own.job.seed, own.job.label_fraction) == (first.arm, first.seed, first.label_fraction)
     ]
+    scores = [own.numbers or (own.windows and own.windows.labels) for own in same]
+    counts = Counter(label for own in scores if own for label in own.undefined)
+    named = [label if n == len(same) else f"{label} (in {n} of {len(same)} folds)" for label, n in counts.items()]
     return f"Left out where test has one value only, so that no score is defined: {', '.join(named)}." if named else ""
 
 

@@ -12,7 +12,7 @@ from dnaspt.data.manifest import Manifest
 from dnaspt.evaluation.results import BootstrapCounts, Evaluation
 from dnaspt.evaluation.score_curves import ScoreCurves
 from dnaspt.reports import figures
-from dnaspt.reports.genome_view import MOST_LABELS, STRETCH_BP, number_view, window_view
+from dnaspt.reports.genome_view import EXAMPLE_BP, MOST_LABELS, number_view, window_view
 from dnaspt.reports.html import Section, make_picture
 from dnaspt.tasks import TASKS
 
@@ -125,7 +125,7 @@ def stretch_sections(
     if view is None:
         return []
     part = f"what fold {fold} tests" if fold else "the test split"
-    text = f"The {len(view.loci)} stretches of {STRETCH_BP // 1000} kb of {part} with the most windows {most}: {what}."
+    text = f"The {len(view.loci)} stretches of {EXAMPLE_BP // 1000} kb of {part} with the most windows {most}: {what}."
     if which:
         text += f" {which}"
     if n_labels > MOST_LABELS:

@@ -120,7 +120,7 @@ def test_resampled_areas_equal_those_of_scikit_learn_on_repeated_windows(seed: i
     labels, scores = (array[:, 0] for array in random_windows(seed, 120, 1))
     blocks = np.arange(120) // 10
     weights = next(metrics.block_weights(12, 120, 3, seed))
-    found = metrics._Ranking.of(labels, scores).areas(weights, blocks)
+    found = metrics._Ranking.of(labels, scores).auroc_and_auprc(weights, blocks)
     for row in range(3):
         rows = np.repeat(np.arange(120), weights[row, blocks].astype(int))
         rows = rows[labels[rows] != MISSING]

@@ -172,8 +172,6 @@ def test_labels_without_a_score_are_named() -> None:
     (auroc,), _ = score_tables(runs_of(one_value))
     assert auroc.rows[0][:2] == ("label0", "–")
     assert auroc.note == "Left out where test has one value only, so that no score is defined: label0."
-    both = study_record("a", window_scores(truth * 1.0, truth), seed=1)
-    assert "label0 (1 of 2 folds)" in score_tables(runs_of(one_value, both))[0][0].note
 
 
 def test_trials_are_a_table_with_the_chosen_rate() -> None:
@@ -256,3 +254,16 @@ def test_a_marginal_gain_is_marginal_over_the_folds_too(over_folds: Score, verdi
     )
     small = Difference("pretraining", "scratch", "SPT", 1.0, Score(0, -0.01, 0.01), 1, over_folds=over_folds)
     assert [row[-1] for row in claim_rows(study, [small], "regions")] == ["undecided", verdict]
+
+
+def test_labels_that_some_folds_cannot_score_are_named() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=(40, 2))
+    empty = truth * [1, 0]
+    of_folds = tuple(
+        study_record("a", window_scores(rng.normal(size=truth.shape), own)) for own in (truth, empty, empty)
+    )
+    runs = replace(runs_of(of_folds[0]), of_folds=of_folds)
+    (shown,), _ = score_tables(runs)
+    assert shown.note.endswith("no score is defined: label1 (in 2 of 3 folds).")
+    assert not score_tables(runs_of(of_folds[0]))[0][0].note
