@@ -82,10 +82,11 @@ def sentences(
         gain: what one arm gains over another, as `standing` asks for it.
         protocols: names of the protocols by which arms are pretrained, by arm; left out, all on their own windows.
     """
+    compared = differences
     if leading:
         differences = [gain for gain in differences if gain.question not in GENE_MODEL_QUESTIONS]
         if not differences:
-            return [*leading, *_one_seed(groups)]
+            return [*leading, *_of_one_training(groups, compared, leading)]
     leading = list(leading) or (standing(genes, gain) if genes else [])
     if not differences:
         return [*leading, "The study compares no two arms that differ in one thing alone."]
@@ -106,10 +107,7 @@ def sentences(
         answer.append(f"{subject}{' ' if sign else ': '}{effect}{': ' if sign else ', '}{gains}.")
     if genes:
         answer.append("Gains are in the MCC of the heads alone.")
-    if any(difference.is_of_these_runs for difference in told):
-        answer.append(IN_THESE_RUNS)
-    elif all(difference.n_seeds == 1 for difference in differences):
-        answer.append("One seed: the intervals do not cover its choice.")
+    answer += _of_one_training(groups, compared, answer)
     looks = max(difference.looks for difference in differences)
     if looks > 1:
         answer.append(f"Look {looks} at these questions: the intervals of gains, of {level_text(looks)}, allow for it.")
@@ -122,10 +120,14 @@ def _asked(question: str) -> tuple[str, str]:
     return asked, labels
 
 
-def _one_seed(groups: Sequence[Group]) -> list[str]:
-    """What one seed means for the intervals."""
+def _of_one_training(groups: Sequence[Group], differences: Sequence[Difference], told: Sequence[str]) -> list[str]:
+    """What one seed, or one training in each fold, means for the intervals of what was told; nothing where there are several."""
+    if any("in these runs" in sentence for sentence in told):
+        return [IN_THESE_RUNS]
     if any(len(group.values) > 1 for group in groups):
         return []
+    if any(difference.is_over_folds for difference in differences):
+        return ["One training in each fold: what is better or worse over blocks is so with the folds as repeats, too."]
     return ["One seed: the intervals do not cover its choice."]
 
 

@@ -8,8 +8,9 @@ from tests.unit.reports.cases import RESULT, gene_scores, study_record
 from dnaspt.config import build_config
 from dnaspt.evaluation.metrics import Score
 from dnaspt.prepare.held_out import CutOut
-from dnaspt.reports.compare import Difference, Group
+from dnaspt.reports.compare import UNDEFINED, Difference, Group
 from dnaspt.reports.resamples import Resamples
+from dnaspt.reports.study_tables import IN_THESE_RUNS
 from dnaspt.reports.study_text import gene_model_sentences, markdown, method, sentences, sentences_over
 from dnaspt.reports.tables import Table
 from dnaspt.studies.settings import StudyConfig
@@ -261,3 +262,13 @@ def test_rates_that_were_given_may_have_been_chosen_on_what_folds_test() -> None
     assert "of blocks alone: with other seeds it is larger" in told
     told = method(study_with(SCRATCH, SPT, folds=3), GROUPS[:1], [])
     assert "pretraining, learning rates and weights are those of the fold" in told
+
+
+def test_what_one_training_in_each_fold_means_is_said() -> None:
+    sure = replace(gain("pretraining", "scratch", "SPT", 0.1), n_seeds=1, over_folds=Score(0.1, 0.02, 0.18))
+    told = sentences(GROUPS, [sure], "MCC")
+    assert told[-1].startswith("One training in each fold: ") and not any("In these runs" in one for one in told)
+    assert sentences(GROUPS, [replace(sure, over_folds=UNDEFINED)], "MCC")[-1].startswith("One seed: ")
+    models = replace(sure, question="pretrained site scores, against letters")
+    leading = ["Letters: better in these runs by F1 of exons."]
+    assert sentences(GROUPS, [models], "MCC", leading=leading) == [*leading, IN_THESE_RUNS]
