@@ -124,7 +124,7 @@ def _of_one_training(groups: Sequence[Group], differences: Sequence[Difference],
     """What one seed, or one training in each fold, means for the intervals of what was told; nothing where there are several."""
     if any("in these runs" in sentence for sentence in told):
         return [IN_THESE_RUNS]
-    if any(len(group.values) > 1 for group in groups):
+    if any(n > 1 for n in (*(own.n_seeds for own in differences), *(len(group.values) for group in groups))):
         return []
     if any(difference.is_over_folds for difference in differences):
         return ["One training in each fold: what is better or worse over blocks is so with the folds as repeats, too."]
