@@ -1,7 +1,7 @@
 """What Python users give to functions: paths, switches and numbers of the right type, or one line that names the argument."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -77,9 +77,10 @@ def as_texts(value: Any, name: str) -> tuple[str, ...]:
     """
     if isinstance(value, str):
         return (value,)
-    if not isinstance(value, list | tuple) or not all(isinstance(own, str) for own in value):
+    texts = tuple(value) if isinstance(value, Iterable) and not isinstance(value, Mapping) else None
+    if texts is None or not all(isinstance(own, str) for own in texts):
         raise ConfigError(f"{name} = {value!r}; expected a text, or several")
-    return tuple(value)
+    return tuple(map(str, texts))
 
 
 def check_numbers(**values: Any) -> None:

@@ -84,7 +84,7 @@ def test_values_of_the_type_are_taken() -> None:
 
 def test_one_text_or_several_are_a_tuple() -> None:
     assert as_texts("kmer", "baseline") == ("kmer",) and as_texts(["kmer", "cpg"], "baseline") == ("kmer", "cpg")
-    assert as_texts((), "baseline") == ()
+    assert as_texts((), "baseline") == () and as_texts(np.array(["kmer"]), "baseline") == ("kmer",)
     for value in (None, 5, b"kmer", [5], {"kmer": 1}):
         with pytest.raises(ConfigError, match="baseline = "):
             as_texts(value, "baseline")

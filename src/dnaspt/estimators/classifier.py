@@ -102,7 +102,8 @@ class SPTClassifier(ClassifierMixin, SPTEstimator):
         probabilities = self.predict_proba(X)
         missing = np.flatnonzero(np.isnan(probabilities).any(axis=1))
         if len(missing):
-            found = f"{len(missing)} of {len(probabilities)} sequences are more than half N, first sequence {missing[0] + 1}"
+            n = f"{len(missing)} of {len(probabilities)}"
+            found = f"{n} sequences are more than half N; the first is sequence {missing[0] + 1}"
             do = "leave them out, or call predict_proba, which gives NaN for them"
             raise InputError("X", found, expected="sequences that have a class", do=do)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])

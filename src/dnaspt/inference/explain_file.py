@@ -209,7 +209,11 @@ def genome_windows(model: Model, genome: Path, regions: Path) -> Windows:
         if own is None:
             continue
         rows.check_inside(contig.name, own, len(contig))
-        starts = rows.start[own] if as_it_is else rows.center[own] - model.window_bp // 2
+        center = rows.center[own]
+        if TASKS[model.task].on_cpgs:
+            # of the C alone, as bedMethyl has it: its CpG is to be in the middle
+            center = center + np.isin(center, alphabet.cpg_positions(contig.codes))
+        starts = rows.start[own] if as_it_is else center - model.window_bp // 2
         ends = rows.end[own] if as_it_is else starts + model.window_bp
         n_longer += 0 if as_it_is else int((rows.end[own] - rows.start[own] > model.window_bp).sum())
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):

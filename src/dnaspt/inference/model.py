@@ -317,14 +317,16 @@ class Model:
                     name, f"{len(codes):,} bp", expected=expected, do=do if len(codes) > longest_bp else ""
                 )
             first = max(0, len(codes) // 2 - 1)
-            middle = codes[first : first + 2]
+            middle = codes[first : first + 2 + len(codes) % 2]  # of an odd length, the middle of either strand
             if TASKS[self.task].on_cpgs and not (
                 len(alphabet.cpg_positions(middle)) or alphabet.is_mostly_unknown(codes)
             ):
                 expected = f"CG, since this model learned windows of {self.window_bp:,} bp around CpGs"
-                do = f"let the C be base {first + 1:,} of {len(codes):,}, or predict whole contigs as a genome"
                 raise InputError(
-                    name, f"has {alphabet.decode(alphabet.tokens(middle))} in its middle", expected=expected, do=do
+                    name,
+                    f"has {alphabet.decode(alphabet.tokens(middle))} in its middle",
+                    expected=expected,
+                    do="give windows around CpGs, or predict whole contigs as a genome",
                 )
 
     def predict_proba(self, seqs: Sequences, *, average_strands: bool | None = None) -> np.ndarray | list[np.ndarray]:

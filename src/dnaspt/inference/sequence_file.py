@@ -104,10 +104,12 @@ def predict_sequences_file(
             raise InputError(sequences, "no sequence can be predicted: all are empty or more than half N")
         probabilities = np.full((len(rows), len(loaded.labels)), np.nan, dtype=np.float32)
         n_bp = sum(len(rows[row]) for row in scored)
+        sequences_of_rows = [NamedSequence(f"{sequences}:{table.lines[row]}", rows[row]) for row in scored]
+        loaded.check_windows(sequences_of_rows)  # before anything is computed
         with naming_model(loaded), along_sequence("predict", lambda: n_bp, wanted=progress) as told:
             for first in range(0, len(scored), _CHUNK):
                 chunk = scored[first : first + _CHUNK]
-                named = [NamedSequence(f"{sequences}:{table.lines[row]}", rows[row]) for row in chunk]
+                named = sequences_of_rows[first : first + _CHUNK]
                 probabilities[chunk] = loaded.predict_windows(named, average_strands=average_strands)
                 told(sum(len(rows[row]) for row in chunk))
         frame = pd.DataFrame(probabilities, columns=list(loaded.labels))

@@ -81,7 +81,7 @@ def row_labels(
         return labeled.with_one_label(), names or ("label",)
     if n_known == 1 and (row := labeled.first_without_label()) is not None:
         found = "no label in this row, though others have 0 or 1"
-        do = "leave out rows whose label is not known; if 0 and 1 are the numbers of two labels, say n_labels: 2"
+        do = "leave out rows whose label is not known; if 0 and 1 number two labels, say n_labels = 2 (in a file for --config)"
         raise InputError(labeled.regions.path, found, do=do, line=int(labeled.regions.line[row]))
     if names is None:
         return labeled, tuple(f"label_{index}" for index in range(max(n_known, labeled.n_labels())))

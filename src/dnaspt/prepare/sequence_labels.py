@@ -46,6 +46,10 @@ _BARE = {"0": 0, "-1": 0, "no": 0, "1": 1, "+1": 1, "yes": 1}
 """Whole values that are true (1) or false (0) beside another one that says so, too."""
 _PLAIN = frozenset({*_BARE, "true", "false", "y", "n", "t", "f", "pos", "neg", "positive", "negative"})
 """Values that say no more than true and false: the label is then called as its column."""
+_UNKNOWN = re.compile(
+    r"[\W_]+|unknown|unk|undetermined|undefined|undecided|ambiguous|uncertain|unclear|not[ _]determined|n\.?d\.?"
+)
+"""Values, in lower case, that say that a label is not known."""
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _NEARLY_NUMBER = re.compile(r"[-+]?(inf|infinity)|[<>]=?\s*[-+]?\d.*|[-+]?\d+,\d+|[-+]?[\d.]+\s*%", re.IGNORECASE)
 """What stands for a number and is not read as one: inf, <0.1, 0,53, 5%."""
@@ -213,30 +217,38 @@ def rows_of_class(table: SequenceTable, name: str) -> LabeledRows:
     return LabeledRows(table, names, table.column("sequence"), {"label": [name] * len(table)}, None)
 
 
-def check_class_files(tables: Sequence[SequenceTable]) -> None:
+def check_class_files(tables: Mapping[str, Sequence[SequenceTable]]) -> None:
     """Refuse FASTA files that are each read as a class, if all their headers have labels that say something else.
 
-    A text in a header is surely a label if it stands behind `label=` or before a split, or says true or false. Others may be
-    anything, such as an organism: of these there is a warning, where they repeat.
+    A text in a header is surely a label if it stands behind `label=` or before a split, or says true or false (but 1 and -1 may
+    be strands). Others may be anything, such as an organism: of these there is a warning, where they repeat.
 
     Args:
-        tables: FASTA files of one class each.
+        tables: FASTA files of one class each, by the split that their role says: "" where they are still to be divided.
 
     Raises:
-        InputError: a file has several labels, or splits, in its headers.
+        InputError: a file has several labels, or other splits than its role says, in its headers.
     """
-    found = {table.path: [(header, *_label_of_header(header)) for header in table.column("header")] for table in tables}
+    roles = {table.path: role for role, own in tables.items() for table in own}
+    found = {
+        table.path: [(header, *_label_of_header(header)) for header in table.column("header")]
+        for own in tables.values()
+        for table in own
+    }
     records = [record for own in found.values() for record in own]
     if not all(label for _, label, _ in records):
         return
     have_splits = all(word is not None and word.lower() in _SPLIT_WORDS for _, _, word in records)
     are_named = all(_HEADER_LABEL.search(header) for header, _, _ in records)
-    are_plain = all(str(label).lower() in _PLAIN for _, label, _ in records)
+    values = {str(label).lower() for _, label, _ in records}
+    are_plain = values <= _PLAIN and not values <= {"1", "-1", "+1"}
     for path, own in found.items():
         labels = sorted({str(label) for _, label, _ in own})
-        if have_splits or (len(labels) > 1 and (are_named or are_plain)):
+        is_of_others = have_splits and {_SPLIT_WORDS[str(word).lower()] for _, _, word in own} != {roles[path]}
+        if is_of_others or (len(labels) > 1 and (are_named or are_plain or have_splits)):
+            told = f"has labels in its headers ({_few(labels)}), but several FASTA files are read as classes"
             do = "join them to one file, or take the labels off if each file is a class"
-            raise InputError(path, "has labels in its headers, but several FASTA files are read as classes", do=do)
+            raise InputError(path, told, do=do)
         if 1 < len(labels) <= len(own) / 2:
             told = (
                 "%s: words of its headers that may be labels (%s) are not read: each of several FASTA files is a class"
@@ -431,7 +443,7 @@ def _check_unclear(tables: Sequence[LabeledRows], column: str, values: set[str])
         InputError: names the first row with such a value.
     """
     plain = {value for value in values if value.lower() in _PLAIN}
-    others = {value for value in values - plain if not _NUMBER.fullmatch(value)}
+    others = {value for value in values if _UNKNOWN.fullmatch(value.lower())}
     if len(plain) < 2 or not others:
         return
     rows, row = next((rows, row) for rows in tables for row, text in rows.known(column) if _canonical(text) in others)

@@ -189,7 +189,9 @@ def _read(config: PrepareSequencesConfig) -> list[tuple[str, LabeledRows]]:
     by_role = {role: [read_sequence_table(file) for file in files] for role, files in given.items()}
     are_classes = any(_are_classes(tables) for tables in by_role.values())
     if are_classes:
-        check_class_files([table for tables in by_role.values() for table in tables if table.is_fasta])
+        is_given = bool(config.valid or config.test)
+        fasta = {role: [own for own in tables if own.is_fasta] for role, tables in by_role.items()}
+        check_class_files(fasta if is_given else {"": fasta["train"]})
     for role, tables in by_role.items():
         names = [class_of_file(table.path) for table in tables]
         for name, table in zip(names, tables, strict=True):

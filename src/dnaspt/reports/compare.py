@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from dnaspt.errors import ConfigError, DatasetError
-from dnaspt.evaluation.metrics import Score, auroc_and_auprc, sign_of
+from dnaspt.evaluation.metrics import Score, auroc_and_auprc, mean_rows, sign_of
 from dnaspt.reports.resamples import Resamples, level_of
 from dnaspt.reports.tables import SIGNED, written
 from dnaspt.studies.records import Record
@@ -240,7 +240,7 @@ def _group(
         arm=first.job.arm,
         fraction=first.job.label_fraction,
         resamples=Resamples.of_seeds(scores),
-        minutes=min(record.result.minutes for record in records) + min(before),
+        minutes=float(np.min([record.result.minutes for record in records]) + np.min(before)),
         rate=first.job.learning_rate,
         least=-1.0 if metric in ("mcc", "mean_pearson") else 0.0,
         baseline=first.job.baseline,
@@ -368,9 +368,9 @@ def _question_of_gene_models(study: StudyConfig, first: Arm, second: Arm) -> str
     return RANDOM if study.network_of(first) == study.network_of(second) else ""
 
 
-def gain_of_arm(before: Group, after: Group, looks: int = 1) -> Score:
+def gain_of_arm(before: Group, after: Group, looks: int = 1) -> Difference:
     """What one arm gains over another, paired by seed and block."""
-    return _compare("", before, after, looks).gain
+    return _compare("", before, after, looks)
 
 
 def _compare(question: str, before: Group, after: Group, looks: int) -> Difference:
@@ -391,7 +391,7 @@ def _compare(question: str, before: Group, after: Group, looks: int) -> Differen
         n_blocks=gained.n_blocks,
         detectable=gained.detectable(level),
         looks=looks,
-        by_fold=tuple(gained.of_folds.mean(axis=0).tolist()),
+        by_fold=tuple(mean_rows(gained.of_folds.T).tolist()),
         over_folds=gained.over_folds(level) if gained.n_seeds == 1 else UNDEFINED,
     )
 

@@ -7,6 +7,7 @@ of the three: a higher MCC over nine classes may come with worse genes.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -91,8 +92,18 @@ def genes_differ(before: GenesAsPredicted, after: GenesAsPredicted, sign: int) -
     return any(sign * (second - first) < 0 for first, second in pairs)
 
 
-PairedGain = tuple[str, Score]
-"""Name of a measure, and what one run gains by it over another, with the paired interval."""
+class PairedGain(NamedTuple):
+    """What one run or arm gains over another, with the paired interval.
+
+    Attributes:
+        measure: name of the measure.
+        gain: the gain.
+        in_these_runs: whether it is decided for these runs alone; see `Difference.is_of_these_runs`.
+    """
+
+    measure: str
+    gain: Score
+    in_these_runs: bool = False
 
 
 def standing(
@@ -161,10 +172,10 @@ def _lead(
     paired = gain(second.name, first.name)
     if paired is None:
         return "has the highest scores"
-    measure, score = paired
-    if score.low > 0:
-        return "is best"
-    return f"has the highest scores, not told apart from {second.name} ({measure} {written(score, SIGNED)})"
+    if paired.gain.low > 0:
+        return "is best in these runs" if paired.in_these_runs else "is best"
+    gained = f"{paired.measure} {written(paired.gain, SIGNED)}"
+    return f"has the highest scores, not told apart from {second.name} ({gained})"
 
 
 def _mean(scores: Sequence[Score]) -> Score:

@@ -75,7 +75,7 @@ def _gain_of(runs: Sequence[RunRecord]) -> Callable[[str, str], PairedGain | Non
             return None
         measure = "exon" if first.levels.size and second.levels.size else "mcc"
         paired = paired_gain(Resamples.of_genes(first, measure), Resamples.of_genes(second, measure))
-        return "F1 of exons" if measure == "exon" else "MCC", paired
+        return PairedGain("F1 of exons" if measure == "exon" else "MCC", paired)
 
     return gain
 

@@ -124,20 +124,24 @@ def study_report(context: StudyContext, *, report_only: bool = False) -> StudyRe
     )
     differences = differences_of(study, groups)
     by_measure = groups_by_gene_measure(runs.finals)
-    leading = (
-        gene_model_sentences(by_measure, {name: differences_of(study, own) for name, own in by_measure.items()})
-        if study.has_gene_models and by_measure
-        else []
-    )
+    of_genes = {name: differences_of(study, own) for name, own in by_measure.items()}
+    leading = gene_model_sentences(by_measure, of_genes) if study.has_gene_models and by_measure else []
     exons = {group.arm: group for group in by_measure.get("exon", ()) if group.fraction == 1}
 
     def gain(before: str, after: str) -> PairedGain | None:
-        both = before in exons and after in exons
-        return ("F1 of exons", gain_of_arm(exons[before], exons[after], study.looks)) if both else None
+        if before not in exons or after not in exons:
+            return None
+        gained = gain_of_arm(exons[before], exons[after], study.looks)
+        return PairedGain("F1 of exons", gained.gain, gained.is_of_these_runs)
 
     protocols = {arm.name: study.protocol_of(arm) for arm in study.arms if arm.init in PRETRAINED}
+    beside = [difference for own in of_genes.values() for difference in own]
     answer = sentences(
-        groups, differences, metric, _genes(runs.finals), leading=leading, gain=gain, protocols=protocols
+        *(groups, differences, metric, _genes(runs.finals)),
+        leading=leading,
+        gain=gain,
+        protocols=protocols,
+        beside=beside,
     )
     if left_out:
         answer.append(f"Not finished, and left out here: {'; '.join(left_out)}.")

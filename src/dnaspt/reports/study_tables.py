@@ -61,8 +61,8 @@ all others about all labels."""
 _GENE_MEASURES = {"mcc": "MCC", **{level: f"{name} F1" for level, name in LEVELS}}
 """Measures of genes as tables call them."""
 IN_THESE_RUNS = (
-    "In these runs: the interval over blocks excludes 0, but with the folds as repeats (each trained once, on other sequence) "
-    "it does not, so that other trainings may say otherwise."
+    "In these runs: so by the interval over blocks, but not with the folds as repeats (each trained once, on other sequence): "
+    "other trainings may say otherwise."
 )
 _QUARTER = 0.25
 _UNDECIDED = "undecided"
@@ -110,8 +110,8 @@ def _over_folds(difference: Difference) -> str:
     """The gain with the folds as repeats, and in how many of them the second arm is ahead."""
     if not difference.is_over_folds:
         return "–"
-    ahead = sum(gain > 0 for gain in difference.by_fold)
-    return f"{written(difference.over_folds, SIGNED)}, ahead in {ahead} of {len(difference.by_fold)}"
+    gains = [gain for gain in difference.by_fold if not math.isnan(gain)]
+    return f"{written(difference.over_folds, SIGNED)}, ahead in {sum(gain > 0 for gain in gains)} of {len(gains)}"
 
 
 def gene_tables(
@@ -134,12 +134,17 @@ def gene_tables(
     title = "Genes as predict writes them"
     tables = [Table(title, ("arm", "labels", *(f"{name} [95 %]" for name in measures)), scores, note)]
     gains = tuple(
-        (*difference_rows(same[:1])[0][:4], *(difference.gain_and_detectable for difference in same))
-        for same in zip(*differences.values(), strict=True)
+        (*difference_rows(same[:1])[0][:4], *map(_gene_gain, same)) for same in zip(*differences.values(), strict=True)
     )
     level = level_text(_looks_of(next(iter(differences.values()), ())))
     columns = (*DIFFERENCE_COLUMNS[:4], *(f"gain in {name} [{level}]" for name in measures))
-    return tables, [Table(f"Gains, {title[0].lower()}{title[1:]}", columns, gains)] if gains else []
+    is_marked = any(difference.is_of_these_runs for own in differences.values() for difference in own)
+    note = IN_THESE_RUNS if is_marked else ""
+    return tables, [Table(f"Gains, {title[0].lower()}{title[1:]}", columns, gains, note)] if gains else []
+
+
+def _gene_gain(difference: Difference) -> str:
+    return difference.gain_and_detectable + (", in these runs" if difference.is_of_these_runs else "")
 
 
 def _with_metric(columns: Sequence[str], metric: str, looks: int = 1) -> tuple[str, ...]:
@@ -521,7 +526,7 @@ def _costs(results: Sequence[RunResult | None]) -> tuple[str, str, str]:
         return "–", "–", "–"
     mb = float(np.mean([result.n_bp for result in known])) / 1e6
     steps = float(np.mean([result.steps for result in known]))
-    minutes = min(result.minutes for result in known)
+    minutes = float(np.min([result.minutes for result in known]))  # nan where it is not known of one
     return _short(mb), _short(steps), _short(minutes)
 
 

@@ -47,7 +47,7 @@ _SUBJECTS = {
     "the encoder trained too": "Training the encoder too",
     "other settings": "Another choice of settings",
     WITH_KMERS: "Adding what k-mers say to the network",
-    JOINED: "Joining several models, instead of using one of them,",
+    JOINED: "Joining several models",
     BASELINE: "A network instead of the best baseline",
 }
 """Questions in the order of their sentences."""
@@ -68,6 +68,7 @@ def sentences(
     leading: Sequence[str] = (),
     gain: Callable[[str, str], PairedGain | None] | None = None,
     protocols: Mapping[str, str] = MappingProxyType({}),
+    beside: Sequence[Difference] = (),
 ) -> list[str]:
     """The answer in a word, then a sentence for each question and verdict; of genes first how good they are.
 
@@ -81,8 +82,9 @@ def sentences(
         leading: sentences about gene models (`gene_model_sentences`), which then come first, and whose comparisons are left out.
         gain: what one arm gains over another, as `standing` asks for it.
         protocols: names of the protocols by which arms are pretrained, by arm; left out, all on their own windows.
+        beside: what arms gain by other measures, which tables have.
     """
-    compared = differences
+    compared = [*differences, *beside]
     if leading:
         differences = [gain for gain in differences if gain.question not in GENE_MODEL_QUESTIONS]
         if not differences:
@@ -122,7 +124,7 @@ def _asked(question: str) -> tuple[str, str]:
 
 def _of_one_training(groups: Sequence[Group], differences: Sequence[Difference], told: Sequence[str]) -> list[str]:
     """What one seed, or one training in each fold, means for the intervals of what was told; nothing where there are several."""
-    if any("in these runs" in sentence for sentence in told):
+    if any(difference.is_of_these_runs for difference in differences) or any("in these runs" in own for own in told):
         return [IN_THESE_RUNS]
     if any(n > 1 for n in (*(own.n_seeds for own in differences), *(len(group.values) for group in groups))):
         return []
@@ -318,8 +320,8 @@ def _folds(study: StudyConfig, records: Sequence[Record]) -> list[str]:
     which = "with one contig left out" if study.folds == "contigs" else f"in {study.folds} folds"
     rates = ", learning rates" if len(study.learning_rates) > 1 else ""
     return [
-        f"Cross-validation {which}: every base is tested once, by models that have not seen it; pretraining{rates} and "
-        f"weights are those of the fold. {together}; steps, bases and minutes are sums over the folds."
+        f"Cross-validation {which}: every base is tested once, by models that have not seen it; pretraining{rates} and weights "
+        f"are those of the fold. {together}; steps and bases are sums over the folds, minutes too if all ran on one device."
     ]
 
 

@@ -117,6 +117,25 @@ def test_tables_of_granges_are_1_based_as_their_widths_tell(tmp_path: Path, capl
     assert caplog.messages == [f"{path}: its intervals are 1-based and closed, and were converted"] * 2
 
 
+def test_the_length_that_is_one_of_the_intervals_tells(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Another column of that name may hold anything: the length of a read, or a value that is missing."""
+    text = "seqnames\tstart\tend\twidth\tstrand\tlength\nchr1\t101\t612\t512\t*\t7\n"
+    assert read_bed(write(tmp_path, text)).start.tolist() == [100]
+    rows = "".join(
+        f"chr1\t{100 * k}\t{100 * k + 512}\t{length}\t{k % 2}\n" for k, length in enumerate([300, 512, 844, 90])
+    )
+    labeled = read_labeled_bed(write(tmp_path, "chrom\tstart\tend\tlength\tlabel\n" + rows))
+    assert labeled.regions.start.tolist() == [0, 100, 200, 300]
+    rows = "chr1\t101\t612\t512\t1\nchr1\t101\t612\tNA\t0\n"
+    assert (
+        read_labeled_bed(write(tmp_path, "chrom\tstart\tend\tlength\tlabel\n" + rows)).regions.start.tolist()
+        == [100] * 2
+    )
+    caplog.clear()
+    read_labeled_bed(write(tmp_path, "seqnames\tstart\tend\tlength\tlabel\nchr1\t101\t612\t7\t1\nchr1\t1\t12\t7\t0\n"))
+    assert "those of R's GRanges are 1-based" in caplog.text
+
+
 @pytest.mark.parametrize("contig", ["seqnames", "chrom"])
 def test_a_width_as_fourth_and_last_column_is_no_signal(tmp_path: Path, contig: str) -> None:
     text = f"{contig}\tstart\tend\twidth\nchr1\t501\t510\t10\nchr1\t801\t810\t10\n"

@@ -210,6 +210,9 @@ def test_windows_of_a_model_of_methylation_have_a_cpg_in_the_middle(tmp_path: Pa
     fasta, bed = genome(tmp_path, f"chr1\t{first}\t{first + 2}\n")
     (window,) = genome_windows(model, fasta, bed).windows
     assert window.start == first - 31
+    for single in (first, first + 1):  # rows of the C and of the G alone, as bedMethyl has them
+        bed.write_text(f"chr1\t{single}\t{single + 1}\n")
+        assert genome_windows(model, fasta, bed).windows[0].start == first - 31
     bed.write_text(f"chr1\t{first + 1}\t{first + 3}\n")
     with pytest.raises(InputError, match=r"chr1:\d+-\d+: has G[ACGT] in its middle; expected CG"):
         genome_windows(model, fasta, bed)

@@ -496,9 +496,11 @@ def test_windows_and_bins_of_more_than_half_n_are_missing(folder: Path, caplog: 
 def test_a_model_of_methylation_reads_windows_with_a_cpg_in_the_middle(folder: Path) -> None:
     model = load(folder / "cpgs")
     right, odd = "A" * 31 + "cG" + "T" * 31, "A" * 31 + "CG" + "T" * 32
-    assert not np.isnan(model.predict_proba([right, odd])).any()
+    assert not np.isnan(
+        model.predict_proba([right, odd, "A" + right])
+    ).any()  # odd lengths: the middle of either strand
     assert np.isnan(model.predict_proba("N" * 64)).all()  # there may be a CpG in it
-    for wrong in ("A" + right, "A", "ACGT" * 16):
+    for wrong in ("AA" + right, "A", "ACGT" * 16):
         with pytest.raises(
             InputError, match=r"^seq2: has [ACGT]+ in its middle; expected CG, since this model learned"
         ):

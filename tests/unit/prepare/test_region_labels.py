@@ -96,7 +96,7 @@ def test_a_row_without_a_label_beside_0_and_1_is_refused_unless_there_are_two_la
     labeled = table(
         tmp_path, "chrom start end label", *(f"a {10 * k} {10 * k + 9} {row}" for k, row in enumerate(rows))
     )
-    message = rf"table\.bed:{rows.index('') + 2}: no label in this row, though others have 0 or 1; leave out rows .* n_labels: 2"
+    message = rf"table\.bed:{rows.index('') + 2}: no label in this row, though others have 0 or 1; leave out rows .* n_labels = 2"
     for n_labels in (None, 1):
         with pytest.raises(InputError, match=message):
             row_labels(labeled, None, n_labels)

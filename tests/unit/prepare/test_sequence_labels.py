@@ -108,9 +108,9 @@ def test_files_of_classes_with_labels_in_their_headers_are_refused(
     first: tuple[str, ...], second: tuple[str, ...]
 ) -> None:
     with pytest.raises(
-        InputError, match=r"a\.fa: has labels in its headers, but several FASTA .*; join them to one file"
+        InputError, match=r"a\.fa: has labels in its headers \(.*\), but several FASTA .*; join them to one file"
     ):
-        check_class_files(files_of_classes(first, second))
+        check_class_files({"": files_of_classes(first, second)})
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ def test_files_of_classes_with_labels_in_their_headers_are_refused(
 def test_files_of_classes_may_have_other_words_in_their_headers(
     first: tuple[str, ...], second: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    check_class_files(files_of_classes(first, second))
+    check_class_files({"": files_of_classes(first, second)})
     assert not caplog.messages
 
 
 def test_words_that_may_be_labels_in_files_of_classes_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    check_class_files(files_of_classes(("s +", "t -", "u +", "v -"), ("w +",)))
+    check_class_files({"": files_of_classes(("s +", "t -", "u +", "v -"), ("w +",))})
     told = (
         "a.fa: words of its headers that may be labels ('+', '-') are not read: each of several FASTA files is a class"
     )
@@ -335,3 +335,28 @@ def test_a_column_without_any_split_is_no_column_of_splits(caplog: pytest.LogCap
         labeled_rows(table("train", "B"), ColumnNames())
     with pytest.raises(InputError, match="set 'A'; expected train"):
         labeled_rows(table("A", "B"), ColumnNames(split="set"))
+
+
+def test_files_of_classes_may_say_in_their_headers_what_their_roles_say(caplog: pytest.LogCaptureFixture) -> None:
+    tables = {
+        role: files_of_classes((f"s|1|{word}", f"t|1|{word}"), (f"u|0|{word}",))
+        for role, word in (("train", "training"), ("test", "testing"))
+    }
+    tables["test"] = [replace(own, path=Path(f"test_{own.path}")) for own in tables["test"]]
+    check_class_files(tables)
+    assert not caplog.messages
+    with pytest.raises(InputError, match=r"test_a\.fa: has labels in its headers \('1'\)"):
+        check_class_files({"train": tables["train"], "valid": tables["test"]})
+
+
+def test_strands_in_the_headers_of_class_files_are_no_labels(caplog: pytest.LogCaptureFixture) -> None:
+    check_class_files({"": files_of_classes(("s|1", "t|-1", "u|1", "v|-1"), ("w|1",))})
+    assert "words of its headers that may be labels ('-1', '1') are not read" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(
+    "values", [("positive", "negative", "neutral"), ("yes", "no", "partial"), ("T", "N", "M"), ("F", "M", "N")]
+)
+def test_three_classes_of_which_two_could_be_true_and_false_are_classes(values: tuple[str, ...]) -> None:
+    found = understood_labels([rows_of(*values, *values)], None)
+    assert isinstance(found, ClassLabels) and set(found.names) == set(values)

@@ -285,7 +285,7 @@ def test_files_of_classes_with_labels_in_their_headers_are_refused(tmp_path: Pat
         for name, own in parts
     ]
     with pytest.raises(
-        InputError, match=r"a\.fa: has labels in its headers, but several FASTA files are read as classes"
+        InputError, match=r"a\.fa: has labels in its headers \(.*\), but several FASTA files are read as classes"
     ):
         dnaspt.prepare_sequences(files, out=tmp_path / "data")
 

@@ -172,13 +172,14 @@ def test_the_verdict_of_a_study_is_not_given_by_mcc_against_its_genes() -> None:
 @pytest.mark.parametrize(
     ("gain", "said"),
     [
-        (("F1 of exons", Score(0.1, 0.02, 0.18)), "better is best: F1 of"),
+        (PairedGain("F1 of exons", Score(0.1, 0.02, 0.18)), "better is best: F1 of"),
+        (PairedGain("F1 of exons", Score(0.1, 0.02, 0.18), in_these_runs=True), "better is best in these runs: F1 of"),
         (
-            ("F1 of exons", Score(0.1, -0.02, 0.22)),
+            PairedGain("F1 of exons", Score(0.1, -0.02, 0.22)),
             "better has the highest scores, not told apart from worse (F1 of exons +0.100 [-0.020, +0.220]): F1 of",
         ),
         (
-            ("MCC", Score(0.1, math.nan, math.nan)),
+            PairedGain("MCC", Score(0.1, math.nan, math.nan)),
             "better has the highest scores, not told apart from worse (MCC +0.100): F1 of",
         ),
         (None, "better has the highest scores: F1 of"),
