@@ -99,9 +99,9 @@ def test_finished_runs_are_skipped_wherever_their_records_lie(
 
     monkeypatch.setattr(local_engine, "run_job", never)
     again = StudyContext(context.study, tmp_path / "elsewhere", context.records)
-    said = " ".join(study_report(again).answer)
+    answer = study_report(again).answer
     assert (again.out / "study.md").read_text() == (context.out / "study.md").read_text()
-    assert said in (again.out / "study.md").read_text()
+    assert "\n".join(f"- {sentence}" for sentence in answer) in (again.out / "study.md").read_text()
     assert {run.state for run in plan_runs(again)} == {"finished"}
 
 
@@ -312,7 +312,7 @@ def test_several_datasets_have_a_report_each_and_one_over_all(
     gains = (context.out / "study_gains.csv").read_text()
     assert all((out / name / "study_gains.csv").read_text() == gains for name in names)
     page, text = ((out / f"study.{kind}").read_text() for kind in ("html", "md"))
-    said = r"# Study of one, two\n\nSelf-pretraining \(scratch \+ CRF to SPT \+ CRF\): (better|worse|undecided) on one, two\."
+    said = r"# Study of one, two\n\n- Self-pretraining \(scratch \+ CRF to SPT \+ CRF\): (better|worse|undecided) on one, two\."
     assert re.match(said, text)
     assert page.count("<svg") == 2 and "two/study.html" in page
     planned = dnaspt("study", file, "--out", out, "--records", tmp_path / "records", "--dry-run")

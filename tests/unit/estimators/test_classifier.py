@@ -71,7 +71,7 @@ def test_a_sequence_of_n_has_no_class(fitted: SPTClassifier, caplog: pytest.LogC
     X = ["ACGTTGCA" * 8, "N" * 64]
     assert np.isnan(fitted.predict_proba(X)).all(axis=1).tolist() == [False, True]
     assert "1 sequences are more than half N" in caplog.text
-    with pytest.raises(InputError, match="X: 1 of 2 sequences are more than half N, first sequence 2; expected"):
+    with pytest.raises(InputError, match="X: 1 of 2 sequences are more than half N; the first is sequence 2; expected"):
         fitted.predict(X)
 
 
