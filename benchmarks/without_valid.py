@@ -84,6 +84,8 @@ def scores(
     in_one_order: rank the windows of all folds together, though different models scored them.
     """
     by_arm = {}
+    left = [fold for fold, rows in enumerate(kept) if rows.any()]  # a fold of which nothing is left has no score
+    records, kept = {arm: [own[fold] for fold in left] for arm, own in records.items()}, [kept[fold] for fold in left]
     for arm, own in records.items():
         pooled = pool_counts([some(record.counts, rows) for record, rows in zip(own, kept, strict=True)])
         pooled = replace(pooled, folds=pooled.folds[:0]) if in_one_order else pooled
@@ -103,6 +105,7 @@ def scores(
         for arm, own in records.items()
     }
     return {
+        "folds": [fold + 1 for fold in left],
         "mean AUROC of each fold": by_fold,
         "blocks": next(iter(by_arm.values())).n_blocks,
         "mean AUROC": {arm: round(own.value, 4) for arm, own in by_arm.items()},
